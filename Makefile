@@ -1,0 +1,56 @@
+# Needs only make and Python >= 3.11. Everything else goes into .venv, pinned by hash.
+# Standard output belongs to the commands themselves (`make demo ARGS=--json | jq`): what the set-up says goes to standard error.
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help .venv test lint format demo requirements clean
+
+help:
+	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
+	@echo 'make test          the tests, against a real nats-server (ARGS="-k name" goes to pytest)'
+	@echo 'make lint          ruff and mypy'
+	@echo 'make format        lets ruff put the code in shape'
+	@echo 'make .venv         only installs'
+	@echo 'make requirements  pins anew what pyproject.toml asks for (needs uv)'
+
+.venv: .venv/.package
+
+.venv/.package: .venv/.requirements pyproject.toml
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . >&2
+	@touch $@
+
+.venv/.requirements: requirements/dev.txt
+	@test -n "$(PYTHON)" || { echo 'No Python >= 3.11 found. Install one, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@echo 'Installing into .venv (once) ...' >&2
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $< >&2
+	@touch $@
+
+test: .venv
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+format: .venv
+	@$(BIN)/ruff check --fix --show-fixes
+	@$(BIN)/ruff format
+
+demo: .venv
+	@$(BIN)/fog demo $(ARGS)
+
+# No header and no index lines: the pins must say nothing about where they were resolved.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml
+requirements:
+	@$(COMPILE) --extra host --output-file requirements/agent.txt
+	@$(COMPILE) --extra aggregator --output-file requirements/aggregator.txt
+	@$(COMPILE) --extra dev --output-file requirements/dev.txt
+
+clean:
+	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

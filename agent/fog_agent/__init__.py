@@ -1,0 +1,1 @@
+"""Drains a collector into frames and publishes them to NATS."""

@@ -1,0 +1,1 @@
+"""The `fog` command: the one place that knows all the parts and puts them together."""

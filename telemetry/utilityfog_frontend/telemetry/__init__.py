@@ -1,0 +1,1 @@
+"""Instruments, collector, events and exporters of one process. Standard library only."""
