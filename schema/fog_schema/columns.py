@@ -1,0 +1,169 @@
+"""Typed little-endian columns and id sets: what a frame's numbers travel in.
+
+A `Column` is a type code and the packed values, each of the narrowest type that holds them all. An `Ids` is a
+strictly ascending set of series ids: a bitmap or a column of offsets, whichever is smaller. Nothing here needs
+numpy; a reader that has it maps `Column.data` with ``numpy.frombuffer(data, NUMPY_DTYPES[code])`` and copies nothing.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from array import array
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from fog_schema.errors import FrameError
+from fog_schema.limits import MAX_ID
+
+U8, U16, U32, U64, I8, I16, I32, I64, F64 = range(1, 10)
+
+_TYPES: Final = {U8: "B", U16: "H", U32: "I", U64: "Q", I8: "b", I16: "h", I32: "i", I64: "q", F64: "d"}
+ITEM_SIZES: Final = {code: array(type_).itemsize for code, type_ in _TYPES.items()}
+NUMPY_DTYPES: Final = {
+    U8: "<u1",
+    U16: "<u2",
+    U32: "<u4",
+    U64: "<u8",
+    I8: "<i1",
+    I16: "<i2",
+    I32: "<i4",
+    I64: "<i8",
+    F64: "<f8",
+}
+_UNSIGNED: Final = ((U8, 2**8), (U16, 2**16), (U32, 2**32), (U64, 2**64))
+_SIGNED: Final = ((I8, 2**7), (I16, 2**15), (I32, 2**31), (I64, 2**63))
+_BIG_ENDIAN: Final = sys.byteorder == "big"
+
+BITMAP: Final = 0
+"""`Ids.form` of a bitmap; any other form is the type code (U8, U16 or U32) of a column of offsets."""
+
+
+class Column(NamedTuple):
+    """Values of one type: `code` is one of U8 … F64, `data` their little-endian bytes."""
+
+    code: int
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """How many values there are."""
+        return len(self.data) // ITEM_SIZES[self.code]
+
+    def tolist(self) -> list[int] | list[float]:
+        """The values as Python numbers."""
+        return _unpack(self.code, self.data).tolist()
+
+
+class Ids(NamedTuple):
+    """A strictly ascending set of series ids, each `base` plus an offset.
+
+    With form BITMAP, bit k of byte j (least significant first) says that ``base + 8 * j + k`` is in the set.
+    """
+
+    form: int
+    base: int
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """How many ids are in the set."""
+        if self.form == BITMAP:
+            return int.from_bytes(self.data, "little").bit_count()
+        return len(self.data) // ITEM_SIZES[self.form]
+
+    def tolist(self) -> list[int]:
+        """The ids, ascending."""
+        if self.form == BITMAP:
+            return [
+                self.base + 8 * place + bit
+                for place, byte in enumerate(self.data)
+                if byte
+                for bit in range(8)
+                if byte >> bit & 1
+            ]
+        return [self.base + offset for offset in _unpack(self.form, self.data)]
+
+
+def pack_ints(values: Sequence[int]) -> Column:
+    """Pack whole numbers into the narrowest integer type that holds them all.
+
+    Raises:
+        OverflowError: when they do not fit 64 bits.
+    """
+    low, high = min(values, default=0), max(values, default=0)
+    if low >= 0:
+        code = next((code for code, limit in _UNSIGNED if high < limit), U64)
+    else:
+        code = next((code for code, limit in _SIGNED if -limit <= low and high < limit), I64)
+    return Column(code, _pack(code, values))
+
+
+def pack_floats(values: Sequence[float]) -> Column:
+    """Pack numbers as IEEE 754 doubles, bit for bit."""
+    return Column(F64, _pack(F64, values))
+
+
+def pack_ids(ids: Sequence[int]) -> Ids:
+    """Pack strictly ascending ids as a bitmap or as a column of offsets, whichever is smaller."""
+    if not ids:
+        return Ids(BITMAP, 0, b"")
+    base = ids[0]
+    span = ids[-1] - base
+    code = U8 if span < 2**8 else U16 if span < 2**16 else U32
+    if len(ids) * ITEM_SIZES[code] < span // 8 + 1:
+        return Ids(code, base, _pack(code, [number - base for number in ids]))
+    bitmap = bytearray(span // 8 + 1)
+    for number in ids:
+        offset = number - base
+        bitmap[offset >> 3] |= 1 << (offset & 7)
+    return Ids(BITMAP, base, bytes(bitmap))
+
+
+def column_from_wire(value: object, allowed: range, what: str) -> Column:
+    """Check a decoded ``[code, bin]`` pair.
+
+    Raises:
+        FrameError: reason ``column``.
+    """
+    if type(value) is list and len(value) == 2:
+        code, data = value
+        if type(code) is int and code in allowed and type(data) is bytes and not len(data) % ITEM_SIZES[code]:
+            return Column(code, data)
+    raise FrameError("column", f"{what}: not a column of an allowed type and whole length")
+
+
+def ids_from_wire(value: object, what: str) -> Ids:
+    """Check a decoded ``[form, base, bin]`` triple.
+
+    Raises:
+        FrameError: reason ``ids``.
+    """
+    if type(value) is list and len(value) == 3:
+        form, base, data = value
+        if type(form) is int and type(base) is int and type(data) is bytes and 0 <= base <= MAX_ID:
+            if form == BITMAP:
+                if base + 8 * len(data) <= MAX_ID + 1:
+                    return Ids(form, base, data)
+            elif U8 <= form <= U32 and not len(data) % ITEM_SIZES[form] and _ascending(form, base, data):
+                return Ids(form, base, data)
+    raise FrameError("ids", f"{what}: not a strictly ascending set of ids up to {MAX_ID}")
+
+
+def _ascending(form: int, base: int, data: bytes) -> bool:
+    offsets = _unpack(form, data)
+    return all(map(operator.lt, offsets, offsets[1:])) and (not offsets or base + offsets[-1] <= MAX_ID)
+
+
+def _pack(code: int, values: Sequence[float]) -> bytes:
+    packed = array(_TYPES[code], values)  # type: ignore[arg-type]  # the code says ints or floats
+    if _BIG_ENDIAN:
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def _unpack(code: int, data: bytes) -> array[int]:
+    unpacked = array(_TYPES[code], data)
+    if _BIG_ENDIAN:
+        unpacked.byteswap()
+    return unpacked

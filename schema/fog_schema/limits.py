@@ -1,0 +1,47 @@
+"""Every bound of the wire, as a named constant. SPEC.md lists them with their meaning.
+
+A limit is checked before anything is allocated for what it bounds. At a limit the newcomer is refused,
+never a live series evicted.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Paths
+MAX_TOKENS: Final = 16
+MAX_TOKEN_LENGTH: Final = 64
+
+# Frames
+MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
+"""Longest frame a reader looks at; nats-server's own ceiling for max_payload is 64 MiB, its default 1 MiB."""
+PAYLOAD_MARGIN: Final = 4096
+"""Frames stay this far below the server's max_payload: it counts headers, the client does not."""
+MAX_FIELDS: Final = 64
+MAX_EPOCH: Final = 2**64 - 1
+MAX_SEQ: Final = 2**63 - 1
+MAX_PARTS: Final = 65_536
+MAX_ID: Final = 2**32 - 1
+MAX_WHOLE: Final = 2**63 - 1
+"""Largest whole count; a sum that would pass it stays there and is reported."""
+MIN_INTERVAL_MS: Final = 100
+MAX_INTERVAL_MS: Final = 3_600_000
+MAX_AGE_MS: Final = 2**53
+
+# Definitions
+MAX_NAME_LENGTH: Final = 256
+MAX_UNIT_LENGTH: Final = 64
+MAX_HELP_LENGTH: Final = 1024
+MAX_LABELS: Final = 32
+MAX_LABEL_VALUE_LENGTH: Final = 1024
+MAX_BOUNDS: Final = 256
+MAX_ROLLUPS: Final = 8
+MAX_DEFINITIONS: Final = 4096
+MAX_LABEL_VALUES: Final = 4096
+"""Label values of one definition; a family with more gives several. Small, as msgpack allocates what a header says."""
+MAX_INFO_ENTRIES: Final = 32
+MAX_INFO_LENGTH: Final = 256
+
+# Events
+MAX_EVENTS_PER_FRAME: Final = 1000
+MAX_EVENT_BYTES: Final = 65_536
