@@ -1,0 +1,1 @@
+"""Tests of fog_testing, what tests are made of."""
