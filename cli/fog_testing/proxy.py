@@ -199,7 +199,7 @@ class _Flow:
         """Until the sender ends its stream, and so the receiver's. Raises `ConnectionError` when either is reset."""
         reset = None
         try:
-            while data := await self._reader.read(self._step()):
+            while data := await self._reader.read(_CHUNK):
                 await self._pass_on(data)
         except ConnectionError as error:
             reset = error
@@ -223,20 +223,29 @@ class _Flow:
         self._writer.close()
 
     async def _pass_on(self, data: bytes) -> None:
-        await asyncio.sleep(self._conditions.delay)
-        while self._conditions.held:
-            await self._change()
-        if not self._conditions.black_hole:
-            self._writer.write(data)
-            await self._writer.drain()
-            await asyncio.sleep(len(data) / self._conditions.rate)
+        await self._pause(self._conditions.delay)
+        rest = memoryview(data)
+        while rest:
+            while self._conditions.held:
+                await self._change()
+            step, rest = rest[: self._step()], rest[self._step() :]
+            if not self._conditions.black_hole:
+                self._writer.write(step)
+                await self._writer.drain()
+                await self._pause(len(step) / self._conditions.rate)
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits, but no longer than these conditions last."""
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._change(), seconds)
 
     async def _change(self) -> None:
         self._changed.clear()
         await self._changed.wait()
 
     def _step(self) -> int:
-        """How many bytes to take at once."""
+        """How many bytes to send at once."""
         return max(1, int(min(_CHUNK, self._conditions.rate / _STEPS_PER_SECOND)))
 
 
