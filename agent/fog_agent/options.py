@@ -1,0 +1,181 @@
+"""Where NATS is and who we are there, as the nats command line tool understands it."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+DEFAULT_SERVER: Final = "nats://127.0.0.1:4222"
+_SCHEMES: Final = ("nats", "tls", "ws", "wss")
+# A context's key and ours. Others (colours, descriptions, …) are the command line tool's own business.
+_CONTEXT_KEYS: Final = {
+    "token": "token",
+    "user": "user",
+    "password": "password",
+    "creds": "creds",
+    "nkey": "nkey",
+    "cert": "tls_cert",
+    "key": "tls_key",
+    "ca": "tls_ca",
+    "jetstream_domain": "jetstream_domain",
+    "inbox_prefix": "inbox_prefix",
+}
+# Ways to log in that nats-py has not: silently leaving them out would look like a wrong password.
+_CONTEXT_UNSUPPORTED: Final = ("nsc", "user_jwt", "user_seed", "windows_cert_store")
+
+
+class NatsOptionsError(ValueError):
+    """The options cannot work; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class NatsOptions:
+    """How to connect. Its text never shows a secret.
+
+    Args:
+        servers: Addresses (`nats://`, `tls://`, `ws://`, `wss://` or plain `host:port`), one of which is enough; a
+            cluster tells the others. A user and password in an address are used for every server.
+        creds: Credentials file (a JWT and its seed). Needs the package `nkeys`, as does `nkey`.
+        nkey: File with an nkey's seed.
+        tls_ca: File with the certificates to trust instead of the system's.
+        tls_cert: Our own certificate, with `tls_key`.
+        name: What the server shows of us in its list of connections.
+        inbox_prefix: First tokens of the subjects that answers come to; what the server lets us subscribe to.
+        jetstream_domain: JetStream domain to speak to, behind leaf nodes.
+
+    Raises:
+        NatsOptionsError: An address is not one, a file is missing, two options exclude each other.
+    """
+
+    servers: tuple[str, ...] = (DEFAULT_SERVER,)
+    creds: str | None = None
+    nkey: str | None = None
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    user: str | None = None
+    password: str | None = None
+    token: str | None = None
+    name: str | None = None
+    inbox_prefix: str | None = None
+    jetstream_domain: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.servers:
+            raise NatsOptionsError("no NATS server named: give an address such as nats://127.0.0.1:4222")
+        for server in self.servers:
+            _check_address(server)
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise NatsOptionsError("a TLS certificate needs its key and the key its certificate: give both or neither")
+        for file in (self.creds, self.nkey, self.tls_ca, self.tls_cert, self.tls_key):
+            if file is not None and not Path(file).is_file():
+                raise NatsOptionsError(f"{file}: no such file")
+        if (self.creds or self.nkey) and find_spec("nkeys") is None:
+            raise NatsOptionsError("credentials and nkeys need the package nkeys: pip install nkeys")
+
+    def __repr__(self) -> str:
+        return f"NatsOptions({self.where})"
+
+    @property
+    def where(self) -> str:
+        """The servers for people: without users and passwords."""
+        return ", ".join(map(redacted, self.servers))
+
+    @classmethod
+    def parse(cls, servers: str, **others: Any) -> NatsOptions:
+        """Options from addresses separated by commas, as people write them in `--nats` and `NATS_URL`."""
+        return cls(servers=_split(servers), **others)
+
+    @classmethod
+    def from_context(cls, name: str, config_home: Path | None = None) -> NatsOptions:
+        """Reads a context of the nats command line tool: `nats/context/NAME.json`.
+
+        Args:
+            name: The context's name.
+            config_home: Where `nats/` lies. Default: `$XDG_CONFIG_HOME`, else `~/.config`.
+
+        Raises:
+            NatsOptionsError: No such context, not JSON, or a way to log in that is not supported.
+        """
+        home = config_home or Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        file = home / "nats" / "context" / f"{name}.json"
+        try:
+            context = json.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise NatsOptionsError(f"no NATS context {name!r}: cannot read {file} ({error.strerror})") from error
+        except ValueError as error:
+            raise NatsOptionsError(f"NATS context {file} is not JSON: {error}") from error
+        if not isinstance(context, dict):
+            raise NatsOptionsError(f"NATS context {file} is not a JSON object")
+        for key in _CONTEXT_UNSUPPORTED:
+            if context.get(key):
+                raise NatsOptionsError(f"NATS context {file} has {key!r}, which is not supported: use creds or nkey")
+        values = {ours: str(context[key]) for key, ours in _CONTEXT_KEYS.items() if context.get(key)}
+        for file_option in ("creds", "nkey", "tls_ca", "tls_cert", "tls_key"):
+            if file_option in values:
+                values[file_option] = str(Path(values[file_option]).expanduser())
+        return cls.parse(str(context.get("url") or DEFAULT_SERVER), **values)
+
+    def login(self) -> dict[str, Any]:
+        """Arguments of nats-py's `connect` that say who we are; those in an address when there are no others."""
+        login = {
+            "user": self.user,
+            "password": self.password,
+            "token": self.token,
+            "user_credentials": self.creds,
+            "nkeys_seed": self.nkey,
+        }
+        if any(login.values()):
+            return login
+        return next(filter(None, map(_login_in, self.servers)), {})
+
+    def tls(self) -> ssl.SSLContext | None:
+        """The TLS context, None when nothing asks for one of our own; a server that wants TLS gets the system's."""
+        if self.tls_ca is None and self.tls_cert is None:
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.tls_ca)
+            if self.tls_cert is not None:
+                context.load_cert_chain(self.tls_cert, self.tls_key)
+        except ssl.SSLError as error:
+            files = ", ".join(filter(None, (self.tls_ca, self.tls_cert, self.tls_key)))
+            raise NatsOptionsError(f"cannot use TLS files {files}: {error.reason or error}") from error
+        return context
+
+
+def redacted(server: str) -> str:
+    """An address without its user and password."""
+    parts = urlsplit(server if "://" in server else f"nats://{server}")
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _split(servers: str) -> tuple[str, ...]:
+    return tuple(filter(None, (server.strip() for server in servers.split(","))))
+
+
+def _check_address(server: str) -> None:
+    try:
+        parts = urlsplit(server if "://" in server else f"nats://{server}")
+        good = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        good = False
+    if not good:
+        raise NatsOptionsError(f"{redacted_or_all(server)!r} is not a NATS address: write nats://host:4222")
+
+
+def redacted_or_all(server: str) -> str:
+    """What can be shown of something that may not even be an address."""
+    return server.rpartition("@")[2]
+
+
+def _login_in(server: str) -> dict[str, Any]:
+    parts = urlsplit(server if "://" in server else f"nats://{server}")
+    if parts.username is None:
+        return {}
+    return {"token": parts.username} if parts.password is None else {"user": parts.username, "password": parts.password}
