@@ -1,0 +1,8 @@
+"""``python -m fog_cli``: the same as `fog`."""
+
+import sys
+
+from fog_cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""The subcommands, one module each, imported only when called for.
+
+A command's module has `Settings` (a frozen dataclass of options), `run(settings) -> exit code`, and a docstring that
+`--help` shows. It imports what is heavy inside `run`: completions and `fog check` load every module.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fog_cli.config import Option, options_of
+from fog_cli.errors import UsageError
+
+SUMMARIES: Final = {
+    "check": "say whether a configuration file is fine",
+    "completion": "print the completions of a shell",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One subcommand, loaded."""
+
+    name: str
+    settings: type[Any]
+    run: Callable[[Any], int]
+    description: str
+
+
+def load(name: str) -> Command:
+    """The command of that name.
+
+    Raises:
+        UsageError: when there is none, with the nearest one there is.
+    """
+    if name not in SUMMARIES:
+        near = difflib.get_close_matches(name, SUMMARIES, n=1)
+        hint = f"did you mean fog {near[0]}?" if near else "fog --help lists the commands"
+        raise UsageError(f"{name} is not a command; {hint}")
+    module = importlib.import_module(f"fog_cli.commands.{name}")
+    return Command(name, module.Settings, module.run, module.__doc__ or SUMMARIES[name])
+
+
+def all_options() -> list[Option]:
+    """The options of every command, for what must know them all."""
+    return [option for name in SUMMARIES for option in options_of(load(name).settings, name)]

@@ -1,0 +1,24 @@
+"""What ends a command with one clear line instead of a traceback.
+
+FogError
+├── UsageError     exit code 2: the command line, the environment or a configuration file asks for what cannot be
+└── CommandError   exit code 1: something went wrong at run time
+"""
+
+from __future__ import annotations
+
+
+class FogError(Exception):
+    """A message for a person: what is wrong, and what to do."""
+
+    exit_code = 1
+
+
+class UsageError(FogError):
+    """What was asked for cannot be."""
+
+    exit_code = 2
+
+
+class CommandError(FogError):
+    """It could have been, and went wrong."""

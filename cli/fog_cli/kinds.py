@@ -1,0 +1,138 @@
+"""The kinds of values that an option may have: how each is read from text or TOML, and how it is written.
+
+`parse` takes what a flag or the environment gives (text) or what TOML gives (any type) and raises ValueError with a
+text that completes the sentence "'ten' …" and says what to write. `show` gives TOML that `parse` reads back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h|d)?")
+_SIZES: Final = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_SIZE: Final = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB|TiB)?")
+_USERINFO: Final = re.compile(r"//[^/@]*@")
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off"})
+_MAX_PORT: Final = 65535
+
+Address = tuple[str, int]
+"""Host and port; the empty host is every interface."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """One kind of value. `metavar` stands for it in ``--help``; `choices` are offered by shells."""
+
+    metavar: str
+    parse: Callable[[object], T]
+    show: Callable[[T], str] = json.dumps
+    choices: tuple[str, ...] = ()
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text, in quotes")  # noqa: TRY004 - a value that cannot be used, as the other kinds say it
+    return value
+
+
+def _switch(value: object) -> bool:
+    word = str(value).lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError("must be true or false")
+    return word in _TRUE
+
+
+def _whole(value: object) -> int:
+    try:
+        if isinstance(value, str | int) and not isinstance(value, bool) and int(value) >= 0:
+            return int(value)
+    except ValueError:
+        pass
+    raise ValueError("must be a whole number, 0 or more")
+
+
+def _duration(value: object) -> float:
+    match = _DURATION.fullmatch(str(value).strip())
+    if match is None or isinstance(value, bool):
+        raise ValueError("is not a duration: write 500ms, 10s, 5m, 1h or 7d")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def show_duration(seconds: float) -> str:
+    """The shortest way to write a duration without losing any of it: ``10s``, ``72h``, ``500ms``."""
+    if seconds and seconds == seconds // 3600 * 3600:
+        return f"{seconds / 3600:g}h"
+    if seconds and seconds == seconds // 60 * 60:
+        return f"{seconds / 60:g}m"
+    return f"{seconds!r}".removesuffix(".0") + "s"
+
+
+def _size(value: object) -> int:
+    match = _SIZE.fullmatch(str(value).strip())
+    if match is None or isinstance(value, bool):
+        raise ValueError("is not a size: write a number of bytes, or 64MiB, 10GiB")
+    return int(match[1]) * _SIZES[match[2] or ""]
+
+
+def _address(value: object) -> Address:
+    host, colon, port = str(value).rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > _MAX_PORT or (":" in host and not host.startswith("[")):
+        raise ValueError("is not HOST:PORT, as in 127.0.0.1:10364, [::1]:10364 or :10364 (every interface)")
+    return host.strip("[]"), int(port)
+
+
+def show_address(address: Address) -> str:
+    """``127.0.0.1:10364``, ``[::1]:10364``."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _urls(value: object) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("must be a URL, or a list of them")
+    urls = tuple(part.strip() for part in parts if part.strip())
+    for url in urls:
+        scheme, separator, rest = url.partition("://")
+        if separator and (scheme not in {"nats", "tls", "ws", "wss"} or not rest):
+            raise ValueError("is not a NATS address: write nats://HOST:PORT, tls://… or wss://…")
+    return tuple(url if "://" in url else f"nats://{url}" for url in urls)
+
+
+def redact(url: str) -> str:
+    """The URL without its user and password."""
+    return _USERINFO.sub("//…@", url)
+
+
+def _one_of(*words: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if value not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return str(value)
+
+    return parse
+
+
+def choice(*words: str) -> Kind[str]:
+    """One of a few words."""
+    return Kind("|".join(words), _one_of(*words), choices=words)
+
+
+TEXT: Final = Kind("TEXT", _text)
+PATH: Final = Kind("PATH", _text)
+FILE: Final = Kind("FILE", _text)
+SECRET: Final = Kind("TEXT", _text)
+SWITCH: Final = Kind("", _switch)
+WHOLE: Final = Kind("N", _whole)
+DURATION: Final = Kind("DURATION", _duration, lambda seconds: json.dumps(show_duration(seconds)))
+SIZE: Final = Kind("BYTES", _size)
+ADDRESS: Final = Kind("HOST:PORT", _address, lambda address: json.dumps(show_address(address)))
+URLS: Final = Kind("URL[,URL]", _urls, lambda urls: json.dumps([redact(url) for url in urls]))

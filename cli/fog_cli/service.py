@@ -1,0 +1,98 @@
+"""Running a service: signals only set an event, what it drains has one deadline, systemd is told.
+
+The first SIGINT or SIGTERM sets the event; the service then has `DRAIN_SECONDS` to end by itself. A second Ctrl-C ends
+the process at once. Exit code 0 for a service that ended when asked, 1 for one that did not manage to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Any, Final
+
+DRAIN_SECONDS: Final = 20.0
+
+log = logging.getLogger("fog_cli.service")
+
+
+Serve = Callable[[asyncio.Event], Coroutine[Any, Any, int]]
+
+
+def run_service(serve: Serve, *, drain: float = DRAIN_SECONDS, stop_on_eof: bool = False) -> int:
+    """Run `serve(stop)` to its end and return its exit code.
+
+    Args:
+        serve: Called with an event that the first SIGINT or SIGTERM sets.
+        drain: Seconds it may take to end after that.
+        stop_on_eof: The end of standard input sets the event too: the parent that holds its other end is gone.
+    """
+    return asyncio.run(_supervise(serve, drain, stop_on_eof=stop_on_eof))
+
+
+async def _supervise(serve: Serve, drain: float, *, stop_on_eof: bool) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: _quit_at_once() if stop.is_set() else stop.set())
+    if stop_on_eof:
+        loop.add_reader(sys.stdin, lambda: None if os.read(sys.stdin.fileno(), 4096) else _ended(loop, stop))
+    async with _watchdog(os.environ):
+        work = asyncio.create_task(serve(stop))
+        asked = asyncio.create_task(stop.wait())
+        await asyncio.wait({work, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        notify("STOPPING=1")
+        with contextlib.suppress(asyncio.CancelledError):
+            done, _ = await asyncio.wait({work}, timeout=drain)
+            if done:
+                return work.result()
+            work.cancel()
+            await work
+    log.error("did not end within %g s and was cut off", drain)
+    return 1
+
+
+def _ended(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    loop.remove_reader(sys.stdin)
+    stop.set()
+
+
+def _quit_at_once() -> None:
+    sys.stderr.write("fog: quit at once, as asked twice\n")
+    os._exit(1)
+
+
+def notify(state: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell the service manager (``READY=1``, ``STATUS=…``), as sd_notify(3) does; whether there is one."""
+    address = environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return False
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.connect("\0" + address[1:] if address.startswith("@") else address)
+        sender.sendall(state.encode())
+        return True
+    return False
+
+
+@contextlib.asynccontextmanager
+async def _watchdog(environ: Mapping[str, str]) -> AsyncIterator[None]:
+    """While inside, prove twice in each of systemd's WATCHDOG_USEC that the event loop turns."""
+
+    async def prove(period: float) -> None:
+        while True:
+            notify("WATCHDOG=1", environ)
+            await asyncio.sleep(period)
+
+    microseconds = int(environ.get("WATCHDOG_USEC") or 0)
+    task = asyncio.create_task(prove(microseconds / 2e6)) if microseconds else None
+    try:
+        yield
+    finally:
+        if task:
+            task.cancel()
