@@ -53,7 +53,7 @@ def _in_wheel() -> Path | None:
         files = metadata.files(_DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
         return None
-    return next((Path(str(file.locate())) for file in files if file.stem == "nats-server"), None)
+    return next((Path(str(file.locate())).resolve() for file in files if file.stem == "nats-server"), None)
 
 
 class NatsServer:
