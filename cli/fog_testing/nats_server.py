@@ -135,10 +135,11 @@ class NatsServer:
         if self._process is not None and self._process.poll() is None:
             return
         self._reap()
+        program = find_nats_server()
         self.directory.mkdir(parents=True, exist_ok=True)
         for stale in self.directory.glob("*.ports"):
             stale.unlink()
-        command = [str(find_nats_server()), *self._arguments()]
+        command = [str(program), *self._arguments()]
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
