@@ -20,6 +20,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
+from nats.errors import UnexpectedEOF
+
 from fog_agent.client import Client
 from fog_agent.log import RateLimitedLog
 from fog_agent.options import NatsOptions, NatsOptionsError, redacted
@@ -204,8 +206,8 @@ class Connection:
 
     def _heard(self, error: Exception) -> None:
         """What nats-py tells while connected: above all, which request the server refused."""
-        if self._client is None:
-            return  # still connecting: `_connect` says it
+        if self._client is None or isinstance(error, OSError | UnexpectedEOF):
+            return  # `_connect` or `_serve` says it
         self._note(error, f"NATS: {_text(error)}")
         for hook in self.on_error:
             hook(_text(error))

@@ -28,9 +28,11 @@ from nats.errors import ConnectionClosedError, ConnectionDrainingError, Outbound
 from fog_agent.connection import Client, Connection
 from fog_agent.log import RateLimitedLog
 
+_GONE: Final = (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError)
 RequestCallback = Callable[[str, bytes], None]
 """Called with a request's subject and payload, on the event loop."""
 
+_NO_RESPONDERS: Final = "503"
 _WAITING_REQUESTS: Final = 64
 """Requests that wait for their callback; more are dropped, as their senders will ask again."""
 _REFUSED_SUBJECT: Final = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
@@ -78,15 +80,23 @@ class Publish:
     seq: int = 0
 
 
+class RequestError(Exception):
+    """A request had no answer; `outcome` says why."""
+
+    def __init__(self, subject: str, outcome: Publish) -> None:
+        super().__init__(f"{subject}: {outcome.text or outcome.outcome.value}")
+        self.outcome = outcome
+
+
 class Link:
     """What an agent or aggregator says and hears over a `Connection`. Belongs to its event loop."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._inbox = ""
         self._deaf = ""
         self._tokens = itertools.count()
-        self._waiting: dict[str, tuple[str, asyncio.Future[Publish]]] = {}
+        self._waiting: dict[str, tuple[str, asyncio.Future[bytes | Publish]]] = {}
         self._requests: list[tuple[str, RequestCallback]] = []
         self._log = RateLimitedLog(lambda: asyncio.get_running_loop().time())
         connection.on_connect.append(self._listen)
@@ -95,36 +105,28 @@ class Link:
 
     async def publish(self, subject: str, payload: bytes, deadline: float) -> Publish:
         """Publishes once and waits at most `deadline` seconds for JetStream's acknowledgement."""
-        client = self._connection.client
-        if client is None or not self._inbox:
-            return Publish(Outcome.DISCONNECTED)
-        if self._deaf:
-            return Publish(Outcome.REFUSED, Refusal.PERMISSION, self._deaf)
-        if len(payload) > client.max_payload:
-            text = f"{len(payload)} bytes, and the server takes {client.max_payload}"
-            return Publish(Outcome.REFUSED, Refusal.TOO_LARGE, text)
-        token = str(next(self._tokens))
-        answer: asyncio.Future[Publish] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = (subject, answer)
-        try:
-            async with asyncio.timeout(deadline):
-                await client.publish(subject, payload, reply=f"{self._inbox}.{token}")
-                return await answer
-        except TimeoutError:
-            return Publish(Outcome.TIMEOUT)
-        except (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError):
-            return Publish(Outcome.DISCONNECTED)
-        finally:
-            del self._waiting[token]
+        answer = await self._exchange(subject, payload, deadline)
+        return answer if isinstance(answer, Publish) else parse_ack(answer)
+
+    async def request(self, subject: str, payload: bytes, deadline: float) -> bytes:
+        """Asks whoever serves `subject`, the API of JetStream for one, and returns the answer.
+
+        Raises:
+            RequestError: There was none; it says why.
+        """
+        answer = await self._exchange(subject, payload, deadline)
+        if isinstance(answer, Publish):
+            raise RequestError(subject, answer)
+        return answer
 
     async def send(self, subject: str, payload: bytes) -> bool:
         """Publishes without asking for an acknowledgement; False when there is no connection."""
-        client = self._connection.client
+        client = self.connection.client
         if client is None:
             return False
         try:
             await client.publish(subject, payload)
-        except (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError):
+        except _GONE:
             return False
         return True
 
@@ -135,14 +137,38 @@ class Link:
         """
         requests = [(subject, callback) for subject in subjects]
         self._requests += requests
-        if self._connection.client is not None:
+        if self.connection.client is not None:
             for request in requests:
-                await self._subscribe(self._connection.client, *request)
+                await self._subscribe(self.connection.client, *request)
+
+    async def _exchange(self, subject: str, payload: bytes, deadline: float) -> bytes | Publish:
+        """One message out and its answer back, or what stood in the way."""
+        client = self.connection.client
+        if client is None or not self._inbox:
+            return Publish(Outcome.DISCONNECTED)
+        if self._deaf:
+            return Publish(Outcome.REFUSED, Refusal.PERMISSION, self._deaf)
+        if len(payload) > client.max_payload:
+            text = f"{len(payload)} bytes, and the server takes {client.max_payload}"
+            return Publish(Outcome.REFUSED, Refusal.TOO_LARGE, text)
+        token = str(next(self._tokens))
+        answer: asyncio.Future[bytes | Publish] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = (subject, answer)
+        try:
+            async with asyncio.timeout(deadline):
+                await client.publish(subject, payload, reply=f"{self._inbox}.{token}")
+                return await answer
+        except TimeoutError:
+            return Publish(Outcome.TIMEOUT)
+        except _GONE:
+            return Publish(Outcome.DISCONNECTED)
+        finally:
+            del self._waiting[token]
 
     async def _listen(self, client: Client) -> None:
         """With each new connection: a new inbox, which nobody can guess, and the subscriptions."""
         self._deaf = ""
-        self._inbox = f"{self._connection.options.inbox_prefix or '_INBOX'}.{secrets.token_hex(12)}"
+        self._inbox = f"{self.connection.options.inbox_prefix or '_INBOX'}.{secrets.token_hex(12)}"
         await client.subscribe(f"{self._inbox}.*", cb=self._answered)
         for request in self._requests:
             await self._subscribe(client, *request)
@@ -157,13 +183,15 @@ class Link:
         await client.subscribe(subject, cb=on_message, pending_msgs_limit=_WAITING_REQUESTS)
 
     async def _answered(self, message: Msg) -> None:
-        status = (message.headers or {}).get("Status")
-        self._settle(message.subject.rpartition(".")[2], parse_ack(message.data, status))
+        answer: bytes | Publish = message.data
+        if message.headers is not None and message.headers.get("Status") == _NO_RESPONDERS:
+            answer = Publish(Outcome.REFUSED, Refusal.NO_STREAM, "no stream takes this subject, or JetStream is off")
+        self._settle(message.subject.rpartition(".")[2], answer)
 
-    def _settle(self, token: str, result: Publish) -> None:
-        _, answer = self._waiting.get(token, ("", None))
-        if answer is not None and not answer.done():
-            answer.set_result(result)
+    def _settle(self, token: str, answer: bytes | Publish) -> None:
+        _, waiting = self._waiting.get(token, ("", None))
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
 
     def _hang_up(self) -> None:
         self._inbox = ""
@@ -191,24 +219,17 @@ _NO_ROOM: Final = frozenset({10023, 10028, 10047})
 _MESSAGE_TOO_LARGE: Final = 10054
 
 
-def parse_ack(data: bytes, status: str | None = None) -> Publish:
-    """Reads JetStream's answer to a publish.
-
-    Args:
-        data: The answer's payload: JSON.
-        status: The answer's status header; 503 says that nobody listens on the subject: no stream, or no JetStream.
-    """
-    if status is not None:
-        return Publish(Outcome.REFUSED, Refusal.NO_STREAM, "no stream takes this subject")
+def parse_ack(answer: bytes) -> Publish:
+    """Reads JetStream's answer to a publish: JSON, and nothing else than JetStream's will do."""
     try:
-        match json.loads(data):
+        match json.loads(answer):
             case {"error": {"err_code": int(code), "description": str(text)}}:
                 return Publish(Outcome.REFUSED, _refusal(code, text), text)
             case {"stream": str(stream), "seq": int(seq)}:
                 return Publish(Outcome.ACKED, stream=stream, seq=seq)
     except ValueError:
         pass
-    return Publish(Outcome.REFUSED, Refusal.OTHER, f"not an answer of JetStream: {data[:100]!r}")
+    return Publish(Outcome.REFUSED, Refusal.OTHER, f"not an answer of JetStream: {answer[:100]!r}")
 
 
 def _refusal(code: int, text: str) -> Refusal:
