@@ -1,0 +1,171 @@
+"""The collector: the central hub of a process for metrics and events."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .events import MAX_EVENTS, EventLog, EventWatch, TelemetryEvent
+from .hooks import HookedRegistry
+from .instruments.metric import Metric
+from .integrations import setup_coordination_hooks, setup_health_hooks, setup_messaging_hooks
+from .problems import logger
+from .source import MetricsSource
+from .trace import current_trace
+
+__all__ = [
+    "TelemetryCollector",
+    "TelemetryEvent",
+    "setup_coordination_hooks",
+    "setup_health_hooks",
+    "setup_messaging_hooks",
+]
+
+
+class TelemetryCollector(HookedRegistry, MetricsSource):
+    """Registers metrics, records events, and gives both to exporters and to the agent.
+
+    All methods may be called from any thread. Recording works from the start; `start_collection()` adds a periodic
+    run, which keeps the collector's own metrics up to date and lets hooks of type `collection` do their work.
+
+    Args:
+        collection_interval: seconds between collection runs.
+        max_events: events kept; the oldest go first.
+        self_metrics: whether to have `telemetry_*` metrics about itself. A second collector whose metrics go the same
+            way should not.
+        clock: unix seconds.
+        monotonic: seconds that never go back.
+
+    Raises:
+        ValueError: an interval or a number of events that is not above zero.
+    """
+
+    def __init__(
+        self,
+        collection_interval: float = 30.0,
+        *,
+        max_events: int = MAX_EVENTS,
+        self_metrics: bool = True,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not collection_interval > 0:
+            raise ValueError(f"collection_interval must be above 0 seconds, not {collection_interval}")
+        super().__init__(clock, monotonic)
+        self.collection_interval = collection_interval
+        self._events = EventLog(max_events)
+        self._running = False
+        self._task: asyncio.Task[None] | None = None
+        # Without self-metrics these count all the same, on their own.
+        registry = self if self_metrics else HookedRegistry(clock, monotonic)
+        self._events_total = registry.register_counter("telemetry_events_total", "Total number of telemetry events")
+        self._runs = registry.register_counter("telemetry_collection_runs_total", "Total collection runs")
+        self._duration = registry.register_gauge(
+            "telemetry_collection_duration_seconds", "Duration of the last collection run", rollup="max"
+        )
+        count = registry.register_gauge("telemetry_metrics_count", "Number of registered metrics", rollup="sum")
+        count.set_function(lambda: len(self._metrics))
+        self._scope.problems.counter = registry.register_counter(
+            "telemetry_problems_total", "What went wrong inside the telemetry itself, by reason", ["reason"]
+        )
+
+    # Events
+
+    def record_event(
+        self,
+        name: str,
+        value: Any = None,
+        labels: Mapping[str, str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Records that something happened, and calls the hooks that hear `name`.
+
+        With OpenTelemetry, the current `trace_id` and `span_id` join the metadata.
+        """
+        event = TelemetryEvent(name, value, self._scope.clock(), dict(labels or {}), dict(metadata or {}))
+        trace = current_trace()
+        if trace is not None:
+            event.metadata.update(trace)
+        self._events.add(event)
+        self._events_total.increment()
+        logger.debug("event %s: %r", name, value)
+        self._hooks.trigger(event)
+
+    def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
+        """The last `limit` events, or all that are kept, oldest first."""
+        return self._events.latest(limit)
+
+    @property
+    def events_count(self) -> int:
+        """Events that are kept now; all that were recorded are in `telemetry_events_total`."""
+        return len(self._events)
+
+    def watch_events(self, limit: int = MAX_EVENTS) -> EventWatch:
+        """Follows the events from now on, for a writer to the bus; at most `limit` wait to be taken."""
+        return self._events.watch(limit)
+
+    # Metrics
+
+    def get_all_metrics(self) -> dict[str, Metric]:
+        """All metrics by name, in the order of their registration."""
+        self.refresh()
+        return dict(self._metrics)
+
+    def reset_all_metrics(self) -> None:
+        """Starts every metric from zero again and forgets all events."""
+        super().reset_all_metrics()
+        self._events.clear()
+        logger.info("reset all telemetry metrics and events")
+
+    # Collection
+
+    @property
+    def running(self) -> bool:
+        """Whether collection was started."""
+        return self._running
+
+    async def start_collection(self) -> None:
+        """Starts a collection run every `collection_interval` seconds, the first at once. Twice does no harm."""
+        if self._running:
+            return
+        self._running = True
+        self._task = asyncio.create_task(self._collect_for_ever(), name="telemetry collection")
+        logger.info("started telemetry collection every %g s", self.collection_interval)
+
+    async def stop_collection(self) -> None:
+        """Stops collection and waits for it to end."""
+        task, self._task = self._task, None
+        self._running = False
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        logger.info("stopped telemetry collection")
+
+    async def _collect_for_ever(self) -> None:
+        while True:
+            # In a thread: a function of the user's, or a large registry, must not hold up the loop.
+            await asyncio.to_thread(self.run_collection)
+            await asyncio.sleep(self.collection_interval)
+
+    def run_collection(self) -> None:
+        """One collection run: reads every metric once, then calls the hooks of type `collection`. Never raises."""
+        started = self._scope.monotonic()
+        try:
+            families = self.collect()
+        except Exception:  # noqa: BLE001 - nothing in here should raise, but the host is never hurt
+            self._scope.problems.report("collection", "a collection run failed", exc_info=True)
+            return
+        duration = self._scope.monotonic() - started
+        self._runs.increment()
+        self._duration.set(duration)
+        counts = {"duration": duration, "metrics_count": len(families), "events_count": self.events_count}
+        logger.debug("collection run: %s", counts)
+        self._hooks.trigger(TelemetryEvent("collection", counts, self._scope.clock()))
+
+    def renew(self) -> None:
+        """In a forked child: locks anew, counts from zero, watches closed, events and collection the parent's."""
+        super().renew()
+        self._events.renew()
+        self._running = False
+        self._task = None

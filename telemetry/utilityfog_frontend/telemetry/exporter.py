@@ -1,0 +1,216 @@
+"""Exporters: from any `MetricsSource` to where its values are wanted."""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from os import PathLike
+from pathlib import Path
+
+from .exposition.text import iter_text
+from .files import replace_file
+from .problems import logger
+from .source import MetricsSource
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class MetricsExporter(ABC):
+    """Something that can export a source. Subclass it for a format or a destination of your own."""
+
+    @abstractmethod
+    async def export_metrics(self, collector: MetricsSource) -> bool:
+        """Exports once; True when that succeeded."""
+
+
+class FileExporter(MetricsExporter):
+    """Writes one format to a file, or nowhere: then the values are rendered, counted and logged.
+
+    The file is replaced atomically and its folders are created. A failed write is repeated, after `backoff` seconds,
+    then after twice as long, and so on, `attempts` times in all; then it is counted and logged, and `export_metrics`
+    says False.
+
+    Args:
+        output_file: where to; None for nowhere.
+        attempts: how often to try.
+        backoff: seconds before the second attempt.
+        sleep: waits for that long.
+    """
+
+    def __init__(
+        self,
+        output_file: str | PathLike[str] | None = None,
+        *,
+        attempts: int = 3,
+        backoff: float = 0.1,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        if attempts < 1:
+            raise ValueError(f"attempts must be at least 1, not {attempts}")
+        self.output_file = output_file
+        self._attempts = attempts
+        self._backoff = backoff
+        self._sleep = sleep
+        self._last_export = 0.0
+
+    @abstractmethod
+    def render(self, collector: MetricsSource) -> Iterable[bytes]:
+        """The values of `collector` now, in this exporter's format."""
+
+    def get_last_export_time(self) -> float:
+        """Unix seconds of the last success; 0 before the first."""
+        return self._last_export
+
+    async def export_metrics(self, collector: MetricsSource) -> bool:
+        """Exports once, off the event loop; True when that succeeded. Never raises."""
+        for attempt in range(self._attempts):
+            if attempt:
+                await self._sleep(self._backoff * 2 ** (attempt - 1))
+            try:
+                await asyncio.to_thread(self._export, collector)
+            except Exception as error:  # noqa: BLE001 - the collector survives whatever an export fails of
+                failure = error
+            else:
+                self._last_export = time.time()
+                return True
+        collector.report("export", "%s failed %d times: %r", type(self).__name__, self._attempts, failure)
+        return False
+
+    def _export(self, collector: MetricsSource) -> None:
+        chunks = self.render(collector)
+        if self.output_file is None:
+            logger.info("%s: exported %d bytes to nowhere", type(self).__name__, sum(map(len, chunks)))
+        else:
+            replace_file(Path(self.output_file), chunks)
+
+
+class PrometheusAdapter(FileExporter):
+    """Exports Prometheus text 0.0.4, as for node_exporter's textfile collector."""
+
+    def render(self, collector: MetricsSource) -> Iterable[bytes]:
+        """The values of `collector` now as Prometheus text."""
+        return iter_text(collector.collect())
+
+
+class JSONExporter(FileExporter):
+    """Exports the snapshot as JSON; NaN and infinities as the strings "NaN", "+Inf" and "-Inf".
+
+    Args:
+        output_file: where to; None for nowhere.
+        pretty: whether to indent.
+        attempts: how often to try.
+        backoff: seconds before the second attempt.
+        sleep: waits for that long.
+    """
+
+    def __init__(
+        self,
+        output_file: str | PathLike[str] | None = None,
+        pretty: bool = True,  # noqa: FBT001, FBT002 - as programs for the public implementation call it
+        *,
+        attempts: int = 3,
+        backoff: float = 0.1,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        super().__init__(output_file, attempts=attempts, backoff=backoff, sleep=sleep)
+        self.pretty = pretty
+
+    def render(self, collector: MetricsSource) -> Iterable[bytes]:
+        """The snapshot of `collector` as JSON."""
+        return [collector.export_to_json(indent=2 if self.pretty else None).encode(), b"\n"]
+
+
+class MultiExporter(MetricsExporter):
+    """Exports with several exporters, one after the other."""
+
+    def __init__(self, exporters: Sequence[MetricsExporter]) -> None:
+        self.exporters = list(exporters)
+
+    async def export_metrics(self, collector: MetricsSource) -> bool:
+        """Exports with each, whatever becomes of the others; True when all succeeded. Never raises."""
+        results = [await export_safely(exporter, collector) for exporter in self.exporters]
+        return all(results)
+
+
+class PeriodicExporter:
+    """Exports every `interval` seconds, the first time at once, and a last time when it is stopped.
+
+    Args:
+        exporter: any; when it fails or raises, that is counted and logged, and the next turn comes.
+        collector: any source.
+        interval: seconds between the beginnings of exports; a turn that another export overran is left out.
+        sleep: waits for that many seconds.
+
+    Raises:
+        ValueError: an interval that is not above zero.
+    """
+
+    def __init__(
+        self,
+        exporter: MetricsExporter,
+        collector: MetricsSource,
+        interval: float = 60.0,
+        *,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        if not interval > 0:
+            raise ValueError(f"interval must be above 0 seconds, not {interval}")
+        self.exporter = exporter
+        self.collector = collector
+        self.interval = interval
+        self._sleep = sleep
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started."""
+        return self._task is not None
+
+    async def start(self) -> None:
+        """Starts to export. Twice does no harm."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._export_for_ever(), name="periodic metrics export")
+            logger.info("started periodic metrics export every %g s", self.interval)
+
+    async def stop(self) -> None:
+        """Stops, and exports a last time, so that nothing recorded until now is missing."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await export_safely(self.exporter, self.collector)
+        logger.info("stopped periodic metrics export")
+
+    async def _export_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            await export_safely(self.exporter, self.collector)
+            due = max(due + self.interval, loop.time())
+            await self._sleep(due - loop.time())
+
+
+async def export_safely(exporter: MetricsExporter, collector: MetricsSource) -> bool:
+    """Exports once; False when that failed or raised, which is counted and logged."""
+    try:
+        return bool(await exporter.export_metrics(collector))
+    except Exception as error:  # noqa: BLE001 - an exporter of the user's
+        collector.report("export", "%s failed: %r", type(exporter).__name__, error)
+        return False
+
+
+async def export_to_prometheus(
+    collector: MetricsSource,
+    output_file: str | PathLike[str] = "/tmp/metrics.prom",  # noqa: S108 - SEED's own example
+) -> bool:
+    """Writes Prometheus text to a file once; True when that succeeded."""
+    return await PrometheusAdapter(output_file).export_metrics(collector)
+
+
+async def export_to_json(
+    collector: MetricsSource,
+    output_file: str | PathLike[str] = "/tmp/metrics.json",  # noqa: S108 - SEED's own example
+) -> bool:
+    """Writes the snapshot to a JSON file once; True when that succeeded."""
+    return await JSONExporter(output_file).export_metrics(collector)

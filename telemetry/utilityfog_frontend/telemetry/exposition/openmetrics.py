@@ -1,0 +1,64 @@
+"""OpenMetrics 1.0: stricter than Prometheus text, and with units, exemplars, times of creation and an end mark."""
+
+from collections.abc import Iterable, Iterator
+from math import isnan
+
+from utilityfog_frontend.telemetry.labels import render_labels
+from utilityfog_frontend.telemetry.model import Exemplar, Family, FamilySnapshot, MetricType, SeriesSnapshot
+from utilityfog_frontend.telemetry.names import base_name
+
+from .samples import chunks, histogram_lines, in_chunks, labels_of, number_lines, render_number
+
+EXEMPLAR_LIMIT = 128
+"""Code points that the label names and values of an exemplar may have together."""
+
+
+def iter_openmetrics(families: Iterable[FamilySnapshot]) -> Iterator[bytes]:
+    """The text in chunks of about 64 kB. Its `# EOF` comes only when all before it was written."""
+    return in_chunks(_lines(families))
+
+
+def generate_openmetrics(families: Iterable[FamilySnapshot]) -> bytes:
+    """The text as a whole."""
+    return b"".join(iter_openmetrics(families))
+
+
+def _lines(families: Iterable[FamilySnapshot]) -> Iterator[list[str]]:
+    for snapshot in families:
+        family = snapshot.family
+        yield [_header(family)]
+        for part in chunks(snapshot.series):
+            yield _samples(family, part)
+    yield ["# EOF\n"]
+
+
+def _header(family: Family) -> str:
+    name = base_name(family)
+    help_text = family.help.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    unit = f"# UNIT {name} {family.unit}\n" if family.unit else ""
+    return f"# TYPE {name} {family.type.value}\n{unit}# HELP {name} {help_text}\n"
+
+
+def _samples(family: Family, part: list[SeriesSnapshot]) -> list[str]:
+    name = base_name(family)
+    if family.type is MetricType.GAUGE:
+        return number_lines(name, part)
+    if family.type is MetricType.HISTOGRAM:
+        lines = histogram_lines(family, part, _exemplar)
+    else:
+        lines = number_lines(name + "_total", part)
+    return lines + [_created(name, series, series.created) for series in part if series.created is not None]
+
+
+def _created(name: str, series: SeriesSnapshot, created: float) -> str:
+    labels = labels_of(series)
+    return f"{name}_created{{{labels}}} {created!r}\n" if labels else f"{name}_created {created!r}\n"
+
+
+def _exemplar(series: SeriesSnapshot, bucket: int) -> str:
+    exemplar: Exemplar | None = (series.exemplars or {}).get(bucket)
+    if exemplar is None or isnan(exemplar.value):
+        return ""
+    if sum(len(name) + len(value) for name, value in exemplar.labels) > EXEMPLAR_LIMIT:
+        return ""
+    return f" # {{{render_labels(exemplar.labels)}}} {render_number(exemplar.value)} {exemplar.timestamp!r}"

@@ -1,0 +1,225 @@
+"""Metrics that are counted elsewhere and only read here: another library's registry, the host's counters."""
+
+from collections.abc import Callable, Iterable
+
+from .instruments.family import Scope
+from .instruments.gate import Gate
+from .instruments.metric import Metric, MetricState
+from .instruments.series import Series
+from .labels import sorted_labels
+from .model import (
+    Family,
+    FamilySnapshot,
+    HistogramValue,
+    Labels,
+    MetricType,
+    MetricValue,
+    SeriesSnapshot,
+    Value,
+    add_values,
+    metric_values,
+    subtract_values,
+)
+
+Collect = Callable[[], Iterable[FamilySnapshot]]
+
+
+class ForeignSeries(Series):
+    """One series as its source last told it."""
+
+    __slots__ = ("_base", "_carried", "_since", "_value", "exemplars")
+
+    def __init__(self, family: Family, told: SeriesSnapshot, created: float, since: Value | None = None) -> None:
+        super().__init__(family, told.labels, told.created or created, _NO_GATE)
+        self.exemplars = told.exemplars
+        self._value = told.value
+        self._since = since  # what a forked child's parent had counted
+        self._carried: Value | None = None  # what was counted before the source started again
+        self._base: Value | None = None  # what the node no longer shows
+
+    @property
+    def told(self) -> Value:
+        """The value as the source told it."""
+        return self._value
+
+    def went_down(self, value: Value) -> bool:
+        """Whether `value` is less than was told before, so that its source must have started again."""
+        if self.family.type is MetricType.GAUGE:
+            return False
+        return _size(value) < _size(self._value)
+
+    def tell(self, told: SeriesSnapshot) -> None:
+        """Takes a new value."""
+        if self.went_down(told.value):
+            self._carried, self._since = self.read(), None
+        self._value = told.value
+        self.exemplars = told.exemplars
+
+    def read(self) -> Value:
+        """What was counted since this series began."""
+        value = self._value
+        if self._since is not None:
+            value = subtract_values(value, self._since)
+        if self._carried is not None:
+            value = add_values(value, self._carried)
+        return value
+
+    def current(self, *, free: bool) -> Value:
+        """As `read`, since `restart`."""
+        del free
+        return self.read() if self._base is None else subtract_values(self.read(), self._base)
+
+    def snapshot(self, *, free: bool) -> SeriesSnapshot:
+        """The series with its exemplars."""
+        return SeriesSnapshot(self.labels, self.current(free=free), self.created, self.exemplars, self.rendered)
+
+    def restart(self, now: float) -> None:
+        """Counts from zero again for the node; a gauge stays what its source says."""
+        if self.family.type is not MetricType.GAUGE:
+            self._base = self.read()
+            self.created = now
+
+    def activity(self) -> object:
+        """Always in use: its source decides when it ends."""
+        return object()
+
+
+class ForeignState(MetricState):
+    """The series of one family of a source."""
+
+    def __init__(self, family: Family, scope: Scope) -> None:
+        self.family = family
+        self._scope = scope
+        self._live: dict[Labels, ForeignSeries] = {}
+
+    def update(self, told: Iterable[SeriesSnapshot]) -> None:
+        """Takes what the source says now; what it no longer says has ended."""
+        ledger = self._scope.ledger
+        with ledger.lock:
+            gone = dict(self._live)
+            for one in told:
+                one.labels = sorted_labels(dict(one.labels))
+                series = gone.pop(one.labels, None)
+                if series is not None and (ledger.refusing or not series.went_down(one.value)):
+                    series.tell(one)
+                elif not ledger.refusing:
+                    self._replace(series, ForeignSeries(self.family, one, self._scope.clock()))
+            for labels, series in gone.items():
+                del self._live[labels]
+                ledger.ended(series)
+
+    def _replace(self, old: ForeignSeries | None, new: ForeignSeries) -> None:
+        self._live[new.labels] = new
+        self._scope.ledger.started()
+        if old is not None:
+            self._scope.ledger.ended(old)
+
+    def series(self) -> Iterable[Series]:
+        """Its live series."""
+        return list(self._live.values())
+
+    def snapshots(self) -> list[SeriesSnapshot]:
+        """Its live series now."""
+        return [series.snapshot(free=True) for series in list(self._live.values())]
+
+    def sweep(self) -> None:
+        """Nothing: the source decides what ends."""
+
+    def reset(self) -> None:
+        """Shows counts from zero again; the source itself is not touched."""
+        for series in list(self._live.values()):
+            series.restart(self._scope.clock())
+
+    def renew(self) -> None:
+        """In a forked child: what the parent counted until now is the parent's."""
+        if self.family.type is MetricType.GAUGE:
+            return
+        now = self._scope.clock()
+        for labels, series in self._live.items():
+            told = SeriesSnapshot(labels, series.told)
+            self._live[labels] = ForeignSeries(self.family, told, now, since=series.told)
+
+
+class ForeignMetric(Metric):
+    """A metric that is only read here."""
+
+    __slots__ = ("_scope", "_state")
+
+    def __init__(self, state: ForeignState, scope: Scope) -> None:
+        self._state = state
+        self._scope = scope
+
+    @property
+    def family(self) -> Family:
+        """Name, type, help, unit, bounds and rollup."""
+        return self._state.family
+
+    def get_value(self) -> MetricValue | list[MetricValue]:
+        """One value, or a list for a histogram and for more than one series."""
+        return joined_values(self.family, self._state.snapshots(), self._scope.clock())
+
+    def reset(self) -> None:
+        """Shows counts from zero again; the source itself is not touched."""
+        self._state.reset()
+
+
+class ForeignSource:
+    """One source of a collector. Its caller sees to it that only one thread at a time refreshes it."""
+
+    def __init__(self, collect: Collect, scope: Scope, add: Callable[[MetricState, Metric], None]) -> None:
+        self._collect = collect
+        self._scope = scope
+        self._add = add
+        self._states: dict[str, ForeignState] = {}
+        self._refused: set[str] = set()
+
+    def refresh(self) -> None:
+        """Asks the source. Never raises."""
+        try:
+            told = list(self._collect())
+        except Exception:  # noqa: BLE001 - a broken source must not break the scrape
+            self._scope.problems.report("source", "a source of metrics failed", exc_info=True)
+            return
+        silent = dict(self._states)
+        for snapshot in told:
+            silent.pop(snapshot.family.name, None)
+            state = self._state(snapshot.family)
+            if state is not None:
+                state.update(snapshot.series)
+        for state in silent.values():
+            state.update(())
+
+    def _state(self, family: Family) -> ForeignState | None:
+        state = self._states.get(family.name)
+        if state is None and family.name not in self._refused:
+            state = self._begin(family)
+        if state is None or (state.family.type, state.family.bounds) != (family.type, family.bounds):
+            self._scope.problems.count("source_family")
+            return None
+        return state
+
+    def _begin(self, family: Family) -> ForeignState | None:
+        state = ForeignState(family, self._scope)
+        try:
+            self._add(state, ForeignMetric(state, self._scope))
+        except ValueError as error:
+            self._refused.add(family.name)
+            self._scope.problems.warn("a source's metric is left out: %s", error)
+            return None
+        self._states[family.name] = state
+        return state
+
+
+def joined_values(family: Family, series: Iterable[SeriesSnapshot], now: float) -> MetricValue | list[MetricValue]:
+    """One value when there is one series, and it is no histogram; else the values of all in one list."""
+    values = [metric_values(family, one, now) for one in series]
+    if len(values) == 1:
+        return values[0]
+    return [value for several in values for value in (several if isinstance(several, list) else [several])]
+
+
+def _size(value: Value) -> float:
+    return value.count if isinstance(value, HistogramValue) else value
+
+
+_NO_GATE = Gate(lambda _amount: None)  # told values are replaced whole: there is nothing to guard

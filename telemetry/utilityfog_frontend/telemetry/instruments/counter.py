@@ -1,0 +1,172 @@
+"""Counters: what only ever grows.
+
+The common increment, by one, is a `next()` on an `itertools.count`: one C call, atomic under the interpreter lock and
+guarded by its own since 3.14 on free-threaded builds. Reading takes a tick too, so the reader remembers its own and
+subtracts them. Any other amount is appended to a list, which the writer itself folds at `FOLD_AT`, unless the lock is
+taken. Measured against a lock around a sum: three times as fast, and never waiting (docs/benchmarks-sdk.md).
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Any
+
+from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
+from utilityfog_frontend.telemetry.numeric import WHOLE_LIMIT, Number, as_number
+
+from .family import FOLD_AT, Dormant, Instrument
+from .gate import Gate
+from .scopes import ExceptionCounter
+from .series import Series
+
+_ONE: float = 1
+_UNGUARDED_COUNT = not getattr(sys, "_is_gil_enabled", lambda: True)() and sys.version_info < (3, 14)
+
+
+class CounterSeries(Series):
+    """One incarnation of a counter."""
+
+    __slots__ = ("_base", "_ticks_seen", "_total", "pending", "tick")
+
+    def __init__(self, family: Family, labels: Labels, created: float, gate: Gate) -> None:
+        super().__init__(family, labels, created, gate)
+        self.pending: list[Number] = []
+        self.tick: Callable[[], Any] = self._append_one if _UNGUARDED_COUNT else count().__next__
+        self._ticks_seen = 0  # the reader's own included
+        self._total: Number = 0
+        self._base: Number = 0
+
+    def _append_one(self) -> int:
+        """The tick where `itertools.count` is not safe: a free-threaded 3.13."""
+        self.pending.append(1)
+        return 0
+
+    def fold(self) -> None:
+        """Adds what is pending to the total. The caller holds the gate."""
+        if not _UNGUARDED_COUNT:
+            ticks = self.tick()
+            self._total += ticks - self._ticks_seen
+            self._ticks_seen = ticks + 1
+        if self.pending:
+            # Writers only append, and only who holds the gate removes: the first `size` are ours.
+            size = len(self.pending)
+            batch = self.pending[:size]
+            del self.pending[:size]
+            self._total += sum(batch)
+
+    def read(self) -> Number:
+        """An int while every increment was whole, a float for ever after the first that was not."""
+        with self.gate as free:
+            if free:
+                self.fold()
+            return self._total
+
+    def current(self, *, free: bool) -> Number:
+        """What was counted since the series began, or since `restart`."""
+        if free:
+            self.fold()
+        return self._total - self._base
+
+    def restart(self, now: float) -> None:
+        """Counts from zero again for the node, while `read()` goes on."""
+        with self.gate as free:
+            if free:
+                self.fold()
+            self._base = self._total
+            self.created = now
+
+    def activity(self) -> object:
+        """The value: each use changes it."""
+        return self.read()
+
+
+class Counter(Instrument):
+    """A monotonically increasing count.
+
+    All methods may be called from any thread, at the same time as readers; totals are exact. `increment()` never waits.
+
+    Args:
+        name: `[a-zA-Z_:][a-zA-Z0-9_:]*`, by convention ending in `_total`.
+        description: a sentence for people.
+        labels: constant labels.
+        unit: base unit (`bytes`, `seconds`); the name must end with it (before `_total`).
+
+    Raises:
+        ValueError: name, labels or unit are not valid.
+    """
+
+    __slots__ = ("_pending", "_tick")
+
+    series_type = CounterSeries
+    _series: CounterSeries
+    _pending: list[Number]
+    _tick: Callable[[], object]
+
+    def __init__(
+        self, name: str, description: str = "", labels: Mapping[str, str] | None = None, *, unit: str = ""
+    ) -> None:
+        self._stand_alone(counter_family(name, description, unit), labels)
+
+    def increment(self, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
+        """Adds `amount`.
+
+        NaN, infinities and 2^63 or more are dropped and counted in `telemetry_problems_total`.
+
+        Args:
+            amount: not negative. Whole amounts, `5.0` included, keep the counter an integer.
+            labels: only for a counter that has label names: addresses the child.
+
+        Raises:
+            ValueError: negative, or labels for a counter without label names.
+            TypeError: not a number.
+        """
+        if amount is _ONE and labels is None:
+            self._tick()
+        else:
+            self._add(amount, labels)
+
+    def _add(self, amount: float, labels: Mapping[str, str] | None) -> None:
+        if labels:
+            self._refuse_labels(labels)
+        number = amount if type(amount) is int else as_number(amount)
+        if 0 <= number < WHOLE_LIMIT:
+            self._put(number)
+        elif number < 0:
+            raise ValueError(f"counter {self.name!r} can only be incremented by non-negative values, not {amount!r}")
+        else:
+            self._drop(amount)
+
+    def _put(self, number: Number) -> None:
+        pending = self._pending
+        pending.append(number)
+        if len(pending) >= FOLD_AT:
+            series = self._series
+            series.gate.fold_if_free(series.fold)
+
+    def count_exceptions(
+        self, exception: type[BaseException] | tuple[type[BaseException], ...] = Exception
+    ) -> ExceptionCounter:
+        """Counts exceptions that leave a `with` block or a decorated (async) function; they go on their way."""
+        return ExceptionCounter(self.increment, exception)
+
+    def get_value(self) -> MetricValue:
+        """The value now."""
+        return self.get_values()[0]
+
+    def _attach(self, series: CounterSeries) -> None:
+        self._series = series
+        self._pending = series.pending
+        self._tick = series.tick
+
+    def _detach(self) -> None:
+        dormant = Dormant(self._wake_and_put)
+        self._pending = dormant
+        self._tick = dormant.tick
+
+    def _wake_and_put(self, number: Number) -> None:
+        self._state.child(self._key).increment(number)
+
+
+def counter_family(name: str, description: str, unit: str) -> Family:
+    """The family of a counter."""
+    return Family(name, MetricType.COUNTER, description, unit)

@@ -1,0 +1,307 @@
+"""A family and its handles: two halves of one thing, which is why they share a module and each other's privates.
+
+A handle (`Instrument`) is what programs hold; a `Series` is what is counted on. A handle outlives its series: after a
+reset it has a new one, and after its labels were removed (or idle for longer than `ttl`) it rests, and begins a new one
+when it is used again. There is at most one handle for a label set, so that a kept one and a looked-up one never differ.
+"""
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
+from weakref import WeakValueDictionary
+
+from utilityfog_frontend.telemetry.fork import renew_after_fork
+from utilityfog_frontend.telemetry.labels import sorted_labels
+from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue, SeriesSnapshot, metric_values
+from utilityfog_frontend.telemetry.names import check_family, check_label_names
+from utilityfog_frontend.telemetry.numeric import Number
+from utilityfog_frontend.telemetry.problems import Problems
+
+from .gate import Gate
+from .ledger import OVERFLOW, SeriesLedger
+from .metric import Metric, MetricState
+from .series import Series
+
+FOLD_AT = 64
+"""A writer folds its own backlog at this length: 2 kB, 4 µs at worst. At 4,096 it would be 131 kB and 0.4 ms."""
+
+MAX_CHILDREN = 2_000
+_CHUNK = 512  # series read in one go: a reader of a million must let writers fold in between
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the metrics of one collector share."""
+
+    ledger: SeriesLedger = field(default_factory=SeriesLedger)
+    problems: Problems = field(default_factory=Problems)
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class Dormant(list[Number]):
+    """Stands in for the backlog of a handle whose series has ended: the first thing appended begins a new series."""
+
+    __slots__ = ("_wake",)
+
+    def __init__(self, wake: Callable[[Number], None]) -> None:
+        super().__init__()
+        self._wake = wake
+
+    def append(self, number: Number) -> None:
+        """Wakes the handle, which counts `number` on its new series."""
+        self._wake(number)
+
+    def tick(self) -> None:
+        """Wakes the handle, which counts one on its new series."""
+        self._wake(1)
+
+
+class Instrument(Metric):
+    """One series to write to: an unlabelled metric, or one child of a labelled one."""
+
+    __slots__ = ("__weakref__", "_key", "_series", "_state")
+
+    series_type: ClassVar[type[Series]]
+    _state: "FamilyState[Any]"
+    _series: Any  # an instance of `series_type`
+    _key: tuple[str, ...]
+
+    def _stand_alone(self, family: Family, labels: Mapping[str, str] | None) -> None:
+        """Makes this a metric of its own, in no collector."""
+        state = FamilyState(family, type(self), Scope(), constant=labels)
+        renew_after_fork(state)
+        state.adopt(self)
+
+    @property
+    def family(self) -> Family:
+        """Name, type, help, unit, bounds and rollup."""
+        return self._state.family
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Constant labels; of a child, all of its labels."""
+        return MappingProxyType(dict(self._series.labels))
+
+    def get_values(self) -> list[MetricValue]:
+        """The current value as a list, whatever the metric's type."""
+        values = self._values()
+        return values if isinstance(values, list) else [values]
+
+    def reset(self) -> None:
+        """Starts from zero again. Counts so far stay in the totals of the fleet."""
+        self._state.reset_child(self)
+
+    def _values(self) -> MetricValue | list[MetricValue]:
+        [snapshot] = self._state.read([self])
+        return metric_values(self.family, snapshot, self._state.scope.clock())
+
+    def _drop(self, value: object) -> None:
+        self._state.scope.problems.report(
+            "not_finite", "%s: dropped %r, which is no finite number below 2^63", self.name, value
+        )
+
+    def _refuse_labels(self, labels: Mapping[str, str]) -> NoReturn:
+        raise ValueError(f"metric {self.name!r} was registered without label names, but is used with {dict(labels)!r}")
+
+    @abstractmethod
+    def _attach(self, series: Any) -> None:
+        """Counts on `series` from now on."""
+
+    @abstractmethod
+    def _detach(self) -> None:
+        """Rests: the next use asks the family for a series."""
+
+
+H = TypeVar("H", bound=Instrument)
+
+
+class FamilyState(MetricState, Generic[H]):
+    """All handles of one family by their label values; an unlabelled family has one, by the empty tuple.
+
+    The ledger's lock guards which series live; the gate guards what they hold. In that order, where both are held.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        handle_type: type[H],
+        scope: Scope,
+        *,
+        constant: Mapping[str, str] | None = None,
+        names: tuple[str, ...] = (),
+        max_children: int = MAX_CHILDREN,
+        ttl: float | None = None,
+    ) -> None:
+        check_family(family)
+        self.constant = {name: str(value) for name, value in (constant or {}).items()}
+        check_label_names((*self.constant, *names), family)
+        if ttl is not None and ttl <= 0:
+            raise ValueError(f"metric {family.name!r}: ttl must be above 0 seconds, not {ttl}")
+        if max_children < 1:
+            raise ValueError(f"metric {family.name!r}: max_children must be at least 1, not {max_children}")
+        self.family = family
+        self.names = names
+        self.scope = scope
+        self.children: dict[tuple[str, ...], H] = {}
+        self._handle_type = handle_type
+        self._gate = Gate(self._dropped)
+        # Handles whose series ended, for as long as a program holds them.
+        self._resting: WeakValueDictionary[tuple[str, ...], H] = WeakValueDictionary()
+        self._max_children = max_children
+        self._warned = False
+        self._ttl = ttl
+        self._next_sweep = 0.0
+        self._last_use: dict[Series, tuple[object, float]] = {}
+
+    # Which series live
+
+    def adopt(self, handle: H) -> H:
+        """Makes `handle` the only one of an unlabelled family."""
+        with self.scope.ledger.lock:
+            return self._start((), handle)
+
+    def child(self, values: tuple[str, ...]) -> H:
+        """The handle for these label values, or the overflow's when it would be one too many."""
+        child = self.children.get(values)
+        if child is not None:
+            return child
+        with self.scope.ledger.lock:
+            child = self.children.get(values)
+            if child is not None:
+                return child
+            overflow = (OVERFLOW,) * len(self.names)
+            full = len(self.children) - (overflow in self.children) >= self._max_children
+            if values == overflow or not self._refuses(full=full):
+                return self._start(values)
+            child = self.children.get(overflow) or self._start(overflow)
+        self._refused(full=full)
+        return child
+
+    def _refuses(self, *, full: bool) -> bool:
+        return bool(self.names) and (full or self.scope.ledger.refusing)
+
+    def _start(self, values: tuple[str, ...], handle: H | None = None) -> H:
+        if handle is None:
+            handle = self._resting.pop(values, None)
+        if handle is None:
+            handle = self._handle_type.__new__(self._handle_type)
+        handle._state = self
+        handle._key = values
+        labels = self.constant | dict(zip(self.names, values, strict=True))
+        handle._attach(self._new_series(sorted_labels(labels)))
+        self.children[values] = handle
+        self.scope.ledger.started()
+        return handle
+
+    def _new_series(self, labels: Labels) -> Series:
+        return self._handle_type.series_type(self.family, labels, self.scope.clock(), self._gate)
+
+    def _refused(self, *, full: bool) -> None:
+        self.scope.problems.count("label_limit")
+        if full and not self._warned:
+            self._warned = True
+            self.scope.problems.warn(
+                "metric %r has reached its limit of %d children: label sets beyond it are counted together under %r",
+                self.family.name,
+                self._max_children,
+                OVERFLOW,
+            )
+
+    def end(self, values: tuple[str, ...]) -> bool:
+        """Ends the series of these label values; False when there is none."""
+        with self.scope.ledger.lock:
+            handle = self.children.pop(values, None)
+            if handle is None:
+                return False
+            series = handle._series
+            self._resting[values] = handle
+            handle._detach()
+            self._last_use.pop(series, None)
+            self.scope.ledger.ended(series)
+            return True
+
+    def clear(self) -> None:
+        """Ends all series."""
+        with self.scope.ledger.lock:
+            for values in list(self.children):
+                self.end(values)
+
+    def reset(self) -> None:
+        """Starts every series from zero again."""
+        with self.scope.ledger.lock:
+            for handle in self.children.values():
+                self.reset_child(handle)
+
+    def reset_child(self, handle: Instrument) -> None:
+        """Ends the handle's series and puts a new one in its place; a gauge is set to zero."""
+        with self.scope.ledger.lock:
+            series: Series = handle._series
+            if series.ended:
+                return
+            if self.family.type is MetricType.GAUGE or self.scope.ledger.refusing:
+                series.restart(self.scope.clock())
+                return
+            handle._attach(self._new_series(series.labels))
+            self._last_use.pop(series, None)
+            self.scope.ledger.ended(series)
+
+    def sweep(self) -> None:
+        """Ends the series that nobody used for `ttl` seconds. Looks at most eight times within one ttl."""
+        now = self.scope.monotonic()
+        if self._ttl is None or now < self._next_sweep:
+            return
+        self._next_sweep = now + self._ttl / 8
+        for values, handle in self._handles():
+            series: Series = handle._series
+            activity = series.activity()
+            seen, since = self._last_use.get(series, (None, now))
+            if activity != seen:
+                self._last_use[series] = (activity, now)
+            elif now - since >= self._ttl:
+                self.end(values)
+
+    # What they hold
+
+    def _handles(self) -> list[tuple[tuple[str, ...], H]]:
+        return list(self.children.items())  # one C call, whole whatever other threads do
+
+    def series(self) -> Iterable[Series]:
+        """Its live series, oldest first. The caller holds the ledger's lock."""
+        return [handle._series for handle in self.children.values()]
+
+    def snapshots(self) -> list[SeriesSnapshot]:
+        """Its live series now, as the node shows them."""
+        return self.read(list(self.children.values()))
+
+    def read(self, handles: Iterable[Instrument]) -> list[SeriesSnapshot]:
+        """The series of these handles now. Gauges are read outside the gate: theirs may be functions of the user."""
+        guard = nullcontext(enter_result=True) if self.family.type is MetricType.GAUGE else self._gate
+        remaining = iter(handles)
+        snapshots: list[SeriesSnapshot] = []
+        while chunk := list(islice(remaining, _CHUNK)):
+            with guard as free:
+                snapshots += [handle._series.snapshot(free=free) for handle in chunk]
+        return snapshots
+
+    def renew(self) -> None:
+        """In a forked child: the gate anew, counts from zero; gauges keep their values."""
+        self._gate.renew()
+        if self.family.type is not MetricType.GAUGE:
+            for handle in self.children.values():
+                handle._attach(self._new_series(handle._series.labels))
+        self._last_use.clear()
+
+    def _dropped(self, amount: int) -> None:
+        self.scope.problems.report(
+            "not_finite",
+            "%s: dropped %d observations that were no finite numbers",
+            self.family.name,
+            amount,
+            amount=amount,
+        )

@@ -1,0 +1,175 @@
+"""Gauges: what goes up and down.
+
+A set and an increment need one order, so a gauge takes a lock, for the time of one assignment.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from math import nan
+
+from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
+from utilityfog_frontend.telemetry.numeric import Number, as_number
+
+from .family import Instrument
+from .gate import Gate
+from .scopes import InProgress
+from .series import Series
+
+
+class GaugeSeries(Series):
+    """One incarnation of a gauge."""
+
+    __slots__ = ("function", "uses", "value")
+
+    def __init__(self, family: Family, labels: Labels, created: float, gate: Gate) -> None:
+        super().__init__(family, labels, created, gate)
+        self.value: Number = 0
+        self.function: Callable[[], Number] | None = None
+        self.uses = 0
+
+    def read(self) -> Number:
+        """The last value set, or what the function says now; NaN when it fails."""
+        function = self.function
+        return self.value if function is None else function()
+
+    def current(self, *, free: bool) -> Number:
+        """As `read`; needs no gate."""
+        del free
+        return self.read()
+
+    def restart(self, now: float) -> None:
+        """Sets zero."""
+        with self.gate:
+            self.value = 0
+            self.function = None
+            self.created = now
+
+    def activity(self) -> object:
+        """How often it was written; a function is always in use."""
+        return self.uses if self.function is None else object()
+
+
+class Gauge(Instrument):
+    """A value that can increase or decrease.
+
+    All methods may be called from any thread, at the same time as readers; increments are never lost.
+
+    Args:
+        name: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+        description: a sentence for people.
+        labels: constant labels.
+        unit: base unit (`bytes`, `seconds`); the name must end with it.
+        rollup: how the tree merges it: `sum`, `min`, `max`, `avg`, `last`, `count_values`, or several, of which the
+            first is the headline. Without a choice the fleet shows minimum, maximum, average and count.
+
+    Raises:
+        ValueError: name, labels, unit or rollup are not valid.
+    """
+
+    __slots__ = ()
+
+    series_type = GaugeSeries
+    _series: GaugeSeries
+
+    def __init__(
+        self,
+        name: str,
+        description: str = "",
+        labels: Mapping[str, str] | None = None,
+        *,
+        unit: str = "",
+        rollup: str | Iterable[str] = (),
+    ) -> None:
+        self._stand_alone(gauge_family(name, description, unit, rollup), labels)
+
+    def set(self, value: float, labels: Mapping[str, str] | None = None) -> None:
+        """Sets the value, NaN and infinities included.
+
+        Raises:
+            TypeError: not a number.
+            ValueError: labels for a gauge without label names.
+        """
+        number = value if type(value) is float or type(value) is int else as_number(value)
+        if labels:
+            self._refuse_labels(labels)
+        series = self._series
+        with series.gate.lock:
+            if not series.ended:
+                series.value = number
+                series.function = None
+                series.uses += 1
+                return
+        self._awake().set(number)
+
+    def increment(self, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
+        """Adds `amount`, which may be negative. NaN and infinities are dropped and counted.
+
+        Raises:
+            TypeError: not a number.
+            ValueError: labels for a gauge without label names.
+        """
+        number = amount if type(amount) is int else as_number(amount)
+        if labels:
+            self._refuse_labels(labels)
+        if number - number != 0:  # NaN or infinite
+            self._drop(amount)
+            return
+        series = self._series
+        with series.gate.lock:
+            if not series.ended:
+                series.value += number
+                series.uses += 1
+                return
+        self._awake().increment(number)
+
+    def decrement(self, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
+        """Subtracts `amount`; otherwise as `increment`."""
+        self.increment(-amount, labels)
+
+    def set_to_current_time(self) -> None:
+        """Sets the unix time, in seconds."""
+        self.set(self._state.scope.clock())
+
+    def set_function(self, function: Callable[[], float]) -> None:
+        """Asks `function` at each reading, on the reader's thread, until the next `set()`.
+
+        It must be quick and may be called from several threads. What it raises is counted and logged; the gauge is
+        NaN then.
+        """
+
+        def ask() -> Number:
+            try:
+                return as_number(function())
+            except Exception:  # noqa: BLE001 - whatever it is, the reader must survive it
+                self._state.scope.problems.report("gauge_function", "%s: its function failed", self.name, exc_info=True)
+                return nan
+
+        series = self._series
+        with series.gate.lock:
+            if not series.ended:
+                series.function = ask
+                return
+        self._awake().set_function(function)
+
+    def track_inprogress(self) -> InProgress:
+        """Counts up for the time of a `with` block or a call of a decorated (async) function."""
+        return InProgress(self.increment, self.decrement)
+
+    def get_value(self) -> MetricValue:
+        """The value now."""
+        return self.get_values()[0]
+
+    def _awake(self) -> "Gauge":
+        gauge: Gauge = self._state.child(self._key)
+        return gauge
+
+    def _attach(self, series: GaugeSeries) -> None:
+        self._series = series
+
+    def _detach(self) -> None:
+        """Nothing to exchange: every write looks whether the series has ended."""
+
+
+def gauge_family(name: str, description: str, unit: str, rollup: str | Iterable[str]) -> Family:
+    """The family of a gauge; one rollup may be given as a plain string."""
+    choices = (rollup,) if isinstance(rollup, str) else tuple(rollup)
+    return Family(name, MetricType.GAUGE, description, unit, rollup=choices)

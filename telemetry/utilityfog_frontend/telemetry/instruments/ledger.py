@@ -1,0 +1,194 @@
+"""Which series live and which have ended: what a writer to the bus needs to know, and an exporter does not."""
+
+import threading
+from collections.abc import Callable, Iterable
+
+from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, Value, add_values
+
+from .series import Series
+
+ENDED_LIMIT = 10_000
+OVERFLOW = "~overflow"
+"""Every label value of the series that counts for those refused."""
+
+
+class EndedSeries(Series):
+    """Several series of the same family and labels that ended unseen: their counts together."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, like: Series, labels: Labels) -> None:
+        super().__init__(like.family, labels, like.created, like.gate)
+        self.ended = True
+        self._value = like.read()
+
+    def add(self, series: Series) -> None:
+        """Counts what `series` has counted."""
+        self._value = add_values(self._value, series.read())
+
+    def read(self) -> Value:
+        """The sum of what they counted."""
+        return self._value
+
+    def current(self, *, free: bool) -> Value:
+        """As `read`: an ended series is shown by nobody."""
+        del free
+        return self._value
+
+    def restart(self, now: float) -> None:
+        """Nothing: it has ended."""
+
+    def activity(self) -> object:
+        """None: it has ended."""
+        return None
+
+
+class Backlog:
+    """Series that ended while nobody watched, folded by family and labels, and beyond the limit into `~overflow`.
+
+    Gauges are not kept: a gauge that nobody saw has nothing to say once it is gone.
+    """
+
+    def __init__(self) -> None:
+        self._ended: dict[tuple[Family, Labels], Series] = {}
+
+    def add(self, series: Series) -> None:
+        """Keeps what `series` counted."""
+        if series.family.type is MetricType.GAUGE:
+            return
+        labels = series.labels
+        if (series.family, labels) not in self._ended and len(self._ended) >= ENDED_LIMIT:
+            labels = tuple((name, OVERFLOW) for name, _ in labels)
+        kept = self._ended.get((series.family, labels))
+        if isinstance(kept, EndedSeries):
+            kept.add(series)
+        elif kept is not None or labels != series.labels:
+            both = EndedSeries(series, labels)
+            if kept is not None:
+                both.add(kept)
+            self._ended[series.family, labels] = both
+        else:
+            # As it is, not as a sum: an increment that was under way when it ended still finds its way.
+            self._ended[series.family, labels] = series
+
+    def take(self) -> list[Series]:
+        """All of it, once."""
+        ended, self._ended = self._ended, {}
+        return list(ended.values())
+
+
+class SeriesLedger:
+    """Knows when series start and end. Its lock is the one for structure: held to register, to add or to end a series.
+
+    `live` lists all live series; it is called under the lock, when the answer has changed.
+    """
+
+    def __init__(
+        self, live: Callable[[], Iterable[Series]] = tuple, refresh: Callable[[], None] = lambda: None
+    ) -> None:
+        self.lock = threading.RLock()
+        self._live = live
+        self._refresh = refresh
+        self._cached: tuple[Series, ...] | None = ()
+        self._watches: list[SeriesWatch] = []
+        self._backlog = Backlog()
+
+    @property
+    def refusing(self) -> bool:
+        """Whether new children go to the overflow child, because too many ended ones wait already."""
+        return any(watch.refuses for watch in self._watches)
+
+    def started(self) -> None:
+        """A series was added. The caller holds the lock."""
+        self._cached = None
+
+    def ended(self, series: Series) -> None:
+        """A series was removed. The caller holds the lock."""
+        series.ended = True
+        self._cached = None
+        for watch in self._watches:
+            watch.note_ended(series)
+        if not self._watches:
+            self._backlog.add(series)
+
+    def series(self) -> tuple[Series, ...]:
+        """All live series: the same tuple while none was added or removed."""
+        with self.lock:
+            if self._cached is None:
+                self._cached = tuple(self._live())
+            return self._cached
+
+    def watch(self, refresh: Callable[[], None] = lambda: None) -> "SeriesWatch":
+        """A new watch, which is first told what ended while there was none. It calls `refresh` before it looks."""
+        with self.lock:
+            watch = SeriesWatch(self, refresh, [] if self._watches else self._backlog.take())
+            self._watches.append(watch)
+            return watch
+
+    def unwatch(self, watch: "SeriesWatch", untaken: list[Series]) -> None:
+        """Forgets a watch. What it has not taken is kept for the next one. The caller holds the lock."""
+        if watch in self._watches:
+            self._watches.remove(watch)
+            if not self._watches:
+                for series in untaken:
+                    self._backlog.add(series)
+
+    def renew(self) -> None:
+        """In a forked child: the lock anew; the parent's watches and its ended series are the parent's."""
+        self.lock = threading.RLock()
+        watches, self._watches = self._watches, []
+        for watch in watches:
+            watch.closed = True
+        self._backlog = Backlog()
+        self._cached = None
+
+
+class SeriesWatch:
+    """How a writer to the bus follows a collector. Safe from any thread.
+
+    Attributes:
+        refuse_newcomers: while true, new children of any labelled family go to its overflow child, and a reset keeps
+            the series (the node's own value starts from zero, `read()` goes on): nothing new ends.
+        closed: after `close()`, and in a forked child.
+    """
+
+    def __init__(self, ledger: SeriesLedger, refresh: Callable[[], None], ended: list[Series]) -> None:
+        self.refuse_newcomers = False
+        self.closed = False
+        self._ledger = ledger
+        self._refresh = refresh
+        self._ended = ended
+
+    @property
+    def refuses(self) -> bool:
+        """As `refuse_newcomers`, and also while too many ended series wait to be taken."""
+        return self.refuse_newcomers or len(self._ended) >= ENDED_LIMIT
+
+    def series(self) -> tuple[Series, ...]:
+        """All live series in the order of their registration: the same tuple while none was added or removed."""
+        if self.closed:
+            return ()
+        self._refresh()
+        return self._ledger.series()
+
+    def take_ended(self) -> list[Series]:
+        """The series that ended since the last call, still readable.
+
+        The first call of the first watch gives all that ended since the collector was made, as does the first call of
+        a watch that follows on a closed one for the time between: folded by family and labels, at most 10,000.
+        """
+        with self._ledger.lock:
+            ended, self._ended = self._ended, []
+            return ended
+
+    def note_ended(self, series: Series) -> None:
+        """For the ledger, which holds its lock."""
+        self._ended.append(series)
+
+    def close(self) -> None:
+        """Ends the watch."""
+        with self._ledger.lock:
+            if not self.closed:
+                self.closed = True
+                self._ledger.unwatch(self, self._ended)
+                self._ended = []

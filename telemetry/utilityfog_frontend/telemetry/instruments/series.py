@@ -1,0 +1,59 @@
+"""A series: one incarnation of a family with one set of labels."""
+
+from abc import ABC, abstractmethod
+
+from utilityfog_frontend.telemetry.labels import render_labels
+from utilityfog_frontend.telemetry.model import Family, Labels, SeriesSnapshot, Value
+
+from .gate import Gate
+
+
+class Series(ABC):
+    """One incarnation: it begins at zero, counts, and ends when its labels are removed, idle for too long, or reset.
+
+    What comes back under the same labels is another `Series`. An ended one stays readable.
+
+    Attributes:
+        family: the family's name, type, unit, ...
+        labels: sorted by name.
+        created: unix seconds of its beginning.
+        ended: whether it has ended.
+    """
+
+    __slots__ = ("_rendered", "created", "ended", "family", "gate", "labels")
+
+    def __init__(self, family: Family, labels: Labels, created: float, gate: Gate) -> None:
+        self.family = family
+        self.labels = labels
+        self.created = created
+        self.gate = gate
+        self.ended = False
+        self._rendered: str | None = None
+
+    @abstractmethod
+    def read(self) -> Value:
+        """The value since the series began. Never raises; any thread may call it; folds deferred work."""
+
+    @abstractmethod
+    def current(self, *, free: bool) -> Value:
+        """The value that the node itself shows, for a caller who holds the gate."""
+
+    @abstractmethod
+    def restart(self, now: float) -> None:
+        """Makes the node's own value start from zero again, while `read()` goes on counting."""
+
+    @abstractmethod
+    def activity(self) -> object:
+        """Something that compares unequal after every use."""
+
+    def snapshot(self, *, free: bool) -> SeriesSnapshot:
+        """The series as the node shows it, for a caller who holds the gate."""
+        return SeriesSnapshot(self.labels, self.current(free=free), self.created, None, self.rendered)
+
+    @property
+    def rendered(self) -> str:
+        """The labels in Prometheus text; rendered once, as escaping costs more than the rest of a sample."""
+        text = self._rendered
+        if text is None:
+            text = self._rendered = render_labels(self.labels)
+        return text

@@ -1,0 +1,169 @@
+"""What was measured, as plain values: the one language that collectors, exporters, agents and aggregators share.
+
+Nothing here has a lock, a clock or a reference to a live instrument. A value may be passed to any thread and kept.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+Labels = tuple[tuple[str, str], ...]
+"""Label names and values, sorted by name: the same set of labels is the same tuple on every node."""
+
+
+class MetricType(StrEnum):
+    """The three kinds of metric."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+ROLLUPS = ("sum", "min", "max", "avg", "last", "count_values")
+"""The ways in which a gauge can be merged along the tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric name and all that is true of each of its series.
+
+    Attributes:
+        name: as registered; a counter's name with its `_total`, where it has one.
+        type: counter, gauge or histogram.
+        help: a sentence for people.
+        unit: base unit, as OpenMetrics writes it (`seconds`, `bytes`), or empty.
+        bounds: histograms only: the finite upper bounds of the buckets, ascending. A bucket with no bound follows them.
+        rollup: gauges only: how the tree merges them, a choice of `ROLLUPS`; the first is the headline.
+    """
+
+    name: str
+    type: MetricType
+    help: str = ""
+    unit: str = ""
+    bounds: tuple[float, ...] = ()
+    rollup: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramValue:
+    """Observations by bucket.
+
+    Attributes:
+        counts: observations in each bucket alone (not cumulative); one more than bounds, the last is +Inf's.
+        sum: of all observed values, in the metric's unit.
+    """
+
+    counts: tuple[int, ...]
+    sum: float
+
+    @property
+    def count(self) -> int:
+        """All observations."""
+        return sum(self.counts)
+
+    def __sub__(self, other: "HistogramValue") -> "HistogramValue":
+        """What came after `other`, an earlier value of the same series."""
+        return HistogramValue(
+            tuple(mine - theirs for mine, theirs in zip(self.counts, other.counts, strict=True)), self.sum - other.sum
+        )
+
+    def __add__(self, other: "HistogramValue") -> "HistogramValue":
+        """Both together; their bounds must be the same."""
+        return HistogramValue(
+            tuple(mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)), self.sum + other.sum
+        )
+
+
+Value = int | float | HistogramValue
+
+
+def add_values(one: Value, other: Value) -> Value:
+    """What two series of one family counted together.
+
+    Raises:
+        TypeError: one is a histogram, the other is not.
+    """
+    if isinstance(one, HistogramValue) and isinstance(other, HistogramValue):
+        return one + other
+    if isinstance(one, HistogramValue) or isinstance(other, HistogramValue):
+        raise TypeError("a histogram and a number cannot be added")
+    return one + other
+
+
+def subtract_values(later: Value, earlier: Value) -> Value:
+    """What a series counted between two readings.
+
+    Raises:
+        TypeError: one is a histogram, the other is not.
+    """
+    if isinstance(later, HistogramValue) and isinstance(earlier, HistogramValue):
+        return later - earlier
+    if isinstance(later, HistogramValue) or isinstance(earlier, HistogramValue):
+        raise TypeError("a histogram and a number cannot be subtracted")
+    return later - earlier
+
+
+class Exemplar(NamedTuple):
+    """One observation with a trace to look at."""
+
+    labels: Labels
+    value: float
+    timestamp: float  # unix seconds
+
+
+@dataclass(slots=True)
+class SeriesSnapshot:
+    """One series at one moment. Not frozen: a million of them are made for a scrape, and freezing doubles the cost.
+
+    Attributes:
+        labels: sorted by name.
+        value: an int while all that was counted or set was whole, a float, or a `HistogramValue`.
+        created: unix seconds of the moment the count began, when that is known.
+        exemplars: histograms only: the latest exemplar of a bucket, by the bucket's index.
+        rendered: a cache that belongs to whoever made the snapshot: `labels` as `exposition.render_labels` writes them.
+    """
+
+    labels: Labels
+    value: Value
+    created: float | None = None
+    exemplars: Mapping[int, Exemplar] | None = None
+    rendered: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FamilySnapshot:
+    """A family and its series at one moment."""
+
+    family: Family
+    series: Sequence[SeriesSnapshot]
+
+
+@dataclass(slots=True)
+class MetricValue:
+    """One number of a metric, as `get_value()` gives it: the value, when it was read (unix seconds), its labels."""
+
+    value: int | float
+    timestamp: float = field(default_factory=time.time)
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+def metric_values(family: Family, series: SeriesSnapshot, timestamp: float) -> MetricValue | list[MetricValue]:
+    """One series as `MetricValue`s.
+
+    A counter or gauge is one value. A histogram is a list: for each finite bound the observations at or below it,
+    with the bound as the label `le`; then the sum, with the label `type: sum`; then the count, with `type: count`.
+    """
+    labels = dict(series.labels)
+    value = series.value
+    if not isinstance(value, HistogramValue):
+        return MetricValue(value, timestamp, labels)
+    values = []
+    cumulative = 0
+    for bound, count in zip(family.bounds, value.counts, strict=False):
+        cumulative += count
+        values.append(MetricValue(cumulative, timestamp, labels | {"le": str(bound)}))
+    values.append(MetricValue(value.sum, timestamp, labels | {"type": "sum"}))
+    values.append(MetricValue(value.count, timestamp, labels | {"type": "count"}))
+    return values

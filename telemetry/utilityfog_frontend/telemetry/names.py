@@ -1,0 +1,112 @@
+"""What may be called what. Every refusal is a ValueError that shows the offending part."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from math import isfinite
+
+from .model import ROLLUPS, Family, MetricType
+
+_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_UNIT = re.compile(r"[a-zA-Z0-9_:]+")
+
+
+def _refuse_unless(pattern: re.Pattern[str], what: str, name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"{what} must be a string, not {name!r}")
+    match = pattern.match(name)
+    end = match.end() if match else 0
+    if not name:
+        raise ValueError(f"{what} is empty")
+    if end != len(name):
+        raise ValueError(f"{what} {name!r}: {name[end]!r} at position {end} is not allowed ({pattern.pattern})")
+
+
+def check_family(family: Family) -> None:
+    """Refuses a family whose name, unit, bounds or rollup are wrong.
+
+    Raises:
+        ValueError: with the offending part.
+    """
+    _refuse_unless(_METRIC_NAME, "metric name", family.name)
+    if family.unit:
+        _refuse_unless(_UNIT, "unit", family.unit)
+        base = base_name(family)
+        if not base.endswith("_" + family.unit):
+            raise ValueError(f"metric name {family.name!r} must end in its unit: {base}_{family.unit}")
+    for choice in family.rollup:
+        if choice not in ROLLUPS:
+            raise ValueError(f"metric {family.name!r}: unknown rollup {choice!r}, not one of {', '.join(ROLLUPS)}")
+
+
+def check_label_names(names: Sequence[str], family: Family) -> None:
+    """Refuses label names that are malformed, repeated, or reserved (`__x`; `le` on a histogram).
+
+    Raises:
+        ValueError: with the offending name.
+    """
+    for index, name in enumerate(names):
+        _refuse_unless(_LABEL_NAME, f"metric {family.name!r}: label name", name)
+        if name.startswith("__"):
+            raise ValueError(f"metric {family.name!r}: label name {name!r}: names beginning with '__' are reserved")
+        if name == "le" and family.type is MetricType.HISTOGRAM:
+            raise ValueError(f"metric {family.name!r}: label name 'le' is reserved for the bounds of buckets")
+        if name in names[:index]:
+            raise ValueError(f"metric {family.name!r}: label name {name!r} is given twice")
+
+
+def checked_bounds(buckets: Iterable[float], name: str) -> tuple[float, ...]:
+    """The finite bounds of a histogram's buckets; `+Inf` is implied and may be given.
+
+    Raises:
+        ValueError: not ascending, repeated, not finite, or none at all.
+    """
+    bounds = tuple(float(bound) for bound in buckets)
+    if bounds and bounds[-1] == float("inf"):
+        bounds = bounds[:-1]
+    if not bounds:
+        raise ValueError(f"histogram {name!r} needs at least one finite bucket bound")
+    for bound in bounds:
+        if not isfinite(bound):
+            raise ValueError(f"histogram {name!r}: bucket bound {bound} is not finite")
+    for lower, upper in pairwise(bounds):
+        if lower == upper:
+            raise ValueError(f"histogram {name!r}: bucket bound {upper} is given twice")
+        if lower > upper:
+            raise ValueError(f"histogram {name!r}: bucket bounds must ascend, {upper} comes after {lower}")
+    return bounds
+
+
+def base_name(family: Family) -> str:
+    """The name of the family in OpenMetrics: a counter's without `_total`."""
+    return family.name.removesuffix("_total") if family.type is MetricType.COUNTER else family.name
+
+
+def sample_names(family: Family) -> Iterator[str]:
+    """Every name under which the family appears in any format. No two families of a collector may share one."""
+    yield family.name
+    if family.type is MetricType.COUNTER:
+        base = base_name(family)
+        if base != family.name:
+            yield base
+        else:
+            yield base + "_total"
+        yield base + "_created"
+    elif family.type is MetricType.HISTOGRAM:
+        for suffix in ("_bucket", "_sum", "_count", "_created"):
+            yield family.name + suffix
+
+
+def refuse_clashes(family: Family, owners: Mapping[str, str]) -> None:
+    """Refuses a family one of whose sample names another has. `owners` maps sample names to the families they are of.
+
+    Raises:
+        ValueError: registered already, or a clash by suffix.
+    """
+    for sample in sample_names(family):
+        owner = owners.get(sample)
+        if owner == family.name:
+            raise ValueError(f"metric {family.name!r} is registered already")
+        if owner is not None:
+            raise ValueError(f"metric {family.name!r} clashes with {owner!r}: both would expose {sample!r}")

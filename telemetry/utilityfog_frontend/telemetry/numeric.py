@@ -1,0 +1,37 @@
+"""From what users hand over to int or float."""
+
+from typing import SupportsFloat, SupportsIndex
+
+Number = int | float
+
+WHOLE_LIMIT = 2**63
+"""Counts and increments from here on are refused: they would not fit the wire's 64-bit integers."""
+
+
+def whole(number: float) -> Number:
+    """`number` as an int when it has no fraction and fits 64 bits, else as it is."""
+    return int(number) if -WHOLE_LIMIT < number < WHOLE_LIMIT and number.is_integer() else number
+
+
+def as_number(value: object) -> Number:
+    """`value` as an int when it is a whole number by type or by value, else as a float (NaN and infinities included).
+
+    Takes what is a number to Python (bool, Decimal, Fraction, numpy's scalars, ...), not what can be parsed as one.
+
+    Raises:
+        TypeError: not a number.
+    """
+    if type(value) is int:
+        return value
+    if type(value) is float:
+        return whole(value)
+    if isinstance(value, str | bytes | bytearray):
+        raise TypeError(f"a number is needed, not {value!r}")
+    if isinstance(value, SupportsIndex):
+        return value.__index__()
+    if isinstance(value, SupportsFloat):
+        try:
+            return whole(float(value))
+        except OverflowError:
+            return float("inf")
+    raise TypeError(f"a number is needed, not {value!r}")

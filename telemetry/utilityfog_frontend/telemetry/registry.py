@@ -1,0 +1,287 @@
+"""Which metrics a collector has."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any, TypeVar, overload
+
+from .foreign import Collect, ForeignSource
+from .fork import renew_after_fork
+from .instruments.counter import Counter, counter_family
+from .instruments.family import MAX_CHILDREN, FamilyState, Instrument, Scope
+from .instruments.gauge import Gauge, gauge_family
+from .instruments.histogram import Histogram, histogram_family
+from .instruments.labeled import LabeledCounter, LabeledGauge, LabeledHistogram, LabeledMetric
+from .instruments.ledger import SeriesLedger, SeriesWatch
+from .instruments.metric import Metric, MetricState
+from .instruments.series import Series
+from .instruments.shaped import StateSet
+from .model import Family, FamilySnapshot
+from .names import check_family, refuse_clashes, sample_names
+from .problems import Problems
+
+H = TypeVar("H", bound=Instrument)
+L = TypeVar("L", bound=LabeledMetric[Any])
+
+LabelArgument = Mapping[str, str] | Sequence[str] | None
+"""Constant labels, or label names."""
+
+
+class MetricRegistry:
+    """Registers metrics and lists their series. Safe from any thread.
+
+    `labels` is a mapping of constant labels, or a sequence of label names: the metric then has children
+    (`metric.labels(method="GET")`), at most `max_children`, and those idle for `ttl` seconds leave memory.
+    """
+
+    def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
+        self.fork_generation = 0
+        self._scope = Scope(SeriesLedger(self._live_series), Problems(monotonic), clock, monotonic)
+        self._metrics: dict[str, Metric] = {}
+        self._states: dict[str, MetricState] = {}
+        self._sample_owners: dict[str, str] = {}
+        self._sources: list[ForeignSource] = []
+        self._source_lock = threading.RLock()
+        renew_after_fork(self)
+
+    @overload
+    def register_counter(
+        self, name: str, description: str = "", labels: Mapping[str, str] | None = None, *, unit: str = ""
+    ) -> Counter: ...
+
+    @overload
+    def register_counter(
+        self,
+        name: str,
+        description: str,
+        labels: Sequence[str],
+        *,
+        unit: str = "",
+        max_children: int = MAX_CHILDREN,
+        ttl: float | None = None,
+    ) -> LabeledCounter: ...
+
+    def register_counter(
+        self,
+        name: str,
+        description: str = "",
+        labels: LabelArgument = None,
+        *,
+        unit: str = "",
+        max_children: int = MAX_CHILDREN,
+        ttl: float | None = None,
+    ) -> Counter | LabeledCounter:
+        """Registers a counter; arguments as for `Counter` and this class.
+
+        Raises:
+            ValueError: the name is taken, or an argument is not valid.
+        """
+        family = counter_family(name, description, unit)
+        return self._register(family, Counter, LabeledCounter, labels, max_children, ttl)
+
+    @overload
+    def register_gauge(
+        self,
+        name: str,
+        description: str = "",
+        labels: Mapping[str, str] | None = None,
+        *,
+        unit: str = "",
+        rollup: str | Iterable[str] = (),
+    ) -> Gauge: ...
+
+    @overload
+    def register_gauge(
+        self,
+        name: str,
+        description: str,
+        labels: Sequence[str],
+        *,
+        unit: str = "",
+        rollup: str | Iterable[str] = (),
+        max_children: int = MAX_CHILDREN,
+        ttl: float | None = None,
+    ) -> LabeledGauge: ...
+
+    def register_gauge(
+        self,
+        name: str,
+        description: str = "",
+        labels: LabelArgument = None,
+        *,
+        unit: str = "",
+        rollup: str | Iterable[str] = (),
+        max_children: int = MAX_CHILDREN,
+        ttl: float | None = None,
+    ) -> Gauge | LabeledGauge:
+        """Registers a gauge; arguments as for `Gauge` and this class.
+
+        Raises:
+            ValueError: the name is taken, or an argument is not valid.
+        """
+        family = gauge_family(name, description, unit, rollup)
+        return self._register(family, Gauge, LabeledGauge, labels, max_children, ttl)
+
+    @overload
+    def register_histogram(
+        self,
+        name: str,
+        description: str = "",
+        buckets: Iterable[float] | None = None,
+        labels: Mapping[str, str] | None = None,
+        *,
+        unit: str = "",
+    ) -> Histogram: ...
+
+    @overload
+    def register_histogram(
+        self,
+        name: str,
+        description: str,
+        buckets: Iterable[float] | None = None,
+        *,
+        labels: Sequence[str],
+        unit: str = "",
+        max_children: int = MAX_CHILDREN,
+        ttl: float | None = None,
+    ) -> LabeledHistogram: ...
+
+    def register_histogram(
+        self,
+        name: str,
+        description: str = "",
+        buckets: Iterable[float] | None = None,
+        labels: LabelArgument = None,
+        *,
+        unit: str = "",
+        max_children: int = MAX_CHILDREN,
+        ttl: float | None = None,
+    ) -> Histogram | LabeledHistogram:
+        """Registers a histogram; arguments as for `Histogram` and this class.
+
+        Raises:
+            ValueError: the name is taken, or an argument is not valid.
+        """
+        family = histogram_family(name, description, buckets, unit)
+        return self._register(family, Histogram, LabeledHistogram, labels, max_children, ttl)
+
+    def register_info(self, name: str, description: str, info: Mapping[str, str]) -> Gauge:
+        """Registers facts that are text: a gauge that is 1, with the facts as its labels, and adds up along the tree.
+
+        Raises:
+            ValueError: the name is taken, or an argument is not valid.
+        """
+        gauge = self.register_gauge(name, description, info, rollup="sum")
+        gauge.set(1)
+        return gauge
+
+    def register_state_set(self, name: str, description: str, states: Sequence[str]) -> StateSet:
+        """Registers which of several states holds: for each a gauge that is 1 or 0 (see `StateSet`).
+
+        Raises:
+            ValueError: the name is taken, or an argument is not valid.
+        """
+        gauge = self.register_gauge(name, description, [name], rollup="sum", max_children=max(len(states), 1))
+        return StateSet(gauge, states)
+
+    def add_source(self, collect: Collect) -> None:
+        """Reads metrics that are kept elsewhere, whenever this collector is read.
+
+        They are exposed and travel like the collector's own. `collect()` gives absolute values since whenever; it may
+        be called from any thread. A count that went down, or a series that came back, begins a new series. A family
+        whose name is taken is left out and counted; a failing source is counted and logged, and keeps its last values.
+        """
+        with self._source_lock:
+            self._sources.append(ForeignSource(collect, self._scope, self._add_foreign))
+
+    def get_metric(self, name: str) -> Metric | None:
+        """The metric of this name, or None."""
+        return self._metrics.get(name)
+
+    def get_all_metrics(self) -> dict[str, Metric]:
+        """All metrics by name, in the order of their registration."""
+        self.refresh()
+        return dict(self._metrics)
+
+    def collect(self) -> list[FamilySnapshot]:
+        """All families and their series now, in the order of their registration."""
+        self.refresh()
+        return [FamilySnapshot(state.family, state.snapshots()) for state in list(self._states.values())]
+
+    def watch_series(self) -> SeriesWatch:
+        """Follows the series, for a writer to the bus."""
+        return self._scope.ledger.watch(self.refresh)
+
+    def reset_all_metrics(self) -> None:
+        """Starts every metric from zero again."""
+        for state in list(self._states.values()):
+            state.reset()
+
+    def refresh(self) -> None:
+        """Asks the sources and ends what was idle for too long; each reading does so by itself."""
+        with self._source_lock:
+            for source in self._sources:
+                source.refresh()
+        for state in list(self._states.values()):
+            state.sweep()
+
+    def report(self, reason: str, message: str, *args: object) -> None:
+        """Counts a problem in `telemetry_problems_total`, and logs it unless its like was within the last minute."""
+        self._scope.problems.report(reason, message, *args)
+
+    def count_problem(self, reason: str) -> None:
+        """Counts a problem that is not worth a line in a log."""
+        self._scope.problems.count(reason)
+
+    def renew(self) -> None:
+        """In a forked child: locks anew, counts from zero, watches closed."""
+        self._source_lock = threading.RLock()
+        self._scope.ledger.renew()
+        for state in self._states.values():
+            state.renew()
+        self.fork_generation += 1
+
+    def _register(
+        self,
+        family: Family,
+        handle_type: type[H],
+        labeled_type: Callable[[FamilyState[H]], L],
+        labels: LabelArgument,
+        max_children: int,
+        ttl: float | None,
+    ) -> H | L:
+        constant, names = _split(labels)
+        with self._scope.ledger.lock:
+            refuse_clashes(family, self._sample_owners)
+            state = FamilyState(
+                family, handle_type, self._scope, constant=constant, names=names, max_children=max_children, ttl=ttl
+            )
+            metric = labeled_type(state) if names else state.child(())
+            self._add(state, metric)
+            return metric
+
+    def _add(self, state: MetricState, metric: Metric) -> None:
+        name = state.family.name
+        self._sample_owners.update(dict.fromkeys(sample_names(state.family), name))
+        self._states[name] = state
+        self._metrics[name] = metric
+
+    def _add_foreign(self, state: MetricState, metric: Metric) -> None:
+        check_family(state.family)
+        with self._scope.ledger.lock:
+            refuse_clashes(state.family, self._sample_owners)
+            self._add(state, metric)
+
+    def _live_series(self) -> Iterable[Series]:
+        return chain.from_iterable(state.series() for state in self._states.values())
+
+
+def _split(labels: LabelArgument) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """Constant labels and label names, of which one is empty."""
+    if labels is None:
+        return {}, ()
+    if isinstance(labels, str):
+        raise TypeError(f"labels must be a mapping of labels or a sequence of label names, not {labels!r}")
+    if isinstance(labels, Mapping):
+        return labels, ()
+    return {}, tuple(labels)
