@@ -156,7 +156,7 @@ def _ascending(form: int, base: int, data: bytes) -> bool:
 
 
 def _pack(code: int, values: Sequence[float]) -> bytes:
-    packed = array(_TYPES[code], values)  # type: ignore[arg-type]  # the code says ints or floats
+    packed = array(_TYPES[code], values)
     if _BIG_ENDIAN:
         packed.byteswap()
     return packed.tobytes()

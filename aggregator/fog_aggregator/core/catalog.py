@@ -1,0 +1,164 @@
+"""Which families and label sets there are: each known once, by a small number.
+
+Families are keyed by (name, type, unit); a series by its family, its bounds and its labels, so that histograms of
+other bounds are rows of another width until a rollup merges them on the union.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+
+from fog_aggregator.core.columns import Int64s
+from fog_schema.definitions import decode_definitions
+from fog_schema.frames import GAUGE, HISTOGRAM, TYPE_NAMES, Definition
+
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+
+RESERVED: Final = "fog_"
+ALLOWED: Final = "fog_agent_"
+"""Of the names that begin with ``fog_`` a node may only send these."""
+CACHE_BYTES: Final = 64 * 1024 * 1024
+
+
+class FamilyKey(NamedTuple):
+    """What makes a family one: nodes that agree on these are merged."""
+
+    name: str
+    type: int
+    unit: str
+
+    @property
+    def type_name(self) -> str:
+        """counter, gauge or histogram."""
+        return TYPE_NAMES[self.type]
+
+
+@dataclass(slots=True)
+class Family:
+    """A family with what the first node that brought it says of it."""
+
+    key: FamilyKey
+    help: str
+    rollup: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesEntry:
+    """One label set of a family; `bounds` are a histogram's."""
+
+    family: int
+    labels: Labels
+    bounds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A frame's definitions in our numbers, by width: 0 for counters, -1 for gauges, else a histogram's buckets.
+
+    Attributes:
+        groups: width -> (ids ascending, series), both of shape (n,).
+        refused: series that were refused: reserved names, and newcomers at the limit.
+    """
+
+    groups: dict[int, tuple[Int64s, Int64s]]
+    refused: int
+
+
+COUNTERS: Final = 0
+GAUGES: Final = -1
+
+
+class Catalog:
+    """Families and series by number. Numbers are dense and never reused.
+
+    Args:
+        max_series: at this many, newcomers are refused.
+    """
+
+    def __init__(self, max_series: int = 20_000_000) -> None:
+        self.max_series = max_series
+        self.families: list[Family] = []
+        self.series: list[SeriesEntry] = []
+        self._family_numbers: dict[FamilyKey, int] = {}
+        self._series_numbers: dict[SeriesEntry, int] = {}
+        self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
+        self._resolved_bytes = 0
+
+    def resolve(self, packed: bytes) -> Resolved:
+        """Open packed definitions; equal ones, as a fleet's nodes send them, are opened once.
+
+        Raises:
+            FrameError: see `decode_definitions`.
+        """
+        known = self._resolved.get(packed)
+        if known is not None:
+            self._resolved.move_to_end(packed)
+            return known
+        resolved = self._number(decode_definitions(packed))
+        if not resolved.refused:
+            self._remember(packed, resolved)
+        return resolved
+
+    def family_number(self, key: FamilyKey, help_: str, rollup: tuple[str, ...]) -> int:
+        """The family's number, a new one when it was not known."""
+        number = self._family_numbers.get(key)
+        if number is None:
+            number = self._family_numbers[key] = len(self.families)
+            self.families.append(Family(key, help_, rollup))
+        return number
+
+    def family_of(self, series: int) -> Family:
+        """The family of a series, by their numbers."""
+        return self.families[self.series[series].family]
+
+    def series_number(self, entry: SeriesEntry) -> int | None:
+        """The series' number, a new one when it was not known; None at the limit."""
+        number = self._series_numbers.get(entry)
+        if number is None:
+            if len(self.series) >= self.max_series:
+                return None
+            number = self._series_numbers[entry] = len(self.series)
+            self.series.append(entry)
+        return number
+
+    def _number(self, definitions: list[Definition]) -> Resolved:
+        found: dict[int, dict[int, int]] = {}
+        refused = 0
+        for definition in definitions:
+            if definition.name.startswith(RESERVED) and not definition.name.startswith(ALLOWED):
+                refused += definition.ids.size
+                continue
+            key = FamilyKey(definition.name, definition.type, definition.unit)
+            family = self.family_number(key, definition.help, definition.rollup)
+            group = found.setdefault(_width(definition), {})
+            for number, labels in definition.series():
+                series = self.series_number(SeriesEntry(family, tuple(sorted(labels)), definition.bounds))
+                if series is None:
+                    refused += 1
+                else:
+                    group[number] = series
+        return Resolved({width: _columns(group) for width, group in found.items() if group}, refused)
+
+    def _remember(self, packed: bytes, resolved: Resolved) -> None:
+        self._resolved[packed] = resolved
+        self._resolved_bytes += len(packed)
+        while self._resolved_bytes > CACHE_BYTES:
+            oldest, _ = self._resolved.popitem(last=False)
+            self._resolved_bytes -= len(oldest)
+
+
+def _width(definition: Definition) -> int:
+    if definition.type == HISTOGRAM:
+        return len(definition.bounds) + 1
+    return GAUGES if definition.type == GAUGE else COUNTERS
+
+
+def _columns(group: dict[int, int]) -> tuple[Int64s, Int64s]:
+    ids = np.fromiter(group.keys(), np.int64, len(group))
+    series = np.fromiter(group.values(), np.int64, len(group))
+    order = np.argsort(ids, kind="stable")
+    return ids[order], series[order]

@@ -1,0 +1,67 @@
+"""A frame's columns as numpy arrays, without copying where the bytes allow it."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fog_schema.columns import BITMAP, F64, I64, NUMPY_DTYPES, U8, U64, Column, Ids
+from fog_schema.limits import MAX_WHOLE
+
+Int64s: TypeAlias = NDArray[np.int64]
+Float64s: TypeAlias = NDArray[np.float64]
+Bools: TypeAlias = NDArray[np.bool_]
+
+_DTYPES: Final = {code: np.dtype(name) for code, name in NUMPY_DTYPES.items()}
+_SMALL: Final = range(U8, U64)
+"""Unsigned types that hold no value which could be refused."""
+
+
+def ids_array(ids: Ids) -> Int64s:
+    """The ids of a set, ascending; shape (n,)."""
+    if ids.form == BITMAP:
+        bits = np.unpackbits(np.frombuffer(ids.data, np.uint8), bitorder="little")
+        found = np.flatnonzero(bits)
+    else:
+        found = np.frombuffer(ids.data, _DTYPES[ids.form]).astype(np.int64)
+    found += ids.base
+    return found
+
+
+def values_array(column: Column) -> NDArray[np.generic]:
+    """The values of a column in the type they travelled in; shape (n,), read-only."""
+    return np.frombuffer(column.data, _DTYPES[column.code])
+
+
+def whole_values(column: Column) -> tuple[NDArray[np.integer], Bools | None]:
+    """Counts and, when some must be refused (negative, 2^63 and more), a mask of those that are good.
+
+    Refused ones read as 0.
+    """
+    values = np.frombuffer(column.data, _DTYPES[column.code])
+    if column.code in _SMALL:
+        return values, None
+    good = values <= np.uint64(MAX_WHOLE) if column.code == U64 else values >= 0
+    if good.all():
+        return values.astype(np.int64), None
+    return np.where(good, values, 0).astype(np.int64), good
+
+
+def may_overflow(column: Column) -> bool:
+    """Whether sums of such values can pass 2^63 - 1 in less than 2^31 frames."""
+    return column.code in (U64, I64)
+
+
+def float_values(column: Column) -> Float64s:
+    """The values as doubles; shape (n,)."""
+    values = np.frombuffer(column.data, _DTYPES[column.code])
+    return values if column.code == F64 else values.astype(np.float64)
+
+
+def saturating_add(base: Int64s, increments: Int64s) -> tuple[Int64s, int]:
+    """Add non-negative counts, staying at 2^63 - 1; also how many had to stay there."""
+    room = MAX_WHOLE - base
+    over = increments > room
+    return base + np.minimum(increments, room), int(np.count_nonzero(over))

@@ -1,0 +1,78 @@
+"""A node's life, by how long ago it was heard: live, stale, departed, retired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+from fog_aggregator.core.columns import Bools, Int64s
+from fog_aggregator.core.rollup import Grouping
+from fog_aggregator.core.state import State
+
+STALE_INTERVALS: Final = 3
+DEPARTED_SECONDS: Final = 3600.0
+
+
+class Life(IntEnum):
+    """What a node is, worst last."""
+
+    LIVE = 0
+    STALE = 1
+    DEPARTED = 2
+
+    @property
+    def label(self) -> str:
+        """As metrics and the API name it."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a group's numbers stand on.
+
+    Attributes:
+        nodes: how many nodes there are, by Life.
+        oldest: seconds since the last frame of the live node that has been silent longest; 0 without a live node.
+    """
+
+    nodes: tuple[int, int, int]
+    oldest: float
+
+
+def live_rows(state: State, now: float) -> Bools:
+    """Whether a node's gauges count, by its row: heard within 3 of its intervals."""
+    return now - state.rows.heard <= STALE_INTERVALS * state.rows.interval
+
+
+def lives(state: State, now: float, departed_after: float = DEPARTED_SECONDS) -> Int64s:
+    """Every node's Life, by its row (rows without a node: DEPARTED)."""
+    silent = now - state.rows.heard
+    life = np.full(len(silent), Life.LIVE, np.int64)
+    life[silent > STALE_INTERVALS * state.rows.interval] = Life.STALE
+    life[silent > np.maximum(departed_after, STALE_INTERVALS * state.rows.interval)] = Life.DEPARTED
+    return life
+
+
+def coverage(state: State, grouping: Grouping, life: Int64s, now: float) -> list[Coverage]:
+    """What each group of a view stands on, in the order of ``grouping.paths``."""
+    rows = np.flatnonzero(grouping.of_node >= 0)
+    group, states = grouping.of_node[rows], life[rows]
+    groups, kinds = len(grouping.paths), len(Life)
+    counts = np.bincount(group * kinds + states, minlength=groups * kinds).reshape(groups, kinds)
+    oldest = np.zeros(groups)
+    alive = states == Life.LIVE
+    np.maximum.at(oldest, group[alive], np.maximum(0.0, now - state.rows.heard[rows[alive]]))
+    return [Coverage(tuple(row), age) for row, age in zip(counts.tolist(), oldest.tolist(), strict=True)]
+
+
+def total(coverages: Iterable[Coverage]) -> Coverage:
+    """Several groups' coverage as one."""
+    nodes, oldest = [0] * len(Life), 0.0
+    for one in coverages:
+        nodes = [mine + theirs for mine, theirs in zip(nodes, one.nodes, strict=True)]
+        oldest = max(oldest, one.oldest)
+    return Coverage((nodes[0], nodes[1], nodes[2]), oldest)

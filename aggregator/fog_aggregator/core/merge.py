@@ -1,0 +1,215 @@
+"""The merge rules, one for each kind of value: how a frame's sections meet the slots of an epoch.
+
+A delta's whole counts are added, a keyframe's replace what is known where they are not lower. What travels as a value
+(fractions, gauges, sums) is set. Closed totals add.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from fog_aggregator.core.catalog import COUNTERS, GAUGES
+from fog_aggregator.core.columns import (
+    Bools,
+    Int64s,
+    float_values,
+    ids_array,
+    may_overflow,
+    saturating_add,
+    whole_values,
+)
+from fog_aggregator.core.nodes import Epoch
+from fog_aggregator.core.outcome import Outcome
+from fog_aggregator.core.tables import Table
+from fog_schema.frames import Frame, Histograms, Numbers
+
+FRACTIONS: Final = -2
+"""The table of counters that have had a fractional increment."""
+
+
+class Merger:
+    """Merges sections into tables. It holds no state but the tables."""
+
+    def __init__(self, tables: dict[int, Table]) -> None:
+        self._tables = tables
+
+    def table(self, width: int) -> Table:
+        """The table of a width: COUNTERS, FRACTIONS, GAUGES, or a histogram's number of buckets."""
+        table = self._tables.get(width)
+        if table is None:
+            table = self._tables[width] = Table(np.int64, width)
+        return table
+
+    def merge(self, epoch: Epoch, frame: Frame, outcome: Outcome, *, whole: bool) -> None:
+        """Merge every section of a frame; `whole` says that it is a keyframe."""
+        if frame.counters is not None:
+            self._counters(epoch, frame.counters, outcome, whole=whole)
+        if frame.fractions is not None:
+            self._fractions(epoch, frame.fractions, outcome)
+        for group in frame.histograms:
+            self._histograms(epoch, group, outcome, whole=whole)
+        if frame.gauges is not None:
+            self._gauges(epoch, frame.gauges, outcome)
+        if frame.removed is not None:
+            self._remove(epoch, ids_array(frame.removed))
+
+    def _counters(self, epoch: Epoch, section: Numbers, outcome: Outcome, *, whole: bool) -> None:
+        values, good = whole_values(section.values)
+        slots, chosen = _choose(epoch, COUNTERS, ids_array(section.ids), good, outcome)
+        if chosen is not None:
+            values = values[chosen]
+        outcome.values += len(slots)
+        counts = self._tables[COUNTERS].values
+        if whole:
+            counts[slots] = np.maximum(counts[slots], values)
+        elif epoch.huge or may_overflow(section.values):
+            counts[slots], stayed = saturating_add(counts[slots], values.astype(np.int64))
+            outcome.saturated += stayed
+        else:
+            counts[slots] += values
+        epoch.huge = epoch.huge or may_overflow(section.values)
+
+    def _fractions(self, epoch: Epoch, section: Numbers, outcome: Outcome) -> None:
+        values, ids = float_values(section.values), ids_array(section.ids)
+        good = np.isfinite(values) & (values >= 0)
+        self._become_fractional(epoch, ids)
+        slots, chosen = _choose(epoch, FRACTIONS, ids, None if good.all() else good, outcome)
+        if chosen is not None:
+            values = values[chosen]
+        outcome.values += len(slots)
+        known = self._tables[FRACTIONS].values
+        known[slots] = np.maximum(known[slots], values)
+
+    def _become_fractional(self, epoch: Epoch, ids: Int64s) -> None:
+        """Move counters that were whole until now; they never come back."""
+        slots, known = epoch.map(COUNTERS).find(ids)
+        if known is not None:
+            slots, ids = slots[known], ids[known]
+        if not len(ids):
+            return
+        whole, fractions = self._tables[COUNTERS], self._tables[FRACTIONS]
+        moved = fractions.allocate(ids, whole.series[slots], epoch.row, 0.0)
+        fractions.values[moved] = whole.values[slots]
+        fractions.created[moved] = whole.created[slots]
+        fractions.live[moved] = whole.live[slots]
+        whole.release(slots)
+        epoch.map(COUNTERS).discard(ids)
+        epoch.map(FRACTIONS).add(ids, moved)
+
+    def _histograms(self, epoch: Epoch, group: Histograms, outcome: Outcome, *, whole: bool) -> None:
+        counts, good = whole_values(group.counts)
+        counts = counts.reshape(-1, group.width)
+        sums = float_values(group.sums)
+        fine = np.isfinite(sums)
+        if good is not None:
+            fine &= good.reshape(-1, group.width).all(axis=1)
+        slots, chosen = _choose(epoch, group.width, ids_array(group.ids), None if fine.all() else fine, outcome)
+        if chosen is not None:
+            counts, sums = counts[chosen], sums[chosen]
+        if not len(slots):
+            return
+        outcome.values += len(slots)
+        table = self.table(group.width)
+        if whole:
+            current = counts.sum(axis=1, dtype=np.int64) >= table.values[slots].sum(axis=1)
+            slots = slots[current]
+            table.values[slots] = counts[current]
+            table.sums[slots] = sums[current]
+            return
+        if epoch.huge or may_overflow(group.counts):
+            table.values[slots], stayed = saturating_add(table.values[slots], counts.astype(np.int64))
+            outcome.saturated += stayed
+        else:
+            table.values[slots] += counts
+        table.sums[slots] = sums
+        epoch.huge = epoch.huge or may_overflow(group.counts)
+
+    def _gauges(self, epoch: Epoch, section: Numbers, outcome: Outcome) -> None:
+        values = float_values(section.values)
+        slots, chosen = _choose(epoch, GAUGES, ids_array(section.ids), None, outcome)
+        outcome.values += len(slots)
+        self._tables[GAUGES].values[slots] = values if chosen is None else values[chosen]
+
+    def _remove(self, epoch: Epoch, ids: Int64s) -> None:
+        """A removed gauge is out; a removed count is kept."""
+        for width, places in epoch.maps.items():
+            slots, known = places.find(ids)
+            if known is not None:
+                slots = slots[known]
+            if not len(slots):
+                continue
+            if width == GAUGES:
+                self._tables[GAUGES].release(slots)
+                places.discard(ids)
+            else:
+                self._tables[width].live[slots] = False
+
+    def fold(self, closed: Epoch, epoch: Epoch) -> None:
+        """Add everything that an epoch counted to the closed total, and free its slots."""
+        for width, places in epoch.maps.items():
+            self._close(closed, width, places.items()[1])
+        epoch.maps = {}
+
+    def drop_absent(self, closed: Epoch, epoch: Epoch, present: list[tuple[int, Int64s]]) -> None:
+        """Fold the ids that a whole keyframe no longer has."""
+        for width, places in epoch.maps.items():
+            ids, slots = places.items()
+            defined = COUNTERS if width == FRACTIONS else width
+            stays = [group for of, group in present if of == defined]
+            absent = ~np.isin(ids, np.concatenate(stays)) if stays else np.ones(len(ids), np.bool_)
+            if absent.any():
+                self._close(closed, width, slots[absent])
+                places.discard(ids[absent])
+
+    def subtract_from_closed(self, closed: Epoch, epoch: Epoch, fresh: list[tuple[int, Int64s]]) -> None:
+        """Make the first values of an epoch that returns after it was folded its baseline: they were counted."""
+        for defined, ids in fresh:
+            for width in (COUNTERS, FRACTIONS) if defined == COUNTERS else (defined,):
+                slots, known = epoch.map(width).find(ids)
+                if width != GAUGES:
+                    self._add_to_closed(closed, width, slots if known is None else slots[known], sign=-1)
+
+    def _close(self, closed: Epoch, width: int, slots: Int64s) -> None:
+        if width != GAUGES:
+            self._add_to_closed(closed, width, slots, sign=1)
+        self._tables[width].release(slots)
+
+    def _add_to_closed(self, closed: Epoch, width: int, slots: Int64s, sign: int) -> None:
+        """Add the values at some slots, of one epoch, to the closed slots of their series."""
+        if not len(slots):
+            return
+        table = self._tables[width]
+        series = table.series[slots].astype(np.int64)
+        order = np.argsort(series, kind="stable")
+        slots, series = slots[order], series[order]
+        wanted, starts = np.unique(series, return_index=True)
+        places = closed.map(width)
+        found, known = places.find(wanted)
+        if known is not None:
+            new = wanted[~known]
+            made = table.allocate(new, new, closed.row, np.inf)
+            table.live[made] = False
+            places.add(new, made)
+            found, _ = places.find(wanted)
+        values = np.add.reduceat(table.values[slots], starts, axis=0)
+        if sign > 0 and values.dtype == np.int64:
+            table.values[found], _ = saturating_add(table.values[found], values)
+        else:
+            table.values[found] += sign * values
+        if table.width:
+            table.sums[found] += sign * np.add.reduceat(table.sums[slots], starts)
+        table.created[found] = np.minimum(table.created[found], np.minimum.reduceat(table.created[slots], starts))
+
+
+def _choose(epoch: Epoch, width: int, ids: Int64s, good: Bools | None, outcome: Outcome) -> tuple[Int64s, Bools | None]:
+    """The slots of the ids that are known and whose value is good, and the mask that chose them (None: all)."""
+    slots, known = epoch.map(width).find(ids)
+    if known is not None:
+        outcome.unknown += int(np.count_nonzero(~known))
+        good = known if good is None else known & good
+    if good is None:
+        return slots, None
+    outcome.refused += int(np.count_nonzero(~good & (known if known is not None else True)))
+    return slots[good], good

@@ -1,0 +1,143 @@
+"""Nodes and the epochs at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from fog_aggregator.core.columns import Bools, Float64s, Int64s
+from fog_aggregator.core.tables import IdMap
+from fog_schema.paths import Path
+
+CLOSED: Final = 0
+"""The id of the pseudo-epoch that holds a path's closed total; its ids are series numbers."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Parts of a keyframe that came without a break: what the next one must be, and the ids so far by width."""
+
+    next_part: int = 0
+    ids: list[tuple[int, Int64s]] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Epoch:
+    """One run of one writer at a path, as far as it was read.
+
+    Attributes:
+        row: its place in `Rows`, what slots refer to.
+        seq: the last frame's number; nothing at or below it changes anything.
+        birth: server's time of a frame less the epoch's age in it, the earliest seen, seconds.
+        heard: server's time of its last frame.
+        gapped: a frame is missing, or it was never whole: a keyframe is wanted.
+        returning: it was folded without its final: its next keyframe is a baseline.
+        huge: it has sent counts so large that sums must be watched.
+        removed_fold: the ids that a keyframe no longer had were folded into the closed total.
+    """
+
+    id: int
+    row: int
+    seq: int = 0
+    birth: float = float("inf")
+    heard: float = 0.0
+    shared: bool = False
+    gapped: bool = True
+    returning: bool = False
+    huge: bool = False
+    run: Run | None = None
+    gaps: int = 0
+    keyframes: int = 0
+    maps: dict[int, IdMap] = field(default_factory=dict)
+
+    def map(self, width: int) -> IdMap:
+        """Where its ids are in the table of a width."""
+        found = self.maps.get(width)
+        if found is None:
+            found = self.maps[width] = IdMap()
+        return found
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A path that was heard of, its epochs and what is known about it.
+
+    Attributes:
+        row: its place in `Rows`.
+        closed: the pseudo-epoch of its closed total.
+        events_seen: see `fog_aggregator.core.eventlist`.
+    """
+
+    path: Path
+    row: int
+    closed: Epoch
+    epochs: dict[int, Epoch] = field(default_factory=dict)
+    info: dict[str, str] = field(default_factory=dict)
+    ephemeral: bool = False
+    first_heard: float = 0.0
+    baselines: int = 0
+    folded: int = 0
+
+
+class Rows:
+    """What a rollup and a sweep need of all nodes and epochs at once, as arrays; rows are reused when free.
+
+    Attributes:
+        epoch_node: the node's row, by epoch's row; -1 for a free one.
+        shows_gauges: whether the epoch's gauges count, by epoch's row.
+        heard: server's time of the node's last frame, by node's row; -inf before the first.
+        interval: how often the node sends, seconds, by node's row.
+    """
+
+    def __init__(self) -> None:
+        self.epoch_node = np.zeros(0, np.int32)
+        self.shows_gauges: Bools = np.zeros(0, np.bool_)
+        self.heard: Float64s = np.zeros(0)
+        self.interval: Float64s = np.zeros(0)
+        self._free_epochs: list[int] = []
+        self._free_nodes: list[int] = []
+        self._nodes = 0
+        self._epochs = 0
+
+    def new_node(self) -> int:
+        """A row for a node."""
+        if self._free_nodes:
+            row = self._free_nodes.pop()
+        else:
+            row = self._nodes
+            self._nodes += 1
+            if row == len(self.heard):
+                rows = max(64, 2 * row)
+                self.heard = np.resize(self.heard, rows) if row else np.zeros(rows)
+                self.interval = np.resize(self.interval, rows) if row else np.zeros(rows)
+        self.heard[row] = -np.inf
+        self.interval[row] = 0.0
+        return row
+
+    def new_epoch(self, node: int) -> int:
+        """A row for an epoch of the node at row `node`."""
+        if self._free_epochs:
+            row = self._free_epochs.pop()
+        else:
+            row = self._epochs
+            self._epochs += 1
+            if row == len(self.epoch_node):
+                rows = max(64, 2 * row)
+                self.epoch_node = np.resize(self.epoch_node, rows) if row else np.zeros(rows, np.int32)
+                self.shows_gauges = np.resize(self.shows_gauges, rows) if row else np.zeros(rows, np.bool_)
+        self.epoch_node[row] = node
+        self.shows_gauges[row] = False
+        return row
+
+    def free_epoch(self, row: int) -> None:
+        """The epoch has no slots any more."""
+        self.epoch_node[row] = -1
+        self.shows_gauges[row] = False
+        self._free_epochs.append(row)
+
+    def free_node(self, row: int) -> None:
+        """The node is gone."""
+        self.heard[row] = -np.inf
+        self._free_nodes.append(row)

@@ -1,0 +1,24 @@
+"""Keeps what was exported from falling."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+
+class Ratchet:
+    """The largest value exported of each fractional counter.
+
+    The same floats added in another order can come out one unit lower; Prometheus takes that for a reset and adds the
+    whole total again. Whole counters need no ratchet, and sums of histograms may fall, as observations may be negative.
+    """
+
+    def __init__(self) -> None:
+        self.exported: dict[Hashable, float] = {}
+
+    def hold(self, key: Hashable, value: float) -> float:
+        """The value to export: never below the last one."""
+        last = self.exported.get(key, value)
+        if value < last:
+            return last
+        self.exported[key] = value
+        return value

@@ -1,0 +1,267 @@
+"""The reader's rules (SPEC.md, "The reader"): frames go in, every node's numbers come out as columns.
+
+Each epoch is a grow-only counter per id whose only writer is the node (a state-based CRDT; Shapiro, Preguica, Baquero
+and Zawirski, "Conflict-free Replicated Data Types", 2011): repeats change nothing, a gap is repaired by any keyframe,
+and at no moment is the reader above the writer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from fog_aggregator.core.catalog import COUNTERS, GAUGES, Catalog
+from fog_aggregator.core.columns import Bools, Int64s
+from fog_aggregator.core.merge import FRACTIONS, Merger
+from fog_aggregator.core.nodes import CLOSED, Epoch, Node, Rows, Run
+from fog_aggregator.core.outcome import Outcome, Status
+from fog_aggregator.core.tables import Table
+from fog_schema.frames import EPHEMERAL, FINAL, KEYFRAME, LAST_PART, SHARED, Frame
+from fog_schema.paths import Path
+
+DAY: Final = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class StateLimits:
+    """What the state may grow to; at a limit the newcomer is refused.
+
+    Attributes:
+        nodes: paths.
+        series: label sets of the whole fleet.
+        series_per_epoch: series of one writer.
+        slots: values of the whole fleet.
+        epochs_per_path: silent epochs kept apart; over that the longest silent is folded early.
+        tombstones: of epochs folded without their final.
+    """
+
+    nodes: int = 1_000_000
+    series: int = 20_000_000
+    series_per_epoch: int = 1_000_000
+    slots: int = 50_000_000
+    epochs_per_path: int = 64
+    tombstones: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """An epoch that was folded. `final`: its frames are ignored; else its next keyframe is a baseline."""
+
+    expires: float
+    final: bool
+
+
+class State:
+    """Everything that was read of a fleet. Not thread-safe.
+
+    Args:
+        horizon: seconds of silence after which an epoch is folded, and that a tombstone lasts.
+        limits: what it may grow to.
+        complete: the state goes back to the stream's beginning or to a checkpoint, so that a frame of an unknown
+            epoch older than the horizon is a ghost; false when there was no checkpoint.
+    """
+
+    def __init__(self, *, horizon: float = 7 * DAY, limits: StateLimits | None = None, complete: bool = False) -> None:
+        self.horizon = horizon
+        self.limits = limits or StateLimits()
+        self.complete = complete
+        self.now = 0.0
+        self.catalog = Catalog(self.limits.series)
+        self.rows = Rows()
+        self.tables: dict[int, Table] = {
+            COUNTERS: Table(np.int64),
+            FRACTIONS: Table(np.float64),
+            GAUGES: Table(np.float64),
+        }
+        self.nodes: dict[Path, Node] = {}
+        self.tombstones: dict[tuple[Path, int], Tombstone] = {}
+        self.gapped: dict[Epoch, Path] = {}
+        self.tree_version = 0
+        self.folded_early = 0
+        self._merger = Merger(self.tables)
+
+    def apply(self, path: Path, frame: Frame, timestamp: float) -> Outcome:
+        """Merge a frame that the server stored at `timestamp` for the node at `path`.
+
+        Raises:
+            FrameError: when its definitions are not valid; nothing was changed then.
+        """
+        self.now = max(self.now, timestamp)
+        node = self.nodes.get(path)
+        epoch = node.epochs.get(frame.epoch) if node is not None else None
+        if epoch is None:
+            refusal = self._refuse(path, frame, timestamp)
+            if refusal is not None:
+                return refusal
+        elif frame.seq <= epoch.seq:
+            return Outcome(Status.DUPLICATE)
+        resolved = self.catalog.resolve(frame.definitions) if frame.definitions else None
+        outcome = Outcome(new_epoch=epoch is None)
+        if node is None:
+            node = self._new_node(path, timestamp)
+        if epoch is None:
+            epoch = self._new_epoch(node, frame)
+        self._heard(node, epoch, frame, timestamp)
+        self._number(epoch, frame, outcome)
+        merger, whole = self._merger, frame.kind == KEYFRAME
+        fresh = []
+        if resolved is not None:
+            outcome.refused_series = resolved.refused
+            created = epoch.birth if whole else timestamp - frame.interval_ms / 1000
+            fresh = self._define(epoch, resolved.groups, created, outcome)
+        merger.merge(epoch, frame, outcome, whole=whole)
+        if whole:
+            if epoch.returning:
+                merger.subtract_from_closed(node.closed, epoch, fresh)
+            self._keyframe(node, epoch, frame, resolved.groups if resolved else {}, outcome)
+        if epoch.gapped:
+            self.gapped[epoch] = path
+            outcome.wants_keyframe = True
+        return outcome
+
+    def retired_series(self, series: Int64s) -> Bools:
+        """Whether a series has left the exposition, as no node had it for the horizon."""
+        return np.zeros(len(series), np.bool_)
+
+    def shown_family(self, families: list[int]) -> int:
+        """Which of the families of one name is shown: the one that most nodes have, then the first one known."""
+        return families[0] if len(families) == 1 else max(families, key=lambda family: (self.holders(family), -family))
+
+    def holders(self, family: int) -> int:
+        """How many nodes have series of a family."""
+        nodes: set[int] = set()
+        for table in self.tables.values():
+            slots = np.flatnonzero(table.live[: table.size] & (table.series[: table.size] >= 0))
+            mine = [self.catalog.series[series].family == family for series in table.series[slots].tolist()]
+            nodes.update(self.rows.epoch_node[table.epoch[slots[np.array(mine, np.bool_)]]].tolist())
+        return len(nodes)
+
+    def fold(self, node: Node, epoch: Epoch, *, final: bool, lasts: float) -> None:
+        """Add an epoch to its path's closed total and leave a tombstone for `lasts` seconds."""
+        self._merger.fold(node.closed, epoch)
+        del node.epochs[epoch.id]
+        node.folded += 1
+        self.rows.free_epoch(epoch.row)
+        self.gapped.pop(epoch, None)
+        self.tombstones[node.path, epoch.id] = Tombstone(self.now + lasts, final)
+        self._elect(node)
+
+    def _refuse(self, path: Path, frame: Frame, timestamp: float) -> Outcome | None:
+        """Whether an unknown epoch must not begin with this frame."""
+        tombstone = self.tombstones.get((path, frame.epoch))
+        if tombstone is not None:
+            if tombstone.final:
+                return Outcome(Status.FOLDED)
+            if frame.kind != KEYFRAME:
+                return Outcome(Status.AWAITS_KEYFRAME, wants_keyframe=True)
+        elif self.complete and timestamp < self.now - self.horizon:
+            return Outcome(Status.TOO_OLD)
+        if path not in self.nodes and len(self.nodes) >= self.limits.nodes:
+            return Outcome(Status.REFUSED)
+        return None
+
+    def _new_node(self, path: Path, timestamp: float) -> Node:
+        row = self.rows.new_node()
+        closed = Epoch(CLOSED, self.rows.new_epoch(row))
+        node = self.nodes[path] = Node(path, row, closed, first_heard=timestamp)
+        self.tree_version += 1
+        return node
+
+    def _new_epoch(self, node: Node, frame: Frame) -> Epoch:
+        if len(node.epochs) >= self.limits.epochs_per_path:
+            silent = min(node.epochs.values(), key=lambda epoch: epoch.heard)
+            self.fold(node, silent, final=False, lasts=365 * DAY)
+            self.folded_early += 1
+        epoch = node.epochs[frame.epoch] = Epoch(frame.epoch, self.rows.new_epoch(node.row))
+        epoch.returning = self.tombstones.pop((node.path, frame.epoch), None) is not None
+        return epoch
+
+    def _heard(self, node: Node, epoch: Epoch, frame: Frame, timestamp: float) -> None:
+        epoch.heard = max(epoch.heard, timestamp)
+        self.rows.heard[node.row] = max(self.rows.heard[node.row], timestamp)
+        self.rows.interval[node.row] = frame.interval_ms / 1000
+        birth = timestamp - frame.age_ms / 1000
+        shared = bool(frame.flags & SHARED)
+        if birth < epoch.birth or shared != epoch.shared:
+            epoch.birth, epoch.shared = min(birth, epoch.birth), shared
+            if len(node.epochs) > 1 or epoch.seq == 0:
+                self._elect(node)
+        node.ephemeral = bool(frame.flags & EPHEMERAL)
+        if frame.info is not None:
+            node.info = frame.info
+
+    def _elect(self, node: Node) -> None:
+        """Whose gauges count: every shared epoch's, and of the others the latest-born one's (ties by id)."""
+        alone = [epoch for epoch in node.epochs.values() if not epoch.shared]
+        latest = max(alone, key=lambda epoch: (epoch.birth, epoch.id), default=None)
+        for epoch in node.epochs.values():
+            self.rows.shows_gauges[epoch.row] = epoch.shared or epoch is latest
+
+    def _number(self, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
+        """Take the frame's number: a hole before it is a gap, and breaks a keyframe's run of parts."""
+        outcome.missing = frame.seq - epoch.seq - 1
+        if outcome.missing:
+            epoch.gapped = True
+            epoch.gaps += 1
+        if outcome.missing or frame.kind != KEYFRAME or (epoch.run and epoch.run.next_part != frame.part):
+            epoch.run = None
+        if frame.kind == KEYFRAME and frame.part == 0:
+            epoch.run = Run()
+        epoch.seq = frame.seq
+
+    def _define(
+        self, epoch: Epoch, groups: dict[int, tuple[Int64s, Int64s]], created: float, outcome: Outcome
+    ) -> list[tuple[int, Int64s]]:
+        """Give slots to the series that are new in this epoch; return their ids by width."""
+        fresh = []
+        for width, (ids, series) in groups.items():
+            _, known = epoch.map(width).find(ids)
+            if width == COUNTERS and known is not None and FRACTIONS in epoch.maps:
+                _, fractional = epoch.maps[FRACTIONS].find(ids)
+                known = None if fractional is None else known | fractional
+            if known is None or known.all():
+                continue
+            new = np.flatnonzero(~known)
+            room = self._room(epoch)
+            outcome.refused_series += max(0, len(new) - room)
+            new = new[:room]
+            slots = self._merger.table(width).allocate(ids[new], series[new], epoch.row, created)
+            epoch.map(width).add(ids[new], slots)
+            fresh.append((width, ids[new]))
+        return fresh
+
+    def _room(self, epoch: Epoch) -> int:
+        mine = sum(map(len, epoch.maps.values()))
+        slots = sum(map(len, self.tables.values()))
+        return max(0, min(self.limits.series_per_epoch - mine, self.limits.slots - slots))
+
+    def _keyframe(
+        self,
+        node: Node,
+        epoch: Epoch,
+        frame: Frame,
+        groups: dict[int, tuple[Int64s, Int64s]],
+        outcome: Outcome,
+    ) -> None:
+        """Go on with a run of parts; at its end the epoch is whole, and a final one is folded."""
+        run = epoch.run
+        if run is None:
+            epoch.gapped = True
+            return
+        run.ids += [(width, ids) for width, (ids, _) in groups.items()]
+        run.next_part += 1
+        if not frame.flags & LAST_PART:
+            return
+        epoch.run = None
+        epoch.gapped = False
+        epoch.keyframes += 1
+        self.gapped.pop(epoch, None)
+        outcome.whole = True
+        outcome.baseline, epoch.returning = epoch.returning, False
+        node.baselines += outcome.baseline
+        self._merger.drop_absent(node.closed, epoch, run.ids)
+        if frame.flags & FINAL:
+            outcome.final = True
+            self.fold(node, epoch, final=True, lasts=self.horizon)
