@@ -71,11 +71,11 @@ def _add(place: argparse._ActionsContainer, option: Option) -> None:
             help=told,
         )
         return
-    if option.default not in (None, "", False):
+    if option.default not in (None, "") and option.kind is not SWITCH:
         shown = option.kind.show(option.default).strip('[]"')
         told += f" (default {shown})"
     told += f" [{', '.join(option.environ)}]"
     if option.kind is SWITCH:
-        place.add_argument(*option.flags, dest=option.name, action=argparse.BooleanOptionalAction, help=told)
+        place.add_argument(*option.flags, dest=option.name, action="store_const", const=not option.default, help=told)
     else:
         place.add_argument(*option.flags, dest=option.name, metavar=option.kind.metavar, help=told)

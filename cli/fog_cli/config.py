@@ -104,7 +104,7 @@ def option(
         default: Its value when nobody gives one; None for an option that may be absent.
         help: One line for ``--help``.
         kind: How it is read and written.
-        flag: Its flag, when it is not ``--key`` (``--table.key`` in a group).
+        flag: Its flag, when it is not ``--key`` (``--table.key`` in a group; ``--no-key`` for a switch that is on).
         aliases: More flags.
         environ: More variables, which are asked after ``FOG_KEY`` (``FOG_TABLE_KEY`` in a group).
         positional: A positional argument, which is on the command line alone.
@@ -136,7 +136,8 @@ def options_of(settings: type[Any], command: str) -> tuple[Option, ...]:
 
 
 def _option(key: str, table: str, told: Mapping[str, Any], default: object, *, grouped: bool) -> Option:
-    flag = told["flag"] or ("--" + (f"{table}.{key}" if grouped else key).replace("_", "-"))
+    prefix = "--no-" if default is True else "--"
+    flag = told["flag"] or (prefix + (f"{table}.{key}" if grouped else key).replace("_", "-"))
     variable = "FOG_" + (f"{table}_{key}" if grouped else key).upper()
     positional = told["positional"]
     return Option(

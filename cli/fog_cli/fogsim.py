@@ -122,7 +122,13 @@ class Fog:
         if not node.neighbours:
             return
         peer = self._rng.choice(node.neighbours)
-        self._tell(node, "message_sent", to=format_path(peer.path))
+        self._tell(
+            node,
+            "message_sent",
+            to=format_path(peer.path),
+            queue_size=node.queue,
+            processing_duration=self._latency() / 10,
+        )
         if node.linked and peer.linked:
             self._plan(now + self._latency(), self._arrive, peer)
 

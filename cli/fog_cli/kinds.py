@@ -67,11 +67,11 @@ def _duration(value: object) -> float:
 
 
 def show_duration(seconds: float) -> str:
-    """The shortest way to write a duration without losing any of it: ``10s``, ``72h``, ``500ms``."""
-    if seconds and seconds == seconds // 3600 * 3600:
-        return f"{seconds / 3600:g}h"
-    if seconds and seconds == seconds // 60 * 60:
-        return f"{seconds / 60:g}m"
+    """A short way to write a duration without losing any of it: ``10s``, ``3d``, ``0.5s``."""
+    for unit in ("d", "h", "m"):
+        count = seconds / _UNITS[unit]
+        if count >= 1 and count.is_integer():
+            return f"{int(count)}{unit}"
     return f"{seconds!r}".removesuffix(".0") + "s"
 
 

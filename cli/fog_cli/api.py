@@ -1,0 +1,73 @@
+"""What commands ask an aggregator over HTTP."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from fog_cli.config import option
+from fog_cli.errors import CommandError
+from fog_cli.kinds import TEXT
+
+DEFAULT_URL: Final = "http://127.0.0.1:10364"
+TIMEOUT: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """The options of the group ``[api]``."""
+
+    url: str = option(DEFAULT_URL, "the aggregator to ask", TEXT, flag="--api")
+
+
+class Api:
+    """An aggregator's HTTP interface. Calls block."""
+
+    def __init__(self, url: str) -> None:
+        self.url = (url if "://" in url else f"http://{url}").rstrip("/")
+
+    def get(self, path: str, query: Mapping[str, object] | None = None) -> bytes:
+        """The body of a GET; a query's empty and absent values are left out.
+
+        Raises:
+            CommandError: when nobody answers, or the answer is an error; with what the aggregator said of it.
+        """
+        return self._ask("GET", path, query)
+
+    def json(self, path: str, query: Mapping[str, object] | None = None) -> Any:
+        """As `get`, decoded."""
+        return json.loads(self.get(path, query))
+
+    def _ask(self, method: str, path: str, query: Mapping[str, object] | None) -> bytes:
+        given = {name: value for name, value in (query or {}).items() if value not in (None, "")}
+        url = f"{self.url}{path}" + (f"?{urlencode(given)}" if given else "")
+        if not url.startswith(("http://", "https://")):
+            raise CommandError(f"{self.url} is not an address: write http://127.0.0.1:10364")
+        try:
+            request = urllib.request.Request(url, method=method)  # noqa: S310 - the scheme was looked at above
+            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - as above
+                body: bytes = answer.read()
+                return body
+        except urllib.error.HTTPError as error:
+            said = error.read().decode(errors="replace").strip()
+            raise CommandError(f"{self.url} says {error.code} {error.reason}: {_message(said)}") from None
+        except (OSError, ValueError) as error:
+            why = getattr(error, "reason", error)
+            raise CommandError(
+                f"no aggregator answers at {self.url} ({why}): start one, or name it with --api"
+            ) from None
+
+
+def _message(body: str) -> str:
+    """What an error's body says, which is JSON with `error` or plain text."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = body
+    text = str(said.get("error", said)) if isinstance(said, dict) else str(said)
+    return text.splitlines()[0] if text else "no reason given"

@@ -1,0 +1,108 @@
+"""Books of what was counted: kept from a collector itself, and read from an exposition, to be held against each other.
+
+A book is a mapping from sample name (``x_total``, ``y_count``) to the sum over all label sets. The system's own
+``fog_*`` is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from utilityfog_frontend.telemetry.collector import TelemetryCollector
+from utilityfog_frontend.telemetry.instruments.series import Series
+from utilityfog_frontend.telemetry.model import HistogramValue, MetricType
+
+Book: TypeAlias = dict[str, int | float]
+
+OWN: Final = "fog_"
+FRACTIONS_AGREE: Final = 1e-12
+"""Relative difference that sums of fractional counts may have: they were added in another order."""
+
+
+class Ledger:
+    """Everything a collector counts from now on, series that end included. Not thread-safe."""
+
+    def __init__(self, collector: TelemetryCollector) -> None:
+        self._watch = collector.watch_series()
+        self._ended: Book = {}
+
+    def book(self) -> Book:
+        """The counts until now. Series that were removed or reset stay in."""
+        _enter(self._ended, self._watch.take_ended())
+        book = dict(self._ended)
+        _enter(book, self._watch.series())
+        return book
+
+
+def _enter(book: Book, many: Iterable[Series]) -> None:
+    for series in many:
+        name, value = series.family.name, series.read()
+        if name.startswith(OWN) or series.family.type is MetricType.GAUGE:
+            continue
+        if isinstance(value, HistogramValue):
+            name, value = f"{name}_count", value.count
+        book[name] = book.get(name, 0) + value
+
+
+def add(books: Iterable[Mapping[str, int | float]]) -> Book:
+    """One book of several, sums in the order given."""
+    total: Book = {}
+    for book in books:
+        for name, value in book.items():
+            total[name] = total.get(name, 0) + value
+    return total
+
+
+def read_exposition(text: str) -> Book:
+    """The book of a Prometheus text: counters and histograms' counts, labels summed."""
+    book: Book = {}
+    for name, _, kind, value in samples(text):
+        counts = kind == "counter" or (kind == "histogram" and name.endswith("_count"))
+        if counts and not name.startswith(OWN):
+            book[name] = book.get(name, 0) + value
+    return book
+
+
+class Sample(NamedTuple):
+    """One line of a Prometheus text; `labels` as they stand between the braces, `kind` is the family's type."""
+
+    name: str
+    labels: str
+    kind: str
+    value: int | float
+
+
+def samples(text: str) -> Iterator[Sample]:
+    """The samples of a text that has no timestamps, as ours has none."""
+    kind = ""
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            kind = line.rpartition(" ")[2]
+        elif line and not line.startswith("#"):
+            head, _, number = line.rpartition(" ")
+            name, _, labels = head.partition("{")
+            yield Sample(name, labels.removesuffix("}"), kind, _number(number))
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def differences(counted: Mapping[str, int | float], exported: Mapping[str, int | float]) -> list[str]:
+    """The names of which the two books say different things: whole counts must be equal, fractional ones nearly."""
+    return [
+        name
+        for name in sorted(counted.keys() | exported.keys())
+        if not _agree(counted.get(name, 0), exported.get(name, 0))
+    ]
+
+
+def _agree(one: float, other: float) -> bool:
+    if isinstance(one, int) and isinstance(other, int):
+        return one == other
+    return math.isclose(one, other, rel_tol=FRACTIONS_AGREE)

@@ -1,0 +1,81 @@
+"""The demo's child processes: `fog` itself, in sessions of their own, gone when the parent is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from fog_cli.errors import CommandError
+
+STOP_SECONDS: Final = 20.0
+
+
+class Child:
+    """A `fog` subcommand as a process.
+
+    Ctrl-C does not reach it: the parent stops its children in order. Were the parent killed, the child's standard
+    input would end, which stops it (``--stop-on-eof``).
+    """
+
+    def __init__(self, name: str, process: Process, log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._process = process
+
+    @classmethod
+    async def start(cls, arguments: Sequence[str], environ: Mapping[str, str], log: Path) -> Self:
+        """Start ``fog ARGUMENTS``; what it says on standard error goes to `log`.
+
+        `environ` is added to this process's environment, less its ``FOG_…`` and ``NATS_…``: those are for the parent.
+        """
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("FOG_", "NATS_"))}
+        command = [sys.executable, "-m", "fog_cli", *arguments, "--stop-on-eof"]
+        with log.open("wb") as errors:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=PIPE,
+                stdout=DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+                env={**inherited, **environ},
+            )
+        return cls(f"fog {arguments[0]}", process, log)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def check(self) -> None:
+        """Raise CommandError, with the end of its log, when it has ended by itself."""
+        if self._process.returncode is not None:
+            raise self._complaint()
+
+    async def finish(self) -> None:
+        """`stop`, and raise CommandError when it did not end well."""
+        await self.stop()
+        if self._process.returncode:
+            raise self._complaint()
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL when it has not ended after 20 s."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    def _complaint(self) -> CommandError:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        said = lines[-1] if lines else "it said nothing"
+        return CommandError(f"{self.name} ended with code {self._process.returncode}: {said}")

@@ -1,0 +1,58 @@
+"""Reports this machine's own metrics (cpu, memory, disk, network, load, processes) under a place in the tree.
+
+  fog agent --path fog/0/3
+  fog agent --path 'fog/${RACK}/${HOSTNAME}' --nats nats://10.0.0.1:4222
+  fog agent --path fog/0/3 --once
+
+Without a server it keeps trying. SIGTERM and Ctrl-C flush the last counts first.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from dataclasses import dataclass
+
+from fog_cli.config import group, option, switch
+from fog_cli.errors import UsageError
+from fog_cli.kinds import DURATION, FILE, PATH, TEXT
+from fog_cli.logs import LogSettings
+from fog_cli.nats_settings import NatsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `fog agent` takes."""
+
+    path: str = option("", "place in the tree: fog/0/3, or a template as fog/${RACK}/${HOSTNAME}", PATH)
+    interval: float = option(10.0, "how often to send", DURATION)
+    prefix: str = option("fog.v1", "what subjects begin with", TEXT)
+    deadline: float = option(5.0, "how long stopping may take to send the last counts", DURATION)
+    shared: bool = switch("other processes publish under this path too, and each one's gauges count")
+    ephemeral: bool = switch("this node comes and goes: that it leaves is no alert")
+    once: bool = switch("print what would be sent, and end")
+    ledger: str | None = option(None, "write here, when it ends, what was counted, as JSON, for an audit", FILE)
+    stop_on_eof: bool = switch("stop when standard input ends, as it does when the parent is gone")
+    nats: NatsSettings = group(NatsSettings)
+    log: LogSettings = group(LogSettings)
+
+
+def run(settings: Settings) -> int:
+    """Report until told to stop."""
+    from fog_schema.errors import PathError
+    from fog_schema.paths import expand_template, format_path
+
+    if not settings.path:
+        raise UsageError("where in the tree is this node? Give --path fog/0/3, FOG_PATH, or path in [agent]")
+    try:
+        path = format_path(expand_template(settings.path, os.environ, socket.gethostname))
+    except PathError as error:
+        raise UsageError(str(error)) from None
+    if not settings.nats.context and not any(url.startswith("ws") for url in settings.nats.url or ()):
+        # nats-py imports aiohttp where it is there: 11 MB, and only for ws://. None makes the import fail.
+        sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
+
+    from fog_cli.agent import print_once, report
+
+    return print_once() if settings.once else report(settings, path)

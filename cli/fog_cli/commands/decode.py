@@ -1,0 +1,37 @@
+"""Prints frames for a person: one from a file, or those of a path as they pass by on the bus.
+
+  fog decode frame.bin
+  fog decode - < frame.bin
+  fog decode --path fog/0/3 --nats nats://127.0.0.1:4222
+
+What the ids of a delta mean is in the keyframe before it; alone it prints numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fog_cli.config import group, option
+from fog_cli.errors import UsageError
+from fog_cli.kinds import FILE, PATH, TEXT
+from fog_cli.nats_settings import NatsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `fog decode` takes."""
+
+    file: str = option("", "a frame, - for standard input", FILE, positional=True)
+    path: str = option("", "print the frames of this path as they pass by", PATH)
+    prefix: str = option("fog.v1", "what subjects begin with", TEXT)
+    nats: NatsSettings = group(NatsSettings)
+
+
+def run(settings: Settings) -> int:
+    """Print one frame, or all that pass by until Ctrl-C."""
+    if not settings.file and not settings.path:
+        raise UsageError("say what to print: either a FILE (- for standard input), or --path fog/0/3")
+
+    from fog_cli.decode import follow, print_file
+
+    return print_file(settings.file) if settings.file else follow(settings)

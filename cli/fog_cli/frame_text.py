@@ -1,0 +1,122 @@
+"""Frames for a person: each as a heading and one line for each thing it says. Pure, but for what it remembers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from fog_cli.kinds import show_duration
+from fog_schema.codec import decode, decode_definitions, decode_request
+from fog_schema.errors import FrameError
+from fog_schema.frames import (
+    COUNTER,
+    DELTA,
+    FLAG_NAMES,
+    GAUGE,
+    KIND_NAMES,
+    TYPE_NAMES,
+    Definition,
+    Event,
+    Frame,
+    Histograms,
+    Numbers,
+)
+
+_SIGNS: Final = {"\\": r"\\", '"': r"\"", "\n": r"\n"}
+
+
+class FrameText:
+    """Writes the frames of one path, and remembers by epoch what ids mean: a delta alone says only numbers."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[Definition, str]] = {}
+
+    def lines(self, data: bytes) -> Iterator[str]:
+        """The lines for one message, a frame or a request.
+
+        Raises:
+            FrameError: when it is neither.
+        """
+        try:
+            frame = decode(data)
+        except FrameError as error:
+            if error.reason != "not_a_frame":
+                raise
+            request = decode_request(data)
+            which = f" of epoch {request.epoch:016x}, its events {request.first_event} to {request.last_event}"
+            yield "request for keyframes" + (which if request.epoch else "")
+            return
+        yield _heading(frame, len(data))
+        for definition in decode_definitions(frame.definitions):
+            for number, labels in definition.series():
+                self._known[frame.epoch, number] = definition, _labels(labels)
+        yield from self._body(frame)
+
+    def _body(self, frame: Frame) -> Iterator[str]:
+        if frame.info:
+            yield "  info " + " ".join(f"{key}={value}" for key, value in frame.info.items())
+        if frame.events_held:
+            yield f"  holds events {frame.events_held[0]} to {frame.events_held[1]}"
+        sign = "+" if frame.kind == DELTA else "= "
+        yield from self._numbers(frame, frame.counters, TYPE_NAMES[COUNTER], sign)
+        yield from self._numbers(frame, frame.fractions, TYPE_NAMES[COUNTER], "= ")
+        yield from self._numbers(frame, frame.gauges, TYPE_NAMES[GAUGE], "= ")
+        for group in frame.histograms:
+            yield from self._histograms(frame, group, sign)
+        if frame.removed:
+            yield from (f"  removed {self._name(frame, number)}" for number in frame.removed.tolist())
+        for number, event in enumerate(frame.events, frame.seq):
+            yield f"  event {number} {_event(event)}"
+
+    def _numbers(self, frame: Frame, numbers: Numbers | None, kind: str, sign: str) -> Iterator[str]:
+        if numbers:
+            for number, value in zip(numbers.ids.tolist(), numbers.values.tolist(), strict=True):
+                yield f"  {kind} {self._name(frame, number)} {sign}{_number(value)}"
+
+    def _histograms(self, frame: Frame, group: Histograms, sign: str) -> Iterator[str]:
+        counts = group.counts.tolist()
+        for row, (number, total) in enumerate(zip(group.ids.tolist(), group.sums.tolist(), strict=True)):
+            mine = counts[row * group.width : (row + 1) * group.width]
+            known = self._known.get((frame.epoch, number))
+            bounds = [f"{bound:g}" for bound in known[0].bounds] if known else ["?"] * (group.width - 1)
+            buckets = " ".join(
+                f"≤{bound}:{count}" for bound, count in zip([*bounds, "Inf"], mine, strict=True) if count
+            )
+            name = self._name(frame, number)
+            yield f"  histogram {name} {sign}{sum(mine)}, sum = {_number(total)} {buckets}".rstrip()
+
+    def _name(self, frame: Frame, number: int) -> str:
+        known = self._known.get((frame.epoch, number))
+        return f"#{number} {known[0].name}{known[1]}" if known else f"#{number}"
+
+
+def _heading(frame: Frame, size: int) -> str:
+    parts = [KIND_NAMES[frame.kind], f"{frame.seq}"]
+    if frame.part:
+        parts.append(f"part {frame.part}")
+    parts += [name for flag, name in FLAG_NAMES.items() if frame.flags & flag]
+    parts += [f"epoch {frame.epoch:016x}", f"age {frame.age_ms / 1000:g}s"]
+    parts += [f"every {show_duration(frame.interval_ms / 1000)}", f"{size} bytes"]
+    if frame.unknown_fields:
+        parts.append(f"{frame.unknown_fields} unknown fields")
+    return ", ".join(parts)
+
+
+def _number(value: float) -> str:
+    return repr(value).removesuffix(".0")
+
+
+def _labels(labels: tuple[tuple[str, str], ...]) -> str:
+    if not labels:
+        return ""
+    pairs = (f'{name}="{"".join(_SIGNS.get(sign, sign) for sign in value)}"' for name, value in labels)
+    return "{" + ",".join(pairs) + "}"
+
+
+def _event(event: Event) -> str:
+    when = datetime.fromtimestamp(event.timestamp, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    parts = [when, event.name, json.dumps(event.value, default=repr)]
+    parts += [json.dumps(extra, default=repr) for extra in (event.labels, event.metadata) if extra]
+    return " ".join(parts)
