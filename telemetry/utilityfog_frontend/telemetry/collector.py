@@ -36,6 +36,9 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         clock: unix seconds.
         monotonic: seconds that never go back.
 
+    Attributes:
+        attachments: what others keep for as long as the collector lives: an agent's epoch outlives the agent.
+
     Raises:
         ValueError: an interval or a number of events that is not above zero.
     """
@@ -53,6 +56,7 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
             raise ValueError(f"collection_interval must be above 0 seconds, not {collection_interval}")
         super().__init__(clock, monotonic)
         self.collection_interval = collection_interval
+        self.attachments: dict[object, object] = {}
         self._events = EventLog(max_events)
         self._running = False
         self._task: asyncio.Task[None] | None = None

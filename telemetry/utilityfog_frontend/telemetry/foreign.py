@@ -71,7 +71,9 @@ class ForeignSeries(Series):
 
     def snapshot(self, *, free: bool) -> SeriesSnapshot:
         """The series with its exemplars."""
-        return SeriesSnapshot(self.labels, self.current(free=free), self.created, self.exemplars, self.rendered)
+        return SeriesSnapshot(
+            self.labels, self.current(free=free), self.created, self.exemplars, self._rendered or self.render()
+        )
 
     def restart(self, now: float) -> None:
         """Counts from zero again for the node; a gauge stays what its source says."""

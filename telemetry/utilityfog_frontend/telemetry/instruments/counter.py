@@ -52,7 +52,11 @@ class CounterSeries(Series):
             size = len(self.pending)
             batch = self.pending[:size]
             del self.pending[:size]
-            self._total += sum(batch)
+            added = sum(batch)
+            if type(added) is float and type(self._total) is int:
+                # 5.0 is whole, and a sum of halves may be: only one by one can tell.
+                added = sum([int(number) if number % 1 == 0 else number for number in batch])
+            self._total += added
 
     def read(self) -> Number:
         """An int while every increment was whole, a float for ever after the first that was not."""
@@ -128,20 +132,20 @@ class Counter(Instrument):
     def _add(self, amount: float, labels: Mapping[str, str] | None) -> None:
         if labels:
             self._refuse_labels(labels)
-        number = amount if type(amount) is int else as_number(amount)
-        if 0 <= number < WHOLE_LIMIT:
-            self._put(number)
-        elif number < 0:
-            raise ValueError(f"counter {self.name!r} can only be incremented by non-negative values, not {amount!r}")
-        else:
-            self._drop(amount)
-
-    def _put(self, number: Number) -> None:
+        number = amount if type(amount) is int or type(amount) is float else as_number(amount)
+        if not 0 <= number < WHOLE_LIMIT:
+            self._refuse(amount, number)
+            return
         pending = self._pending
         pending.append(number)
         if len(pending) >= FOLD_AT:
             series = self._series
             series.gate.fold_if_free(series.fold)
+
+    def _refuse(self, amount: object, number: Number) -> None:
+        if number < 0:
+            raise ValueError(f"counter {self.name!r} can only be incremented by non-negative values, not {amount!r}")
+        self._drop(amount)
 
     def count_exceptions(
         self, exception: type[BaseException] | tuple[type[BaseException], ...] = Exception

@@ -88,9 +88,9 @@ class Gauge(Instrument):
             TypeError: not a number.
             ValueError: labels for a gauge without label names.
         """
-        number = value if type(value) is float or type(value) is int else as_number(value)
         if labels:
             self._refuse_labels(labels)
+        number = value if type(value) is float or type(value) is int else as_number(value)
         series = self._series
         with series.gate.lock:
             if not series.ended:

@@ -55,15 +55,21 @@ class HistogramSeries(Series):
         if type(total) is not float or not isfinite(total):
             batch = self._finite(batch)
             total = sum(batch)
-        batch.sort()
+        if batch:
+            self._sum += total
+            self._count_sorted(sorted(batch))
+
+    def _count_sorted(self, batch: list[float]) -> None:
+        """Only the bounds between the least and the greatest value are looked for: often that is one or two."""
+        bounds = self.family.bounds
         counts = self._counts
+        last = bisect_left(bounds, batch[-1])
         below = 0
-        for index, bound in enumerate(self.family.bounds):
-            at_most = bisect_right(batch, bound, below)
+        for index in range(bisect_left(bounds, batch[0]), last):
+            at_most = bisect_right(batch, bounds[index], below)
             counts[index] += at_most - below
             below = at_most
-        counts[-1] += len(batch) - below
-        self._sum += total
+        counts[last] += len(batch) - below
 
     def _finite(self, batch: list[float]) -> list[float]:
         """What can be counted of a batch that has NaN (which breaks every sort), infinities or users' own types."""
@@ -98,7 +104,9 @@ class HistogramSeries(Series):
     def snapshot(self, *, free: bool) -> SeriesSnapshot:
         """The series with its exemplars."""
         exemplars = dict(self.exemplars) if self.exemplars else None
-        return SeriesSnapshot(self.labels, self.current(free=free), self.created, exemplars, self.rendered)
+        return SeriesSnapshot(
+            self.labels, self.current(free=free), self.created, exemplars, self._rendered or self.render()
+        )
 
     def restart(self, now: float) -> None:
         """Counts from zero again for the node, while `read()` goes on."""

@@ -21,8 +21,12 @@ class LabeledMetric(Metric, Generic[H]):
     on one child whose label values are `~overflow`; that is logged once and counted.
     """
 
+    __slots__ = ("_children", "_names", "_state")
+
     def __init__(self, state: FamilyState[H]) -> None:
         self._state = state
+        self._children = state.children
+        self._names = state.names
 
     @property
     def family(self) -> Family:
@@ -43,12 +47,11 @@ class LabeledMetric(Metric, Generic[H]):
             ValueError: not exactly one value for each label name.
         """
         if named:
-            values = self._by_name(values, named)
-        # Strings, which is nearly always, are found without a conversion; anything else never equals a key.
-        child = self._state.children.get(values)  # type: ignore[arg-type]
-        if child is not None:
-            return child
-        return self._state.child(self._as_key(values))
+            # Nearly always they come in the order of their registration.
+            values = tuple(named.values()) if tuple(named) == self._names else self._by_name(values, named)
+        # Strings, nearly always, are found without a conversion; anything else never equals a key.
+        child = self._children.get(values)  # type: ignore[arg-type]
+        return self._state.child(self._as_key(values)) if child is None else child
 
     def remove(self, *values: object, **named: object) -> bool:
         """Ends the child's series: it leaves the exposition, its counts stay in the totals of the fleet.
@@ -86,7 +89,7 @@ class LabeledMetric(Metric, Generic[H]):
         return self.labels(**labels)
 
     def _by_name(self, values: tuple[object, ...], named: Mapping[str, object]) -> tuple[object, ...]:
-        names = self._state.names
+        names = self._names
         if values or len(named) != len(names):
             raise self._mismatch((*values, *named))
         try:
@@ -95,7 +98,7 @@ class LabeledMetric(Metric, Generic[H]):
             raise self._mismatch(tuple(named)) from None
 
     def _as_key(self, values: tuple[object, ...]) -> tuple[str, ...]:
-        if len(values) != len(self._state.names):
+        if len(values) != len(self._names):
             raise self._mismatch(values)
         return tuple([str(value) for value in values])
 

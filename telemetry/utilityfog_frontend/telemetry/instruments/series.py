@@ -48,10 +48,9 @@ class Series(ABC):
 
     def snapshot(self, *, free: bool) -> SeriesSnapshot:
         """The series as the node shows it, for a caller who holds the gate."""
-        return SeriesSnapshot(self.labels, self.current(free=free), self.created, None, self.rendered)
+        return SeriesSnapshot(self.labels, self.current(free=free), self.created, None, self._rendered or self.render())
 
-    @property
-    def rendered(self) -> str:
+    def render(self) -> str:
         """The labels in Prometheus text; rendered once, as escaping costs more than the rest of a sample."""
         text = self._rendered
         if text is None:

@@ -1,0 +1,249 @@
+"""The SDK beside prometheus_client and the OpenTelemetry SDK, in one run. Ratios are what matters, not times.
+
+    python benchmarks/sdk.py            everything, some minutes
+    python benchmarks/sdk.py --quick    without the million series
+
+Every write is measured with what it leaves to the reader: the instruments are read once after each batch, within the
+time. The libraries take turns and each one's best round counts, so that a noisy moment of the machine hurts nobody.
+"""
+
+import argparse
+import gc
+import itertools
+import os
+import platform
+import sys
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import prometheus_client
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from utilityfog_frontend.telemetry import TelemetryCollector
+from utilityfog_frontend.telemetry.exposition import generate_text
+
+ROUNDS = 9
+CALLS = 40_000
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Library:
+    """One library's ways to do what is measured."""
+
+    name: str
+    writes: dict[str, tuple[Callable[..., object], float | None]]  # what to call, and with what
+    read: Call
+
+
+def ours() -> Library:
+    """This SDK."""
+    collector = TelemetryCollector(self_metrics=False)
+    counter = collector.register_counter("a_total", "a")
+    amounts = collector.register_counter("b_total", "b")
+    fractions = collector.register_counter("c_total", "c")
+    gauge = collector.register_gauge("d", "d")
+    histogram = collector.register_histogram("e_seconds", "e", BUCKETS)
+    labeled = collector.register_counter("f_total", "f", ["method", "status"])
+    kept = labeled.labels("GET", "200")
+    return Library(
+        "fog",
+        {
+            "increment()": (counter.increment, None),
+            "increment(5)": (amounts.increment, 5),
+            "increment(0.5)": (fractions.increment, 0.5),
+            "set(42.0)": (gauge.set, 42.0),
+            "observe(0.3)": (histogram.observe, 0.3),
+            "labelled, kept": (kept.increment, None),
+            "labelled, looked up": (lambda: labeled.labels(method="GET", status="200").increment(), None),
+        },
+        collector.collect,
+    )
+
+
+def prometheus() -> Library:
+    """prometheus_client."""
+    registry = prometheus_client.CollectorRegistry()
+    counter = prometheus_client.Counter("a", "a", registry=registry)
+    amounts = prometheus_client.Counter("b", "b", registry=registry)
+    fractions = prometheus_client.Counter("c", "c", registry=registry)
+    gauge = prometheus_client.Gauge("d", "d", registry=registry)
+    histogram = prometheus_client.Histogram("e_seconds", "e", buckets=BUCKETS, registry=registry)
+    labeled = prometheus_client.Counter("f", "f", ["method", "status"], registry=registry)
+    kept = labeled.labels("GET", "200")
+    return Library(
+        "prometheus_client",
+        {
+            "increment()": (counter.inc, None),
+            "increment(5)": (amounts.inc, 5),
+            "increment(0.5)": (fractions.inc, 0.5),
+            "set(42.0)": (gauge.set, 42.0),
+            "observe(0.3)": (histogram.observe, 0.3),
+            "labelled, kept": (kept.inc, None),
+            "labelled, looked up": (lambda: labeled.labels(method="GET", status="200").inc(), None),
+        },
+        lambda: list(registry.collect()),
+    )
+
+
+def opentelemetry() -> Library:
+    """The OpenTelemetry SDK, which knows no kept child: attributes come with each call."""
+    reader = InMemoryMetricReader()
+    meter = MeterProvider([reader]).get_meter("benchmark")
+    counter, amounts, fractions = (meter.create_counter(name) for name in "abc")
+    gauge = meter.create_gauge("d")
+    histogram = meter.create_histogram("e", explicit_bucket_boundaries_advisory=BUCKETS)
+    labeled = meter.create_counter("f")
+    attributes = {"method": "GET", "status": "200"}
+    return Library(
+        "OpenTelemetry",
+        {
+            "increment()": (counter.add, 1),
+            "increment(5)": (amounts.add, 5),
+            "increment(0.5)": (fractions.add, 0.5),
+            "set(42.0)": (gauge.set, 42.0),
+            "observe(0.3)": (histogram.record, 0.3),
+            "labelled, kept": (lambda: labeled.add(1, attributes), None),
+            "labelled, looked up": (lambda: labeled.add(1, {"method": "GET", "status": "200"}), None),
+        },
+        reader.get_metrics_data,
+    )
+
+
+def calls(times: int, call: Callable[..., object], value: float | None) -> None:
+    """Calls it so many times."""
+    if value is None:
+        for _ in itertools.repeat(None, times):
+            call()
+    else:
+        for _ in itertools.repeat(None, times):
+            call(value)
+
+
+def seconds(library: Library, write: str, threads: int) -> float:
+    """Seconds for CALLS calls, spread over threads, and the reading after them."""
+    what = library.writes[write]
+    workers = [threading.Thread(target=calls, args=(CALLS // threads, *what)) for _ in range(threads)]
+    started = time.perf_counter()
+    if threads == 1:
+        calls(CALLS, *what)
+    else:
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    library.read()
+    return time.perf_counter() - started
+
+
+def best(measure: Callable[[Library], float], libraries: list[Library]) -> list[float]:
+    """The best of several rounds for each library, taken in turns."""
+    rounds = [[measure(library) for library in libraries] for _ in range(ROUNDS)]
+    return [min(column) for column in zip(*rounds, strict=True)]
+
+
+def row(what: str, times: list[float], unit: str) -> None:
+    """One line of the table: each library's time, and how many times longer the others take."""
+    mine, *others = times
+    cells = [f"{mine:8.1f} {unit}", *(f"{other:8.1f} {unit} {other / mine:6.1f}x" for other in others)]
+    print(f"| {what:<32} | " + " | ".join(f"{cell:>21}" for cell in cells) + " |", flush=True)
+
+
+def header(names: list[str]) -> None:
+    """The head of the table."""
+    print(f"| {'':<32} | " + " | ".join(f"{name:>21}" for name in names) + " |")
+    print(f"|{'-' * 34}|" + "|".join("-" * 23 for _ in names) + "|")
+
+
+def measure_writes() -> None:
+    """Nanoseconds a call."""
+    libraries = [ours(), prometheus(), opentelemetry()]
+    header([library.name for library in libraries])
+    for threads in (1, 4):
+        for write in libraries[0].writes:
+
+            def measure(library: Library, write: str = write, threads: int = threads) -> float:
+                return seconds(library, write, threads) / CALLS * 1e9
+
+            row(f"{write}, {threads} thread{'s' * (threads > 1)}", best(measure, libraries), "ns")
+
+
+def our_series(size: int) -> TelemetryCollector:
+    """A collector with so many children."""
+    collector = TelemetryCollector(self_metrics=False)
+    labeled = collector.register_counter("requests_total", "Requests", ["node", "method"], max_children=size)
+    for index in range(size):
+        labeled.labels(f"node-{index}", "GET").increment(index)
+    return collector
+
+
+def prometheus_series(size: int) -> prometheus_client.CollectorRegistry:
+    """The same for prometheus_client."""
+    registry = prometheus_client.CollectorRegistry()
+    labeled = prometheus_client.Counter("requests", "Requests", ["node", "method"], registry=registry)
+    for index in range(size):
+        labeled.labels(f"node-{index}", "GET").inc(index)
+    return registry
+
+
+def timed(call: Call, rounds: int) -> float:
+    """Milliseconds of the best of several calls. What a call leaves behind is not collected within the time."""
+    times = []
+    for _ in range(rounds):
+        gc.collect()
+        started = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - started) * 1e3)
+    return min(times)
+
+
+def measure_reads(size: int, rounds: int) -> None:
+    """Snapshot and exposition of so many series."""
+    collector, registry = our_series(size), prometheus_series(size)
+    row(
+        f"snapshot, {size:,} series",
+        [timed(collector.collect, rounds), timed(lambda: list(registry.collect()), rounds)],
+        "ms",
+    )
+    theirs = timed(lambda: prometheus_client.generate_latest(registry), rounds)
+    mine = timed(lambda: generate_text(collector.collect()), rounds)
+    row(f"exposition, {size:,}", [mine, theirs], "ms")
+
+
+def memory(build: Callable[[int], object], size: int) -> float:
+    """Bytes a series."""
+    gc.collect()
+    tracemalloc.start()
+    kept = build(size)
+    gc.collect()
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    del kept
+    return used / size
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description="The SDK beside prometheus_client and OpenTelemetry.")
+    parser.add_argument("--quick", action="store_true", help="without the million series")
+    quick = parser.parse_args().quick
+    print(
+        f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores;"
+        f" prometheus_client {version('prometheus-client')}, OpenTelemetry SDK {version('opentelemetry-sdk')}\n"
+    )
+    measure_writes()
+    row("memory a series", [memory(our_series, 10_000), memory(prometheus_series, 10_000)], "B ")
+    measure_reads(10_000, 5)
+    if not quick:
+        measure_reads(1_000_000, 2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
