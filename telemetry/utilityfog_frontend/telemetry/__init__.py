@@ -15,7 +15,10 @@ from .collector import (
     setup_health_hooks,
     setup_messaging_hooks,
 )
+from .events import EventWatch
 from .exporter import JSONExporter, MetricsExporter, MultiExporter, PeriodicExporter, PrometheusAdapter
+from .instruments.ledger import SeriesWatch
+from .instruments.series import Series
 from .metrics import (
     Counter,
     Gauge,
@@ -32,6 +35,7 @@ from .source import MetricsSource
 
 __all__ = [
     "Counter",
+    "EventWatch",
     "Gauge",
     "Histogram",
     "JSONExporter",
@@ -46,6 +50,8 @@ __all__ = [
     "MultiExporter",
     "PeriodicExporter",
     "PrometheusAdapter",
+    "Series",
+    "SeriesWatch",
     "StateSet",
     "TelemetryCollector",
     "TelemetryEvent",

@@ -28,6 +28,10 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
     All methods may be called from any thread. Recording works from the start; `start_collection()` adds a periodic
     run, which keeps the collector's own metrics up to date and lets hooks of type `collection` do their work.
 
+    Attributes:
+        attachments: what writers to the bus keep with the collector, because it must outlive them: an epoch, its last
+            frame. Each has a key of its own.
+
     Args:
         collection_interval: seconds between collection runs.
         max_events: events kept; the oldest go first.
@@ -125,7 +129,7 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
 
     @property
     def running(self) -> bool:
-        """Whether collection was started."""
+        """Whether collection was started, and its event loop lives."""
         return self._running
 
     async def start_collection(self) -> None:
@@ -147,10 +151,13 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         logger.info("stopped telemetry collection")
 
     async def _collect_for_ever(self) -> None:
-        while True:
-            # In a thread: a function of the user's, or a large registry, must not hold up the loop.
-            await asyncio.to_thread(self.run_collection)
-            await asyncio.sleep(self.collection_interval)
+        try:
+            while True:
+                # In a thread: a function of the user's, or a large registry, must not hold up the loop.
+                await asyncio.to_thread(self.run_collection)
+                await asyncio.sleep(self.collection_interval)
+        finally:
+            self._running = False
 
     def run_collection(self) -> None:
         """One collection run: reads every metric once, then calls the hooks of type `collection`. Never raises."""

@@ -20,6 +20,7 @@ from .model import (
     metric_values,
     subtract_values,
 )
+from .names import check_label_names
 
 Collect = Callable[[], Iterable[FamilySnapshot]]
 
@@ -105,13 +106,18 @@ class ForeignState(MetricState):
                 if series is not None and (ledger.refusing or not series.went_down(one.value)):
                     series.tell(one)
                 elif not ledger.refusing:
-                    self._replace(series, ForeignSeries(self.family, one, self._scope.clock()))
+                    self._begin(one, series)
             for labels, series in gone.items():
                 del self._live[labels]
                 ledger.ended(series)
 
-    def _replace(self, old: ForeignSeries | None, new: ForeignSeries) -> None:
-        self._live[new.labels] = new
+    def _begin(self, told: SeriesSnapshot, old: ForeignSeries | None) -> None:
+        try:
+            check_label_names([name for name, _ in told.labels], self.family)
+        except ValueError:
+            self._scope.problems.count("source_family")
+            return
+        self._live[told.labels] = ForeignSeries(self.family, told, self._scope.clock())
         self._scope.ledger.started()
         if old is not None:
             self._scope.ledger.ended(old)

@@ -12,7 +12,9 @@ from .exposition.text import generate_text
 from .foreign import joined_values
 from .instruments.metric import Metric
 from .model import Family, FamilySnapshot, MetricValue
-from .problems import logger
+from .problems import Problems
+
+_problems = Problems()
 
 
 class ReadOnlyMetric(Metric):
@@ -67,8 +69,8 @@ class MetricsSource(ABC):
         """Whether it collects by itself."""
 
     def report(self, reason: str, message: str, *args: object) -> None:
-        """Told by exporters what failed. Here it is only logged."""
-        logger.warning("%s: " + message, reason, *args)
+        """Told by exporters what failed. Here it is only logged, at most once a minute for each reason."""
+        _problems.report(reason, message, *args)
 
     def get_all_metrics(self) -> Mapping[str, Metric]:
         """All metrics by name."""
