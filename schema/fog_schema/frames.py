@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from fog_schema.columns import Column, Ids
@@ -68,7 +68,7 @@ class Definition:
     rollup: tuple[str, ...]
     label_names: tuple[str, ...]
     ids: Ids
-    label_values: list[str]
+    label_values: tuple[str, ...]
 
     def series(self) -> list[tuple[int, tuple[tuple[str, str], ...]]]:
         """Each id with its labels."""
@@ -135,7 +135,7 @@ class Frame:
     removed: Ids | None = None
     info: dict[str, str] | None = None
     events_held: tuple[int, int] | None = None
-    events: list[Event] = field(default_factory=list)
+    events: tuple[Event, ...] = ()
     unknown_fields: int = 0
 
 

@@ -13,10 +13,12 @@ MAX_TOKENS: Final = 16
 MAX_TOKEN_LENGTH: Final = 64
 
 # Frames
-MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
-"""Longest frame a reader looks at; nats-server's own ceiling for max_payload is 64 MiB, its default 1 MiB."""
+MAX_FRAME_BYTES: Final = 1024 * 1024
+"""Longest message a reader looks at: nats-server's default max_payload. One byte of msgpack can stand for 72 of memory."""
 PAYLOAD_MARGIN: Final = 4096
 """Frames stay this far below the server's max_payload: it counts headers, the client does not."""
+MAX_ITEMS: Final = 256
+"""Of any array or map outside of definitions: msgpack allocates what a header says, before it reads on."""
 MAX_FIELDS: Final = 64
 MAX_EPOCH: Final = 2**64 - 1
 MAX_SEQ: Final = 2**63 - 1
@@ -27,8 +29,15 @@ MAX_WHOLE: Final = 2**63 - 1
 MIN_INTERVAL_MS: Final = 100
 MAX_INTERVAL_MS: Final = 3_600_000
 MAX_AGE_MS: Final = 2**53
+MAX_INFO_ENTRIES: Final = 32
+MAX_INFO_LENGTH: Final = 256
 
 # Definitions
+MAX_DEFINED: Final = 20_000
+"""Series that one frame defines, and ids that it removes: a bitmap can name a million of them in 128 kB."""
+MAX_DEFINITIONS: Final = 1024
+MAX_LABEL_VALUES: Final = 1024
+"""Label values of one definition; a family with more gives several. Small for the same reason as MAX_ITEMS."""
 MAX_NAME_LENGTH: Final = 256
 MAX_UNIT_LENGTH: Final = 64
 MAX_HELP_LENGTH: Final = 1024
@@ -36,12 +45,11 @@ MAX_LABELS: Final = 32
 MAX_LABEL_VALUE_LENGTH: Final = 1024
 MAX_BOUNDS: Final = 256
 MAX_ROLLUPS: Final = 8
-MAX_DEFINITIONS: Final = 4096
-MAX_LABEL_VALUES: Final = 4096
-"""Label values of one definition; a family with more gives several. Small, as msgpack allocates what a header says."""
-MAX_INFO_ENTRIES: Final = 32
-MAX_INFO_LENGTH: Final = 256
 
 # Events
-MAX_EVENTS_PER_FRAME: Final = 1000
+MAX_EVENTS_PER_FRAME: Final = MAX_ITEMS
 MAX_EVENT_BYTES: Final = 16_384
+MAX_EVENT_DEPTH: Final = 8
+"""How deep an event's value, or one of its metadata, may nest."""
+MAX_TIMESTAMP: Final = 253_402_300_799
+"""The last second of the year 9999: what calendars of most languages know."""
