@@ -12,7 +12,7 @@ msgpack made them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgpack
 
@@ -57,25 +57,21 @@ def encode(frame: Frame) -> bytes:
     Raises:
         FrameError: reason ``limit``, when it is more than any reader would look at.
     """
-    body: dict[int, Any] = {}
-    if frame.info is not None:
-        body[INFO] = frame.info
-    if frame.events_held is not None:
-        body[EVENTS_HELD] = frame.events_held
-    if frame.definitions:
-        body[DEFINITIONS] = frame.definitions
-    for number, section in ((COUNTERS, frame.counters), (FRACTIONS, frame.fractions), (GAUGES, frame.gauges)):
-        if section is not None:
-            body[number] = section
-    if frame.histograms:
-        _check_limit(len(frame.histograms), limits.MAX_ITEMS, "widths of histograms")
-        body[HISTOGRAMS] = frame.histograms
-    if frame.removed is not None:
-        _check_limit(frame.removed.size, limits.MAX_DEFINED, "removed ids")
-        body[REMOVED] = frame.removed
-    if frame.events:
-        _check_limit(len(frame.events), limits.MAX_EVENTS_PER_FRAME, "events")
-        body[EVENT_LIST] = [pack_event(event) for event in frame.events]
+    _check_limit(len(frame.histograms), limits.MAX_ITEMS, "widths of histograms")
+    _check_limit(len(frame.events), limits.MAX_EVENTS_PER_FRAME, "events")
+    _check_limit(frame.removed.size if frame.removed else 0, limits.MAX_DEFINED, "removed ids")
+    fields = {
+        INFO: frame.info,
+        EVENTS_HELD: frame.events_held,
+        DEFINITIONS: frame.definitions or None,
+        COUNTERS: frame.counters,
+        FRACTIONS: frame.fractions,
+        GAUGES: frame.gauges,
+        HISTOGRAMS: frame.histograms or None,
+        REMOVED: frame.removed,
+        EVENT_LIST: [pack_event(event) for event in frame.events] or None,
+    }
+    body = {number: value for number, value in fields.items() if value is not None}
     header = (frame.kind, frame.flags, frame.epoch, frame.seq, frame.part, frame.age_ms, frame.interval_ms)
     data: bytes = msgpack.packb((MAGIC, VERSION, *header, body), unicode_errors="replace")
     _check_limit(len(data), limits.MAX_FRAME_BYTES, "bytes")
@@ -93,20 +89,15 @@ def decode(data: bytes) -> Frame:
     header = _envelope(data, HEADER_LENGTH)
     kind, flags, epoch, seq, part, age_ms, interval_ms, body = header[2:HEADER_LENGTH]
     if not (
-        type(kind)
-        is type(flags)
-        is type(epoch)
-        is type(seq)
-        is type(part)
-        is type(age_ms)
-        is type(interval_ms)
-        is int
+        type(kind) is type(flags) is type(epoch) is type(seq) is type(part) is type(age_ms) is type(interval_ms) is int
     ):
         raise FrameError("malformed", "the header's numbers are not all whole numbers")
     fields = _FIELDS.get(kind)
     if fields is None:
         raise FrameError("kind", f"kind {kind} is not known")
-    if not (0 < epoch <= limits.MAX_EPOCH and 0 < seq <= limits.MAX_SEQ and 0 <= part < limits.MAX_PARTS and flags >= 0):
+    if not (
+        0 < epoch <= limits.MAX_EPOCH and 0 < seq <= limits.MAX_SEQ and 0 <= part < limits.MAX_PARTS and flags >= 0
+    ):
         raise FrameError("malformed", f"epoch {epoch}, seq {seq}, part {part} or flags {flags} are out of range")
     if not (0 <= age_ms <= limits.MAX_AGE_MS and limits.MIN_INTERVAL_MS <= interval_ms <= limits.MAX_INTERVAL_MS):
         raise FrameError("malformed", f"age {age_ms} ms or interval {interval_ms} ms is out of range")
@@ -244,7 +235,9 @@ def _check_limit(count: int, limit: int, what: str) -> None:
         raise FrameError("limit", f"{count} {what}, at most {limit} are read")
 
 
-_DELTA_FIELDS: Final[dict[int, Callable[[Frame, object], None]]] = {
+_Fields: TypeAlias = dict[int, Callable[[Frame, object], None]]
+
+_DELTA_FIELDS: Final[_Fields] = {
     DEFINITIONS: _definitions,
     COUNTERS: _counters,
     FRACTIONS: _fractions,
@@ -252,7 +245,7 @@ _DELTA_FIELDS: Final[dict[int, Callable[[Frame, object], None]]] = {
     HISTOGRAMS: _histograms,
     REMOVED: _removed,
 }
-_FIELDS: Final = {
+_FIELDS: Final[dict[int, _Fields]] = {
     KEYFRAME: _DELTA_FIELDS | {INFO: _info, EVENTS_HELD: _events_held},
     DELTA: _DELTA_FIELDS,
     EVENTS: {EVENT_LIST: _events},

@@ -37,7 +37,7 @@ _SIGNED: Final = ((I8, 2**7), (I16, 2**15), (I32, 2**31), (I64, 2**63))
 _BIG_ENDIAN: Final = sys.byteorder == "big"
 
 _new: Final = tuple.__new__
-"""A NamedTuple from a tuple that msgpack made, at half the price of calling it. This runs for each column of each frame."""
+"""A NamedTuple from a tuple that msgpack made, at half the price of calling it: for each column of each frame."""
 
 BITMAP: Final = 0
 """`Ids.form` of a bitmap; any other form is the type code (U8, U16 or U32) of a column of offsets."""

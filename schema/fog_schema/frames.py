@@ -1,4 +1,4 @@
-"""What travels: frames, definitions, events and requests, as values. `fog_schema.codec` turns them into bytes and back."""
+"""What travels, as values: frames, definitions, events, requests. `fog_schema.codec` turns them into bytes and back."""
 
 from __future__ import annotations
 

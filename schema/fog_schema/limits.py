@@ -14,7 +14,7 @@ MAX_TOKEN_LENGTH: Final = 64
 
 # Frames
 MAX_FRAME_BYTES: Final = 1024 * 1024
-"""Longest message a reader looks at: nats-server's default max_payload. One byte of msgpack can stand for 72 of memory."""
+"""Longest message a reader looks at: nats-server's default max_payload. A byte of msgpack may cost 72 of memory."""
 PAYLOAD_MARGIN: Final = 4096
 """Frames stay this far below the server's max_payload: it counts headers, the client does not."""
 MAX_ITEMS: Final = 256
