@@ -7,13 +7,14 @@ A book is a mapping from sample name (``x_total``, ``y_count``) to the sum over 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 from utilityfog_frontend.telemetry.instruments.series import Series
 from utilityfog_frontend.telemetry.model import HistogramValue, MetricType
 
+Entry: TypeAlias = tuple[str, int | float]
 Book: TypeAlias = dict[str, int | float]
 
 OWN: Final = "fog_"
@@ -30,39 +31,45 @@ class Ledger:
 
     def book(self) -> Book:
         """The counts until now. Series that were removed or reset stay in."""
-        _enter(self._ended, self._watch.take_ended())
-        book = dict(self._ended)
-        _enter(book, self._watch.series())
-        return book
+        self._ended = add([self._ended, _book(_entries(self._watch.take_ended()))])
+        return add([self._ended, _book(_entries(self._watch.series()))])
 
 
-def _enter(book: Book, many: Iterable[Series]) -> None:
+def _entries(many: Iterable[Series]) -> Iterator[Entry]:
     for series in many:
         name, value = series.family.name, series.read()
-        if name.startswith(OWN) or series.family.type is MetricType.GAUGE:
+        if series.family.type is MetricType.GAUGE:
             continue
         if isinstance(value, HistogramValue):
-            name, value = f"{name}_count", value.count
-        book[name] = book.get(name, 0) + value
+            yield f"{name}_count", value.count
+        else:
+            yield name, value
 
 
-def add(books: Iterable[Mapping[str, int | float]]) -> Book:
-    """One book of several, sums in the order given."""
-    total: Book = {}
-    for book in books:
-        for name, value in book.items():
-            total[name] = total.get(name, 0) + value
-    return total
+def _book(entries: Iterable[Entry]) -> Book:
+    """Sums by name; those of fractions are rounded once (`fsum`), so that their order does not matter."""
+    found: dict[str, list[int | float]] = {}
+    for name, value in entries:
+        if not name.startswith(OWN):
+            found.setdefault(name, []).append(value)
+    return {
+        name: sum(values) if all(type(value) is int for value in values) else math.fsum(values)
+        for name, values in found.items()
+    }
+
+
+def add(books: Iterable[Book]) -> Book:
+    """One book of several."""
+    return _book(entry for book in books for entry in book.items())
 
 
 def read_exposition(text: str) -> Book:
     """The book of a Prometheus text: counters and histograms' counts, labels summed."""
-    book: Book = {}
-    for name, _, kind, value in samples(text):
-        counts = kind == "counter" or (kind == "histogram" and name.endswith("_count"))
-        if counts and not name.startswith(OWN):
-            book[name] = book.get(name, 0) + value
-    return book
+    return _book(
+        (name, value)
+        for name, _, kind, value in samples(text)
+        if kind == "counter" or (kind == "histogram" and name.endswith("_count"))
+    )
 
 
 class Sample(NamedTuple):
@@ -93,7 +100,7 @@ def _number(text: str) -> int | float:
         return float(text)
 
 
-def differences(counted: Mapping[str, int | float], exported: Mapping[str, int | float]) -> list[str]:
+def differences(counted: Book, exported: Book) -> list[str]:
     """The names of which the two books say different things: whole counts must be equal, fractional ones nearly."""
     return [
         name

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fog_agent.options import NatsOptions, NatsOptionsError
 from fog_cli.config import option
 from fog_cli.errors import UsageError
 from fog_cli.kinds import FILE, SECRET, TEXT, URLS
+
+if TYPE_CHECKING:
+    from fog_agent.options import NatsOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class NatsSettings:
         Raises:
             UsageError: when the options cannot work.
         """
+        from fog_agent.options import (
+            NatsOptions,
+            NatsOptionsError,
+        )  # with it comes nats-py, which --help can do without
+
         given: dict[str, Any] = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         context, servers = given.pop("context"), given.pop("url")
         given = {key: value for key, value in given.items() if value is not None} | {"name": name}

@@ -16,6 +16,10 @@ from fog_cli.config import Option, options_of
 from fog_cli.errors import UsageError
 
 SUMMARIES: Final = {
+    "demo": "run a whole fog on this machine",
+    "agent": "report this machine's metrics",
+    "aggregator": "merge the fog's metrics and serve them",
+    "decode": "print frames for a person",
     "check": "say whether a configuration file is fine",
     "completion": "print the completions of a shell",
 }

@@ -1,0 +1,72 @@
+"""The work of `fog aggregator`: options to configuration, errors to one line, the service under signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import fields
+from pathlib import Path
+
+from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.service import Aggregator
+from fog_aggregator.web import ListenError
+from fog_cli.commands.aggregator import Settings
+from fog_cli.errors import CommandError, UsageError
+from fog_cli.logs import set_up_logging
+from fog_cli.service import notify, run_service
+from fog_schema.errors import PathError
+from fog_schema.paths import parse_path
+
+
+def serve(settings: Settings) -> int:
+    """Aggregate and serve until told to stop; the exit code.
+
+    Raises:
+        UsageError: when the options cannot work.
+        CommandError: when the address is taken.
+    """
+    set_up_logging(settings.log)
+    config = configuration(settings)
+
+    async def work(stop: asyncio.Event) -> int:
+        try:
+            aggregator = Aggregator(config)
+        except (PathError, ValueError) as error:
+            raise UsageError(str(error)) from None
+        notify("READY=1")
+        try:
+            await aggregator.run(stop)
+        except ListenError as error:
+            raise CommandError(str(error)) from None
+        return 0
+
+    return run_service(work, stop_on_eof=settings.stop_on_eof)
+
+
+def configuration(settings: Settings) -> AggregatorConfig:
+    """What the aggregator is told: options of the same name, texts as what they stand for."""
+    known = {entry.name for entry in fields(AggregatorConfig)}
+    given = {entry.name: getattr(settings, entry.name) for entry in fields(settings) if entry.name in known}
+    try:
+        path = parse_path(settings.path) if settings.path else ()
+    except PathError as error:
+        raise UsageError(str(error)) from None
+    return AggregatorConfig(
+        **given
+        | {
+            "nats": settings.nats.options("fog aggregator"),
+            "path": path,
+            "state_dir": Path(settings.state_dir) if settings.state_dir else _default_state_dir(),
+            "export_prometheus": _file(settings.export_prometheus),
+            "export_json": _file(settings.export_json),
+        }
+    )
+
+
+def _file(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
+
+
+def _default_state_dir() -> Path:
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "fog"
