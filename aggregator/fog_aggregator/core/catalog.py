@@ -7,6 +7,7 @@ other bounds are rows of another width until a rollup merges them on the union.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
@@ -55,6 +56,10 @@ class SeriesEntry:
     bounds: tuple[float, ...] = ()
 
 
+FORGOTTEN: Final = SeriesEntry(-1, ())
+"""In place of a series that was let go of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """A frame's definitions in our numbers, by width: 0 for counters, -1 for gauges, else a histogram's buckets.
@@ -73,7 +78,7 @@ GAUGES: Final = -1
 
 
 class Catalog:
-    """Families and series by number. Numbers are dense and never reused.
+    """Families and series by number. Numbers are dense.
 
     Args:
         max_series: at this many, newcomers are refused.
@@ -83,8 +88,9 @@ class Catalog:
         self.max_series = max_series
         self.families: list[Family] = []
         self.series: list[SeriesEntry] = []
+        self.free: list[int] = []
         self._family_numbers: dict[FamilyKey, int] = {}
-        self._series_numbers: dict[SeriesEntry, int] = {}
+        self.series_numbers: dict[SeriesEntry, int] = {}
         self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
         self._resolved_bytes = 0
 
@@ -117,13 +123,35 @@ class Catalog:
 
     def series_number(self, entry: SeriesEntry) -> int | None:
         """The series' number, a new one when it was not known; None at the limit."""
-        number = self._series_numbers.get(entry)
+        number = self.series_numbers.get(entry)
         if number is None:
-            if len(self.series) >= self.max_series:
+            if len(self.series_numbers) >= self.max_series:
                 return None
-            number = self._series_numbers[entry] = len(self.series)
-            self.series.append(entry)
+            if self.free:
+                number = self.free.pop()
+                self.series[number] = entry
+            else:
+                number = len(self.series)
+                self.series.append(entry)
+            self.series_numbers[entry] = number
         return number
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Let go of series that have no slots any more; their numbers are given out again."""
+        for number in numbers:
+            del self.series_numbers[self.series[number]]
+            self.series[number] = FORGOTTEN
+            self.free.append(number)
+        self._resolved.clear()
+        self._resolved_bytes = 0
+
+    def restore(self, series: list[SeriesEntry], free: list[int]) -> None:
+        """Take over the series of a checkpoint; the families are there."""
+        self.series, self.free = series, free
+        self.series_numbers = {entry: number for number, entry in enumerate(series) if entry is not FORGOTTEN}
+        for number in free:
+            self.series_numbers.pop(series[number], None)
+            series[number] = FORGOTTEN
 
     def _number(self, definitions: list[Definition]) -> Resolved:
         found: dict[int, dict[int, int]] = {}

@@ -59,7 +59,7 @@ def lives(state: State, now: float, departed_after: float = DEPARTED_SECONDS) ->
 
 def coverage(state: State, grouping: Grouping, life: Int64s, now: float) -> list[Coverage]:
     """What each group of a view stands on, in the order of ``grouping.paths``."""
-    rows = np.flatnonzero(grouping.of_node >= 0)
+    rows = np.flatnonzero((grouping.of_node >= 0) & ~state.rows.retired[: len(grouping.of_node)])
     group, states = grouping.of_node[rows], life[rows]
     groups, kinds = len(grouping.paths), len(Life)
     counts = np.bincount(group * kinds + states, minlength=groups * kinds).reshape(groups, kinds)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int64s
-from fog_aggregator.core.tables import IdMap
+from fog_aggregator.core.tables import IdMap, grow
 from fog_schema.paths import Path
 
 CLOSED: Final = 0
@@ -32,10 +32,10 @@ class Epoch:
         seq: the last frame's number; nothing at or below it changes anything.
         birth: server's time of a frame less the epoch's age in it, the earliest seen, seconds.
         heard: server's time of its last frame.
+        watched: the state's watched time at its last frame.
         gapped: a frame is missing, or it was never whole: a keyframe is wanted.
         returning: it was folded without its final: its next keyframe is a baseline.
         huge: it has sent counts so large that sums must be watched.
-        removed_fold: the ids that a keyframe no longer had were folded into the closed total.
     """
 
     id: int
@@ -43,6 +43,7 @@ class Epoch:
     seq: int = 0
     birth: float = float("inf")
     heard: float = 0.0
+    watched: float = 0.0
     shared: bool = False
     gapped: bool = True
     returning: bool = False
@@ -89,6 +90,7 @@ class Rows:
         shows_gauges: whether the epoch's gauges count, by epoch's row.
         heard: server's time of the node's last frame, by node's row; -inf before the first.
         interval: how often the node sends, seconds, by node's row.
+        retired: whether the row is a group of retired nodes rather than a node, by node's row.
     """
 
     def __init__(self) -> None:
@@ -96,10 +98,26 @@ class Rows:
         self.shows_gauges: Bools = np.zeros(0, np.bool_)
         self.heard: Float64s = np.zeros(0)
         self.interval: Float64s = np.zeros(0)
+        self.retired: Bools = np.zeros(0, np.bool_)
         self._free_epochs: list[int] = []
         self._free_nodes: list[int] = []
         self._nodes = 0
         self._epochs = 0
+
+    def restore(
+        self, node_rows: list[int], heard: Float64s, interval: Float64s, epoch_rows: list[int], epoch_node: Int64s
+    ) -> None:
+        """Take over the rows of a checkpoint; whose gauges count is for an election to say."""
+        self._nodes = max(node_rows, default=-1) + 1
+        self._epochs = max(epoch_rows, default=-1) + 1
+        self.heard, self.interval = np.full(self._nodes, -np.inf), np.zeros(self._nodes)
+        self.retired = np.zeros(self._nodes, np.bool_)
+        self.heard[node_rows], self.interval[node_rows] = heard, interval
+        self.epoch_node = np.full(self._epochs, -1, np.int32)
+        self.epoch_node[epoch_rows] = epoch_node
+        self.shows_gauges = np.zeros(self._epochs, np.bool_)
+        self._free_nodes = sorted(set(range(self._nodes)) - set(node_rows))
+        self._free_epochs = sorted(set(range(self._epochs)) - set(epoch_rows))
 
     def new_node(self) -> int:
         """A row for a node."""
@@ -110,10 +128,11 @@ class Rows:
             self._nodes += 1
             if row == len(self.heard):
                 rows = max(64, 2 * row)
-                self.heard = np.resize(self.heard, rows) if row else np.zeros(rows)
-                self.interval = np.resize(self.interval, rows) if row else np.zeros(rows)
+                self.heard, self.interval = grow(self.heard, rows), grow(self.interval, rows)
+                self.retired = grow(self.retired, rows)
         self.heard[row] = -np.inf
         self.interval[row] = 0.0
+        self.retired[row] = False
         return row
 
     def new_epoch(self, node: int) -> int:
@@ -125,8 +144,7 @@ class Rows:
             self._epochs += 1
             if row == len(self.epoch_node):
                 rows = max(64, 2 * row)
-                self.epoch_node = np.resize(self.epoch_node, rows) if row else np.zeros(rows, np.int32)
-                self.shows_gauges = np.resize(self.shows_gauges, rows) if row else np.zeros(rows, np.bool_)
+                self.epoch_node, self.shows_gauges = grow(self.epoch_node, rows), grow(self.shows_gauges, rows)
         self.epoch_node[row] = node
         self.shows_gauges[row] = False
         return row

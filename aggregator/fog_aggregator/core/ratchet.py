@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from typing import TypeAlias
+
+from fog_schema.paths import Path
+
+RatchetKey: TypeAlias = tuple[bool, Path, int]
+"""Whether it is a node's own value (else its subtree's), the path, the series."""
 
 
 class Ratchet:
@@ -13,9 +18,9 @@ class Ratchet:
     """
 
     def __init__(self) -> None:
-        self.exported: dict[Hashable, float] = {}
+        self.exported: dict[RatchetKey, float] = {}
 
-    def hold(self, key: Hashable, value: float) -> float:
+    def hold(self, key: RatchetKey, value: float) -> float:
         """The value to export: never below the last one."""
         last = self.exported.get(key, value)
         if value < last:

@@ -27,6 +27,7 @@ from fog_aggregator.core.rollup import (
     summarise,
 )
 from fog_aggregator.core.state import State
+from fog_schema.paths import Path
 from utilityfog_frontend.telemetry.model import (
     Family,
     FamilySnapshot,
@@ -93,8 +94,9 @@ class Snapshots:
                 labels.add(found, cell, value, when)
         for cell, (value, when, show) in fractional.items():
             if show:
-                key = (view.under if view.level is None else labels.paths[cell[1]], view, cell[0])
-                labels.add(found, cell, self._ratchet.hold(key, value), when)
+                labels.add(
+                    found, cell, self._ratchet.hold((*_whose(view, labels.paths[cell[1]]), cell[0]), value), when
+                )
 
     def _gauges(self, view: View, labels: _Labels, found: Found, now: float) -> None:
         state, table = self._state, self._state.tables[GAUGES]
@@ -203,6 +205,13 @@ class _Labels:
         taken = {name for name, _ in ours}
         kept = ((f"exported_{name}" if name in taken else name, value) for name, value in own)
         return tuple(sorted((*kept, *ours)))
+
+
+def _whose(view: View, group: Path) -> tuple[bool, Path]:
+    """Whether a group of a view is a node alone or its subtree, and the path: the same number has the same name."""
+    if view.level is None:
+        return view.own, view.under
+    return len(group) <= view.level, group
 
 
 def _cells(plan: Plan) -> Iterable[tuple[int, int]]:

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from fog_aggregator.core.catalog import COUNTERS, GAUGES, Catalog
-from fog_aggregator.core.columns import Bools, Int64s
+from fog_aggregator.core.columns import Bools, Float64s, Int64s
 from fog_aggregator.core.merge import FRACTIONS, Merger
 from fog_aggregator.core.nodes import CLOSED, Epoch, Node, Rows, Run
 from fog_aggregator.core.outcome import Outcome, Status
@@ -47,7 +47,10 @@ class StateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """An epoch that was folded. `final`: its frames are ignored; else its next keyframe is a baseline."""
+    """An epoch that was folded. `final`: its frames are ignored; else its next keyframe is a baseline.
+
+    `expires` is in watched time.
+    """
 
     expires: float
     final: bool
@@ -55,6 +58,13 @@ class Tombstone:
 
 class State:
     """Everything that was read of a fleet. Not thread-safe.
+
+    Attributes:
+        now: the newest server timestamp read, seconds.
+        watched: seconds during which the streams were read to their end: what horizons are measured in, so that
+            nothing is given up for a silence that was the reader's own.
+        gapped: the epochs that a keyframe is wanted from.
+        ledger: counts of label sets that left the exposition, by family.
 
     Args:
         horizon: seconds of silence after which an epoch is folded, and that a tombstone lasts.
@@ -78,9 +88,13 @@ class State:
         self.nodes: dict[Path, Node] = {}
         self.tombstones: dict[tuple[Path, int], Tombstone] = {}
         self.gapped: dict[Epoch, Path] = {}
+        self.watched = 0.0
+        self.series_held: Float64s = np.zeros(0)
+        self.ledger: dict[int, float] = {}
         self.tree_version = 0
         self.folded_early = 0
         self._merger = Merger(self.tables)
+        self.table = self._merger.table
 
     def apply(self, path: Path, frame: Frame, timestamp: float) -> Outcome:
         """Merge a frame that the server stored at `timestamp` for the node at `path`.
@@ -121,9 +135,18 @@ class State:
             outcome.wants_keyframe = True
         return outcome
 
+    def distrust(self) -> None:
+        """The stream lost frames, or is another one: every epoch may have a hole, so a keyframe of each is wanted."""
+        for path, node in self.nodes.items():
+            for epoch in node.epochs.values():
+                epoch.gapped = True
+                self.gapped[epoch] = path
+
     def retired_series(self, series: Int64s) -> Bools:
         """Whether a series has left the exposition, as no node had it for the horizon."""
-        return np.zeros(len(series), np.bool_)
+        if len(self.series_held) < len(self.catalog.series):
+            return np.zeros(len(series), np.bool_)
+        return self.watched - self.series_held[series] > self.horizon
 
     def shown_family(self, families: list[int]) -> int:
         """Which of the families of one name is shown: the one that most nodes have, then the first one known."""
@@ -138,15 +161,20 @@ class State:
             nodes.update(self.rows.epoch_node[table.epoch[slots[np.array(mine, np.bool_)]]].tolist())
         return len(nodes)
 
+    def merge_closed(self, into: Epoch, closed: Epoch) -> None:
+        """Add one closed total to another, whose slots it then has."""
+        self._merger.fold(into, closed)
+
     def fold(self, node: Node, epoch: Epoch, *, final: bool, lasts: float) -> None:
         """Add an epoch to its path's closed total and leave a tombstone for `lasts` seconds."""
         self._merger.fold(node.closed, epoch)
         del node.epochs[epoch.id]
         node.folded += 1
+        node.closed.watched = self.watched
         self.rows.free_epoch(epoch.row)
         self.gapped.pop(epoch, None)
-        self.tombstones[node.path, epoch.id] = Tombstone(self.now + lasts, final)
-        self._elect(node)
+        self.tombstones[node.path, epoch.id] = Tombstone(self.watched + lasts, final)
+        self.elect(node)
 
     def _refuse(self, path: Path, frame: Frame, timestamp: float) -> Outcome | None:
         """Whether an unknown epoch must not begin with this frame."""
@@ -165,6 +193,7 @@ class State:
     def _new_node(self, path: Path, timestamp: float) -> Node:
         row = self.rows.new_node()
         closed = Epoch(CLOSED, self.rows.new_epoch(row))
+        closed.watched = self.watched
         node = self.nodes[path] = Node(path, row, closed, first_heard=timestamp)
         self.tree_version += 1
         return node
@@ -179,7 +208,7 @@ class State:
         return epoch
 
     def _heard(self, node: Node, epoch: Epoch, frame: Frame, timestamp: float) -> None:
-        epoch.heard = max(epoch.heard, timestamp)
+        epoch.heard, epoch.watched = max(epoch.heard, timestamp), self.watched
         self.rows.heard[node.row] = max(self.rows.heard[node.row], timestamp)
         self.rows.interval[node.row] = frame.interval_ms / 1000
         birth = timestamp - frame.age_ms / 1000
@@ -187,12 +216,12 @@ class State:
         if birth < epoch.birth or shared != epoch.shared:
             epoch.birth, epoch.shared = min(birth, epoch.birth), shared
             if len(node.epochs) > 1 or epoch.seq == 0:
-                self._elect(node)
+                self.elect(node)
         node.ephemeral = bool(frame.flags & EPHEMERAL)
         if frame.info is not None:
             node.info = frame.info
 
-    def _elect(self, node: Node) -> None:
+    def elect(self, node: Node) -> None:
         """Whose gauges count: every shared epoch's, and of the others the latest-born one's (ties by id)."""
         alone = [epoch for epoch in node.epochs.values() if not epoch.shared]
         latest = max(alone, key=lambda epoch: (epoch.birth, epoch.id), default=None)

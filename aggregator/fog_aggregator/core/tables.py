@@ -7,7 +7,8 @@ together, and reused when they are free.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -34,6 +35,8 @@ class Table:
         size: slots ever handed out; rows from here on are unused.
         version: grows whenever a slot is handed out or given back.
     """
+
+    COLUMNS: Final = ("values", "sums", "series", "epoch", "ids", "created", "live")
 
     def __init__(self, dtype: DTypeLike, width: int = 0) -> None:
         self.width = width
@@ -79,6 +82,14 @@ class Table:
         self._free.extend(slots.tolist())
         self.version += 1
 
+    def restore(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Take over the columns of a checkpoint; the table must be empty."""
+        for name in self.COLUMNS:
+            setattr(self, name, columns[name])
+        self.size = len(self.series)
+        self._free = np.flatnonzero(self.series == FREE).tolist()
+        self.version += 1
+
     def used(self) -> Int64s:
         """The slots in use, ascending."""
         return np.flatnonzero(self.series[: self.size] != FREE)
@@ -88,17 +99,18 @@ class Table:
         if needed <= capacity:
             return
         grown = max(needed, capacity + capacity // 2, 1024)
-        self.values = _grow(self.values, grown)
+        self.values = grow(self.values, grown)
         if self.width:
-            self.sums = _grow(self.sums, grown)
-        self.series = _grow(self.series, grown)
-        self.epoch = _grow(self.epoch, grown)
-        self.ids = _grow(self.ids, grown)
-        self.created = _grow(self.created, grown)
-        self.live = _grow(self.live, grown)
+            self.sums = grow(self.sums, grown)
+        self.series = grow(self.series, grown)
+        self.epoch = grow(self.epoch, grown)
+        self.ids = grow(self.ids, grown)
+        self.created = grow(self.created, grown)
+        self.live = grow(self.live, grown)
 
 
-def _grow(array: NDArray[T], rows: int) -> NDArray[T]:
+def grow(array: NDArray[T], rows: int) -> NDArray[T]:
+    """A copy with more rows, the new ones zero."""
     grown = np.zeros((rows, *array.shape[1:]), array.dtype)
     grown[: len(array)] = array
     return grown

@@ -1,0 +1,248 @@
+"""A state as bytes and back: everything that was read, and how far the streams were read, as one unit.
+
+The tables go out as they are, array by array; what is an object in memory (nodes, epochs, events) goes out as columns.
+Which slot an id has stands in the tables themselves. The file is: magic, length of the index, the index (msgpack: plain
+values, and where each array is), the arrays, a BLAKE2b checksum of all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import msgpack
+import numpy as np
+
+from fog_aggregator.core.catalog import FamilyKey, SeriesEntry
+from fog_aggregator.core.eventlist import EventList, FleetEvent, Seen
+from fog_aggregator.core.nodes import CLOSED, Epoch, Node
+from fog_aggregator.core.ratchet import Ratchet
+from fog_aggregator.core.state import State, Tombstone
+from fog_aggregator.core.tables import FREE, Table
+from fog_aggregator.stream_rules import Position
+from fog_schema.paths import Path
+
+MAGIC: Final = b"FOGCKPT1"
+VERSION: Final = 1
+_LENGTH: Final = struct.Struct("<Q")
+_DIGEST_SIZE: Final = 16
+
+Arrays: TypeAlias = dict[str, np.ndarray]
+Plain: TypeAlias = dict[str, Any]
+
+
+class CheckpointError(ValueError):
+    """Bytes that are not a usable checkpoint; the text says why."""
+
+
+@dataclass(slots=True)
+class Image:
+    """A state at one moment, detached from it: cheap to take, and written by another thread."""
+
+    plain: Plain
+    arrays: Arrays
+
+    @property
+    def scope(self) -> tuple[str, Path]:
+        """Subject prefix and subtree that it is of."""
+        prefix, path = self.plain["scope"]
+        return prefix, tuple(path)
+
+    def chunks(self) -> Iterable[bytes | memoryview]:
+        """The bytes of the file, piece by piece."""
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
+        index = [(name, array.dtype.str, array.shape) for name, array in arrays.items()]
+        head: bytes = msgpack.packb({"version": VERSION, "plain": self.plain, "arrays": index})
+        digest = hashlib.blake2b(digest_size=_DIGEST_SIZE)
+        start: list[bytes | memoryview] = [MAGIC, _LENGTH.pack(len(head)), head]
+        for chunk in start + [array.data.cast("B") for array in arrays.values() if array.size]:
+            digest.update(chunk)
+            yield chunk
+        yield digest.digest()
+
+
+def read_image(data: bytes) -> Image:
+    """The image in a file's bytes.
+
+    Raises:
+        CheckpointError: when they are damaged, or of another version.
+    """
+    if data[: len(MAGIC)] != MAGIC:
+        raise CheckpointError("it does not begin as a checkpoint must")
+    body, checksum = data[:-_DIGEST_SIZE], data[-_DIGEST_SIZE:]
+    if hashlib.blake2b(body, digest_size=_DIGEST_SIZE).digest() != checksum:
+        raise CheckpointError("its checksum is wrong: it is damaged or was not written to its end")
+    at = len(MAGIC) + _LENGTH.size
+    (length,) = _LENGTH.unpack(data[len(MAGIC) : at])
+    head = msgpack.unpackb(data[at : at + length], strict_map_key=False)
+    if head["version"] != VERSION:
+        raise CheckpointError(f"it is of version {head['version']}, this program reads version {VERSION}")
+    at += length
+    arrays = {}
+    for name, dtype, shape in head["arrays"]:
+        count = int(np.prod(shape, dtype=np.int64))
+        arrays[name] = np.frombuffer(data, np.dtype(dtype), count, at).reshape(shape).copy()
+        at += arrays[name].nbytes
+    return Image(head["plain"], arrays)
+
+
+def take_image(
+    state: State, events: EventList, ratchet: Ratchet, streams: Mapping[str, Position], scope: tuple[str, Path]
+) -> Image:
+    """Detach everything that must survive; the caller holds the state's lock.
+
+    Args:
+        state: what was read.
+        events: the list of events.
+        ratchet: what was exported of fractional counters.
+        streams: how far each stream was read.
+        scope: subject prefix and subtree; a checkpoint of another scope is another fleet.
+    """
+    arrays: Arrays = {}
+    for width, table in state.tables.items():
+        for name, column in _columns(table).items():
+            arrays[f"table/{width}/{name}"] = column[: table.size].copy()
+    _nodes_out(state, arrays)
+    arrays["series/held"] = state.series_held.copy()
+    plain: Plain = {
+        "scope": scope,
+        "now": state.now,
+        "watched": state.watched,
+        "ledger": [(family, value) for family, value in state.ledger.items()],
+        "folded_early": state.folded_early,
+        "streams": {name: tuple(mark) for name, mark in streams.items()},
+        "families": [(family.key, family.help, family.rollup) for family in state.catalog.families],
+        "series": [(entry.family, entry.labels, entry.bounds) for entry in state.catalog.series],
+        "series_free": state.catalog.free,
+        "nodes": [(node.path, node.info, node.ephemeral, node.baselines, node.folded) for node in state.nodes.values()],
+        "tombstones": [(*key, stone.expires, stone.final) for key, stone in state.tombstones.items()],
+        "ratchet": [(*key, value) for key, value in ratchet.exported.items()],
+        "events": _events_out(events),
+    }
+    return Image(plain, arrays)
+
+
+def restore(image: Image, state: State, events: EventList, ratchet: Ratchet) -> dict[str, Position]:
+    """Put an image into an empty state, event list and ratchet; return how far the streams were read."""
+    plain = image.plain
+    for key, help_, rollup in plain["families"]:
+        state.catalog.family_number(FamilyKey(*key), help_, tuple(rollup))
+    entries = [
+        SeriesEntry(family, tuple(map(tuple, labels)), tuple(bounds)) for family, labels, bounds in plain["series"]
+    ]
+    state.catalog.restore(entries, plain["series_free"])
+    tables = {int(name.split("/")[1]) for name in image.arrays if name.startswith("table/")}
+    for width in sorted(tables):
+        prefix = f"table/{width}/"
+        columns = {name.removeprefix(prefix): array for name, array in image.arrays.items() if name.startswith(prefix)}
+        state.table(width).restore(columns)
+    _nodes_in(state, plain["nodes"], image.arrays)
+    state.series_held = image.arrays["series/held"]
+    for path, epoch, expires, final in plain["tombstones"]:
+        state.tombstones[tuple(path), epoch] = Tombstone(expires, final)
+    for own, path, series, value in plain["ratchet"]:
+        ratchet.exported[own, tuple(path), series] = value
+    _events_in(events, plain["events"])
+    state.now, state.watched = plain["now"], plain["watched"]
+    state.ledger = dict(plain["ledger"])
+    state.folded_early = plain["folded_early"]
+    state.complete = True
+    return {name: Position(*mark) for name, mark in plain["streams"].items()}
+
+
+def _columns(table: Table) -> Arrays:
+    return {name: getattr(table, name) for name in Table.COLUMNS}
+
+
+def _nodes_out(state: State, arrays: Arrays) -> None:
+    nodes = list(state.nodes.values())
+    owned = [(node.row, epoch) for node in nodes for epoch in (node.closed, *node.epochs.values())]
+    epochs = [epoch for _, epoch in owned]
+    arrays["node/row"] = np.array([node.row for node in nodes], np.int64)
+    arrays["node/first_heard"] = np.array([node.first_heard for node in nodes], np.float64)
+    arrays["node/retired"] = state.rows.retired[arrays["node/row"]]
+    arrays["node/heard"] = state.rows.heard[arrays["node/row"]]
+    arrays["node/interval"] = state.rows.interval[arrays["node/row"]]
+    arrays["epoch/node"] = np.array([row for row, _ in owned], np.int64)
+    arrays["epoch/id"] = np.array([epoch.id for epoch in epochs], np.uint64)
+    for name in ("row", "seq", "gaps", "keyframes"):
+        arrays[f"epoch/{name}"] = np.array([getattr(epoch, name) for epoch in epochs], np.int64)
+    for name in ("birth", "heard", "watched"):
+        arrays[f"epoch/{name}"] = np.array([getattr(epoch, name) for epoch in epochs], np.float64)
+    for name in ("shared", "gapped", "returning", "huge"):
+        arrays[f"epoch/{name}"] = np.array([getattr(epoch, name) for epoch in epochs], np.bool_)
+
+
+def _nodes_in(state: State, plain: list[Any], arrays: Arrays) -> None:
+    by_row: dict[int, Node] = {}
+    rows = arrays["node/row"].tolist()
+    for (path, info, ephemeral, baselines, folded), row, first in zip(
+        plain, rows, arrays["node/first_heard"].tolist(), strict=True
+    ):
+        node = Node(tuple(path), row, Epoch(CLOSED, -1), {}, info, ephemeral, first, baselines, folded)
+        by_row[row] = state.nodes[node.path] = node
+    names = (
+        "id",
+        "row",
+        "seq",
+        "birth",
+        "heard",
+        "watched",
+        "shared",
+        "gapped",
+        "returning",
+        "huge",
+        "gaps",
+        "keyframes",
+    )
+    columns = (arrays[f"epoch/{name}"].tolist() for name in names)
+    by_epoch_row: dict[int, Epoch] = {}
+    for node_row, *values in zip(arrays["epoch/node"].tolist(), *columns, strict=True):
+        epoch = Epoch(**dict(zip(names, values, strict=True)))
+        by_epoch_row[epoch.row] = epoch
+        node = by_row[node_row]
+        if epoch.id == CLOSED:
+            node.closed = epoch
+            continue
+        node.epochs[epoch.id] = epoch
+        if epoch.gapped:
+            state.gapped[epoch] = node.path
+    state.rows.restore(
+        rows, arrays["node/heard"], arrays["node/interval"], arrays["epoch/row"].tolist(), arrays["epoch/node"]
+    )
+    for width, table in state.tables.items():
+        _maps_in(width, table, by_epoch_row)
+    state.rows.retired[rows] = arrays["node/retired"]
+    for node in state.nodes.values():
+        state.elect(node)
+    state.tree_version += 1
+
+
+def _maps_in(width: int, table: Table, epochs: Mapping[int, Epoch]) -> None:
+    """Which slot each id has, from the slots themselves."""
+    slots = np.flatnonzero(table.series[: table.size] != FREE)
+    order = np.lexsort((table.ids[slots], table.epoch[slots]))
+    slots = slots[order]
+    rows, starts = np.unique(table.epoch[slots], return_index=True)
+    for row, mine in zip(rows.tolist(), np.split(slots, starts[1:]), strict=True):
+        epochs[row].map(width).add(table.ids[mine], mine)
+
+
+def _events_out(events: EventList) -> Plain:
+    listed = [
+        (e.path, e.epoch, e.number, e.received, e.name, e.value, e.labels, e.metadata, e.timestamp)
+        for e in events.events
+    ]
+    seen = [(*key, seen.ranges, seen.heard) for key, seen in events.seen.items()]
+    return {"listed": listed, "seen": seen, "totals": (events.total, events.repeated, events.lost)}
+
+
+def _events_in(events: EventList, plain: Plain) -> None:
+    for path, *rest in plain["listed"]:
+        events.events.append(FleetEvent(tuple(path), *rest))
+    for path, epoch, ranges, heard in plain["seen"]:
+        events.seen[tuple(path), epoch] = Seen([(low, high) for low, high in ranges], heard)
+    events.total, events.repeated, events.lost = plain["totals"]

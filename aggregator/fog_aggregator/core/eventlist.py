@@ -1,0 +1,165 @@
+"""The fleet's events: each one once, in a bounded list that can be asked.
+
+An event's identity is (path, epoch, number). What was seen of an epoch is a set of ranges of numbers; a hole in it can
+be asked for again while its writer still holds it, and is counted as lost when it does not.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fog_schema.frames import Frame
+from fog_schema.paths import Path, is_under
+
+MAX_EVENTS: Final = 10_000
+MAX_RANGES: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FleetEvent:
+    """An event with where it came from.
+
+    Attributes:
+        number: its number in the epoch of its writer.
+        received: server's time, seconds.
+        timestamp: the node's own, seconds.
+    """
+
+    path: Path
+    epoch: int
+    number: int
+    received: float
+    name: str
+    value: Any
+    labels: dict[str, str]
+    metadata: dict[str, Any]
+    timestamp: float
+
+
+@dataclass(slots=True)
+class Seen:
+    """Which numbers of an epoch were seen: disjoint ascending ranges, both ends included."""
+
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    heard: float = 0.0
+
+    @property
+    def last(self) -> int:
+        """The highest number seen."""
+        return self.ranges[-1][1] if self.ranges else 0
+
+    def add(self, number: int) -> bool:
+        """Note a number; False when it was seen before."""
+        at = bisect_right(self.ranges, (number, 2**63)) - 1
+        if at >= 0 and number <= self.ranges[at][1]:
+            return False
+        joins_left = at >= 0 and self.ranges[at][1] == number - 1
+        joins_right = at + 1 < len(self.ranges) and self.ranges[at + 1][0] == number + 1
+        low = self.ranges[at][0] if joins_left else number
+        high = self.ranges[at + 1][1] if joins_right else number
+        self.ranges[at + (not joins_left) : at + 1 + joins_right] = [(low, high)]
+        return True
+
+    def holes(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The ranges from `first` to `last` that were not seen."""
+        holes = []
+        for low, high in self.ranges:
+            if low > first:
+                holes.append((first, min(low - 1, last)))
+            first = max(first, high + 1)
+            if first > last:
+                break
+        if first <= last:
+            holes.append((first, last))
+        return [(low, high) for low, high in holes if low <= high]
+
+    def close_below(self, number: int) -> int:
+        """Give up the holes below `number` that lie between what was seen; how many numbers they had."""
+        low = self.ranges[0][0] if self.ranges else number
+        given_up = sum(high - start + 1 for start, high in self.holes(low, min(number - 1, self.last)))
+        if given_up:
+            above = [(start, high) for start, high in self.ranges if start > number]
+            joined = max([high for start, high in self.ranges if start <= number], default=number - 1)
+            self.ranges = [(low, max(joined, min(number - 1, self.last))), *above]
+        return given_up
+
+
+class EventList:
+    """The newest events of a fleet. Not thread-safe.
+
+    Attributes:
+        total: events ever listed.
+        repeated: events that had been listed before.
+        lost: events that their writers no longer hold, and that never came.
+    """
+
+    def __init__(self, max_events: int = MAX_EVENTS) -> None:
+        self.events: deque[FleetEvent] = deque(maxlen=max_events)
+        self.total = 0
+        self.repeated = 0
+        self.lost = 0
+        self.seen: dict[tuple[Path, int], Seen] = {}
+
+    def apply(self, path: Path, frame: Frame, received: float) -> list[FleetEvent]:
+        """List the events of a frame that were not listed before; return them."""
+        seen = self.seen.setdefault((path, frame.epoch), Seen())
+        seen.heard = max(seen.heard, received)
+        fresh = []
+        for number, event in enumerate(frame.events, frame.seq):
+            if not seen.add(number):
+                self.repeated += 1
+                continue
+            fresh.append(
+                FleetEvent(
+                    path,
+                    frame.epoch,
+                    number,
+                    received,
+                    event.name,
+                    event.value,
+                    event.labels,
+                    event.metadata,
+                    event.timestamp,
+                )
+            )
+        if len(seen.ranges) > MAX_RANGES:
+            self.lost += seen.close_below(seen.ranges[-MAX_RANGES][0])
+        self.events.extend(fresh)
+        self.total += len(fresh)
+        return fresh
+
+    def missing(self, path: Path, epoch: int, held: tuple[int, int], now: float) -> list[tuple[int, int]]:
+        """What to ask a writer for that says it holds the events `held`; what it no longer holds is lost."""
+        first, last = held
+        if not last:
+            return []
+        seen = self.seen.setdefault((path, epoch), Seen())
+        seen.heard = max(seen.heard, now)
+        self.lost += seen.close_below(first)
+        return seen.holes(max(first, 1), last)
+
+    def expire(self, before: float) -> None:
+        """Forget what was seen of epochs not heard since `before`; their events stay in the list."""
+        for key in [key for key, seen in self.seen.items() if seen.heard < before]:
+            del self.seen[key]
+
+    def query(
+        self, under: Path = (), name: str | None = None, since: float | None = None, limit: int | None = None
+    ) -> list[FleetEvent]:
+        """The newest `limit` events at and under a path, of a name, received after `since`; oldest first."""
+        found: list[FleetEvent] = []
+        for event in self._newest_first():
+            if limit is not None and len(found) >= limit:
+                break
+            if since is not None and event.received <= since:
+                break
+            if (name is None or event.name == name) and is_under(event.path, under):
+                found.append(event)
+        return found[::-1]
+
+    def _newest_first(self) -> Iterator[FleetEvent]:
+        return reversed(self.events)

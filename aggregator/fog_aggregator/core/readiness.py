@@ -1,0 +1,48 @@
+"""When an aggregator may show its numbers: before that, ``/metrics`` answers 503 and nothing goes to a parent."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ROUND_INTERVALS: Final = 3
+LONGEST_ROUND: Final = 60.0
+
+
+class Readiness:
+    """Caught up with the streams and, when counts could be missing, one round of keyframes. Once ready, always ready.
+
+    Args:
+        needs_round: there was no checkpoint, or the stream is not what the checkpoint says.
+    """
+
+    def __init__(self, *, needs_round: bool) -> None:
+        self.needs_round = needs_round
+        self._caught_up_at: float | None = None
+        self.ready = False
+
+    def update(self, *, caught_up: bool, gapped: int, nodes: int, longest_interval: float, now: float) -> bool:
+        """Look again; True when it has just become ready.
+
+        Args:
+            caught_up: the last sequence seen at connecting is reached, on every stream.
+            gapped: epochs that still want a keyframe.
+            nodes: nodes known.
+            longest_interval: of those, seconds.
+            now: monotonic seconds.
+        """
+        if self.ready or not caught_up:
+            return False
+        if self._caught_up_at is None:
+            self._caught_up_at = now
+        waited = now - self._caught_up_at
+        round_over = not gapped or waited >= min(ROUND_INTERVALS * longest_interval, LONGEST_ROUND)
+        self.ready = not self.needs_round or not nodes or round_over
+        return self.ready
+
+    def why_not(self) -> str:
+        """For people; empty when ready."""
+        if self.ready:
+            return ""
+        if self._caught_up_at is None:
+            return "catching up with the stream"
+        return "waiting for a round of keyframes from the nodes"

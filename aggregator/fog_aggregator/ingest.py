@@ -1,0 +1,152 @@
+"""From messages to state: subject to path, bytes to frame, frame to outcome, outcome to metrics."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from fog_agent.log import RateLimitedLog
+from fog_aggregator.core.clock import ServerClock
+from fog_aggregator.core.eventlist import FleetEvent
+from fog_aggregator.core.outcome import Outcome, Status
+from fog_aggregator.core.requests import Wish
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.selfmetrics import SelfMetrics
+from fog_aggregator.stream_rules import Message
+from fog_schema.codec import decode
+from fog_schema.errors import FrameError, PathError
+from fog_schema.frames import EVENTS, Frame
+from fog_schema.paths import Path, format_path
+from fog_schema.subjects import Subjects
+
+LOGGER: Final = logging.getLogger("fog_aggregator")
+_MOST_PATHS: Final = 2_000_000
+
+
+class Ingest:
+    """Applies batches of messages. Every loss is counted; no message can stop it.
+
+    Attributes:
+        wishes: what to ask of whom, by (path, epoch): events that are missing. Gapped epochs are in the state.
+        on_events: called with the events that were listed for the first time.
+    """
+
+    def __init__(
+        self,
+        network: NetworkCollector,
+        metrics: SelfMetrics,
+        subjects: Subjects,
+        clock: ServerClock,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.wishes: dict[tuple[Path, int], Wish] = {}
+        self.on_events: Callable[[list[FleetEvent]], None] = lambda _: None
+        self._network = network
+        self._metrics = metrics
+        self._subjects = subjects
+        self._clock = clock
+        self._monotonic = monotonic
+        self._paths: dict[str, Path] = {}
+        self._log = RateLimitedLog(monotonic, logger=LOGGER)
+
+    def frames(self, messages: list[Message]) -> None:
+        """A batch of the stream of metrics."""
+        tally: Counter[str] = Counter()
+        with self._network.lock:
+            for message in messages:
+                read = self._read(message)
+                if read is None:
+                    continue
+                path, frame = read
+                if frame.kind == EVENTS:
+                    self._refuse(message, FrameError("kind", "an event frame on a subject of metrics"))
+                    continue
+                try:
+                    outcome = self._network.state.apply(path, frame, message.timestamp)
+                except FrameError as error:
+                    self._refuse(message, error)
+                    continue
+                self._note(path, frame, outcome, message.timestamp, tally)
+        self._metrics.frames_applied(tally)
+        self._tick(messages)
+
+    def events(self, messages: list[Message]) -> None:
+        """A batch of the stream of events."""
+        fresh: list[FleetEvent] = []
+        with self._network.lock:
+            for message in messages:
+                read = self._read(message)
+                if read is None:
+                    continue
+                path, frame = read
+                if frame.kind == EVENTS:
+                    fresh += self._network.events.apply(path, frame, message.timestamp)
+                else:
+                    self._refuse(message, FrameError("kind", "a frame of metrics on a subject of events"))
+        self._metrics.events_listed(self._network.events)
+        self._tick(messages)
+        if fresh:
+            self.on_events(fresh)
+
+    def _read(self, message: Message) -> tuple[Path, Frame] | None:
+        try:
+            path = self._paths.get(message.subject)
+            if path is None:
+                path = self._path_of(message.subject)
+            return path, decode(message.data)
+        except FrameError as error:
+            self._refuse(message, error)
+        except PathError as error:
+            self._metrics.refused("subject")
+            self._log(logging.WARNING, "subject", f"a message on a subject that is no node's: {error}")
+        return None
+
+    def _path_of(self, subject: str) -> Path:
+        _, path = self._subjects.path_of(subject)
+        if len(self._paths) >= _MOST_PATHS:
+            self._paths.clear()
+        self._paths[subject] = path
+        return path
+
+    def _refuse(self, message: Message, error: FrameError) -> None:
+        """Counted by reason; it neither refreshes nor blames the node whose subject it bears."""
+        self._metrics.refused(error.reason)
+        self._log(logging.WARNING, error.reason, f"a message on {message.subject} is refused: {error}")
+
+    def _note(self, path: Path, frame: Frame, outcome: Outcome, timestamp: float, tally: Counter[str]) -> None:
+        tally[outcome.status.value] += 1
+        tally["unknown_fields"] += frame.unknown_fields
+        if outcome.status is not Status.APPLIED:
+            return
+        tally["values"] += outcome.values
+        if not outcome.new_epoch:
+            tally["missing"] += outcome.missing
+        for loss in ("unknown", "refused", "refused_series", "saturated", "baseline"):
+            if count := getattr(outcome, loss):
+                tally[loss] += count
+                self._log(logging.WARNING, loss, f"{format_path(path)}: {count} {_LOSSES[loss]}")
+        tally["keyframes"] += outcome.whole
+        if frame.events_held is not None:
+            self._events_held(path, frame, frame.events_held, timestamp)
+
+    def _events_held(self, path: Path, frame: Frame, held: tuple[int, int], timestamp: float) -> None:
+        holes = self._network.events.missing(path, frame.epoch, held, timestamp)
+        if holes:
+            self.wishes[path, frame.epoch] = Wish(path, frame.epoch, (holes[0][0], holes[-1][1]))
+        else:
+            self.wishes.pop((path, frame.epoch), None)
+
+    def _tick(self, messages: list[Message]) -> None:
+        if messages:
+            self._clock.note(messages[-1].timestamp, self._monotonic())
+
+
+_LOSSES: Final = {
+    "unknown": "values of series that were not defined yet are left out until the next keyframe",
+    "refused": "values are refused: negative, not finite, too large, or not of the type they were defined with",
+    "refused_series": "series are refused: a reserved name, or a limit is reached",
+    "saturated": "sums stay at 2^63 - 1",
+    "baseline": "epoch came back that had been folded: it counts from here",
+}

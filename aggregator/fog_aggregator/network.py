@@ -1,0 +1,123 @@
+"""The network-wide collector: a fleet that reads like one process's collector."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from fog_aggregator.core.eventlist import EventList, FleetEvent
+from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverage, Life, coverage, lives, total
+from fog_aggregator.core.ratchet import Ratchet
+from fog_aggregator.core.rollup import Planner, View
+from fog_aggregator.core.snapshots import Snapshots
+from fog_aggregator.core.state import State
+from fog_schema.paths import Path, format_path
+from utilityfog_frontend.telemetry import TelemetryCollector, TelemetryEvent
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot
+from utilityfog_frontend.telemetry.source import MetricsSource
+
+
+class NetworkCollector(MetricsSource):
+    """Every node's numbers as one `MetricsSource`: any exporter works on it as it does on a node.
+
+    Args:
+        state: what was read; whoever writes to it holds `lock`.
+        events: the fleet's events.
+        own: the aggregator's own metrics (``fog_aggregator_*``), part of the network-wide view.
+        clock: server's time now, seconds.
+        departed_after: seconds of silence after which a node counts as departed.
+
+    Attributes:
+        lock: held while the state is read or written; any thread may read.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        events: EventList,
+        own: TelemetryCollector,
+        clock: Callable[[], float],
+        departed_after: float = DEPARTED_SECONDS,
+    ) -> None:
+        self.lock = threading.RLock()
+        self.state = state
+        self.events = events
+        self.own = own
+        self.ratchet = Ratchet()
+        self.active = True
+        self._clock = clock
+        self._departed_after = departed_after
+        self._planner = Planner(state)
+        self._snapshots = Snapshots(state, self._planner, self.ratchet)
+
+    def collect(self, view: View | None = None) -> list[FamilySnapshot]:
+        """The families of a view with its coverage; of everything, with the aggregator's own, without one."""
+        view = view or View()
+        with self.lock:
+            now = self._clock()
+            families = self._snapshots.collect(view, now)
+            covered = self.coverage(view)
+        whole = view == View()
+        return families + _as_families(covered, view) + (self.own.collect() if whole else [])
+
+    def coverage(self, view: View | None = None) -> list[tuple[Path, Coverage]]:
+        """What each group of a view stands on, in path order."""
+        with self.lock:
+            now = self._clock()
+            grouping = self._planner.grouping(view or View())
+            life = lives(self.state, now, self._departed_after)
+            return list(zip(grouping.paths, coverage(self.state, grouping, life, now), strict=True))
+
+    def life_of(self, path: Path) -> Life | None:
+        """Whether the node at a path is live, stale or departed; None when there is none."""
+        with self.lock:
+            node = self.state.nodes.get(path)
+            return None if node is None else Life(lives(self.state, self._clock(), self._departed_after)[node.row])
+
+    def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
+        """The newest events of the fleet, oldest first, with the label ``fog_path``."""
+        with self.lock:
+            return [_as_event(event) for event in self.events.query(limit=limit)]
+
+    @property
+    def events_count(self) -> int:
+        """Events that are kept now."""
+        return len(self.events.events)
+
+    @property
+    def running(self) -> bool:
+        """Whether it reads its streams."""
+        return self.active
+
+    @property
+    def _running(self) -> bool:
+        return self.active
+
+
+def _as_event(event: FleetEvent) -> TelemetryEvent:
+    labels = event.labels | {"fog_path": format_path(event.path)}
+    return TelemetryEvent(event.name, event.value, event.timestamp, labels, event.metadata)
+
+
+def _as_families(covered: list[tuple[Path, Coverage]], view: View) -> list[FamilySnapshot]:
+    """Coverage as metrics, beside the numbers it qualifies."""
+    if view.level is None:
+        covered = [((), total(coverage for _, coverage in covered))]
+    nodes, ages = [], []
+    for path, group in covered:
+        labels = () if view.level is None else (("fog_level", str(view.level)), ("fog_path", format_path(path)))
+        ages.append(SeriesSnapshot(labels, group.oldest))
+        for life, count in zip(Life, group.nodes, strict=True):
+            nodes.append(SeriesSnapshot((*labels, ("state", life.label)), count))
+    return [
+        FamilySnapshot(Family("fog_aggregator_nodes", MetricType.GAUGE, "Nodes by state"), nodes),
+        FamilySnapshot(
+            Family(
+                "fog_aggregator_oldest_frame_age_seconds",
+                MetricType.GAUGE,
+                "Age of the last frame of the live node that has been silent longest",
+                unit="seconds",
+            ),
+            ages,
+        ),
+    ]

@@ -1,0 +1,155 @@
+"""What an aggregator tells of itself: ``fog_aggregator_*``. METRICS.md lists them and marks the ones that mean loss."""
+
+from __future__ import annotations
+
+import math
+import platform
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.outcome import Status
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.stream import StreamReader
+from fog_schema import __version__
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+_PAGE: Final = resource.getpagesize()
+
+
+class SelfMetrics:
+    """The aggregator's own instruments, registered in `collector`."""
+
+    def __init__(self, collector: TelemetryCollector) -> None:
+        counter = collector.register_counter
+        self.collector = collector
+        self._frames = counter("fog_aggregator_frames_total", "Frames read, by what was done with them", ["outcome"])
+        for status in Status:
+            self._frames.labels(outcome=status.value)
+        self._refused = counter("fog_aggregator_messages_refused_total", "Messages that are no frame", ["reason"])
+        self._values = counter("fog_aggregator_values_total", "Values merged")
+        self._keyframes = counter("fog_aggregator_keyframes_total", "Keyframes completed")
+        self._missing = counter("fog_aggregator_frames_missing_total", "Frames that never came; keyframes repair them")
+        self._losses = {
+            loss: counter(f"fog_aggregator_{name}_total", text)
+            for loss, name, text in (
+                ("unknown", "values_unknown", "Values of series not yet defined; the next keyframe brings them"),
+                ("refused", "values_refused", "Values refused: negative, not finite, too large, of another type"),
+                ("refused_series", "series_refused", "Series refused: a reserved name, or a limit"),
+                ("saturated", "values_saturated", "Sums that stay at 2^63 - 1"),
+                ("baseline", "epochs_rebased", "Epochs that came back after they were folded, and count from there"),
+                ("unknown_fields", "fields_unknown", "Fields of a later version that were skipped"),
+            )
+        }
+        self.requests = counter("fog_aggregator_keyframe_requests_total", "Requests for keyframes sent")
+        self._event_counters = (
+            counter("fog_aggregator_events_total", "Events listed"),
+            counter("fog_aggregator_events_repeated_total", "Events that had been listed before"),
+            counter("fog_aggregator_events_lost_total", "Events that their writers no longer hold"),
+        )
+        self._event_totals = (0, 0, 0)
+        self.checkpoints = counter("fog_aggregator_checkpoints_total", "Checkpoints written", ["result"])
+        self.checkpoint_duration = collector.register_gauge(
+            "fog_aggregator_checkpoint_duration_seconds", "How long writing the last checkpoint took"
+        )
+        self.checkpoint_bytes = collector.register_gauge(
+            "fog_aggregator_checkpoint_bytes", "Size of the last checkpoint"
+        )
+        _register_process(collector)
+
+    def frames_applied(self, tally: Counter[str]) -> None:
+        """Take what came of a batch of frames."""
+        for status in Status:
+            if count := tally[status.value]:
+                self._frames.labels(outcome=status.value).increment(count)
+        self._values.increment(tally["values"])
+        self._keyframes.increment(tally["keyframes"])
+        self._missing.increment(tally["missing"])
+        for loss, counter in self._losses.items():
+            if count := tally[loss]:
+                counter.increment(count)
+
+    def refused(self, reason: str) -> None:
+        """A message was no frame."""
+        self._refused.labels(reason=reason).increment()
+
+    def events_listed(self, events: EventList) -> None:
+        """Take the event list's own totals."""
+        totals = (events.total, events.repeated, events.lost)
+        for counter, total, before in zip(self._event_counters, totals, self._event_totals, strict=True):
+            counter.increment(total - before)
+        self._event_totals = totals
+
+    def watch(self, network: NetworkCollector, readers: Iterable[StreamReader], ready: Callable[[], bool]) -> None:
+        """Gauges over what is there: state, streams, readiness."""
+        gauge, state = self.collector.register_gauge, network.state
+        gauge("fog_aggregator_ready", "Whether the numbers are complete: 1 or 0").set_function(lambda: int(ready()))
+        gauge("fog_aggregator_series", "Label sets known").set_function(lambda: len(state.catalog.series))
+        slots = gauge("fog_aggregator_slots", "Values held")
+        slots.set_function(lambda: sum(map(len, state.tables.values())))
+        gapped = gauge("fog_aggregator_epochs_gapped", "Epochs that want a keyframe: their counts are late")
+        gapped.set_function(lambda: len(state.gapped))
+        for name, text, read in _STREAM_GAUGES:
+            family = gauge(f"fog_aggregator_stream_{name}", text, ["stream"])
+            for reader in readers:
+                family.labels(stream=reader.stream).set_function(partial(read, reader))
+
+
+def _limit(reader: StreamReader) -> float:
+    return _or_infinity(reader.info.max_bytes if reader.info else None)
+
+
+def _or_infinity(value: float | None) -> float:
+    return float("inf") if value is None else value
+
+
+_STREAM_GAUGES: Final[tuple[tuple[str, str, Callable[[StreamReader], float]], ...]] = (
+    ("sequence", "Sequence that the numbers include", lambda reader: reader.position.seq if reader.position else 0),
+    ("last_sequence", "The stream's last sequence", lambda reader: reader.last_seq),
+    ("lag_messages", "Messages in the stream that were not read yet", lambda reader: reader.lag),
+    ("restarts", "How often reading began anew", lambda reader: reader.restarts.total()),
+    ("bytes", "Bytes the stream holds", lambda reader: reader.info.bytes if reader.info else 0),
+    ("limit_bytes", "Bytes the stream may hold; +Inf without a limit", _limit),
+    (
+        "until_gap_seconds",
+        "How long the aggregator may be away before the stream drops what it has not read",
+        lambda reader: _or_infinity(reader.until_gap),
+    ),
+)
+
+
+def _register_process(collector: TelemetryCollector) -> None:
+    """The process as the kernel sees it, by the usual names with our prefix: nodes have ``process_*`` of their own."""
+    build = collector.register_gauge(
+        "fog_aggregator_build_info",
+        "The aggregator's version and its Python's",
+        labels={"version": __version__, "python": platform.python_version()},
+    )
+    build.set(1)
+    started = collector.register_gauge("fog_aggregator_process_start_time_seconds", "When the process began, unix time")
+    started.set(time.time())
+    gauge = collector.register_gauge("fog_aggregator_process_resident_memory_bytes", "Resident memory")
+    gauge.set_function(_resident_bytes)
+    cpu = collector.register_gauge("fog_aggregator_process_cpu_seconds", "User and system time spent")
+    cpu.set_function(time.process_time)
+    files = collector.register_gauge("fog_aggregator_process_open_fds", "Open file descriptors")
+    files.set_function(_open_files)
+
+
+def _resident_bytes() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+    except OSError:  # not Linux: the peak is the best there is
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _open_files() -> float:
+    try:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    except OSError:
+        return math.nan

@@ -1,0 +1,275 @@
+"""The aggregator as a service: streams in, HTTP and files out, and the second hand in between.
+
+Started sink first (HTTP answers before anything is read), stopped source first (reading ends, the state is saved, the
+last export is written, then HTTP goes).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, Final
+
+from fog_agent.connection import Connection
+from fog_agent.link import Link
+from fog_aggregator.checkpoints import CheckpointFiles, StateDirError
+from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.core.checkpoint import Image, restore, take_image
+from fog_aggregator.core.clock import ServerClock
+from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.readiness import Readiness
+from fog_aggregator.core.requests import KeyframeRequests, Wish
+from fog_aggregator.core.state import State
+from fog_aggregator.ingest import Ingest
+from fog_aggregator.jetstream import JetStream, JetStreamError
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.selfmetrics import SelfMetrics
+from fog_aggregator.stream import Discontinuity, StreamReader
+from fog_aggregator.stream_rules import Position
+from fog_aggregator.streams import EVENTS, METRICS, apply, events_stream, metrics_stream
+from fog_aggregator.web import StreamStatus, WebServer, make_app
+from fog_schema.codec import encode_request
+from fog_schema.paths import Path, format_path
+from fog_schema.subjects import Subjects
+from utilityfog_frontend.telemetry import (
+    JSONExporter,
+    MetricsExporter,
+    PeriodicExporter,
+    PrometheusAdapter,
+    TelemetryCollector,
+)
+
+LOGGER: Final = logging.getLogger("fog_aggregator")
+_SECOND: Final = 1.0
+_STREAM_RETRY: Final = 5.0
+
+
+class Aggregator:
+    """Reads a tree, or a subtree, and serves it.
+
+    Attributes:
+        network: the network-wide collector, readable by any exporter.
+        web: the HTTP server; its address is known once `run` has started it.
+    """
+
+    def __init__(self, config: AggregatorConfig) -> None:
+        self.config = config
+        self._subjects = Subjects(config.prefix)
+        self._clock = ServerClock()
+        own = TelemetryCollector(self_metrics=False)
+        self.network = NetworkCollector(
+            State(horizon=config.horizon),
+            EventList(config.max_events),
+            own,
+            self._now,
+            config.departed_after,
+        )
+        self._metrics = SelfMetrics(own)
+        self._ingest = Ingest(self.network, self._metrics, self._subjects, self._clock, time.monotonic)
+        self._readiness = Readiness(needs_round=True)
+        self._positions: dict[str, Position] = {}
+        self._requests = KeyframeRequests()
+        self._readers: tuple[StreamReader, ...] = ()
+        self.web = WebServer(make_app(self.network, self), config.listen)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set.
+
+        Raises:
+            ListenError: the address is taken.
+            StateDirError: the state directory cannot be used, or belongs to another aggregator or another fleet.
+        """
+        await self.web.start()
+        try:
+            async with self._checkpointing(), self._reading(), self._exporting():
+                await stop.wait()
+        finally:
+            self.network.active = False
+            await self.web.stop()
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the numbers are complete, and why not."""
+        return self._readiness.ready, self._readiness.why_not()
+
+    def streams(self) -> list[StreamStatus]:
+        """How far each stream was read."""
+        return [
+            StreamStatus(
+                name=reader.stream,
+                sequence=reader.position.seq if reader.position else 0,
+                last_sequence=reader.last_seq,
+                lag=reader.lag,
+                bytes=reader.info.bytes if reader.info else 0,
+                max_bytes=reader.info.max_bytes if reader.info else None,
+                seconds_until_gap=reader.until_gap,
+                restarts=dict(reader.restarts),
+            )
+            for reader in self._readers
+        ]
+
+    @contextlib.asynccontextmanager
+    async def _reading(self) -> AsyncIterator[None]:
+        connection = Connection(self.config.nats)
+        link = Link(connection)
+        path = self.config.path
+        self._readers = (
+            self._reader(link, METRICS, self._subjects.subtree("metrics", path), self._ingest.frames),
+            self._reader(link, EVENTS, self._subjects.subtree("events", path), self._ingest.events),
+        )
+        self._metrics.watch(self.network, self._readers, lambda: self._readiness.ready)
+        async with _tasks(
+            connection.run(),
+            self._keep_streams(link),
+            *(reader.run() for reader in self._readers),
+            self._every_second(link),
+        ):
+            yield
+        await connection.close()
+
+    @contextlib.asynccontextmanager
+    async def _checkpointing(self) -> AsyncIterator[None]:
+        """Begin where the last checkpoint ended; write one every interval, and one at the end."""
+        if self.config.state_dir is None:
+            yield
+            return
+        with CheckpointFiles(self.config.state_dir) as files:
+            if (image := files.load()) is not None:
+                self._restore(image)
+            async with _tasks(self._save_forever(files)):
+                yield
+            await self._save(files)
+
+    def _restore(self, image: Image) -> None:
+        if image.scope != self._scope:
+            prefix, path = image.scope
+            raise StateDirError(
+                f"{self.config.state_dir}: its checkpoint is of {format_path(path) or 'everything'} under {prefix}; "
+                "give this aggregator another state directory"
+            )
+        with self.network.lock:
+            self._positions = restore(image, self.network.state, self.network.events, self.network.ratchet)
+        self._clock.note(self.network.state.now, time.monotonic())
+        self._readiness.needs_round = False
+        LOGGER.info("going on from a checkpoint: %d nodes", len(self.network.state.nodes))
+
+    async def _save_forever(self, files: CheckpointFiles) -> None:
+        while True:
+            await asyncio.sleep(self.config.checkpoint_interval)
+            await self._save(files)
+
+    async def _save(self, files: CheckpointFiles) -> None:
+        """State and positions are taken at one moment, with nothing in between; a thread writes them."""
+        began = time.monotonic()
+        positions = {reader.stream: reader.position for reader in self._readers if reader.position is not None}
+        network = self.network
+        with network.lock:
+            image = take_image(network.state, network.events, network.ratchet, positions, self._scope)
+        try:
+            size = await asyncio.to_thread(files.save, image)
+        except OSError as error:
+            self._metrics.checkpoints.labels(result="failed").increment()
+            LOGGER.warning("checkpoint not written: %s; the last one stays", error)
+            return
+        self._metrics.checkpoints.labels(result="written").increment()
+        self._metrics.checkpoint_duration.set(time.monotonic() - began)
+        self._metrics.checkpoint_bytes.set(size)
+
+    @property
+    def _scope(self) -> tuple[str, Path]:
+        return self.config.prefix, self.config.path
+
+    def _reader(self, link: Link, stream: str, filters: list[str], handle: Any) -> StreamReader:
+        return StreamReader(
+            link, stream, filters, handle, position=self._positions.get(stream), on_discontinuity=self._discontinuity
+        )
+
+    def _discontinuity(self, what: Discontinuity) -> None:
+        """The stream is not what was read: what is missing, only the nodes can tell."""
+        if what is not Discontinuity.MISSING:
+            self._readiness.needs_round = True
+            with self.network.lock:
+                self.network.state.distrust()
+
+    async def _keep_streams(self, link: Link) -> None:
+        """In development the aggregator makes its streams, also anew when they were wiped."""
+        settings = (metrics_stream(self._subjects), events_stream(self._subjects))
+        said: set[str] = set()
+        while self.config.create_streams:
+            await link.connection.connected()
+            try:
+                for one in settings:
+                    for difference in await apply(JetStream(link), one):
+                        if str(difference) not in said:
+                            LOGGER.warning("%s; `fog streams apply` changes it", difference)
+                            said.add(str(difference))
+            except JetStreamError as error:
+                LOGGER.warning("streams cannot be made: %s", error)
+            await asyncio.sleep(_STREAM_RETRY)
+
+    async def _every_second(self, link: Link) -> None:
+        while True:
+            await asyncio.sleep(_SECOND)
+            self._note_server_time()
+            self._update_readiness()
+            await self._ask(link)
+
+    def _note_server_time(self) -> None:
+        """The server's own clock tells the time also when nobody sends."""
+        for reader in self._readers:
+            if reader.caught_up and not reader.lag and reader.info is not None:
+                self._clock.note(reader.info.now, time.monotonic())
+
+    def _update_readiness(self) -> None:
+        state = self.network.state
+        became_ready = self._readiness.update(
+            caught_up=all(reader.caught_up for reader in self._readers),
+            gapped=len(state.gapped),
+            nodes=len(state.nodes),
+            longest_interval=float(state.rows.interval.max(initial=0.0)),
+            now=time.monotonic(),
+        )
+        if became_ready:
+            LOGGER.info("ready: %d nodes", len(state.nodes))
+
+    async def _ask(self, link: Link) -> None:
+        """Ask for the keyframes and events that are missing."""
+        with self.network.lock:
+            gapped = [Wish(path, epoch.id) for epoch, path in self.network.state.gapped.items()]
+        wishes = {(wish.path, wish.epoch): wish for wish in gapped} | self._ingest.wishes
+        if not all(reader.caught_up for reader in self._readers):
+            return
+        for path, request in self._requests.due(wishes.values(), time.monotonic()):
+            if await link.send(self._subjects.resync(path), encode_request(request)):
+                self._metrics.requests.increment()
+
+    @contextlib.asynccontextmanager
+    async def _exporting(self) -> AsyncIterator[None]:
+        exporters: list[MetricsExporter] = []
+        if self.config.export_prometheus is not None:
+            exporters.append(PrometheusAdapter(str(self.config.export_prometheus)))
+        if self.config.export_json is not None:
+            exporters.append(JSONExporter(str(self.config.export_json)))
+        periodic = [PeriodicExporter(one, self.network, interval=self.config.export_interval) for one in exporters]
+        for one in periodic:
+            await one.start()
+        try:
+            yield
+        finally:
+            for one in periodic:
+                await one.stop()
+
+    def _now(self) -> float:
+        return self._clock.now(time.monotonic())
+
+
+@contextlib.asynccontextmanager
+async def _tasks(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run some loops while the body runs; one that fails ends the body with its error."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in work]
+        yield
+        for task in tasks:
+            task.cancel()
