@@ -10,6 +10,7 @@ from typing import Final
 from fog_agent.log import RateLimitedLog
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import FleetEvent
+from fog_aggregator.core.lifecycle import STALE_INTERVALS
 from fog_aggregator.core.outcome import Outcome, Status
 from fog_aggregator.core.requests import Wish
 from fog_aggregator.network import NetworkCollector
@@ -121,6 +122,8 @@ class Ingest:
         if outcome.status is not Status.APPLIED:
             return
         tally["values"] += outcome.values
+        if self._clock.now(self._monotonic()) - timestamp > STALE_INTERVALS * frame.interval_ms / 1000:
+            tally["late"] += outcome.values
         if not outcome.new_epoch:
             tally["missing"] += outcome.missing
         for loss in ("unknown", "refused", "refused_series", "saturated", "baseline"):

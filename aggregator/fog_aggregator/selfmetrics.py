@@ -43,9 +43,13 @@ class SelfMetrics:
                 ("refused_series", "series_refused", "Series refused: a reserved name, or a limit"),
                 ("saturated", "values_saturated", "Sums that stay at 2^63 - 1"),
                 ("baseline", "epochs_rebased", "Epochs that came back after they were folded, and count from there"),
+                ("late", "values_late", "Values that came more than 3 intervals after they were sent: a late burst"),
                 ("unknown_fields", "fields_unknown", "Fields of a later version that were skipped"),
             )
         }
+        self.contended = collector.register_gauge(
+            "fog_aggregator_paths_contended", "Paths with several writers at once that are not marked as shared"
+        )
         self.requests = counter("fog_aggregator_keyframe_requests_total", "Requests for keyframes sent")
         self._event_counters = (
             counter("fog_aggregator_events_total", "Events listed"),

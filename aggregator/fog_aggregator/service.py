@@ -19,10 +19,12 @@ from fog_aggregator.checkpoints import CheckpointFiles, StateDirError
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.checkpoint import Image, restore, take_image
 from fog_aggregator.core.clock import ServerClock
-from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.eventlist import EventList, FleetEvent
+from fog_aggregator.core.lifecycle import contended
 from fog_aggregator.core.readiness import Readiness
 from fog_aggregator.core.requests import KeyframeRequests, Wish
 from fog_aggregator.core.state import State
+from fog_aggregator.core.sweep import forget, sweep
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.jetstream import JetStream, JetStreamError
 from fog_aggregator.network import NetworkCollector
@@ -44,7 +46,12 @@ from utilityfog_frontend.telemetry import (
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _SECOND: Final = 1.0
+_SWEEP_SECONDS: Final = 10.0
+_IN_FLIGHT: Final = 2_000
+"""Messages that may be on their way to a reader that is up to date."""
 _STREAM_RETRY: Final = 5.0
+FORGET: Final = "fog_forget"
+"""The event that asks to forget the departed nodes at and under its path."""
 
 
 class Aggregator:
@@ -71,6 +78,8 @@ class Aggregator:
         self._ingest = Ingest(self.network, self._metrics, self._subjects, self._clock, time.monotonic)
         self._readiness = Readiness(needs_round=True)
         self._positions: dict[str, Position] = {}
+        self._contended: set[Path] = set()
+        self._ingest.on_events = self._on_events
         self._requests = KeyframeRequests()
         self._readers: tuple[StreamReader, ...] = ()
         self.web = WebServer(make_app(self.network, self), config.listen)
@@ -210,11 +219,45 @@ class Aggregator:
             await asyncio.sleep(_STREAM_RETRY)
 
     async def _every_second(self, link: Link) -> None:
+        last = swept = time.monotonic()
         while True:
             await asyncio.sleep(_SECOND)
-            self._note_server_time()
+            now = time.monotonic()
+            if link.connection.client is not None and self._up_to_date():
+                self.network.state.watched += now - last
+                self._note_server_time()
+            last = now
             self._update_readiness()
             await self._ask(link)
+            if now - swept >= _SWEEP_SECONDS:
+                swept = now
+                self._sweep()
+
+    def _up_to_date(self) -> bool:
+        return all(reader.caught_up and reader.lag <= _IN_FLIGHT for reader in self._readers)
+
+    def _sweep(self) -> None:
+        """Let time do its work; say which paths have several writers that do not share it on purpose."""
+        network, now = self.network, self._now()
+        with network.lock:
+            swept = sweep(network.state)
+            network.events.expire(now - self.config.horizon)
+            contended_now = set(contended(network.state, now))
+            for path in contended_now - self._contended:
+                network.events.report(path, "several_writers", {"path": format_path(path)}, now)
+                LOGGER.warning("%s has several writers at once that are not marked as shared", format_path(path))
+        self._contended = contended_now
+        self._metrics.contended.set(len(contended_now))
+        if swept.retired:
+            LOGGER.info("retired: %s", ", ".join(map(format_path, swept.retired[:10])))
+
+    def _on_events(self, events: list[FleetEvent]) -> None:
+        """A wish to forget travels as an event, so that replays and a hot pair agree on it."""
+        for event in events:
+            if event.name == FORGET:
+                with self.network.lock:
+                    gone = forget(self.network.state, event.path, event.received, self.config.departed_after)
+                LOGGER.info("forgotten under %s: %d departed nodes", format_path(event.path), len(gone))
 
     def _note_server_time(self) -> None:
         """The server's own clock tells the time also when nobody sends."""

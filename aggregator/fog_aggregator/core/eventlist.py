@@ -132,6 +132,13 @@ class EventList:
         self.total += len(fresh)
         return fresh
 
+    def report(self, path: Path, name: str, value: Any, now: float) -> FleetEvent:
+        """List an event of the aggregator's own making about a path; it is of epoch 0."""
+        self.total += 1
+        event = FleetEvent(path, 0, self.total, now, name, value, {}, {}, now)
+        self.events.append(event)
+        return event
+
     def missing(self, path: Path, epoch: int, held: tuple[int, int], now: float) -> list[tuple[int, int]]:
         """What to ask a writer for that says it holds the events `held`; what it no longer holds is lost."""
         first, last = held

@@ -12,6 +12,7 @@ import numpy as np
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.rollup import Grouping
 from fog_aggregator.core.state import State
+from fog_schema.paths import Path
 
 STALE_INTERVALS: Final = 3
 DEPARTED_SECONDS: Final = 3600.0
@@ -76,3 +77,19 @@ def total(coverages: Iterable[Coverage]) -> Coverage:
         nodes = [mine + theirs for mine, theirs in zip(nodes, one.nodes, strict=True)]
         oldest = max(oldest, one.oldest)
     return Coverage((nodes[0], nodes[1], nodes[2]), oldest)
+
+
+def contended(state: State, now: float) -> list[Path]:
+    """Paths with several writers at once that do not say so (``shared``): each counts, but only one's gauges do.
+
+    A restart is not one: there the older epoch falls silent when the younger one is born.
+    """
+    found = []
+    for path, node in state.nodes.items():
+        if len(node.epochs) > 1:
+            patience = STALE_INTERVALS * float(state.rows.interval[node.row])
+            alone = [e for e in node.epochs.values() if not e.shared and now - e.heard <= patience]
+            youngest = max((epoch.birth for epoch in alone), default=0.0)
+            if sum(epoch.heard > youngest + patience for epoch in alone) > 1:
+                found.append(path)
+    return found

@@ -16,7 +16,7 @@ from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.nodes import CLOSED, Epoch, Node
 from fog_aggregator.core.state import DAY, State
 from fog_aggregator.core.tables import FREE, Table, grow
-from fog_schema.paths import RETIRED, Path, ancestors
+from fog_schema.paths import RETIRED, Path, ancestors, is_under
 
 LONG: Final = 365 * DAY
 """How long an epoch that was folded without its final is remembered."""
@@ -49,6 +49,20 @@ def sweep(state: State) -> Swept:
     _bound_tombstones(state)
     swept.label_sets = _retire_label_sets(state)
     return swept
+
+
+def forget(state: State, under: Path, at: float, departed_after: float) -> list[Path]:
+    """Retire the nodes at and under a path that had departed by `at` (server's time), on somebody's request."""
+    gone = [
+        path
+        for path, node in state.nodes.items()
+        if is_under(path, under)
+        and not state.rows.retired[node.row]
+        and at - state.rows.heard[node.row] > departed_after
+    ]
+    for path in gone:
+        retire(state, path)
+    return gone
 
 
 def retire(state: State, path: Path) -> None:
