@@ -6,6 +6,7 @@
 Do one or the other for a registry: both would show each metric to itself.
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
@@ -125,11 +126,11 @@ class PrometheusBridge:
 
     def collect(self) -> Iterator[Any]:
         """All families as prometheus_client's metrics."""
-        from prometheus_client.metrics_core import Metric
-
+        # Whoever asks is a registry of prometheus_client, so it is loaded: the SDK itself imports nothing of it.
+        metric_type = sys.modules["prometheus_client.metrics_core"].Metric
         for snapshot in self._source.collect():
             family = snapshot.family
-            metric = Metric(base_name(family), family.help, family.type.value, family.unit)
+            metric = metric_type(base_name(family), family.help, family.type.value, family.unit)
             for series in snapshot.series:
                 _add_samples(metric, family, series)
             yield metric

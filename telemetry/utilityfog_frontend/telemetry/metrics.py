@@ -2,14 +2,13 @@
 
 from .instruments.counter import Counter
 from .instruments.gauge import Gauge
-from .instruments.histogram import DEFAULT_BUCKETS, Histogram
+from .instruments.histogram import Histogram
 from .instruments.labeled import LabeledCounter, LabeledGauge, LabeledHistogram, LabeledMetric
 from .instruments.metric import Metric
 from .instruments.shaped import StateSet
 from .model import MetricType, MetricValue
 
 __all__ = [
-    "DEFAULT_BUCKETS",
     "Counter",
     "Gauge",
     "Histogram",

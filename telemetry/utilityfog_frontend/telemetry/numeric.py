@@ -1,5 +1,6 @@
 """From what users hand over to int or float."""
 
+from math import inf
 from typing import SupportsFloat, SupportsIndex
 
 Number = int | float
@@ -33,5 +34,17 @@ def as_number(value: object) -> Number:
         try:
             return whole(float(value))
         except OverflowError:
-            return float("inf")
+            return inf
     raise TypeError(f"a number is needed, not {value!r}")
+
+
+def as_float(value: object) -> float:
+    """`value` as a float; what is too large for one is infinite.
+
+    Raises:
+        TypeError: not a number.
+    """
+    try:
+        return float(as_number(value))
+    except OverflowError:
+        return inf

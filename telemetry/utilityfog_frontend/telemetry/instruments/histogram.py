@@ -19,7 +19,7 @@ from utilityfog_frontend.telemetry.model import (
     SeriesSnapshot,
 )
 from utilityfog_frontend.telemetry.names import checked_bounds
-from utilityfog_frontend.telemetry.numeric import as_number
+from utilityfog_frontend.telemetry.numeric import as_float
 from utilityfog_frontend.telemetry.trace import current_trace
 
 from .family import FOLD_AT, Dormant, Instrument
@@ -190,7 +190,7 @@ class Histogram(Instrument):
         try:
             pending.append(value + 0.0)
         except (TypeError, OverflowError):
-            pending.append(float(as_number(value)))
+            pending.append(as_float(value))
         size = len(pending)
         if size == 1 or size >= FOLD_AT:
             self._now_and_then(value)
@@ -220,7 +220,7 @@ class Histogram(Instrument):
             series.gate.fold_if_free(series.fold)
 
     def _remember(self, value: float, labels: Labels) -> None:
-        number = float(value)
+        number = as_float(value)
         if isfinite(number):
             self._series.remember(Exemplar(labels, number, self._state.scope.clock()))
 

@@ -1,0 +1,139 @@
+"""Gauges hold what was set last."""
+
+import math
+from decimal import Decimal
+
+import pytest
+
+from tests.telemetry.conftest import Clock
+from tests.telemetry.helpers import problems, value, values
+from utilityfog_frontend.telemetry import Gauge, TelemetryCollector
+
+
+def test_a_gauge_works_without_a_collector() -> None:
+    """Set, up and down."""
+    gauge = Gauge("active", "Active connections")
+    gauge.set(42)
+    gauge.increment()
+    gauge.increment(2.5)
+    gauge.decrement(2)
+    assert gauge.get_value().value == 43.5
+    gauge.reset()
+    assert gauge.get_value().value == 0
+
+
+def test_it_may_be_set_to_anything_that_is_a_number() -> None:
+    """NaN and infinities too; Decimal becomes a float; a string is none."""
+    gauge = Gauge("active")
+    gauge.set(math.nan)
+    assert math.isnan(gauge.get_value().value)
+    gauge.set(-math.inf)
+    assert gauge.get_value().value == -math.inf
+    gauge.set(Decimal("1.5"))  # type: ignore[arg-type]
+    assert gauge.get_value().value == 1.5
+    with pytest.raises(TypeError):
+        gauge.set("3")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        gauge.increment(None)  # type: ignore[arg-type]
+    assert gauge.get_value().value == 1.5
+
+
+@pytest.mark.parametrize("amount", [math.nan, math.inf])
+def test_an_increment_by_no_finite_number_is_dropped_and_counted(collector: TelemetryCollector, amount: float) -> None:
+    """It would make the gauge NaN until the next set."""
+    gauge = collector.register_gauge("active")
+    gauge.increment(amount)
+    gauge.decrement(amount)
+    assert value(collector, "active") == 0
+    assert problems(collector) == {"not_finite": 2}
+
+
+def test_a_function_is_asked_at_each_reading(collector: TelemetryCollector) -> None:
+    """Until the next set."""
+    gauge = collector.register_gauge("queue")
+    queue: list[int] = []
+    gauge.set_function(lambda: len(queue))
+    queue.append(1)
+    assert value(collector, "queue") == 1
+    queue.append(2)
+    assert gauge.get_value().value == 2
+    gauge.set(7)
+    assert value(collector, "queue") == 7
+
+
+@pytest.mark.parametrize("result", ["text", None, ZeroDivisionError("no")])
+def test_a_failing_function_is_nan_and_counted(
+    collector: TelemetryCollector, result: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A reader never sees the exception; the log says which gauge."""
+    gauge = collector.register_gauge("queue")
+
+    def function() -> float:
+        if isinstance(result, Exception):
+            raise result
+        return result  # type: ignore[return-value]
+
+    gauge.set_function(function)
+    assert math.isnan(value(collector, "queue"))  # type: ignore[arg-type]
+    assert problems(collector) == {"gauge_function": 1}
+    assert "queue: its function failed" in caplog.text
+
+
+def test_track_inprogress_counts_up_and_down_again() -> None:
+    """Also when the block raises, and for overlapping calls of a decorated function."""
+    gauge = Gauge("active")
+    with gauge.track_inprogress(), gauge.track_inprogress():
+        assert gauge.get_value().value == 2
+    with pytest.raises(KeyError), gauge.track_inprogress():
+        raise KeyError
+
+    @gauge.track_inprogress()
+    def depth(levels: int) -> float:
+        return depth(levels - 1) if levels else gauge.get_value().value
+
+    assert depth(3) == 4
+    assert gauge.get_value().value == 0
+
+
+def test_current_time(collector: TelemetryCollector, clock: Clock) -> None:
+    """The collector's clock, in unix seconds."""
+    gauge = collector.register_gauge("last_run_timestamp_seconds")
+    clock.now = 1234.5
+    gauge.set_to_current_time()
+    assert value(collector, "last_run_timestamp_seconds") == 1234.5
+
+
+def test_rollup_says_how_a_tree_merges_it(collector: TelemetryCollector) -> None:
+    """One name or several, of which the first is the headline; an unknown one is refused."""
+    assert collector.register_gauge("a", rollup="max").family.rollup == ("max",)
+    assert collector.register_gauge("b", rollup=["sum", "avg"]).family.rollup == ("sum", "avg")
+    assert collector.register_gauge("c").family.rollup == ()
+    with pytest.raises(ValueError, match="unknown rollup 'median'"):
+        collector.register_gauge("d", rollup="median")
+    assert collector.get_metric("d") is None
+
+
+def test_info_is_a_gauge_of_one_with_the_facts_as_labels(collector: TelemetryCollector) -> None:
+    """It adds up along the tree: how many nodes have which version."""
+    info = collector.register_info("app_info", "The program", {"version": "1.2", "branch": "main"})
+    assert values(collector, "app_info") == {("main", "1.2"): 1}
+    assert info.family.rollup == ("sum",)
+
+
+def test_a_state_set_has_one_state_that_holds(collector: TelemetryCollector) -> None:
+    """A gauge for each state, labelled with the metric's name; exactly one is 1 after a set."""
+    phase = collector.register_state_set("job_phase", "What the job does", ["idle", "running", "failed"])
+    assert phase.states == ["idle", "running", "failed"]
+    phase.set("running")
+    assert values(collector, "job_phase") == {("idle",): 0, ("running",): 1, ("failed",): 0}
+    phase.set("failed")
+    assert values(collector, "job_phase") == {("idle",): 0, ("running",): 0, ("failed",): 1}
+    with pytest.raises(ValueError, match="no state 'gone'"):
+        phase.set("gone")
+
+
+@pytest.mark.parametrize("states", [[], ["a", "a"]])
+def test_a_state_set_needs_states_that_differ(collector: TelemetryCollector, states: list[str]) -> None:
+    """None, or the same twice, is a mistake."""
+    with pytest.raises(ValueError, match="needs states that differ"):
+        collector.register_state_set("phase", "p", states)
