@@ -77,5 +77,5 @@ class Child:
 
     def _complaint(self) -> CommandError:
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        said = lines[-1] if lines else "it said nothing"
+        said = lines[-1].removeprefix(f"{self.name}: ") if lines else "it said nothing"
         return CommandError(f"{self.name} ended with code {self._process.returncode}: {said}")

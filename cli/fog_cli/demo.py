@@ -43,6 +43,7 @@ T = TypeVar("T")
 
 MOST_NODES: Final = 5_000
 START_SECONDS: Final = 30.0
+CONNECT_SECONDS: Final = 3.0
 CATCH_UP_SECONDS: Final = 30.0
 DRAIN_SECONDS: Final = 90.0
 STEP: Final = 0.05
@@ -120,7 +121,10 @@ class _Demo:
             if self._settings.nats:
                 # Others may use the same streams: a tree of our own keeps their counts apart from ours.
                 root = f"fog-demo-{secrets.token_hex(4)}"
-                yield _Place(Path(name), ",".join(self._settings.nats), root, "yours", listen)
+                place = _Place(Path(name), ",".join(self._settings.nats), root, "yours", listen)
+                async with _jetstream(place):
+                    pass  # better to know now than when everything runs
+                yield place
                 return
             try:
                 async with NatsServer() as server:
@@ -232,16 +236,22 @@ def _free_address() -> Address:
 
 async def _last_sequences(place: _Place) -> Mapping[str, int]:
     """Of each stream the sequence of the last message of our tree; others may have sent later ones."""
-    connection = Connection(place.options)
-    stream = JetStream(Link(connection))
     filters = {
         METRICS: Subjects().subtree("metrics", (place.root,)),
         EVENTS: Subjects().subtree("events", (place.root,)),
     }
-    async with connection:
-        if not await connection.connected(START_SECONDS):
-            raise CommandError(f"no NATS server answers at {place.options.where}")
+    async with _jetstream(place) as stream:
         return {name: max([await _last(stream, name, one) for one in several]) for name, several in filters.items()}
+
+
+@asynccontextmanager
+async def _jetstream(place: _Place) -> AsyncIterator[JetStream]:
+    connection = Connection(place.options)
+    stream = JetStream(Link(connection))
+    async with connection:
+        if not await connection.connected(CONNECT_SECONDS):
+            raise CommandError(f"no NATS server answers at {place.options.where}: start it, or leave --nats out")
+        yield stream
 
 
 async def _last(stream: JetStream, name: str, subjects: str) -> int:

@@ -46,10 +46,14 @@ class FogNodes:
         """Let the nodes live until `now`: record what happened to each, and cut and restore links."""
         self._live(self._fog.advance(now))
 
-    async def stop(self) -> None:
-        """End every outage, flush every node's last counts, and close."""
+    def connected(self) -> int:
+        """How many nodes have a link now."""
+        return sum(node.connection.client is not None for node in self._nodes.values())
+
+    async def stop(self) -> bool:
+        """End every outage, flush every node's last counts, and close; True when all of it was acknowledged."""
         self._live(self._fog.heal())
-        await asyncio.gather(*(self._stop(node) for node in self._nodes.values()))
+        return all(await asyncio.gather(*(self._stop(node) for node in self._nodes.values())))
 
     def book(self) -> Book:
         """What all nodes counted."""
@@ -66,11 +70,12 @@ class FogNodes:
                 node.link = asyncio.create_task(node.connection.run())
 
     @staticmethod
-    async def _stop(node: _Node) -> None:
-        await node.agent.stop()
+    async def _stop(node: _Node) -> bool:
+        flushed = await node.agent.stop()
         await node.connection.close()
         if node.link is not None:
             await node.link
+        return flushed
 
 
 def _node(path: Path, options: NatsOptions, interval: float) -> _Node:

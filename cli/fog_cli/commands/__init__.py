@@ -19,6 +19,7 @@ SUMMARIES: Final = {
     "demo": "run a whole fog on this machine",
     "agent": "report this machine's metrics",
     "aggregator": "merge the fog's metrics and serve them",
+    "streams": "create the streams, or say how they differ",
     "decode": "print frames for a person",
     "check": "say whether a configuration file is fine",
     "completion": "print the completions of a shell",

@@ -1,0 +1,38 @@
+"""Creates the streams that keep frames and events, or says how those that exist differ from what they should be.
+
+  fog streams apply
+  fog streams apply --user admin --replicas 3 --max-bytes 20GiB
+  fog streams apply --update
+
+A stream that exists is never changed without --update. Exit code 1 when a difference remains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fog_cli.config import REQUIRED, group, option, switch
+from fog_cli.kinds import DURATION, SIZE, TEXT, WHOLE, choice
+from fog_cli.nats_settings import NatsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `fog streams` takes."""
+
+    action: str = option(REQUIRED, "what to do", choice("apply"), positional=True)
+    update: bool = switch("change what differs, where the server lets it be changed")
+    max_age: float = option(3 * 86400.0, "how long messages are kept; an aggregator's horizon is twice that", DURATION)
+    max_bytes: int = option(2**30, "size of the stream of metrics, reserved at once", SIZE)
+    max_event_bytes: int = option(2**28, "size of the stream of events, reserved at once", SIZE)
+    replicas: int = option(1, "copies in a cluster: 1, 3 or 5", WHOLE)
+    storage: str = option("file", "where streams lie", choice("file", "memory"))
+    prefix: str = option("fog.v1", "what subjects begin with", TEXT)
+    nats: NatsSettings = group(NatsSettings)
+
+
+def run(settings: Settings) -> int:
+    """0 when both streams are as they should be."""
+    from fog_cli.streams import apply_streams
+
+    return apply_streams(settings)

@@ -1,0 +1,61 @@
+"""The work of `fog streams apply`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from fog_agent.connection import Connection
+from fog_agent.link import Link
+from fog_aggregator.jetstream import JetStream, JetStreamError
+from fog_aggregator.streams import StreamSettings, apply, events_stream, metrics_stream
+from fog_cli.commands.streams import Settings
+from fog_cli.errors import CommandError, UsageError
+from fog_cli.logs import LogSettings, set_up_logging
+from fog_schema.errors import PathError
+from fog_schema.subjects import Subjects
+
+CONNECT_SECONDS: Final = 3.0
+
+
+def apply_streams(settings: Settings) -> int:
+    """Make both streams, print what differs; 0 when nothing does.
+
+    Raises:
+        UsageError: when the options cannot work.
+        CommandError: when the server cannot be reached, or refuses.
+    """
+    set_up_logging(LogSettings(level="error"))
+    try:
+        subjects = Subjects(settings.prefix)
+    except PathError as error:
+        raise UsageError(str(error)) from None
+    alike: dict[str, Any] = {name: getattr(settings, name) for name in ("max_age", "replicas", "storage")}
+    wanted = (
+        metrics_stream(subjects, max_bytes=settings.max_bytes, **alike),
+        events_stream(subjects, max_bytes=settings.max_event_bytes, **alike),
+    )
+    return asyncio.run(_apply(settings, wanted))
+
+
+async def _apply(settings: Settings, wanted: tuple[StreamSettings, ...]) -> int:
+    options = settings.nats.options("fog streams")
+    connection = Connection(options)
+    jetstream = JetStream(Link(connection))
+    found = 0
+    async with connection:
+        if not await connection.connected(CONNECT_SECONDS):
+            raise CommandError(f"no NATS server answers at {options.where}: start it, or name one with --nats")
+        for one in wanted:
+            try:
+                differences = await apply(jetstream, one, update=settings.update)
+            except JetStreamError as error:
+                raise CommandError(f"{one.name}: {error}") from None
+            for difference in differences:
+                print(difference)
+            if not differences:
+                print(f"{one.name}: fine")
+            found += len(differences)
+    if found and not settings.update:
+        print("--update changes what differs")
+    return 1 if found else 0

@@ -1,0 +1,40 @@
+"""What the tests here ask of a real nats-server: streams, and what is in them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fog_agent.connection import Connection
+from fog_agent.link import Link
+from fog_agent.options import NatsOptions
+from fog_aggregator.jetstream import JetStream
+from fog_aggregator.streams import METRICS, apply, events_stream, metrics_stream
+from fog_schema.codec import decode
+from fog_schema.frames import Frame
+from fog_schema.subjects import Subjects
+
+
+async def make_streams(url: str, **login: str) -> None:
+    """The two streams, as an aggregator makes them."""
+    connection = Connection(NatsOptions.parse(url, **login))
+    jetstream = JetStream(Link(connection))
+    async with connection:
+        assert await connection.connected(10)
+        for settings in (metrics_stream(Subjects()), events_stream(Subjects())):
+            await apply(jetstream, settings)
+
+
+async def last_frame(url: str, path: tuple[str, ...]) -> Frame:
+    """The last frame that the stream has of a path."""
+    connection = Connection(NatsOptions.parse(url))
+    async with connection:
+        assert await connection.connected(10)
+        assert connection.client is not None
+        message = await connection.client.jetstream().get_last_msg(METRICS, Subjects().metrics(path))
+        return decode(message.data or b"")
+
+
+def with_streams(url: str) -> str:
+    """For tests without a loop."""
+    asyncio.run(make_streams(url))
+    return url

@@ -1,0 +1,42 @@
+"""`fog` as a real process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("FOG_", "NATS_"))}
+
+
+@contextmanager
+def fog(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
+    """A `fog` command that runs; killed when the test is done with it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fog_cli", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRON | environ,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """A `fog` command from beginning to end."""
+    return subprocess.run(
+        [sys.executable, "-m", "fog_cli", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=ENVIRON | environ,
+        check=False,
+        timeout=60,
+    )

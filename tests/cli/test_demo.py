@@ -1,0 +1,120 @@
+"""The demo, whole: real processes, a real server, and the proof at its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fog_agent.options import NatsOptions
+from fog_cli import books
+from fog_cli.fog_nodes import FogNodes
+from fog_cli.fogsim import Fog, tree_paths
+from fog_testing.nats_server import NatsServer
+from fog_testing.waiting import eventually, wait_until
+from tests.cli.bus import make_streams
+from tests.cli.processes import fog, run
+
+SMALL = ("--depth", "2", "--branching", "2", "--interval", "100ms", "--json")
+
+
+def check(output: str) -> dict[str, Any]:
+    """The one JSON object on standard output, with all that was promised in it."""
+    result: dict[str, Any] = json.loads(output)
+    assert result["conserved"] is True
+    assert result["counted"] == result["exported"]
+    assert result["nodes"] == 4
+    for name in ("frames", "samples", "events"):
+        assert result[name] > 0
+    counted = result["counted"]
+    assert {"messages_sent_total", "coordination_message_latency_seconds_count", "node_cpu_seconds_total"} <= set(
+        counted
+    )
+    assert not any(name.startswith("fog_") for name in counted)
+    return result
+
+
+def test_it_conserves_every_count() -> None:
+    """A fog of three nodes and the host, for two seconds: exit code 0 and one JSON object."""
+    done = run("demo", *SMALL, "--duration", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    check(done.stdout)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_also_when_a_signal_ends_it(number: signal.Signals) -> None:
+    """The last frames are flushed and read before anything stops."""
+    with fog("demo", *SMALL) as process:
+        wait_until(lambda: len(children_of(process.pid)) > 3, what="its processes")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    check(out)
+
+
+def test_killed_it_leaves_nobody_behind() -> None:
+    """nats-server, aggregator and agent are gone soon after a SIGKILL of the demo."""
+    with fog("demo", *SMALL) as process:
+        children = wait_until(lambda: found if len(found := children_of(process.pid)) > 3 else [], what="its processes")
+        process.kill()
+        process.wait()
+        wait_until(lambda: not [pid for pid in children if is_alive(pid)], deadline=30, what="its processes' end")
+
+
+def test_a_server_of_yours(fog_nats: NatsServer) -> None:
+    """A second demo on the same server is not confused by what the first one left there."""
+    for _ in range(2):
+        done = run("demo", *SMALL, "--duration", "1", "--nats", fog_nats.url)
+        assert (done.returncode, done.stderr) == (0, "")
+        check(done.stdout)
+
+
+def test_a_server_that_is_not_there() -> None:
+    """Said at once, before anything else is started."""
+    done = run("demo", "--nats", "127.0.0.1:1")
+    assert done.returncode == 1
+    assert done.stderr == "fog demo: no NATS server answers at nats://127.0.0.1:1: start it, or leave --nats out\n"
+
+
+async def test_links_are_lost_and_nothing_else(fog_nats: NatsServer) -> None:
+    """Nodes whose connections are cut again and again still hand over every count, in the end."""
+    await make_streams(fog_nats.url)
+    fog = Fog(tree_paths("fog", 2, 3), random.Random(1), 0.0, fail_every=5.0)
+    nodes = FogNodes(fog, NatsOptions.parse(fog_nats.url), interval=0.1)
+    await nodes.start()
+    await eventually(lambda: nodes.connected() == 4)
+    fewest = 4
+    for second in range(60):
+        nodes.advance(float(second))
+        await eventually(lambda: nodes.connected() == sum(node.linked for node in fog.nodes.values()))
+        fewest = min(fewest, nodes.connected())
+    assert fewest < 4
+    assert await nodes.stop()
+    assert books.add([nodes.book()])["messages_sent_total"] > 0
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that one started, by the kernel's list."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it ended meanwhile
+            parents[int(entry.name)] = int(fields[1])
+    return [child for child, parent in parents.items() if parent == pid]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and whose parent has not heard does not."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

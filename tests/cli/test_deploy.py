@@ -1,0 +1,83 @@
+"""The files in deploy/ are not decoration: each is tried with the program that it is for."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fog_agent import Agent, NatsOptions
+from fog_agent.connection import Connection
+from fog_testing.nats_server import NatsServer
+from fog_testing.waiting import eventually
+from tests.cli.bus import make_streams
+from tests.cli.processes import fog, run
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+PROMTOOL = shutil.which("promtool")
+SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[NatsServer]:
+    """A nats-server with the production configuration, but for addresses, which are the test's own."""
+    for user in ("SYS", "ADMIN", "AGGREGATOR", "0_3"):
+        monkeypatch.setenv(f"FOG_{user}_PASSWORD", f"secret-{user}")
+    text = (DEPLOY / "nats-server.conf").read_text()
+    with NatsServer(config=re.sub(r"^(listen|http|  store_dir): .*$", "", text, flags=re.MULTILINE)) as running:
+        yield running
+
+
+def node(url: str, path: str) -> Agent:
+    """An agent with the credentials of fog/0/3, at a path."""
+    collector = TelemetryCollector()
+    collector.register_counter("things_total", "Things").increment()
+    user = {"user": "fog-0-3", "password": "secret-0_3", "inbox_prefix": "_INBOX_AGENT.fog.0.3"}
+    return Agent(collector, path=path, options=NatsOptions.parse(url, **user), interval=0.1, deadline=2.0)
+
+
+async def test_a_node_publishes_as_itself_alone(server: NatsServer) -> None:
+    """With the permissions of nats-server.conf an agent at its own path is acknowledged, at another one it is not."""
+    await make_streams(server.url, user="admin", password="secret-ADMIN")
+    itself, another = node(server.url, "fog/0/3"), node(server.url, "fog/0/4")
+    async with itself, another:
+        assert await itself.flush()
+        assert not await another.flush()
+        assert await itself.stop()
+
+
+async def test_nobody_but_the_administrator_makes_streams(server: NatsServer) -> None:
+    """The aggregator's user is refused."""
+    login = {"FOG_NATS_USER": "aggregator", "FOG_NATS_PASSWORD": "secret-AGGREGATOR"}
+    done = run("streams", "apply", "--nats", server.url, "--inbox-prefix", "_INBOX_AGG", **login)
+    assert done.returncode == 1
+    assert "permission" in done.stderr.lower()
+
+
+def test_configuration_is_fine() -> None:
+    """fog.toml passes the check that its first line names."""
+    assert run("check", str(DEPLOY / "fog.toml")).returncode == 0
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
+@pytest.mark.parametrize(("what", "file"), [("config", "prometheus.yml"), ("rules", "fog_rules.yml")])
+def test_prometheus_takes_them(what: str, file: str) -> None:
+    """promtool has no complaint."""
+    subprocess.run([str(PROMTOOL), "check", what, str(DEPLOY / file)], check=True, capture_output=True)
+
+
+@pytest.mark.skipif(SYSTEMD_ANALYZE is None, reason="systemd is not installed")
+@pytest.mark.parametrize("service", ["agent", "aggregator"])
+def test_systemd_takes_them(service: str, tmp_path: Path) -> None:
+    """The units have no unknown setting."""
+    unit = tmp_path / f"fog-{service}.service"
+    text = (DEPLOY / "systemd" / unit.name).read_text()
+    unit.write_text(text.replace("/opt/fog/bin/fog", "/bin/true"))
+    done = subprocess.run([str(SYSTEMD_ANALYZE), "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert "Unknown" not in done.stderr
