@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Final, cast
+from operator import sub
+from typing import Final
 
-from fog_agent.tracked import NOTHING, Tracked
+from fog_agent.tracked import Tracked
 from fog_schema import frames
 from fog_schema.columns import Column, pack_floats, pack_ids, pack_ints
 from fog_schema.definitions import encode_definitions
 from fog_schema.frames import Definition, Frame, Histograms, Numbers
-from fog_schema.limits import MAX_HELP_LENGTH, MAX_LABEL_VALUES
+from fog_schema.limits import MAX_HELP_LENGTH, MAX_LABEL_VALUES, MAX_WHOLE
 from utilityfog_frontend.telemetry.model import Family, HistogramValue, MetricType, Value
-
-Pairs = list[tuple[int, int | float]]
-Rows = list[tuple[int, Sequence[int], float]]
 
 _TYPES: Final = {
     MetricType.COUNTER: frames.COUNTER,
@@ -27,62 +24,80 @@ _BIGGEST: Final = 2**63
 
 
 @dataclass(slots=True)
+class _Rows:
+    """Histograms of one width: a row of counts for each id."""
+
+    ids: list[int] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    sums: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Assembly:
-    """What one frame will say, as lists of (id, value); `fill` packs it."""
+    """What one frame will say. Series must be taken in the order of their ids.
 
-    counters: Pairs = field(default_factory=list)
-    fractions: Pairs = field(default_factory=list)
-    gauges: Pairs = field(default_factory=list)
-    histograms: dict[int, Rows] = field(default_factory=dict)
-    defined: list[Tracked] = field(default_factory=list)
+    Attributes:
+        taken: what was taken, with the values: what the next delta counts from, once the frame is encoded.
+        removed: ids that the frame says were removed, ascending.
+    """
+
+    taken: list[tuple[Tracked, Value]] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
+    _defined: list[Tracked] = field(default_factory=list)
+    _counters: dict[int, int] = field(default_factory=dict)
+    _fractions: dict[int, float] = field(default_factory=dict)
+    _gauges: dict[int, int | float] = field(default_factory=dict)
+    _histograms: dict[int, _Rows] = field(default_factory=dict)
 
-    def add(self, tracked: Tracked, value: Value, base: Value) -> None:
-        """Take a value: for what is whole, what was counted since `base` (NOTHING in a keyframe)."""
-        if tracked.is_gauge:
-            self.gauges.append((tracked.id, cast("float", value)))
-        elif isinstance(value, HistogramValue):
-            counts: Sequence[int] = value.counts
-            if isinstance(base, HistogramValue):
-                counts = [now - then for now, then in zip(counts, base.counts, strict=True)]
-            self.histograms.setdefault(len(counts), []).append((tracked.id, counts, value.sum))
-        elif type(value) is int and type(base) is int:
-            self.counters.append((tracked.id, value - base))
+    def take(self, tracked: Tracked, value: Value, base: Value | None) -> None:
+        """Take a value: of what is whole, what was counted since `base`. Without a base the series is defined too."""
+        self.taken.append((tracked, value))
+        if base is None:
+            self._defined.append(tracked)
+        if isinstance(value, HistogramValue):
+            rows = self._histograms.setdefault(len(value.counts), _Rows())
+            rows.ids.append(tracked.id)
+            rows.counts += map(sub, value.counts, base.counts) if isinstance(base, HistogramValue) else value.counts
+            rows.sums.append(value.sum)
+        elif tracked.is_gauge:
+            self._gauges[tracked.id] = value
+        elif type(value) is int:
+            counted = min(value, MAX_WHOLE)
+            self._counters[tracked.id] = counted - min(base, MAX_WHOLE) if type(base) is int else counted
         else:
-            self.fractions.append((tracked.id, cast("float", value)))
+            self._fractions[tracked.id] = value
 
     def fill(self, frame: Frame) -> Frame:
-        """Pack everything taken into `frame`."""
-        frame.definitions = encode_definitions(define(self.defined))
-        frame.counters = _numbers(self.counters, pack_ints)
-        frame.fractions = _numbers(self.fractions, pack_floats)
-        frame.gauges = _numbers(self.gauges, _pack_gauges)
-        frame.histograms = tuple(_group(width, rows) for width, rows in self.histograms.items())
-        if self.removed:
-            frame.removed = pack_ids(sorted(self.removed))
+        """Pack everything taken into `frame`.
+
+        Raises:
+            FrameError: reason ``limit``, when it defines more than a frame may.
+        """
+        frame.definitions = encode_definitions(define(self._defined))
+        frame.removed = pack_ids(self.removed) if self.removed else None
+        if self._counters:
+            frame.counters = Numbers(pack_ids([*self._counters]), pack_ints([*self._counters.values()]))
+        if self._fractions:
+            frame.fractions = Numbers(pack_ids([*self._fractions]), pack_floats([*self._fractions.values()]))
+        if self._gauges:
+            frame.gauges = Numbers(pack_ids([*self._gauges]), _pack_gauges([*self._gauges.values()]))
+        frame.histograms = tuple(
+            [
+                Histograms(width, pack_ids(rows.ids), pack_ints(rows.counts), pack_floats(rows.sums))
+                for width, rows in self._histograms.items()
+            ]
+        )
         return frame
 
 
-def whole_keyframe(tracked: Iterable[tuple[Tracked, Value, bool]]) -> Assembly:
-    """Everything about some series: definition, value in this epoch, whether it was removed."""
-    assembly = Assembly()
-    for series, value, removed in tracked:
-        assembly.defined.append(series)
-        assembly.add(series, value, NOTHING)
-        if removed:
-            assembly.removed.append(series.id)
-    return assembly
-
-
 def define(tracked: Sequence[Tracked]) -> list[Definition]:
-    """Definitions of some series, those of one family and one set of label names together."""
+    """Definitions of some series, ids ascending: those of one family and one set of label names together."""
     groups: dict[tuple[Family, tuple[str, ...]], list[Tracked]] = {}
     for series in tracked:
         names = tuple([name for name, _ in series.series.labels])
         groups.setdefault((series.series.family, names), []).append(series)
     definitions = []
     for (family, names), members in groups.items():
-        members.sort(key=lambda member: member.id)
         size = MAX_LABEL_VALUES // len(names) if names else len(members)
         chunks = [members[at : at + size] for at in range(0, len(members), size)]
         definitions += [_definition(family, names, chunk) for chunk in chunks]
@@ -99,16 +114,8 @@ def _definition(family: Family, names: tuple[str, ...], members: list[Tracked]) 
         rollup=family.rollup,
         label_names=names,
         ids=pack_ids([member.id for member in members]),
-        label_values=[value for member in members for _, value in member.series.labels],
+        label_values=tuple([value for member in members for _, value in member.series.labels]),
     )
-
-
-def _numbers(pairs: Pairs, pack: Callable[..., Column]) -> Numbers | None:
-    if not pairs:
-        return None
-    pairs.sort(key=itemgetter(0))
-    ids, values = zip(*pairs, strict=True)
-    return Numbers(pack_ids(ids), pack(values))
 
 
 def _pack_gauges(values: Sequence[float]) -> Column:
@@ -123,13 +130,3 @@ def _as_double(value: float) -> float:
         return float(value)
     except OverflowError:
         return float("inf") if value > 0 else float("-inf")
-
-
-def _group(width: int, rows: Rows) -> Histograms:
-    rows.sort(key=itemgetter(0))
-    return Histograms(
-        width,
-        pack_ids([number for number, _, _ in rows]),
-        pack_ints([count for _, counts, _ in rows for count in counts]),
-        pack_floats([total for _, _, total in rows]),
-    )

@@ -7,21 +7,31 @@ the numbers tells the reader.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
-
-import msgpack
+from typing import Any, Final, TypeVar
 
 from fog_schema.codec import encode
+from fog_schema.events import pack_event
 from fog_schema.frames import EVENTS, Event, Frame
-from fog_schema.limits import MAX_EVENT_BYTES, MAX_EVENTS_PER_FRAME, MAX_LABELS, MAX_NAME_LENGTH
+from fog_schema.limits import (
+    MAX_EVENT_BYTES,
+    MAX_EVENT_DEPTH,
+    MAX_EVENTS_PER_FRAME,
+    MAX_ITEMS,
+    MAX_LABELS,
+    MAX_NAME_LENGTH,
+    MAX_TIMESTAMP,
+)
 from utilityfog_frontend.telemetry.events import TelemetryEvent
+
+C = TypeVar("C", bound=Collection[Any])
 
 KEPT_SECONDS: Final = 15 * 60.0
 MAX_EVENTS: Final = 1000
 MAX_BYTES: Final = 4 * 1024 * 1024
-_HEADROOM: Final = 256  # the header of an event frame
+_HEADROOM: Final = 128  # the header of an event frame
+_PREFIX: Final = 3  # before each event
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +70,8 @@ class EventLog:
 
     @property
     def held(self) -> tuple[int, int]:
-        """First number that can still be repeated, and the last number given; (0, 0) before the first event."""
-        return (self._entries[0].number if self._entries else self.last, self.last)
+        """First number that can still be repeated, and the last number given; (n + 1, n) when there is none."""
+        return (self._entries[0].number if self._entries else self.last + 1, self.last)
 
     @property
     def unsent(self) -> int:
@@ -109,49 +119,67 @@ class EventLog:
         size = _HEADROOM
         for entry in self._entries:
             if first <= entry.number <= last:
-                size += entry.size
+                size += entry.size + _PREFIX
                 if chosen and (size > max_bytes or len(chosen) == MAX_EVENTS_PER_FRAME):
                     break
                 chosen.append(entry)
         if not chosen:
             return None
-        header.kind, header.seq, header.events = EVENTS, chosen[0].number, [entry.event for entry in chosen]
+        header.kind, header.seq = EVENTS, chosen[0].number
+        header.events = tuple([entry.event for entry in chosen])
         return EventFrame(chosen[0].number, chosen[-1].number, encode(header))
 
 
 def _to_wire(event: TelemetryEvent) -> tuple[Event, int]:
-    """The event as the wire carries it, and its size: what it cannot carry becomes text, what is too long is cut."""
-    labels = {str(name): str(value) for name, value in list((event.labels or {}).items())[:MAX_LABELS]}
-    metadata = {str(key): _plain(value) for key, value in (event.metadata or {}).items()}
-    wire = Event(event.name[:MAX_NAME_LENGTH], _plain(event.value), labels, metadata, float(event.timestamp))
-    size = _size(wire)
-    if size > MAX_EVENT_BYTES:
-        wire.value, wire.metadata, wire.labels = None, {"truncated_bytes": size}, {}
-        size = _size(wire)
-    return wire, size
+    """The event as the wire carries it, and its size: what msgpack cannot carry as text, what is too large left out."""
+    name = _text(event.name)[:MAX_NAME_LENGTH] or "unnamed"
+    timestamp = min(max(0.0, float(event.timestamp)), float(MAX_TIMESTAMP))
+    try:
+        copy = _Copier(MAX_EVENT_BYTES)  # as each item takes a byte at least
+        labels = {_text(label): _text(value) for label, value in list((event.labels or {}).items())[:MAX_LABELS]}
+        metadata = copy.plain(event.metadata or {}, MAX_EVENT_DEPTH + 1)
+        wire = Event(name, copy.plain(event.value, MAX_EVENT_DEPTH), labels, metadata, timestamp)
+        return wire, len(pack_event(wire))
+    except Exception as error:  # noqa: BLE001 (these are the program's objects, and it may be changing them right now)
+        wire = Event(name, None, {}, {"not_carried": f"{type(error).__name__}: {_text(error)[:200]}"}, timestamp)
+        return wire, len(pack_event(wire))
 
 
-def _size(event: Event) -> int:
-    return len(msgpack.packb((event.name, event.value, event.labels, event.metadata, event.timestamp)))
+class _Copier:
+    """Copies what a program put into an event into what msgpack carries and JSON shows, as long as there is room."""
+
+    def __init__(self, items: int) -> None:
+        self._left = items
+
+    def plain(self, value: Any, depth: int) -> Any:
+        """A plain copy of `value`, nested at most `depth` deep; what is not plain, as its text.
+
+        Raises:
+            ValueError: it has too many items; a small list that contains itself ten times is endless.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("too many items")
+        if value is None or isinstance(value, bool | float):
+            return value
+        if isinstance(value, int):
+            return int(value) if -(2**63) <= value < 2**63 else _text(value)
+        if depth and isinstance(value, dict):
+            return {_text(key): self.plain(entry, depth - 1) for key, entry in _few(value).items()}
+        if depth and isinstance(value, list | tuple | set | frozenset):
+            return [self.plain(entry, depth - 1) for entry in _few(value)]
+        return _text(value)
 
 
-def _plain(value: Any, depth: int = 8) -> Any:
-    """A copy of `value` that msgpack carries and JSON shows; anything else as its text."""
-    if value is None or isinstance(value, bool | float):
-        return value
-    if isinstance(value, int):
-        return value if -(2**63) <= value < 2**63 else str(value)
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if depth and isinstance(value, dict):
-        return {str(key): _plain(entry, depth - 1) for key, entry in value.items()}
-    if depth and isinstance(value, list | tuple | set | frozenset):
-        return [_plain(entry, depth - 1) for entry in value]
-    return _plain(_text(value), 0)
+def _few(items: C) -> C:
+    if len(items) > MAX_ITEMS:
+        raise ValueError(f"{len(items)} items in one place, at most {MAX_ITEMS} are read")
+    return items
 
 
 def _text(value: object) -> str:
     try:
-        return str(value)
+        text = value if isinstance(value, str) else str(value)
     except Exception:  # noqa: BLE001 (an event's value is the program's object; its __str__ must not hurt the agent)
-        return f"<{type(value).__name__}>"
+        text = f"<{type(value).__name__}>"
+    return text[: MAX_EVENT_BYTES + 1]

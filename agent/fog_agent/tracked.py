@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
-
-from fog_schema.limits import MAX_WHOLE
 from utilityfog_frontend.telemetry.instruments.series import Series
-from utilityfog_frontend.telemetry.model import HistogramValue, MetricType, Value
-
-NOTHING: Final = 0
+from utilityfog_frontend.telemetry.model import MetricType, Value, subtract_values
 
 
 class Tracked:
@@ -16,37 +11,29 @@ class Tracked:
 
     Attributes:
         id: its number in the epoch, never used for a second series.
-        origin: what it had counted before the epoch began; `value` is what came since.
-        base: the value that was last encoded, in this epoch; NOTHING before the first time.
-        reading: what the series itself said when `value` was last asked.
+        origin: what it had counted before the epoch began (None: nothing); `value` is what came since.
+        base: the value that was last encoded, in this epoch; None before the first time.
+        reading: what the series itself said when `value` was last asked; None before the first time.
     """
 
     __slots__ = ("base", "id", "is_gauge", "origin", "reading", "series")
 
-    def __init__(self, number: int, series: Series, origin: Value = NOTHING) -> None:
+    def __init__(self, number: int, series: Series, origin: Value | None = None) -> None:
         self.id = number
         self.series = series
         self.origin = origin
-        self.base: Value = NOTHING
-        self.reading: Value = NOTHING
+        self.base: Value | None = None
+        self.reading: Value | None = None
         self.is_gauge = series.family.type is MetricType.GAUGE
 
     def value(self) -> Value:
         """What the series has counted since the epoch began; a gauge's value as it is."""
         value = self.reading = self.series.read()
-        if self.is_gauge:
-            return value
-        if isinstance(value, HistogramValue):
-            return value - self.origin if isinstance(self.origin, HistogramValue) else value
-        if self.origin is not NOTHING:
-            value -= cast("float", self.origin)  # a counter's reading is a number
-        return min(value, MAX_WHOLE) if type(value) is int else value
+        return value if self.origin is None else subtract_values(value, self.origin)
 
     def changed(self, value: Value) -> bool:
-        """Whether `value` must be sent: it differs from what was encoded last."""
+        """Whether `value` must be sent: it differs from what was encoded last, or is the first."""
         base = self.base
-        if value is base:
-            return False
-        if isinstance(value, HistogramValue):
-            return value.count > 0 if base is NOTHING else value != base
-        return (value != base and (value == value or base == base)) or type(value) is not type(base)  # noqa: PLR0124 (NaN)
+        if value == base:
+            return type(value) is not type(base)  # a counter that became fractional travels as such from now on
+        return value == value or base == base  # noqa: PLR0124 (a gauge that was NaN and is)

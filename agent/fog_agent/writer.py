@@ -7,18 +7,21 @@ once and never again; what is lost on the way shows as a hole, and any keyframe 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
-from fog_agent.assembly import Assembly, whole_keyframe
-from fog_agent.tracked import NOTHING, Tracked
+from fog_agent.assembly import Assembly
+from fog_agent.tracked import Tracked
 from fog_schema.codec import encode
 from fog_schema.errors import FrameError
 from fog_schema.frames import DELTA, EPHEMERAL, FINAL, KEYFRAME, LAST_PART, SHARED, Frame
 from fog_schema.limits import (
     MAX_BOUNDS,
+    MAX_DEFINED,
+    MAX_INFO_ENTRIES,
+    MAX_INFO_LENGTH,
     MAX_LABEL_VALUE_LENGTH,
     MAX_LABELS,
     MAX_NAME_LENGTH,
@@ -32,11 +35,9 @@ KEPT_SECONDS: Final = 15 * 60.0
 """How long a removed id stays in the keyframes after one that bore it was acknowledged."""
 MAX_KEPT: Final = 10_000
 """Removed ids that may wait; while there are more, newcomers go to their family's overflow child."""
-MAX_SERIES_PER_PART: Final = 20_000
-"""Encoding a part must not hold the program's loop for long."""
 MAX_LABEL_BYTES: Final = 16 * 1024
 """Of one series, so that each fits into a frame."""
-MIN_FRAME_BYTES: Final = 32 * 1024
+MIN_FRAME_BYTES: Final = 64 * 1024
 """Of one frame, for the same reason: what max_payload must leave."""
 
 _KIND_ORDER: Final = {MetricType.COUNTER: 0, MetricType.HISTOGRAM: 1, MetricType.GAUGE: 2}
@@ -51,12 +52,19 @@ class Settings:
         shared: its epoch lives beside others on the path, and its gauges count too.
         ephemeral: the node comes and goes.
         info: about the node, for people (version, os, role, …).
+
+    Raises:
+        ValueError: `info` has more than a frame carries.
     """
 
     interval: float = 10.0
     shared: bool = False
     ephemeral: bool = False
     info: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.info) > MAX_INFO_ENTRIES or any(len(text) > MAX_INFO_LENGTH for pair in self.info for text in pair):
+            raise ValueError(f"info may have {MAX_INFO_ENTRIES} entries of at most {MAX_INFO_LENGTH} characters each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,6 @@ class Encoded:
 
     seq: int
     data: bytes
-    is_keyframe: bool = False
     completes: bool = False
 
 
@@ -102,12 +109,12 @@ class Writer:
         self.seq = 0
         self.refused = 0
         self.ended = False
-        self._finishing = False
         self.keyframe_due = True
         self._watches = watches
         self._birth = now
         self._origins = origins or {}
         self._seen: tuple[tuple[Series, ...], ...] = ()
+        self._members: list[Tracked] = []  # live and kept ones, by id: a handle of a removed one may go on counting
         self._live: dict[Series, Tracked] = {}
         self._kept: dict[Series, _Kept] = {}
         self._refused: set[Series] = set()
@@ -143,101 +150,103 @@ class Writer:
         """
         if self.within_keyframe or self.ended:
             raise RuntimeError("no delta between the parts of a keyframe, nor after the final")
-        assembly = Assembly()
-        newcomers, removed = self._follow(now)
-        assembly.defined = newcomers
-        fresh = {tracked.id for tracked in newcomers}
-        assembly.removed = [tracked.id for tracked in removed]
-        encoded: list[tuple[Tracked, Value]] = []
-        for tracked in self._all():
+        assembly = Assembly(removed=self._follow(now))
+        for tracked in self._members:
             value = tracked.value()
-            if tracked.changed(value) or tracked.id in fresh:
-                assembly.add(tracked, value, tracked.base)
-                encoded.append((tracked, value))
-        data = _encode(assembly.fill(self._frame(DELTA, now)), max_bytes)
-        if data is None:
+            if tracked.changed(value):
+                assembly.take(tracked, value, tracked.base)
+        encoded = self._encode(assembly, self._frame(DELTA, now), max_bytes)
+        if encoded is None:
             self.keyframe_due = True
-            return None
-        self.seq += 1
-        for tracked, value in encoded:
-            tracked.base = value
-        return Encoded(self.seq, data)
+        return encoded
 
     def encode_part(self, now: float, max_bytes: int, events_held: tuple[int, int] = (0, 0)) -> Encoded:
-        """The next part of the keyframe that is due; the first one settles which series it has."""
+        """The next part of the keyframe that is due; the first one settles which series it has.
+
+        Raises:
+            RuntimeError: after the final.
+            ValueError: `max_bytes` does not even leave room for one series.
+        """
         if self.ended:
             raise RuntimeError("the epoch has ended: its final is encoded")
-        keyframe = self._keyframe
-        if keyframe is None or keyframe.complete:
-            keyframe = self._keyframe = self._begin(now)
-        frame = self._frame(KEYFRAME, now)
-        frame.part = keyframe.part
-        if keyframe.part == 0:
-            frame.info = dict(self.settings.info)
-            frame.events_held = events_held
-        taken, data = self._fit(keyframe, frame, max_bytes)
-        self.seq += 1
-        for tracked, value, _ in taken:
-            tracked.base = value
-        keyframe.part += 1
-        keyframe.next += len(taken)
-        return Encoded(self.seq, data, is_keyframe=True, completes=keyframe.complete)
+        if self._keyframe is None or self._keyframe.complete:
+            self._keyframe = self._begin(now)
+        return self._next_part(self._keyframe, now, max_bytes, events_held, 0)
+
+    def finish(self, now: float, max_bytes: int, events_held: tuple[int, int] = (0, 0)) -> list[Encoded]:
+        """The final keyframe, all parts of it. It ends the epoch, acknowledged or not.
+
+        Raises:
+            ValueError: see `encode_part`.
+        """
+        keyframe = self._keyframe = self._begin(now)
+        parts = []
+        while not keyframe.complete:
+            parts.append(self._next_part(keyframe, now, max_bytes, events_held, FINAL))
+        self.ended = True
+        return parts
 
     def acknowledged(self, frame: Encoded, now: float) -> None:
-        """A frame is safe in the stream; a whole keyframe lets go of what it bore for the last time in a while."""
-        keyframe = self._keyframe
-        if not frame.completes or keyframe is None:
-            return
-        for tracked in keyframe.members:
-            kept = self._kept.get(tracked.series)
-            if kept is not None and kept.tracked is tracked and kept.acknowledged is None:
-                kept.acknowledged = now
+        """A frame is safe in the stream; the end of a keyframe starts the clock of the removed ids that it bore."""
+        if self._keyframe is not None and frame.completes and frame.seq == self._keyframe.seq:
+            for kept in self._keyframe.kept:
+                if kept.acknowledged is None:
+                    kept.acknowledged = now
 
     def dropped(self) -> None:
         """A frame was given up: the hole is repaired by a keyframe, and a keyframe in parts begins anew."""
         self.keyframe_due = True
         self._keyframe = None
 
-    def finish(self, now: float, max_bytes: int, events_held: tuple[int, int] = (0, 0)) -> list[Encoded]:
-        """The final keyframe, all parts of it. It ends the epoch, acknowledged or not."""
-        self._keyframe = None
-        self._finishing = True
-        parts = [self.encode_part(now, max_bytes, events_held)]
-        while not parts[-1].completes:
-            parts.append(self.encode_part(now, max_bytes, events_held))
-        self.ended = True
-        return parts
-
     def origins(self) -> dict[Series, Value]:
         """What each live series had counted when it was last read: after the final, where the next epoch begins."""
-        return {series: tracked.reading for series, tracked in self._live.items() if not tracked.is_gauge}
+        return {
+            series: tracked.reading
+            for series, tracked in self._live.items()
+            if tracked.reading is not None and not tracked.is_gauge
+        }
 
     def _begin(self, now: float) -> _Keyframe:
         self._follow(now)
         self.keyframe_due = False
-        return _Keyframe(sorted(self._all(), key=attrgetter("id")))
+        return _Keyframe(self._members, list(self._kept.values()), {kept.tracked.id for kept in self._kept.values()})
 
-    def _fit(
-        self, keyframe: _Keyframe, frame: Frame, max_bytes: int
-    ) -> tuple[list[tuple[Tracked, Value, bool]], bytes]:
+    def _next_part(
+        self, keyframe: _Keyframe, now: float, max_bytes: int, events_held: tuple[int, int], final: int
+    ) -> Encoded:
         """As many of the keyframe's series as fit into one frame, with the values they have now."""
         remaining = len(keyframe.members) - keyframe.next
-        count = min(remaining, MAX_SERIES_PER_PART)
-        flags = frame.flags
+        count = min(remaining, MAX_DEFINED)
         while True:
-            chunk = keyframe.members[keyframe.next : keyframe.next + count]
-            taken = [(tracked, tracked.value(), tracked.series in self._kept) for tracked in chunk]
+            frame = self._frame(KEYFRAME, now)
+            frame.part = keyframe.part
+            if keyframe.part == 0:
+                frame.info, frame.events_held = dict(self.settings.info), events_held
             if count == remaining:
-                frame.flags = flags | LAST_PART | (FINAL if self._finishing else 0)
-            else:
-                frame.flags = flags
-            data = _encode(whole_keyframe(taken).fill(frame), max_bytes)
-            if data is not None or count <= 1:
-                break
+                frame.flags |= LAST_PART | final
+            assembly = keyframe.assemble(count)
+            encoded = self._encode(assembly, frame, max_bytes, completes=count == remaining)
+            if encoded is not None:
+                keyframe.seq = encoded.seq
+                keyframe.part += 1
+                keyframe.next += count
+                return encoded
+            if count <= 1:
+                raise ValueError(f"max_payload leaves {max_bytes} bytes for a frame, and {MIN_FRAME_BYTES} are needed")
             count //= 2
-        if data is None:
-            raise ValueError(f"max_payload leaves {max_bytes} bytes for a frame; at least {MIN_FRAME_BYTES} are needed")
-        return taken, data
+
+    def _encode(self, assembly: Assembly, frame: Frame, max_bytes: int, *, completes: bool = False) -> Encoded | None:
+        """Encode a frame and give it its number; None, and nothing has changed, when it is too large."""
+        try:
+            data = encode(assembly.fill(frame))
+        except FrameError:
+            return None
+        if len(data) > max_bytes:
+            return None
+        self.seq = frame.seq
+        for tracked, value in assembly.taken:
+            tracked.base = value
+        return Encoded(frame.seq, data, completes=completes)
 
     def _frame(self, kind: int, now: float) -> Frame:
         settings = self.settings
@@ -250,51 +259,45 @@ class Writer:
             interval_ms=round(settings.interval * 1000),
         )
 
-    def _all(self) -> Iterator[Tracked]:
-        """Live series, then the removed ones that are kept: a handle that somebody still holds may go on counting."""
-        yield from self._live.values()
-        for kept in self._kept.values():
-            yield kept.tracked
-
-    def _follow(self, now: float) -> tuple[list[Tracked], list[Tracked]]:
-        """Take note of series that came and that went; return both."""
-        live = tuple(watch.series() for watch in self._watches)
+    def _follow(self, now: float) -> list[int]:
+        """Take note of series that came and that went; return the ids of those that went, ascending."""
+        live = tuple([watch.series() for watch in self._watches])
         ended = [series for watch in self._watches for series in watch.take_ended()]
-        newcomers = self._welcome(live, ended)
-        removed = []
-        for series in ended:
-            tracked = self._live.pop(series, None)
-            if tracked is not None:
-                removed.append(tracked)
-                if not tracked.is_gauge:  # a keyframe without its id says all there is to say of a gauge that went
-                    self._kept[series] = _Kept(tracked)
-        self._let_go(now)
-        return newcomers, removed
+        changed = bool(ended) or live != self._seen
+        if changed:
+            self._welcome(live, ended)
+        removed = [tracked.id for series in ended if (tracked := self._remove(series)) is not None]
+        if self._let_go(now) or changed:
+            kept = [kept.tracked for kept in self._kept.values()]
+            self._members = sorted([*self._live.values(), *kept], key=attrgetter("id"))
+        return sorted(removed)
 
-    def _welcome(self, live: tuple[tuple[Series, ...], ...], ended: list[Series]) -> list[Tracked]:
+    def _welcome(self, live: tuple[tuple[Series, ...], ...], ended: list[Series]) -> None:
         """Give ids to series not seen before, also to those that came and went in between: they counted.
 
         Ids go out by type, so that each type's ids lie together and a bitmap of them is short.
         """
-        unchanged = len(live) == len(self._seen) and all(
-            now is then for now, then in zip(live, self._seen, strict=True)
-        )
-        if unchanged and not ended:
-            return []
         self._seen = live
         found = dict.fromkeys(series for group in (*live, ended) for series in group if series not in self._live)
         refused = {series for series in found if _too_large(series)}
         self.refused += len(refused - self._refused)
         self._refused = refused
-        newcomers = []
         for series in sorted(found.keys() - refused, key=_registration_order(found)):
-            tracked = Tracked(self._next_id, series, self._origins.pop(series, NOTHING))
+            self._live[series] = Tracked(self._next_id, series, self._origins.pop(series, None))
             self._next_id += 1
-            self._live[series] = tracked
-            newcomers.append(tracked)
-        return newcomers
 
-    def _let_go(self, now: float) -> None:
+    def _remove(self, series: Series) -> Tracked | None:
+        """Keep what a series that ended has counted; None when no frame needs to say that it went."""
+        tracked = self._live.pop(series, None)
+        if tracked is None:
+            return None
+        if tracked.is_gauge:  # a keyframe without its id says all there is to say of it
+            return tracked if tracked.base is not None else None
+        self._kept[series] = _Kept(tracked)
+        return tracked
+
+    def _let_go(self, now: float) -> bool:
+        """Forget removed series that were kept for long enough; say whether there were any."""
         gone = [
             series
             for series, kept in self._kept.items()
@@ -305,28 +308,32 @@ class Writer:
         full = len(self._kept) >= MAX_KEPT
         for watch in self._watches:
             watch.refuse_newcomers = full
+        return bool(gone)
 
 
 @dataclass(slots=True)
 class _Keyframe:
-    """A keyframe on its way: its series, settled when it began; the next part's index and first series."""
+    """A keyframe on its way: its series, settled when it began, and how far it is."""
 
     members: list[Tracked]
+    kept: list[_Kept]
+    removed: set[int]
     part: int = 0
     next: int = 0
+    seq: int = 0
 
     @property
     def complete(self) -> bool:
         return self.part > 0 and self.next == len(self.members)
 
-
-def _encode(frame: Frame, max_bytes: int) -> bytes | None:
-    """The bytes of a frame, or None when they are too many."""
-    try:
-        data = encode(frame)
-    except FrameError:
-        return None
-    return data if len(data) <= max_bytes else None
+    def assemble(self, count: int) -> Assembly:
+        """The next `count` series: definition, value in this epoch, whether it was removed."""
+        assembly = Assembly()
+        for tracked in self.members[self.next : self.next + count]:
+            assembly.take(tracked, tracked.value(), None)
+            if tracked.id in self.removed:
+                assembly.removed.append(tracked.id)
+        return assembly
 
 
 def _registration_order(found: dict[Series, None]) -> Callable[[Series], tuple[int, int]]:

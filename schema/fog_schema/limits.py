@@ -29,7 +29,7 @@ MAX_WHOLE: Final = 2**63 - 1
 MIN_INTERVAL_MS: Final = 100
 MAX_INTERVAL_MS: Final = 3_600_000
 MAX_AGE_MS: Final = 2**53
-MAX_INFO_ENTRIES: Final = 32
+MAX_INFO_ENTRIES: Final = 16
 MAX_INFO_LENGTH: Final = 256
 
 # Definitions
