@@ -21,7 +21,7 @@ from fog_aggregator.core.eventlist import EventList, FleetEvent, Seen
 from fog_aggregator.core.nodes import CLOSED, Epoch, Node
 from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.state import State, Tombstone
-from fog_aggregator.core.tables import FREE, Table
+from fog_aggregator.core.tables import Table
 from fog_aggregator.stream_rules import Position
 from fog_schema.paths import Path
 
@@ -223,7 +223,9 @@ def _nodes_in(state: State, plain: list[Any], arrays: Arrays) -> None:
 
 def _maps_in(width: int, table: Table, epochs: Mapping[int, Epoch]) -> None:
     """Which slot each id has, from the slots themselves."""
-    slots = np.flatnonzero(table.series[: table.size] != FREE)
+    slots = table.used()
+    if not len(slots):
+        return
     order = np.lexsort((table.ids[slots], table.epoch[slots]))
     slots = slots[order]
     rows, starts = np.unique(table.epoch[slots], return_index=True)
