@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Final
 
+from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverage, Life, coverage, lives, total
 from fog_aggregator.core.ratchet import Ratchet
-from fog_aggregator.core.rollup import Planner, View
+from fog_aggregator.core.rollup import Planner
 from fog_aggregator.core.snapshots import Snapshots
 from fog_aggregator.core.state import State
+from fog_aggregator.core.tree import Tree, View
+from fog_aggregator.core.versions import Version, Versions
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry import TelemetryCollector, TelemetryEvent
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot
 from utilityfog_frontend.telemetry.source import MetricsSource
+
+WHOLE: Final = View()
+"""Everything there is, as one."""
 
 
 class NetworkCollector(MetricsSource):
@@ -48,31 +55,58 @@ class NetworkCollector(MetricsSource):
         self._clock = clock
         self._departed_after = departed_after
         self._planner = Planner(state)
-        self._snapshots = Snapshots(state, self._planner, self.ratchet)
+        self._versions = Versions(state)
+        self._snapshots = Snapshots(state, self._planner, self._versions, self.ratchet)
 
-    def collect(self, view: View | None = None) -> list[FamilySnapshot]:
-        """The families of a view with its coverage; of everything, with the aggregator's own, without one."""
-        view = view or View()
+    def collect(self, view: View = WHOLE) -> list[FamilySnapshot]:
+        """The families of a view with its coverage; of everything, with the aggregator's own, without one.
+
+        Their series are made while they are read, from copies: that needs no lock.
+        """
         with self.lock:
-            now = self._clock()
-            families = self._snapshots.collect(view, now)
+            families = self._snapshots.collect(view, self.now())
             covered = self.coverage(view)
-        whole = view == View()
-        return families + _as_families(covered, view) + (self.own.collect() if whole else [])
+        return families + _as_families(covered, view) + (self.own.collect() if view == WHOLE else [])
 
-    def coverage(self, view: View | None = None) -> list[tuple[Path, Coverage]]:
+    def collect_only(self, name: str, view: View) -> list[FamilySnapshot]:
+        """As `collect`, only what is called `name`."""
+        with self.lock:
+            return self._snapshots.collect(view, self.now(), self._versions.called(name))
+
+    def now(self) -> float:
+        """Server's time, unix seconds."""
+        return self._clock()
+
+    def lives(self) -> Int64s:
+        """Every node's Life, by its row. Hold `lock`."""
+        return lives(self.state, self.now(), self._departed_after)
+
+    @property
+    def tree(self) -> Tree:
+        """All nodes in path order, as they are now. Hold `lock`."""
+        return self._planner.tree
+
+    def knows(self, path: Path) -> bool:
+        """Whether there is a node at or under a path."""
+        with self.lock:
+            return bool(self.tree.span(path))
+
+    def conflicts(self) -> dict[str, list[Version]]:
+        """The families that cannot all be shown, by name; hold `lock` while reading the rows of nodes."""
+        with self.lock:
+            return self._versions.disagreements(self.lives() == Life.LIVE)
+
+    def coverage(self, view: View = WHOLE) -> list[tuple[Path, Coverage]]:
         """What each group of a view stands on, in path order."""
         with self.lock:
-            now = self._clock()
-            grouping = self._planner.grouping(view or View())
-            life = lives(self.state, now, self._departed_after)
-            return list(zip(grouping.paths, coverage(self.state, grouping, life, now), strict=True))
+            grouping = self._planner.grouping(view)
+            return list(zip(grouping.paths, coverage(self.state, grouping, self.lives(), self.now()), strict=True))
 
     def life_of(self, path: Path) -> Life | None:
         """Whether the node at a path is live, stale or departed; None when there is none."""
         with self.lock:
             node = self.state.nodes.get(path)
-            return None if node is None else Life(lives(self.state, self._clock(), self._departed_after)[node.row])
+            return None if node is None else Life(self.lives()[node.row])
 
     def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
         """The newest events of the fleet, oldest first, with the label ``fog_path``."""

@@ -6,6 +6,7 @@ other bounds are rows of another width until a rollup merges them on the union.
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -82,6 +83,11 @@ class Catalog:
 
     Args:
         max_series: at this many, newcomers are refused.
+
+    Attributes:
+        free: numbers to be given out again.
+        kinds: every (family, bounds) that a series ever had, with its number.
+        kind_of: the kind of each series; -1 for one that was let go of.
     """
 
     def __init__(self, max_series: int = 20_000_000) -> None:
@@ -89,6 +95,8 @@ class Catalog:
         self.families: list[Family] = []
         self.series: list[SeriesEntry] = []
         self.free: list[int] = []
+        self.kinds: dict[tuple[int, tuple[float, ...]], int] = {}
+        self.kind_of = array("i")
         self._family_numbers: dict[FamilyKey, int] = {}
         self.series_numbers: dict[SeriesEntry, int] = {}
         self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
@@ -130,9 +138,11 @@ class Catalog:
             if self.free:
                 number = self.free.pop()
                 self.series[number] = entry
+                self.kind_of[number] = self._kind(entry)
             else:
                 number = len(self.series)
                 self.series.append(entry)
+                self.kind_of.append(self._kind(entry))
             self.series_numbers[entry] = number
         return number
 
@@ -141,6 +151,7 @@ class Catalog:
         for number in numbers:
             del self.series_numbers[self.series[number]]
             self.series[number] = FORGOTTEN
+            self.kind_of[number] = -1
             self.free.append(number)
         self._resolved.clear()
         self._resolved_bytes = 0
@@ -152,6 +163,10 @@ class Catalog:
         for number in free:
             self.series_numbers.pop(series[number], None)
             series[number] = FORGOTTEN
+        self.kind_of = array("i", [-1 if entry is FORGOTTEN else self._kind(entry) for entry in series])
+
+    def _kind(self, entry: SeriesEntry) -> int:
+        return self.kinds.setdefault((entry.family, entry.bounds), len(self.kinds))
 
     def _number(self, definitions: list[Definition]) -> Resolved:
         found: dict[int, dict[int, int]] = {}

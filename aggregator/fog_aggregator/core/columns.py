@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fog_schema.columns import BITMAP, F64, I64, NUMPY_DTYPES, U8, U64, Column, Ids
 from fog_schema.limits import MAX_WHOLE
 
+Int32s: TypeAlias = NDArray[np.int32]
 Int64s: TypeAlias = NDArray[np.int64]
 Float64s: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]

@@ -6,24 +6,24 @@ where all have that bound. Associative and commutative.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
 from typing import TypeAlias
+
+import numpy as np
+
+from fog_aggregator.core.columns import Int64s, saturating_add
 
 Bounds: TypeAlias = tuple[float, ...]
 
 
-def show_at(bounds: Bounds, parts: Iterable[tuple[Bounds, Sequence[int]]]) -> tuple[int, ...]:
-    """The counts (not cumulative, the last is +Inf) of some histograms together, seen at `bounds`.
+def show_at(bounds: Bounds, own: Bounds, counts: Int64s) -> Int64s:
+    """Histograms with bounds `own`, seen at `bounds`: a bucket counts at the first bound that is not below its own.
 
-    A bucket with upper bound b counts at the first shown bound that is not below b.
+    Counts are not cumulative, the last is +Inf: shapes (n, len(own) + 1), result (n, len(bounds) + 1).
     """
-    counts = [0] * (len(bounds) + 1)
-    for own, values in parts:
-        if own == bounds:
-            places: Iterable[int] = range(len(counts))
-        else:
-            places = [*(bisect_left(bounds, bound) for bound in own), len(bounds)]
-        for place, value in zip(places, values, strict=True):
-            counts[place] += value
-    return tuple(counts)
+    if own == bounds:
+        return counts
+    places = [*np.searchsorted(bounds, own).tolist(), len(bounds)]
+    shown = np.zeros((len(counts), len(bounds) + 1), np.int64)
+    for bucket, place in enumerate(places):
+        shown[:, place], _ = saturating_add(shown[:, place], counts[:, bucket])
+    return shown

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int64s
-from fog_aggregator.core.rollup import Grouping
 from fog_aggregator.core.state import State
+from fog_aggregator.core.tree import Grouping
 from fog_schema.paths import Path
 
 STALE_INTERVALS: Final = 3
@@ -67,7 +67,10 @@ def coverage(state: State, grouping: Grouping, life: Int64s, now: float) -> list
     oldest = np.zeros(groups)
     alive = states == Life.LIVE
     np.maximum.at(oldest, group[alive], np.maximum(0.0, now - state.rows.heard[rows[alive]]))
-    return [Coverage(tuple(row), age) for row, age in zip(counts.tolist(), oldest.tolist(), strict=True)]
+    return [
+        Coverage((live, stale, departed), age)
+        for (live, stale, departed), age in zip(counts.tolist(), oldest.tolist(), strict=True)
+    ]
 
 
 def total(coverages: Iterable[Coverage]) -> Coverage:

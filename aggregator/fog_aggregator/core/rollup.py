@@ -1,63 +1,52 @@
 """Rollups: grouped reductions over the tables, for a whole level of the tree at once. Computed when asked for.
 
-A `View` says which nodes and how they are grouped; a `Plan` is where each slot of a table goes, remembered while
-neither the table's slots nor the tree change; the reductions are a pass over the values each.
+A `Plan` is where each slot of a table goes in a view, remembered while neither the table's slots nor the tree change;
+the reductions are a pass over the values each. Cells are (series, group), ascending.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fog_aggregator.core.columns import Bools, Float64s, Int64s
+from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.merge import FRACTIONS
 from fog_aggregator.core.state import State
-from fog_aggregator.core.tables import Table
+from fog_aggregator.core.tables import FREE, Table
+from fog_aggregator.core.tree import Grouping, Tree, View
 from fog_schema.limits import MAX_WHOLE
-from fog_schema.paths import Path, is_under
 
-PLANS: Final = 12
+REMEMBERED: Final = 100_000_000
+"""Slots and cells of all remembered plans together; each is 4 to 16 bytes."""
+_GROUPINGS: Final = 64
 _EXACT: Final = 2.0**53
 _LIMB: Final = 21
 
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """Which numbers are asked for.
-
-    Attributes:
-        under: only nodes at and under this path; all for the empty one.
-        level: group by the path cut to ``level + 1`` tokens; None: everything in one group.
-        own: only the node at `under` itself.
-    """
-
-    under: Path = ()
-    level: int | None = None
-    own: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """The groups of a view: `paths` in path order, and each node's group by its row (-1: not in the view).
-
-    `rank` is each node's place in path order, by its row.
-    """
-
-    paths: list[Path]
-    of_node: Int64s
-    rank: Int64s
+Slots: TypeAlias = slice | Int64s
+"""Which slots of a table; a slice when it is all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where slots go: `slots[i]` belongs to the cell `cell[i]`; cells are (series, group), ascending."""
+    """Where slots go.
 
-    slots: Int64s
-    cell: Int64s
-    series: Int64s
-    group: Int64s
+    Attributes:
+        slots: the slots in the view.
+        cell: the cell of each, shape of ``slots``.
+        series: the catalog's number, by cell.
+        group: the group's number, by cell.
+        born: the earliest time at which any of its slots began to count, by cell; inf when that is not known.
+    """
+
+    slots: Slots
+    cell: Int32s
+    series: Int32s
+    group: Int32s
+    born: Float64s
 
     @property
     def size(self) -> int:
@@ -65,9 +54,149 @@ class Plan:
         return len(self.series)
 
 
+class Planner:
+    """The tree, groupings and plans of one state, remembered while they hold."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._tree: tuple[int, Tree] | None = None
+        self._groupings: OrderedDict[View, Grouping] = OrderedDict()
+        self._plans: OrderedDict[tuple[View, int], tuple[tuple[int, int], Plan]] = OrderedDict()
+
+    @property
+    def tree(self) -> Tree:
+        """All nodes in path order."""
+        version = self._state.tree_version
+        if self._tree is None or self._tree[0] != version:
+            self._tree = (version, Tree(self._state.nodes, len(self._state.rows.heard)))
+            self._groupings.clear()
+        return self._tree[1]
+
+    def grouping(self, view: View) -> Grouping:
+        """The groups of a view as the tree is now."""
+        tree = self.tree
+        grouping = self._groupings.get(view)
+        if grouping is None:
+            grouping = self._groupings[view] = tree.group(view)
+            if len(self._groupings) > _GROUPINGS:
+                self._groupings.popitem(last=False)
+        return grouping
+
+    def plan(self, view: View, width: int, wanted: Bools | None = None) -> Plan:
+        """Where the slots of a table go in a view; with `wanted` (by series) only some series, not remembered."""
+        state, table = self._state, self._state.tables[width]
+        version = (state.tree_version, table.version)
+        known = self._plans.get((view, width))
+        if wanted is None and known is not None and known[0] == version:
+            self._plans.move_to_end((view, width))
+            return known[1]
+        # Sums of fractions depend on the order in which they are added; it must not depend on who was heard first.
+        rank = self.tree.rank if width == FRACTIONS else None
+        plan = make_plan(table, state.rows.epoch_node, self.grouping(view), rank=rank, wanted=wanted)
+        if wanted is None:
+            self._plans[view, width] = (version, plan)
+            self._forget()
+        return plan
+
+    def _forget(self) -> None:
+        while sum(len(plan.cell) + plan.size for _, plan in self._plans.values()) > REMEMBERED:
+            self._plans.popitem(last=False)
+
+
+def make_plan(
+    table: Table,
+    epoch_node: Int32s,
+    grouping: Grouping,
+    *,
+    rank: Int32s | None = None,
+    wanted: Bools | None = None,
+) -> Plan:
+    """Assign the used slots of a table to their cells.
+
+    Args:
+        table: whose slots.
+        epoch_node: the node's row, by epoch's row; -1 for a free one.
+        grouping: the group of each node.
+        rank: each node's place in path order, by its row: slots are then in that order.
+        wanted: which series are in the view, by their numbers; all when None.
+    """
+    of_epoch = np.where(epoch_node >= 0, grouping.of_node[epoch_node], np.int32(-1))
+    series, epoch = table.series[: table.size], table.epoch[: table.size]
+    group = of_epoch[epoch]
+    chosen = (series != FREE) & (group >= 0)
+    if wanted is not None:
+        chosen &= wanted[series]
+    slots: Slots = slice(0, table.size)
+    if not chosen.all():
+        slots = np.flatnonzero(chosen)
+        series, group = series[slots], group[slots]
+    if rank is not None:
+        order = np.argsort(rank[epoch_node][epoch[slots]], kind="stable")
+        slots = order if isinstance(slots, slice) else slots[order]
+        series, group = series[order], group[order]
+    groups = max(1, len(grouping.paths))
+    cells, cell = number_cells(series.astype(np.int64) * groups + group)
+    born = np.full(len(cells), np.inf)
+    np.minimum.at(born, cell, table.created[slots])
+    return Plan(slots, cell, (cells // groups).astype(np.int32), (cells % groups).astype(np.int32), born)
+
+
+def number_cells(key: Int64s) -> tuple[Int64s, Int32s]:
+    """The distinct keys, ascending, and each key's place among them; without a sort where keys are dense.
+
+    Keys are not negative; shapes (cells,) and (keys,).
+    """
+    space = int(key.max()) + 1 if len(key) else 0
+    if space > 4 * len(key) + 100_000:
+        cells, places = np.unique(key, return_inverse=True)
+        return cells, places.astype(np.int32)
+    present = np.zeros(space, np.bool_)
+    present[key] = True
+    if present.all():
+        return np.arange(space), key.astype(np.int32)
+    place = np.cumsum(present, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(present), place[key]
+
+
+def sum_whole(cell: Int32s, size: int, values: Int64s) -> Int64s:
+    """Exact sums of counts by cell, staying at 2^63 - 1. Shapes (slots,), (slots,), result (size,).
+
+    A closed total may be negative, where an epoch that was folded early has come back; no cell's sum is.
+    """
+    if not len(values) or len(values) * max(float(values.max()), -float(values.min())) < _EXACT:
+        return np.bincount(cell, values, size).astype(np.int64)
+    # Doubles hold sums of 21-bit limbs exactly, for as many values as there can be.
+    limbs = [values & (2**_LIMB - 1), values >> _LIMB & (2**_LIMB - 1), values >> 2 * _LIMB]
+    low, middle, high = (np.bincount(cell, limb, size).astype(np.int64) for limb in limbs)
+    middle += low >> _LIMB
+    high += middle >> _LIMB
+    exact = (high << (2 * _LIMB)) + ((middle & (2**_LIMB - 1)) << _LIMB) + (low & (2**_LIMB - 1))
+    return np.where(high < 2**_LIMB, exact, MAX_WHOLE)
+
+
+def sum_buckets(cell: Int32s, size: int, counts: Int64s) -> Int64s:
+    """`sum_whole` of each column: shapes (slots,), (slots, width), result (size, width)."""
+    summed = np.empty((size, counts.shape[1]), np.int64)
+    for bucket in range(counts.shape[1]):
+        summed[:, bucket] = sum_whole(cell, size, counts[:, bucket])
+    return summed
+
+
+def sum_fractions(cell: Int32s, size: int, values: Float64s) -> Float64s:
+    """Sums of doubles by cell, added in the order given. Shapes (slots,), (slots,), result (size,)."""
+    return np.bincount(cell, values, size).astype(np.float64)
+
+
+def any_of(cell: Int32s, size: int, mask: Bools) -> Bools:
+    """Whether the mask is true anywhere in a cell. Shapes (slots,), (slots,), result (size,)."""
+    found = np.zeros(size, np.bool_)
+    found[cell[mask]] = True
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A gauge's merge, one entry a cell; cells without a value have count 0."""
+    """A gauge's merge, an entry a cell; cells without a value have count 0, min inf, max -inf, last nan."""
 
     count: Int64s
     sum: Float64s
@@ -75,135 +204,28 @@ class Summary:
     max: Float64s
     last: Float64s
 
-
-class Planner:
-    """Groupings and plans of one state, remembered while they hold."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._groupings: OrderedDict[View, tuple[int, Grouping]] = OrderedDict()
-        self._plans: OrderedDict[tuple[View, int], tuple[tuple[int, int], Plan]] = OrderedDict()
-
-    def grouping(self, view: View) -> Grouping:
-        """The groups of a view as the tree is now."""
-        version = self._state.tree_version
-        known = self._groupings.get(view)
-        if known is None or known[0] != version:
-            known = self._groupings[view] = (version, group_nodes(self._state, view))
-            _trim(self._groupings)
-        return known[1]
-
-    def plan(self, view: View, width: int) -> Plan:
-        """Where the slots of a table go in a view."""
-        table = self._state.tables[width]
-        version = (self._state.tree_version, table.version)
-        known = self._plans.get((view, width))
-        if known is None or known[0] != version:
-            plan = make_plan(table, self._state.rows.epoch_node, self.grouping(view))
-            known = self._plans[view, width] = (version, plan)
-            _trim(self._plans)
-        return known[1]
+    def statistic(self, name: str, cells: Int64s) -> NDArray[Any]:
+        """One statistic (count, sum, min, max, last, avg) of some cells that have values."""
+        column: NDArray[Any] = self.sum / np.maximum(self.count, 1) if name == "avg" else getattr(self, name)
+        return column[cells]
 
 
-def group_nodes(state: State, view: View) -> Grouping:
-    """Group every node of a view by its path; see `View`."""
-    rows = len(state.rows.heard)
-    of_node, rank = np.full(rows, -1, np.int64), np.zeros(rows, np.int64)
-    numbers: dict[Path, int] = {}
-    for place, path in enumerate(sorted(state.nodes)):
-        node = state.nodes[path]
-        rank[node.row] = place
-        if path == view.under or (not view.own and is_under(path, view.under)):
-            group = () if view.level is None else path[: view.level + 1]
-            of_node[node.row] = numbers.setdefault(group, len(numbers))
-    return Grouping(list(numbers), of_node, rank)
-
-
-def make_plan(table: Table, epoch_node: np.ndarray, grouping: Grouping) -> Plan:
-    """Assign every used slot of a table to its cell; slots in path order within a cell."""
-    slots = table.used()
-    node = epoch_node[table.epoch[slots]]
-    group = grouping.of_node[node]
-    if len(grouping.paths) and not (group >= 0).all():
-        chosen = group >= 0
-        slots, node, group = slots[chosen], node[chosen], group[chosen]
-    if table.values.dtype == np.float64:
-        order = np.argsort(grouping.rank[node], kind="stable")
-        slots, group = slots[order], group[order]
-    groups = max(1, len(grouping.paths))
-    key = table.series[slots].astype(np.int64) * groups + group
-    cells, cell = _number(key)
-    return Plan(slots, cell, cells // groups, cells % groups)
-
-
-def _number(key: Int64s) -> tuple[Int64s, Int64s]:
-    """The distinct keys, ascending, and each key's place among them; without a sort where keys are dense."""
-    space = int(key.max()) + 1 if len(key) else 0
-    if space > 4 * len(key) + 100_000:
-        cells, cell = np.unique(key, return_inverse=True)
-        return cells, cell.reshape(-1)
-    present = np.zeros(space, np.bool_)
-    present[key] = True
-    cells = np.flatnonzero(present)
-    place = np.cumsum(present) - 1
-    return cells, place[key]
-
-
-def sum_whole(plan: Plan, values: Int64s) -> Int64s:
-    """Exact sums of counts by cell, staying at 2^63 - 1. `values` are those at ``plan.slots``.
-
-    A closed total may be negative, where an epoch that was folded early has come back; no cell's sum is.
-    """
-    if float(np.abs(values).sum(dtype=np.float64)) < _EXACT:
-        return np.bincount(plan.cell, values, plan.size).astype(np.int64)
-    # Doubles hold sums of 21-bit limbs exactly for as many values as there can be.
-    limbs = [values & (2**_LIMB - 1), values >> _LIMB & (2**_LIMB - 1), values >> 2 * _LIMB]
-    sums = [np.bincount(plan.cell, limb, plan.size).astype(np.int64) for limb in limbs]
-    carried = sums[1] + (sums[0] >> _LIMB)
-    high = sums[2] + (carried >> _LIMB)
-    fits = high < 2**_LIMB
-    exact = (high << (2 * _LIMB)) + ((carried & (2**_LIMB - 1)) << _LIMB) + (sums[0] & (2**_LIMB - 1))
-    return np.where(fits, exact, MAX_WHOLE)
-
-
-def sum_fractions(plan: Plan, values: Float64s) -> Float64s:
-    """Sums of doubles by cell, added in path order."""
-    return np.bincount(plan.cell, values, plan.size)
-
-
-def earliest(plan: Plan, created: Float64s) -> Float64s:
-    """The earliest time by cell."""
-    out = np.full(plan.size, np.inf)
-    np.minimum.at(out, plan.cell, created[plan.slots])
-    return out
-
-
-def held(plan: Plan, live: Bools) -> Bools:
-    """Whether a writer still has the series, by cell."""
-    out = np.zeros(plan.size, np.bool_)
-    out[plan.cell[live[plan.slots]]] = True
-    return out
-
-
-def summarise(plan: Plan, values: Float64s, heard: Float64s, counts: Bools) -> Summary:
-    """Merge gauges by cell.
+def summarise(cell: Int32s, size: int, values: Float64s, heard: Float64s) -> Summary:
+    """Merge gauges by cell. Shapes (slots,) and (size,).
 
     Args:
-        plan: where each goes.
-        values: the gauges at ``plan.slots``.
-        heard: when each one's node was last heard; the newest one's value is `last`.
-        counts: which of them count; NaN and infinities never do.
+        cell: where each goes.
+        size: how many cells there are.
+        values: the gauges that count: finite ones of live nodes.
+        heard: when each one's node was last heard; the newest one's value is `last`, of several the largest.
     """
-    chosen = counts & np.isfinite(values)
-    cell, values, heard = plan.cell[chosen], values[chosen], heard[chosen]
-    low, high, last = (np.full(plan.size, start) for start in (np.inf, -np.inf, np.nan))
+    low, high = np.full(size, np.inf), np.full(size, -np.inf)
     np.minimum.at(low, cell, values)
     np.maximum.at(high, cell, values)
-    newest = np.argsort(heard, kind="stable")
-    last[cell[newest]] = values[newest]
-    return Summary(np.bincount(cell, minlength=plan.size), np.bincount(cell, values, plan.size), low, high, last)
-
-
-def _trim(remembered: OrderedDict) -> None:
-    while len(remembered) > PLANS:
-        remembered.popitem(last=False)
+    newest, last = np.full(size, -np.inf), np.full(size, -np.inf)
+    np.maximum.at(newest, cell, heard)
+    latest = heard == newest[cell]
+    np.maximum.at(last, cell[latest], values[latest])
+    count = np.bincount(cell, minlength=size).astype(np.int64)
+    last[count == 0] = np.nan
+    return Summary(count, np.bincount(cell, values, size).astype(np.float64), low, high, last)

@@ -1,0 +1,155 @@
+"""Families that cannot all be shown: of one name with another type or unit, or whose samples' names collide.
+
+All of them are merged. Shown is the one that most live nodes hold; a histogram is shown at the bounds that most live
+nodes have. The others are reported with their nodes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fog_aggregator.core.catalog import Catalog, Family
+from fog_aggregator.core.columns import Bools, Int32s, Int64s
+from fog_aggregator.core.histograms import Bounds
+from fog_aggregator.core.state import State
+from fog_aggregator.core.tables import FREE
+from utilityfog_frontend.telemetry import model
+from utilityfog_frontend.telemetry.names import sample_names
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One of several families, or bounds of one, that cannot all be shown.
+
+    Attributes:
+        nodes: rows of the live nodes that hold it.
+        shown: whether it is the one that is shown.
+    """
+
+    family: Family
+    bounds: Bounds
+    nodes: Int64s
+    shown: bool
+
+
+class Versions:
+    """Who holds which family, and which bounds of it, in a state."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._contested: tuple[int, frozenset[int]] = (0, frozenset())
+
+    @property
+    def kinds(self) -> list[tuple[int, Bounds]]:
+        """Every (family, bounds) there is, by its number."""
+        return list(self._state.catalog.kinds)
+
+    def kind_of(self) -> Int32s:
+        """The kind of each series, by their numbers; -1 where there is none."""
+        return np.array(self._state.catalog.kind_of, np.int32)
+
+    def called(self, name: str) -> Bools:
+        """Which series are of a family of this name, by their numbers."""
+        families = self._state.catalog.families
+        mine: Bools = np.array([families[family].key.name == name for family, _ in self.kinds] + [False], np.bool_)
+        return mine[self.kind_of()]
+
+    def hidden(self, present: Iterable[int], live: Bools) -> frozenset[int]:
+        """Which of the families in a view are not shown in it. `live`: by node's row."""
+        disputed = self.contested() & frozenset(present)
+        if len(disputed) < 2:
+            return frozenset()
+        nodes = self._nodes_of_families(disputed, live)
+        return disputed - frozenset(_elect(self._state.catalog, disputed, nodes))
+
+    def contested(self) -> frozenset[int]:
+        """The families that share a sample's name with another one."""
+        families = self._state.catalog.families
+        if self._contested[0] != len(families):
+            owners: dict[str, set[int]] = defaultdict(set)
+            for number, family in enumerate(families):
+                for sample in sample_names(described(family)):
+                    owners[sample].add(number)
+            several = [mine for mine in owners.values() if len(mine) > 1]
+            self._contested = (len(families), frozenset().union(*several))
+        return self._contested[1]
+
+    def shown_bounds(self, kinds: Iterable[int], live: Bools) -> dict[int, Bounds]:
+        """The bounds at which each family of some kinds is shown, by family."""
+        by_family: dict[int, list[int]] = defaultdict(list)
+        for kind in kinds:
+            by_family[self.kinds[kind][0]].append(kind)
+        several = {kind for mine in by_family.values() if len(mine) > 1 for kind in mine}
+        nodes = self.holders(several, live) if several else {}
+        return {
+            family: self.kinds[max(mine, key=lambda kind: (len(nodes.get(kind, ())), self.kinds[kind][1]))][1]
+            for family, mine in by_family.items()
+        }
+
+    def holders(self, kinds: Iterable[int], live: Bools) -> dict[int, Int64s]:
+        """The rows of the live nodes that hold series of some kinds."""
+        of_series, rows = self.kind_of(), len(live)
+        wanted = np.zeros(len(self._state.catalog.kinds) + 1, np.bool_)  # one more, for series that are none
+        wanted[list(kinds)] = True
+        pairs = [np.zeros(0, np.int64)]
+        for table in self._state.tables.values():
+            series = table.series[: table.size]
+            slots = np.flatnonzero(wanted[of_series[series]] & table.live[: table.size] & (series != FREE))
+            node = self._state.rows.epoch_node[table.epoch[slots]]
+            pairs.append(np.unique(of_series[series[slots]].astype(np.int64) * rows + node))
+        kind, node = np.divmod(np.unique(np.concatenate(pairs)), max(rows, 1))
+        return {number: node[(kind == number) & live[node]] for number in np.unique(kind).tolist()}
+
+    def disagreements(self, live: Bools) -> dict[str, list[Version]]:
+        """What cannot be shown together, by name: the shown one first, then by the number of nodes."""
+        of_series, kinds, families = self.kind_of(), self.kinds, self._state.catalog.families
+        alive = set(np.unique(of_series[of_series >= 0]).tolist())
+        bounds_of: dict[int, list[int]] = defaultdict(list)
+        for kind in sorted(alive):
+            bounds_of[kinds[kind][0]].append(kind)
+        suspects = {
+            kind for family, mine in bounds_of.items() if len(mine) > 1 or family in self.contested() for kind in mine
+        }
+        nodes = {kind: rows for kind, rows in self.holders(suspects, live).items() if len(rows)}
+        hidden = self.hidden({kinds[kind][0] for kind in nodes}, live)
+        bounds = self.shown_bounds(nodes, live)
+        found: dict[str, list[Version]] = defaultdict(list)
+        for kind, rows in nodes.items():
+            family, own = kinds[kind]
+            shown = family not in hidden and own == bounds[family]
+            found[families[family].key.name].append(Version(families[family], own, rows, shown))
+        return {
+            name: sorted(versions, key=lambda version: (not version.shown, -len(version.nodes)))
+            for name, versions in sorted(found.items())
+            if len(versions) > 1 or not versions[0].shown
+        }
+
+    def _nodes_of_families(self, families: frozenset[int], live: Bools) -> dict[int, int]:
+        """How many live nodes hold each family."""
+        kinds = [kind for kind, (family, _) in enumerate(self.kinds) if family in families]
+        rows: dict[int, list[Int64s]] = defaultdict(list)
+        for kind, nodes in self.holders(kinds, live).items():
+            rows[self.kinds[kind][0]].append(nodes)
+        return {family: len(np.unique(np.concatenate(nodes))) for family, nodes in rows.items()}
+
+
+def described(family: Family, bounds: Bounds = ()) -> model.Family:
+    """A family in the words of the SDK."""
+    key = family.key
+    return model.Family(key.name, model.MetricType(key.type_name), family.help, key.unit, bounds, family.rollup)
+
+
+def _elect(catalog: Catalog, families: Iterable[int], nodes: Mapping[int, int]) -> list[int]:
+    """The families that are shown: in the order of their nodes, then of age, each whose sample names are all free."""
+    taken: set[str] = set()
+    shown = []
+    for number in sorted(families, key=lambda number: (-nodes.get(number, 0), number)):
+        names = set(sample_names(described(catalog.families[number])))
+        if taken.isdisjoint(names):
+            taken |= names
+            shown.append(number)
+    return shown

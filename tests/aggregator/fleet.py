@@ -1,0 +1,88 @@
+"""A fleet in one process: real collectors and writers, whose frames go through the codec into a real state."""
+
+from __future__ import annotations
+
+from fog_agent.writer import Settings, Writer
+from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.outcome import Outcome
+from fog_aggregator.core.state import State
+from fog_aggregator.network import NetworkCollector
+from fog_schema.codec import decode, encode
+from fog_schema.frames import EVENTS, Event, Frame
+from fog_schema.paths import Path, parse_path
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+MAX_BYTES = 1_000_000
+START = 1_700_000_000.0
+"""Server's time when a fleet begins, unix seconds."""
+
+
+class Member:
+    """One writer at a path: its collector, and what it sends when told to."""
+
+    def __init__(self, fleet: Fleet, path: Path, epoch: int, settings: Settings) -> None:
+        self.path = path
+        self.collector = TelemetryCollector(self_metrics=False)
+        self._fleet = fleet
+        self._watch = self.collector.watch_series()
+        self.writer = Writer([self._watch], settings, epoch=epoch, now=fleet.now)
+
+    def send(self) -> Outcome:
+        """A keyframe when one is due, else a delta."""
+        writer, now = self.writer, self._fleet.now
+        if not writer.keyframe_due:
+            frame = writer.encode_delta(now, MAX_BYTES)
+            assert frame is not None
+            return self._fleet.apply(self.path, frame.data)
+        while True:
+            frame = writer.encode_part(now, MAX_BYTES)
+            outcome = self._fleet.apply(self.path, frame.data)
+            if frame.completes:
+                return outcome
+
+    def skip(self) -> None:
+        """Encode a delta that never arrives."""
+        self.writer.encode_delta(self._fleet.now, MAX_BYTES)
+
+    def finish(self) -> None:
+        """Send the epoch's last word."""
+        for frame in self.writer.finish(self._fleet.now, MAX_BYTES):
+            self._fleet.apply(self.path, frame.data)
+
+
+class Fleet:
+    """Members, and the network-wide collector that hears them.
+
+    Attributes:
+        now: server's time, unix seconds; tests move it.
+    """
+
+    def __init__(self) -> None:
+        self.now = START
+        self.state = State()
+        self.events = EventList()
+        self.own = TelemetryCollector(self_metrics=False)
+        self.network = NetworkCollector(self.state, self.events, self.own, lambda: self.now)
+        self.members: list[Member] = []
+
+    def join(self, path: str, *, interval: float = 10.0, shared: bool = False, **info: str) -> Member:
+        """A new writer at a path; it sends nothing yet."""
+        settings = Settings(interval=interval, shared=shared, info=tuple(info.items()))
+        member = Member(self, parse_path(path), len(self.members) + 1, settings)
+        self.members.append(member)
+        return member
+
+    def send(self) -> None:
+        """Everybody sends."""
+        for member in self.members:
+            member.send()
+
+    def apply(self, path: Path, data: bytes) -> Outcome:
+        """The state hears a frame."""
+        with self.network.lock:
+            return self.state.apply(path, decode(data), self.now)
+
+    def event(self, path: str, name: str, value: object = None, *, epoch: int = 1, seq: int = 1, **labels: str) -> None:
+        """The event list hears an event."""
+        frame = Frame(EVENTS, epoch, seq, events=[Event(name, value, labels, {}, self.now)])
+        self.events.apply(parse_path(path), decode(encode(frame)), self.now)
