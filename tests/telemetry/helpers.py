@@ -16,5 +16,5 @@ def value(source: MetricsSource, name: str) -> Value:
 
 
 def problems(source: MetricsSource) -> dict[str, Value]:
-    """Problems by reason."""
-    return {reason: count for (reason,), count in values(source, "telemetry_problems_total").items()}
+    """Problems by reason, those that occurred."""
+    return {reason: count for (reason,), count in values(source, "telemetry_problems_total").items() if count}

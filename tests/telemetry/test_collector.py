@@ -231,7 +231,7 @@ def test_debug_logging_says_what_happens(collector: TelemetryCollector, caplog: 
     assert "event user_login: {'user': 7}" in caplog.text
 
 
-def test_children_of_the_problems_are_reasons(collector: TelemetryCollector) -> None:
-    """One counter for all that goes wrong."""
+def test_problems_are_counted_by_reason(collector: TelemetryCollector) -> None:
+    """One counter for all that goes wrong; refused labels are there from the start."""
     collector.count_problem("hook_key_missing")
-    assert values(collector, "telemetry_problems_total") == {("hook_key_missing",): 1}
+    assert values(collector, "telemetry_problems_total") == {("label_limit",): 0, ("hook_key_missing",): 1}

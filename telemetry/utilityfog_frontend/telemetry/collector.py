@@ -73,9 +73,11 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         )
         count = registry.register_gauge("telemetry_metrics_count", "Number of registered metrics", rollup="sum")
         count.set_function(lambda: len(self._metrics))
-        self._scope.problems.counter = registry.register_counter(
+        problems = registry.register_counter(
             "telemetry_problems_total", "What went wrong inside the telemetry itself, by reason", ["reason"]
         )
+        problems.labels("label_limit")  # must be there before it happens: to count a refusal must not be refused
+        self._scope.problems.counter = problems
 
     # Events
 

@@ -138,7 +138,7 @@ class SeriesLedger:
         self.lock = threading.RLock()
         watches, self._watches = self._watches, []
         for watch in watches:
-            watch.closed = True
+            watch.abandon()
         self._backlog = Backlog()
         self._cached = None
 
@@ -185,10 +185,14 @@ class SeriesWatch:
         """For the ledger, which holds its lock."""
         self._ended.append(series)
 
+    def abandon(self) -> None:
+        """For the ledger: closed, and nothing to tell."""
+        self.closed = True
+        self._ended = []
+
     def close(self) -> None:
         """Ends the watch."""
         with self._ledger.lock:
             if not self.closed:
-                self.closed = True
                 self._ledger.unwatch(self, self._ended)
-                self._ended = []
+                self.abandon()

@@ -1,0 +1,195 @@
+"""After a fork the child counts for itself, and nobody waits for a lock that its holder left behind."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tests.telemetry.helpers import value, values
+from utilityfog_frontend.telemetry import Counter, Histogram, TelemetryCollector
+from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    # What these tests are about is exactly what Python warns of since 3.12.
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
+
+
+def in_child(function: Callable[[], object]) -> None:
+    """Runs `function` in a forked child; its failure, or its waiting for ever, fails the test."""
+    child = multiprocessing.get_context("fork").Process(target=function)
+    child.start()
+    child.join(30)
+    hung = child.is_alive()
+    if hung:
+        child.kill()
+        child.join()
+    assert not hung, "the child waits for ever"
+    assert child.exitcode == 0
+
+
+def test_counts_start_from_zero_and_gauges_stay(collector: TelemetryCollector) -> None:
+    """Each increment is counted once: by the process that made it. An info gauge must still be there."""
+    counter = collector.register_counter("a_total")
+    family = collector.register_counter("b_total", "b", ["x"])
+    kept = family.labels("kept")
+    histogram = collector.register_histogram("c", "c", [1.0])
+    gauge = collector.register_gauge("d")
+    counter.increment(5)
+    counter.increment(0.5)
+    kept.increment(3)
+    histogram.observe(0.5)
+    gauge.set(7)
+    collector.record_event("parent")
+
+    def child() -> None:
+        counter.increment()
+        kept.increment(2)
+        histogram.observe(3)
+        assert value(collector, "a_total") == 1
+        assert values(collector, "b_total") == {("kept",): 2}
+        assert value(collector, "c") == HistogramValue((0, 1), 3.0)
+        assert value(collector, "d") == 7
+        assert collector.get_events() == []
+        assert value(collector, "telemetry_events_total") == 0
+        assert collector.fork_generation == 1
+
+    in_child(child)
+    assert value(collector, "a_total") == 5.5
+    assert collector.fork_generation == 0
+
+
+def test_watches_are_the_parents(collector: TelemetryCollector) -> None:
+    """They are closed in the child; what had ended in the parent is the parent's to tell."""
+    family = collector.register_counter("a_total", "a", ["x"])
+    series, events = collector.watch_series(), collector.watch_events()
+    family.labels("1").increment(3)
+    family.clear()
+    collector.record_event("parent")
+
+    def child() -> None:
+        assert series.closed
+        assert events.closed
+        assert series.series() == ()
+        assert series.take_ended() == []
+        assert events.take() == []
+        family.labels("2").increment(4)
+        family.clear()
+        [ended] = collector.watch_series().take_ended()
+        assert ended.read() == 4
+
+    in_child(child)
+    assert len(series.take_ended()) == 1
+
+
+def test_a_child_never_waits_for_a_lock_of_its_parents_threads(collector: TelemetryCollector) -> None:
+    """Threads hold every lock at the moment of the fork; the child reads, writes, adds, removes and records."""
+    family = collector.register_counter("a_total", "a", ["x"])
+    gauge = collector.register_gauge("b")
+    histogram = collector.register_histogram("c")
+    alone = Counter("d_total"), Histogram("e")
+    locked, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held = [
+            collector._scope.ledger.lock,  # noqa: SLF001 - no public way to be caught at the worst moment
+            collector._events._lock,  # noqa: SLF001
+            collector._source_lock,  # noqa: SLF001
+            *(metric._state._gate.lock for metric in (family, gauge, histogram, *alone)),  # noqa: SLF001
+        ]
+        for lock in held:
+            lock.acquire()
+        locked.set()
+        release.wait(30)
+        for lock in held:
+            lock.release()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert locked.wait(30)
+
+    def child() -> None:
+        for index in range(200):
+            family.labels("1").increment(0.5)
+            family.labels(index).increment()
+            gauge.set(1)
+            for metric in (histogram, alone[1]):
+                metric.observe(0.1)
+            alone[0].increment(0.5)
+        family.clear()
+        collector.record_event("child")
+        collector.register_counter("new_total").increment()
+        collector.collect()
+        assert alone[0].get_value().value == 100
+        assert alone[1].get_value()[-1].value == 200
+        assert len(collector.watch_series().take_ended()) == 200
+
+    in_child(child)
+    release.set()
+    holder.join()
+
+
+def test_a_child_that_rested_comes_back_in_the_forked_process(collector: TelemetryCollector) -> None:
+    """A kept handle whose series ended in the parent."""
+    family = collector.register_counter("a_total", "a", ["x"])
+    kept = family.labels("1")
+    family.clear()
+
+    def child() -> None:
+        kept.increment(2)
+        assert values(collector, "a_total") == {("1",): 2}
+
+    in_child(child)
+
+
+def test_collection_is_not_running_in_the_child(collector: TelemetryCollector) -> None:
+    """Its event loop is the parent's."""
+    collector._running = True  # noqa: SLF001 - as start_collection() leaves it
+
+    def child() -> None:
+        assert not collector.running
+
+    in_child(child)
+
+
+def test_foreign_counts_of_the_parent_are_the_parents(bare: TelemetryCollector) -> None:
+    """Another library's registry is copied by the fork; only what comes after it is the child's."""
+    other = TelemetryCollector(self_metrics=False)
+    counter = other.register_counter("a_total")
+    counter.increment(5)
+    told: list[FamilySnapshot] = []
+
+    def collect() -> list[FamilySnapshot]:
+        return told
+
+    told[:] = other.collect()
+    bare.add_source(collect)
+    assert value(bare, "a_total") == 5
+
+    def child() -> None:
+        told[0].series[0].value = 7
+        assert value(bare, "a_total") == 2
+
+    in_child(child)
+    assert value(bare, "a_total") == 5
+
+
+def test_a_fork_of_a_fork(collector: TelemetryCollector) -> None:
+    """Each generation from zero."""
+    counter = collector.register_counter("a_total")
+    counter.increment(5)
+
+    def grandchild() -> None:
+        counter.increment()
+        assert value(collector, "a_total") == 1
+        assert collector.fork_generation == 2
+
+    def child() -> None:
+        counter.increment(2)
+        in_child(grandchild)
+        assert value(collector, "a_total") == 2
+
+    in_child(child)

@@ -1,0 +1,183 @@
+"""Exact totals from many threads, while others read."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import pytest
+
+from tests.telemetry.helpers import value, values
+from utilityfog_frontend.telemetry import TelemetryCollector
+from utilityfog_frontend.telemetry.model import HistogramValue
+
+THREADS = 4
+CALLS = 5_000
+
+
+@pytest.fixture(autouse=True)
+def switching() -> Iterator[None]:
+    """Threads take turns far more often than they would, to meet in the worst places."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def hammer(collector: TelemetryCollector, work: Callable[[int], object]) -> None:
+    """Runs `work(index)` in several threads while another one reads all the time; their failures are ours."""
+    done = threading.Event()
+
+    def write() -> None:
+        for index in range(CALLS):
+            work(index)
+
+    def read() -> None:
+        while not done.is_set():
+            collector.collect()
+
+    with ThreadPoolExecutor(THREADS + 1) as pool:
+        reader = pool.submit(read)
+        writers = [pool.submit(write) for _ in range(THREADS)]
+        wait(writers)
+        done.set()
+        for future in (*writers, reader):
+            future.result()
+
+
+def test_counters_are_exact(bare: TelemetryCollector) -> None:
+    """Ones, whole amounts and halves on one counter."""
+    counter = bare.register_counter("a_total")
+
+    def work(index: int) -> None:
+        counter.increment()
+        counter.increment(index % 3)
+        counter.increment(0.5)
+
+    hammer(bare, work)
+    each = CALLS + sum(index % 3 for index in range(CALLS)) + CALLS / 2
+    assert value(bare, "a_total") == THREADS * each
+
+
+def test_a_reader_never_sees_a_count_go_down(bare: TelemetryCollector) -> None:
+    """Nor a histogram whose buckets are of another moment than its sum: every observation is 1."""
+    counter = bare.register_counter("a_total")
+    histogram = bare.register_histogram("b", "b", [0.5, 1.0])
+    seen: list[tuple[float, float]] = []
+
+    def read() -> None:
+        while not seen or seen[-1][0] < CALLS:
+            observed = value(bare, "b")
+            assert isinstance(observed, HistogramValue)
+            assert observed.count == observed.sum
+            seen.append((counter.get_value().value, observed.count))
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read)]
+        for _ in range(CALLS):
+            counter.increment(0.5)
+            counter.increment(0.5)
+            histogram.observe(1)
+        for future in readers:
+            future.result()
+    assert seen == sorted(seen)
+
+
+def test_gauges_lose_no_increment(bare: TelemetryCollector) -> None:
+    """Up and down from all sides."""
+    gauge = bare.register_gauge("a")
+
+    def work(index: int) -> None:
+        gauge.increment(2)
+        gauge.decrement(1 + index % 2)
+
+    hammer(bare, work)
+    assert value(bare, "a") == THREADS * CALLS / 2
+
+
+def test_histograms_are_exact_and_consistent(bare: TelemetryCollector) -> None:
+    """Every bucket, the sum and the count."""
+    histogram = bare.register_histogram("a", "a", [0.0, 1.0])
+    hammer(bare, lambda index: histogram.observe(index % 3))
+    thirds = [THREADS * len(range(start, CALLS, 3)) for start in range(3)]
+    assert value(bare, "a") == HistogramValue(tuple(thirds), float(thirds[1] + 2 * thirds[2]))
+
+
+def test_children_are_made_once(bare: TelemetryCollector) -> None:
+    """All threads ask for the same new children at the same time."""
+    family = bare.register_counter("a_total", "a", ["x"])
+    hammer(bare, lambda index: family.labels(index % 500).increment())
+    assert values(bare, "a_total") == {(str(index),): THREADS * CALLS / 500 for index in range(500)}
+
+
+def test_nothing_is_lost_while_children_come_and_go(bare: TelemetryCollector) -> None:
+    """What ended plus what lives is what was counted, with kept and looked-up children of one label set."""
+    family = bare.register_counter("a_total", "a", ["x"])
+    watch = bare.watch_series()
+    kept = family.labels("1")
+
+    def work(index: int) -> None:
+        kept.increment()
+        family.labels("1").increment(2)
+        if index % 100 == 0:
+            family.remove("1")
+
+    hammer(bare, work)
+    total = sum(series.read() for series in (*watch.take_ended(), *watch.series()))  # type: ignore[misc]
+    assert total == THREADS * CALLS * 3
+
+
+def test_resets_lose_nothing_on_the_bus(bare: TelemetryCollector) -> None:
+    """Each reset ends a series; together they hold every increment."""
+    counter = bare.register_counter("a_total")
+    watch = bare.watch_series()
+
+    def work(index: int) -> None:
+        counter.increment()
+        if index % 500 == 0:
+            counter.reset()
+
+    hammer(bare, work)
+    total = sum(series.read() for series in (*watch.take_ended(), *watch.series()))  # type: ignore[misc]
+    assert total == THREADS * CALLS
+
+
+def test_events_are_counted_exactly(collector: TelemetryCollector) -> None:
+    """Each is kept or fell out, and a watch says how many."""
+    watch = collector.watch_events(limit=100)
+    hammer(collector, lambda index: collector.record_event("tick", index))
+    assert value(collector, "telemetry_events_total") == THREADS * CALLS
+    assert collector.events_count == 1000
+    assert len(watch.take()) + watch.lost == THREADS * CALLS
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+def test_a_signal_handler_may_write_and_read_in_the_middle_of_anything(bare: TelemetryCollector) -> None:
+    """It interrupts its own thread inside a fold: it must not wait for itself, nor count anything twice."""
+    counter = bare.register_counter("a_total")
+    histogram = bare.register_histogram("b", "b", [0.5])
+    gauge = bare.register_gauge("c")
+    interruptions = 0
+
+    def interrupt(*_: object) -> None:
+        nonlocal interruptions
+        interruptions += 1
+        counter.increment(2)
+        histogram.observe(1)
+        gauge.increment()
+        bare.collect()
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        for _ in range(20 * CALLS):
+            counter.increment(3)
+            histogram.observe(0.25)
+            gauge.increment()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert interruptions > 0
+    assert value(bare, "a_total") == 60 * CALLS + 2 * interruptions
+    assert value(bare, "b") == HistogramValue((20 * CALLS, interruptions), 5.0 * CALLS + interruptions)
