@@ -5,24 +5,20 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Final
 
 from nats.aio.msg import Msg
 
 from fog_agent.client import Client
-from fog_agent.connection import Connection
+from fog_cli.bus import connected_link
 from fog_cli.commands.decode import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.frame_text import FrameText
-from fog_cli.logs import LogSettings, set_up_logging
 from fog_cli.service import run_service
 from fog_schema.codec import encode_request
 from fog_schema.errors import FrameError, PathError
 from fog_schema.frames import Request
 from fog_schema.paths import parse_path
 from fog_schema.subjects import Subjects
-
-CONNECT_SECONDS: Final = 10.0
 
 
 def print_file(file: str) -> int:
@@ -47,8 +43,6 @@ def follow(settings: Settings) -> int:
         path, subjects = parse_path(settings.path), Subjects(settings.prefix)
     except PathError as error:
         raise UsageError(str(error)) from None
-    set_up_logging(LogSettings(level="error"))
-    options = settings.nats.options("fog decode")
     text = FrameText()
 
     async def show(message: Msg) -> None:
@@ -63,11 +57,10 @@ def follow(settings: Settings) -> int:
         await client.publish(subjects.resync(path), encode_request(Request()))
 
     async def serve(stop: asyncio.Event) -> int:
-        connection = Connection(options)
-        connection.on_connect.append(listen)
-        async with connection:
-            if not await connection.connected(CONNECT_SECONDS):
-                raise CommandError(f"no NATS server at {options.where}: start it, or name one with --nats")
+        async with connected_link(settings.nats, "fog decode") as link:
+            link.connection.on_connect.append(listen)
+            if link.connection.client is not None:
+                await listen(link.connection.client)
             await stop.wait()
         return 0
 

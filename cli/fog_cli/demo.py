@@ -19,12 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from fog_agent.connection import Connection
-from fog_agent.link import Link
 from fog_agent.options import NatsOptions
 from fog_aggregator.jetstream import JetStream, JetStreamError
 from fog_aggregator.streams import EVENTS, METRICS
 from fog_cli import books
+from fog_cli.bus import connected_link
 from fog_cli.children import Child
 from fog_cli.commands.demo import Settings
 from fog_cli.demo_screen import Screen
@@ -43,7 +42,6 @@ T = TypeVar("T")
 
 MOST_NODES: Final = 5_000
 START_SECONDS: Final = 30.0
-CONNECT_SECONDS: Final = 3.0
 CATCH_UP_SECONDS: Final = 30.0
 DRAIN_SECONDS: Final = 90.0
 STEP: Final = 0.05
@@ -122,7 +120,7 @@ class _Demo:
                 # Others may use the same streams: a tree of our own keeps their counts apart from ours.
                 root = f"fog-demo-{secrets.token_hex(4)}"
                 place = _Place(Path(name), ",".join(self._settings.nats), root, "yours", listen)
-                async with _jetstream(place):
+                async with connected_link(place.options):
                     pass  # better to know now than when everything runs
                 yield place
                 return
@@ -240,18 +238,9 @@ async def _last_sequences(place: _Place) -> Mapping[str, int]:
         METRICS: Subjects().subtree("metrics", (place.root,)),
         EVENTS: Subjects().subtree("events", (place.root,)),
     }
-    async with _jetstream(place) as stream:
+    async with connected_link(place.options) as link:
+        stream = JetStream(link)
         return {name: max([await _last(stream, name, one) for one in several]) for name, several in filters.items()}
-
-
-@asynccontextmanager
-async def _jetstream(place: _Place) -> AsyncIterator[JetStream]:
-    connection = Connection(place.options)
-    stream = JetStream(Link(connection))
-    async with connection:
-        if not await connection.connected(CONNECT_SECONDS):
-            raise CommandError(f"no NATS server answers at {place.options.where}: start it, or leave --nats out")
-        yield stream
 
 
 async def _last(stream: JetStream, name: str, subjects: str) -> int:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
-from fog_agent.connection import Connection
-from fog_agent.link import Link
 from fog_aggregator.jetstream import JetStream, JetStreamError
 from fog_aggregator.streams import StreamSettings, apply, events_stream, metrics_stream
+from fog_cli.bus import connected_link
 from fog_cli.commands.streams import Settings
 from fog_cli.errors import CommandError, UsageError
-from fog_cli.logs import LogSettings, set_up_logging
 from fog_schema.errors import PathError
 from fog_schema.subjects import Subjects
-
-CONNECT_SECONDS: Final = 3.0
 
 
 def apply_streams(settings: Settings) -> int:
@@ -25,7 +21,6 @@ def apply_streams(settings: Settings) -> int:
         UsageError: when the options cannot work.
         CommandError: when the server cannot be reached, or refuses.
     """
-    set_up_logging(LogSettings(level="error"))
     try:
         subjects = Subjects(settings.prefix)
     except PathError as error:
@@ -39,13 +34,9 @@ def apply_streams(settings: Settings) -> int:
 
 
 async def _apply(settings: Settings, wanted: tuple[StreamSettings, ...]) -> int:
-    options = settings.nats.options("fog streams")
-    connection = Connection(options)
-    jetstream = JetStream(Link(connection))
     found = 0
-    async with connection:
-        if not await connection.connected(CONNECT_SECONDS):
-            raise CommandError(f"no NATS server answers at {options.where}: start it, or name one with --nats")
+    async with connected_link(settings.nats, "fog streams") as link:
+        jetstream = JetStream(link)
         for one in wanted:
             try:
                 differences = await apply(jetstream, one, update=settings.update)

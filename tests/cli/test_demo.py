@@ -78,7 +78,9 @@ def test_a_server_that_is_not_there() -> None:
     """Said at once, before anything else is started."""
     done = run("demo", "--nats", "127.0.0.1:1")
     assert done.returncode == 1
-    assert done.stderr == "fog demo: no NATS server answers at nats://127.0.0.1:1: start it, or leave --nats out\n"
+    assert (
+        done.stderr == "fog demo: no NATS server answers at nats://127.0.0.1:1: start it, or name another with --nats\n"
+    )
 
 
 async def test_links_are_lost_and_nothing_else(fog_nats: NatsServer) -> None:

@@ -20,6 +20,7 @@ SUMMARIES: Final = {
     "agent": "report this machine's metrics",
     "aggregator": "merge the fog's metrics and serve them",
     "streams": "create the streams, or say how they differ",
+    "forget": "retire departed nodes now",
     "decode": "print frames for a person",
     "check": "say whether a configuration file is fine",
     "completion": "print the completions of a shell",

@@ -1,0 +1,31 @@
+"""Retires the departed nodes at and under a path now, instead of after the horizon.
+
+  fog forget fog/0/3
+
+Their counts stay in every total, in the group ~retired below the path. The wish travels as an event in the stream, so
+that every aggregator and every replay agrees; it needs the right to publish events of that path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fog_cli.config import REQUIRED, group, option
+from fog_cli.kinds import PATH, TEXT
+from fog_cli.nats_settings import NatsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `fog forget` takes."""
+
+    path: str = option(REQUIRED, "the node, or the root of a subtree", PATH, positional=True)
+    prefix: str = option("fog.v1", "what subjects begin with", TEXT)
+    nats: NatsSettings = group(NatsSettings)
+
+
+def run(settings: Settings) -> int:
+    """0 when the wish is in the stream."""
+    from fog_cli.forget import forget
+
+    return forget(settings)
