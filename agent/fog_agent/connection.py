@@ -107,7 +107,7 @@ class Connection:
 
     async def close(self, deadline: float = 2.0) -> None:
         """Lets what was published reach the server, at most `deadline` seconds, and ends `run`."""
-        if self.client is not None:
+        if self.client is not None and not self._closing.is_set():
             with suppress(Exception):
                 async with asyncio.timeout(deadline):
                     await self.client.flush()
@@ -249,7 +249,8 @@ def reason_of(error: BaseException) -> str:
 
 
 def _text(error: BaseException) -> str:
-    return str(error).removeprefix("nats: ") or type(error).__name__
+    text, _, _ = str(error).partition(", sid:")  # of a slow consumer; behind it come addresses in memory
+    return text.removeprefix("nats: ") or type(error).__name__
 
 
 def _where(client: Client) -> str:

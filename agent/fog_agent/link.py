@@ -227,7 +227,7 @@ def parse_ack(answer: bytes) -> Publish:
                 return Publish(Outcome.REFUSED, _refusal(code, text), text)
             case {"stream": str(stream), "seq": int(seq)}:
                 return Publish(Outcome.ACKED, stream=stream, seq=seq)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     return Publish(Outcome.REFUSED, Refusal.OTHER, f"not an answer of JetStream: {answer[:100]!r}")
 

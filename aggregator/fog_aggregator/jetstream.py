@@ -60,7 +60,7 @@ class JetStream:
         except RequestError as error:
             gone = error.outcome.refusal is Refusal.NO_STREAM
             raise JetStreamError(str(error), "missing" if gone else error.outcome.outcome.value) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise JetStreamError(f"{call}: the answer is not JSON") from error
         match answer:
             case {"error": {"err_code": int(code), "description": str(text)}}:

@@ -32,6 +32,10 @@ _EXPIRES: Final = 30.0
 _FORGOTTEN_AFTER: Final = 60.0
 """The server removes the consumer when nobody has asked it for so long."""
 _MISSED_HEARTBEATS: Final = 3
+_ROUTINE_STATUSES: Final = ("404", "408")
+"""A request that ended because there was nothing more."""
+_ROUTINE_409: Final = ("Batch Completed", "Message Size Exceeds MaxBytes")
+"""A request that ended because its size was reached; other texts tell of the consumer's end."""
 _NS: Final = 1_000_000_000
 
 
@@ -186,8 +190,7 @@ class PullConsumer:
             if int(headers.get("Nats-Last-Consumer", self._received)) > self._received:
                 return ConsumerEndedError("hole", "the last deliveries are missing")
             return None
-        unserved = headers.get("Nats-Pending-Messages")
-        if unserved is not None and (status in ("404", "408") or text == "Message Size Exceeds MaxBytes"):
-            self._asked -= int(unserved)
+        if status in _ROUTINE_STATUSES or text in _ROUTINE_409:
+            self._asked -= int(headers.get("Nats-Pending-Messages", 0))
             return None
         return ConsumerEndedError("consumer", f"the server ended the consumer: {status} {text.strip()}")
