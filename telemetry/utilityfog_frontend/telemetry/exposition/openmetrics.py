@@ -1,16 +1,11 @@
 """OpenMetrics 1.0: stricter than Prometheus text, and with units, exemplars, times of creation and an end mark."""
 
 from collections.abc import Iterable, Iterator
-from math import isnan
 
-from utilityfog_frontend.telemetry.labels import render_labels
-from utilityfog_frontend.telemetry.model import Exemplar, Family, FamilySnapshot, MetricType, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot
 from utilityfog_frontend.telemetry.names import base_name
 
-from .samples import chunks, histogram_lines, in_chunks, labels_of, number_lines, render_number
-
-EXEMPLAR_LIMIT = 128
-"""Code points that the label names and values of an exemplar may have together."""
+from .samples import chunks, histogram_lines, in_chunks, number_lines
 
 
 def iter_openmetrics(families: Iterable[FamilySnapshot]) -> Iterator[bytes]:
@@ -44,21 +39,5 @@ def _samples(family: Family, part: list[SeriesSnapshot]) -> list[str]:
     if family.type is MetricType.GAUGE:
         return number_lines(name, part)
     if family.type is MetricType.HISTOGRAM:
-        lines = histogram_lines(family, part, _exemplar)
-    else:
-        lines = number_lines(name + "_total", part)
-    return lines + [_created(name, series, series.created) for series in part if series.created is not None]
-
-
-def _created(name: str, series: SeriesSnapshot, created: float) -> str:
-    labels = labels_of(series)
-    return f"{name}_created{{{labels}}} {created!r}\n" if labels else f"{name}_created {created!r}\n"
-
-
-def _exemplar(series: SeriesSnapshot, bucket: int) -> str:
-    exemplar: Exemplar | None = (series.exemplars or {}).get(bucket)
-    if exemplar is None or isnan(exemplar.value):
-        return ""
-    if sum(len(name) + len(value) for name, value in exemplar.labels) > EXEMPLAR_LIMIT:
-        return ""
-    return f" # {{{render_labels(exemplar.labels)}}} {render_number(exemplar.value)} {exemplar.timestamp!r}"
+        return histogram_lines(family, part, openmetrics=True)
+    return number_lines(name + "_total", part, name + "_created")

@@ -1,14 +1,17 @@
 """What all text formats share: numbers, labels, and the lines of samples."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate, islice
 from math import inf, isnan
 
 from utilityfog_frontend.telemetry.labels import render_labels
-from utilityfog_frontend.telemetry.model import Family, HistogramValue, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import Exemplar, Family, HistogramValue, SeriesSnapshot
 
 LINES_A_CHUNK = 1_000
 """At about 64 bytes a line, chunks of 64 kB."""
+
+EXEMPLAR_LIMIT = 128
+"""Code points that the label names and values of an exemplar may have together."""
 
 _EXACT = 2**53
 _SCIENTIFIC_FROM = 1e6  # as Go's shortest %g
@@ -57,48 +60,59 @@ def in_chunks(parts: Iterable[list[str]]) -> Iterator[bytes]:
         yield "".join(lines).encode()
 
 
-def number_lines(name: str, series: Iterable[SeriesSnapshot]) -> list[str]:
-    """The samples of counters or gauges. This loop is what a scrape of a million series costs."""
+def number_lines(name: str, series: Iterable[SeriesSnapshot], created_name: str = "") -> list[str]:
+    """The samples of counters or gauges, each followed by its time of creation if `created_name` says how it is called.
+
+    This loop is what a scrape of a million series costs.
+    """
     lines = []
     for one in series:
         value = one.value
         text = value if type(value) is int else render_number(value)  # type: ignore[arg-type]
-        labels = labels_of(one)
+        labels = one.rendered
+        if labels is None:
+            labels = render_labels(one.labels)
         lines.append(f"{name}{{{labels}}} {text}\n" if labels else f"{name} {text}\n")
+        if created_name and one.created is not None:
+            lines.append(_created_line(created_name, labels, one.created))
     return lines
 
 
-Suffix = Callable[[SeriesSnapshot, int], str]
-"""What follows the value of a bucket, by its index: an exemplar, or nothing."""
+def histogram_lines(family: Family, series: Iterable[SeriesSnapshot], *, openmetrics: bool = False) -> list[str]:
+    """The samples of histograms: buckets, cumulative and ascending, then sum and count.
 
-
-def histogram_lines(
-    family: Family, series: Iterable[SeriesSnapshot], suffix: Suffix = lambda _series, _index: ""
-) -> list[str]:
-    """The samples of histograms: buckets, cumulative and ascending, then sum and count."""
+    With OpenMetrics exemplars and times of creation as well, and no sum nor count where the sum may be negative, as
+    it would not be a counter.
+    """
     name = family.name
     ends = [f'le="{render_bound(bound)}"}} ' for bound in (*family.bounds, inf)]
+    signed = min(family.bounds, default=0) < 0
     lines = []
     for one in series:
         value = one.value
         if not isinstance(value, HistogramValue):
             raise TypeError(f"a series of the histogram {name!r} has the value {value!r}")
-        labels = labels_of(one)
+        labels = render_labels(one.labels) if one.rendered is None else one.rendered
         bucket = f"{name}_bucket{{{labels}," if labels else f"{name}_bucket{{"
-        cumulative = accumulate(value.counts)
-        if one.exemplars:
-            lines += [
-                f"{bucket}{end}{count}{suffix(one, index)}\n"
-                for index, (end, count) in enumerate(zip(ends, cumulative, strict=True))
-            ]
-        else:
-            lines += [f"{bucket}{end}{count}\n" for end, count in zip(ends, cumulative, strict=True)]
+        counts = accumulate(value.counts)
+        buckets = [f"{bucket}{end}{count}" for end, count in zip(ends, counts, strict=True)]
+        if openmetrics:
+            for index, exemplar in (one.exemplars or {}).items():
+                buckets[index] += _render_exemplar(exemplar)
+        lines.append("\n".join(buckets) + "\n")
         braced = f"{{{labels}}}" if labels else ""
-        lines.append(f"{name}_sum{braced} {render_number(value.sum)}\n{name}_count{braced} {value.count}\n")
+        if not openmetrics or not (signed or value.sum < 0):
+            lines.append(f"{name}_sum{braced} {render_number(value.sum)}\n{name}_count{braced} {value.count}\n")
+        if openmetrics and one.created is not None:
+            lines.append(_created_line(name + "_created", labels, one.created))
     return lines
 
 
-def labels_of(series: SeriesSnapshot) -> str:
-    """The rendered labels, from the cache of whoever made the snapshot when it has one."""
-    rendered = series.rendered
-    return render_labels(series.labels) if rendered is None else rendered
+def _render_exemplar(exemplar: Exemplar) -> str:
+    if sum(len(name) + len(value) for name, value in exemplar.labels) > EXEMPLAR_LIMIT:
+        return ""
+    return f" # {{{render_labels(exemplar.labels)}}} {render_number(exemplar.value)} {exemplar.timestamp!r}"
+
+
+def _created_line(name: str, labels: str, created: float) -> str:
+    return f"{name}{{{labels}}} {created!r}\n" if labels else f"{name} {created!r}\n"
