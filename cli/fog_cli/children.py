@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Final, Self
 
 from fog_cli.errors import CommandError
 
+START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 20.0
 
 
@@ -29,23 +31,49 @@ class Child:
         self._process = process
 
     @classmethod
-    async def start(cls, arguments: Sequence[str], environ: Mapping[str, str], log: Path) -> Self:
-        """Start ``fog ARGUMENTS``; what it says on standard error goes to `log`.
+    async def start(cls, arguments: Sequence[str], environ: Mapping[str, str], directory: Path) -> Self:
+        """Start ``fog ARGUMENTS`` and wait until it is ready, as a service manager does (sd_notify).
+
+        What it says on standard error goes to a log in `directory`.
 
         `environ` is added to this process's environment, less its ``FOG_…`` and ``NATS_…``: those are for the parent.
+
+        Raises:
+            CommandError: when it ended instead, or was not ready within 30 s.
         """
+        log, notify = directory / f"{arguments[0]}.log", directory / f"{arguments[0]}.notify"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("FOG_", "NATS_"))}
         command = [sys.executable, "-m", "fog_cli", *arguments, "--stop-on-eof"]
-        with log.open("wb") as errors:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, log.open("wb") as errors:
+            manager.setblocking(False)
+            manager.bind(str(notify))
             process = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=PIPE,
                 stdout=DEVNULL,
                 stderr=errors,
                 start_new_session=True,
-                env={**inherited, **environ},
+                env={**inherited, **environ, "NOTIFY_SOCKET": str(notify)},
             )
-        return cls(f"fog {arguments[0]}", process, log)
+            child = cls(f"fog {arguments[0]}", process, log)
+            try:
+                await child._ready(manager)
+            except BaseException:
+                await child.stop()
+                raise
+        return child
+
+    async def _ready(self, manager: socket.socket) -> None:
+        heard = asyncio.create_task(asyncio.get_running_loop().sock_recv(manager, 100))
+        ended = asyncio.create_task(self._process.wait())
+        try:
+            await asyncio.wait({heard, ended}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            self.check()
+            if not heard.done():
+                raise CommandError(f"{self.name} was not ready within {START_SECONDS:g} s")
+        finally:
+            heard.cancel()
+            ended.cancel()
 
     @property
     def pid(self) -> int:

@@ -137,13 +137,12 @@ class _Demo:
 
     async def _host_agent(self, place: _Place, stack: AsyncExitStack) -> Child:
         arguments = ["agent", "--path", f"{place.root}/host", "--interval", f"{self._settings.interval}s"]
-        arguments += ["--ledger", str(place.directory / "host.json"), "--deadline", "10s"]
+        arguments += ["--ledger", str(place.directory / "host.json")]
         return await self._child(arguments, place, stack)
 
     @staticmethod
     async def _child(arguments: list[str], place: _Place, stack: AsyncExitStack) -> Child:
-        log = place.directory / f"{arguments[0]}.log"
-        child = await Child.start(arguments, {"FOG_NATS_URL": place.servers}, log)
+        child = await Child.start(arguments, {"FOG_NATS_URL": place.servers}, place.directory)
         stack.push_async_callback(child.stop)
         return child
 

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import pytest
 
 from fog_agent.options import NatsOptions
 from fog_cli import books
+from fog_cli.api import Api
+from fog_cli.errors import CommandError
 from fog_cli.fog_nodes import FogNodes
 from fog_cli.fogsim import Fog, tree_paths
+from fog_cli.watching import Numbers
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually, wait_until
 from tests.cli.bus import make_streams
@@ -49,8 +53,9 @@ def test_it_conserves_every_count() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_also_when_a_signal_ends_it(number: signal.Signals) -> None:
     """The last frames are flushed and read before anything stops."""
-    with fog("demo", *SMALL) as process:
-        wait_until(lambda: len(children_of(process.pid)) > 3, what="its processes")
+    address = free_address()
+    with fog("demo", *SMALL, "--listen", address) as process:
+        wait_until(lambda: events_at(address) > 0, deadline=30, what="its first events")
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
@@ -98,6 +103,21 @@ async def test_links_are_lost_and_nothing_else(fog_nats: NatsServer) -> None:
     assert fewest < 4
     assert await nodes.stop()
     assert books.add([nodes.book()])["messages_sent_total"] > 0
+
+
+def free_address() -> str:
+    """Of this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def events_at(address: str) -> int:
+    """How many events an aggregator has read; none while it does not answer."""
+    try:
+        return Numbers.of(Api(address).get("/metrics").decode()).events
+    except CommandError:
+        return 0
 
 
 def children_of(pid: int) -> list[int]:
