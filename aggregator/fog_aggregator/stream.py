@@ -65,7 +65,9 @@ class StreamReader:
     Args:
         link: The connection and its requests.
         stream: The stream's name.
-        filters: Subjects to read, such as `Subjects.subtree` gives; empty for all.
+        filters: Subjects to read; empty for all. For few: of a large part of a stream take all and leave out the rest,
+            as the server looks through every subject that matches for every message (two filters that match 1,000
+            subjects: 112 µs of its CPU a message and 10,000 messages/s, where all are 3 µs and 150,000).
         handle: Takes messages, up to some hundreds at a time; must not block.
         position: Where an earlier reader left off.
         on_discontinuity: Called before messages are read again, or when some were missed.
@@ -73,6 +75,7 @@ class StreamReader:
         rng: For the jitter of pauses.
 
     Attributes:
+        stream: The name of the stream.
         position: What has been handled.
         info: The stream when last looked at.
         lag: How many messages of ours the server had beyond the last one that was handled.
@@ -99,7 +102,7 @@ class StreamReader:
         self.restarts: Counter[str] = Counter()
         self._connection = link.connection
         self._jetstream = JetStream(link)
-        self._stream = stream
+        self.stream = stream
         self._filters = filters
         self._handle = handle
         self._on_discontinuity = on_discontinuity
@@ -144,7 +147,7 @@ class StreamReader:
         if not start.known:  # nothing before `start` will be read
             self.position = Position(info.created, start.seq - 1, 0)
         self._whole = not self._filters or info.subjects <= frozenset(self._filters)
-        consumer = PullConsumer(self._jetstream, client, self._stream, self._filters, heartbeat=self._timing.heartbeat)
+        consumer = PullConsumer(self._jetstream, client, self.stream, self._filters, heartbeat=self._timing.heartbeat)
         try:
             await consumer.open(start.seq)
             if start.known:
@@ -203,7 +206,7 @@ class StreamReader:
 
     async def _look(self) -> StreamInfo:
         try:
-            self.info = StreamInfo.parse(await self._jetstream.call(f"STREAM.INFO.{self._stream}"))
+            self.info = StreamInfo.parse(await self._jetstream.call(f"STREAM.INFO.{self.stream}"))
         except JetStreamError as error:
             if error.missing and not self._missing:
                 self._missing = True
@@ -217,14 +220,14 @@ class StreamReader:
         return self.position.seq if self.position is not None else 0
 
     def _discontinuity(self, what: Discontinuity) -> None:
-        self._log(logging.WARNING, what, f"stream {self._stream}: {_DISCONTINUITIES[what]}")
+        self._log(logging.WARNING, what, f"stream {self.stream}: {_DISCONTINUITIES[what]}")
         self._on_discontinuity(what)
 
     def _ended(self, end: ConsumerEndedError | JetStreamError | NatsError) -> None:
         reason = "disconnected" if isinstance(end, NatsError) else end.reason
         self.restarts[reason] += 1
         if reason != "disconnected":  # the connection has said so
-            self._log(logging.WARNING, reason, f"stream {self._stream}: reading begins anew: {end}")
+            self._log(logging.WARNING, reason, f"stream {self.stream}: reading begins anew: {end}")
 
 
 _DISCONTINUITIES: Final = {

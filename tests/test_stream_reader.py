@@ -1,0 +1,489 @@
+"""The reading loop against a real server: in every fault each message is handled, in order, and none twice unasked."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from fog_agent.link import Link
+from fog_aggregator.jetstream import JetStream
+from fog_aggregator.stream import Discontinuity, Message, Position, StreamReader, Timing
+from fog_testing.nats_server import NatsServer
+from fog_testing.proxy import BLACK_HOLE, CLEAR, HELD, FaultProxy
+from fog_testing.waiting import eventually
+from tests.broker import connected, hpub, make_stream, publish, raw
+
+FAST = Timing(heartbeat=0.1, check=0.2, longest_pause=0.1)
+
+
+class Reading:
+    """A reader at work, and what it has handled."""
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        position: Position | None = None,
+        filters: Sequence[str] = (),
+        timing: Timing = FAST,
+        also: Callable[[list[Message]], None] = lambda _: None,
+    ) -> None:
+        self.messages: list[Message] = []
+        self.discontinuities: list[Discontinuity] = []
+        self.link = link
+        self._also = also
+        self.reader = StreamReader(
+            link,
+            "S",
+            filters,
+            self._handle,
+            position=position,
+            on_discontinuity=self.discontinuities.append,
+            timing=timing,
+        )
+
+    @property
+    def numbers(self) -> list[int]:
+        """The messages' payloads."""
+        return [int(message.data) for message in self.messages]
+
+    def _handle(self, messages: list[Message]) -> None:
+        self.messages += messages
+        self._also(messages)
+
+    async def until(self, numbers: Sequence[int]) -> None:
+        """Waits until exactly these have been handled."""
+        with suppress(TimeoutError):
+            await eventually(lambda: len(self.messages) >= len(numbers))
+        assert self.numbers == list(numbers), self.reader.restarts
+
+
+@asynccontextmanager
+async def running(reading: Reading) -> AsyncIterator[Reading]:
+    """Lets a reader run; what it raises, the test gets."""
+    task = asyncio.create_task(reading.reader.run())
+    try:
+        yield reading
+    finally:
+        if not task.done():
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def put_back(server: NatsServer, copy: Path) -> None:
+    """Replaces the store of a server that is down with an older copy."""
+    shutil.rmtree(server.store_dir)
+    shutil.copytree(copy, server.store_dir)
+
+
+async def crash(server: NatsServer, *links: Link) -> None:
+    """Kills the server; returns when all have noticed."""
+    server.kill()
+    await eventually(lambda: all(link.connection.client is None for link in links))
+
+
+async def no_consumers(link: Link) -> None:
+    """Waits until the server has none left; it takes a request to delete one as it finds the time."""
+
+    async def gone() -> bool:
+        return not (await JetStream(link).call("CONSUMER.NAMES.S"))["consumers"]
+
+    await eventually(gone)
+
+
+async def test_from_the_start_and_on(fog_nats: NatsServer) -> None:
+    """A backlog and then what comes: in order, once, with time and sequence; position, lag and readiness keep up."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(1200))
+        async with running(Reading(link)) as reading:
+            await reading.until(range(1200))
+            await publish(link, range(1200, 1210))
+            await reading.until(range(1210))
+            reader = reading.reader
+            await eventually(lambda: reader.info and reader.info.last_seq == 1210)
+            last = reading.messages[-1]
+            assert reader.position is not None
+            assert reader.position[1:] == (last.seq, last.timestamp_ns) == (1210, last.timestamp_ns)
+            assert last.subject == "s.a"
+            assert last.timestamp == last.timestamp_ns / 1e9
+            assert (reader.lag, reader.last_seq, reader.caught_up) == (0, 1210, True)
+            assert reader.until_gap is None
+            assert not reader.restarts
+            assert not reading.discontinuities
+
+
+async def test_an_empty_stream_is_caught_up_with(fog_nats: NatsServer) -> None:
+    """Nothing to read is no reason to wait; what comes later is read."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        async with running(Reading(link)) as reading:
+            await eventually(lambda: reading.reader.caught_up)
+            await publish(link, range(1))
+            await reading.until([0])
+
+
+async def test_on_from_a_position(fog_nats: NatsServer) -> None:
+    """A checkpoint's position: the messages behind it, whether there are some or none, and none before."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(10))
+        async with running(Reading(link)) as reading:
+            await reading.until(range(10))
+            position = reading.reader.position
+        async with running(Reading(link, position=position)) as reading:
+            await eventually(lambda: reading.reader.caught_up)
+            await publish(link, range(10, 20))
+            await reading.until(range(10, 20))
+            assert not reading.discontinuities
+        async with running(Reading(link, position=position)) as reading:
+            await reading.until(range(10, 20))
+            assert not reading.discontinuities
+
+
+async def test_a_crash_with_the_same_store(fog_nats: NatsServer) -> None:
+    """SIGKILL and restart, thrice: everything once, and nothing is said to be discontinuous."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        async with running(Reading(link)) as reading:
+            for round_ in range(3):
+                await publish(link, range(round_ * 100, round_ * 100 + 100))
+                await reading.until(range(round_ * 100 + 100))
+                await crash(fog_nats, link)
+                fog_nats.start()
+            await publish(link, range(300, 310))
+            await reading.until(range(310))
+            assert not reading.discontinuities
+
+
+async def test_a_wiped_store(fog_nats: NatsServer) -> None:
+    """The missing stream is told of once and waited for; the one that is made then is read from its start."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(10))
+        async with running(Reading(link)) as reading:
+            await reading.until(range(10))
+            await crash(fog_nats, link)
+            shutil.rmtree(fog_nats.store_dir)
+            fog_nats.start()
+            await eventually(lambda: reading.reader.restarts["missing"] > 2)
+            await make_stream(link)
+            await publish(link, range(100, 120))
+            await reading.until([*range(10), *range(100, 120)])
+            assert reading.discontinuities == [Discontinuity.MISSING, Discontinuity.REPLACED]
+
+
+async def test_a_stream_that_is_deleted_and_made_again(fog_nats: NatsServer) -> None:
+    """Under a connection that lives on, and while the new one is already longer than the old."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(3))
+        async with running(Reading(link)) as reading:
+            await reading.until(range(3))
+            await JetStream(link).call("STREAM.DELETE.S")
+            await make_stream(link)
+            await publish(link, range(100, 110))
+            await reading.until([*range(3), *range(100, 110)])
+            assert reading.discontinuities[-1] is Discontinuity.REPLACED
+
+
+@pytest.mark.parametrize("grown", [0, 5, 30])
+async def test_an_older_store_put_back(fog_nats: NatsServer, tmp_path: Path, grown: int) -> None:
+    """Shorter than what we read, just as long, or grown past us: it is found out, and read from the start."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(10))
+        fog_nats.stop()
+        shutil.copytree(fog_nats.store_dir, tmp_path / "copy")
+        fog_nats.start()
+        await publish(link, range(10, 15))
+        async with running(Reading(link)) as reading:
+            await reading.until(range(15))
+            position = reading.reader.position
+        await crash(fog_nats, link)
+        put_back(fog_nats, tmp_path / "copy")
+        fog_nats.start()
+        await publish(link, range(100, 100 + grown))
+        async with running(Reading(link, position=position)) as reading:
+            await reading.until([*range(10), *range(100, 100 + grown)])
+            assert reading.discontinuities == [Discontinuity.ROLLED_BACK]
+
+
+async def test_an_older_store_under_a_running_reader(fog_nats: NatsServer, tmp_path: Path) -> None:
+    """It reconnects to a stream that has lost its end: all of it is read again."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(10))
+        fog_nats.stop()
+        shutil.copytree(fog_nats.store_dir, tmp_path / "copy")
+        fog_nats.start()
+        await publish(link, range(10, 15))
+        async with running(Reading(link)) as reading:
+            await reading.until(range(15))
+            await crash(fog_nats, link)
+            put_back(fog_nats, tmp_path / "copy")
+            fog_nats.start()
+            await reading.until([*range(15), *range(10)])
+            assert reading.discontinuities == [Discontinuity.ROLLED_BACK]
+
+
+async def test_trimmed_while_away(fog_nats: NatsServer) -> None:
+    """What is left is read, and that some is gone is told; when only read messages went, nothing is."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(10))
+        async with running(Reading(link)) as reading:
+            await reading.until(range(10))
+            position = reading.reader.position
+        await publish(link, range(10, 20))
+        for first, told in ((11, []), (16, [Discontinuity.TRIMMED])):
+            await JetStream(link).call("STREAM.PURGE.S", {"seq": first})
+            async with running(Reading(link, position=position)) as reading:
+                await reading.until(range(first - 1, 20))
+                assert reading.discontinuities == told
+        await JetStream(link).call("STREAM.PURGE.S")
+        async with running(Reading(link, position=position)) as reading:
+            await eventually(lambda: reading.reader.caught_up)
+            await publish(link, range(20, 25))
+            await reading.until(range(20, 25))
+            assert reading.discontinuities == [Discontinuity.TRIMMED]
+
+
+async def test_trimmed_under_us(fog_nats: NatsServer) -> None:
+    """A reader that cannot keep up with a stream that forgets: it goes on with what is left, and tells."""
+    async with (
+        FaultProxy("127.0.0.1", fog_nats.port) as proxy,
+        connected(fog_nats.url) as writer,
+        connected(proxy.url) as link,
+    ):
+        await make_stream(writer)
+        patient = Timing(heartbeat=10, check=10)
+        async with running(Reading(link, timing=patient)) as reading:
+            await publish(writer, range(10))
+            await reading.until(range(10))
+            proxy.impose(down=HELD, up=HELD)
+            assert writer.connection.client is not None
+            for number in range(10, 4000):
+                await writer.connection.client.publish("s.a", b"%d" % number)
+            await publish(writer, range(4000, 4001))
+            await JetStream(writer).call("STREAM.PURGE.S", {"keep": 5})
+            proxy.impose(down=CLEAR, up=CLEAR)
+            await eventually(lambda: reading.numbers[-1] == 4000)
+            assert reading.numbers == [*range(len(reading.numbers) - 5), *range(3996, 4001)]
+            assert Discontinuity.TRIMMED in reading.discontinuities
+
+
+async def test_a_server_that_hangs(fog_nats: NatsServer) -> None:
+    """SIGSTOP for longer than three heartbeats: noticed, and afterwards everything comes once."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(10))
+        async with running(Reading(link)) as reading:
+            await reading.until(range(10))
+            fog_nats.pause()
+            await eventually(lambda: reading.reader.restarts["silent"] == 1)
+            fog_nats.resume()
+            await publish(link, range(10, 20))
+            await reading.until(range(20))
+            assert not reading.discontinuities
+
+
+@pytest.mark.parametrize("fault", ["cut", "silence", "hole"])
+async def test_faults_of_the_network_in_the_middle_of_a_backlog(fog_nats: NatsServer, fault: str) -> None:
+    """Reset, silent, or with some bytes swallowed: 20,000 messages are handled in order, each once."""
+    async with FaultProxy("127.0.0.1", fog_nats.port) as proxy, connected(fog_nats.url) as writer:
+        await make_stream(writer)
+        client = writer.connection.client
+        assert client is not None
+        for number in range(20_000):
+            await client.publish("s.a", b"%d" % number)
+        await client.flush(5)
+        async with connected(proxy.url) as link:
+            done = 0
+
+            def strike(messages: list[Message]) -> None:
+                nonlocal done
+                if int(messages[-1].data) // 5000 <= done:
+                    return
+                done += 1
+                if fault == "cut":
+                    proxy.cut()
+                    return
+                proxy.impose(down=HELD if fault == "silence" else BLACK_HOLE, new=False)
+                lift = partial(proxy.impose, down=CLEAR)
+                asyncio.get_running_loop().call_later(0.5 if fault == "silence" else 0.02, lift)
+
+            async with running(Reading(link, also=strike)) as reading:
+                await reading.until(range(20_000))
+                assert done == 3
+                assert fault != "silence" or reading.reader.restarts["silent"]
+                assert not reading.discontinuities
+
+
+async def test_a_consumer_that_an_administrator_deletes(fog_nats: NatsServer) -> None:
+    """The next one goes on where it was."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(10))
+        async with running(Reading(link)) as reading:
+            await reading.until(range(10))
+            for name in (await JetStream(link).call("CONSUMER.NAMES.S"))["consumers"]:
+                await JetStream(link).call(f"CONSUMER.DELETE.S.{name}")
+            await publish(link, range(10, 20))
+            await reading.until(range(20))
+            assert not reading.discontinuities
+
+
+async def test_consumers_do_not_pile_up(fog_nats: NatsServer) -> None:
+    """A reader that stops takes its consumer away."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        for _ in range(3):
+            async with running(Reading(link)) as reading:
+                await eventually(lambda reading=reading: reading.reader.caught_up)  # type: ignore[misc]
+        await no_consumers(link)
+
+
+async def test_the_watchdog(fog_nats: NatsServer) -> None:
+    """A stream that grows while nothing comes for us: a new consumer looks why. Here the rest is for others."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(3))
+        timing = Timing(heartbeat=0.02, check=0.02, stalled=0.1, longest_pause=0.1)
+        async with running(Reading(link, filters=["s.a"], timing=timing)) as reading:
+            await reading.until(range(3))
+            await publish(link, range(100, 103), "s.b")
+            await eventually(lambda: reading.reader.restarts["stalled"] > 1)
+            await publish(link, range(3, 6))
+            await reading.until(range(6))
+            assert not reading.discontinuities
+
+
+async def test_a_subtree(fog_nats: NatsServer) -> None:
+    """Two filters: a place and all under it; what lies between in the stream is neither read nor missed."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        for number, subject in enumerate(["s.0", "s.0.3", "s.0.30", "s.0.3.1", "s.1.3", "s.0.3", "s.0"]):
+            await publish(link, range(number, number + 1), subject)
+        async with running(Reading(link, filters=["s.0.3", "s.0.3.>"])) as reading:
+            await reading.until([1, 3, 5])
+            await eventually(lambda: reading.reader.caught_up)
+            position = reading.reader.position
+        await publish(link, range(7, 8), "s.0.3.2")
+        async with running(Reading(link, position=position, filters=["s.0.3", "s.0.3.>"])) as reading:
+            await reading.until([7])
+            assert not reading.discontinuities
+
+
+async def test_an_older_store_with_another_message_at_our_place(fog_nats: NatsServer, tmp_path: Path) -> None:
+    """Of a subtree's reader: where our last message was is now one that is not ours."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(5))
+        fog_nats.stop()
+        shutil.copytree(fog_nats.store_dir, tmp_path / "copy")
+        fog_nats.start()
+        await publish(link, range(5, 7))
+        async with running(Reading(link, filters=["s.a"])) as reading:
+            await reading.until(range(7))
+            position = reading.reader.position
+        for ours in ((), (9,)):
+            await crash(fog_nats, link)
+            put_back(fog_nats, tmp_path / "copy")
+            fog_nats.start()
+            await publish(link, range(100, 105), "s.b")
+            for number in ours:
+                await publish(link, range(number, number + 1))
+            async with running(Reading(link, position=position, filters=["s.a"])) as reading:
+                await reading.until([*range(5), *ours])
+                assert reading.discontinuities == [Discontinuity.ROLLED_BACK]
+
+
+READER = """
+authorization { users: [
+  { user: admin, password: admin }
+  { user: reader, password: reader, permissions: {
+      publish: ["$JS.API.STREAM.INFO.S", "$JS.API.CONSUMER.CREATE.S.>", "$JS.API.CONSUMER.MSG.NEXT.S.*",
+                "$JS.API.CONSUMER.DELETE.S.*", "fog.v1.resync.>"]
+      subscribe: ["_INBOX_AGG.>"] } }
+] }
+"""
+
+
+async def test_least_privilege() -> None:
+    """The documented permissions of an aggregator are enough, and none of them is refused on the way."""
+    with NatsServer(config=READER) as server:
+        async with connected(server.url, user="admin", password="admin") as admin:
+            await make_stream(admin)
+            await publish(admin, range(10))
+            reader = {"user": "reader", "password": "reader", "inbox_prefix": "_INBOX_AGG"}
+            async with connected(server.url, **reader) as link:
+                async with running(Reading(link)) as reading:
+                    await reading.until(range(10))
+                    await eventually(lambda: reading.reader.info and reading.reader.info.last_seq == 10)
+                assert not link.connection.errors
+            await no_consumers(admin)
+
+
+async def test_a_domain() -> None:
+    """JetStream in a domain is reached by the domain's own API."""
+    with NatsServer(config="jetstream { domain: hub }") as server:
+        async with connected(server.url, jetstream_domain="hub") as link:
+            await make_stream(link)
+            await publish(link, range(10))
+            async with running(Reading(link)) as reading:
+                await reading.until(range(10))
+
+
+async def test_messages_that_look_like_the_servers_own(fog_nats: NatsServer) -> None:
+    """Anyone who may publish can store a message with the headers of a status, or none that anyone can read."""
+    forged = [
+        b"NATS/1.0 409 Consumer Deleted\r\n\r\n",
+        b"NATS/1.0\r\nStatus: 409\r\n\r\n",
+        b"N",
+        b"NATS/1.0 100\r\n\r\n",
+    ]
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await raw(fog_nats.port, b"".join(hpub(b"s.a", headers, b"%d" % n) for n, headers in enumerate(forged)))
+        await raw(fog_nats.port, b"PUB s.\xff\x0b 1\r\n4\r\n")
+        await publish(link, range(5, 10))
+        async with running(Reading(link)) as reading:
+            await reading.until(range(10))
+            assert not reading.reader.restarts
+
+
+async def test_messages_of_the_largest_size(fog_nats: NatsServer) -> None:
+    """Requests are bounded in bytes, and still take whatever the server took."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        size = link.connection.max_payload
+        assert size is not None
+        for _ in range(40):
+            await link.publish("s.a", b"1".rjust(size), 10)
+        async with running(Reading(link)) as reading:
+            await reading.until([1] * 40)
+            assert not reading.reader.restarts
+
+
+async def test_a_handler_that_fails(fog_nats: NatsServer) -> None:
+    """It ends the reader, loudly, and the position stays before what was not handled."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(10))
+
+        def fail(_messages: list[Message]) -> None:
+            raise ZeroDivisionError
+
+        reading = Reading(link, also=fail)
+        with pytest.raises(ZeroDivisionError):
+            await reading.reader.run()
+        assert reading.reader.position is not None
+        assert reading.reader.position.seq == 0
