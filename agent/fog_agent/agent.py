@@ -123,10 +123,9 @@ class Agent:
             return True
         flushed = False
         try:
-            async with asyncio.timeout(self.deadline if deadline is None else deadline):
-                flushed = await self._sender.finish()
-        except TimeoutError:
-            log.warning("agent at %s stops with frames that were not acknowledged in time", format_path(self.path))
+            flushed = await self._sender.finish(self.deadline if deadline is None else deadline)
+            if not flushed:
+                log.warning("agent at %s stops with frames that were not acknowledged in time", format_path(self.path))
         finally:
             self._restore_signals.close()
             for task in self._tasks:
@@ -138,14 +137,7 @@ class Agent:
 
     async def flush(self) -> bool:
         """Send what was counted until now and wait until it is acknowledged, or the deadline; True when it was."""
-        if self._sender is None:
-            return False
-        try:
-            async with asyncio.timeout(self.deadline):
-                await self._sender.flush()
-        except TimeoutError:
-            return False
-        return True
+        return self._sender is not None and await self._sender.flush(self.deadline)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -21,7 +21,7 @@ from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 
 KEYFRAME_SECONDS: Final = 3600.0
-ACK_SECONDS: Final = 5.0
+ACK_SECONDS: Final = 3.0
 MAX_JITTER: Final = 10.0
 FIRST_RETRY, LAST_RETRY = 0.1, 10.0
 DEFAULT_MAX_PAYLOAD: Final = 1024 * 1024
@@ -61,6 +61,7 @@ class Sender:
         self._frames_ready = asyncio.Event()
         self._events_ready = asyncio.Event()
         self._idle = asyncio.Condition()
+        self._hurry = asyncio.Event()
         self._finishing = False
         self._log = RateLimitedLog(clock)
 
@@ -91,41 +92,59 @@ class Sender:
             self._events_ready.set()
         self._frames_ready.set()
 
-    async def flush(self) -> None:
-        """Encode what was counted until now and wait until all of it is acknowledged."""
+    async def flush(self, deadline: float) -> bool:
+        """Encode what was counted until now; True when all of it is acknowledged within `deadline` seconds."""
         self._keyframe_at = self._clock()
         self._tick()
-        async with self._idle:
-            await self._idle.wait_for(self._is_idle)
+        return await self._until(self._is_idle, deadline)
 
-    async def finish(self) -> bool:
-        """End the epoch: events first, then the final keyframe; True when all is acknowledged.
+    async def finish(self, deadline: float) -> bool:
+        """End the epoch: events first, then the final keyframe; True when all is acknowledged within `deadline`.
 
-        Without a connection the epoch is left open: the collector's next agent goes on with it.
+        Without a connection, or when events or an older final cannot be sent, the epoch is left open, with what was
+        counted encoded as far as may be: the collector's next agent goes on with it.
         """
         self._finishing = True
-        await self._link.connection.connected()
-        self._take_events()
-        async with self._idle:
-            await self._idle.wait_for(lambda: not self._attachment.epoch.events.unsent and not self._attachment.finals)
+        self._hurry.set()
+        end = self._clock() + deadline
+        await self._link.connection.connected(deadline)
+        self._tick()
         epoch = self._attachment.epoch
+        if not await self._until(lambda: not (epoch.events.unsent or self._attachment.finals), deadline / 2):
+            return await self._until(self._is_idle, end - self._clock())
         epoch.outbox.clear()
         self._attachment.finals = epoch.writer.finish(self._clock(), self._max_bytes, epoch.events.held)
         self._frames_ready.set()
-        async with self._idle:
-            await self._idle.wait_for(lambda: not self._attachment.finals)
+        return await self._until(lambda: not self._attachment.finals, end - self._clock())
+
+    async def _until(self, condition: Callable[[], bool], deadline: float) -> bool:
+        try:
+            async with asyncio.timeout(max(0.0, deadline)), self._idle:
+                await self._idle.wait_for(condition)
+        except TimeoutError:
+            return False
         return True
 
     async def _tick_forever(self) -> None:
         next_tick = self._clock() + self._phase * self._interval
         while not self._finishing:
             await asyncio.sleep(max(0.0, next_tick - self._clock()))
-            self._tick()
+            if not self._finishing:
+                self._tick()
             behind = max(0.0, self._clock() - next_tick)
             next_tick += self._interval * (1 + behind // self._interval)
 
     def _tick(self) -> None:
-        """One interval: a delta, unless a keyframe is to say it all anyway."""
+        """One interval. Whatever goes wrong is logged, and the next interval has another try: counts only add up."""
+        try:
+            self._encode_interval()
+        except Exception as error:  # noqa: BLE001 - one series that cannot be encoded must not end all metrics
+            self._log(logging.ERROR, "encode", f"this interval's frame cannot be encoded: {error!r}")
+            self._attachment.epoch.writer.dropped()
+        self._frames_ready.set()
+
+    def _encode_interval(self) -> None:
+        """A delta, unless a keyframe is to say it all anyway."""
         epoch, now = self._attachment.epoch, self._clock()
         writer, outbox, metrics = epoch.writer, epoch.outbox, self._attachment.metrics
         self._take_events()
@@ -135,14 +154,13 @@ class Sender:
         metrics.outbox.set(len(outbox))
         metrics.kept.set(writer.kept_count)
         says_it_all = writer.within_keyframe or (writer.keyframe_due and not len(outbox))
-        if not says_it_all and not self._finishing:
+        if not says_it_all and not writer.ended:
             frame = writer.encode_delta(now, self._max_bytes)
             if frame is not None:
                 outbox.push(frame, now)
         if dropped := outbox.drop_if_over(now):
             writer.dropped()
             metrics.dropped.increment(dropped)
-        self._frames_ready.set()
 
     def _take_events(self) -> None:
         epoch, metrics = self._attachment.epoch, self._attachment.metrics
@@ -155,7 +173,13 @@ class Sender:
     async def _send_frames(self) -> None:
         retry = FIRST_RETRY
         while True:
-            frame = await self._next_frame()
+            try:
+                frame = await self._next_frame()
+            except Exception as error:  # noqa: BLE001 - as in _tick
+                self._log(logging.ERROR, "encode", f"a keyframe cannot be encoded: {error!r}")
+                self._attachment.epoch.writer.dropped()
+                retry = await self._pause(retry)
+                continue
             answer = await self._link.publish(self._metrics_subject, frame.data, ACK_SECONDS)
             if answer.outcome is Outcome.ACKED:
                 self._frame_is_safe(frame)
@@ -230,9 +254,22 @@ class Sender:
 
     async def _back_off(self, retry: float, answer: Publish) -> float:
         self._attachment.metrics.retries.increment()
+        if answer.outcome is Outcome.DISCONNECTED:
+            await self._link.connection.connected()
+            return FIRST_RETRY
         if answer.outcome is Outcome.REFUSED:
             self._log(logging.WARNING, str(answer.refusal), f"frames are refused, and kept: {answer.text}")
-        await asyncio.sleep(self._rng.uniform(retry / 2, retry))
+        return await self._pause(retry)
+
+    async def _pause(self, retry: float) -> float:
+        """Wait before trying again, shorter when the agent is about to stop; return how long the next pause is."""
+        wait = self._rng.uniform(retry / 2, retry)
+        if self._hurry.is_set():
+            await asyncio.sleep(min(wait, FIRST_RETRY))
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._hurry.wait()
         return min(retry * 2, LAST_RETRY)
 
     def _is_idle(self) -> bool:
