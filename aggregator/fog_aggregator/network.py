@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverage, Life, coverage, lives, total
 from fog_aggregator.core.ratchet import Ratchet
+from fog_aggregator.core.reading import Reading
 from fog_aggregator.core.rollup import Planner
-from fog_aggregator.core.snapshots import Snapshots
+from fog_aggregator.core.samples import Samples
+from fog_aggregator.core.snapshots import held, snapshots
 from fog_aggregator.core.state import State
 from fog_aggregator.core.tree import Tree, View
 from fog_aggregator.core.versions import Version, Versions
@@ -56,7 +58,6 @@ class NetworkCollector(MetricsSource):
         self._departed_after = departed_after
         self._planner = Planner(state)
         self._versions = Versions(state)
-        self._snapshots = Snapshots(state, self._planner, self._versions, self.ratchet)
 
     def collect(self, view: View = WHOLE) -> list[FamilySnapshot]:
         """The families of a view with its coverage; of everything, with the aggregator's own, without one.
@@ -64,14 +65,26 @@ class NetworkCollector(MetricsSource):
         Their series are made while they are read, from copies: that needs no lock.
         """
         with self.lock:
-            families = self._snapshots.collect(view, self.now())
+            reading = self._read(view)
             covered = self.coverage(view)
-        return families + _as_families(covered, view) + (self.own.collect() if view == WHOLE else [])
+        own = self.own.collect() if view == WHOLE else []
+        return self._snapshots(reading) + _as_families(covered, view) + own
 
     def collect_only(self, name: str, view: View) -> list[FamilySnapshot]:
         """As `collect`, only what is called `name`."""
         with self.lock:
-            return self._snapshots.collect(view, self.now(), self._versions.called(name))
+            reading = self._read(view, self._versions.called(name))
+        return self._snapshots(reading)
+
+    def _read(self, view: View, wanted: Bools | None = None) -> Reading:
+        return Reading(self.state, self._planner, self._versions, view, self.now(), wanted)
+
+    def _snapshots(self, reading: Reading) -> list[FamilySnapshot]:
+        def hold(samples: Samples) -> list[float]:
+            with self.lock:
+                return held(self.ratchet, reading.view, reading.paths, samples)
+
+        return snapshots(reading, self.state.catalog.families, hold)
 
     def now(self) -> float:
         """Server's time, unix seconds."""

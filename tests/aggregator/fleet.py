@@ -84,5 +84,5 @@ class Fleet:
 
     def event(self, path: str, name: str, value: object = None, *, epoch: int = 1, seq: int = 1, **labels: str) -> None:
         """The event list hears an event."""
-        frame = Frame(EVENTS, epoch, seq, events=[Event(name, value, labels, {}, self.now)])
+        frame = Frame(EVENTS, epoch, seq, events=(Event(name, value, labels, {}, self.now),))
         self.events.apply(parse_path(path), decode(encode(frame)), self.now)

@@ -1,22 +1,30 @@
-"""The tables of a state reduced to the cells of a view, one way for each kind of value, and split by family."""
+"""One look at a state through a view: copies of what it needs, so that the state is held only for the copying.
+
+The tables are then reduced to the cells of the view, one way for each kind of value, and split by family.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fog_aggregator.core.catalog import COUNTERS, GAUGES, Labels
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.histograms import Bounds, show_at
+from fog_aggregator.core.lifecycle import live_rows
 from fog_aggregator.core.merge import FRACTIONS
 from fog_aggregator.core.rollup import (
     Plan,
     Planner,
     any_of,
+    in_order,
     number_cells,
+    ranges,
     sum_buckets,
     sum_fractions,
     sum_whole,
@@ -24,8 +32,8 @@ from fog_aggregator.core.rollup import (
 )
 from fog_aggregator.core.samples import STAT, VALUE, Samples
 from fog_aggregator.core.state import State
-from fog_aggregator.core.tables import Table
 from fog_aggregator.core.tree import View
+from fog_aggregator.core.versions import Versions
 from utilityfog_frontend.telemetry.exposition.samples import render_number
 
 STATS: Final = ("min", "max", "avg", "count")
@@ -34,159 +42,181 @@ COUNT_VALUES: Final = "count_values"
 
 Found: TypeAlias = dict[int, list[Samples]]
 """Samples by their family's number."""
+Hold: TypeAlias = Callable[[Samples], list[float]]
+"""Gives the values to export of some samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A table's slots in a view: values at ``plan.slots``, and whether a writer still has them where that matters."""
+
+    plan: Plan
+    values: NDArray[Any]
+    sums: Float64s
+    live: Bools | None
 
 
 class Reading:
-    """One look at a state through a view. What it finds are copies.
+    """What a view shows. Hold the state while it is made; nothing else of it needs the state.
 
     Args:
+        state: what to read.
+        planner: of the same state.
+        versions: of the same state.
+        view: which numbers.
+        now: server's time.
         wanted: which series, by their numbers; all when None.
+
+    Attributes:
+        paths: the groups of the view.
+        series: all series by number, as they were.
+        bounds: at which each family of histograms is shown.
     """
 
-    def __init__(self, state: State, planner: Planner, view: View, wanted: Bools | None = None) -> None:
-        self._state = state
-        self._planner = planner
-        self._view = view
-        self._wanted = wanted
-        self._groups = max(1, len(planner.grouping(view).paths))
-        self._kinds = list(state.catalog.kinds)
-        self._kind_of: Int32s = np.array(state.catalog.kind_of, np.int32)
-        self._family_of_kind: Int32s = np.array([family for family, _ in self._kinds], np.int32)
-
-    def counters(self, found: Found, hold: Callable[[Samples], list[float]]) -> None:
-        """Whole counters, and those of which some writer has counted fractions, whose values go through `hold`."""
-        table, plan = self._of(COUNTERS)
-        counts, shown = sum_whole(plan.cell, plan.size, table.values[plan.slots]), self._shown(plan, table)
-        self._fractions(found, hold, plan, counts, shown)
-        self._add(found, Samples(plan.series, plan.group, counts, plan.born).take(shown))
-
-    def _fractions(
-        self, found: Found, hold: Callable[[Samples], list[float]], whole: Plan, counts: Int64s, whole_shown: Bools
+    def __init__(
+        self, state: State, planner: Planner, versions: Versions, view: View, now: float, wanted: Bools | None = None
     ) -> None:
+        live = live_rows(state, now)
+        self.view = view
+        self.paths = planner.grouping(view).paths
+        self.series = list(state.catalog.series)
+        self._groups = max(1, len(self.paths))
+        self._kinds = versions.kinds
+        self._kind_of = versions.kind_of()
+        self._choices = [family.rollup for family in state.catalog.families]
+        self._kept = ~state.retired_series(np.arange(len(self.series)))
+        self._columns = {width: _copy(state, planner.plan(view, width, wanted), width, view) for width in state.tables}
+        epoch = state.tables[GAUGES].epoch[self._columns[GAUGES].plan.slots]
+        node = state.rows.epoch_node
+        self._counts: Bools = (state.rows.shows_gauges & (node >= 0) & live[node])[epoch]
+        self._heard: Float64s = state.rows.heard[node[epoch]]
+        present = {width: [kind for kind, _ in column.plan.kinds] for width, column in self._columns.items()}
+        families = {self._kinds[kind][0] for kinds in present.values() for kind in kinds}
+        self._hidden = versions.hidden(families, live)
+        self.bounds: dict[int, Bounds] = versions.shown_bounds(
+            [kind for width, kinds in present.items() if width > 0 for kind in kinds], live
+        )
+
+    def found(self, hold: Hold) -> Found:
+        """All samples by family; values of fractional counters go through `hold`."""
+        found: Found = defaultdict(list)
+        self._counters(found, hold)
+        self._gauges(found)
+        self._histograms(found)
+        return {family: samples for family, samples in found.items() if family not in self._hidden}
+
+    def _counters(self, found: Found, hold: Hold) -> None:
+        """Whole counters, and those of which some writer has counted fractions."""
+        column = self._columns[COUNTERS]
+        plan = column.plan
+        counts, shown = sum_whole(plan.cell, plan.size, column.values), self._shown(column)
+        if self._columns[FRACTIONS].plan.size:
+            self._fractions(found, hold, plan, counts, shown)
+        self._add(found, Samples(plan.series, plan.group, counts, plan.born), plan, shown)
+
+    def _fractions(self, found: Found, hold: Hold, whole: Plan, counts: Int64s, whole_shown: Bools) -> None:
         """Add fractional counters; where a cell has whole ones too they are part of it, and no longer shown alone."""
-        table, plan = self._of(FRACTIONS)
-        if not plan.size:
-            return
-        sums, born = sum_fractions(plan.cell, plan.size, table.values[plan.slots]), plan.born.copy()
-        shown = self._shown(plan, table)
+        column = self._columns[FRACTIONS]
+        plan = column.plan
+        sums, born = sum_fractions(plan.cell, plan.size, column.values), plan.born.copy()
+        shown = self._shown(column)
         at, both = _find(self._key(plan), self._key(whole))
         sums[both] += counts[at]
         born[both] = np.minimum(born[both], whole.born[at])
         shown[both] |= whole_shown[at]
         whole_shown[at] = False
-        samples = Samples(plan.series, plan.group, sums, born).take(shown)
-        held = np.array(hold(samples), np.float64)
-        self._add(found, Samples(samples.series, samples.group, held, samples.born))
+        samples = Samples(plan.series, plan.group, sums, born)
+        sums[shown] = hold(samples.take(shown))
+        self._add(found, samples, plan, shown)
 
-    def gauges(self, found: Found, live: Bools) -> None:
-        """Gauges of live nodes, merged as their family asks; a node's own as it is, NaN and infinities too.
-
-        Args:
-            found: where to add them.
-            live: which nodes are, by row.
-        """
-        state, (table, plan) = self._state, self._of(GAUGES)
-        node, epoch = state.rows.epoch_node, table.epoch[plan.slots]
-        counts = (state.rows.shows_gauges & (node >= 0) & live[node])[epoch]
-        values, cell = table.values[plan.slots], plan.cell
-        if self._view.own:
-            counts &= self._alone(found, plan, values, counts)
+    def _gauges(self, found: Found) -> None:
+        """Gauges of live nodes, merged as their family asks; a node's own as it is, NaN and infinities too."""
+        plan, values, counts = self._columns[GAUGES].plan, self._columns[GAUGES].values, self._counts
+        if self.view.own:
+            counts = self._alone(found, plan, values, counts)
         chosen = np.flatnonzero(counts & np.isfinite(values))
-        cell, values, epoch = cell[chosen], values[chosen], epoch[chosen]
-        summary = summarise(cell, plan.size, values, state.rows.heard[node[epoch]])
-        present = np.flatnonzero(summary.count)
-        for family, places in self._by_family(plan.series[present]):
-            cells = present[places]
-            choice = state.catalog.families[family].rollup
-            for position, stat in enumerate(choice or STATS):
-                extra: Labels = () if choice and position == 0 and stat != COUNT_VALUES else ((STAT, stat),)
+        cell, values = plan.cell[chosen], values[chosen]
+        choices = {kind: self._choices[self._kinds[kind][0]] for kind, _ in plan.kinds}
+        wanted = {stat for choice in choices.values() for stat in choice or STATS}
+        statistics = summarise(cell, plan.size, values, self._heard[chosen], wanted)
+        for kind, cells in plan.kinds:
+            present = np.flatnonzero(statistics["count"][cells]) + cells.start
+            if not len(present):
+                continue
+            parts = found[self._kinds[kind][0]]
+            for position, stat in enumerate(choices[kind] or STATS):
                 if stat == COUNT_VALUES:
-                    found[family] += _count_values(plan, cells, cell, values, extra)
-                else:
-                    statistic = summary.statistic(stat, cells)
-                    found[family].append(Samples(plan.series[cells], plan.group[cells], statistic, extra=extra))
+                    parts += _count_values(plan, present, cell, values)
+                    continue
+                extra: Labels = () if choices[kind] and position == 0 else ((STAT, stat),)
+                parts.append(Samples(plan.series[present], plan.group[present], statistics[stat][present], extra=extra))
 
     def _alone(self, found: Found, plan: Plan, values: Float64s, counts: Bools) -> Bools:
         """Add the gauges that one writer alone has; return which are left to be merged."""
         once: Bools = np.bincount(plan.cell[counts], minlength=plan.size) == 1
+        mine = np.zeros(plan.size)
         alone = once[plan.cell] & counts
-        cell = plan.cell[alone]
-        self._add(found, Samples(plan.series[cell], plan.group[cell], values[alone]))
-        return np.logical_not(alone)
+        mine[plan.cell[alone]] = values[alone]
+        self._add(found, Samples(plan.series, plan.group, mine), plan, once)
+        return counts & ~alone
 
-    def histograms(self, found: Found, shown_bounds: Callable[[Iterable[int]], dict[int, Bounds]]) -> dict[int, Bounds]:
-        """Histograms, at one set of bounds for each family; return these.
-
-        Args:
-            found: where to add them.
-            shown_bounds: chooses the bounds of each family, given the kinds that there are.
-        """
-        kinds: dict[int, Samples] = {}
-        for width in [width for width in self._state.tables if width > 0]:
-            table, plan = self._of(width)
-            samples = Samples(
-                plan.series,
-                plan.group,
-                sum_buckets(plan.cell, plan.size, table.values[plan.slots]),
-                plan.born,
-                sum_fractions(plan.cell, plan.size, table.sums[plan.slots]),
-            ).take(self._shown(plan, table))
-            kinds |= {kind: samples.take(places) for kind, places in _runs(self._kind_of[samples.series])}
-        bounds = shown_bounds(kinds)
-        parts: dict[int, list[Samples]] = defaultdict(list)
-        for kind, samples in kinds.items():
-            family, own = self._kinds[kind]
-            counts = show_at(bounds[family], own, samples.values)
-            parts[family].append(Samples(samples.series, samples.group, counts, samples.born, samples.sums))
+    def _histograms(self, found: Found) -> None:
+        """Histograms, at one set of bounds for each family."""
+        parts: Found = defaultdict(list)
+        for width, column in self._columns.items():
+            if width <= 0:
+                continue
+            plan = column.plan
+            counts = sum_buckets(plan.cell, plan.size, column.values)
+            sums = sum_fractions(plan.cell, plan.size, column.sums)
+            samples, shown = Samples(plan.series, plan.group, counts, plan.born, sums), self._shown(column)
+            for kind, part in self._split(samples, plan, shown):
+                family, own = self._kinds[kind]
+                parts[family].append(part.with_values(show_at(self.bounds[family], own, part.values)))
         for family, several in parts.items():
             found[family] += several if len(several) == 1 else [self._merge(several)]
-        return bounds
 
     def _merge(self, parts: list[Samples]) -> Samples:
         """Histograms of one family that had other bounds, and so other series: those of equal labels become one."""
-        series = np.concatenate([part.series for part in parts])
+        numbers, inverse = np.unique(np.concatenate([part.series for part in parts]), return_inverse=True)
         first: dict[Labels, int] = {}
-        numbers, inverse = np.unique(series, return_inverse=True)
-        entries = [self._state.catalog.series[number] for number in numbers.tolist()]
-        same = np.array(
-            [first.setdefault(entry.labels, number) for entry, number in zip(entries, numbers.tolist(), strict=True)]
-        )
-        key = same[inverse] * self._groups + np.concatenate([part.group for part in parts])
-        cells, cell = number_cells(key)
-        born = np.full(len(cells), np.inf)
+        same = np.array([first.setdefault(self.series[number].labels, number) for number in numbers.tolist()])
+        cells, cell = number_cells(same[inverse] * self._groups + np.concatenate([part.group for part in parts]))
+        size = len(cells)
+        series, group = np.divmod(cells, self._groups)
+        born = np.full(size, np.inf)
         np.minimum.at(born, cell, np.concatenate([part.born for part in parts if part.born is not None]))
-        counts = sum_buckets(cell, len(cells), np.concatenate([part.values for part in parts]))
-        sums = sum_fractions(cell, len(cells), np.concatenate([part.sums for part in parts if part.sums is not None]))
-        number, group = np.divmod(cells, self._groups)
-        return Samples(number.astype(np.int32), group.astype(np.int32), counts, born, sums)
+        counts = sum_buckets(cell, size, np.concatenate([part.values for part in parts]))
+        sums = sum_fractions(cell, size, np.concatenate([part.sums for part in parts if part.sums is not None]))
+        return Samples(series.astype(np.int32), group.astype(np.int32), counts, born, sums)
 
-    def _of(self, width: int) -> tuple[Table, Plan]:
-        return self._state.tables[width], self._planner.plan(self._view, width, self._wanted)
-
-    def _shown(self, plan: Plan, table: Table) -> Bools:
+    def _shown(self, column: Column) -> Bools:
         """Whether a cell is exposed: a node shows what its writers have, the fleet what anybody had lately."""
-        if self._view.own:
-            return any_of(plan.cell, plan.size, table.live[plan.slots])
-        return ~self._state.retired_series(plan.series.astype(np.int64))
+        plan = column.plan
+        return self._kept[plan.series] if column.live is None else any_of(plan.cell, plan.size, column.live)
 
     def _key(self, plan: Plan) -> Int64s:
-        return plan.series.astype(np.int64) * self._groups + plan.group
+        """The cells' keys, ascending."""
+        return in_order(self._kind_of)[1][plan.series] * self._groups + plan.group
 
-    def _add(self, found: Found, samples: Samples) -> None:
-        for family, places in self._by_family(samples.series):
-            found[family].append(samples.take(places))
+    def _add(self, found: Found, samples: Samples, plan: Plan, shown: Bools) -> None:
+        for kind, part in self._split(samples, plan, shown):
+            found[self._kinds[kind][0]].append(part)
 
-    def _by_family(self, series: Int32s) -> Iterator[tuple[int, Int64s]]:
-        return _runs(self._family_of_kind[self._kind_of[series]])
+    def _split(self, samples: Samples, plan: Plan, shown: Bools) -> Iterator[tuple[int, Samples]]:
+        """Those of the samples, one for each cell of a plan, that are shown, by kind."""
+        kinds: list[tuple[int, slice]] = plan.kinds
+        if not shown.all():
+            samples = samples.take(shown)
+            kinds = list(ranges(self._kind_of[samples.series]))
+        for kind, places in kinds:
+            yield kind, samples.take(places)
 
 
-def _runs(numbers: Int32s) -> Iterator[tuple[int, Int64s]]:
-    """Each distinct number with its places, ascending."""
-    if len(numbers):
-        order = np.argsort(numbers, kind="stable")
-        starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
-        for places in np.split(order, starts[1:]):
-            yield int(numbers[places[0]]), places
+def _copy(state: State, plan: Plan, width: int, view: View) -> Column:
+    table, slots = state.tables[width], plan.slots
+    sums = np.array(table.sums[slots]) if width > 0 else np.zeros(0)
+    return Column(plan, np.array(table.values[slots]), sums, table.live[slots].copy() if view.own else None)
 
 
 def _find(wanted: Int64s, known: Int64s) -> tuple[Int64s, Bools]:
@@ -198,7 +228,7 @@ def _find(wanted: Int64s, known: Int64s) -> tuple[Int64s, Bools]:
     return at[both], both
 
 
-def _count_values(plan: Plan, cells: Int64s, cell: Int32s, values: Float64s, extra: Labels) -> list[Samples]:
+def _count_values(plan: Plan, cells: Int64s, cell: Int32s, values: Float64s) -> list[Samples]:
     """How many nodes have which value, for some cells: one set of samples for each value."""
     wanted = np.zeros(plan.size, np.bool_)
     wanted[cells] = True
@@ -208,6 +238,6 @@ def _count_values(plan: Plan, cells: Int64s, cell: Int32s, values: Float64s, ext
     value, place = np.divmod(pairs, plan.size)
     starts = np.searchsorted(value, np.arange(1, len(distinct)))
     return [
-        Samples(plan.series[of], plan.group[of], count, extra=(*extra, (VALUE, render_number(number))))
+        Samples(plan.series[of], plan.group[of], count, extra=((STAT, COUNT_VALUES), (VALUE, render_number(number))))
         for number, of, count in zip(distinct.tolist(), np.split(place, starts), np.split(counts, starts), strict=True)
     ]

@@ -1,13 +1,16 @@
 """Rollups: grouped reductions over the tables, for a whole level of the tree at once. Computed when asked for.
 
 A `Plan` is where each slot of a table goes in a view, remembered while neither the table's slots nor the tree change;
-the reductions are a pass over the values each. Cells are (series, group), ascending.
+the reductions are a pass over the values each. Cells are (series, group), in the order of the series' kinds, so that a
+family is a range of them.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -23,8 +26,8 @@ from fog_schema.limits import MAX_WHOLE
 REMEMBERED: Final = 100_000_000
 """Slots and cells of all remembered plans together; each is 4 to 16 bytes."""
 _GROUPINGS: Final = 64
-_EXACT: Final = 2.0**53
-_LIMB: Final = 21
+_LIMB_BITS: Final = 21
+_LIMB: Final = 2**_LIMB_BITS - 1
 
 Slots: TypeAlias = slice | Int64s
 """Which slots of a table; a slice when it is all of them."""
@@ -40,6 +43,7 @@ class Plan:
         series: the catalog's number, by cell.
         group: the group's number, by cell.
         born: the earliest time at which any of its slots began to count, by cell; inf when that is not known.
+        kinds: the range of cells that each kind of series has.
     """
 
     slots: Slots
@@ -47,6 +51,7 @@ class Plan:
     series: Int32s
     group: Int32s
     born: Float64s
+    kinds: list[tuple[int, slice]]
 
     @property
     def size(self) -> int:
@@ -92,7 +97,8 @@ class Planner:
             return known[1]
         # Sums of fractions depend on the order in which they are added; it must not depend on who was heard first.
         rank = self.tree.rank if width == FRACTIONS else None
-        plan = make_plan(table, state.rows.epoch_node, self.grouping(view), rank=rank, wanted=wanted)
+        kind_of = np.array(state.catalog.kind_of, np.int32)
+        plan = make_plan(table, state.rows.epoch_node, self.grouping(view), kind_of, rank=rank, wanted=wanted)
         if wanted is None:
             self._plans[view, width] = (version, plan)
             self._forget()
@@ -107,6 +113,7 @@ def make_plan(
     table: Table,
     epoch_node: Int32s,
     grouping: Grouping,
+    kind_of: Int32s,
     *,
     rank: Int32s | None = None,
     wanted: Bools | None = None,
@@ -117,6 +124,7 @@ def make_plan(
         table: whose slots.
         epoch_node: the node's row, by epoch's row; -1 for a free one.
         grouping: the group of each node.
+        kind_of: what each series is of, by their numbers.
         rank: each node's place in path order, by its row: slots are then in that order.
         wanted: which series are in the view, by their numbers; all when None.
     """
@@ -134,11 +142,29 @@ def make_plan(
         order = np.argsort(rank[epoch_node][epoch[slots]], kind="stable")
         slots = order if isinstance(slots, slice) else slots[order]
         series, group = series[order], group[order]
+    by_kind, place = in_order(kind_of)
     groups = max(1, len(grouping.paths))
-    cells, cell = number_cells(series.astype(np.int64) * groups + group)
+    cells, cell = number_cells(place[series] * groups + group)
+    number, of_group = np.divmod(cells, groups)
+    number = by_kind[number].astype(np.int32)
     born = np.full(len(cells), np.inf)
     np.minimum.at(born, cell, table.created[slots])
-    return Plan(slots, cell, (cells // groups).astype(np.int32), (cells % groups).astype(np.int32), born)
+    return Plan(slots, cell, number, of_group.astype(np.int32), born, list(ranges(kind_of[number])))
+
+
+def in_order(kind_of: Int32s) -> tuple[Int64s, Int64s]:
+    """All series in the order of their kinds, and each one's place in it, by its number."""
+    by_kind = np.argsort(kind_of, kind="stable")
+    place = np.empty(len(by_kind), np.int64)
+    place[by_kind] = np.arange(len(by_kind))
+    return by_kind, place
+
+
+def ranges(kinds: Int32s) -> Iterator[tuple[int, slice]]:
+    """Each kind with its range, where equal ones stand together."""
+    starts = np.flatnonzero(np.diff(kinds, prepend=-1)).tolist()
+    for start, end in pairwise((*starts, len(kinds))):
+        yield int(kinds[start]), slice(start, end)
 
 
 def number_cells(key: Int64s) -> tuple[Int64s, Int32s]:
@@ -158,28 +184,33 @@ def number_cells(key: Int64s) -> tuple[Int64s, Int32s]:
     return np.flatnonzero(present), place[key]
 
 
-def sum_whole(cell: Int32s, size: int, values: Int64s) -> Int64s:
+def sum_whole(cell: Int32s | Int64s, size: int, values: Int64s) -> Int64s:
     """Exact sums of counts by cell, staying at 2^63 - 1. Shapes (slots,), (slots,), result (size,).
 
     A closed total may be negative, where an epoch that was folded early has come back; no cell's sum is.
     """
-    if not len(values) or len(values) * max(float(values.max()), -float(values.min())) < _EXACT:
-        return np.bincount(cell, values, size).astype(np.int64)
-    # Doubles hold sums of 21-bit limbs exactly, for as many values as there can be.
-    limbs = [values & (2**_LIMB - 1), values >> _LIMB & (2**_LIMB - 1), values >> 2 * _LIMB]
-    low, middle, high = (np.bincount(cell, limb, size).astype(np.int64) for limb in limbs)
-    middle += low >> _LIMB
-    high += middle >> _LIMB
-    exact = (high << (2 * _LIMB)) + ((middle & (2**_LIMB - 1)) << _LIMB) + (low & (2**_LIMB - 1))
-    return np.where(high < 2**_LIMB, exact, MAX_WHOLE)
+    if not len(values) or len(values) * max(int(values.max()), -int(values.min())) <= MAX_WHOLE:
+        return _add_up(cell, size, values)
+    # A sum may pass 2^63: three limbs of 21 bits each, whose sums cannot.
+    limbs = (values & _LIMB, values >> _LIMB_BITS & _LIMB, values >> 2 * _LIMB_BITS)
+    low, middle, high = (_add_up(cell, size, limb) for limb in limbs)
+    middle += low >> _LIMB_BITS
+    high += middle >> _LIMB_BITS
+    exact = (high << 2 * _LIMB_BITS) + ((middle & _LIMB) << _LIMB_BITS) + (low & _LIMB)
+    return np.where(high <= _LIMB, exact, MAX_WHOLE)
 
 
 def sum_buckets(cell: Int32s, size: int, counts: Int64s) -> Int64s:
     """`sum_whole` of each column: shapes (slots,), (slots, width), result (size, width)."""
-    summed = np.empty((size, counts.shape[1]), np.int64)
-    for bucket in range(counts.shape[1]):
-        summed[:, bucket] = sum_whole(cell, size, counts[:, bucket])
-    return summed
+    width = counts.shape[1]
+    flat = cell.astype(np.int64)[:, np.newaxis] * width + np.arange(width)
+    return sum_whole(flat.reshape(-1), size * width, counts.reshape(-1)).reshape(size, width)
+
+
+def _add_up(cell: Int32s | Int64s, size: int, values: Int64s) -> Int64s:
+    sums = np.zeros(size, np.int64)
+    np.add.at(sums, cell, values)
+    return sums
 
 
 def sum_fractions(cell: Int32s, size: int, values: Float64s) -> Float64s:
@@ -194,38 +225,34 @@ def any_of(cell: Int32s, size: int, mask: Bools) -> Bools:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A gauge's merge, an entry a cell; cells without a value have count 0, min inf, max -inf, last nan."""
+def summarise(
+    cell: Int32s, size: int, values: Float64s, heard: Float64s, wanted: Iterable[str]
+) -> dict[str, NDArray[Any]]:
+    """Merge gauges by cell: the statistics `wanted` of count, sum, avg, min, max and last, and count always.
 
-    count: Int64s
-    sum: Float64s
-    min: Float64s
-    max: Float64s
-    last: Float64s
-
-    def statistic(self, name: str, cells: Int64s) -> NDArray[Any]:
-        """One statistic (count, sum, min, max, last, avg) of some cells that have values."""
-        column: NDArray[Any] = self.sum / np.maximum(self.count, 1) if name == "avg" else getattr(self, name)
-        return column[cells]
-
-
-def summarise(cell: Int32s, size: int, values: Float64s, heard: Float64s) -> Summary:
-    """Merge gauges by cell. Shapes (slots,) and (size,).
+    Where count is 0 the others mean nothing.
 
     Args:
-        cell: where each goes.
+        cell: where each goes; shape (slots,).
         size: how many cells there are.
-        values: the gauges that count: finite ones of live nodes.
+        values: the gauges that count: finite ones of live nodes; shape (slots,).
         heard: when each one's node was last heard; the newest one's value is `last`, of several the largest.
+        wanted: names of statistics; others than these six are not ours.
     """
-    low, high = np.full(size, np.inf), np.full(size, -np.inf)
-    np.minimum.at(low, cell, values)
-    np.maximum.at(high, cell, values)
-    newest, last = np.full(size, -np.inf), np.full(size, -np.inf)
-    np.maximum.at(newest, cell, heard)
-    latest = heard == newest[cell]
-    np.maximum.at(last, cell[latest], values[latest])
-    count = np.bincount(cell, minlength=size).astype(np.int64)
-    last[count == 0] = np.nan
-    return Summary(count, np.bincount(cell, values, size).astype(np.float64), low, high, last)
+    found: dict[str, NDArray[Any]] = {"count": np.bincount(cell, minlength=size)}
+    wanted = set(wanted)
+    if wanted & {"sum", "avg"}:
+        found["sum"] = np.bincount(cell, values, size)
+        found["avg"] = found["sum"] / np.maximum(found["count"], 1)
+    if "min" in wanted:
+        found["min"] = np.full(size, np.inf)
+        np.minimum.at(found["min"], cell, values)
+    if "max" in wanted:
+        found["max"] = np.full(size, -np.inf)
+        np.maximum.at(found["max"], cell, values)
+    if "last" in wanted:
+        newest, found["last"] = np.full(size, -np.inf), np.full(size, -np.inf)
+        np.maximum.at(newest, cell, heard)
+        latest = heard == newest[cell]
+        np.maximum.at(found["last"], cell[latest], values[latest])
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from math import isfinite
 from typing import Any, Final, overload
@@ -12,7 +13,7 @@ from typing import Any, Final, overload
 from numpy.typing import NDArray
 
 from fog_aggregator.core.catalog import Labels, SeriesEntry
-from fog_aggregator.core.columns import Float64s, Int32s
+from fog_aggregator.core.columns import Bools, Float64s, Int32s
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.labels import render_labels
 from utilityfog_frontend.telemetry.model import HistogramValue, SeriesSnapshot
@@ -41,8 +42,10 @@ class Samples:
     sums: Float64s | None = None
     extra: Labels = ()
 
-    def take(self, chosen: NDArray[Any]) -> Samples:
-        """Some of them, by a mask or by their places."""
+    def take(self, chosen: slice | Bools) -> Samples:
+        """Some of them."""
+        if not isinstance(chosen, slice) and chosen.all():
+            return self
         return Samples(
             self.series[chosen],
             self.group[chosen],
@@ -51,6 +54,10 @@ class Samples:
             None if self.sums is None else self.sums[chosen],
             self.extra,
         )
+
+    def with_values(self, values: NDArray[Any]) -> Samples:
+        """The same with other values."""
+        return Samples(self.series, self.group, values, self.born, self.sums, self.extra)
 
     def rows(self) -> Iterator[tuple[int, int, int | float | HistogramValue, float | None]]:
         """Series, group, value and time of each, as Python's numbers."""
@@ -79,8 +86,14 @@ class Labeller:
     def __init__(self, series: list[SeriesEntry], paths: Sequence[Path], level: int | None) -> None:
         self._series = series
         self._level = level
-        self._groups: list[Labels] = [((LEVEL, str(level)), (PATH, format_path(path))) for path in paths]
-        self._rendered = [render_labels(group) for group in self._groups]
+        self._paths = paths
+
+    @cached_property
+    def _groups(self) -> list[tuple[Labels, str]]:
+        """Each group's labels, and their text."""
+        level = (LEVEL, str(self._level))
+        groups = [(level, (PATH, format_path(path))) for path in self._paths]
+        return [(group, render_labels(group)) for group in groups]
 
     def label(self, samples: Samples, statistics: frozenset[str]) -> Iterator[SeriesSnapshot]:
         """Each of some samples; `statistics` are the names of labels that tell their family's statistics apart."""
@@ -109,8 +122,13 @@ class Labeller:
         after = own[len(before) :]
         left = render_labels(before) + "," if before else ""
         right = "," + render_labels(after) if after else ""
-        groups, rendered = self._groups, self._rendered
-        return lambda group: (before + groups[group] + after, left + rendered[group] + right)
+        groups = self._groups
+
+        def make(group: int) -> tuple[Labels, str]:
+            labels, rendered = groups[group]
+            return before + labels + after, left + rendered + right
+
+        return make
 
 
 class LazySeries(Sequence[SeriesSnapshot]):
