@@ -10,6 +10,7 @@ import pytest
 
 from tests.telemetry.helpers import value, values
 from utilityfog_frontend.telemetry import TelemetryCollector
+from utilityfog_frontend.telemetry.instruments.counter import CounterSeries
 from utilityfog_frontend.telemetry.model import HistogramValue
 
 THREADS = 4
@@ -181,3 +182,29 @@ def test_a_signal_handler_may_write_and_read_in_the_middle_of_anything(bare: Tel
     assert interruptions > 0
     assert value(bare, "a_total") == 60 * CALLS + 2 * interruptions
     assert value(bare, "b") == HistogramValue((20 * CALLS, interruptions), 5.0 * CALLS + interruptions)
+
+
+@pytest.mark.parametrize("fractions", [0, 1, 64])
+def test_a_handler_that_interrupts_a_fold_neither_counts_twice_nor_sees_too_much(
+    bare: TelemetryCollector, fractions: int
+) -> None:
+    """At the worst moment, made certain: between the reader's own tick and its being remembered."""
+    counter = bare.register_counter("a_total")
+    [series] = bare.watch_series().series()
+    assert isinstance(series, CounterSeries)
+    seen: list[float] = []
+    tick = series.tick
+
+    def interrupted_tick() -> object:
+        series.tick = tick
+        ticks = tick()
+        for _ in range(fractions):
+            counter.increment(0.5)
+        seen.append(counter.get_value().value)
+        return ticks
+
+    counter.increment()
+    series.tick = interrupted_tick
+    assert counter.get_value().value == 1 + fractions / 2
+    assert seen == [0], "the handler is shown what was folded before"
+    assert counter.get_value().value == 1 + fractions / 2
