@@ -1,7 +1,7 @@
 """An agent for a program that runs on asyncio: what the collector counts is on the fleet's /metrics.
 
-    fog demo                                  # in another terminal; it says where its NATS is
-    python attach_agent.py nats://127.0.0.1:PORT
+fog demo                                  # in another terminal; it says where its NATS is
+python attach_agent.py nats://127.0.0.1:PORT
 """
 
 import asyncio

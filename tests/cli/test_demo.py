@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,11 @@ import pytest
 
 from fog_agent.options import NatsOptions
 from fog_cli import books
-from fog_cli.api import Api
-from fog_cli.errors import CommandError
 from fog_cli.fog_nodes import FogNodes
 from fog_cli.fogsim import Fog, tree_paths
-from fog_cli.watching import Numbers
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually, wait_until
+from tests.cli.aggregators import events_at, free_address
 from tests.cli.bus import make_streams
 from tests.cli.processes import fog, run
 
@@ -103,21 +100,6 @@ async def test_links_are_lost_and_nothing_else(fog_nats: NatsServer) -> None:
     assert fewest < 4
     assert await nodes.stop()
     assert books.add([nodes.book()])["messages_sent_total"] > 0
-
-
-def free_address() -> str:
-    """Of this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
-
-
-def events_at(address: str) -> int:
-    """How many events an aggregator has read; none while it does not answer."""
-    try:
-        return Numbers.of(Api(address).get("/metrics").decode()).events
-    except CommandError:
-        return 0
 
 
 def children_of(pid: int) -> list[int]:

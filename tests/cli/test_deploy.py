@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from fog_agent import Agent, NatsOptions
-from fog_agent.connection import Connection
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
+from tests.cli.aggregators import aggregator, shows
 from tests.cli.bus import make_streams
-from tests.cli.processes import fog, run
+from tests.cli.processes import run
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -52,6 +51,18 @@ async def test_a_node_publishes_as_itself_alone(server: NatsServer) -> None:
         assert await itself.stop()
 
 
+async def test_an_aggregator_needs_no_more_than_it_has(server: NatsServer) -> None:
+    """With the permissions of its user it reads a node's counts, and has every metric that fog_rules.yml asks for."""
+    await make_streams(server.url, user="admin", password="secret-ADMIN")
+    async with node(server.url, "fog/0/3") as itself:
+        assert await itself.flush()
+    options = ["--nats", server.url, "--user", "aggregator", "--inbox-prefix", "_INBOX_AGG", "--no-create-streams"]
+    async with aggregator(*options, FOG_NATS_PASSWORD="secret-AGGREGATOR") as view:
+        text = await eventually(lambda: shows(view, "things_total 1"))
+    rules = (DEPLOY / "fog_rules.yml").read_text()
+    assert {name for name in re.findall(r"fog_aggregator_\w+", rules) if f"# TYPE {name} " not in text} == set()
+
+
 async def test_nobody_but_the_administrator_makes_streams(server: NatsServer) -> None:
     """The aggregator's user is refused."""
     login = {"FOG_NATS_USER": "aggregator", "FOG_NATS_PASSWORD": "secret-AGGREGATOR"}
@@ -68,7 +79,7 @@ def test_configuration_is_fine() -> None:
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
 @pytest.mark.parametrize(("what", "file"), [("config", "prometheus.yml"), ("rules", "fog_rules.yml")])
 def test_prometheus_takes_them(what: str, file: str) -> None:
-    """promtool has no complaint."""
+    """The tool that Prometheus ships has no complaint."""
     subprocess.run([str(PROMTOOL), "check", what, str(DEPLOY / file)], check=True, capture_output=True)
 
 

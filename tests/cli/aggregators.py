@@ -1,0 +1,52 @@
+"""`fog aggregator` as a process, and what it shows."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fog_cli.api import Api
+from fog_cli.errors import CommandError
+from fog_cli.watching import AggregatorView, Numbers
+from fog_testing.waiting import eventually
+from tests.cli.processes import fog
+
+
+def free_address() -> str:
+    """Of this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@asynccontextmanager
+async def aggregator(*arguments: str, **environ: str) -> AsyncIterator[AggregatorView]:
+    """An aggregator that answers, with a state of its own."""
+    address = free_address()
+    with (
+        tempfile.TemporaryDirectory() as state,
+        fog("aggregator", "--listen", address, "--state-dir", state, *arguments, **environ) as process,
+    ):
+        view = AggregatorView(address)
+        await eventually(view.is_healthy, deadline=30)
+        yield view
+        process.terminate()
+        await asyncio.to_thread(process.communicate, timeout=20)
+        assert process.returncode == 0
+
+
+async def shows(view: AggregatorView, line: str) -> str:
+    """The whole /metrics when it has a line, else nothing."""
+    text = await view.metrics() or ""
+    return text if line in text.splitlines() else ""
+
+
+def events_at(address: str) -> int:
+    """How many events an aggregator has read; none while it does not answer."""
+    try:
+        return Numbers.of(Api(address).get("/metrics").decode()).events
+    except CommandError:
+        return 0
