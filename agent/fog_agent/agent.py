@@ -11,6 +11,7 @@ import platform
 import signal
 import time
 from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -30,6 +31,15 @@ DEFAULT_INTERVAL: Final = 10.0
 DEFAULT_DEADLINE: Final = 5.0
 
 log = logging.getLogger("fog_agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How far an agent's publication has come: its epoch, its last frame encoded, its last event numbered."""
+
+    epoch: int
+    seq: int
+    event: int
 
 
 class Agent:
@@ -134,6 +144,18 @@ class Agent:
             self._attachment.in_use = False
             self._tasks, self._sender, self._attachment = [], None, None
         return flushed
+
+    @property
+    def sent(self) -> Sent:
+        """How far the publication has come.
+
+        Raises:
+            RuntimeError: when the agent does not run.
+        """
+        if self._attachment is None:
+            raise RuntimeError(f"the agent at {format_path(self.path)} does not run")
+        epoch = self._attachment.epoch
+        return Sent(epoch.writer.epoch, epoch.writer.seq, epoch.events.last)
 
     async def flush(self) -> bool:
         """Send what was counted until now and wait until it is acknowledged, or the deadline; True when it was."""

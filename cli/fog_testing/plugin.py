@@ -6,12 +6,13 @@ asked for.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from fog_testing.fleet import Fleet
     from fog_testing.nats_server import NatsServer
 
 _servers = pytest.StashKey["NatsServer"]()
@@ -28,6 +29,18 @@ def fog_nats(request: pytest.FixtureRequest) -> Iterator[NatsServer]:
     with NatsServer() as server:
         request.node.stash[_servers] = server
         yield server
+
+
+@pytest.fixture
+async def fog_fleet(fog_nats: NatsServer) -> AsyncIterator[Fleet]:
+    """A small fog on `fog_nats`: `await fog_fleet.node(path)`, `await fog_fleet.settle()`, `fog_fleet.value(name)`.
+
+    An asynchronous fixture: it needs pytest-asyncio in its automatic mode, as the tests that use it do.
+    """
+    from fog_testing.fleet import Fleet
+
+    async with Fleet(fog_nats.url) as fleet:
+        yield fleet
 
 
 @pytest.hookimpl(wrapper=True)
