@@ -1,0 +1,1 @@
+"""A user's program as a type checker sees it."""
