@@ -108,9 +108,10 @@ class Sender:
         self._hurry.set()
         end = self._clock() + deadline
         await self._link.connection.connected(deadline)
-        self._tick()
+        self._take_events()
         epoch = self._attachment.epoch
         if not await self._until(lambda: not (epoch.events.unsent or self._attachment.finals), deadline / 2):
+            self._tick()
             return await self._until(self._is_idle, end - self._clock())
         epoch.outbox.clear()
         self._attachment.finals = epoch.writer.finish(self._clock(), self._max_bytes, epoch.events.held)

@@ -1,23 +1,63 @@
-"""Checkpoint files: written as a whole or not at all, the last two kept, a damaged one set aside."""
+"""Checkpoint files: written as a whole or not at all, the last two kept, a damaged one set aside.
+
+A large state takes seconds to write, and reading must not stop for them. So a forked child writes: it has the state as
+it was at that moment, by copy on write, and the parent goes on after some milliseconds.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
+import gc
 import logging
 import os
+import select
+import signal
+import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Final, Self
+from typing import IO, Final, NoReturn, Self
 
 from fog_aggregator.core.checkpoint import CheckpointError, Image, read_image
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 KEPT: Final = 2
-_PREFIX, _SUFFIX = "checkpoint-", ".fog"
+_PREFIX, _SUFFIX, _BESIDE = "checkpoint-", ".fog", ".tmp"
+_PATIENCE: Final = 600.0
+"""Seconds that a child may take to write."""
 
 
 class StateDirError(OSError):
     """The state directory cannot be used; the text says what to do."""
+
+
+class WritingChild:
+    """A forked child that writes a checkpoint."""
+
+    def __init__(self, pid: int, reading: int) -> None:
+        self._pid = pid
+        self._reading = reading
+
+    async def finished(self) -> int:
+        """The size in bytes, once it is written.
+
+        Raises:
+            OSError: nothing was replaced; the text is the child's.
+        """
+        ok, said = await asyncio.to_thread(self._hear)
+        if not ok:
+            raise OSError(said or "the writing process ended without a word")
+        return int(said)
+
+    def _hear(self) -> tuple[bool, str]:
+        with open(self._reading, "rb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor, not a path
+            ready, _, _ = select.select([pipe], [], [], _PATIENCE)
+            if not ready:
+                os.kill(self._pid, signal.SIGKILL)
+            said = pipe.read(1000) or b""
+        _, status = os.waitpid(self._pid, 0)
+        return os.waitstatus_to_exitcode(status) == 0, said.decode(errors="replace")
 
 
 class CheckpointFiles:
@@ -42,6 +82,8 @@ class CheckpointFiles:
 
     def load(self) -> Image | None:
         """The newest usable checkpoint; damaged ones are renamed to ``….corrupt`` and said so."""
+        for left_over in self._directory.glob(f"{_PREFIX}*{_BESIDE}"):
+            left_over.unlink(missing_ok=True)
         for file in reversed(self._files()):
             try:
                 return read_image(file.read_bytes())
@@ -52,11 +94,15 @@ class CheckpointFiles:
                     file.replace(aside)
         return None
 
-    def save(self, image: Image) -> int:
-        """Write a checkpoint and remove all but the last two; return its size in bytes. Blocks: call it in a thread.
+    def save(self, image: Image, still_wanted: Callable[[], bool] = lambda: True) -> int:
+        """Write a checkpoint and remove all but the last two; return its size in bytes. Blocks.
 
         Written beside, synced, renamed, the directory synced, and only then are older ones removed: whenever the
         process or the machine stops, the newest file with the right name is whole.
+
+        Args:
+            image: the state and the positions.
+            still_wanted: asked before the file gets its name.
 
         Raises:
             OSError: nothing was replaced.
@@ -64,12 +110,14 @@ class CheckpointFiles:
         files = self._files()
         number = _number(files[-1]) + 1 if files else 1
         final = self._directory / f"{_PREFIX}{number:012d}{_SUFFIX}"
-        beside = final.with_suffix(".tmp")
+        beside = final.with_suffix(f".{os.getpid()}{_BESIDE}")
         try:
             with beside.open("wb") as file:
                 size = sum(file.write(chunk) for chunk in image.chunks())
                 file.flush()
                 os.fsync(file.fileno())
+            if not still_wanted():
+                raise InterruptedError("nobody wants it any more")
             beside.replace(final)
         except OSError:
             beside.unlink(missing_ok=True)
@@ -78,6 +126,22 @@ class CheckpointFiles:
         for old in self._files()[:-KEPT]:
             old.unlink(missing_ok=True)
         return size
+
+    def begin(self, take: Callable[[], Image]) -> WritingChild:
+        """As `save`, in a forked child, where `take` is called: the state as it is now.
+
+        Raises:
+            OSError: there could be no child.
+        """
+        parent = os.getpid()
+        reading, writing = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # threads: the child uses nothing that they could hold
+            child = os.fork()
+        if child == 0:
+            _write_and_exit(lambda: self.save(take(), lambda: os.getppid() == parent), writing)
+        os.close(writing)
+        return WritingChild(child, reading)
 
     def close(self) -> None:
         """Let another aggregator have the directory."""
@@ -99,6 +163,24 @@ class CheckpointFiles:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _write_and_exit(write: Callable[[], int], writing: int) -> NoReturn:
+    """The child's life: not the parent's signals, sockets or exit handlers; one word about how it went."""
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        os.closerange(3, writing)
+        os.closerange(writing + 1, 1 << 16)
+        gc.disable()
+        os.write(writing, str(write()).encode())
+        code = 0
+    except BaseException as error:  # noqa: BLE001 - a child must not go on as a second parent, whatever happens
+        os.write(writing, str(error).encode()[:1000])
+    finally:
+        os._exit(code)
 
 
 def _number(file: Path) -> int:

@@ -79,6 +79,7 @@ class Aggregator:
         self._readiness = Readiness(needs_round=True)
         self._positions: dict[str, Position] = {}
         self._contended: set[Path] = set()
+        self._saving = asyncio.Lock()
         self._ingest.on_events = self._on_events
         self._requests = KeyframeRequests()
         self._readers: tuple[StreamReader, ...] = ()
@@ -167,17 +168,22 @@ class Aggregator:
     async def _save_forever(self, files: CheckpointFiles) -> None:
         while True:
             await asyncio.sleep(self.config.checkpoint_interval)
-            await self._save(files)
+            await asyncio.shield(asyncio.ensure_future(self._save(files)))
 
     async def _save(self, files: CheckpointFiles) -> None:
-        """State and positions are taken at one moment, with nothing in between; a thread writes them."""
-        began = time.monotonic()
-        positions = {reader.stream: reader.position for reader in self._readers if reader.position is not None}
+        """State and positions are of one moment, with nothing in between; a forked child writes them."""
         network = self.network
-        with network.lock:
-            image = take_image(network.state, network.events, network.ratchet, positions, self._scope)
+
+        def take() -> Image:
+            positions = {reader.stream: reader.position for reader in self._readers if reader.position is not None}
+            return take_image(network.state, network.events, network.ratchet, positions, self._scope)
+
         try:
-            size = await asyncio.to_thread(files.save, image)
+            async with self._saving:
+                began = time.monotonic()
+                with network.lock:  # no thread is in the middle of anything
+                    child = files.begin(take)
+                size = await child.finished()
         except OSError as error:
             self._metrics.checkpoints.labels(result="failed").increment()
             LOGGER.warning("checkpoint not written: %s; the last one stays", error)

@@ -40,7 +40,7 @@ class CheckpointError(ValueError):
 
 @dataclass(slots=True)
 class Image:
-    """A state at one moment, detached from it: cheap to take, and written by another thread."""
+    """A state at one moment. The tables' columns are the state's own: write them before it changes, or in a fork."""
 
     plain: Plain
     arrays: Arrays
@@ -92,7 +92,7 @@ def read_image(data: bytes) -> Image:
 def take_image(
     state: State, events: EventList, ratchet: Ratchet, streams: Mapping[str, Position], scope: tuple[str, Path]
 ) -> Image:
-    """Detach everything that must survive; the caller holds the state's lock.
+    """Everything that must survive.
 
     Args:
         state: what was read.
@@ -104,9 +104,9 @@ def take_image(
     arrays: Arrays = {}
     for width, table in state.tables.items():
         for name, column in _columns(table).items():
-            arrays[f"table/{width}/{name}"] = column[: table.size].copy()
+            arrays[f"table/{width}/{name}"] = column[: table.size]
     _nodes_out(state, arrays)
-    arrays["series/held"] = state.series_held.copy()
+    arrays["series/held"] = state.series_held
     plain: Plain = {
         "scope": scope,
         "now": state.now,
