@@ -13,7 +13,7 @@ LINES_A_CHUNK = 1_000
 EXEMPLAR_LIMIT = 128
 """Code points that the label names and values of an exemplar may have together."""
 
-_EXACT = 2**53
+_EXPONENT_FROM = 1e16  # as Python's repr
 _SCIENTIFIC_FROM = 1e6  # as Go's shortest %g
 
 
@@ -25,7 +25,7 @@ def render_number(value: float) -> str:
         return "NaN"
     if value in (inf, -inf):
         return "+Inf" if value > 0 else "-Inf"
-    if -_EXACT < value < _EXACT and value == int(value):
+    if abs(value) < _EXPONENT_FROM and value == int(value):
         return str(int(value))
     return repr(float(value))
 

@@ -36,10 +36,11 @@ class CounterSeries(Series):
         self._total: Number = 0
         self._base: Number = 0
 
-    def _append_one(self) -> int:
+    def _append_one(self) -> None:
         """The tick where `itertools.count` is not safe: a free-threaded 3.13."""
         self.pending.append(1)
-        return 0
+        if len(self.pending) >= FOLD_AT:
+            self.gate.fold_if_free(self.fold)
 
     def fold(self) -> None:
         """Adds what is pending to the total. The caller holds the gate."""
