@@ -73,8 +73,12 @@ class NetworkCollector(MetricsSource):
     def collect_only(self, name: str, view: View) -> list[FamilySnapshot]:
         """As `collect`, only what is called `name`."""
         with self.lock:
-            reading = self._read(view, self._versions.called(name))
+            reading = self._read(view, self.called(name))
         return self._snapshots(reading)
+
+    def called(self, name: str) -> Bools:
+        """Which series are of a metric of this name, by their numbers. Hold `lock`."""
+        return self._versions.called(name)
 
     def _read(self, view: View, wanted: Bools | None = None) -> Reading:
         return Reading(self.state, self._planner, self._versions, view, self.now(), wanted)

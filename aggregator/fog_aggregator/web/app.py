@@ -1,0 +1,32 @@
+"""Puts the application together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.web.hardening import add_headers, only_our_name, only_reading, plain_errors
+from fog_aggregator.web.keys import LOOPBACK, NETWORK, OPENAPI, STATUS, TURNS
+from fog_aggregator.web.openapi import document
+from fog_aggregator.web.output import TURNS_AT_ONCE
+from fog_aggregator.web.routes import ROUTES
+from fog_aggregator.web.status import Status
+
+_LARGEST_REQUEST: Final = 1024
+
+
+def make_app(network: NetworkCollector, status: Status) -> web.Application:
+    """The application that serves a network-wide collector; nothing can be changed through it."""
+    app = web.Application(middlewares=[plain_errors, only_reading, only_our_name], client_max_size=_LARGEST_REQUEST)
+    app[NETWORK] = network
+    app[STATUS] = status
+    app[OPENAPI] = document(ROUTES)
+    app[TURNS] = asyncio.Semaphore(TURNS_AT_ONCE)
+    app[LOOPBACK] = False
+    app.on_response_prepare.append(add_headers)
+    for route in ROUTES:
+        app.router.add_get(route.path, route.handle)
+    return app

@@ -1,0 +1,40 @@
+"""What the HTTP side asks of the service behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """How far a stream was read.
+
+    Attributes:
+        sequence: the last one that the numbers include.
+        last_sequence: the stream's last one.
+        lag: messages of ours in between.
+        bytes: what the stream holds.
+        max_bytes: what it may hold; None without a limit.
+        seconds_until_gap: how long we may be away before it drops what was not read; None when it never does.
+        restarts: how often reading began anew, by reason.
+    """
+
+    name: str
+    sequence: int
+    last_sequence: int
+    lag: int
+    bytes: int
+    max_bytes: int | None = None
+    seconds_until_gap: float | None = None
+    restarts: dict[str, int] = field(default_factory=dict)
+
+
+class Status(Protocol):
+    """The service's state."""
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the numbers are complete, and why not."""
+
+    def streams(self) -> list[StreamStatus]:
+        """How far each stream was read."""
