@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fog_agent.log import RateLimitedLog
+from fog_aggregator.core.batch import Batch
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import FleetEvent
 from fog_aggregator.core.lifecycle import STALE_INTERVALS
@@ -55,7 +56,7 @@ class Ingest:
     def frames(self, messages: list[Message]) -> None:
         """A batch of the stream of metrics."""
         tally: Counter[str] = Counter()
-        with self._network.lock:
+        with self._network.lock, Batch(self._network.state) as batch:
             for message in messages:
                 read = self._read(message)
                 if read is None:
@@ -65,11 +66,12 @@ class Ingest:
                     self._refuse(message, FrameError("kind", "an event frame on a subject of metrics"))
                     continue
                 try:
-                    outcome = self._network.state.apply(path, frame, message.timestamp)
+                    outcome = batch.apply(path, frame, message.timestamp)
                 except FrameError as error:
                     self._refuse(message, error)
                     continue
                 self._note(path, frame, outcome, message.timestamp, tally)
+        tally["refused_values"] += batch.refused_values
         self._metrics.frames_applied(tally)
         self._tick(messages)
 
@@ -126,7 +128,7 @@ class Ingest:
             tally["late"] += outcome.values
         if not outcome.new_epoch:
             tally["missing"] += outcome.missing
-        for loss in ("unknown", "refused", "refused_series", "saturated", "baseline"):
+        for loss in ("unknown", "refused_values", "refused_series", "saturated", "baseline"):
             if count := getattr(outcome, loss):
                 tally[loss] += count
                 self._log(logging.WARNING, loss, f"{format_path(path)}: {count} {_LOSSES[loss]}")
@@ -148,7 +150,7 @@ class Ingest:
 
 _LOSSES: Final = {
     "unknown": "values of series that were not defined yet are left out until the next keyframe",
-    "refused": "values are refused: negative, not finite, too large, or not of the type they were defined with",
+    "refused_values": "values are refused: negative, not finite, too large, or not of the type they were defined with",
     "refused_series": "series are refused: a reserved name, or a limit is reached",
     "saturated": "sums stay at 2^63 - 1",
     "baseline": "epoch came back that had been folded: it counts from here",

@@ -39,7 +39,7 @@ class SelfMetrics:
             loss: counter(f"fog_aggregator_{name}_total", text)
             for loss, name, text in (
                 ("unknown", "values_unknown", "Values of series not yet defined; the next keyframe brings them"),
-                ("refused", "values_refused", "Values refused: negative, not finite, too large, of another type"),
+                ("refused_values", "values_refused", "Values refused: negative, not finite, too large, mistyped"),
                 ("refused_series", "series_refused", "Series refused: a reserved name, or a limit"),
                 ("saturated", "values_saturated", "Sums that stay at 2^63 - 1"),
                 ("baseline", "epochs_rebased", "Epochs that came back after they were folded, and count from there"),

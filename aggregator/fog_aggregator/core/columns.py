@@ -23,17 +23,16 @@ _SMALL: Final = range(U8, U64)
 def ids_array(ids: Ids) -> Int64s:
     """The ids of a set, ascending; shape (n,)."""
     if ids.form == BITMAP:
-        bits = np.unpackbits(np.frombuffer(ids.data, np.uint8), bitorder="little")
-        found = np.flatnonzero(bits)
+        found = np.unpackbits(np.frombuffer(ids.data, np.uint8), bitorder="little").nonzero()[0]
     else:
         found = np.frombuffer(ids.data, _DTYPES[ids.form]).astype(np.int64)
     found += ids.base
     return found
 
 
-def values_array(column: Column) -> NDArray[np.generic]:
-    """The values of a column in the type they travelled in; shape (n,), read-only."""
-    return np.frombuffer(column.data, _DTYPES[column.code])
+def dtype_of(code: int) -> np.dtype[np.generic]:
+    """Numpy's type for a column's type code."""
+    return _DTYPES[code]
 
 
 def whole_values(column: Column) -> tuple[NDArray[np.integer], Bools | None]:

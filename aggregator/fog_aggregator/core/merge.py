@@ -211,5 +211,5 @@ def _choose(epoch: Epoch, width: int, ids: Int64s, good: Bools | None, outcome: 
         good = known if good is None else known & good
     if good is None:
         return slots, None
-    outcome.refused += int(np.count_nonzero(~good & (known if known is not None else True)))
+    outcome.refused_values += int(np.count_nonzero(~good & (known if known is not None else True)))
     return slots[good], good

@@ -30,7 +30,7 @@ class Outcome:
         values: values merged.
         missing: frames that are missing before it.
         unknown: values of ids that were not known, dropped; a keyframe brings them.
-        refused: values that were refused alone: negative, not finite, 2^63 and more, of another type than defined.
+        refused_values: values refused alone: negative, not finite, 2^63 and more, of another type than defined.
         refused_series: series that were refused: reserved names, or a limit.
         saturated: sums that stay at 2^63 - 1.
         new_epoch: the first frame of its epoch that was read.
@@ -44,7 +44,7 @@ class Outcome:
     values: int = 0
     missing: int = 0
     unknown: int = 0
-    refused: int = 0
+    refused_values: int = 0
     refused_series: int = 0
     saturated: int = 0
     new_epoch: bool = False

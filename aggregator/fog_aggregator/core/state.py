@@ -102,23 +102,23 @@ class State:
         Raises:
             FrameError: when its definitions are not valid; nothing was changed then.
         """
-        self.now = max(self.now, timestamp)
         node = self.nodes.get(path)
         epoch = node.epochs.get(frame.epoch) if node is not None else None
         if epoch is None:
+            self.now = max(self.now, timestamp)
             refusal = self._refuse(path, frame, timestamp)
             if refusal is not None:
                 return refusal
         elif frame.seq <= epoch.seq:
             return Outcome(Status.DUPLICATE)
         resolved = self.catalog.resolve(frame.definitions) if frame.definitions else None
-        outcome = Outcome(new_epoch=epoch is None)
+        new_epoch = epoch is None
         if node is None:
             node = self._new_node(path, timestamp)
         if epoch is None:
             epoch = self._new_epoch(node, frame)
-        self._heard(node, epoch, frame, timestamp)
-        self._number(epoch, frame, outcome)
+        outcome = self.advance(node, epoch, frame, timestamp)
+        outcome.new_epoch = new_epoch
         merger, whole = self._merger, frame.kind == KEYFRAME
         fresh = []
         if resolved is not None:
@@ -132,7 +132,15 @@ class State:
             self._keyframe(node, epoch, frame, resolved.groups if resolved else {}, outcome)
         if epoch.gapped:
             self.gapped[epoch] = path
-            outcome.wants_keyframe = True
+        outcome.wants_keyframe = epoch.gapped
+        return outcome
+
+    def advance(self, node: Node, epoch: Epoch, frame: Frame, timestamp: float) -> Outcome:
+        """Take note that a frame of a known epoch came, and of its number; its values are for the caller to merge."""
+        self.now = max(self.now, timestamp)
+        self._heard(node, epoch, frame, timestamp)
+        outcome = Outcome(wants_keyframe=epoch.gapped)
+        self._number(epoch, frame, outcome)
         return outcome
 
     def distrust(self) -> None:

@@ -132,6 +132,11 @@ class IdMap:
     def __len__(self) -> int:
         return self.high - self.low if self._ids is None else len(self._ids)
 
+    @property
+    def is_block(self) -> bool:
+        """Whether every id from `low` to below `high` is known and ``id + offset`` is its slot."""
+        return self._ids is None
+
     def find(self, ids: Int64s) -> tuple[Int64s, Bools | None]:
         """The slots of some ascending ids and, when not all are known, a mask of those that are.
 
