@@ -19,11 +19,10 @@ from utilityfog_frontend.telemetry import TelemetryCollector
 MAX_BYTES = 1_000_000
 
 # What a node does between two frames: which series it touches, by how much, and whether a frame is lost on the way.
-STEP = st.tuples(
-    st.integers(0, 2),
-    st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from([1, 3, 200, 2**40, 0.5, 2**62])), max_size=4),
-    st.sampled_from(["send", "lose", "repeat", "remove"]),
-)
+# Mostly what is plain, as one large or fractional amount makes all that the epoch sends from then on not plain.
+AMOUNT = st.one_of(*[st.sampled_from([1, 3, 200])] * 6, st.sampled_from([2**40, 0.5, 2**62]))
+FATE = st.one_of(*[st.just("send")] * 6, st.sampled_from(["lose", "repeat", "remove"]))
+STEP = st.tuples(st.integers(0, 2), st.lists(st.tuples(st.sampled_from("abcd"), AMOUNT), max_size=3), FATE)
 
 
 def run_nodes(steps: list[tuple[int, list[tuple[str, float]], str]]) -> list[tuple[Path, Frame]]:
