@@ -34,6 +34,4 @@ class Tracked:
     def changed(self, value: Value) -> bool:
         """Whether `value` must be sent: it differs from what was encoded last, or is the first."""
         base = self.base
-        if value == base:
-            return type(value) is not type(base)  # a counter that became fractional travels as such from now on
-        return value == value or base == base  # noqa: PLR0124 (a gauge that was NaN and is)
+        return value != base and (value == value or base == base)  # noqa: PLR0124 (a gauge that was NaN and is)

@@ -123,18 +123,16 @@ def pack_ids(ids: Sequence[int]) -> Ids:
     """Pack strictly ascending ids as a bitmap or as a column of offsets, whichever is smaller."""
     if not ids:
         return Ids(BITMAP, 0, b"")
-    base = ids[0]
-    span = ids[-1] - base
-    code = U8 if span < 2**8 else U16 if span < 2**16 else U32
-    if len(ids) * ITEM_SIZES[code] < span // 8 + 1:
+    base, last = ids[0], ids[-1]
+    code = U8 if last - base < 2**8 else U16 if last - base < 2**16 else U32
+    aligned = base & ~7  # so that no bit of the last byte stands for an id beyond the largest
+    width = (last - aligned) // 8 + 1
+    if len(ids) * ITEM_SIZES[code] < width:
         return Ids(code, base, _pack(code, [number - base for number in ids]))
-    base &= ~7  # so that no bit of the last byte stands for an id beyond the largest
-    width = (ids[-1] - base) // 8 + 1
     digits = bytearray(b"0") * (8 * width)  # a binary number, its highest digit first: faster than setting bits
-    last = base - 1
     for number in ids:
-        digits[last - number] = _ONE
-    return Ids(BITMAP, base, int(digits, 2).to_bytes(width, "little"))
+        digits[aligned - 1 - number] = _ONE
+    return Ids(BITMAP, aligned, int(digits, 2).to_bytes(width, "little"))
 
 
 def column_from_wire(value: object, allowed: range, count: int, what: str) -> Column:

@@ -140,6 +140,7 @@ def test_requests_survive_the_way(request: Request) -> None:
         (packed(DELTA, interval_ms=3_600_001), "malformed"),
         (packed(DELTA, []), "malformed"),
         (packed(DELTA, dict.fromkeys(range(65))), "malformed"),
+        (packed(DELTA, {40: msgpack.ExtType(5, b"x")}), "malformed"),
         (packed(0), "kind"),
         (packed(REQUEST), "kind"),
         (packed(KEYFRAME, {INFO: {"a": 1}}), "malformed"),

@@ -1,0 +1,108 @@
+"""Any history of one writer, against a slow and obvious reader."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.agent.node import BIG, Node
+
+CHILDREN = ("0", "1", "2", "3")
+COUNTING = ("count", "count", "count", "fraction", "observe", "remove", "reset", "set")
+SENDING = ("delta", "delta", "delta", "lose", "unfit", "keyframe", "parts", "drop")
+
+
+class History:
+    """A node that is told what to do, and the books of what it has counted."""
+
+    def __init__(self) -> None:
+        self.node = Node()
+        collector = self.node.collector
+        self.labeled = collector.register_counter("a_total", "", ["l"])
+        self.fractional = collector.register_counter("f_total", "")
+        self.histogram = collector.register_histogram("h", "", buckets=[1.0, 2.0])
+        self.gauge = collector.register_gauge("g", "", ["l"])
+        self.truth: dict[str, float] = dict.fromkeys((*CHILDREN, "f", "h"), 0)
+
+    def count(self, which: int, amount: int) -> None:
+        """A whole counter."""
+        self.labeled.labels(str(which)).increment(amount)
+        self.truth[str(which)] += amount
+
+    def fraction(self, which: int, _: int) -> None:
+        """A fractional counter, by quarters, so that sums are exact."""
+        self.fractional.increment(which / 4)
+        self.truth["f"] += which / 4
+
+    def observe(self, which: int, _: int) -> None:
+        """A histogram."""
+        self.histogram.observe(which)
+        self.truth["h"] += 1
+
+    def remove(self, which: int, _: int) -> None:
+        """A child ends."""
+        self.labeled.remove(str(which))
+        self.gauge.remove(str(which))
+
+    def reset(self, *_: int) -> None:
+        """Series end, and begin again."""
+        self.histogram.reset()
+        self.fractional.reset()
+
+    def set(self, which: int, value: int) -> None:
+        """A gauge."""
+        self.gauge.labels(str(which)).set(value)
+
+    def delta(self, *_: int) -> None:
+        """A delta arrives."""
+        self.node.delta()
+
+    def lose(self, *_: int) -> None:
+        """A delta does not arrive."""
+        self.node.delta(lost=True)
+
+    def unfit(self, *_: int) -> None:
+        """A delta that is too large."""
+        self.node.writer.encode_delta(self.node.now, 1)
+
+    def drop(self, *_: int) -> None:
+        """The first part of a keyframe arrives, and the rest is dropped."""
+        self.node.reader.read(self.node.writer.encode_part(self.node.now, 400).data)
+        self.node.writer.dropped()
+
+    def keyframe(self, *_: int) -> None:
+        """A keyframe in one."""
+        self.node.keyframe(BIG)
+        assert self.known() == self.truth
+
+    def parts(self, *_: int) -> None:
+        """A keyframe in parts."""
+        self.node.keyframe(400)
+        assert self.known() == self.truth
+
+    def known(self) -> dict[str, float]:
+        """What the reader knows, as in the books."""
+        reader = self.node.reader
+        counters = {which: reader.total("a_total", l=which) for which in CHILDREN} | {"f": reader.total("f_total")}
+        histogram = reader.total("h")
+        known = {which: value for which, value in counters.items() if not isinstance(value, tuple)}
+        return known | {"h": sum(histogram[0]) if isinstance(histogram, tuple) else 0}
+
+    def gauges(self) -> dict[str, object]:
+        """What the reader knows of gauges, by label."""
+        return {labels[0][1]: value for (name, labels), value in self.node.reader.totals().items() if name == "g"}
+
+
+@settings(max_examples=150)
+@given(st.lists(st.tuples(st.sampled_from(COUNTING + SENDING), st.integers(0, 3)), min_size=5, max_size=60))
+def test_the_reader_is_never_above_and_equal_after_a_keyframe(operations: list[tuple[str, int]]) -> None:
+    """Whatever is counted, removed, reset, lost and dropped, in any order."""
+    history = History()
+    for step, (operation, which) in enumerate(operations, 1):
+        history.node.now += 60.0
+        getattr(history, operation)(which, step)
+        known = history.known()
+        assert all(known[name] <= truth for name, truth in history.truth.items())
+    history.keyframe()
+    live = [series for series in history.node.watch.series() if series.family.name == "g"]
+    assert history.gauges() == {series.labels[0][1]: series.read() for series in live}
