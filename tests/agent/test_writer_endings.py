@@ -119,7 +119,7 @@ def test_a_request_starts_the_keeping_anew(node: Node) -> None:
 def test_only_the_end_of_a_keyframe_starts_the_clock(node: Node) -> None:
     """The acknowledgement of a part, or of a keyframe that did not bear the id, is not enough."""
     labeled = node.collector.register_counter("a_total", "", ["l"])
-    for number in range(100):
+    for number in range(300):
         labeled.labels(str(number)).increment()
     earlier = node.parts()
     labeled.remove("0")
