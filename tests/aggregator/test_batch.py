@@ -22,7 +22,7 @@ MAX_BYTES = 1_000_000
 # Mostly what is plain, as one large or fractional amount makes all that the epoch sends from then on not plain.
 AMOUNT = st.one_of(*[st.sampled_from([1, 3, 200])] * 6, st.sampled_from([2**40, 0.5, 2**62]))
 FATE = st.one_of(*[st.just("send")] * 6, st.sampled_from(["lose", "repeat", "remove"]))
-STEP = st.tuples(st.integers(0, 2), st.lists(st.tuples(st.sampled_from("abcd"), AMOUNT), max_size=3), FATE)
+STEP = st.tuples(st.integers(0, 1), st.lists(st.tuples(st.sampled_from("ab"), AMOUNT), min_size=1, max_size=3), FATE)
 
 
 def run_nodes(steps: list[tuple[int, list[tuple[str, float]], str]]) -> list[tuple[Path, Frame]]:
@@ -63,7 +63,7 @@ def columns(state: State) -> dict[int, list[np.ndarray]]:
     }
 
 
-@given(st.lists(STEP, max_size=30))
+@given(st.lists(STEP, min_size=8, max_size=30))
 def test_a_batch_is_as_good_as_one_by_one(steps: list[tuple[int, list[tuple[str, float]], str]]) -> None:
     """Whatever frames meet in a batch, known or not, next or beyond a gap, the state and the outcomes are the same."""
     arrived = run_nodes(steps)
