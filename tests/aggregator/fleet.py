@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fog_agent.writer import Settings, Writer
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.state import State
+from fog_aggregator.core.tree import View
 from fog_aggregator.network import NetworkCollector
 from fog_schema.codec import decode, encode
 from fog_schema.frames import EVENTS, Event, Frame
 from fog_schema.paths import Path, parse_path
 from utilityfog_frontend.telemetry import TelemetryCollector
+from utilityfog_frontend.telemetry.model import FamilySnapshot
 
 MAX_BYTES = 1_000_000
 START = 1_700_000_000.0
@@ -81,6 +85,22 @@ class Fleet:
         """The state hears a frame."""
         with self.network.lock:
             return self.state.apply(path, decode(data), self.now)
+
+    def families(self, name: str | None = None, **view: Any) -> list[FamilySnapshot]:
+        """The fleet's own families in a view (`under`, `level`, `own`), or those of a name."""
+        found = self.network.collect(View(**view))
+        return [
+            one
+            for one in found
+            if (name is None and not one.family.name.startswith("fog_aggregator_")) or one.family.name == name
+        ]
+
+    def samples(self, name: str, **view: Any) -> dict[tuple[tuple[str, str], ...], Any]:
+        """The values of a metric in a view, by labels."""
+        series = [one for snapshot in self.families(name, **view) for one in snapshot.series]
+        values = {one.labels: one.value for one in series}
+        assert len(values) == len(series), "two samples of one label set"
+        return values
 
     def event(self, path: str, name: str, value: object = None, *, epoch: int = 1, seq: int = 1, **labels: str) -> None:
         """The event list hears an event."""

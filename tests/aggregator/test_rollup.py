@@ -1,0 +1,162 @@
+"""Levels of a real fleet: what every group shows is what its nodes counted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fog_aggregator.core.tree import Tree, View
+from fog_schema.paths import Path, format_path, is_under
+from tests import reference
+from tests.aggregator.fleet import Fleet
+from utilityfog_frontend.telemetry.model import HistogramValue
+
+TOKEN = st.sampled_from(["0", "1", "1-a", "a_b", "9"])
+PATHS = st.sets(st.lists(TOKEN, max_size=3).map(lambda tail: ("fog", *tail)), min_size=1, max_size=9).map(sorted)
+AMOUNTS = st.integers(0, 2**60) | st.integers(0, 9).map(float) | st.sampled_from([0.1, 0.2, 0.3])
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> tuple[Fleet, dict[Path, int], dict[Path, float]]:
+    """A fleet of random shape, inner nodes too, and what each node counted: whole and mixed amounts."""
+    fleet, whole, mixed = Fleet(), {}, {}
+    for path in draw(PATHS):
+        member = fleet.join(format_path(path))
+        whole[path] = draw(st.integers(0, 2**60))
+        member.collector.register_counter("whole_total").increment(whole[path])
+        counter = member.collector.register_counter("mixed_total")
+        mixed[path] = draw(AMOUNTS)
+        counter.increment(mixed[path])
+        histogram = member.collector.register_histogram("wait_seconds", "", [1.0, 2.0])
+        for value in draw(st.lists(st.sampled_from([0.5, 1.5, 2.5]), max_size=3)):
+            histogram.observe(value)
+        gauge = member.collector.register_gauge("size_bytes", rollup="sum")
+        gauge.set(draw(st.integers(-9, 9)))
+    fleet.send()
+    return fleet, whole, mixed
+
+
+def by_path(fleet: Fleet, name: str, level: int) -> dict[Path, Any]:
+    """The value of each group of a level."""
+    groups = {}
+    for labels, value in fleet.samples(name, level=level).items():
+        assert labels[0] == ("fog_level", str(level))
+        groups[tuple(dict(labels)["fog_path"].split("/"))] = value
+    return groups
+
+
+@settings(max_examples=40)
+@given(fleets())
+def test_every_level_adds_up_to_the_fleet(drawn: tuple[Fleet, dict[Path, int], dict[Path, float]]) -> None:
+    """At each level each node is in exactly one group, inner nodes too; so the sum is the fleet's total."""
+    fleet, whole, mixed = drawn
+    for level in range(5):
+        groups = by_path(fleet, "whole_total", level)
+        assert groups == reference.by_group(whole, level)
+        assert sum(groups.values()) == fleet.samples("whole_total")[()] == sum(whole.values())
+        assert sum(by_path(fleet, "mixed_total", level).values()) == pytest.approx(sum(mixed.values()), rel=1e-12)
+        (total,) = fleet.samples("wait_seconds").values()
+        parts = by_path(fleet, "wait_seconds", level).values()
+        assert [sum(counts) for counts in zip(*(part.counts for part in parts), strict=True)] == list(total.counts)
+        assert sum(by_path(fleet, "size_bytes", level).values()) == fleet.samples("size_bytes")[()]
+
+
+@settings(max_examples=40)
+@given(fleets(), st.data())
+def test_a_subtree_is_what_lies_under_its_path(
+    drawn: tuple[Fleet, dict[Path, int], dict[Path, float]], data: st.DataObject
+) -> None:
+    """`under` shows the subtree, with a level its groups, `own` the node alone."""
+    fleet, whole, _ = drawn
+    path = data.draw(st.sampled_from(sorted(whole)))
+    below = {node: count for node, count in whole.items() if is_under(node, path)}
+    assert fleet.samples("whole_total", under=path) == {(): sum(below.values())}
+    assert fleet.samples("whole_total", under=path, own=True) == {(): whole[path]}
+    level = len(path)
+    groups: dict[str, int] = defaultdict(int)
+    for node, count in below.items():
+        groups[format_path(node[: level + 1])] += count
+    found = fleet.samples("whole_total", under=path, level=level)
+    assert {dict(labels)["fog_path"]: value for labels, value in found.items()} == groups
+
+
+@given(PATHS, st.lists(TOKEN, max_size=3))
+def test_a_subtree_is_a_range_of_paths(paths: list[Path], tail: list[str]) -> None:
+    """Also beside siblings whose names begin alike, which sort close to it."""
+    fleet = Fleet()
+    for path in paths:
+        fleet.join(format_path(path))
+    fleet.send()
+    tree = Tree(fleet.state.nodes, len(fleet.state.rows.heard))
+    under = ("fog", *tail)
+    span = tree.span(under)
+    assert tree.paths[span.start : span.stop] == [path for path in paths if is_under(path, under)]
+    assert [fleet.state.nodes[path].row for path in tree.paths] == tree.rows.tolist()
+
+
+def test_several_epochs_at_a_path_add_up() -> None:
+    """Workers side by side, one that ended, one that came after it: a path's total is all of them."""
+    fleet = Fleet()
+    for amount in (1, 2, 4):
+        member = fleet.join("fog/0")
+        member.collector.register_counter("done_total").increment(amount)
+        member.collector.register_histogram("wait_seconds", "", [1.0]).observe(amount)
+    fleet.send()
+    fleet.members[1].finish()
+    assert fleet.samples("done_total") == {(): 7}
+    assert fleet.samples("done_total", under=("fog", "0"), own=True) == {(): 7}
+    assert fleet.samples("wait_seconds") == {(): HistogramValue((1, 2), 7.0)}
+
+
+def test_sums_that_would_pass_the_limit_stay_there() -> None:
+    """Two nodes of 2^62 and one more are 2^63 - 1, and not negative."""
+    fleet = Fleet()
+    for node in range(3):
+        fleet.join(f"fog/{node}").collector.register_counter("done_total").increment(2**62)
+    fleet.send()
+    assert fleet.samples("done_total") == {(): 2**63 - 1}
+
+
+def test_a_plan_is_made_anew_when_the_fleet_changes() -> None:
+    """Nodes and series that come after the first look are in the second."""
+    fleet = Fleet()
+    first = fleet.join("fog/1")
+    counter = first.collector.register_counter("done_total", "", ["kind"])
+    counter.labels("a").increment(1)
+    fleet.send()
+    assert by_path(fleet, "done_total", 1) == {("fog", "1"): 1}
+    counter.labels("b").increment(2)
+    fleet.join("fog/0").collector.register_counter("done_total", "", ["kind"]).labels("a").increment(4)
+    fleet.send()
+    assert fleet.samples("done_total", level=1) == {
+        (("fog_level", "1"), ("fog_path", "fog/0"), ("kind", "a")): 4,
+        (("fog_level", "1"), ("fog_path", "fog/1"), ("kind", "a")): 1,
+        (("fog_level", "1"), ("fog_path", "fog/1"), ("kind", "b")): 2,
+    }
+
+
+def test_the_order_of_arrival_does_not_change_a_sum_of_fractions() -> None:
+    """They are added in path order: two aggregators that heard the nodes in other orders say the same."""
+    amounts = {"fog/0": 0.1, "fog/1": 0.2, "fog/2": 0.3, "fog/3": 1e16, "fog/4": 0.7}
+    totals = set()
+    for order in (sorted(amounts), sorted(amounts, reverse=True)):
+        fleet = Fleet()
+        for path in order:
+            fleet.join(path).collector.register_counter("done_total").increment(amounts[path])
+        fleet.send()
+        totals.add(fleet.samples("done_total")[()])
+    assert len(totals) == 1
+
+
+def test_a_view_of_nothing_is_empty() -> None:
+    """A path that nobody has, and a fleet of nobody."""
+    fleet = Fleet()
+    assert fleet.families() == []
+    fleet.join("fog/0").collector.register_counter("done_total").increment(1)
+    fleet.send()
+    assert fleet.families(under=("other",)) == []
+    assert fleet.network.coverage(View(under=("other",))) == []
