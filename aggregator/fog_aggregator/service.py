@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final
 
 from fog_agent.connection import Connection
@@ -85,14 +85,15 @@ class Aggregator:
         self._readers: tuple[StreamReader, ...] = ()
         self.web = WebServer(make_app(self.network, self), config.listen)
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set.
+    async def run(self, stop: asyncio.Event, on_listening: Callable[[], object] = lambda: None) -> None:
+        """Serve until `stop` is set; `on_listening` is called once HTTP answers.
 
         Raises:
             ListenError: the address is taken.
             StateDirError: the state directory cannot be used, or belongs to another aggregator or another fleet.
         """
         await self.web.start()
+        on_listening()
         try:
             async with self._checkpointing(), self._reading(), self._exporting():
                 await stop.wait()

@@ -7,6 +7,7 @@ import os
 from dataclasses import fields
 from pathlib import Path
 
+from fog_aggregator.checkpoints import StateDirError
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.service import Aggregator
 from fog_aggregator.web import ListenError
@@ -23,7 +24,7 @@ def serve(settings: Settings) -> int:
 
     Raises:
         UsageError: when the options cannot work.
-        CommandError: when the address is taken.
+        CommandError: when the address is taken, or the state directory cannot be used.
     """
     set_up_logging(settings.log)
     config = configuration(settings)
@@ -33,10 +34,9 @@ def serve(settings: Settings) -> int:
             aggregator = Aggregator(config)
         except (PathError, ValueError) as error:
             raise UsageError(str(error)) from None
-        notify("READY=1")
         try:
-            await aggregator.run(stop)
-        except ListenError as error:
+            await aggregator.run(stop, on_listening=lambda: notify("READY=1"))
+        except (ListenError, StateDirError) as error:
             raise CommandError(str(error)) from None
         return 0
 

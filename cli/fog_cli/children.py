@@ -45,7 +45,7 @@ class Child:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("FOG_", "NATS_"))}
         command = [sys.executable, "-m", "fog_cli", *arguments, "--stop-on-eof"]
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, log.open("wb") as errors:
-            manager.setblocking(False)
+            manager.settimeout(0)  # as event loops want it
             manager.bind(str(notify))
             process = await asyncio.create_subprocess_exec(
                 *command,

@@ -41,7 +41,6 @@ from fog_testing.waiting import eventually
 T = TypeVar("T")
 
 MOST_NODES: Final = 5_000
-START_SECONDS: Final = 30.0
 CATCH_UP_SECONDS: Final = 30.0
 DRAIN_SECONDS: Final = 90.0
 STEP: Final = 0.05
@@ -98,7 +97,6 @@ class _Demo:
             place = await stack.enter_async_context(self._place())
             aggregator = await self._aggregator(place, stack)
             view = AggregatorView(place.url)
-            await self._wait_for(view, aggregator)
             host = await self._host_agent(place, stack)
             nodes = self._nodes(place)
             await nodes.start()
@@ -154,13 +152,6 @@ class _Demo:
             "this host": f"fog agent --path {place.root}/host (pid {host.pid})",
             "nodes": f"{place.root}/…, {settings.depth} levels of {settings.branching} (in here, seed {self._seed})",
         }
-
-    async def _wait_for(self, view: AggregatorView, aggregator: Child) -> None:
-        async def answers() -> bool:
-            aggregator.check()
-            return await view.is_healthy()
-
-        await _until(answers, START_SECONDS, "the aggregator did not answer")
 
     def _nodes(self, place: _Place) -> FogNodes:
         paths = tree_paths(place.root, self._settings.depth, self._settings.branching)

@@ -68,14 +68,6 @@ class AggregatorView:
     def __init__(self, url: str) -> None:
         self._api = Api(url)
 
-    async def is_healthy(self) -> bool:
-        """Whether it answers."""
-        try:
-            await asyncio.to_thread(self._api.get, "/-/healthy")
-        except CommandError:
-            return False
-        return True
-
     async def metrics(self) -> str | None:
         """Its /metrics; None while it is not ready."""
         try:

@@ -31,11 +31,20 @@ async def aggregator(*arguments: str, **environ: str) -> AsyncIterator[Aggregato
         fog("aggregator", "--listen", address, "--state-dir", state, *arguments, **environ) as process,
     ):
         view = AggregatorView(address)
-        await eventually(view.is_healthy, deadline=30)
+        await eventually(lambda: is_healthy(address), deadline=30)
         yield view
         process.terminate()
         await asyncio.to_thread(process.communicate, timeout=20)
         assert process.returncode == 0
+
+
+async def is_healthy(address: str) -> bool:
+    """Whether an aggregator answers, ready or not."""
+    try:
+        await asyncio.to_thread(Api(address).get, "/-/healthy")
+    except CommandError:
+        return False
+    return True
 
 
 async def shows(view: AggregatorView, line: str) -> str:

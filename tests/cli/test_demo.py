@@ -71,7 +71,7 @@ def test_killed_it_leaves_nobody_behind() -> None:
 def test_a_server_of_yours(fog_nats: NatsServer) -> None:
     """A second demo on the same server is not confused by what the first one left there."""
     for _ in range(2):
-        done = run("demo", *SMALL, "--duration", "1", "--nats", fog_nats.url)
+        done = run("demo", *SMALL, "--duration", "500ms", "--nats", fog_nats.url)
         assert (done.returncode, done.stderr) == (0, "")
         check(done.stdout)
 
