@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fog_agent.writer import Settings, Writer
@@ -64,6 +64,7 @@ def columns(state: State) -> dict[int, list[np.ndarray]]:
 
 
 @given(st.lists(STEP, min_size=8, max_size=30))
+@example([(0, [("a", 3)], "send")] * 2)  # twice the same slot
 def test_a_batch_is_as_good_as_one_by_one(steps: list[tuple[int, list[tuple[str, float]], str]]) -> None:
     """Whatever frames meet in a batch, known or not, next or beyond a gap, the state and the outcomes are the same."""
     arrived = run_nodes(steps)
