@@ -1,0 +1,216 @@
+"""Golden files: hex with a comment for each item, and what it means as JSON.
+
+`annotate` writes the comments, so that a test can tell when they are no longer true. Nothing here writes files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgpack
+
+from fog_schema import codec
+from fog_schema.codec import decode_definitions
+from fog_schema.columns import BITMAP, U8, U16, U32, Column, Ids, unpack_floats
+from fog_schema.frames import FLAG_NAMES, KIND_NAMES, TYPE_NAMES, Frame, Numbers
+
+HEADER: Final = ("magic", "version", "kind", "flags", "epoch", "seq", "part", "age_ms", "interval_ms", "body")
+REQUEST: Final = ("magic", "version", "kind", "epoch", "first event", "last event")
+DEFINITION: Final = ("name", "type", "unit", "help", "bounds", "rollup", "label names", "ids", "label values")
+EVENT: Final = ("name", "value", "labels", "metadata", "timestamp")
+IDS: Final = ("form", "base", "data")
+COLUMN: Final = ("code", "data")
+FIELDS: Final = {
+    codec.INFO: "info",
+    codec.EVENTS_HELD: "events held",
+    codec.DEFINITIONS: "definitions",
+    codec.COUNTERS: "counters",
+    codec.FRACTIONS: "fractions",
+    codec.GAUGES: "gauges",
+    codec.HISTOGRAMS: "histograms",
+    codec.REMOVED: "removed",
+    codec.EVENT_LIST: "events",
+}
+PARTS: Final[dict[str, tuple[str, ...]]] = {
+    "counters": ("ids", "values"),
+    "fractions": ("ids", "values"),
+    "gauges": ("ids", "values"),
+    "group": ("width", "ids", "counts", "sums"),
+    "ids": IDS,
+    "removed": IDS,
+    "values": COLUMN,
+    "counts": COLUMN,
+    "sums": COLUMN,
+    "definition": DEFINITION,
+    "event": EVENT,
+    "events held": ("first", "last"),
+}
+MEMBERS: Final = {"histograms": "group", "events": "event", "definitions": "definition"}
+NAMES: Final[dict[str, dict[int, str]]] = {
+    "kind": KIND_NAMES,
+    "type": TYPE_NAMES,
+    "form": {BITMAP: "bitmap", U8: "u8 offsets", U16: "u16 offsets", U32: "u32 offsets"},
+    "code": dict(enumerate(("u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f64"), U8)),
+}
+WIDTH: Final = 16
+
+
+def parse_hex(text: str) -> bytes:
+    """The bytes of an annotated file: what stands before each ``#``."""
+    return bytes.fromhex(" ".join(line.partition("#")[0] for line in text.splitlines()))
+
+
+def annotate(data: bytes) -> str:
+    """Hex with a comment for each item, indented by how deep it is."""
+    names = REQUEST if data[0] == codec.REQUEST_PREAMBLE[0] else HEADER
+    return "\n".join(_aligned(_Walk(data).array("frame" if names is HEADER else "request", 0, names))) + "\n"
+
+
+def _aligned(lines: Iterator[tuple[bytes, str, int]]) -> Iterator[str]:
+    for data, comment, depth in lines:
+        for start in range(0, len(data), WIDTH):
+            chunk = data[start : start + WIDTH].hex(" ")
+            text = "  " * depth + comment if not start else ""
+            yield f"{chunk:<{3 * WIDTH}}# {text}" if text else chunk
+
+
+class _Walk:
+    """Walks over msgpack; yields the bytes of each item, what it is, and how deep."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def array(self, what: str, depth: int, names: tuple[str, ...] = ()) -> Iterator[tuple[bytes, str, int]]:
+        head, count = self._head(0x90, 0xDC)
+        yield head, f"{what}: array of {count}".removeprefix(": "), depth
+        if names in (IDS, COLUMN):
+            yield from self._numbers(names, depth + 1)
+            return
+        for place in range(count):
+            name = names[place] if place < len(names) else MEMBERS.get(what, "unknown" if names else "")
+            yield from self.item(name, depth + 1)
+
+    def map(self, what: str, depth: int) -> Iterator[tuple[bytes, str, int]]:
+        head, count = self._head(0x80, 0xDE)
+        yield head, f"{what}: map of {count}".removeprefix(": "), depth
+        for _ in range(count):
+            key, key_bytes = self._scalar()
+            if what == "body":
+                name = FIELDS.get(key, "unknown")
+                yield key_bytes, f"field {key}: {name}", depth + 1
+                yield from self.item(name, depth + 1)
+            else:
+                yield key_bytes, f"key {key!r}", depth + 1
+                yield from self.item("", depth + 2)
+
+    def item(self, what: str, depth: int) -> Iterator[tuple[bytes, str, int]]:
+        first = self._data[self._at]
+        if first & 0xF0 == 0x90 or first == 0xDC:
+            yield from self.array(what, depth, PARTS.get(what, ()))
+        elif first & 0xF0 == 0x80 or first == 0xDE:
+            yield from self.map(what, depth)
+        else:
+            value, data = self._scalar()
+            packed = isinstance(value, bytes) and what in ("definitions", "event")
+            if packed:
+                yield data[: -len(value)], f"{what}: {len(value)} bytes of msgpack", depth
+                yield from _Walk(value).array(what, depth + 1, PARTS.get(what, ()))
+            else:
+                yield data, _say(what, value), depth
+
+    def _numbers(self, names: tuple[str, ...], depth: int) -> Iterator[tuple[bytes, str, int]]:
+        items = [self._scalar() for _ in names]
+        values = [value for value, _ in items]
+        numbers = Ids(*values).tolist() if names is IDS else Column(*values).tolist()
+        comments = [*map(_say, names[:-1], values), f"data: {', '.join(map(str, numbers))}"]
+        yield from ((data, comment, depth) for (_, data), comment in zip(items, comments, strict=True))
+
+    def _head(self, fix: int, wide: int) -> tuple[bytes, int]:
+        first = self._data[self._at]
+        size = 3 if first == wide else 1
+        head = self._data[self._at : self._at + size]
+        self._at += size
+        return head, int.from_bytes(head[1:]) if size > 1 else first - fix
+
+    def _scalar(self) -> tuple[Any, bytes]:
+        unpacker = msgpack.Unpacker(strict_map_key=False)
+        unpacker.feed(self._data[self._at :])
+        value = unpacker.unpack()
+        data = self._data[self._at : self._at + unpacker.tell()]
+        self._at += len(data)
+        return value, data
+
+
+def _say(what: str, value: Any) -> str:
+    if what == "bounds":
+        text = ", ".join(map(str, unpack_floats(value)))
+    elif what == "epoch":
+        text = f"{value:016x}"
+    elif what == "flags":
+        text = ", ".join([str(value), *(name for flag, name in FLAG_NAMES.items() if value & flag)])
+    else:
+        name = NAMES.get(what, {}).get(value) if isinstance(value, int) else None
+        text = f"{value}, {name}" if name else repr(value)
+    return f"{what}: {text}".rstrip() if what else text
+
+
+def describe(frame: Frame) -> dict[str, Any]:
+    """What a frame says, as JSON: ids are keys, an epoch is 16 hex digits, odd floats are text."""
+    described: dict[str, Any] = {
+        "kind": KIND_NAMES[frame.kind],
+        "flags": frame.flags,
+        "epoch": f"{frame.epoch:016x}",
+        "seq": frame.seq,
+        "part": frame.part,
+        "age_ms": frame.age_ms,
+        "interval_ms": frame.interval_ms,
+        "info": frame.info,
+        "events_held": list(frame.events_held) if frame.events_held else None,
+        "definitions": [
+            {
+                "name": definition.name,
+                "type": TYPE_NAMES[definition.type],
+                "unit": definition.unit,
+                "help": definition.help,
+                "bounds": list(definition.bounds),
+                "rollup": list(definition.rollup),
+                "series": {str(number): dict(labels) for number, labels in definition.series()},
+            }
+            for definition in decode_definitions(frame.definitions)
+        ],
+        "counters": _numbers(frame.counters),
+        "fractions": _numbers(frame.fractions),
+        "gauges": _numbers(frame.gauges),
+        "histograms": dict(_histograms(frame)),
+        "removed": frame.removed.tolist() if frame.removed else [],
+        "events": [
+            {
+                "number": number,
+                "name": event.name,
+                "value": event.value,
+                "labels": event.labels,
+                "metadata": event.metadata,
+                "timestamp": event.timestamp,
+            }
+            for number, event in enumerate(frame.events, frame.seq)
+        ],
+        "unknown_fields": frame.unknown_fields,
+    }
+    return {key: value for key, value in described.items() if value not in (None, [], {})}
+
+
+def _numbers(numbers: Numbers | None) -> dict[str, Any]:
+    if numbers is None:
+        return {}
+    pairs = zip(numbers.ids.tolist(), numbers.values.tolist(), strict=True)
+    return {str(number): value if math.isfinite(value) else str(value) for number, value in pairs}
+
+
+def _histograms(frame: Frame) -> Iterator[tuple[str, Any]]:
+    for group in frame.histograms:
+        counts, sums = group.counts.tolist(), group.sums.tolist()
+        for row, number in enumerate(group.ids.tolist()):
+            yield str(number), {"counts": counts[row * group.width : (row + 1) * group.width], "sum": sums[row]}
