@@ -12,7 +12,7 @@ import gc
 import itertools
 import os
 import platform
-import sys
+import random
 import threading
 import time
 import tracemalloc
@@ -23,13 +23,17 @@ from importlib.metadata import version
 import prometheus_client
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from prometheus_client.openmetrics.exposition import generate_latest as latest_openmetrics
 
 from utilityfog_frontend.telemetry import TelemetryCollector
-from utilityfog_frontend.telemetry.exposition import generate_text
+from utilityfog_frontend.telemetry.exposition import generate_openmetrics, generate_text
 
-ROUNDS = 9
-CALLS = 40_000
+ROUNDS = 40
+CALLS = 10_000
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_random = random.Random(1)
+# Durations as services have them: half of them around 100 ms, in every bucket some.
+SPREAD = [_random.lognormvariate(-2.3, 1.5) for _ in range(CALLS)]
 
 Call = Callable[[], object]
 
@@ -39,7 +43,7 @@ class Library:
     """One library's ways to do what is measured."""
 
     name: str
-    writes: dict[str, tuple[Callable[..., object], float | None]]  # what to call, and with what
+    writes: dict[str, tuple[Callable[..., object], list[float] | None]]  # what to call, and with which values
     read: Call
 
 
@@ -57,10 +61,10 @@ def ours() -> Library:
         "fog",
         {
             "increment()": (counter.increment, None),
-            "increment(5)": (amounts.increment, 5),
-            "increment(0.5)": (fractions.increment, 0.5),
-            "set(42.0)": (gauge.set, 42.0),
-            "observe(0.3)": (histogram.observe, 0.3),
+            "increment(5)": (amounts.increment, [5] * CALLS),
+            "increment(0.5)": (fractions.increment, [0.5] * CALLS),
+            "set(42.0)": (gauge.set, [42.0] * CALLS),
+            "observe(), spread values": (histogram.observe, SPREAD),
             "labelled, kept": (kept.increment, None),
             "labelled, looked up": (lambda: labeled.labels(method="GET", status="200").increment(), None),
         },
@@ -82,10 +86,10 @@ def prometheus() -> Library:
         "prometheus_client",
         {
             "increment()": (counter.inc, None),
-            "increment(5)": (amounts.inc, 5),
-            "increment(0.5)": (fractions.inc, 0.5),
-            "set(42.0)": (gauge.set, 42.0),
-            "observe(0.3)": (histogram.observe, 0.3),
+            "increment(5)": (amounts.inc, [5] * CALLS),
+            "increment(0.5)": (fractions.inc, [0.5] * CALLS),
+            "set(42.0)": (gauge.set, [42.0] * CALLS),
+            "observe(), spread values": (histogram.observe, SPREAD),
             "labelled, kept": (kept.inc, None),
             "labelled, looked up": (lambda: labeled.labels(method="GET", status="200").inc(), None),
         },
@@ -105,11 +109,11 @@ def opentelemetry() -> Library:
     return Library(
         "OpenTelemetry",
         {
-            "increment()": (counter.add, 1),
-            "increment(5)": (amounts.add, 5),
-            "increment(0.5)": (fractions.add, 0.5),
-            "set(42.0)": (gauge.set, 42.0),
-            "observe(0.3)": (histogram.record, 0.3),
+            "increment()": (counter.add, [1] * CALLS),
+            "increment(5)": (amounts.add, [5] * CALLS),
+            "increment(0.5)": (fractions.add, [0.5] * CALLS),
+            "set(42.0)": (gauge.set, [42.0] * CALLS),
+            "observe(), spread values": (histogram.record, SPREAD),
             "labelled, kept": (lambda: labeled.add(1, attributes), None),
             "labelled, looked up": (lambda: labeled.add(1, {"method": "GET", "status": "200"}), None),
         },
@@ -117,23 +121,23 @@ def opentelemetry() -> Library:
     )
 
 
-def calls(times: int, call: Callable[..., object], value: float | None) -> None:
+def calls(call: Callable[..., object], values: list[float] | None, times: int) -> None:
     """Calls it so many times."""
-    if value is None:
+    if values is None:
         for _ in itertools.repeat(None, times):
             call()
     else:
-        for _ in itertools.repeat(None, times):
+        for value in itertools.islice(values, times):
             call(value)
 
 
 def seconds(library: Library, write: str, threads: int) -> float:
     """Seconds for CALLS calls, spread over threads, and the reading after them."""
-    what = library.writes[write]
-    workers = [threading.Thread(target=calls, args=(CALLS // threads, *what)) for _ in range(threads)]
+    work = (*library.writes[write], CALLS // threads)
+    workers = [threading.Thread(target=calls, args=work) for _ in range(threads)]
     started = time.perf_counter()
     if threads == 1:
-        calls(CALLS, *what)
+        calls(*work)
     else:
         for worker in workers:
             worker.start()
@@ -207,14 +211,13 @@ def timed(call: Call, rounds: int) -> float:
 def measure_reads(size: int, rounds: int) -> None:
     """Snapshot and exposition of so many series."""
     collector, registry = our_series(size), prometheus_series(size)
-    row(
-        f"snapshot, {size:,} series",
-        [timed(collector.collect, rounds), timed(lambda: list(registry.collect()), rounds)],
-        "ms",
-    )
-    theirs = timed(lambda: prometheus_client.generate_latest(registry), rounds)
-    mine = timed(lambda: generate_text(collector.collect()), rounds)
-    row(f"exposition, {size:,}", [mine, theirs], "ms")
+    pairs: dict[str, tuple[Call, Call]] = {
+        "snapshot": (collector.collect, lambda: list(registry.collect())),
+        "text": (lambda: generate_text(collector.collect()), lambda: prometheus_client.generate_latest(registry)),
+        "OpenMetrics": (lambda: generate_openmetrics(collector.collect()), lambda: latest_openmetrics(registry)),  # type: ignore[no-untyped-call]
+    }
+    for what, calls_of in pairs.items():
+        row(f"{what}, {size:,} series", [timed(call, rounds) for call in calls_of], "ms")
 
 
 def memory(build: Callable[[int], object], size: int) -> float:
@@ -246,4 +249,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -142,6 +143,44 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
     replace_file(file, [b"n", b"ew"])
     assert file.read_bytes() == b"new"
+
+
+def test_a_link_is_followed_and_a_mode_is_kept(tmp_path: Path) -> None:
+    """Whoever made the file decides who may read it."""
+    file, link = tmp_path / "metrics.prom", tmp_path / "link"
+    file.touch(0o600)
+    link.symlink_to(file)
+    replace_file(link, [b"new"])
+    assert link.is_symlink()
+    assert file.read_bytes() == b"new"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_what_is_no_file_is_written_to(tmp_path: Path) -> None:
+    """A pipe, or /dev/stdout, must not be replaced by a file."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        replace_file(pipe, [b"n", b"ew"])
+        assert os.read(reader, 10) == b"new"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("files", "kind"),
+    [
+        ({}, JSONExporter),
+        ({"json_file": "a.json"}, JSONExporter),
+        ({"prometheus_file": "a.prom"}, PrometheusAdapter),
+        ({"prometheus_file": "a.prom", "json_file": "a.json"}, MultiExporter),
+    ],
+)
+def test_the_default_exporter(files: dict[str, str], kind: type[MetricsExporter]) -> None:
+    """For the files that are given."""
+    assert type(exporter.create_default_exporter(**files)) is kind
 
 
 async def test_several_exporters_do_not_hinder_each_other(sampled: TelemetryCollector, tmp_path: Path) -> None:

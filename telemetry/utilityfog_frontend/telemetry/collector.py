@@ -7,7 +7,6 @@ from typing import Any
 
 from .events import MAX_EVENTS, EventLog, EventWatch, TelemetryEvent
 from .hooks import HookedRegistry
-from .instruments.metric import Metric
 from .integrations import setup_coordination_hooks, setup_health_hooks, setup_messaging_hooks
 from .problems import logger
 from .source import MetricsSource
@@ -115,11 +114,6 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         return self._events.watch(limit)
 
     # Metrics
-
-    def get_all_metrics(self) -> dict[str, Metric]:
-        """All metrics by name, in the order of their registration."""
-        self.refresh()
-        return dict(self._metrics)
 
     def reset_all_metrics(self) -> None:
         """Starts every metric from zero again and forgets all events."""

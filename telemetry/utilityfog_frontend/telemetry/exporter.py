@@ -163,12 +163,12 @@ class PeriodicExporter:
 
     @property
     def running(self) -> bool:
-        """Whether it was started."""
-        return self._task is not None
+        """Whether it was started, and its event loop lives."""
+        return self._task is not None and not self._task.done()
 
     async def start(self) -> None:
         """Starts to export. Twice does no harm."""
-        if self._task is None:
+        if not self.running:
             self._task = asyncio.create_task(self._export_for_ever(), name="periodic metrics export")
             logger.info("started periodic metrics export every %g s", self.interval)
 
@@ -214,3 +214,15 @@ async def export_to_json(
 ) -> bool:
     """Writes the snapshot to a JSON file once; True when that succeeded."""
     return await JSONExporter(output_file).export_metrics(collector)
+
+
+def create_default_exporter(
+    prometheus_file: str | PathLike[str] | None = None, json_file: str | PathLike[str] | None = None
+) -> MetricsExporter:
+    """An exporter to the files that are given; to nowhere, as JSON, when none is."""
+    exporters: list[MetricsExporter] = []
+    if prometheus_file:
+        exporters.append(PrometheusAdapter(prometheus_file))
+    if json_file or not exporters:
+        exporters.append(JSONExporter(json_file))
+    return exporters[0] if len(exporters) == 1 else MultiExporter(exporters)

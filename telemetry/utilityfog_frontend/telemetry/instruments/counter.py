@@ -164,12 +164,12 @@ class Counter(Instrument):
         self._tick = series.tick
 
     def _detach(self) -> None:
-        dormant = Dormant(self._wake_and_put)
+        dormant = Dormant(self._state, self._key)
         self._pending = dormant
         self._tick = dormant.tick
 
-    def _wake_and_put(self, number: Number) -> None:
-        self._state.child(self._key).increment(number)
+    def _record(self, number: Number) -> None:
+        self.increment(number)
 
 
 def counter_family(name: str, description: str, unit: str) -> Family:

@@ -45,21 +45,25 @@ class Scope:
 
 
 class Dormant(list[Number]):
-    """Stands in for the backlog of a handle whose series has ended: the first thing appended begins a new series."""
+    """Stands in for the backlog of a handle whose series has ended: the first thing appended begins a new series.
 
-    __slots__ = ("_wake",)
+    It knows the handle by its key alone: a handle that nobody holds any more must vanish at once, not in a cycle.
+    """
 
-    def __init__(self, wake: Callable[[Number], None]) -> None:
+    __slots__ = ("_key", "_state")
+
+    def __init__(self, state: "FamilyState[Any]", key: tuple[str, ...]) -> None:
         super().__init__()
-        self._wake = wake
+        self._state = state
+        self._key = key
 
     def append(self, number: Number) -> None:
-        """Wakes the handle, which counts `number` on its new series."""
-        self._wake(number)
+        """Wakes the handle, which records `number` on its new series."""
+        self._state.child(self._key)._record(number)
 
     def tick(self) -> None:
         """Wakes the handle, which counts one on its new series."""
-        self._wake(1)
+        self.append(1)
 
 
 class Instrument(Metric):
@@ -108,6 +112,10 @@ class Instrument(Metric):
 
     def _refuse_labels(self, labels: Mapping[str, str]) -> NoReturn:
         raise ValueError(f"metric {self.name!r} was registered without label names, but is used with {dict(labels)!r}")
+
+    @abstractmethod
+    def _record(self, number: Number) -> None:
+        """Increments, sets or observes."""
 
     @abstractmethod
     def _attach(self, series: Any) -> None:

@@ -162,6 +162,9 @@ class Gauge(Instrument):
         gauge: Gauge = self._state.child(self._key)
         return gauge
 
+    def _record(self, number: Number) -> None:
+        self.set(number)
+
     def _attach(self, series: GaugeSeries) -> None:
         self._series = series
 

@@ -19,7 +19,7 @@ from utilityfog_frontend.telemetry.model import (
     SeriesSnapshot,
 )
 from utilityfog_frontend.telemetry.names import checked_bounds
-from utilityfog_frontend.telemetry.numeric import as_float
+from utilityfog_frontend.telemetry.numeric import Number, as_float
 from utilityfog_frontend.telemetry.trace import current_trace
 
 from .family import FOLD_AT, Dormant, Instrument
@@ -57,7 +57,8 @@ class HistogramSeries(Series):
             total = sum(batch)
         if batch:
             self._sum += total
-            self._count_sorted(sorted(batch))
+            batch.sort()
+            self._count_sorted(batch)
 
     def _count_sorted(self, batch: list[float]) -> None:
         """Only the bounds between the least and the greatest value are looked for: often that is one or two."""
@@ -229,11 +230,10 @@ class Histogram(Instrument):
         self._pending = series.pending
 
     def _detach(self) -> None:
-        self._pending = Dormant(self._wake_and_observe)
+        self._pending = Dormant(self._state, self._key)
 
-    def _wake_and_observe(self, value: float) -> None:
-        histogram: Histogram = self._state.child(self._key)
-        histogram.observe(value)
+    def _record(self, number: Number) -> None:
+        self.observe(number)
 
 
 def histogram_family(name: str, description: str, buckets: Iterable[float] | None, unit: str) -> Family:
