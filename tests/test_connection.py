@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import random
@@ -145,6 +146,22 @@ async def test_a_crash_of_the_server(fog_nats: NatsServer) -> None:
         assert connection.client is seen[2]
         assert connection.client is not seen[0]
     assert seen[1] == seen[3] == "end"
+
+
+async def test_connected_never_says_so_without_a_client(fog_nats: NatsServer) -> None:
+    """Who finds no client and waits for one does wait: at no turn of the loop is there a connection without a client.
+
+    Else an agent asks, is told to go on, and asks again, and its host's event loop stands still.
+    """
+    async with connected(fog_nats.url) as link:
+        connection = link.connection
+        fog_nats.kill()
+        while connection.client is not None:
+            await asyncio.sleep(0)
+        fog_nats.start()
+        while connection.client is None:
+            assert await connection.connected(0) == (connection.client is not None)
+            await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("fault", ["cut", "half-close", "garbage", "nonsense", "message cut short", "held", "hole"])

@@ -63,6 +63,20 @@ async def test_an_acknowledged_publish(fog_nats: NatsServer) -> None:
         assert "hdrs" not in stored["message"]
 
 
+async def test_a_link_on_a_connection_that_is_there_already(fog_nats: NatsServer) -> None:
+    """It gets its answers, and each request once, before any reconnect gives it a reason to subscribe."""
+    heard: list[bytes] = []
+    async with connected(fog_nats.url) as first:
+        await make_stream(first, "FRAMES")
+        link = Link(first.connection)
+        await link.subscribe_requests(["ask"], lambda _, data: heard.append(data))
+        assert (await link.publish("s.a", b"", LONG)).outcome is Outcome.ACKED
+        await first.send("ask", b"1")
+        await first.send("ask", b"2")
+        await eventually(lambda: heard[-1:] == [b"2"])
+    assert heard == [b"1", b"2"]
+
+
 @pytest.mark.parametrize("jetstream", [True, False])
 async def test_no_stream(*, jetstream: bool) -> None:
     """No stream takes the subject, or JetStream is off: known at once. A stream made later takes it."""

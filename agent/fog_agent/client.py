@@ -8,9 +8,12 @@ parts is in this file; tests/test_connection.py breaks when they change.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+import asyncio
 from typing import Final
 
 import nats.aio.client
+from nats.aio.client import PING_PROTO
 from nats.aio.msg import Msg
 from nats.errors import ProtocolError
 from nats.protocol.parser import Parser
@@ -24,6 +27,8 @@ class Client(nats.aio.client.Client):
 
     def __init__(self) -> None:
         super().__init__()
+        self.on_end: Callable[[], None] = lambda: None
+        """Called as soon as the connection is none any more; `closed_cb` comes when all is cleared away."""
         self._ps = _Parser(self)
 
     async def _select_next_server(self) -> None:
@@ -33,12 +38,20 @@ class Client(nats.aio.client.Client):
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 — nats-py's signature
         """Drops the socket first: nats-py would wait for bytes that may never leave."""
+        if not self.is_closed:
+            self.on_end()
         self._pending.clear()
         self._pending_data_size = 0
         writer = getattr(self._transport, "_io_writer", None)
         if writer is not None:
             writer.transport.abort()
         await super()._close(status, do_cbs)
+
+    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
+        """Behind all that waits to be sent: nats-py's own overtakes it, and then its answer proves nothing."""
+        self._pongs.append(future or asyncio.get_running_loop().create_future())
+        await self._send_command(PING_PROTO)
+        await self._flush_pending()
 
     async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
         """Headers that cannot be read are none: an exception here ends nats-py's reading without a word."""

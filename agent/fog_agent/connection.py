@@ -146,6 +146,7 @@ class Connection:
         self._rng.shuffle(told)
         for server in given + told:
             client = Client()
+            client.on_end = self._up.clear
             try:
                 await client.connect([server], **self._arguments(ended))
                 return client
@@ -162,7 +163,8 @@ class Connection:
                 await hook(client)
             self._client = client
             self.generation += 1
-            self._up.set()
+            if client.is_connected:  # else `connected` would hide that there is none, and its callers never wait
+                self._up.set()
             self._log(logging.INFO, "connected", f"connected to NATS at {_where(client)}")
             await ended.wait()
             error = client.last_error or ConnectionError("it was closed")

@@ -144,7 +144,7 @@ class Link:
     async def _exchange(self, subject: str, payload: bytes, deadline: float) -> bytes | Publish:
         """One message out and its answer back, or what stood in the way."""
         client = self.connection.client
-        if client is None or not self._inbox:
+        if client is None:
             return Publish(Outcome.DISCONNECTED)
         if self._deaf:
             return Publish(Outcome.REFUSED, Refusal.PERMISSION, self._deaf)
@@ -156,6 +156,8 @@ class Link:
         self._waiting[token] = (subject, answer)
         try:
             async with asyncio.timeout(deadline):
+                if not self._inbox:  # the connection was there before this link
+                    await self._open_inbox(client)
                 await client.publish(subject, payload, reply=f"{self._inbox}.{token}")
                 return await answer
         except TimeoutError:
@@ -166,12 +168,16 @@ class Link:
             del self._waiting[token]
 
     async def _listen(self, client: Client) -> None:
-        """With each new connection: a new inbox, which nobody can guess, and the subscriptions."""
+        """With each new connection: a new inbox and the subscriptions."""
+        await self._open_inbox(client)
+        for request in self._requests:
+            await self._subscribe(client, *request)
+
+    async def _open_inbox(self, client: Client) -> None:
+        """A place for answers that nobody can guess."""
         self._deaf = ""
         self._inbox = f"{self.connection.options.inbox_prefix or '_INBOX'}.{secrets.token_hex(12)}"
         await client.subscribe(f"{self._inbox}.*", cb=self._answered)
-        for request in self._requests:
-            await self._subscribe(client, *request)
 
     async def _subscribe(self, client: Client, subject: str, callback: RequestCallback) -> None:
         async def on_message(message: Msg) -> None:

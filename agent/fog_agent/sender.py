@@ -257,7 +257,7 @@ class Sender:
         self._attachment.metrics.retries.increment()
         if answer.outcome is Outcome.DISCONNECTED:
             await self._link.connection.connected()
-            return FIRST_RETRY
+            return await self._pause(FIRST_RETRY)
         if answer.outcome is Outcome.REFUSED:
             self._log(logging.WARNING, str(answer.refusal), f"frames are refused, and kept: {answer.text}")
         return await self._pause(retry)
