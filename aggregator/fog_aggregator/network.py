@@ -90,6 +90,12 @@ class NetworkCollector(MetricsSource):
 
         return snapshots(reading, self.state.catalog.families, hold)
 
+    def has(self, name: str, view: View) -> bool:
+        """Whether anybody in a view has a metric of this name, whether or not it counts now."""
+        with self.lock:
+            wanted = self.called(name)
+            return any(self._planner.plan(view, width, wanted).size for width in self.state.tables)
+
     def now(self) -> float:
         """Server's time, unix seconds."""
         return self._clock()

@@ -25,7 +25,6 @@ MOST_PLACES: Final = 5_000
 """Places of a tree in one answer; the levels that would go beyond are left out."""
 MOST_PATHS: Final = 100
 """Paths that are listed of the nodes of one version."""
-_DEEPEST_VALUE: Final = 32
 
 
 def tree(network: NetworkCollector, under: Path, depth: int) -> dict[str, Any]:
@@ -116,26 +115,15 @@ def event_of(event: FleetEvent) -> dict[str, Any]:
         "received": event.received,
         "timestamp": event.timestamp,
         "name": event.name,
-        "value": _plain(event.value),
+        "value": event.value,
         "labels": event.labels,
-        "metadata": _plain(event.metadata),
+        "metadata": event.metadata,
     }
 
 
 def epoch_name(epoch: int) -> str:
     """An epoch as people see it."""
     return f"{epoch:016x}"
-
-
-def _plain(value: Any, depth: int = _DEEPEST_VALUE) -> Any:
-    """What a stranger put into an event, as JSON can say it."""
-    if not depth:
-        return "..."
-    if isinstance(value, dict):
-        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item, depth - 1) for item in value]
-    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def conflicts(network: NetworkCollector) -> dict[str, Any]:
@@ -198,6 +186,7 @@ def status(network: NetworkCollector, service: Status) -> dict[str, Any]:
             "wire_version": VERSION,
             "coverage": coverage_of(covered),
             "versions": dict(versions.most_common(MOST_PATHS)),
+            "series": len(network.state.catalog.series) - len(network.state.catalog.free),
             "streams": [asdict(stream) for stream in service.streams()],
         }
 

@@ -23,11 +23,11 @@ MOST_SAMPLES: Final = 1_000
 
 
 def explain(network: NetworkCollector, path: Path, name: str) -> dict[str, Any] | None:
-    """A metric at and under a path, taken apart; None when nothing there is called so."""
+    """A metric at and under a path, taken apart; None when nobody there has it."""
     with network.lock:
-        families = network.collect_only(name, View(path))
-        if not families:
+        if not network.has(name, View(path)):
             return None
+        families = network.collect_only(name, View(path))
         children = network.collect_only(name, View(path, level=len(path)))
         groups = network.coverage(View(path, level=len(path)))
         node = network.state.nodes.get(path)

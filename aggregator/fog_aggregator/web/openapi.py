@@ -188,6 +188,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "wire_version": _WHOLE,
             "coverage": _ref("Coverage"),
             "versions": _map(_WHOLE),
+            "series": _WHOLE,
             "streams": _list(_ref("Stream")),
         }
     ),

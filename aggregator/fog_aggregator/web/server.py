@@ -70,6 +70,11 @@ class WebServer:
         host, port = self._server.sockets[0].getsockname()[:2]
         return str(host), int(port)
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._runner.server.connections) if self._runner.server is not None else 0
+
     async def start(self) -> None:
         """Begin to listen.
 
@@ -95,7 +100,7 @@ class WebServer:
 
     def _connection(self) -> asyncio.Protocol:
         server = self._runner.server
-        if server is None or len(server.connections) >= self._most_connections:
+        if server is None or self.connections >= self._most_connections:
             return _Busy()
         protocol: asyncio.Protocol = server()
         return protocol

@@ -5,6 +5,7 @@ const EVERY_MS = 3000;
 const MOST_PLACES = 500;
 const MOST_TOTALS = 40;
 const MOST_EVENTS = 15;
+const MOST_SERIES = 20_000; // with more, a browser has better things to do than to add them up
 const STATES = ["live", "stale", "departed"];
 
 const at = (id) => document.getElementById(id);
@@ -141,7 +142,7 @@ function showTotals(snapshot, path) {
 }
 
 function showEvents({ events }) {
-  const items = events.toReversed().map((event) => {
+  const items = [...events].reverse().map((event) => {
     const when = new Date(event.timestamp * 1000);
     const time = make("time", { textContent: when.toLocaleTimeString(), dateTime: when.toISOString() });
     return make("li", {}, time, ` ${event.name} `, make("span", { className: "quiet", textContent: event.path }));
@@ -161,7 +162,8 @@ async function refresh() {
     ]);
     showTree(tree);
     showEvents(events);
-    if (status.ready) showTotals(await ask("/api/snapshot", below), path);
+    if (status.series > MOST_SERIES) at("totals-note").textContent = "Too many series to add up here: see /metrics.";
+    else if (status.ready) showTotals(await ask("/api/snapshot", below), path);
   } catch (error) {
     at("ready").textContent = error instanceof TypeError ? "the aggregator does not answer" : error.message;
     at("ready").dataset.ready = "false";

@@ -1,0 +1,101 @@
+"""A fleet behind a real HTTP server, and a client that asks it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from fog_aggregator.web import StreamStatus, WebServer, make_app
+from tests.aggregator.fleet import Fleet
+
+
+@dataclass
+class FakeStatus:
+    """A service that is as ready as a test says."""
+
+    reason: str = ""
+    listed: list[StreamStatus] = field(default_factory=list)
+
+    def ready(self) -> tuple[bool, str]:
+        """Ready without a reason not to be."""
+        return not self.reason, self.reason
+
+    def streams(self) -> list[StreamStatus]:
+        """As listed."""
+        return self.listed
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode()
+
+
+@dataclass
+class Served:
+    """A fleet, its server, and a client."""
+
+    fleet: Fleet
+    status: FakeStatus
+    server: WebServer
+    session: aiohttp.ClientSession
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self.server.address
+        return f"http://{host}:{port}"
+
+    async def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
+        """One request; underscores in header names stand for hyphens."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.session.request(method, self.url + path, headers=named) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def json(self, path: str) -> Any:
+        """The JSON of an answer that must be fine."""
+        async with self.session.get(self.url + path) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+
+@contextlib.asynccontextmanager
+async def serving(fleet: Fleet, **options: Any) -> AsyncIterator[Served]:
+    """A server on a free port for as long as the body runs; options are WebServer's."""
+    status = FakeStatus()
+    server = WebServer(make_app(fleet.network, status), ("127.0.0.1", 0), **options)
+    await server.start()
+    try:
+        async with aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}, auto_decompress=False) as session:
+            yield Served(fleet, status, server, session)
+    finally:
+        await server.stop()
+
+
+def sample_fleet() -> Fleet:
+    """A small fleet with some of everything, a label called `path` and inner nodes too."""
+    fleet = Fleet()
+    for number, path in enumerate(("fog", "fog/0", "fog/0/1", "fog/0/2", "fog/1", "fog/1/1", "fog/1-a")):
+        collector = fleet.join(path, version="0.1", os="linux").collector
+        requests = collector.register_counter("requests_total", "Requests", ["path"])
+        requests.labels("/a").increment(number + 1)
+        requests.labels("/b").increment(0.5)
+        collector.register_gauge("level", "No choice").set(number)
+        collector.register_gauge("health_status", "Health", rollup=("max", "count_values")).set(number % 3)
+        collector.register_histogram("wait_seconds", "Waiting", [0.1, 1.0], unit="seconds").observe(0.5)
+    fleet.own.register_counter("fog_aggregator_frames_total", "Frames").increment(7)
+    fleet.send()
+    fleet.event("fog/0/1", "boom", {"why": [1, float("nan")]}, severity="high")
+    return fleet

@@ -1,0 +1,213 @@
+"""What the server does with the rude, the slow and the many."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from fog_aggregator.web import ListenError, WebServer, make_app
+from fog_testing.waiting import eventually
+from tests.aggregator.fleet import Fleet
+from tests.aggregator.serving import FakeStatus, Served, sample_fleet, serving
+
+GET = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    """A small fleet, served."""
+    async with serving(sample_fleet()) as served:
+        yield served
+
+
+async def connect(served: Served, **options: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A raw connection."""
+    host, port = served.server.address
+    return await asyncio.open_connection(host, port, **options)
+
+
+async def talk(served: Served, data: bytes) -> bytes:
+    """Send some bytes and read until the server closes."""
+    reader, writer = await connect(served)
+    writer.write(data)
+    try:
+        async with asyncio.timeout(20):
+            return await reader.read()
+    except ConnectionResetError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_a_port_in_use_says_what_to_do() -> None:
+    """One line, and another server can start afterwards."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = WebServer(make_app(Fleet().network, FakeStatus()), ("127.0.0.1", port))
+        with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{port}: something listens there already"):
+            await server.start()
+        await server.stop()
+    server = WebServer(make_app(Fleet().network, FakeStatus()), ("127.0.0.1", port))
+    await server.start()
+    assert server.address == ("127.0.0.1", port)
+    await server.stop()
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "no-such-host.invalid"])
+async def test_an_address_that_is_not_ours_is_refused(host: str) -> None:
+    """Both an address of another machine and a name that nobody has."""
+    server = WebServer(make_app(Fleet().network, FakeStatus()), (host, 0))
+    with pytest.raises(ListenError, match="cannot listen on"):
+        await server.start()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+async def test_nothing_can_be_changed(served: Served, method: str) -> None:
+    """Only GET and HEAD are answered, on paths that exist and on others."""
+    for path in ("/metrics", "/nothing"):
+        answer = await served.ask(path, method)
+        assert answer.status == 405
+        assert set(answer.headers["Allow"].split(",")) == {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:10364", "127.0.0.1.evil.example", "", "a b", "[::1"])
+async def test_a_strangers_name_is_refused_on_loopback(served: Served, host: str) -> None:
+    """A page whose name was made to point here cannot read the fleet."""
+    answer = await served.ask("/metrics", Host=host)
+    assert answer.status in (400, 403)
+    if answer.status == 403:
+        assert "is not this server" in answer.text
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:9", "fog.localhost", "127.9.9.9"])
+async def test_loopbacks_names_are_ours(served: Served, host: str) -> None:
+    """Whatever the port: it may be forwarded."""
+    assert (await served.ask("/-/healthy", Host=host)).status == 200
+
+
+async def test_who_listens_to_all_answers_to_all_names() -> None:
+    """Then whoever set it up knows its names; we do not."""
+    server = WebServer(make_app(sample_fleet().network, FakeStatus()), ("0.0.0.0", 0))  # noqa: S104 - the case at hand
+    await server.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.address[1])
+    writer.write(GET.replace(b"localhost", b"fog.example"))
+    assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+    writer.close()
+    await server.stop()
+
+
+async def test_browsers_are_told_to_be_strict(served: Served) -> None:
+    """On pages, answers and errors alike; and nobody is told what we are made of."""
+    for path in ("/", "/metrics", "/api/status", "/nothing", "/api/nothing", "/metrics?x=1"):
+        headers = (await served.ask(path)).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert headers["Server"] == "fog"
+    assert (await served.ask("/nothing")).text == "nothing is served at /nothing; / shows what is\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"\r\n" * 100 + b"nonsense\r\n\r\n",
+    ],
+)
+async def test_what_is_not_http_does_not_fill_the_log(
+    served: Served, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A stranger's bytes end his connection, and nothing else."""
+    with caplog.at_level(logging.INFO):
+        await talk(served, data + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert [record.getMessage() for record in caplog.records] == []
+    assert (await served.ask("/-/healthy")).status == 200
+
+
+async def test_a_header_that_never_ends_is_cut_off() -> None:
+    """Neither a connection that says nothing nor one that dribbles holds a place for long."""
+    async with serving(sample_fleet(), patience=0.2) as served:
+        assert await talk(served, b"") == b""
+        assert b"200 OK" not in await talk(served, b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nX: y")
+        assert (await talk(served, GET + b"GET /-/heal")).count(b"200 OK") == 1
+
+
+async def test_connections_are_bounded() -> None:
+    """The one too many is told, and there is room again when another leaves."""
+    async with serving(sample_fleet(), most_connections=3) as served:
+        held = [await connect(served) for _ in range(3)]
+        for reader, writer in held:
+            writer.write(GET)
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        assert await talk(served, b"") == (
+            b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n"
+            b"Connection: close\r\n\r\ntoo many connections\n"
+        )
+        for _, writer in held:
+            writer.close()
+
+        async def room() -> bool:
+            return b"200 OK" in await talk(served, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+        await eventually(room, what="a place for another connection")
+
+
+async def test_a_reader_that_does_not_read_is_cut_off() -> None:
+    """By the deadline that a scraper names; half an answer is broken off, never ended as if it were whole."""
+    fleet = Fleet()
+    counter = fleet.join("fog/0").collector.register_counter("seen_total", "", ["kind"], max_children=100_000)
+    for kind in range(60_000):
+        counter.labels(f"{kind:0100}").increment(1)
+    fleet.send()
+    async with serving(fleet) as served:
+        reader, writer = await connect(served, limit=1024)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Prometheus-Scrape-Timeout-Seconds: 0.2\r\n\r\n")
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        await eventually(lambda: not served.server.connections, what="the server gives up")
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while data := await reader.read(65536):
+                received = (received + data)[-100:]
+        assert not received.endswith(b"\r\n0\r\n\r\n")
+        writer.close()
+        whole = await served.ask("/metrics")
+        assert whole.body.count(b"\nseen_total{") == 60_000
+
+
+async def test_stopping_does_not_wait_for_the_idle_nor_the_slow(served: Served) -> None:
+    """Connections that are open, and half a request, do not keep the server."""
+    idle, slow = await connect(served), await connect(served)
+    slow[1].write(b"GET /-/hea")
+    async with asyncio.timeout(20):
+        await served.server.stop()
+    for reader, writer in (idle, slow):
+        assert await reader.read() == b""
+        writer.close()
+    with pytest.raises(ConnectionRefusedError):
+        await connect(served)
+
+
+async def test_a_bug_is_logged_and_says_so(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line for the client, the traceback for the log, and the server goes on."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("oh no")
+
+    monkeypatch.setattr(served.fleet.network, "conflicts", broken)
+    answer = await served.ask("/api/conflicts")
+    assert answer.status == 500
+    assert "this is a bug in the aggregator" in answer.text
+    assert "oh no" not in answer.text
+    assert "oh no" in caplog.text
+    assert (await served.ask("/-/healthy")).status == 200
