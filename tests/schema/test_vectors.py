@@ -1,4 +1,4 @@
-"""The golden files of schema/vectors: what any implementation must read, and refuse. They are never regenerated here."""
+"""The golden files of schema/vectors: what any implementation must read, and refuse. Never regenerated here."""
 
 from __future__ import annotations
 
