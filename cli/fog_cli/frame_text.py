@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Final
 
 from fog_cli.kinds import show_duration
+from fog_cli.terminal import show_labels, show_time
 from fog_schema.codec import decode, decode_definitions, decode_request
 from fog_schema.errors import FrameError
 from fog_schema.frames import (
@@ -23,8 +22,6 @@ from fog_schema.frames import (
     Histograms,
     Numbers,
 )
-
-_SIGNS: Final = {"\\": r"\\", '"': r"\"", "\n": r"\n"}
 
 
 class FrameText:
@@ -51,7 +48,7 @@ class FrameText:
         yield _heading(frame, len(data))
         for definition in decode_definitions(frame.definitions):
             for number, labels in definition.series():
-                self._known[frame.epoch, number] = definition, _labels(labels)
+                self._known[frame.epoch, number] = definition, show_labels(dict(labels))
         yield from self._body(frame)
 
     def _body(self, frame: Frame) -> Iterator[str]:
@@ -108,15 +105,7 @@ def _number(value: float) -> str:
     return repr(value).removesuffix(".0")
 
 
-def _labels(labels: tuple[tuple[str, str], ...]) -> str:
-    if not labels:
-        return ""
-    pairs = (f'{name}="{"".join(_SIGNS.get(sign, sign) for sign in value)}"' for name, value in labels)
-    return "{" + ",".join(pairs) + "}"
-
-
 def _event(event: Event) -> str:
-    when = datetime.fromtimestamp(event.timestamp, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    parts = [when, event.name, json.dumps(event.value, default=repr)]
+    parts = [show_time(event.timestamp), event.name, json.dumps(event.value, default=repr)]
     parts += [json.dumps(extra, default=repr) for extra in (event.labels, event.metadata) if extra]
     return " ".join(parts)

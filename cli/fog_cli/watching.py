@@ -67,6 +67,7 @@ class AggregatorView:
 
     def __init__(self, url: str) -> None:
         self._api = Api(url)
+        self.url = self._api.url
 
     async def metrics(self) -> str | None:
         """Its /metrics; None while it is not ready."""

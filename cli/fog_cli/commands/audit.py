@@ -1,0 +1,38 @@
+"""Asks the nodes for keyframes and holds what they say against what the aggregator has of them.
+
+  fog audit
+  fog audit fog/0/3
+
+For each live node: every counter and histogram of its running epochs, at the same frame on both sides. Exit code 0 when
+all are equal, 1 when something differs or a node did not answer. It reads along on the bus, so it needs the right to
+subscribe to the nodes' subjects and to ask for keyframes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fog_cli.api import ApiSettings
+from fog_cli.config import group, option, switch
+from fog_cli.kinds import DURATION, PATH, TEXT, WHOLE
+from fog_cli.nats_settings import NatsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `fog audit` takes."""
+
+    path: str = option("", "only the nodes at and under this path", PATH, positional=True)
+    most: int = option(200, "nodes to ask at most, drawn at random when there are more", WHOLE)
+    patience: float = option(30.0, "how long nodes have to answer", DURATION)
+    prefix: str = option("fog.v1", "what subjects begin with", TEXT)
+    json: bool = switch("print one JSON object")
+    api: ApiSettings = group(ApiSettings)
+    nats: NatsSettings = group(NatsSettings)
+
+
+def run(settings: Settings) -> int:
+    """0 when everything is equal."""
+    from fog_cli.audit import audit
+
+    return audit(settings)

@@ -1,0 +1,74 @@
+"""Says why a number is what it is: the epochs and the closed total it is made of, and what lies below.
+
+fog explain fog/0/3 messages_sent_total
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fog_cli.api import Api, ApiSettings
+from fog_cli.config import REQUIRED, group, option, switch
+from fog_cli.kinds import PATH, TEXT
+from fog_cli.terminal import Paint, show_coverage, show_labels, show_time
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `fog explain` takes."""
+
+    path: str = option(REQUIRED, "where in the tree", PATH, positional=True)
+    metric: str = option(REQUIRED, "the metric's name", TEXT, positional=True)
+    json: bool = switch("print the aggregator's answer as it is")
+    api: ApiSettings = group(ApiSettings)
+
+
+def run(settings: Settings) -> int:
+    """Print the explanation."""
+    api, query = Api(settings.api.url), {"path": settings.path, "name": settings.metric}
+    if settings.json:
+        print(api.get("/api/explain", query).decode(), end="")
+        return 0
+    for line in _lines(api.json("/api/explain", query), Paint()):
+        print(line)
+    return 0
+
+
+def _lines(found: Mapping[str, Any], paint: Paint) -> Iterator[str]:
+    for family in found["families"]:
+        merged = f", merged by {', '.join(family['rollup'])}" if family["rollup"] else ""
+        yield f"{paint('bold', found['name'])} at {found['path']}: {family['type']}{merged}. {family['help']}"
+    yield from _values(found["total"], "  ")
+    yield f"It stands on {show_coverage(found['coverage']['nodes'], paint)}."
+    if found["node"]:
+        yield from _node(found["node"], found["path"])
+    below = [child for child in found["children"] if not child["own"]]
+    if below:
+        yield f"What lies below {found['path']}, each with its own subtree:"
+        for child in below:
+            yield f"  {child['path']}  {show_coverage(child['coverage']['nodes'], paint)}"
+        yield from _values(found["contributions"], "    ")
+
+
+def _node(node: Mapping[str, Any], path: str) -> Iterator[str]:
+    yield f"The node {path} itself has {len(node['epochs'])} epochs beside its closed total:"
+    for epoch in node["epochs"]:
+        marks = [f"frame {epoch['seq']}", f"heard {show_time(epoch['heard'])}", f"{epoch['gaps']} gaps"]
+        marks += [
+            name for key, name in (("awaits_keyframe", "waits for a keyframe"), ("shared", "shared")) if epoch[key]
+        ]
+        yield f"  epoch {epoch['epoch']}: {', '.join(marks)}"
+        yield from _values(epoch["values"], "    ")
+    yield f"  closed total of {node['folded']} folded epochs, {node['baselines']} of which came back as baselines"
+    yield from _values(node["closed"], "    ")
+
+
+def _values(samples: Iterable[Mapping[str, Any]], indent: str) -> Iterator[str]:
+    for sample in samples:
+        value = sample["value"]
+        if isinstance(value, dict):
+            value = f"{value['count']} observations, sum {value['sum']}"
+        gone = "" if sample.get("live", True) else "  (removed)"
+        yield f"{indent}{show_labels(sample['labels']) or 'without labels'} = {value}{gone}"

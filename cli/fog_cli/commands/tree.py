@@ -1,0 +1,58 @@
+"""Prints the tree as an aggregator knows it: the state of each node, and of what lies below it.
+
+fog tree
+fog tree fog/0 --depth 2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fog_cli.api import Api, ApiSettings
+from fog_cli.config import group, option, switch
+from fog_cli.kinds import PATH, WHOLE
+from fog_cli.terminal import Paint, show_coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `fog tree` takes."""
+
+    path: str = option("", "only this subtree", PATH, positional=True)
+    depth: int = option(3, "levels below it", WHOLE)
+    json: bool = switch("print the aggregator's answer as it is")
+    api: ApiSettings = group(ApiSettings)
+
+
+def run(settings: Settings) -> int:
+    """Print the tree."""
+    query = {"path": settings.path, "depth": settings.depth}
+    if settings.json:
+        print(Api(settings.api.url).get("/api/tree", query).decode(), end="")
+        return 0
+    root = Api(settings.api.url).json("/api/tree", query)
+    paint = Paint()
+    print(_told(root, root["path"] or "everything", paint))
+    for line in _below(root, "", paint):
+        print(line)
+    return 0
+
+
+def _below(place: Mapping[str, Any], indent: str, paint: Paint) -> Iterator[str]:
+    children = place["children"]
+    for child in children:
+        is_last = child is children[-1]
+        yield indent + ("└─ " if is_last else "├─ ") + _told(child, child["name"], paint)
+        yield from _below(child, indent + ("   " if is_last else "│  "), paint)
+
+
+def _told(place: Mapping[str, Any], name: str, paint: Paint) -> str:
+    """A leaf by its state, an inner place by the states below it."""
+    state = place["state"]
+    own = paint(state, state) if state else ""
+    if place["count"] <= (1 if state else 0):
+        return f"{name}  {own}" if own else name
+    below = show_coverage(place["nodes"], paint)
+    return f"{paint('bold', name)}  {own + ' · ' if own else ''}{place['count']} nodes: {below}"

@@ -1,0 +1,143 @@
+"""`fog audit`, and the commands that show what an aggregator knows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from fog_agent import Agent
+from fog_agent.writer import Settings, Writer
+from fog_cli.audit import Findings, compare_epoch
+from fog_cli.replica import Replica, Total
+from fog_schema.codec import decode
+from fog_testing.nats_server import NatsServer
+from fog_testing.waiting import eventually
+from tests.cli.aggregators import aggregator, shows
+from tests.cli.bus import make_streams
+from tests.cli.processes import run
+from utilityfog_frontend.telemetry import TelemetryCollector
+from utilityfog_frontend.telemetry.model import HistogramValue, MetricType
+
+
+def values_of(collector: TelemetryCollector) -> dict[tuple[str, tuple[tuple[str, str], ...]], Any]:
+    """A collector's counters and histograms, as a replica has them."""
+    found: dict[tuple[str, tuple[tuple[str, str], ...]], Any] = {}
+    for snapshot in collector.collect():
+        for series in snapshot.series:
+            value = series.value
+            if snapshot.family.type is not MetricType.GAUGE:
+                told = Total(value.counts, value.sum) if isinstance(value, HistogramValue) else value
+                found[snapshot.family.name, series.labels] = told
+    return found
+
+
+def test_a_replica_follows_its_writer() -> None:
+    """After each frame, keyframe or delta, in one part or many, it has what the collector has."""
+    chance = random.Random(1)
+    collector = TelemetryCollector(self_metrics=False)
+    things = collector.register_counter("things_total", "Things", ["kind"])
+    parts = collector.register_counter("parts_total", "Parts")
+    duration = collector.register_histogram("duration_seconds", "Durations", [0.1, 1.0])
+    writer = Writer([collector.watch_series()], Settings(), epoch=7, now=0.0)
+    replica = Replica()
+    for step in range(60):
+        things.labels(kind=str(chance.randrange(5))).increment(chance.randrange(3))
+        duration.observe(chance.random() * 2)
+        parts.increment(1 if step < 20 else 0.5)
+        if step % 20 == 0:
+            writer.request_keyframe()
+            part = writer.encode_part(float(step), 450)
+            while not part.completes:
+                replica.apply(decode(part.data))
+                part = writer.encode_part(float(step), 450)
+            replica.apply(decode(part.data))
+        else:
+            frame = writer.encode_delta(float(step), 100_000)
+            assert frame is not None
+            replica.apply(decode(frame.data))
+        known = replica.after[writer.seq]
+        assert {replica.names[number]: value for number, value in known.items()} == values_of(collector)
+
+
+def test_a_replica_knows_nothing_after_a_gap() -> None:
+    """Until the next whole keyframe."""
+    collector = TelemetryCollector()
+    writer = Writer([collector.watch_series()], Settings(), epoch=7, now=0.0)
+    replica = Replica()
+    replica.apply(decode(writer.encode_part(0.0, 100_000).data))
+    writer.encode_delta(1.0, 100_000)
+    for _ in range(2):
+        frame = writer.encode_delta(2.0, 100_000)
+        assert frame is not None
+        replica.apply(decode(frame.data))
+    assert list(replica.after) == [1]
+    writer.request_keyframe()
+    replica.apply(decode(writer.encode_part(3.0, 100_000).data))
+    assert list(replica.after) == [1, 5]
+
+
+def test_a_difference_is_found_and_said() -> None:
+    """One count off by one, in a value that has labels."""
+    collector = TelemetryCollector(self_metrics=False)
+    collector.register_counter("things_total", "Things", {"kind": "a"}).increment(3)
+    writer = Writer([collector.watch_series()], Settings(), epoch=7, now=0.0)
+    replica = Replica()
+    replica.apply(decode(writer.encode_part(0.0, 100_000).data))
+    [number] = replica.names
+    findings = Findings()
+    for value in (3, 4):
+        theirs = {"epoch": "07", "seq": 1, "values": [{"id": number, "value": value}]}
+        compare_epoch("fog/0", "things_total", replica, theirs, findings)
+    assert findings.values == 2
+    assert findings.differences == [
+        'fog/0 things_total{kind="a"} in epoch 07: the node says 3, the aggregator 4',
+    ]
+
+
+async def test_what_an_aggregator_knows(fog_nats: NatsServer, tmp_path: Path) -> None:
+    """Tree, events, explanation and audit of a small fog; a path that is not there is one line and exit code 1."""
+    await make_streams(fog_nats.url)
+    collectors = {path: TelemetryCollector() for path in ("fog", "fog/0", "fog/0/3")}
+    for number, collector in enumerate(collectors.values(), 1):
+        collector.register_counter("things_total", "Things").increment(number)
+    agents = [Agent(one, path=path, servers=fog_nats.url, interval=0.1) for path, one in collectors.items()]
+    for number, (agent, collector) in enumerate(zip(agents, collectors.values(), strict=True), 1):
+        await agent.start()
+        collector.record_event("began", {"number": number})
+    async with aggregator("--nats", fog_nats.url) as view:
+        await eventually(lambda: shows(view, "things_total 6"), deadline=30)
+        await eventually(lambda: shows(view, "fog_aggregator_events_total 3"))
+
+        async def fog(*arguments: str) -> tuple[int, str, str]:
+            done = await asyncio.to_thread(run, *arguments, FOG_API_URL=view.url, FOG_NATS_URL=fog_nats.url)
+            return done.returncode, done.stdout, done.stderr
+
+        tree = "fog  live · 3 nodes: 3 live\n└─ 0  live · 2 nodes: 2 live\n   └─ 3  live\n"
+        assert await fog("tree", "fog") == (0, tree, "")
+        _, out, _ = await fog("events", "fog/0", "--json")
+        assert [(event["path"], event["value"]["number"]) for event in map(json.loads, out.splitlines())] == [
+            ("fog/0", 2),
+            ("fog/0/3", 3),
+        ]
+        _, out, _ = await fog("explain", "fog/0", "things_total")
+        assert out.startswith("things_total at fog/0: counter. Things\n  without labels = 5\nIt stands on 2 live.\n")
+        code, out, err = await fog("audit", "fog/0")
+        assert (code, err) == (0, "")
+        assert out.startswith("equal: ")
+        assert " of 2 nodes, 0 differences\ncoverage: 3 live; " in out
+        code, out, err = await fog("tree", "nowhere")
+        assert (code, out) == (1, "")
+        assert err.endswith("404 Not Found: no node at or under nowhere; /api/tree shows what there is\n")
+    for agent in agents:
+        await agent.stop()
+
+
+def test_no_aggregator() -> None:
+    """Says where nobody answered, and what to do."""
+    done = run("tree", "--api", "127.0.0.1:1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("fog tree: no aggregator answers at http://127.0.0.1:1 (")
+    assert done.stderr.endswith("start one, or name it with --api\n")
