@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import nullcontext
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
+
+from utilityfog_frontend.telemetry.instruments.gate import Gate
 from utilityfog_frontend.telemetry.instruments.series import Series
 from utilityfog_frontend.telemetry.model import MetricType, Value, subtract_values
+
+READ_TOGETHER: Final = 256
+"""Series read under one taking of their gate: other threads may be waiting for it."""
 
 
 class Tracked:
@@ -11,9 +21,9 @@ class Tracked:
 
     Attributes:
         id: its number in the epoch, never used for a second series.
-        origin: what it had counted before the epoch began (None: nothing); `value` is what came since.
+        origin: what it had counted before the epoch began (None: nothing); its value is what came since.
         base: the value that was last encoded, in this epoch; None before the first time.
-        reading: what the series itself said when `value` was last asked; None before the first time.
+        reading: what the series itself said when it was last read; None before the first time.
     """
 
     __slots__ = ("base", "id", "is_gauge", "origin", "reading", "series")
@@ -31,7 +41,39 @@ class Tracked:
         value = self.reading = self.series.read()
         return value if self.origin is None else subtract_values(value, self.origin)
 
-    def changed(self, value: Value) -> bool:
-        """Whether `value` must be sent: it differs from what was encoded last, or is the first."""
+    def news(self, free: bool) -> Value | None:  # noqa: FBT001 (a keyword would cost, for each series in each interval)
+        """The value, when it must be sent: it differs from what was encoded last, or is the first. None when not.
+
+        The caller holds the gate of a series that is not a gauge, and hands on what it said.
+        """
+        value = self.reading = self.series.peek(free=free)
+        if self.origin is not None:
+            value = subtract_values(value, self.origin)
         base = self.base
-        return value != base and (value == value or base == base)  # noqa: PLR0124 (a gauge that was NaN and is)
+        if value != base and (value == value or base == base):  # noqa: PLR0124 (a gauge that was NaN and is)
+            return value
+        return None
+
+
+class Members:
+    """The series of an epoch, in the order of their ids.
+
+    Neighbours of one family are read under one taking of its gate, for half the price; but for gauges, which may be
+    functions of the program's that would wait for it.
+    """
+
+    def __init__(self, tracked: Iterable[Tracked] = ()) -> None:
+        self.ordered = sorted(tracked, key=attrgetter("id"))
+        self._groups: list[tuple[Gate | nullcontext[bool], list[Tracked]]] = []
+        for gate, neighbours in groupby(self.ordered, key=lambda one: None if one.is_gauge else one.series.gate):
+            group = list(neighbours)
+            guard = nullcontext(enter_result=True) if gate is None else gate
+            self._groups += [(guard, group[at : at + READ_TOGETHER]) for at in range(0, len(group), READ_TOGETHER)]
+
+    def news(self) -> list[tuple[Tracked, Value]]:
+        """Those whose value must be sent, with it."""
+        news: list[tuple[Tracked, Value]] = []
+        for gate, group in self._groups:
+            with gate as free:
+                news += [(tracked, value) for tracked in group if (value := tracked.news(free)) is not None]
+        return news

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Final
 
 from fog_agent.assembly import Assembly
-from fog_agent.tracked import Tracked
+from fog_agent.tracked import Members, Tracked
 from fog_schema.codec import encode
 from fog_schema.errors import FrameError
 from fog_schema.frames import DELTA, EPHEMERAL, FINAL, KEYFRAME, LAST_PART, SHARED, Frame
@@ -114,7 +113,7 @@ class Writer:
         self._birth = now
         self._origins = origins or {}
         self._seen: tuple[tuple[Series, ...], ...] = ()
-        self._members: list[Tracked] = []  # live and kept ones, by id: a handle of a removed one may go on counting
+        self._members = Members()  # live and kept ones: a handle of a removed one may go on counting
         self._live: dict[Series, Tracked] = {}
         self._kept: dict[Series, _Kept] = {}
         self._refused: set[Series] = set()
@@ -151,10 +150,8 @@ class Writer:
         if self.within_keyframe or self.ended:
             raise RuntimeError("no delta between the parts of a keyframe, nor after the final")
         assembly = Assembly(removed=self._follow(now))
-        for tracked in self._members:
-            value = tracked.value()
-            if tracked.changed(value):
-                assembly.take(tracked, value, tracked.base)
+        for tracked, value in self._members.news():
+            assembly.take(tracked, value, tracked.base)
         encoded = self._encode(assembly, self._frame(DELTA, now), max_bytes)
         if encoded is None:
             self.keyframe_due = True
@@ -209,7 +206,9 @@ class Writer:
     def _begin(self, now: float) -> _Keyframe:
         self._follow(now)
         self.keyframe_due = False
-        return _Keyframe(self._members, list(self._kept.values()), {kept.tracked.id for kept in self._kept.values()})
+        return _Keyframe(
+            self._members.ordered, list(self._kept.values()), {kept.tracked.id for kept in self._kept.values()}
+        )
 
     def _next_part(
         self, keyframe: _Keyframe, now: float, max_bytes: int, events_held: tuple[int, int], final: int
@@ -269,7 +268,7 @@ class Writer:
         removed = [tracked.id for series in ended if (tracked := self._remove(series)) is not None]
         if self._let_go(now) or changed:
             kept = [kept.tracked for kept in self._kept.values()]
-            self._members = sorted([*self._live.values(), *kept], key=attrgetter("id"))
+            self._members = Members([*self._live.values(), *kept])
         return sorted(removed)
 
     def _welcome(self, live: tuple[tuple[Series, ...], ...], ended: list[Series]) -> None:

@@ -66,6 +66,12 @@ class CounterSeries(Series):
                 self.fold()
             return self._total
 
+    def peek(self, *, free: bool) -> Number:
+        """As `read`."""
+        if free:
+            self.fold()
+        return self._total
+
     def current(self, *, free: bool) -> Number:
         """What was counted since the series began, or since `restart`."""
         if free:

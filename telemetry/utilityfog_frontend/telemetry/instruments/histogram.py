@@ -90,16 +90,17 @@ class HistogramSeries(Series):
     def read(self) -> HistogramValue:
         """Counts by bucket and their sum, of the same moment."""
         with self.gate as free:
-            return self._value(free=free)
+            return self.peek(free=free)
 
-    def _value(self, *, free: bool) -> HistogramValue:
+    def peek(self, *, free: bool) -> HistogramValue:
+        """As `read`."""
         if free:
             self.fold()
         return HistogramValue(tuple(self._counts), self._sum)
 
     def current(self, *, free: bool) -> HistogramValue:
         """What was observed since the series began, or since `restart`."""
-        value = self._value(free=free)
+        value = self.peek(free=free)
         return value if self._base is None else value - self._base
 
     def snapshot(self, *, free: bool) -> SeriesSnapshot:
@@ -112,7 +113,7 @@ class HistogramSeries(Series):
     def restart(self, now: float) -> None:
         """Counts from zero again for the node, while `read()` goes on."""
         with self.gate as free:
-            self._base = self._value(free=free)
+            self._base = self.peek(free=free)
             self.exemplars = None
             self.created = now
 
