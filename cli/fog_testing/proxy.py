@@ -214,7 +214,8 @@ class _Flow:
 
     def end(self) -> None:
         if not self._writer.is_closing():
-            self._writer.write_eof()
+            with contextlib.suppress(OSError):  # its peer is gone, and the next write will say so
+                self._writer.write_eof()
 
     def reset(self) -> None:
         _reset(self._writer)
