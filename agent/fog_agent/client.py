@@ -8,8 +8,8 @@ parts is in this file; tests/test_connection.py breaks when they change.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import nats.aio.client
@@ -28,7 +28,7 @@ class Client(nats.aio.client.Client):
     def __init__(self) -> None:
         super().__init__()
         self.on_end: Callable[[], None] = lambda: None
-        """Called as soon as the connection is none any more; `closed_cb` comes when all is cleared away."""
+        """Called at once when the connection ends; nats-py's `closed_cb` comes a few turns of the loop later."""
         self._ps = _Parser(self)
 
     async def _select_next_server(self) -> None:

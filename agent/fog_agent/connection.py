@@ -17,6 +17,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -100,10 +101,16 @@ class Connection:
 
     async def run(self) -> None:
         """Keeps connected until `close`. Without a server it goes on trying, and says so."""
-        async with asyncio.TaskGroup() as group:
-            life = group.create_task(self._live())
+        life = asyncio.create_task(self._live())
+        life.add_done_callback(lambda _: self._closing.set())
+        try:
             await self._closing.wait()
-            life.cancel()
+        finally:
+            while not life.done():  # more than once: Python 3.11's `wait_for`, under nats-py, can lose a cancellation
+                life.cancel()
+                await asyncio.wait([life], timeout=0.1)
+        if not life.cancelled():
+            life.result()
 
     async def close(self, deadline: float = 2.0) -> None:
         """Lets what was published reach the server, at most `deadline` seconds, and ends `run`."""
@@ -146,9 +153,9 @@ class Connection:
         self._rng.shuffle(told)
         for server in given + told:
             client = Client()
-            client.on_end = self._up.clear
+            client.on_end = partial(self._ended, ended)
             try:
-                await client.connect([server], **self._arguments(ended))
+                await client.connect([server], **self._arguments())
                 return client
             except Exception as error:  # noqa: BLE001 — the next server, or the next round, may do better
                 self._note(error, f"cannot connect to NATS at {server}: {_text(error)}; trying again")
@@ -179,18 +186,18 @@ class Connection:
             for gone in self.on_disconnect:
                 gone()
 
-    def _arguments(self, ended: asyncio.Event) -> dict[str, Any]:
-        """For nats-py's `connect`: quiet callbacks that cannot raise, no buffer, no reconnecting of its own."""
+    def _ended(self, ended: asyncio.Event) -> None:
+        self._up.clear()
+        ended.set()
 
-        async def on_closed() -> None:
-            ended.set()
+    def _arguments(self) -> dict[str, Any]:
+        """For nats-py's `connect`: a quiet callback that cannot raise, no buffer, no reconnecting of its own."""
 
         async def on_error(error: Exception) -> None:
             with suppress(Exception):
                 self._heard(error)
 
         arguments: dict[str, Any] = {
-            "closed_cb": on_closed,
             "error_cb": on_error,
             "name": self.options.name,
             "allow_reconnect": False,
