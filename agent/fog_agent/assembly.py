@@ -31,41 +31,44 @@ class _Rows:
     counts: list[int] = field(default_factory=list)
     sums: list[float] = field(default_factory=list)
 
+    def add(self, number: int, value: HistogramValue, base: Value | None) -> None:
+        """A row more: what was observed since `base`; the sum as it is."""
+        self.ids.append(number)
+        self.counts += map(sub, value.counts, base.counts) if isinstance(base, HistogramValue) else value.counts
+        self.sums.append(value.sum)
 
-@dataclass(slots=True)
+
 class Assembly:
-    """What one frame will say. Series must be taken in the order of their ids.
+    """What one frame will say, sorted into its sections.
 
-    Attributes:
-        taken: what was taken, with the values: what the next delta counts from, once the frame is encoded.
+    Args:
+        taken: series and their values, in the order of ids: what the next delta counts from, once this is encoded.
         removed: ids that the frame says were removed, ascending.
+        whole: for a keyframe: every series is defined, and counts are values. Else they are what came since the base,
+            and a series without a base is defined.
     """
 
-    taken: list[tuple[Tracked, Value]] = field(default_factory=list)
-    removed: list[int] = field(default_factory=list)
-    _defined: list[Tracked] = field(default_factory=list)
-    _counters: dict[int, int] = field(default_factory=dict)
-    _fractions: dict[int, float] = field(default_factory=dict)
-    _gauges: dict[int, int | float] = field(default_factory=dict)
-    _histograms: dict[int, _Rows] = field(default_factory=dict)
-
-    def take(self, tracked: Tracked, value: Value, base: Value | None) -> None:
-        """Take a value: of what is whole, what was counted since `base`. Without a base the series is defined too."""
-        self.taken.append((tracked, value))
-        if base is None:
-            self._defined.append(tracked)
-        if isinstance(value, HistogramValue):
-            rows = self._histograms.setdefault(len(value.counts), _Rows())
-            rows.ids.append(tracked.id)
-            rows.counts += map(sub, value.counts, base.counts) if isinstance(base, HistogramValue) else value.counts
-            rows.sums.append(value.sum)
-        elif tracked.is_gauge:
-            self._gauges[tracked.id] = value
-        elif type(value) is int:
-            counted = min(value, MAX_WHOLE)
-            self._counters[tracked.id] = counted - min(base, MAX_WHOLE) if type(base) is int else counted
-        else:
-            self._fractions[tracked.id] = value
+    def __init__(self, taken: Sequence[tuple[Tracked, Value]], removed: Sequence[int], *, whole: bool) -> None:
+        self.taken = taken
+        self._removed = removed
+        self._defined: list[Tracked] = []
+        self._counters: dict[int, int] = {}
+        self._fractions: dict[int, float] = {}
+        self._gauges: dict[int, int | float] = {}
+        self._histograms: dict[int, _Rows] = {}
+        counters, gauges = self._counters, self._gauges
+        for tracked, value in taken:  # in one loop, as a node does this in each interval for each series that changed
+            base = None if whole else tracked.base
+            if base is None:
+                self._defined.append(tracked)
+            if tracked.is_gauge:
+                gauges[tracked.id] = value  # type: ignore[assignment]  # a gauge is a number
+            elif type(value) is int:
+                counters[tracked.id] = _increment(value, base)
+            elif type(value) is float:
+                self._fractions[tracked.id] = value
+            elif isinstance(value, HistogramValue):
+                self._histograms.setdefault(len(value.counts), _Rows()).add(tracked.id, value, base)
 
     def fill(self, frame: Frame) -> Frame:
         """Pack everything taken into `frame`.
@@ -74,7 +77,7 @@ class Assembly:
             FrameError: reason ``limit``, when it defines more than a frame may.
         """
         frame.definitions = encode_definitions(define(self._defined))
-        frame.removed = pack_ids(self.removed) if self.removed else None
+        frame.removed = pack_ids(self._removed) if self._removed else None
         if self._counters:
             frame.counters = Numbers(pack_ids([*self._counters]), pack_ints([*self._counters.values()]))
         if self._fractions:
@@ -116,6 +119,13 @@ def _definition(family: Family, names: tuple[str, ...], members: list[Tracked]) 
         ids=pack_ids([member.id for member in members]),
         label_values=tuple([value for member in members for _, value in member.series.labels]),
     )
+
+
+def _increment(value: int, base: Value | None) -> int:
+    counted = base if type(base) is int else 0
+    if value > MAX_WHOLE:  # there the count stays
+        return MAX_WHOLE - min(counted, MAX_WHOLE)
+    return value - counted
 
 
 def _pack_gauges(values: Sequence[float]) -> Column:

@@ -149,9 +149,8 @@ class Writer:
         """
         if self.within_keyframe or self.ended:
             raise RuntimeError("no delta between the parts of a keyframe, nor after the final")
-        assembly = Assembly(removed=self._follow(now))
-        for tracked, value in self._members.news():
-            assembly.take(tracked, value, tracked.base)
+        removed = self._follow(now)
+        assembly = Assembly(self._members.news(), removed, whole=False)
         encoded = self._encode(assembly, self._frame(DELTA, now), max_bytes)
         if encoded is None:
             self.keyframe_due = True
@@ -327,12 +326,9 @@ class _Keyframe:
 
     def assemble(self, count: int) -> Assembly:
         """The next `count` series: definition, value in this epoch, whether it was removed."""
-        assembly = Assembly()
-        for tracked in self.members[self.next : self.next + count]:
-            assembly.take(tracked, tracked.value(), None)
-            if tracked.id in self.removed:
-                assembly.removed.append(tracked.id)
-        return assembly
+        members = self.members[self.next : self.next + count]
+        removed = [tracked.id for tracked in members if tracked.id in self.removed]
+        return Assembly([(tracked, tracked.value()) for tracked in members], removed, whole=True)
 
 
 def _registration_order(found: dict[Series, None]) -> Callable[[Series], tuple[int, int]]:
