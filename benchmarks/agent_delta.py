@@ -72,9 +72,7 @@ def main() -> None:
         json.dumps(numbers)
         yardstick.append(time.perf_counter() - start)
     own, all_of_it = (statistics.median(took[folded]) * 1e6 for folded in (True, False))
-    print(
-        f"a delta of 200 series, {CHANGED:.0%} changed: {own:.0f} µs; with what the instruments left, {all_of_it:.0f} µs"
-    )
+    print(f"a delta of 200 series, {CHANGED:.0%} changed: {own:.0f} µs; with what instruments left, {all_of_it:.0f} µs")
     print(
         f"{statistics.median(sizes):.0f} bytes; json.dumps of 200 numbers: {statistics.median(yardstick) * 1e6:.0f} µs"
     )
