@@ -100,9 +100,12 @@ class Connection:
         return self._up.is_set()
 
     async def run(self) -> None:
-        """Keeps connected until `close`. Without a server it goes on trying, and says so."""
+        """Keeps connected until `close`. Without a server it goes on trying, and says so.
+
+        Cancelled, it drops the connection, and may be run again: a link that is lost and restored.
+        """
         life = asyncio.create_task(self._live())
-        life.add_done_callback(lambda _: self._closing.set())
+        life.add_done_callback(lambda ended: None if ended.cancelled() else self._closing.set())
         try:
             await self._closing.wait()
         finally:

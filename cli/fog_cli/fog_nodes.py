@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from fog_agent.agent import Agent
 from fog_agent.connection import Connection
@@ -27,6 +27,30 @@ class _Node:
     connection: Connection
     agent: Agent
     link: asyncio.Task[None] | None = None
+    """Keeps the connection while it is not cancelled."""
+
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def connect(self) -> None:
+        """Keep connected from now on; a connection that was cut is let go of first."""
+        self.link = asyncio.create_task(self._keep_connected())
+
+    def cut(self) -> None:
+        """Lose the connection, until the next `connect`."""
+        if self.link is not None:
+            self.link.cancel()
+
+    async def _keep_connected(self) -> None:
+        async with self.one_at_a_time:
+            await self.connection.run()
+
+    async def stop(self) -> bool:
+        """Flush the last counts and close; True when all of them were acknowledged."""
+        flushed = await self.agent.stop()
+        await self.connection.close()
+        if self.link is not None:
+            await self.link
+        return flushed
 
 
 class FogNodes:
@@ -39,7 +63,7 @@ class FogNodes:
     async def start(self) -> None:
         """Connect every node and begin to publish."""
         for node in self._nodes.values():
-            node.link = asyncio.create_task(node.connection.run())
+            node.connect()
             await node.agent.start()
 
     def advance(self, now: float) -> None:
@@ -53,7 +77,7 @@ class FogNodes:
     async def stop(self) -> bool:
         """End every outage, flush every node's last counts, and close; True when all of it was acknowledged."""
         self._live(self._fog.heal())
-        return all(await asyncio.gather(*(self._stop(node) for node in self._nodes.values())))
+        return all(await asyncio.gather(*(node.stop() for node in self._nodes.values())))
 
     def book(self) -> Book:
         """What all nodes counted."""
@@ -63,19 +87,10 @@ class FogNodes:
         for path, event, value in happened:
             node = self._nodes[path]
             node.collector.record_event(event, dict(value), labels={"source": "demo"})
-            if event == LINK_LOST and node.link is not None:
-                node.link.cancel()
-                node.link = None
-            elif event == LINK_RESTORED and node.link is None:
-                node.link = asyncio.create_task(node.connection.run())
-
-    @staticmethod
-    async def _stop(node: _Node) -> bool:
-        flushed = await node.agent.stop()
-        await node.connection.close()
-        if node.link is not None:
-            await node.link
-        return flushed
+            if event == LINK_LOST:
+                node.cut()
+            elif event == LINK_RESTORED:
+                node.connect()
 
 
 def _node(path: Path, options: NatsOptions, interval: float) -> _Node:
