@@ -7,13 +7,14 @@ drawn anew.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fog_agent.events import EventLog
 from fog_agent.outbox import Outbox
 from fog_agent.selfmetrics import SelfMetrics
 from fog_agent.writer import Encoded, Settings, Writer
-from fog_schema.frames import Frame
+from fog_schema.frames import EVENTS, Frame
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 
@@ -31,41 +32,66 @@ class Epoch:
     outbox: Outbox = field(default_factory=Outbox)
     events: EventLog = field(default_factory=EventLog)
 
-    def header(self) -> Frame:
+    def header(self, now: float) -> Frame:
         """The header of an event frame."""
-        settings = self.writer.settings
-        return Frame(kind=0, epoch=self.writer.epoch, seq=1, interval_ms=round(settings.interval * 1000))
+        return self.writer.header(EVENTS, now)
 
 
 class Attachment:
     """The state of one collector's publication under one path.
+
+    Args:
+        collector: what is published.
+        settings: what its frames say of the writer.
+        now: monotonic seconds.
+        draw_epoch: gives a new epoch's id.
 
     Attributes:
         own: the agent's own collector (``fog_agent_*``), sent in the same frames.
         finals: the final keyframe of the epoch before, until it is acknowledged; it goes before any other frame.
     """
 
-    def __init__(self, collector: TelemetryCollector, settings: Settings, now: float) -> None:
+    def __init__(
+        self,
+        collector: TelemetryCollector,
+        settings: Settings,
+        now: float,
+        draw_epoch: Callable[[], int] = new_epoch,
+    ) -> None:
         self.own = TelemetryCollector(self_metrics=False)
         self.metrics = SelfMetrics(self.own, settings)
         self.watches = (collector.watch_series(), self.own.watch_series())
         self.event_watch = collector.watch_events()
         self.finals: list[Encoded] = []
         self.in_use = False
-        self.epoch = Epoch(Writer(self.watches, settings, epoch=new_epoch(), now=now))
+        self._draw_epoch = draw_epoch
+        self._refused = self._lost = 0
+        self.epoch = Epoch(Writer(self.watches, settings, epoch=draw_epoch(), now=now))
 
     @property
     def orphaned(self) -> bool:
         """Whether it came from a parent process: in a forked child the epoch is drawn anew."""
         return self.event_watch.closed
 
+    def measure(self) -> None:
+        """Bring the agent's own metrics up to date with what writer, outbox and event log have counted."""
+        epoch, metrics = self.epoch, self.metrics
+        metrics.outbox.set(len(epoch.outbox))
+        metrics.kept.set(epoch.writer.kept_count)
+        refused, lost = epoch.writer.refused, epoch.events.lost + self.event_watch.lost
+        metrics.refused.increment(refused - self._refused)
+        metrics.events_lost.increment(lost - self._lost)
+        self._refused, self._lost = refused, lost
+
     def resume(self, settings: Settings, now: float) -> None:
         """Go on with the epoch, or begin the next one where the final of the last one ended."""
         ended = self.epoch.writer
         ended.settings = settings
         if ended.ended:
+            self.measure()
+            self._refused, self._lost = 0, self.event_watch.lost  # the next epoch counts its own from zero
             origins = ended.origins()
-            writer = Writer(self.watches, settings, epoch=new_epoch(), now=now, origins=origins)
+            writer = Writer(self.watches, settings, epoch=self._draw_epoch(), now=now, origins=origins)
             self.epoch = Epoch(writer)
 
 

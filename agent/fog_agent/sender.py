@@ -152,8 +152,7 @@ class Sender:
         if now >= self._hourly:
             writer.keyframe_due = True
             self._hourly = now + KEYFRAME_SECONDS * self._rng.uniform(0.9, 1.1)
-        metrics.outbox.set(len(outbox))
-        metrics.kept.set(writer.kept_count)
+        self._attachment.measure()
         says_it_all = writer.within_keyframe or (writer.keyframe_due and not len(outbox))
         if not says_it_all and not writer.ended:
             frame = writer.encode_delta(now, self._max_bytes)
@@ -164,10 +163,8 @@ class Sender:
             metrics.dropped.increment(dropped)
 
     def _take_events(self) -> None:
-        epoch, metrics = self._attachment.epoch, self._attachment.metrics
-        before = epoch.events.lost
+        epoch = self._attachment.epoch
         epoch.events.add(self._attachment.event_watch.take(), self._clock())
-        metrics.events_lost.increment(epoch.events.lost - before)
         if epoch.events.unsent:
             self._events_ready.set()
 
@@ -229,7 +226,7 @@ class Sender:
         retry = FIRST_RETRY
         while True:
             epoch = self._attachment.epoch
-            frame = epoch.events.next_frame(epoch.header(), self._max_bytes)
+            frame = epoch.events.next_frame(epoch.header(self._clock()), self._max_bytes)
             if frame is None:
                 await self._repeat_events()
                 self._events_ready.clear()
@@ -250,7 +247,7 @@ class Sender:
         epoch = self._attachment.epoch
         while self._repeats:
             first, last = self._repeats.pop(0)
-            for frame in epoch.events.repeat(epoch.header(), first, last, self._max_bytes):
+            for frame in epoch.events.repeat(epoch.header(self._clock()), first, last, self._max_bytes):
                 await self._link.publish(self._events_subject, frame.data, ACK_SECONDS)
 
     async def _back_off(self, retry: float, answer: Publish) -> float:

@@ -151,7 +151,7 @@ class Writer:
             raise RuntimeError("no delta between the parts of a keyframe, nor after the final")
         removed = self._follow(now)
         assembly = Assembly(self._members.news(), removed, whole=False)
-        encoded = self._encode(assembly, self._frame(DELTA, now), max_bytes)
+        encoded = self._encode(assembly, self.header(DELTA, now), max_bytes)
         if encoded is None:
             self.keyframe_due = True
         return encoded
@@ -216,7 +216,7 @@ class Writer:
         remaining = len(keyframe.members) - keyframe.next
         count = min(remaining, MAX_DEFINED)
         while True:
-            frame = self._frame(KEYFRAME, now)
+            frame = self.header(KEYFRAME, now)
             frame.part = keyframe.part
             if keyframe.part == 0:
                 frame.info, frame.events_held = dict(self.settings.info), events_held
@@ -246,7 +246,8 @@ class Writer:
             tracked.base = value
         return Encoded(frame.seq, data, completes=completes)
 
-    def _frame(self, kind: int, now: float) -> Frame:
+    def header(self, kind: int, now: float) -> Frame:
+        """A frame of this epoch with nothing in it yet, numbered as the next one."""
         settings = self.settings
         return Frame(
             kind=kind,
