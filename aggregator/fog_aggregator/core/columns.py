@@ -61,7 +61,10 @@ def float_values(column: Column) -> Float64s:
 
 
 def saturating_add(base: Int64s, increments: Int64s) -> tuple[Int64s, int]:
-    """Add non-negative counts, staying at 2^63 - 1; also how many had to stay there."""
-    room = MAX_WHOLE - base
+    """Add non-negative counts, staying at 2^63 - 1; also how many had to stay there.
+
+    `base` may be negative: the closed total of an epoch that was folded early and has come back.
+    """
+    room = MAX_WHOLE - np.maximum(base, 0)
     over = increments > room
     return base + np.minimum(increments, room), int(np.count_nonzero(over))
