@@ -118,7 +118,7 @@ def take_image(
         "series": [(entry.family, entry.labels, entry.bounds) for entry in state.catalog.series],
         "series_free": state.catalog.free,
         "nodes": [(node.path, node.info, node.ephemeral, node.baselines, node.folded) for node in state.nodes.values()],
-        "tombstones": [(*key, stone.expires, stone.final) for key, stone in state.tombstones.items()],
+        "tombstones": [(*key, stone.expires, stone.final, stone.seq) for key, stone in state.tombstones.items()],
         "ratchet": [(*key, value) for key, value in ratchet.exported.items()],
         "events": _events_out(events),
     }
@@ -141,8 +141,8 @@ def restore(image: Image, state: State, events: EventList, ratchet: Ratchet) -> 
         state.table(width).restore(columns)
     _nodes_in(state, plain["nodes"], image.arrays)
     state.series_held = image.arrays["series/held"]
-    for path, epoch, expires, final in plain["tombstones"]:
-        state.tombstones[tuple(path), epoch] = Tombstone(expires, final)
+    for path, epoch, *stone in plain["tombstones"]:
+        state.tombstones[tuple(path), epoch] = Tombstone(*stone)
     for own, path, series, value in plain["ratchet"]:
         ratchet.exported[own, tuple(path), series] = value
     _events_in(events, plain["events"])

@@ -10,11 +10,10 @@ from typing import Final
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int64s
-from fog_aggregator.core.state import State
+from fog_aggregator.core.state import STALE_INTERVALS, State
 from fog_aggregator.core.tree import Grouping
 from fog_schema.paths import Path
 
-STALE_INTERVALS: Final = 3
 DEPARTED_SECONDS: Final = 3600.0
 
 

@@ -8,6 +8,7 @@ and at no moment is the reader above the writer.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,8 @@ from fog_schema.frames import EPHEMERAL, FINAL, KEYFRAME, LAST_PART, SHARED, Fra
 from fog_schema.paths import Path
 
 DAY: Final = 86_400.0
+STALE_INTERVALS: Final = 3
+"""So many of its intervals a node, or a writer of it, may be silent while its gauges count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class StateLimits:
         series: label sets of the whole fleet.
         series_per_epoch: series of one writer.
         slots: values of the whole fleet.
-        epochs_per_path: silent epochs kept apart; over that the longest silent is folded early.
+        epochs_per_path: writers of one path.
+        silent_per_path: of those, silent ones that are kept apart; over that the longest silent is folded early.
         tombstones: of epochs folded without their final.
     """
 
@@ -41,7 +45,8 @@ class StateLimits:
     series: int = 20_000_000
     series_per_epoch: int = 1_000_000
     slots: int = 50_000_000
-    epochs_per_path: int = 64
+    epochs_per_path: int = 1024
+    silent_per_path: int = 64
     tombstones: int = 1_000_000
 
 
@@ -49,11 +54,12 @@ class StateLimits:
 class Tombstone:
     """An epoch that was folded. `final`: its frames are ignored; else its next keyframe is a baseline.
 
-    `expires` is in watched time.
+    `expires` is in watched time. Frames up to `seq` were counted: one that is read again is no return.
     """
 
     expires: float
     final: bool
+    seq: int
 
 
 class State:
@@ -181,22 +187,22 @@ class State:
         node.closed.watched = self.watched
         self.rows.free_epoch(epoch.row)
         self.gapped.pop(epoch, None)
-        self.tombstones[node.path, epoch.id] = Tombstone(self.watched + lasts, final)
+        self.tombstones[node.path, epoch.id] = Tombstone(self.watched + lasts, final, epoch.seq)
         self.elect(node)
 
     def _refuse(self, path: Path, frame: Frame, timestamp: float) -> Outcome | None:
         """Whether an unknown epoch must not begin with this frame."""
         tombstone = self.tombstones.get((path, frame.epoch))
         if tombstone is not None:
-            if tombstone.final:
+            if tombstone.final or frame.seq <= tombstone.seq:
                 return Outcome(Status.FOLDED)
             if frame.kind != KEYFRAME:
                 return Outcome(Status.AWAITS_KEYFRAME, wants_keyframe=True)
         elif self.complete and timestamp < self.now - self.horizon:
             return Outcome(Status.TOO_OLD)
-        if path not in self.nodes and len(self.nodes) >= self.limits.nodes:
-            return Outcome(Status.REFUSED)
-        return None
+        node = self.nodes.get(path)
+        full = len(self.nodes) >= self.limits.nodes if node is None else len(node.epochs) >= self.limits.epochs_per_path
+        return Outcome(Status.REFUSED) if full else None
 
     def _new_node(self, path: Path, timestamp: float) -> Node:
         row = self.rows.new_node()
@@ -207,34 +213,44 @@ class State:
         return node
 
     def _new_epoch(self, node: Node, frame: Frame) -> Epoch:
-        if len(node.epochs) >= self.limits.epochs_per_path:
-            silent = min(node.epochs.values(), key=lambda epoch: epoch.heard)
-            self.fold(node, silent, final=False, lasts=365 * DAY)
-            self.folded_early += 1
+        self._fold_crowd(node)
         epoch = node.epochs[frame.epoch] = Epoch(frame.epoch, self.rows.new_epoch(node.row))
         epoch.returning = self.tombstones.pop((node.path, frame.epoch), None) is not None
         return epoch
+
+    def _fold_crowd(self, node: Node) -> None:
+        """Fold the longest silent epochs of a path that has too many silent ones; those that are heard are no crowd."""
+        silent_since = self.now - STALE_INTERVALS * self.rows.interval[node.row]
+        silent = sorted(
+            [epoch for epoch in node.epochs.values() if epoch.heard < silent_since], key=attrgetter("heard")
+        )
+        for epoch in silent[: max(0, len(silent) - self.limits.silent_per_path)]:
+            self.fold(node, epoch, final=False, lasts=365 * DAY)
+            self.folded_early += 1
 
     def _heard(self, node: Node, epoch: Epoch, frame: Frame, timestamp: float) -> None:
         epoch.heard, epoch.watched = max(epoch.heard, timestamp), self.watched
         self.rows.heard[node.row] = max(self.rows.heard[node.row], timestamp)
         self.rows.interval[node.row] = frame.interval_ms / 1000
-        birth = timestamp - frame.age_ms / 1000
-        shared = bool(frame.flags & SHARED)
-        if birth < epoch.birth or shared != epoch.shared:
-            epoch.birth, epoch.shared = min(birth, epoch.birth), shared
-            if len(node.epochs) > 1 or epoch.seq == 0:
-                self.elect(node)
+        epoch.birth = min(epoch.birth, timestamp - frame.age_ms / 1000)
+        epoch.shared = bool(frame.flags & SHARED)
+        if len(node.epochs) > 1 or epoch.seq == 0:
+            self.elect(node)
         node.ephemeral = bool(frame.flags & EPHEMERAL)
         if frame.info is not None:
             node.info = frame.info
 
     def elect(self, node: Node) -> None:
-        """Whose gauges count: every shared epoch's, and of the others the latest-born one's (ties by id)."""
-        alone = [epoch for epoch in node.epochs.values() if not epoch.shared]
+        """Whose gauges count: every shared epoch's, and of the others the latest-born one's (ties by id).
+
+        Of those that are heard: a worker that was killed must neither count on nor hide the one that lives.
+        """
+        rows, epochs = self.rows, node.epochs.values()
+        oldest = rows.heard[node.row] - STALE_INTERVALS * rows.interval[node.row]
+        alone = [epoch for epoch in epochs if not epoch.shared and epoch.heard >= oldest]
         latest = max(alone, key=lambda epoch: (epoch.birth, epoch.id), default=None)
-        for epoch in node.epochs.values():
-            self.rows.shows_gauges[epoch.row] = epoch.shared or epoch is latest
+        for epoch in epochs:
+            rows.shows_gauges[epoch.row] = epoch is latest or (epoch.shared and epoch.heard >= oldest)
 
     def _number(self, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
         """Take the frame's number: a hole before it is a gap, and breaks a keyframe's run of parts."""
