@@ -90,12 +90,13 @@ class Seen:
         return [number for number in range(first, last + 1) if number not in self.numbers]
 
     def close_below(self, number: int) -> int:
-        """Give up the holes below `number` that lie between what was seen; how many."""
+        """Give up the holes below `number` and the last one seen; how many lay between what was seen."""
         if not self.numbers:
             return 0
-        given_up = self.holes(min(self.numbers), min(number - 1, max(self.numbers)))
-        self.numbers.update(given_up)
-        return len(given_up)
+        given_up_to = min(number - 1, max(self.numbers))
+        between = self.holes(min(self.numbers), given_up_to)
+        self.numbers.update(range(1, given_up_to + 1))
+        return len(between)
 
 
 def by_group(values: Mapping[tuple[str, ...], int], level: int) -> dict[tuple[str, ...], int]:

@@ -11,9 +11,9 @@ from fog_agent.log import RateLimitedLog
 from fog_aggregator.core.batch import Batch
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import FleetEvent
-from fog_aggregator.core.lifecycle import STALE_INTERVALS
 from fog_aggregator.core.outcome import Outcome, Status
 from fog_aggregator.core.requests import Wish
+from fog_aggregator.core.state import STALE_INTERVALS
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.stream_rules import Message
@@ -31,7 +31,8 @@ class Ingest:
     """Applies batches of messages. Every loss is counted; no message can stop it.
 
     Attributes:
-        wishes: what to ask of whom, by (path, epoch): events that are missing. Gapped epochs are in the state.
+        wishes: what to ask of whom, by (path, epoch): events that are missing, keyframes of folded epochs that came
+            back. Gapped epochs are in the state.
         on_events: called with the events that were listed for the first time.
     """
 
@@ -86,6 +87,7 @@ class Ingest:
                 path, frame = read
                 if frame.kind == EVENTS:
                     fresh += self._network.events.apply(path, frame, message.timestamp)
+                    self._wish(path, frame.epoch, self._network.events.holes(path, frame.epoch))
                 else:
                     self._refuse(message, FrameError("kind", "a frame of metrics on a subject of events"))
         self._metrics.events_listed(self._network.events)
@@ -121,6 +123,8 @@ class Ingest:
     def _note(self, path: Path, frame: Frame, outcome: Outcome, timestamp: float, tally: Counter[str]) -> None:
         tally[outcome.status.value] += 1
         tally["unknown_fields"] += frame.unknown_fields
+        if outcome.status is Status.AWAITS_KEYFRAME:  # the state has no epoch of it that could be gapped
+            self.wishes[path, frame.epoch] = Wish(path, frame.epoch)
         if outcome.status is not Status.APPLIED:
             return
         tally["values"] += outcome.values
@@ -137,11 +141,12 @@ class Ingest:
             self._events_held(path, frame, frame.events_held, timestamp)
 
     def _events_held(self, path: Path, frame: Frame, held: tuple[int, int], timestamp: float) -> None:
-        holes = self._network.events.missing(path, frame.epoch, held, timestamp)
+        self.wishes.pop((path, frame.epoch), None)
+        self._wish(path, frame.epoch, self._network.events.missing(path, frame.epoch, held, timestamp))
+
+    def _wish(self, path: Path, epoch: int, holes: list[tuple[int, int]]) -> None:
         if holes:
-            self.wishes[path, frame.epoch] = Wish(path, frame.epoch, (holes[0][0], holes[-1][1]))
-        else:
-            self.wishes.pop((path, frame.epoch), None)
+            self.wishes[path, epoch] = Wish(path, epoch, (holes[0][0], holes[-1][1]))
 
     def _tick(self, messages: list[Message]) -> None:
         if messages:

@@ -78,14 +78,18 @@ class Seen:
         return [(low, high) for low, high in holes if low <= high]
 
     def close_below(self, number: int) -> int:
-        """Give up the holes below `number` that lie between what was seen; how many numbers they had."""
-        low = self.ranges[0][0] if self.ranges else number
-        given_up = sum(high - start + 1 for start, high in self.holes(low, min(number - 1, self.last)))
-        if given_up:
-            above = [(start, high) for start, high in self.ranges if start > number]
-            joined = max([high for start, high in self.ranges if start <= number], default=number - 1)
-            self.ranges = [(low, max(joined, min(number - 1, self.last))), *above]
-        return given_up
+        """Give up the holes below `number` and below the last one seen; how many numbers lay between what was seen.
+
+        What lay before all that was seen was before our time, and is given up uncounted.
+        """
+        given_up_to = min(number - 1, self.last)
+        if given_up_to < 1:
+            return 0
+        between = self.holes(self.ranges[0][0], given_up_to)
+        above = [(low, high) for low, high in self.ranges if low > given_up_to + 1]
+        joined = max([high for low, high in self.ranges if low <= given_up_to + 1], default=0)
+        self.ranges = [(1, max(joined, given_up_to)), *above]
+        return sum(high - low + 1 for low, high in between)
 
 
 class EventList:
@@ -138,6 +142,11 @@ class EventList:
         event = FleetEvent(path, 0, self.total, now, name, value, {}, {}, now)
         self.events.append(event)
         return event
+
+    def holes(self, path: Path, epoch: int) -> list[tuple[int, int]]:
+        """The numbers of an epoch's events that did not come before the last one that did."""
+        seen = self.seen[path, epoch]
+        return seen.holes(1, seen.last)
 
     def missing(self, path: Path, epoch: int, held: tuple[int, int], now: float) -> list[tuple[int, int]]:
         """What to ask a writer for that says it holds the events `held`; what it no longer holds is lost."""
