@@ -9,12 +9,13 @@ from typing import Final
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverage, Life, coverage, lives, total
-from fog_aggregator.core.ratchet import Ratchet
+from fog_aggregator.core.ratchet import Ratchet, RatchetKey
 from fog_aggregator.core.reading import Reading
 from fog_aggregator.core.rollup import Planner
 from fog_aggregator.core.samples import Samples
 from fog_aggregator.core.snapshots import held, snapshots
 from fog_aggregator.core.state import State
+from fog_aggregator.core.sweep import Swept, forget, sweep
 from fog_aggregator.core.tree import Tree, View
 from fog_aggregator.core.versions import Version, Versions
 from fog_schema.paths import Path, format_path
@@ -65,16 +66,16 @@ class NetworkCollector(MetricsSource):
         Their series are made while they are read, from copies: that needs no lock.
         """
         with self.lock:
-            reading = self._read(view)
+            reading, ratchet = self._read(view), self.ratchet
             covered = self.coverage(view)
         own = self.own.collect() if view == WHOLE else []
-        return self._snapshots(reading) + _as_families(covered, view) + own
+        return self._snapshots(reading, ratchet) + _as_families(covered, view) + own
 
     def collect_only(self, name: str, view: View) -> list[FamilySnapshot]:
         """As `collect`, only what is called `name`."""
         with self.lock:
-            reading = self._read(view, self.called(name))
-        return self._snapshots(reading)
+            reading, ratchet = self._read(view, self.called(name)), self.ratchet
+        return self._snapshots(reading, ratchet)
 
     def called(self, name: str) -> Bools:
         """Which series are of a metric of this name, by their numbers. Hold `lock`."""
@@ -83,12 +84,38 @@ class NetworkCollector(MetricsSource):
     def _read(self, view: View, wanted: Bools | None = None) -> Reading:
         return Reading(self.state, self._planner, self._versions, view, self.now(), wanted)
 
-    def _snapshots(self, reading: Reading) -> list[FamilySnapshot]:
+    def _snapshots(self, reading: Reading, ratchet: Ratchet) -> list[FamilySnapshot]:
+        """`ratchet` is the one of the moment of reading: series' numbers are given out again."""
+
         def hold(samples: Samples) -> list[float]:
             with self.lock:
-                return held(self.ratchet, reading.view, reading.paths, samples)
+                return held(ratchet, reading.view, reading.paths, samples)
 
         return snapshots(reading, self.state.catalog.families, hold)
+
+    def sweep(self) -> Swept:
+        """Let time do its work on the state."""
+        with self.lock:
+            swept = sweep(self.state)
+            if swept.retired or swept.label_sets:
+                self._forget_exported()
+        return swept
+
+    def forget(self, under: Path, at: float) -> list[Path]:
+        """Retire the nodes at and under a path that had departed by `at` (server's time); return their paths."""
+        with self.lock:
+            gone = forget(self.state, under, at, self._departed_after)
+            self._forget_exported()
+        return gone
+
+    def _forget_exported(self) -> None:
+        nodes, tree, free = self.state.nodes, self.tree, set(self.state.catalog.free)
+
+        def lasts(key: RatchetKey) -> bool:
+            own, path, series = key
+            return series not in free and (path in nodes if own else bool(tree.span(path)))
+
+        self.ratchet = self.ratchet.only(lasts)
 
     def has(self, name: str, view: View) -> bool:
         """Whether anybody in a view has a metric of this name, whether or not it counts now."""

@@ -24,7 +24,6 @@ from fog_aggregator.core.lifecycle import contended
 from fog_aggregator.core.readiness import Readiness
 from fog_aggregator.core.requests import KeyframeRequests, Wish
 from fog_aggregator.core.state import State
-from fog_aggregator.core.sweep import forget, sweep
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.jetstream import JetStream, JetStreamError
 from fog_aggregator.network import NetworkCollector
@@ -247,7 +246,7 @@ class Aggregator:
         """Let time do its work; say which paths have several writers that do not share it on purpose."""
         network, now = self.network, self._now()
         with network.lock:
-            swept = sweep(network.state)
+            swept = network.sweep()
             network.events.expire(now - self.config.horizon)
             contended_now = set(contended(network.state, now))
             for path in contended_now - self._contended:
@@ -262,8 +261,7 @@ class Aggregator:
         """A wish to forget travels as an event, so that replays and a hot pair agree on it."""
         for event in events:
             if event.name == FORGET:
-                with self.network.lock:
-                    gone = forget(self.network.state, event.path, event.received, self.config.departed_after)
+                gone = self.network.forget(event.path, event.received)
                 LOGGER.info("forgotten under %s: %d departed nodes", format_path(event.path), len(gone))
 
     def _note_server_time(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 from fog_schema.paths import Path
@@ -21,9 +22,15 @@ class Ratchet:
         self.exported: dict[RatchetKey, float] = {}
 
     def hold(self, key: RatchetKey, value: float) -> float:
-        """The value to export: never below the last one."""
-        last = self.exported.get(key, value)
+        """The value to export: never below the last one, nor, by a last digit, below zero."""
+        last = self.exported.get(key, 0.0)
         if value < last:
             return last
         self.exported[key] = value
         return value
+
+    def only(self, lasts: Callable[[RatchetKey], bool]) -> Ratchet:
+        """A ratchet without what has ended, and may begin anew from less."""
+        other = Ratchet()
+        other.exported = {key: value for key, value in self.exported.items() if lasts(key)}
+        return other
