@@ -28,8 +28,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as latest_o
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.exposition import generate_openmetrics, generate_text
 
-ROUNDS = 40
-CALLS = 10_000
+ROUNDS = 25
+CALLS = 20_000
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _random = random.Random(1)
 # Durations as services have them: half of them around 100 ms, in every bucket some.

@@ -185,7 +185,7 @@ class Histogram(Instrument):
             TypeError: not a number.
             ValueError: labels for a histogram without label names.
         """
-        if labels or exemplar:
+        if labels is not None or exemplar is not None:
             self._observe_with(value, labels, exemplar)
             return
         pending = self._pending
@@ -193,9 +193,9 @@ class Histogram(Instrument):
             pending.append(value + 0.0)
         except (TypeError, OverflowError):
             pending.append(as_float(value))
-        size = len(pending)
-        if size == 1 or size >= FOLD_AT:
-            self._now_and_then(value)
+        if 1 < len(pending) < FOLD_AT:
+            return
+        self._now_and_then(value)
 
     def time(self) -> Timer:
         """Observes the seconds that a `with` block, or each call of a decorated (async) function, takes."""
