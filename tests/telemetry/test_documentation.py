@@ -118,6 +118,12 @@ def test_every_listed_metric_exists() -> None:
         assert f"- `{name}`: " in PAGE
 
 
+def test_metrics_md_lists_what_the_collector_tells_of_itself() -> None:
+    """All of it, and nothing else."""
+    listed = re.findall(r"^\| `(telemetry_\w+)`", (PAGES[0].parents[1] / "METRICS.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(TelemetryCollector().get_all_metrics())
+
+
 def test_the_sample_alerts_name_what_exists() -> None:
     """And are valid rules, where promtool is there to say so."""
     [block] = blocks(PAGES[0], "yaml")
