@@ -189,6 +189,7 @@ class _Flow:
         self._reader = reader
         self._writer = writer
         self._conditions = conditions
+        self._ended = False
         self._changed = asyncio.Event()
 
     def impose(self, conditions: Conditions) -> None:
@@ -213,7 +214,8 @@ class _Flow:
         self._writer.write(data)
 
     def end(self) -> None:
-        if not self._writer.is_closing():
+        if not (self._ended or self._writer.is_closing()):
+            self._ended = True
             with contextlib.suppress(OSError):  # its peer is gone, and the next write will say so
                 self._writer.write_eof()
 
@@ -230,7 +232,7 @@ class _Flow:
             while self._conditions.held:
                 await self._change()
             step, rest = rest[: self._step()], rest[self._step() :]
-            if not self._conditions.black_hole:
+            if not (self._conditions.black_hole or self._ended):
                 self._writer.write(step)
                 await self._writer.drain()
                 await self._pause(len(step) / self._conditions.rate)

@@ -172,7 +172,7 @@ async def test_new_connections_can_be_refused() -> None:
 
 
 async def test_garbage_and_half_closes_are_put_into_a_connection() -> None:
-    """The proxy speaks in either direction with a voice of its own, and can end one direction alone."""
+    """The proxy speaks in either direction with a voice of its own, and can end one direction alone, for good."""
     async with network() as net:
         client, server = await net.connect()
         link = net.proxy.links[0]
@@ -183,6 +183,10 @@ async def test_garbage_and_half_closes_are_put_into_a_connection() -> None:
         client.writer.write(b"up is open")
         link.inject("up", b"!")
         await eventually(lambda: sorted(server.received) == sorted(b"up is open!"))
+        server.writer.write(b"nobody hears this")
+        client.writer.write(b" still")
+        await eventually(lambda: server.received.endswith(b" still"))
+        assert client.received == b"-ERR 'nonsense'\r\n"
 
 
 @pytest.mark.parametrize("slow", [Conditions(delay=3600), Conditions(rate=100)])
