@@ -14,6 +14,7 @@ from fog_aggregator.stream_rules import (
     Start,
     StreamInfo,
     is_known,
+    matcher,
     parse_delivery,
     retention,
     seconds,
@@ -34,7 +35,6 @@ def info(created: str = "monday", first: int = 1, last: int = 100, **others: flo
         last_seq=last,
         messages=last - first + 1,
         now=NOW,
-        subjects=frozenset({"s.>"}),
         **values,  # type: ignore[arg-type]
     )
 
@@ -110,6 +110,18 @@ def test_times_of_the_server() -> None:
     assert seconds("0001-01-01T00:00:00Z") < 0  # of a stream that never held a message
 
 
+def test_filters() -> None:
+    """A place and all under it, and nothing whose name only begins alike; none lets everything pass."""
+    wanted = matcher(["s.0.3", "s.0.3.>"])
+    subjects = ["s", "s.0", "s.0.3", "s.0.3.1", "s.0.3.1.2", "s.0.30", "s.1.0.3"]
+    assert list(filter(wanted, subjects)) == ["s.0.3", "s.0.3.1", "s.0.3.1.2"]
+    assert list(filter(matcher(["s.>"]), subjects)) == subjects[1:]
+    assert list(filter(matcher([]), subjects)) == subjects
+    for wild in ("s.*", ">", "s.>.a"):
+        with pytest.raises(ValueError, match="filters may be subjects"):
+            matcher([wild])
+
+
 def test_how_long_a_message_is_kept() -> None:
     """By age; by size at the rate at which the stream was filled; the shorter of both; for ever without limits."""
     assert retention(info()) is None
@@ -132,7 +144,7 @@ def test_time_until_a_gap() -> None:
 def test_an_answer_of_the_server_is_read() -> None:
     """Limits that are none become None; the rest comes over as it is."""
     answer = {
-        "config": {"subjects": ["s.>"], "max_bytes": -1, "max_age": 0},
+        "config": {"max_bytes": -1, "max_age": 0},
         "created": "2026-11-24T05:49:53.5Z",
         "state": {"messages": 5, "bytes": 500, "first_seq": 3, "last_seq": 7, "first_ts": "1970-01-01T00:00:09Z"},
         "ts": "1970-01-01T00:01:00Z",
@@ -140,5 +152,5 @@ def test_an_answer_of_the_server_is_read() -> None:
     parsed = StreamInfo.parse(answer)
     assert (parsed.first_seq, parsed.last_seq, parsed.messages, parsed.bytes) == (3, 7, 5, 500)
     assert (parsed.max_bytes, parsed.max_age, parsed.first_timestamp, parsed.now) == (None, None, 9, 60)
-    limited = StreamInfo.parse(answer | {"config": {"subjects": [], "max_bytes": 9, "max_age": 10**9}})
+    limited = StreamInfo.parse(answer | {"config": {"max_bytes": 9, "max_age": 10**9}})
     assert (limited.max_bytes, limited.max_age) == (9, 1)

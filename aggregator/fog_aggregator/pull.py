@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -56,21 +55,17 @@ class PullConsumer:
         jetstream: The API.
         client: The connection's client now.
         stream: The stream's name.
-        filters: Subjects to deliver; empty for all.
         heartbeat: Seconds after which the server says that it has nothing; three missed ones are the end.
 
     Attributes:
-        pending: How many messages of ours the stream had beyond the last one it delivered.
+        pending: How many messages the stream had beyond the last one it delivered.
     """
 
-    def __init__(
-        self, jetstream: JetStream, client: Client, stream: str, filters: Sequence[str], *, heartbeat: float = 2.0
-    ) -> None:
+    def __init__(self, jetstream: JetStream, client: Client, stream: str, *, heartbeat: float = 2.0) -> None:
         self.pending = 0
         self._jetstream = jetstream
         self._client = client
         self._stream = stream
-        self._filters = list(filters)
         self._heartbeat = heartbeat
         self._name = f"fog-{secrets.token_hex(8)}"
         self._inbox = f"{jetstream.link.connection.options.inbox_prefix or '_INBOX'}.{secrets.token_hex(12)}"
@@ -102,7 +97,6 @@ class PullConsumer:
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": seq,
             "ack_policy": "none",
-            "filter_subjects": self._filters,
             "inactive_threshold": int(_FORGOTTEN_AFTER * _NS),
             "mem_storage": True,
             "num_replicas": 1,

@@ -31,6 +31,7 @@ from fog_aggregator.stream_rules import (
     Position,
     StreamInfo,
     is_known,
+    matcher,
     until_gap,
     where_to_start,
 )
@@ -65,9 +66,9 @@ class StreamReader:
     Args:
         link: The connection and its requests.
         stream: The stream's name.
-        filters: Subjects to read; empty for all. For few: of a large part of a stream take all and leave out the rest,
-            as the server looks through every subject that matches for every message (two filters that match 1,000
-            subjects: 112 µs of its CPU a message and 10,000 messages/s, where all are 3 µs and 150,000).
+        filters: Subjects to hand on, such as `Subjects.subtree` gives; empty for all. The stream is read whole and
+            sorted out here, at 6 µs a message: for two filters the server looks through all subjects for each message
+            (among 11,000 of them 500 µs of its CPU, and 500 messages/s). A branch that grows large gets a stream.
         handle: Takes messages, up to some hundreds at a time; must not block.
         position: Where an earlier reader left off.
         on_discontinuity: Called before messages are read again, or when some were missed.
@@ -78,7 +79,7 @@ class StreamReader:
         stream: The name of the stream.
         position: What has been handled.
         info: The stream when last looked at.
-        lag: How many messages of ours the server had beyond the last one that was handled.
+        lag: How many messages the stream had beyond the last one that was handled.
         caught_up: Whether all that the stream held at the beginning of this generation has been handled.
         restarts: How many generations ended, by reason.
     """
@@ -103,13 +104,12 @@ class StreamReader:
         self._connection = link.connection
         self._jetstream = JetStream(link)
         self.stream = stream
-        self._filters = filters
+        self._wanted = matcher(filters)
         self._handle = handle
         self._on_discontinuity = on_discontinuity
         self._timing = timing or Timing()
         self._rng = rng or random.Random()
         self._missing = False
-        self._whole = False  # whether all of the stream is for us: then no sequence is left out
         self._log = RateLimitedLog(lambda: asyncio.get_running_loop().time(), logger=LOGGER)
 
     @property
@@ -146,8 +146,7 @@ class StreamReader:
             self._discontinuity(start.because)
         if not start.known:  # nothing before `start` will be read
             self.position = Position(info.created, start.seq - 1, 0)
-        self._whole = not self._filters or info.subjects <= frozenset(self._filters)
-        consumer = PullConsumer(self._jetstream, client, self.stream, self._filters, heartbeat=self._timing.heartbeat)
+        consumer = PullConsumer(self._jetstream, client, self.stream, heartbeat=self._timing.heartbeat)
         try:
             await consumer.open(start.seq)
             if start.known:
@@ -190,9 +189,10 @@ class StreamReader:
         if not messages or self.position is None:
             return
         last = messages[-1]
-        if self._whole and last.seq - self.position.seq != len(messages):
+        if last.seq - self.position.seq != len(messages):
             self._discontinuity(Discontinuity.TRIMMED)
-        self._handle(messages)
+        if wanted := [message for message in messages if self._wanted(message.subject)]:
+            self._handle(wanted)
         self.position = Position(self.position.created, last.seq, last.timestamp_ns)
         self.lag = consumer.pending
 

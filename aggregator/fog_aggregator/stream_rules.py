@@ -6,7 +6,7 @@ or be another of the same name. Reading anything twice does no harm, so whenever
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -93,7 +93,6 @@ class StreamInfo:
     bytes: int
     first_timestamp: float
     """Of the oldest message; meaningless while there is none."""
-    subjects: frozenset[str]
     max_bytes: int | None
     max_age: float | None
     now: float
@@ -114,7 +113,6 @@ class StreamInfo:
             messages=state["messages"],
             bytes=state["bytes"],
             first_timestamp=seconds(state["first_ts"]),
-            subjects=frozenset(config["subjects"]),
             max_bytes=config["max_bytes"] if config["max_bytes"] > 0 else None,
             max_age=config["max_age"] / 1e9 if config["max_age"] else None,
             now=seconds(answer["ts"]),
@@ -163,6 +161,19 @@ def parse_delivery(reply: str) -> Delivery:
         case _:
             raise ValueError(f"not the reply subject of a delivery: {reply!r}")
     return Delivery(int(seq), int(consumer_seq), int(timestamp), int(pending))
+
+
+def matcher(filters: Sequence[str]) -> Callable[[str], bool]:
+    """What tells whether a subject passes any of the filters; each a subject, or all below one: `a.b.>`.
+
+    Raises:
+        ValueError: A filter has other wildcards.
+    """
+    if any("*" in name or ">" in name.removesuffix(".>") for name in filters):
+        raise ValueError(f"filters may be subjects, or end in '.>': {', '.join(filters)}")
+    exact = frozenset(filters)
+    below = tuple(name.removesuffix(">") for name in filters if name.endswith(".>"))
+    return lambda subject: not exact or subject.startswith(below) or subject in exact
 
 
 def retention(info: StreamInfo) -> float | None:
