@@ -79,6 +79,7 @@ class Table:
         if self.width:
             self.sums[slots] = 0
         self.series[slots] = FREE
+        self.epoch[slots] = 0  # a row there always is: a checkpoint knows only rows that are in use
         self._free.extend(slots.tolist())
         self.version += 1
 
