@@ -135,7 +135,7 @@ class Ingest:
         for loss in ("unknown", "refused_values", "refused_series", "saturated", "baseline"):
             if count := getattr(outcome, loss):
                 tally[loss] += count
-                self._log(logging.WARNING, loss, f"{format_path(path)}: {count} {_LOSSES[loss]}")
+                self._log(logging.WARNING, loss, f"{format_path(path)}: {int(count)} {_LOSSES[loss]}")
         tally["keyframes"] += outcome.whole
         if frame.events_held is not None:
             self._events_held(path, frame, frame.events_held, timestamp)
