@@ -13,7 +13,7 @@ from fog_cli.errors import CommandError
 from fog_cli.logs import LogSettings, set_up_logging
 from fog_cli.nats_settings import NatsSettings
 
-CONNECT_SECONDS: Final = 3.0
+CONNECT_SECONDS: Final = 2.0
 
 
 @asynccontextmanager
@@ -22,7 +22,7 @@ async def connected_link(nats: NatsSettings | NatsOptions, name: str = "fog") ->
 
     Raises:
         UsageError: when the options cannot work.
-        CommandError: when no server answers within 3 s.
+        CommandError: when no server answers within 2 s.
     """
     set_up_logging(LogSettings(level="error"))
     options = nats if isinstance(nats, NatsOptions) else nats.options(name)

@@ -104,6 +104,7 @@ class Child:
             await self._process.wait()
 
     def _complaint(self) -> CommandError:
-        lines = self.log.read_text(errors="replace").strip().splitlines()
-        said = lines[-1].removeprefix(f"{self.name}: ") if lines else "it said nothing"
+        lines = self.log.read_text(errors="replace").splitlines()
+        words = (line.strip(" |+-") for line in reversed(lines))  # the frame around a traceback of several errors
+        said = next(filter(None, words), "it said nothing").removeprefix(f"{self.name}: ")
         return CommandError(f"{self.name} ended with code {self._process.returncode}: {said}")

@@ -7,6 +7,7 @@ fish:  fog completion fish > ~/.config/fish/completions/fog.fish
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from fog_cli.commands import SUMMARIES, load
@@ -76,7 +77,7 @@ def _zsh(options: Options) -> str:
 _fog() {{
   local -a offers
   if (( CURRENT == 2 )); then
-    offers=({" ".join(_quoted(f"{name}:{SUMMARIES[name]}") for name in options)})
+    offers=({" ".join(shlex.quote(f"{name}:{SUMMARIES[name]}") for name in options)})
     _describe command offers
     return
   fi
@@ -109,4 +110,5 @@ def _fish(options: Options) -> str:
 
 
 def _quoted(text: str) -> str:
+    """As fish reads it; other shells know no escapes between single quotes."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
