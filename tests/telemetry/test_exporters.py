@@ -232,6 +232,7 @@ async def test_periodic_export_can_be_started_again(sampled: TelemetryCollector)
         await periodic.start()
         await eventually(lambda rounds=rounds: own.exports == 2 * rounds - 1)  # type: ignore[misc]
         await periodic.stop()
+    assert own.exports == 4
 
 
 @pytest.mark.parametrize(
