@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fog_agent.client import Client
 from fog_agent.link import Link
 from fog_aggregator.jetstream import JetStream
 from fog_aggregator.stream import Discontinuity, Message, Position, StreamReader, Timing
@@ -430,7 +432,7 @@ async def test_messages_that_look_like_the_servers_own(fog_nats: NatsServer) -> 
     async with connected(fog_nats.url) as link:
         await make_stream(link)
         await raw(fog_nats.port, b"".join(hpub(b"s.a", headers, b"%d" % n) for n, headers in enumerate(forged)))
-        await raw(fog_nats.port, b"PUB s.\xff\x0b 1\r\n4\r\n")
+        await raw(fog_nats.port, b"PUB s.\xff\x0bx 1\r\n4\r\n")
         await publish(link, range(5, 10))
         async with running(Reading(link)) as reading:
             await reading.until(range(10))
@@ -438,7 +440,7 @@ async def test_messages_that_look_like_the_servers_own(fog_nats: NatsServer) -> 
 
 
 async def test_messages_of_the_largest_size(fog_nats: NatsServer) -> None:
-    """Requests are bounded in bytes, and still take whatever the server took."""
+    """Requests are bounded in bytes, and what they leave behind the next one gets."""
     async with connected(fog_nats.url) as link:
         await make_stream(link)
         size = link.connection.max_payload
@@ -448,6 +450,40 @@ async def test_messages_of_the_largest_size(fog_nats: NatsServer) -> None:
         async with running(Reading(link)) as reading:
             await reading.until([1] * 40)
             assert not reading.reader.restarts
+
+
+async def test_a_message_larger_than_a_request() -> None:
+    """Where the server takes messages beyond the usual bound, requests grow with them."""
+    with NatsServer(config="max_payload: 17825792") as server:
+        async with connected(server.url) as link:
+            await make_stream(link)
+            await link.publish("s.a", b"1".rjust(17_825_792), 10)
+            async with running(Reading(link, timing=Timing())) as reading:
+                await reading.until([1])
+                assert not reading.reader.restarts
+
+
+@pytest.mark.parametrize("lost", [5, 9])
+async def test_a_delivery_that_gets_lost(fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch, lost: int) -> None:
+    """In the middle or as the last one before silence: its number is missing, and it is delivered again."""
+    build = Client._build_message  # noqa: SLF001 — nats-py lets go of a message that is None
+    losses = 0
+
+    def lose_one(self: Client, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str]) -> Any:
+        nonlocal losses
+        if data == b"%d" % lost and not losses:
+            losses += 1
+            return None
+        return build(self, sid, subject, reply, data, headers)
+
+    monkeypatch.setattr(Client, "_build_message", lose_one)
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(10))
+        async with running(Reading(link)) as reading:
+            await reading.until(range(10))
+            assert reading.reader.restarts == {"hole": 1}
+            assert not reading.discontinuities
 
 
 async def test_a_handler_that_fails(fog_nats: NatsServer) -> None:

@@ -43,6 +43,8 @@ def info(created: str = "monday", first: int = 1, last: int = 100, **others: flo
     ("position", "stream", "start"),
     [
         (None, info(), Start(1)),
+        (None, info(first=0, last=0), Start(1)),
+        (None, info(first=7), Start(7)),
         (Position("monday", 0, 0), info(), Start(1)),
         (Position("monday", 0, 0), info("tuesday"), Start(1)),
         (READ, info(), Start(50, known=True)),
@@ -52,6 +54,7 @@ def info(created: str = "monday", first: int = 1, last: int = 100, **others: flo
         (READ, info(first=1, last=0), Start(1, because=Discontinuity.ROLLED_BACK)),
         (READ, info("tuesday"), Start(1, because=Discontinuity.REPLACED)),
         (READ, info("tuesday", last=10), Start(1, because=Discontinuity.REPLACED)),
+        (READ, info("tuesday", first=60), Start(60, because=Discontinuity.REPLACED)),
         (READ, info(first=51), Start(51)),
         (READ, info(first=51, last=50), Start(51)),
         (READ, info(first=52), Start(52, because=Discontinuity.TRIMMED)),

@@ -93,8 +93,11 @@ class _Parser(Parser):
             raise ProtocolError from error
 
     async def _parse(self, data: bytes) -> None:
-        buffer = bytes(self.buf) + data
-        at = 0
+        self.buf += data
+        if len(self.buf) < self.needed:
+            return
+        buffer = bytes(self.buf)
+        at = self.needed = 0
         while (end := buffer.find(b"\r\n", at)) >= 0:
             line = buffer[at:end]
             body = end + 2
@@ -107,6 +110,7 @@ class _Parser(Parser):
             header = int(reply.pop()) if operation == b"HMSG" else 0
             after = body + int(total)
             if len(buffer) < after + 2:
+                self.needed = after + 2 - at  # a large message is looked at twice, not once for each of its pieces
                 break
             await self.nc._process_msg(  # noqa: SLF001
                 int(sid),

@@ -25,7 +25,6 @@ _BATCH: Final = 1000
 _BATCH_BYTES: Final = 16 * 1024 * 1024
 _OVERHEAD: Final = 64 * 1024
 """What subject, reply and headers may add to a payload; a request smaller than a message would never be served."""
-_MOST_AT_ONCE: Final = 500
 _IN_FLIGHT: Final = 2
 _EXPIRES: Final = 30.0
 _FORGOTTEN_AFTER: Final = 60.0
@@ -106,7 +105,7 @@ class PullConsumer:
         self.pending = answer["num_pending"]
 
     async def next(self) -> list[Message]:
-        """Waits for the server to speak. Returns up to 500 messages, none when it had nothing to deliver.
+        """Waits for the server to speak; returns the messages that have come, none when it had nothing to deliver.
 
         Raises:
             ConsumerEndedError: Nothing more will come, or something has not come that should have.
@@ -116,10 +115,8 @@ class PullConsumer:
             await self._listen()
         if self._end is not None:
             raise self._end
-        arrived = self._arrived[:_MOST_AT_ONCE]
-        del self._arrived[:_MOST_AT_ONCE]
-        if self._arrived:
-            self._wake.set()
+        arrived = self._arrived[:]
+        self._arrived.clear()
         return self._sort(arrived)
 
     async def close(self) -> None:

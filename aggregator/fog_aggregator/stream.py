@@ -69,7 +69,7 @@ class StreamReader:
         filters: Subjects to hand on, such as `Subjects.subtree` gives; empty for all. The stream is read whole and
             sorted out here, at 6 µs a message: for two filters the server looks through all subjects for each message
             (among 11,000 of them 500 µs of its CPU, and 500 messages/s). A branch that grows large gets a stream.
-        handle: Takes messages, up to some hundreds at a time; must not block.
+        handle: Takes messages, some hundreds at a time and 2,000 at most; must not block.
         position: Where an earlier reader left off.
         on_discontinuity: Called before messages are read again, or when some were missed.
         timing: How patient to be.
@@ -96,6 +96,7 @@ class StreamReader:
         timing: Timing | None = None,
         rng: random.Random | None = None,
     ) -> None:
+        self.stream = stream
         self.position = position
         self.info: StreamInfo | None = None
         self.lag = 0
@@ -103,7 +104,6 @@ class StreamReader:
         self.restarts: Counter[str] = Counter()
         self._connection = link.connection
         self._jetstream = JetStream(link)
-        self.stream = stream
         self._wanted = matcher(filters)
         self._handle = handle
         self._on_discontinuity = on_discontinuity

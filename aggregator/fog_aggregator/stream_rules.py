@@ -126,12 +126,13 @@ def seconds(timestamp: str) -> float:
 
 def where_to_start(position: Position | None, info: StreamInfo) -> Start:
     """Decides from what we have read and what the stream is now."""
+    beginning = max(1, info.first_seq)
     if position is None or position.seq == 0:
-        return Start(1)
+        return Start(beginning)
     if info.created != position.created:
-        return Start(1, because=Discontinuity.REPLACED)
+        return Start(beginning, because=Discontinuity.REPLACED)
     if info.last_seq < position.seq:
-        return Start(1, because=Discontinuity.ROLLED_BACK)
+        return Start(beginning, because=Discontinuity.ROLLED_BACK)
     if info.first_seq > position.seq:
         lost = info.first_seq > position.seq + 1
         return Start(info.first_seq, because=Discontinuity.TRIMMED if lost else None)
