@@ -8,11 +8,15 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from fog_aggregator.core.reading import Reading
+from fog_aggregator.core.rollup import Planner
+from fog_aggregator.core.snapshots import snapshots
 from fog_aggregator.core.tree import View
+from fog_aggregator.core.versions import Versions
 from tests.aggregator.fleet import START, Fleet
 from utilityfog_frontend.telemetry import JSONExporter
 from utilityfog_frontend.telemetry.exposition import generate_openmetrics, generate_text
-from utilityfog_frontend.telemetry.model import SeriesSnapshot
+from utilityfog_frontend.telemetry.model import HistogramValue, SeriesSnapshot
 
 NOTHING: tuple[tuple[str, str], ...] = ()
 
@@ -165,6 +169,33 @@ def test_each_look_is_of_one_moment() -> None:
     assert before.series[0].value == before.series[:1][0].value == 1
     assert len(before.series) == 1
     assert fleet.samples("done_total") == {NOTHING: 2}
+
+
+def test_a_reading_needs_the_state_no_more() -> None:
+    """Frames that come between the copying and the adding up, which holds no lock, change nothing."""
+    fleet = Fleet()
+    collector = fleet.join("fog/0").collector
+    counter, fraction = collector.register_counter("done_total"), collector.register_counter("half_total")
+    gauge, histogram = collector.register_gauge("level", rollup="sum"), collector.register_histogram("wait", "", [1.0])
+
+    def happen() -> None:
+        counter.increment(1)
+        fraction.increment(0.5)
+        gauge.set(gauge.get_value().value + 1)
+        histogram.observe(0.5)
+        fleet.send()
+
+    happen()
+    planner, versions = Planner(fleet.state), Versions(fleet.state)
+    reading = Reading(fleet.state, planner, versions, View(), fleet.now)
+    happen()
+    found = snapshots(reading, fleet.state.catalog.families, lambda samples: samples.values.tolist())
+    assert {one.family.name: [series.value for series in one.series] for one in found} == {
+        "done_total": [1],
+        "half_total": [0.5],
+        "level": [1.0],
+        "wait": [HistogramValue((1, 0), 0.5)],
+    }
 
 
 def test_a_count_began_when_the_first_of_its_writers_did() -> None:
