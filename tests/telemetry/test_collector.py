@@ -216,6 +216,18 @@ async def test_a_stop_right_after_the_start(collector: TelemetryCollector) -> No
     await collector.stop_collection()
 
 
+def test_a_collection_run_never_raises(
+    collector: TelemetryCollector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever fails inside: it is counted and logged, and it was no run."""
+    with monkeypatch.context() as broken:
+        broken.setattr(collector, "collect", lambda: 1 / 0)
+        collector.run_collection()
+    assert problems(collector) == {"collection": 1}
+    assert value(collector, "telemetry_collection_runs_total") == 0
+    assert "a collection run failed" in caplog.text
+
+
 def test_the_sample_alerts_can_fire(collector: TelemetryCollector) -> None:
     """`telemetry_collection_duration_seconds > 10` needs a gauge; `increase(…_runs_total)` a counter."""
     collector.run_collection()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.telemetry.conftest import Clock
 from tests.telemetry.helpers import problems, value, values
-from utilityfog_frontend.telemetry import Gauge, TelemetryCollector
+from utilityfog_frontend.telemetry import Gauge, Histogram, TelemetryCollector
 
 
 def test_a_gauge_works_without_a_collector() -> None:
@@ -77,6 +77,16 @@ def test_a_failing_function_is_nan_and_counted(
     assert math.isnan(value(collector, "queue"))  # type: ignore[arg-type]
     assert problems(collector) == {"gauge_function": 1}
     assert "queue: its function failed" in caplog.text
+
+
+def test_labels_for_a_gauge_without_label_names_are_refused() -> None:
+    """As for counters and histograms."""
+    gauge = Gauge("active")
+    for use in (gauge.set, gauge.increment, gauge.decrement):
+        with pytest.raises(ValueError, match="without label names"):
+            use(1, {"room": "a"})
+    with pytest.raises(ValueError, match="without label names"):
+        Histogram("latency").observe(1, {"room": "a"})
 
 
 def test_track_inprogress_counts_up_and_down_again() -> None:

@@ -129,12 +129,14 @@ def test_kept_gauges_and_histograms_come_back_too(collector: TelemetryCollector)
     a, b = gauge.labels("a"), gauge.labels("b")
     histogram = collector.register_histogram("latency", "l", [1.0], labels=["route"])
     slow = histogram.labels("/slow")
+    c = gauge.labels("c")
     gauge.clear()
     histogram.clear()
     a.increment(3)
     b.set_function(lambda: 7)
+    c.set(5)
     slow.observe(0.5)
-    assert values(collector, "temperature") == {("a",): 3, ("b",): 7}
+    assert values(collector, "temperature") == {("a",): 3, ("b",): 7, ("c",): 5}
     assert slow.get_value()[-1].value == 1
 
 

@@ -64,6 +64,12 @@ def test_a_wrong_metric_name_is_shown(collector: TelemetryCollector, name: str, 
         Gauge(name)
 
 
+def test_a_name_is_a_string(collector: TelemetryCollector) -> None:
+    """Whatever else is a mistake."""
+    with pytest.raises(TypeError, match="must be a string, not 7"):
+        collector.register_gauge(7)  # type: ignore[call-overload]
+
+
 @pytest.mark.parametrize(
     ("label", "message"),
     [

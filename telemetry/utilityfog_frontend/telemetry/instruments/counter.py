@@ -62,9 +62,7 @@ class CounterSeries(Series):
     def read(self) -> Number:
         """An int while every increment was whole, a float for ever after the first that was not."""
         with self.gate as free:
-            if free:
-                self.fold()
-            return self._total
+            return self.peek(free=free)
 
     def peek(self, *, free: bool) -> Number:
         """As `read`."""
