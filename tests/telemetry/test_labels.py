@@ -161,11 +161,13 @@ def test_an_idle_child_leaves_after_its_ttl(collector: TelemetryCollector, monot
     """What was used stays; what was not is gone from the exposition; a kept handle comes back."""
     sessions = collector.register_counter("sessions_total", "s", ["user"], ttl=60)
     idle, busy = sessions.labels("idle"), sessions.labels("busy")
+    watch = collector.watch_series()
     idle.increment()
     for _ in range(10):
         busy.increment()
         collector.collect()
         monotonic.now += 10
+    assert [series.labels for series in watch.take_ended()] == [(("user", "idle"),)]
     assert values(collector, "sessions_total") == {("busy",): 10}
     idle.increment(4)
     assert values(collector, "sessions_total") == {("busy",): 10, ("idle",): 4}
@@ -177,10 +179,12 @@ def test_a_gauge_set_to_the_same_value_is_in_use(collector: TelemetryCollector, 
     steady = gauge.labels("steady")
     gauge.labels("idle").set(1)
     gauge.labels("asked").set_function(lambda: 5)
+    watch = collector.watch_series()
     for _ in range(10):
         steady.set(20)
         collector.collect()
         monotonic.now += 10
+    assert [series.labels for series in watch.take_ended()] == [(("room", "idle"),)]
     assert values(collector, "temperature") == {("steady",): 20, ("asked",): 5}
 
 
