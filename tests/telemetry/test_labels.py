@@ -179,13 +179,15 @@ def test_a_gauge_set_to_the_same_value_is_in_use(collector: TelemetryCollector, 
     steady = gauge.labels("steady")
     gauge.labels("idle").set(1)
     gauge.labels("asked").set_function(lambda: 5)
+    level = gauge.labels("level")
     watch = collector.watch_series()
     for _ in range(10):
         steady.set(20)
+        level.increment(0)
         collector.collect()
         monotonic.now += 10
     assert [series.labels for series in watch.take_ended()] == [(("room", "idle"),)]
-    assert values(collector, "temperature") == {("steady",): 20, ("asked",): 5}
+    assert values(collector, "temperature") == {("steady",): 20, ("asked",): 5, ("level",): 0}
 
 
 def test_resetting_a_family_resets_its_children(collector: TelemetryCollector, requests: LabeledCounter) -> None:
