@@ -6,13 +6,16 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
+
+from fog_aggregator.core.catalog import SeriesEntry
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.eventlist import EventList, FleetEvent
-from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverage, Life, coverage, lives, total
+from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverages, Life, coverage, lives
 from fog_aggregator.core.ratchet import Ratchet, RatchetKey
 from fog_aggregator.core.reading import Reading
 from fog_aggregator.core.rollup import Planner
-from fog_aggregator.core.samples import Samples
+from fog_aggregator.core.samples import Labeller, LazySeries, Samples
 from fog_aggregator.core.snapshots import held, snapshots
 from fog_aggregator.core.state import State
 from fog_aggregator.core.sweep import Swept, forget, sweep
@@ -20,11 +23,18 @@ from fog_aggregator.core.tree import Tree, View
 from fog_aggregator.core.versions import Version, Versions
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry import TelemetryCollector, TelemetryEvent
-from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType
 from utilityfog_frontend.telemetry.source import MetricsSource
 
 WHOLE: Final = View()
 """Everything there is, as one."""
+_NODES: Final = Family("fog_aggregator_nodes", MetricType.GAUGE, "Nodes by state")
+_OLDEST: Final = Family(
+    "fog_aggregator_oldest_frame_age_seconds",
+    MetricType.GAUGE,
+    "Age of the last frame of the live node that has been silent longest",
+    unit="seconds",
+)
 
 
 class NetworkCollector(MetricsSource):
@@ -146,11 +156,10 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             return self._versions.disagreements(self.lives() == Life.LIVE)
 
-    def coverage(self, view: View = WHOLE) -> list[tuple[Path, Coverage]]:
-        """What each group of a view stands on, in path order."""
+    def coverage(self, view: View = WHOLE) -> Coverages:
+        """What each group of a view stands on."""
         with self.lock:
-            grouping = self._planner.grouping(view)
-            return list(zip(grouping.paths, coverage(self.state, grouping, self.lives(), self.now()), strict=True))
+            return coverage(self.state, self._planner.grouping(view), self.lives(), self.now())
 
     def life_of(self, path: Path) -> Life | None:
         """Whether the node at a path is live, stale or departed; None when there is none."""
@@ -183,25 +192,15 @@ def _as_event(event: FleetEvent) -> TelemetryEvent:
     return TelemetryEvent(event.name, event.value, event.timestamp, labels, event.metadata)
 
 
-def _as_families(covered: list[tuple[Path, Coverage]], view: View) -> list[FamilySnapshot]:
+def _as_families(covered: Coverages, view: View) -> list[FamilySnapshot]:
     """Coverage as metrics, beside the numbers it qualifies."""
     if view.level is None:
-        covered = [((), total(coverage for _, coverage in covered))]
-    nodes, ages = [], []
-    for path, group in covered:
-        labels = () if view.level is None else (("fog_level", str(view.level)), ("fog_path", format_path(path)))
-        ages.append(SeriesSnapshot(labels, group.oldest))
-        for life, count in zip(Life, group.nodes, strict=True):
-            nodes.append(SeriesSnapshot((*labels, ("state", life.label)), count))
-    return [
-        FamilySnapshot(Family("fog_aggregator_nodes", MetricType.GAUGE, "Nodes by state"), nodes),
-        FamilySnapshot(
-            Family(
-                "fog_aggregator_oldest_frame_age_seconds",
-                MetricType.GAUGE,
-                "Age of the last frame of the live node that has been silent longest",
-                unit="seconds",
-            ),
-            ages,
-        ),
+        whole = covered.total()
+        covered = Coverages([()], np.array([whole.nodes]), np.array([whole.oldest]))
+    group = np.arange(len(covered.paths), dtype=np.int32)
+    labeller = Labeller([SeriesEntry(0, ())], covered.paths, view.level)
+    nodes = [
+        Samples(np.zeros_like(group), group, covered.nodes[:, life], extra=(("state", life.label),)) for life in Life
     ]
+    ages = [Samples(np.zeros_like(group), group, covered.oldest)]
+    return [FamilySnapshot(_NODES, LazySeries(nodes, labeller)), FamilySnapshot(_OLDEST, LazySeries(ages, labeller))]

@@ -165,4 +165,4 @@ def test_a_view_of_nothing_is_empty() -> None:
     fleet.join("fog/0").collector.register_counter("done_total").increment(1)
     fleet.send()
     assert fleet.families(under=("other",)) == []
-    assert fleet.network.coverage(View(under=("other",))) == []
+    assert list(fleet.network.coverage(View(under=("other",)))) == []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 import numpy as np
 
-from fog_aggregator.core.columns import Bools, Int64s
+from fog_aggregator.core.columns import Bools, Float64s, Int64s
 from fog_aggregator.core.state import STALE_INTERVALS, State
 from fog_aggregator.core.tree import Grouping
 from fog_schema.paths import Path
@@ -43,6 +43,32 @@ class Coverage:
     oldest: float
 
 
+@dataclass(frozen=True, slots=True)
+class Coverages:
+    """What the groups of a view stand on, as columns.
+
+    Attributes:
+        paths: of the groups, in path order.
+        nodes: how many nodes there are; shape (groups, lives).
+        oldest: as in `Coverage`; shape (groups,).
+    """
+
+    paths: list[Path]
+    nodes: Int64s
+    oldest: Float64s
+
+    def __iter__(self) -> Iterator[tuple[Path, Coverage]]:
+        for path, (live, stale, departed), oldest in zip(
+            self.paths, self.nodes.tolist(), self.oldest.tolist(), strict=True
+        ):
+            yield path, Coverage((live, stale, departed), oldest)
+
+    def total(self) -> Coverage:
+        """All groups as one."""
+        live, stale, departed = self.nodes.sum(axis=0).tolist()
+        return Coverage((live, stale, departed), float(self.oldest.max(initial=0.0)))
+
+
 def live_rows(state: State, now: float) -> Bools:
     """Whether a node's gauges count, by its row: heard within 3 of its intervals."""
     return now - state.rows.heard <= STALE_INTERVALS * state.rows.interval
@@ -57,8 +83,8 @@ def lives(state: State, now: float, departed_after: float = DEPARTED_SECONDS) ->
     return life
 
 
-def coverage(state: State, grouping: Grouping, life: Int64s, now: float) -> list[Coverage]:
-    """What each group of a view stands on, in the order of ``grouping.paths``."""
+def coverage(state: State, grouping: Grouping, life: Int64s, now: float) -> Coverages:
+    """What each group of a view stands on."""
     rows = np.flatnonzero((grouping.of_node >= 0) & ~state.rows.retired[: len(grouping.of_node)])
     group, states = grouping.of_node[rows], life[rows]
     groups, kinds = len(grouping.paths), len(Life)
@@ -66,19 +92,7 @@ def coverage(state: State, grouping: Grouping, life: Int64s, now: float) -> list
     oldest = np.zeros(groups)
     alive = states == Life.LIVE
     np.maximum.at(oldest, group[alive], np.maximum(0.0, now - state.rows.heard[rows[alive]]))
-    return [
-        Coverage((live, stale, departed), age)
-        for (live, stale, departed), age in zip(counts.tolist(), oldest.tolist(), strict=True)
-    ]
-
-
-def total(coverages: Iterable[Coverage]) -> Coverage:
-    """Several groups' coverage as one."""
-    nodes, oldest = [0] * len(Life), 0.0
-    for one in coverages:
-        nodes = [mine + theirs for mine, theirs in zip(nodes, one.nodes, strict=True)]
-        oldest = max(oldest, one.oldest)
-    return Coverage((nodes[0], nodes[1], nodes[2]), oldest)
+    return Coverages(grouping.paths, counts, oldest)
 
 
 def contended(state: State, now: float) -> list[Path]:

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.eventlist import FleetEvent
 from fog_aggregator.core.ledger import departed
-from fog_aggregator.core.lifecycle import Coverage, Life, total
+from fog_aggregator.core.lifecycle import Coverage, Life
 from fog_aggregator.core.nodes import Node
 from fog_aggregator.core.tree import View
 from fog_aggregator.core.versions import Version
@@ -30,26 +31,28 @@ MOST_PATHS: Final = 100
 def tree(network: NetworkCollector, under: Path, depth: int) -> dict[str, Any]:
     """The tree from a path down, as deep as asked for or as fits."""
     with network.lock:
-        root = _place(network, under, total(coverage for _, coverage in network.coverage(View(under))))
+        life = network.lives()
+        root = _place(network, life, under, network.coverage(View(under)).total())
         places, shown = {under: root}, 0
         for tokens in range(len(under) + 1, len(under) + 1 + depth):
             level = network.coverage(View(under, level=tokens - 1))
-            below = [(path, coverage) for path, coverage in level if len(path) == tokens]
-            if not below or len(places) + len(below) > MOST_PLACES:
+            deep = sum(len(path) == tokens for path in level.paths)
+            if not deep or len(places) + deep > MOST_PLACES:
                 break
+            below = [(path, coverage) for path, coverage in level if len(path) == tokens]
             for path, coverage in below:
-                place = places[path] = _place(network, path, coverage)
+                place = places[path] = _place(network, life, path, coverage)
                 places[path[:-1]]["children"].append(place)
             shown += 1
     return root | {"depth": shown}
 
 
-def _place(network: NetworkCollector, path: Path, coverage: Coverage) -> dict[str, Any]:
+def _place(network: NetworkCollector, life: Int64s, path: Path, coverage: Coverage) -> dict[str, Any]:
     node = network.state.nodes.get(path)
     return {
         "path": format_path(path),
         "name": path[-1] if path else "",
-        "state": None if node is None else _state(network, node, Life(network.lives()[node.row])),
+        "state": None if node is None else _state(network, node, Life(life[node.row])),
         "children": [],
         **coverage_of(coverage),
     }
@@ -73,7 +76,7 @@ def nodes(network: NetworkCollector, under: Path, state: str | None, limit: int,
     return {"total": len(chosen), "offset": offset, "limit": limit, "nodes": listed}
 
 
-def _node(network: NetworkCollector, node: Node, life: np.ndarray, now: float) -> dict[str, Any]:
+def _node(network: NetworkCollector, node: Node, life: Int64s, now: float) -> dict[str, Any]:
     rows, epochs = network.state.rows, node.epochs.values()
     heard = float(rows.heard[node.row])
     return {
@@ -174,7 +177,7 @@ def status(network: NetworkCollector, service: Status) -> dict[str, Any]:
     """What the numbers stand on."""
     ready, reason = service.ready()
     with network.lock:
-        covered = total(coverage for _, coverage in network.coverage())
+        covered = network.coverage().total()
         versions = Counter(
             node.info.get("version", "unknown") for node in network.state.nodes.values() if node.path[-1] != RETIRED
         )

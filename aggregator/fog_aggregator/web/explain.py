@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 
 from fog_aggregator.core.columns import Bools
-from fog_aggregator.core.lifecycle import total
 from fog_aggregator.core.merge import FRACTIONS
 from fog_aggregator.core.nodes import Epoch, Node
 from fog_aggregator.core.tree import View
@@ -37,7 +36,7 @@ def explain(network: NetworkCollector, path: Path, name: str) -> dict[str, Any] 
         "name": name,
         "families": [_family(snapshot) for snapshot in families],
         "total": list(_samples(families)),
-        "coverage": coverage_of(total(coverage for _, coverage in groups)),
+        "coverage": coverage_of(groups.total()),
         "node": own,
         "children": [
             {"path": format_path(group), "coverage": coverage_of(coverage), "own": len(group) == len(path)}

@@ -1,0 +1,240 @@
+"""Rollups of a large fleet beside plain Python, what they cost those who wait, and a scrape of a million samples.
+
+    python benchmarks/rollup.py            100,000 nodes x 100 counters, some 2 minutes and 2 GB
+    python benchmarks/rollup.py --quick    a tenth of it
+    python benchmarks/rollup.py --mixed    70 counters, 20 gauges, 10 histograms of 12 buckets each
+
+The levels are timed as every exporter gets them, coverage included, up to where the text is written, which is timed
+below them. "cold" is the first look at a level, or one after a node or a series has come; "warm" is every other one.
+"held" is how long whoever reads frames has to wait. Ratios are what matters, not times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import resource
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import Any
+
+import aiohttp
+import numpy as np
+import prometheus_client
+from prometheus_client.core import CounterMetricFamily
+
+from fog_agent.writer import Settings, Writer
+from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.state import State
+from fog_aggregator.core.tree import View
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.web import StreamStatus, WebServer, make_app
+from fog_schema.codec import decode
+from fog_schema.frames import Frame
+from fog_schema.paths import Path
+from utilityfog_frontend.telemetry import TelemetryCollector
+from utilityfog_frontend.telemetry.exposition import generate_text
+
+NOW = 1_700_000_000.0
+BRANCHING = 10
+LEVELS = 6
+ROUNDS = 3
+PYTHON_SLOTS = 500_000
+"""What the peer in plain Python is given: its time grows with the slots, and it is slow enough."""
+
+
+def tree(nodes: int) -> list[Path]:
+    """Paths of a tree, breadth first: most of them are leaves."""
+    paths: list[Path] = [("fog",)]
+    for parent in paths:
+        if len(paths) >= nodes:
+            break
+        paths += [(*parent, str(child)) for child in range(BRANCHING)]
+    return paths[:nodes]
+
+
+def node_frame(counters: int, gauges: int, histograms: int) -> Frame:
+    """A keyframe of a node that has so much."""
+    collector = TelemetryCollector(self_metrics=False)
+    labelled = collector.register_counter("work_total", "Work", ["kind"], max_children=counters + 1)
+    for kind in range(counters):
+        labelled.labels(f"kind-{kind}").increment(1_000 + kind)
+    for number in range(gauges):
+        collector.register_gauge(f"level_{number}", "Level").set(number + 0.5)
+    for number in range(histograms):
+        collector.register_histogram(f"wait_{number}_seconds", "Wait", [float(n) for n in range(11)]).observe(number)
+    writer = Writer([collector.watch_series()], Settings(), epoch=1, now=0.0)
+    return decode(writer.encode_part(0.0, 1_000_000).data)
+
+
+def fleet(nodes: int, frame: Frame) -> NetworkCollector:
+    """A fleet whose nodes were heard in random order, so that neighbours in the tree are none in memory."""
+    state, paths = State(), tree(nodes)
+    for place in np.random.default_rng(1).permutation(len(paths)).tolist():
+        state.apply(paths[place], frame, NOW)
+    return NetworkCollector(state, EventList(), TelemetryCollector(self_metrics=False), lambda: NOW)
+
+
+class Watch:
+    """A lock that knows how long it was held, which is how long others had to wait."""
+
+    def __init__(self, network: NetworkCollector) -> None:
+        self.longest = 0.0
+        self._depth = 0
+        self._since = 0.0
+        network.lock = self  # type: ignore[assignment]
+
+    def __enter__(self) -> None:
+        if not self._depth:
+            self._since = time.perf_counter()
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self.longest = max(self.longest, time.perf_counter() - self._since)
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Milliseconds."""
+    began = time.perf_counter()
+    call()
+    return (time.perf_counter() - began) * 1e3
+
+
+def measure_levels(network: NetworkCollector) -> float:
+    """Prints each level, cold and warm; returns the milliseconds of all levels, warm."""
+    watch, whole = Watch(network), 0.0
+    print("| level | groups | cold ms | held ms | warm ms | held ms |\n|---|---|---|---|---|---|")
+    for level in range(LEVELS):
+        view = View(level=level)
+        watch.longest = 0.0
+        cold, held_cold = timed(lambda view=view: network.collect(view)), watch.longest * 1e3  # type: ignore[misc]
+        watch.longest = 0.0
+        warm = min(timed(lambda view=view: network.collect(view)) for _ in range(ROUNDS))  # type: ignore[misc]
+        whole += warm
+        groups = len(network.coverage(view).paths)
+        print(f"| {level} | {groups:,} | {cold:.0f} | {held_cold:.0f} | {warm:.0f} | {watch.longest * 1e3:.0f} |")
+    return whole
+
+
+def in_plain_python(values: list[tuple[Path, list[int]]]) -> None:
+    """All levels as one would write it first."""
+    for level in range(LEVELS):
+        totals: defaultdict[tuple[Path, int], int] = defaultdict(int)
+        for path, counts in values:
+            group = path[: level + 1]
+            for series, count in enumerate(counts):
+                totals[group, series] += count
+
+
+def measure_plain_python(nodes: int, series: int) -> float:
+    """Milliseconds for all levels, for so many nodes."""
+    some = min(nodes, PYTHON_SLOTS // series)
+    values = [(path, list(range(series))) for path in tree(nodes)[:some]]
+    return timed(lambda: in_plain_python(values)) * nodes / some
+
+
+class Ready:
+    """A service that is."""
+
+    def ready(self) -> tuple[bool, str]:
+        """Always."""
+        return True, ""
+
+    def streams(self) -> list[StreamStatus]:
+        """None."""
+        return []
+
+
+async def longest_pause(done: asyncio.Event) -> float:
+    """Milliseconds that the loop left a task waiting that wants its turn all the time."""
+    longest, last = 0.0, time.perf_counter()
+    while not done.is_set():
+        await asyncio.sleep(0)
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+    return longest * 1e3
+
+
+async def measure_scrape(network: NetworkCollector, level: int, scrapes: int) -> None:
+    """Prints what some scrapes at once of one level cost, and the longest pause of the loop that also reads frames."""
+    server = WebServer(make_app(network, Ready()), ("127.0.0.1", 0))
+    await server.start()
+    url, done = f"http://127.0.0.1:{server.address[1]}/metrics?level={level}", asyncio.Event()
+
+    async def scrape(session: aiohttp.ClientSession) -> int:
+        async with session.get(url) as answer:
+            return len(await answer.read())
+
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
+        pause = asyncio.create_task(longest_pause(done))
+        began = time.perf_counter()
+        sizes = await asyncio.gather(*(scrape(session) for _ in range(scrapes)))
+        took = time.perf_counter() - began
+        done.set()
+    samples = sum(len(snapshot.series) for snapshot in network.collect(View(level=level)))
+    print(
+        f"{scrapes} scrape(s) at once of {samples:,} samples, gzip {sizes[0] / 1e6:.1f} MB: {took:.1f} s in all; "
+        f"longest pause of the loop {await pause:.0f} ms"
+    )
+    await server.stop()
+
+
+class Peer:
+    """The same samples for prometheus_client."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def collect(self) -> Iterator[Any]:
+        """A family with so many samples."""
+        family = CounterMetricFamily("work", "Work", labels=["fog_path", "kind"])
+        for number in range(self._size):
+            family.add_metric([f"fog/{number // 100}", f"kind-{number % 100}"], number)
+        yield family
+
+
+def measure_text(network: NetworkCollector, level: int) -> None:
+    """Prints the time of the text of one level beside prometheus_client's for as many samples."""
+    families = network.collect(View(level=level))
+    samples = sum(len(snapshot.series) for snapshot in families)
+    ours = min(timed(lambda: generate_text(families)) for _ in range(ROUNDS))
+    registry = prometheus_client.CollectorRegistry()
+    registry.register(Peer(samples))
+    theirs = timed(lambda: prometheus_client.generate_latest(registry))
+    print(f"text of {samples:,} samples: {ours:.0f} ms, prometheus_client {theirs:.0f} ms ({theirs / ours:.1f}x)")
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description="Rollups of a large fleet.")
+    parser.add_argument("--quick", action="store_true", help="10,000 nodes instead of 100,000")
+    parser.add_argument("--mixed", action="store_true", help="gauges and histograms too")
+    options = parser.parse_args()
+    nodes = 10_000 if options.quick else 100_000
+    kinds = (70, 20, 10) if options.mixed else (100, 0, 0)
+    print(
+        f"Python {platform.python_version()}, numpy {np.__version__}, {platform.machine()}, {os.cpu_count()} cores; "
+        f"prometheus_client {version('prometheus-client')}\n"
+        f"{nodes:,} nodes; of each {kinds[0]} counters, {kinds[1]} gauges, {kinds[2]} histograms\n"
+    )
+    network = fleet(nodes, node_frame(*kinds))
+    whole = measure_levels(network)
+    plain = measure_plain_python(nodes, sum(kinds))
+    print(f"\nall levels, warm: {whole:.0f} ms; in plain Python (counters alone) {plain:.0f} ms ({plain / whole:.0f}x)")
+    level = 3 if options.quick else 4
+    measure_text(network, level)
+    network.lock = threading.RLock()  # a watch is no lock
+    for scrapes in (1, 2):
+        asyncio.run(measure_scrape(network, level, scrapes))
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+
+
+if __name__ == "__main__":
+    main()
