@@ -99,6 +99,7 @@ class EventList:
         total: events ever listed.
         repeated: events that had been listed before.
         lost: events that their writers no longer hold, and that never came.
+        wanted: the range of numbers to ask a writer for, by (path, epoch), until a keyframe of it leaves none.
     """
 
     def __init__(self, max_events: int = MAX_EVENTS) -> None:
@@ -107,6 +108,7 @@ class EventList:
         self.repeated = 0
         self.lost = 0
         self.seen: dict[tuple[Path, int], Seen] = {}
+        self.wanted: dict[tuple[Path, int], tuple[int, int]] = {}
 
     def apply(self, path: Path, frame: Frame, received: float) -> list[FleetEvent]:
         """List the events of a frame that were not listed before; return them."""
@@ -132,6 +134,7 @@ class EventList:
             )
         if len(seen.ranges) > MAX_RANGES:
             self.lost += seen.close_below(seen.ranges[-MAX_RANGES][0])
+        self._want(path, frame.epoch, seen.holes(1, seen.last))
         self.events.extend(fresh)
         self.total += len(fresh)
         return fresh
@@ -143,25 +146,30 @@ class EventList:
         self.events.append(event)
         return event
 
-    def holes(self, path: Path, epoch: int) -> list[tuple[int, int]]:
-        """The numbers of an epoch's events that did not come before the last one that did."""
-        seen = self.seen[path, epoch]
-        return seen.holes(1, seen.last)
-
-    def missing(self, path: Path, epoch: int, held: tuple[int, int], now: float) -> list[tuple[int, int]]:
-        """What to ask a writer for that says it holds the events `held`; what it no longer holds is lost."""
+    def held(self, path: Path, epoch: int, held: tuple[int, int], now: float) -> None:
+        """A writer says which events it holds: what is missing of them is wanted, what it no longer holds is lost."""
+        self.wanted.pop((path, epoch), None)
         first, last = held
         if not last:
-            return []
+            return
         seen = self.seen.setdefault((path, epoch), Seen())
         seen.heard = max(seen.heard, now)
         self.lost += seen.close_below(first)
-        return seen.holes(max(first, 1), last)
+        self._want(path, epoch, seen.holes(max(first, 1), last))
+
+    def _want(self, path: Path, epoch: int, holes: list[tuple[int, int]]) -> None:
+        if holes:
+            self.wanted[path, epoch] = holes[0][0], holes[-1][1]
 
     def expire(self, before: float) -> None:
-        """Forget what was seen of epochs not heard since `before`; their events stay in the list."""
-        for key in [key for key, seen in self.seen.items() if seen.heard < before]:
+        """Forget what was seen of epochs not heard since `before` that have no event in the list any more.
+
+        A stream that is read again, or a node that slept for as long, must not have them listed twice.
+        """
+        listed = {(event.path, event.epoch) for event in self.events}
+        for key in [key for key, seen in self.seen.items() if seen.heard < before and key not in listed]:
             del self.seen[key]
+            self.wanted.pop(key, None)
 
     def query(
         self, under: Path = (), name: str | None = None, since: float | None = None, limit: int | None = None
