@@ -189,9 +189,10 @@ async def test_faults_of_the_network(fog_nats: NatsServer, fault: str) -> None:
                     proxy.links[0].inject("up", b"NONSENSE\r\n")
                 case _:
                     proxy.impose(up=HELD if fault == "held" else BLACK_HOLE, down=HELD, new=False)
-                    for _ in range(8):
+                    for _ in range(12):
                         if connection.client is not None:
                             await connection.client.publish("a", b"x" * 1_000_000)
+                            await asyncio.sleep(0)  # some of it gets as far as the socket, some does not
             await eventually(lambda: connection.generation == 2)
             assert connection.client is not None
             await connection.client.flush(5)
