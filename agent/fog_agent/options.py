@@ -166,12 +166,8 @@ def _check_address(server: str) -> None:
     except ValueError:  # a port that is no number
         good = False
     if not good:
-        raise NatsOptionsError(f"{redacted_or_all(server)!r} is not a NATS address: write nats://host:4222")
-
-
-def redacted_or_all(server: str) -> str:
-    """What can be shown of something that may not even be an address."""
-    return server.rpartition("@")[2]
+        shown = server.rpartition("@")[2]  # a password may come before
+        raise NatsOptionsError(f"{shown!r} is not a NATS address: write nats://host:4222")
 
 
 def _login_in(server: str) -> dict[str, Any]:
