@@ -31,8 +31,6 @@ class Ingest:
     """Applies batches of messages. Every loss is counted; no message can stop it.
 
     Attributes:
-        wishes: what to ask of whom, by (path, epoch): events that are missing, keyframes of folded epochs that came
-            back. Gapped epochs are in the state.
         on_events: called with the events that were listed for the first time.
     """
 
@@ -44,7 +42,6 @@ class Ingest:
         clock: ServerClock,
         monotonic: Callable[[], float],
     ) -> None:
-        self.wishes: dict[tuple[Path, int], Wish] = {}
         self.on_events: Callable[[list[FleetEvent]], None] = lambda _: None
         self._network = network
         self._metrics = metrics
@@ -52,7 +49,17 @@ class Ingest:
         self._clock = clock
         self._monotonic = monotonic
         self._paths: dict[str, Path] = {}
+        self._returned: dict[tuple[Path, int], Wish] = {}
         self._log = RateLimitedLog(monotonic, logger=LOGGER)
+
+    @property
+    def wishes(self) -> dict[tuple[Path, int], Wish]:
+        """What to ask of whom, by (path, epoch): events that are missing, keyframes of folded epochs that came back.
+
+        Gapped epochs are in the state.
+        """
+        wanted = self._network.events.wanted
+        return self._returned | {key: Wish(*key, numbers) for key, numbers in wanted.items()}
 
     def frames(self, messages: list[Message]) -> None:
         """A batch of the stream of metrics."""
@@ -87,7 +94,6 @@ class Ingest:
                 path, frame = read
                 if frame.kind == EVENTS:
                     fresh += self._network.events.apply(path, frame, message.timestamp)
-                    self._wish(path, frame.epoch, self._network.events.holes(path, frame.epoch))
                 else:
                     self._refuse(message, FrameError("kind", "a frame of metrics on a subject of events"))
         self._metrics.events_listed(self._network.events)
@@ -124,7 +130,7 @@ class Ingest:
         tally[outcome.status.value] += 1
         tally["unknown_fields"] += frame.unknown_fields
         if outcome.status is Status.AWAITS_KEYFRAME:  # the state has no epoch of it that could be gapped
-            self.wishes[path, frame.epoch] = Wish(path, frame.epoch)
+            self._returned[path, frame.epoch] = Wish(path, frame.epoch)
         if outcome.status is not Status.APPLIED:
             return
         tally["values"] += outcome.values
@@ -138,15 +144,8 @@ class Ingest:
                 self._log(logging.WARNING, loss, f"{format_path(path)}: {int(count)} {_LOSSES[loss]}")
         tally["keyframes"] += outcome.whole
         if frame.events_held is not None:
-            self._events_held(path, frame, frame.events_held, timestamp)
-
-    def _events_held(self, path: Path, frame: Frame, held: tuple[int, int], timestamp: float) -> None:
-        self.wishes.pop((path, frame.epoch), None)
-        self._wish(path, frame.epoch, self._network.events.missing(path, frame.epoch, held, timestamp))
-
-    def _wish(self, path: Path, epoch: int, holes: list[tuple[int, int]]) -> None:
-        if holes:
-            self.wishes[path, epoch] = Wish(path, epoch, (holes[0][0], holes[-1][1]))
+            self._returned.pop((path, frame.epoch), None)
+            self._network.events.held(path, frame.epoch, frame.events_held, timestamp)
 
     def _tick(self, messages: list[Message]) -> None:
         if messages:

@@ -239,7 +239,9 @@ def _events_out(events: EventList) -> Plain:
         for e in events.events
     ]
     seen = [(*key, seen.ranges, seen.heard) for key, seen in events.seen.items()]
-    return {"listed": listed, "seen": seen, "totals": (events.total, events.repeated, events.lost)}
+    wanted = [(*key, numbers) for key, numbers in events.wanted.items()]
+    totals = (events.total, events.repeated, events.lost)
+    return {"listed": listed, "seen": seen, "wanted": wanted, "totals": totals}
 
 
 def _events_in(events: EventList, plain: Plain) -> None:
@@ -247,4 +249,6 @@ def _events_in(events: EventList, plain: Plain) -> None:
         events.events.append(FleetEvent(tuple(path), *rest))
     for path, epoch, ranges, heard in plain["seen"]:
         events.seen[tuple(path), epoch] = Seen([(low, high) for low, high in ranges], heard)
+    for path, epoch, (first, last) in plain["wanted"]:
+        events.wanted[tuple(path), epoch] = first, last
     events.total, events.repeated, events.lost = plain["totals"]

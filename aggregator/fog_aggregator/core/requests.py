@@ -29,6 +29,7 @@ class Wish:
 class _Patience:
     next_at: float
     wait: float
+    events: tuple[int, int]
 
 
 class KeyframeRequests:
@@ -44,10 +45,12 @@ class KeyframeRequests:
         requests = []
         for target, events in targets.items():
             patience = self._patience.get(target)
+            if patience is not None and patience.events != events:
+                patience = None  # it has answered, and something else is wanted now
             if patience is not None and now < patience.next_at:
                 continue
             wait = min(patience.wait * 2, LONGEST_WAIT) if patience else FIRST_WAIT
-            self._patience[target] = _Patience(now + wait, wait)
+            self._patience[target] = _Patience(now + wait, wait, events)
             path, epoch = target
             requests.append((path, Request(epoch, *events)))
             if len(requests) == MOST_AT_ONCE:
