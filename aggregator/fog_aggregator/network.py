@@ -101,7 +101,11 @@ class NetworkCollector(MetricsSource):
             with self.lock:
                 return held(ratchet, reading.view, reading.paths, samples)
 
-        return snapshots(reading, self.state.catalog.families, hold)
+        found = snapshots(reading, self.state.catalog.families, hold)
+        with self.lock:
+            for width, draft, plan in reading.fresh:
+                self._planner.remember(reading.view, width, draft, plan)
+        return found
 
     def sweep(self) -> Swept:
         """Let time do its work on the state."""
@@ -131,7 +135,7 @@ class NetworkCollector(MetricsSource):
         """Whether anybody in a view has a metric of this name, whether or not it counts now."""
         with self.lock:
             wanted = self.called(name)
-            return any(self._planner.plan(view, width, wanted).size for width in self.state.tables)
+            return any(self._planner.draft(view, width, wanted).make().size for width in self.state.tables)
 
     def now(self) -> float:
         """Server's time, unix seconds."""
@@ -154,7 +158,7 @@ class NetworkCollector(MetricsSource):
     def conflicts(self) -> dict[str, list[Version]]:
         """The families that cannot all be shown, by name; hold `lock` while reading the rows of nodes."""
         with self.lock:
-            return self._versions.disagreements(self.lives() == Life.LIVE)
+            return self._versions.survey(self.lives() == Life.LIVE).disagreements()
 
     def coverage(self, view: View = WHOLE) -> Coverages:
         """What each group of a view stands on."""

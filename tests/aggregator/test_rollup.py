@@ -99,6 +99,19 @@ def test_a_subtree_is_a_range_of_paths(paths: list[Path], tail: list[str]) -> No
     assert [fleet.state.nodes[path].row for path in tree.paths] == tree.rows.tolist()
 
 
+@given(PATHS, PATHS)
+def test_a_tree_made_from_an_earlier_one_is_the_same(before: list[Path], now: list[Path]) -> None:
+    """Whatever came and went in between."""
+    fleet = Fleet()
+    for path in now:
+        fleet.join(format_path(path))
+    fleet.send()
+    rows = len(fleet.state.rows.heard)
+    tree, anew = Tree(fleet.state.nodes, rows, before), Tree(fleet.state.nodes, rows)
+    assert tree.paths == anew.paths == now
+    assert (tree.rows.tolist(), tree.rank.tolist()) == (anew.rows.tolist(), anew.rank.tolist())
+
+
 def test_several_epochs_at_a_path_add_up() -> None:
     """Workers side by side, one that ended, one that came after it: a path's total is all of them."""
     fleet = Fleet()

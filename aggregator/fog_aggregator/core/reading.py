@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from fog_aggregator.core.histograms import Bounds, show_at
 from fog_aggregator.core.lifecycle import live_rows
 from fog_aggregator.core.merge import FRACTIONS
 from fog_aggregator.core.rollup import (
+    Draft,
     Plan,
     Planner,
     any_of,
@@ -48,12 +49,42 @@ Hold: TypeAlias = Callable[[Samples], list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's slots in a view: values at ``plan.slots``, and whether a writer still has them where that matters."""
+    """A table's slots in a view, as copies: those of a plan that is known, or all with the draft of a plan.
+
+    Attributes:
+        live: whether a writer still has them; None where that does not matter.
+        epoch: their epoch's row; gauges only.
+    """
+
+    plan: Plan | Draft
+    values: NDArray[Any]
+    sums: Float64s
+    live: Bools | None
+    epoch: Int32s
+
+    def planned(self) -> Planned:
+        """The slots of the plan, which is made now if it was not known."""
+        if isinstance(self.plan, Plan):
+            return Planned(self.plan, self.values, self.sums, self.live, self.epoch)
+        plan = self.plan.make()
+        slots = plan.slots
+        return Planned(
+            plan,
+            self.values[slots],
+            self.sums[slots] if len(self.sums) else self.sums,
+            None if self.live is None else self.live[slots],
+            self.epoch[slots] if len(self.epoch) else self.epoch,
+        )
+
+
+class Planned(NamedTuple):
+    """A column whose every entry is at ``plan.slots``."""
 
     plan: Plan
     values: NDArray[Any]
     sums: Float64s
     live: Bools | None
+    epoch: Int32s
 
 
 class Reading:
@@ -70,40 +101,43 @@ class Reading:
     Attributes:
         paths: the groups of the view.
         series: all series by number, as they were.
-        bounds: at which each family of histograms is shown.
+        bounds: at which each family of histograms is shown, once it was `found`.
+        fresh: the plans that were made by then, to be remembered.
     """
 
     def __init__(
         self, state: State, planner: Planner, versions: Versions, view: View, now: float, wanted: Bools | None = None
     ) -> None:
-        live = live_rows(state, now)
+        live, node = live_rows(state, now), state.rows.epoch_node
         self.view = view
         self.paths = planner.grouping(view).paths
         self.series = list(state.catalog.series)
-        self._groups = max(1, len(self.paths))
-        self._kinds = versions.kinds
+        self.bounds: dict[int, Bounds] = {}
+        self.fresh: list[tuple[int, Draft, Plan]] = []
+        self._survey = versions.survey(live)
+        self._kinds = self._survey.kinds
         self._kind_of = versions.kind_of()
+        self._groups = max(1, len(self.paths))
         self._choices = [family.rollup for family in state.catalog.families]
         self._kept = ~state.retired_series(np.arange(len(self.series)))
-        self._columns = {width: _copy(state, planner.plan(view, width, wanted), width, view) for width in state.tables}
-        epoch = state.tables[GAUGES].epoch[self._columns[GAUGES].plan.slots]
-        node = state.rows.epoch_node
-        self._counts: Bools = (state.rows.shows_gauges & (node >= 0) & live[node])[epoch]
-        self._heard: Float64s = state.rows.heard[node[epoch]]
-        present = {width: [kind for kind, _ in column.plan.kinds] for width, column in self._columns.items()}
-        families = {self._kinds[kind][0] for kinds in present.values() for kind in kinds}
-        self._hidden = versions.hidden(families, live)
-        self.bounds: dict[int, Bounds] = versions.shown_bounds(
-            [kind for width, kinds in present.items() if width > 0 for kind in kinds], live
-        )
+        self._counts: Bools = state.rows.shows_gauges & (node >= 0) & live[node]
+        self._heard: Float64s = state.rows.heard[node]
+        self._copies = {width: _copy(state, planner, view, width, wanted) for width in state.tables}
+        self._columns: dict[int, Planned] = {}
 
     def found(self, hold: Hold) -> Found:
         """All samples by family; values of fractional counters go through `hold`."""
+        self._columns = {width: column.planned() for width, column in self._copies.items()}
+        drafts = [(width, column.plan) for width, column in self._copies.items() if isinstance(column.plan, Draft)]
+        self.fresh = [(width, draft, self._columns[width].plan) for width, draft in drafts if draft.wanted is None]
+        histograms = [column.plan for width, column in self._columns.items() if width > 0]
+        self.bounds = self._survey.shown_bounds({kind for plan in histograms for kind, _ in plan.kinds})
         found: Found = defaultdict(list)
         self._counters(found, hold)
         self._gauges(found)
         self._histograms(found)
-        return {family: samples for family, samples in found.items() if family not in self._hidden}
+        hidden = self._survey.hidden(found)
+        return {family: samples for family, samples in found.items() if family not in hidden}
 
     def _counters(self, found: Found, hold: Hold) -> None:
         """Whole counters, and those of which some writer has counted fractions."""
@@ -131,14 +165,15 @@ class Reading:
 
     def _gauges(self, found: Found) -> None:
         """Gauges of live nodes, merged as their family asks; a node's own as it is, NaN and infinities too."""
-        plan, values, counts = self._columns[GAUGES].plan, self._columns[GAUGES].values, self._counts
+        plan, values, _, _, epoch = self._columns[GAUGES]
+        counts = self._counts[epoch]
         if self.view.own:
             counts = self._alone(found, plan, values, counts)
         chosen = np.flatnonzero(counts & np.isfinite(values))
         cell, values = plan.cell[chosen], values[chosen]
         choices = {kind: self._choices[self._kinds[kind][0]] for kind, _ in plan.kinds}
         wanted = {stat for choice in choices.values() for stat in choice or STATS}
-        statistics = summarise(cell, plan.size, values, self._heard[chosen], wanted)
+        statistics = summarise(cell, plan.size, values, self._heard[epoch[chosen]], wanted)
         for kind, cells in plan.kinds:
             present = np.flatnonzero(statistics["count"][cells]) + cells.start
             if not len(present):
@@ -190,7 +225,7 @@ class Reading:
         sums = sum_fractions(cell, size, np.concatenate([part.sums for part in parts if part.sums is not None]))
         return Samples(series.astype(np.int32), group.astype(np.int32), counts, born, sums)
 
-    def _shown(self, column: Column) -> Bools:
+    def _shown(self, column: Planned) -> Bools:
         """Whether a cell is exposed: a node shows what its writers have, the fleet what anybody had lately."""
         plan = column.plan
         return self._kept[plan.series] if column.live is None else any_of(plan.cell, plan.size, column.live)
@@ -213,10 +248,18 @@ class Reading:
             yield kind, samples.take(places)
 
 
-def _copy(state: State, plan: Plan, width: int, view: View) -> Column:
-    table, slots = state.tables[width], plan.slots
-    sums = np.array(table.sums[slots]) if width > 0 else np.zeros(0)
-    return Column(plan, np.array(table.values[slots]), sums, table.live[slots].copy() if view.own else None)
+def _copy(state: State, planner: Planner, view: View, width: int, wanted: Bools | None) -> Column:
+    table = state.tables[width]
+    plan = planner.known(view, width) if wanted is None else None
+    slots = slice(0, table.size) if plan is None else plan.slots
+    none = slice(0, 0)
+    return Column(
+        planner.draft(view, width, wanted) if plan is None else plan,
+        np.array(table.values[slots]),
+        np.array(table.sums[slots if width > 0 else none]),
+        np.array(table.live[slots]) if view.own else None,
+        np.array(table.epoch[slots if width == GAUGES else none]),
+    )
 
 
 def _find(wanted: Int64s, known: Int64s) -> tuple[Int64s, Bools]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.merge import FRACTIONS
 from fog_aggregator.core.state import State
-from fog_aggregator.core.tables import FREE, Table
+from fog_aggregator.core.tables import FREE
 from fog_aggregator.core.tree import Grouping, Tree, View
 from fog_schema.limits import MAX_WHOLE
 
@@ -73,7 +73,8 @@ class Planner:
         """All nodes in path order."""
         version = self._state.tree_version
         if self._tree is None or self._tree[0] != version:
-            self._tree = (version, Tree(self._state.nodes, len(self._state.rows.heard)))
+            before = self._tree[1].paths if self._tree is not None else ()
+            self._tree = (version, Tree(self._state.nodes, len(self._state.rows.heard), before))
             self._groupings.clear()
         return self._tree[1]
 
@@ -87,69 +88,89 @@ class Planner:
                 self._groupings.popitem(last=False)
         return grouping
 
-    def plan(self, view: View, width: int, wanted: Bools | None = None) -> Plan:
-        """Where the slots of a table go in a view; with `wanted` (by series) only some series, not remembered."""
-        state, table = self._state, self._state.tables[width]
-        version = (state.tree_version, table.version)
-        known = self._plans.get((view, width))
-        if wanted is None and known is not None and known[0] == version:
-            self._plans.move_to_end((view, width))
-            return known[1]
-        # Sums of fractions depend on the order in which they are added; it must not depend on who was heard first.
-        rank = self.tree.rank if width == FRACTIONS else None
-        kind_of = np.array(state.catalog.kind_of, np.int32)
-        plan = make_plan(table, state.rows.epoch_node, self.grouping(view), kind_of, rank=rank, wanted=wanted)
-        if wanted is None:
-            self._plans[view, width] = (version, plan)
-            self._forget()
-        return plan
+    def known(self, view: View, width: int) -> Plan | None:
+        """The plan of a table in a view, when it was made and still holds."""
+        plan = self._plans.get((view, width))
+        if plan is None or plan[0] != self._version(width):
+            return None
+        self._plans.move_to_end((view, width))
+        return plan[1]
 
-    def _forget(self) -> None:
+    def draft(self, view: View, width: int, wanted: Bools | None = None) -> Draft:
+        """What the plan of a table in a view is made of; with `wanted` (by series) only of some series."""
+        table, grouping = self._state.tables[width], self.grouping(view)
+        used, node = slice(0, table.size), self._state.rows.epoch_node
+        return Draft(
+            self._version(width),
+            table.series[used].copy(),
+            table.epoch[used].copy(),
+            table.created[used].copy(),
+            np.where(node >= 0, grouping.of_node[node], np.int32(-1)),
+            max(1, len(grouping.paths)),
+            np.array(self._state.catalog.kind_of, np.int32),
+            # Sums of fractions depend on the order in which they are added; that must not be who was heard first.
+            self.tree.rank[node] if width == FRACTIONS else None,
+            wanted,
+        )
+
+    def remember(self, view: View, width: int, draft: Draft, plan: Plan) -> None:
+        """Keep a plan for as long as it holds."""
+        self._plans[view, width] = (draft.version, plan)
+        self._plans.move_to_end((view, width))
         while sum(len(plan.cell) + plan.size for _, plan in self._plans.values()) > REMEMBERED:
             self._plans.popitem(last=False)
 
+    def _version(self, width: int) -> tuple[int, int]:
+        return self._state.tree_version, self._state.tables[width].version
 
-def make_plan(
-    table: Table,
-    epoch_node: Int32s,
-    grouping: Grouping,
-    kind_of: Int32s,
-    *,
-    rank: Int32s | None = None,
-    wanted: Bools | None = None,
-) -> Plan:
-    """Assign the used slots of a table to their cells.
 
-    Args:
-        table: whose slots.
-        epoch_node: the node's row, by epoch's row; -1 for a free one.
-        grouping: the group of each node.
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a plan is made of: copies, so that making it, which takes long, needs no state.
+
+    Attributes:
+        version: of the tree and the table.
+        series: the series' number, by slot; FREE for a free one.
+        epoch: the epoch's row, by slot.
+        created: when it began to count, by slot.
+        group_of: the group's number, by epoch's row; -1 for what is not in the view.
+        groups: how many groups there are, at least 1.
         kind_of: what each series is of, by their numbers.
-        rank: each node's place in path order, by its row: slots are then in that order.
+        rank: the node's place in path order, by epoch's row: slots are then in that order.
         wanted: which series are in the view, by their numbers; all when None.
     """
-    of_epoch = np.where(epoch_node >= 0, grouping.of_node[epoch_node], np.int32(-1))
-    series, epoch = table.series[: table.size], table.epoch[: table.size]
-    group = of_epoch[epoch]
-    chosen = (series != FREE) & (group >= 0)
-    if wanted is not None:
-        chosen &= wanted[series]
-    slots: Slots = slice(0, table.size)
-    if not chosen.all():
-        slots = np.flatnonzero(chosen)
-        series, group = series[slots], group[slots]
-    if rank is not None:
-        order = np.argsort(rank[epoch_node][epoch[slots]], kind="stable")
-        slots = order if isinstance(slots, slice) else slots[order]
-        series, group = series[order], group[order]
-    by_kind, place = in_order(kind_of)
-    groups = max(1, len(grouping.paths))
-    cells, cell = number_cells(place[series] * groups + group)
-    number, of_group = np.divmod(cells, groups)
-    number = by_kind[number].astype(np.int32)
-    born = np.full(len(cells), np.inf)
-    np.minimum.at(born, cell, table.created[slots])
-    return Plan(slots, cell, number, of_group.astype(np.int32), born, list(ranges(kind_of[number])))
+
+    version: tuple[int, int]
+    series: Int32s
+    epoch: Int32s
+    created: Float64s
+    group_of: Int32s
+    groups: int
+    kind_of: Int32s
+    rank: Int32s | None = None
+    wanted: Bools | None = None
+
+    def make(self) -> Plan:
+        """Assign the used slots to their cells."""
+        series, group = self.series, self.group_of[self.epoch]
+        chosen = (series != FREE) & (group >= 0)
+        if self.wanted is not None:
+            chosen &= self.wanted[series]
+        slots: Slots = slice(0, len(series))
+        if not chosen.all():
+            slots = np.flatnonzero(chosen)
+            series, group = series[slots], group[slots]
+        if self.rank is not None:
+            order = np.argsort(self.rank[self.epoch[slots]], kind="stable")
+            slots = order if isinstance(slots, slice) else slots[order]
+            series, group = series[order], group[order]
+        by_kind, place = in_order(self.kind_of)
+        cells, cell = number_cells(place[series] * self.groups + group)
+        number, of_group = np.divmod(cells, self.groups)
+        number = by_kind[number].astype(np.int32)
+        born = np.full(len(cells), np.inf)
+        np.minimum.at(born, cell, self.created[slots])
+        return Plan(slots, cell, number, of_group.astype(np.int32), born, list(ranges(self.kind_of[number])))
 
 
 def in_order(kind_of: Int32s) -> tuple[Int64s, Int64s]:

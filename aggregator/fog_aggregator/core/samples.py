@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -90,7 +90,9 @@ class Labeller:
 
     @cached_property
     def _groups(self) -> list[tuple[Labels, str]]:
-        """Each group's labels, and their text."""
+        """Each group's labels, and their text; nothing where there is but one group."""
+        if self._level is None:
+            return [((), "")]
         level = (LEVEL, str(self._level))
         groups = [(level, (PATH, format_path(path))) for path in self._paths]
         return [(group, render_labels(group)) for group in groups]
@@ -99,36 +101,27 @@ class Labeller:
         """Each of some samples; `statistics` are the names of labels that tell their family's statistics apart."""
         ours = statistics if self._level is None else statistics | {LEVEL, PATH}
         renamed = re.compile(f"(exported_)*({'|'.join(ours)})") if ours else None
-        known = -1
-        make: Callable[[int], tuple[Labels, str]] = _nothing
+        groups, known = self._groups, -1
         for number, group, value, born in samples.rows():
             if number != known:
-                known, make = number, self._of(self._own(number, renamed, samples.extra))
-            labels, rendered = make(group)
-            yield SeriesSnapshot(labels, value, born, None, rendered)
+                known, (before, after, left, right) = number, self._split(number, renamed, samples.extra)
+            labels, rendered = groups[group]
+            yield SeriesSnapshot(before + labels + after, value, born, None, left + rendered + right)
+
+    def _split(self, number: int, renamed: re.Pattern[str] | None, extra: Labels) -> tuple[Labels, Labels, str, str]:
+        """A series' labels before and after where the group's stand, and the text of both."""
+        own = self._own(number, renamed, extra)
+        if self._level is None:
+            return own, (), render_labels(own), ""
+        before = tuple(pair for pair in own if pair[0] < LEVEL)
+        after = own[len(before) :]
+        return before, after, render_labels(before) + "," if before else "", "," + render_labels(after) if after else ""
 
     def _own(self, number: int, renamed: re.Pattern[str] | None, extra: Labels) -> Labels:
         own = self._series[number].labels
         if renamed is not None:
             own = tuple((f"exported_{name}" if renamed.fullmatch(name) else name, value) for name, value in own)
         return tuple(sorted((*own, *extra)))
-
-    def _of(self, own: Labels) -> Callable[[int], tuple[Labels, str]]:
-        """What makes a series' labels, and their text, from a group's number."""
-        if self._level is None:
-            whole = (own, render_labels(own))
-            return lambda _: whole
-        before = tuple(pair for pair in own if pair[0] < LEVEL)
-        after = own[len(before) :]
-        left = render_labels(before) + "," if before else ""
-        right = "," + render_labels(after) if after else ""
-        groups = self._groups
-
-        def make(group: int) -> tuple[Labels, str]:
-            labels, rendered = groups[group]
-            return before + labels + after, left + rendered + right
-
-        return make
 
 
 class LazySeries(Sequence[SeriesSnapshot]):
@@ -155,7 +148,3 @@ class LazySeries(Sequence[SeriesSnapshot]):
 
 def _moment(born: float) -> float | None:
     return born if isfinite(born) else None
-
-
-def _nothing(_: int) -> tuple[Labels, str]:
-    return (), ""

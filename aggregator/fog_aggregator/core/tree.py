@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,14 +39,21 @@ class Grouping:
 class Tree:
     """All nodes in path order, as they are now.
 
+    Args:
+        nodes: by path.
+        rows: how many rows of nodes there are.
+        before: the paths of an earlier tree: few nodes come and go, and what is nearly in order is sorted fast.
+
     Attributes:
         paths: every node's path, ascending, so that a subtree is a range.
         rows: their rows.
         rank: each node's place in `paths`, by its row.
     """
 
-    def __init__(self, nodes: Mapping[Path, Node], rows: int) -> None:
-        self.paths = sorted(nodes)
+    def __init__(self, nodes: Mapping[Path, Node], rows: int, before: Iterable[Path] = ()) -> None:
+        self.paths = [path for path in before if path in nodes]
+        self.paths += nodes.keys() - set(self.paths)
+        self.paths.sort()
         self.rows: Int64s = np.fromiter((nodes[path].row for path in self.paths), np.int64, len(self.paths))
         self.rank: Int32s = np.zeros(rows, np.int32)
         self.rank[self.rows] = np.arange(len(self.paths), dtype=np.int32)

@@ -6,13 +6,13 @@ nodes have. The others are reported with their nodes.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fog_aggregator.core.catalog import Catalog, Family
+from fog_aggregator.core.catalog import Family
 from fog_aggregator.core.columns import Bools, Int32s, Int64s
 from fog_aggregator.core.histograms import Bounds
 from fog_aggregator.core.state import State
@@ -58,13 +58,14 @@ class Versions:
         mine: Bools = np.array([families[family].key.name == name for family, _ in self.kinds] + [False], np.bool_)
         return mine[self.kind_of()]
 
-    def hidden(self, present: Iterable[int], live: Bools) -> frozenset[int]:
-        """Which of the families in a view are not shown in it. `live`: by node's row."""
-        disputed = self.contested() & frozenset(present)
-        if len(disputed) < 2:
-            return frozenset()
-        nodes = self._nodes_of_families(disputed, live)
-        return disputed - frozenset(_elect(self._state.catalog, disputed, nodes))
+    def survey(self, live: Bools) -> Survey:
+        """Who holds what cannot all be shown; `live`: by node's row. What it returns needs the state no more."""
+        kinds = self.kinds
+        bounds_of = Counter(family for family, _ in kinds)
+        suspects = [
+            kind for kind, (family, _) in enumerate(kinds) if bounds_of[family] > 1 or family in self.contested()
+        ]
+        return Survey(kinds, self._state.catalog.families, self.holders(suspects, live) if suspects else {})
 
     def contested(self) -> frozenset[int]:
         """The families that share a sample's name with another one."""
@@ -77,18 +78,6 @@ class Versions:
             several = [mine for mine in owners.values() if len(mine) > 1]
             self._contested = (len(families), frozenset().union(*several))
         return self._contested[1]
-
-    def shown_bounds(self, kinds: Iterable[int], live: Bools) -> dict[int, Bounds]:
-        """The bounds at which each family of some kinds is shown, by family."""
-        by_family: dict[int, list[int]] = defaultdict(list)
-        for kind in kinds:
-            by_family[self.kinds[kind][0]].append(kind)
-        several = {kind for mine in by_family.values() if len(mine) > 1 for kind in mine}
-        nodes = self.holders(several, live) if several else {}
-        return {
-            family: self.kinds[max(mine, key=lambda kind: (len(nodes.get(kind, ())), self.kinds[kind][1]))][1]
-            for family, mine in by_family.items()
-        }
 
     def holders(self, kinds: Iterable[int], live: Bools) -> dict[int, Int64s]:
         """The rows of the live nodes that hold series of some kinds."""
@@ -104,52 +93,62 @@ class Versions:
         kind, node = np.divmod(np.unique(np.concatenate(pairs)), max(rows, 1))
         return {number: node[(kind == number) & live[node]] for number in np.unique(kind).tolist()}
 
-    def disagreements(self, live: Bools) -> dict[str, list[Version]]:
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Who holds what cannot all be shown.
+
+    Attributes:
+        kinds: every (family, bounds), by its number.
+        families: the catalog's.
+        nodes: rows of the live nodes that hold a kind, of those kinds that are suspect.
+    """
+
+    kinds: list[tuple[int, Bounds]]
+    families: Sequence[Family]
+    nodes: Mapping[int, Int64s]
+
+    def hidden(self, present: Iterable[int]) -> frozenset[int]:
+        """Which of some families are not shown when all of them are in a view."""
+        rows: dict[int, list[Int64s]] = defaultdict(list)
+        for kind, nodes in self.nodes.items():
+            rows[self.kinds[kind][0]].append(nodes)
+        held = {family: len(np.unique(np.concatenate(nodes))) for family, nodes in rows.items()}
+        taken: set[str] = set()
+        hidden = set()
+        for number in sorted(present, key=lambda number: (-held.get(number, 0), number)):
+            names = set(sample_names(described(self.families[number])))
+            if taken.isdisjoint(names):
+                taken |= names
+            else:
+                hidden.add(number)
+        return frozenset(hidden)
+
+    def shown_bounds(self, kinds: Iterable[int]) -> dict[int, Bounds]:
+        """The bounds at which each family of some kinds is shown, by family."""
+        best: dict[int, int] = {}
+        for kind in sorted(kinds, key=lambda kind: (len(self.nodes.get(kind, ())), self.kinds[kind][1])):
+            best[self.kinds[kind][0]] = kind
+        return {family: self.kinds[kind][1] for family, kind in best.items()}
+
+    def disagreements(self) -> dict[str, list[Version]]:
         """What cannot be shown together, by name: the shown one first, then by the number of nodes."""
-        of_series, kinds, families = self.kind_of(), self.kinds, self._state.catalog.families
-        alive = set(np.unique(of_series[of_series >= 0]).tolist())
-        bounds_of: dict[int, list[int]] = defaultdict(list)
-        for kind in sorted(alive):
-            bounds_of[kinds[kind][0]].append(kind)
-        suspects = {
-            kind for family, mine in bounds_of.items() if len(mine) > 1 or family in self.contested() for kind in mine
-        }
-        nodes = {kind: rows for kind, rows in self.holders(suspects, live).items() if len(rows)}
-        hidden = self.hidden({kinds[kind][0] for kind in nodes}, live)
-        bounds = self.shown_bounds(nodes, live)
+        held = {kind: rows for kind, rows in self.nodes.items() if len(rows)}
+        hidden, bounds = self.hidden({self.kinds[kind][0] for kind in held}), self.shown_bounds(held)
         found: dict[str, list[Version]] = defaultdict(list)
-        for kind, rows in nodes.items():
-            family, own = kinds[kind]
-            shown = family not in hidden and own == bounds[family]
-            found[families[family].key.name].append(Version(families[family], own, rows, shown))
+        for kind, rows in held.items():
+            number, own = self.kinds[kind]
+            family = self.families[number]
+            shown = number not in hidden and own == bounds[number]
+            found[family.key.name].append(Version(family, own, rows, shown))
         return {
             name: sorted(versions, key=lambda version: (not version.shown, -len(version.nodes)))
             for name, versions in sorted(found.items())
             if len(versions) > 1 or not versions[0].shown
         }
 
-    def _nodes_of_families(self, families: frozenset[int], live: Bools) -> dict[int, int]:
-        """How many live nodes hold each family."""
-        kinds = [kind for kind, (family, _) in enumerate(self.kinds) if family in families]
-        rows: dict[int, list[Int64s]] = defaultdict(list)
-        for kind, nodes in self.holders(kinds, live).items():
-            rows[self.kinds[kind][0]].append(nodes)
-        return {family: len(np.unique(np.concatenate(nodes))) for family, nodes in rows.items()}
-
 
 def described(family: Family, bounds: Bounds = ()) -> model.Family:
     """A family in the words of the SDK."""
     key = family.key
     return model.Family(key.name, model.MetricType(key.type_name), family.help, key.unit, bounds, family.rollup)
-
-
-def _elect(catalog: Catalog, families: Iterable[int], nodes: Mapping[int, int]) -> list[int]:
-    """The families that are shown: in the order of their nodes, then of age, each whose sample names are all free."""
-    taken: set[str] = set()
-    shown = []
-    for number in sorted(families, key=lambda number: (-nodes.get(number, 0), number)):
-        names = set(sample_names(described(catalog.families[number])))
-        if taken.isdisjoint(names):
-            taken |= names
-            shown.append(number)
-    return shown
