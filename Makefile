@@ -7,11 +7,12 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv test lint format demo requirements clean
+.PHONY: help .venv test lint format demo sim requirements clean
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
 	@echo 'make test          the tests, against a real nats-server (ARGS="-k name" goes to pytest)'
+	@echo 'make sim           proves the rules on simulated histories (ARGS="--histories 5000", or --mutations)'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make format        lets ruff put the code in shape'
 	@echo 'make .venv         only installs'
@@ -44,6 +45,9 @@ format: .venv
 
 demo: .venv
 	@$(BIN)/fog demo $(ARGS)
+
+sim: .venv
+	@$(BIN)/python -m fog_testing.sim $(ARGS)
 
 # No header and no index lines: the pins must say nothing about where they were resolved.
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml

@@ -1,0 +1,194 @@
+"""The aggregator without its loops: what `fog_aggregator.service.Aggregator` does, one thing at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_aggregator.core.clock import ServerClock
+from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.readiness import Readiness
+from fog_aggregator.core.requests import KeyframeRequests, Wish
+from fog_aggregator.core.state import DAY, State, StateLimits
+from fog_aggregator.core.sweep import Swept
+from fog_aggregator.ingest import Ingest
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.selfmetrics import SelfMetrics
+from fog_aggregator.stream_rules import Discontinuity, Message, Position, is_known, where_to_start
+from fog_schema.frames import Request
+from fog_schema.paths import Path
+from fog_testing.sim.bus import Stream, Streams
+from fog_testing.sim.program import SUBJECTS
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+HORIZON: Final = 7 * DAY
+
+
+class Reader:
+    """Reads one stream as `fog_aggregator.stream.StreamReader` does."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        handle: Callable[[list[Message]], None],
+        position: Position | None,
+        on_discontinuity: Callable[[Discontinuity], None],
+    ) -> None:
+        self.stream = stream
+        self.position = position
+        self._handle = handle
+        self._on_discontinuity = on_discontinuity
+        self._disruptions = -1
+        self._goal = 0
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all that the stream held when reading began has been handled."""
+        return self.position is not None and (self.position.seq >= self._goal or not self.lag)
+
+    @property
+    def lag(self) -> int:
+        """How many messages were not read yet."""
+        known = self.position.seq if self.position else 0
+        return sum(message.seq > known for message in self.stream.messages)
+
+    def read(self, count: int) -> None:
+        """Handle at most so many messages."""
+        if self._disruptions != self.stream.disruptions or self.position is None:
+            self._disruptions = self.stream.disruptions
+            self.position = self._begin()
+        position = self.position
+        messages = [message for message in self.stream.messages if message.seq > position.seq][:count]
+        if messages:
+            last = messages[-1]
+            if last.seq - position.seq != len(messages):
+                self._on_discontinuity(Discontinuity.TRIMMED)
+            self._handle(messages)
+            self.position = Position(position.created, last.seq, last.timestamp_ns)
+
+    def _begin(self) -> Position:
+        info = self.stream.info()
+        self._goal = info.last_seq
+        start = where_to_start(self.position, info)
+        if start.because is not None:
+            self._on_discontinuity(start.because)
+        if start.known and self.position is not None:
+            first = next(message for message in self.stream.messages if message.seq >= start.seq)
+            if is_known(first, self.position):
+                return self.position
+            self._on_discontinuity(Discontinuity.ROLLED_BACK)
+            return Position(info.created, 0, 0)
+        return Position(info.created, start.seq - 1, 0)
+
+
+class Aggregator:
+    """One run of an aggregator's process, from a checkpoint or from nothing.
+
+    Args:
+        streams: what it reads.
+        clock: the time, seconds.
+        limits: of its state.
+        on_frames: called with the frames that it has just taken.
+        checkpoint: a file's bytes, to go on from.
+
+    Attributes:
+        readers: of metrics and of events.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        clock: Callable[[], float],
+        limits: StateLimits,
+        on_frames: Callable[[list[Message]], None],
+        checkpoint: bytes | None,
+    ) -> None:
+        self._clock = clock
+        self._server_clock = ServerClock()
+        state, events = State(horizon=HORIZON, limits=limits), EventList()
+        own = TelemetryCollector(self_metrics=False)
+        self.network = NetworkCollector(state, events, own, lambda: self._server_clock.now(clock()))
+        metrics = SelfMetrics(TelemetryCollector(self_metrics=False))
+        self._ingest = Ingest(self.network, metrics, SUBJECTS, self._server_clock, clock)
+        self.readiness = Readiness(needs_round=checkpoint is None)
+        positions: dict[str, Position] = {}
+        if checkpoint is not None:
+            positions = restore(read_image(checkpoint), state, events, self.network.ratchet)
+            self._server_clock.note(state.now, clock())
+        self._requests = KeyframeRequests()
+        self._on_frames = on_frames
+        self._last, self._was_current = clock(), False
+        self.readers = tuple(
+            Reader(stream, handle, positions.get(stream.name), self._discontinuity)
+            for stream, handle in ((streams.metrics, self._frames), (streams.events, self._ingest.events))
+        )
+
+    @property
+    def state(self) -> State:
+        """What was read."""
+        return self.network.state
+
+    @property
+    def events(self) -> EventList:
+        """The events that were read."""
+        return self.network.events
+
+    def read(self, count: int) -> None:
+        """Read at most so many messages of each stream."""
+        for reader in self.readers:
+            reader.read(count)
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all that the streams held when reading began has been handled."""
+        return all(reader.caught_up for reader in self.readers)
+
+    @property
+    def wishes(self) -> list[Wish]:
+        """Which events are missing."""
+        return list(self._ingest.wishes.values())
+
+    def second(self) -> tuple[float, Swept, list[tuple[Path, Request]]]:
+        """What is done every second; return how long it watched, what it swept, and what it asks of the nodes."""
+        now, watched = self._clock(), 0.0
+        current = self.caught_up and not any(reader.lag for reader in self.readers)
+        if current:
+            watched = now - self._last if self._was_current else 0.0
+            self.state.watched += watched
+            self._server_clock.note(now, now)
+        self._last, self._was_current = now, current
+        self.readiness.update(
+            caught_up=self.caught_up,
+            gapped=len(self.state.gapped),
+            nodes=len(self.state.nodes),
+            longest_interval=float(self.state.rows.interval.max(initial=0.0)),
+            now=now,
+        )
+        swept = self.network.sweep()
+        self.events.expire(self.network.now() - HORIZON)
+        gapped = [Wish(path, epoch.id) for epoch, path in self.state.gapped.items()]
+        wishes = {(wish.path, wish.epoch): wish for wish in gapped} | self._ingest.wishes
+        return watched, swept, self._requests.due(wishes.values(), now) if self.caught_up else []
+
+    def forget(self, under: Path) -> list[Path]:
+        """Somebody wishes departed nodes to be forgotten."""
+        return self.network.forget(under, self.network.now())
+
+    def checkpoint(self) -> bytes:
+        """The state and the positions at this moment, as a file's bytes."""
+        positions = {reader.stream.name: reader.position for reader in self.readers if reader.position is not None}
+        image = take_image(self.state, self.events, self.network.ratchet, positions, (SUBJECTS.prefix, ()))
+        return b"".join(image.chunks())
+
+    def _frames(self, messages: list[Message]) -> None:
+        """All at once, unless an epoch might be folded in between: the books must see that."""
+        crowded = self.state.limits.silent_per_path < StateLimits().silent_per_path
+        for batch in [[message] for message in messages] if crowded else [messages]:
+            self._ingest.frames(batch)
+            self._on_frames(batch)
+
+    def _discontinuity(self, what: Discontinuity) -> None:
+        del what
+        self.readiness.needs_round = True
+        self.state.distrust()

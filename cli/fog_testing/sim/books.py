@@ -1,0 +1,132 @@
+"""The books: what was really counted, kept outside of everything that is tested."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeAlias
+
+from fog_schema.paths import Path
+
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+
+INTERVAL: Final = 10.0
+"""How often agents send, seconds."""
+
+IDLING: Final = "idle_total"
+"""The metric whose children leave by themselves when nobody uses them."""
+
+COUNT: Final = -1
+SUM: Final = -2
+"""`Cell.part` of a histogram's sum: the only cell that may fall, as observations may be negative."""
+
+
+class Violation(AssertionError):  # noqa: N818 - it is not an error of the program's
+    """A promise was broken."""
+
+
+class Cell(NamedTuple):
+    """A number that the fleet adds up.
+
+    Args:
+        part: COUNT for a counter; a bucket's place, or SUM, for a histogram.
+    """
+
+    name: str
+    labels: Labels
+    bounds: tuple[float, ...] = ()
+    part: int = COUNT
+
+    @property
+    def upper(self) -> float:
+        """A bucket's upper bound."""
+        return self.bounds[self.part] if self.part < len(self.bounds) else float("inf")
+
+
+Cells: TypeAlias = dict[Cell, int | float]
+
+
+def cells_of(name: str, labels: Labels, bounds: Sequence[float], row: Sequence[float]) -> Iterator[tuple[Cell, float]]:
+    """The cells of one series: `row` is a counter's value, or a histogram's buckets and its sum."""
+    if len(row) == 1:
+        yield Cell(name, labels), row[0]
+        return
+    for part, value in enumerate(row[:-1]):
+        yield Cell(name, labels, tuple(bounds), part), value
+    yield Cell(name, labels, tuple(bounds), SUM), row[-1]
+
+
+def add(into: Cells, amounts: Mapping[Cell, float], sign: int = 1) -> None:
+    """Add one set of numbers to another."""
+    for cell, amount in amounts.items():
+        into[cell] = into.get(cell, 0) + sign * amount
+
+
+@dataclass(slots=True)
+class EpochBook:
+    """One epoch of a program, as the program knows it.
+
+    Attributes:
+        counts: everything that its program counts, also before and after this epoch.
+        start: what that was when the epoch began.
+        end: and when its final was encoded.
+        acknowledged: the frames that the stream acknowledged, in their order.
+        removed: names of metrics of which a series was removed or reset.
+        events: the value of each event, by its number.
+        repeated: a restored snapshot of its machine sends under the same epoch.
+    """
+
+    path: Path
+    id: int
+    counts: Cells
+    start: Cells
+    birth: float
+    shared: bool
+    end: Cells | None = None
+    acknowledged: list[bytes] = field(default_factory=list)
+    removed: set[str] = field(default_factory=set)
+    events: dict[int, int] = field(default_factory=dict)
+    repeated: bool = False
+
+    def let_go(self, name: str) -> bool:
+        """Whether series of a metric may have left."""
+        return name in self.removed or name == IDLING
+
+    @property
+    def has_let_go(self) -> bool:
+        """Whether series of any metric may have left."""
+        return bool(self.removed) or any(cell.name == IDLING for cell in self.counts)
+
+    def counted(self) -> Cells:
+        """What was counted in this epoch."""
+        cells = dict(self.counts if self.end is None else self.end)
+        add(cells, self.start, -1)
+        return cells
+
+
+class Books:
+    """The truth about a fleet.
+
+    Attributes:
+        truth: all that was ever counted at and under each path.
+        fractional: the cells to which somebody added a fraction: floats are compared within 1e-12.
+        epochs: every epoch there was.
+    """
+
+    def __init__(self) -> None:
+        self.truth: dict[Path, Cells] = defaultdict(dict)
+        self.fractional: set[Cell] = set()
+        self.epochs: dict[tuple[Path, int], EpochBook] = {}
+
+    def count(self, path: Path, cell: Cell, amount: float) -> None:
+        """Somebody at `path` counted."""
+        if type(amount) is float and not amount.is_integer():
+            self.fractional.add(cell)
+        for depth in range(len(path) + 1):
+            cells = self.truth[path[:depth]]
+            cells[cell] = cells.get(cell, 0) + amount
+
+    def slack(self, cell: Cell, amount: float) -> float:
+        """How much a number may be off: nothing, unless it is a sum of fractions."""
+        return 1e-12 * abs(amount) + 1e-9 if cell in self.fractional or cell.part == SUM else 0

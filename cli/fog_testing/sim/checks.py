@@ -1,0 +1,168 @@
+"""What must hold at every step, whatever has happened: nothing above the truth, nothing exported falls."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Final, TypeAlias
+
+from fog_aggregator.core.catalog import GAUGES
+from fog_aggregator.core.state import State
+from fog_aggregator.core.tree import View
+from fog_aggregator.network import NetworkCollector
+from fog_schema.paths import RETIRED, Path, format_path, is_under
+from fog_testing.sim.books import COUNT, SUM, Books, Cell, Cells, Labels, Violation, cells_of
+from fog_testing.sim.program import BOUNDS
+from fog_testing.sim.told import Lineage, Told
+from utilityfog_frontend.telemetry.model import Family, HistogramValue, MetricType, SeriesSnapshot
+
+LEVELS: Final = (0, 1, 2)
+INFINITY: Final = float("inf")
+
+Line: TypeAlias = tuple[str, Labels, float | None]
+"""One exported line: a counter, or a histogram's ladder at an upper bound."""
+
+
+def held_by(state: State) -> Iterator[tuple[Path, Cell, int | float]]:
+    """Every number of a state, straight from its tables, with the path that it counts for."""
+    paths = {node.row: path for path, node in state.nodes.items()}
+    for width, table in state.tables.items():
+        if width == GAUGES:
+            continue
+        slots = table.used()
+        columns = (state.rows.epoch_node[table.epoch[slots]], table.series[slots], table.values[slots])
+        sums = table.sums[slots].tolist() if table.width else [0.0] * len(slots)
+        for row, series, value, total in zip(*(column.tolist() for column in columns), sums, strict=True):
+            entry = state.catalog.series[series]
+            name = state.catalog.families[entry.family].key.name
+            values = [*value, total] if table.width else [value]
+            for cell, number in cells_of(name, entry.labels, entry.bounds, values):
+                yield paths[row], cell, number
+
+
+def totals_of(state: State) -> dict[Path, Cells]:
+    """What a state holds at and under each path; groups of retired nodes count for the path that they are at."""
+    totals: dict[Path, Cells] = defaultdict(dict)
+    for path, cell, number in held_by(state):
+        place = place_of(path)
+        for depth in range(len(place) + 1):
+            cells = totals[place[:depth]]
+            cells[cell] = cells.get(cell, 0) + number
+    return totals
+
+
+def place_of(path: Path) -> Path:
+    """The path that a node, or a group of retired ones, counts for."""
+    return path[:-1] if path and path[-1] == RETIRED else path
+
+
+class Watcher:
+    """Looks at a state and at what is exported of it, the books beside it. It outlives the aggregator.
+
+    Attributes:
+        lineage: what the present aggregator was told.
+    """
+
+    def __init__(self, books: Books) -> None:
+        self.lineage = Lineage()
+        self._books = books
+        self._read: dict[tuple[Path, int], set[int]] = defaultdict(set)
+        self._floors: dict[tuple[int, Path], dict[Line, float]] = {}
+        self._turn = 0
+
+    def look(self, state: State) -> None:
+        """At no moment is any path above the truth.
+
+        Raises:
+            Violation: one is.
+        """
+        for place, cells in totals_of(state).items():
+            truth = self._books.truth[place]
+            for cell, number in cells.items():
+                counted = truth.get(cell, 0)
+                if cell.part != SUM and number > counted + self._books.slack(cell, counted):
+                    raise Violation(f"{format_path(place)}: {said(cell)} is {number}, but {counted} were counted")
+
+    def scrape(self, network: NetworkCollector, levels: Sequence[int] = ()) -> None:
+        """No exported line is above the truth, and none falls. Without `levels`, each time another one is looked at.
+
+        Raises:
+            Violation: one is, or does.
+        """
+        self._turn += 1
+        for level in levels or (LEVELS[self._turn % len(LEVELS)],):
+            self._scrape(network, level)
+
+    def _scrape(self, network: NetworkCollector, level: int) -> None:
+        found: dict[Path, dict[Line, float]] = defaultdict(dict)
+        for family in network.collect(View(level=level)):
+            if family.family.type is not MetricType.GAUGE:
+                for series in family.series:
+                    path, labels = _group(series.labels)
+                    found[path].update(_lines(family.family, series, labels))
+        for path, lines in found.items():
+            floors = self._floors.get((level, path), {})
+            for line, value in lines.items():
+                self._compare(path, line, value, floors.get(line, 0))
+        # What is not there any more has ended, and may begin anew.
+        self._floors = {key: floors for key, floors in self._floors.items() if key[0] != level}
+        self._floors |= {(level, path): lines for path, lines in found.items()}
+
+    def crashed(self) -> None:
+        """The aggregator is gone, and with it what it was told since its checkpoint."""
+        for key, told in self.lineage.told.items():
+            self._read[key] |= told.seen
+        for floors in self._floors.values():  # and the last digits of sums of fractions that its ratchet held
+            for line, value in floors.items():
+                if type(value) is float:
+                    floors[line] = value * (1 - 1e-12)
+
+    def became_ready(self) -> None:
+        """What was read once, is in no stream any more, and was not said again by its writer, is not promised."""
+        for key, read in self._read.items():
+            told = self.lineage.told.get(key, Told())
+            let_go = read - told.seen and self._books.epochs[key].has_let_go
+            if not told.final and (told.seq < max(read) or not told.whole or let_go):
+                self._floors = {
+                    group: floors for group, floors in self._floors.items() if not is_under(key[0], place_of(group[1]))
+                }
+        self._read.clear()
+
+    def _compare(self, path: Path, line: Line, value: float, floor: float) -> None:
+        name, labels, upper = line
+        truth = self._books.truth[place_of(path)]
+        cells = [cell for cell in _cells(name, labels, upper) if cell in truth]
+        counted = sum(truth[cell] for cell in cells)
+        if value > counted + sum(self._books.slack(cell, counted) for cell in cells):
+            raise Violation(f"{format_path(path)} exports {line} as {value}, but {counted} were counted")
+        if value < floor:
+            raise Violation(f"{format_path(path)} exports {line} as {value}, and had exported {floor}")
+
+
+def said(cell: Cell) -> str:
+    """A cell for people."""
+    place = {COUNT: "", SUM: "'s sum"}.get(cell.part, f", bucket {cell.part} of {cell.bounds}")
+    return f"{cell.name}{dict(cell.labels) or ''}{place}"
+
+
+def _cells(name: str, labels: Labels, upper: float | None) -> list[Cell]:
+    """What a line counts."""
+    if upper is None:
+        return [Cell(name, labels)]
+    every = (Cell(name, labels, bounds, part) for bounds in BOUNDS for part in range(len(bounds) + 1))
+    return [cell for cell in every if cell.upper <= upper]
+
+
+def _lines(family: Family, series: SeriesSnapshot, labels: Labels) -> Iterator[tuple[Line, float]]:
+    if isinstance(series.value, HistogramValue):
+        for upper, value in zip((*family.bounds, INFINITY), accumulate(series.value.counts), strict=True):
+            yield (family.name, labels, upper), value
+    else:
+        yield (family.name, labels, None), series.value
+
+
+def _group(labels: Labels) -> tuple[Path, Labels]:
+    """The path whose group a sample is of, and its own labels."""
+    path = dict(labels)["fog_path"]
+    return tuple(path.split("/")), tuple(pair for pair in labels if not pair[0].startswith("fog_"))

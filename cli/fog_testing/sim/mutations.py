@@ -1,0 +1,61 @@
+"""The rules of WIRE.md left out, one at a time: each must be caught, or nothing has been proven.
+
+A mutation is a few attributes of the real code replaced for as long as a history runs. docs/simulation.md has the table
+of what each needs to be caught.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+from unittest.mock import patch
+
+Patch: TypeAlias = tuple[Any, str, Any]
+"""Of what, which attribute, and what to put in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A rule, and what the code becomes without it."""
+
+    rule: str
+    patches: Callable[[], list[Patch]]
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """While this lasts, the rule is left out."""
+        with ExitStack() as stack:
+            for owner, name, replacement in self.patches():
+                stack.enter_context(patch.object(owner, name, replacement, create=True))
+            yield
+
+
+MUTATIONS: Final[dict[str, Mutation]] = {"": Mutation("none", list)}
+"""Every mutation by its name, in the order of WIRE.md; the empty name leaves nothing out."""
+
+
+def leaving_out(rule: str) -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Patch]]]:
+    """Register what a function returns as the mutation of the function's name."""
+
+    def register(patches: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
+        MUTATIONS[patches.__name__.replace("_", "-")] = Mutation(rule, patches)
+        return patches
+
+    return register
+
+
+def around(owner: Any, name: str, changed: Callable[..., Any]) -> Patch:
+    """A method replaced by `changed`, which is called with the original before its arguments."""
+    original = getattr(owner, name)
+    return owner, name, lambda *args, **options: changed(original, *args, **options)
+
+
+def nothing(*_: object, **__: object) -> None:
+    """In place of a method: it does nothing."""
+
+
+def always(value: Any) -> property:
+    """In place of an attribute: it has this value, whatever is assigned."""
+    return property(lambda _: value, nothing)

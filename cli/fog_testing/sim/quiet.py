@@ -1,0 +1,168 @@
+"""What must hold once things have been quiet for a while: all that was counted is there, but for what is not promised.
+
+DESIGN.md, section 5. `least` is that list of exceptions in code.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.state import State
+from fog_aggregator.core.tree import View
+from fog_aggregator.network import NetworkCollector
+from fog_schema.codec import decode
+from fog_schema.frames import FINAL
+from fog_schema.paths import Path, format_path
+from fog_testing.sim.books import SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
+from fog_testing.sim.bus import Stream
+from fog_testing.sim.checks import said, totals_of
+from fog_testing.sim.program import SUBJECTS, Program
+from fog_testing.sim.told import Lineage, Told
+from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
+
+
+class Accounts:
+    """What the fleet must show of each epoch, from the books and from what was read.
+
+    Args:
+        programs: all there were, also those killed.
+        stream: of metrics, as it is now: all of it was read.
+    """
+
+    def __init__(self, books: Books, lineage: Lineage, programs: Sequence[Program], stream: Stream) -> None:
+        self._books = books
+        self._lineage = lineage
+        self._going_on = {program.book.id for program in programs if program.alive}
+        self._alive = {id(program.counts) for program in programs if program.alive}
+        self._there: dict[tuple[Path, int], set[int]] = defaultdict(set)
+        for message in stream.messages:
+            frame = decode(message.data)
+            self._there[SUBJECTS.path_of(message.subject)[1], frame.epoch].add(frame.seq)
+
+    def bounds(self, under: Path) -> dict[Cell, tuple[float, float]]:
+        """The least and the most that the fleet may show at and under a path."""
+        least: Cells = {}
+        vague: set[Cell] = set()
+        for (path, _), book in self._books.epochs.items():
+            if path[: len(under)] == under:
+                share, certain = self._least(book)
+                add(least, share)
+                vague |= {cell for cell in book.counted() if cell.name not in certain}
+        truth = self._books.truth[under]
+        return {
+            cell: (least.get(cell, 0), truth[cell] if cell.part != SUM else least.get(cell, 0))
+            for cell in truth
+            if cell.part != SUM or cell not in vague
+        }
+
+    def _least(self, book: EpochBook) -> tuple[Cells, set[str]]:
+        """What must be shown of one epoch; and the names of which that is exactly what it counted."""
+        key = (book.path, book.id)
+        told, counted = self._lineage.told.get(key, Told()), book.counted()
+        acknowledged = [decode(data) for data in book.acknowledged]
+        lost = {frame.seq for frame in acknowledged} - told.seen - self._there[key]
+        ended = book.end is not None and (
+            id(book.counts) in self._alive or any(frame.flags & FINAL for frame in acknowledged)
+        )
+        shown = told.total()
+        safe = Told()
+        if not (lost or told.returned or book.repeated):
+            for frame in acknowledged:
+                safe.read(frame)
+            for cell, number in safe.total().items():
+                shown[cell] = max(shown.get(cell, 0), number) if cell.part != SUM else shown.get(cell, 0)
+        certain: set[str] = set()
+        if not book.repeated and (book.id in self._going_on or (ended and (not lost or told.final))):
+            certain = {cell.name for cell in counted if not (lost and book.let_go(cell.name))}
+        exactly = dict(counted)
+        add(exactly, told.forgiven, -1)
+        shown |= {cell: number for cell, number in exactly.items() if cell.name in certain}
+        return shown, certain
+
+
+def conserved(accounts: Accounts, state: State, lineage: Lineage, books: Books) -> None:
+    """Every count is there: of the fleet, and of each path that has kept its own.
+
+    Raises:
+        Violation: one is not.
+    """
+    totals = totals_of(state)
+    ledger = {state.catalog.families[family].key.name: count for family, count in state.ledger.items()}
+    for under in ((), *(path for path in state.nodes if path not in lineage.retired)):
+        shown = totals.get(under, {})
+        missing: dict[str, float] = defaultdict(float)
+        for cell, (least, most) in accounts.bounds(under).items():
+            number = shown.get(cell, 0)
+            slack = books.slack(cell, most)
+            if cell.name in ledger:
+                missing[cell.name] += max(0, least - number - slack) if cell.part != SUM else 0
+            elif not least - slack <= number <= most + slack:
+                what = f"{format_path(under)}: {said(cell)} is {number} after quiet"
+                raise Violation(f"{what}, but must be at least {least} and at most {most}")
+        for name, number in missing.items():
+            if not under and number > ledger[name] * (1 + 1e-12):
+                raise Violation(f"{name}: {number} are missing, and only {ledger[name]} are in the ledger")
+
+
+def gauges_equal(network: NetworkCollector, programs: Sequence[Program], paths: Sequence[Path]) -> None:
+    """Each path shows what the living set there last: all that share it, or the latest-born one; and nothing else.
+
+    Raises:
+        Violation: one does not.
+    """
+    for path in paths:
+        here = [program for program in programs if program.path == path and program.alive]
+        alone = sorted(program.book.birth for program in here if not program.book.shared)
+        if any(program.book.repeated for program in programs) or (len(alone) > 1 and alone[-1] - alone[-2] < 0.01):
+            continue
+        expected: dict[tuple[str, Labels], float] = defaultdict(float)
+        for program in here:
+            if program.book.shared or program.book.birth == alone[-1]:
+                for key, value in program.gauges.items():
+                    expected[key] += value
+        shown = dict(_gauges(network.collect(View(under=path, own=True))))
+        if shown != expected:
+            raise Violation(f"{format_path(path)} shows gauges {shown}, but they are {dict(expected)}")
+
+
+def _gauges(families: Sequence[FamilySnapshot]) -> Iterator[tuple[tuple[str, Labels], float]]:
+    for family in families:
+        if family.family.type is MetricType.GAUGE and not family.family.name.startswith("fog_"):
+            for series in family.series:
+                if not isinstance(series.value, int | float):
+                    raise Violation(f"a gauge that is no number: {series}")
+                yield (family.family.name, series.labels), series.value
+
+
+def events_once(events: EventList, programs: Sequence[Program], books: Books, *, long_ago: bool) -> None:
+    """Each event is listed once; those that are not have been let go of by their writers, and are counted as lost.
+
+    Args:
+        events: the list.
+        programs: all there were.
+        books: what they recorded.
+        long_ago: it all takes longer than the horizon, after which it is forgotten what was seen of an epoch.
+
+    Raises:
+        Violation: one is listed twice, never happened, or is missing.
+    """
+    listed = {(event.path, event.epoch, event.number): event.value for event in events.events if event.epoch}
+    if len(listed) < sum(event.epoch != 0 for event in events.events):
+        raise Violation("an event is listed twice")
+    for (path, epoch, number), value in listed.items():
+        if books.epochs[path, epoch].events.get(number) != value:
+            raise Violation(f"{format_path(path)}: event {number} is listed as {value}, and was another one")
+    missing = lost = 0
+    for program in programs:
+        if program.agent is not None:
+            book, log = program.book, program.agent.epoch.events
+            lost += log.lost
+            seen = [number for number in book.events if (book.path, book.id, number) in listed]
+            for number in book.events.keys() - seen:
+                if log.held[0] <= number:
+                    raise Violation(f"{format_path(book.path)}: event {number} is held, and not listed")
+                missing += number > min(seen, default=0)
+    if missing > lost + events.lost and not long_ago:
+        raise Violation(f"{missing} events are missing, {lost + events.lost} are counted as lost")

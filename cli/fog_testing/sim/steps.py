@@ -1,0 +1,93 @@
+"""What can happen, as plain values: a history is a list of steps, drawn from a seed before anything runs.
+
+A step's two numbers choose among whatever there is when it is done, so that any sub-list of a history is a history
+too: a failing one can be made shorter by leaving steps out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Final, NamedTuple, TypeAlias
+
+
+class Step(NamedTuple):
+    """One thing that happens. `who` and `how` are taken modulo what there is to choose from."""
+
+    kind: str
+    who: int = 0
+    how: int = 0
+
+
+History: TypeAlias = list[Step]
+
+ORDINARY: Final = {
+    "count": 30,
+    "event": 3,
+    "beat": 9,
+    "flow": 8,
+    "tick": 4,
+    "send": 10,
+    "read": 7,
+    "second": 5,
+    "checkpoint": 5,
+    "wait": 4,
+    "scrape": 6,
+    "spawn": 3,
+}
+"""What goes on in any fog, with its weight."""
+FAULTS: Final = (
+    {"remove": 4, "reset": 3},
+    {"kill": 3},
+    {"stop": 4, "attach": 4},
+    {"late": 3},
+    {"ask": 2},
+    {"crash": 3},
+    {"away": 2},
+    {"lose": 3},
+    {"copy": 3, "put_back": 3},
+    {"wipe": 1},
+    {"trim": 3},
+    {"refuse": 2},
+    {"long_wait": 3, "very_long_wait": 1},
+    {"forget": 1},
+    {"snapshot": 3},
+)
+"""What goes wrong, or is rare. Each history has a few kinds of it, often: what needs two rare things is not rare."""
+FOLDING: Final = frozenset({"very_long_wait", "forget"})
+"""What may fold an epoch that has not ended; so may a crowd, which the first step allows."""
+
+LENGTH: Final = (30, 90)
+_NUMBERS: Final = 2**16
+
+
+def draw(rng: Random) -> History:
+    """A history; the same for the same state of `rng`."""
+    chosen: dict[str, int] = {}
+    for kinds in FAULTS:
+        if rng.random() < 0.35:
+            often = rng.choice((1, 3))
+            chosen |= {kind: weight * often for kind, weight in kinds.items()}
+    first = Step("fog", rng.randrange(_NUMBERS), rng.randrange(_NUMBERS))
+    if "snapshot" in chosen:  # an epoch that is repeated AND folded may be counted twice, and that is not promised
+        chosen = {kind: weight for kind, weight in chosen.items() if kind not in FOLDING}
+        first = first._replace(how=0)
+    weights = ORDINARY | chosen
+    drawn = rng.choices(list(weights), list(weights.values()), k=rng.randint(*LENGTH))
+    return [first, *(Step(kind, rng.randrange(_NUMBERS), rng.randrange(_NUMBERS)) for kind in ("spawn", *drawn))]
+
+
+def shorten(history: Sequence[Step], fails: Callable[[History], bool]) -> History:
+    """A history that still fails and of which no step can be left out (delta debugging; Zeller, 1999)."""
+    steps, size = list(history), max(1, len(history) // 2)
+    while True:
+        at, shorter = 0, False
+        while at < len(steps):
+            rest = steps[:at] + steps[at + size :]
+            if fails(rest):
+                steps, shorter = rest, True
+            else:
+                at += size
+        if size == 1 and not shorter:
+            return steps
+        size = max(1, size // 2)

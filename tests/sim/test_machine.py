@@ -1,0 +1,62 @@
+"""Hypothesis drives the same fog: it looks for other histories than the drawn ones, and makes what it finds short."""
+
+from __future__ import annotations
+
+import logging
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from fog_testing.sim.books import Violation
+from fog_testing.sim.steps import FAULTS, ORDINARY, Step
+from fog_testing.sim.world import World
+
+NUMBERS = st.integers(0, 200)
+
+
+class Fog(RuleBasedStateMachine):
+    """Any steps in any order, small numbers, and a rest at the end. Every step checks what must hold at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        logging.disable(logging.CRITICAL)
+        self.world = World()
+        self.broken = False
+
+    @rule(kind=st.sampled_from(sorted(ORDINARY)), who=NUMBERS, how=NUMBERS)
+    def ordinary(self, kind: str, who: int, how: int) -> None:
+        """What goes on in any fog."""
+        self._do(Step(kind, who, how))
+
+    @rule(
+        kind=st.sampled_from(sorted({kind for kinds in FAULTS for kind in kinds} - {"snapshot"})),
+        who=NUMBERS,
+        how=NUMBERS,
+    )
+    def fault(self, kind: str, who: int, how: int) -> None:
+        """What goes wrong. A repeated epoch that is folded is promised nothing: drawn histories keep the two apart."""
+        self._do(Step(kind, who, how))
+
+    @rule(who=NUMBERS, how=NUMBERS)
+    def beats(self, who: int, how: int) -> None:
+        """Somebody counts while all is well: else a short history has little to lose."""
+        for step in (Step("spawn", who, how), Step("count", who, how), Step("beat"), Step("scrape")):
+            self._do(step)
+
+    def teardown(self) -> None:
+        """Once it is quiet, everything is there."""
+        if not self.broken:
+            self.world.rest()
+        logging.disable(logging.NOTSET)
+
+    def _do(self, step: Step) -> None:
+        try:
+            self.world.do(step)
+        except Violation:
+            self.broken = True
+            raise
+
+
+TestFog = Fog.TestCase
+TestFog.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

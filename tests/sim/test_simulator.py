@@ -1,0 +1,94 @@
+"""The simulator in short: histories that must hold, rules whose absence must show, and its own honesty."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from fog_testing.sim.__main__ import main
+from fog_testing.sim.books import Books, Cell
+from fog_testing.sim.mutations import MUTATIONS
+from fog_testing.sim.run import history, run, trace
+from fog_testing.sim.steps import FAULTS, ORDINARY, Step, shorten
+from fog_testing.sim.world import OF_PROGRAMS, OF_STREAMS, WAITS, World
+
+SEED = 2
+CLEAN = 150
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """An aggregator says a lot when everything goes wrong."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("tenth", range(10))
+def test_no_promise_is_broken(tenth: int) -> None:
+    """Some of the histories that `make sim` runs by the thousand."""
+    size = CLEAN // 10
+    for number in range(tenth * size, (tenth + 1) * size):
+        why = run(history(SEED, number))
+        assert not why, f"{why}: make sim ARGS='--seed {SEED} --history {number}'"
+
+
+@pytest.mark.parametrize(
+    "name", ["gaps-ignored", "whole-again", "histograms-in-pieces", "no-origins", "no-final", "no-closed-total"]
+)
+def test_a_rule_left_out_is_caught(name: str) -> None:
+    """Those whose absence shows soonest; docs/simulation.md has all of them."""
+    assert any(run(history(SEED, number), name) for number in range(60)), MUTATIONS[name].rule
+
+
+def test_a_history_is_the_same_each_time() -> None:
+    """From its seed and number alone, to the last line of its trace."""
+    assert history(1, 7) == history(1, 7) != history(1, 8)
+    assert list(trace(history(1, 7))) == list(trace(history(1, 7)))
+
+
+def test_mutations_leave_no_trace() -> None:
+    """After a history without a rule the rule is back."""
+    number = next(number for number in range(60) if run(history(SEED, number), "gaps-ignored"))
+    assert not run(history(SEED, number))
+
+
+def test_a_failing_history_becomes_short() -> None:
+    """What is left fails, and no step of it can be left out; here: a count, and somebody who says it."""
+    number = next(number for number in range(60) if run(history(SEED, number), "no-closed-total"))
+    steps = shorten(history(SEED, number), lambda steps: bool(run(steps, "no-closed-total")))
+    assert run(steps, "no-closed-total")
+    for place in range(len(steps)):
+        assert not run(steps[:place] + steps[place + 1 :], "no-closed-total")
+    assert {"spawn", "count"} <= {step.kind for step in steps}
+
+
+def test_the_command_says_how_to_see_it_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """A broken promise ends with 1, the steps that are needed, and the command that replays it."""
+    assert main(["--histories", "60", "--seed", str(SEED), "--mutation", "no-closed-total", "--jobs", "1"]) == 1
+    said = capsys.readouterr().out
+    assert "Step(kind='spawn'" in said
+    assert "--trace --mutation no-closed-total" in said
+    assert main(["--histories", "3", "--jobs", "1"]) == 0
+    assert "no promise was broken" in capsys.readouterr().out
+
+
+def test_every_kind_of_step_is_drawn_and_done() -> None:
+    """No step can be drawn that nobody knows, and none is known that is never drawn."""
+    kinds = {step.kind for number in range(60) for step in history(SEED, number)}
+    assert kinds == {*ORDINARY, *(kind for kinds in FAULTS for kind in kinds), "fog"}
+    assert {*OF_PROGRAMS, *OF_STREAMS, *WAITS} <= kinds
+    for kind in sorted(kinds):
+        World().do(Step(kind))
+
+
+def test_the_books_know_every_ancestor() -> None:
+    """What is counted at a path is counted at each path above it, and at the root."""
+    books, cell = Books(), Cell("a_total", ())
+    books.count(("f", "0"), cell, 2)
+    books.count(("f",), cell, 0.5)
+    assert {path: cells[cell] for path, cells in books.truth.items()} == {(): 2.5, ("f",): 2.5, ("f", "0"): 2}
+    assert books.slack(cell, 1.0) > 0
+    assert books.slack(Cell("b_total", ()), 1.0) == 0
