@@ -10,14 +10,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Final, TypeAlias
 
 from fog_agent.connection import Connection
 from fog_agent.link import Link
-from fog_aggregator.checkpoints import CheckpointFiles, StateDirError
 from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.core.checkpoint import Image, restore, take_image
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.lifecycle import contended
@@ -27,10 +25,12 @@ from fog_aggregator.core.state import State
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.jetstream import JetStream, JetStreamError
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.saving import Saving
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.stream import Discontinuity, StreamReader
-from fog_aggregator.stream_rules import Position
-from fog_aggregator.streams import EVENTS, METRICS, apply, events_stream, metrics_stream
+from fog_aggregator.stream_rules import Message, Position
+from fog_aggregator.streams import EVENTS, MAX_AGE, METRICS, apply, events_stream, metrics_stream
+from fog_aggregator.tasks import running
 from fog_aggregator.web import StreamStatus, WebServer, make_app
 from fog_schema.codec import encode_request
 from fog_schema.paths import Path, format_path
@@ -43,6 +43,8 @@ from utilityfog_frontend.telemetry import (
     TelemetryCollector,
 )
 
+Handle: TypeAlias = Callable[[list[Message]], None]
+
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _SECOND: Final = 1.0
 _SWEEP_SECONDS: Final = 10.0
@@ -51,6 +53,10 @@ _IN_FLIGHT: Final = 2_000
 _STREAM_RETRY: Final = 5.0
 FORGET: Final = "fog_forget"
 """The event that asks to forget the departed nodes at and under its path."""
+
+
+class HorizonError(ValueError):
+    """The horizon is shorter than twice what a stream keeps; the text says what to do."""
 
 
 class Aggregator:
@@ -76,9 +82,8 @@ class Aggregator:
         self._metrics = SelfMetrics(own)
         self._ingest = Ingest(self.network, self._metrics, self._subjects, self._clock, time.monotonic)
         self._readiness = Readiness(needs_round=True)
-        self._positions: dict[str, Position] = {}
         self._contended: set[Path] = set()
-        self._saving = asyncio.Lock()
+        self._saving = Saving(config, self.network, self._metrics, self._read_positions)
         self._ingest.on_events = self._on_events
         self._requests = KeyframeRequests()
         self._readers: tuple[StreamReader, ...] = ()
@@ -90,11 +95,12 @@ class Aggregator:
         Raises:
             ListenError: the address is taken.
             StateDirError: the state directory cannot be used, or belongs to another aggregator or another fleet.
+            HorizonError: the horizon is shorter than twice what a stream keeps.
         """
         await self.web.start()
         on_listening()
         try:
-            async with self._checkpointing(), self._reading(), self._exporting():
+            async with self._saving.going_on() as positions, self._reading(positions), self._exporting():
                 await stop.wait()
         finally:
             self.network.active = False
@@ -121,16 +127,22 @@ class Aggregator:
         ]
 
     @contextlib.asynccontextmanager
-    async def _reading(self) -> AsyncIterator[None]:
+    async def _reading(self, positions: Mapping[str, Position] | None) -> AsyncIterator[None]:
+        if positions is not None:
+            self._readiness.needs_round = False
+            self._clock.note(self.network.state.now, time.monotonic())
+        known = positions or {}
         connection = Connection(self.config.nats)
         link = Link(connection)
         path = self.config.path
         self._readers = (
-            self._reader(link, METRICS, self._subjects.subtree("metrics", path), self._ingest.frames),
-            self._reader(link, EVENTS, self._subjects.subtree("events", path), self._ingest.events),
+            self._reader(
+                link, METRICS, self._subjects.subtree("metrics", path), self._ingest.frames, known.get(METRICS)
+            ),
+            self._reader(link, EVENTS, self._subjects.subtree("events", path), self._ingest.events, known.get(EVENTS)),
         )
         self._metrics.watch(self.network, self._readers, lambda: self._readiness.ready)
-        async with _tasks(
+        async with running(
             connection.run(),
             self._keep_streams(link),
             *(reader.run() for reader in self._readers),
@@ -139,67 +151,13 @@ class Aggregator:
             yield
         await connection.close()
 
-    @contextlib.asynccontextmanager
-    async def _checkpointing(self) -> AsyncIterator[None]:
-        """Begin where the last checkpoint ended; write one every interval, and one at the end."""
-        if self.config.state_dir is None:
-            yield
-            return
-        with CheckpointFiles(self.config.state_dir) as files:
-            if (image := files.load()) is not None:
-                self._restore(image)
-            async with _tasks(self._save_forever(files)):
-                yield
-            await self._save(files)
+    def _reader(
+        self, link: Link, stream: str, filters: list[str], handle: Handle, position: Position | None
+    ) -> StreamReader:
+        return StreamReader(link, stream, filters, handle, position=position, on_discontinuity=self._discontinuity)
 
-    def _restore(self, image: Image) -> None:
-        if image.scope != self._scope:
-            prefix, path = image.scope
-            raise StateDirError(
-                f"{self.config.state_dir}: its checkpoint is of {format_path(path) or 'everything'} under {prefix}; "
-                "give this aggregator another state directory"
-            )
-        with self.network.lock:
-            self._positions = restore(image, self.network.state, self.network.events, self.network.ratchet)
-        self._clock.note(self.network.state.now, time.monotonic())
-        self._readiness.needs_round = False
-        LOGGER.info("going on from a checkpoint: %d nodes", len(self.network.state.nodes))
-
-    async def _save_forever(self, files: CheckpointFiles) -> None:
-        while True:
-            await asyncio.sleep(self.config.checkpoint_interval)
-            await asyncio.shield(asyncio.ensure_future(self._save(files)))
-
-    async def _save(self, files: CheckpointFiles) -> None:
-        """State and positions are of one moment, with nothing in between; a forked child writes them."""
-        network = self.network
-
-        def take() -> Image:
-            positions = {reader.stream: reader.position for reader in self._readers if reader.position is not None}
-            return take_image(network.state, network.events, network.ratchet, positions, self._scope)
-
-        try:
-            async with self._saving:
-                began = time.monotonic()
-                with network.lock:  # no thread is in the middle of anything
-                    child = files.begin(take)
-                size = await child.finished()
-        except OSError as error:
-            self._metrics.checkpoints.labels(result="failed").increment()
-            LOGGER.warning("checkpoint not written: %s; the last one stays", error)
-            return
-        self._metrics.checkpoints.labels(result="written").increment()
-        self._metrics.checkpoint_duration.set(time.monotonic() - began)
-        self._metrics.checkpoint_bytes.set(size)
-
-    @property
-    def _scope(self) -> tuple[str, Path]:
-        return self.config.prefix, self.config.path
-
-    def _reader(self, link: Link, stream: str, filters: list[str], handle: Any) -> StreamReader:
-        return StreamReader(
-            link, stream, filters, handle, position=self._positions.get(stream), on_discontinuity=self._discontinuity
-        )
+    def _read_positions(self) -> dict[str, Position]:
+        return {reader.stream: reader.position for reader in self._readers if reader.position is not None}
 
     def _discontinuity(self, what: Discontinuity) -> None:
         """The stream is not what was read: what is missing, only the nodes can tell."""
@@ -210,7 +168,8 @@ class Aggregator:
 
     async def _keep_streams(self, link: Link) -> None:
         """In development the aggregator makes its streams, also anew when they were wiped."""
-        settings = (metrics_stream(self._subjects), events_stream(self._subjects))
+        max_age = min(MAX_AGE, self.config.horizon / 2)
+        settings = (metrics_stream(self._subjects, max_age=max_age), events_stream(self._subjects, max_age=max_age))
         said: set[str] = set()
         while self.config.create_streams:
             await link.connection.connected()
@@ -229,6 +188,7 @@ class Aggregator:
         while True:
             await asyncio.sleep(_SECOND)
             now = time.monotonic()
+            self._check_horizon()
             if link.connection.client is not None and self._up_to_date():
                 self.network.state.watched += now - last
                 self._note_server_time()
@@ -238,6 +198,19 @@ class Aggregator:
             if now - swept >= _SWEEP_SECONDS:
                 swept = now
                 self._sweep()
+
+    def _check_horizon(self) -> None:
+        """A stream that remembers for longer than half the horizon could bring back what was given up."""
+        for reader in self._readers:
+            if reader.info is None:
+                continue
+            kept = reader.info.max_age
+            if kept is None or 2 * kept > self.config.horizon:
+                age = "for ever" if kept is None else f"for {kept:g} s"
+                raise HorizonError(
+                    f"the stream {reader.stream} keeps messages {age}, and the horizon of {self.config.horizon:g} s "
+                    "must be at least twice that: set a longer --horizon, or a shorter max_age with `fog streams apply`"
+                )
 
     def _up_to_date(self) -> bool:
         return all(reader.caught_up and reader.lag <= _IN_FLIGHT for reader in self._readers)
@@ -285,7 +258,8 @@ class Aggregator:
     async def _ask(self, link: Link) -> None:
         """Ask for the keyframes and events that are missing."""
         with self.network.lock:
-            gapped = [Wish(path, epoch.id) for epoch, path in self.network.state.gapped.items()]
+            recently = self._now() - self.config.departed_after
+            gapped = [Wish(path, e.id) for e, path in self.network.state.gapped.items() if e.heard >= recently]
         wishes = {(wish.path, wish.epoch): wish for wish in gapped} | self._ingest.wishes
         if not all(reader.caught_up for reader in self._readers):
             return
@@ -311,13 +285,3 @@ class Aggregator:
 
     def _now(self) -> float:
         return self._clock.now(time.monotonic())
-
-
-@contextlib.asynccontextmanager
-async def _tasks(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run some loops while the body runs; one that fails ends the body with its error."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one) for one in work]
-        yield
-        for task in tasks:
-            task.cancel()

@@ -22,6 +22,7 @@ from fog_schema.subjects import Subjects
 METRICS: Final = "FOG_METRICS"
 EVENTS: Final = "FOG_EVENTS"
 DAY: Final = 86_400.0
+MAX_AGE: Final = 3 * DAY
 _GIB: Final = 1024**3
 _NS: Final = 1_000_000_000
 _DUPLICATE_WINDOW: Final = 0.1
@@ -55,7 +56,7 @@ class StreamSettings:
 
     name: str
     subjects: tuple[str, ...]
-    max_age: float = 3 * DAY
+    max_age: float = MAX_AGE
     max_bytes: int | None = _GIB
     replicas: int = 1
     storage: Literal["file", "memory"] = "file"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fog_aggregator.checkpoints import StateDirError
 from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.service import Aggregator
+from fog_aggregator.service import Aggregator, HorizonError
 from fog_aggregator.web import ListenError
 from fog_cli.commands.aggregator import Settings
 from fog_cli.errors import CommandError, UsageError
@@ -36,7 +36,7 @@ def serve(settings: Settings) -> int:
             raise UsageError(str(error)) from None
         try:
             await aggregator.run(stop, on_listening=lambda: notify("READY=1"))
-        except (ListenError, StateDirError) as error:
+        except (ListenError, StateDirError, HorizonError) as error:
             raise CommandError(str(error)) from None
         return 0
 

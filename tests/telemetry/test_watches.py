@@ -207,14 +207,16 @@ def test_a_writer_that_never_takes_makes_no_pile(bare: TelemetryCollector, monke
 
 
 def test_new_events_are_taken_once(collector: TelemetryCollector) -> None:
-    """From the watch's beginning on, oldest first."""
+    """Oldest first; the first watch also tells of the time before it, a later one only of its own."""
     collector.record_event("before")
-    watch = collector.watch_events()
+    first = collector.watch_events()
+    later = collector.watch_events()
     collector.record_event("a")
     collector.record_event("b")
-    assert [event.name for event in watch.take()] == ["a", "b"]
-    assert watch.take() == []
-    assert watch.lost == 0
+    assert [event.name for event in first.take()] == ["before", "a", "b"]
+    assert [event.name for event in later.take()] == ["a", "b"]
+    assert first.take() == []
+    assert first.lost == 0
 
 
 def test_events_that_fall_out_are_counted(collector: TelemetryCollector) -> None:

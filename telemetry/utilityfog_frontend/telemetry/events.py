@@ -79,6 +79,7 @@ class EventLog:
         self._lock = threading.RLock()
         self._events: deque[TelemetryEvent] = deque(maxlen=max_events)
         self._watches: list[EventWatch] = []
+        self._watched = False
 
     def __len__(self) -> int:
         return len(self._events)
@@ -102,9 +103,16 @@ class EventLog:
             self._events.clear()
 
     def watch(self, limit: int) -> EventWatch:
-        """Follows from now on, keeping at most `limit` events that were not taken yet."""
+        """Follows from now on, keeping at most `limit` events that were not taken yet.
+
+        The first watch also gets what is still kept of the time before it: an agent that is attached late tells of it.
+        """
         watch = EventWatch(limit, self._lock, self._forget)
         with self._lock:
+            if not self._watched:
+                self._watched = True
+                for event in self._events:
+                    watch.note(event)
             self._watches.append(watch)
         return watch
 
@@ -115,6 +123,7 @@ class EventLog:
         for watch in watches:
             watch.renew(self._lock)
         self._events.clear()
+        self._watched = False
 
     def _forget(self, watch: EventWatch) -> None:
         if watch in self._watches:
