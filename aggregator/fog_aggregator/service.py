@@ -83,6 +83,7 @@ class Aggregator:
         self._ingest = Ingest(self.network, self._metrics, self._subjects, self._clock, time.monotonic)
         self._readiness = Readiness(needs_round=True)
         self._contended: set[Path] = set()
+        self._streams_looked_after = asyncio.Event()
         self._saving = Saving(config, self.network, self._metrics, self._read_positions)
         self._ingest.on_events = self._on_events
         self._requests = KeyframeRequests()
@@ -145,11 +146,15 @@ class Aggregator:
         async with running(
             connection.run(),
             self._keep_streams(link),
-            *(reader.run() for reader in self._readers),
+            *(self._read(reader) for reader in self._readers),
             self._every_second(link),
         ):
             yield
         await connection.close()
+
+    async def _read(self, reader: StreamReader) -> None:
+        await self._streams_looked_after.wait()
+        await reader.run()
 
     def _reader(
         self, link: Link, stream: str, filters: list[str], handle: Handle, position: Position | None
@@ -171,7 +176,10 @@ class Aggregator:
         max_age = min(MAX_AGE, self.config.horizon / 2)
         settings = (metrics_stream(self._subjects, max_age=max_age), events_stream(self._subjects, max_age=max_age))
         said: set[str] = set()
-        while self.config.create_streams:
+        if not self.config.create_streams:
+            self._streams_looked_after.set()
+            return
+        while True:
             await link.connection.connected()
             try:
                 for one in settings:
@@ -181,6 +189,7 @@ class Aggregator:
                             said.add(str(difference))
             except JetStreamError as error:
                 LOGGER.warning("streams cannot be made: %s", error)
+            self._streams_looked_after.set()
             await asyncio.sleep(_STREAM_RETRY)
 
     async def _every_second(self, link: Link) -> None:

@@ -19,6 +19,7 @@ from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.rollup import View
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.service import Aggregator
+from fog_aggregator.web import StreamStatus
 from fog_schema.paths import parse_path
 from fog_testing.waiting import eventually
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -60,6 +61,10 @@ class Fleet:
         """The aggregator's HTTP address, such as ``http://127.0.0.1:40123``."""
         host, port = self._aggregator.web.address
         return f"http://{host}:{port}"
+
+    def streams(self) -> list[StreamStatus]:
+        """How far the aggregator has read."""
+        return self._aggregator.streams()
 
     async def node(self, path: str, collector: TelemetryCollector | None = None) -> TelemetryCollector:
         """A node at `path`: the collector that its program counts in, published by an agent.
