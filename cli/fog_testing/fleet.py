@@ -97,14 +97,28 @@ class Fleet:
                 raise TimeoutError(f"the agent at {path} could not send its frames")
         await eventually(self._caught_up, deadline=DEADLINE, what="the aggregator has read every frame")
 
-    def value(self, name: str, path: str = "", **labels: str) -> Value:
-        """What a metric is, fleet-wide or at and under `path`, over all series that have these labels.
+    def value(self, name: str, path: str = "", **labels: str) -> float:
+        """What a counter or gauge is, fleet-wide or at and under `path`, over all series that have these labels.
 
-        Counters and histograms add up; of a gauge there must be one series.
+        Counters add up; name a gauge's series by its labels.
 
         Raises:
             KeyError: when there is no such metric or series.
+            TypeError: for a histogram.
         """
+        value = self._find(name, path, labels)
+        if isinstance(value, HistogramValue):
+            raise TypeError(f"{name!r} is a histogram: ask for its count, or look at fog_fleet.network")
+        return value
+
+    def count(self, name: str, path: str = "", **labels: str) -> int:
+        """How many observations a histogram has; see `value`."""
+        value = self._find(name, path, labels)
+        if not isinstance(value, HistogramValue):
+            raise TypeError(f"{name!r} is not a histogram: ask for its value")
+        return value.count
+
+    def _find(self, name: str, path: str, labels: dict[str, str]) -> Value:
         view = View(under=parse_path(path)) if path else View()
         found: Value | None = None
         for snapshot in self.network.collect(view):
@@ -115,13 +129,6 @@ class Fleet:
         if found is None:
             raise KeyError(f"no series of {name!r} with labels {labels} at {path or 'any path'}")
         return found
-
-    def count(self, name: str, path: str = "", **labels: str) -> int:
-        """How many observations a histogram has; see `value`."""
-        value = self.value(name, path, **labels)
-        if not isinstance(value, HistogramValue):
-            raise TypeError(f"{name!r} is not a histogram")
-        return value.count
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._aggregator.run(self._stop))
