@@ -1,1 +1,1 @@
-"""Tests of the fog command."""
+"""The simulator, and with it every rule of the wire."""

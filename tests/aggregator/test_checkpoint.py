@@ -1,0 +1,95 @@
+"""A checkpoint: what is restored behaves as what was saved; what is damaged is refused."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from fog_aggregator.core.checkpoint import CheckpointError, read_image, restore, take_image
+from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.ratchet import Ratchet
+from fog_aggregator.core.state import DAY, State
+from fog_aggregator.core.sweep import sweep
+from fog_aggregator.core.tree import View
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.stream_rules import Position
+from fog_schema.frames import EVENTS, Event, Frame
+from tests.aggregator.telling import FEW, START, Telling, hear, tellings, totals
+from utilityfog_frontend.telemetry import TelemetryCollector
+from utilityfog_frontend.telemetry.exposition import generate_text
+
+POSITIONS = {"FOG_METRICS": Position("2026-01-01", 7, 1), "FOG_EVENTS": Position("2026-01-02", 0, 0)}
+
+
+def saved(state: State, events: EventList, ratchet: Ratchet) -> bytes:
+    """A checkpoint's bytes."""
+    return b"".join(take_image(state, events, ratchet, POSITIONS, ("fog.v1", ("f",))).chunks())
+
+
+def restored(data: bytes) -> tuple[State, EventList, Ratchet]:
+    """What a checkpoint holds."""
+    state, events, ratchet = State(), EventList(), Ratchet()
+    image = read_image(data)
+    assert image.scope == ("fog.v1", ("f",))
+    assert restore(image, state, events, ratchet) == POSITIONS
+    return state, events, ratchet
+
+
+def exposed(state: State) -> list[bytes]:
+    """What is exported, at each level."""
+    own = TelemetryCollector(self_metrics=False)
+    network = NetworkCollector(state, EventList(), own, lambda: state.now)
+    return [generate_text(network.collect(view)) for view in (View(level=0), View(level=1), View(("f", "0"), own=True))]
+
+
+@FEW
+@given(tellings(), st.integers(0, 60), st.sampled_from([0.0, 8 * DAY]))
+def test_what_is_restored_behaves_as_what_was_saved(told: list[Telling], place: int, silence: float) -> None:
+    """From any moment on: the same outcomes, totals, exposition, tombstones and gaps."""
+    one, events, ratchet = State(), EventList(), Ratchet()
+    hear(one, told[:place])
+    one.watched += silence
+    sweep(one)
+    one.complete = True
+    ratchet.exported[False, ("f",), 3] = 0.1
+    data = saved(one, events, ratchet)
+    other, _, held = restored(data)
+    assert held.exported == ratchet.exported
+    assert exposed(other) == exposed(one)
+    for state in (one, other):
+        for node in state.nodes.values():
+            for epoch in node.epochs.values():
+                epoch.run = None  # a keyframe under way is not saved: its parts are asked for again
+    assert hear(other, told[place:]) == hear(one, told[place:])
+    assert (totals(other), exposed(other)) == (totals(one), exposed(one))
+    assert other.tombstones == one.tombstones
+    assert sorted(other.gapped.values()) == sorted(one.gapped.values())
+    one.watched = other.watched = one.watched + 8 * DAY
+    assert sweep(other) == sweep(one)
+    assert (totals(other), other.ledger) == (totals(one), one.ledger)
+
+
+def test_events_are_remembered() -> None:
+    """The list and what was seen: what comes again is not listed again."""
+    frame = Frame(EVENTS, 5, 1, events=(Event("started", {"at": [1, None]}, {"a": "b"}, {}, 3.5),) * 2)
+    events = EventList()
+    events.apply(("f", "0"), frame, START)
+    _, again, _ = restored(saved(State(), events, Ratchet()))
+    assert list(again.events) == list(events.events)
+    assert again.apply(("f", "0"), frame, START) == []
+    assert (again.total, again.repeated) == (2, 2)
+
+
+@FEW
+@given(st.data())
+def test_a_damaged_file_is_refused(data: st.DataObject) -> None:
+    """Cut anywhere, or with any bit flipped."""
+    state = State()
+    state.apply(("f", "0"), Frame(1, 7, 1, 4), START)
+    whole = saved(state, EventList(), Ratchet())
+    place = data.draw(st.integers(0, len(whole) - 1))
+    flipped = whole[:place] + bytes([whole[place] ^ 1 << data.draw(st.integers(0, 7))]) + whole[place + 1 :]
+    for damaged in (whole[:place], flipped):
+        with pytest.raises(CheckpointError):
+            read_image(damaged)

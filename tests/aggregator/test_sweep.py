@@ -1,0 +1,120 @@
+"""What time does to a state: no count is dropped on its way from epoch to closed total to group to ledger."""
+
+from __future__ import annotations
+
+import pytest
+
+from fog_aggregator.core.state import DAY, StateLimits
+from fog_aggregator.core.sweep import forget, retire, sweep
+from fog_schema.paths import RETIRED, Path, parse_path
+from fog_testing.sim.books import Cell
+from fog_testing.sim.checks import totals_of
+from tests.aggregator.fleet import Fleet, Member
+
+JOBS = Cell("jobs_total", ())
+
+
+def fleet_of(*paths: str) -> tuple[Fleet, list[Member]]:
+    """A fleet of nodes that count 1, 2, 4, … jobs."""
+    fleet, members = Fleet(), []
+    for place, path in enumerate(paths):
+        member = fleet.join(path)
+        member.collector.register_counter("jobs_total").increment(2**place)
+        members.append(member)
+    fleet.send()
+    return fleet, members
+
+
+def total(fleet: Fleet, path: str = "") -> float:
+    """The jobs at and under a path."""
+    return totals_of(fleet.state).get(parse_path(path) if path else (), {}).get(JOBS, 0)
+
+
+def groups(fleet: Fleet) -> set[Path]:
+    """Where retired nodes' counts are."""
+    return {path for path in fleet.state.nodes if path[-1] == RETIRED}
+
+
+def test_silence_folds_after_the_horizon_that_was_watched() -> None:
+    """Server's time alone folds nothing; watched time does, and more than the horizon of it."""
+    fleet, _ = fleet_of("fog/0")
+    fleet.state.now += 30 * DAY
+    assert sweep(fleet.state).folded == 0
+    fleet.state.watched += 7 * DAY
+    assert sweep(fleet.state).folded == 0
+    fleet.state.watched += 1
+    assert sweep(fleet.state).folded == 1
+    assert (fleet.state.nodes[("fog", "0")].epochs, total(fleet)) == ({}, 1)
+
+
+def test_a_retired_node_lives_on_in_a_group() -> None:
+    """Below its parent, so that no live series jumps; and it goes up when nothing lives there any more."""
+    fleet, _ = fleet_of("fog/0/0", "fog/0/1", "fog/1")
+    retire(fleet.state, ("fog", "0", "0"))
+    assert groups(fleet) == {("fog", "0", RETIRED)}
+    assert (total(fleet, "fog/0"), total(fleet)) == (3, 7)
+    retire(fleet.state, ("fog", "0", "1"))
+    assert groups(fleet) == {("fog", RETIRED)}
+    assert (total(fleet, "fog/0"), total(fleet, "fog"), total(fleet)) == (0, 7, 7)
+
+
+def test_a_node_that_was_retired_may_return() -> None:
+    """It goes on from its keyframe: what it had counted stays where it went."""
+    fleet, members = fleet_of("fog/0/0", "fog/0/1")
+    fleet.state.watched += 8 * DAY
+    members[1].send()
+    assert sweep(fleet.state).folded == 1
+    fleet.state.watched += 8 * DAY
+    members[1].send()
+    assert sweep(fleet.state).retired == [("fog", "0", "0")]
+    members[0].writer.request_keyframe()
+    assert members[0].send().baseline
+    assert (total(fleet, "fog/0/0"), total(fleet, "fog/0")) == (0, 3)
+
+
+def test_a_label_set_leaves_for_the_ledger_and_may_come_back() -> None:
+    """Nobody has held it for the horizon: its count is in the ledger, and the next one begins at zero."""
+    fleet, [member] = fleet_of("fog/0")
+    counter = member.collector.register_counter("child_total", "", ["job"])
+    counter.labels(job="a").increment(5)
+    member.send()
+    member.finish()
+    fleet.state.watched += 1
+    sweep(fleet.state)
+    fleet.state.watched += 8 * DAY
+    assert sweep(fleet.state).label_sets == 2
+    names = {fleet.state.catalog.families[family].key.name: count for family, count in fleet.state.ledger.items()}
+    assert (names, totals_of(fleet.state)) == ({"jobs_total": 1, "child_total": 5}, {})
+    newcomer = fleet.join("fog/0")
+    newcomer.collector.register_counter("jobs_total").increment(2)
+    newcomer.send()
+    assert total(fleet) == 2
+
+
+@pytest.mark.parametrize(("under", "gone"), [("fog", {"fog/0", "fog/1"}), ("fog/1", {"fog/1"})])
+def test_only_what_had_departed_is_forgotten(under: str, gone: set[str]) -> None:
+    """A wish is for the nodes at and under its path that were silent for long enough when it was made."""
+    fleet, members = fleet_of("fog/0", "fog/1", "fog/2")
+    fleet.now += 4000
+    members[2].send()
+    assert set(forget(fleet.state, parse_path(under), fleet.now, 3600.0)) == {parse_path(path) for path in gone}
+    assert forget(fleet.state, ("fog", "2"), fleet.now, 3600.0) == []
+    assert total(fleet) == 7
+
+
+def test_tombstones_are_bounded() -> None:
+    """By time, a final one's by the horizon; and by number, the first to expire first."""
+    fleet, members = fleet_of("fog/0", "fog/1", "fog/2")
+    fleet.state.limits = StateLimits(tombstones=1)
+    members[0].finish()
+    retire(fleet.state, ("fog", "1"))
+    sweep(fleet.state)
+    assert set(fleet.state.tombstones) == {(("fog", "1"), 2)}
+    members[2].finish()
+    fleet.state.limits = StateLimits()
+    fleet.state.watched += 7 * DAY
+    sweep(fleet.state)
+    assert set(fleet.state.tombstones) == {(("fog", "1"), 2)}
+    fleet.state.watched += 366 * DAY
+    sweep(fleet.state)
+    assert fleet.state.tombstones == {}
