@@ -7,12 +7,13 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv test lint format demo sim requirements clean
+.PHONY: help .venv test lint format demo sim chaos requirements clean
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
 	@echo 'make test          the tests, against a real nats-server (ARGS="-k name" goes to pytest)'
 	@echo 'make sim           proves the rules on simulated histories (ARGS="--histories 5000", or --mutations)'
+	@echo 'make chaos         breaks a fog on this machine at random (ARGS="--duration 120 --seed 7")'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make format        lets ruff put the code in shape'
 	@echo 'make .venv         only installs'
@@ -46,14 +47,17 @@ format: .venv
 demo: .venv
 	@$(BIN)/fog demo $(ARGS)
 
+chaos: .venv
+	@$(BIN)/python -m fog_testing.chaos $(ARGS)
+
 sim: .venv
 	@$(BIN)/python -m fog_testing.sim $(ARGS)
 
 # No header and no index lines: the pins must say nothing about where they were resolved.
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml
 requirements:
-	@$(COMPILE) --extra host --output-file requirements/agent.txt
-	@$(COMPILE) --extra aggregator --output-file requirements/aggregator.txt
+	@$(COMPILE) --extra host --extra creds --output-file requirements/agent.txt
+	@$(COMPILE) --extra aggregator --extra creds --output-file requirements/aggregator.txt
 	@$(COMPILE) --extra dev --output-file requirements/dev.txt
 
 clean:
