@@ -5,7 +5,7 @@
 
 Every write is measured with what it leaves to the reader: the instruments are read once after each batch, within the
 time. The libraries take turns and each one's best round counts, so that a noisy moment of the machine hurts nobody.
-Times are CPU seconds of the process, but with four threads the time on the wall, as waiting for each other is the point.
+Times are CPU seconds of the process; with four threads they are the wall's, as waiting for each other is the point.
 """
 
 import argparse
@@ -65,6 +65,7 @@ def ours() -> Library:
             "increment(5)": (amounts.increment, [5] * CALLS),
             "increment(0.5)": (fractions.increment, [0.5] * CALLS),
             "set(42.0)": (gauge.set, [42.0] * CALLS),
+            "observe(0.3)": (histogram.observe, [0.3] * CALLS),
             "observe(), spread values": (histogram.observe, SPREAD),
             "labelled, kept": (kept.increment, None),
             "labelled, looked up": (lambda: labeled.labels(method="GET", status="200").increment(), None),
@@ -90,6 +91,7 @@ def prometheus() -> Library:
             "increment(5)": (amounts.inc, [5] * CALLS),
             "increment(0.5)": (fractions.inc, [0.5] * CALLS),
             "set(42.0)": (gauge.set, [42.0] * CALLS),
+            "observe(0.3)": (histogram.observe, [0.3] * CALLS),
             "observe(), spread values": (histogram.observe, SPREAD),
             "labelled, kept": (kept.inc, None),
             "labelled, looked up": (lambda: labeled.labels(method="GET", status="200").inc(), None),
@@ -114,6 +116,7 @@ def opentelemetry() -> Library:
             "increment(5)": (amounts.add, [5] * CALLS),
             "increment(0.5)": (fractions.add, [0.5] * CALLS),
             "set(42.0)": (gauge.set, [42.0] * CALLS),
+            "observe(0.3)": (histogram.record, [0.3] * CALLS),
             "observe(), spread values": (histogram.record, SPREAD),
             "labelled, kept": (lambda: labeled.add(1, attributes), None),
             "labelled, looked up": (lambda: labeled.add(1, {"method": "GET", "status": "200"}), None),

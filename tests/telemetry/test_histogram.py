@@ -93,7 +93,7 @@ def test_without_a_reader_the_writer_folds(bare: TelemetryCollector) -> None:
         histogram.observe(index / 100)
     [series] = bare.watch_series().series()
     assert isinstance(series, HistogramSeries)
-    assert len(series.pending) < 64
+    assert len(series.pending) < 128
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ import sys
 
 from .model import Labels
 
+TRACE_API = "opentelemetry.trace"
+
 
 def current_trace() -> Labels | None:
     """`span_id` and `trace_id` in hexadecimal of the current, sampled span; None when there is none. Never raises."""
-    api = sys.modules.get("opentelemetry.trace")
+    api = sys.modules.get(TRACE_API)
     if api is None:
         return None
     try:

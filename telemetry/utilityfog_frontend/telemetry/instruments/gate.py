@@ -46,7 +46,8 @@ class Gate:
 
     def _leave(self) -> None:
         self._depth -= 1
-        dropped, self.dropped = self.dropped, 0
+        dropped = self.dropped
+        self.dropped = 0
         self.lock.release()
         if dropped:
             self._on_drop(dropped)
