@@ -70,9 +70,11 @@ class EpochBook:
     Attributes:
         counts: everything that its program counts, also before and after this epoch.
         start: what that was when the epoch began.
-        end: and when its final was encoded.
+        removed: names of the program's metrics of which a series was ever removed or reset.
+        birth: when the epoch began.
+        shared: whether it shares its path.
+        end: what was counted when its final was encoded.
         acknowledged: the frames that the stream acknowledged, in their order.
-        removed: names of metrics of which a series was removed or reset.
         events: the value of each event, by its number.
         repeated: a restored snapshot of its machine sends under the same epoch.
     """
@@ -81,11 +83,11 @@ class EpochBook:
     id: int
     counts: Cells
     start: Cells
+    removed: set[str]
     birth: float
     shared: bool
     end: Cells | None = None
     acknowledged: list[bytes] = field(default_factory=list)
-    removed: set[str] = field(default_factory=set)
     events: dict[int, int] = field(default_factory=dict)
     repeated: bool = False
 

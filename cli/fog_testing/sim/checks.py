@@ -118,12 +118,17 @@ class Watcher:
                 if type(value) is float:
                     floors[line] = value * (1 - 1e-12)
 
-    def became_ready(self) -> None:
-        """What was read once, is in no stream any more, and was not said again by its writer, is not promised."""
+    def became_ready(self, answered: set[int]) -> None:
+        """What was read once, and is in no stream any more, may have fallen, unless its writer has said it again.
+
+        Args:
+            answered: the epochs whose writers must have answered if they were asked.
+        """
         for key, read in self._read.items():
             told = self.lineage.told.get(key, Told())
             let_go = read - told.seen and self._books.epochs[key].has_let_go
-            if not told.final and (told.seq < max(read) or not told.whole or let_go):
+            unsaid = (told.seq < max(read) or not told.whole) and (not told.seq or key[1] not in answered)
+            if not told.final and (unsaid or let_go):
                 self._floors = {
                     group: floors for group, floors in self._floors.items() if not is_under(key[0], place_of(group[1]))
                 }

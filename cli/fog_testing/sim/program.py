@@ -19,7 +19,7 @@ from utilityfog_frontend.telemetry import TelemetryCollector
 SUBJECTS: Final = Subjects()
 BOUNDS: Final = ((1.0, 2.0), (1.0, 2.0, 4.0))
 WHOLE: Final = (1, 2, 3, 300, 70_000, 5.0, 2**40)
-FRACTIONS: Final = (1, 0.1, 0.3, 2.5, 4.0)
+FRACTIONS: Final = (1, 0.1, 0.3, 2.5, 0.7)
 OBSERVED: Final = (-1.0, 0.5, 1.0, 1.7, 3.0, 9.0)
 CHILDREN: Final = ("a", "b", "c")
 LABELLED: Final = ("jobs_total", IDLING, "sizes", "temperature")
@@ -63,6 +63,7 @@ class Program:
         self._attachment = make_attachment(self._collector, self._settings, clock(), draw_epoch, bounds)
         self.counts: Cells = {}
         self._metrics: dict[str, Any] = {}
+        self._removed: set[str] = set()
         self.book = self._final_book = self._open_book({})
         self.agent: Agent | None = Agent(self._attachment, bounds, clock, self.book.events)
 
@@ -97,14 +98,14 @@ class Program:
         metric = self._metrics.get(name := LABELLED[what % len(LABELLED)])
         if metric is not None and metric.remove(job := CHILDREN[how % len(CHILDREN)]):
             self.gauges.pop((name, (("job", job),)), None)
-            self.book.removed.add(name)
+            self._removed.add(name)
 
     def reset(self, what: int) -> None:
         """Start a metric from zero again; the fleet's count goes on."""
         if self._metrics:
             name = list(self._metrics)[what % len(self._metrics)]
             self._metrics[name].reset()
-            self.book.removed.add(name)
+            self._removed.add(name)
             self.gauges |= {key: 0 for key in self.gauges if key[0] == name}
 
     # What its agent does
@@ -205,7 +206,7 @@ class Program:
 
     def _open_book(self, start: Cells) -> EpochBook:
         epoch, shared = self._attachment.epoch.writer.epoch, self._settings.shared
-        book = EpochBook(self.path, epoch, self.counts, start, self._clock(), shared)
+        book = EpochBook(self.path, epoch, self.counts, start, self._removed, self._clock(), shared)
         self._books.epochs[self.path, epoch] = book
         return book
 

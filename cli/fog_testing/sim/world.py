@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Final
 
+from fog_aggregator.core.readiness import ROUND_INTERVALS
 from fog_aggregator.core.state import StateLimits
 from fog_aggregator.stream_rules import Message
 from fog_schema.codec import decode
@@ -22,7 +23,7 @@ from fog_testing.sim.steps import Step
 from fog_testing.sim.told import Lineage
 
 START: Final = 1_700_000_000.0
-PATHS: Final = (("f", "0", "0"), ("f", "0", "1"), ("f", "1", "0"), ("f", "0"))
+PATHS: Final = (("f", "0", "0"), ("f", "0", "1"), ("f", "1", "0"), ("f", "0"), ("f", "0", "0"))
 MOST_PROGRAMS: Final = 8
 WAITS: Final = {
     "wait": (2.0, 10.0, 25.0, 70.0, 400.0),
@@ -74,6 +75,7 @@ class World:
         self._streams = Streams(Stream("metrics", self.clock), Stream("events", self.clock))
         self._checkpoints: list[tuple[bytes, Lineage]] = []
         self._aggregator: Aggregator | None = self._start(None)
+        self._caught_up_at: float | None = None
         self._of_the_world: dict[str, Callable[[int, int], object]] = {
             "fog": self._fog,
             "spawn": self._spawn,
@@ -82,7 +84,7 @@ class World:
             "read": lambda _, how: self._read(1 + how % 12 if how % 4 else 1000),
             "second": lambda _, how: self._second(how),
             "ask": lambda who, how: self._ask([(PATHS[who % len(PATHS)][: 1 + how % 3], Request())]),
-            "scrape": lambda _, __: self._scrape(),
+            "scrape": lambda _, __: self._scrape(LEVELS),
             "checkpoint": lambda _, __: self._checkpoint(),
             "forget": lambda who, _: self._forget(PATHS[who % len(PATHS)]),
             "crash": lambda _, how: self._crash((0, 0, 0, 1, 2)[how % 5]),
@@ -130,7 +132,7 @@ class World:
         lineage = self._watcher.lineage
         accounts = Accounts(self._books, lineage, self._programs, self._streams.metrics)
         conserved(accounts, aggregator.state, lineage, self._books)
-        gauges_equal(aggregator.network, self._programs, PATHS)
+        gauges_equal(aggregator.network, self._programs, sorted(set(PATHS)))
         long_ago = self.now - START > HORIZON
         events_once(aggregator.events, self._programs, self._books, long_ago=long_ago)
 
@@ -219,8 +221,12 @@ class World:
         lineage.watched += watched
         lineage.retired.update(swept.retired)
         lineage.fold_silent(aggregator.state, HORIZON)
+        if aggregator.caught_up and self._caught_up_at is None:
+            self._caught_up_at = self.now
         if aggregator.readiness.ready and not was_ready:
-            self._watcher.became_ready()
+            reachable = {program.book.id for program in self._programs if program.agent is not None}
+            waited = self.now - (self._caught_up_at or self.now)
+            self._watcher.became_ready(set() if waited >= ROUND_INTERVALS * INTERVAL else reachable)
         if swept.retired or swept.label_sets:
             self._scrape(LEVELS)  # what has ended now may begin anew
         self._ask([request for place, request in enumerate(requests) if not lost >> place & 1])
@@ -250,7 +256,7 @@ class World:
         self._watcher.crashed()
         self._checkpoints = self._checkpoints[: max(0, len(self._checkpoints) - damaged)]
         self._watcher.lineage = self._checkpoints[-1][1].copy() if self._checkpoints else Lineage()
-        self._aggregator = None
+        self._aggregator = self._caught_up_at = None
         if not away:
             self._up()
 
