@@ -1,0 +1,111 @@
+"""A short run of the chaos suite, and what its judge must not miss."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fog_testing.chaos import verdict
+from fog_testing.chaos.accounts import Accounts, Life
+from fog_testing.chaos.books import WHOLE, Book, Cell
+from fog_testing.chaos.judge import FLEET, Scrape, Watch
+from fog_testing.chaos.plan import Plan
+from fog_testing.chaos.processes import Child
+from fog_testing.chaos.trial import Trial
+from fog_testing.waiting import wait_until
+
+SEED = 1
+FAULTS = ("kill_nodes", "kill_aggregator", "damage_checkpoint", "kill_server", "wipe_store", "cut", "deliver_again")
+
+
+async def test_a_short_run(tmp_path: Path) -> None:
+    """Nodes, an aggregator and the server are killed, the store is wiped, frames come again: nothing is lost."""
+    told: list[str] = []
+    plan = Plan(SEED, 12.0, FAULTS, told.append)
+    result = await Trial(tmp_path, plan, fleets=2, size=4, tell=told.append).run()
+    assert result.findings == (), "\n".join(told)
+    assert result.lost == 0
+    assert result.kills >= 5
+    assert result.frames > 100
+    assert result.scrapes
+
+
+def test_books_survive_their_writer(tmp_path: Path) -> None:
+    """What a row says another process reads, whether or not its writer closed anything."""
+    writer = Book.create(tmp_path / "book", 2).rows[1]
+    writer.add(Cell.WHOLE, 3)
+    writer.acknowledge(writer.counted)
+    writer.add(Cell.WHOLE, 2)
+    row = Book.open(tmp_path / "book").rows[1]
+    assert (row.acknowledged[Cell.WHOLE], row.counted[Cell.WHOLE]) == (3, 5)
+    writer.finish()
+    assert row.acknowledged == row.counted
+
+
+def test_what_must_and_what_may_be_there(tmp_path: Path) -> None:
+    """Of a process that was killed what was acknowledged, at most what was counted; of one that ended well all."""
+    accounts = Accounts()
+    for number in range(3):
+        child = Child("this", [], tmp_path / "log")
+        child.kill()
+        life = Life(number, "chaos/p", Book.create(tmp_path / f"{number}", 1), child if number else None)
+        accounts.lives.append(life)
+        row = life.book.rows[0]
+        row.add(Cell.WHOLE, 10)
+        row.acknowledge(row.counted)
+        row.add(Cell.WHOLE, 5)
+    accounts.lives[2].book.rows[0].finish()
+    assert accounts.least()[FLEET, (WHOLE, "")] == 15 + 10 + 15
+    assert accounts.most()["chaos/p/n0", (WHOLE, "")] == 45
+
+
+@pytest.mark.parametrize(("said", "complaints"), [(9, 1), (10, 0), (12, 0), (13, 1)])
+def test_the_judge_sees_what_is_lost_and_what_is_invented(said: float, complaints: int) -> None:
+    """Between what was acknowledged and what was counted anything may be, outside of it nothing."""
+    place = (FLEET, (WHOLE, ""))
+    watch = Watch("one", "", lambda _: None)
+    watch.check_never_above(Scrape({place: said}, {WHOLE: "counter"}), {place: 12})
+    missing = list(verdict.missing({place: 10}, {place: said}))
+    assert len(watch.findings) + len(missing) == complaints
+    assert verdict.lost({place: 10}, {place: said}) == max(0, 10 - said)
+
+
+def test_the_judge_sees_a_fall() -> None:
+    """By one, over any silence in between; a gauge may fall, and what ended may be gone."""
+    counter, gauge = ("p", ("a_total", "")), ("p", ("b", ""))
+    watch = Watch("one", "", lambda _: None)
+    kinds = {"a_total": "counter", "b": "gauge"}
+    for values in ({counter: 5.0, gauge: 5.0}, {gauge: 1.0}, {counter: 5.0}, {counter: 4.0}):
+        watch.check_never_falls(Scrape(values, kinds))
+    assert len(watch.findings) == 1
+
+
+def test_the_judge_counts_events() -> None:
+    """Those acknowledged once each, those recorded at most once, no others."""
+    expected = {("p", 1): (2, 3)}
+    for numbers, complaints in (([1, 2], 0), ([3, 1, 2], 0), ([1], 1), ([1, 2, 2], 1), ([1, 2, 4], 1)):
+        assert len(list(verdict.wrong_events(expected, {("p", 1): numbers}))) == complaints
+    assert verdict.lost_events(expected, {("p", 1): [3, 1]}) == 1
+
+
+PARENT = """
+import pathlib, sys, time
+from fog_testing.chaos.processes import Child
+child = Child("timeit", ["-n", "1", "import time; time.sleep(600)"], pathlib.Path(sys.argv[1]))
+child.pause()
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_paused_child_ends_with_its_parent(tmp_path: Path) -> None:
+    """Whoever kills the suite, even while something in it is paused, leaves nothing behind."""
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path / "log")], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        status = Path(f"/proc/{int(parent.stdout.readline())}/stat")
+        wait_until(lambda: " T " in status.read_text(), what="the child is stopped")
+        parent.kill()
+    wait_until(lambda: not status.exists() or " Z " in status.read_text(), what="the child is gone")
