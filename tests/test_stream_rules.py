@@ -46,7 +46,7 @@ def info(created: str = "monday", first: int = 1, last: int = 100, **others: flo
         (None, info(first=0, last=0), Start(1)),
         (None, info(first=7), Start(7)),
         (Position("monday", 0, 0), info(), Start(1)),
-        (Position("monday", 0, 0), info("tuesday"), Start(1)),
+        (Position("monday", 0, 0), info("tuesday"), Start(1, because=Discontinuity.REPLACED)),
         (READ, info(), Start(50, known=True)),
         (READ, info(last=50), Start(50, known=True)),
         (READ, info(first=50), Start(50, known=True)),

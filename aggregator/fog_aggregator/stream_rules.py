@@ -127,10 +127,12 @@ def seconds(timestamp: str) -> float:
 def where_to_start(position: Position | None, info: StreamInfo) -> Start:
     """Decides from what we have read and what the stream is now."""
     beginning = max(1, info.first_seq)
-    if position is None or position.seq == 0:
+    if position is None:
         return Start(beginning)
-    if info.created != position.created:
+    if info.created != position.created:  # also when nothing was read of the one before: it may have held something
         return Start(beginning, because=Discontinuity.REPLACED)
+    if position.seq == 0:
+        return Start(beginning)
     if info.last_seq < position.seq:
         return Start(beginning, because=Discontinuity.ROLLED_BACK)
     if info.first_seq > position.seq:
