@@ -162,19 +162,6 @@ class State:
             return np.zeros(len(series), np.bool_)
         return self.watched - self.series_held[series] > self.horizon
 
-    def shown_family(self, families: list[int]) -> int:
-        """Which of the families of one name is shown: the one that most nodes have, then the first one known."""
-        return families[0] if len(families) == 1 else max(families, key=lambda family: (self.holders(family), -family))
-
-    def holders(self, family: int) -> int:
-        """How many nodes have series of a family."""
-        nodes: set[int] = set()
-        for table in self.tables.values():
-            slots = np.flatnonzero(table.live[: table.size] & (table.series[: table.size] >= 0))
-            mine = [self.catalog.series[series].family == family for series in table.series[slots].tolist()]
-            nodes.update(self.rows.epoch_node[table.epoch[slots[np.array(mine, np.bool_)]]].tolist())
-        return len(nodes)
-
     def merge_closed(self, into: Epoch, closed: Epoch) -> None:
         """Add one closed total to another, whose slots it then has."""
         self._merger.fold(into, closed)
