@@ -200,6 +200,7 @@ class Aggregator:
             self._check_horizon()
             if link.connection.client is not None and self._up_to_date():
                 self.network.state.watched += now - last
+                self.network.state.complete = True
                 self._note_server_time()
             last = now
             self._update_readiness()

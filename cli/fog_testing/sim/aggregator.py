@@ -94,6 +94,7 @@ class Aggregator:
 
     Attributes:
         readers: of metrics and of events.
+        is_current: it had read everything when it last looked.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class Aggregator:
             self._server_clock.note(state.now, clock())
         self._requests = KeyframeRequests()
         self._on_frames = on_frames
-        self._last, self._was_current = clock(), False
+        self._last, self.is_current = clock(), False
         self.readers = tuple(
             Reader(stream, handle, positions.get(stream.name), self._discontinuity)
             for stream, handle in ((streams.metrics, self._frames), (streams.events, self._ingest.events))
@@ -154,10 +155,11 @@ class Aggregator:
         now, watched = self._clock(), 0.0
         current = self.caught_up and not any(reader.lag for reader in self.readers)
         if current:
-            watched = now - self._last if self._was_current else 0.0
+            watched = now - self._last if self.is_current else 0.0
             self.state.watched += watched
+            self.state.complete = True
             self._server_clock.note(now, now)
-        self._last, self._was_current = now, current
+        self._last, self.is_current = now, current
         self.readiness.update(
             caught_up=self.caught_up,
             gapped=len(self.state.gapped),

@@ -52,6 +52,16 @@ def totals_of(state: State) -> dict[Path, Cells]:
     return totals
 
 
+def ledger_of(state: State) -> dict[str, float]:
+    """What is in a state's ledger, by the name of the metric; of histograms the observations."""
+    return {state.catalog.families[family].key.name: count for family, count in state.ledger.items()}
+
+
+def count_of(name: str, cells: Cells) -> float:
+    """All that some cells say of a metric; of a histogram the observations."""
+    return sum(number for cell, number in cells.items() if cell.name == name and cell.part != SUM)
+
+
 def place_of(path: Path) -> Path:
     """The path that a node, or a group of retired ones, counts for."""
     return path[:-1] if path and path[-1] == RETIRED else path
@@ -77,12 +87,18 @@ class Watcher:
         Raises:
             Violation: one is.
         """
-        for place, cells in totals_of(state).items():
+        totals = totals_of(state)
+        for place, cells in totals.items():
             truth = self._books.truth[place]
             for cell, number in cells.items():
                 counted = truth.get(cell, 0)
                 if cell.part != SUM and number > counted + self._books.slack(cell, counted):
                     raise Violation(f"{format_path(place)}: {said(cell)} is {number}, but {counted} were counted")
+        for name, number in ledger_of(state).items():
+            number += count_of(name, totals[()])
+            counted = count_of(name, self._books.truth[()])
+            if number > counted * (1 + 1e-12):
+                raise Violation(f"{name} is {number} with the ledger, but {counted} were counted")
 
     def scrape(self, network: NetworkCollector, levels: Sequence[int] = ()) -> None:
         """No exported line is above the truth, and none falls. Without `levels`, each time another one is looked at.

@@ -17,7 +17,7 @@ from fog_schema.frames import FINAL
 from fog_schema.paths import Path, format_path
 from fog_testing.sim.books import SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
 from fog_testing.sim.bus import Stream
-from fog_testing.sim.checks import said, totals_of
+from fog_testing.sim.checks import ledger_of, said, totals_of
 from fog_testing.sim.program import SUBJECTS, Program
 from fog_testing.sim.told import Lineage, Told
 from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
@@ -89,7 +89,7 @@ def conserved(accounts: Accounts, state: State, lineage: Lineage, books: Books) 
         Violation: one is not.
     """
     totals = totals_of(state)
-    ledger = {state.catalog.families[family].key.name: count for family, count in state.ledger.items()}
+    ledger = ledger_of(state)
     for under in ((), *(path for path in state.nodes if path not in lineage.retired)):
         shown = totals.get(under, {})
         missing: dict[str, float] = defaultdict(float)

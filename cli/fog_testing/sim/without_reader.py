@@ -127,15 +127,17 @@ def whole_again() -> list[Patch]:
     """What was whole stays beside it."""
 
     def become(original: Any, self: Any, epoch: Any, ids: Any) -> None:
-        slots, known = epoch.map(COUNTERS).find(ids)
-        values = self._tables[COUNTERS].values
-        series = self._tables[COUNTERS].series
-        whole = [(int(series[slot]), values[slot]) for slot in (slots if known is None else slots[known]).tolist()]
+        table, places = self._tables[COUNTERS], epoch.map(COUNTERS)
+        slots, known = places.find(ids)
+        if known is not None:
+            slots, ids = slots[known], ids[known]
+        values, series = table.values[slots], table.series[slots]
         original(self, epoch, ids)
-        if whole:
-            numbers = np.array([number for number, _ in whole])
-            made = self._tables[COUNTERS].allocate(-1 - numbers, numbers, epoch.row, 0.0)
-            self._tables[COUNTERS].values[made] = [value for _, value in whole]
+        if len(ids):
+            beside = -1 - ids[::-1]
+            made = table.allocate(beside, series[::-1], epoch.row, 0.0)
+            table.values[made] = values[::-1]
+            places.add(beside, made)
 
     return [around(Merger, "_become_fractional", become)]
 

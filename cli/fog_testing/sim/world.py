@@ -209,7 +209,6 @@ class World:
     def _read(self, count: int) -> None:
         if self._aggregator is not None:
             self._aggregator.read(count)
-            self._watcher.lineage.complete |= self._aggregator.caught_up
 
     def _second(self, lost: int) -> None:
         """What an aggregator does every second; `lost` says which of its requests nobody hears."""
@@ -219,6 +218,7 @@ class World:
         was_ready = aggregator.readiness.ready
         watched, swept, requests = aggregator.second()
         lineage.watched += watched
+        lineage.complete |= aggregator.is_current
         lineage.retired.update(swept.retired)
         lineage.fold_silent(aggregator.state, HORIZON)
         if aggregator.caught_up and self._caught_up_at is None:
