@@ -75,8 +75,8 @@ class State:
     Args:
         horizon: seconds of silence after which an epoch is folded, and that a tombstone lasts.
         limits: what it may grow to.
-        complete: the state goes back to the stream's beginning or to a checkpoint, so that a frame of an unknown
-            epoch older than the horizon is a ghost; false when there was no checkpoint.
+        complete: the state goes back to a checkpoint, or has read the streams to their end since, so that a frame of an
+            unknown epoch older than the horizon is a ghost: a copy of a store was put back.
     """
 
     def __init__(self, *, horizon: float = 7 * DAY, limits: StateLimits | None = None, complete: bool = False) -> None:
