@@ -11,6 +11,7 @@ from fog_agent.log import RateLimitedLog
 from fog_aggregator.core.batch import Batch
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import FleetEvent
+from fog_aggregator.core.lifecycle import heard_lately
 from fog_aggregator.core.outcome import Outcome, Status
 from fog_aggregator.core.requests import Wish
 from fog_aggregator.core.state import STALE_INTERVALS
@@ -54,12 +55,15 @@ class Ingest:
 
     @property
     def wishes(self) -> dict[tuple[Path, int], Wish]:
-        """What to ask of whom, by (path, epoch): events that are missing, keyframes of folded epochs that came back.
+        """What to ask of whom, by (path, epoch): keyframes, events that are missing. Hold the network's lock.
 
-        Gapped epochs are in the state.
+        Only of writers that were heard lately: of one that has ended nothing will come, and one that comes back is
+        asked as soon as it is heard.
         """
-        wanted = self._network.events.wanted
-        return self._returned | {key: Wish(*key, numbers) for key, numbers in wanted.items()}
+        state, now = self._network.state, self._clock.now(self._monotonic())
+        wanted = {(path, epoch.id): (0, 0) for epoch, path in state.gapped.items()} | self._network.events.wanted
+        asked = {key: Wish(*key, events) for key, events in wanted.items() if heard_lately(state, *key, now)}
+        return self._returned | asked
 
     def frames(self, messages: list[Message]) -> None:
         """A batch of the stream of metrics."""

@@ -20,7 +20,7 @@ from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.lifecycle import contended
 from fog_aggregator.core.readiness import Readiness
-from fog_aggregator.core.requests import KeyframeRequests, Wish
+from fog_aggregator.core.requests import KeyframeRequests
 from fog_aggregator.core.state import State
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.jetstream import JetStream, JetStreamError
@@ -268,9 +268,7 @@ class Aggregator:
     async def _ask(self, link: Link) -> None:
         """Ask for the keyframes and events that are missing."""
         with self.network.lock:
-            recently = self._now() - self.config.departed_after
-            gapped = [Wish(path, e.id) for e, path in self.network.state.gapped.items() if e.heard >= recently]
-        wishes = {(wish.path, wish.epoch): wish for wish in gapped} | self._ingest.wishes
+            wishes = self._ingest.wishes
         if not all(reader.caught_up for reader in self._readers):
             return
         for path, request in self._requests.due(wishes.values(), time.monotonic()):

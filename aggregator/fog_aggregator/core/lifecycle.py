@@ -95,6 +95,15 @@ def coverage(state: State, grouping: Grouping, life: Int64s, now: float) -> Cove
     return Coverages(grouping.paths, counts, oldest)
 
 
+def heard_lately(state: State, path: Path, number: int, now: float) -> bool:
+    """Whether a writer was heard within 3 of its intervals: who was not has no answer to give, until heard again."""
+    node = state.nodes.get(path)
+    epoch = node.epochs.get(number) if node is not None else None
+    if node is None or epoch is None:
+        return False
+    return now - epoch.heard <= STALE_INTERVALS * float(state.rows.interval[node.row])
+
+
 def contended(state: State, now: float) -> list[Path]:
     """Paths with several writers at once that do not say so (``shared``): each counts, but only one's gauges do.
 

@@ -59,11 +59,15 @@ class KeyframeRequests:
 
 
 def _together(wishes: Iterable[Wish]) -> dict[tuple[Path, int], tuple[int, int]]:
-    """Single wishes go to one epoch; many under one parent become one to the parent, and so on upwards."""
+    """Single wishes go to one epoch; many under one parent become one to the parent, and so on upwards.
+
+    Not those for events: which ones, only their writer can be told.
+    """
     single: dict[Path, dict[tuple[Path, int], tuple[int, int]]] = defaultdict(dict)
-    for wish in wishes:
-        single[wish.path[:-1]][wish.path, wish.epoch] = wish.events
     targets: dict[tuple[Path, int], tuple[int, int]] = {}
+    for wish in wishes:
+        group = targets if wish.events[1] else single[wish.path[:-1]]
+        group[wish.path, wish.epoch] = wish.events
     parents: set[Path] = set()
     for parent, wanted in single.items():
         if len(wanted) >= FAN_IN and parent:

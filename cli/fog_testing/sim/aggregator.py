@@ -147,7 +147,7 @@ class Aggregator:
 
     @property
     def wishes(self) -> list[Wish]:
-        """Which events are missing."""
+        """What it would ask of writers that it hears."""
         return list(self._ingest.wishes.values())
 
     def second(self) -> tuple[float, Swept, list[tuple[Path, Request]]]:
@@ -169,9 +169,7 @@ class Aggregator:
         )
         swept = self.network.sweep()
         self.events.expire(self.network.now() - HORIZON)
-        gapped = [Wish(path, epoch.id) for epoch, path in self.state.gapped.items()]
-        wishes = {(wish.path, wish.epoch): wish for wish in gapped} | self._ingest.wishes
-        return watched, swept, self._requests.due(wishes.values(), now) if self.caught_up else []
+        return watched, swept, self._requests.due(self._ingest.wishes.values(), now) if self.caught_up else []
 
     def forget(self, under: Path) -> list[Path]:
         """Somebody wishes departed nodes to be forgotten."""
