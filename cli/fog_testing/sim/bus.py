@@ -42,6 +42,7 @@ class Stream:
         messages: what it holds, in the order of their sequence.
         last_seq: the sequence of the last message stored.
         refusing: it is full, or there is no server.
+        removed: what it held once and lost, was it only for a while.
         disruptions: how often the server went away: a reader notices, and looks again at what the stream is.
     """
 
@@ -50,6 +51,7 @@ class Stream:
         self.messages: list[Message] = []
         self.last_seq = 0
         self.refusing = False
+        self.removed: set[bytes] = set()
         self.disruptions = 0
         self._clock = clock
         self._made = 1
@@ -88,12 +90,12 @@ class Stream:
         if self._old:
             return
         oldest = (self._clock() - MAX_AGE) * 1e9
-        self.messages = [message for message in self.messages if message.timestamp_ns >= oldest]
+        self._become([message for message in self.messages if message.timestamp_ns >= oldest])
 
     def lose(self, count: int) -> None:
         """Lose the last messages, acknowledged or not: a power failure, a flipped bit."""
         if self.messages:
-            del self.messages[-count:]
+            self._become(self.messages[:-count])
             self.last_seq = self.messages[-1].seq if self.messages else 0
         self._old = False
         self.disruptions += 1
@@ -106,19 +108,21 @@ class Stream:
         """An older copy of the store is put back, however old."""
         if self._copies:
             self.created, messages, self.last_seq = self._copies[number % len(self._copies)]
-            self.messages, self._old = list(messages), True
+            self._become(list(messages))
+            self._old = True
         self.disruptions += 1
 
     def wipe(self) -> None:
         """The store is lost, and the stream made anew."""
         self._made += 1
         self.created = f"{self.name} {self._made}"
-        self.messages, self.last_seq = [], 0
+        self._become([])
+        self.last_seq = 0
         self.disruptions += 1
 
     def trim(self, count: int) -> None:
         """The oldest messages go: there are too many bytes."""
-        del self.messages[:count]
+        self._become(self.messages[count:])
 
     def info(self) -> StreamInfo:
         """What the server tells of it."""
@@ -137,6 +141,10 @@ class Stream:
                 },
             }
         )
+
+    def _become(self, messages: list[Message]) -> None:
+        self.removed |= {message.data for message in self.messages} - {message.data for message in messages}
+        self.messages = messages
 
     def _store(self, subject: str, data: bytes) -> None:
         self._last_ns = max(self._last_ns + 1, round(self._clock() * 1e9))

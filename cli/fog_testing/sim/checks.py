@@ -94,11 +94,10 @@ class Watcher:
                 counted = truth.get(cell, 0)
                 if cell.part != SUM and number > counted + self._books.slack(cell, counted):
                     raise Violation(f"{format_path(place)}: {said(cell)} is {number}, but {counted} were counted")
-        for name, number in ledger_of(state).items():
-            number += count_of(name, totals[()])
-            counted = count_of(name, self._books.truth[()])
-            if number > counted * (1 + 1e-12):
-                raise Violation(f"{name} is {number} with the ledger, but {counted} were counted")
+        for name, moved in ledger_of(state).items():
+            held, counted = count_of(name, totals[()]) + moved, count_of(name, self._books.truth[()])
+            if held > counted * (1 + 1e-12):
+                raise Violation(f"{name} is {held} with the ledger, but {counted} were counted")
 
     def scrape(self, network: NetworkCollector, levels: Sequence[int] = ()) -> None:
         """No exported line is above the truth, and none falls. Without `levels`, each time another one is looked at.
@@ -128,7 +127,7 @@ class Watcher:
     def crashed(self) -> None:
         """The aggregator is gone, and with it what it was told since its checkpoint."""
         for key, told in self.lineage.told.items():
-            self._read[key] |= told.seen
+            self._read[key] |= told.taken
         for floors in self._floors.values():  # and the last digits of sums of fractions that its ratchet held
             for line, value in floors.items():
                 if type(value) is float:
@@ -138,11 +137,11 @@ class Watcher:
         """What was read once, and is in no stream any more, may have fallen, unless its writer has said it again.
 
         Args:
-            answered: the epochs whose writers must have answered if they were asked.
+            answered: the epochs whose writers were asked and must have answered.
         """
         for key, read in self._read.items():
             told = self.lineage.told.get(key, Told())
-            let_go = read - told.seen and self._books.epochs[key].has_let_go
+            let_go = read - told.taken and self._books.epochs[key].has_let_go
             unsaid = (told.seq < max(read) or not told.whole) and (not told.seq or key[1] not in answered)
             if not told.final and (unsaid or let_go):
                 self._floors = {

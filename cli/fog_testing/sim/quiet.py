@@ -18,7 +18,7 @@ from fog_schema.paths import Path, format_path
 from fog_testing.sim.books import SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
 from fog_testing.sim.bus import Stream
 from fog_testing.sim.checks import ledger_of, said, totals_of
-from fog_testing.sim.program import SUBJECTS, Program
+from fog_testing.sim.program import Program
 from fog_testing.sim.told import Lineage, Told
 from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
 
@@ -36,10 +36,7 @@ class Accounts:
         self._lineage = lineage
         self._going_on = {program.book.id for program in programs if program.alive}
         self._alive = {id(program.counts) for program in programs if program.alive}
-        self._there: dict[tuple[Path, int], set[int]] = defaultdict(set)
-        for message in stream.messages:
-            frame = decode(message.data)
-            self._there[SUBJECTS.path_of(message.subject)[1], frame.epoch].add(frame.seq)
+        self._removed = stream.removed
 
     def bounds(self, under: Path) -> dict[Cell, tuple[float, float]]:
         """The least and the most that the fleet may show at and under a path."""
@@ -62,7 +59,10 @@ class Accounts:
         key = (book.path, book.id)
         told, counted = self._lineage.told.get(key, Told()), book.counted()
         acknowledged = [decode(data) for data in book.acknowledged]
-        lost = {frame.seq for frame in acknowledged} - told.seen - self._there[key]
+        lost = any(
+            data in self._removed and frame.seq not in told.taken
+            for data, frame in zip(book.acknowledged, acknowledged, strict=True)
+        )
         ended = book.end is not None and (
             id(book.counts) in self._alive or any(frame.flags & FINAL for frame in acknowledged)
         )

@@ -34,7 +34,7 @@ class Told:
 
     Attributes:
         seq: the last frame's number.
-        seen: the numbers of all frames that came, duplicates too.
+        taken: the numbers of all frames that were news.
         series: what is known of each id.
         kept: what ids had counted that are no longer borne, and of an epoch that returned what is not its own.
         forgiven: what was counted between the epoch's folding and its return.
@@ -48,7 +48,7 @@ class Told:
     """
 
     seq: int = 0
-    seen: set[int] = field(default_factory=set)
+    taken: set[int] = field(default_factory=set)
     series: dict[int, _Series] = field(default_factory=dict)
     kept: Cells = field(default_factory=dict)
     forgiven: Cells = field(default_factory=dict)
@@ -70,7 +70,6 @@ class Told:
 
     def read(self, frame: Frame) -> bool:
         """Take a frame; whether it was news."""
-        self.seen.add(frame.seq)
         whole = frame.kind == KEYFRAME
         if self.final or frame.seq <= self.seq or (self.folded and not whole):
             return False
@@ -78,6 +77,7 @@ class Told:
             self.folded, self.returning = False, True
         gap = frame.seq != self.seq + 1
         self.seq = frame.seq
+        self.taken.add(frame.seq)
         self.whole = self.whole and not gap
         fresh = self._define(frame)
         self._merge(frame, whole=whole)
@@ -113,7 +113,7 @@ class Told:
     def copy(self) -> Told:
         """A copy that goes its own way."""
         other = copy(self)
-        other.seen, other.stood_at = set(self.seen), dict(self.stood_at)
+        other.taken, other.stood_at = set(self.taken), dict(self.stood_at)
         other.kept, other.forgiven = dict(self.kept), dict(self.forgiven)
         other.series = {number: copy(series) for number, series in self.series.items()}
         for series in other.series.values():

@@ -224,12 +224,17 @@ class World:
         if aggregator.caught_up and self._caught_up_at is None:
             self._caught_up_at = self.now
         if aggregator.readiness.ready and not was_ready:
-            reachable = {program.book.id for program in self._programs if program.agent is not None}
-            waited = self.now - (self._caught_up_at or self.now)
-            self._watcher.became_ready(set() if waited >= ROUND_INTERVALS * INTERVAL else reachable)
+            self._watcher.became_ready(self._answered(aggregator))
         if swept.retired or swept.label_sets:
             self._scrape(LEVELS)  # what has ended now may begin anew
         self._ask([request for place, request in enumerate(requests) if not lost >> place & 1])
+
+    def _answered(self, aggregator: Aggregator) -> set[int]:
+        """The epochs whose writers were asked before it was ready, and did not make it wait for too long."""
+        waited = self.now - (self._caught_up_at or self.now)
+        if waited >= ROUND_INTERVALS * INTERVAL or not aggregator.readiness.needs_round:
+            return set()
+        return {program.book.id for program in self._programs if program.agent is not None}
 
     def _ask(self, requests: Iterable[tuple[Path, Request]]) -> None:
         for path, request in requests:
