@@ -61,6 +61,18 @@ async def replace_nodes(arena: Arena, rng: random.Random) -> str:
     return fleet.name
 
 
+async def double_nodes(arena: Arena, rng: random.Random) -> str:
+    """A second process under the same paths, until it is killed; the first one goes on, and its gauges count again."""
+    fleet = rng.choice(arena.fleets)
+    async with fleet.lock, arena.mortal:
+        first = fleet.child, fleet.life
+        arena.start_fleet(fleet)
+        await asyncio.sleep(rng.uniform(*WHILE))
+        arena.kill(fleet)
+        fleet.child, fleet.life = first
+    return fleet.name
+
+
 async def pause_nodes(arena: Arena, rng: random.Random) -> str:
     """SIGSTOP of a process of nodes."""
     return await _pause(rng.choice(arena.fleets), rng)

@@ -23,6 +23,7 @@ NODES: Final[Deck] = {
     faults.kill_nodes: 4,
     faults.stop_nodes: 2,
     faults.replace_nodes: 2,
+    faults.double_nodes: 1,
     faults.pause_nodes: 1,
     faults.step_clock: 1,
 }

@@ -73,6 +73,7 @@ async def roll_back_store(arena: Arena, rng: random.Random) -> str:
     grows = rng.random() < 0.6
     copy = arena.server.directory / "copy"
     async with arena.server_lock:
+        await eventually(arena.last_sequences, what="there are streams to copy")
         arena.kill_server()
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(arena.server.store_dir, copy)
