@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.readiness import Readiness
 from fog_aggregator.core.requests import KeyframeRequests, Wish
-from fog_aggregator.core.state import DAY, State, StateLimits
+from fog_aggregator.core.state import State, StateLimits
 from fog_aggregator.core.sweep import Swept
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.network import NetworkCollector
@@ -18,11 +17,10 @@ from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.stream_rules import Discontinuity, Message, Position, is_known, where_to_start
 from fog_schema.frames import Request
 from fog_schema.paths import Path
+from fog_testing.sim.books import HORIZON
 from fog_testing.sim.bus import Stream, Streams
 from fog_testing.sim.program import SUBJECTS
 from utilityfog_frontend.telemetry import TelemetryCollector
-
-HORIZON: Final = 7 * DAY
 
 
 class Reader:

@@ -11,6 +11,7 @@ from fog_schema.paths import Path
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
+HORIZON: Final = 7 * 86_400.0
 INTERVAL: Final = 10.0
 """How often agents send, seconds."""
 
@@ -76,6 +77,7 @@ class EpochBook:
         end: what was counted when its final was encoded.
         acknowledged: the frames that the stream acknowledged, in their order.
         events: the value of each event, by its number.
+        given_up: its final was never acknowledged, and is too old to be sent.
         repeated: a restored snapshot of its machine sends under the same epoch.
     """
 
@@ -89,6 +91,7 @@ class EpochBook:
     end: Cells | None = None
     acknowledged: list[bytes] = field(default_factory=list)
     events: dict[int, int] = field(default_factory=dict)
+    given_up: bool = False
     repeated: bool = False
 
     def let_go(self, name: str) -> bool:

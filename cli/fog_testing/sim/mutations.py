@@ -28,7 +28,8 @@ class Mutation:
         """While this lasts, the rule is left out."""
         with ExitStack() as stack:
             for owner, name, replacement in self.patches():
-                stack.enter_context(patch.object(owner, name, replacement, create=True))
+                of_instances = isinstance(replacement, property)  # else it must be there: a rule may have moved
+                stack.enter_context(patch.object(owner, name, replacement, create=of_instances))
             yield
 
 

@@ -12,7 +12,7 @@ from fog_schema.frames import Request
 from fog_schema.paths import Path, is_under
 from fog_schema.subjects import Subjects
 from fog_testing.sim.agent import Agent, Bounds, make_attachment
-from fog_testing.sim.books import IDLING, INTERVAL, SUM, Books, Cell, Cells, EpochBook, Labels
+from fog_testing.sim.books import HORIZON, IDLING, INTERVAL, SUM, Books, Cell, Cells, EpochBook, Labels
 from fog_testing.sim.bus import Fate, Stream, Streams
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -64,6 +64,7 @@ class Program:
         self.counts: Cells = {}
         self._metrics: dict[str, Any] = {}
         self._removed: set[str] = set()
+        self._ended_at = 0.0
         self.book = self._final_book = self._open_book({})
         self.agent: Agent | None = Agent(self._attachment, bounds, clock, self.book.events)
 
@@ -117,6 +118,9 @@ class Program:
 
     def send(self, what: Fate) -> bool:
         """Publish the next frame once, or the next events; whether there was anything to send."""
+        if self._attachment.finals and self._clock() - self._ended_at >= HORIZON:
+            # It would outlive its tombstone, and count twice if it came before: docs/simulation.md.
+            self._attachment.finals, self._final_book.given_up = [], True
         agent = self.agent
         frame = agent.next_frame() if agent is not None else None
         if agent is None or frame is None:
@@ -165,7 +169,7 @@ class Program:
         while online and self._attachment.finals and self.send(Fate.FINE) and not self._stuck(self._streams.metrics):
             pass
         if online and self.agent.finish():
-            self.book.end, self._final_book = dict(self.counts), self.book
+            self.book.end, self._final_book, self._ended_at = dict(self.counts), self.book, self._clock()
             for _ in self._attachment.finals[:]:
                 self.send(what)
         self.agent = None

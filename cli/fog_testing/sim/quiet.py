@@ -74,7 +74,7 @@ class Accounts:
             for cell, number in safe.total().items():
                 shown[cell] = max(shown.get(cell, 0), number) if cell.part != SUM else shown.get(cell, 0)
         certain: set[str] = set()
-        if not book.repeated and (book.id in self._going_on or (ended and (not lost or told.final))):
+        if not (book.repeated or book.given_up) and (book.id in self._going_on or (ended and (not lost or told.final))):
             certain = {cell.name for cell in counted if not (lost and book.let_go(cell.name))}
         exactly = dict(counted)
         add(exactly, told.forgiven, -1)

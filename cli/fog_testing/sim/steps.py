@@ -49,9 +49,9 @@ FAULTS: Final = (
     {"wipe": 1},
     {"trim": 3},
     {"refuse": 2},
-    {"long_wait": 3, "very_long_wait": 1},
+    {"long_wait": 3, "very_long_wait": 3},
     {"forget": 1},
-    {"snapshot": 3},
+    {"snapshot": 4, "ask": 4},
 )
 """What goes wrong, or is rare. Each history has a few kinds of it, often: what needs two rare things is not rare."""
 FOLDING: Final = frozenset({"very_long_wait", "forget"})

@@ -13,14 +13,13 @@ import fog_aggregator.core.sweep
 import fog_testing.sim.aggregator
 from fog_aggregator.core.catalog import COUNTERS
 from fog_aggregator.core.columns import ids_array
-from fog_aggregator.core.eventlist import Seen
+from fog_aggregator.core.eventlist import EventList, Seen
 from fog_aggregator.core.merge import FRACTIONS, Merger
 from fog_aggregator.core.nodes import Run
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.readiness import Readiness
 from fog_aggregator.core.state import State
-from fog_aggregator.ingest import Ingest
 from fog_aggregator.stream_rules import Position, where_to_start
 from fog_schema.frames import DELTA, KEYFRAME, Frame
 from fog_testing.sim.aggregator import Aggregator
@@ -370,7 +369,7 @@ def events_listed_again() -> list[Patch]:
 @leaving_out("events that did not come are asked for")
 def events_not_asked_for() -> list[Patch]:
     """They are not."""
-    return [(Ingest, "_wish", nothing)]
+    return [(EventList, "wanted", property(lambda _: {}, nothing))]
 
 
 @leaving_out("events that their writer no longer holds are counted as lost")

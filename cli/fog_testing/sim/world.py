@@ -13,8 +13,8 @@ from fog_schema.codec import decode
 from fog_schema.frames import Request
 from fog_schema.paths import Path
 from fog_testing.sim.agent import Bounds
-from fog_testing.sim.aggregator import HORIZON, Aggregator
-from fog_testing.sim.books import INTERVAL, Books, Violation
+from fog_testing.sim.aggregator import Aggregator
+from fog_testing.sim.books import HORIZON, INTERVAL, Books, Violation
 from fog_testing.sim.bus import Stream, Streams, fate
 from fog_testing.sim.checks import LEVELS, Watcher
 from fog_testing.sim.program import SUBJECTS, Program
