@@ -77,7 +77,9 @@ class NatsOptions:
             if file is not None and not Path(file).is_file():
                 raise NatsOptionsError(f"{file}: no such file")
         if (self.creds or self.nkey) and find_spec("nkeys") is None:
-            raise NatsOptionsError("credentials and nkeys need the package nkeys: pip install 'utilityfog-telemetry[creds]'")
+            raise NatsOptionsError(
+                "credentials and nkeys need the package nkeys: pip install 'utilityfog-telemetry[creds]'"
+            )
 
     def __repr__(self) -> str:
         return f"NatsOptions({self.where})"

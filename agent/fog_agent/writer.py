@@ -214,7 +214,7 @@ class Writer:
     ) -> Encoded:
         """As many of the keyframe's series as fit into one frame, with the values they have now."""
         remaining = len(keyframe.members) - keyframe.next
-        count = min(remaining, MAX_DEFINED)
+        count = min(remaining, keyframe.fits)
         while True:
             frame = self.header(KEYFRAME, now)
             frame.part = keyframe.part
@@ -231,7 +231,7 @@ class Writer:
                 return encoded
             if count <= 1:
                 raise ValueError(f"max_payload leaves {max_bytes} bytes for a frame, and {MIN_FRAME_BYTES} are needed")
-            count //= 2
+            count = keyframe.fits = count // 2
 
     def _encode(self, assembly: Assembly, frame: Frame, max_bytes: int, *, completes: bool = False) -> Encoded | None:
         """Encode a frame and give it its number; None, and nothing has changed, when it is too large."""
@@ -312,7 +312,10 @@ class Writer:
 
 @dataclass(slots=True)
 class _Keyframe:
-    """A keyframe on its way: its series, settled when it began, and how far it is."""
+    """A keyframe on its way: its series, settled when it began, and how far it is.
+
+    `fits` is how many series a part may have: what was too much for one is not tried again for each of them.
+    """
 
     members: list[Tracked]
     kept: list[_Kept]
@@ -320,6 +323,7 @@ class _Keyframe:
     part: int = 0
     next: int = 0
     seq: int = 0
+    fits: int = MAX_DEFINED
 
     @property
     def complete(self) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fog_agent.writer import Settings
-from fog_schema.codec import decode, decode_definitions
-from fog_schema.frames import DELTA, EPHEMERAL, KEYFRAME, LAST_PART, SHARED
+from fog_schema.codec import decode, decode_definitions, encode
+from fog_schema.frames import DELTA, EPHEMERAL, KEYFRAME, LAST_PART, SHARED, Frame
 from fog_schema.limits import MAX_DEFINITIONS
 from tests.agent.node import BIG, SMALL, Node, defined, removed
 
@@ -124,6 +124,25 @@ def test_a_keyframe_comes_in_parts(node: Node) -> None:
     node.delta()
     assert node.reader.total("a_total", l="value 000") == 1001
     assert node.reader.total("a_total", l="newcomer") == 5
+
+
+def test_what_did_not_fit_once_is_not_tried_again_for_each_part(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A keyframe of many parts costs about one encoding each: the program's event loop waits for all of a final's."""
+    labeled = node.collector.register_counter("a_total", "", ["l"])
+    for number in range(1000):
+        labeled.labels(f"value {number:04}").increment()
+    tried: list[bytes] = []
+
+    def counted(frame: Frame) -> bytes:
+        tried.append(encode(frame))
+        return tried[-1]
+
+    monkeypatch.setattr("fog_agent.writer.encode", counted)
+    parts = node.parts(SMALL)
+    assert len(parts) > 20
+    assert len(tried) <= len(parts) + 10
+    node.reader.read(*(part.data for part in parts))
+    assert len(node.reader.totals()) == 1000
 
 
 def test_more_families_than_a_frame_defines_come_in_parts(node: Node) -> None:
