@@ -50,6 +50,9 @@ class SelfMetrics:
         self.contended = collector.register_gauge(
             "fog_aggregator_paths_contended", "Paths with several writers at once that are not marked as shared"
         )
+        self.conflicting = collector.register_gauge(
+            "fog_aggregator_families_conflicting", "Families that nodes disagree about: one version is shown"
+        )
         self.requests = counter("fog_aggregator_keyframe_requests_total", "Requests for keyframes sent")
         self._event_counters = (
             counter("fog_aggregator_events_total", "Events listed"),

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -22,6 +23,7 @@ from fog_aggregator.core.lifecycle import contended
 from fog_aggregator.core.readiness import Readiness
 from fog_aggregator.core.requests import KeyframeRequests
 from fog_aggregator.core.state import State
+from fog_aggregator.core.versions import Version
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.jetstream import JetStream, JetStreamError
 from fog_aggregator.network import NetworkCollector
@@ -82,7 +84,7 @@ class Aggregator:
         self._metrics = SelfMetrics(own)
         self._ingest = Ingest(self.network, self._metrics, self._subjects, self._clock, time.monotonic)
         self._readiness = Readiness(needs_round=True)
-        self._contended: set[Path] = set()
+        self._told: dict[str, set[str]] = defaultdict(set)
         self._streams_looked_after = asyncio.Event()
         self._saving = Saving(config, self.network, self._metrics, self._read_positions)
         self._ingest.on_events = self._on_events
@@ -226,19 +228,32 @@ class Aggregator:
         return all(reader.caught_up and reader.lag <= _IN_FLIGHT for reader in self._readers)
 
     def _sweep(self) -> None:
-        """Let time do its work; say which paths have several writers that do not share it on purpose."""
+        """Let time do its work, and tell of what somebody has to look at."""
         network, now = self.network, self._now()
         with network.lock:
             swept = network.sweep()
             network.events.expire(now - self.config.horizon)
-            contended_now = set(contended(network.state, now))
-            for path in contended_now - self._contended:
-                network.events.report(path, "several_writers", {"path": format_path(path)}, now)
-                LOGGER.warning("%s has several writers at once that are not marked as shared", format_path(path))
-        self._contended = contended_now
-        self._metrics.contended.set(len(contended_now))
+            writers = {format_path(path): path for path in contended(network.state, now)}
+            families = {name: self._somebody(versions) for name, versions in network.conflicts().items()}
+        self._metrics.contended.set(len(writers))
+        self._metrics.conflicting.set(len(families))
+        self._tell("several_writers", writers, "has several writers at once that are not marked as shared")
+        self._tell("families_disagree", families, "is not of one type, unit or bounds on all nodes: see /api/conflicts")
         if swept.retired:
             LOGGER.info("retired: %s", ", ".join(map(format_path, swept.retired[:10])))
+
+    def _somebody(self, versions: list[Version]) -> Path:
+        """One of the nodes whose version of a family is not shown."""
+        tree, hidden = self.network.tree, versions[-1]
+        return tree.paths[int(tree.rank[hidden.nodes[0]])]
+
+    def _tell(self, event: str, found: Mapping[str, Path], what: str) -> None:
+        """List an event and log a line for each subject that was not found the last time."""
+        for subject in found.keys() - self._told[event]:
+            with self.network.lock:
+                self.network.events.report(found[subject], event, {"subject": subject, "text": what}, self._now())
+            LOGGER.warning("%s %s", subject, what)
+        self._told[event] = set(found)
 
     def _on_events(self, events: list[FleetEvent]) -> None:
         """A wish to forget travels as an event, so that replays and a hot pair agree on it."""

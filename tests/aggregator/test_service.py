@@ -122,6 +122,19 @@ async def test_two_writers_on_a_path_add_up_and_are_told_of(fog_nats: NatsServer
             await eventually(lambda: any(e.name == "several_writers" for e in fleet.network.get_events()), deadline=30)
 
 
+async def test_families_that_disagree_are_told_of(fog_fleet: Fleet) -> None:
+    """The version that most nodes have is shown; an event names the family, at a node of the other version."""
+    for number in range(2):
+        (await fog_fleet.node(f"fog/{number}")).register_counter("depth_total", "Depth").increment(3)
+    (await fog_fleet.node("fog/odd")).register_gauge("depth_total", "Depth").set(-5)
+    await fog_fleet.settle()
+    assert fog_fleet.value("depth_total") == 6
+    told = await eventually(
+        lambda: [event for event in fog_fleet.network.get_events() if event.name == "families_disagree"], deadline=30
+    )
+    assert [(event.labels["fog_path"], event.value["subject"]) for event in told] == [("fog/odd", "depth_total")]
+
+
 async def test_a_horizon_that_the_stream_outlives_is_refused(fog_nats: NatsServer) -> None:
     """An existing stream keeps three days; a horizon of an hour could bring back what was given up."""
     async with Connection(NatsOptions(servers=(fog_nats.url,))) as connection:
