@@ -13,7 +13,7 @@ import shutil
 from typing import Final
 
 from fog_testing.chaos.arena import Arena, Target
-from fog_testing.chaos.storefaults import LONG, MOMENT, WHILE, refusing
+from fog_testing.chaos.storefaults import LONG, MOMENT, WHILE, LeftOutError, refusing
 from fog_testing.proxy import BLACK_HOLE, CLEAR, HELD, Conditions, Direction
 
 CLOCK_STEPS: Final = (-86_400, -3_600, -30, 30, 3_600, 86_400)
@@ -138,7 +138,7 @@ async def forget_checkpoints(arena: Arena, rng: random.Random) -> str:
     reader = rng.choice(arena.readers)
     async with arena.mortal, reader.lock:
         if arena.torn:
-            return f"{reader.name}: left out, as the streams are not whole any more"
+            raise LeftOutError("the streams are not whole any more")
         arena.kill(reader)
         shutil.rmtree(reader.state_dir, ignore_errors=True)
         reader.watch.forget_fractions()  # with the ratchet, which was in the checkpoint

@@ -32,6 +32,10 @@ GROWTH_SECONDS: Final = 60.0
 STREAMS: Final = (METRICS, EVENTS)
 
 
+class LeftOutError(Exception):
+    """A fault that cannot happen now; the text says why."""
+
+
 async def kill_server(arena: Arena, rng: random.Random) -> str:
     """Kill -9 of nats-server; it begins again with the same store."""
     async with arena.server_lock:
