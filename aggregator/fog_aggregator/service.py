@@ -201,15 +201,22 @@ class Aggregator:
             now = time.monotonic()
             self._check_horizon()
             if link.connection.client is not None and self._up_to_date():
-                self.network.state.watched += now - last
-                self.network.state.complete = True
                 self._note_server_time()
+                self._watched(now - last)
             last = now
             self._update_readiness()
             await self._ask(link)
             if now - swept >= _SWEEP_SECONDS:
                 swept = now
                 self._sweep()
+
+    def _watched(self, seconds: float) -> None:
+        """Nothing was left to read for so long. Time goes on for the state also when nobody sends."""
+        state = self.network.state
+        with self.network.lock:
+            state.watched += seconds
+            state.now = max(state.now, self._now())
+            state.complete = True
 
     def _check_horizon(self) -> None:
         """A stream that remembers for longer than half the horizon could bring back what was given up."""

@@ -154,9 +154,10 @@ class Aggregator:
         current = self.caught_up and not any(reader.lag for reader in self.readers)
         if current:
             watched = now - self._last if self.is_current else 0.0
-            self.state.watched += watched
-            self.state.complete = True
             self._server_clock.note(now, now)
+            self.state.watched += watched
+            self.state.now = max(self.state.now, self.network.now())
+            self.state.complete = True
         self._last, self.is_current = now, current
         self.readiness.update(
             caught_up=self.caught_up,

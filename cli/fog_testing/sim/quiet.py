@@ -14,7 +14,7 @@ from fog_aggregator.core.tree import View
 from fog_aggregator.network import NetworkCollector
 from fog_schema.codec import decode
 from fog_schema.frames import FINAL
-from fog_schema.paths import Path, format_path
+from fog_schema.paths import Path, ancestors, format_path
 from fog_testing.sim.books import SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
 from fog_testing.sim.bus import Stream
 from fog_testing.sim.checks import ledger_of, said, totals_of
@@ -90,7 +90,8 @@ def conserved(accounts: Accounts, state: State, lineage: Lineage, books: Books) 
     """
     totals = totals_of(state)
     ledger = ledger_of(state)
-    for under in ((), *(path for path in state.nodes if path not in lineage.retired)):
+    moved = {place for path in lineage.retired for place in ancestors(path)}
+    for under in ((), *(path for path in state.nodes if path not in moved)):
         shown = totals.get(under, {})
         missing: dict[str, float] = defaultdict(float)
         for cell, (least, most) in accounts.bounds(under).items():

@@ -218,7 +218,8 @@ class World:
         was_ready = aggregator.readiness.ready
         watched, swept, requests = aggregator.second()
         lineage.watched += watched
-        lineage.complete |= aggregator.is_current
+        if aggregator.is_current:
+            lineage.complete, lineage.now = True, max(lineage.now, self.now)
         lineage.retired.update(swept.retired)
         lineage.fold_silent(aggregator.state, HORIZON)
         if aggregator.caught_up and self._caught_up_at is None:
