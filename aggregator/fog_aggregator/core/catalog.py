@@ -102,8 +102,17 @@ class Catalog:
         self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
         self._resolved_bytes = 0
 
-    def resolve(self, packed: bytes) -> Resolved:
+    @property
+    def entries(self) -> int:
+        """Families and label sets known."""
+        return len(self.families) + len(self.series_numbers)
+
+    def resolve(self, packed: bytes, room: int) -> Resolved:
         """Open packed definitions; equal ones, as a fleet's nodes send them, are opened once.
+
+        Args:
+            packed: as a frame has them.
+            room: entries that they may add.
 
         Raises:
             FrameError: see `decode_definitions`.
@@ -112,7 +121,7 @@ class Catalog:
         if known is not None:
             self._resolved.move_to_end(packed)
             return known
-        resolved = self._number(decode_definitions(packed))
+        resolved = self._number(decode_definitions(packed), self.entries + room)
         if not resolved.refused:
             self._remember(packed, resolved)
         return resolved
@@ -129,11 +138,11 @@ class Catalog:
         """The family of a series, by their numbers."""
         return self.families[self.series[series].family]
 
-    def series_number(self, entry: SeriesEntry) -> int | None:
-        """The series' number, a new one when it was not known; None at the limit."""
+    def _series_number(self, entry: SeriesEntry, full_at: int) -> int | None:
+        """The series' number, a new one when it was not known; None at a limit."""
         number = self.series_numbers.get(entry)
         if number is None:
-            if len(self.series_numbers) >= self.max_series:
+            if len(self.series_numbers) >= self.max_series or self.entries >= full_at:
                 return None
             if self.free:
                 number = self.free.pop()
@@ -168,7 +177,7 @@ class Catalog:
     def _kind(self, entry: SeriesEntry) -> int:
         return self.kinds.setdefault((entry.family, entry.bounds), len(self.kinds))
 
-    def _number(self, definitions: list[Definition]) -> Resolved:
+    def _number(self, definitions: list[Definition], full_at: int) -> Resolved:
         found: dict[int, dict[int, int]] = {}
         refused = 0
         for definition in definitions:
@@ -176,10 +185,13 @@ class Catalog:
                 refused += definition.ids.size
                 continue
             key = FamilyKey(definition.name, definition.type, definition.unit)
+            if self.entries >= full_at and key not in self._family_numbers:
+                refused += definition.ids.size
+                continue
             family = self.family_number(key, definition.help, definition.rollup)
             group = found.setdefault(_width(definition), {})
             for number, labels in definition.series():
-                series = self.series_number(SeriesEntry(family, tuple(sorted(labels)), definition.bounds))
+                series = self._series_number(SeriesEntry(family, tuple(sorted(labels)), definition.bounds), full_at)
                 if series is None:
                     refused += 1
                 else:

@@ -11,13 +11,14 @@ import hashlib
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import msgpack
 import numpy as np
 
 from fog_aggregator.core.catalog import FamilyKey, SeriesEntry
-from fog_aggregator.core.eventlist import EventList, FleetEvent, Seen
+from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.nodes import CLOSED, Epoch, Node
 from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.state import State, Tombstone
@@ -247,8 +248,8 @@ def _events_out(events: EventList) -> Plain:
 def _events_in(events: EventList, plain: Plain) -> None:
     for path, *rest in plain["listed"]:
         events.events.append(FleetEvent(tuple(path), *rest))
-    for path, epoch, ranges, heard in plain["seen"]:
-        events.seen[tuple(path), epoch] = Seen([(low, high) for low, high in ranges], heard)
+    for path, epoch, ranges, heard in sorted(plain["seen"], key=itemgetter(3)):
+        events.heard(tuple(path), epoch, heard).ranges = [(low, high) for low, high in ranges]
     for path, epoch, (first, last) in plain["wanted"]:
         events.wanted[tuple(path), epoch] = first, last
     events.total, events.repeated, events.lost = plain["totals"]

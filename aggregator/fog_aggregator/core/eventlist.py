@@ -17,6 +17,8 @@ from fog_schema.paths import Path, is_under
 
 MAX_EVENTS: Final = 10_000
 MAX_RANGES: Final = 64
+MAX_WRITERS: Final = 1024
+"""Epochs of a path whose numbers are remembered; beyond that the one silent for longest is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,12 @@ class EventList:
         self.repeated = 0
         self.lost = 0
         self.seen: dict[tuple[Path, int], Seen] = {}
+        self._writers: dict[Path, dict[int, None]] = {}
         self.wanted: dict[tuple[Path, int], tuple[int, int]] = {}
 
     def apply(self, path: Path, frame: Frame, received: float) -> list[FleetEvent]:
         """List the events of a frame that were not listed before; return them."""
-        seen = self.seen.setdefault((path, frame.epoch), Seen())
-        seen.heard = max(seen.heard, received)
+        seen = self.heard(path, frame.epoch, received)
         fresh = []
         for number, event in enumerate(frame.events, frame.seq):
             if not seen.add(number):
@@ -139,6 +141,25 @@ class EventList:
         self.total += len(fresh)
         return fresh
 
+    def heard(self, path: Path, epoch: int, at: float) -> Seen:
+        """What was seen of an epoch that was heard at a time."""
+        writers = self._writers.setdefault(path, {})
+        writers.pop(epoch, None)
+        writers[epoch] = None  # they are in the order in which they were heard last
+        if len(writers) > MAX_WRITERS:
+            self._forget(path, next(iter(writers)))
+        seen = self.seen.setdefault((path, epoch), Seen())
+        seen.heard = max(seen.heard, at)
+        return seen
+
+    def _forget(self, path: Path, epoch: int) -> None:
+        self.seen.pop((path, epoch), None)
+        self.wanted.pop((path, epoch), None)
+        writers = self._writers[path]
+        del writers[epoch]
+        if not writers:
+            del self._writers[path]
+
     def report(self, path: Path, name: str, value: Any, now: float) -> FleetEvent:
         """List an event of the aggregator's own making about a path; it is of epoch 0."""
         self.total += 1
@@ -152,8 +173,7 @@ class EventList:
         first, last = held
         if not last:
             return
-        seen = self.seen.setdefault((path, epoch), Seen())
-        seen.heard = max(seen.heard, now)
+        seen = self.heard(path, epoch, now)
         self.lost += seen.close_below(first)
         self._want(path, epoch, seen.holes(max(first, 1), last))
 
@@ -168,8 +188,7 @@ class EventList:
         """
         listed = {(event.path, event.epoch) for event in self.events}
         for key in [key for key, seen in self.seen.items() if seen.heard < before and key not in listed]:
-            del self.seen[key]
-            self.wanted.pop(key, None)
+            self._forget(*key)
 
     def query(
         self, under: Path = (), name: str | None = None, since: float | None = None, limit: int | None = None

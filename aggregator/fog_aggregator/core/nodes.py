@@ -68,7 +68,7 @@ class Node:
     Attributes:
         row: its place in `Rows`.
         closed: the pseudo-epoch of its closed total.
-        events_seen: see `fog_aggregator.core.eventlist`.
+        brought: what it added to the catalog since `brought_since`, in watched time.
     """
 
     path: Path
@@ -80,6 +80,8 @@ class Node:
     first_heard: float = 0.0
     baselines: int = 0
     folded: int = 0
+    brought: int = 0
+    brought_since: float = 0.0
 
 
 class Rows:

@@ -35,6 +35,9 @@ class StateLimits:
         nodes: paths.
         series: label sets of the whole fleet.
         series_per_epoch: series of one writer.
+        series_per_path: values of one path, its closed total included.
+        brought_per_path: what a path may bring within a horizon that nobody had before: families, label sets, and each
+            256 bytes of their definitions. What nobody holds any more is kept for as long.
         slots: values of the whole fleet.
         epochs_per_path: writers of one path.
         silent_per_path: of those, silent ones that are kept apart; over that the longest silent is folded early.
@@ -44,6 +47,8 @@ class StateLimits:
     nodes: int = 1_000_000
     series: int = 20_000_000
     series_per_epoch: int = 1_000_000
+    series_per_path: int = 5_000_000
+    brought_per_path: int = 1_000_000
     slots: int = 50_000_000
     epochs_per_path: int = 1024
     silent_per_path: int = 64
@@ -117,7 +122,8 @@ class State:
                 return refusal
         elif frame.seq <= epoch.seq:
             return Outcome(Status.DUPLICATE)
-        resolved = self.catalog.resolve(frame.definitions) if frame.definitions else None
+        known = self.catalog.entries
+        resolved = self.catalog.resolve(frame.definitions, self._may_bring(node)) if frame.definitions else None
         new_epoch = epoch is None
         if node is None:
             node = self._new_node(path, timestamp)
@@ -128,9 +134,10 @@ class State:
         merger, whole = self._merger, frame.kind == KEYFRAME
         fresh = []
         if resolved is not None:
+            node.brought += self._price(frame.definitions, known)
             outcome.refused_series = resolved.refused
             created = epoch.birth if whole else timestamp - frame.interval_ms / 1000
-            fresh = self._define(epoch, resolved.groups, created, outcome)
+            fresh = self._define(node, epoch, resolved.groups, created, outcome)
         merger.merge(epoch, frame, outcome, whole=whole)
         if whole:
             if epoch.returning:
@@ -251,8 +258,21 @@ class State:
             epoch.run = Run()
         epoch.seq = frame.seq
 
+    def _may_bring(self, node: Node | None) -> int:
+        """How much a path may add to the catalog, so that none can fill it for all."""
+        if node is None:
+            return self.limits.brought_per_path
+        if self.watched - node.brought_since > self.horizon:
+            node.brought, node.brought_since = 0, self.watched
+        return max(0, self.limits.brought_per_path - node.brought)
+
+    def _price(self, packed: bytes, known: int) -> int:
+        """What definitions cost that were resolved when so many entries were known."""
+        added = self.catalog.entries - known
+        return added + len(packed) // 256 if added else 0
+
     def _define(
-        self, epoch: Epoch, groups: dict[int, tuple[Int64s, Int64s]], created: float, outcome: Outcome
+        self, node: Node, epoch: Epoch, groups: dict[int, tuple[Int64s, Int64s]], created: float, outcome: Outcome
     ) -> list[tuple[int, Int64s]]:
         """Give slots to the series that are new in this epoch; return their ids by width."""
         fresh = []
@@ -264,7 +284,7 @@ class State:
             if known is None or known.all():
                 continue
             new = np.flatnonzero(~known)
-            room = self._room(epoch)
+            room = self._room(node, epoch)
             outcome.refused_series += max(0, len(new) - room)
             new = new[:room]
             slots = self._merger.table(width).allocate(ids[new], series[new], epoch.row, created)
@@ -272,10 +292,11 @@ class State:
             fresh.append((width, ids[new]))
         return fresh
 
-    def _room(self, epoch: Epoch) -> int:
-        mine = sum(map(len, epoch.maps.values()))
-        slots = sum(map(len, self.tables.values()))
-        return max(0, min(self.limits.series_per_epoch - mine, self.limits.slots - slots))
+    def _room(self, node: Node, epoch: Epoch) -> int:
+        limits, here = self.limits, (node.closed, *node.epochs.values())
+        mine = limits.series_per_epoch - sum(map(len, epoch.maps.values()))
+        at_path = limits.series_per_path - sum(len(places) for one in here for places in one.maps.values())
+        return max(0, min(mine, at_path, limits.slots - sum(map(len, self.tables.values()))))
 
     def _keyframe(
         self,

@@ -122,10 +122,12 @@ def _lift(state: State, living: Counter[Path]) -> None:
 
 
 def _bound_tombstones(state: State) -> None:
+    """Those of the path that has most of them go first: no path can have another's forgotten."""
     excess = len(state.tombstones) - state.limits.tombstones
     if excess > 0:
-        oldest = sorted(state.tombstones, key=lambda key: state.tombstones[key].expires)[:excess]
-        for key in oldest:
+        crowd = Counter(path for path, _ in state.tombstones)
+        first = sorted(state.tombstones.items(), key=lambda item: (-crowd[item[0][0]], item[1].expires))
+        for key, _ in first[:excess]:
             del state.tombstones[key]
 
 

@@ -1,0 +1,104 @@
+"""What one path says, whatever it says, neither fills the memory nor takes what others need."""
+
+from __future__ import annotations
+
+from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_aggregator.core.eventlist import MAX_WRITERS, EventList
+from fog_aggregator.core.outcome import Status
+from fog_aggregator.core.ratchet import Ratchet
+from fog_aggregator.core.state import DAY, State, StateLimits
+from fog_aggregator.core.sweep import sweep
+from fog_schema.codec import encode_definitions
+from fog_schema.columns import pack_ids, pack_ints
+from fog_schema.frames import COUNTER, EVENTS, FINAL, KEYFRAME, LAST_PART, Definition, Event, Frame, Numbers
+from fog_schema.paths import Path
+
+EVIL, GOOD = ("fog", "evil"), ("fog", "good")
+NOW = 1_700_000_000.0
+
+
+def keyframe(seq: int, *values: str, name: str = "a_total", epoch: int = 7, first: int = 0, flags: int = 0) -> Frame:
+    """One with a counter of 1 for each label value, the ids from `first` on."""
+    ids = pack_ids(range(first, first + len(values)))
+    definition = Definition(name, COUNTER, "", "", (), (), ("l",), ids, values)
+    frame = Frame(KEYFRAME, epoch, seq, flags | LAST_PART, definitions=encode_definitions([definition]))
+    frame.counters = Numbers(ids, pack_ints([1] * len(values)))
+    return frame
+
+
+def test_a_path_brings_only_so_many_label_sets() -> None:
+    """Also when it defines the same ids anew each time and holds few slots; what others bring is still welcome."""
+    state = State(limits=StateLimits(brought_per_path=100))
+    refused = 0
+    for seq in range(1, 20):
+        values = [f"{seq} {number}" for number in range(30)]
+        refused += state.apply(EVIL, keyframe(seq, *values), NOW).refused_series
+    assert state.catalog.entries <= 100
+    assert refused > 400
+    assert state.apply(GOOD, keyframe(1, "x", "y"), NOW).refused_series == 0
+    assert state.apply(EVIL, keyframe(20, "x", "y", first=1000), NOW).refused_series == 0, "these are known already"
+
+
+def test_a_path_brings_only_so_many_families() -> None:
+    """A family costs memory of its own, with or without series."""
+    state = State(limits=StateLimits(brought_per_path=100))
+    for seq in range(1, 300):
+        state.apply(EVIL, keyframe(seq, name=f"a{seq}_total"), NOW)
+    assert len(state.catalog.families) <= 100
+
+
+def test_a_path_may_bring_more_after_the_horizon() -> None:
+    """By then what it brought and nobody holds is gone: a program with ever new label values runs for years."""
+    state = State(limits=StateLimits(brought_per_path=10))
+    assert state.apply(EVIL, keyframe(1, *map(str, range(20))), NOW).refused_series == 11
+    state.watched += 8 * DAY
+    assert state.apply(EVIL, keyframe(2, *map(str, range(20, 25)), first=100), NOW).refused_series == 0
+
+
+def test_a_path_has_only_so_many_slots() -> None:
+    """All its epochs and its closed total together."""
+    state = State(limits=StateLimits(series_per_path=50))
+    values = list(map(str, range(20)))
+    for epoch in range(1, 10):
+        state.apply(EVIL, keyframe(1, *values, epoch=epoch), NOW)
+    assert sum(map(len, state.tables.values())) == 50
+    assert state.apply(GOOD, keyframe(1, *values), NOW).refused_series == 0
+
+
+def test_the_tombstones_of_a_path_do_not_push_out_anothers() -> None:
+    """An epoch that another path folded stays folded, whoever floods."""
+    state = State(limits=StateLimits(tombstones=10))
+    state.apply(GOOD, keyframe(1, "x", epoch=1, flags=FINAL), NOW)
+    state.watched += 60.0
+    for epoch in range(2, 50):
+        state.apply(EVIL, keyframe(1, "x", epoch=epoch, flags=FINAL), NOW)
+    sweep(state)
+    assert len(state.tombstones) == 10
+    assert state.apply(GOOD, keyframe(1, "x", epoch=1, flags=FINAL), NOW).status is Status.FOLDED
+
+
+def hear(events: EventList, path: Path, epoch: int, seq: int) -> int:
+    """How many events of a frame are listed."""
+    event = Event("e", None, {}, {}, 1.0)
+    return len(events.apply(path, Frame(kind=EVENTS, epoch=epoch, seq=seq, events=(event,)), NOW + epoch))
+
+
+def test_the_numbers_of_so_many_writers_of_a_path_are_remembered() -> None:
+    """Of ever new epochs the one silent for longest is forgotten, with what was wanted of it; others' are not."""
+    events = EventList(10)
+    hear(events, GOOD, 1, 1)
+    hear(events, EVIL, 1, 3)
+    for epoch in range(2, MAX_WRITERS + 1):
+        hear(events, EVIL, epoch, 3)
+    hear(events, EVIL, 1, 4)
+    for epoch in range(MAX_WRITERS + 1, 2 * MAX_WRITERS):
+        hear(events, EVIL, epoch, 3)
+    assert len(events.seen) == MAX_WRITERS + 1
+    assert len(events.wanted) == MAX_WRITERS
+    assert hear(events, GOOD, 1, 1) == hear(events, EVIL, 1, 4) == 0
+    image = take_image(State(), events, Ratchet(), {}, ("fog.v1", ()))
+    after = EventList(10)
+    restore(read_image(b"".join(image.chunks())), State(), after, Ratchet())
+    assert after.seen == events.seen
+    hear(after, EVIL, 5000, 3)
+    assert len(after.seen) == MAX_WRITERS + 1
