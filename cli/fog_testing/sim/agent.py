@@ -90,9 +90,11 @@ class Agent:
             return self.attachment.finals[0]
         writer, outbox = self.epoch.writer, self.epoch.outbox
         if outbox.head is None and not writer.ended and (writer.within_keyframe or writer.keyframe_due):
-            outbox.push(
-                writer.encode_part(self._clock(), self._bounds.frame_bytes, self.epoch.events.held), self._clock()
-            )
+            first = not writer.within_keyframe
+            frame = writer.encode_part(self._clock(), self._bounds.frame_bytes, self.epoch.events.held)
+            if first and frame.completes:
+                self.whole = (frame, writer.series_count, writer.kept_count)
+            outbox.push(frame, self._clock())
         return outbox.head
 
     def acknowledged(self, frame: Encoded) -> None:

@@ -195,16 +195,6 @@ class Program:
             self._streams.metrics.publish(SUBJECTS.metrics(self.path), encode(frame), Fate.FINE)
             self.book.repeated = True
 
-    @property
-    def lost_events(self) -> int:
-        """Events of its epoch that fell out before they were acknowledged."""
-        return self._attachment.epoch.events.lost
-
-    @property
-    def held_events(self) -> tuple[int, int]:
-        """The events that it can repeat."""
-        return self._attachment.epoch.events.held
-
     def _stuck(self, stream: Stream) -> bool:
         return self.agent is None or stream.refusing
 
