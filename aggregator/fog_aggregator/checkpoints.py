@@ -17,9 +17,11 @@ import signal
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Final, NoReturn, Self
+from typing import IO, Final, NoReturn, Self, TypeVar
 
 from fog_aggregator.core.checkpoint import CheckpointError, Image, read_image
+
+T = TypeVar("T")
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 KEPT: Final = 2
@@ -28,7 +30,7 @@ _PATIENCE: Final = 600.0
 """Seconds that a child may take to write."""
 
 
-class StateDirError(OSError):
+class StateDirError(Exception):
     """The state directory cannot be used; the text says what to do."""
 
 
@@ -80,13 +82,17 @@ class CheckpointFiles:
         except OSError as error:
             raise StateDirError(f"{directory}: cannot be used for checkpoints: {error.strerror}") from error
 
-    def load(self) -> Image | None:
-        """The newest usable checkpoint; damaged ones are renamed to ``….corrupt`` and said so."""
+    def load(self, use: Callable[[Image], T]) -> T | None:
+        """What `use` makes of the newest checkpoint that is whole and that it can use; None when there is none.
+
+        `use` raises CheckpointError for one that it cannot use. Those, and damaged ones, are renamed to ``….corrupt``
+        and said so.
+        """
         for left_over in self._directory.glob(f"{_PREFIX}*{_BESIDE}"):
             left_over.unlink(missing_ok=True)
         for file in reversed(self._files()):
             try:
-                return read_image(file.read_bytes())
+                return use(read_image(file.read_bytes()))
             except (CheckpointError, OSError) as error:
                 aside = file.with_suffix(".corrupt")
                 LOGGER.warning("checkpoint %s is not used: %s; it is kept as %s", file, error, aside.name)

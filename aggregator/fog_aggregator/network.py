@@ -70,6 +70,12 @@ class NetworkCollector(MetricsSource):
         self._planner = Planner(state)
         self._versions = Versions(state)
 
+    def adopt(self, state: State, events: EventList, ratchet: Ratchet) -> None:
+        """Go on with what a checkpoint held, in place of what was read until now."""
+        with self.lock:
+            self.state, self.events, self.ratchet = state, events, ratchet
+            self._planner, self._versions = Planner(state), Versions(state)
+
     def collect(self, view: View = WHOLE) -> list[FamilySnapshot]:
         """The families of a view with its coverage; of everything, with the aggregator's own, without one.
 

@@ -11,7 +11,10 @@ from typing import Final
 
 from fog_aggregator.checkpoints import CheckpointFiles, StateDirError
 from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.core.checkpoint import Image, restore, take_image
+from fog_aggregator.core.checkpoint import CheckpointError, Image, restore, take_image
+from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.ratchet import Ratchet
+from fog_aggregator.core.state import State
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.stream_rules import Position
@@ -56,8 +59,7 @@ class Saving:
             yield None
             return
         with CheckpointFiles(self._config.state_dir) as files:
-            image = files.load()
-            positions = self._restore(image) if image is not None else None
+            positions = files.load(self._restore)
             async with running(self._save_forever(files)):
                 yield positions
             await self._save(files)
@@ -69,10 +71,15 @@ class Saving:
                 f"{self._config.state_dir}: its checkpoint is of {format_path(path) or 'everything'} under {prefix}; "
                 "give this aggregator another state directory"
             )
-        network = self._network
-        with network.lock:
-            positions = restore(image, network.state, network.events, network.ratchet)
-        LOGGER.info("going on from a checkpoint: %d nodes", len(network.state.nodes))
+        known = self._network.state
+        state = State(horizon=known.horizon, limits=known.limits)
+        events, ratchet = EventList(self._config.max_events), Ratchet()
+        try:
+            positions = restore(image, state, events, ratchet)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise CheckpointError(f"it is whole, but of another shape than this program's: {error!r}") from error
+        self._network.adopt(state, events, ratchet)
+        LOGGER.info("going on from a checkpoint: %d nodes", len(state.nodes))
         return positions
 
     async def _save_forever(self, files: CheckpointFiles) -> None:

@@ -29,7 +29,7 @@ def image(number: int) -> Image:
 def newest(directory: Path) -> int:
     """Which image the next aggregator would go on from; 0 when there is none."""
     with CheckpointFiles(directory) as files:
-        found = files.load()
+        found = files.load(lambda image: image)
     return 0 if found is None else found.plain["streams"]["S"][1]
 
 

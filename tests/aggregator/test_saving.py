@@ -1,0 +1,101 @@
+"""Checkpoint files: what cannot be used is set aside with a word, and the one before it is used."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from fog_aggregator.checkpoints import CheckpointFiles
+from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.core.checkpoint import Image, take_image
+from fog_aggregator.core.ratchet import Ratchet
+from fog_aggregator.saving import Saving
+from fog_aggregator.selfmetrics import SelfMetrics
+from fog_aggregator.stream_rules import Position
+from tests.aggregator.fleet import Fleet
+
+POSITIONS = {"FOG_METRICS": Position("then", 7, 8)}
+
+
+def saved(directory: Path, *, counts: int) -> Image:
+    """A checkpoint of a fleet that has counted so much, in a file."""
+    fleet = Fleet()
+    fleet.join("fog/0").collector.register_counter("work_total", "Work").increment(counts)
+    fleet.send()
+    image = take_image(fleet.state, fleet.events, Ratchet(), POSITIONS, ("fog.v1", ()))
+    with CheckpointFiles(directory) as checkpoints:
+        checkpoints.save(image)
+    return image
+
+
+def files(directory: Path, pattern: str = "checkpoint-*.fog") -> list[Path]:
+    """The checkpoints, oldest first."""
+    return sorted(directory.glob(pattern))
+
+
+async def restored(directory: Path) -> tuple[float, dict[str, Position]]:
+    """The count and the positions that an aggregator goes on from; (0, {}) without a checkpoint."""
+    network = Fleet().network
+    config = AggregatorConfig(state_dir=directory)
+    async with Saving(config, network, SelfMetrics(network.own), dict).going_on() as positions:
+        metric = network.get_metric("work_total")
+        count = metric.get_value().value if metric is not None else 0  # type: ignore[union-attr]
+    return count, dict(positions or {})
+
+
+async def test_the_newest_is_used(tmp_path: Path) -> None:
+    """Two are kept; an aggregator goes on from the later one and from its positions."""
+    for counts in (1, 2, 3):
+        saved(tmp_path, counts=counts)
+    assert len(files(tmp_path)) == 2
+    assert await restored(tmp_path) == (3, POSITIONS)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+async def test_a_damaged_one_is_set_aside(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever is wrong with its bytes, the one before it is used, and the damaged one is kept to look at."""
+    saved(tmp_path, counts=1)
+    saved(tmp_path, counts=2)
+    newest = files(tmp_path)[-1]
+    whole = newest.read_bytes()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    newest.write_bytes({"cut": whole[:middle], "flipped": flipped, "empty": b""}[damage])
+    assert await restored(tmp_path) == (1, POSITIONS)
+    assert files(tmp_path, "*.corrupt") == [newest.with_suffix(".corrupt")]
+    assert f"checkpoint {newest} is not used" in caplog.text
+
+
+async def test_one_of_another_shape_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whole, of the same version, and yet not what this program reads: it is not fatal, and leaves nothing behind."""
+    saved(tmp_path, counts=1)
+    image = saved(tmp_path, counts=2)
+    image.plain["tombstones"] = [(("fog", "0"), 5)]
+    with CheckpointFiles(tmp_path) as directory:
+        directory.save(image)
+    assert await restored(tmp_path) == (2, POSITIONS)
+    assert "of another shape" in caplog.text
+
+
+async def test_without_any_it_begins_with_nothing(tmp_path: Path) -> None:
+    """An empty directory is made, and no checkpoint is no error."""
+    assert await restored(tmp_path / "new") == (0, {})
+
+
+async def test_a_child_that_cannot_write_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The aggregator lives on, says so, and the checkpoint from before is still there."""
+    saved(tmp_path, counts=1)
+    network = Fleet().network
+
+    def fail(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(CheckpointFiles, "save", fail)
+    metrics = SelfMetrics(network.own)
+    async with Saving(AggregatorConfig(state_dir=tmp_path), network, metrics, dict).going_on():
+        await asyncio.sleep(0)
+    failed = {value.labels["result"]: value.value for value in metrics.checkpoints.get_value()}
+    assert failed == {"failed": 1}
+    assert len(files(tmp_path)) == 1
