@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -28,6 +29,7 @@ _CONTEXT_KEYS: Final = {
 }
 # Ways to log in that nats-py has not: silently leaving them out would look like a wrong password.
 _CONTEXT_UNSUPPORTED: Final = ("nsc", "user_jwt", "user_seed", "windows_cert_store")
+_INBOX_PREFIX: Final = re.compile(r"[^\s.*>]+(\.[^\s.*>]+)*")
 
 
 class NatsOptionsError(ValueError):
@@ -73,6 +75,10 @@ class NatsOptions:
             _check_address(server)
         if (self.tls_cert is None) != (self.tls_key is None):
             raise NatsOptionsError("a TLS certificate needs its key and the key its certificate: give both or neither")
+        if self.inbox_prefix is not None and _INBOX_PREFIX.fullmatch(self.inbox_prefix) is None:
+            raise NatsOptionsError(
+                f"inbox prefix {self.inbox_prefix!r} is not allowed: write tokens joined by dots, as in _INBOX.fog"
+            )
         for file in (self.creds, self.nkey, self.tls_ca, self.tls_cert, self.tls_key):
             if file is not None and not Path(file).is_file():
                 raise NatsOptionsError(f"{file}: no such file")

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from fog_cli.config import option
 from fog_cli.errors import CommandError
-from fog_cli.kinds import TEXT
+from fog_cli.kinds import URL
 
 DEFAULT_URL: Final = "http://127.0.0.1:10364"
 TIMEOUT: Final = 30.0
@@ -22,7 +22,7 @@ TIMEOUT: Final = 30.0
 class ApiSettings:
     """The options of the group ``[api]``."""
 
-    url: str = option(DEFAULT_URL, "the aggregator to ask", TEXT, flag="--api")
+    url: str = option(DEFAULT_URL, "the aggregator to ask", URL, flag="--api")
 
 
 class Api:

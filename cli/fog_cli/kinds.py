@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from fog_schema.limits import MAX_INTERVAL_MS, MIN_INTERVAL_MS
+
 T = TypeVar("T")
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -64,6 +66,21 @@ def _duration(value: object) -> float:
     if match is None or isinstance(value, bool):
         raise ValueError("is not a duration: write 500ms, 10s, 5m, 1h or 7d")
     return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def _period(value: object) -> float:
+    seconds = _duration(value)
+    if not seconds:
+        raise ValueError("must be more than nothing")
+    return seconds
+
+
+def _interval(value: object) -> float:
+    seconds = _duration(value)
+    if not MIN_INTERVAL_MS <= seconds * 1000 <= MAX_INTERVAL_MS:
+        low, high = show_duration(MIN_INTERVAL_MS / 1000), show_duration(MAX_INTERVAL_MS / 1000)
+        raise ValueError(f"is out of bounds: write {low} to {high}")
+    return seconds
 
 
 def show_duration(seconds: float) -> str:
@@ -129,10 +146,15 @@ def choice(*words: str) -> Kind[str]:
 TEXT: Final = Kind("TEXT", _text)
 PATH: Final = Kind("PATH", _text)
 FILE: Final = Kind("FILE", _text)
+DIRECTORY: Final = Kind("DIR", _text)
+NAME: Final = Kind("NAME", _text)
+URL: Final = Kind("URL", _text)
 SECRET: Final = Kind("TEXT", _text)
 SWITCH: Final = Kind("", _switch)
 WHOLE: Final = Kind("N", _whole)
 DURATION: Final = Kind("DURATION", _duration, lambda seconds: json.dumps(show_duration(seconds)))
+PERIOD: Final = Kind("DURATION", _period, DURATION.show)
+INTERVAL: Final = Kind("DURATION", _interval, DURATION.show)
 SIZE: Final = Kind("BYTES", _size)
 ADDRESS: Final = Kind("HOST:PORT", _address, lambda address: json.dumps(show_address(address)))
 URLS: Final = Kind("URL[,URL]", _urls, lambda urls: json.dumps([redact(url) for url in urls]))

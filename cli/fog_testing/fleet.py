@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from fog_agent import Agent, NatsOptions
 from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.core.rollup import View
+from fog_aggregator.core.tree import View
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.service import Aggregator
 from fog_aggregator.web import StreamStatus

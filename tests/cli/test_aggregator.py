@@ -23,6 +23,7 @@ from utilityfog_frontend.telemetry import TelemetryCollector
         (["--listen", "nowhere"], "--listen: 'nowhere' is not HOST:PORT"),
         (["--prefix", "a b"], "subject prefix 'a b' is not allowed"),
         (["--horizon", "soon"], "--horizon: 'soon' is not a duration"),
+        (["--export-interval", "0s"], "--export-interval: '0s' must be more than nothing"),
     ],
 )
 def test_misuse(arguments: list[str], said: str, tmp_path: Path) -> None:

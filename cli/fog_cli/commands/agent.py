@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from fog_cli.config import group, option, switch
 from fog_cli.errors import UsageError
-from fog_cli.kinds import DURATION, FILE, PATH, TEXT
+from fog_cli.kinds import DURATION, FILE, INTERVAL, PATH, TEXT
 from fog_cli.logs import LogSettings
 from fog_cli.nats_settings import NatsSettings
 
@@ -26,7 +26,7 @@ class Settings:
     """What `fog agent` takes."""
 
     path: str = option("", "place in the tree: fog/0/3, or a template as fog/${RACK}/${HOSTNAME}", PATH)
-    interval: float = option(10.0, "how often to send", DURATION)
+    interval: float = option(10.0, "how often to send", INTERVAL)
     prefix: str = option("fog.v1", "what subjects begin with", TEXT)
     deadline: float = option(5.0, "how long stopping may take to send the last counts", DURATION)
     shared: bool = switch("other processes publish under this path too, and each one's gauges count")

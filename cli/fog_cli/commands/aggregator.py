@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fog_cli.config import group, option, switch
-from fog_cli.kinds import ADDRESS, DURATION, FILE, PATH, SWITCH, TEXT, WHOLE, Address
+from fog_cli.kinds import ADDRESS, DIRECTORY, FILE, PATH, PERIOD, SWITCH, TEXT, WHOLE, Address
 from fog_cli.logs import LogSettings
 from fog_cli.nats_settings import NatsSettings
 
@@ -26,18 +26,18 @@ class Settings:
     path: str = option("", "root of the subtree to read; everything when left out", PATH)
     prefix: str = option("fog.v1", "what subjects begin with", TEXT)
     state_dir: str = option(
-        "", "directory of the checkpoints (default ~/.local/state/fog)", FILE, environ=("STATE_DIRECTORY",)
+        "", "directory of the checkpoints (default ~/.local/state/fog)", DIRECTORY, environ=("STATE_DIRECTORY",)
     )
-    checkpoint_interval: float = option(10.0, "how often the state is saved", DURATION)
+    checkpoint_interval: float = option(10.0, "how often the state is saved", PERIOD)
     create_streams: bool = option(
         default=True, help="leave it to fog streams apply to create streams that are missing", kind=SWITCH
     )
-    departed_after: float = option(3600.0, "a node silent for so long has departed", DURATION)
-    horizon: float = option(7 * 86400.0, "how long the counts of a silent epoch are kept apart", DURATION)
+    departed_after: float = option(3600.0, "a node silent for so long has departed", PERIOD)
+    horizon: float = option(7 * 86400.0, "how long the counts of a silent epoch are kept apart", PERIOD)
     max_events: int = option(10_000, "how many events are kept", WHOLE)
     export_prometheus: str | None = option(None, "write the metrics to this file as well, as Prometheus text", FILE)
     export_json: str | None = option(None, "write the snapshot to this file as well, as JSON", FILE)
-    export_interval: float = option(10.0, "how often these files are written", DURATION)
+    export_interval: float = option(10.0, "how often these files are written", PERIOD)
     stop_on_eof: bool = switch("stop when standard input ends, as it does when the parent is gone")
     nats: NatsSettings = group(NatsSettings)
     log: LogSettings = group(LogSettings)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fog_cli.config import option, switch
-from fog_cli.kinds import ADDRESS, DURATION, URLS, WHOLE, Address
+from fog_cli.kinds import ADDRESS, DURATION, INTERVAL, URLS, WHOLE, Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Settings:
 
     depth: int = option(4, "levels of the tree, with the root", WHOLE)
     branching: int = option(4, "children of each inner node", WHOLE)
-    interval: float = option(1.0, "how often nodes send", DURATION)
+    interval: float = option(1.0, "how often nodes send", INTERVAL)
     duration: float | None = option(None, "end by itself after this", DURATION)
     seed: int | None = option(None, "of everything that chance decides; drawn when left out", WHOLE)
     listen: Address | None = option(None, "address of the aggregator (127.0.0.1:10364, or a free port)", ADDRESS)

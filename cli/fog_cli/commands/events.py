@@ -16,7 +16,7 @@ from typing import Any
 
 from fog_cli.api import Api, ApiSettings
 from fog_cli.config import group, option, switch
-from fog_cli.kinds import DURATION, PATH, TEXT, WHOLE
+from fog_cli.kinds import DURATION, NAME, PATH, WHOLE
 from fog_cli.terminal import Paint, show_time
 
 FOLLOW_EVERY = 1.0
@@ -28,7 +28,7 @@ class Settings:
     """What `fog events` takes."""
 
     path: str = option("", "only of this subtree", PATH, positional=True)
-    name: str = option("", "only events of this name", TEXT)
+    name: str = option("", "only events of this name", NAME)
     since: float | None = option(None, "only those received within this time", DURATION)
     limit: int = option(50, "at most so many, the newest", WHOLE)
     follow: bool = switch("go on with those that come, until Ctrl-C")

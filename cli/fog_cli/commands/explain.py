@@ -11,7 +11,7 @@ from typing import Any
 
 from fog_cli.api import Api, ApiSettings
 from fog_cli.config import REQUIRED, group, option, switch
-from fog_cli.kinds import PATH, TEXT
+from fog_cli.kinds import NAME, PATH
 from fog_cli.terminal import Paint, show_coverage, show_labels, show_time
 
 
@@ -20,7 +20,7 @@ class Settings:
     """What `fog explain` takes."""
 
     path: str = option(REQUIRED, "where in the tree", PATH, positional=True)
-    metric: str = option(REQUIRED, "the metric's name", TEXT, positional=True)
+    metric: str = option(REQUIRED, "the metric's name", NAME, positional=True)
     json: bool = switch("print the aggregator's answer as it is")
     api: ApiSettings = group(ApiSettings)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fog_cli.config import REQUIRED, group, option, switch
-from fog_cli.kinds import DURATION, SIZE, TEXT, WHOLE, choice
+from fog_cli.kinds import PERIOD, SIZE, TEXT, WHOLE, choice
 from fog_cli.nats_settings import NatsSettings
 
 
@@ -22,7 +22,7 @@ class Settings:
 
     action: str = option(REQUIRED, "what to do", choice("apply"), positional=True)
     update: bool = switch("change what differs, where the server lets it be changed")
-    max_age: float = option(3 * 86400.0, "how long messages are kept; an aggregator's horizon is twice that", DURATION)
+    max_age: float = option(3 * 86400.0, "how long messages are kept; an aggregator's horizon is twice that", PERIOD)
     max_bytes: int = option(2**30, "size of the stream of metrics, reserved at once", SIZE)
     max_event_bytes: int = option(2**28, "size of the stream of events, reserved at once", SIZE)
     replicas: int = option(1, "copies in a cluster: 1, 3 or 5", WHOLE)
