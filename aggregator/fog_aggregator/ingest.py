@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from fog_agent.log import RateLimitedLog
@@ -20,7 +20,7 @@ from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.stream_rules import Message
 from fog_schema.codec import decode
 from fog_schema.errors import FrameError, PathError
-from fog_schema.frames import EVENTS, Frame
+from fog_schema.frames import EVENTS, KIND_NAMES, Frame
 from fog_schema.paths import Path, format_path
 from fog_schema.subjects import Subjects
 
@@ -69,20 +69,16 @@ class Ingest:
         """A batch of the stream of metrics."""
         tally: Counter[str] = Counter()
         with self._network.lock, Batch(self._network.state) as batch:
-            for message in messages:
-                read = self._read(message)
-                if read is None:
-                    continue
-                path, frame = read
-                if frame.kind == EVENTS:
-                    self._refuse(message, FrameError("kind", "an event frame on a subject of metrics"))
-                    continue
+            for message, path, frame in self._read(messages, events=False):
                 try:
                     outcome = batch.apply(path, frame, message.timestamp)
                 except FrameError as error:
                     self._refuse(message, error)
-                    continue
-                self._note(path, frame, outcome, message.timestamp, tally)
+                except Exception:  # a fault of ours: the next message must not find the aggregator gone for it
+                    self._metrics.refused("internal")
+                    LOGGER.exception("a frame on %s cannot be merged", message.subject)
+                else:
+                    self._note(path, frame, outcome, message.timestamp, tally)
         tally["refused_values"] += batch.refused_values
         self._metrics.frames_applied(tally)
         self._tick(messages)
@@ -91,32 +87,29 @@ class Ingest:
         """A batch of the stream of events."""
         fresh: list[FleetEvent] = []
         with self._network.lock:
-            for message in messages:
-                read = self._read(message)
-                if read is None:
-                    continue
-                path, frame = read
-                if frame.kind == EVENTS:
-                    fresh += self._network.events.apply(path, frame, message.timestamp)
-                else:
-                    self._refuse(message, FrameError("kind", "a frame of metrics on a subject of events"))
+            for message, path, frame in self._read(messages, events=True):
+                fresh += self._network.events.apply(path, frame, message.timestamp)
         self._metrics.events_listed(self._network.events)
         self._tick(messages)
         if fresh:
             self.on_events(fresh)
 
-    def _read(self, message: Message) -> tuple[Path, Frame] | None:
-        try:
-            path = self._paths.get(message.subject)
-            if path is None:
-                path = self._path_of(message.subject)
-            return path, decode(message.data)
-        except FrameError as error:
-            self._refuse(message, error)
-        except PathError as error:
-            self._metrics.refused("subject")
-            self._log(logging.WARNING, "subject", f"a message on a subject that is no node's: {error}")
-        return None
+    def _read(self, messages: list[Message], *, events: bool) -> Iterator[tuple[Message, Path, Frame]]:
+        """The frames among some messages, with their paths; what is none, or is in the wrong stream, is counted."""
+        for message in messages:
+            try:
+                path = self._paths.get(message.subject) or self._path_of(message.subject)
+                frame = decode(message.data)
+            except FrameError as error:
+                self._refuse(message, error)
+            except PathError as error:
+                self._metrics.refused("subject")
+                self._log(logging.WARNING, "subject", f"a message on a subject that is no node's: {error}")
+            else:
+                if (frame.kind == EVENTS) is events:
+                    yield message, path, frame
+                else:
+                    self._refuse(message, FrameError("kind", f"{KIND_NAMES[frame.kind]} in the other kind's stream"))
 
     def _path_of(self, subject: str) -> Path:
         _, path = self._subjects.path_of(subject)
