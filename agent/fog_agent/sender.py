@@ -113,8 +113,13 @@ class Sender:
         if not await self._until(lambda: not (epoch.events.unsent or self._attachment.finals), deadline / 2):
             self._tick()
             return await self._until(self._is_idle, end - self._clock())
+        try:
+            self._attachment.finals = epoch.writer.finish(self._clock(), self._max_bytes, epoch.events.held)
+        except Exception as error:  # noqa: BLE001 - as in _tick; stopping must not raise into the program either
+            self._log(logging.ERROR, "encode", f"the final cannot be encoded: {error!r}")
+            epoch.writer.dropped()
+            return False
         epoch.outbox.clear()
-        self._attachment.finals = epoch.writer.finish(self._clock(), self._max_bytes, epoch.events.held)
         self._frames_ready.set()
         return await self._until(lambda: not self._attachment.finals, end - self._clock())
 

@@ -90,6 +90,18 @@ async def test_a_final_that_did_not_arrive_is_sent_by_the_next_agent(fog_nats: N
         assert fleet.value("work_total") == 7
 
 
+async def test_a_server_that_takes_no_frame_costs_the_program_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Its max_payload leaves no room: said in the log, and stopping says that nothing arrived; it raises nothing."""
+    collector = TelemetryCollector()
+    collector.register_counter("work_total", "Work").increment(2)
+    with NatsServer(config="max_payload: 4096") as server:
+        agent = Agent(collector, path="fog/0", servers=server.url, interval=0.1, deadline=1.0)
+        await agent.start()
+        await eventually(lambda: "max_payload leaves 0 bytes" in caplog.text)
+        assert not await agent.flush()
+        assert not await agent.stop()
+
+
 async def test_two_agents_on_one_collector_and_path_are_an_error(fog_nats: NatsServer) -> None:
     """They would count everything twice; another path is another epoch and is fine."""
     collector = TelemetryCollector()
