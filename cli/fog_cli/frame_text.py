@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from fog_cli.kinds import show_duration
-from fog_cli.terminal import show_labels, show_time
+from fog_cli.terminal import printable, show_labels, show_time
 from fog_schema.codec import decode, decode_definitions, decode_request
 from fog_schema.errors import FrameError
 from fog_schema.frames import (
@@ -53,7 +53,7 @@ class FrameText:
 
     def _body(self, frame: Frame) -> Iterator[str]:
         if frame.info:
-            yield "  info " + " ".join(f"{key}={value}" for key, value in frame.info.items())
+            yield "  info " + printable(" ".join(f"{key}={value}" for key, value in frame.info.items()))
         if frame.events_held:
             yield f"  holds events {frame.events_held[0]} to {frame.events_held[1]}"
         sign = "+" if frame.kind == DELTA else "= "
@@ -106,6 +106,6 @@ def _number(value: float) -> str:
 
 
 def _event(event: Event) -> str:
-    parts = [show_time(event.timestamp), event.name, json.dumps(event.value, default=repr)]
+    parts = [show_time(event.timestamp), printable(event.name), json.dumps(event.value, default=repr)]
     parts += [json.dumps(extra, default=repr) for extra in (event.labels, event.metadata) if extra]
     return " ".join(parts)

@@ -13,6 +13,7 @@ from typing import IO, Final
 
 from fog_cli.config import option
 from fog_cli.kinds import choice
+from fog_cli.terminal import printable
 
 _WINDOW: Final = 60.0
 _BURST: Final = 5
@@ -89,7 +90,7 @@ class _JsonFormatter(_Formatter):
 
 def _logfmt(value: str) -> str:
     plain = value.isprintable() and value and not any(sign in value for sign in ' "=')
-    return value if plain else json.dumps(value, ensure_ascii=False)
+    return value if plain else printable(json.dumps(value, ensure_ascii=False))
 
 
 def set_up_logging(

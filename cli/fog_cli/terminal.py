@@ -31,13 +31,20 @@ def show_labels(labels: Mapping[str, str]) -> str:
     """``{a="1",b="2"}``, empty without labels."""
     if not labels:
         return ""
-    pairs = (f'{name}="{escape(value)}"' for name, value in labels.items())
+    pairs = (f'{printable(name)}="{escape(value)}"' for name, value in labels.items())
     return "{" + ",".join(pairs) + "}"
+
+
+def printable(text: str) -> str:
+    """What a node wrote, with escapes in place of what a terminal would obey: control and direction characters."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def escape(value: str) -> str:
     """A label value as it stands between quotes."""
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return printable(value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n"))
 
 
 def show_coverage(coverage: Mapping[str, int], paint: Paint) -> str:

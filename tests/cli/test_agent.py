@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from fog_schema.codec import decode_definitions, encode
+from fog_cli.frame_text import FrameText
+from fog_schema.codec import decode_definitions, encode, encode_definitions
 from fog_schema.columns import pack_ids, pack_ints
-from fog_schema.frames import DELTA, FINAL, Frame, Numbers
+from fog_schema.frames import COUNTER, DELTA, EVENTS, FINAL, KEYFRAME, Definition, Event, Frame, Numbers
 from fog_testing.nats_server import NatsServer
 from tests.cli.bus import last_frame, with_streams
 from tests.cli.processes import fog, run
@@ -109,6 +110,21 @@ def test_decode_a_file(tmp_path: Path) -> None:
     size = len(file.read_bytes())
     heading = f"delta, 7, epoch 0000000000000abc, age 1.5s, every 10s, {size} bytes"
     assert done.stdout.splitlines() == [heading, "  counter #3 +5"]
+
+
+def test_what_nodes_write_does_not_command_the_terminal() -> None:
+    """A label value, an event's name, a fact about a node: escapes are shown, not obeyed."""
+    evil = "\x1b]0;x\x07\x9b2J\r\u202e"
+    ids = pack_ids([0])
+    definitions = encode_definitions([Definition("a_total", COUNTER, evil, "", (), (), ("l",), ids, (evil,))])
+    numbers = Numbers(ids, pack_ints([1]))
+    text = FrameText()
+    lines = [
+        *text.lines(encode(Frame(KEYFRAME, 1, 1, info={evil: evil}, definitions=definitions, counters=numbers))),
+        *text.lines(encode(Frame(EVENTS, 1, 1, events=(Event(evil, evil, {evil: evil}, {evil: evil}, 1.0),)))),
+    ]
+    assert all(map(str.isprintable, lines)), lines
+    assert r'a_total{l="\x1b]0;x\x07\x9b2J\r\u202e"} = 1' in lines[-3]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,13 @@ def test_logfmt(out: io.StringIO) -> None:
     assert second.endswith(f"level=error logger=a msg=failed {error}")
 
 
+def test_what_strangers_write_does_not_command_the_terminal(out: io.StringIO) -> None:
+    """A subject may bear control characters: they are shown, not obeyed."""
+    set_up_logging(LogSettings(), {}, out)
+    logging.getLogger("a").info("on %s", "fog.\x1b[2J\x9b\u202e")
+    assert out.getvalue().removesuffix("\n").isprintable()
+
+
 def test_json(out: io.StringIO) -> None:
     """The same fields; the trace only when debugging."""
     set_up_logging(LogSettings(level="debug", format="json"), {}, out)

@@ -17,7 +17,7 @@ from typing import Any
 from fog_cli.api import Api, ApiSettings
 from fog_cli.config import group, option, switch
 from fog_cli.kinds import DURATION, NAME, PATH, WHOLE
-from fog_cli.terminal import Paint, show_time
+from fog_cli.terminal import Paint, printable, show_time
 
 FOLLOW_EVERY = 1.0
 MOST = 10_000
@@ -69,6 +69,6 @@ def _identity(event: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _told(event: Mapping[str, Any], paint: Paint) -> str:
-    parts = [paint("faint", show_time(event["received"])), event["path"], paint("bold", event["name"])]
+    parts = [paint("faint", show_time(event["received"])), event["path"], paint("bold", printable(event["name"]))]
     parts += [json.dumps(part) for part in (event["value"], event["labels"], event["metadata"]) if part]
     return "  ".join(parts)

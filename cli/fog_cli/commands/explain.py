@@ -12,7 +12,7 @@ from typing import Any
 from fog_cli.api import Api, ApiSettings
 from fog_cli.config import REQUIRED, group, option, switch
 from fog_cli.kinds import NAME, PATH
-from fog_cli.terminal import Paint, show_coverage, show_labels, show_time
+from fog_cli.terminal import Paint, printable, show_coverage, show_labels, show_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ def run(settings: Settings) -> int:
 def _lines(found: Mapping[str, Any], paint: Paint) -> Iterator[str]:
     for family in found["families"]:
         merged = f", merged by {', '.join(family['rollup'])}" if family["rollup"] else ""
-        yield f"{paint('bold', found['name'])} at {found['path']}: {family['type']}{merged}. {family['help']}"
+        told = printable(family["help"])
+        yield f"{paint('bold', found['name'])} at {found['path']}: {family['type']}{merged}. {told}"
     yield from _values(found["total"], "  ")
     yield f"It stands on {show_coverage(found['coverage']['nodes'], paint)}."
     if found["node"]:
