@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fog_aggregator.web import ListenError, WebServer, make_app
+from fog_aggregator.web.turns import MOST_AT_ONCE
 from fog_testing.waiting import eventually
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.serving import FakeStatus, Served, sample_fleet, serving
@@ -161,14 +162,19 @@ async def test_connections_are_bounded() -> None:
         await eventually(room, what="a place for another connection")
 
 
-async def test_a_reader_that_does_not_read_is_cut_off() -> None:
-    """By the deadline that a scraper names; half an answer is broken off, never ended as if it were whole."""
+def large_fleet() -> Fleet:
+    """One whose exposition no socket's buffers hold."""
     fleet = Fleet()
     counter = fleet.join("fog/0").collector.register_counter("seen_total", "", ["kind"], max_children=20_000)
     for kind in range(16_000):
         counter.labels(f"{kind:01000}").increment(1)
     fleet.send()
-    async with serving(fleet) as served:
+    return fleet
+
+
+async def test_a_reader_that_does_not_read_is_cut_off() -> None:
+    """By the deadline that a scraper names; half an answer is broken off, never ended as if it were whole."""
+    async with serving(large_fleet()) as served:
         reader, writer = await connect(served, limit=1024)
         writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Prometheus-Scrape-Timeout-Seconds: 0.2\r\n\r\n")
         assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
@@ -181,6 +187,19 @@ async def test_a_reader_that_does_not_read_is_cut_off() -> None:
         writer.close()
         whole = await served.ask("/metrics")
         assert whole.body.count(b"\nseen_total{") == 16_000
+
+
+async def test_slow_readers_do_not_keep_others_from_their_turn() -> None:
+    """As many as there are turns read nothing: nobody minds until somebody waits, and that one is answered."""
+    async with serving(large_fleet()) as served:
+        slow = [await connect(served, limit=1024) for _ in range(MOST_AT_ONCE)]
+        for reader, writer in slow:
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        assert served.server.connections == MOST_AT_ONCE
+        assert (await served.ask("/metrics")).status == 200
+        for _, writer in slow:
+            writer.close()
 
 
 async def test_stopping_does_not_wait_for_the_idle_nor_the_slow(served: Served) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from aiohttp import web
@@ -11,9 +10,9 @@ from fog_aggregator.network import NetworkCollector
 from fog_aggregator.web.hardening import add_headers, only_our_name, only_reading, plain_errors
 from fog_aggregator.web.keys import LOOPBACK, NETWORK, OPENAPI, STATUS, TURNS
 from fog_aggregator.web.openapi import document
-from fog_aggregator.web.output import TURNS_AT_ONCE
 from fog_aggregator.web.routes import ROUTES
 from fog_aggregator.web.status import Status
+from fog_aggregator.web.turns import Turns
 
 _LARGEST_REQUEST: Final = 1024
 
@@ -24,7 +23,7 @@ def make_app(network: NetworkCollector, status: Status) -> web.Application:
     app[NETWORK] = network
     app[STATUS] = status
     app[OPENAPI] = document(ROUTES)
-    app[TURNS] = asyncio.Semaphore(TURNS_AT_ONCE)
+    app[TURNS] = Turns()
     app[LOOPBACK] = False
     app.on_response_prepare.append(add_headers)
     for route in ROUTES:

@@ -8,19 +8,15 @@ import logging
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
 from aiohttp import web
 
-from fog_aggregator.web.keys import TURNS
 from utilityfog_frontend.telemetry.exposition.json import plain_json
 
 LOGGER: Final = logging.getLogger("fog_aggregator.web")
 JSON: Final = "application/json"
 LONGEST_ANSWER: Final = 120.0
-LONGEST_WAIT: Final = 10.0
-TURNS_AT_ONCE: Final = 4
 _GZIP_WINDOW: Final = 31
 _SCRAPE_TIMEOUT: Final = "X-Prometheus-Scrape-Timeout-Seconds"
 
@@ -99,26 +95,6 @@ async def send_json(request: web.Request, answer: Any) -> web.StreamResponse:
 def json_bytes(answer: Any) -> bytes:
     """A value as a line of JSON."""
     return json.dumps(plain_json(answer), allow_nan=False).encode() + b"\n"
-
-
-@asynccontextmanager
-async def turn(request: web.Request) -> Any:
-    """One of the few answers that may be in the making at once, so that many clients cannot use up the memory.
-
-    Raises:
-        HTTPServiceUnavailable: when none became free in time.
-    """
-    turns = request.app[TURNS]
-    try:
-        await asyncio.wait_for(turns.acquire(), LONGEST_WAIT)
-    except TimeoutError:
-        raise web.HTTPServiceUnavailable(
-            text=f"busy: {TURNS_AT_ONCE} answers are being written already; try again"
-        ) from None
-    try:
-        yield
-    finally:
-        turns.release()
 
 
 def _patience(request: web.Request) -> float:

@@ -13,8 +13,8 @@ from aiohttp import web
 
 from fog_aggregator.web import answers, parameters
 from fog_aggregator.web.explain import explain
-from fog_aggregator.web.keys import NETWORK, OPENAPI, STATUS
-from fog_aggregator.web.output import JSON, send, send_json, turn
+from fog_aggregator.web.keys import NETWORK, OPENAPI, STATUS, TURNS
+from fog_aggregator.web.output import JSON, send, send_json
 from fog_aggregator.web.parameters import Parameter, must_be_known, read_query, read_view
 from fog_aggregator.web.snapshot import snapshot_chunks
 from fog_schema.paths import format_path
@@ -57,7 +57,7 @@ async def _metrics(request: web.Request, query: Query) -> web.StreamResponse:
     wanted = negotiate(", ".join(request.headers.getall("Accept", ())))
     if request.method == "HEAD":
         return await send(request, (), wanted.content_type)
-    async with turn(request):
+    async with request.app[TURNS].take(request):
         families = await asyncio.to_thread(network.collect, view)
         return await send(request, wanted.iter(families), wanted.content_type)
 
@@ -68,7 +68,7 @@ async def _snapshot(request: web.Request, query: Query) -> web.StreamResponse:
     view = await asyncio.to_thread(read_view, query, network)
     if request.method == "HEAD":
         return await send(request, (), JSON)
-    async with turn(request):
+    async with request.app[TURNS].take(request):
         families = await asyncio.to_thread(network.collect, view)
         rest = {"events_count": network.events_count, "running": network.running}
         return await send(request, snapshot_chunks(families, network.now(), rest), JSON)
@@ -136,7 +136,7 @@ def _must_be_ready(request: web.Request) -> None:
 
 async def _computed(request: web.Request, compute: Callable[[], dict[str, Any]]) -> web.StreamResponse:
     """Answer with what a thread computes."""
-    async with turn(request):
+    async with request.app[TURNS].take(request):
         answer = await asyncio.to_thread(compute)
     return await send_json(request, answer)
 
