@@ -17,7 +17,7 @@ from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.stream_rules import Discontinuity, Message, Position, is_known, where_to_start
 from fog_schema.frames import Request
 from fog_schema.paths import Path
-from fog_testing.sim.books import HORIZON
+from fog_testing.sim.books import HORIZON, Violation
 from fog_testing.sim.bus import Stream, Streams
 from fog_testing.sim.program import SUBJECTS
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -80,6 +80,14 @@ class Reader:
         return Position(info.created, start.seq - 1, 0)
 
 
+class _NothingRefused(SelfMetrics):
+    """Everything that is sent here is in order: what is refused was misread, or met a fault of the reader's."""
+
+    def refused(self, reason: str) -> None:
+        """A message was no frame."""
+        raise Violation(f"a frame is refused: {reason}")
+
+
 class Aggregator:
     """One run of an aggregator's process, from a checkpoint or from nothing.
 
@@ -93,6 +101,7 @@ class Aggregator:
     Attributes:
         readers: of metrics and of events.
         is_current: it had read everything when it last looked.
+        in_doubt: it began without a checkpoint, or a stream is not what was read: the nodes must be asked.
     """
 
     def __init__(
@@ -108,9 +117,10 @@ class Aggregator:
         state, events = State(horizon=HORIZON, limits=limits), EventList()
         own = TelemetryCollector(self_metrics=False)
         self.network = NetworkCollector(state, events, own, lambda: self._server_clock.now(clock()))
-        metrics = SelfMetrics(TelemetryCollector(self_metrics=False))
+        metrics = _NothingRefused(TelemetryCollector(self_metrics=False))
         self._ingest = Ingest(self.network, metrics, SUBJECTS, self._server_clock, clock)
-        self.readiness = Readiness(needs_round=checkpoint is None)
+        self.in_doubt = checkpoint is None
+        self.readiness = Readiness(needs_round=self.in_doubt)
         positions: dict[str, Position] = {}
         if checkpoint is not None:
             positions = restore(read_image(checkpoint), state, events, self.network.ratchet)
@@ -189,5 +199,6 @@ class Aggregator:
 
     def _discontinuity(self, what: Discontinuity) -> None:
         del what
+        self.in_doubt = True
         self.readiness.needs_round = True
         self.state.distrust()

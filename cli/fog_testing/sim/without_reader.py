@@ -264,10 +264,9 @@ def torn_checkpoint() -> list[Patch]:
     def checkpoint(original: Any, self: Aggregator) -> Any:
         before = [reader.position for reader in self.readers]
         for reader in self.readers:
-            if reader.position is not None and (
-                left := [m for m in reader.stream.messages if m.seq > reader.position.seq]
-            ):
-                reader.position = Position(reader.position.created, left[0].seq, left[0].timestamp_ns)
+            if reader.position is not None and reader.lag:
+                last = reader.stream.messages[-1]
+                reader.position = Position(reader.position.created, last.seq, last.timestamp_ns)
         saved = original(self)
         for reader, position in zip(self.readers, before, strict=True):
             reader.position = position

@@ -43,7 +43,6 @@ OF_PROGRAMS: Final[dict[str, Callable[[Program, int], object]]] = {
     "kill": lambda program, _: program.kill(),
     "stop": lambda program, how: program.stop(online=how % 4 != 0, what=fate(how // 4)),
     "attach": lambda program, _: program.attach(),
-    "snapshot": lambda program, how: program.snapshot(how),
 }
 OF_STREAMS: Final[dict[str, Callable[[Stream, int], object]]] = {
     "late": lambda stream, how: stream.deliver_late(how),
@@ -79,6 +78,7 @@ class World:
         self._of_the_world: dict[str, Callable[[int, int], object]] = {
             "fog": self._fog,
             "spawn": self._spawn,
+            "snapshot": self._snapshot,
             "event": lambda who, _: self._event(self._programs[who % len(self._programs)]) if self._programs else None,
             "beat": lambda _, __: self._beat(),
             "read": lambda _, how: self._read(1 + how % 12 if how % 4 else 1000),
@@ -179,6 +179,15 @@ class World:
             )
             self._programs.append(program)
 
+    def _snapshot(self, who: int, how: int) -> None:
+        """A machine is restored from an image, and what it says again is read before the truth is."""
+        self._read(1000)
+        self._scrape(LEVELS)
+        for program in self._programs[who % max(1, len(self._programs)) :][:1]:
+            program.snapshot(how)
+        self._read(1000)
+        self._scrape(LEVELS)
+
     def _draw_epoch(self) -> int:
         return self._rng.getrandbits(64) or 1
 
@@ -233,7 +242,7 @@ class World:
     def _answered(self, aggregator: Aggregator) -> set[int]:
         """The epochs whose writers were asked before it was ready, and did not make it wait for too long."""
         waited = self.now - (self._caught_up_at or self.now)
-        if waited >= ROUND_INTERVALS * INTERVAL or not aggregator.readiness.needs_round:
+        if waited >= ROUND_INTERVALS * INTERVAL or not aggregator.in_doubt:
             return set()
         return {program.book.id for program in self._programs if program.agent is not None}
 
