@@ -1,9 +1,11 @@
 """To and from prometheus_client, and any other source of metrics."""
 
 import math
+from collections.abc import Iterator
 
 import prometheus_client
 import pytest
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import CollectorRegistry
 
 from tests.telemetry.helpers import problems, value, values
@@ -228,3 +230,73 @@ def test_one_collector_can_be_the_source_of_another(bare: TelemetryCollector, co
     bare.add_source(collector.collect)
     assert value(bare, "latency") == HistogramValue((1, 0), 0.5)
     assert value(bare, "telemetry_collection_runs_total") == 0
+
+
+def test_a_family_told_in_parts_is_one(bare: TelemetryCollector, told: Told) -> None:
+    """As custom collectors do that make a family in a loop. A part that ended the other would count it anew each time."""
+    family = Family("x_total", MetricType.COUNTER)
+    watch = bare.watch_series()
+    for _ in range(3):
+        told.families = [FamilySnapshot(family, [SeriesSnapshot((("l", text),), 100)]) for text in "ab"]
+        assert [series.read() for series in watch.series()] == [100, 100]
+    assert watch.take_ended() == []
+
+
+def test_a_series_told_twice_is_one(collector: TelemetryCollector) -> None:
+    """The first counts; the second is counted as a problem."""
+    source = Told()
+    collector.add_source(source)
+    watch = collector.watch_series()
+    family = Family("x_total", MetricType.COUNTER)
+    source.families = [FamilySnapshot(family, [SeriesSnapshot((), 2), SeriesSnapshot((), 5)])]
+    assert value(collector, "x_total") == 2
+    before = watch.series()
+    assert watch.series() is before
+    assert problems(collector)["source_value"] >= 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "sound", "unsound"),
+    [
+        (MetricType.COUNTER, 3, -5),
+        (MetricType.COUNTER, 3, math.nan),
+        (MetricType.COUNTER, 3, math.inf),
+        (MetricType.HISTOGRAM, HistogramValue((1, 2), 1.0), HistogramValue((5, -1), 1.0)),
+        (MetricType.HISTOGRAM, HistogramValue((1, 2), 1.0), HistogramValue((5, 1), math.nan)),
+    ],
+)
+def test_what_is_no_count_changes_nothing(
+    collector: TelemetryCollector, kind: MetricType, sound: Value, unsound: Value
+) -> None:
+    """It would spoil every total on its way, and OpenMetrics' parsers refuse the whole page for it."""
+    source = Told()
+    collector.add_source(source)
+    source.tell("x", sound, kind)
+    assert values(collector, "x") == {("1",): sound}
+    source.tell("x", unsound, kind)
+    assert values(collector, "x") == {("1",): sound}
+    assert problems(collector)["source_value"] >= 1
+
+
+def test_odd_histograms_of_theirs(bare: TelemetryCollector, registry: CollectorRegistry) -> None:
+    """One without +Inf, one that is NaN: they are left out, and the rest of the registry comes in."""
+
+    class Custom:
+        def collect(self) -> Iterator[Metric]:
+            metric = Metric("no_end", "N", "histogram")
+            for bound, number in (("1", 5), ("2", 7)):
+                metric.add_sample("no_end_bucket", {"le": bound}, number)
+            yield metric
+            yield HistogramMetricFamily("no_number", "N", [("1", math.nan), ("+Inf", 4)], 1.0)
+            yield GaugeMetricFamily("fine", "F", 3)
+
+    registry.register(Custom())
+    bare.add_source(prometheus_source(registry))
+    assert value(bare, "fine") == 3
+    assert values(bare, "no_end") == values(bare, "no_number") == {}
+
+
+def test_label_values_that_are_no_strings_become_some(bare: TelemetryCollector, told: Told) -> None:
+    """A custom collector's slip must not break the whole exposition."""
+    told.families = [FamilySnapshot(Family("x", MetricType.GAUGE), [SeriesSnapshot((("l", 5),), 1)])]  # type: ignore[arg-type]
+    assert 'x{l="5"} 1' in bare.export_to_prometheus()

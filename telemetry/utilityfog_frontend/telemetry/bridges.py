@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
-from math import isnan
+from math import inf, isnan
 from typing import Any
 
 from .labels import sorted_labels
@@ -89,7 +89,7 @@ def _histograms(metric: Any) -> Iterator[FamilySnapshot]:
             _exemplars(by_bound) or None,
         )
         for labels, by_bound in buckets.items()
-        if tuple(sorted(by_bound)[:-1]) == bounds
+        if tuple(sorted(by_bound)) == (*bounds, inf)
     ]
     family = Family(metric.name, MetricType.HISTOGRAM, metric.documentation, metric.unit, bounds)
     yield FamilySnapshot(family, series)
@@ -97,7 +97,7 @@ def _histograms(metric: Any) -> Iterator[FamilySnapshot]:
 
 def _per_bucket(by_bound: dict[float, Any]) -> tuple[int, ...]:
     """Cumulative counts as the counts of each bucket alone."""
-    cumulative = [0, *(int(by_bound[bound].value) for bound in sorted(by_bound))]
+    cumulative: list[Any] = [0, *(as_number(by_bound[bound].value) for bound in sorted(by_bound))]
     return tuple(upper - lower for lower, upper in pairwise(cumulative))
 
 

@@ -1,6 +1,7 @@
 """Metrics that are counted elsewhere and only read here: another library's registry, the host's counters."""
 
 from collections.abc import Callable, Iterable
+from math import inf, isfinite
 
 from .instruments.family import Scope
 from .instruments.gate import Gate
@@ -100,9 +101,14 @@ class ForeignState(MetricState):
         ledger = self._scope.ledger
         with ledger.lock:
             gone = dict(self._live)
+            seen = set()
             for one in told:
-                one.labels = sorted_labels(dict(one.labels))
+                one.labels = sorted_labels({name: str(text) for name, text in one.labels})
                 series = gone.pop(one.labels, None)
+                if one.labels in seen or not self._is_sound(one.value):
+                    self._scope.problems.count("source_value")
+                    continue
+                seen.add(one.labels)
                 if series is not None and (ledger.refusing or not series.went_down(one.value)):
                     series.tell(one)
                 elif not ledger.refusing:
@@ -110,6 +116,14 @@ class ForeignState(MetricState):
             for labels, series in gone.items():
                 del self._live[labels]
                 ledger.ended(series)
+
+    def _is_sound(self, value: Value) -> bool:
+        """Whether it is a count, for what counts: one below zero or NaN would spoil each total that it reaches."""
+        if self.family.type is MetricType.GAUGE:
+            return True
+        if isinstance(value, HistogramValue):
+            return isfinite(value.sum) and all(count >= 0 for count in value.counts)
+        return 0 <= value < inf
 
     def _begin(self, told: SeriesSnapshot, old: ForeignSeries | None) -> None:
         try:
@@ -188,14 +202,16 @@ class ForeignSource:
         except Exception:  # noqa: BLE001 - a broken source must not break the scrape
             self._scope.problems.report("source", "a source of metrics failed", exc_info=True)
             return
-        silent = dict(self._states)
+        # A source may tell of one family in several parts; of what it no longer tells, nothing is left.
+        parts: dict[str, list[SeriesSnapshot]] = {name: [] for name in self._states}
         for snapshot in told:
-            silent.pop(snapshot.family.name, None)
-            state = self._state(snapshot.family)
-            if state is not None:
-                state.update(snapshot.series)
-        for state in silent.values():
-            state.update(())
+            name = snapshot.family.name
+            if self._state(snapshot.family) is None:
+                parts.pop(name, None)
+            else:
+                parts.setdefault(name, []).extend(snapshot.series)
+        for name, series in parts.items():
+            self._states[name].update(series)
 
     def _state(self, family: Family) -> ForeignState | None:
         state = self._states.get(family.name)

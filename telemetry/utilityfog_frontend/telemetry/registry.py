@@ -190,6 +190,7 @@ class MetricRegistry:
         They are exposed and travel like the collector's own. `collect()` gives absolute values since whenever; it may
         be called from any thread. A count that went down, or a series that came back, begins a new series. A family
         whose name is taken is left out and counted; a failing source is counted and logged, and keeps its last values.
+        So does, counted, a series that is told twice or whose count is below zero, infinite or NaN.
         """
         with self._source_lock:
             self._sources.append(ForeignSource(collect, self._scope, self._add_foreign))
