@@ -22,7 +22,8 @@ def main() -> int:
     """Run the command line of this process; the exit code."""
     try:
         code = run(sys.argv[1:], os.environ)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is when the parent closed it
+            sys.stdout.flush()
     except BrokenPipeError:  # `fog tree | head`: not worth a word
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

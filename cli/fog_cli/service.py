@@ -16,6 +16,8 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Final
 
+from fog_cli.errors import UsageError
+
 DRAIN_SECONDS: Final = 20.0
 
 log = logging.getLogger("fog_cli.service")
@@ -41,7 +43,7 @@ async def _supervise(serve: Serve, drain: float, *, stop_on_eof: bool) -> int:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, lambda: _quit_at_once() if stop.is_set() else stop.set())
     if stop_on_eof:
-        loop.add_reader(sys.stdin, lambda: None if os.read(sys.stdin.fileno(), 4096) else _ended(loop, stop))
+        _watch_input(loop, stop)
     async with _watchdog(os.environ):
         work = asyncio.create_task(serve(stop))
         asked = asyncio.create_task(stop.wait())
@@ -56,6 +58,13 @@ async def _supervise(serve: Serve, drain: float, *, stop_on_eof: bool) -> int:
             await work
     log.error("did not end within %g s and was cut off", drain)
     return 1
+
+
+def _watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    try:
+        loop.add_reader(sys.stdin, lambda: None if os.read(sys.stdin.fileno(), 4096) else _ended(loop, stop))
+    except (ValueError, PermissionError):  # it is closed; it is a file or /dev/null
+        raise UsageError("--stop-on-eof needs standard input to be a pipe or a terminal") from None
 
 
 def _ended(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -46,6 +46,7 @@ def test_once_prints_what_it_would_send() -> None:
         (["--path", "fog", "--creds", "/nowhere"], "/nowhere: no such file"),
         (["--path", "fog", "--context", "nowhere"], "no NATS context 'nowhere'"),
         (["--path", "fog", "--config", "/nowhere"], "/nowhere: cannot be read"),
+        (["--path", "fog", "--stop-on-eof"], "--stop-on-eof needs standard input to be a pipe or a terminal"),
         (["--path", "fog", "--pth", "x"], "--pth is not known here; did you mean --path?"),
     ],
 )

@@ -121,3 +121,11 @@ def test_a_reader_who_leaves_is_no_error() -> None:
     process.stdout.close()
     _, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (0, b"")
+
+
+def test_a_parent_that_closed_standard_output_is_no_error() -> None:
+    """As some service managers and `>&-` do."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" -m fog_cli --version >&-', sys.executable], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
