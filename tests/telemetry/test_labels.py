@@ -1,5 +1,6 @@
 """Children of labelled metrics: found, limited, removed, and never counted twice."""
 
+import enum
 import gc
 import logging
 import weakref
@@ -210,3 +211,24 @@ def test_the_overflow_is_quiet_below_warning(collector: TelemetryCollector, capl
     [record] = [record for record in caplog.records if "limit" in record.getMessage()]
     assert record.levelno == logging.WARNING
     assert record.name == "utilityfog_frontend.telemetry"
+
+
+class Method(str, enum.Enum):  # noqa: UP042 - what was written before StrEnum: its str() is "Method.GET"
+    """A string that calls itself otherwise."""
+
+    GET = "GET"
+
+
+def test_a_string_of_an_enumeration_is_that_string(collector: TelemetryCollector, requests: LabeledCounter) -> None:
+    """It equals the plain string, so one child counts for both, whichever came first."""
+    requests.labels(Method.GET, 200).increment()
+    requests.labels("GET", "200").increment()
+    requests.labels(Method.GET, "200").increment()
+    assert values(collector, "requests_total") == {("GET", "200"): 3}
+
+
+def test_a_label_may_be_called_self(collector: TelemetryCollector) -> None:
+    """Python's own word for the metric must not stand in its way."""
+    counter = collector.register_counter("a_total", "A", ["self"])
+    counter.increment(labels={"self": "x"})
+    assert counter.remove(self="x")

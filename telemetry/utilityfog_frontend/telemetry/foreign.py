@@ -7,7 +7,7 @@ from .instruments.family import Scope
 from .instruments.gate import Gate
 from .instruments.metric import Metric, MetricState
 from .instruments.series import Series
-from .labels import sorted_labels
+from .labels import label_value, sorted_labels
 from .model import (
     Family,
     FamilySnapshot,
@@ -103,7 +103,7 @@ class ForeignState(MetricState):
             gone = dict(self._live)
             seen = set()
             for one in told:
-                one.labels = sorted_labels({name: str(text) for name, text in one.labels})
+                one.labels = sorted_labels({name: label_value(text) for name, text in one.labels})
                 series = gone.pop(one.labels, None)
                 if one.labels in seen or not self._is_sound(one.value):
                     self._scope.problems.count("source_value")

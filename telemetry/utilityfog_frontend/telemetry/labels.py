@@ -10,6 +10,11 @@ def sorted_labels(labels: Mapping[str, str]) -> Labels:
     return tuple(sorted(labels.items()))
 
 
+def label_value(value: object) -> str:
+    """What a user passes, as a label value: of a string the string, an enumeration's too; of anything else `str()`."""
+    return str.__str__(value) if isinstance(value, str) else str(value)
+
+
 def escape_label_value(value: str) -> str:
     """A label value as it stands between double quotes in any Prometheus text format."""
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
 from utilityfog_frontend.telemetry.fork import renew_after_fork
-from utilityfog_frontend.telemetry.labels import sorted_labels
+from utilityfog_frontend.telemetry.labels import label_value, sorted_labels
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue, SeriesSnapshot, metric_values
 from utilityfog_frontend.telemetry.names import check_family, check_label_names
 from utilityfog_frontend.telemetry.numeric import Number
@@ -147,7 +147,7 @@ class FamilyState(MetricState, Generic[H]):
         ttl: float | None = None,
     ) -> None:
         check_family(family)
-        self.constant = {name: str(value) for name, value in (constant or {}).items()}
+        self.constant = {name: label_value(value) for name, value in (constant or {}).items()}
         check_label_names((*self.constant, *names), family)
         if ttl is not None and ttl <= 0:
             raise ValueError(f"metric {family.name!r}: ttl must be above 0 seconds, not {ttl}")

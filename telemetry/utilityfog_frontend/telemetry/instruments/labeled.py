@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
+from utilityfog_frontend.telemetry.labels import label_value
 from utilityfog_frontend.telemetry.model import Family, MetricValue, metric_values
 
 from .counter import Counter
@@ -38,7 +39,7 @@ class LabeledMetric(Metric, Generic[H]):
         """The names that each child has a value for."""
         return self._state.names
 
-    def labels(self, *values: object, **named: object) -> H:
+    def labels(self, /, *values: object, **named: object) -> H:
         """The child with these label values, by position or by name; made when it is new.
 
         Keep it where it is used often: a kept child costs as much as an unlabelled metric. Values become strings.
@@ -53,7 +54,7 @@ class LabeledMetric(Metric, Generic[H]):
         child = self._children.get(values)  # type: ignore[arg-type]
         return self._state.child(self._as_key(values)) if child is None else child
 
-    def remove(self, *values: object, **named: object) -> bool:
+    def remove(self, /, *values: object, **named: object) -> bool:
         """Ends the child's series: it leaves the exposition, its counts stay in the totals of the fleet.
 
         Returns:
@@ -100,7 +101,7 @@ class LabeledMetric(Metric, Generic[H]):
     def _as_key(self, values: tuple[object, ...]) -> tuple[str, ...]:
         if len(values) != len(self._names):
             raise self._mismatch(values)
-        return tuple([str(value) for value in values])
+        return tuple([label_value(value) for value in values])
 
     def _mismatch(self, given: tuple[object, ...]) -> ValueError:
         return ValueError(f"metric {self.name!r} has label names {self.label_names}, but was given {given}")
