@@ -2,6 +2,7 @@
 
 import math
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -147,3 +148,35 @@ def test_a_state_set_needs_states_that_differ(collector: TelemetryCollector, sta
     """None, or the same twice, is a mistake."""
     with pytest.raises(ValueError, match="needs states that differ"):
         collector.register_state_set("phase", "p", states)
+
+
+def test_numbers_beyond_64_bits_are_floats() -> None:
+    """Their digits would overflow every parser, and from 4,300 on Python itself refuses to write them."""
+    gauge = Gauge("a")
+    for number, expected in ((2**63, 2.0**63), (10**400, math.inf), (-(10**5000), -math.inf)):
+        gauge.set(number)
+        assert gauge.get_value().value == expected
+        assert type(gauge.get_value().value) is float
+    gauge.set(Fraction(-(10**400)))  # type: ignore[arg-type]
+    assert gauge.get_value().value == -math.inf
+    gauge.set(1)
+    gauge.increment(10**400)
+    gauge.increment(1e300)
+    gauge.decrement(1e300)
+    gauge.increment(0.5)
+    assert gauge.get_value().value == 0.5
+
+
+def test_a_number_that_is_an_index_by_its_type_only() -> None:
+    """As an array or a tensor of one float: a loss, as training loops have it, may be set as it is."""
+
+    class Scalar:
+        def __index__(self) -> int:
+            raise TypeError("only integer scalars can be converted to an index")
+
+        def __float__(self) -> float:
+            return 1.5
+
+    gauge = Gauge("loss")
+    gauge.set(Scalar())  # type: ignore[arg-type]
+    assert gauge.get_value().value == 1.5

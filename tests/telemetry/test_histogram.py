@@ -165,3 +165,31 @@ def test_an_exemplar_stays_with_its_bucket(bare: TelemetryCollector, clock: Cloc
         2: ((("trace_id", "c"),), 9.0, 1001.0),
     }
     assert value(bare, "latency") == HistogramValue((2, 0, 1), 10.2)
+
+
+def test_values_that_do_not_add_up_cost_only_themselves(collector: TelemetryCollector) -> None:
+    """Those observed beside them are counted, and the reader gets its answer."""
+
+    class Odd:
+        def __add__(self, other: object) -> "Odd":
+            return self
+
+        def __radd__(self, other: object) -> float:
+            if other:
+                raise ValueError("shapes differ")
+            return 0.0
+
+    histogram = collector.register_histogram("a", "a", [1.0])
+    histogram.observe(0.5)
+    histogram.observe(Odd())  # type: ignore[arg-type]
+    histogram.observe(2)
+    assert value(collector, "a") == HistogramValue((1, 1), 2.5)
+    assert problems(collector) == {"not_finite": 1}
+
+
+def test_an_exemplar_with_a_bad_label_name_is_refused(collector: TelemetryCollector) -> None:
+    """It would break the whole OpenMetrics page. Nothing is observed then."""
+    histogram = collector.register_histogram("a", "a", [1.0])
+    with pytest.raises(ValueError, match="bad name"):
+        histogram.observe(0.5, exemplar={"bad name": "x"})
+    assert value(collector, "a") == HistogramValue((0, 0), 0.0)

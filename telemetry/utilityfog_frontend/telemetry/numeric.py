@@ -15,7 +15,7 @@ def whole(number: float) -> Number:
 
 
 def as_number(value: object) -> Number:
-    """`value` as an int when it is a whole number by type or by value, else as a float (NaN and infinities included).
+    """`value` as an int when it is a whole number (by type or by value) of 64 bits, else as a float, NaN included.
 
     Takes what is a number to Python (bool, Decimal, Fraction, numpy's scalars, ...), not what can be parsed as one.
 
@@ -23,18 +23,21 @@ def as_number(value: object) -> Number:
         TypeError: not a number.
     """
     if type(value) is int:
-        return value
+        return _bounded(value)
     if type(value) is float:
         return whole(value)
     if isinstance(value, str | bytes | bytearray):
         raise TypeError(f"a number is needed, not {value!r}")
     if isinstance(value, SupportsIndex):
-        return value.__index__()
+        try:
+            return _bounded(value.__index__())
+        except TypeError:
+            pass  # an array or tensor of one float is an index by its type only
     if isinstance(value, SupportsFloat):
         try:
             return whole(float(value))
         except OverflowError:
-            return inf
+            return inf if value > 0 else -inf  # type: ignore[operator]
     raise TypeError(f"a number is needed, not {value!r}")
 
 
@@ -44,7 +47,14 @@ def as_float(value: object) -> float:
     Raises:
         TypeError: not a number.
     """
+    return float(as_number(value))
+
+
+def _bounded(number: int) -> Number:
+    """`number`, as a float when it does not fit 64 bits: Python writes it in digits that no parser takes."""
+    if -WHOLE_LIMIT < number < WHOLE_LIMIT:
+        return number
     try:
-        return float(as_number(value))
+        return float(number)
     except OverflowError:
-        return inf
+        return inf if number > 0 else -inf

@@ -4,10 +4,10 @@ A set and an increment need one order, so a gauge takes a lock, for the time of 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from math import nan
+from math import isfinite, nan
 
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
-from utilityfog_frontend.telemetry.numeric import Number, as_number
+from utilityfog_frontend.telemetry.numeric import WHOLE_LIMIT, Number, as_float, as_number
 
 from .family import Instrument
 from .gate import Gate
@@ -90,7 +90,7 @@ class Gauge(Instrument):
         """
         if labels:
             self._refuse_labels(labels)
-        number = value if type(value) is float or type(value) is int else as_number(value)
+        number = value if type(value) is float else as_number(value)
         series = self._series
         with series.gate.lock:
             if not series.ended:
@@ -110,9 +110,11 @@ class Gauge(Instrument):
         number = amount if type(amount) is int else as_number(amount)
         if labels:
             self._refuse_labels(labels)
-        if number - number != 0:  # NaN or infinite
-            self._drop(amount)
-            return
+        if not -WHOLE_LIMIT < number < WHOLE_LIMIT:
+            number = as_float(number)
+            if not isfinite(number):
+                self._drop(amount)
+                return
         series = self._series
         with series.gate.lock:
             if not series.ended:

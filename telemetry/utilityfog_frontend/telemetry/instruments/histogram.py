@@ -6,10 +6,10 @@ cheaper than to find each value's bucket; the writer who folds pays for it once 
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
-from math import isfinite
+from math import isfinite, nan
 from sys import modules
 
-from utilityfog_frontend.telemetry.labels import sorted_labels
+from utilityfog_frontend.telemetry.labels import label_value, sorted_labels
 from utilityfog_frontend.telemetry.model import (
     Exemplar,
     Family,
@@ -19,7 +19,7 @@ from utilityfog_frontend.telemetry.model import (
     MetricValue,
     SeriesSnapshot,
 )
-from utilityfog_frontend.telemetry.names import checked_bounds
+from utilityfog_frontend.telemetry.names import check_label_names, checked_bounds
 from utilityfog_frontend.telemetry.numeric import Number, as_float
 from utilityfog_frontend.telemetry.trace import TRACE_API, current_trace
 
@@ -54,7 +54,10 @@ class HistogramSeries(Series):
         # Writers only append, and only who holds the gate removes: the first `size` are ours.
         batch = pending[:size]
         del pending[:size]
-        total = sum(batch)
+        try:
+            total = sum(batch)
+        except Exception:  # noqa: BLE001 - arrays of users' own, say, that do not add up
+            total = nan
         if type(total) is not float or not isfinite(total):
             batch = self._finite(batch)
             total = sum(batch)
@@ -184,7 +187,7 @@ class Histogram(Instrument):
 
         Raises:
             TypeError: not a number.
-            ValueError: labels for a histogram without label names.
+            ValueError: labels for a histogram without label names, or an exemplar with a label name that is not valid.
         """
         if labels is not None or exemplar is not None:
             self._observe_with(value, labels, exemplar)
@@ -209,9 +212,11 @@ class Histogram(Instrument):
     def _observe_with(self, value: float, labels: Mapping[str, str] | None, exemplar: Mapping[str, str] | None) -> None:
         if labels:
             self._refuse_labels(labels)
+        if exemplar:
+            check_label_names(tuple(exemplar), self.family)
         self.observe(value)
         if exemplar:
-            self._remember(value, sorted_labels({name: str(text) for name, text in exemplar.items()}))
+            self._remember(value, sorted_labels({name: label_value(text) for name, text in exemplar.items()}))
 
     def _now_and_then(self, value: float) -> None:
         """What need not be done at each observation."""
