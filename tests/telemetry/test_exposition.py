@@ -304,3 +304,11 @@ def test_promtool_finds_nothing_to_complain_of() -> None:
     complaints = [line for line in checked.stderr.decode().splitlines() if "telemetry_metrics_count" not in line]
     assert complaints == []
     assert checked.stdout == b""
+
+
+def test_lone_surrogates_become_question_marks(collector: TelemetryCollector) -> None:
+    """A file name that is no UTF-8 must not break the page, in any format."""
+    collector.register_counter("a_total", "A\ud800", ["file"]).labels("\udce9t\xe9").increment()
+    families = collector.collect()
+    assert 'a_total{file="?t\xe9"} 1' in generate_text(families).decode()
+    assert 'a_total{file="?t\xe9"} 1' in generate_openmetrics(families).decode()

@@ -64,6 +64,12 @@ def test_a_wrong_metric_name_is_shown(collector: TelemetryCollector, name: str, 
         Gauge(name)
 
 
+def test_a_counter_is_more_than_its_suffix(collector: TelemetryCollector) -> None:
+    """OpenMetrics would name the family by what comes before `_total`: by nothing."""
+    with pytest.raises(ValueError, match="needs a name before '_total'"):
+        collector.register_counter("_total")
+
+
 def test_a_name_is_a_string(collector: TelemetryCollector) -> None:
     """Whatever else is a mistake."""
     with pytest.raises(TypeError, match="must be a string, not 7"):

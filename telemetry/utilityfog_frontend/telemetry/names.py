@@ -30,6 +30,8 @@ def check_family(family: Family) -> None:
         ValueError: with the offending part.
     """
     _refuse_unless(_METRIC_NAME, "metric name", family.name)
+    if not base_name(family):
+        raise ValueError(f"metric name {family.name!r}: a counter needs a name before '_total'")
     if family.unit:
         _refuse_unless(_UNIT, "unit", family.unit)
         base = base_name(family)

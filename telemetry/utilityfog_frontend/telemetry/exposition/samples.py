@@ -54,10 +54,15 @@ def in_chunks(parts: Iterable[list[str]]) -> Iterator[bytes]:
     for part in parts:
         lines += part
         if len(lines) >= LINES_A_CHUNK:
-            yield "".join(lines).encode()
+            yield _encoded(lines)
             lines.clear()
     if lines:
-        yield "".join(lines).encode()
+        yield _encoded(lines)
+
+
+def _encoded(lines: list[str]) -> bytes:
+    """Lone surrogates, as in file names that are no UTF-8, become question marks, as they do on the bus."""
+    return "".join(lines).encode(errors="replace")
 
 
 def number_lines(name: str, series: Iterable[SeriesSnapshot], created_name: str = "") -> list[str]:
