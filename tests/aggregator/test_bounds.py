@@ -77,6 +77,15 @@ def test_the_tombstones_of_a_path_do_not_push_out_anothers() -> None:
     assert state.apply(GOOD, keyframe(1, "x", epoch=1, flags=FINAL), NOW).status is Status.FOLDED
 
 
+def test_an_age_beyond_all_calendars_is_no_moment_before_1970() -> None:
+    """It is exported as the moment of creation, in seconds that no format knows below 0."""
+    state = State()
+    frame = keyframe(1, "x")
+    frame.age_ms = 2**53
+    state.apply(EVIL, frame, NOW)
+    assert state.nodes[EVIL].epochs[7].birth == 0.0
+
+
 def hear(events: EventList, path: Path, epoch: int, seq: int) -> int:
     """How many events of a frame are listed."""
     event = Event("e", None, {}, {}, 1.0)

@@ -226,7 +226,7 @@ class State:
         epoch.heard, epoch.watched = max(epoch.heard, timestamp), self.watched
         self.rows.heard[node.row] = max(self.rows.heard[node.row], timestamp)
         self.rows.interval[node.row] = frame.interval_ms / 1000
-        epoch.birth = min(epoch.birth, timestamp - frame.age_ms / 1000)
+        epoch.birth = min(epoch.birth, max(0.0, timestamp - frame.age_ms / 1000))
         epoch.shared = bool(frame.flags & SHARED)
         if len(node.epochs) > 1 or epoch.seq == 0:
             self.elect(node)
