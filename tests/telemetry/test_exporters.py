@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -296,3 +297,74 @@ async def test_every_exporter_works_on_any_source(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="only read"):
         metric.reset()
     assert value(fleet, "a_total") == 2**62
+
+
+async def test_a_cancelled_export_does_not_overwrite_a_later_one(sampled: TelemetryCollector, tmp_path: Path) -> None:
+    """It goes on in its thread; the last export, at the stop, waits for it."""
+    rendered, go_on = threading.Event(), threading.Event()
+
+    class Slow(PrometheusAdapter):
+        def render(self, collector: MetricsSource) -> list[bytes]:
+            chunks = list(super().render(collector))
+            if not rendered.is_set():
+                rendered.set()
+                go_on.wait()
+            return chunks
+
+    file = tmp_path / "metrics.prom"
+    periodic = PeriodicExporter(Slow(file), sampled)
+    await periodic.start()
+    await asyncio.to_thread(rendered.wait)
+    sampled.register_counter("late_total").increment()
+    stopping = asyncio.create_task(periodic.stop())
+    for _ in range(10):
+        await asyncio.sleep(0)  # the export under way is cancelled, the last one begins
+    go_on.set()
+    await stopping
+    assert "late_total 1" in file.read_text("utf-8")
+
+
+def test_started_anew_after_its_loop_was_closed(sampled: TelemetryCollector, tmp_path: Path) -> None:
+    """A program that runs one loop after another: collection and export go on in the new one, and stopping is safe."""
+    collector = TelemetryCollector()
+    periodic = PeriodicExporter(PrometheusAdapter(tmp_path / "metrics.prom"), sampled)
+
+    async def start() -> None:
+        await collector.start_collection()
+        await periodic.start()
+        assert collector.running
+        assert periodic.running
+
+    async def stop() -> None:
+        await collector.stop_collection()
+        await periodic.stop()
+        await periodic.stop()
+
+    def in_a_loop_that_is_just_closed() -> None:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(start())
+        for task in asyncio.all_tasks(loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+        loop.close()
+        assert not collector.running
+        assert not periodic.running
+
+    in_a_loop_that_is_just_closed()
+    asyncio.run(stop())
+    in_a_loop_that_is_just_closed()
+
+    async def again() -> None:
+        await start()
+        await stop()
+
+    asyncio.run(again())
+
+
+def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
+    """Who wants private files gets private files."""
+    before = os.umask(0o077)
+    try:
+        replace_file(tmp_path / "metrics.prom", [b"x"])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "metrics.prom").stat().st_mode) == 0o600

@@ -10,6 +10,7 @@ from .hooks import HookedRegistry
 from .integrations import setup_coordination_hooks, setup_health_hooks, setup_messaging_hooks
 from .problems import logger
 from .source import MetricsSource
+from .tasks import is_alive
 from .trace import current_trace
 
 __all__ = [
@@ -61,10 +62,10 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         self.collection_interval = collection_interval
         self.attachments: dict[object, object] = {}
         self._events = EventLog(max_events)
-        self._running = False
         self._task: asyncio.Task[None] | None = None
         # Without self-metrics these count all the same, on their own.
         registry = self if self_metrics else HookedRegistry(clock, monotonic)
+        self._own = registry  # kept, as after a fork only a registry that lives gets its locks anew
         self._events_total = registry.register_counter("telemetry_events_total", "Total number of telemetry events")
         self._runs = registry.register_counter("telemetry_collection_runs_total", "Total collection runs")
         self._duration = registry.register_gauge(
@@ -126,34 +127,31 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
     @property
     def running(self) -> bool:
         """Whether collection was started, and its event loop lives."""
-        return self._running
+        return is_alive(self._task)
+
+    _running = running  # programs of the public implementation read it
 
     async def start_collection(self) -> None:
         """Starts a collection run every `collection_interval` seconds, the first at once. Twice does no harm."""
-        if self._running:
+        if self.running:
             return
-        self._running = True
         self._task = asyncio.create_task(self._collect_for_ever(), name="telemetry collection")
         logger.info("started telemetry collection every %g s", self.collection_interval)
 
     async def stop_collection(self) -> None:
         """Stops collection and waits for it to end."""
         task, self._task = self._task, None
-        self._running = False
-        if task is None:
+        if not is_alive(task):
             return
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         logger.info("stopped telemetry collection")
 
     async def _collect_for_ever(self) -> None:
-        try:
-            while True:
-                # In a thread: a function of the user's, or a large registry, must not hold up the loop.
-                await asyncio.to_thread(self.run_collection)
-                await asyncio.sleep(self.collection_interval)
-        finally:
-            self._running = False
+        while True:
+            # In a thread: a function of the user's, or a large registry, must not hold up the loop.
+            await asyncio.to_thread(self.run_collection)
+            await asyncio.sleep(self.collection_interval)
 
     def run_collection(self) -> None:
         """One collection run: reads every metric once, then calls the hooks of type `collection`. Never raises."""
@@ -174,5 +172,4 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         """In a forked child: locks anew, counts from zero, watches closed, events and collection the parent's."""
         super().renew()
         self._events.renew()
-        self._running = False
         self._task = None

@@ -1,6 +1,7 @@
 """Exporters: from any `MetricsSource` to where its values are wanted."""
 
 import asyncio
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -9,8 +10,10 @@ from pathlib import Path
 
 from .exposition.text import iter_text
 from .files import replace_file
+from .fork import renew_after_fork
 from .problems import logger
 from .source import MetricsSource
+from .tasks import is_alive
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -52,6 +55,12 @@ class FileExporter(MetricsExporter):
         self._backoff = backoff
         self._sleep = sleep
         self._last_export = 0.0
+        self.renew()
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """In a forked child: the lock anew."""
+        self._one_at_a_time = threading.Lock()
 
     @abstractmethod
     def render(self, collector: MetricsSource) -> Iterable[bytes]:
@@ -77,11 +86,12 @@ class FileExporter(MetricsExporter):
         return False
 
     def _export(self, collector: MetricsSource) -> None:
-        chunks = self.render(collector)
-        if self.output_file is None:
-            logger.info("%s: exported %d bytes to nowhere", type(self).__name__, sum(map(len, chunks)))
-        else:
-            replace_file(Path(self.output_file), chunks)
+        with self._one_at_a_time:  # a cancelled export goes on in its thread: it must not end after a later one
+            chunks = self.render(collector)
+            if self.output_file is None:
+                logger.info("%s: exported %d bytes to nowhere", type(self).__name__, sum(map(len, chunks)))
+            else:
+                replace_file(Path(self.output_file), chunks)
 
 
 class PrometheusAdapter(FileExporter):
@@ -164,7 +174,7 @@ class PeriodicExporter:
     @property
     def running(self) -> bool:
         """Whether it was started, and its event loop lives."""
-        return self._task is not None and not self._task.done()
+        return is_alive(self._task)
 
     async def start(self) -> None:
         """Starts to export. Twice does no harm."""
@@ -177,8 +187,9 @@ class PeriodicExporter:
         task, self._task = self._task, None
         if task is None:
             return
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        if is_alive(task):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         await export_safely(self.exporter, self.collector)
         logger.info("stopped periodic metrics export")
 

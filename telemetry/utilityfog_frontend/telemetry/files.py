@@ -2,43 +2,44 @@
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-
-_NEW_FILE_MODE = 0o644  # a temporary file would be 0600, which no collector of another user could read
 
 
 def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
     """Puts `chunks` in place of the file at `path`: written beside it, synced to the disk, renamed over it.
 
-    Creates the folders above; keeps an existing file's mode; follows links. A reader sees the old content or the new,
-    whole; after a failure the old one is there. What is no regular file (a pipe, a terminal) is written to as it is.
+    Creates the folders above; keeps an existing file's mode (a new one has what the umask leaves); follows links. A
+    reader sees the old content or the new, whole; after a failure the old one is there. What is no regular file (a
+    pipe, a terminal) is written to as it is.
 
     Raises:
         OSError: it could not be written.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode if path.exists() else stat.S_IFREG | _NEW_FILE_MODE
-    if stat.S_ISREG(mode):
-        _write_beside(path, stat.S_IMODE(mode), chunks)
+    mode = path.stat().st_mode if path.exists() else None
+    if mode is None or stat.S_ISREG(mode):
+        _write_beside(path, mode, chunks)
     else:
         with path.open("wb") as file:
             file.writelines(chunks)
 
 
-def _write_beside(path: Path, mode: int, chunks: Iterable[bytes]) -> None:
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+def _write_beside(path: Path, mode: int | None, chunks: Iterable[bytes]) -> None:
+    # Not by `tempfile`, whose files are 0600: no collector of another user could read them.
+    beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
-        Path(beside).chmod(mode)
-        Path(beside).replace(path)
+        if mode is not None:
+            beside.chmod(stat.S_IMODE(mode))
+        beside.replace(path)
     except BaseException:
         with suppress(OSError):
-            Path(beside).unlink()
+            beside.unlink()
         raise
