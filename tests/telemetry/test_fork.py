@@ -145,14 +145,16 @@ def test_a_child_that_rested_comes_back_in_the_forked_process(collector: Telemet
     in_child(child)
 
 
-def test_collection_is_not_running_in_the_child(collector: TelemetryCollector) -> None:
+async def test_collection_is_not_running_in_the_child(collector: TelemetryCollector) -> None:
     """Its event loop is the parent's."""
-    collector._running = True  # noqa: SLF001 - as start_collection() leaves it
+    await collector.start_collection()
+    assert collector._running  # noqa: SLF001 - as programs of the public implementation read it
 
     def child() -> None:
         assert not collector.running
 
     in_child(child)
+    await collector.stop_collection()
 
 
 def test_foreign_counts_of_the_parent_are_the_parents(bare: TelemetryCollector) -> None:
@@ -193,3 +195,29 @@ def test_a_fork_of_a_fork(collector: TelemetryCollector) -> None:
         assert value(collector, "a_total") == 2
 
     in_child(child)
+
+
+def test_a_metric_of_its_own_waits_for_nobody(bare: TelemetryCollector) -> None:
+    """Nor do the counts that a collector without metrics about itself keeps to itself."""
+    alone = Counter("a_total")
+    ledgers = [alone._state.scope.ledger, bare._runs._state.scope.ledger]  # noqa: SLF001
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ledgers[0].lock, ledgers[1].lock:
+            held.set()
+            done.wait()
+
+    def use() -> None:
+        alone.increment()
+        alone.reset()
+        bare._runs.reset()  # noqa: SLF001
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    try:
+        in_child(use)
+    finally:
+        done.set()
+        holder.join()

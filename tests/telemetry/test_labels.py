@@ -232,3 +232,19 @@ def test_a_label_may_be_called_self(collector: TelemetryCollector) -> None:
     counter = collector.register_counter("a_total", "A", ["self"])
     counter.increment(labels={"self": "x"})
     assert counter.remove(self="x")
+
+
+def test_what_ended_is_forgotten_whoever_ended_it(clock: Clock, monotonic: Clock) -> None:
+    """The memory for `ttl` is of live children, also when one ends while another thread looks at it."""
+    collector = TelemetryCollector(self_metrics=False, clock=clock, monotonic=monotonic)
+    counter = collector.register_counter("a_total", "A", ["x"], ttl=8)
+    for turn in range(20):
+        counter.labels(turn).increment()
+        monotonic.now += 1
+        collector.collect()
+        ended = counter.labels(turn)._series  # noqa: SLF001
+        counter.remove(turn)
+        counter._state._last_use[ended] = (None, 0.0)  # noqa: SLF001 - as a sweep under way would
+    monotonic.now += 1
+    collector.collect()
+    assert counter._state._last_use == {}  # noqa: SLF001

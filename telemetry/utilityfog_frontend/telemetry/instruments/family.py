@@ -79,6 +79,7 @@ class Instrument(Metric):
     def _stand_alone(self, family: Family, labels: Mapping[str, str] | None) -> None:
         """Makes this a metric of its own, in no collector."""
         state = FamilyState(family, type(self), Scope(), constant=labels)
+        renew_after_fork(state.scope.ledger)
         renew_after_fork(state)
         state.adopt(self)
 
@@ -230,7 +231,6 @@ class FamilyState(MetricState, Generic[H]):
             series = handle._series
             self._resting[values] = handle
             handle._detach()
-            self._last_use.pop(series, None)
             self.scope.ledger.ended(series)
             return True
 
@@ -256,7 +256,6 @@ class FamilyState(MetricState, Generic[H]):
                 series.restart(self.scope.clock())
                 return
             handle._attach(self._new_series(series.labels))
-            self._last_use.pop(series, None)
             self.scope.ledger.ended(series)
 
     def sweep(self) -> None:
@@ -265,14 +264,15 @@ class FamilyState(MetricState, Generic[H]):
         if self._ttl is None or now < self._next_sweep:
             return
         self._next_sweep = now + self._ttl / 8
+        last_use, self._last_use = self._last_use, {}  # anew: what has ended meanwhile, by whomever, must not stay
         for values, handle in self._handles():
             series: Series = handle._series
             activity = series.activity()
-            seen, since = self._last_use.get(series, (None, now))
-            if activity != seen:
-                self._last_use[series] = (activity, now)
-            elif now - since >= self._ttl:
+            seen, since = last_use.get(series, (None, now))
+            if activity == seen and now - since >= self._ttl:
                 self.end(values)
+            else:
+                self._last_use[series] = (activity, now if activity != seen else since)
 
     # What they hold
 
