@@ -249,3 +249,27 @@ def test_counting_a_refusal_is_not_refused_itself(collector: TelemetryCollector)
     assert problems(collector) == {"label_limit": 3}
     collector.count_problem("another")
     assert problems(collector) == {"label_limit": 4, "~overflow": 1}
+
+
+def test_an_increment_under_way_finds_its_way_though_nobody_watches(bare: TelemetryCollector) -> None:
+    """A thread may be between looking up its series and counting on it while that ends, and ends again."""
+    counter = bare.register_counter("a_total")
+    late = counter._tick  # noqa: SLF001
+    for _ in range(3):
+        counter.increment()
+        counter.reset()
+    late()
+    [ended] = bare.watch_series().take_ended()
+    assert ended.read() == 4
+
+
+def test_what_ended_unseen_is_settled_in_the_end(bare: TelemetryCollector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often a series ends, few of them are kept, and the total is theirs."""
+    monkeypatch.setattr(ledger, "UNSETTLED_LIMIT", 5)
+    counter = bare.register_counter("a_total")
+    for _ in range(50):
+        counter.increment()
+        counter.reset()
+    [ended] = bare.watch_series().take_ended()
+    assert isinstance(ended, ledger.EndedSeries)
+    assert (ended.read(), len(ended._unsettled)) == (50, 6)  # noqa: SLF001

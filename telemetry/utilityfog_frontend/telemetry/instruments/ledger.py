@@ -1,6 +1,7 @@
 """Which series live and which have ended: what a writer to the bus needs to know, and an exporter does not."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, Value, add_values
@@ -12,28 +13,48 @@ OVERFLOW = "~overflow"
 """Every label value of the series that counts for those refused."""
 
 
-class EndedSeries(Series):
-    """Several series of the same family and labels that ended unseen: their counts together."""
+UNSETTLED_LIMIT = 1_000
 
-    __slots__ = ("_value",)
+
+class EndedSeries(Series):
+    """Several series of the same family and labels that ended unseen: their counts together.
+
+    An increment may be under way when its series ends, and still finds its way there: so each is read late.
+    """
+
+    __slots__ = ("_unsettled", "_value")
 
     def __init__(self, like: Series, labels: Labels) -> None:
         super().__init__(like.family, labels, like.created, like.gate)
         self.ended = True
-        self._value = like.read()
+        self._value: Value | None = None
+        self._unsettled = deque([like])
 
     def add(self, series: Series) -> None:
         """Counts what `series` has counted."""
-        self._value = add_values(self._value, series.read())
+        self._unsettled.append(series)
+
+    def settle(self) -> None:
+        """Reads the oldest for the last time, and forgets it."""
+        if len(self._unsettled) > 1:
+            self._value = self._plus(self._value, self._unsettled.popleft())
 
     def read(self) -> Value:
         """The sum of what they counted."""
-        return self._value
+        total = self._value
+        for series in self._unsettled:
+            total = self._plus(total, series)
+        assert total is not None  # noqa: S101 - there is always one unsettled
+        return total
+
+    @staticmethod
+    def _plus(total: Value | None, series: Series) -> Value:
+        return series.read() if total is None else add_values(total, series.read())
 
     def current(self, *, free: bool) -> Value:
         """As `read`: an ended series is shown by nobody."""
         del free
-        return self._value
+        return self.read()
 
     def restart(self, now: float) -> None:
         """Nothing: it has ended."""
@@ -51,6 +72,7 @@ class Backlog:
 
     def __init__(self) -> None:
         self._ended: dict[tuple[Family, Labels], Series] = {}
+        self._unsettled: deque[EndedSeries] = deque()
 
     def add(self, series: Series) -> None:
         """Keeps what `series` counted."""
@@ -60,20 +82,26 @@ class Backlog:
         if (series.family, labels) not in self._ended and len(self._ended) >= ENDED_LIMIT:
             labels = tuple((name, OVERFLOW) for name, _ in labels)
         kept = self._ended.get((series.family, labels))
-        if isinstance(kept, EndedSeries):
-            kept.add(series)
-        elif kept is not None or labels != series.labels:
-            both = EndedSeries(series, labels)
-            if kept is not None:
-                both.add(kept)
-            self._ended[series.family, labels] = both
-        else:
-            # As it is, not as a sum: an increment that was under way when it ended still finds its way.
+        if kept is None and labels == series.labels:
             self._ended[series.family, labels] = series
+        elif isinstance(kept, EndedSeries):
+            kept.add(series)
+            self._settle_later(kept)
+        else:
+            both = self._ended[series.family, labels] = EndedSeries(kept or series, labels)
+            if kept is not None:
+                both.add(series)
+                self._settle_later(both)
+
+    def _settle_later(self, ended: EndedSeries) -> None:
+        self._unsettled.append(ended)
+        if len(self._unsettled) > UNSETTLED_LIMIT:
+            self._unsettled.popleft().settle()
 
     def take(self) -> list[Series]:
         """All of it, once."""
         ended, self._ended = self._ended, {}
+        self._unsettled.clear()
         return list(ended.values())
 
 
