@@ -180,3 +180,12 @@ def test_a_number_that_is_an_index_by_its_type_only() -> None:
     gauge = Gauge("loss")
     gauge.set(Scalar())  # type: ignore[arg-type]
     assert gauge.get_value().value == 1.5
+
+
+def test_a_reset_leaves_what_functions_and_facts_say(collector: TelemetryCollector) -> None:
+    """The collector counts its metrics by a function; an info metric that is 0 joins with nothing."""
+    collector.register_info("build_info", "Build", {"version": "1"})
+    before = value(collector, "telemetry_metrics_count")
+    collector.reset_all_metrics()
+    assert value(collector, "telemetry_metrics_count") == before
+    assert values(collector, "build_info") == {("1",): 1}

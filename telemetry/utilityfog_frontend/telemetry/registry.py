@@ -172,7 +172,7 @@ class MetricRegistry:
             ValueError: the name is taken, or an argument is not valid.
         """
         gauge = self.register_gauge(name, description, info, rollup="sum")
-        gauge.set(1)
+        gauge.set_function(lambda: 1)  # no reset changes facts
         return gauge
 
     def register_state_set(self, name: str, description: str, states: Sequence[str]) -> StateSet:

@@ -37,10 +37,9 @@ class GaugeSeries(Series):
         return self.read()
 
     def restart(self, now: float) -> None:
-        """Sets zero."""
+        """Sets zero; what a function says stays what it says."""
         with self.gate:
             self.value = 0
-            self.function = None
             self.created = now
 
     def activity(self) -> object:
