@@ -235,6 +235,18 @@ def test_whose_gauges_count() -> None:
     assert shown(fleet) == [older.writer.epoch]
 
 
+def test_who_is_alone_and_heard_again_shows_gauges() -> None:
+    """Also one that was silent when the other one's last word, long delayed, came."""
+    fleet = Fleet()
+    other, member = worker(fleet), worker(fleet)
+    member.send()
+    fleet.now += 70
+    other.finish()
+    assert shown(fleet) == []
+    member.send()
+    assert shown(fleet) == [member.writer.epoch]
+
+
 def test_bad_values_are_refused_alone() -> None:
     """A negative count, one of 2^63: left out and counted; the frame's others stand, and sums stay at 2^63 - 1."""
     fleet = Fleet()

@@ -228,7 +228,7 @@ class State:
         self.rows.interval[node.row] = frame.interval_ms / 1000
         epoch.birth = min(epoch.birth, max(0.0, timestamp - frame.age_ms / 1000))
         epoch.shared = bool(frame.flags & SHARED)
-        if len(node.epochs) > 1 or epoch.seq == 0:
+        if len(node.epochs) > 1 or not self.rows.shows_gauges[epoch.row]:
             self.elect(node)
         node.ephemeral = bool(frame.flags & EPHEMERAL)
         if frame.info is not None:
