@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 
@@ -62,7 +63,7 @@ def _tell(failure: Failure) -> None:
 
 def _mutations(seed: int, histories: int, jobs: int) -> int:
     """Leave out each rule; print the table of docs/simulation.md."""
-    print("| rule left out | caught after | by |\n|---|---|---|")
+    print("| rule left out | histories needed | the promise that was broken |\n|---|---|---|")
     survivors = 0
     for name, mutation in MUTATIONS.items():
         if not name:
@@ -71,7 +72,8 @@ def _mutations(seed: int, histories: int, jobs: int) -> int:
         caught = next((failure for failure in run_all(tasks, jobs) if failure is not None), None)
         survivors += caught is None
         after = f"{caught.task.number + 1}" if caught else f"not in {histories}"
-        print(f"| {mutation.rule} (`{name}`) | {after} | {caught.why if caught else ''} |", flush=True)
+        why = textwrap.shorten(caught.why.replace("|", "/"), 110, placeholder=" …") if caught else ""
+        print(f"| {mutation.rule} (`{name}`) | {after} | {why} |", flush=True)
     return 1 if survivors else 0
 
 

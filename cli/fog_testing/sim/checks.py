@@ -93,7 +93,7 @@ class Watcher:
             for cell, number in cells.items():
                 counted = truth.get(cell, 0)
                 if cell.part != SUM and number > counted + self._books.slack(cell, counted):
-                    raise Violation(f"{format_path(place)}: {said(cell)} is {number}, but {counted} were counted")
+                    raise Violation(f"{named(place)}: {said(cell)} is {number}, but {counted} were counted")
         for name, moved in ledger_of(state).items():
             held, counted = count_of(name, totals[()]) + moved, count_of(name, self._books.truth[()])
             if held > counted * (1 + 1e-12):
@@ -155,15 +155,26 @@ class Watcher:
         cells = [cell for cell in _cells(name, labels, upper) if cell in truth]
         counted = sum(truth[cell] for cell in cells)
         if value > counted + sum(self._books.slack(cell, counted) for cell in cells):
-            raise Violation(f"{format_path(path)} exports {line} as {value}, but {counted} were counted")
+            raise Violation(f"{named(path)}: {read(line)} is exported as {value}, but {counted} were counted")
         if value < floor:
-            raise Violation(f"{format_path(path)} exports {line} as {value}, and had exported {floor}")
+            raise Violation(f"{named(path)}: {read(line)} is exported as {value}, and was as {floor}")
+
+
+def named(path: Path) -> str:
+    """A path for people."""
+    return format_path(path) or "the fleet"
 
 
 def said(cell: Cell) -> str:
     """A cell for people."""
     place = {COUNT: "", SUM: "'s sum"}.get(cell.part, f", bucket {cell.part} of {cell.bounds}")
     return f"{cell.name}{dict(cell.labels) or ''}{place}"
+
+
+def read(line: Line) -> str:
+    """An exported line for people."""
+    name, labels, upper = line
+    return f"{name}{dict(labels) or ''}" + ("" if upper is None else f" up to {upper:g}")
 
 
 def _cells(name: str, labels: Labels, upper: float | None) -> list[Cell]:

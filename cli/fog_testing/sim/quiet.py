@@ -14,10 +14,10 @@ from fog_aggregator.core.tree import View
 from fog_aggregator.network import NetworkCollector
 from fog_schema.codec import decode
 from fog_schema.frames import FINAL
-from fog_schema.paths import Path, ancestors, format_path
+from fog_schema.paths import Path, ancestors
 from fog_testing.sim.books import SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
 from fog_testing.sim.bus import Stream
-from fog_testing.sim.checks import ledger_of, said, totals_of
+from fog_testing.sim.checks import ledger_of, named, said, totals_of
 from fog_testing.sim.program import Program
 from fog_testing.sim.told import Lineage, Told
 from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
@@ -100,7 +100,7 @@ def conserved(accounts: Accounts, state: State, lineage: Lineage, books: Books) 
             if cell.name in ledger:
                 missing[cell.name] += max(0, least - number - slack) if cell.part != SUM else 0
             elif not least - slack <= number <= most + slack:
-                what = f"{format_path(under)}: {said(cell)} is {number} after quiet"
+                what = f"{named(under)}: {said(cell)} is {number} after quiet"
                 raise Violation(f"{what}, but must be at least {least} and at most {most}")
         for name, number in missing.items():
             if not under and number > ledger[name] * (1 + 1e-12):
@@ -125,7 +125,7 @@ def gauges_equal(network: NetworkCollector, programs: Sequence[Program], paths: 
                     expected[key] += value
         shown = dict(_gauges(network.collect(View(under=path, own=True))))
         if shown != expected:
-            raise Violation(f"{format_path(path)} shows gauges {shown}, but they are {dict(expected)}")
+            raise Violation(f"{named(path)} shows gauges {shown}, but they are {dict(expected)}")
 
 
 def _gauges(families: Sequence[FamilySnapshot]) -> Iterator[tuple[tuple[str, Labels], float]]:
@@ -154,7 +154,7 @@ def events_once(events: EventList, programs: Sequence[Program], books: Books, *,
         raise Violation("an event is listed twice")
     for (path, epoch, number), value in listed.items():
         if books.epochs[path, epoch].events.get(number) != value:
-            raise Violation(f"{format_path(path)}: event {number} is listed as {value}, and was another one")
+            raise Violation(f"{named(path)}: event {number} is listed as {value}, and was another one")
     missing = lost = 0
     for program in programs:
         if program.agent is not None:
@@ -163,7 +163,7 @@ def events_once(events: EventList, programs: Sequence[Program], books: Books, *,
             seen = [number for number in book.events if (book.path, book.id, number) in listed]
             for number in book.events.keys() - seen:
                 if log.held[0] <= number:
-                    raise Violation(f"{format_path(book.path)}: event {number} is held, and not listed")
+                    raise Violation(f"{named(book.path)}: event {number} is held, and not listed")
                 missing += number > min(seen, default=0)
     if missing > lost + events.lost and not long_ago:
         raise Violation(f"{missing} events are missing, {lost + events.lost} are counted as lost")
