@@ -27,8 +27,10 @@ class Accounts:
     """What the fleet must show of each epoch, from the books and from what was read.
 
     Args:
+        books: the books.
+        lineage: what was read.
         programs: all there were, also those killed.
-        stream: of metrics, as it is now: all of it was read.
+        stream: of metrics.
     """
 
     def __init__(self, books: Books, lineage: Lineage, programs: Sequence[Program], stream: Stream) -> None:
@@ -55,31 +57,45 @@ class Accounts:
         }
 
     def _least(self, book: EpochBook) -> tuple[Cells, set[str]]:
-        """What must be shown of one epoch; and the names of which that is exactly what it counted."""
-        key = (book.path, book.id)
-        told, counted = self._lineage.told.get(key, Told()), book.counted()
-        acknowledged = [decode(data) for data in book.acknowledged]
-        lost = any(
-            data in self._removed and frame.seq not in told.taken
-            for data, frame in zip(book.acknowledged, acknowledged, strict=True)
-        )
-        ended = book.end is not None and (
-            id(book.counts) in self._alive or any(frame.flags & FINAL for frame in acknowledged)
-        )
-        shown = told.total()
-        safe = Told()
+        """What must be shown of one epoch; and the metrics of which that is exactly what it counted."""
+        told = self._lineage.told.get((book.path, book.id), Told())
+        lost = self._has_lost(book, told)
+        least = told.total()  # of a writer that is gone: what was read ...
         if not (lost or told.returned or book.repeated):
-            for frame in acknowledged:
-                safe.read(frame)
-            for cell, number in safe.total().items():
-                shown[cell] = max(shown.get(cell, 0), number) if cell.part != SUM else shown.get(cell, 0)
-        certain: set[str] = set()
-        if not (book.repeated or book.given_up) and (book.id in self._going_on or (ended and (not lost or told.final))):
-            certain = {cell.name for cell in counted if not (lost and book.let_go(cell.name))}
-        exactly = dict(counted)
+            for cell, number in _acknowledged(book).items():  # ... and that is at least what was acknowledged
+                if cell.part != SUM:
+                    least[cell] = max(least.get(cell, 0), number)
+        certain = self._certain(book, told, lost=lost)
+        exactly = book.counted()
         add(exactly, told.forgiven, -1)
-        shown |= {cell: number for cell, number in exactly.items() if cell.name in certain}
-        return shown, certain
+        least |= {cell: number for cell, number in exactly.items() if cell.name in certain}
+        return least, certain
+
+    def _certain(self, book: EpochBook, told: Told, *, lost: bool) -> set[str]:
+        """The metrics whose every count must be there: the writer lives and says them, or its last word is safe."""
+        if book.repeated or book.given_up:
+            return set()
+        has_ended = book.end is not None and (id(book.counts) in self._alive or _is_final_safe(book))
+        if book.id not in self._going_on and not (has_ended and (told.final or not lost)):
+            return set()
+        # What left a living writer more than 15 minutes ago is not said again.
+        return {cell.name for cell in book.counted() if not (lost and book.let_go(cell.name))}
+
+    def _has_lost(self, book: EpochBook, told: Told) -> bool:
+        """Whether the stream dropped a frame that it had acknowledged before it was read."""
+        return any(data in self._removed and decode(data).seq not in told.taken for data in book.acknowledged)
+
+
+def _acknowledged(book: EpochBook) -> Cells:
+    """What the frames say that the stream acknowledged, in the order of their acknowledgement."""
+    told = Told()
+    for data in book.acknowledged:
+        told.read(decode(data))
+    return told.total()
+
+
+def _is_final_safe(book: EpochBook) -> bool:
+    return any(decode(data).flags & FINAL for data in book.acknowledged)
 
 
 def conserved(accounts: Accounts, state: State, lineage: Lineage, books: Books) -> None:

@@ -173,11 +173,8 @@ class World:
     def _spawn(self, who: int, how: int) -> None:
         if len(self._programs) < MOST_PROGRAMS:
             path, shared, fine = PATHS[who % len(PATHS)], how % 3 == 0, how % 5 == 0
-            draw = self._draw_epoch
-            program = Program(
-                path, self._streams, self._books, self.clock, draw, self._bounds, shared=shared, fine=fine
-            )
-            self._programs.append(program)
+            about = (path, self._streams, self._books, self.clock, self._draw_epoch, self._bounds)
+            self._programs.append(Program(*about, shared=shared, fine=fine))
 
     def _snapshot(self, who: int, how: int) -> None:
         """A machine is restored from an image, and what it says again is read before the truth is."""
