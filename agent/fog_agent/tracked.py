@@ -41,12 +41,12 @@ class Tracked:
         value = self.reading = self.series.read()
         return value if self.origin is None else subtract_values(value, self.origin)
 
-    def news(self, free: bool) -> Value | None:  # noqa: FBT001 (a keyword would cost, for each series in each interval)
+    def news(self) -> Value | None:
         """The value, when it must be sent: it differs from what was encoded last, or is the first. None when not.
 
-        The caller holds the gate of a series that is not a gauge, and hands on what it said.
+        The caller holds the gate of a series that is not a gauge.
         """
-        value = self.reading = self.series.peek(free=free)
+        value = self.reading = self.series.peek()
         if self.origin is not None:
             value = subtract_values(value, self.origin)
         base = self.base
@@ -64,16 +64,17 @@ class Members:
 
     def __init__(self, tracked: Iterable[Tracked] = ()) -> None:
         self.ordered = sorted(tracked, key=attrgetter("id"))
-        self._groups: list[tuple[Gate | nullcontext[bool], list[Tracked]]] = []
+        self._groups: list[tuple[Gate | None, list[Tracked]]] = []
         for gate, neighbours in groupby(self.ordered, key=lambda one: None if one.is_gauge else one.series.gate):
             group = list(neighbours)
-            guard = nullcontext(enter_result=True) if gate is None else gate
-            self._groups += [(guard, group[at : at + READ_TOGETHER]) for at in range(0, len(group), READ_TOGETHER)]
+            self._groups += [(gate, group[at : at + READ_TOGETHER]) for at in range(0, len(group), READ_TOGETHER)]
 
     def news(self) -> list[tuple[Tracked, Value]]:
         """Those whose value must be sent, with it."""
         news: list[tuple[Tracked, Value]] = []
         for gate, group in self._groups:
-            with gate as free:
-                news += [(tracked, value) for tracked in group if (value := tracked.news(free)) is not None]
+            with nullcontext() if gate is None else gate.lock:
+                news += [(tracked, value) for tracked in group if (value := tracked.news()) is not None]
+            if gate is not None:
+                gate.tell_dropped()
         return news

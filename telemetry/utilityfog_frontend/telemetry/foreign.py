@@ -66,15 +66,14 @@ class ForeignSeries(Series):
             value = add_values(value, self._carried)
         return value
 
-    def current(self, *, free: bool) -> Value:
+    def current(self) -> Value:
         """As `read`, since `restart`."""
-        del free
         return self.read() if self._base is None else subtract_values(self.read(), self._base)
 
-    def snapshot(self, *, free: bool) -> SeriesSnapshot:
+    def snapshot(self) -> SeriesSnapshot:
         """The series with its exemplars."""
         return SeriesSnapshot(
-            self.labels, self.current(free=free), self.created, self.exemplars, self._rendered or self.render()
+            self.labels, self.current(), self.created, self.exemplars, self._rendered or self.render()
         )
 
     def restart(self, now: float) -> None:
@@ -142,7 +141,7 @@ class ForeignState(MetricState):
 
     def snapshots(self) -> list[SeriesSnapshot]:
         """Its live series now."""
-        return [series.snapshot(free=True) for series in list(self._live.values())]
+        return [series.snapshot() for series in list(self._live.values())]
 
     def sweep(self) -> None:
         """Nothing: the source decides what ends."""

@@ -23,15 +23,25 @@ _ONE: float = 1
 _UNGUARDED_COUNT = not getattr(sys, "_is_gil_enabled", lambda: True)() and sys.version_info < (3, 14)
 
 
+def _sum_of(batch: list[Number], *, whole: bool) -> Number:
+    """Their sum; an int when each is whole and so is what they are added to."""
+    added = sum(batch)
+    if whole and type(added) is float:
+        # 5.0 is whole, and a sum of halves may be: only one by one can tell.
+        added = sum([int(number) if number % 1 == 0 else number for number in batch])
+    return added
+
+
 class CounterSeries(Series):
     """One incarnation of a counter."""
 
-    __slots__ = ("_base", "_ticks_seen", "_total", "pending", "tick")
+    __slots__ = ("_base", "_ones", "_ticks_seen", "_total", "pending", "tick")
 
     def __init__(self, family: Family, labels: Labels, created: float, gate: Gate) -> None:
         super().__init__(family, labels, created, gate)
         self.pending: list[Number] = []
-        self.tick: Callable[[], Any] = self._append_one if _UNGUARDED_COUNT else count().__next__
+        self._ones = count()
+        self.tick: Callable[[], Any] = self._append_one if _UNGUARDED_COUNT else self._ones.__next__
         self._ticks_seen = 0  # the reader's own included
         self._total: Number = 0
         self._base: Number = 0
@@ -44,43 +54,47 @@ class CounterSeries(Series):
 
     def fold(self) -> None:
         """Adds what is pending to the total. The caller holds the gate."""
-        if not _UNGUARDED_COUNT:
-            ticks = self.tick()
-            self._total += ticks - self._ticks_seen
-            self._ticks_seen = ticks + 1
-        if self.pending:
+        gate = self.gate
+        if gate.folding:
+            return
+        gate.folding = True
+        try:
+            pending = self.pending
             # Writers only append, and only who holds the gate removes: the first `size` are ours.
-            size = len(self.pending)
-            batch = self.pending[:size]
-            del self.pending[:size]
-            added = sum(batch)
-            if type(added) is float and type(self._total) is int:
-                # 5.0 is whole, and a sum of halves may be: only one by one can tell.
-                added = sum([int(number) if number % 1 == 0 else number for number in batch])
-            self._total += added
+            size = len(pending)
+            total = self._total
+            if size:
+                total += _sum_of(pending[:size], whole=type(total) is int)
+            # From here on all happens or nothing: after a call, as to `next()`, a signal handler may raise.
+            if not _UNGUARDED_COUNT:
+                for ticks in self._ones:
+                    total += ticks - self._ticks_seen
+                    self._ticks_seen = ticks + 1
+                    break
+            self._total = total
+            del pending[:size]
+        finally:
+            gate.folding = False
 
     def read(self) -> Number:
         """An int while every increment was whole, a float for ever after the first that was not."""
-        with self.gate as free:
-            return self.peek(free=free)
+        with self.gate.lock:
+            return self.peek()
 
-    def peek(self, *, free: bool) -> Number:
+    def peek(self) -> Number:
         """As `read`."""
-        if free:
-            self.fold()
+        self.fold()
         return self._total
 
-    def current(self, *, free: bool) -> Number:
+    def current(self) -> Number:
         """What was counted since the series began, or since `restart`."""
-        if free:
-            self.fold()
+        self.fold()
         return self._total - self._base
 
     def restart(self, now: float) -> None:
         """Counts from zero again for the node, while `read()` goes on."""
-        with self.gate as free:
-            if free:
-                self.fold()
+        with self.gate.lock:
+            self.fold()
             self._base = self._total
             self.created = now
 

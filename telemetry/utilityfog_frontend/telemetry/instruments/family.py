@@ -289,12 +289,13 @@ class FamilyState(MetricState, Generic[H]):
 
     def read(self, handles: Iterable[Instrument]) -> list[SeriesSnapshot]:
         """The series of these handles now. Gauges are read outside the gate: theirs may be functions of the user."""
-        guard = nullcontext(enter_result=True) if self.family.type is MetricType.GAUGE else self._gate
+        guard = nullcontext() if self.family.type is MetricType.GAUGE else self._gate.lock
         remaining = iter(handles)
         snapshots: list[SeriesSnapshot] = []
         while chunk := list(islice(remaining, _CHUNK)):
-            with guard as free:
-                snapshots += [handle._series.snapshot(free=free) for handle in chunk]
+            with guard:
+                snapshots += [handle._series.snapshot() for handle in chunk]
+        self._gate.tell_dropped()
         return snapshots
 
     def renew(self) -> None:

@@ -8,12 +8,15 @@ class Gate:
     """Guards folded state. Writers pass by it, save to fold, and then only when it is free: they never wait.
 
     A signal handler or a finaliser may run in the middle of a fold of its own thread, and may read. The lock lets it
-    in (else it would wait for itself, for ever), and `__enter__` says False: take the state as it is, do not fold.
+    in (else it would wait for itself, for ever), and `folding` says so: take the state as it is, do not fold.
+
+    A signal handler may also raise (Ctrl-C, a time limit), after any call. So the lock is only taken by `with lock`,
+    which is one step to the interpreter, and never by a method of ours, which could be left with the lock taken.
 
     One for each family rather than for each series: 10,000 children share one, and a fork renews one.
     """
 
-    __slots__ = ("_depth", "_on_drop", "dropped", "lock")
+    __slots__ = ("_on_drop", "dropped", "folding", "lock")
 
     def __init__(self, on_drop: Callable[[int], None]) -> None:
         self.dropped = 0  # observations a fold refused; told to `on_drop` once the lock is free again
@@ -23,31 +26,21 @@ class Gate:
     def renew(self) -> None:
         """In a forked child: whoever held the lock is not here."""
         self.lock = threading.RLock()
-        self._depth = 0
-
-    def __enter__(self) -> bool:
-        self.lock.acquire()
-        self._depth += 1
-        return self._depth == 1
-
-    def __exit__(self, *_: object) -> None:
-        self._leave()
+        self.folding = False
 
     def fold_if_free(self, fold: Callable[[], None]) -> None:
         """Folds on behalf of a writer, unless the lock is taken: its holder folds, or the next writer will."""
-        if not self.lock.acquire(blocking=False):
-            return
-        self._depth += 1
-        try:
-            if self._depth == 1:
+        [taken] = map(self.lock.acquire, (False,))  # one step as well: no handler runs before the `try`
+        if taken:
+            try:
                 fold()
-        finally:
-            self._leave()
+            finally:
+                self.lock.release()
+            self.tell_dropped()
 
-    def _leave(self) -> None:
-        self._depth -= 1
-        dropped = self.dropped
-        self.dropped = 0
-        self.lock.release()
-        if dropped:
+    def tell_dropped(self) -> None:
+        """Tells what folds refused. The caller does not hold the lock: to count and to log may take others."""
+        if self.dropped:
+            with self.lock:
+                dropped, self.dropped = self.dropped, 0
             self._on_drop(dropped)

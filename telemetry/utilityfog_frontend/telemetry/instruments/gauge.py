@@ -31,14 +31,13 @@ class GaugeSeries(Series):
         function = self.function
         return self.value if function is None else function()
 
-    def current(self, *, free: bool) -> Number:
+    def current(self) -> Number:
         """As `read`; needs no gate."""
-        del free
         return self.read()
 
     def restart(self, now: float) -> None:
         """Sets zero; what a function says stays what it says."""
-        with self.gate:
+        with self.gate.lock:
             self.value = 0
             self.created = now
 
@@ -89,7 +88,8 @@ class Gauge(Instrument):
         """
         if labels:
             self._refuse_labels(labels)
-        number = value if type(value) is float else as_number(value)
+        plain = type(value) is float or (type(value) is int and -WHOLE_LIMIT < value < WHOLE_LIMIT)
+        number = value if plain else as_number(value)
         series = self._series
         with series.gate.lock:
             if not series.ended:

@@ -49,25 +49,33 @@ class HistogramSeries(Series):
 
     def fold(self) -> None:
         """Sorts the pending observations into their buckets. The caller holds the gate."""
+        if self.gate.folding:
+            return
+        self.gate.folding = True
+        try:
+            self._fold()
+        finally:
+            self.gate.folding = False
+
+    def _fold(self) -> None:
         pending = self.pending
         size = len(pending)
         # Writers only append, and only who holds the gate removes: the first `size` are ours.
         batch = pending[:size]
-        del pending[:size]
         try:
             total = sum(batch)
-        except Exception:  # noqa: BLE001 - arrays of users' own, say, that do not add up
+        except (TypeError, ValueError, RuntimeError):  # arrays of users' own, say, that do not add up
             total = nan
         if type(total) is not float or not isfinite(total):
             batch = self._finite(batch)
             total = sum(batch)
         if not batch:
+            del pending[:size]
             return
-        self._sum += total
         batch.sort()
         # Only the bounds between the least and the greatest value are looked for: often that is one or two.
         bounds = self.family.bounds
-        counts = self._counts
+        counts = self._counts.copy()
         last = bisect_left(bounds, batch[-1])
         below = 0
         for index in range(bisect_left(bounds, batch[0]), last):
@@ -75,6 +83,10 @@ class HistogramSeries(Series):
             counts[index] += at_most - below
             below = at_most
         counts[last] += len(batch) - below
+        # With no call in between, after which a signal handler may raise, all of this happens or none.
+        self._counts = counts
+        self._sum += total
+        del pending[:size]
 
     def _finite(self, batch: list[float]) -> list[float]:
         """What can be counted of a batch that has NaN (which breaks every sort), infinities or users' own types."""
@@ -93,31 +105,30 @@ class HistogramSeries(Series):
 
     def read(self) -> HistogramValue:
         """Counts by bucket and their sum, of the same moment."""
-        with self.gate as free:
-            return self.peek(free=free)
+        with self.gate.lock:
+            value = self.peek()
+        self.gate.tell_dropped()
+        return value
 
-    def peek(self, *, free: bool) -> HistogramValue:
+    def peek(self) -> HistogramValue:
         """As `read`."""
-        if free:
-            self.fold()
+        self.fold()
         return HistogramValue(tuple(self._counts), self._sum)
 
-    def current(self, *, free: bool) -> HistogramValue:
+    def current(self) -> HistogramValue:
         """What was observed since the series began, or since `restart`."""
-        value = self.peek(free=free)
+        value = self.peek()
         return value if self._base is None else value - self._base
 
-    def snapshot(self, *, free: bool) -> SeriesSnapshot:
+    def snapshot(self) -> SeriesSnapshot:
         """The series with its exemplars."""
         exemplars = dict(self.exemplars) if self.exemplars else None
-        return SeriesSnapshot(
-            self.labels, self.current(free=free), self.created, exemplars, self._rendered or self.render()
-        )
+        return SeriesSnapshot(self.labels, self.current(), self.created, exemplars, self._rendered or self.render())
 
     def restart(self, now: float) -> None:
         """Counts from zero again for the node, while `read()` goes on."""
-        with self.gate as free:
-            self._base = self.peek(free=free)
+        with self.gate.lock:
+            self._base = self.peek()
             self.exemplars = None
             self.created = now
 
@@ -127,7 +138,7 @@ class HistogramSeries(Series):
 
     def remember(self, exemplar: Exemplar) -> None:
         """Keeps the exemplar of its bucket: the latest one."""
-        with self.gate:
+        with self.gate.lock:
             exemplars = dict(self.exemplars or {})
             exemplars[bisect_left(self.family.bounds, exemplar.value)] = exemplar
             self.exemplars = exemplars

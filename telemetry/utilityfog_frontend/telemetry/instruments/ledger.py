@@ -51,9 +51,8 @@ class EndedSeries(Series):
     def _plus(total: Value | None, series: Series) -> Value:
         return series.read() if total is None else add_values(total, series.read())
 
-    def current(self, *, free: bool) -> Value:
+    def current(self) -> Value:
         """As `read`: an ended series is shown by nobody."""
-        del free
         return self.read()
 
     def restart(self, now: float) -> None:

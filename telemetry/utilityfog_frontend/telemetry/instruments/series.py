@@ -34,13 +34,12 @@ class Series(ABC):
     def read(self) -> Value:
         """The value since the series began. Never raises; any thread may call it; folds deferred work."""
 
-    def peek(self, *, free: bool) -> Value:
+    def peek(self) -> Value:
         """As `read`, for a caller who holds the gate: of many series, for half the price. Not for gauges."""
-        del free
         return self.read()
 
     @abstractmethod
-    def current(self, *, free: bool) -> Value:
+    def current(self) -> Value:
         """The value that the node itself shows, for a caller who holds the gate."""
 
     @abstractmethod
@@ -51,9 +50,9 @@ class Series(ABC):
     def activity(self) -> object:
         """Something that compares unequal after every use."""
 
-    def snapshot(self, *, free: bool) -> SeriesSnapshot:
+    def snapshot(self) -> SeriesSnapshot:
         """The series as the node shows it, for a caller who holds the gate."""
-        return SeriesSnapshot(self.labels, self.current(free=free), self.created, None, self._rendered or self.render())
+        return SeriesSnapshot(self.labels, self.current(), self.created, None, self._rendered or self.render())
 
     def render(self) -> str:
         """The labels in Prometheus text; rendered once, as escaping costs more than the rest of a sample."""
