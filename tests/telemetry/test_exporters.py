@@ -317,10 +317,10 @@ async def test_a_cancelled_export_does_not_overwrite_a_later_one(sampled: Teleme
     await asyncio.to_thread(rendered.wait)
     sampled.register_counter("late_total").increment()
     stopping = asyncio.create_task(periodic.stop())
-    for _ in range(10):
-        await asyncio.sleep(0)  # the export under way is cancelled, the last one begins
+    await asyncio.wait({stopping}, timeout=0.2)  # in which the last export would pass the one under way
     go_on.set()
     await stopping
+    await asyncio.get_running_loop().shutdown_default_executor()
     assert "late_total 1" in file.read_text("utf-8")
 
 
