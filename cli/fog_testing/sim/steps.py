@@ -43,7 +43,7 @@ FAULTS: Final = (
     {"late": 3},
     {"ask": 2},
     {"crash": 3},
-    {"away": 2},
+    {"away": 2, "start": 3},
     {"lose": 3},
     {"copy": 3, "put_back": 3},
     {"wipe": 1},

@@ -170,13 +170,13 @@ def broken_run() -> list[Patch]:
 @leaving_out("a path's total is its closed total plus all its epochs")
 def no_closed_total() -> list[Patch]:
     """What is folded is forgotten."""
+    return [(Merger, "fold", _drop)]
 
-    def fold(self: Any, _: Any, epoch: Any) -> None:
-        for width, places in epoch.maps.items():
-            self._tables[width].release(places.items()[1])
-        epoch.maps = {}
 
-    return [(Merger, "fold", fold)]
+def _drop(self: Any, _: Any, epoch: Any) -> None:
+    for width, places in epoch.maps.items():
+        self._tables[width].release(places.items()[1])
+    epoch.maps = {}
 
 
 def _tombstones(keep: Callable[[bool], bool]) -> list[Patch]:
@@ -339,7 +339,7 @@ def bounds_by_position() -> list[Patch]:
 @leaving_out("a retired node's counts move to a group of their own")
 def retired_are_gone() -> list[Patch]:
     """They are dropped."""
-    return [(State, "merge_closed", nothing)]
+    return [(State, "merge_closed", lambda self, into, closed: _drop(self._merger, into, closed))]
 
 
 @leaving_out("the count of a label set that left stays in the ledger")

@@ -88,6 +88,7 @@ class World:
             "checkpoint": lambda _, __: self._checkpoint(),
             "forget": lambda who, _: self._forget(PATHS[who % len(PATHS)]),
             "crash": lambda _, how: self._crash((0, 0, 0, 1, 2)[how % 5]),
+            "start": lambda _, __: self._up(),
             "away": lambda _, how: self._crash((0, 0, 0, 1, 2)[how % 5], away=True),
         }
 
