@@ -9,8 +9,8 @@ from fog_aggregator.core.outcome import Outcome, Status
 from fog_aggregator.core.state import DAY, State, StateLimits
 from fog_aggregator.core.sweep import sweep
 from fog_schema.codec import decode
-from fog_schema.columns import pack_ids, pack_ints
-from fog_schema.frames import DELTA, KEYFRAME, LAST_PART, Frame, Numbers
+from fog_schema.columns import pack_floats, pack_ids, pack_ints
+from fog_schema.frames import DELTA, KEYFRAME, LAST_PART, Frame, Histograms, Numbers
 from fog_testing.sim.books import Cell
 from fog_testing.sim.checks import totals_of
 from tests.aggregator.fleet import MAX_BYTES, Fleet, Member
@@ -264,6 +264,15 @@ def test_bad_values_are_refused_alone() -> None:
     assert delta(4, 2**63 - 1, 1).saturated == 1
     totals = totals_of(fleet.state)[PATH]
     assert (totals[Cell("a_total", ())], totals[Cell("b_total", ())]) == (2**63 - 1, 16)
+
+
+def test_values_of_a_shape_that_nobody_has_do_no_harm() -> None:
+    """Buckets of a width never defined are left out, and the epoch can be folded like any other."""
+    state = State()
+    buckets = Histograms(3, pack_ids([0]), pack_ints([1, 2, 3]), pack_floats([1.0]))
+    assert state.apply(PATH, Frame(DELTA, 7, 1, histograms=(buckets,)), 1.0).unknown == 1
+    state.watched += 8 * DAY
+    assert sweep(state).folded == 1
 
 
 def test_distrust_wants_a_keyframe_of_everyone() -> None:

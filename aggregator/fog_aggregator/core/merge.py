@@ -174,7 +174,7 @@ class Merger:
     def _close(self, closed: Epoch, width: int, slots: Int64s) -> None:
         if width != GAUGES:
             self._add_to_closed(closed, width, slots, sign=1)
-        self._tables[width].release(slots)
+        self.table(width).release(slots)
 
     def _add_to_closed(self, closed: Epoch, width: int, slots: Int64s, sign: int) -> None:
         """Add the values at some slots, of one epoch, to the closed slots of their series."""
