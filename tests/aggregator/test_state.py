@@ -266,6 +266,24 @@ def test_bad_values_are_refused_alone() -> None:
     assert (totals[Cell("a_total", ())], totals[Cell("b_total", ())]) == (2**63 - 1, 16)
 
 
+def test_buckets_stay_at_the_limit() -> None:
+    """Also when a keyframe brought them near it, and a delta of small counts adds to them."""
+    fleet = Fleet()
+    member = fleet.join("fog/0")
+    member.collector.register_histogram("delay", "", [1.0, 2.0])
+    member.send()
+    most = 2**63 - 1
+
+    def frame(kind: int, seq: int, *counts: int) -> Outcome:
+        buckets = Histograms(3, pack_ids([0]), pack_ints(counts), pack_floats([1.0]))
+        return fleet.state.apply(PATH, Frame(kind, 1, seq, 0, 1, histograms=(buckets,)), fleet.now)
+
+    frame(KEYFRAME, 2, most - 1, 0, 0)
+    assert frame(DELTA, 3, 5, 1, 0).saturated == 1
+    cells = totals_of(fleet.state)[PATH]
+    assert [cells[Cell("delay", (), (1.0, 2.0), part)] for part in range(3)] == [most, 1, 0]
+
+
 def test_values_of_a_shape_that_nobody_has_do_no_harm() -> None:
     """Buckets of a width never defined are left out, and the epoch can be folded like any other."""
     state = State()

@@ -105,26 +105,26 @@ class Merger:
         fine = np.isfinite(sums)
         if good is not None:
             fine &= good.reshape(-1, group.width).all(axis=1)
+        table = self.table(group.width)
         slots, chosen = _choose(epoch, group.width, ids_array(group.ids), None if fine.all() else fine, outcome)
         if chosen is not None:
             counts, sums = counts[chosen], sums[chosen]
         if not len(slots):
             return
         outcome.values += len(slots)
-        table = self.table(group.width)
+        epoch.huge = epoch.huge or may_overflow(group.counts)
         if whole:
             current = counts.sum(axis=1, dtype=np.int64) >= table.values[slots].sum(axis=1)
             slots = slots[current]
             table.values[slots] = counts[current]
             table.sums[slots] = sums[current]
             return
-        if epoch.huge or may_overflow(group.counts):
+        if epoch.huge:
             table.values[slots], stayed = saturating_add(table.values[slots], counts.astype(np.int64))
             outcome.saturated += stayed
         else:
             table.values[slots] += counts
         table.sums[slots] = sums
-        epoch.huge = epoch.huge or may_overflow(group.counts)
 
     def _gauges(self, epoch: Epoch, section: Numbers, outcome: Outcome) -> None:
         values = float_values(section.values)
@@ -174,7 +174,7 @@ class Merger:
     def _close(self, closed: Epoch, width: int, slots: Int64s) -> None:
         if width != GAUGES:
             self._add_to_closed(closed, width, slots, sign=1)
-        self.table(width).release(slots)
+        self._tables[width].release(slots)
 
     def _add_to_closed(self, closed: Epoch, width: int, slots: Int64s, sign: int) -> None:
         """Add the values at some slots, of one epoch, to the closed slots of their series."""
