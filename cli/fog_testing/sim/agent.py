@@ -45,17 +45,17 @@ class Agent:
         attachment: what it publishes.
         bounds: how little it may hold.
         clock: the time, seconds.
-        numbers: takes the value of each event by the number that it gets.
+        numbers: takes the value and the time of each event by the number that it gets.
 
     Attributes:
         whole: the last keyframe of one part, with how many series were live and how many kept.
     """
 
     def __init__(
-        self, attachment: Attachment, bounds: Bounds, clock: Callable[[], float], numbers: dict[int, int]
+        self, attachment: Attachment, bounds: Bounds, clock: Callable[[], float], numbers: dict[int, tuple[int, float]]
     ) -> None:
         self.attachment = attachment
-        self._bounds = bounds
+        self.bounds = bounds
         self._clock = clock
         self._numbers = numbers
         self._hourly = clock() + KEYFRAME_SECONDS
@@ -71,14 +71,15 @@ class Agent:
         """One interval."""
         writer, outbox, now = self.epoch.writer, self.epoch.outbox, self._clock()
         events = self.attachment.event_watch.take()
-        self._numbers.update(enumerate([event.value for event in events], self.epoch.events.last + 1))
+        said = [(event.value, event.timestamp) for event in events]
+        self._numbers.update(enumerate(said, self.epoch.events.last + 1))
         self.epoch.events.add(events, now)
         if now >= self._hourly:
             writer.keyframe_due = True
             self._hourly = now + KEYFRAME_SECONDS
         says_it_all = writer.within_keyframe or (writer.keyframe_due and not len(outbox))
         if not says_it_all and not writer.ended:
-            frame = writer.encode_delta(now, self._bounds.frame_bytes)
+            frame = writer.encode_delta(now, self.bounds.frame_bytes)
             if frame is not None:
                 outbox.push(frame, now)
         if outbox.drop_if_over(now):
@@ -91,7 +92,7 @@ class Agent:
         writer, outbox = self.epoch.writer, self.epoch.outbox
         if outbox.head is None and not writer.ended and (writer.within_keyframe or writer.keyframe_due):
             first = not writer.within_keyframe
-            frame = writer.encode_part(self._clock(), self._bounds.frame_bytes, self.epoch.events.held)
+            frame = writer.encode_part(self._clock(), self.bounds.frame_bytes, self.epoch.events.held)
             if first and frame.completes:
                 self.whole = (frame, writer.series_count, writer.kept_count)
             outbox.push(frame, self._clock())
@@ -107,10 +108,10 @@ class Agent:
     def next_events(self) -> EventFrame | None:
         """The next events that were never acknowledged, or those that were asked for again."""
         log = self.epoch.events
-        frame = log.next_frame(self.epoch.header(self._clock()), self._bounds.frame_bytes)
+        frame = log.next_frame(self.epoch.header(self._clock()), self.bounds.frame_bytes)
         while frame is None and self._repeats:
             first, last = self._repeats.pop(0)
-            frames = log.repeat(self.epoch.header(self._clock()), first, last, self._bounds.frame_bytes)
+            frames = log.repeat(self.epoch.header(self._clock()), first, last, self.bounds.frame_bytes)
             if frames:
                 frame = frames[0]
                 if frame.last < last:
@@ -131,7 +132,7 @@ class Agent:
             return False
         self.epoch.outbox.clear()
         writer = self.epoch.writer
-        self.attachment.finals = writer.finish(self._clock(), self._bounds.frame_bytes, self.epoch.events.held)
+        self.attachment.finals = writer.finish(self._clock(), self.bounds.frame_bytes, self.epoch.events.held)
         return True
 
     def is_idle(self) -> bool:

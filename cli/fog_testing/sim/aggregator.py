@@ -43,7 +43,8 @@ class Reader:
     @property
     def caught_up(self) -> bool:
         """Whether all that the stream held when reading began has been handled."""
-        return self.position is not None and (self.position.seq >= self._goal or not self.lag)
+        begun = self._disruptions == self.stream.disruptions
+        return begun and self.position is not None and (self.position.seq >= self._goal or not self.lag)
 
     @property
     def lag(self) -> int:

@@ -15,6 +15,9 @@ HORIZON: Final = 7 * 86_400.0
 INTERVAL: Final = 10.0
 """How often agents send, seconds."""
 
+KEPT: Final = 900.0
+"""How long what was removed can still be asked for, seconds."""
+
 IDLING: Final = "idle_total"
 """The metric whose children leave by themselves when nobody uses them."""
 
@@ -71,12 +74,12 @@ class EpochBook:
     Attributes:
         counts: everything that its program counts, also before and after this epoch.
         start: what that was when the epoch began.
-        removed: names of the program's metrics of which a series was ever removed or reset.
+        removed: when a series of the program's metrics was removed or reset for the first time, by their names.
         birth: when the epoch began.
         shared: whether it shares its path.
         end: what was counted when its final was encoded.
         acknowledged: the frames that the stream acknowledged, in their order.
-        events: the value of each event, by its number.
+        events: the value of each event, and when it happened, by its number.
         given_up: its final was never acknowledged, and is too old to be sent.
         repeated: a restored snapshot of its machine sends under the same epoch.
     """
@@ -85,23 +88,19 @@ class EpochBook:
     id: int
     counts: Cells
     start: Cells
-    removed: set[str]
+    removed: dict[str, float]
     birth: float
     shared: bool
     end: Cells | None = None
     acknowledged: list[bytes] = field(default_factory=list)
-    events: dict[int, int] = field(default_factory=dict)
+    events: dict[int, tuple[int, float]] = field(default_factory=dict)
     given_up: bool = False
     repeated: bool = False
 
-    def let_go(self, name: str) -> bool:
-        """Whether series of a metric may have left."""
-        return name in self.removed or name == IDLING
-
-    @property
-    def has_let_go(self) -> bool:
-        """Whether series of any metric may have left."""
-        return bool(self.removed) or any(cell.name == IDLING for cell in self.counts)
+    def let_go(self, now: float) -> set[str]:
+        """The metrics of which a series may have left the keyframes by `now`."""
+        left = {name for name, when in self.removed.items() if now - when >= KEPT}
+        return left | {cell.name for cell in self.counts if cell.name == IDLING}
 
     def counted(self) -> Cells:
         """What was counted in this epoch."""

@@ -133,15 +133,16 @@ class Watcher:
                 if type(value) is float:
                     floors[line] = value * (1 - 1e-12)
 
-    def became_ready(self, answered: set[int]) -> None:
+    def became_ready(self, answered: set[int], now: float) -> None:
         """What was read once, and is in no stream any more, may have fallen, unless its writer has said it again.
 
         Args:
             answered: the epochs whose writers were asked and must have answered.
+            now: the time, seconds.
         """
         for key, read in self._read.items():
             told = self.lineage.told.get(key, Told())
-            let_go = read - told.taken and self._books.epochs[key].has_let_go
+            let_go = read - told.taken and self._books.epochs[key].let_go(now)
             unsaid = (told.seq < max(read) or not told.whole) and (not told.seq or key[1] not in answered)
             if not told.final and (unsaid or let_go):
                 self._floors = {

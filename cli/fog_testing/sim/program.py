@@ -63,7 +63,7 @@ class Program:
         self._attachment = make_attachment(self._collector, self._settings, clock(), draw_epoch, bounds)
         self.counts: Cells = {}
         self._metrics: dict[str, Any] = {}
-        self._removed: set[str] = set()
+        self._removed: dict[str, float] = {}
         self._ended_at = 0.0
         self.book = self._final_book = self._open_book({})
         self.agent: Agent | None = Agent(self._attachment, bounds, clock, self.book.events)
@@ -99,14 +99,14 @@ class Program:
         metric = self._metrics.get(name := LABELLED[what % len(LABELLED)])
         if metric is not None and metric.remove(job := CHILDREN[how % len(CHILDREN)]):
             self.gauges.pop((name, (("job", job),)), None)
-            self._removed.add(name)
+            self._removed.setdefault(name, self._clock())
 
     def reset(self, what: int) -> None:
         """Start a metric from zero again; the fleet's count goes on."""
         if self._metrics:
             name = list(self._metrics)[what % len(self._metrics)]
             self._metrics[name].reset()
-            self._removed.add(name)
+            self._removed.setdefault(name, self._clock())
             self.gauges |= {key: 0 for key in self.gauges if key[0] == name}
 
     # What its agent does

@@ -15,7 +15,7 @@ from fog_aggregator.network import NetworkCollector
 from fog_schema.codec import decode
 from fog_schema.frames import FINAL
 from fog_schema.paths import Path, ancestors
-from fog_testing.sim.books import SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
+from fog_testing.sim.books import KEPT, SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
 from fog_testing.sim.bus import Stream
 from fog_testing.sim.checks import ledger_of, named, said, totals_of
 from fog_testing.sim.program import Program
@@ -31,14 +31,16 @@ class Accounts:
         lineage: what was read.
         programs: all there were, also those killed.
         stream: of metrics.
+        now: the time, seconds.
     """
 
-    def __init__(self, books: Books, lineage: Lineage, programs: Sequence[Program], stream: Stream) -> None:
+    def __init__(self, books: Books, lineage: Lineage, programs: Sequence[Program], stream: Stream, now: float) -> None:
         self._books = books
         self._lineage = lineage
         self._going_on = {program.book.id for program in programs if program.alive}
         self._alive = {id(program.counts) for program in programs if program.alive}
         self._removed = stream.removed
+        self._now = now
 
     def bounds(self, under: Path) -> dict[Cell, tuple[float, float]]:
         """The least and the most that the fleet may show at and under a path."""
@@ -79,7 +81,7 @@ class Accounts:
         if book.id not in self._going_on and not (has_ended and (told.final or not lost)):
             return set()
         # What left a living writer more than 15 minutes ago is not said again.
-        return {cell.name for cell in book.counted() if not (lost and book.let_go(cell.name))}
+        return {cell.name for cell in book.counted()} - (book.let_go(self._now) if lost else set())
 
     def _has_lost(self, book: EpochBook, told: Told) -> bool:
         """Whether the stream dropped a frame that it had acknowledged before it was read."""
@@ -153,13 +155,14 @@ def _gauges(families: Sequence[FamilySnapshot]) -> Iterator[tuple[tuple[str, Lab
                 yield (family.family.name, series.labels), series.value
 
 
-def events_once(events: EventList, programs: Sequence[Program], books: Books, *, long_ago: bool) -> None:
+def events_once(events: EventList, programs: Sequence[Program], books: Books, now: float, *, long_ago: bool) -> None:
     """Each event is listed once; those that are not have been let go of by their writers, and are counted as lost.
 
     Args:
         events: the list.
         programs: all there were.
         books: what they recorded.
+        now: the time, seconds.
         long_ago: it all takes longer than the horizon, after which it is forgotten what was seen of an epoch.
 
     Raises:
@@ -169,7 +172,7 @@ def events_once(events: EventList, programs: Sequence[Program], books: Books, *,
     if len(listed) < sum(event.epoch != 0 for event in events.events):
         raise Violation("an event is listed twice")
     for (path, epoch, number), value in listed.items():
-        if books.epochs[path, epoch].events.get(number) != value:
+        if books.epochs[path, epoch].events.get(number, (None,))[0] != value:
             raise Violation(f"{named(path)}: event {number} is listed as {value}, and was another one")
     missing = lost = 0
     for program in programs:
@@ -178,7 +181,8 @@ def events_once(events: EventList, programs: Sequence[Program], books: Books, *,
             lost += log.lost
             seen = [number for number in book.events if (book.path, book.id, number) in listed]
             for number in book.events.keys() - seen:
-                if log.held[0] <= number:
+                age, room = now - book.events[number][1], program.agent.bounds.events
+                if log.held[0] <= number or (age < KEPT and number > log.last - room):
                     raise Violation(f"{named(book.path)}: event {number} is held, and not listed")
                 missing += number > min(seen, default=0)
     if missing > lost + events.lost and not long_ago:

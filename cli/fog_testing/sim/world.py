@@ -131,11 +131,11 @@ class World:
         for _ in range(4):  # those that are gone are stale by then
             self._beat()
         lineage = self._watcher.lineage
-        accounts = Accounts(self._books, lineage, self._programs, self._streams.metrics)
+        accounts = Accounts(self._books, lineage, self._programs, self._streams.metrics, self.now)
         conserved(accounts, aggregator.state, lineage, self._books)
         gauges_equal(aggregator.network, self._programs, sorted(set(PATHS)))
         long_ago = self.now - START > HORIZON
-        events_once(aggregator.events, self._programs, self._books, long_ago=long_ago)
+        events_once(aggregator.events, self._programs, self._books, self.now, long_ago=long_ago)
 
     def said(self) -> str:
         """How things are, in a line for people."""
@@ -232,7 +232,7 @@ class World:
         if aggregator.caught_up and self._caught_up_at is None:
             self._caught_up_at = self.now
         if aggregator.readiness.ready and not was_ready:
-            self._watcher.became_ready(self._answered(aggregator))
+            self._watcher.became_ready(self._answered(aggregator), self.now)
         if swept.retired or swept.label_sets:
             self._scrape(LEVELS)  # what has ended now may begin anew
         self._ask([request for place, request in enumerate(requests) if not lost >> place & 1])
