@@ -276,9 +276,12 @@ class Aggregator:
                 self._clock.note(reader.info.now, time.monotonic())
 
     def _update_readiness(self) -> None:
-        state = self.network.state
+        state, caught_up = self.network.state, all(reader.caught_up for reader in self._readers)
+        if self._readiness.begins_round(caught_up=caught_up):
+            with self.network.lock:
+                state.distrust()
         became_ready = self._readiness.update(
-            caught_up=all(reader.caught_up for reader in self._readers),
+            caught_up=caught_up,
             gapped=len(state.gapped),
             nodes=len(state.nodes),
             longest_interval=float(state.rows.interval.max(initial=0.0)),

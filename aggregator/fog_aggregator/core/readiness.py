@@ -18,7 +18,18 @@ class Readiness:
     def __init__(self, *, needs_round: bool) -> None:
         self.needs_round = needs_round
         self._caught_up_at: float | None = None
+        self._asked = False
         self.ready = False
+
+    def begins_round(self, *, caught_up: bool) -> bool:
+        """Whether it is time to ask every node for a keyframe: once, when all that the streams held was read.
+
+        What they lost does not show as a gap in what they held.
+        """
+        if self.ready or self._asked or not (caught_up and self.needs_round):
+            return False
+        self._asked = True
+        return True
 
     def update(self, *, caught_up: bool, gapped: int, nodes: int, longest_interval: float, now: float) -> bool:
         """Look again; True when it has just become ready.

@@ -170,6 +170,8 @@ class Aggregator:
             self.state.now = max(self.state.now, self.network.now())
             self.state.complete = True
         self._last, self.is_current = now, current
+        if self.readiness.begins_round(caught_up=self.caught_up):
+            self.state.distrust()
         self.readiness.update(
             caught_up=self.caught_up,
             gapped=len(self.state.gapped),

@@ -44,6 +44,7 @@ FAULTS: Final = (
     {"ask": 2},
     {"crash": 3},
     {"away": 2, "start": 3},
+    {"outage": 3},
     {"lose": 3},
     {"copy": 3, "put_back": 3},
     {"wipe": 1},

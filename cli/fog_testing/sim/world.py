@@ -30,6 +30,8 @@ WAITS: Final = {
     "long_wait": (1_000.0, 4_000.0, 90_000.0, 200_000.0),
     "very_long_wait": (300_000.0, 650_000.0, 1_300_000.0),
 }
+DAMAGED: Final = (0, 0, 0, 1, 2)
+"""How many of the newest checkpoints cannot be used any more."""
 ROUNDS: Final = 80
 """So many intervals must be enough to come to rest: the longest pause between two requests is 300 s."""
 
@@ -87,9 +89,10 @@ class World:
             "scrape": lambda _, __: self._scrape(LEVELS),
             "checkpoint": lambda _, __: self._checkpoint(),
             "forget": lambda who, _: self._forget(PATHS[who % len(PATHS)]),
-            "crash": lambda _, how: self._crash((0, 0, 0, 1, 2)[how % 5]),
-            "start": lambda _, __: self._up(),
-            "away": lambda _, how: self._crash((0, 0, 0, 1, 2)[how % 5], away=True),
+            "crash": lambda _, how: self._restart(how),
+            "outage": self._outage,
+            "start": lambda _, how: self._start_up(how % 2),
+            "away": lambda _, how: self._crash(DAMAGED[how % len(DAMAGED)]),
         }
 
     def clock(self) -> float:
@@ -123,7 +126,6 @@ class World:
         for _ in range(ROUNDS):
             self._beat()
             self._watcher.look(aggregator.state)
-            self._scrape()
             if not (restless := self._restless(aggregator)):
                 break
         else:
@@ -170,6 +172,7 @@ class World:
         self._bounds = Bounds((100_000, 250)[who % 2], (64, 3, 2)[who // 2 % 3], (1000, 4)[who // 6 % 2])
         self._limits = StateLimits(silent_per_path=(64, 2, 1)[how % 3])
         self._crash(2)
+        self._up()
 
     def _spawn(self, who: int, how: int) -> None:
         if len(self._programs) < MOST_PROGRAMS:
@@ -200,6 +203,7 @@ class World:
             program.flow()
         self._read(1000)
         self._second(0)
+        self._scrape()
 
     def _wait(self, seconds: float) -> None:
         self._second(0)
@@ -264,14 +268,30 @@ class World:
             self._watcher.lineage.forget(gone, self._aggregator.network.now())
             self._scrape(LEVELS)
 
-    def _crash(self, damaged: int, *, away: bool = False) -> None:
-        """It crashes, with some of the newest checkpoints damaged, and starts again: at once, or some other time."""
+    def _crash(self, damaged: int) -> None:
+        """It crashes, with some of the newest checkpoints damaged; it has not been started again."""
         self._watcher.crashed()
         self._checkpoints = self._checkpoints[: max(0, len(self._checkpoints) - damaged)]
         self._watcher.lineage = self._checkpoints[-1][1].copy() if self._checkpoints else Lineage()
         self._aggregator = self._caught_up_at = None
-        if not away:
-            self._up()
+
+    def _outage(self, who: int, how: int) -> None:
+        """The power fails where streams and aggregator are."""
+        for stream in self._streams.pick(who):
+            OF_STREAMS[("lose", "lose", "wipe")[who // 3 % 3]](stream, how)
+        self._restart(how)
+
+    def _restart(self, how: int) -> None:
+        self._crash(DAMAGED[how % len(DAMAGED)])
+        self._start_up(how // len(DAMAGED) % 2)
+
+    def _start_up(self, catches_up: int) -> None:
+        """It is started, and may have the time to read what there is, and to show it, before anybody says more."""
+        self._up()
+        for _ in range(catches_up):
+            self._read(1000)
+            self._second(0)
+            self._scrape(LEVELS)
 
     def _up(self) -> Aggregator:
         if self._aggregator is None:
