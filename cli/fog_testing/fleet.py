@@ -91,7 +91,7 @@ class Fleet:
         Raises:
             TimeoutError: it did not get there within 15 seconds.
         """
-        await eventually(lambda: self._aggregator.ready()[0], deadline=DEADLINE, what="the aggregator is ready")
+        await eventually(self._is_ready, deadline=DEADLINE, what="the aggregator is ready")
         for path, agent in self._agents.items():
             if not await agent.flush():
                 raise TimeoutError(f"the agent at {path} could not send its frames")
@@ -132,7 +132,7 @@ class Fleet:
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._aggregator.run(self._stop))
-        await eventually(lambda: self._aggregator.streams() or self._task_failed(), what="the aggregator reads")
+        await eventually(lambda: self._is_ready() or self._task_failed(), deadline=DEADLINE, what="the aggregator is ready")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -142,6 +142,9 @@ class Fleet:
         if self._task is not None:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+
+    def _is_ready(self) -> bool:
+        return self._aggregator.ready()[0]
 
     def _caught_up(self) -> bool:
         with self.network.lock:
