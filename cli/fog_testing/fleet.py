@@ -132,7 +132,7 @@ class Fleet:
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._aggregator.run(self._stop))
-        await eventually(lambda: self._is_ready() or self._task_failed(), deadline=DEADLINE, what="the aggregator is ready")
+        await eventually(self._has_begun, deadline=DEADLINE, what="the aggregator is ready")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -157,7 +157,7 @@ class Fleet:
         seen = self.network.events.seen.get((agent.path, sent.epoch))
         return epoch is not None and epoch.seq >= sent.seq and (seen.last if seen else 0) >= sent.event
 
-    def _task_failed(self) -> bool:
+    def _has_begun(self) -> bool:
         if self._task is not None and self._task.done():
-            self._task.result()
-        return False
+            self._task.result()  # it raises what it failed with
+        return self._is_ready()
