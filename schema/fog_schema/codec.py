@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import msgpack
 
 from fog_schema import limits
-from fog_schema.columns import F64, I64, U8, U64, column_from_wire, ids_from_wire
+from fog_schema.columns import F64, I64, U8, U64, Ids, column_from_wire, ids_from_wire
 from fog_schema.definitions import decode_definitions, encode_definitions
 from fog_schema.errors import FrameError
 from fog_schema.events import pack_event, unpack_event
@@ -28,10 +28,14 @@ from fog_schema.frames import (
     MAGIC,
     REQUEST,
     VERSION,
+    CoverageNumbers,
     Frame,
     Histograms,
+    Lasts,
     Numbers,
     Request,
+    Summaries,
+    ValueCounts,
 )
 
 __all__ = ["decode", "decode_definitions", "decode_request", "encode", "encode_definitions", "encode_request"]
@@ -44,6 +48,7 @@ _BEGINNING: Final = PREAMBLE[1:] + bytes([VERSION])  # after the first byte, whi
 _new: Final = tuple.__new__
 
 INFO, EVENTS_HELD, DEFINITIONS, COUNTERS, FRACTIONS, GAUGES, HISTOGRAMS, REMOVED, EVENT_LIST = range(1, 10)
+SUMMARIES, LASTS, VALUE_COUNTS, COVERAGE = range(10, 14)
 
 _WHOLE: Final = range(U8, I64 + 1)
 _UNSIGNED: Final = range(U8, U64 + 1)
@@ -69,6 +74,10 @@ def encode(frame: Frame) -> bytes:
         GAUGES: frame.gauges,
         HISTOGRAMS: frame.histograms or None,
         REMOVED: frame.removed,
+        SUMMARIES: frame.summaries,
+        LASTS: frame.lasts,
+        VALUE_COUNTS: frame.value_counts,
+        COVERAGE: frame.coverage,
         EVENT_LIST: [pack_event(event) for event in frame.events] or None,
     }
     body = {number: value for number, value in fields.items() if value is not None}
@@ -224,6 +233,46 @@ def _removed(frame: Frame, value: object) -> None:
     _check_limit(frame.removed.size, limits.MAX_DEFINED, "removed ids")
 
 
+def _summaries(frame: Frame, value: object) -> None:
+    ids, columns = _rows(value, 5, "summaries")
+    counts = column_from_wire(columns[0], _UNSIGNED, ids.size, "counts of summaries")
+    sums, minima, maxima = [column_from_wire(column, _ANY, ids.size, "summaries") for column in columns[1:]]
+    frame.summaries = Summaries(ids, counts, sums, minima, maxima)
+
+
+def _lasts(frame: Frame, value: object) -> None:
+    ids, columns = _rows(value, 3, "lasts")
+    values = column_from_wire(columns[0], _ANY, ids.size, "lasts")
+    frame.lasts = Lasts(ids, values, column_from_wire(columns[1], _FLOAT, ids.size, "times of lasts"))
+
+
+def _value_counts(frame: Frame, value: object) -> None:
+    ids, columns = _rows(value, 4, "value counts")
+    lengths = column_from_wire(columns[0], _UNSIGNED, ids.size, "lengths of value counts")
+    total = 0
+    for length in lengths.tolist():
+        _check_limit(int(length), limits.MAX_VALUE_COUNTS, "values of one gauge")
+        total += int(length)
+    values = column_from_wire(columns[1], _ANY, total, "values of value counts")
+    counts = column_from_wire(columns[2], _UNSIGNED, total, "counts of value counts")
+    frame.value_counts = ValueCounts(ids, lengths, values, counts)
+
+
+def _rows(value: object, length: int, what: str) -> tuple[Ids, tuple[Any, ...]]:
+    """The ids that a section begins with, and its columns, not checked yet."""
+    if type(value) is not tuple or len(value) != length:
+        raise FrameError("malformed", f"{what}: not {length} elements, of which ids are the first")
+    return ids_from_wire(value[0], what), value[1:]
+
+
+def _coverage(frame: Frame, value: object) -> None:
+    if type(value) is not tuple or len(value) != 4 or not all(type(one) is int for one in value):
+        raise FrameError("malformed", "coverage: not four whole numbers, live, stale and departed nodes and an age")
+    if not all(0 <= one <= limits.MAX_AGE_MS for one in value):
+        raise FrameError("malformed", f"coverage: a number is not from 0 to {limits.MAX_AGE_MS}")
+    frame.coverage = CoverageNumbers(*value)
+
+
 def _events(frame: Frame, value: object) -> None:
     if type(value) is not tuple or not value or frame.seq + len(value) > limits.MAX_SEQ:
         raise FrameError("event", "not a list of events")
@@ -244,6 +293,10 @@ _DELTA_FIELDS: Final[_Fields] = {
     GAUGES: _gauges,
     HISTOGRAMS: _histograms,
     REMOVED: _removed,
+    SUMMARIES: _summaries,
+    LASTS: _lasts,
+    VALUE_COUNTS: _value_counts,
+    COVERAGE: _coverage,
 }
 _FIELDS: Final[dict[int, _Fields]] = {
     KEYFRAME: _DELTA_FIELDS | {INFO: _info, EVENTS_HELD: _events_held},

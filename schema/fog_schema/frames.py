@@ -47,6 +47,48 @@ class Histograms(NamedTuple):
     sums: Column
 
 
+class Summaries(NamedTuple):
+    """Gauges of a subtree, merged: a row for each id.
+
+    `counts` says of how many nodes, at least 1; `sums`, `minima` and `maxima` are of their finite values.
+    """
+
+    ids: Ids
+    counts: Column
+    sums: Column
+    minima: Column
+    maxima: Column
+
+
+class Lasts(NamedTuple):
+    """Of some summaries also the newest value: that of the node heard last, at `times` (server's unix seconds)."""
+
+    ids: Ids
+    values: Column
+    times: Column
+
+
+class ValueCounts(NamedTuple):
+    """Of some summaries also how many nodes have which value.
+
+    `lengths` has the number of different values of each id; `values` and `counts` have so many for each, id by id.
+    """
+
+    ids: Ids
+    lengths: Column
+    values: Column
+    counts: Column
+
+
+class CoverageNumbers(NamedTuple):
+    """What a rollup stands on: nodes by state, and the age of the oldest live one's last frame, milliseconds."""
+
+    live: int
+    stale: int
+    departed: int
+    oldest_ms: int
+
+
 @dataclass(slots=True)
 class Definition:
     """A family and the series of it that a frame introduces.
@@ -113,6 +155,10 @@ class Frame:
         fractions: counters that have had a fractional increment.
         gauges: gauges.
         histograms: one entry for each width.
+        summaries: gauges of a subtree, merged; on rollup subjects only, as are the next three.
+        lasts: the newest value of some of them.
+        value_counts: how many nodes have which value, of some of them.
+        coverage: what the rollup stands on.
         removed: ids that were removed: in a delta since the last frame, in a keyframe those that it still bears.
         info: about the node (version, os, role, …); keyframes only.
         events_held: first and last number of the events that the writer can repeat; keyframes only.
@@ -133,6 +179,10 @@ class Frame:
     gauges: Numbers | None = None
     histograms: tuple[Histograms, ...] = ()
     removed: Ids | None = None
+    summaries: Summaries | None = None
+    lasts: Lasts | None = None
+    value_counts: ValueCounts | None = None
+    coverage: CoverageNumbers | None = None
     info: dict[str, str] | None = None
     events_held: tuple[int, int] | None = None
     events: tuple[Event, ...] = ()

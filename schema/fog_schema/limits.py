@@ -45,6 +45,8 @@ MAX_LABELS: Final = 32
 MAX_LABEL_VALUE_LENGTH: Final = 1024
 MAX_BOUNDS: Final = 256
 MAX_ROLLUPS: Final = 8
+MAX_VALUE_COUNTS: Final = 256
+"""Different values of one gauge whose nodes a rollup counts; the rarest are left out."""
 
 # Events
 MAX_EVENTS_PER_FRAME: Final = MAX_ITEMS

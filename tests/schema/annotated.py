@@ -32,6 +32,10 @@ FIELDS: Final = {
     codec.HISTOGRAMS: "histograms",
     codec.REMOVED: "removed",
     codec.EVENT_LIST: "events",
+    codec.SUMMARIES: "summaries",
+    codec.LASTS: "lasts",
+    codec.VALUE_COUNTS: "value counts",
+    codec.COVERAGE: "coverage",
 }
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "counters": ("ids", "values"),
