@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from operator import sub
 from typing import Final
 
-from fog_agent.tracked import Tracked
+from fog_agent.summary import GaugeSummary, pack_summaries
+from fog_agent.tracked import Reading, Tracked
 from fog_schema import frames
 from fog_schema.columns import Column, pack_floats, pack_ids, pack_ints
 from fog_schema.definitions import encode_definitions
 from fog_schema.frames import Definition, Frame, Histograms, Numbers
 from fog_schema.limits import MAX_HELP_LENGTH, MAX_LABEL_VALUES, MAX_WHOLE
-from utilityfog_frontend.telemetry.model import Family, HistogramValue, MetricType, Value
+from utilityfog_frontend.telemetry.model import Family, HistogramValue, MetricType
 
 _TYPES: Final = {
     MetricType.COUNTER: frames.COUNTER,
@@ -31,7 +32,7 @@ class _Rows:
     counts: list[int] = field(default_factory=list)
     sums: list[float] = field(default_factory=list)
 
-    def add(self, number: int, value: HistogramValue, base: Value | None) -> None:
+    def add(self, number: int, value: HistogramValue, base: Reading | None) -> None:
         """A row more: what was observed since `base`; the sum as it is."""
         self.ids.append(number)
         self.counts += map(sub, value.counts, base.counts) if isinstance(base, HistogramValue) else value.counts
@@ -48,13 +49,14 @@ class Assembly:
             and a series without a base is defined.
     """
 
-    def __init__(self, taken: Sequence[tuple[Tracked, Value]], removed: Sequence[int], *, whole: bool) -> None:
+    def __init__(self, taken: Sequence[tuple[Tracked, Reading]], removed: Sequence[int], *, whole: bool) -> None:
         self.taken = taken
         self._removed = removed
         self._defined: list[Tracked] = []
         self._counters: dict[int, int] = {}
         self._fractions: dict[int, float] = {}
         self._gauges: dict[int, int | float] = {}
+        self._summaries: dict[int, GaugeSummary] = {}
         self._histograms: dict[int, _Rows] = {}
         counters, gauges = self._counters, self._gauges
         for tracked, value in taken:  # in one loop, as a node does this in each interval for each series that changed
@@ -62,7 +64,10 @@ class Assembly:
             if base is None:
                 self._defined.append(tracked)
             if tracked.is_gauge:
-                gauges[tracked.id] = value  # type: ignore[assignment]  # a gauge is a number
+                if isinstance(value, GaugeSummary):
+                    self._summaries[tracked.id] = value
+                else:
+                    gauges[tracked.id] = value  # type: ignore[assignment]  # a gauge is a number
             elif type(value) is int:
                 counters[tracked.id] = _increment(value, base)
             elif type(value) is float:
@@ -84,6 +89,8 @@ class Assembly:
             frame.fractions = Numbers(pack_ids([*self._fractions]), pack_floats([*self._fractions.values()]))
         if self._gauges:
             frame.gauges = Numbers(pack_ids([*self._gauges]), _pack_gauges([*self._gauges.values()]))
+        if self._summaries:
+            frame.summaries, frame.lasts, frame.value_counts = pack_summaries(self._summaries)
         frame.histograms = tuple(
             [
                 Histograms(width, pack_ids(rows.ids), pack_ints(rows.counts), pack_floats(rows.sums))
@@ -121,7 +128,7 @@ def _definition(family: Family, names: tuple[str, ...], members: list[Tracked]) 
     )
 
 
-def _increment(value: int, base: Value | None) -> int:
+def _increment(value: int, base: Reading | None) -> int:
     counted = base if type(base) is int else 0
     if value > MAX_WHOLE:  # there the count stays
         return MAX_WHOLE - min(counted, MAX_WHOLE)

@@ -1,19 +1,64 @@
-"""A series as its writer sees it: its id in the epoch, where the epoch's count begins, and what was last encoded."""
+"""What a writer follows, and each series as it sees it: its id, where its count begins, what was last encoded.
+
+A node's writer follows the series of a collector, an aggregator's the totals of its subtree: the same rules hold.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from itertools import groupby
 from operator import attrgetter
-from typing import Final
+from typing import Final, Protocol, TypeAlias
 
+from fog_agent.summary import GaugeSummary
 from utilityfog_frontend.telemetry.instruments.gate import Gate
-from utilityfog_frontend.telemetry.instruments.series import Series
-from utilityfog_frontend.telemetry.model import MetricType, Value, subtract_values
+from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, Value, subtract_values
 
 READ_TOGETHER: Final = 256
 """Series read under one taking of their gate: other threads may be waiting for it."""
+
+
+Reading: TypeAlias = Value | GaugeSummary
+"""What a series says: a gauge of many nodes is a summary."""
+
+
+class Followed(Protocol):
+    """A series that a writer follows: one incarnation, told from another by identity."""
+
+    @property
+    def family(self) -> Family:
+        """Its name, type, unit and so on."""
+
+    @property
+    def labels(self) -> Labels:
+        """Sorted by name."""
+
+    @property
+    def gate(self) -> Gate | None:
+        """What is taken to read many of them for less; None when nothing else writes to it."""
+
+    def read(self) -> Reading:
+        """What it has counted since it began, or is now."""
+
+    def peek(self) -> Reading:
+        """As `read`, for a caller who holds the gate."""
+
+
+class Watch(Protocol):
+    """Tells which series there are.
+
+    Attributes:
+        refuse_newcomers: while true, none begins and none ends to begin anew.
+    """
+
+    refuse_newcomers: bool
+
+    def series(self) -> tuple[Followed, ...]:
+        """All live series: the same tuple while none came or went."""
+
+    def take_ended(self) -> Sequence[Followed]:
+        """Those that ended since the last call, still readable."""
 
 
 class Tracked:
@@ -28,27 +73,27 @@ class Tracked:
 
     __slots__ = ("base", "id", "is_gauge", "origin", "reading", "series")
 
-    def __init__(self, number: int, series: Series, origin: Value | None = None) -> None:
+    def __init__(self, number: int, series: Followed, origin: Reading | None = None) -> None:
         self.id = number
         self.series = series
         self.origin = origin
-        self.base: Value | None = None
-        self.reading: Value | None = None
+        self.base: Reading | None = None
+        self.reading: Reading | None = None
         self.is_gauge = series.family.type is MetricType.GAUGE
 
-    def value(self) -> Value:
+    def value(self) -> Reading:
         """What the series has counted since the epoch began; a gauge's value as it is."""
         value = self.reading = self.series.read()
-        return value if self.origin is None else subtract_values(value, self.origin)
+        return value if self.origin is None else _since(self.origin, value)
 
-    def news(self) -> Value | None:
+    def news(self) -> Reading | None:
         """The value, when it must be sent: it differs from what was encoded last, or is the first. None when not.
 
         The caller holds the gate of a series that is not a gauge.
         """
         value = self.reading = self.series.peek()
         if self.origin is not None:
-            value = subtract_values(value, self.origin)
+            value = _since(self.origin, value)
         base = self.base
         if value != base and (value == value or base == base):  # noqa: PLR0124 (a gauge that was NaN and is)
             return value
@@ -69,12 +114,16 @@ class Members:
             group = list(neighbours)
             self._groups += [(gate, group[at : at + READ_TOGETHER]) for at in range(0, len(group), READ_TOGETHER)]
 
-    def news(self) -> list[tuple[Tracked, Value]]:
+    def news(self) -> list[tuple[Tracked, Reading]]:
         """Those whose value must be sent, with it."""
-        news: list[tuple[Tracked, Value]] = []
+        news: list[tuple[Tracked, Reading]] = []
         for gate, group in self._groups:
             with nullcontext() if gate is None else gate.lock:
                 news += [(tracked, value) for tracked in group if (value := tracked.news()) is not None]
             if gate is not None:
                 gate.tell_dropped()
         return news
+
+
+def _since(origin: Reading, reading: Reading) -> Reading:
+    return subtract_values(reading, origin)  # type: ignore[arg-type]  # only counts have an origin

@@ -1,6 +1,6 @@
 """The writer's rules (SPEC.md, "The writer"): what an epoch says, frame by frame. Pure: time is handed in.
 
-A writer follows the series of its collectors through one epoch. `encode_delta` says what changed since the frame
+A writer follows the series of its watches through one epoch. `encode_delta` says what changed since the frame
 before, `encode_part` the next part of a keyframe, `finish` the epoch's last word. Each gives bytes that are numbered
 once and never again; what is lost on the way shows as a hole, and any keyframe repairs it.
 """
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from fog_agent.assembly import Assembly
-from fog_agent.tracked import Members, Tracked
+from fog_agent.tracked import Followed, Members, Reading, Tracked, Watch
 from fog_schema.codec import encode
 from fog_schema.errors import FrameError
-from fog_schema.frames import DELTA, EPHEMERAL, FINAL, KEYFRAME, LAST_PART, SHARED, Frame
+from fog_schema.frames import DELTA, EPHEMERAL, FINAL, KEYFRAME, LAST_PART, SHARED, CoverageNumbers, Frame
 from fog_schema.limits import (
     MAX_BOUNDS,
     MAX_DEFINED,
@@ -26,9 +26,7 @@ from fog_schema.limits import (
     MAX_NAME_LENGTH,
     MAX_UNIT_LENGTH,
 )
-from utilityfog_frontend.telemetry.instruments.ledger import SeriesWatch
-from utilityfog_frontend.telemetry.instruments.series import Series
-from utilityfog_frontend.telemetry.model import MetricType, Value
+from utilityfog_frontend.telemetry.model import MetricType
 
 KEPT_SECONDS: Final = 15 * 60.0
 """How long a removed id stays in the keyframes after one that bore it was acknowledged."""
@@ -84,7 +82,7 @@ class _Kept:
 
 
 class Writer:
-    """One epoch of some collectors' series. Not thread-safe: one agent owns it at a time.
+    """One epoch of some series: a collector's, or a subtree's totals. Not thread-safe: one agent owns it at a time.
 
     Args:
         watches: the series to follow; all of them count into the one epoch.
@@ -92,16 +90,18 @@ class Writer:
         now: monotonic seconds at the epoch's birth.
         origins: what each series had counted when the predecessor's final was encoded; empty for a collector's first
             epoch, which counts from the collector's creation.
+        coverage: what a rollup stands on, asked for each frame; None for a node.
     """
 
     def __init__(
         self,
-        watches: Sequence[SeriesWatch],
+        watches: Sequence[Watch],
         settings: Settings,
         *,
         epoch: int,
         now: float,
-        origins: dict[Series, Value] | None = None,
+        origins: dict[Followed, Reading] | None = None,
+        coverage: Callable[[], CoverageNumbers] | None = None,
     ) -> None:
         self.epoch = epoch
         self.settings = settings
@@ -112,11 +112,12 @@ class Writer:
         self._watches = watches
         self._birth = now
         self._origins = origins or {}
-        self._seen: tuple[tuple[Series, ...], ...] = ()
+        self._coverage = coverage
+        self._seen: tuple[tuple[Followed, ...], ...] = ()
         self._members = Members()  # live and kept ones: a handle of a removed one may go on counting
-        self._live: dict[Series, Tracked] = {}
-        self._kept: dict[Series, _Kept] = {}
-        self._refused: set[Series] = set()
+        self._live: dict[Followed, Tracked] = {}
+        self._kept: dict[Followed, _Kept] = {}
+        self._refused: set[Followed] = set()
         self._next_id = 0
         self._keyframe: _Keyframe | None = None
 
@@ -194,7 +195,7 @@ class Writer:
         self.keyframe_due = True
         self._keyframe = None
 
-    def origins(self) -> dict[Series, Value]:
+    def origins(self) -> dict[Followed, Reading]:
         """What each live series had counted when it was last read: after the final, where the next epoch begins."""
         return {
             series: tracked.reading
@@ -235,6 +236,8 @@ class Writer:
 
     def _encode(self, assembly: Assembly, frame: Frame, max_bytes: int, *, completes: bool = False) -> Encoded | None:
         """Encode a frame and give it its number; None, and nothing has changed, when it is too large."""
+        if self._coverage is not None:
+            frame.coverage = self._coverage()
         try:
             data = encode(assembly.fill(frame))
         except FrameError:
@@ -271,7 +274,7 @@ class Writer:
             self._members = Members([*self._live.values(), *kept])
         return sorted(removed)
 
-    def _welcome(self, live: tuple[tuple[Series, ...], ...], ended: list[Series]) -> None:
+    def _welcome(self, live: tuple[tuple[Followed, ...], ...], ended: list[Followed]) -> None:
         """Give ids to series not seen before, also to those that came and went in between: they counted.
 
         Ids go out by type, so that each type's ids lie together and a bitmap of them is short.
@@ -285,7 +288,7 @@ class Writer:
             self._live[series] = Tracked(self._next_id, series, self._origins.pop(series, None))
             self._next_id += 1
 
-    def _remove(self, series: Series) -> Tracked | None:
+    def _remove(self, series: Followed) -> Tracked | None:
         """Keep what a series that ended has counted; None when no frame needs to say that it went."""
         tracked = self._live.pop(series, None)
         if tracked is None:
@@ -336,12 +339,12 @@ class _Keyframe:
         return Assembly([(tracked, tracked.value()) for tracked in members], removed, whole=True)
 
 
-def _registration_order(found: dict[Series, None]) -> Callable[[Series], tuple[int, int]]:
+def _registration_order(found: dict[Followed, None]) -> Callable[[Followed], tuple[int, int]]:
     places = {series: place for place, series in enumerate(found)}
     return lambda series: (_KIND_ORDER[series.family.type], places[series])
 
 
-def _too_large(series: Series) -> bool:
+def _too_large(series: Followed) -> bool:
     """Whether a series is beyond what the wire carries: refused alone, and counted."""
     family, labels = series.family, series.labels
     return (
