@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import os
 import platform
@@ -18,7 +17,7 @@ from typing import Final, Self
 from fog_agent.attachment import Attachment, attach
 from fog_agent.connection import Connection, NatsOptions
 from fog_agent.link import Link
-from fog_agent.sender import Sender
+from fog_agent.sender import Sender, phase_of
 from fog_agent.writer import Settings
 from fog_schema import __version__
 from fog_schema.limits import MAX_INTERVAL_MS, MIN_INTERVAL_MS
@@ -115,7 +114,8 @@ class Agent:
             raise RuntimeError(f"the agent at {format_path(self.path)} runs already")
         self._attachment = attach(self._collector, self.path, self._settings, time.monotonic())
         link = Link(self._connection)
-        self._sender = Sender(self._attachment, link, self._subjects, self.path, phase=_phase(self.path))
+        metrics, events = self._subjects.metrics(self.path), self._subjects.events(self.path)
+        self._sender = Sender(self._attachment, link, metrics, events, phase=phase_of(self.path))
         await link.subscribe_requests(self._subjects.listens(self.path), self._sender.requested)
         if self._owns_connection:
             self._spawn(self._connection.run(), "connection")
@@ -197,11 +197,6 @@ def _about(info: dict[str, str] | None) -> dict[str, str]:
 def _options(servers: str | Sequence[str], path: Path) -> NatsOptions:
     addresses = tuple(servers.split(",")) if isinstance(servers, str) else tuple(servers)
     return NatsOptions(servers=addresses, name=f"fog-agent {format_path(path)}")
-
-
-def _phase(path: Path) -> float:
-    """Where in the interval this node sends, from 0 to 1: a roll-out must not make all of them send at once."""
-    return int.from_bytes(hashlib.blake2b("/".join(path).encode(), digest_size=8).digest()) / 2**64
 
 
 def _report(task: asyncio.Task[None]) -> None:

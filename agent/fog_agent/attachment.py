@@ -1,22 +1,25 @@
-"""What belongs to a (collector, path) and outlives the agents attached to it: the epoch, and a final not yet safe.
+"""What a publication is beside its loops: the epoch, what it has not seen acknowledged, a final not yet safe.
 
-It lives on the collector, so that it goes when the collector goes, and is dropped in a forked child, whose epoch is
-drawn anew.
+A node's belongs to a (collector, path) and outlives the agents attached to it: it lives on the collector, so that it
+goes when the collector goes, and is dropped in a forked child, whose epoch is drawn anew.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from fog_agent.events import EventLog
 from fog_agent.outbox import Outbox
-from fog_agent.selfmetrics import SelfMetrics
+from fog_agent.selfmetrics import SelfMetrics, WriterMetrics
+from fog_agent.tracked import Watch
 from fog_agent.writer import Encoded, Settings, Writer
-from fog_schema.frames import EVENTS, Frame
+from fog_schema.frames import EVENTS, CoverageNumbers, Frame
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
+from utilityfog_frontend.telemetry.events import TelemetryEvent
 
 
 def new_epoch() -> int:
@@ -37,36 +40,67 @@ class Epoch:
         return self.writer.header(EVENTS, now)
 
 
+class Events(Protocol):
+    """How a publication follows events.
+
+    Attributes:
+        lost: events that fell out before they were taken.
+        closed: it came from a parent process.
+    """
+
+    lost: int
+    closed: bool
+
+    def take(self) -> list[TelemetryEvent]:
+        """The events since the last call, oldest first."""
+
+
+class NoEvents:
+    """Those of a rollup: none."""
+
+    lost = 0
+    closed = False
+
+    def take(self) -> list[TelemetryEvent]:
+        """None."""
+        return []
+
+
 class Attachment:
-    """The state of one collector's publication under one path.
+    """The state of one publication under one path.
 
     Args:
-        collector: what is published.
+        watches: the series that are published.
+        metrics: what the publication tells of itself.
         settings: what its frames say of the writer.
         now: monotonic seconds.
         draw_epoch: gives a new epoch's id.
+        event_watch: the events that are published; None for a rollup, which has none.
+        coverage: what a rollup stands on; None for a node.
 
     Attributes:
-        own: the agent's own collector (``fog_agent_*``), sent in the same frames.
         finals: the final keyframe of the epoch before, until it is acknowledged; it goes before any other frame.
     """
 
     def __init__(
         self,
-        collector: TelemetryCollector,
+        watches: Sequence[Watch],
+        metrics: WriterMetrics,
         settings: Settings,
         now: float,
         draw_epoch: Callable[[], int] = new_epoch,
+        *,
+        event_watch: Events | None = None,
+        coverage: Callable[[], CoverageNumbers] | None = None,
     ) -> None:
-        self.own = TelemetryCollector(self_metrics=False)
-        self.metrics = SelfMetrics(self.own, settings)
-        self.watches = (collector.watch_series(), self.own.watch_series())
-        self.event_watch = collector.watch_events()
+        self.metrics = metrics
+        self.watches = watches
+        self.event_watch = event_watch or NoEvents()
         self.finals: list[Encoded] = []
         self.in_use = False
         self._draw_epoch = draw_epoch
         self._refused = self._lost = 0
-        self.epoch = Epoch(Writer(self.watches, settings, epoch=draw_epoch(), now=now))
+        self.epoch = Epoch(Writer(watches, settings, epoch=draw_epoch(), now=now, coverage=coverage))
 
     @property
     def orphaned(self) -> bool:
@@ -80,7 +114,7 @@ class Attachment:
         metrics.kept.set(epoch.writer.kept_count)
         refused, lost = epoch.writer.refused, epoch.events.lost + self.event_watch.lost
         metrics.refused.increment(refused - self._refused)
-        metrics.events_lost.increment(lost - self._lost)
+        metrics.events_lost(lost - self._lost)
         self._refused, self._lost = refused, lost
 
     def resume(self, settings: Settings, now: float) -> None:
@@ -104,7 +138,7 @@ def attach(collector: TelemetryCollector, path: Path, settings: Settings, now: f
     key = ("fog_agent", path)
     attachment = collector.attachments.get(key)
     if not isinstance(attachment, Attachment) or attachment.orphaned:
-        attachment = collector.attachments[key] = Attachment(collector, settings, now)
+        attachment = collector.attachments[key] = _attachment_of(collector, settings, now)
     if attachment.in_use:
         raise RuntimeError(
             f"an agent already publishes this collector under {format_path(path)}: two would count everything twice; "
@@ -113,3 +147,15 @@ def attach(collector: TelemetryCollector, path: Path, settings: Settings, now: f
     attachment.in_use = True
     attachment.resume(settings, now)
     return attachment
+
+
+def _attachment_of(collector: TelemetryCollector, settings: Settings, now: float) -> Attachment:
+    """A node's: the program's collector, and the agent's own, in the same frames."""
+    own = TelemetryCollector(self_metrics=False)
+    return Attachment(
+        (collector.watch_series(), own.watch_series()),
+        SelfMetrics(own, settings),
+        settings,
+        now,
+        event_watch=collector.watch_events(),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import random
 import time
@@ -18,7 +19,6 @@ from fog_schema.codec import decode_request
 from fog_schema.errors import FrameError
 from fog_schema.limits import MAX_FRAME_BYTES, PAYLOAD_MARGIN
 from fog_schema.paths import Path
-from fog_schema.subjects import Subjects
 
 KEYFRAME_SECONDS: Final = 3600.0
 ACK_SECONDS: Final = 3.0
@@ -33,15 +33,17 @@ class Sender:
     """Publishes one attachment's frames and events over one link.
 
     Args:
-        phase: where in the interval the node sends, from 0 to 1.
+        subject: where frames go.
+        events_subject: where events go; None for a rollup, which has none.
+        phase: where in the interval it sends, from 0 to 1.
     """
 
     def __init__(
         self,
         attachment: Attachment,
         link: Link,
-        subjects: Subjects,
-        path: Path,
+        subject: str,
+        events_subject: str | None = None,
         *,
         phase: float,
         clock: Callable[[], float] = time.monotonic,
@@ -49,8 +51,8 @@ class Sender:
     ) -> None:
         self._attachment = attachment
         self._link = link
-        self._metrics_subject = subjects.metrics(path)
-        self._events_subject = subjects.events(path)
+        self._subject = subject
+        self._events_subject = events_subject
         self._clock = clock
         self._rng = rng or random.Random()
         self._interval = attachment.epoch.writer.settings.interval
@@ -70,7 +72,8 @@ class Sender:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tick_forever())
             group.create_task(self._send_frames())
-            group.create_task(self._send_events())
+            if self._events_subject is not None:
+                group.create_task(self._send_events(self._events_subject))
 
     def requested(self, _subject: str, data: bytes) -> None:
         """Somebody asks for a keyframe, and perhaps for events: answered with jitter. Never raises."""
@@ -183,7 +186,7 @@ class Sender:
                 self._attachment.epoch.writer.dropped()
                 retry = await self._pause(retry)
                 continue
-            answer = await self._link.publish(self._metrics_subject, frame.data, ACK_SECONDS)
+            answer = await self._link.publish(self._subject, frame.data, ACK_SECONDS)
             if answer.outcome is Outcome.ACKED:
                 self._frame_is_safe(frame)
                 retry = FIRST_RETRY
@@ -227,33 +230,33 @@ class Sender:
         elif attachment.epoch.outbox.acknowledged(frame):
             attachment.epoch.writer.acknowledged(frame, self._clock())
 
-    async def _send_events(self) -> None:
+    async def _send_events(self, subject: str) -> None:
         retry = FIRST_RETRY
         while True:
             epoch = self._attachment.epoch
             frame = epoch.events.next_frame(epoch.header(self._clock()), self._max_bytes)
             if frame is None:
-                await self._repeat_events()
+                await self._repeat_events(subject)
                 self._events_ready.clear()
                 await self._events_ready.wait()
                 continue
-            answer = await self._link.publish(self._events_subject, frame.data, ACK_SECONDS)
+            answer = await self._link.publish(subject, frame.data, ACK_SECONDS)
             if answer.outcome is Outcome.ACKED:
                 epoch.events.confirm(frame)
-                self._attachment.metrics.events.increment(frame.last - frame.first + 1)
+                self._attachment.metrics.events_acknowledged(frame.last - frame.first + 1)
                 retry = FIRST_RETRY
             else:
                 retry = await self._back_off(retry, answer)
             async with self._idle:
                 self._idle.notify_all()
 
-    async def _repeat_events(self) -> None:
+    async def _repeat_events(self, subject: str) -> None:
         """Send again what was asked for; who asked asks once more when it is lost."""
         epoch = self._attachment.epoch
         while self._repeats:
             first, last = self._repeats.pop(0)
             for frame in epoch.events.repeat(epoch.header(self._clock()), first, last, self._max_bytes):
-                await self._link.publish(self._events_subject, frame.data, ACK_SECONDS)
+                await self._link.publish(subject, frame.data, ACK_SECONDS)
 
     async def _back_off(self, retry: float, answer: Publish) -> float:
         self._attachment.metrics.retries.increment()
@@ -284,3 +287,8 @@ class Sender:
     def _max_bytes(self) -> int:
         payload = self._link.connection.max_payload or DEFAULT_MAX_PAYLOAD
         return min(payload, MAX_FRAME_BYTES) - PAYLOAD_MARGIN
+
+
+def phase_of(path: Path) -> float:
+    """Where in the interval a path's writer sends, from 0 to 1: a roll-out must not make all of them send at once."""
+    return int.from_bytes(hashlib.blake2b("/".join(path).encode(), digest_size=8).digest()) / 2**64

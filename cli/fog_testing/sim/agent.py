@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from fog_agent.attachment import Attachment, Epoch
 from fog_agent.events import EventFrame, EventLog
 from fog_agent.outbox import Outbox
+from fog_agent.selfmetrics import SelfMetrics
 from fog_agent.sender import KEYFRAME_SECONDS
-from fog_agent.writer import Encoded, Settings, Writer
+from fog_agent.writer import Encoded, Settings
 from fog_schema.frames import Request
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -31,9 +32,9 @@ def make_attachment(
     collector: TelemetryCollector, settings: Settings, now: float, draw_epoch: Callable[[], int], bounds: Bounds
 ) -> Attachment:
     """What outlives the agents of a collector, without the agent's own metrics: they would only slow it down."""
-    attachment = Attachment(collector, settings, now, draw_epoch)
-    attachment.watches[1].close()
-    attachment.epoch = Epoch(Writer(attachment.watches, settings, epoch=draw_epoch(), now=now))
+    metrics = SelfMetrics(TelemetryCollector(self_metrics=False), settings)
+    watches, events = (collector.watch_series(),), collector.watch_events()
+    attachment = Attachment(watches, metrics, settings, now, draw_epoch, event_watch=events)
     bounds.apply(attachment.epoch)
     return attachment
 
