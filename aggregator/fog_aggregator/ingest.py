@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Final, TypeAlias
 
 from fog_agent.log import RateLimitedLog
 from fog_aggregator.core.batch import Batch
+from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import FleetEvent
 from fog_aggregator.core.lifecycle import heard_lately
@@ -27,6 +29,8 @@ from fog_schema.subjects import Subjects
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _MOST_PATHS: Final = 2_000_000
 
+Apply: TypeAlias = Callable[[Path, Frame, float], Outcome]
+
 
 class Ingest:
     """Applies batches of messages. Every loss is counted; no message can stop it.
@@ -42,6 +46,7 @@ class Ingest:
         subjects: Subjects,
         clock: ServerClock,
         monotonic: Callable[[], float],
+        branches: Branches | None = None,
     ) -> None:
         self.on_events: Callable[[list[FleetEvent]], None] = lambda _: None
         self._network = network
@@ -49,6 +54,7 @@ class Ingest:
         self._subjects = subjects
         self._clock = clock
         self._monotonic = monotonic
+        self._branches = branches or Branches()
         self._paths: dict[str, Path] = {}
         self._returned: dict[tuple[Path, int], Wish] = {}
         self._log = RateLimitedLog(monotonic, logger=LOGGER)
@@ -62,26 +68,45 @@ class Ingest:
         """
         state, now = self._network.state, self._clock.now(self._monotonic())
         wanted = {(path, epoch.id): (0, 0) for epoch, path in state.gapped.items()} | self._network.events.wanted
-        asked = {key: Wish(*key, events) for key, events in wanted.items() if heard_lately(state, *key, now)}
+        asked = {key: self._wish(*key, events) for key, events in wanted.items() if heard_lately(state, *key, now)}
         return self._returned | asked
 
+    def _wish(self, path: Path, epoch: int, events: tuple[int, int] = (0, 0)) -> Wish:
+        node = self._network.state.nodes.get(path)
+        return Wish(path, epoch, events, branch=node is not None and node.branch)
+
     def frames(self, messages: list[Message]) -> None:
-        """A batch of the stream of metrics."""
+        """A batch of the stream of metrics. What branches have is told by their aggregators."""
         tally: Counter[str] = Counter()
         with self._network.lock, Batch(self._network.state) as batch:
-            for message, path, frame in self._read(messages, events=False):
-                try:
-                    outcome = batch.apply(path, frame, message.timestamp)
-                except FrameError as error:
-                    self._refuse(message, error)
-                except Exception:  # a fault of ours: the next message must not find the aggregator gone for it
-                    self._metrics.refused("internal")
-                    LOGGER.exception("a frame on %s cannot be merged", message.subject)
-                else:
-                    self._note(path, frame, outcome, message.timestamp, tally)
+            self._apply(self._read(messages, self._is_node if self._branches else None), batch.apply, tally)
         tally["refused_values"] += batch.refused_values
         self._metrics.frames_applied(tally)
         self._tick(messages)
+
+    def rollups(self, messages: list[Message]) -> None:
+        """A batch of the stream of rollups: those of our branches; others are for other tiers."""
+        tally: Counter[str] = Counter()
+        with self._network.lock:
+            apply = partial(self._network.state.apply, rollup=True)
+            self._apply(self._read(messages, self._branches.has), apply, tally)
+        self._metrics.frames_applied(tally)
+        self._tick(messages)
+
+    def _is_node(self, path: Path) -> bool:
+        return not self._branches.cover(path)
+
+    def _apply(self, frames: Iterable[tuple[Message, Path, Frame]], apply: Apply, tally: Counter[str]) -> None:
+        for message, path, frame in frames:
+            try:
+                outcome = apply(path, frame, message.timestamp)
+            except FrameError as error:
+                self._refuse(message, error)
+            except Exception:  # a fault of ours: the next message must not find the aggregator gone for it
+                self._metrics.refused("internal")
+                LOGGER.exception("a frame on %s cannot be merged", message.subject)
+            else:
+                self._note(path, frame, outcome, message.timestamp, tally)
 
     def events(self, messages: list[Message]) -> None:
         """A batch of the stream of events."""
@@ -94,11 +119,15 @@ class Ingest:
         if fresh:
             self.on_events(fresh)
 
-    def _read(self, messages: list[Message], *, events: bool) -> Iterator[tuple[Message, Path, Frame]]:
-        """The frames among some messages, with their paths; what is none, or is in the wrong stream, is counted."""
+    def _read(
+        self, messages: list[Message], wanted: Callable[[Path], bool] | None = None, *, events: bool = False
+    ) -> Iterator[tuple[Message, Path, Frame]]:
+        """The frames of `wanted` paths among some messages; what is none, or is in the wrong stream, is counted."""
         for message in messages:
             try:
                 path = self._paths.get(message.subject) or self._path_of(message.subject)
+                if wanted is not None and not wanted(path):
+                    continue
                 frame = decode(message.data)
             except FrameError as error:
                 self._refuse(message, error)
@@ -127,7 +156,7 @@ class Ingest:
         tally[outcome.status.value] += 1
         tally["unknown_fields"] += frame.unknown_fields
         if outcome.status is Status.AWAITS_KEYFRAME:  # the state has no epoch of it that could be gapped
-            self._returned[path, frame.epoch] = Wish(path, frame.epoch)
+            self._returned[path, frame.epoch] = self._wish(path, frame.epoch)
         if outcome.status is not Status.APPLIED:
             return
         tally["values"] += outcome.values

@@ -19,6 +19,7 @@ from fog_aggregator.core.samples import Labeller, LazySeries, Samples
 from fog_aggregator.core.snapshots import held, snapshots
 from fog_aggregator.core.state import State
 from fog_aggregator.core.sweep import Swept, forget, sweep
+from fog_aggregator.core.totals import Totals
 from fog_aggregator.core.tree import Tree, View
 from fog_aggregator.core.versions import Version, Versions
 from fog_schema.paths import Path, format_path
@@ -93,6 +94,14 @@ class NetworkCollector(MetricsSource):
             reading, ratchet = self._read(view, self.called(name)), self.ratchet
         return self._snapshots(reading, ratchet)
 
+    def totals(self, view: View = WHOLE) -> Totals:
+        """The absolute totals of a view of one group, as they go up to a parent."""
+        with self.lock:
+            reading, families, coverage = self._read(view), self.state.catalog.families, self.coverage(view).total()
+        totals = reading.totals(families, coverage)
+        self._remember(reading)
+        return totals
+
     def called(self, name: str) -> Bools:
         """Which series are of a metric of this name, by their numbers. Hold `lock`."""
         return self._versions.called(name)
@@ -108,10 +117,14 @@ class NetworkCollector(MetricsSource):
                 return held(ratchet, reading.view, reading.paths, samples)
 
         found = snapshots(reading, self.state.catalog.families, hold)
+        self._remember(reading)
+        return found
+
+    def _remember(self, reading: Reading) -> None:
+        """Keep the plans that were made for a reading."""
         with self.lock:
             for width, draft, plan in reading.fresh:
                 self._planner.remember(reading.view, width, draft, plan)
-        return found
 
     def sweep(self) -> Swept:
         """Let time do its work on the state."""
@@ -176,6 +189,12 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             node = self.state.nodes.get(path)
             return None if node is None else Life(self.lives()[node.row])
+
+    def is_branch(self, path: Path) -> bool:
+        """Whether a path is a branch: read as the totals that its own aggregators send."""
+        with self.lock:
+            node = self.state.nodes.get(path)
+            return node is not None and node.branch
 
     def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
         """The newest events of the fleet, oldest first, with the label ``fog_path``."""

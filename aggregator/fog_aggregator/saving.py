@@ -11,7 +11,7 @@ from typing import Final
 
 from fog_aggregator.checkpoints import CheckpointFiles, StateDirError
 from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.core.checkpoint import CheckpointError, Image, restore, take_image
+from fog_aggregator.core.checkpoint import CheckpointError, Image, Scope, restore, take_image
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.state import State
@@ -19,7 +19,7 @@ from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.stream_rules import Position
 from fog_aggregator.tasks import running
-from fog_schema.paths import Path, format_path
+from fog_schema.paths import format_path
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 
@@ -66,10 +66,11 @@ class Saving:
 
     def _restore(self, image: Image) -> Mapping[str, Position]:
         if image.scope != self._scope:
-            prefix, path = image.scope
+            prefix, path, branches = image.scope
+            apart = f", with {', '.join(map(format_path, branches))} apart" if branches else ""
             raise StateDirError(
-                f"{self._config.state_dir}: its checkpoint is of {format_path(path) or 'everything'} under {prefix}; "
-                "give this aggregator another state directory"
+                f"{self._config.state_dir}: its checkpoint is of {format_path(path) or 'everything'} under {prefix}"
+                f"{apart}; give this aggregator another state directory"
             )
         known = self._network.state
         state = State(horizon=known.horizon, limits=known.limits)
@@ -109,5 +110,5 @@ class Saving:
         return take_image(network.state, network.events, network.ratchet, self._positions(), self._scope)
 
     @property
-    def _scope(self) -> tuple[str, Path]:
-        return self._config.prefix, self._config.path
+    def _scope(self) -> Scope:
+        return self._config.prefix, self._config.path, tuple(sorted(self._config.branches))

@@ -105,7 +105,7 @@ def test_the_numbers_of_so_many_writers_of_a_path_are_remembered() -> None:
     assert len(events.seen) == MAX_WRITERS + 1
     assert len(events.wanted) == MAX_WRITERS
     assert hear(events, GOOD, 1, 1) == hear(events, EVIL, 1, 4) == 0
-    image = take_image(State(), events, Ratchet(), {}, ("fog.v1", ()))
+    image = take_image(State(), events, Ratchet(), {}, ("fog.v1", (), ()))
     after = EventList(10)
     restore(read_image(b"".join(image.chunks())), State(), after, Ratchet())
     assert after.seen == events.seen

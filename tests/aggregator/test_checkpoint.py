@@ -24,14 +24,14 @@ POSITIONS = {"FOG_METRICS": Position("2026-01-01", 7, 1), "FOG_EVENTS": Position
 
 def saved(state: State, events: EventList, ratchet: Ratchet) -> bytes:
     """A checkpoint's bytes."""
-    return b"".join(take_image(state, events, ratchet, POSITIONS, ("fog.v1", ("f",))).chunks())
+    return b"".join(take_image(state, events, ratchet, POSITIONS, ("fog.v1", ("f",), ())).chunks())
 
 
 def restored(data: bytes) -> tuple[State, EventList, Ratchet]:
     """What a checkpoint holds."""
     state, events, ratchet = State(), EventList(), Ratchet()
     image = read_image(data)
-    assert image.scope == ("fog.v1", ("f",))
+    assert image.scope == ("fog.v1", ("f",), ())
     assert restore(image, state, events, ratchet) == POSITIONS
     return state, events, ratchet
 

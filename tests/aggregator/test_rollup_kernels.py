@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fog_aggregator.core.eventlist import Seen
-from fog_aggregator.core.rollup import number_cells, sum_buckets, sum_whole, summarise
+from fog_aggregator.core.gauges import summarise
+from fog_aggregator.core.rollup import number_cells, sum_buckets, sum_whole
 from fog_aggregator.core.tables import IdMap
 from tests import reference
 

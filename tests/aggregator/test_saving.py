@@ -24,7 +24,7 @@ def saved(directory: Path, *, counts: int) -> Image:
     fleet = Fleet()
     fleet.join("fog/0").collector.register_counter("work_total", "Work").increment(counts)
     fleet.send()
-    image = take_image(fleet.state, fleet.events, Ratchet(), POSITIONS, ("fog.v1", ()))
+    image = take_image(fleet.state, fleet.events, Ratchet(), POSITIONS, ("fog.v1", (), ()))
     with CheckpointFiles(directory) as checkpoints:
         checkpoints.save(image)
     return image

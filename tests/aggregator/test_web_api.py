@@ -94,6 +94,7 @@ async def test_nodes_are_listed_with_their_lives(served: Served) -> None:
         "folded": 0,
         "baselines": 0,
         "ephemeral": False,
+        "branch": False,
         "first_heard": START,
         "info": {"version": "0.1", "os": "linux"},
     }

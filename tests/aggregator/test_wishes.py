@@ -19,7 +19,7 @@ def test_wanted_events_survive_a_crash() -> None:
     event = Event("e", None, {}, {}, 1.0)
     events.apply(PATH, Frame(kind=EVENTS, epoch=7, seq=3, events=(event,)), 100.0)
     events.held(PATH, 7, (1, 5), 101.0)
-    image = take_image(State(), events, Ratchet(), {}, ("fog.v1", ()))
+    image = take_image(State(), events, Ratchet(), {}, ("fog.v1", (), ()))
     after = EventList()
     restore(read_image(b"".join(image.chunks())), State(), after, Ratchet())
     assert after.wanted == events.wanted == {(PATH, 7): (1, 5)}

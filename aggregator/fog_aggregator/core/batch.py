@@ -75,7 +75,7 @@ class Batch:
         """
         node = self._state.nodes.get(path)
         epoch = node.epochs.get(frame.epoch) if node is not None else None
-        if node is None or epoch is None or not _is_plain(epoch, frame):
+        if node is None or epoch is None or node.branch or not _is_plain(epoch, frame):
             self.settle()
             return self._state.apply(path, frame, timestamp)
         if epoch in self._touched:

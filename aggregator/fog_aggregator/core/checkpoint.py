@@ -24,15 +24,18 @@ from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.state import State, Tombstone
 from fog_aggregator.core.tables import Table
 from fog_aggregator.stream_rules import Position
+from fog_schema.frames import CoverageNumbers
 from fog_schema.paths import Path
 
 MAGIC: Final = b"FOGCKPT1"
-VERSION: Final = 1
+VERSION: Final = 2
 _LENGTH: Final = struct.Struct("<Q")
 _DIGEST_SIZE: Final = 16
 
 Arrays: TypeAlias = dict[str, np.ndarray]
 Plain: TypeAlias = dict[str, Any]
+Scope: TypeAlias = tuple[str, Path, tuple[Path, ...]]
+"""Subject prefix, subtree, and the branches of it that come as rollups."""
 
 
 class CheckpointError(ValueError):
@@ -47,10 +50,10 @@ class Image:
     arrays: Arrays
 
     @property
-    def scope(self) -> tuple[str, Path]:
-        """Subject prefix and subtree that it is of."""
-        prefix, path = self.plain["scope"]
-        return prefix, tuple(path)
+    def scope(self) -> Scope:
+        """What it is of."""
+        prefix, path, branches = self.plain["scope"]
+        return prefix, tuple(path), tuple(map(tuple, branches))
 
     def chunks(self) -> Iterable[bytes | memoryview]:
         """The bytes of the file, piece by piece."""
@@ -91,7 +94,7 @@ def read_image(data: bytes) -> Image:
 
 
 def take_image(
-    state: State, events: EventList, ratchet: Ratchet, streams: Mapping[str, Position], scope: tuple[str, Path]
+    state: State, events: EventList, ratchet: Ratchet, streams: Mapping[str, Position], scope: Scope
 ) -> Image:
     """Everything that must survive.
 
@@ -100,7 +103,7 @@ def take_image(
         events: the list of events.
         ratchet: what was exported of fractional counters.
         streams: how far each stream was read.
-        scope: subject prefix and subtree; a checkpoint of another scope is another fleet.
+        scope: what it is of; a checkpoint of another scope is another fleet.
     """
     arrays: Arrays = {}
     for width, table in state.tables.items():
@@ -119,6 +122,7 @@ def take_image(
         "series": [(entry.family, entry.labels, entry.bounds) for entry in state.catalog.series],
         "series_free": state.catalog.free,
         "nodes": [(node.path, node.info, node.ephemeral, node.baselines, node.folded) for node in state.nodes.values()],
+        "replicas": _replicas_out(state),
         "tombstones": [(*key, stone.expires, stone.final, stone.seq) for key, stone in state.tombstones.items()],
         "ratchet": [(*key, value) for key, value in ratchet.exported.items()],
         "events": _events_out(events),
@@ -141,6 +145,7 @@ def restore(image: Image, state: State, events: EventList, ratchet: Ratchet) -> 
         columns = {name.removeprefix(prefix): array for name, array in image.arrays.items() if name.startswith(prefix)}
         state.table(width).restore(columns)
     _nodes_in(state, plain["nodes"], image.arrays)
+    _replicas_in(state, plain["replicas"])
     state.series_held = image.arrays["series/held"]
     for path, epoch, *stone in plain["tombstones"]:
         state.tombstones[tuple(path), epoch] = Tombstone(*stone)
@@ -164,6 +169,7 @@ def _nodes_out(state: State, arrays: Arrays) -> None:
     epochs = [epoch for _, epoch in owned]
     arrays["node/row"] = np.array([node.row for node in nodes], np.int64)
     arrays["node/first_heard"] = np.array([node.first_heard for node in nodes], np.float64)
+    arrays["node/branch"] = state.rows.branch[arrays["node/row"]]
     arrays["node/retired"] = state.rows.retired[arrays["node/row"]]
     arrays["node/heard"] = state.rows.heard[arrays["node/row"]]
     arrays["node/interval"] = state.rows.interval[arrays["node/row"]]
@@ -180,10 +186,10 @@ def _nodes_out(state: State, arrays: Arrays) -> None:
 def _nodes_in(state: State, plain: list[Any], arrays: Arrays) -> None:
     by_row: dict[int, Node] = {}
     rows = arrays["node/row"].tolist()
-    for (path, info, ephemeral, baselines, folded), row, first in zip(
-        plain, rows, arrays["node/first_heard"].tolist(), strict=True
+    for (path, info, ephemeral, baselines, folded), row, branch, first in zip(
+        plain, rows, arrays["node/branch"].tolist(), arrays["node/first_heard"].tolist(), strict=True
     ):
-        node = Node(tuple(path), row, Epoch(CLOSED, -1), {}, info, ephemeral, first, baselines, folded)
+        node = Node(tuple(path), row, Epoch(CLOSED, -1), branch, {}, info, ephemeral, first, baselines, folded)
         by_row[row] = state.nodes[node.path] = node
     names = (
         "id",
@@ -216,10 +222,36 @@ def _nodes_in(state: State, plain: list[Any], arrays: Arrays) -> None:
     )
     for width, table in state.tables.items():
         _maps_in(width, table, by_epoch_row)
-    state.rows.retired[rows] = arrays["node/retired"]
+    state.rows.retired[rows], state.rows.branch[rows] = arrays["node/retired"], arrays["node/branch"]
     for node in state.nodes.values():
+        if node.branch:
+            state.rows.adds_up[[epoch.row for epoch in node.epochs.values()]] = False
         state.elect(node)
     state.tree_version += 1
+
+
+def _replicas_out(state: State) -> list[Any]:
+    """What only branches have."""
+    return [
+        (
+            node.path,
+            node.coverage,
+            [
+                (epoch.id, number, values.tolist(), nodes.tolist())
+                for epoch in node.epochs.values()
+                for number, (values, nodes) in epoch.value_counts.items()
+            ],
+        )
+        for node in state.branches()
+    ]
+
+
+def _replicas_in(state: State, plain: list[Any]) -> None:
+    for path, coverage, value_counts in plain:
+        node = state.nodes[tuple(path)]
+        node.coverage = None if coverage is None else CoverageNumbers(*coverage)
+        for epoch, number, values, nodes in value_counts:
+            node.epochs[epoch].value_counts[number] = np.array(values, np.float64), np.array(nodes, np.int64)
 
 
 def _maps_in(width: int, table: Table, epochs: Mapping[int, Epoch]) -> None:

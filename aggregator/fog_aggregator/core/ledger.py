@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fog_aggregator.core.catalog import GAUGES
+from fog_aggregator.core.merge import NOT_COUNTED
 from fog_aggregator.core.state import State
 from fog_aggregator.core.tables import FREE
 
@@ -20,7 +20,7 @@ def departed(state: State) -> dict[int, float]:
     if not gone.any():
         return counted
     for width, table in state.tables.items():
-        if width == GAUGES:
+        if width in NOT_COUNTED:
             continue
         slots = np.flatnonzero(gone[table.series[: table.size]] & (table.series[: table.size] != FREE))
         for series, values in zip(table.series[slots].tolist(), table.values[slots], strict=True):

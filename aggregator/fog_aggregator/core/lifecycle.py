@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int64s
+from fog_aggregator.core.nodes import Node
 from fog_aggregator.core.state import STALE_INTERVALS, State
 from fog_aggregator.core.tree import Grouping
 from fog_schema.paths import Path
@@ -85,14 +86,34 @@ def lives(state: State, now: float, departed_after: float = DEPARTED_SECONDS) ->
 
 def coverage(state: State, grouping: Grouping, life: Int64s, now: float) -> Coverages:
     """What each group of a view stands on."""
-    rows = np.flatnonzero((grouping.of_node >= 0) & ~state.rows.retired[: len(grouping.of_node)])
+    seen = len(grouping.of_node)
+    nodes = ~(state.rows.retired[:seen] | state.rows.branch[:seen])
+    rows = np.flatnonzero((grouping.of_node >= 0) & nodes)
     group, states = grouping.of_node[rows], life[rows]
     groups, kinds = len(grouping.paths), len(Life)
     counts = np.bincount(group * kinds + states, minlength=groups * kinds).reshape(groups, kinds)
     oldest = np.zeros(groups)
     alive = states == Life.LIVE
     np.maximum.at(oldest, group[alive], np.maximum(0.0, now - state.rows.heard[rows[alive]]))
+    for node in state.branches():
+        place = int(grouping.of_node[node.row])
+        if place >= 0:
+            covered = _coverage_of_branch(state, node, Life(life[node.row]), now)
+            counts[place] += covered.nodes
+            oldest[place] = max(oldest[place], covered.oldest)
     return Coverages(grouping.paths, counts, oldest)
+
+
+def _coverage_of_branch(state: State, node: Node, life: Life, now: float) -> Coverage:
+    """What a branch's aggregator says it stands on; of one that is not heard, all nodes are as it is itself."""
+    said = node.coverage
+    if said is None:
+        return Coverage((0, 0, 0), 0.0)
+    if life is Life.LIVE:
+        since = max(0.0, now - float(state.rows.heard[node.row]))
+        return Coverage(said[:3], said.oldest_ms / 1000 + since if said.live else 0.0)
+    every = sum(said[:3])
+    return Coverage((0, every, 0) if life is Life.STALE else (0, 0, every), 0.0)
 
 
 def heard_lately(state: State, path: Path, number: int, now: float) -> bool:

@@ -6,6 +6,7 @@ A delta's whole counts are added, a keyframe's replace what is known where they 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -23,10 +24,23 @@ from fog_aggregator.core.columns import (
 from fog_aggregator.core.nodes import Epoch
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.tables import Table
-from fog_schema.frames import Frame, Histograms, Numbers
+from fog_schema.frames import Frame, Histograms, Lasts, Numbers, Summaries, ValueCounts
 
 FRACTIONS: Final = -2
 """The table of counters that have had a fractional increment."""
+SUMMARIES: Final = -3
+"""The table of gauges that come merged, from branches: a row of COUNT, SUM, MIN, MAX, LAST and LAST_AT for each."""
+COUNT, SUM, MIN, MAX, LAST, LAST_AT = range(6)
+"""The last two are NaN where the family does not ask for a newest value."""
+MOST_VALUE_COUNTED: Final = 16_384
+"""Gauges of one epoch whose values are counted: each may have 256, of 16 bytes."""
+NOT_COUNTED: Final = frozenset({GAUGES, SUMMARIES})
+"""The tables of values that are, and are not counted."""
+
+
+def defined_as(width: int) -> int:
+    """What a definition says of the series in a table: COUNTERS, GAUGES, or a histogram's number of buckets."""
+    return {FRACTIONS: COUNTERS, SUMMARIES: GAUGES}.get(width, width)
 
 
 class Merger:
@@ -36,7 +50,7 @@ class Merger:
         self._tables = tables
 
     def table(self, width: int) -> Table:
-        """The table of a width: COUNTERS, FRACTIONS, GAUGES, or a histogram's number of buckets."""
+        """The table of a width: COUNTERS, FRACTIONS, GAUGES, SUMMARIES, or a histogram's number of buckets."""
         table = self._tables.get(width)
         if table is None:
             table = self._tables[width] = Table(np.int64, width)
@@ -52,6 +66,10 @@ class Merger:
             self._histograms(epoch, group, outcome, whole=whole)
         if frame.gauges is not None:
             self._gauges(epoch, frame.gauges, outcome)
+        if frame.summaries is not None:
+            self._summaries(epoch, frame.summaries, frame.lasts, outcome)
+        if frame.value_counts is not None:
+            _keep_value_counts(epoch, frame.value_counts, outcome)
         if frame.removed is not None:
             self._remove(epoch, ids_array(frame.removed))
 
@@ -132,6 +150,23 @@ class Merger:
         outcome.values += len(slots)
         self._tables[GAUGES].values[slots] = values if chosen is None else values[chosen]
 
+    def _summaries(self, epoch: Epoch, section: Summaries, lasts: Lasts | None, outcome: Outcome) -> None:
+        """Rows of gauges merged elsewhere; what they do not say (a newest value) they no longer have."""
+        ids = ids_array(section.ids)
+        rows = np.full((len(ids), LAST_AT + 1), np.nan)
+        for place, column in enumerate(section[1:]):
+            rows[:, place] = float_values(column)
+        good = np.isfinite(rows[:, : MAX + 1]).all(axis=1) & (rows[:, COUNT] >= 1) & (rows[:, MIN] <= rows[:, MAX])
+        if lasts is not None:
+            _, mine, of_last = np.intersect1d(ids, ids_array(lasts.ids), assume_unique=True, return_indices=True)
+            rows[mine, LAST] = float_values(lasts.values)[of_last]
+            rows[mine, LAST_AT] = float_values(lasts.times)[of_last]
+        for number in ids.tolist():
+            epoch.value_counts.pop(number, None)
+        slots, chosen = _choose(epoch, SUMMARIES, ids, None if good.all() else good, outcome)
+        outcome.values += len(slots)
+        self._tables[SUMMARIES].values[slots] = rows if chosen is None else rows[chosen]
+
     def _remove(self, epoch: Epoch, ids: Int64s) -> None:
         """A removed gauge is out; a removed count is kept."""
         for width, places in epoch.maps.items():
@@ -140,24 +175,75 @@ class Merger:
                 slots = slots[known]
             if not len(slots):
                 continue
-            if width == GAUGES:
-                self._tables[GAUGES].release(slots)
+            if width in NOT_COUNTED:
+                self._tables[width].release(slots)
                 places.discard(ids)
             else:
                 self._tables[width].live[slots] = False
 
-    def fold(self, closed: Epoch, epoch: Epoch) -> None:
-        """Add everything that an epoch counted to the closed total, and free its slots."""
+    def join(self, joined: Epoch, replica: Epoch) -> None:
+        """Raise what a branch's replicas were joined to, to what one of them says (SPEC.md, section 13).
+
+        Of each counter the larger, of each histogram the whole one with the larger count.
+        """
+        for width, places in replica.maps.items():
+            if width in NOT_COUNTED or not len(places):
+                continue
+            table, slots = self._tables[width], places.items()[1]
+            measure = table.values[slots].sum(axis=1) if table.width else table.values[slots]
+            series = table.series[slots].astype(np.int64)
+            order = np.lexsort((measure, series))
+            largest = order[np.append(series[order][1:] != series[order][:-1], True)]  # of equal series, the last
+            slots, series = slots[largest], series[largest]
+            if width == FRACTIONS:
+                self._become_fractional(joined, series)
+            elif width == COUNTERS and FRACTIONS in joined.maps:
+                slots, series = self._join_fractional(joined, slots, series)
+            found = self._closed_slots(joined, width, series)
+            table.live[found] |= table.live[slots]
+            if table.width:
+                larger = measure[largest] > table.values[found].sum(axis=1)
+                table.values[found[larger]] = table.values[slots[larger]]
+                table.sums[found[larger]] = table.sums[slots[larger]]
+            else:
+                table.values[found] = np.maximum(table.values[found], table.values[slots])
+
+    def hold(self, joined: Epoch, replicas: Iterable[Epoch]) -> None:
+        """Note which label sets some replica still has: what none has may leave.
+
+        Not what a silent branch had: it may be there still, and its totals are absolute.
+        """
+        for width, places in joined.maps.items():
+            self._tables[width].live[places.items()[1]] = False
+        for replica in replicas:
+            for width, places in replica.maps.items():
+                table, slots = self._tables[width], places.items()[1]
+                held = np.unique(table.series[slots[table.live[slots]]].astype(np.int64))
+                for there in (COUNTERS, FRACTIONS) if width in (COUNTERS, FRACTIONS) else (width,):
+                    found, known = joined.map(there).find(held)
+                    self._tables[there].live[found if known is None else found[known]] = True
+
+    def _join_fractional(self, joined: Epoch, slots: Int64s, series: Int64s) -> tuple[Int64s, Int64s]:
+        """Join whole counters that are fractional already; return those that are left."""
+        fractions = self._tables[FRACTIONS].values
+        found, known = joined.map(FRACTIONS).find(series)
+        if known is None:
+            known = np.ones(len(series), np.bool_)
+        found = found[known]
+        fractions[found] = np.maximum(fractions[found], self._tables[COUNTERS].values[slots[known]])
+        return slots[~known], series[~known]
+
+    def fold(self, closed: Epoch | None, epoch: Epoch) -> None:
+        """Add everything that an epoch counted to the closed total, if there is one to add to; free its slots."""
         for width, places in epoch.maps.items():
             self._close(closed, width, places.items()[1])
         epoch.maps = {}
 
-    def drop_absent(self, closed: Epoch, epoch: Epoch, present: list[tuple[int, Int64s]]) -> None:
+    def drop_absent(self, closed: Epoch | None, epoch: Epoch, present: list[tuple[int, Int64s]]) -> None:
         """Fold the ids that a whole keyframe no longer has."""
         for width, places in epoch.maps.items():
             ids, slots = places.items()
-            defined = COUNTERS if width == FRACTIONS else width
-            stays = [group for of, group in present if of == defined]
+            stays = [group for of, group in present if of == defined_as(width)]
             absent = ~np.isin(ids, np.concatenate(stays)) if stays else np.ones(len(ids), np.bool_)
             if absent.any():
                 self._close(closed, width, slots[absent])
@@ -171,8 +257,8 @@ class Merger:
                 if width != GAUGES:
                     self._add_to_closed(closed, width, slots if known is None else slots[known], sign=-1)
 
-    def _close(self, closed: Epoch, width: int, slots: Int64s) -> None:
-        if width != GAUGES:
+    def _close(self, closed: Epoch | None, width: int, slots: Int64s) -> None:
+        if width not in NOT_COUNTED and closed is not None:
             self._add_to_closed(closed, width, slots, sign=1)
         self._tables[width].release(slots)
 
@@ -185,14 +271,7 @@ class Merger:
         order = np.argsort(series, kind="stable")
         slots, series = slots[order], series[order]
         wanted, starts = np.unique(series, return_index=True)
-        places = closed.map(width)
-        found, known = places.find(wanted)
-        if known is not None:
-            new = wanted[~known]
-            made = table.allocate(new, new, closed.row, np.inf)
-            table.live[made] = False
-            places.add(new, made)
-            found, _ = places.find(wanted)
+        found = self._closed_slots(closed, width, wanted)
         values = np.add.reduceat(table.values[slots], starts, axis=0)
         if sign > 0 and values.dtype == np.int64:
             table.values[found], _ = saturating_add(table.values[found], values)
@@ -201,6 +280,18 @@ class Merger:
         if table.width:
             table.sums[found] += sign * np.add.reduceat(table.sums[slots], starts)
         table.created[found] = np.minimum(table.created[found], np.minimum.reduceat(table.created[slots], starts))
+
+    def _closed_slots(self, closed: Epoch, width: int, series: Int64s) -> Int64s:
+        """The closed slots of some series, ascending, made where there are none."""
+        places = closed.map(width)
+        found, known = places.find(series)
+        if known is not None:
+            table, new = self._tables[width], series[~known]
+            made = table.allocate(new, new, closed.row, np.inf)
+            table.live[made] = False
+            places.add(new, made)
+            found, _ = places.find(series)
+        return found
 
 
 def _choose(epoch: Epoch, width: int, ids: Int64s, good: Bools | None, outcome: Outcome) -> tuple[Int64s, Bools | None]:
@@ -213,3 +304,17 @@ def _choose(epoch: Epoch, width: int, ids: Int64s, good: Bools | None, outcome: 
         return slots, None
     outcome.refused_values += int(np.count_nonzero(~good & (known if known is not None else True)))
     return slots[good], good
+
+
+def _keep_value_counts(epoch: Epoch, section: ValueCounts, outcome: Outcome) -> None:
+    """How many nodes have which value, for ids that are known; it comes with their summaries."""
+    ids, lengths = ids_array(section.ids), whole_values(section.lengths)[0]
+    values, counts = float_values(section.values), whole_values(section.counts)[0].astype(np.int64)
+    ends = np.cumsum(lengths.astype(np.int64))
+    _, known = epoch.map(SUMMARIES).find(ids)
+    for place, (number, end) in enumerate(zip(ids.tolist(), ends.tolist(), strict=True)):
+        if len(epoch.value_counts) >= MOST_VALUE_COUNTED:
+            outcome.refused_values += 1
+        elif known is None or known[place]:
+            mine = slice(end - int(lengths[place]), end)
+            epoch.value_counts[number] = values[mine].copy(), counts[mine].copy()

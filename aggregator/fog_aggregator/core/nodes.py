@@ -9,6 +9,7 @@ import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int64s
 from fog_aggregator.core.tables import IdMap, grow
+from fog_schema.frames import CoverageNumbers
 from fog_schema.paths import Path
 
 CLOSED: Final = 0
@@ -36,6 +37,7 @@ class Epoch:
         gapped: a frame is missing, or it was never whole: a keyframe is wanted.
         returning: it was folded without its final: its next keyframe is a baseline.
         huge: it has sent counts so large that sums must be watched.
+        value_counts: how many nodes have which value of a gauge, by its id: (values, counts); a branch's only.
     """
 
     id: int
@@ -48,6 +50,7 @@ class Epoch:
     gapped: bool = True
     returning: bool = False
     huge: bool = False
+    value_counts: dict[int, tuple[Float64s, Int64s]] = field(default_factory=dict)
     run: Run | None = None
     gaps: int = 0
     keyframes: int = 0
@@ -67,13 +70,16 @@ class Node:
 
     Attributes:
         row: its place in `Rows`.
-        closed: the pseudo-epoch of its closed total.
+        closed: the pseudo-epoch of its closed total; of a branch, what its replicas were joined to.
+        branch: it is a subtree whose aggregators publish its totals: its epochs are replicas, and do not add up.
+        coverage: of a branch, what its totals stand on.
         brought: what it added to the catalog since `brought_since`, in watched time.
     """
 
     path: Path
     row: int
     closed: Epoch
+    branch: bool = False
     epochs: dict[int, Epoch] = field(default_factory=dict)
     info: dict[str, str] = field(default_factory=dict)
     ephemeral: bool = False
@@ -82,6 +88,7 @@ class Node:
     folded: int = 0
     brought: int = 0
     brought_since: float = 0.0
+    coverage: CoverageNumbers | None = None
 
 
 class Rows:
@@ -89,18 +96,22 @@ class Rows:
 
     Attributes:
         epoch_node: the node's row, by epoch's row; -1 for a free one.
+        adds_up: whether the epoch's counts are part of the path's total, by epoch's row: a replica's are not.
         shows_gauges: whether the epoch's gauges count, by epoch's row.
         heard: server's time of the node's last frame, by node's row; -inf before the first.
         interval: how often the node sends, seconds, by node's row.
         retired: whether the row is a group of retired nodes rather than a node, by node's row.
+        branch: whether it is a branch, by node's row.
     """
 
     def __init__(self) -> None:
         self.epoch_node = np.zeros(0, np.int32)
+        self.adds_up: Bools = np.zeros(0, np.bool_)
         self.shows_gauges: Bools = np.zeros(0, np.bool_)
         self.heard: Float64s = np.zeros(0)
         self.interval: Float64s = np.zeros(0)
         self.retired: Bools = np.zeros(0, np.bool_)
+        self.branch: Bools = np.zeros(0, np.bool_)
         self._free_epochs: list[int] = []
         self._free_nodes: list[int] = []
         self._nodes = 0
@@ -114,14 +125,16 @@ class Rows:
         self._epochs = max(epoch_rows, default=-1) + 1
         self.heard, self.interval = np.full(self._nodes, -np.inf), np.zeros(self._nodes)
         self.retired = np.zeros(self._nodes, np.bool_)
+        self.branch = np.zeros(self._nodes, np.bool_)
         self.heard[node_rows], self.interval[node_rows] = heard, interval
         self.epoch_node = np.full(self._epochs, -1, np.int32)
         self.epoch_node[epoch_rows] = epoch_node
+        self.adds_up = np.ones(self._epochs, np.bool_)
         self.shows_gauges = np.zeros(self._epochs, np.bool_)
         self._free_nodes = sorted(set(range(self._nodes)) - set(node_rows))
         self._free_epochs = sorted(set(range(self._epochs)) - set(epoch_rows))
 
-    def new_node(self) -> int:
+    def new_node(self, *, branch: bool = False) -> int:
         """A row for a node."""
         if self._free_nodes:
             row = self._free_nodes.pop()
@@ -131,13 +144,14 @@ class Rows:
             if row == len(self.heard):
                 rows = max(64, 2 * row)
                 self.heard, self.interval = grow(self.heard, rows), grow(self.interval, rows)
-                self.retired = grow(self.retired, rows)
+                self.retired, self.branch = grow(self.retired, rows), grow(self.branch, rows)
         self.heard[row] = -np.inf
         self.interval[row] = 0.0
         self.retired[row] = False
+        self.branch[row] = branch
         return row
 
-    def new_epoch(self, node: int) -> int:
+    def new_epoch(self, node: int, *, adds_up: bool = True) -> int:
         """A row for an epoch of the node at row `node`."""
         if self._free_epochs:
             row = self._free_epochs.pop()
@@ -146,8 +160,10 @@ class Rows:
             self._epochs += 1
             if row == len(self.epoch_node):
                 rows = max(64, 2 * row)
-                self.epoch_node, self.shows_gauges = grow(self.epoch_node, rows), grow(self.shows_gauges, rows)
+                self.epoch_node, self.adds_up = grow(self.epoch_node, rows), grow(self.adds_up, rows)
+                self.shows_gauges = grow(self.shows_gauges, rows)
         self.epoch_node[row] = node
+        self.adds_up[row] = adds_up
         self.shows_gauges[row] = False
         return row
 
@@ -160,4 +176,5 @@ class Rows:
     def free_node(self, row: int) -> None:
         """The node is gone."""
         self.heard[row] = -np.inf
+        self.branch[row] = False
         self._free_nodes.append(row)

@@ -6,22 +6,24 @@ The tables are then reduced to the cells of the view, one way for each kind of v
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fog_aggregator.core.catalog import COUNTERS, GAUGES, Labels
+from fog_aggregator.core.catalog import COUNTERS, GAUGES, Family, Labels
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.gauges import COUNT_VALUES, STATS, Gauges, Summarised, Valued, valued_of_branches
 from fog_aggregator.core.histograms import Bounds, show_at
-from fog_aggregator.core.lifecycle import live_rows
-from fog_aggregator.core.merge import FRACTIONS
+from fog_aggregator.core.lifecycle import Coverage, live_rows
+from fog_aggregator.core.merge import FRACTIONS, NOT_COUNTED, SUMMARIES
 from fog_aggregator.core.rollup import (
     Draft,
     Plan,
     Planner,
+    Slots,
     any_of,
     in_order,
     number_cells,
@@ -29,18 +31,16 @@ from fog_aggregator.core.rollup import (
     sum_buckets,
     sum_fractions,
     sum_whole,
-    summarise,
 )
 from fog_aggregator.core.samples import STAT, VALUE, Samples
 from fog_aggregator.core.state import State
+from fog_aggregator.core.totals import Totals, gauge_summaries
 from fog_aggregator.core.tree import View
 from fog_aggregator.core.versions import Versions
 from utilityfog_frontend.telemetry.exposition.samples import render_number
+from utilityfog_frontend.telemetry.model import HistogramValue
 
-STATS: Final = ("min", "max", "avg", "count")
-"""What a gauge without a choice of its own shows."""
-COUNT_VALUES: Final = "count_values"
-
+T = TypeVar("T")
 Found: TypeAlias = dict[int, list[Samples]]
 """Samples by their family's number."""
 Hold: TypeAlias = Callable[[Samples], list[float]]
@@ -122,14 +122,13 @@ class Reading:
         self._kept = ~state.retired_series(np.arange(len(self.series)))
         self._counts: Bools = state.rows.shows_gauges & (node >= 0) & live[node]
         self._heard: Float64s = state.rows.heard[node]
+        self._valued = valued_of_branches(state, self._counts)
         self._copies = {width: _copy(state, planner, view, width, wanted) for width in state.tables}
         self._columns: dict[int, Planned] = {}
 
     def found(self, hold: Hold) -> Found:
         """All samples by family; values of fractional counters go through `hold`."""
-        self._columns = {width: column.planned() for width, column in self._copies.items()}
-        drafts = [(width, column.plan) for width, column in self._copies.items() if isinstance(column.plan, Draft)]
-        self.fresh = [(width, draft, self._columns[width].plan) for width, draft in drafts if draft.wanted is None]
+        self._plan()
         histograms = [column.plan for width, column in self._columns.items() if width > 0]
         self.bounds = self._survey.shown_bounds({kind for plan in histograms for kind, _ in plan.kinds})
         found: Found = defaultdict(list)
@@ -138,6 +137,35 @@ class Reading:
         self._histograms(found)
         hidden = self._survey.hidden(found)
         return {family: samples for family, samples in found.items() if family not in hidden}
+
+    def totals(self, families: Sequence[Family], coverage: Coverage) -> Totals:
+        """Everything as absolute totals; for a view of one group, of all series."""
+        self._plan()
+        plan, values = self._columns[COUNTERS][:2]
+        counters: dict[int, int | float] = self._kept_only(plan, sum_whole(plan.cell, plan.size, values).tolist())
+        plan, values = self._columns[FRACTIONS][:2]
+        for number, total in self._kept_only(plan, sum_fractions(plan.cell, plan.size, values).tolist()).items():
+            counters[number] = total + counters.get(number, 0)
+        histograms: dict[int, HistogramValue] = {}
+        for width, (plan, values, sums, *_) in self._columns.items():
+            if width > 0:
+                counts = sum_buckets(plan.cell, plan.size, values).tolist()
+                added = zip(counts, sum_fractions(plan.cell, plan.size, sums).tolist(), strict=True)
+                histograms |= self._kept_only(plan, [HistogramValue(tuple(row), total) for row, total in added])
+        gauges = self._merged(self._counts[self._columns[GAUGES].epoch])
+        choices = [self._choices[self._kinds[kind][0]] for kind, _ in gauges.kinds]
+        summaries = dict(gauge_summaries(gauges, choices))
+        return Totals(counters, histograms, summaries, self.series, families, coverage)
+
+    def _kept_only(self, plan: Plan, values: list[T]) -> dict[int, T]:
+        """The values, one for each cell, by series, but for those that have left."""
+        kept, numbers = self._kept[plan.series].tolist(), plan.series.tolist()
+        return {number: value for number, value, stays in zip(numbers, values, kept, strict=True) if stays}
+
+    def _plan(self) -> None:
+        self._columns = {width: column.planned() for width, column in self._copies.items()}
+        drafts = [(width, column.plan) for width, column in self._copies.items() if isinstance(column.plan, Draft)]
+        self.fresh = [(width, draft, self._columns[width].plan) for width, draft in drafts if draft.wanted is None]
 
     def _counters(self, found: Found, hold: Hold) -> None:
         """Whole counters, and those of which some writer has counted fractions."""
@@ -169,22 +197,40 @@ class Reading:
         counts = self._counts[epoch]
         if self.view.own:
             counts = self._alone(found, plan, values, counts)
-        chosen = np.flatnonzero(counts & np.isfinite(values))
-        cell, values = plan.cell[chosen], values[chosen]
-        choices = {kind: self._choices[self._kinds[kind][0]] for kind, _ in plan.kinds}
-        wanted = {stat for choice in choices.values() for stat in choice or STATS}
-        statistics = summarise(cell, plan.size, values, self._heard[epoch[chosen]], wanted)
-        for kind, cells in plan.kinds:
+        gauges = self._merged(counts)
+        choices = {kind: self._choices[self._kinds[kind][0]] for kind, _ in gauges.kinds}
+        statistics = gauges.statistics({stat for choice in choices.values() for stat in choice or STATS})
+        for kind, cells in gauges.kinds:
             present = np.flatnonzero(statistics["count"][cells]) + cells.start
             if not len(present):
                 continue
             parts = found[self._kinds[kind][0]]
             for position, stat in enumerate(choices[kind] or STATS):
                 if stat == COUNT_VALUES:
-                    parts += _count_values(plan, present, cell, values)
+                    parts += _count_values(gauges, present)
                     continue
                 extra: Labels = () if choices[kind] and position == 0 else ((STAT, stat),)
-                parts.append(Samples(plan.series[present], plan.group[present], statistics[stat][present], extra=extra))
+                shown = statistics[stat][present]
+                parts.append(Samples(gauges.series[present], gauges.group[present], shown, extra=extra))
+
+    def _merged(self, counts: Bools) -> Gauges:
+        """The gauges to be merged: those that `counts` of the single ones, and those of branches."""
+        plan, values, _, _, epoch = self._columns[GAUGES]
+        chosen = np.flatnonzero(counts & np.isfinite(values))
+        single = (plan.cell[chosen], values[chosen], self._heard[epoch[chosen]])
+        theirs, rows, _, _, epoch = self._columns[SUMMARIES]
+        if not theirs.size:
+            return Gauges(plan.series, plan.group, plan.kinds, *single)
+        keys, inverse = np.unique(np.concatenate((self._key(plan), self._key(theirs))), return_inverse=True)
+        series, group = np.zeros(len(keys), np.int32), np.zeros(len(keys), np.int32)
+        series[inverse] = np.concatenate((plan.series, theirs.series))
+        group[inverse] = np.concatenate((plan.group, theirs.group))
+        place = inverse.astype(np.int32)
+        single = (place[: plan.size][single[0]], *single[1:])
+        cell, counts = place[plan.size :][theirs.cell], self._counts[epoch]
+        merged = Summarised(cell[counts], rows[counts])
+        valued = _valued(self._valued, theirs.slots, cell)
+        return Gauges(series, group, list(ranges(self._kind_of[series])), *single, merged, valued)
 
     def _alone(self, found: Found, plan: Plan, values: Float64s, counts: Bools) -> Bools:
         """Add the gauges that one writer alone has; return which are left to be merged."""
@@ -258,7 +304,7 @@ def _copy(state: State, planner: Planner, view: View, width: int, wanted: Bools 
         np.array(table.values[slots]),
         np.array(table.sums[slots if width > 0 else none]),
         np.array(table.live[slots]) if view.own else None,
-        np.array(table.epoch[slots if width == GAUGES else none]),
+        np.array(table.epoch[slots if width in NOT_COUNTED else none]),
     )
 
 
@@ -271,16 +317,24 @@ def _find(wanted: Int64s, known: Int64s) -> tuple[Int64s, Bools]:
     return at[both], both
 
 
-def _count_values(plan: Plan, cells: Int64s, cell: Int32s, values: Float64s) -> list[Samples]:
+def _valued(valued: Valued, slots: Slots, cell: Int32s) -> Valued:
+    """What is known by slot, by cell; `slots` are those of a plan, `cell` where each of them goes."""
+    if not len(valued.place):
+        return valued
+    of_slot = np.full(int(valued.place.max()) + 1, -1, np.int32)
+    known = np.arange(slots.start, slots.stop) if isinstance(slots, slice) else slots
+    inside = known < len(of_slot)
+    of_slot[known[inside]] = cell[inside]
+    place = of_slot[valued.place]
+    return Valued(place[place >= 0].astype(np.int64), valued.value[place >= 0], valued.nodes[place >= 0])
+
+
+def _count_values(gauges: Gauges, cells: Int64s) -> list[Samples]:
     """How many nodes have which value, for some cells: one set of samples for each value."""
-    wanted = np.zeros(plan.size, np.bool_)
-    wanted[cells] = True
-    mine = wanted[cell]
-    distinct, value = np.unique(values[mine], return_inverse=True)
-    pairs, counts = np.unique(value * plan.size + cell[mine], return_counts=True)
-    value, place = np.divmod(pairs, plan.size)
-    starts = np.searchsorted(value, np.arange(1, len(distinct)))
+    place, value, nodes = gauges.by_value(cells)
+    starts = np.flatnonzero(np.diff(value, prepend=np.nan))
+    places, counts = np.split(place, starts[1:]), np.split(nodes, starts[1:])
     return [
-        Samples(plan.series[of], plan.group[of], count, extra=((STAT, COUNT_VALUES), (VALUE, render_number(number))))
-        for number, of, count in zip(distinct.tolist(), np.split(place, starts), np.split(counts, starts), strict=True)
+        Samples(gauges.series[of], gauges.group[of], count, extra=((STAT, COUNT_VALUES), (VALUE, number)))
+        for number, of, count in zip(map(render_number, value[starts].tolist()), places, counts, strict=True)
     ]

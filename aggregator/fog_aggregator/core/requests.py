@@ -18,11 +18,16 @@ MOST_AT_ONCE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A writer that a keyframe, or the repetition of some events, is wanted from."""
+    """A writer that a keyframe, or the repetition of some events, is wanted from.
+
+    Attributes:
+        branch: it writes a rollup: who is asked together with others hears it as one of the nodes there.
+    """
 
     path: Path
     epoch: int
     events: tuple[int, int] = (0, 0)
+    branch: bool = False
 
 
 @dataclass(slots=True)
@@ -61,12 +66,12 @@ class KeyframeRequests:
 def _together(wishes: Iterable[Wish]) -> dict[tuple[Path, int], tuple[int, int]]:
     """Single wishes go to one epoch; many under one parent become one to the parent, and so on upwards.
 
-    Not those for events: which ones, only their writer can be told.
+    Not those for events: which ones, only their writer can be told. Nor those to branches: all below would answer.
     """
     single: dict[Path, dict[tuple[Path, int], tuple[int, int]]] = defaultdict(dict)
     targets: dict[tuple[Path, int], tuple[int, int]] = {}
     for wish in wishes:
-        group = targets if wish.events[1] else single[wish.path[:-1]]
+        group = targets if wish.events[1] or wish.branch else single[wish.path[:-1]]
         group[wish.path, wish.epoch] = wish.events
     parents: set[Path] = set()
     for parent, wanted in single.items():

@@ -8,16 +8,15 @@ family is a range of them.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
-from fog_aggregator.core.merge import FRACTIONS
+from fog_aggregator.core.merge import FRACTIONS, NOT_COUNTED
 from fog_aggregator.core.state import State
 from fog_aggregator.core.tables import FREE
 from fog_aggregator.core.tree import Grouping, Tree, View
@@ -99,13 +98,16 @@ class Planner:
     def draft(self, view: View, width: int, wanted: Bools | None = None) -> Draft:
         """What the plan of a table in a view is made of; with `wanted` (by series) only of some series."""
         table, grouping = self._state.tables[width], self.grouping(view)
-        used, node = slice(0, table.size), self._state.rows.epoch_node
+        used, rows = slice(0, table.size), self._state.rows
+        node = rows.epoch_node
+        # Counts of a branch's replicas were joined; whose gauges count is for the reading to say.
+        counts = (node >= 0) & (rows.adds_up | (width in NOT_COUNTED))
         return Draft(
             self._version(width),
             table.series[used].copy(),
             table.epoch[used].copy(),
             table.created[used].copy(),
-            np.where(node >= 0, grouping.of_node[node], np.int32(-1)),
+            np.where(counts, grouping.of_node[node], np.int32(-1)),
             max(1, len(grouping.paths)),
             np.array(self._state.catalog.kind_of, np.int32),
             # Sums of fractions depend on the order in which they are added; that must not be who was heard first.
@@ -243,37 +245,4 @@ def any_of(cell: Int32s, size: int, mask: Bools) -> Bools:
     """Whether the mask is true anywhere in a cell. Shapes (slots,), (slots,), result (size,)."""
     found = np.zeros(size, np.bool_)
     found[cell[mask]] = True
-    return found
-
-
-def summarise(
-    cell: Int32s, size: int, values: Float64s, heard: Float64s, wanted: Iterable[str]
-) -> dict[str, NDArray[Any]]:
-    """Merge gauges by cell: the statistics `wanted` of count, sum, avg, min, max and last, and count always.
-
-    Where count is 0 the others mean nothing.
-
-    Args:
-        cell: where each goes; shape (slots,).
-        size: how many cells there are.
-        values: the gauges that count: finite ones of live nodes; shape (slots,).
-        heard: when each one's node was last heard; the newest one's value is `last`, of several the largest.
-        wanted: names of statistics; others than these six are not ours.
-    """
-    found: dict[str, NDArray[Any]] = {"count": np.bincount(cell, minlength=size)}
-    wanted = set(wanted)
-    if wanted & {"sum", "avg"}:
-        found["sum"] = np.bincount(cell, values, size)
-        found["avg"] = found["sum"] / np.maximum(found["count"], 1)
-    if "min" in wanted:
-        found["min"] = np.full(size, np.inf)
-        np.minimum.at(found["min"], cell, values)
-    if "max" in wanted:
-        found["max"] = np.full(size, -np.inf)
-        np.maximum.at(found["max"], cell, values)
-    if "last" in wanted:
-        newest, found["last"] = np.full(size, -np.inf), np.full(size, -np.inf)
-        np.maximum.at(newest, cell, heard)
-        latest = heard == newest[cell]
-        np.maximum.at(found["last"], cell[latest], values[latest])
     return found

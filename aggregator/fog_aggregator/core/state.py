@@ -7,6 +7,7 @@ and at no moment is the reader above the writer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
@@ -15,7 +16,7 @@ import numpy as np
 
 from fog_aggregator.core.catalog import COUNTERS, GAUGES, Catalog
 from fog_aggregator.core.columns import Bools, Float64s, Int64s
-from fog_aggregator.core.merge import FRACTIONS, Merger
+from fog_aggregator.core.merge import FRACTIONS, LAST_AT, SUMMARIES, Merger
 from fog_aggregator.core.nodes import CLOSED, Epoch, Node, Rows, Run
 from fog_aggregator.core.outcome import Outcome, Status
 from fog_aggregator.core.tables import Table
@@ -95,6 +96,7 @@ class State:
             COUNTERS: Table(np.int64),
             FRACTIONS: Table(np.float64),
             GAUGES: Table(np.float64),
+            SUMMARIES: Table(np.float64, LAST_AT + 1),
         }
         self.nodes: dict[Path, Node] = {}
         self.tombstones: dict[tuple[Path, int], Tombstone] = {}
@@ -107,8 +109,14 @@ class State:
         self._merger = Merger(self.tables)
         self.table = self._merger.table
 
-    def apply(self, path: Path, frame: Frame, timestamp: float) -> Outcome:
-        """Merge a frame that the server stored at `timestamp` for the node at `path`.
+    def apply(self, path: Path, frame: Frame, timestamp: float, *, rollup: bool = False) -> Outcome:
+        """Merge a frame that the server stored at `timestamp` for the node at `path`, or of the branch there.
+
+        Args:
+            path: the node's, or the branch's.
+            frame: what its writer sent.
+            timestamp: unix seconds, by the server's clock.
+            rollup: it came on a rollup subject: the path is a branch, and its epochs are replicas of one truth.
 
         Raises:
             FrameError: when its definitions are not valid; nothing was changed then.
@@ -117,7 +125,7 @@ class State:
         epoch = node.epochs.get(frame.epoch) if node is not None else None
         if epoch is None:
             self.now = max(self.now, timestamp)
-            refusal = self._refuse(path, frame, timestamp)
+            refusal = self._refuse(path, frame, timestamp, rollup=rollup)
             if refusal is not None:
                 return refusal
         elif frame.seq <= epoch.seq:
@@ -126,7 +134,7 @@ class State:
         resolved = self.catalog.resolve(frame.definitions, self._may_bring(node)) if frame.definitions else None
         new_epoch = epoch is None
         if node is None:
-            node = self._new_node(path, timestamp)
+            node = self._new_node(path, timestamp, branch=rollup)
         if epoch is None:
             epoch = self._new_epoch(node, frame)
         outcome = self.advance(node, epoch, frame, timestamp)
@@ -136,9 +144,9 @@ class State:
         if resolved is not None:
             node.brought += self._price(frame.definitions, known)
             outcome.refused_series = resolved.refused
-            created = epoch.birth if whole else timestamp - frame.interval_ms / 1000
+            created = _born(node, epoch, frame, timestamp)
             fresh = self._define(node, epoch, resolved.groups, created, outcome)
-        merger.merge(epoch, frame, outcome, whole=whole)
+        self._merge(node, epoch, frame, outcome)
         if whole:
             if epoch.returning:
                 merger.subtract_from_closed(node.closed, epoch, fresh)
@@ -151,9 +159,9 @@ class State:
     def advance(self, node: Node, epoch: Epoch, frame: Frame, timestamp: float) -> Outcome:
         """Take note that a frame of a known epoch came, and of its number; its values are for the caller to merge."""
         self.now = max(self.now, timestamp)
-        self._heard(node, epoch, frame, timestamp)
         outcome = Outcome(wants_keyframe=epoch.gapped)
         self._number(epoch, frame, outcome)
+        self._heard(node, epoch, frame, timestamp)
         return outcome
 
     def distrust(self) -> None:
@@ -162,6 +170,11 @@ class State:
             for epoch in node.epochs.values():
                 epoch.gapped = True
                 self.gapped[epoch] = path
+
+    def branches(self) -> Iterator[Node]:
+        """The nodes that are branches."""
+        if self.rows.branch.any():
+            yield from (node for node in self.nodes.values() if node.branch)
 
     def retired_series(self, series: Int64s) -> Bools:
         """Whether a series has left the exposition, as no node had it for the horizon."""
@@ -174,8 +187,11 @@ class State:
         self._merger.fold(into, closed)
 
     def fold(self, node: Node, epoch: Epoch, *, final: bool, lasts: float) -> None:
-        """Add an epoch to its path's closed total and leave a tombstone for `lasts` seconds."""
-        self._merger.fold(node.closed, epoch)
+        """Add an epoch to its path's closed total and leave a tombstone for `lasts` seconds.
+
+        A branch's epoch was joined: there is nothing to add.
+        """
+        self._merger.fold(self._closed_total(node), epoch)
         del node.epochs[epoch.id]
         node.folded += 1
         node.closed.watched = self.watched
@@ -184,7 +200,18 @@ class State:
         self.tombstones[node.path, epoch.id] = Tombstone(self.watched + lasts, final, epoch.seq)
         self.elect(node)
 
-    def _refuse(self, path: Path, frame: Frame, timestamp: float) -> Outcome | None:
+    def _merge(self, node: Node, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
+        self._merger.merge(epoch, frame, outcome, whole=frame.kind == KEYFRAME)
+        if node.branch:
+            self._merger.join(node.closed, epoch)
+            if frame.removed is not None and not epoch.gapped:
+                self._merger.hold(node.closed, node.epochs.values())
+
+    def _closed_total(self, node: Node) -> Epoch | None:
+        """What is added to when something of a path ends; a branch adds nothing up."""
+        return None if node.branch else node.closed
+
+    def _refuse(self, path: Path, frame: Frame, timestamp: float, *, rollup: bool) -> Outcome | None:
         """Whether an unknown epoch must not begin with this frame."""
         tombstone = self.tombstones.get((path, frame.epoch))
         if tombstone is not None:
@@ -195,21 +222,23 @@ class State:
         elif self.complete and timestamp < self.now - self.horizon:
             return Outcome(Status.TOO_OLD)
         node = self.nodes.get(path)
+        if node is not None and node.branch != rollup:
+            return Outcome(Status.REFUSED)
         full = len(self.nodes) >= self.limits.nodes if node is None else len(node.epochs) >= self.limits.epochs_per_path
         return Outcome(Status.REFUSED) if full else None
 
-    def _new_node(self, path: Path, timestamp: float) -> Node:
-        row = self.rows.new_node()
+    def _new_node(self, path: Path, timestamp: float, *, branch: bool) -> Node:
+        row = self.rows.new_node(branch=branch)
         closed = Epoch(CLOSED, self.rows.new_epoch(row))
         closed.watched = self.watched
-        node = self.nodes[path] = Node(path, row, closed, first_heard=timestamp)
+        node = self.nodes[path] = Node(path, row, closed, branch, first_heard=timestamp)
         self.tree_version += 1
         return node
 
     def _new_epoch(self, node: Node, frame: Frame) -> Epoch:
         self._fold_crowd(node)
-        epoch = node.epochs[frame.epoch] = Epoch(frame.epoch, self.rows.new_epoch(node.row))
-        epoch.returning = self.tombstones.pop((node.path, frame.epoch), None) is not None
+        epoch = node.epochs[frame.epoch] = Epoch(frame.epoch, self.rows.new_epoch(node.row, adds_up=not node.branch))
+        epoch.returning = self.tombstones.pop((node.path, frame.epoch), None) is not None and not node.branch
         return epoch
 
     def _fold_crowd(self, node: Node) -> None:
@@ -231,16 +260,25 @@ class State:
         if len(node.epochs) > 1 or not self.rows.shows_gauges[epoch.row]:
             self.elect(node)
         node.ephemeral = bool(frame.flags & EPHEMERAL)
+        if frame.coverage is not None and self.rows.shows_gauges[epoch.row]:
+            node.coverage = frame.coverage
         if frame.info is not None:
             node.info = frame.info
 
     def elect(self, node: Node) -> None:
         """Whose gauges count: every shared epoch's, and of the others the latest-born one's (ties by id).
 
-        Of those that are heard: a worker that was killed must neither count on nor hide the one that lives.
+        Of those that are heard: a worker that was killed must neither count on nor hide the one that lives. A branch's
+        are those of one replica: that which misses nothing, and was heard last.
         """
         rows, epochs = self.rows, node.epochs.values()
         oldest = rows.heard[node.row] - STALE_INTERVALS * rows.interval[node.row]
+        if node.branch:
+            heard = [epoch for epoch in epochs if epoch.heard >= oldest]
+            best = max(heard, key=lambda epoch: (not epoch.gapped, epoch.heard, epoch.id), default=None)
+            for epoch in epochs:
+                rows.shows_gauges[epoch.row] = epoch is best
+            return
         alone = [epoch for epoch in epochs if not epoch.shared and epoch.heard >= oldest]
         latest = max(alone, key=lambda epoch: (epoch.birth, epoch.id), default=None)
         for epoch in epochs:
@@ -276,7 +314,8 @@ class State:
     ) -> list[tuple[int, Int64s]]:
         """Give slots to the series that are new in this epoch; return their ids by width."""
         fresh = []
-        for width, (ids, series) in groups.items():
+        for defined, (ids, series) in groups.items():
+            width = SUMMARIES if node.branch and defined == GAUGES else defined
             _, known = epoch.map(width).find(ids)
             if width == COUNTERS and known is not None and FRACTIONS in epoch.maps:
                 _, fractional = epoch.maps[FRACTIONS].find(ids)
@@ -322,7 +361,17 @@ class State:
         outcome.whole = True
         outcome.baseline, epoch.returning = epoch.returning, False
         node.baselines += outcome.baseline
-        self._merger.drop_absent(node.closed, epoch, run.ids)
+        self._merger.drop_absent(self._closed_total(node), epoch, run.ids)
+        if node.branch:
+            self._merger.hold(node.closed, node.epochs.values())
+            self.elect(node)
         if frame.flags & FINAL:
             outcome.final = True
             self.fold(node, epoch, final=True, lasts=self.horizon)
+
+
+def _born(node: Node, epoch: Epoch, frame: Frame, timestamp: float) -> float:
+    """When series that a frame defines began to count: of a branch nobody knows."""
+    if node.branch:
+        return float("inf")
+    return epoch.birth if frame.kind == KEYFRAME else timestamp - frame.interval_ms / 1000

@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from fog_aggregator.core.catalog import GAUGES
 from fog_aggregator.core.columns import Bools, Int64s
+from fog_aggregator.core.merge import NOT_COUNTED
 from fog_aggregator.core.nodes import CLOSED, Epoch, Node
 from fog_aggregator.core.state import DAY, State
 from fog_aggregator.core.tables import FREE, Table, grow
@@ -38,7 +38,7 @@ def sweep(state: State) -> Swept:
         for epoch in [epoch for epoch in node.epochs.values() if state.watched - epoch.watched > state.horizon]:
             state.fold(node, epoch, final=False, lasts=LONG)
             swept.folded += 1
-        if not node.epochs and state.watched - node.closed.watched > state.horizon:
+        if not (node.epochs or node.branch) and state.watched - node.closed.watched > state.horizon:
             swept.retired.append(node.path)
     if swept.retired:
         living = _living(state)
@@ -52,12 +52,15 @@ def sweep(state: State) -> Swept:
 
 
 def forget(state: State, under: Path, at: float, departed_after: float) -> list[Path]:
-    """Retire the nodes at and under a path that had departed by `at` (server's time), on somebody's request."""
+    """Retire the nodes at and under a path that had departed by `at` (server's time), on somebody's request.
+
+    Not branches: their totals are absolute, and would count twice should they come back.
+    """
     gone = [
         path
         for path, node in state.nodes.items()
         if is_under(path, under)
-        and not state.rows.retired[node.row]
+        and not (state.rows.retired[node.row] or node.branch)
         and at - state.rows.heard[node.row] > departed_after
     ]
     for path in gone:
@@ -173,7 +176,7 @@ def _to_ledger(state: State, width: int, table: Table, movable: Bools) -> None:
     owners: dict[int, list[int]] = defaultdict(list)
     for slot in slots.tolist():
         owners[int(table.epoch[slot])].append(slot)
-        if width != GAUGES:
+        if width not in NOT_COUNTED:
             family = state.catalog.series[int(table.series[slot])].family
             counted = table.values[slot].sum() if table.width else table.values[slot]
             state.ledger[family] = state.ledger.get(family, 0) + counted.item()

@@ -91,6 +91,7 @@ def _node(network: NetworkCollector, node: Node, life: Int64s, now: float) -> di
         "folded": node.folded,
         "baselines": node.baselines,
         "ephemeral": node.ephemeral,
+        "branch": node.branch,
         "first_heard": node.first_heard,
         "info": node.info,
     }

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from fog_aggregator.core.columns import Bools
-from fog_aggregator.core.merge import FRACTIONS
+from fog_aggregator.core.merge import FRACTIONS, SUMMARIES
 from fog_aggregator.core.nodes import Epoch, Node
 from fog_aggregator.core.tree import View
 from fog_aggregator.network import NetworkCollector
@@ -73,6 +73,7 @@ def _value(series: SeriesSnapshot) -> Any:
 def _node(network: NetworkCollector, node: Node, name: str) -> dict[str, Any]:
     wanted = network.called(name)
     return {
+        "branch": node.branch,
         "epochs": [_epoch(network, epoch, wanted) for epoch in node.epochs.values()],
         "closed": list(_slots(network, node.closed, wanted)),
         "folded": node.folded,
@@ -103,10 +104,14 @@ def _slots(network: NetworkCollector, epoch: Epoch, wanted: Bools) -> Iterator[d
         mine = np.flatnonzero(wanted[table.series[slots]])[:MOST_SAMPLES]
         for number, slot in zip(ids[mine].tolist(), slots[mine].tolist(), strict=True):
             value = table.values[slot].tolist()
+            if width > 0:
+                value = {"counts": value, "sum": float(table.sums[slot]), "count": sum(value)}
+            elif width == SUMMARIES:
+                value = dict(zip(("count", "sum", "min", "max"), value, strict=False))
             yield {
                 "id": number,
                 "labels": dict(state.catalog.series[int(table.series[slot])].labels),
-                "value": {"counts": value, "sum": float(table.sums[slot]), "count": sum(value)} if width > 0 else value,
+                "value": value,
                 "fractional": width == FRACTIONS,
                 "live": bool(table.live[slot]),
             }

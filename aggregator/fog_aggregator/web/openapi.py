@@ -70,8 +70,9 @@ _VALUE: Final = {
         _NUMBER,
         {"type": "string", "enum": ["NaN", "+Inf", "-Inf"]},
         _object({"counts": _list(_WHOLE), "sum": {"anyOf": [_NUMBER, _TEXT]}, "count": _WHOLE}),
+        _object({"count": _NUMBER, "sum": _NUMBER, "min": _NUMBER, "max": _NUMBER}),
     ],
-    "description": "a histogram's counts are those of each bucket alone, the last is +Inf's",
+    "description": "a histogram's counts are of each bucket alone, the last is +Inf's; a branch's gauge is merged",
 }
 
 SCHEMAS: Final[dict[str, dict[str, Any]]] = {
@@ -102,6 +103,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "folded": _WHOLE,
             "baselines": _WHOLE,
             "ephemeral": _FLAG,
+            "branch": _FLAG,
             "first_heard": _NUMBER,
             "info": _map(_TEXT),
         }
@@ -134,6 +136,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "node": _or_null(
                 _object(
                     {
+                        "branch": _FLAG,
                         "epochs": _list(_ref("Epoch")),
                         "closed": _list(_ref("Held")),
                         "folded": _WHOLE,

@@ -86,6 +86,8 @@ def read_view(query: Mapping[str, Any], network: NetworkCollector) -> View:
         raise web.HTTPBadRequest(text="node= stands alone: it shows one node's own values, without what lies under it")
     if network.life_of(node) is None:
         raise web.HTTPNotFound(text=f"no node at {format_path(node)}; path= shows what lies under it, if anything does")
+    if network.is_branch(node):
+        raise web.HTTPNotFound(text=f"{format_path(node)} is a branch: what its nodes have, its own aggregator knows")
     return View(under=node, own=True)
 
 

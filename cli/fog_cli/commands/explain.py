@@ -54,7 +54,10 @@ def _lines(found: Mapping[str, Any], paint: Paint) -> Iterator[str]:
 
 
 def _node(node: Mapping[str, Any], path: str) -> Iterator[str]:
-    yield f"The node {path} itself has {len(node['epochs'])} epochs beside its closed total:"
+    if node["branch"]:
+        yield f"{path} is a branch: its {len(node['epochs'])} replicas are joined, the largest counting:"
+    else:
+        yield f"The node {path} itself has {len(node['epochs'])} epochs beside its closed total:"
     for epoch in node["epochs"]:
         marks = [f"frame {epoch['seq']}", f"heard {show_time(epoch['heard'])}", f"{epoch['gaps']} gaps"]
         marks += [
@@ -62,7 +65,10 @@ def _node(node: Mapping[str, Any], path: str) -> Iterator[str]:
         ]
         yield f"  epoch {epoch['epoch']}: {', '.join(marks)}"
         yield from _values(epoch["values"], "    ")
-    yield f"  closed total of {node['folded']} folded epochs, {node['baselines']} of which came back as baselines"
+    if node["branch"]:
+        yield "  joined"
+    else:
+        yield f"  closed total of {node['folded']} folded epochs, {node['baselines']} of which came back as baselines"
     yield from _values(node["closed"], "    ")
 
 
@@ -70,6 +76,7 @@ def _values(samples: Iterable[Mapping[str, Any]], indent: str) -> Iterator[str]:
     for sample in samples:
         value = sample["value"]
         if isinstance(value, dict):
-            value = f"{value['count']} observations, sum {value['sum']}"
+            what = f"{value['count']} observations" if "counts" in value else f"gauges of {value['count']:g} nodes"
+            value = f"{what}, sum {value['sum']}"
         gone = "" if sample.get("live", True) else "  (removed)"
         yield f"{indent}{show_labels(sample['labels']) or 'without labels'} = {value}{gone}"
