@@ -6,7 +6,7 @@ A delta's whole counts are added, a keyframe's replace what is known where they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -181,15 +181,17 @@ class Merger:
             else:
                 self._tables[width].live[slots] = False
 
-    def join(self, joined: Epoch, replica: Epoch) -> None:
-        """Raise what a branch's replicas were joined to, to what one of them says (SPEC.md, section 13).
+    def join(self, joined: Epoch, replica: Epoch, frame: Frame) -> None:
+        """Raise what a branch's replicas were joined to, to what a frame has told of one (SPEC.md, section 13).
 
         Of each counter the larger, of each histogram the whole one with the larger count.
         """
-        for width, places in replica.maps.items():
-            if width in NOT_COUNTED or not len(places):
+        for width, ids in _counted(frame):
+            slots, known = replica.map(width).find(ids)
+            slots = slots if known is None else slots[known]
+            if not len(slots):
                 continue
-            table, slots = self._tables[width], places.items()[1]
+            table = self._tables[width]
             measure = table.values[slots].sum(axis=1) if table.width else table.values[slots]
             series = table.series[slots].astype(np.int64)
             order = np.lexsort((measure, series))
@@ -304,6 +306,16 @@ def _choose(epoch: Epoch, width: int, ids: Int64s, good: Bools | None, outcome: 
         return slots, None
     outcome.refused_values += int(np.count_nonzero(~good & (known if known is not None else True)))
     return slots[good], good
+
+
+def _counted(frame: Frame) -> Iterator[tuple[int, Int64s]]:
+    """The ids whose counts a frame tells, by table."""
+    if frame.counters is not None:
+        yield COUNTERS, ids_array(frame.counters.ids)
+    if frame.fractions is not None:
+        yield FRACTIONS, ids_array(frame.fractions.ids)
+    for group in frame.histograms:
+        yield group.width, ids_array(group.ids)
 
 
 def _keep_value_counts(epoch: Epoch, section: ValueCounts, outcome: Outcome) -> None:

@@ -203,7 +203,7 @@ class State:
     def _merge(self, node: Node, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
         self._merger.merge(epoch, frame, outcome, whole=frame.kind == KEYFRAME)
         if node.branch:
-            self._merger.join(node.closed, epoch)
+            self._merger.join(node.closed, epoch, frame)
             if frame.removed is not None and not epoch.gapped:
                 self._merger.hold(node.closed, node.epochs.values())
 
