@@ -86,19 +86,6 @@ class Tracked:
         value = self.reading = self.series.read()
         return value if self.origin is None else _since(self.origin, value)
 
-    def news(self) -> Reading | None:
-        """The value, when it must be sent: it differs from what was encoded last, or is the first. None when not.
-
-        The caller holds the gate of a series that is not a gauge.
-        """
-        value = self.reading = self.series.peek()
-        if self.origin is not None:
-            value = _since(self.origin, value)
-        base = self.base
-        if value != base and (value == value or base == base):  # noqa: PLR0124 (a gauge that was NaN and is)
-            return value
-        return None
-
 
 class Members:
     """The series of an epoch, in the order of their ids.
@@ -115,11 +102,17 @@ class Members:
             self._groups += [(gate, group[at : at + READ_TOGETHER]) for at in range(0, len(group), READ_TOGETHER)]
 
     def news(self) -> list[tuple[Tracked, Reading]]:
-        """Those whose value must be sent, with it."""
+        """Those whose value must be sent, with it: it differs from what was encoded last, or is the first."""
         news: list[tuple[Tracked, Reading]] = []
         for gate, group in self._groups:
             with nullcontext() if gate is None else gate.lock:
-                news += [(tracked, value) for tracked in group if (value := tracked.news()) is not None]
+                for tracked in group:  # in one loop, as a node does this in each interval for each of its series
+                    value = tracked.reading = tracked.series.peek()
+                    if tracked.origin is not None:
+                        value = _since(tracked.origin, value)
+                    base = tracked.base
+                    if value != base and (value == value or base == base):  # noqa: PLR0124 (a gauge that was NaN and is)
+                        news.append((tracked, value))
             if gate is not None:
                 gate.tell_dropped()
         return news

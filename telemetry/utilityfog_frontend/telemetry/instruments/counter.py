@@ -23,13 +23,9 @@ _ONE: float = 1
 _UNGUARDED_COUNT = not getattr(sys, "_is_gil_enabled", lambda: True)() and sys.version_info < (3, 14)
 
 
-def _sum_of(batch: list[Number], *, whole: bool) -> Number:
-    """Their sum; an int when each is whole and so is what they are added to."""
-    added = sum(batch)
-    if whole and type(added) is float:
-        # 5.0 is whole, and a sum of halves may be: only one by one can tell.
-        added = sum([int(number) if number % 1 == 0 else number for number in batch])
-    return added
+def _sum_one_by_one(batch: list[Number]) -> Number:
+    """Their sum; an int when each is whole. 5.0 is, and a sum of halves may be: only one by one can tell."""
+    return sum([int(number) if number % 1 == 0 else number for number in batch])
 
 
 class CounterSeries(Series):
@@ -52,11 +48,11 @@ class CounterSeries(Series):
         if len(self.pending) >= FOLD_AT:
             self.gate.fold_if_free(self.fold)
 
-    def fold(self) -> None:
-        """Adds what is pending to the total. The caller holds the gate."""
+    def fold(self) -> Number:
+        """Adds what is pending to the total, and returns it. The caller holds the gate."""
         gate = self.gate
         if gate.folding:
-            return
+            return self._total
         gate.folding = True
         try:
             pending = self.pending
@@ -64,7 +60,11 @@ class CounterSeries(Series):
             size = len(pending)
             total = self._total
             if size:
-                total += _sum_of(pending[:size], whole=type(total) is int)
+                batch = pending[:size]
+                added = sum(batch)
+                if type(added) is float and type(total) is int:
+                    added = _sum_one_by_one(batch)
+                total += added
             # From here on all happens or nothing: after a call, as to `next()`, a signal handler may raise.
             if not _UNGUARDED_COUNT:
                 for ticks in self._ones:
@@ -73,29 +73,25 @@ class CounterSeries(Series):
                     break
             self._total = total
             del pending[:size]
+            return total
         finally:
             gate.folding = False
 
     def read(self) -> Number:
         """An int while every increment was whole, a float for ever after the first that was not."""
         with self.gate.lock:
-            return self.peek()
+            return self.fold()
 
-    def peek(self) -> Number:
-        """As `read`."""
-        self.fold()
-        return self._total
+    peek = fold  # rather than to call it: a node does this at each interval for each of its counters
 
     def current(self) -> Number:
         """What was counted since the series began, or since `restart`."""
-        self.fold()
-        return self._total - self._base
+        return self.fold() - self._base
 
     def restart(self, now: float) -> None:
         """Counts from zero again for the node, while `read()` goes on."""
         with self.gate.lock:
-            self.fold()
-            self._base = self._total
+            self._base = self.fold()
             self.created = now
 
     def activity(self) -> object:

@@ -28,7 +28,7 @@ class Gate:
         self.lock = threading.RLock()
         self.folding = False
 
-    def fold_if_free(self, fold: Callable[[], None]) -> None:
+    def fold_if_free(self, fold: Callable[[], object]) -> None:
         """Folds on behalf of a writer, unless the lock is taken: its holder folds, or the next writer will."""
         [taken] = map(self.lock.acquire, (False,))  # one step as well: no handler runs before the `try`
         if taken:

@@ -49,7 +49,7 @@ class HistogramSeries(Series):
 
     def fold(self) -> None:
         """Sorts the pending observations into their buckets. The caller holds the gate."""
-        if self.gate.folding:
+        if self.gate.folding or not self.pending:
             return
         self.gate.folding = True
         try:
