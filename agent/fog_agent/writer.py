@@ -220,7 +220,8 @@ class Writer:
             frame = self.header(KEYFRAME, now)
             frame.part = keyframe.part
             if keyframe.part == 0:
-                frame.info, frame.events_held = dict(self.settings.info), events_held
+                frame.info = dict(self.settings.info)
+                frame.events_held = events_held if self._coverage is None else None  # no events travel with a rollup
             if count == remaining:
                 frame.flags |= LAST_PART | final
             assembly = keyframe.assemble(count)

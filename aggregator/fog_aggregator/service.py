@@ -1,7 +1,7 @@
 """The aggregator as a service: streams in, HTTP and files out, and the second hand in between.
 
-Started sink first (HTTP answers before anything is read), stopped source first (reading ends, the state is saved, the
-last export is written, then HTTP goes).
+Started sink first (HTTP answers before anything is read), stopped source first (the last export is written, reading
+ends, the last rollup is sent, the state is saved, then HTTP goes).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 from fog_agent.connection import Connection
 from fog_agent.link import Link
 from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.lifecycle import contended
@@ -27,11 +28,22 @@ from fog_aggregator.core.versions import Version
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.jetstream import JetStream, JetStreamError
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.publication import RollupPublication
 from fog_aggregator.saving import Saving
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.stream import Discontinuity, StreamReader
 from fog_aggregator.stream_rules import Message, Position
-from fog_aggregator.streams import EVENTS, MAX_AGE, METRICS, apply, events_stream, metrics_stream
+from fog_aggregator.streams import (
+    EVENTS,
+    MAX_AGE,
+    METRICS,
+    ROLLUPS,
+    StreamSettings,
+    apply,
+    events_stream,
+    metrics_stream,
+    rollups_stream,
+)
 from fog_aggregator.tasks import running
 from fog_aggregator.web import StreamStatus, WebServer, make_app
 from fog_schema.codec import encode_request
@@ -82,8 +94,11 @@ class Aggregator:
             config.departed_after,
         )
         self._metrics = SelfMetrics(own)
-        self._ingest = Ingest(self.network, self._metrics, self._subjects, self._clock, time.monotonic)
+        branches = Branches(config.branches)
+        self._ingest = Ingest(self.network, self._metrics, self._subjects, self._clock, time.monotonic, branches)
+        self._publication = self._make_publication(own) if config.publish_rollup else None
         self._readiness = Readiness(needs_round=True)
+        self._became_ready = asyncio.Event()
         self._told: dict[str, set[str]] = defaultdict(set)
         self._streams_looked_after = asyncio.Event()
         self._saving = Saving(config, self.network, self._metrics, self._read_positions)
@@ -134,34 +149,42 @@ class Aggregator:
         if positions is not None:
             self._readiness.needs_round = False
             self._clock.note(self.network.state.now, time.monotonic())
-        known = positions or {}
         connection = Connection(self.config.nats)
         link = Link(connection)
-        path = self.config.path
-        self._readers = (
-            self._reader(
-                link, METRICS, self._subjects.subtree("metrics", path), self._ingest.frames, known.get(METRICS)
-            ),
-            self._reader(link, EVENTS, self._subjects.subtree("events", path), self._ingest.events, known.get(EVENTS)),
-        )
+        self._readers = self._make_readers(link, positions or {})
         self._metrics.watch(self.network, self._readers, lambda: self._readiness.ready)
-        async with running(
-            connection.run(),
-            self._keep_streams(link),
-            *(self._read(reader) for reader in self._readers),
-            self._every_second(link),
-        ):
+        reading = running(*(self._read(reader) for reader in self._readers), self._every_second(link))
+        publishing: contextlib.AbstractAsyncContextManager[None] = contextlib.nullcontext()
+        if self._publication is not None:
+            publishing = self._publication.going_on(link, self._became_ready.wait)
+        async with running(connection.run(), self._keep_streams(link)), publishing, reading:
             yield
         await connection.close()
+
+    def _make_publication(self, own: TelemetryCollector) -> RollupPublication:
+        config = self.config
+        return RollupPublication(config.path, config.rollup_interval, self._subjects, self.network.totals, own)
 
     async def _read(self, reader: StreamReader) -> None:
         await self._streams_looked_after.wait()
         await reader.run()
 
-    def _reader(
-        self, link: Link, stream: str, filters: list[str], handle: Handle, position: Position | None
-    ) -> StreamReader:
-        return StreamReader(link, stream, filters, handle, position=position, on_discontinuity=self._discontinuity)
+    def _make_readers(self, link: Link, known: Mapping[str, Position]) -> tuple[StreamReader, ...]:
+        ingest = self._ingest
+        what: dict[str, tuple[str, Handle]] = {METRICS: ("metrics", ingest.frames), EVENTS: ("events", ingest.events)}
+        if self.config.branches:
+            what[ROLLUPS] = ("rollups", ingest.rollups)
+        return tuple(
+            StreamReader(
+                link,
+                stream,
+                self._subjects.subtree(kind, self.config.path),
+                handle,
+                position=known.get(stream),
+                on_discontinuity=self._discontinuity,
+            )
+            for stream, (kind, handle) in what.items()
+        )
 
     def _read_positions(self) -> dict[str, Position]:
         return {reader.stream: reader.position for reader in self._readers if reader.position is not None}
@@ -175,9 +198,7 @@ class Aggregator:
 
     async def _keep_streams(self, link: Link) -> None:
         """In development the aggregator makes its streams, also anew when they were wiped."""
-        max_age = min(MAX_AGE, self.config.horizon / 2)
-        settings = (metrics_stream(self._subjects, max_age=max_age), events_stream(self._subjects, max_age=max_age))
-        said: set[str] = set()
+        settings, said = self._stream_settings(), set[str]()
         if not self.config.create_streams:
             self._streams_looked_after.set()
             return
@@ -193,6 +214,13 @@ class Aggregator:
                 LOGGER.warning("streams cannot be made: %s", error)
             self._streams_looked_after.set()
             await asyncio.sleep(_STREAM_RETRY)
+
+    def _stream_settings(self) -> list[StreamSettings]:
+        config, max_age = self.config, min(MAX_AGE, self.config.horizon / 2)
+        kinds = [metrics_stream, events_stream]
+        if config.branches or config.publish_rollup:
+            kinds.append(rollups_stream)
+        return [kind(self._subjects, max_age=max_age) for kind in kinds]
 
     async def _every_second(self, link: Link) -> None:
         last = swept = time.monotonic()
@@ -289,6 +317,7 @@ class Aggregator:
         )
         if became_ready:
             LOGGER.info("ready: %d nodes", len(state.nodes))
+            self._became_ready.set()
 
     async def _ask(self, link: Link) -> None:
         """Ask for the keyframes and events that are missing."""

@@ -1,4 +1,4 @@
-"""The streams that keep frames and events, and what they must be like.
+"""The streams that keep frames, events and rollups, and what they must be like.
 
 A stream that exists is never changed behind its owner's back: what differs is reported, and changed only on request.
 
@@ -21,6 +21,7 @@ from fog_schema.subjects import Subjects
 
 METRICS: Final = "FOG_METRICS"
 EVENTS: Final = "FOG_EVENTS"
+ROLLUPS: Final = "FOG_ROLLUPS"
 DAY: Final = 86_400.0
 MAX_AGE: Final = 3 * DAY
 _GIB: Final = 1024**3
@@ -101,6 +102,13 @@ def metrics_stream(subjects: Subjects, **others: Any) -> StreamSettings:
 def events_stream(subjects: Subjects, **others: Any) -> StreamSettings:
     """The stream of events: three days, a quarter of a gibibyte; `others` as in `StreamSettings`."""
     return StreamSettings(name=EVENTS, subjects=tuple(subjects.subtree("events")), **{"max_bytes": _GIB // 4, **others})
+
+
+def rollups_stream(subjects: Subjects, **others: Any) -> StreamSettings:
+    """The stream of rollups: three days, a quarter of a gibibyte; `others` as in `StreamSettings`."""
+    return StreamSettings(
+        name=ROLLUPS, subjects=tuple(subjects.subtree("rollups")), **{"max_bytes": _GIB // 4, **others}
+    )
 
 
 async def apply(jetstream: JetStream, settings: StreamSettings, *, update: bool = False) -> list[Difference]:

@@ -8,14 +8,13 @@ from dataclasses import fields
 from pathlib import Path
 
 from fog_aggregator.checkpoints import StateDirError
-from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.config import AggregatorConfig, parse_branch
 from fog_aggregator.service import Aggregator, HorizonError
 from fog_aggregator.web import ListenError
 from fog_cli.commands.aggregator import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.logs import set_up_logging
 from fog_cli.service import notify, run_service
-from fog_schema.errors import PathError
 from fog_schema.paths import parse_path
 
 
@@ -32,7 +31,7 @@ def serve(settings: Settings) -> int:
     async def work(stop: asyncio.Event) -> int:
         try:
             aggregator = Aggregator(config)
-        except (PathError, ValueError) as error:
+        except ValueError as error:
             raise UsageError(str(error)) from None
         try:
             await aggregator.run(stop, on_listening=lambda: notify("READY=1"))
@@ -48,19 +47,19 @@ def configuration(settings: Settings) -> AggregatorConfig:
     known = {entry.name for entry in fields(AggregatorConfig)}
     given = {entry.name: getattr(settings, entry.name) for entry in fields(settings) if entry.name in known}
     try:
-        path = parse_path(settings.path) if settings.path else ()
-    except PathError as error:
+        return AggregatorConfig(
+            **given
+            | {
+                "nats": settings.nats.options("fog aggregator"),
+                "path": parse_path(settings.path) if settings.path else (),
+                "branches": tuple(map(parse_branch, settings.branches)),
+                "state_dir": Path(settings.state_dir) if settings.state_dir else _default_state_dir(),
+                "export_prometheus": _file(settings.export_prometheus),
+                "export_json": _file(settings.export_json),
+            }
+        )
+    except ValueError as error:
         raise UsageError(str(error)) from None
-    return AggregatorConfig(
-        **given
-        | {
-            "nats": settings.nats.options("fog aggregator"),
-            "path": path,
-            "state_dir": Path(settings.state_dir) if settings.state_dir else _default_state_dir(),
-            "export_prometheus": _file(settings.export_prometheus),
-            "export_json": _file(settings.export_json),
-        }
-    )
 
 
 def _file(name: str | None) -> Path | None:

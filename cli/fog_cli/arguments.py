@@ -71,7 +71,7 @@ def _add(place: argparse._ActionsContainer, option: Option) -> None:
             help=told,
         )
         return
-    if option.default not in (None, "") and option.kind is not SWITCH:
+    if option.default not in (None, "", ()) and option.kind is not SWITCH:
         shown = option.kind.show(option.default).strip('[]"')
         told += f" (default {shown})"
     told += f" [{', '.join(option.environ)}]"

@@ -124,6 +124,13 @@ def _urls(value: object) -> tuple[str, ...]:
     return tuple(url if "://" in url else f"nats://{url}" for url in urls)
 
 
+def _paths(value: object) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("must be a path, or a list of them")
+    return tuple(part.strip() for part in parts if part.strip())
+
+
 def redact(url: str) -> str:
     """The URL without its user and password."""
     return _USERINFO.sub("//…@", url)
@@ -145,6 +152,7 @@ def choice(*words: str) -> Kind[str]:
 
 TEXT: Final = Kind("TEXT", _text)
 PATH: Final = Kind("PATH", _text)
+PATHS: Final = Kind("PATH[,PATH]", _paths)
 FILE: Final = Kind("FILE", _text)
 DIRECTORY: Final = Kind("DIR", _text)
 NAME: Final = Kind("NAME", _text)

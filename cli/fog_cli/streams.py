@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from fog_aggregator.jetstream import JetStream, JetStreamError
-from fog_aggregator.streams import StreamSettings, apply, events_stream, metrics_stream
+from fog_aggregator.streams import StreamSettings, apply, events_stream, metrics_stream, rollups_stream
 from fog_cli.bus import connected_link
 from fog_cli.commands.streams import Settings
 from fog_cli.errors import CommandError, UsageError
@@ -15,7 +15,7 @@ from fog_schema.subjects import Subjects
 
 
 def apply_streams(settings: Settings) -> int:
-    """Make both streams, print what differs; 0 when nothing does.
+    """Make the streams, print what differs; 0 when nothing does.
 
     Raises:
         UsageError: when the options cannot work.
@@ -29,6 +29,7 @@ def apply_streams(settings: Settings) -> int:
     wanted = (
         metrics_stream(subjects, max_bytes=settings.max_bytes, **alike),
         events_stream(subjects, max_bytes=settings.max_event_bytes, **alike),
+        rollups_stream(subjects, max_bytes=settings.max_rollup_bytes, **alike),
     )
     return asyncio.run(_apply(settings, wanted))
 

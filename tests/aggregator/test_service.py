@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ from fog_agent import Agent, NatsOptions
 from fog_agent.connection import Connection
 from fog_agent.link import Link
 from fog_aggregator.checkpoints import StateDirError
-from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.jetstream import JetStream
 from fog_aggregator.service import Aggregator, HorizonError
 from fog_aggregator.streams import apply, metrics_stream
@@ -22,30 +19,8 @@ from fog_schema.subjects import Subjects
 from fog_testing.fleet import Fleet
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
+from tests.aggregator.services import config, serving, total
 from utilityfog_frontend.telemetry import TelemetryCollector
-
-
-def config(server: NatsServer, **others: object) -> AggregatorConfig:
-    """An aggregator's settings on a free port."""
-    known = {"nats": NatsOptions(servers=(server.url,)), "listen": ("127.0.0.1", 0)}
-    return AggregatorConfig(**(known | others))  # type: ignore[arg-type]
-
-
-@contextlib.asynccontextmanager
-async def serving(settings: AggregatorConfig) -> AsyncIterator[Aggregator]:
-    """An aggregator that runs, and is ready, while the body does."""
-    aggregator, stop = Aggregator(settings), asyncio.Event()
-    task = asyncio.create_task(aggregator.run(stop))
-    await eventually(lambda: aggregator.ready()[0] or task.done(), deadline=20, what="the aggregator is ready")
-    yield aggregator
-    stop.set()
-    await task
-
-
-def total(aggregator: Aggregator, name: str) -> float:
-    """A counter's fleet total; 0 when nobody has it."""
-    metric = aggregator.network.get_metric(name)
-    return metric.get_value().value if metric is not None else 0  # type: ignore[union-attr]
 
 
 async def test_a_restart_goes_on_where_the_checkpoint_ended(fog_nats: NatsServer, tmp_path: Path) -> None:

@@ -24,6 +24,11 @@ from utilityfog_frontend.telemetry import TelemetryCollector
         (["--prefix", "a b"], "subject prefix 'a b' is not allowed"),
         (["--horizon", "soon"], "--horizon: 'soon' is not a duration"),
         (["--export-interval", "0s"], "--export-interval: '0s' must be more than nothing"),
+        (["--publish-rollup"], "a rollup is that of a subtree: give its path"),
+        (["--branches", "fog/0,fog//1"], "branch 'fog//1' is not allowed"),
+        (["--branches", "fog/*,fog/0"], "branches fog/* and fog/0 overlap"),
+        (["--path", "fog/0", "--branches", "fog/1"], "branch fog/1 does not lie under fog/0"),
+        (["--rollup-interval", "2h"], "--rollup-interval: '2h' is out of bounds"),
     ],
 )
 def test_misuse(arguments: list[str], said: str, tmp_path: Path) -> None:

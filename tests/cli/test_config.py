@@ -172,3 +172,11 @@ def test_sizes() -> None:
     assert kinds.SIZE.parse(1000) == 1000
     with pytest.raises(ValueError, match="is not a size"):
         kinds.SIZE.parse("64MB")
+
+
+def test_paths() -> None:
+    """A list in TOML, or text with commas; what is shown reads back."""
+    assert kinds.PATHS.parse("fog/0, fog/*") == kinds.PATHS.parse(["fog/0", "fog/*"]) == ("fog/0", "fog/*")
+    assert tomllib.loads(f"paths = {kinds.PATHS.show(('fog/0', 'fog/*'))}") == {"paths": ["fog/0", "fog/*"]}
+    with pytest.raises(ValueError, match="must be a path, or a list of them"):
+        kinds.PATHS.parse(3)

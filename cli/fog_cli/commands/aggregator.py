@@ -2,6 +2,11 @@
 
   fog aggregator
   fog aggregator --path fog/0 --listen :10365
+  fog aggregator --path fog/0 --publish-rollup
+  fog aggregator --branches 'fog/*'
+
+The third one is its parent's agent: it also sends the totals of fog/0 up. The last one reads what such aggregators send
+in place of the nodes under them.
 
 What to open: http://127.0.0.1:10364/ and /metrics, /api/tree, /api/nodes, /api/events.
 """
@@ -11,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fog_cli.config import group, option, switch
-from fog_cli.kinds import ADDRESS, DIRECTORY, FILE, PATH, PERIOD, SWITCH, TEXT, WHOLE, Address
+from fog_cli.kinds import ADDRESS, DIRECTORY, FILE, INTERVAL, PATH, PATHS, PERIOD, SWITCH, TEXT, WHOLE, Address
 from fog_cli.logs import LogSettings
 from fog_cli.nats_settings import NatsSettings
 
@@ -24,6 +29,11 @@ class Settings:
         ("127.0.0.1", 10364), "address of the HTTP server", ADDRESS, aliases=("--web.listen-address",)
     )
     path: str = option("", "root of the subtree to read; everything when left out", PATH)
+    branches: tuple[str, ...] = option(
+        (), "paths whose aggregators publish rollups, which are read in place of their nodes; a token may be *", PATHS
+    )
+    publish_rollup: bool = switch("send the totals of the subtree at --path up, to the aggregator of a larger one")
+    rollup_interval: float = option(10.0, "how often they are sent", INTERVAL)
     prefix: str = option("fog.v1", "what subjects begin with", TEXT)
     state_dir: str = option(
         "", "directory of the checkpoints (default ~/.local/state/fog)", DIRECTORY, environ=("STATE_DIRECTORY",)

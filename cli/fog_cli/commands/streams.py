@@ -1,4 +1,4 @@
-"""Creates the streams that keep frames and events, or says how those that exist differ from what they should be.
+"""Creates the streams that keep frames, events and rollups, or says how those that exist differ from what they must be.
 
   fog streams apply
   fog streams apply --user admin --replicas 3 --max-bytes 20GiB
@@ -25,6 +25,7 @@ class Settings:
     max_age: float = option(3 * 86400.0, "how long messages are kept; an aggregator's horizon is twice that", PERIOD)
     max_bytes: int = option(2**30, "size of the stream of metrics, reserved at once", SIZE)
     max_event_bytes: int = option(2**28, "size of the stream of events, reserved at once", SIZE)
+    max_rollup_bytes: int = option(2**28, "size of the stream of rollups, reserved at once", SIZE)
     replicas: int = option(1, "copies in a cluster: 1, 3 or 5", WHOLE)
     storage: str = option("file", "where streams lie", choice("file", "memory"))
     prefix: str = option("fog.v1", "what subjects begin with", TEXT)
@@ -32,7 +33,7 @@ class Settings:
 
 
 def run(settings: Settings) -> int:
-    """0 when both streams are as they should be."""
+    """0 when all streams are as they should be."""
     from fog_cli.streams import apply_streams
 
     return apply_streams(settings)

@@ -1,0 +1,44 @@
+"""Aggregators as a whole, in the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fog_agent import NatsOptions
+from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.service import Aggregator
+from fog_testing.nats_server import NatsServer
+from fog_testing.waiting import eventually
+
+
+def config(server: NatsServer, **others: object) -> AggregatorConfig:
+    """An aggregator's settings on a free port."""
+    known = {"nats": NatsOptions(servers=(server.url,)), "listen": ("127.0.0.1", 0)}
+    return AggregatorConfig(**(known | others))  # type: ignore[arg-type]
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: AggregatorConfig) -> AsyncIterator[Aggregator]:
+    """An aggregator that runs, and is ready, while the body does."""
+    async with running(settings) as (aggregator, task):
+        await eventually(lambda: aggregator.ready()[0] or task.done(), deadline=20, what="the aggregator is ready")
+        yield aggregator
+
+
+@contextlib.asynccontextmanager
+async def running(settings: AggregatorConfig) -> AsyncIterator[tuple[Aggregator, asyncio.Task[None]]]:
+    """An aggregator that runs while the body does, ready or not, and its task; it is stopped unless that has ended."""
+    aggregator, stop = Aggregator(settings), asyncio.Event()
+    task = asyncio.create_task(aggregator.run(stop))
+    yield aggregator, task
+    stop.set()
+    with contextlib.suppress(asyncio.CancelledError):  # a test may have killed it
+        await task
+
+
+def total(aggregator: Aggregator, name: str) -> float:
+    """A counter's fleet total; 0 when nobody has it."""
+    metric = aggregator.network.get_metric(name)
+    return metric.get_value().value if metric is not None else 0  # type: ignore[union-attr]
