@@ -8,29 +8,31 @@ from fog_agent.connection import Connection
 from fog_agent.link import Link
 from fog_agent.options import NatsOptions
 from fog_aggregator.jetstream import JetStream
-from fog_aggregator.streams import METRICS, apply, events_stream, metrics_stream
+from fog_aggregator.streams import METRICS, apply, events_stream, metrics_stream, rollups_stream
 from fog_schema.codec import decode
 from fog_schema.frames import Frame
 from fog_schema.subjects import Subjects
 
 
 async def make_streams(url: str, **login: str) -> None:
-    """The two streams, as an aggregator makes them."""
+    """The three streams, as an aggregator makes them that has branches or is one."""
     connection = Connection(NatsOptions.parse(url, **login))
     jetstream = JetStream(Link(connection))
     async with connection:
         assert await connection.connected(10)
-        for settings in (metrics_stream(Subjects()), events_stream(Subjects())):
+        for settings in (metrics_stream(Subjects()), events_stream(Subjects()), rollups_stream(Subjects())):
             await apply(jetstream, settings)
 
 
-async def last_frame(url: str, path: tuple[str, ...]) -> Frame:
-    """The last frame that the stream has of a path."""
-    connection = Connection(NatsOptions.parse(url))
+async def last_frame(url: str, path: tuple[str, ...], stream: str = METRICS, **login: str) -> Frame:
+    """The last frame that the stream of metrics, or of rollups, has of a path."""
+    subjects = Subjects()
+    subject = subjects.metrics(path) if stream == METRICS else subjects.rollups(path)
+    connection = Connection(NatsOptions.parse(url, **login))
     async with connection:
         assert await connection.connected(10)
         assert connection.client is not None
-        message = await connection.client.jetstream().get_last_msg(METRICS, Subjects().metrics(path))
+        message = await connection.client.jetstream().get_last_msg(stream, subject)
         return decode(message.data or b"")
 
 

@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 
 from fog_agent import Agent, NatsOptions
+from fog_agent.link import Refusal
+from fog_aggregator.streams import ROLLUPS
+from fog_schema.frames import FINAL
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
+from tests.broker import connected
 from tests.cli.aggregators import aggregator, shows
-from tests.cli.bus import make_streams
+from tests.cli.bus import last_frame, make_streams
 from tests.cli.processes import run
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -26,7 +30,7 @@ SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[NatsServer]:
     """A nats-server with the production configuration, but for addresses, which are the test's own."""
-    for user in ("SYS", "ADMIN", "AGGREGATOR", "0_3"):
+    for user in ("SYS", "ADMIN", "AGGREGATOR", "AGGREGATOR_0", "0_3"):
         monkeypatch.setenv(f"FOG_{user}_PASSWORD", f"secret-{user}")
     text = (DEPLOY / "nats-server.conf").read_text()
     with NatsServer(config=re.sub(r"^(listen|http|  store_dir): .*$", "", text, flags=re.MULTILINE)) as running:
@@ -63,6 +67,36 @@ async def test_an_aggregator_needs_no_more_than_it_has(server: NatsServer) -> No
     assert {name for name in re.findall(r"fog_aggregator_\w+", rules) if f"# TYPE {name} " not in text} == set()
 
 
+BRANCH = {"user": "aggregator-fog-0", "password": "secret-AGGREGATOR_0", "inbox_prefix": "_INBOX_BRANCH.fog.0"}
+
+
+async def test_two_tiers(server: NatsServer) -> None:
+    """With branch.toml, root.toml and no more permissions than their users have, a node's count is in the root's total.
+
+    On SIGTERM the branch says its last totals. It cannot speak for another branch.
+    """
+    await make_streams(server.url, user="admin", password="secret-ADMIN")
+    login = {"FOG_NATS_URL": server.url, "FOG_NATS_USER": BRANCH["user"], "FOG_NATS_PASSWORD": BRANCH["password"]}
+    options = ["--inbox-prefix", BRANCH["inbox_prefix"], "--rollup-interval", "100ms"]
+    above = login | {"FOG_NATS_USER": "aggregator", "FOG_NATS_PASSWORD": "secret-AGGREGATOR"}
+    async with aggregator("--config", str(DEPLOY / "root.toml"), "--inbox-prefix", "_INBOX_AGG", **above) as root:
+        async with (
+            node(server.url, "fog/0/3") as itself,
+            aggregator("--config", str(DEPLOY / "branch.toml"), *options, **login) as branch,
+        ):
+            assert await itself.flush()
+            await eventually(lambda: shows(branch, "fog_aggregator_rollup_keyframes_total 1"), deadline=20)
+            text = await eventually(lambda: shows(root, "things_total 1"), deadline=20)
+            assert 'fog_aggregator_nodes{state="live"} 1' in text.splitlines()
+        await eventually(lambda: shows(root, 'fog_aggregator_nodes{state="stale"} 1'))
+        assert await shows(root, "things_total 1")
+    last = await last_frame(server.url, ("fog", "0"), ROLLUPS, user="admin", password="secret-ADMIN")
+    assert last.flags & FINAL
+    async with connected(server.url, **BRANCH) as link:
+        answer = await link.publish("fog.v1.rollups.fog.1", b"anything", 5)
+    assert answer.refusal is Refusal.PERMISSION
+
+
 async def test_nobody_but_the_administrator_makes_streams(server: NatsServer) -> None:
     """The aggregator's user is refused."""
     login = {"FOG_NATS_USER": "aggregator", "FOG_NATS_PASSWORD": "secret-AGGREGATOR"}
@@ -71,9 +105,10 @@ async def test_nobody_but_the_administrator_makes_streams(server: NatsServer) ->
     assert "permission" in done.stderr.lower()
 
 
-def test_configuration_is_fine() -> None:
-    """fog.toml passes the check that its first line names."""
-    assert run("check", str(DEPLOY / "fog.toml")).returncode == 0
+@pytest.mark.parametrize("file", ["fog.toml", "branch.toml", "root.toml"])
+def test_configuration_is_fine(file: str) -> None:
+    """Each passes the check that the first line of fog.toml names."""
+    assert run("check", str(DEPLOY / file)).returncode == 0
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
