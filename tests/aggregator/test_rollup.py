@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import count as counting
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from fog_aggregator.core.nodes import Epoch, Node
 from fog_aggregator.core.tree import Tree, View
 from fog_schema.paths import Path, format_path, is_under
 from tests import reference
@@ -99,17 +101,23 @@ def test_a_subtree_is_a_range_of_paths(paths: list[Path], tail: list[str]) -> No
     assert [fleet.state.nodes[path].row for path in tree.paths] == tree.rows.tolist()
 
 
-@given(PATHS, PATHS)
-def test_a_tree_made_from_an_earlier_one_is_the_same(before: list[Path], now: list[Path]) -> None:
-    """Whatever came and went in between."""
-    fleet = Fleet()
-    for path in now:
-        fleet.join(format_path(path))
-    fleet.send()
-    rows = len(fleet.state.rows.heard)
-    tree, anew = Tree(fleet.state.nodes, rows, before), Tree(fleet.state.nodes, rows)
-    assert tree.paths == anew.paths == now
-    assert (tree.rows.tolist(), tree.rank.tolist()) == (anew.rows.tolist(), anew.rank.tolist())
+@given(st.lists(st.tuples(PATHS, PATHS), min_size=1, max_size=4))
+def test_a_tree_made_from_an_earlier_one_is_the_same(changes: list[tuple[list[Path], list[Path]]]) -> None:
+    """Whatever came and went in between, or came back as another node; its groups too."""
+    nodes: dict[Path, Node] = {}
+    rows, tree = counting(), None
+    for gone, came in changes:
+        for path in gone:
+            nodes.pop(path, None)
+        nodes |= {path: Node(path, row, Epoch(0, row)) for path, row in zip(came, rows, strict=False)}
+        most = 1 + max(node.row for node in nodes.values())
+        tree, anew = Tree(nodes, most, tree), Tree(nodes, most)
+        assert tree.paths == anew.paths == sorted(nodes)
+        assert (tree.rows.tolist(), tree.rank.tolist()) == (anew.rows.tolist(), anew.rank.tolist())
+        for level in range(4):
+            mine, theirs = tree.group(View(level=level)), anew.group(View(level=level))
+            assert mine.paths == theirs.paths == sorted({path[: level + 1] for path in nodes})
+            assert [mine.paths[mine.of_node[node.row]] for node in nodes.values()] == [p[: level + 1] for p in nodes]
 
 
 def test_several_epochs_at_a_path_add_up() -> None:

@@ -72,7 +72,7 @@ class Planner:
         """All nodes in path order."""
         version = self._state.tree_version
         if self._tree is None or self._tree[0] != version:
-            before = self._tree[1].paths if self._tree is not None else ()
+            before = self._tree[1] if self._tree is not None else None
             self._tree = (version, Tree(self._state.nodes, len(self._state.rows.heard), before))
             self._groupings.clear()
         return self._tree[1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import compress
+from operator import attrgetter
 
 import numpy as np
 
@@ -42,7 +44,7 @@ class Tree:
     Args:
         nodes: by path.
         rows: how many rows of nodes there are.
-        before: the paths of an earlier tree: few nodes come and go, and what is nearly in order is sorted fast.
+        before: an earlier tree of the same state: few nodes come and go, and what stays is taken over.
 
     Attributes:
         paths: every node's path, ascending, so that a subtree is a range.
@@ -50,13 +52,37 @@ class Tree:
         rank: each node's place in `paths`, by its row.
     """
 
-    def __init__(self, nodes: Mapping[Path, Node], rows: int, before: Iterable[Path] = ()) -> None:
-        self.paths = [path for path in before if path in nodes]
-        self.paths += nodes.keys() - set(self.paths)
-        self.paths.sort()
-        self.rows: Int64s = np.fromiter((nodes[path].row for path in self.paths), np.int64, len(self.paths))
+    def __init__(self, nodes: Mapping[Path, Node], rows: int, before: Tree | None = None) -> None:
+        self._nodes = frozenset(nodes.values())
+        self.paths: list[Path] = []
+        self.rows: Int64s = np.zeros(0, np.int64)
+        self._common: Int32s = np.zeros(0, np.int32)  # how many tokens each path has in common with the one before it
+        self._come(self._nodes if before is None else self._stay(before))
         self.rank: Int32s = np.zeros(rows, np.int32)
         self.rank[self.rows] = np.arange(len(self.paths), dtype=np.int32)
+
+    def _stay(self, before: Tree) -> frozenset[Node]:
+        """Take over the nodes that are still there; return those that are new."""
+        common, stays = before._common.copy(), np.ones(len(before.paths), np.bool_)
+        stays[before.rank[[node.row for node in before._nodes - self._nodes]]] = False
+        for gone in np.flatnonzero(~stays[:-1]).tolist():  # ascending, so that neighbours go one after the other
+            common[gone + 1] = min(common[gone], common[gone + 1])
+        self.paths = list(compress(before.paths, stays.tolist()))
+        self.rows, self._common = before.rows[stays], common[stays]
+        return self._nodes - before._nodes
+
+    def _come(self, newcomers: Iterable[Node]) -> None:
+        """Put nodes in their places."""
+        ordered = sorted(newcomers, key=attrgetter("path"))
+        at = [bisect_left(self.paths, node.path) for node in ordered]
+        self.rows = np.insert(self.rows, at, [node.row for node in ordered])
+        self._common = np.insert(self._common, at, 0)
+        self.paths += [node.path for node in ordered]
+        self.paths.sort()
+        came = np.array(at, np.int64) + np.arange(len(at))
+        for place in np.unique((came, came + 1)).tolist():
+            if 0 < place < len(self.paths):
+                self._common[place] = _common(self.paths[place - 1], self.paths[place])
 
     def span(self, under: Path) -> range:
         """The places of the nodes at and under a path; empty when there are none."""
@@ -75,11 +101,17 @@ class Tree:
             of_node[self.rows[span.start : span.stop]] = 0
             return Grouping([()] if span else [], of_node)
         cut = view.level + 1
-        paths: list[Path] = []
-        numbers = np.empty(len(span), np.int32)
-        for place, path in enumerate(self.paths[span.start : span.stop]):
-            if not paths or path[:cut] != paths[-1]:
-                paths.append(path[:cut])
-            numbers[place] = len(paths) - 1
-        of_node[self.rows[span.start : span.stop]] = numbers
-        return Grouping(paths, of_node)
+        begins = self._common[span.start : span.stop] < cut  # so are all that are shorter: none follows its extension
+        begins[:1] = True
+        of_node[self.rows[span.start : span.stop]] = np.cumsum(begins, dtype=np.int32) - np.int32(1)
+        return Grouping([self.paths[span.start + head][:cut] for head in np.flatnonzero(begins).tolist()], of_node)
+
+
+def _common(one: Path, other: Path) -> int:
+    """How many tokens two paths have in common at their beginnings."""
+    same = 0
+    for mine, theirs in zip(one, other, strict=False):
+        if mine != theirs:
+            break
+        same += 1
+    return same
