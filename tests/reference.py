@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 MAX_WHOLE = 2**63 - 1
 
@@ -21,6 +22,33 @@ def number_cells(keys: Sequence[int]) -> tuple[list[int], list[int]]:
     """The distinct keys, ascending, and each key's place among them."""
     cells = sorted(set(keys))
     return cells, [cells.index(key) for key in keys]
+
+
+def plan(
+    slots: Sequence[tuple[int, int, float]],
+    kind_of: Sequence[int],
+    group_of: Sequence[int],
+    rank: Sequence[int] | None,
+    wanted: Sequence[bool] | None,
+) -> dict[str, list[Any]]:
+    """Where slots, (series, epoch, created) each, go in a view; series -1: a free slot, group -1: not in the view."""
+    used = [
+        number
+        for number, (series, epoch, _) in enumerate(slots)
+        if series >= 0 and group_of[epoch] >= 0 and (wanted is None or wanted[series])
+    ]
+    if rank is not None:
+        used.sort(key=lambda number: rank[slots[number][1]])
+    keys = [(kind_of[slots[number][0]], slots[number][0], group_of[slots[number][1]]) for number in used]
+    ordered = sorted(set(keys))
+    born = {key: min(slots[n][2] for n, mine in zip(used, keys, strict=True) if mine == key) for key in ordered}
+    kinds = [kind for kind, _, _ in ordered]
+    return {
+        "slots": used,
+        "cell": [ordered.index(key) for key in keys],
+        "cells": [(series, group, born[kind, series, group]) for kind, series, group in ordered],
+        "kinds": [(kind, kinds.index(kind), kinds.index(kind) + kinds.count(kind)) for kind in sorted(set(kinds))],
+    }
 
 
 def summarise(values: Sequence[tuple[float, float]]) -> dict[str, float]:

@@ -11,23 +11,29 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.holding import Holding, Runs
 from fog_aggregator.core.merge import FRACTIONS, NOT_COUNTED
 from fog_aggregator.core.state import State
-from fog_aggregator.core.tables import FREE
 from fog_aggregator.core.tree import Grouping, Tree, View
 from fog_schema.limits import MAX_WHOLE
 
 REMEMBERED: Final = 100_000_000
 """Slots and cells of all remembered plans together; each is 4 to 16 bytes."""
 _GROUPINGS: Final = 64
+_MAX_INT32: Final = 2**31 - 1
+_SPARSE: Final = 16
+"""Of so many possible keys at most one is there: then sorting is faster than a place for each possible one."""
+_LOWER_BITS: Final = np.array([2**bit - 1 for bit in range(8)], np.uint8)
 _LIMB_BITS: Final = 21
 _LIMB: Final = 2**_LIMB_BITS - 1
 
+Key = TypeVar("Key", np.int32, np.int64)
 Slots: TypeAlias = slice | Int64s
 """Which slots of a table; a slice when it is all of them."""
 
@@ -66,6 +72,7 @@ class Planner:
         self._tree: tuple[int, Tree] | None = None
         self._groupings: OrderedDict[View, Grouping] = OrderedDict()
         self._plans: OrderedDict[tuple[View, int], tuple[tuple[int, int], Plan]] = OrderedDict()
+        self._holdings: dict[int, tuple[int, Holding]] = {}
 
     @property
     def tree(self) -> Tree:
@@ -97,23 +104,27 @@ class Planner:
 
     def draft(self, view: View, width: int, wanted: Bools | None = None) -> Draft:
         """What the plan of a table in a view is made of; with `wanted` (by series) only of some series."""
-        table, grouping = self._state.tables[width], self.grouping(view)
-        used, rows = slice(0, table.size), self._state.rows
+        grouping, rows = self.grouping(view), self._state.rows
         node = rows.epoch_node
         # Counts of a branch's replicas were joined; whose gauges count is for the reading to say.
         counts = (node >= 0) & (rows.adds_up | (width in NOT_COUNTED))
         return Draft(
             self._version(width),
-            table.series[used].copy(),
-            table.epoch[used].copy(),
-            table.created[used].copy(),
+            self._holding(width),
             np.where(counts, grouping.of_node[node], np.int32(-1)),
             max(1, len(grouping.paths)),
-            np.array(self._state.catalog.kind_of, np.int32),
             # Sums of fractions depend on the order in which they are added; that must not be who was heard first.
             self.tree.rank[node] if width == FRACTIONS else None,
             wanted,
         )
+
+    def _holding(self, width: int) -> Holding:
+        """Who holds the slots of a table now: the same for every view."""
+        table = self._state.tables[width]
+        known = self._holdings.get(width)
+        if known is None or known[0] != table.version:
+            known = self._holdings[width] = (table.version, Holding(table, self._state.catalog.kind_of))
+        return known[1]
 
     def remember(self, view: View, width: int, draft: Draft, plan: Plan) -> None:
         """Keep a plan for as long as it holds."""
@@ -132,47 +143,56 @@ class Draft:
 
     Attributes:
         version: of the tree and the table.
-        series: the series' number, by slot; FREE for a free one.
-        epoch: the epoch's row, by slot.
-        created: when it began to count, by slot.
+        holding: who holds the table's slots.
         group_of: the group's number, by epoch's row; -1 for what is not in the view.
         groups: how many groups there are, at least 1.
-        kind_of: what each series is of, by their numbers.
         rank: the node's place in path order, by epoch's row: slots are then in that order.
         wanted: which series are in the view, by their numbers; all when None.
     """
 
     version: tuple[int, int]
-    series: Int32s
-    epoch: Int32s
-    created: Float64s
+    holding: Holding
     group_of: Int32s
     groups: int
-    kind_of: Int32s
     rank: Int32s | None = None
     wanted: Bools | None = None
 
     def make(self) -> Plan:
         """Assign the used slots to their cells."""
-        series, group = self.series, self.group_of[self.epoch]
-        chosen = (series != FREE) & (group >= 0)
-        if self.wanted is not None:
-            chosen &= self.wanted[series]
-        slots: Slots = slice(0, len(series))
-        if not chosen.all():
-            slots = np.flatnonzero(chosen)
-            series, group = series[slots], group[slots]
+        held = self.holding
+        runs = self._runs()
+        group = self.group_of[runs.epoch]
+        dtype = np.int32 if len(held.series) * self.groups <= _MAX_INT32 else np.int64
+        key = np.multiply(runs.place, self.groups, dtype=dtype)
+        key += np.repeat(group, runs.lengths)
+        # Whoever came first in a group mostly has all series of it.
+        first = runs.is_first(group, self.groups)
+        cells, cell = number_cells(key, key[np.repeat(first, runs.lengths)] if not first.all() else None)
+        # Cells ascend, so those of a series are a range of them, and so are those of a kind.
+        starts = np.multiply(np.arange(len(held.series) + 1, dtype=np.int32), self.groups, dtype=dtype)
+        bounds = np.searchsorted(cells, starts)
+        sizes = np.diff(bounds)
+        of_group = (cells - np.repeat(starts[:-1], sizes)).astype(np.int32, copy=False)
+        kinds = [(kind, slice(int(bounds[of.start]), int(bounds[of.stop]))) for kind, of in ranges(held.kinds)]
+        return Plan(
+            runs.slots,
+            cell,
+            np.repeat(held.series, sizes),
+            of_group,
+            runs.born(group, cell, of_group, self.groups),
+            [(kind, cells) for kind, cells in kinds if cells.start < cells.stop],
+        )
+
+    def _runs(self) -> Runs:
+        """The slots in the view."""
+        runs = self.holding.runs
+        chosen = self.group_of[runs.epoch] >= 0
         if self.rank is not None:
-            order = np.argsort(self.rank[self.epoch[slots]], kind="stable")
-            slots = order if isinstance(slots, slice) else slots[order]
-            series, group = series[order], group[order]
-        by_kind, place = in_order(self.kind_of)
-        cells, cell = number_cells(place[series] * self.groups + group)
-        number, of_group = np.divmod(cells, self.groups)
-        number = by_kind[number].astype(np.int32)
-        born = np.full(len(cells), np.inf)
-        np.minimum.at(born, cell, self.created[slots])
-        return Plan(slots, cell, number, of_group.astype(np.int32), born, list(ranges(self.kind_of[number])))
+            order = np.argsort(self.rank[runs.epoch], kind="stable")
+            runs = runs.take(order[chosen[order]])
+        elif not chosen.all():
+            runs = runs.take(np.flatnonzero(chosen))
+        return runs if self.wanted is None else runs.only(self.wanted[self.holding.series])
 
 
 def in_order(kind_of: Int32s) -> tuple[Int64s, Int64s]:
@@ -190,21 +210,26 @@ def ranges(kinds: Int32s) -> Iterator[tuple[int, slice]]:
         yield int(kinds[start]), slice(start, end)
 
 
-def number_cells(key: Int64s) -> tuple[Int64s, Int32s]:
+def number_cells(key: NDArray[Key], likely: NDArray[Key] | None = None) -> tuple[NDArray[Key], Int32s]:
     """The distinct keys, ascending, and each key's place among them; without a sort where keys are dense.
 
-    Keys are not negative; shapes (cells,) and (keys,).
+    Keys are not negative; shapes (cells,) and (keys,). `likely` are a few of them that may be all there are.
     """
     space = int(key.max()) + 1 if len(key) else 0
-    if space > 4 * len(key) + 100_000:
+    if space > _SPARSE * len(key) + 100_000:
         cells, places = np.unique(key, return_inverse=True)
         return cells, places.astype(np.int32)
     present = np.zeros(space, np.bool_)
-    present[key] = True
-    if present.all():
-        return np.arange(space), key.astype(np.int32)
-    place = np.cumsum(present, dtype=np.int32) - np.int32(1)
-    return np.flatnonzero(present), place[key]
+    for some in (key,) if likely is None else (likely, key):
+        present[some] = True
+        if present.all():
+            return np.arange(space, dtype=key.dtype), key.astype(np.int32, copy=False)
+    # A key's place is how many keys are below it: those of the bytes before its own, and the lower bits of its own.
+    packed = np.packbits(present, bitorder="little")
+    sizes, byte = np.bitwise_count(packed), key >> 3
+    place = (np.cumsum(sizes, dtype=np.int32) - sizes)[byte]
+    place += np.bitwise_count(packed[byte] & _LOWER_BITS[key & 7])
+    return np.flatnonzero(present).astype(key.dtype), place
 
 
 def sum_whole(cell: Int32s | Int64s, size: int, values: Int64s) -> Int64s:

@@ -1,0 +1,146 @@
+"""Who holds the slots of a table at one moment, in runs: what the plans of all views are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.tables import FREE, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Slots, in runs of one epoch and one time: as a node's series lie together, runs are few.
+
+    Attributes:
+        slots: the slots; a slice when it is all of them.
+        place: of the series of each, its place in `Holding.series`; shape of ``slots``.
+        lengths: how many slots each run has, never 0.
+        epoch: the epoch's row, by run.
+        created: when its series began to count, by run.
+    """
+
+    slots: slice | Int64s
+    place: Int32s
+    lengths: Int64s
+    epoch: Int32s
+    created: Float64s
+
+    def take(self, runs: Int64s) -> Runs:
+        """Some of the runs, in the order given."""
+        lengths = self.lengths[runs]
+        starts, before = np.cumsum(self.lengths) - self.lengths, np.cumsum(lengths) - lengths
+        at = np.arange(lengths.sum())
+        at += np.repeat(starts[runs] - before, lengths)
+        return Runs(self._slots_at(at), self.place[at], lengths, self.epoch[runs], self.created[runs])
+
+    def only(self, wanted: Bools) -> Runs:
+        """The slots of some series; `wanted` by place."""
+        chosen = wanted[self.place]
+        if chosen.all():
+            return self
+        run = np.repeat(np.arange(len(self.lengths)), self.lengths)
+        lengths = np.bincount(run[chosen], minlength=len(self.lengths))
+        some, at = lengths > 0, np.flatnonzero(chosen)
+        return Runs(self._slots_at(at), self.place[at], lengths[some], self.epoch[some], self.created[some])
+
+    def is_first(self, group: Int32s, groups: int) -> Bools:
+        """Whether none of a run's group began before it, by run."""
+        first: Bools = self.created == self._first(group, groups)[group]
+        return first
+
+    def born(self, group: Int32s, cell: Int32s, group_of_cell: Int32s, groups: int) -> Float64s:
+        """The earliest time of each cell.
+
+        Args:
+            group: the group's number, by run.
+            cell: the cell, by slot.
+            group_of_cell: the group's number, by cell.
+            groups: how many groups there are.
+        """
+        first = self._first(group, groups)
+        born, is_first = first[group_of_cell], self.created == first[group]
+        if is_first.all():
+            return born
+        # Whoever came first mostly has all series of its group; only what it has not is looked for among the others.
+        mixed = np.zeros(groups, np.bool_)
+        mixed[group[~is_first]] = True
+        settled = ~mixed[group_of_cell]
+        settled[cell[np.repeat(is_first & mixed[group], self.lengths)]] = True
+        if not settled.all():
+            later = np.flatnonzero(np.repeat(~is_first, self.lengths))
+            later = later[~settled[cell[later]]]
+            born[~settled] = np.inf
+            np.minimum.at(born, cell[later], np.repeat(self.created, self.lengths)[later])
+        return born
+
+    def _first(self, group: Int32s, groups: int) -> Float64s:
+        first = np.full(groups, np.inf)
+        np.minimum.at(first, group, self.created)
+        return first
+
+    def _slots_at(self, at: Int64s) -> Int64s:
+        return at if isinstance(self.slots, slice) else self.slots[at]
+
+
+class Holding:
+    """A copy of what a plan needs of a table, made while the state is held; what follows from it is found out later.
+
+    Args:
+        table: whose slots.
+        kind_of: what each series of the catalog is of, by their numbers.
+
+    """
+
+    def __init__(self, table: Table, kind_of: Sequence[int]) -> None:
+        size = table.size
+        epoch, created = table.epoch[:size], table.created[:size]
+        begins = np.ones(size, np.bool_)
+        np.not_equal(epoch[1:], epoch[:-1], out=begins[1:])
+        begins[1:] |= created[1:] != created[:-1]
+        self._starts = np.flatnonzero(begins)
+        self._epoch, self._created = epoch[self._starts], created[self._starts]
+        self._series = table.series[:size].copy()
+        self._kind_of = np.array(kind_of, np.int32)
+
+    @cached_property
+    def series(self) -> Int32s:
+        """The series that hold slots, by the catalog's numbers, in the order of their kinds."""
+        used = np.zeros(len(self._kind_of) + 1, np.bool_)  # one more, for free slots
+        # Most nodes have the series of the one before them.
+        series, length = self._series, int(self._starts[1]) if len(self._starts) > 1 else len(self._series)
+        used[series[:length]] = True
+        used[series[length:][series[length:] != series[:-length]]] = True
+        numbers = np.flatnonzero(used[:-1])
+        return numbers[np.argsort(self._kind_of[numbers], kind="stable")].astype(np.int32)
+
+    @cached_property
+    def kinds(self) -> Int32s:
+        """What each of `series` is of."""
+        return self._kind_of[self.series]
+
+    @cached_property
+    def runs(self) -> Runs:
+        """All used slots."""
+        series, starts = self._series, self._starts
+        slots: slice | Int64s = slice(0, len(series))
+        lengths = np.diff(starts, append=len(series))
+        used = series != FREE
+        if not used.all():
+            lengths = np.add.reduceat(used, starts, dtype=np.int64)
+            slots = np.flatnonzero(used)
+            series = series[slots]
+        some = lengths > 0
+        return Runs(slots, self._place(series), lengths[some], self._epoch[some], self._created[some])
+
+    def _place(self, series: Int32s) -> Int32s:
+        """The places of some series in `series`."""
+        if (np.diff(self.series) == 1).all():
+            return series - self.series[:1]
+        place = np.zeros(len(self._kind_of), np.int32)
+        place[self.series] = np.arange(len(self.series), dtype=np.int32)
+        return place[series]

@@ -1,0 +1,100 @@
+"""Plans against their slow, obvious twins, whatever slots were handed out and given back before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fog_aggregator.core.holding import Holding
+from fog_aggregator.core.rollup import Draft, Plan, Planner
+from fog_aggregator.core.tables import Table
+from fog_aggregator.core.tree import View
+from tests import reference
+from tests.aggregator.fleet import Fleet
+
+SERIES, EPOCHS, GROUPS = 6, 5, 3
+TIMES = st.sampled_from([1.0, 2.0, np.inf])
+BLOCKS = st.tuples(
+    st.just("hand out"), st.lists(st.integers(0, SERIES - 1), max_size=4), st.integers(0, EPOCHS - 1), TIMES
+)
+RELEASES = st.tuples(st.just("give back"), st.lists(st.integers(0, 30), max_size=6))
+REPEATS = st.tuples(st.just("as the first"), st.integers(0, EPOCHS - 1), TIMES)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Table:
+    """A table after some time of use; many of its epochs have equal series."""
+    table, common = Table(np.int64), draw(st.permutations(range(SERIES)))[:3]
+    steps: list[Any] = draw(st.lists(BLOCKS | RELEASES | REPEATS, max_size=12))
+    for step in steps:
+        if step[0] == "give back":
+            slots = table.used()
+            table.release(slots[[place in step[1] for place in range(len(slots))]])
+        else:
+            series, epoch, created = step[1:] if step[0] == "hand out" else (common, *step[1:])
+            table.allocate(np.arange(len(series)), np.array(series, np.int32), epoch, created)
+    return table
+
+
+def as_rows(plan: Plan, size: int) -> dict[str, Any]:
+    """A plan in Python's own numbers."""
+    kinds = [(kind, cells.start, cells.stop) for kind, cells in plan.kinds]
+    slots = np.arange(size)[plan.slots].tolist()
+    cells = list(zip(plan.series.tolist(), plan.group.tolist(), plan.born.tolist(), strict=True))
+    return {"slots": slots, "cell": plan.cell.tolist(), "cells": cells, "kinds": kinds}
+
+
+@given(
+    tables(),
+    st.lists(st.integers(0, 2), min_size=SERIES, max_size=SERIES),
+    st.lists(st.integers(-1, GROUPS - 1), min_size=EPOCHS, max_size=EPOCHS),
+    st.none() | st.permutations(range(EPOCHS)),
+    st.none() | st.lists(st.booleans(), min_size=SERIES, max_size=SERIES),
+)
+def test_a_plan_is_what_each_slot_says(
+    table: Table, kind_of: list[int], group_of: list[int], rank: list[int] | None, wanted: list[bool] | None
+) -> None:
+    """Every used slot of the view is in the cell of its series and group; cells are in order, born with their first."""
+    draft = Draft(
+        (0, 0),
+        Holding(table, kind_of),
+        np.array(group_of, np.int32),
+        GROUPS,
+        None if rank is None else np.array(rank, np.int32),
+        None if wanted is None else np.array(wanted, np.bool_),
+    )
+    slots = zip(table.series.tolist(), table.epoch.tolist(), table.created.tolist(), strict=True)
+    expected = reference.plan(list(slots)[: table.size], kind_of, group_of, rank, wanted)
+    assert as_rows(draft.make(), table.size) == expected
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["join", "grow", "finish", "fractions", "look"]), st.integers(0, 4), st.integers(0, 3)),
+    max_size=12,
+)
+
+
+@given(STEPS)
+def test_what_is_remembered_of_earlier_looks_changes_nothing(steps: list[tuple[str, int, int]]) -> None:
+    """Nodes and series come, epochs end and leave slots for others: all plans are those of a planner that is new."""
+    fleet, planner, writers = Fleet(), None, {}
+    for what, place, kind in steps:
+        path = f"fog/{place // 2}/{place}"
+        if what == "join" or path not in writers:
+            member = fleet.join(path)
+            writers[path] = member, member.collector.register_counter("done_total", "", ["kind"])
+        member, counter = writers[path]
+        if what == "finish":
+            member.finish()
+            del writers[path]
+        elif what != "look":
+            counter.labels(str(kind)).increment(0.5 if what == "fractions" else 1)
+            member.send()
+        planner = planner or Planner(fleet.state)
+        for view in (View(), View(level=1), View(level=2), View(under=("fog", "0"), level=2)):
+            for width, table in fleet.state.tables.items():
+                draft, anew = planner.draft(view, width), Planner(fleet.state).draft(view, width)
+                assert as_rows(draft.make(), table.size) == as_rows(anew.make(), table.size)
