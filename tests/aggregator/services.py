@@ -22,9 +22,19 @@ def config(server: NatsServer, **others: object) -> AggregatorConfig:
 @contextlib.asynccontextmanager
 async def serving(settings: AggregatorConfig) -> AsyncIterator[Aggregator]:
     """An aggregator that runs, and is ready, while the body does."""
-    async with running(settings) as (aggregator, task):
-        await eventually(lambda: aggregator.ready()[0] or task.done(), deadline=20, what="the aggregator is ready")
+    async with serving_all(settings) as [aggregator]:
         yield aggregator
+
+
+@contextlib.asynccontextmanager
+async def serving_all(*settings: AggregatorConfig) -> AsyncIterator[list[Aggregator]]:
+    """Several that start together, run, and are ready, while the body does."""
+    async with contextlib.AsyncExitStack() as stack:
+        started = [await stack.enter_async_context(running(one)) for one in settings]
+        await eventually(
+            lambda: all(one.ready()[0] or task.done() for one, task in started), deadline=20, what="all are ready"
+        )
+        yield [aggregator for aggregator, _ in started]
 
 
 @contextlib.asynccontextmanager

@@ -29,7 +29,7 @@ from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, CoverageNumbers, Frame
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
-from tests.aggregator.services import config, running, serving
+from tests.aggregator.services import config, running, serving, serving_all
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import ROLLUPS as CHOICES
 from utilityfog_frontend.telemetry.model import HistogramValue
@@ -116,12 +116,13 @@ def branch(server: NatsServer, path: tuple[str, ...] = BRANCH, **others: object)
 
 @dataclass
 class Tiers:
-    """Nodes, an aggregator of everything, and a root above branches."""
+    """Nodes, an aggregator of everything, a root above branches, and others."""
 
     server: NatsServer
     nodes: list[Program]
     whole: Aggregator
     root: Aggregator
+    others: list[Aggregator]
     agents: contextlib.AsyncExitStack
 
     async def begin(self) -> None:
@@ -151,15 +152,11 @@ class Tiers:
 
 
 @contextlib.asynccontextmanager
-async def tiers(server: NatsServer, *branches: AggregatorConfig) -> AsyncIterator[Tiers]:
-    """The aggregators at both ends, and of some branches, all of them ready."""
-    settings = (config(server), config(server, branches=(("fog", "*"),)), *branches)
-    async with contextlib.AsyncExitStack() as stack:
-        started = [await stack.enter_async_context(running(one)) for one in settings]
-        await eventually(lambda: all(one.ready()[0] for one, _ in started), deadline=20, what="all are ready")
-        async with contextlib.AsyncExitStack() as agents:
-            (whole, _), (root, _), *_ = started
-            yield Tiers(server, [Program(path, server) for path in NODES], whole, root, agents)
+async def tiers(server: NatsServer, *others: AggregatorConfig) -> AsyncIterator[Tiers]:
+    """The aggregators at both ends, and others, all of them ready."""
+    settings = (config(server), config(server, branches=(("fog", "*"),)), *others)
+    async with serving_all(*settings) as (whole, root, *more), contextlib.AsyncExitStack() as agents:
+        yield Tiers(server, [Program(path, server) for path in NODES], whole, root, more, agents)
 
 
 async def frames(server: NatsServer, path: tuple[str, ...]) -> list[Frame]:
@@ -177,10 +174,11 @@ async def frames(server: NatsServer, path: tuple[str, ...]) -> list[Frame]:
 async def test_tiers_have_what_one_aggregator_has(fog_nats: NatsServer) -> None:
     """Counters, histograms of several bounds, gauges of each choice and coverage; also after more was counted.
 
-    A hot pair at one branch, one aggregator at the other, a node above both.
+    A hot pair at one branch, one aggregator at the other, a node above both; and a third tier above that.
     """
     pair_and_one = branch(fog_nats), branch(fog_nats), branch(fog_nats, OTHER)
-    async with tiers(fog_nats, *pair_and_one) as fog:
+    middle, above = branch(fog_nats, ("fog",), branches=(("fog", "*"),)), config(fog_nats, branches=(("fog",),))
+    async with tiers(fog_nats, above, middle, *pair_and_one) as fog:
         await fog.begin()
         first = await fog.settle(1)
         assert lives(first) == [5, 0, 0]
@@ -193,6 +191,7 @@ async def test_tiers_have_what_one_aggregator_has(fog_nats: NatsServer) -> None:
         assert {name for name, _ in first} == {name for name, _ in second}
         assert len({name for name, _ in first if name.startswith("level_")}) == len(CHOICES) + 2
         assert len(fog.replicas()) == 2
+        await eventually(lambda: numbers(fog.others[0]) == numbers(fog.whole), what="the third tier has all of it")
 
 
 @pytest.mark.parametrize("with_checkpoint", [True, False])
@@ -235,7 +234,7 @@ async def test_a_replica_that_is_killed_changes_nothing_above(fog_nats: NatsServ
 async def test_a_branch_without_aggregators_keeps_its_counts(fog_nats: NatsServer) -> None:
     """Both replicas are stopped: counts stay, gauges are those of the others, the branch's nodes are stale."""
     async with tiers(fog_nats, branch(fog_nats, OTHER)) as fog:
-        async with serving(branch(fog_nats)), serving(branch(fog_nats)):
+        async with serving_all(branch(fog_nats), branch(fog_nats)):
             await fog.begin()
             before = steady(await fog.settle())
             await eventually(lambda: len(fog.replicas()) == 2)
