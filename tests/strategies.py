@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fog_schema import limits
 from fog_schema.codec import encode, encode_definitions
-from fog_schema.columns import pack_floats, pack_ids, pack_ints
+from fog_schema.columns import Column, pack_floats, pack_ids, pack_ints
 from fog_schema.definitions import ROLLUPS
 from fog_schema.frames import (
     COUNTER,
@@ -17,12 +17,16 @@ from fog_schema.frames import (
     GAUGE,
     HISTOGRAM,
     KEYFRAME,
+    CoverageNumbers,
     Definition,
     Event,
     Frame,
     Histograms,
+    Lasts,
     Numbers,
     Request,
+    Summaries,
+    ValueCounts,
 )
 
 tokens = st.text("ABCXYZabcxyz0189_-", min_size=1, max_size=limits.MAX_TOKEN_LENGTH)
@@ -43,6 +47,8 @@ gauge_values = st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats())
 epochs = st.integers(1, limits.MAX_EPOCH)
 seqs = st.integers(1, 2**40)
 flags = st.integers(0, 31)
+ages = st.integers(0, limits.MAX_AGE_MS)
+coverages = st.builds(CoverageNumbers, ages, ages, ages, ages)
 
 plain_values = st.recursive(
     st.one_of(
@@ -54,6 +60,26 @@ plain_values = st.recursive(
 """What an event's value is made of. (`max_leaves` keeps the nesting within the wire's.)"""
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
+
+
+value_lengths = st.one_of(st.integers(0, 4), st.just(limits.MAX_VALUE_COUNTS))
+
+
+def value_columns(size: int) -> st.SearchStrategy[Column]:
+    """`size` values of gauges, all whole or all doubles."""
+    whole = st.integers(-(2**63), 2**63 - 1)
+    return st.one_of(repeated(whole, size).map(pack_ints), repeated(doubles, size).map(pack_floats))
+
+
+def count_columns(size: int) -> st.SearchStrategy[Column]:
+    """`size` numbers of nodes."""
+    return repeated(counts, size).map(pack_ints)
+
+
+def repeated(values: st.SearchStrategy[Any], size: int) -> st.SearchStrategy[list[Any]]:
+    """`size` values, from the 13th on the first ones again: what Hypothesis draws in all is bounded."""
+    drawn = min(size, 12)
+    return st.lists(values, min_size=drawn, max_size=drawn).map(lambda some: (some * (size // 12 + 1))[:size])
 
 
 @st.composite
@@ -80,6 +106,26 @@ def histogram_groups(draw: st.DrawFn) -> Histograms:
     rows = draw(st.lists(counts, min_size=width * len(ids), max_size=width * len(ids)))
     sums = draw(st.lists(doubles, min_size=len(ids), max_size=len(ids)))
     return Histograms(width, pack_ids(ids), pack_ints(rows), pack_floats(sums))
+
+
+@st.composite
+def merged_gauges(draw: st.DrawFn) -> tuple[Summaries, Lasts | None, ValueCounts | None]:
+    """Summaries; of some of them the newest value, and of some how many nodes have which."""
+    ids = draw(id_lists.filter(lambda ids: len(ids) <= 12))
+    summaries = Summaries(
+        pack_ids(ids), draw(count_columns(len(ids))), *(draw(value_columns(len(ids))) for _ in range(3))
+    )
+    of_last, of_values = (draw(st.lists(st.sampled_from(ids), unique=True).map(sorted)) if ids else [] for _ in "ab")
+    times = draw(st.lists(st.floats(0, limits.MAX_TIMESTAMP), min_size=len(of_last), max_size=len(of_last)))
+    lasts = Lasts(pack_ids(of_last), draw(value_columns(len(of_last))), pack_floats(times))
+    lengths = draw(st.lists(value_lengths, min_size=len(of_values), max_size=len(of_values)))
+    value_counts = ValueCounts(
+        pack_ids(of_values),
+        pack_ints(lengths),
+        draw(value_columns(sum(lengths))),
+        draw(count_columns(sum(lengths))),
+    )
+    return summaries, draw(st.sampled_from((lasts, None))), draw(st.sampled_from((value_counts, None)))
 
 
 @st.composite
@@ -143,6 +189,9 @@ def frames(draw: st.DrawFn, kinds: tuple[int, ...] = (KEYFRAME, DELTA, EVENTS)) 
     frame.gauges = draw(st.none() | gauges())
     frame.histograms = tuple(draw(st.lists(histogram_groups(), max_size=2)))
     frame.removed = draw(st.none() | id_lists.map(pack_ids))
+    if draw(st.booleans()):
+        frame.summaries, frame.lasts, frame.value_counts = draw(merged_gauges())
+        frame.coverage = draw(st.none() | coverages)
     return frame
 
 

@@ -65,6 +65,9 @@ def encode(frame: Frame) -> bytes:
     _check_limit(len(frame.histograms), limits.MAX_ITEMS, "widths of histograms")
     _check_limit(len(frame.events), limits.MAX_EVENTS_PER_FRAME, "events")
     _check_limit(frame.removed.size if frame.removed else 0, limits.MAX_DEFINED, "removed ids")
+    if frame.value_counts:
+        longest = max(frame.value_counts.lengths.tolist(), default=0)
+        _check_limit(int(longest), limits.MAX_VALUE_COUNTS, "values of one gauge")
     fields = {
         INFO: frame.info,
         EVENTS_HELD: frame.events_held,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 import msgpack
@@ -14,7 +15,7 @@ import msgpack
 from fog_schema import codec
 from fog_schema.codec import decode_definitions
 from fog_schema.columns import BITMAP, U8, U16, U32, Column, Ids, unpack_floats
-from fog_schema.frames import FLAG_NAMES, KIND_NAMES, TYPE_NAMES, Frame, Numbers
+from fog_schema.frames import FLAG_NAMES, KIND_NAMES, TYPE_NAMES, CoverageNumbers, Frame, Numbers
 
 HEADER: Final = ("magic", "version", "kind", "flags", "epoch", "seq", "part", "age_ms", "interval_ms", "body")
 REQUEST: Final = ("magic", "version", "kind", "epoch", "first event", "last event")
@@ -42,11 +43,19 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "fractions": ("ids", "values"),
     "gauges": ("ids", "values"),
     "group": ("width", "ids", "counts", "sums"),
+    "summaries": ("ids", "counts", "sums", "minima", "maxima"),
+    "lasts": ("ids", "values", "times"),
+    "value counts": ("ids", "lengths", "values", "counts"),
+    "coverage": CoverageNumbers._fields,
     "ids": IDS,
     "removed": IDS,
     "values": COLUMN,
     "counts": COLUMN,
     "sums": COLUMN,
+    "minima": COLUMN,
+    "maxima": COLUMN,
+    "times": COLUMN,
+    "lengths": COLUMN,
     "definition": DEFINITION,
     "event": EVENT,
     "events held": ("first", "last"),
@@ -189,6 +198,10 @@ def describe(frame: Frame) -> dict[str, Any]:
         "fractions": _numbers(frame.fractions),
         "gauges": _numbers(frame.gauges),
         "histograms": dict(_histograms(frame)),
+        "summaries": dict(_summaries(frame)),
+        "lasts": dict(_lasts(frame)),
+        "value_counts": dict(_value_counts(frame)),
+        "coverage": frame.coverage._asdict() if frame.coverage else None,
         "removed": frame.removed.tolist() if frame.removed else [],
         "events": [
             {
@@ -210,7 +223,33 @@ def _numbers(numbers: Numbers | None) -> dict[str, Any]:
     if numbers is None:
         return {}
     pairs = zip(numbers.ids.tolist(), numbers.values.tolist(), strict=True)
-    return {str(number): value if math.isfinite(value) else str(value) for number, value in pairs}
+    return {str(number): _json(value) for number, value in pairs}
+
+
+def _json(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
+
+
+def _summaries(frame: Frame) -> Iterator[tuple[str, Any]]:
+    if frame.summaries:
+        ids, *columns = frame.summaries
+        for number, *row in zip(ids.tolist(), *(column.tolist() for column in columns), strict=True):
+            yield str(number), dict(zip(("count", "sum", "min", "max"), map(_json, row), strict=True))
+
+
+def _lasts(frame: Frame) -> Iterator[tuple[str, Any]]:
+    if frame.lasts:
+        ids, values, times = frame.lasts
+        for number, value, time in zip(ids.tolist(), values.tolist(), times.tolist(), strict=True):
+            yield str(number), {"value": _json(value), "time": _json(time)}
+
+
+def _value_counts(frame: Frame) -> Iterator[tuple[str, Any]]:
+    if frame.value_counts:
+        ids, lengths, values, counts = frame.value_counts
+        pairs = zip(map(_json, values.tolist()), counts.tolist(), strict=True)
+        for number, length in zip(ids.tolist(), lengths.tolist(), strict=True):
+            yield str(number), [{"value": value, "count": count} for value, count in islice(pairs, int(length))]
 
 
 def _histograms(frame: Frame) -> Iterator[tuple[str, Any]]:

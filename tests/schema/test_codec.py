@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from fog_schema import limits
 from fog_schema.codec import (
     COUNTERS,
+    COVERAGE,
     EVENT_LIST,
     EVENTS_HELD,
     HISTOGRAMS,
@@ -26,9 +27,9 @@ from fog_schema.codec import (
     encode,
     encode_request,
 )
-from fog_schema.columns import BITMAP, F64, U8, Ids, pack_floats, pack_ids
+from fog_schema.columns import BITMAP, F64, U8, Ids, pack_floats, pack_ids, pack_ints
 from fog_schema.errors import REASONS, FrameError
-from fog_schema.frames import DELTA, EVENTS, KEYFRAME, REQUEST, Event, Frame, Numbers, Request
+from fog_schema.frames import DELTA, EVENTS, KEYFRAME, REQUEST, Event, Frame, Numbers, Request, ValueCounts
 from tests import strategies
 
 EMPTY = encode(Frame(kind=DELTA, epoch=1, seq=1))
@@ -102,7 +103,7 @@ def test_damaged_frames_are_frames_or_named_errors(data: bytes) -> None:
         lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.integers(0, 10), inner, max_size=5),
     ),
     st.sampled_from((KEYFRAME, DELTA, EVENTS)),
-    st.integers(1, 10),
+    st.integers(1, 14),
 )
 def test_any_value_in_any_field_is_a_frame_or_a_named_error(value: Any, kind: int, field: int) -> None:
     """Well-formed msgpack of a wrong shape is refused like any other."""
@@ -154,6 +155,9 @@ def test_requests_survive_the_way(request: Request) -> None:
         (packed(DELTA, {COUNTERS: [[U8, limits.MAX_ID, b"\1"], [U8, b"\1"]]}), "ids"),
         (packed(DELTA, {HISTOGRAMS: [[0, [BITMAP, 0, b""], [U8, b""], [F64, b""]]]}), "limit"),
         (packed(DELTA, {HISTOGRAMS: [[258, [BITMAP, 0, b""], [U8, b""], [F64, b""]]]}), "limit"),
+        (packed(DELTA, {COVERAGE: [1, 2, 3]}), "malformed"),
+        (packed(DELTA, {COVERAGE: [1, 2, 3, 4.0]}), "malformed"),
+        (packed(DELTA, {COVERAGE: [1, 2, 3, limits.MAX_AGE_MS + 1]}), "malformed"),
         (packed(EVENTS, {EVENT_LIST: []}), "event"),
         (packed(EVENTS, {EVENT_LIST: [["name", None, {}, {}, 1.0]]}), "event"),
         (b"\x9a\xa3fog\x01" + bytes(limits.MAX_FRAME_BYTES), "limit"),
@@ -187,6 +191,7 @@ def test_gauges_may_be_anything() -> None:
     [
         Frame(DELTA, 1, 1, gauges=Numbers(Ids(BITMAP, 0, b""), pack_floats([0.0] * 140_000))),
         Frame(DELTA, 1, 1, removed=pack_ids(range(limits.MAX_DEFINED + 1))),
+        Frame(DELTA, 1, 1, value_counts=ValueCounts(pack_ids([1]), pack_ints([257]), *[pack_ints([0] * 257)] * 2)),
         Frame(EVENTS, 1, 1, events=(Event("e", "x" * limits.MAX_EVENT_BYTES, {}, {}, 0.0),)),
         Frame(EVENTS, 1, 1, events=(Event("e", 1, {}, {}, 0.0),) * (limits.MAX_EVENTS_PER_FRAME + 1)),
     ],
