@@ -84,5 +84,5 @@ def test_an_example_is_the_vector_of_its_name(name: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    """A keyframe, a delta, events and a request."""
-    assert len(EXAMPLES) >= 4
+    """A keyframe, a delta, a rollup, events and a request."""
+    assert len(EXAMPLES) >= 5
