@@ -16,7 +16,7 @@ from fog_aggregator.core.versions import Versions
 from tests.aggregator.fleet import START, Fleet
 from utilityfog_frontend.telemetry import JSONExporter
 from utilityfog_frontend.telemetry.exposition import generate_openmetrics, generate_text
-from utilityfog_frontend.telemetry.model import HistogramValue, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue, SeriesSnapshot
 
 NOTHING: tuple[tuple[str, str], ...] = ()
 
@@ -154,6 +154,28 @@ def test_rendered_labels_are_what_the_labels_say() -> None:
         bare = SeriesSnapshot(one.labels, one.value)
         assert one.rendered is not None
         assert generate_text([type(snapshot)(snapshot.family, [bare])]) == generate_text([snapshot])
+
+
+def test_a_fleet_is_written_as_its_series_one_by_one() -> None:
+    """Text made from columns is that of the objects: every kind of number, several blocks, groups that lack series."""
+    fleet = Fleet()
+    for node in range(3):
+        collector = fleet.join(f"fog/{node}").collector
+        counter = collector.register_counter("seen_total", "", ["kind"], max_children=1000)
+        for kind in range(500 - 10 * node):
+            counter.labels(str(kind)).increment(kind)
+        collector.register_counter("half_total").increment(node / 2)
+        collector.register_counter("huge_total").increment(1e300)
+        collector.register_gauge("level", "", ["tank"]).labels("a").set(node / 3)
+        collector.register_gauge("none").set(float("nan"))
+        collector.register_histogram("wait_seconds", "", [1.0]).observe(node)
+        fleet.send()
+        fleet.now += 1
+    for view in ({}, {"level": 0}, {"level": 1}, {"under": ("fog", "0"), "own": True}):
+        for snapshot in fleet.families(**view):
+            objects = FamilySnapshot(snapshot.family, list(snapshot.series))
+            assert generate_text([snapshot]) == generate_text([objects])
+            assert generate_openmetrics([snapshot]) == generate_openmetrics([objects])
 
 
 def test_each_look_is_of_one_moment() -> None:

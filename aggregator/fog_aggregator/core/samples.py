@@ -7,19 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from math import isfinite
-from typing import Any, Final, overload
+from math import inf
+from typing import Any, Final, TypeAlias, overload
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fog_aggregator.core.catalog import Labels, SeriesEntry
 from fog_aggregator.core.columns import Bools, Float64s, Int32s
 from fog_schema.paths import Path, format_path
+from utilityfog_frontend.telemetry.exposition.samples import Columns, ColumnSeries
 from utilityfog_frontend.telemetry.labels import render_labels
 from utilityfog_frontend.telemetry.model import HistogramValue, SeriesSnapshot
 
 LEVEL, PATH, STAT, VALUE = "fog_level", "fog_path", "stat", "value"
 _BLOCK: Final = 1000
+_Split: TypeAlias = tuple[Labels, Labels, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +62,24 @@ class Samples:
         """The same with other values."""
         return Samples(self.series, self.group, values, self.born, self.sums, self.extra)
 
-    def rows(self) -> Iterator[tuple[int, int, int | float | HistogramValue, float | None]]:
-        """Series, group, value and time of each, as Python's numbers."""
-        for start in range(0, len(self.series), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            series, group, values = self.series[block].tolist(), self.group[block].tolist(), self.values[block].tolist()
-            born = [None] * len(series) if self.born is None else list(map(_moment, self.born[block].tolist()))
-            if self.sums is not None:
-                sums = self.sums[block].tolist()
-                values = [HistogramValue(tuple(counts), total) for counts, total in zip(values, sums, strict=True)]
-            yield from zip(series, group, values, born, strict=True)
+    def blocks(self) -> Iterator[Samples]:
+        """All of them, some at a time."""
+        return (self.take(slice(start, start + _BLOCK)) for start in range(0, len(self.series), _BLOCK))
+
+    def python_values(self) -> list[Any]:
+        """The values as Python's."""
+        values: list[Any] = self.values.tolist()
+        if self.sums is None:
+            return values
+        sums = self.sums.tolist()
+        return [HistogramValue(tuple(counts), total) for counts, total in zip(values, sums, strict=True)]
+
+    def moments(self) -> list[float | None]:
+        """When each began to count."""
+        if self.born is None:
+            return [None] * len(self.series)
+        born: list[float | None] = self.born.tolist()
+        return [None if moment == inf else moment for moment in born]
 
 
 class Labeller:
@@ -99,16 +110,36 @@ class Labeller:
 
     def label(self, samples: Samples, statistics: frozenset[str]) -> Iterator[SeriesSnapshot]:
         """Each of some samples; `statistics` are the names of labels that tell their family's statistics apart."""
+        for block in samples.blocks():
+            values, born, at = block.python_values(), block.moments(), 0
+            for (before, after, left, right), groups in self._runs(block, statistics):
+                for group in groups:
+                    labels, rendered = self._groups[group]
+                    yield SeriesSnapshot(before + labels + after, values[at], born[at], None, left + rendered + right)
+                    at += 1
+
+    def columns(self, samples: Samples, statistics: frozenset[str], *, created: bool) -> Iterator[Columns]:
+        """The same without an object for each."""
+        for block in samples.blocks():
+            labels: list[str] = []
+            for (_, _, left, right), groups in self._runs(block, statistics):
+                labels += [f"{left}{self._texts[group]}{right}" for group in groups]
+            yield Columns(labels, block.python_values(), block.moments() if created else [])
+
+    def _runs(self, block: Samples, statistics: frozenset[str]) -> Iterator[tuple[_Split, list[int]]]:
+        """The samples of one series that stand together: its labels around the group's, and the groups."""
         ours = statistics if self._level is None else statistics | {LEVEL, PATH}
         renamed = re.compile(f"(exported_)*({'|'.join(ours)})") if ours else None
-        groups, known = self._groups, -1
-        for number, group, value, born in samples.rows():
-            if number != known:
-                known, (before, after, left, right) = number, self._split(number, renamed, samples.extra)
-            labels, rendered = groups[group]
-            yield SeriesSnapshot(before + labels + after, value, born, None, left + rendered + right)
+        starts = np.flatnonzero(np.diff(block.series, prepend=-1))
+        numbers, group = block.series[starts].tolist(), block.group.tolist()
+        for number, start, end in zip(numbers, starts.tolist(), [*starts[1:].tolist(), len(group)], strict=True):
+            yield self._split(number, renamed, block.extra), group[start:end]
 
-    def _split(self, number: int, renamed: re.Pattern[str] | None, extra: Labels) -> tuple[Labels, Labels, str, str]:
+    @cached_property
+    def _texts(self) -> list[str]:
+        return [text for _, text in self._groups]
+
+    def _split(self, number: int, renamed: re.Pattern[str] | None, extra: Labels) -> _Split:
         """A series' labels before and after where the group's stand, and the text of both."""
         own = self._own(number, renamed, extra)
         if self._level is None:
@@ -124,7 +155,7 @@ class Labeller:
         return tuple(sorted((*own, *extra)))
 
 
-class LazySeries(Sequence[SeriesSnapshot]):
+class LazySeries(ColumnSeries):
     """The series of one family, made anew each time they are read. Any thread may read them, at any time later."""
 
     def __init__(self, parts: list[Samples], labeller: Labeller) -> None:
@@ -138,13 +169,14 @@ class LazySeries(Sequence[SeriesSnapshot]):
     def __iter__(self) -> Iterator[SeriesSnapshot]:
         return chain.from_iterable(self._labeller.label(part, self._statistics) for part in self._parts)
 
+    def columns(self, *, created: bool) -> Iterator[Columns]:
+        """The same as columns."""
+        parts = (self._labeller.columns(part, self._statistics, created=created) for part in self._parts)
+        return chain.from_iterable(parts)
+
     @overload
     def __getitem__(self, index: int) -> SeriesSnapshot: ...
     @overload
     def __getitem__(self, index: slice) -> list[SeriesSnapshot]: ...
     def __getitem__(self, index: int | slice) -> SeriesSnapshot | list[SeriesSnapshot]:
         return list(self)[index]
-
-
-def _moment(born: float) -> float | None:
-    return born if isfinite(born) else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType
 from utilityfog_frontend.telemetry.names import base_name
 
 from .samples import chunks, histogram_lines, in_chunks, number_lines
@@ -22,8 +22,7 @@ def _lines(families: Iterable[FamilySnapshot]) -> Iterator[list[str]]:
     for snapshot in families:
         family = snapshot.family
         yield [_header(family)]
-        for part in chunks(snapshot.series):
-            yield _samples(family, part)
+        yield from _samples(snapshot)
     yield ["# EOF\n"]
 
 
@@ -34,10 +33,11 @@ def _header(family: Family) -> str:
     return f"# TYPE {name} {family.type.value}\n{unit}# HELP {name} {help_text}\n"
 
 
-def _samples(family: Family, part: list[SeriesSnapshot]) -> list[str]:
+def _samples(snapshot: FamilySnapshot) -> Iterator[list[str]]:
+    family, series = snapshot.family, snapshot.series
     name = base_name(family)
     if family.type is MetricType.GAUGE:
-        return number_lines(name, part)
+        return number_lines(name, series)
     if family.type is MetricType.HISTOGRAM:
-        return histogram_lines(family, part, openmetrics=True)
-    return number_lines(name + "_total", part, name + "_created")
+        return (histogram_lines(family, part, openmetrics=True) for part in chunks(series))
+    return number_lines(name + "_total", series, name + "_created")

@@ -1,8 +1,10 @@
 """What all text formats share: numbers, labels, and the lines of samples."""
 
-from collections.abc import Iterable, Iterator
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from math import inf, isnan
+from typing import NamedTuple
 
 from utilityfog_frontend.telemetry.labels import render_labels
 from utilityfog_frontend.telemetry.model import Exemplar, Family, HistogramValue, SeriesSnapshot
@@ -17,6 +19,28 @@ _EXPONENT_FROM = 1e16  # as Python's repr
 _SCIENTIFIC_FROM = 1e6  # as Go's shortest %g
 
 
+class Columns(NamedTuple):
+    """Counters or gauges of one family, at least one, as columns of one length.
+
+    Attributes:
+        labels: of each, as `render_labels` writes them.
+        values: all of them int, or all float.
+        created: when each began to count, unix seconds, None where that is not known; nothing at all if not asked for.
+    """
+
+    labels: list[str]
+    values: list[int] | list[float]
+    created: list[float | None]
+
+
+class ColumnSeries(Sequence[SeriesSnapshot]):
+    """Series of which a million are written faster than as many objects could be made."""
+
+    @abstractmethod
+    def columns(self, *, created: bool) -> Iterator[Columns]:
+        """The same series, all or some at a time; not of histograms."""
+
+
 def render_number(value: float) -> str:
     """A number as every Prometheus parser reads it back: whole ones without a fraction, `NaN`, `+Inf`, `-Inf`."""
     if type(value) is int:
@@ -28,6 +52,11 @@ def render_number(value: float) -> str:
     if abs(value) < _EXPONENT_FROM and value == int(value):
         return str(int(value))
     return repr(float(value))
+
+
+def _render_float(value: float) -> str:
+    """As `render_number`, faster for fractions."""
+    return repr(value) if value % 1.0 > 0 else render_number(value)
 
 
 def render_bound(bound: float) -> str:
@@ -65,11 +94,18 @@ def _encoded(lines: list[str]) -> bytes:
     return "".join(lines).encode(errors="replace")
 
 
-def number_lines(name: str, series: Iterable[SeriesSnapshot], created_name: str = "") -> list[str]:
-    """The samples of counters or gauges, each followed by its time of creation if `created_name` says how it is called.
+def number_lines(name: str, series: Iterable[SeriesSnapshot], created_name: str = "") -> Iterator[list[str]]:
+    """The samples of counters or gauges, in parts.
 
-    This loop is what a scrape of a million series costs.
+    Each is followed by its time of creation if `created_name` says how that is called.
     """
+    if isinstance(series, ColumnSeries):
+        return (_column_lines(name, part, created_name) for part in series.columns(created=bool(created_name)))
+    return (_number_lines(name, part, created_name) for part in chunks(series))
+
+
+def _number_lines(name: str, series: list[SeriesSnapshot], created_name: str) -> list[str]:
+    """This loop is what a scrape of a million series costs."""
     lines = []
     for one in series:
         value = one.value
@@ -81,6 +117,17 @@ def number_lines(name: str, series: Iterable[SeriesSnapshot], created_name: str 
         if created_name and one.created is not None:
             lines.append(_created_line(created_name, labels, one.created))
     return lines
+
+
+def _column_lines(name: str, columns: Columns, created_name: str) -> list[str]:
+    """This one is what a scrape of a fleet's costs."""
+    labels, values, created = columns
+    texts: Iterable[object] = map(_render_float, values) if type(values[0]) is float else values
+    lines = [f"{name}{{{of}}} {text}\n" if of else f"{name} {text}\n" for of, text in zip(labels, texts, strict=True)]
+    if not created_name:
+        return lines
+    times = zip(lines, labels, created, strict=True)
+    return [line if time is None else line + _created_line(created_name, of, time) for line, of, time in times]
 
 
 def histogram_lines(family: Family, series: Iterable[SeriesSnapshot], *, openmetrics: bool = False) -> list[str]:

@@ -29,8 +29,7 @@ def _lines(families: Iterable[FamilySnapshot]) -> Iterator[list[str]]:
         help_text = family.help.replace("\\", r"\\").replace("\n", r"\n")
         yield [f"{between}# HELP {name} {help_text}\n# TYPE {name} {family.type.value}\n"]
         between = "\n"
-        for part in chunks(snapshot.series):
-            if family.type is MetricType.HISTOGRAM:
-                yield histogram_lines(family, part)
-            else:
-                yield number_lines(name, part)
+        if family.type is MetricType.HISTOGRAM:
+            yield from (histogram_lines(family, part) for part in chunks(snapshot.series))
+        else:
+            yield from number_lines(name, snapshot.series)
