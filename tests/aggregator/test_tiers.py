@@ -24,8 +24,8 @@ from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.jetstream import JetStream
 from fog_aggregator.service import Aggregator
 from fog_aggregator.streams import ROLLUPS, apply, events_stream, metrics_stream, rollups_stream
-from fog_schema.codec import decode
-from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, CoverageNumbers, Frame
+from fog_schema.codec import decode, encode_request
+from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, CoverageNumbers, Frame, Request
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
@@ -268,6 +268,22 @@ async def test_a_replica_that_is_not_ready_sends_nothing(fog_nats: NatsServer) -
     assert (first.kind, first.seq) == (KEYFRAME, 1)
     assert first.counters is not None
     assert 5 in first.counters.values.tolist()
+
+
+async def test_a_request_is_answered_with_a_keyframe(fog_nats: NatsServer) -> None:
+    """Whoever asks at the branch's path or above, or its epoch alone, hears all its totals again; no other epoch."""
+    async with serving(branch(fog_nats)), Connection(NatsOptions(servers=(fog_nats.url,))) as connection:
+        assert await connection.connected(10)
+        [first, *_] = await eventually(lambda: frames(fog_nats, BRANCH))
+        link = Link(connection)
+        for keyframes, path, epoch in ((2, ("fog",), 0), (3, BRANCH, first.epoch)):
+            await link.send(Subjects().resync(BRANCH), encode_request(Request(epoch=first.epoch ^ 1)))
+            await link.send(Subjects().resync(path), encode_request(Request(epoch=epoch)))
+            await eventually(lambda: _keyframes(fog_nats, keyframes))  # noqa: B023 - awaited here
+
+
+async def _keyframes(server: NatsServer, number: int) -> bool:
+    return sum(frame.kind == KEYFRAME for frame in await frames(server, BRANCH)) == number
 
 
 async def test_an_aggregator_that_stops_says_its_last_totals(fog_nats: NatsServer) -> None:
