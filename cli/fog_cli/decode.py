@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
+from contextlib import suppress
+from functools import partial
+from pathlib import Path as File
 
 from nats.aio.msg import Msg
 
@@ -14,10 +16,10 @@ from fog_cli.commands.decode import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.frame_text import FrameText
 from fog_cli.service import run_service
-from fog_schema.codec import encode_request
+from fog_schema.codec import decode, encode_request
 from fog_schema.errors import FrameError, PathError
 from fog_schema.frames import Request
-from fog_schema.paths import parse_path
+from fog_schema.paths import Path, parse_path
 from fog_schema.subjects import Subjects
 
 
@@ -28,7 +30,7 @@ def print_file(file: str) -> int:
         CommandError: when it is not a frame, with the reason.
     """
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        data = sys.stdin.buffer.read() if file == "-" else File(file).read_bytes()
         print("\n".join(FrameText().lines(data)))
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
@@ -38,30 +40,60 @@ def print_file(file: str) -> int:
 
 
 def follow(settings: Settings) -> int:
-    """Ask the node at a path for a keyframe, and print what it publishes until told to stop."""
+    """Ask the node at a path for a keyframe, and print what it publishes until told to stop.
+
+    With `settings.rollups`, the aggregator of the subtree there.
+    """
     try:
         path, subjects = parse_path(settings.path), Subjects(settings.prefix)
     except PathError as error:
         raise UsageError(str(error)) from None
-    text = FrameText()
-
-    async def show(message: Msg) -> None:
-        try:
-            print(f"{message.subject}:", "\n".join(text.lines(message.data)), flush=True)
-        except FrameError as error:
-            print(f"{message.subject}: not a frame: {error}", flush=True)
-
-    async def listen(client: Client) -> None:
-        for subject in (subjects.metrics(path), subjects.events(path)):
-            await client.subscribe(subject, cb=show)
-        await client.publish(subjects.resync(path), encode_request(Request()))
+    screen = _Screen(subjects, path, rollups=settings.rollups)
 
     async def serve(stop: asyncio.Event) -> int:
         async with connected_link(settings.nats, "fog decode") as link:
-            link.connection.on_connect.append(listen)
+            link.connection.on_connect.append(screen.listen)
             if link.connection.client is not None:
-                await listen(link.connection.client)
+                await screen.listen(link.connection.client)
             await stop.wait()
         return 0
 
     return run_service(serve)
+
+
+class _Screen:
+    """Prints what passes by at a path, and asks for the keyframes that say what its ids mean."""
+
+    def __init__(self, subjects: Subjects, path: Path, *, rollups: bool) -> None:
+        self._subjects = subjects
+        self._path = path
+        self._rollups = rollups
+        self._text = FrameText()
+        self._asked: set[int] = set()
+
+    async def listen(self, client: Client) -> None:
+        """Subscribe, on each connection anew."""
+        if self._rollups:
+            await client.subscribe(self._subjects.rollups(self._path), cb=partial(self._show_rollup, client))
+            return
+        for subject in (self._subjects.metrics(self._path), self._subjects.events(self._path)):
+            await client.subscribe(subject, cb=self._show)
+        await self._ask(client, Request())
+
+    async def _show(self, message: Msg) -> None:
+        try:
+            print(f"{message.subject}:", "\n".join(self._text.lines(message.data)), flush=True)
+        except FrameError as error:
+            print(f"{message.subject}: not a frame: {error}", flush=True)
+
+    async def _show_rollup(self, client: Client, message: Msg) -> None:
+        """Print; ask each writer once, by its epoch: asked without one, every node under the path would answer."""
+        await self._show(message)
+        with suppress(FrameError):
+            epoch = decode(message.data).epoch
+            if epoch not in self._asked:
+                self._asked.add(epoch)
+                await self._ask(client, Request(epoch))
+
+    async def _ask(self, client: Client, request: Request) -> None:
+        await client.publish(self._subjects.resync(self._path), encode_request(request))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 
 from fog_cli.kinds import show_duration
-from fog_cli.terminal import printable, show_labels, show_time
+from fog_cli.terminal import Paint, printable, show_coverage, show_labels, show_time
 from fog_schema.codec import decode, decode_definitions, decode_request
 from fog_schema.errors import FrameError
 from fog_schema.frames import (
@@ -16,12 +17,17 @@ from fog_schema.frames import (
     GAUGE,
     KIND_NAMES,
     TYPE_NAMES,
+    CoverageNumbers,
     Definition,
     Event,
     Frame,
     Histograms,
+    Lasts,
     Numbers,
+    Summaries,
+    ValueCounts,
 )
+from fog_schema.limits import MAX_TIMESTAMP
 
 
 class FrameText:
@@ -56,12 +62,15 @@ class FrameText:
             yield "  info " + printable(" ".join(f"{key}={value}" for key, value in frame.info.items()))
         if frame.events_held:
             yield f"  holds events {frame.events_held[0]} to {frame.events_held[1]}"
+        if frame.coverage:
+            yield f"  stands on {_coverage(frame.coverage)}"
         sign = "+" if frame.kind == DELTA else "= "
         yield from self._numbers(frame, frame.counters, TYPE_NAMES[COUNTER], sign)
         yield from self._numbers(frame, frame.fractions, TYPE_NAMES[COUNTER], "= ")
         yield from self._numbers(frame, frame.gauges, TYPE_NAMES[GAUGE], "= ")
         for group in frame.histograms:
             yield from self._histograms(frame, group, sign)
+        yield from self._merged(frame)
         if frame.removed:
             yield from (f"  removed {self._name(frame, number)}" for number in frame.removed.tolist())
         for number, event in enumerate(frame.events, frame.seq):
@@ -84,6 +93,33 @@ class FrameText:
             name = self._name(frame, number)
             yield f"  histogram {name} {sign}{sum(mine)}, sum = {_number(total)} {buckets}".rstrip()
 
+    def _merged(self, frame: Frame) -> Iterator[str]:
+        if frame.summaries:
+            yield from self._summaries(frame, frame.summaries)
+        if frame.lasts:
+            yield from self._lasts(frame, frame.lasts)
+        if frame.value_counts:
+            yield from self._value_counts(frame, frame.value_counts)
+
+    def _summaries(self, frame: Frame, summaries: Summaries) -> Iterator[str]:
+        ids, *columns = summaries
+        for number, count, *row in zip(ids.tolist(), *(column.tolist() for column in columns), strict=True):
+            total, low, high = map(_number, row)
+            name = self._name(frame, number)
+            yield f"  gauge {name} of {_nodes(count)}: sum = {total}, min = {low}, max = {high}"
+
+    def _lasts(self, frame: Frame, lasts: Lasts) -> Iterator[str]:
+        ids, values, times = lasts
+        for number, value, time in zip(ids.tolist(), values.tolist(), times.tolist(), strict=True):
+            yield f"  gauge {self._name(frame, number)} last = {_number(value)}, heard {_time(time)}"
+
+    def _value_counts(self, frame: Frame, counted: ValueCounts) -> Iterator[str]:
+        ids, lengths, values, counts = counted
+        pairs = zip(values.tolist(), counts.tolist(), strict=True)
+        for number, length in zip(ids.tolist(), lengths.tolist(), strict=True):
+            told = [f"{_number(value)} on {_nodes(count)}" for value, count in islice(pairs, int(length))]
+            yield f"  gauge {self._name(frame, number)} is {', '.join(told) or 'nothing'}"
+
     def _name(self, frame: Frame, number: int) -> str:
         known = self._known.get((frame.epoch, number))
         return f"#{number} {known[0].name}{known[1]}" if known else f"#{number}"
@@ -99,6 +135,20 @@ def _heading(frame: Frame, size: int) -> str:
     if frame.unknown_fields:
         parts.append(f"{frame.unknown_fields} unknown fields")
     return ", ".join(parts)
+
+
+def _coverage(coverage: CoverageNumbers) -> str:
+    states = {"live": coverage.live, "stale": coverage.stale, "departed": coverage.departed}
+    return f"{show_coverage(states, Paint(environ={'NO_COLOR': '1'}))}, oldest frame {coverage.oldest_ms / 1000:g}s ago"
+
+
+def _nodes(count: float) -> str:
+    return f"{count} node{'' if count == 1 else 's'}"
+
+
+def _time(unix: float) -> str:
+    """A time that the codec does not check: as it is when there is no such day."""
+    return show_time(unix) if 0 <= unix <= MAX_TIMESTAMP else f"at {unix!r}"
 
 
 def _number(value: float) -> str:

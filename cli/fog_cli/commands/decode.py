@@ -3,6 +3,7 @@
   fog decode frame.bin
   fog decode - < frame.bin
   fog decode --path fog/0/3 --nats nats://127.0.0.1:4222
+  fog decode --path fog/0 --rollups
 
 What the ids of a delta mean is in the keyframe before it; alone it prints numbers.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fog_cli.config import group, option
+from fog_cli.config import group, option, switch
 from fog_cli.errors import UsageError
 from fog_cli.kinds import FILE, PATH, TEXT
 from fog_cli.nats_settings import NatsSettings
@@ -23,12 +24,15 @@ class Settings:
 
     file: str = option("", "a frame, - for standard input", FILE, positional=True)
     path: str = option("", "print the frames of this path as they pass by", PATH)
+    rollups: bool = switch("print the totals of the subtree at the path instead, as its aggregator sends them")
     prefix: str = option("fog.v1", "what subjects begin with", TEXT)
     nats: NatsSettings = group(NatsSettings)
 
 
 def run(settings: Settings) -> int:
     """Print one frame, or all that pass by until Ctrl-C."""
+    if settings.rollups and not settings.path:
+        raise UsageError("say whose rollups to print: --rollups goes with --path fog/0")
     if not settings.file and not settings.path:
         raise UsageError("say what to print: either a FILE (- for standard input), or --path fog/0/3")
 
