@@ -23,7 +23,7 @@ STEPS = frozenset({"open", "write", "flush", "fsync", "close", "replace", "scand
 
 def image(number: int) -> Image:
     """A small checkpoint that can be told from others."""
-    return take_image(State(), EventList(), Ratchet(), {"S": Position("then", number, 0)}, ("fog.v1", ()))
+    return take_image(State(), EventList(), Ratchet(), {"S": Position("then", number, 0)}, ("fog.v1", (), ()))
 
 
 def newest(directory: Path) -> int:

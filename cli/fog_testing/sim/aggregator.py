@@ -190,7 +190,7 @@ class Aggregator:
     def checkpoint(self) -> bytes:
         """The state and the positions at this moment, as a file's bytes."""
         positions = {reader.stream.name: reader.position for reader in self.readers if reader.position is not None}
-        image = take_image(self.state, self.events, self.network.ratchet, positions, (SUBJECTS.prefix, ()))
+        image = take_image(self.state, self.events, self.network.ratchet, positions, (SUBJECTS.prefix, (), ()))
         return b"".join(image.chunks())
 
     def _frames(self, messages: list[Message]) -> None:
