@@ -103,6 +103,7 @@ class Aggregator:
         readers: of metrics and of events.
         is_current: it had read everything when it last looked.
         in_doubt: it began without a checkpoint, or a stream is not what was read: the nodes must be asked.
+        doubted: how often the stream of events had lost something when an epoch was last asked because of a doubt.
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class Aggregator:
         self._requests = KeyframeRequests()
         self._on_frames = on_frames
         self._last, self.is_current = clock(), False
+        self.doubted: dict[int, int] = {}
         self.readers = tuple(
             Reader(stream, handle, positions.get(stream.name), self._discontinuity)
             for stream, handle in ((streams.metrics, self._frames), (streams.events, self._ingest.events))
@@ -171,7 +173,7 @@ class Aggregator:
             self.state.complete = True
         self._last, self.is_current = now, current
         if self.readiness.begins_round(caught_up=self.caught_up):
-            self.state.distrust()
+            self._ask_everybody()
         self.readiness.update(
             caught_up=self.caught_up,
             gapped=len(self.state.gapped),
@@ -204,4 +206,9 @@ class Aggregator:
         del what
         self.in_doubt = True
         self.readiness.needs_round = True
+        self._ask_everybody()
+
+    def _ask_everybody(self) -> None:
+        known = (number for node in self.state.nodes.values() for number in node.epochs)
+        self.doubted |= dict.fromkeys(known, self.readers[1].stream.losses)
         self.state.distrust()

@@ -44,6 +44,7 @@ class Stream:
         refusing: it is full, or there is no server.
         removed: what it held once and lost, was it only for a while.
         disruptions: how often the server went away: a reader notices, and looks again at what the stream is.
+        losses: how often it has lost something.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -53,6 +54,7 @@ class Stream:
         self.refusing = False
         self.removed: set[bytes] = set()
         self.disruptions = 0
+        self.losses = 0
         self._clock = clock
         self._made = 1
         self.created = f"{name} 1"
@@ -143,7 +145,9 @@ class Stream:
         )
 
     def _become(self, messages: list[Message]) -> None:
-        self.removed |= {message.data for message in self.messages} - {message.data for message in messages}
+        gone = {message.data for message in self.messages} - {message.data for message in messages}
+        self.removed |= gone
+        self.losses += bool(gone)
         self.messages = messages
 
     def _store(self, subject: str, data: bytes) -> None:

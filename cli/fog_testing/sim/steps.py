@@ -58,7 +58,15 @@ FAULTS: Final = (
 FOLDING: Final = frozenset({"very_long_wait", "forget"})
 """What may fold an epoch that has not ended; so may a crowd, which the first step allows."""
 
+SCENES: Final[tuple[History, ...]] = (
+    # An event is acknowledged, and lost together with one that was read, before anybody reads it; no other follows.
+    [Step("event"), Step("beat"), Step("event"), Step("flow"), Step("lose", 1, 1), Step("beat")],
+)
+"""What may end a history: several rare things that must follow each other closely to be worth anything."""
+
 LENGTH: Final = (30, 90)
+SCENE: Final = 0.1
+"""How many histories end with one of the scenes."""
 _NUMBERS: Final = 2**16
 
 
@@ -75,7 +83,8 @@ def draw(rng: Random) -> History:
         first = first._replace(how=0)
     weights = ORDINARY | chosen
     drawn = rng.choices(list(weights), list(weights.values()), k=rng.randint(*LENGTH))
-    return [first, *(Step(kind, rng.randrange(_NUMBERS), rng.randrange(_NUMBERS)) for kind in ("spawn", *drawn))]
+    steps = [first, *(Step(kind, rng.randrange(_NUMBERS), rng.randrange(_NUMBERS)) for kind in ("spawn", *drawn))]
+    return steps + rng.choice(SCENES) if rng.random() < SCENE else steps
 
 
 def shorten(history: Sequence[Step], fails: Callable[[History], bool]) -> History:

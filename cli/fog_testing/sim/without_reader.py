@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -290,7 +291,18 @@ def ready_without_round() -> list[Patch]:
 @leaving_out("after a discontinuity every epoch is asked for a keyframe")
 def trusting() -> list[Patch]:
     """Only those whose numbers show a gap are."""
-    return [(State, "distrust", nothing)]
+
+    def discontinuity(original: Any, self: Aggregator, what: Any) -> None:
+        with patch.object(State, "distrust", nothing):
+            original(self, what)
+
+    return [around(Aggregator, "_discontinuity", discontinuity)]
+
+
+@leaving_out("... and once more when a reader that begins in doubt has read all there is")
+def nobody_asked() -> list[Patch]:
+    """Nobody is whose numbers show no gap."""
+    return [(Readiness, "begins_round", lambda *_, **__: False)]
 
 
 @leaving_out("of several unshared epochs the latest-born one's gauges count, while it is heard")

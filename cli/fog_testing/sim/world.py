@@ -71,6 +71,7 @@ class World:
         self._watcher = Watcher(self._books)
         self._programs: list[Program] = []
         self._events = 0
+        self._last_events = True
         self._bounds = Bounds()
         self._limits = StateLimits()
         self._streams = Streams(Stream("metrics", self.clock), Stream("events", self.clock))
@@ -121,7 +122,8 @@ class World:
             stream.refuse(refusing=False)
         for program in self._programs:
             program.attach()
-            self._event(program)
+            if self._last_events:
+                self._event(program)
         aggregator = self._up()
         for _ in range(ROUNDS):
             self._beat()
@@ -137,7 +139,9 @@ class World:
         conserved(accounts, aggregator.state, lineage, self._books)
         gauges_equal(aggregator.network, self._programs, sorted(set(PATHS)))
         long_ago = self.now - START > HORIZON
-        events_once(aggregator.events, self._programs, self._books, self.now, long_ago=long_ago)
+        losses, doubted = self._streams.events.losses, aggregator.doubted
+        asked = lambda epoch: self._last_events or doubted.get(epoch) == losses  # noqa: E731
+        events_once(aggregator.events, self._programs, self._books, self.now, asked, long_ago=long_ago)
 
     def said(self) -> str:
         """How things are, in a line for people."""
@@ -168,7 +172,8 @@ class World:
     # Programs and time
 
     def _fog(self, who: int, how: int) -> None:
-        """How little everything may hold."""
+        """How little everything may hold, and whether there are events at the very end that show what is missing."""
+        self._last_events = who // 12 % 2 == 0
         self._bounds = Bounds((100_000, 250)[who % 2], (64, 3, 2)[who // 2 % 3], (1000, 4)[who // 6 % 2])
         self._limits = StateLimits(silent_per_path=(64, 2, 1)[how % 3])
         self._crash(2)
