@@ -1,7 +1,7 @@
 """The subcommands, one module each, imported only when called for.
 
 A command's module has `Settings` (a frozen dataclass of options), `run(settings) -> exit code`, and a docstring that
-`--help` shows. It imports what is heavy inside `run`: completions and `fog check` load every module.
+`--help` shows. What is heavy is imported `later`: completions and `fog check` load every module.
 """
 
 from __future__ import annotations

@@ -13,10 +13,12 @@ import os
 import socket
 import sys
 from dataclasses import dataclass
+from typing import Final
 
 from fog_cli.config import group, option, switch
 from fog_cli.errors import UsageError
 from fog_cli.kinds import DURATION, FILE, INTERVAL, PATH, TEXT
+from fog_cli.later import later
 from fog_cli.logs import LogSettings
 from fog_cli.nats_settings import NatsSettings
 
@@ -38,6 +40,10 @@ class Settings:
     log: LogSettings = group(LogSettings)
 
 
+_report: Final = later("fog_cli.agent:report")
+_print_once: Final = later("fog_cli.agent:print_once")
+
+
 def run(settings: Settings) -> int:
     """Report until told to stop."""
     from fog_schema.errors import PathError
@@ -52,7 +58,4 @@ def run(settings: Settings) -> int:
     if not settings.nats.context and not any(url.startswith("ws") for url in settings.nats.url or ()):
         # nats-py imports aiohttp where it is there: 11 MB, and only for ws://. None makes the import fail.
         sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
-
-    from fog_cli.agent import print_once, report
-
-    return print_once() if settings.once else report(settings, path)
+    return _print_once() if settings.once else _report(settings, path)

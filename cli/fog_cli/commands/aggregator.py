@@ -14,9 +14,11 @@ What to open: http://127.0.0.1:10364/ and /metrics, /api/tree, /api/nodes, /api/
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from fog_cli.config import group, option, switch
 from fog_cli.kinds import ADDRESS, DIRECTORY, FILE, INTERVAL, PATH, PATHS, PERIOD, SWITCH, TEXT, WHOLE, Address
+from fog_cli.later import later
 from fog_cli.logs import LogSettings
 from fog_cli.nats_settings import NatsSettings
 
@@ -53,8 +55,5 @@ class Settings:
     log: LogSettings = group(LogSettings)
 
 
-def run(settings: Settings) -> int:
-    """Serve until told to stop."""
-    from fog_cli.aggregator import serve
-
-    return serve(settings)
+run: Final = later("fog_cli.aggregator:serve")
+"""Serve until told to stop."""

@@ -11,9 +11,11 @@ Ctrl-C or not, what the nodes counted is held against what the aggregator export
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from fog_cli.config import option, switch
 from fog_cli.kinds import ADDRESS, DURATION, INTERVAL, URLS, WHOLE, Address
+from fog_cli.later import later
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,5 @@ class Settings:
     nats: tuple[str, ...] | None = option(None, "use this server, with JetStream, instead of starting one", URLS)
 
 
-def run(settings: Settings) -> int:
-    """Run it to its end; 0 when every count was conserved."""
-    from fog_cli.demo import demo
-
-    return demo(settings)
+run: Final = later("fog_cli.demo:demo")
+"""Run it to its end; 0 when every count was conserved."""

@@ -9,9 +9,11 @@ that every aggregator and every replay agrees; it needs the right to publish eve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from fog_cli.config import REQUIRED, group, option
 from fog_cli.kinds import PATH, TEXT
+from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
 
 
@@ -24,8 +26,5 @@ class Settings:
     nats: NatsSettings = group(NatsSettings)
 
 
-def run(settings: Settings) -> int:
-    """0 when the wish is in the stream."""
-    from fog_cli.forget import forget
-
-    return forget(settings)
+run: Final = later("fog_cli.forget:forget")
+"""0 when the wish is in the stream."""

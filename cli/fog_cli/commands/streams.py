@@ -10,9 +10,11 @@ A stream that exists is never changed without --update. Exit code 1 when a diffe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from fog_cli.config import REQUIRED, group, option, switch
 from fog_cli.kinds import PERIOD, SIZE, TEXT, WHOLE, choice
+from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
 
 
@@ -32,8 +34,5 @@ class Settings:
     nats: NatsSettings = group(NatsSettings)
 
 
-def run(settings: Settings) -> int:
-    """0 when all streams are as they should be."""
-    from fog_cli.streams import apply_streams
-
-    return apply_streams(settings)
+run: Final = later("fog_cli.streams:apply_streams")
+"""0 when all streams are as they should be."""
