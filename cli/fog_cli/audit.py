@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nats.aio.msg import Msg
 
@@ -21,8 +21,8 @@ from fog_cli.replica import Replica, Total, Value
 from fog_cli.terminal import Paint, show_coverage, show_labels
 from fog_schema.codec import decode, encode_request
 from fog_schema.errors import FrameError, PathError
-from fog_schema.frames import Request
-from fog_schema.paths import Path, format_path, parse_path
+from fog_schema.frames import Frame, Request
+from fog_schema.paths import Path, ancestors, format_path, parse_path
 from fog_schema.subjects import Subjects
 
 AT_ONCE: Final = 4
@@ -31,14 +31,19 @@ TRIES: Final = 100
 """How often the aggregator is asked again when it stands at another frame than we have seen."""
 MOST_LISTED: Final = 10_000
 SHOWN: Final = 50
+TOLD: Final = ("equal", "nodes", "branches", "values", "differences", "silent")
 
 
 @dataclass(slots=True)
 class Findings:
-    """What came of an audit."""
+    """What came of an audit.
+
+    `branches` are paths that the aggregator has from aggregators of their own: theirs to audit.
+    """
 
     nodes: int = 0
     values: int = 0
+    branches: int = 0
     differences: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
 
@@ -46,6 +51,31 @@ class Findings:
     def equal(self) -> bool:
         """Whether every node answered and nothing differs."""
         return not (self.differences or self.silent)
+
+
+class Listing(NamedTuple):
+    """What an aggregator lists, as an audit takes it.
+
+    Attributes:
+        nodes: the paths whose nodes it reads itself.
+        above: those of them that have a branch below.
+        branches: how many paths come as rollups. Their nodes are not listed, but would answer a request to such a path,
+            or to one above it.
+    """
+
+    nodes: list[str]
+    above: frozenset[str]
+    branches: int
+
+
+def sort_out(listed: Iterable[Mapping[str, Any]]) -> Listing:
+    """Tell nodes from branches in what `/api/nodes` lists."""
+    by_branch: dict[bool, list[str]] = {False: [], True: []}
+    for entry in listed:
+        by_branch[bool(entry.get("branch"))].append(entry["path"])
+    nodes, branches = by_branch[False], by_branch[True]
+    inner = {format_path(place) for branch in branches for place in ancestors(parse_path(branch))}
+    return Listing(nodes, frozenset(inner.intersection(nodes)), len(branches))
 
 
 def audit(settings: Settings) -> int:
@@ -62,51 +92,61 @@ def audit(settings: Settings) -> int:
         raise UsageError(str(error)) from None
     findings, status = asyncio.run(_audit(settings, path, subjects))
     if settings.json:
-        told = {name: getattr(findings, name) for name in ("equal", "nodes", "values", "differences", "silent")}
+        told = {name: getattr(findings, name) for name in TOLD}
         print(json.dumps(told | {"coverage": status["coverage"], "streams": status["streams"]}))
     else:
-        _print(findings, status)
+        print("\n".join(report(findings, status)))
     return 0 if findings.equal else 1
 
 
 async def _audit(settings: Settings, path: Path, subjects: Subjects) -> tuple[Findings, dict[str, Any]]:
     api = Api(settings.api.url)
     query = {"path": format_path(path), "state": "live", "limit": MOST_LISTED}
-    listed = [node["path"] for node in (await asyncio.to_thread(api.json, "/api/nodes", query))["nodes"]]
-    chosen = sorted(random.sample(listed, min(settings.most, len(listed))))
-    findings = Findings()
+    listing = sort_out((await asyncio.to_thread(api.json, "/api/nodes", query))["nodes"])
+    chosen = sorted(random.sample(listing.nodes, min(settings.most, len(listing.nodes))))
+    findings = Findings(branches=listing.branches)
     async with connected_link(settings.nats, "fog audit") as link:
-        listener = _Listener(subjects)
-        await listener.ask(link, path, chosen)
-        await listener.wait(chosen, settings.patience)
+        listener = Listener(link, subjects, chosen, listing.above)
+        await listener.ask(path)
+        await listener.wait(settings.patience)
         turns = asyncio.Semaphore(AT_ONCE)
         await asyncio.gather(*(_compare(api, name, listener.epochs(name), findings, turns) for name in chosen))
     return findings, await asyncio.to_thread(api.json, "/api/status")
 
 
-class _Listener:
-    """Replicas of everything that passes by, by path and epoch."""
+class Listener:
+    """Replicas of what some nodes say, by path and epoch.
 
-    def __init__(self, subjects: Subjects) -> None:
+    Args:
+        link: a link that is connected.
+        subjects: where they say it.
+        chosen: the paths that are listened to.
+        above: those of them where a request to all would reach nodes of a branch.
+    """
+
+    def __init__(self, link: Link, subjects: Subjects, chosen: Collection[str], above: Collection[str]) -> None:
+        self._link = link
         self._subjects = subjects
-        self._replicas: dict[str, dict[int, Replica]] = {}
+        self._above = above
+        self._replicas: dict[str, dict[int, Replica]] = {name: {} for name in chosen}
         self._progress = asyncio.Event()
 
-    async def ask(self, link: Link, path: Path, chosen: list[str]) -> None:
-        """Read along, and ask for keyframes: everybody at once, or each of those that were drawn."""
-        client = link.connection.client
+    async def ask(self, path: Path) -> None:
+        """Read along at and under a path, and ask for keyframes; above a branch each writer, once it is heard."""
+        client = self._link.connection.client
         if client is None:
             return
         for subject in self._subjects.subtree("metrics", path):
             await client.subscribe(subject, cb=self._heard)
-        for name in chosen:
-            await link.send(self._subjects.resync(parse_path(name)), encode_request(Request()))
+        for name in self._replicas:
+            if name not in self._above:
+                await self._ask(name, Request())
 
-    async def wait(self, chosen: list[str], patience: float) -> None:
+    async def wait(self, patience: float) -> None:
         """Until all of them have sent a whole keyframe, or patience ends."""
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                while not all(self.epochs(name) for name in chosen):
+                while not all(map(self.epochs, self._replicas)):
                     self._progress.clear()
                     await self._progress.wait()
 
@@ -118,10 +158,22 @@ class _Listener:
         try:
             _, path = self._subjects.path_of(message.subject)
             frame = decode(message.data)
-            self._replicas.setdefault(format_path(path), {}).setdefault(frame.epoch, Replica()).apply(frame)
-            self._progress.set()
+            await self._apply(format_path(path), frame)
         except (FrameError, PathError):
             pass  # somebody else's message: the aggregator counts it
+
+    async def _apply(self, name: str, frame: Frame) -> None:
+        replicas = self._replicas.get(name)
+        if replicas is None:  # not drawn, or of a branch
+            return
+        is_new = frame.epoch not in replicas
+        replicas.setdefault(frame.epoch, Replica()).apply(frame)
+        self._progress.set()
+        if is_new and name in self._above:
+            await self._ask(name, Request(frame.epoch))
+
+    async def _ask(self, name: str, request: Request) -> None:
+        await self._link.send(self._subjects.resync(parse_path(name)), encode_request(request))
 
 
 async def _compare(
@@ -170,14 +222,16 @@ def _value(value: Any) -> Value:
     return value  # type: ignore[no-any-return]  # a number
 
 
-def _print(findings: Findings, status: Mapping[str, Any]) -> None:
-    for difference in findings.differences[:SHOWN]:
-        print(difference)
+def report(findings: Findings, status: Mapping[str, Any]) -> Iterator[str]:
+    """The lines for a person: what differs, who is missing or left out, the verdict, what it stands on."""
+    yield from findings.differences[:SHOWN]
     if len(findings.differences) > SHOWN:
-        print(f"... and {len(findings.differences) - SHOWN} more")
+        yield f"... and {len(findings.differences) - SHOWN} more"
     if findings.silent:
-        print(f"no keyframe came from {', '.join(findings.silent[:SHOWN])}")
+        yield f"no keyframe came from {', '.join(findings.silent[:SHOWN])}"
+    if findings.branches:
+        yield f"branches left to their own aggregators to audit: {findings.branches}"
     verdict = "equal" if findings.equal else "NOT EQUAL"
-    print(f"{verdict}: {findings.values} values of {findings.nodes} nodes, {len(findings.differences)} differences")
+    yield f"{verdict}: {findings.values} values of {findings.nodes} nodes, {len(findings.differences)} differences"
     sequences = ", ".join(f"{stream['name']} {stream['sequence']}" for stream in status["streams"])
-    print(f"coverage: {show_coverage(status['coverage']['nodes'], Paint())}; stream sequences {sequences}")
+    yield f"coverage: {show_coverage(status['coverage']['nodes'], Paint())}; stream sequences {sequences}"

@@ -8,11 +8,17 @@ import random
 from pathlib import Path
 from typing import Any
 
+from nats.aio.msg import Msg
+
 from fog_agent import Agent
+from fog_agent.options import NatsOptions
 from fog_agent.writer import Settings, Writer
-from fog_cli.audit import Findings, compare_epoch
+from fog_cli.audit import Findings, Listener, Listing, compare_epoch, report, sort_out
+from fog_cli.bus import connected_link
 from fog_cli.replica import Replica, Total
-from fog_schema.codec import decode
+from fog_schema.codec import decode, decode_request
+from fog_schema.frames import Request
+from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
 from tests.cli.aggregators import aggregator, shows
@@ -97,6 +103,56 @@ def test_a_difference_is_found_and_said() -> None:
     ]
 
 
+def test_branches_are_left_out() -> None:
+    """A branch is counted, not asked; nodes above one are told apart: what is asked there is heard in it too."""
+    listed: list[dict[str, Any]] = [
+        {"path": "fog", "branch": False},
+        {"path": "fog/0"},  # as an aggregator that knows no branches lists it
+        {"path": "fog/0/3", "branch": True},
+        {"path": "fog/1", "branch": False},
+        {"path": "fog/2/1/0", "branch": True},
+    ]
+    assert sort_out(listed) == Listing(["fog", "fog/0", "fog/1"], frozenset({"fog", "fog/0"}), 2)
+    assert sort_out([]) == Listing([], frozenset(), 0)
+    status = {"coverage": {"nodes": {"live": 7}}, "streams": [{"name": "FOG_METRICS", "sequence": 9}]}
+    assert list(report(Findings(nodes=3, values=12, branches=2), status)) == [
+        "branches left to their own aggregators to audit: 2",
+        "equal: 12 values of 3 nodes, 0 differences",
+        "coverage: 7 live; stream sequences FOG_METRICS 9",
+    ]
+
+
+async def test_a_node_above_a_branch_is_asked_alone(fog_nats: NatsServer) -> None:
+    """By its epoch, once it was heard: no node under it answers. What others say is not kept."""
+    await make_streams(fog_nats.url)
+    agents = [
+        Agent(TelemetryCollector(), path=path, servers=fog_nats.url, interval=0.1) for path in ("fog", "fog/0", "fog/1")
+    ]
+    asked: list[tuple[str, Request]] = []
+
+    async def heard(message: Msg) -> None:
+        asked.append((message.subject, decode_request(message.data)))
+
+    for agent in agents:
+        await agent.start()
+    async with connected_link(NatsOptions.parse(fog_nats.url)) as link:
+        assert link.connection.client is not None
+        await link.connection.client.subscribe("fog.v1.resync.>", cb=heard)
+        listener = Listener(link, Subjects(), ["fog", "fog/1"], {"fog"})
+        await listener.ask(())
+        await listener.wait(30)
+        [above], [beside] = listener.epochs("fog"), listener.epochs("fog/1")
+        assert above != beside
+        assert not listener.epochs("fog/0")
+        await eventually(lambda: len(asked) > 1)
+    for agent in agents:
+        await agent.stop()
+    assert sorted(asked, key=lambda one: one[0]) == [
+        ("fog.v1.resync.fog", Request(above)),
+        ("fog.v1.resync.fog.1", Request()),
+    ]
+
+
 async def test_what_an_aggregator_knows(fog_nats: NatsServer, tmp_path: Path) -> None:
     """Tree, events, explanation and audit of a small fog; a path that is not there is one line and exit code 1."""
     await make_streams(fog_nats.url)
@@ -126,6 +182,9 @@ async def test_what_an_aggregator_knows(fog_nats: NatsServer, tmp_path: Path) ->
         assert (code, err) == (0, "")
         assert out.startswith("equal: ")
         assert " of 2 nodes, 0 differences\ncoverage: 3 live; " in out
+        _, out, _ = await fog("audit", "fog/0", "--json")
+        told = json.loads(out)
+        assert (told["equal"], told["nodes"], told["branches"]) == (True, 2, 0)
         code, out, err = await fog("tree", "nowhere")
         assert (code, out) == (1, "")
         assert err.endswith("404 Not Found: no node at or under nowhere; /api/tree shows what there is\n")
