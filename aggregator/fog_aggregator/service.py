@@ -146,8 +146,8 @@ class Aggregator:
 
     @contextlib.asynccontextmanager
     async def _reading(self, positions: Mapping[str, Position] | None) -> AsyncIterator[None]:
+        self._readiness.needs_round = self.network.state.in_doubt
         if positions is not None:
-            self._readiness.needs_round = False
             self._clock.note(self.network.state.now, time.monotonic())
         connection = Connection(self.config.nats)
         link = Link(connection)
@@ -195,6 +195,7 @@ class Aggregator:
             self._readiness.needs_round = True
             with self.network.lock:
                 self.network.state.distrust()
+                self.network.state.in_doubt = not self._readiness.ready  # else all that was shown is in it
 
     async def _keep_streams(self, link: Link) -> None:
         """In development the aggregator makes its streams, also anew when they were wiped."""
@@ -317,6 +318,7 @@ class Aggregator:
         )
         if became_ready:
             LOGGER.info("ready: %d nodes", len(state.nodes))
+            state.in_doubt = False
             self._became_ready.set()
 
     async def _ask(self, link: Link) -> None:

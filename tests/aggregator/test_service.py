@@ -14,13 +14,16 @@ from fog_agent.link import Link
 from fog_aggregator.checkpoints import StateDirError
 from fog_aggregator.jetstream import JetStream
 from fog_aggregator.service import Aggregator, HorizonError
-from fog_aggregator.streams import apply, metrics_stream
+from fog_aggregator.streams import METRICS, apply, metrics_stream
 from fog_schema.subjects import Subjects
 from fog_testing.fleet import Fleet
 from fog_testing.nats_server import NatsServer
+from fog_testing.proxy import FaultProxy
 from fog_testing.waiting import eventually
-from tests.aggregator.services import config, serving, total
+from tests.aggregator.services import config, running, serving, total
 from utilityfog_frontend.telemetry import TelemetryCollector
+
+CATCHING_UP = (False, "catching up with the stream")
 
 
 async def test_a_restart_goes_on_where_the_checkpoint_ended(fog_nats: NatsServer, tmp_path: Path) -> None:
@@ -36,6 +39,33 @@ async def test_a_restart_goes_on_where_the_checkpoint_ended(fog_nats: NatsServer
         assert total(second, "work_total") == 5
         assert [event.name for event in second.network.get_events()] == ["hello"]
         assert total(second, "fog_aggregator_keyframe_requests_total") == 0
+
+
+async def test_doubt_outlives_a_restart(fog_nats: NatsServer, tmp_path: Path) -> None:
+    """Frames are gone unread; restarted before a round of keyframes has come, an aggregator still waits for it.
+
+    Else it would show less than it has shown before.
+    """
+    collector, settings = TelemetryCollector(), config(fog_nats, state_dir=tmp_path)
+    work = collector.register_counter("work_total", "Work")
+    async with FaultProxy("127.0.0.1", fog_nats.port) as proxy, Connection(settings.nats) as connection:
+        agent = Agent(collector, path="fog/0", servers=proxy.url, interval=20)
+        async with serving(settings) as first:
+            await agent.start()
+            work.increment(5)
+            assert await agent.flush()
+            await eventually(lambda: total(first, "work_total") == 5)
+        work.increment(3)
+        assert await agent.flush()
+        proxy.refuse_new = True
+        proxy.cut()  # it cannot answer
+        assert await connection.connected(10)
+        await JetStream(Link(connection)).call(f"STREAM.PURGE.{METRICS}")
+        for _ in range(2):
+            async with running(settings) as (aggregator, _):
+                await eventually(lambda: aggregator.ready() != CATCHING_UP)
+                assert aggregator.ready() == (False, "waiting for a round of keyframes from the nodes")
+        await agent.stop(0.1)
 
 
 async def test_a_node_that_never_sends_again_is_read_without_any_checkpoint(fog_nats: NatsServer) -> None:

@@ -28,7 +28,7 @@ from fog_schema.frames import CoverageNumbers
 from fog_schema.paths import Path
 
 MAGIC: Final = b"FOGCKPT1"
-VERSION: Final = 2
+VERSION: Final = 3
 _LENGTH: Final = struct.Struct("<Q")
 _DIGEST_SIZE: Final = 16
 
@@ -117,6 +117,7 @@ def take_image(
         "watched": state.watched,
         "ledger": [(family, value) for family, value in state.ledger.items()],
         "folded_early": state.folded_early,
+        "in_doubt": state.in_doubt,
         "streams": {name: tuple(mark) for name, mark in streams.items()},
         "families": [(family.key, family.help, family.rollup) for family in state.catalog.families],
         "series": [(entry.family, entry.labels, entry.bounds) for entry in state.catalog.series],
@@ -155,7 +156,7 @@ def restore(image: Image, state: State, events: EventList, ratchet: Ratchet) -> 
     state.now, state.watched = plain["now"], plain["watched"]
     state.ledger = dict(plain["ledger"])
     state.folded_early = plain["folded_early"]
-    state.complete = True
+    state.complete, state.in_doubt = True, plain["in_doubt"]
     return {name: Position(*mark) for name, mark in plain["streams"].items()}
 
 

@@ -77,6 +77,8 @@ class State:
             nothing is given up for a silence that was the reader's own.
         gapped: the epochs that a keyframe is wanted from.
         ledger: counts of label sets that left the exposition, by family.
+        in_doubt: counts may be missing that were shown before: it must not be shown before a round of keyframes, nor
+            after a restart.
 
     Args:
         horizon: seconds of silence after which an epoch is folded, and that a tombstone lasts.
@@ -101,6 +103,7 @@ class State:
         self.nodes: dict[Path, Node] = {}
         self.tombstones: dict[tuple[Path, int], Tombstone] = {}
         self.gapped: dict[Epoch, Path] = {}
+        self.in_doubt = True
         self.watched = 0.0
         self.series_held: Float64s = np.zeros(0)
         self.ledger: dict[int, float] = {}
