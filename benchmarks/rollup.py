@@ -29,6 +29,7 @@ import aiohttp
 import numpy as np
 import prometheus_client
 from prometheus_client.core import CounterMetricFamily
+from prometheus_client.openmetrics.exposition import generate_latest as latest_openmetrics
 
 from fog_agent.writer import Settings, Writer
 from fog_aggregator.core.eventlist import EventList
@@ -40,7 +41,7 @@ from fog_schema.codec import decode
 from fog_schema.frames import Frame
 from fog_schema.paths import Path
 from utilityfog_frontend.telemetry import TelemetryCollector
-from utilityfog_frontend.telemetry.exposition import generate_text
+from utilityfog_frontend.telemetry.exposition import generate_openmetrics, generate_text
 
 NOW = 1_700_000_000.0
 BRANCHING = 10
@@ -200,28 +201,34 @@ async def measure_scrape(network: NetworkCollector, level: int, scrapes: int) ->
 
 
 class Peer:
-    """The same samples for prometheus_client."""
+    """The same samples for prometheus_client, with times of creation where ours have them."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, created: float | None) -> None:
         self._size = size
+        self._created = created
 
     def collect(self) -> Iterator[Any]:
         """A family with so many samples."""
         family = CounterMetricFamily("work", "Work", labels=["fog_path", "kind"])
         for number in range(self._size):
-            family.add_metric([f"fog/{number // 100}", f"kind-{number % 100}"], number)
+            family.add_metric([f"fog/{number // 100}", f"kind-{number % 100}"], number, self._created)
         yield family
 
 
 def measure_text(network: NetworkCollector, level: int) -> None:
-    """Prints the time of the text of one level beside prometheus_client's for as many samples."""
+    """Prints the time of one level in both formats beside prometheus_client's for as many samples."""
     families = network.collect(View(level=level))
     samples = sum(len(snapshot.series) for snapshot in families)
-    ours = min(timed(lambda: generate_text(families)) for _ in range(ROUNDS))
-    registry = prometheus_client.CollectorRegistry()
-    registry.register(Peer(samples))
-    theirs = timed(lambda: prometheus_client.generate_latest(registry))
-    print(f"text of {samples:,} samples: {ours:.0f} ms, prometheus_client {theirs:.0f} ms ({theirs / ours:.1f}x)")
+    formats: list[tuple[str, Callable[[Any], bytes], Callable[[Any], bytes], float | None]] = [
+        ("text", generate_text, prometheus_client.generate_latest, None),
+        ("OpenMetrics", generate_openmetrics, latest_openmetrics, NOW),
+    ]
+    for what, mine, peers, created in formats:
+        ours = min(timed(lambda mine=mine: mine(families)) for _ in range(ROUNDS))  # type: ignore[misc]
+        registry = prometheus_client.CollectorRegistry()
+        registry.register(Peer(samples, created))
+        theirs = timed(lambda peers=peers, registry=registry: peers(registry))  # type: ignore[misc]
+        print(f"{what} of {samples:,} samples: {ours:.0f} ms, prometheus_client {theirs:.0f} ms ({theirs / ours:.1f}x)")
 
 
 def peak() -> float:
