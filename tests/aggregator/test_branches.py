@@ -373,6 +373,16 @@ def test_a_summary_that_cannot_be_is_refused_alone(row: tuple[int, float, float,
     assert root.value("work_total") == 5
 
 
+@pytest.mark.parametrize("last", [(9.0, float("nan")), (float("nan"), START), (9.0, START + DAY)])
+def test_a_branch_cannot_hide_the_newest_value_of_another(last: tuple[float, float]) -> None:
+    """A newest value that is no number, at no time or at one to come: that of the other, heard later, is shown."""
+    root = Root()
+    root.hear(Reporter(1).keyframe(counted(level=GaugeSummary(1, 9.0, 9.0, 9.0, last))))
+    root.now += 1
+    root.hear(Reporter(2).keyframe(counted(level=GaugeSummary(1, 3.0, 3.0, 3.0, (3.0, START + 0.5)))), ("fog", "1"))
+    assert root.samples("level")[("stat", "last"),] == 3.0
+
+
 def test_patterns() -> None:
     """A token may be any; what lies under a branch is covered by it."""
     branches = Branches((("fog", "*"), ("fog", "a", "b")))

@@ -159,8 +159,11 @@ class Merger:
         good = np.isfinite(rows[:, : MAX + 1]).all(axis=1) & (rows[:, COUNT] >= 1) & (rows[:, MIN] <= rows[:, MAX])
         if lasts is not None:
             _, mine, of_last = np.intersect1d(ids, ids_array(lasts.ids), assume_unique=True, return_indices=True)
-            rows[mine, LAST] = float_values(lasts.values)[of_last]
-            rows[mine, LAST_AT] = float_values(lasts.times)[of_last]
+            values, times = float_values(lasts.values)[of_last], float_values(lasts.times)[of_last]
+            dated = np.isfinite(values) & np.isfinite(times)
+            rows[mine[dated], LAST] = values[dated]
+            # No later than the frame: a time to come would hide every other branch's newest value.
+            rows[mine[dated], LAST_AT] = np.minimum(times[dated], epoch.heard)
         for number in ids.tolist():
             epoch.value_counts.pop(number, None)
         slots, chosen = _choose(epoch, SUMMARIES, ids, None if good.all() else good, outcome)

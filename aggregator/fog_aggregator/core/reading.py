@@ -332,6 +332,8 @@ def _valued(valued: Valued, slots: Slots, cell: Int32s) -> Valued:
 def _count_values(gauges: Gauges, cells: Int64s) -> list[Samples]:
     """How many nodes have which value, for some cells: one set of samples for each value."""
     place, value, nodes = gauges.by_value(cells)
+    if not len(place):  # no branch has told
+        return []
     starts = np.flatnonzero(np.diff(value, prepend=np.nan))
     places, counts = np.split(place, starts[1:]), np.split(nodes, starts[1:])
     return [
