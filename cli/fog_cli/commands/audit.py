@@ -12,10 +12,12 @@ that read their nodes: audit those there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from fog_cli.api import ApiSettings
 from fog_cli.config import group, option, switch
 from fog_cli.kinds import DURATION, PATH, TEXT, WHOLE
+from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
 
 
@@ -32,8 +34,5 @@ class Settings:
     nats: NatsSettings = group(NatsSettings)
 
 
-def run(settings: Settings) -> int:
-    """0 when everything is equal."""
-    from fog_cli.audit import audit
-
-    return audit(settings)
+run: Final = later("fog_cli.audit:audit")
+"""0 when everything is equal."""

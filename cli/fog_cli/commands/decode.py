@@ -11,10 +11,12 @@ What the ids of a delta mean is in the keyframe before it; alone it prints numbe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from fog_cli.config import group, option, switch
 from fog_cli.errors import UsageError
 from fog_cli.kinds import FILE, PATH, TEXT
+from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
 
 
@@ -29,13 +31,14 @@ class Settings:
     nats: NatsSettings = group(NatsSettings)
 
 
+_print_file: Final = later("fog_cli.decode:print_file")
+_follow: Final = later("fog_cli.decode:follow")
+
+
 def run(settings: Settings) -> int:
     """Print one frame, or all that pass by until Ctrl-C."""
     if settings.rollups and not settings.path:
         raise UsageError("say whose rollups to print: --rollups goes with --path fog/0")
     if not settings.file and not settings.path:
         raise UsageError("say what to print: either a FILE (- for standard input), or --path fog/0/3")
-
-    from fog_cli.decode import follow, print_file
-
-    return print_file(settings.file) if settings.file else follow(settings)
+    return _print_file(settings.file) if settings.file else _follow(settings)
