@@ -19,7 +19,7 @@ import numpy as np
 
 from fog_aggregator.core.catalog import FamilyKey, SeriesEntry
 from fog_aggregator.core.eventlist import EventList, FleetEvent
-from fog_aggregator.core.nodes import CLOSED, Epoch, Node
+from fog_aggregator.core.nodes import CLOSED, Epoch, Node, Run
 from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.state import State, Tombstone
 from fog_aggregator.core.tables import Table
@@ -28,7 +28,7 @@ from fog_schema.frames import CoverageNumbers
 from fog_schema.paths import Path
 
 MAGIC: Final = b"FOGCKPT1"
-VERSION: Final = 3
+VERSION: Final = 4
 _LENGTH: Final = struct.Struct("<Q")
 _DIGEST_SIZE: Final = 16
 
@@ -124,6 +124,7 @@ def take_image(
         "series_free": state.catalog.free,
         "nodes": [(node.path, node.info, node.ephemeral, node.baselines, node.folded) for node in state.nodes.values()],
         "replicas": _replicas_out(state),
+        "runs": _runs_out(state),
         "tombstones": [(*key, stone.expires, stone.final, stone.seq) for key, stone in state.tombstones.items()],
         "ratchet": [(*key, value) for key, value in ratchet.exported.items()],
         "events": _events_out(events),
@@ -147,6 +148,7 @@ def restore(image: Image, state: State, events: EventList, ratchet: Ratchet) -> 
         state.table(width).restore(columns)
     _nodes_in(state, plain["nodes"], image.arrays)
     _replicas_in(state, plain["replicas"])
+    _runs_in(state, plain["runs"])
     state.series_held = image.arrays["series/held"]
     for path, epoch, *stone in plain["tombstones"]:
         state.tombstones[tuple(path), epoch] = Tombstone(*stone)
@@ -253,6 +255,22 @@ def _replicas_in(state: State, plain: list[Any]) -> None:
         node.coverage = None if coverage is None else CoverageNumbers(*coverage)
         for epoch, number, values, nodes in value_counts:
             node.epochs[epoch].value_counts[number] = np.array(values, np.float64), np.array(nodes, np.int64)
+
+
+def _runs_out(state: State) -> list[Any]:
+    """How far keyframes have come. That of an epoch which returns is its baseline: where it ends must not move."""
+    return [
+        (node.path, epoch.id, epoch.run.next_part, [(width, ids.tobytes()) for width, ids in epoch.run.ids])
+        for node in state.nodes.values()
+        for epoch in node.epochs.values()
+        if epoch.run is not None
+    ]
+
+
+def _runs_in(state: State, plain: list[Any]) -> None:
+    for path, epoch, next_part, ids in plain:
+        known = [(width, np.frombuffer(packed, np.int64)) for width, packed in ids]
+        state.nodes[tuple(path)].epochs[epoch].run = Run(next_part, known)
 
 
 def _maps_in(width: int, table: Table, epochs: Mapping[int, Epoch]) -> None:
