@@ -6,6 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from fog_agent.writer import Settings, Writer
 from fog_aggregator.core.checkpoint import CheckpointError, read_image, restore, take_image
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.ratchet import Ratchet
@@ -64,6 +65,34 @@ def test_what_is_restored_behaves_as_what_was_saved(told: list[Telling], place: 
     one.watched = other.watched = one.watched + 8 * DAY
     assert sweep(other) == sweep(one)
     assert (totals(other), other.ledger) == (totals(one), one.ledger)
+
+
+def test_a_keyframe_under_way_goes_on() -> None:
+    """An epoch that returns has ended its return with the same part after a restart: what comes later counts."""
+    collector = TelemetryCollector(self_metrics=False)
+    counters = [collector.register_counter(f"counter_number_{number}_total", "x" * 50) for number in range(9)]
+    writer = Writer([collector.watch_series()], Settings(), epoch=1, now=0.0)
+
+    def told() -> list[Telling]:
+        """What is due, as a keyframe in parts."""
+        frames = [writer.encode_part(0.0, 400)]
+        while writer.within_keyframe:
+            frames.append(writer.encode_part(0.0, 400))
+        return [Telling(("f", "0"), frame.data, START) for frame in frames]
+
+    counters[0].increment(2)
+    before, *parts = State(), *told()
+    hear(before, parts)
+    before.watched = 8 * DAY
+    sweep(before)
+    first, *others = told()
+    hear(before, [first])
+    state = restored(saved(before, EventList(), Ratchet()))[0]
+    hear(state, others)
+    collector.register_counter("newcomer_total").increment(3)
+    hear(state, told())
+    counted = {cell.name: count for cell, count in totals(state)["f", "0"].items()}
+    assert (len(others) > 1, counted) == (True, {"newcomer_total": 3, "counter_number_0_total": 2})
 
 
 def test_events_are_remembered() -> None:
