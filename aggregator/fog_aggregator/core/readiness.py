@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 ROUND_INTERVALS: Final = 3
+SHORTEST_ROUND: Final = 10.0
+"""A writer whose acknowledgement was lost, as when the server began anew, sends again only after 3 s."""
 LONGEST_ROUND: Final = 60.0
 
 
@@ -45,8 +47,8 @@ class Readiness:
             return False
         if self._caught_up_at is None:
             self._caught_up_at = now
-        waited = now - self._caught_up_at
-        round_over = not gapped or waited >= min(ROUND_INTERVALS * longest_interval, LONGEST_ROUND)
+        longest = min(max(SHORTEST_ROUND, ROUND_INTERVALS * longest_interval), LONGEST_ROUND)
+        round_over = not gapped or now - self._caught_up_at >= longest
         self.ready = not self.needs_round or not nodes or round_over
         return self.ready
 
