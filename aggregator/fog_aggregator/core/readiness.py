@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 ROUND_INTERVALS: Final = 3
-SHORTEST_ROUND: Final = 10.0
+SHORTEST_ROUND: Final = 5.0
 """A writer whose acknowledgement was lost, as when the server began anew, sends again only after 3 s."""
 LONGEST_ROUND: Final = 60.0
 
