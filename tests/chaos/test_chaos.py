@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 
 from fog_testing.chaos import verdict
 from fog_testing.chaos.accounts import Accounts, Life
-from fog_testing.chaos.books import WHOLE, Book, Cell
+from fog_testing.chaos.books import FRACTION, LEVEL, WHOLE, Book, Cell
 from fog_testing.chaos.judge import FLEET, Scrape, Watch
+from fog_testing.chaos.layout import TIERS, Scope
 from fog_testing.chaos.plan import Plan
 from fog_testing.chaos.processes import Child
 from fog_testing.chaos.trial import Trial
@@ -30,6 +32,17 @@ async def test_a_short_run(tmp_path: Path) -> None:
     assert result.lost == 0
     assert result.kills >= 4
     assert result.frames > 100
+    assert result.scrapes
+
+
+async def test_a_short_run_of_tiers(tmp_path: Path) -> None:
+    """The same above branches, whose rollups are lost as well: the root says what all nodes have counted."""
+    told: list[str] = []
+    plan = Plan(SEED, 6.0, FAULTS, told.append)
+    result = await Trial(tmp_path, plan, fleets=3, size=2, layout=TIERS, tell=told.append).run()
+    assert result.findings == (), "\n".join(told)
+    assert result.lost == 0
+    assert result.kills >= 3
     assert result.scrapes
 
 
@@ -58,8 +71,36 @@ def test_what_must_and_what_may_be_there(tmp_path: Path) -> None:
         row.acknowledge(row.counted)
         row.add(Cell.WHOLE, 5)
     accounts.lives[2].book.rows[0].finish()
-    assert accounts.least()[FLEET, (WHOLE, "")] == 15 + 10 + 15
-    assert accounts.most()["chaos/p/n0", (WHOLE, "")] == 45
+    assert accounts.least(Scope())[FLEET, (WHOLE, "")] == 15 + 10 + 15
+    assert accounts.most(Scope())["chaos/p/n0", (WHOLE, "")] == 45
+
+
+def test_what_each_tier_shows(tmp_path: Path) -> None:
+    """A branch its own nodes; the root those of branches as one, others by themselves; a gauge is the largest there."""
+    accounts = Accounts()
+    for number, path in enumerate(("chaos/b0/p", "chaos/b00/p")):
+        life = Life(number, path, Book.create(tmp_path / f"{number}", 2))
+        accounts.lives.append(life)
+        for place, row in enumerate(life.book.rows):
+            row.add(Cell.WHOLE, 10)
+            row.add(Cell.EVENTS, 1)
+            row.set(Cell.LEVEL, place - 5)
+    branch, root = Scope("chaos/b0"), Scope(branches=("chaos/b0",))
+    whole, level = (WHOLE, ""), (LEVEL, "")
+    assert {path: n for (path, key), n in accounts.most(branch).items() if key == whole} == {
+        FLEET: 20,
+        "chaos/b0/p/n0": 10,
+        "chaos/b0/p/n1": 10,
+    }
+    assert {path: n for (path, key), n in accounts.most(root).items() if key == whole} == {
+        FLEET: 40,
+        "chaos/b0": 20,
+        "chaos/b00/p/n0": 10,
+        "chaos/b00/p/n1": 10,
+    }
+    assert accounts.levels(root)["chaos/b0", level] == accounts.levels(root)[FLEET, level] == -4
+    assert {path for path, _ in accounts.events(branch)} == {"chaos/b0/p/n0", "chaos/b0/p/n1"}
+    assert len(accounts.events(root)) == 4
 
 
 @pytest.mark.parametrize(("said", "complaints"), [(9, 1), (10, 0), (12, 0), (13, 1)])
@@ -81,6 +122,19 @@ def test_the_judge_sees_a_fall() -> None:
     for values in ({counter: 5.0, gauge: 5.0}, {gauge: 1.0}, {counter: 5.0}, {counter: 4.0}):
         watch.check_never_falls(Scrape(values, kinds))
     assert len(watch.findings) == 1
+
+
+def test_the_judge_knows_what_a_new_process_may_show() -> None:
+    """Once, a fraction a unit lower; and less of who is late; nothing else, and not the process that goes on."""
+    place, other = ("p", (FRACTION, "")), ("q", (WHOLE, ""))
+    watch, kinds = Watch("one", "", lambda _: None), {FRACTION: "counter", WHOLE: "counter"}
+    lower = math.nextafter(4.5, 0)
+    for fraction, whole, late in ((4.5, 5.0, ()), (lower, 4.0, ("q",)), (lower, 4.0, ())):
+        watch.check_never_falls(Scrape({place: fraction, other: whole}, kinds, 0.0, late))
+    assert watch.findings == []
+    watch.check_never_falls(Scrape({place: math.nextafter(lower, 0)}, kinds))
+    watch.check_never_falls(Scrape({place: 4.4, other: 3.0}, kinds, 0.0, ("p",)))
+    assert len(watch.findings) == 2
 
 
 def test_the_judge_counts_events() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from fog_testing.chaos.layout import ONE, PAIR, TIERS
 from fog_testing.chaos.plan import DECKS, Plan
 from fog_testing.chaos.trial import Trial
 
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{time.monotonic() - began:7.1f} s  {line}", flush=True)
 
     plan = Plan(seed, options.duration, tuple(options.only.split(",")) if options.only else (), tell)
-    trial = Trial(directory, plan, options.processes, options.nodes, 2 if options.pair else 1, tell)
+    trial = Trial(directory, plan, options.processes, options.nodes, options.layout, tell)
     try:
         result = asyncio.run(trial.run())
     except KeyboardInterrupt:
@@ -56,7 +57,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of everything that chance decides; drawn when left out")
     parser.add_argument("--processes", type=int, default=3, help="processes of nodes (default 3)")
     parser.add_argument("--nodes", type=int, default=10, help="nodes in each (default 10)")
-    parser.add_argument("--pair", action="store_true", help="two aggregators, that must agree")
+    layouts = parser.add_mutually_exclusive_group()
+    for name, layout, what in (
+        ("--pair", PAIR, "two aggregators, that must agree"),
+        ("--tiers", TIERS, "a root above two branches: a pair's, and that of one aggregator"),
+    ):
+        layouts.add_argument(name, dest="layout", action="store_const", const=layout, default=ONE, help=what)
     names = [fault.__name__ for deck in DECKS for fault in deck]
     parser.add_argument("--only", help=f"some faults, with commas between: {', '.join(names)}")
     parser.add_argument("--keep", type=Path, help="directory for stores, states, books and logs, which is kept")

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -19,24 +20,23 @@ from fog_agent import Agent, NatsOptions
 from fog_agent.connection import Client, Connection
 from fog_agent.link import Link
 from fog_aggregator.jetstream import JetStream, JetStreamError
-from fog_aggregator.streams import EVENTS, METRICS
 from fog_testing.chaos.accounts import Accounts, Life
-from fog_testing.chaos.books import Book, Cell, life_key
+from fog_testing.chaos.books import LIFE, Book
 from fog_testing.chaos.judge import Watch
+from fog_testing.chaos.layout import Layout, Scope
 from fog_testing.chaos.load import Node
 from fog_testing.chaos.processes import Child
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import FaultProxy
 from fog_testing.waiting import eventually
 
-ROOT: Final = "chaos"
-CANARY: Final = f"{ROOT}/canary"
 CHECKPOINT_SECONDS: Final = 0.3
+ROLLUP_SECONDS: Final = 0.3
 START_SECONDS: Final = 30.0
 SECURE_SECONDS: Final = 45.0
 KEPT_FRAMES: Final = 2000
 """Messages kept for being delivered again."""
-SUBJECTS: Final = ("fog.v1.metrics.>", "fog.v1.events.>")
+SUBJECTS: Final = ("fog.v1.metrics.>", "fog.v1.events.>", "fog.v1.rollups.>")
 
 
 @dataclass(slots=True)
@@ -53,14 +53,25 @@ class Target:
 class Fleet(Target):
     """A process of nodes; `life` is its present one."""
 
-    size: int = 0
+    path: str = field(kw_only=True)
+    size: int = field(kw_only=True)
     life: Life | None = None
+
+
+@dataclass(slots=True)
+class Canary:
+    """A node in this process, which does nothing by chance."""
+
+    node: Node
+    agent: Agent
+    life: Life
 
 
 @dataclass(slots=True)
 class Reader(Target):
     """An aggregator."""
 
+    scope: Scope = field(kw_only=True)
     watch: Watch = field(kw_only=True)
     state_dir: Path = field(kw_only=True)
 
@@ -79,9 +90,10 @@ class Arena:
         tell: takes a line for each finding.
         fleets: processes of nodes.
         size: nodes in each.
-        readers: aggregators; two are a hot pair.
+        layout: which aggregators there are, and where the nodes are.
 
     Attributes:
+        streams: names of the streams.
         kills: processes that met a kill -9.
         accounts: every process of nodes that there ever was.
         mortal: held while nodes die or a stream loses messages: see `secure_the_dead`.
@@ -96,8 +108,9 @@ class Arena:
         tell: Callable[[str], None],
         fleets: int,
         size: int,
-        readers: int,
+        layout: Layout,
     ) -> None:
+        self.streams = layout.streams
         self.kills = 0
         self.accounts = Accounts()
         self.mortal = asyncio.Lock()
@@ -110,7 +123,9 @@ class Arena:
         self._directory = directory
         self._rng = rng
         self._tell = tell
-        self._sizes = (fleets, size, readers)
+        self._sizes = (fleets, size)
+        self._layout = layout
+        self._canaries: list[Canary] = []
         self._unrepaired: set[int] = set()
         self._stack = AsyncExitStack()
 
@@ -128,7 +143,6 @@ class Arena:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        fleets, size, readers = self._sizes
         self._directory.mkdir(parents=True, exist_ok=True)
         await self._stack.enter_async_context(self.server)
         self._stack.push_async_callback(self._end_children)
@@ -136,14 +150,14 @@ class Arena:
         self.jetstream = JetStream(Link(connection), deadline=2.0)
         connection.on_connect.append(self._record)
         await self._stack.enter_async_context(connection)
-        for number in range(readers):
-            await self._add_reader(f"aggregator-{number}")
-        await eventually(self.last_sequences, deadline=START_SECONDS, what="the aggregator makes its streams")
-        self._canary = Node(self._new_life(CANARY, 1).book.rows[0], 0, self._rng)
-        self._canary_agent = Agent(self._canary.collector, path=f"{CANARY}/n0", connection=connection, interval=0.25)
-        await self._stack.enter_async_context(self._canary_agent)
-        for number in range(fleets):
-            fleet = Fleet(f"p{number}", await self._proxy(), size=size)
+        for name, scope in self._layout.aggregators.items():
+            await self._add_reader(name, scope)
+        await eventually(self.last_sequences, deadline=START_SECONDS, what="the aggregators make their streams")
+        for parent in self._layout.parents:
+            await self._add_canary(f"{parent}/canary", connection)
+        fleets, size = self._sizes
+        for number, parent in zip(range(fleets), cycle(self._layout.parents), strict=False):
+            fleet = Fleet(f"p{number}", await self._proxy(), path=f"{parent}/p{number}", size=size)
             self.fleets.append(fleet)
             self.start_fleet(fleet)
 
@@ -151,7 +165,7 @@ class Arena:
 
     def start_fleet(self, fleet: Fleet) -> None:
         """Start a process of nodes, under the paths that the one before had."""
-        life = self._new_life(f"{ROOT}/{fleet.name}", fleet.size)
+        life = self._new_life(fleet.path, fleet.size)
         arguments = ["--life", str(life.number), "--path", life.path, "--nats", fleet.proxy.url]
         arguments += ["--book", str(self._book(life.number)), "--seed", str(self._rng.getrandbits(32))]
         fleet.child = life.child = Child("fog_testing.chaos.load", arguments, self._directory / "load.log")
@@ -163,6 +177,11 @@ class Arena:
         arguments = ["aggregator", "--listen", listen, "--nats", reader.proxy.url, "--stop-on-eof"]
         arguments += ["--state-dir", str(reader.state_dir), "--checkpoint-interval", f"{CHECKPOINT_SECONDS}s"]
         arguments += ["--max-events", "200000"]
+        if reader.scope.path:
+            arguments += ["--path", reader.scope.path, "--publish-rollup", "--rollup-interval", f"{ROLLUP_SECONDS}s"]
+        if reader.scope.branches:
+            arguments += ["--branches", ",".join(reader.scope.branches)]
+        reader.watch.begins_anew()
         reader.child = Child("fog_cli", arguments, self._directory / f"{reader.name}.log")
 
     def kill(self, target: Target) -> None:
@@ -203,8 +222,7 @@ class Arena:
         """Each stream's last sequence; None while there is no server or no stream."""
         try:
             return {
-                name: (await self.jetstream.call(f"STREAM.INFO.{name}"))["state"]["last_seq"]
-                for name in (METRICS, EVENTS)
+                name: (await self.jetstream.call(f"STREAM.INFO.{name}"))["state"]["last_seq"] for name in self.streams
             }
         except JetStreamError:
             return None
@@ -227,10 +245,10 @@ class Arena:
         Raises:
             TimeoutError: it is not so within 45 s.
         """
-        self._canary.beat()
-        await eventually(self._canary_agent.flush, deadline=SECURE_SECONDS, what="the canary's frame is acknowledged")
-        canary = self.accounts.lives[0]
-        await self._all_saved(canary)
+        for canary in self._canaries:
+            canary.node.beat()
+            await eventually(canary.agent.flush, deadline=SECURE_SECONDS, what="a canary's frame is acknowledged")
+        await self._all_saved([canary.life for canary in self._canaries])
 
     def tear(self) -> None:
         """A stream loses messages now. Hold `mortal`, and `secure_the_dead` first."""
@@ -250,21 +268,24 @@ class Arena:
         fleet.child.say("pause")
         try:
             await eventually(fleet.life.all_acknowledged, deadline=SECURE_SECONDS, what=f"{fleet.name} is flushed")
-            await self._all_saved(fleet.life)
+            await self._all_saved([fleet.life])
         finally:
             fleet.child.say("go")
         self._unrepaired.discard(fleet.life.number)
 
-    async def _all_saved(self, life: Life) -> None:
-        """Every aggregator knows all that a life has counted, and its checkpoints, both that it keeps, do too."""
-        for reader in self.readers:
+    async def _all_saved(self, lives: list[Life]) -> None:
+        """Whoever reads these knows all that they have counted, and its checkpoints, both that it keeps, do too."""
+        accounts = Accounts(lives)
+        readers = [reader for reader in self.readers if accounts.paths(reader.scope)]
+        for reader in readers:
 
             async def knows(reader: Reader = reader) -> bool:
-                return await _knows(reader.watch, life)
+                return await _knows(reader, accounts)
 
             await eventually(knows, deadline=SECURE_SECONDS, what=f"{reader.name} has read it")
-            saved = reader.checkpoint + 3  # the next one may have been taken before
-            await eventually(_reached(reader, saved), deadline=SECURE_SECONDS, what=f"{reader.name} has saved it")
+        saved = [reader.checkpoint + 3 for reader in readers]  # the next one may have been taken before
+        for reader, number in zip(readers, saved, strict=True):
+            await eventually(_reached(reader, number), deadline=SECURE_SECONDS, what=f"{reader.name} has saved it")
 
     # The rest
 
@@ -277,12 +298,18 @@ class Arena:
     def _book(self, life: int) -> Path:
         return self._directory / f"book-{life}"
 
-    async def _add_reader(self, name: str) -> None:
+    async def _add_reader(self, name: str, scope: Scope) -> None:
         watch = Watch(name, f"http://127.0.0.1:{_free_port()}", self._tell)
-        reader = Reader(name, await self._proxy(), watch=watch, state_dir=self._directory / name)
+        reader = Reader(name, await self._proxy(), scope=scope, watch=watch, state_dir=self._directory / name)
         self.readers.append(reader)
         self.start_reader(reader)
         await eventually(lambda: watch.get("/-/healthy"), deadline=START_SECONDS, what=f"{name} answers")
+
+    async def _add_canary(self, path: str, connection: Connection) -> None:
+        life = self._new_life(path, 1)
+        node = Node(life.book.rows[0], life.number, self._rng)
+        agent = Agent(node.collector, path=f"{path}/n0", connection=connection, interval=0.25)
+        self._canaries.append(Canary(node, await self._stack.enter_async_context(agent), life))
 
     async def _proxy(self) -> FaultProxy:
         return await self._stack.enter_async_context(FaultProxy("127.0.0.1", self.server.port))
@@ -294,16 +321,15 @@ class Arena:
         await asyncio.gather(*(child.stop() for child in children if child is not None and not child.ended))
 
 
-async def _knows(watch: Watch, life: Life) -> bool:
-    scrape, listed = await watch.scrape(), await watch.events(life.path)
-    return (
-        scrape is not None
-        and listed is not None
-        and all(
-            scrape.values.get((path, life_key(life.number)), 0) == row.counted[Cell.LIFE]
-            and len(listed.get((path, life.number), ())) == row.counted[Cell.EVENTS]
-            for path, row in life.nodes()
-        )
+async def _knows(reader: Reader, accounts: Accounts) -> bool:
+    """Whether an aggregator shows every act and lists every event of the accounts."""
+    scrape, listed = await reader.watch.scrape(), await reader.watch.events(accounts.paths(reader.scope))
+    if scrape is None or listed is None:
+        return False
+    acts = {place: count for place, count in accounts.most(reader.scope).items() if place[1][0] == LIFE}
+    events = accounts.events(reader.scope)
+    return all(scrape.values.get(place, 0) == count for place, count in acts.items()) and all(
+        len(listed.get(place, ())) == most for place, (_, most) in events.items()
     )
 
 

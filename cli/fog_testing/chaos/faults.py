@@ -141,7 +141,6 @@ async def forget_checkpoints(arena: Arena, rng: random.Random) -> str:
             raise LeftOutError("the streams are not whole any more")
         arena.kill(reader)
         shutil.rmtree(reader.state_dir, ignore_errors=True)
-        reader.watch.forget_fractions()  # with the ratchet, which was in the checkpoint
         arena.start_reader(reader)
     return reader.name
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 import aiohttp
 
+from fog_aggregator.core.readiness import SHORTEST_ROUND
 from fog_cli.books import FRACTIONS_AGREE, samples
 from fog_testing.chaos.books import EVENT, FRACTION, Key
 
@@ -23,9 +25,10 @@ OWN: Final = "fog_aggregator_"
 """An aggregator's own metrics begin anew with it."""
 MOST_EVENTS: Final = 10_000
 """That one answer lists: of one process of nodes no more may come in a run."""
+MOST_NODES: Final = 10_000
 FLEET: Final = ""
-LEVEL: Final = 2
-"""Nodes are ``chaos/<process>/<node>``: at this level each is a group of its own."""
+DEEPEST: Final = 3
+"""Nodes are ``chaos/<process>/<node>``, or one level deeper in a branch: at this one each is a group of its own."""
 _PATH: Final = re.compile(r'fog_level="\d+",fog_path="([^"]*)",?')
 
 View: TypeAlias = dict[tuple[str, Key], float]
@@ -38,6 +41,10 @@ class Scrape(NamedTuple):
     values: View
     kinds: Mapping[str, str]
     """Family type by sample name."""
+    started: float | None = None
+    """When its process was started, monotonic seconds; None when that has been looked at before."""
+    late: Collection[str] = ()
+    """Paths that it shows less of than there was, and says so."""
 
 
 class Watch:
@@ -55,10 +62,13 @@ class Watch:
         self.findings: list[str] = []
         self._tell = tell
         self._last: View = {}
+        self._started: float | None = None
 
     async def scrape(self) -> Scrape | None:
         """Everything it says of the fleet and of each node; None when it is not ready or does not answer."""
-        texts = [await self.get("/metrics"), await self.get(f"/metrics?level={LEVEL}")]
+        started = self._started
+        late = await self._late(started) if started is not None else ()
+        texts = [await self.get("/metrics"), await self.get(f"/metrics?level={DEEPEST}")]
         if None in texts:
             return None
         values: View = {}
@@ -69,17 +79,28 @@ class Watch:
                 values[path, (sample.name, labels)] = sample.value
                 kinds[sample.name] = sample.kind
         self.scrapes += 1
-        return Scrape(values, kinds)
+        return Scrape(values, kinds, started, late)
 
-    async def events(self, path: str) -> dict[tuple[str, int], list[int]] | None:
-        """The numbers of the events listed at and under a path, by node and life; None when it does not answer."""
-        page = await self.get(f"/api/events?path={path}&name={EVENT}&limit={MOST_EVENTS}")
-        if page is None:
-            return None
+    async def events(self, paths: Iterable[str]) -> dict[tuple[str, int], list[int]] | None:
+        """The numbers of the events listed at and under paths, by node and life; None when it does not answer."""
         found: dict[tuple[str, int], list[int]] = defaultdict(list)
-        for event in json.loads(page)["events"]:
-            found[event["path"], event["value"]["life"]].append(event["value"]["number"])
+        for path in paths:
+            page = await self.get(f"/api/events?path={path}&name={EVENT}&limit={MOST_EVENTS}")
+            if page is None:
+                return None
+            for event in json.loads(page)["events"]:
+                found[event["path"], event["value"]["life"]].append(event["value"]["number"])
         return found
+
+    async def _late(self, started: float) -> set[str]:
+        """The paths that a new process shows without their keyframes, if it has waited a whole round for them.
+
+        Who does not answer is not waited for for ever, and what it has said since the checkpoint may be lost.
+        """
+        page = await self.get(f"/api/nodes?limit={MOST_NODES}")
+        late = {node["path"] for node in json.loads(page)["nodes"] if node["awaits_keyframe"]} if page else set()
+        waited = time.monotonic() - started >= SHORTEST_ROUND
+        return late | {FLEET} if late and waited else set()
 
     async def get(self, path: str) -> str | None:
         """A page of it; None when there is none to have."""
@@ -93,17 +114,28 @@ class Watch:
         except (aiohttp.ClientError, TimeoutError):
             return None
 
+    def begins_anew(self) -> None:
+        """Its aggregator is started."""
+        self._started = time.monotonic()
+
     def check_never_falls(self, scrape: Scrape) -> None:
-        """Hold a scrape against all before it."""
+        """Hold a scrape against all before it.
+
+        The first one of a process may be lower by what is not promised: what is `late`; and a fraction by a unit, as
+        the ratchet is that of the last checkpoint, and floats may be added in another order.
+        """
         for place, value in scrape.values.items():
             path, (name, labels) = place
             if scrape.kinds[name] not in {"counter", "histogram"} or name.startswith(OWN):
                 continue
             last = self._last.get(place, -math.inf)
-            # Sums of histograms pass no ratchet: floats added in another order may come out a unit lower.
-            if above(last, value) if name.endswith("_sum") else value < last:
+            # Sums of histograms pass no ratchet.
+            inexact = name.endswith("_sum") or (name == FRACTION and scrape.started is not None)
+            if path not in scrape.late and (above(last, value) if inexact else value < last):
                 self.find(f"{name}{{{labels}}} of {path or 'the fleet'} fell from {last!r} to {value!r}")
             self._last[place] = value
+        if scrape.started == self._started:
+            self._started = None
 
     def check_never_above(self, scrape: Scrape, counted: View) -> None:
         """Hold a scrape against the books, which were read after it."""
@@ -112,10 +144,6 @@ class Watch:
             if place in counted and above(value, counted[place]):
                 truth = counted[place]
                 self.find(f"{name}{{{labels}}} of {path or 'the fleet'} is {value!r}, only {truth!r} were counted")
-
-    def forget_fractions(self) -> None:
-        """It has lost its ratchet: fractions added in another order may come out a unit lower."""
-        self._last = {place: value for place, value in self._last.items() if place[1][0] != FRACTION}
 
     def find(self, finding: str) -> None:
         """Something that must not be."""

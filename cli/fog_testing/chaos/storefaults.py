@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fog_aggregator.jetstream import JetStreamError
-from fog_aggregator.streams import EVENTS, METRICS
+from fog_aggregator.streams import METRICS
 from fog_testing.chaos.arena import Arena
 from fog_testing.proxy import FaultProxy
 from fog_testing.waiting import eventually
@@ -29,7 +29,6 @@ WHILE: Final = (0.5, 5.0)
 LONG: Final = (7.0, 14.0)
 """Longer than an acknowledgement is waited for, and than three missed heartbeats."""
 GROWTH_SECONDS: Final = 60.0
-STREAMS: Final = (METRICS, EVENTS)
 
 
 class LeftOutError(Exception):
@@ -67,7 +66,7 @@ async def wipe_store(arena: Arena, rng: random.Random) -> str:
 async def delete_streams(arena: Arena, rng: random.Random) -> str:
     """The streams are deleted; the aggregator makes new ones."""
     async with arena.server_lock, _losing(arena, rng) as how:
-        for stream in STREAMS:
+        for stream in arena.streams:
             await arena.jetstream.call(f"STREAM.DELETE.{stream}")
     return how
 
@@ -98,7 +97,7 @@ async def damage_store(arena: Arena, rng: random.Random) -> str:
     """Kill -9 of nats-server; a block of its store is cut, or one bit of it flipped."""
     async with arena.server_lock, _losing(arena, rng) as how:
         arena.kill_server()
-        block = _largest_block(arena.server.store_dir, rng.choice(STREAMS))
+        block = _largest_block(arena.server.store_dir, rng.choice(arena.streams))
         if block is None:
             what = "nothing to damage"
         elif rng.random() < 0.5:
@@ -130,20 +129,20 @@ async def fill_disk_of_store(arena: Arena, rng: random.Random) -> str:
 async def refuse_frames(arena: Arena, rng: random.Random) -> str:
     """The streams are full, and refuse what is new, for a while."""
     async with arena.server_lock, AsyncExitStack() as stack:
-        for stream in STREAMS:
+        for stream in arena.streams:
             info = await arena.jetstream.call(f"STREAM.INFO.{stream}")
             stack.push_async_callback(_configure, arena, stream, info["config"])
             full = {"discard": "new", "max_msgs": max(1, info["state"]["messages"])}
             await _configure(arena, stream, info["config"] | full)
         await asyncio.sleep(rng.uniform(*rng.choice((WHILE, LONG))))
-    return "both streams"
+    return "all streams"
 
 
 async def trim_streams(arena: Arena, rng: random.Random) -> str:
     """Messages are purged that were not read yet: all of them, or all but the last few."""
     async with arena.server_lock, _losing(arena, rng, away=True) as how:
         kept = rng.choice((0, 5, 50))
-        for stream in STREAMS:
+        for stream in arena.streams:
             await arena.jetstream.call(f"STREAM.PURGE.{stream}", {"keep": kept} if kept else None)
     return f"to {kept} messages, {how}"
 
@@ -161,18 +160,19 @@ async def deliver_again(arena: Arena, rng: random.Random) -> str:
 
 @asynccontextmanager
 async def _losing(arena: Arena, rng: random.Random, *, away: bool | None = None) -> AsyncIterator[str]:
-    """While inside, streams may lose messages; the aggregators are kept away from some time before, or not.
+    """While inside, streams may lose messages; some aggregators are kept away from some time before, or none.
 
     Away means that they cannot connect, or do not run.
     """
     away = rng.random() < 0.5 if away is None else away
     paused = rng.random() < 0.5
+    kept = rng.sample(arena.readers, rng.randint(1, len(arena.readers))) if away else []
     async with arena.mortal, AsyncExitStack() as stack:
-        for reader in arena.readers if away else ():
+        for reader in kept:
             await stack.enter_async_context(reader.lock)
         await arena.secure_the_dead()
         arena.tear()
-        for reader in arena.readers if away else ():
+        for reader in kept:
             if paused and reader.child is not None:
                 reader.child.pause()
                 stack.callback(reader.child.resume)
@@ -180,7 +180,8 @@ async def _losing(arena: Arena, rng: random.Random, *, away: bool | None = None)
                 stack.enter_context(refusing(reader.proxy))
         if away:
             await asyncio.sleep(rng.uniform(*WHILE))
-        yield f"the aggregators {'paused' if paused else 'cut off'} before" if away else "under the aggregators' eyes"
+        names = ", ".join(reader.name for reader in kept)
+        yield f"{names} {'paused' if paused else 'cut off'} before" if away else "under the aggregators' eyes"
 
 
 async def _configure(arena: Arena, stream: str, config: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from fog_testing.chaos import verdict
 from fog_testing.chaos.arena import Arena, Reader
 from fog_testing.chaos.books import Cell
 from fog_testing.chaos.judge import FLEET, View
+from fog_testing.chaos.layout import ONE, Layout, Scope
 from fog_testing.chaos.plan import Plan
 
 WARM_UP: Final = 2.0
@@ -55,7 +56,7 @@ class Trial:
         plan: what happens.
         fleets: processes of nodes.
         size: nodes in each.
-        readers: aggregators; two are a hot pair.
+        layout: which aggregators there are, and where the nodes are.
         tell: takes a line on how it goes.
     """
 
@@ -63,7 +64,7 @@ class Trial:
     plan: Plan
     fleets: int = 3
     size: int = 10
-    readers: int = 1
+    layout: Layout = ONE
     tell: Callable[[str], None] = print
 
     async def run(self) -> Result:
@@ -72,7 +73,7 @@ class Trial:
         Raises:
             TimeoutError: something did not even start.
         """
-        chance, sizes = random.Random(self.plan.seed), (self.fleets, self.size, self.readers)
+        chance, sizes = random.Random(self.plan.seed), (self.fleets, self.size, self.layout)
         async with Arena(self.directory, chance, self.tell, *sizes) as arena, asyncio.TaskGroup() as group:
             watching = [group.create_task(_watch(arena, reader)) for reader in arena.readers]
             await asyncio.sleep(WARM_UP)
@@ -90,7 +91,7 @@ async def _watch(arena: Arena, reader: Reader) -> None:
     while True:
         scrape = await reader.watch.scrape()
         if scrape is not None:
-            reader.watch.check_never_above(scrape, arena.accounts.most())
+            reader.watch.check_never_above(scrape, arena.accounts.most(reader.scope))
             reader.watch.check_never_falls(scrape)
         await asyncio.sleep(SCRAPE_EVERY)
 
@@ -116,36 +117,25 @@ async def _judge(arena: Arena) -> Result:
     """What every aggregator says now, held against the books."""
     result = Result()
     findings: list[str] = []
-    views: list[View] = []
-    least, most = arena.accounts.least(), arena.accounts.events()
+    views: dict[Scope, View] = {}
     for reader in arena.readers:
+        scope, accounts = reader.scope, arena.accounts
+        least, events = accounts.least(scope), accounts.events(scope)
         scrape = await reader.watch.scrape()
-        listed = await _listed(reader, arena)
+        listed = await reader.watch.events(accounts.paths(scope))
         if scrape is None or listed is None:
             findings.append(f"{reader.name} does not answer, or is not ready")
             continue
         said = scrape.values
-        views.append(said)
         found = [
             f"{amount:g} of {sample} of {path} are missing" for path, sample, amount in verdict.missing(least, said)
         ]
-        found += verdict.wrong_gauges(arena.accounts.levels(), said)
-        found += verdict.wrong_events(most, listed)
+        found += verdict.wrong_gauges(accounts.levels(scope), said)
+        found += verdict.wrong_events(events, listed)
+        found += verdict.disagreements(views.setdefault(scope, said), said)
         findings += [f"{reader.name}: {finding}" for finding in found]
-        result.lost = max(result.lost, int(verdict.lost(least, said)) + verdict.lost_events(most, listed))
-        result.frames = int(said.get(_FRAMES, 0))
-    for other in views[1:]:
-        findings += verdict.disagreements(views[0], other)
+        result.lost = max(result.lost, int(verdict.lost(least, said)) + verdict.lost_events(events, listed))
+        result.frames = max(result.frames, int(said.get(_FRAMES, 0)))
     result.events = sum(int(row.counted[Cell.EVENTS]) for life in arena.accounts.lives for row in life.book.rows)
     result.findings = tuple(findings)
     return result
-
-
-async def _listed(reader: Reader, arena: Arena) -> verdict.Listed | None:
-    listed: dict[tuple[str, int], list[int]] = {}
-    for path in {life.path for life in arena.accounts.lives}:
-        found = await reader.watch.events(path)
-        if found is None:
-            return None
-        listed |= found
-    return listed

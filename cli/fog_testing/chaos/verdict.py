@@ -35,11 +35,11 @@ _FRACTIONAL = {
 
 
 def wrong_gauges(last_set: View, said: View) -> Iterator[str]:
-    """Nodes that run, and whose gauge is not what they set it to."""
+    """Gauges that are not what the nodes that run set theirs to."""
     for (path, key), value in last_set.items():
         exported = said.get((path, key))
         if exported != value:
-            yield f"{LEVEL} of {path} is {exported!r}, and was set to {value!r}"
+            yield f"{LEVEL} of {path or 'the fleet'} is {exported!r}, and was set to {value!r}"
 
 
 def wrong_events(expected: Mapping[tuple[str, int], tuple[int, int]], listed: Listed) -> Iterator[str]:
@@ -66,4 +66,4 @@ def disagreements(one: View, other: View) -> Iterator[str]:
         if name.startswith(PREFIX):
             value, another = one.get(place, math.nan), other.get(place, math.nan)
             if not math.isclose(value, another, rel_tol=FRACTIONS_AGREE):
-                yield f"{name}{{{labels}}} of {path or 'the fleet'} is {value!r} here and {another!r} there"
+                yield f"{name}{{{labels}}} of {path or 'the fleet'} is {another!r} here and {value!r} there"
