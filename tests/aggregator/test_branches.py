@@ -28,7 +28,7 @@ from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.stream_rules import Message
 from fog_schema.codec import decode, encode
-from fog_schema.frames import Frame, Request
+from fog_schema.frames import DELTA, Frame, Request
 from fog_schema.paths import Path, parse_path
 from fog_schema.subjects import Subjects
 from tests.aggregator.fleet import MAX_BYTES, START, Fleet
@@ -371,6 +371,24 @@ def test_a_summary_that_cannot_be_is_refused_alone(row: tuple[int, float, float,
     assert outcome.refused_values == 1
     assert root.samples("level") == {}
     assert root.value("work_total") == 5
+
+
+def test_the_values_of_a_gauge_that_is_gone_are_no_other_gauges() -> None:
+    """Removed by a delta, or absent from a whole keyframe: how many nodes had which value of it goes with it."""
+    families = [Family(FamilyKey(name, 1, ""), "", ("count_values",)) for name in ("first", "middle", "third")]
+    entries = [SeriesEntry(number, ()) for number in range(3)]
+
+    def gauges(*numbers: int) -> Totals:
+        levels = {number: GaugeSummary(1, number, number, number, None, ((number, 1),)) for number in numbers}
+        return Totals({}, {}, levels, entries, families, Coverage((1, 0, 0), 0.0))
+
+    root, one = Root(), Reporter(1)
+    root.hear(one.keyframe(gauges(0, 1, 2)))
+    for frame in (one.delta(gauges(0, 2)), one.keyframe(gauges(2))):
+        root.hear(frame)
+        shown = {name: [dict(labels)["value"] for labels in root.samples(name)] for name in ("first", "third")}
+        assert shown == {"first": ["0"] if frame.kind == DELTA else [], "third": ["2"]}
+    assert list(root.state.nodes[BRANCH].epochs[1].value_counts) == [2]
 
 
 @pytest.mark.parametrize("last", [(9.0, float("nan")), (float("nan"), START), (9.0, START + DAY)])

@@ -164,14 +164,14 @@ class Merger:
             rows[mine[dated], LAST] = values[dated]
             # No later than the frame: a time to come would hide every other branch's newest value.
             rows[mine[dated], LAST_AT] = np.minimum(times[dated], epoch.heard)
-        for number in ids.tolist():
-            epoch.value_counts.pop(number, None)
+        _forget_value_counts(epoch, ids)
         slots, chosen = _choose(epoch, SUMMARIES, ids, None if good.all() else good, outcome)
         outcome.values += len(slots)
         self._tables[SUMMARIES].values[slots] = rows if chosen is None else rows[chosen]
 
     def _remove(self, epoch: Epoch, ids: Int64s) -> None:
         """A removed gauge is out; a removed count is kept."""
+        _forget_value_counts(epoch, ids)
         for width, places in epoch.maps.items():
             slots, known = places.find(ids)
             if known is not None:
@@ -253,6 +253,8 @@ class Merger:
             if absent.any():
                 self._close(closed, width, slots[absent])
                 places.discard(ids[absent])
+                if width == SUMMARIES:
+                    _forget_value_counts(epoch, ids[absent])
 
     def subtract_from_closed(self, closed: Epoch, epoch: Epoch, fresh: list[tuple[int, Int64s]]) -> None:
         """Make the first values of an epoch that returns after it was folded its baseline: they were counted."""
@@ -319,6 +321,13 @@ def _counted(frame: Frame) -> Iterator[tuple[int, Int64s]]:
         yield FRACTIONS, ids_array(frame.fractions.ids)
     for group in frame.histograms:
         yield group.width, ids_array(group.ids)
+
+
+def _forget_value_counts(epoch: Epoch, ids: Int64s) -> None:
+    """They go with their summary: a slot that is free is another gauge's soon."""
+    if epoch.value_counts:
+        for number in ids.tolist():
+            epoch.value_counts.pop(number, None)
 
 
 def _keep_value_counts(epoch: Epoch, section: ValueCounts, outcome: Outcome) -> None:
