@@ -391,6 +391,16 @@ def test_the_values_of_a_gauge_that_is_gone_are_no_other_gauges() -> None:
     assert list(root.state.nodes[BRANCH].epochs[1].value_counts) == [2]
 
 
+def test_a_summary_that_is_refused_is_not_merged_with_others() -> None:
+    """Two nodes of a branch have a value whose sum is no double: the least of all nodes is not zero for that."""
+    families = [Family(FamilyKey("level", 1, ""), "", ("min", "max"))]
+    root = Root()
+    for branch, level in enumerate((GaugeSummary(2, float("inf"), 1e308, 1e308), GaugeSummary(1, 5.0, 5.0, 5.0))):
+        totals = Totals({}, {}, {0: level}, [SeriesEntry(0, ())], families, Coverage((1, 0, 0), 0.0))
+        root.hear(Reporter(branch + 1).keyframe(totals), ("fog", str(branch)))
+    assert root.samples("level") == {(): 5.0, (("stat", "max"),): 5.0}
+
+
 @pytest.mark.parametrize("last", [(9.0, float("nan")), (float("nan"), START), (9.0, START + DAY)])
 def test_a_branch_cannot_hide_the_newest_value_of_another(last: tuple[float, float]) -> None:
     """A newest value that is no number, at no time or at one to come: that of the other, heard later, is shown."""

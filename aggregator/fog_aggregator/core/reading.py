@@ -18,7 +18,7 @@ from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.gauges import COUNT_VALUES, STATS, Gauges, Summarised, Valued, valued_of_branches
 from fog_aggregator.core.histograms import Bounds, show_at
 from fog_aggregator.core.lifecycle import Coverage, live_rows
-from fog_aggregator.core.merge import FRACTIONS, NOT_COUNTED, SUMMARIES
+from fog_aggregator.core.merge import COUNT, FRACTIONS, NOT_COUNTED, SUMMARIES
 from fog_aggregator.core.rollup import (
     Draft,
     Plan,
@@ -227,7 +227,8 @@ class Reading:
         group[inverse] = np.concatenate((plan.group, theirs.group))
         place = inverse.astype(np.int32)
         single = (place[: plan.size][single[0]], *single[1:])
-        cell, counts = place[plan.size :][theirs.cell], self._counts[epoch]
+        # A row of no node is one whose values were refused, or that was defined alone: its zeros are no least value.
+        cell, counts = place[plan.size :][theirs.cell], self._counts[epoch] & (rows[:, COUNT] > 0)
         merged = Summarised(cell[counts], rows[counts])
         valued = _valued(self._valued, theirs.slots, cell)
         return Gauges(series, group, list(ranges(self._kind_of[series])), *single, merged, valued)
