@@ -401,6 +401,15 @@ def test_a_summary_that_is_refused_is_not_merged_with_others() -> None:
     assert root.samples("level") == {(): 5.0, (("stat", "max"),): 5.0}
 
 
+def test_a_newest_value_that_no_branch_tells_is_none() -> None:
+    """The family came first from elsewhere, with other choices than the branch knows: minus infinity was not set."""
+    root, families = Root(), [Family(FamilyKey("level", 1, ""), "", ("last", "sum"))]
+    totals = Totals({}, {}, {0: GaugeSummary(1, 5.0, 5.0, 5.0)}, [SeriesEntry(0, ())], families, Coverage((1, 0, 0), 0))
+    root.hear(Reporter(1).keyframe(totals))
+    assert root.samples("level") == {(("stat", "sum"),): 5.0}
+    assert list(root.network.totals().gauges.values()) == [GaugeSummary(1, 5.0, 5.0, 5.0)]
+
+
 @pytest.mark.parametrize("last", [(9.0, float("nan")), (float("nan"), START), (9.0, START + DAY)])
 def test_a_branch_cannot_hide_the_newest_value_of_another(last: tuple[float, float]) -> None:
     """A newest value that is no number, at no time or at one to come: that of the other, heard later, is shown."""

@@ -210,8 +210,9 @@ class Reading:
                     parts += _count_values(gauges, present)
                     continue
                 extra: Labels = () if choices[kind] and position == 0 else ((STAT, stat),)
-                shown = statistics[stat][present]
-                parts.append(Samples(gauges.series[present], gauges.group[present], shown, extra=extra))
+                # A branch that knows the family with other choices does not tell a newest value.
+                told = present[statistics["last_at"][present] > -np.inf] if stat == "last" else present
+                parts.append(Samples(gauges.series[told], gauges.group[told], statistics[stat][told], extra=extra))
 
     def _merged(self, counts: Bools) -> Gauges:
         """The gauges to be merged: those that `counts` of the single ones, and those of branches."""

@@ -54,7 +54,8 @@ def gauge_summaries(gauges: Gauges, choices: Sequence[tuple[str, ...]]) -> Itera
     lasts: list[tuple[float, float] | None] = [None] * len(present)
     if "last" in asked:
         pairs = zip(found["last"][present].tolist(), found["last_at"][present].tolist(), strict=True)
-        lasts = [pair if wanted else None for pair, wanted in zip(pairs, wants[0, present].tolist(), strict=True)]
+        wanted = wants[0, present] & (found["last_at"][present] > -np.inf)  # not every branch tells one
+        lasts = [pair if told else None for pair, told in zip(pairs, wanted.tolist(), strict=True)]
     numbers, counts = gauges.series[present].tolist(), [values.get(cell, ()) for cell in present.tolist()]
     yield from zip(numbers, map(GaugeSummary, *columns, lasts, counts), strict=True)
 
