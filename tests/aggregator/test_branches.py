@@ -15,7 +15,7 @@ from fog_aggregator.core.catalog import Family, FamilyKey, SeriesEntry
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.lifecycle import Coverage
+from fog_aggregator.core.lifecycle import Coverage, contended
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.requests import KeyframeRequests, Wish
@@ -113,6 +113,20 @@ def test_whole_and_fractional_replicas_are_one_counter(first: float, then: float
     root.hear(Reporter(1).keyframe(counted(first)))
     root.hear(Reporter(2).keyframe(counted(then)))
     assert root.value("work_total") == max(first, then)
+
+
+def test_a_hot_pair_is_no_fault() -> None:
+    """A node with two writers that do not say so is told of; a branch with two has what it should have."""
+    root, pair = Root(), (Reporter(1), Reporter(2))
+    for path in (BRANCH, ("fog", "node")):
+        for one in pair:
+            root.state.apply(path, one.keyframe(counted(5)), root.now, rollup=path == BRANCH)
+    for _ in range(10):
+        root.now += 10
+        for path in (BRANCH, ("fog", "node")):
+            for one in pair:
+                root.state.apply(path, one.delta(counted(5)), root.now, rollup=path == BRANCH)
+    assert contended(root.state, root.now) == [("fog", "node")]
 
 
 def test_a_gap_is_repaired_by_a_keyframe() -> None:

@@ -128,11 +128,11 @@ def heard_lately(state: State, path: Path, number: int, now: float) -> bool:
 def contended(state: State, now: float) -> list[Path]:
     """Paths with several writers at once that do not say so (``shared``): each counts, but only one's gauges do.
 
-    A restart is not one: there the older epoch falls silent when the younger one is born.
+    A restart is not one: there the older epoch falls silent when the younger one is born. Nor are a branch's replicas.
     """
     found = []
     for path, node in state.nodes.items():
-        if len(node.epochs) > 1:
+        if len(node.epochs) > 1 and not node.branch:
             patience = STALE_INTERVALS * float(state.rows.interval[node.row])
             alone = [e for e in node.epochs.values() if not e.shared and now - e.heard <= patience]
             youngest = max((epoch.birth for epoch in alone), default=0.0)
