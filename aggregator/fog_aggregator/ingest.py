@@ -22,7 +22,7 @@ from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.stream_rules import Message
 from fog_schema.codec import decode
 from fog_schema.errors import FrameError, PathError
-from fog_schema.frames import EVENTS, KIND_NAMES, Frame
+from fog_schema.frames import EVENTS, KEYFRAME, KIND_NAMES, Frame
 from fog_schema.paths import Path, format_path
 from fog_schema.subjects import Subjects
 
@@ -169,8 +169,9 @@ class Ingest:
                 tally[loss] += count
                 self._log(logging.WARNING, loss, f"{format_path(path)}: {int(count)} {_LOSSES[loss]}")
         tally["keyframes"] += outcome.whole
-        if frame.events_held is not None:
+        if frame.kind == KEYFRAME:  # it has come; whether it is whole, the state knows
             self._returned.pop((path, frame.epoch), None)
+        if frame.events_held is not None:
             self._network.events.held(path, frame.epoch, frame.events_held, timestamp)
 
     def _tick(self, messages: list[Message]) -> None:

@@ -365,6 +365,25 @@ def test_a_branch_is_asked_alone() -> None:
     assert fleet.network.is_branch(("fog", "7"))
 
 
+def test_a_replica_that_returned_and_answered_is_not_asked_again() -> None:
+    """A rollup's keyframe names no events, by which a node's answer was known: it was asked for ever."""
+    fleet, ingest = ingesting(("fog", "*"))
+    one, other = Reporter(1), Reporter(2)
+
+    def say(*frames: Frame) -> None:
+        ingest.rollups([message("fog.v1.rollups.fog.0", frame) for frame in frames])
+
+    say(one.keyframe(counted(1)), other.keyframe(counted(1)))
+    for _ in range(8):
+        fleet.state.watched += DAY
+        say(other.delta(counted(1)))
+    fleet.network.sweep()
+    say(one.delta(counted(2)))
+    assert [wish.epoch for wish in ingest.wishes.values()] == [1]
+    say(one.keyframe(counted(2)))
+    assert ingest.wishes == {}
+
+
 def test_merged_gauges_on_a_nodes_own_subject_mean_nothing() -> None:
     """They are counted as values of ids that are not known, and change nothing."""
     fleet = Fleet()
