@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import chain
+from operator import le
 from typing import Final
 
 from fog_agent.agent import DEFAULT_DEADLINE
@@ -183,7 +184,7 @@ def coverage_numbers(coverage: Coverage) -> CoverageNumbers:
 def _later(before: Reading, now: Reading) -> Reading:
     """The later of two totals. A count is never said to have fallen, and one that had fractions is never whole."""
     if isinstance(before, HistogramValue) and isinstance(now, HistogramValue):
-        return now if now.count >= before.count else before
+        return now if all(map(le, before.counts, now.counts)) else before  # of another replica one bucket may be less
     if isinstance(before, int | float) and isinstance(now, int | float):
         most = max(before, now)
         return float(most) if isinstance(before, float) else most

@@ -121,6 +121,20 @@ def test_a_count_is_never_said_to_have_fallen(subtree: Subtree) -> None:
     assert subtree.values() == {"work_total,a": 5, "level": ONE, "wait_seconds": HistogramValue((1, 2), 4.5)}
 
 
+def test_no_bucket_is_said_to_have_fallen(subtree: Subtree) -> None:
+    """Another replica of a branch below has more observations, of which fewer in one bucket: that must wait.
+
+    Said as an increment it is negative, and the whole frame refused.
+    """
+    reader = Reader()
+    for observed, told in (((5, 5), (5, 5)), ((3, 9), (5, 5)), ((5, 9), (5, 9))):
+        subtree.set(histograms={3: HistogramValue(observed, 1.0)})
+        delta = subtree.writer.encode_delta(1.0, 1_000_000)
+        assert delta is not None
+        reader.read(delta.data)
+        assert reader.total("wait_seconds")[0] == told
+
+
 def test_a_counter_that_had_fractions_is_never_whole_again(subtree: Subtree) -> None:
     """On the wire it travels as a value from then on."""
     subtree.watch.series()
