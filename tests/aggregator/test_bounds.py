@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fog_aggregator.core.catalog import COUNTERS
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.eventlist import MAX_WRITERS, EventList
 from fog_aggregator.core.outcome import Status
@@ -63,6 +64,17 @@ def test_a_path_has_only_so_many_slots() -> None:
         state.apply(EVIL, keyframe(1, *values, epoch=epoch), NOW)
     assert sum(map(len, state.tables.values())) == 50
     assert state.apply(GOOD, keyframe(1, *values), NOW).refused_series == 0
+
+
+def test_what_a_path_counted_stays_at_its_limit_when_it_ends() -> None:
+    """Several ids of one label set, each at 2^63 - 1: folded, their sum would be negative, and hide what others have."""
+    state, most = State(), 2**63 - 1
+    for seq, flags in ((1, 0), (2, FINAL)):
+        frame = keyframe(seq, "x", "x", flags=flags)
+        frame.counters = Numbers(pack_ids(range(2)), pack_ints([most] * 2))
+        state.apply(EVIL, frame, NOW)
+    assert state.nodes[EVIL].epochs == {}
+    assert state.tables[COUNTERS].values[state.nodes[EVIL].closed.maps[COUNTERS].items()[1]].tolist() == [most]
 
 
 def test_the_tombstones_of_a_path_do_not_push_out_anothers() -> None:

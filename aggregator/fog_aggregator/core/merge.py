@@ -7,9 +7,10 @@ A delta's whole counts are added, a keyframe's replace what is known where they 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fog_aggregator.core.catalog import COUNTERS, GAUGES
 from fog_aggregator.core.columns import (
@@ -25,6 +26,7 @@ from fog_aggregator.core.nodes import Epoch
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.tables import Table
 from fog_schema.frames import Frame, Histograms, Lasts, Numbers, Summaries, ValueCounts
+from fog_schema.limits import MAX_WHOLE
 
 FRACTIONS: Final = -2
 """The table of counters that have had a fractional increment."""
@@ -279,7 +281,7 @@ class Merger:
         slots, series = slots[order], series[order]
         wanted, starts = np.unique(series, return_index=True)
         found = self._closed_slots(closed, width, wanted)
-        values = np.add.reduceat(table.values[slots], starts, axis=0)
+        values = _sums(table.values[slots], starts)
         if sign > 0 and values.dtype == np.int64:
             table.values[found], _ = saturating_add(table.values[found], values)
         else:
@@ -311,6 +313,13 @@ def _choose(epoch: Epoch, width: int, ids: Int64s, good: Bools | None, outcome: 
         return slots, None
     outcome.refused_values += int(np.count_nonzero(~good & (known if known is not None else True)))
     return slots[good], good
+
+
+def _sums(values: NDArray[Any], starts: Int64s) -> NDArray[Any]:
+    """The sums of runs of rows; of whole counts, staying at 2^63 - 1."""
+    if values.dtype != np.int64 or int(values.max()) <= MAX_WHOLE // len(values):
+        return np.add.reduceat(values, starts, axis=0)
+    return np.minimum(np.add.reduceat(values.astype(object), starts, axis=0), MAX_WHOLE).astype(np.int64)
 
 
 def _counted(frame: Frame) -> Iterator[tuple[int, Int64s]]:
