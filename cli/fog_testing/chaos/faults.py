@@ -10,8 +10,10 @@ import asyncio
 import random
 import resource
 import shutil
+from pathlib import Path
 from typing import Final
 
+from fog_aggregator.checkpoints import KEPT
 from fog_testing.chaos.arena import Arena, Target
 from fog_testing.chaos.storefaults import LONG, MOMENT, WHILE, LeftOutError, refusing
 from fog_testing.proxy import BLACK_HOLE, CLEAR, HELD, Conditions, Direction
@@ -121,15 +123,10 @@ async def damage_checkpoint(arena: Arena, rng: random.Random) -> str:
     reader = rng.choice(arena.readers)
     async with reader.lock:
         arena.kill(reader)
-        newest = max(reader.state_dir.glob("checkpoint-*.fog"), default=None)
-        if newest is not None:
-            data = bytearray(newest.read_bytes())
-            if rng.random() < 0.5:
-                data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-            else:
-                del data[rng.randrange(len(data)) :]
-            newest.write_bytes(data)
-        arena.start_reader(reader)
+        try:
+            _damage_newest(reader.state_dir, rng)
+        finally:
+            arena.start_reader(reader)
     return reader.name
 
 
@@ -237,6 +234,18 @@ def _connected(arena: Arena, rng: random.Random) -> Target:
     """A process of nodes, or as likely an aggregator."""
     many: tuple[Target, ...] = tuple(arena.fleets) if rng.random() < 0.5 else tuple(arena.readers)
     return rng.choice(many)
+
+
+def _damage_newest(state_dir: Path, rng: random.Random) -> None:
+    files = sorted(state_dir.glob("checkpoint-*.fog"))
+    if len(files) < KEPT:
+        raise LeftOutError("there is no other checkpoint, since the last one was damaged")
+    data = bytearray(files[-1].read_bytes())
+    if rng.random() < 0.5:
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    else:
+        del data[rng.randrange(len(data)) :]
+    files[-1].write_bytes(data)
 
 
 def _limit_files(pid: int, size: int) -> None:
