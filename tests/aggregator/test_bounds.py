@@ -67,7 +67,7 @@ def test_a_path_has_only_so_many_slots() -> None:
 
 
 def test_what_a_path_counted_stays_at_its_limit_when_it_ends() -> None:
-    """Several ids of one label set, each at 2^63 - 1: folded, their sum would be negative, and hide what others have."""
+    """Several ids of one label set, each at 2^63 - 1: folded, their sum was negative, and hid what others have."""
     state, most = State(), 2**63 - 1
     for seq, flags in ((1, 0), (2, FINAL)):
         frame = keyframe(seq, "x", "x", flags=flags)

@@ -434,6 +434,16 @@ def test_a_summary_that_is_refused_is_not_merged_with_others() -> None:
     assert root.samples("level") == {(): 5.0, (("stat", "max"),): 5.0}
 
 
+def test_values_that_no_branch_tells_are_none() -> None:
+    """The family came first from elsewhere, with other choices than the branch knows: the rest goes up all the same."""
+    root, families = Root(), [Family(FamilyKey("level", 1, ""), "", ("count_values", "sum"))]
+    level = GaugeSummary(1, 5.0, 5.0, 5.0)
+    totals = Totals({}, {}, {0: level}, [SeriesEntry(0, ())], families, Coverage((1, 0, 0), 0))
+    root.hear(Reporter(1).keyframe(totals))
+    assert root.samples("level") == {(("stat", "sum"),): 5.0}
+    assert list(root.network.totals().gauges.values()) == [level]
+
+
 def test_a_newest_value_that_no_branch_tells_is_none() -> None:
     """The family came first from elsewhere, with other choices than the branch knows: minus infinity was not set."""
     root, families = Root(), [Family(FamilyKey("level", 1, ""), "", ("last", "sum"))]

@@ -62,9 +62,9 @@ def gauge_summaries(gauges: Gauges, choices: Sequence[tuple[str, ...]]) -> Itera
 
 def _by_value(gauges: Gauges, cells: Int64s) -> Iterator[tuple[int, tuple[tuple[float, int], ...]]]:
     """For some cells, how many nodes have which value."""
-    if not len(cells):
-        return
     place, value, nodes = gauges.by_value(cells)
+    if not len(place):  # no branch has told
+        return
     order = np.argsort(place, kind="stable")  # within a cell they stay ascending by value
     place, value, nodes = place[order], value[order], nodes[order]
     starts = np.flatnonzero(np.diff(place, prepend=-1))
