@@ -62,6 +62,8 @@ def gauge_summaries(gauges: Gauges, choices: Sequence[tuple[str, ...]]) -> Itera
 
 def _by_value(gauges: Gauges, cells: Int64s) -> Iterator[tuple[int, tuple[tuple[float, int], ...]]]:
     """For some cells, how many nodes have which value."""
+    if not len(cells):
+        return
     place, value, nodes = gauges.by_value(cells)
     if not len(place):  # no branch has told
         return
