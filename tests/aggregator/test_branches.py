@@ -395,10 +395,16 @@ def test_merged_gauges_on_a_nodes_own_subject_mean_nothing() -> None:
 
 @pytest.mark.parametrize(
     "row",
-    [(0, 5.0, 1.0, 4.0), (2, float("nan"), 1.0, 4.0), (2, 5.0, float("-inf"), 4.0), (2, 5.0, 4.0, 1.0)],
+    [
+        (0, 5.0, 1.0, 4.0),
+        (2**63 - 1, 5.0, 1.0, 4.0),
+        (2, float("nan"), 1.0, 4.0),
+        (2, 5.0, float("-inf"), 4.0),
+        (2, 5.0, 4.0, 1.0),
+    ],
 )
 def test_a_summary_that_cannot_be_is_refused_alone(row: tuple[int, float, float, float]) -> None:
-    """No node, a sum that is no number, a least above the greatest."""
+    """No node, more than there are, a sum that is no number, a least above the greatest."""
     root = Root()
     outcome = root.state.apply(BRANCH, Reporter(1).keyframe(counted(5, level=GaugeSummary(*row))), START, rollup=True)
     assert outcome.refused_values == 1
@@ -442,6 +448,18 @@ def test_values_that_no_branch_tells_are_none() -> None:
     root.hear(Reporter(1).keyframe(totals))
     assert root.samples("level") == {(("stat", "sum"),): 5.0}
     assert list(root.network.totals().gauges.values()) == [level]
+
+
+def test_impossibly_many_nodes_do_not_stop_the_rollups_of_others() -> None:
+    """Two branches each say that 2^63 - 1 nodes have a value: the sum was negative, and no reader took the frame."""
+    root, families = Root(), [Family(FamilyKey("level", 1, ""), "", ("count_values",))]
+    level = GaugeSummary(1, 5.0, 5.0, 5.0, None, ((5.0, 2**63 - 1),))
+    totals = Totals({}, {}, {0: level}, [SeriesEntry(0, ())], families, Coverage((1, 0, 0), 0))
+    for branch in range(2):
+        root.hear(Reporter(1).keyframe(totals), ("fog", str(branch)))
+    (shown,) = root.network.totals().gauges.values()
+    assert shown.count == 2
+    assert 1 <= shown.values[0][1] < 2**63
 
 
 def test_a_newest_value_that_no_branch_tells_is_none() -> None:

@@ -36,6 +36,8 @@ COUNT, SUM, MIN, MAX, LAST, LAST_AT = range(6)
 """The last two are NaN where the family does not ask for a newest value."""
 MOST_VALUE_COUNTED: Final = 16_384
 """Gauges of one epoch whose values are counted: each may have 256, of 16 bytes."""
+MOST_NODES: Final = 2**40
+"""That one branch may say it has: sums over all branches stay in 64 bits."""
 NOT_COUNTED: Final = frozenset({GAUGES, SUMMARIES})
 """The tables of values that are, and are not counted."""
 
@@ -158,7 +160,8 @@ class Merger:
         rows = np.full((len(ids), LAST_AT + 1), np.nan)
         for place, column in enumerate(section[1:]):
             rows[:, place] = float_values(column)
-        good = np.isfinite(rows[:, : MAX + 1]).all(axis=1) & (rows[:, COUNT] >= 1) & (rows[:, MIN] <= rows[:, MAX])
+        good = np.isfinite(rows[:, : MAX + 1]).all(axis=1) & (rows[:, MIN] <= rows[:, MAX])
+        good &= (rows[:, COUNT] >= 1) & (rows[:, COUNT] <= MOST_NODES)
         if lasts is not None:
             _, mine, of_last = np.intersect1d(ids, ids_array(lasts.ids), assume_unique=True, return_indices=True)
             values, times = float_values(lasts.values)[of_last], float_values(lasts.times)[of_last]
@@ -343,6 +346,7 @@ def _keep_value_counts(epoch: Epoch, section: ValueCounts, outcome: Outcome) -> 
     """How many nodes have which value, for ids that are known; it comes with their summaries."""
     ids, lengths = ids_array(section.ids), whole_values(section.lengths)[0]
     values, counts = float_values(section.values), whole_values(section.counts)[0].astype(np.int64)
+    counts = np.minimum(counts, MOST_NODES)
     ends = np.cumsum(lengths.astype(np.int64))
     _, known = epoch.map(SUMMARIES).find(ids)
     for place, (number, end) in enumerate(zip(ids.tolist(), ends.tolist(), strict=True)):
