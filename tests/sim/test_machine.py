@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from fog_testing.sim.books import Violation
-from fog_testing.sim.steps import FAULTS, ORDINARY, Step
+from fog_testing.sim.steps import FAULTS, ORDINARY, TIERED, Step
 from fog_testing.sim.world import World
 
 NUMBERS = st.integers(0, 200)
@@ -36,6 +36,11 @@ class Fog(RuleBasedStateMachine):
     )
     def fault(self, kind: str, who: int, how: int) -> None:
         """What goes wrong. A repeated epoch that is folded is promised nothing: drawn histories keep the two apart."""
+        self._do(Step(kind, who, how))
+
+    @rule(kind=st.sampled_from(["tiers", *sorted(TIERED)]), who=NUMBERS, how=NUMBERS)
+    def tier(self, kind: str, who: int, how: int) -> None:
+        """Aggregators of a subtree and their root; before there are any, nothing."""
         self._do(Step(kind, who, how))
 
     @rule(who=NUMBERS, how=NUMBERS)

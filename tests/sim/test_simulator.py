@@ -11,7 +11,8 @@ from fog_testing.sim.__main__ import main
 from fog_testing.sim.books import Books, Cell
 from fog_testing.sim.mutations import MUTATIONS
 from fog_testing.sim.run import history, run, trace
-from fog_testing.sim.steps import FAULTS, ORDINARY, Step, shorten
+from fog_testing.sim.steps import FAULTS, ORDINARY, TIERED, Step, shorten
+from fog_testing.sim.tiers import OF_TIERS
 from fog_testing.sim.world import OF_PROGRAMS, OF_STREAMS, WAITS, World
 
 SEED = 2
@@ -37,7 +38,16 @@ def test_no_promise_is_broken(tenth: int) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["no-seq-check", "histograms-in-pieces", "no-origins", "no-closed-total", "no-short-tombstone", "all-show-gauges"],
+    [
+        "no-seq-check",
+        "histograms-in-pieces",
+        "no-origins",
+        "no-closed-total",
+        "no-short-tombstone",
+        "all-show-gauges",
+        "replicas-added-up",
+        "unheard-replica-shown",
+    ],
 )
 def test_a_rule_left_out_is_caught(name: str) -> None:
     """Those whose absence shows soonest; docs/simulation.md has all of them."""
@@ -79,8 +89,8 @@ def test_the_command_says_how_to_see_it_again(capsys: pytest.CaptureFixture[str]
 def test_every_kind_of_step_is_drawn_and_done() -> None:
     """No step can be drawn that nobody knows, and none is known that is never drawn."""
     kinds = {step.kind for number in range(60) for step in history(SEED, number)}
-    assert kinds == {*ORDINARY, *(kind for kinds in FAULTS for kind in kinds), "fog"}
-    assert {*OF_PROGRAMS, *OF_STREAMS, *WAITS} <= kinds
+    assert kinds == {*ORDINARY, *(kind for kinds in FAULTS for kind in kinds), *TIERED, "fog", "tiers"}
+    assert {*OF_PROGRAMS, *OF_STREAMS, *OF_TIERS, *WAITS} <= kinds
     for kind in sorted(kinds):
         World().do(Step(kind))
 

@@ -10,6 +10,7 @@ from fog_agent.events import EventFrame, EventLog
 from fog_agent.outbox import Outbox
 from fog_agent.selfmetrics import SelfMetrics
 from fog_agent.sender import KEYFRAME_SECONDS
+from fog_agent.tracked import Followed
 from fog_agent.writer import Encoded, Settings
 from fog_schema.frames import Request
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -49,7 +50,7 @@ class Agent:
         numbers: takes the value and the time of each event by the number that it gets.
 
     Attributes:
-        whole: the last keyframe of one part, with how many series were live and how many kept.
+        whole: the last keyframe of one part, with the series that were live and how many were kept.
     """
 
     def __init__(
@@ -61,12 +62,17 @@ class Agent:
         self._numbers = numbers
         self._hourly = clock() + KEYFRAME_SECONDS
         self._repeats: list[tuple[int, int]] = []
-        self.whole: tuple[Encoded, int, int] | None = None
+        self.whole: tuple[Encoded, tuple[Followed, ...], int] | None = None
 
     @property
     def epoch(self) -> Epoch:
         """The epoch that it publishes."""
         return self.attachment.epoch
+
+    @property
+    def series(self) -> tuple[Followed, ...]:
+        """The series that are live: the same tuple while none comes or goes."""
+        return self.attachment.watches[0].series()
 
     def tick(self) -> None:
         """One interval."""
@@ -95,7 +101,7 @@ class Agent:
             first = not writer.within_keyframe
             frame = writer.encode_part(self._clock(), self.bounds.frame_bytes, self.epoch.events.held)
             if first and frame.completes:
-                self.whole = (frame, writer.series_count, writer.kept_count)
+                self.whole = (frame, self.series, writer.kept_count)
             outbox.push(frame, self._clock())
         return outbox.head
 

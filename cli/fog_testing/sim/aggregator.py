@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
+from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import EventList
@@ -16,11 +19,14 @@ from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.stream_rules import Discontinuity, Message, Position, is_known, where_to_start
 from fog_schema.frames import Request
-from fog_schema.paths import Path
+from fog_schema.paths import Path, is_under
 from fog_testing.sim.books import HORIZON, Violation
 from fog_testing.sim.bus import Stream, Streams
 from fog_testing.sim.program import SUBJECTS
 from utilityfog_frontend.telemetry import TelemetryCollector
+
+DAMAGED: Final = (0, 0, 0, 1, 2)
+"""How many of the newest checkpoints cannot be used any more, when an aggregator has crashed."""
 
 
 class Reader:
@@ -89,6 +95,19 @@ class _NothingRefused(SelfMetrics):
         raise Violation(f"a frame is refused: {reason}")
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an aggregator is of.
+
+    Attributes:
+        path: of its subtree.
+        branches: paths whose totals other aggregators publish.
+    """
+
+    path: Path = ()
+    branches: tuple[Path, ...] = ()
+
+
 class Aggregator:
     """One run of an aggregator's process, from a checkpoint or from nothing.
 
@@ -98,11 +117,12 @@ class Aggregator:
         limits: of its state.
         on_frames: called with the frames that it has just taken.
         checkpoint: a file's bytes, to go on from.
+        scope: what it is of.
 
     Attributes:
-        readers: of metrics and of events.
+        readers: of metrics, of events, and of rollups where it has branches.
         is_current: it had read everything when it last looked.
-        in_doubt: it began without a checkpoint, or a stream is not what was read: the nodes must be asked.
+        in_doubt: it began without a checkpoint or in doubt, or a stream is not what was read: the nodes must be asked.
         doubted: how often the stream of events had lost something when an epoch was last asked because of a doubt.
     """
 
@@ -113,27 +133,32 @@ class Aggregator:
         limits: StateLimits,
         on_frames: Callable[[list[Message]], None],
         checkpoint: bytes | None,
+        scope: Scope = Scope(),
     ) -> None:
+        self._scope = scope
         self._clock = clock
         self._server_clock = ServerClock()
         state, events = State(horizon=HORIZON, limits=limits), EventList()
         own = TelemetryCollector(self_metrics=False)
         self.network = NetworkCollector(state, events, own, lambda: self._server_clock.now(clock()))
         metrics = _NothingRefused(TelemetryCollector(self_metrics=False))
-        self._ingest = Ingest(self.network, metrics, SUBJECTS, self._server_clock, clock)
-        self.in_doubt = checkpoint is None
-        self.readiness = Readiness(needs_round=self.in_doubt)
+        branches = Branches(scope.branches)
+        self._ingest = Ingest(self.network, metrics, SUBJECTS, self._server_clock, clock, branches)
         positions: dict[str, Position] = {}
         if checkpoint is not None:
             positions = restore(read_image(checkpoint), state, events, self.network.ratchet)
             self._server_clock.note(state.now, clock())
+        self.in_doubt = state.in_doubt
+        self.readiness = Readiness(needs_round=self.in_doubt)
         self._requests = KeyframeRequests()
         self._on_frames = on_frames
         self._last, self.is_current = clock(), False
         self.doubted: dict[int, int] = {}
+        handlers = [(streams.metrics, self._frames), (streams.events, self._events)]
+        if scope.branches:
+            handlers.append((streams.rollups, self._ingest.rollups))
         self.readers = tuple(
-            Reader(stream, handle, positions.get(stream.name), self._discontinuity)
-            for stream, handle in ((streams.metrics, self._frames), (streams.events, self._ingest.events))
+            Reader(stream, handle, positions.get(stream.name), self._discontinuity) for stream, handle in handlers
         )
 
     @property
@@ -174,13 +199,15 @@ class Aggregator:
         self._last, self.is_current = now, current
         if self.readiness.begins_round(caught_up=self.caught_up):
             self._ask_everybody()
-        self.readiness.update(
+        became_ready = self.readiness.update(
             caught_up=self.caught_up,
             gapped=len(self.state.gapped),
             nodes=len(self.state.nodes),
             longest_interval=float(self.state.rows.interval.max(initial=0.0)),
             now=now,
         )
+        if became_ready:
+            self.state.in_doubt = False
         swept = self.network.sweep()
         self.events.expire(self.network.now() - HORIZON)
         return watched, swept, self._requests.due(self._ingest.wishes.values(), now) if self.caught_up else []
@@ -192,20 +219,30 @@ class Aggregator:
     def checkpoint(self) -> bytes:
         """The state and the positions at this moment, as a file's bytes."""
         positions = {reader.stream.name: reader.position for reader in self.readers if reader.position is not None}
-        image = take_image(self.state, self.events, self.network.ratchet, positions, (SUBJECTS.prefix, (), ()))
+        scope = (SUBJECTS.prefix, self._scope.path, self._scope.branches)
+        image = take_image(self.state, self.events, self.network.ratchet, positions, scope)
         return b"".join(image.chunks())
 
     def _frames(self, messages: list[Message]) -> None:
         """All at once, unless an epoch might be folded in between: the books must see that."""
+        messages = self._of_scope(messages)
         crowded = self.state.limits.silent_per_path < StateLimits().silent_per_path
         for batch in [[message] for message in messages] if crowded else [messages]:
             self._ingest.frames(batch)
             self._on_frames(batch)
 
+    def _events(self, messages: list[Message]) -> None:
+        self._ingest.events(self._of_scope(messages))
+
+    def _of_scope(self, messages: list[Message]) -> list[Message]:
+        path = self._scope.path
+        return [one for one in messages if is_under(SUBJECTS.path_of(one.subject)[1], path)] if path else messages
+
     def _discontinuity(self, what: Discontinuity) -> None:
         del what
         self.in_doubt = True
         self.readiness.needs_round = True
+        self.state.in_doubt = not self.readiness.ready
         self._ask_everybody()
 
     def _ask_everybody(self) -> None:

@@ -15,6 +15,9 @@ HORIZON: Final = 7 * 86_400.0
 INTERVAL: Final = 10.0
 """How often agents send, seconds."""
 
+PATHS: Final = (("f", "0", "0"), ("f", "0", "1"), ("f", "1", "0"), ("f", "0"), ("f", "0", "0"))
+"""Where programs are."""
+
 KEPT: Final = 900.0
 """How long what was removed can still be asked for, seconds."""
 

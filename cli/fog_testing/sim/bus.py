@@ -162,11 +162,18 @@ def _rfc3339(moment: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """The two streams of a fog."""
+    """The streams of a fog; that of rollups is read where there are tiers."""
 
     metrics: Stream
     events: Stream
+    rollups: Stream
 
-    def pick(self, number: int) -> list[Stream]:
-        """One of them, or both: most of what happens to a server happens to both."""
+    def every(self) -> list[Stream]:
+        """All of them."""
+        return [self.metrics, self.events, self.rollups]
+
+    def pick(self, number: int, *, tiers: bool) -> list[Stream]:
+        """One of them, or several: most of what happens to a server happens to all."""
+        if tiers and number // 3 % 2:
+            return ([self.rollups], [self.metrics, self.rollups], self.every())[number % 3]
         return ([self.metrics], [self.events], [self.metrics, self.events])[number % 3]

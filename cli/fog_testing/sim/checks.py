@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from fog_aggregator.core.catalog import GAUGES
+from fog_aggregator.core.merge import NOT_COUNTED
 from fog_aggregator.core.state import State
 from fog_aggregator.core.tree import View
 from fog_aggregator.network import NetworkCollector
@@ -28,9 +28,10 @@ def held_by(state: State) -> Iterator[tuple[Path, Cell, int | float]]:
     """Every number of a state, straight from its tables, with the path that it counts for."""
     paths = {node.row: path for path, node in state.nodes.items()}
     for width, table in state.tables.items():
-        if width == GAUGES:
+        if width in NOT_COUNTED:
             continue
         slots = table.used()
+        slots = slots[state.rows.adds_up[table.epoch[slots]]]  # what a replica says is in what they were joined to
         columns = (state.rows.epoch_node[table.epoch[slots]], table.series[slots], table.values[slots])
         sums = table.sums[slots].tolist() if table.width else [0.0] * len(slots)
         for row, series, value, total in zip(*(column.tolist() for column in columns), sums, strict=True):
@@ -132,6 +133,10 @@ class Watcher:
             for line, value in floors.items():
                 if type(value) is float:
                     floors[line] = value * (1 - 1e-12)
+
+    def forget(self) -> None:
+        """What was exported may fall: what has been read may be in no stream any more."""
+        self._floors = {}
 
     def became_ready(self, answered: set[int], now: float) -> None:
         """What was read once, and is in no stream any more, may have fallen, unless its writer has said it again.

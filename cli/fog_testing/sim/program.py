@@ -189,7 +189,8 @@ class Program:
             return
         whole, series, kept = self.agent.whole
         writer = self.agent.epoch.writer
-        if (series, kept) == (writer.series_count, writer.kept_count):  # or what came since would be taken for removed
+        unchanged = series and series is self.agent.series and kept == writer.kept_count
+        if unchanged:  # or what came since would be taken for removed
             frame = decode(whole.data)
             frame.seq = writer.seq + 1 + ahead % 4
             self._streams.metrics.publish(SUBJECTS.metrics(self.path), encode(frame), Fate.FINE)

@@ -132,18 +132,25 @@ def gauges_equal(network: NetworkCollector, programs: Sequence[Program], paths: 
         Violation: one does not.
     """
     for path in paths:
-        here = [program for program in programs if program.path == path and program.alive]
-        alone = sorted(program.book.birth for program in here if not program.book.shared)
-        if any(program.book.repeated for program in programs) or (len(alone) > 1 and alone[-1] - alone[-2] < 0.01):
+        here = who_shows(programs, path)
+        if here is None:
             continue
         expected: dict[tuple[str, Labels], float] = defaultdict(float)
         for program in here:
-            if program.book.shared or program.book.birth == alone[-1]:
-                for key, value in program.gauges.items():
-                    expected[key] += value
+            for key, value in program.gauges.items():
+                expected[key] += value
         shown = dict(_gauges(network.collect(View(under=path, own=True))))
         if shown != expected:
             raise Violation(f"{named(path)} shows gauges {shown}, but they are {dict(expected)}")
+
+
+def who_shows(programs: Sequence[Program], path: Path) -> list[Program] | None:
+    """The programs whose gauges count at a path, when all is quiet; None when nobody can say."""
+    here = [program for program in programs if program.path == path and program.alive]
+    alone = sorted(program.book.birth for program in here if not program.book.shared)
+    if any(program.book.repeated for program in programs) or (len(alone) > 1 and alone[-1] - alone[-2] < 0.01):
+        return None
+    return [program for program in here if program.book.shared or program.book.birth == alone[-1]]
 
 
 def _gauges(families: Sequence[FamilySnapshot]) -> Iterator[tuple[tuple[str, Labels], float]]:

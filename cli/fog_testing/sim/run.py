@@ -10,13 +10,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
-from fog_testing.sim import without_reader, without_writer
+from fog_testing.sim import without_reader, without_tiers, without_writer
 from fog_testing.sim.books import Violation
 from fog_testing.sim.mutations import MUTATIONS
 from fog_testing.sim.steps import History, Step, draw, shorten
 from fog_testing.sim.world import START, World
 
-__all__ = ["Failure", "Task", "history", "run", "run_all", "shortest", "trace", "without_reader", "without_writer"]
+__all__ = [
+    "Failure",
+    "Task",
+    "history",
+    "run",
+    "run_all",
+    "shortest",
+    "trace",
+    "without_reader",
+    "without_tiers",
+    "without_writer",
+]
 
 _CHUNK = 25
 

@@ -55,6 +55,24 @@ FAULTS: Final = (
     {"snapshot": 4, "ask": 4},
 )
 """What goes wrong, or is rare. Each history has a few kinds of it, often: what needs two rare things is not rare."""
+TIERED: Final = {
+    "tier_flow": 12,
+    "tier_read": 5,
+    "tier_second": 4,
+    "tier_tick": 4,
+    "tier_send": 8,
+    "tier_scrape": 4,
+    "tier_checkpoint": 4,
+    "tier_crash": 4,
+    "tier_away": 2,
+    "tier_start": 4,
+    "tier_stop": 2,
+}
+"""What goes on where a subtree has aggregators of its own, with its weight."""
+UNTIERED: Final = frozenset({"snapshot", "forget"})
+"""What does not happen there: several aggregators would have to agree on it."""
+TIERS: Final = 0.25
+"""How many histories have tiers."""
 FOLDING: Final = frozenset({"very_long_wait", "forget"})
 """What may fold an epoch that has not ended; so may a crowd, which the first step allows."""
 
@@ -63,6 +81,16 @@ SCENES: Final[tuple[History, ...]] = (
     [Step("event"), Step("beat"), Step("event"), Step("flow"), Step("lose", 1, 1), Step("beat")],
 )
 """What may end a history: several rare things that must follow each other closely to be worth anything."""
+
+SCENES_OF_TIERS: Final[tuple[History, ...]] = (
+    # A replica has said more than what it has read when it begins from nothing.
+    [
+        Step("spawn", 0, 1),
+        *(Step("count"), Step("beat")) * 3,
+        Step("tier_crash", 0, 4),
+        *(Step("tier_read", 0, 1), Step("tier_second"), Step("tier_tick")),
+    ],
+)
 
 LENGTH: Final = (30, 90)
 SCENE: Final = 0.1
@@ -78,13 +106,20 @@ def draw(rng: Random) -> History:
             often = rng.choice((1, 3))
             chosen |= {kind: weight * often for kind, weight in kinds.items()}
     first = Step("fog", rng.randrange(_NUMBERS), rng.randrange(_NUMBERS))
-    if "snapshot" in chosen:  # an epoch that is repeated AND folded may be counted twice, and that is not promised
+    tiers = rng.random() < TIERS
+    if tiers:
+        chosen = {kind: weight for kind, weight in chosen.items() if kind not in UNTIERED} | TIERED
+        first = first._replace(how=0)
+    if "snapshot" in chosen:  # what is repeated AND folded may be counted twice, and that is not promised
         chosen = {kind: weight for kind, weight in chosen.items() if kind not in FOLDING}
         first = first._replace(how=0)
     weights = ORDINARY | chosen
     drawn = rng.choices(list(weights), list(weights.values()), k=rng.randint(*LENGTH))
+    scenes = SCENES + (SCENES_OF_TIERS if tiers else ())
     steps = [first, *(Step(kind, rng.randrange(_NUMBERS), rng.randrange(_NUMBERS)) for kind in ("spawn", *drawn))]
-    return steps + rng.choice(SCENES) if rng.random() < SCENE else steps
+    if tiers:
+        steps.insert(1, Step("tiers"))
+    return steps + rng.choice(scenes) if rng.random() < SCENE else steps
 
 
 def shorten(history: Sequence[Step], fails: Callable[[History], bool]) -> History:

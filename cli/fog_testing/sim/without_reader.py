@@ -288,6 +288,32 @@ def ready_without_round() -> list[Patch]:
     return [(Readiness, "needs_round", always(value=False))]
 
 
+@leaving_out("... also after a restart in the midst of it")
+def doubt_forgotten() -> list[Patch]:
+    """Who goes on from a checkpoint has no doubt."""
+
+    def restored(original: Any, image: Any, state: State, *args: Any) -> Any:
+        positions = original(image, state, *args)
+        state.in_doubt = False
+        return positions
+
+    return [around(fog_testing.sim.aggregator, "restore", restored)]
+
+
+@leaving_out("a keyframe's parts that came are known after a restart")
+def run_forgotten() -> list[Patch]:
+    """They are asked for again, and an epoch that returns goes on returning."""
+
+    def restored(original: Any, image: Any, state: State, *args: Any) -> Any:
+        positions = original(image, state, *args)
+        for node in state.nodes.values():
+            for epoch in node.epochs.values():
+                epoch.run = None
+        return positions
+
+    return [around(fog_testing.sim.aggregator, "restore", restored)]
+
+
 @leaving_out("after a discontinuity every epoch is asked for a keyframe")
 def trusting() -> list[Patch]:
     """Only those whose numbers show a gap are."""

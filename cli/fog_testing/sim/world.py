@@ -13,25 +13,24 @@ from fog_schema.codec import decode
 from fog_schema.frames import Request
 from fog_schema.paths import Path
 from fog_testing.sim.agent import Bounds
-from fog_testing.sim.aggregator import Aggregator
-from fog_testing.sim.books import HORIZON, INTERVAL, Books, Violation
+from fog_testing.sim.aggregator import DAMAGED, Aggregator
+from fog_testing.sim.books import HORIZON, INTERVAL, PATHS, Books, Violation
 from fog_testing.sim.bus import Stream, Streams, fate
 from fog_testing.sim.checks import LEVELS, Watcher
 from fog_testing.sim.program import SUBJECTS, Program
 from fog_testing.sim.quiet import Accounts, conserved, events_once, gauges_equal
+from fog_testing.sim.quiet_tiers import at_rest
 from fog_testing.sim.steps import Step
+from fog_testing.sim.tiers import OF_TIERS, Tiers
 from fog_testing.sim.told import Lineage
 
 START: Final = 1_700_000_000.0
-PATHS: Final = (("f", "0", "0"), ("f", "0", "1"), ("f", "1", "0"), ("f", "0"), ("f", "0", "0"))
 MOST_PROGRAMS: Final = 8
 WAITS: Final = {
     "wait": (2.0, 10.0, 25.0, 70.0, 400.0),
     "long_wait": (1_000.0, 4_000.0, 90_000.0, 200_000.0),
     "very_long_wait": (300_000.0, 650_000.0, 1_300_000.0),
 }
-DAMAGED: Final = (0, 0, 0, 1, 2)
-"""How many of the newest checkpoints cannot be used any more."""
 ROUNDS: Final = 80
 """So many intervals must be enough to come to rest: the longest pause between two requests is 300 s."""
 
@@ -74,12 +73,14 @@ class World:
         self._last_events = True
         self._bounds = Bounds()
         self._limits = StateLimits()
-        self._streams = Streams(Stream("metrics", self.clock), Stream("events", self.clock))
+        self._streams = Streams(*(Stream(name, self.clock) for name in ("metrics", "events", "rollups")))
+        self._tiers: Tiers | None = None
         self._checkpoints: list[tuple[bytes, Lineage]] = []
         self._aggregator: Aggregator | None = self._start(None)
         self._caught_up_at: float | None = None
         self._of_the_world: dict[str, Callable[[int, int], object]] = {
             "fog": self._fog,
+            "tiers": lambda _, __: self._add_tiers(),
             "spawn": self._spawn,
             "snapshot": self._snapshot,
             "event": lambda who, _: self._event(self._programs[who % len(self._programs)]) if self._programs else None,
@@ -106,8 +107,11 @@ class World:
         if kind in WAITS:
             self._wait(WAITS[kind][how % len(WAITS[kind])])
         elif kind in OF_STREAMS:
-            for stream in self._streams.pick(who):
+            for stream in self._pick(who):
                 OF_STREAMS[kind](stream, how)
+        elif kind in OF_TIERS:
+            for member in self._tiers.members[who % 3 :][:1] if self._tiers is not None else ():
+                OF_TIERS[kind](member, how)
         elif kind not in OF_PROGRAMS:
             self._of_the_world[kind](who, how)
         elif self._programs:
@@ -115,16 +119,20 @@ class World:
             OF_PROGRAMS[kind](self._programs[who % len(self._programs)], how)
         if self._aggregator is not None:
             self._watcher.look(self._aggregator.state)
+        if self._tiers is not None:
+            self._tiers.look()
 
     def rest(self) -> None:
         """Heal everything, wait until it is quiet, and look at all that must hold then."""
-        for stream in self._streams.pick(2):
+        for stream in self._streams.every():
             stream.refuse(refusing=False)
         for program in self._programs:
             program.attach()
             if self._last_events:
                 self._event(program)
         aggregator = self._up()
+        if self._tiers is not None:
+            self._tiers.start()
         for _ in range(ROUNDS):
             self._beat()
             self._watcher.look(aggregator.state)
@@ -142,6 +150,9 @@ class World:
         losses, doubted = self._streams.events.losses, aggregator.doubted
         asked = lambda epoch: self._last_events or doubted.get(epoch) == losses  # noqa: E731
         events_once(aggregator.events, self._programs, self._books, self.now, asked, long_ago=long_ago)
+        if self._tiers is not None:
+            untold = Accounts(self._books, Lineage(), self._programs, self._streams.metrics, self.now)
+            at_rest(self._tiers, untold, self._programs, self._books, self._beat, long_ago=long_ago)
 
     def said(self) -> str:
         """How things are, in a line for people."""
@@ -164,9 +175,11 @@ class World:
         gapped = [path for epoch, path in aggregator.state.gapped.items() if epoch.id in writers]
         folded = [key for key, told in self._watcher.lineage.told.items() if told.folded and key[1] in writers]
         wishes = [wish for wish in aggregator.wishes if wish.epoch in writers]
-        parts = {"busy": busy, "gapped": gapped, "folded": folded, "wishes": wishes}
+        parts: dict[str, object] = {"busy": busy, "gapped": gapped, "folded": folded, "wishes": wishes}
         if not aggregator.readiness.ready:
             parts["not ready"] = [()]
+        if self._tiers is not None:
+            parts["tiers"] = self._tiers.restless(writers)
         return ", ".join(f"{what} {which}" for what, which in parts.items() if which)
 
     # Programs and time
@@ -178,6 +191,15 @@ class World:
         self._limits = StateLimits(silent_per_path=(64, 2, 1)[how % 3])
         self._crash(2)
         self._up()
+
+    def _add_tiers(self) -> None:
+        """A subtree gets aggregators of its own, and they a root, beside the one that reads everything."""
+        if self._tiers is None:
+            about = (self._streams, self._books, self.clock, self._draw_epoch, self._bounds)
+            self._tiers = Tiers(*about, self._ask)
+
+    def _pick(self, number: int) -> list[Stream]:
+        return self._streams.pick(number, tiers=self._tiers is not None)
 
     def _spawn(self, who: int, how: int) -> None:
         if len(self._programs) < MOST_PROGRAMS:
@@ -209,15 +231,19 @@ class World:
         self._read(1000)
         self._second(0)
         self._scrape()
+        if self._tiers is not None:
+            self._tiers.beat()
 
     def _wait(self, seconds: float) -> None:
         self._second(0)
         self._pass(seconds)
         self._second(0)
+        if self._tiers is not None:
+            self._tiers.second()
 
     def _pass(self, seconds: float) -> None:
         self.now += seconds
-        for stream in self._streams.pick(2):
+        for stream in self._streams.every():
             stream.expire()
 
     # The aggregator
@@ -257,6 +283,8 @@ class World:
         for path, request in requests:
             for program in self._programs:
                 program.requested(path, request)
+            if self._tiers is not None:
+                self._tiers.requested(path, request)
 
     def _scrape(self, levels: Sequence[int] = ()) -> None:
         if self._aggregator is not None and self._aggregator.readiness.ready:
@@ -282,7 +310,7 @@ class World:
 
     def _outage(self, who: int, how: int) -> None:
         """The power fails where streams and aggregator are."""
-        for stream in self._streams.pick(who):
+        for stream in self._pick(who):
             OF_STREAMS[("lose", "lose", "wipe")[who // 3 % 3]](stream, how)
         self._restart(how)
 
