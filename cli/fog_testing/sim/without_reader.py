@@ -30,12 +30,12 @@ from fog_testing.sim.mutations import Patch, always, around, leaving_out, nothin
 def _before_apply(change: Callable[[Any, Frame], None]) -> list[Patch]:
     """`change` gets the epoch, if there is one, and the frame, before the frame is applied."""
 
-    def apply(original: Any, self: State, path: Any, frame: Frame, timestamp: float) -> Outcome:
+    def apply(original: Any, self: State, path: Any, frame: Frame, timestamp: float, **options: bool) -> Outcome:
         node = self.nodes.get(path)
         epoch = node.epochs.get(frame.epoch) if node else None
         if epoch is not None:
             change(epoch, frame)
-        outcome: Outcome = original(self, path, frame, timestamp)
+        outcome: Outcome = original(self, path, frame, timestamp, **options)
         return outcome
 
     return [around(State, "apply", apply)]
