@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final, TypeAlias
 
+from fog_agent.events import KEPT_SECONDS
 from fog_agent.log import RateLimitedLog
 from fog_aggregator.core.batch import Batch
 from fog_aggregator.core.branches import Branches
@@ -64,22 +65,28 @@ class Ingest:
         """What to ask of whom, by (path, epoch): keyframes, events that are missing. Hold the network's lock.
 
         Only of writers that were heard lately: of one that has ended nothing will come, and one that comes back is
-        asked as soon as it is heard.
+        asked as soon as it is heard. Of a branch's nodes only events are heard.
         """
         state, now = self._network.state, self._clock.now(self._monotonic())
         wanted = {(path, epoch.id): (0, 0) for epoch, path in state.gapped.items()} | self._network.events.wanted
-        asked = {key: self._wish(*key, events) for key, events in wanted.items() if heard_lately(state, *key, now)}
+        asked = {key: self._wish(*key, events) for key, events in wanted.items() if self._may_answer(*key, now)}
         return self._returned | asked
 
     def _wish(self, path: Path, epoch: int, events: tuple[int, int] = (0, 0)) -> Wish:
         node = self._network.state.nodes.get(path)
         return Wish(path, epoch, events, branch=node is not None and node.branch)
 
+    def _may_answer(self, path: Path, epoch: int, now: float) -> bool:
+        if not self._branches.cover(path) or self._branches.has(path):
+            return heard_lately(self._network.state, path, epoch, now)
+        return now - self._network.events.seen[path, epoch].heard <= KEPT_SECONDS
+
     def frames(self, messages: list[Message]) -> None:
         """A batch of the stream of metrics. What branches have is told by their aggregators."""
         tally: Counter[str] = Counter()
         with self._network.lock, Batch(self._network.state) as batch:
-            self._apply(self._read(messages, self._is_node if self._branches else None), batch.apply, tally)
+            frames = self._of_nodes(messages) if self._branches else self._read(messages)
+            self._apply(frames, batch.apply, tally)
         tally["refused_values"] += batch.refused_values
         self._metrics.frames_applied(tally)
         self._tick(messages)
@@ -93,8 +100,15 @@ class Ingest:
         self._metrics.frames_applied(tally)
         self._tick(messages)
 
-    def _is_node(self, path: Path) -> bool:
-        return not self._branches.cover(path)
+    def _of_nodes(self, messages: list[Message]) -> Iterator[tuple[Message, Path, Frame]]:
+        """The frames of nodes. Those of a branch's nodes tell which events they hold, when some are missing."""
+        events, covered = self._network.events, self._branches.cover
+        lacking = {path for path, _ in events.wanted}
+        for message, path, frame in self._read(messages, lambda path: not covered(path) or path in lacking):
+            if not covered(path):
+                yield message, path, frame
+            elif frame.events_held is not None:
+                events.held(path, frame.epoch, frame.events_held, message.timestamp)
 
     def _apply(self, frames: Iterable[tuple[Message, Path, Frame]], apply: Apply, tally: Counter[str]) -> None:
         for message, path, frame in frames:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from fog_agent.events import KEPT_SECONDS
+from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.lifecycle import heard_lately
 from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.requests import FIRST_WAIT, KeyframeRequests, Wish
 from fog_aggregator.core.state import State
-from fog_schema.frames import DELTA, EVENTS, Event, Frame, Request
+from fog_aggregator.ingest import Ingest
+from fog_aggregator.selfmetrics import SelfMetrics
+from fog_aggregator.stream_rules import Message
+from fog_schema.codec import encode
+from fog_schema.frames import DELTA, EVENTS, KEYFRAME, LAST_PART, Event, Frame, Request
+from fog_schema.subjects import Subjects
+from tests.aggregator.fleet import START, Fleet
 
 PATH = ("fog", "0")
 
@@ -61,3 +70,35 @@ def test_only_who_was_heard_lately_is_asked() -> None:
     assert not heard_lately(state, ("fog",), 7, 100.0)
     state.apply(PATH, Frame(kind=DELTA, epoch=7, seq=4, interval_ms=1000), 200.0)
     assert heard_lately(state, PATH, 7, 200.0)
+
+
+def test_events_of_a_branchs_nodes_are_asked_for() -> None:
+    """Nobody else could bring them: its nodes are not read, but which events they hold is, while some are missing."""
+    fleet, path = Fleet(), (*PATH, "1")
+    metrics, events = Subjects().metrics(path), Subjects().events(path)
+    branches = Branches([PATH])
+    ingest = Ingest(fleet.network, SelfMetrics(fleet.own), Subjects(), ServerClock(), lambda: 1.0, branches)
+
+    def read(frame: Frame, at: float = START) -> None:
+        subject, take = (events, ingest.events) if frame.kind == EVENTS else (metrics, ingest.frames)
+        take([Message(subject, encode(frame), 1, int(at * 1e9))])
+
+    def wanted() -> list[tuple[int, int]]:
+        return [wish.events for wish in ingest.wishes.values()]
+
+    event = Event("e", None, {}, {}, 1.0)
+    holds = Frame(kind=KEYFRAME, epoch=7, seq=9, interval_ms=1000, flags=LAST_PART, events_held=(2, 4))
+    read(holds)
+    assert wanted() == []
+    read(Frame(kind=EVENTS, epoch=7, seq=3, events=(event,)))
+    assert wanted() == [(1, 2)]
+    read(holds)
+    assert wanted() == [(2, 4)]
+    assert fleet.state.nodes == {}
+    read(Frame(kind=EVENTS, epoch=7, seq=2, events=(event, event, event)))
+    read(holds)
+    assert wanted() == []
+    read(Frame(kind=EVENTS, epoch=8, seq=3, events=(event,)))
+    assert wanted() == [(1, 2)]
+    read(Frame(kind=EVENTS, epoch=7, seq=4, events=(event,)), START + KEPT_SECONDS + 1)
+    assert wanted() == [], "it cannot have them any more"
