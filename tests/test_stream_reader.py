@@ -44,6 +44,8 @@ async def test_from_the_start_and_on(fog_nats: NatsServer) -> None:
             assert reader.position[1:] == (last.seq, last.timestamp_ns) == (1210, last.timestamp_ns)
             assert last.subject == "s.a"
             assert last.timestamp == last.timestamp_ns / 1e9
+            assert reader.info is not None
+            assert reader.read_until == reader.info.now > last.timestamp
             assert (reader.lag, reader.last_seq, reader.caught_up) == (0, 1210, True)
             assert reader.until_gap is None
             assert not reader.restarts

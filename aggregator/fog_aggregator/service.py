@@ -20,6 +20,7 @@ from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import EventList, FleetEvent
+from fog_aggregator.core.forgetting import Forgetting
 from fog_aggregator.core.lifecycle import contended
 from fog_aggregator.core.readiness import Readiness
 from fog_aggregator.core.requests import KeyframeRequests
@@ -99,6 +100,7 @@ class Aggregator:
         self._publication = self._make_publication(own) if config.publish_rollup else None
         self._readiness = Readiness(needs_round=True)
         self._became_ready = asyncio.Event()
+        self._forgetting = Forgetting()
         self._told: dict[str, set[str]] = defaultdict(set)
         self._streams_looked_after = asyncio.Event()
         self._saving = Saving(config, self.network, self._metrics, self._read_positions)
@@ -234,6 +236,7 @@ class Aggregator:
                 self._watched(now - last)
             last = now
             self._update_readiness()
+            self._forget()
             await self._ask(link)
             if now - swept >= _SWEEP_SECONDS:
                 swept = now
@@ -295,8 +298,14 @@ class Aggregator:
         """A wish to forget travels as an event, so that replays and a hot pair agree on it."""
         for event in events:
             if event.name == FORGET:
-                gone = self.network.forget(event.path, event.received)
-                LOGGER.info("forgotten under %s: %d departed nodes", format_path(event.path), len(gone))
+                self._forgetting.want(event.path, event.received)
+
+    def _forget(self) -> None:
+        """Forget whom somebody wished to, as soon as it is known who had departed by then."""
+        frames = next(reader for reader in self._readers if reader.stream == METRICS)
+        for under, at in self._forgetting.due(frames.read_until):
+            gone = self.network.forget(under, at)
+            LOGGER.info("forgotten under %s: %d departed nodes", format_path(under), len(gone))
 
     def _note_server_time(self) -> None:
         """The server's own clock tells the time also when nobody sends."""

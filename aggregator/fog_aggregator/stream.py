@@ -118,6 +118,16 @@ class StreamReader:
         return max(self._seq, self.info.last_seq if self.info is not None else 0)
 
     @property
+    def read_until(self) -> float:
+        """The server's time until which all that was stored is handled, unix seconds; 0 while that is not known."""
+        position, info = self.position, self.info
+        if position is None:
+            return 0.0
+        read = position.timestamp_ns / 1e9
+        all_of_it = info is not None and info.created == position.created and position.seq >= info.last_seq
+        return max(read, info.now) if info is not None and all_of_it else read
+
+    @property
     def until_gap(self) -> float | None:
         """Seconds until the stream may remove what was not read, were we to stop now; None when it never does."""
         return until_gap(self.position, self.info) if self.info is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fog_aggregator.core.forgetting import Forgetting
 from fog_aggregator.core.state import DAY, StateLimits
 from fog_aggregator.core.sweep import forget, retire, sweep
 from fog_schema.paths import RETIRED, Path, parse_path
@@ -100,6 +101,21 @@ def test_only_what_had_departed_is_forgotten(under: str, gone: set[str]) -> None
     assert set(forget(fleet.state, parse_path(under), fleet.now, 3600.0)) == {parse_path(path) for path in gone}
     assert forget(fleet.state, ("fog", "2"), fleet.now, 3600.0) == []
     assert total(fleet) == 7
+
+
+def test_a_wish_to_forget_waits_for_the_frames_before_it() -> None:
+    """A reader that was away reads wishes first: a node that was there all the time must not count anew for that."""
+    fleet, [member] = fleet_of("fog/0")
+    fleet.now += 7000
+    wished, forgetting = fleet.now, Forgetting()
+    forgetting.want(("fog",), wished)
+    assert forgetting.due(read_until=wished - 7000) == []
+    fleet.now -= 100
+    member.collector.register_counter("more_total").increment()
+    member.send()
+    [(under, at)] = forgetting.due(read_until=wished)
+    assert forget(fleet.state, under, at, 3600.0) == []
+    assert forgetting.due(read_until=wished) == []
 
 
 def test_tombstones_are_bounded() -> None:
