@@ -19,7 +19,7 @@ from fog_aggregator.core.lifecycle import Coverage, contended
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.requests import KeyframeRequests, Wish
-from fog_aggregator.core.state import DAY, State
+from fog_aggregator.core.state import DAY, State, StateLimits
 from fog_aggregator.core.sweep import forget
 from fog_aggregator.core.totals import Totals
 from fog_aggregator.core.tree import View
@@ -188,6 +188,18 @@ def test_a_replica_that_returns_is_no_baseline() -> None:
     root.hear(one.keyframe(counted(14)))
     assert root.value("work_total") == 14
     assert root.state.nodes[BRANCH].baselines == 0
+
+
+def test_an_aggregator_that_is_killed_again_and_again_does_not_fill_its_path() -> None:
+    """Each run is a replica with all series of the branch: of those that are silent only the last two are kept."""
+    root = Root()
+    root.state.limits = StateLimits(series_per_path=10)
+    for run in range(1, 21):
+        frame = Reporter(run).keyframe(counted(run, (run, run)))
+        assert root.state.apply(BRANCH, frame, root.now, rollup=True).refused_series == 0
+        root.now += 60
+    assert list(root.state.nodes[BRANCH].epochs) == [18, 19, 20]
+    assert (root.value("work_total"), root.state.folded_early) == (20, 0)
 
 
 def test_what_leaves_a_branch_stays_in_the_books() -> None:

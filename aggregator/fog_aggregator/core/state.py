@@ -42,6 +42,7 @@ class StateLimits:
         slots: values of the whole fleet.
         epochs_per_path: writers of one path.
         silent_per_path: of those, silent ones that are kept apart; over that the longest silent is folded early.
+        silent_replicas: the same at a branch, where nothing is lost with them: what they counted is joined.
         tombstones: of epochs folded without their final.
     """
 
@@ -53,6 +54,7 @@ class StateLimits:
     slots: int = 50_000_000
     epochs_per_path: int = 1024
     silent_per_path: int = 64
+    silent_replicas: int = 2
     tombstones: int = 1_000_000
 
 
@@ -250,9 +252,10 @@ class State:
         silent = sorted(
             [epoch for epoch in node.epochs.values() if epoch.heard < silent_since], key=attrgetter("heard")
         )
-        for epoch in silent[: max(0, len(silent) - self.limits.silent_per_path)]:
+        most = self.limits.silent_replicas if node.branch else self.limits.silent_per_path
+        for epoch in silent[: max(0, len(silent) - most)]:
             self.fold(node, epoch, final=False, lasts=365 * DAY)
-            self.folded_early += 1
+            self.folded_early += not node.branch
 
     def _heard(self, node: Node, epoch: Epoch, frame: Frame, timestamp: float) -> None:
         epoch.heard, epoch.watched = max(epoch.heard, timestamp), self.watched
