@@ -202,6 +202,19 @@ def test_an_aggregator_that_is_killed_again_and_again_does_not_fill_its_path() -
     assert (root.value("work_total"), root.state.folded_early) == (20, 0)
 
 
+def test_replicas_that_say_which_values_there_are_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gauge's values are 4 kB, and a path may have a thousand replicas: what is over the bound is refused alone."""
+    monkeypatch.setattr("fog_aggregator.core.merge.MOST_VALUE_COUNTED", 3)
+    root, level = Root(), GaugeSummary(2, 2.0, 1.0, 1.0, None, ((1.0, 2),))
+    refused = [
+        root.state.apply(BRANCH, Reporter(run).keyframe(counted(level=level)), root.now, rollup=True).refused_values
+        for run in range(1, 7)
+    ]
+    assert refused == [0, 0, 0, 1, 1, 1]
+    assert root.state.apply(BRANCH, Reporter(7).keyframe(counted(5)), root.now, rollup=True).refused_values == 0
+    assert root.value("work_total") == 5
+
+
 def test_what_leaves_a_branch_stays_in_the_books() -> None:
     """A label set that the subtree no longer has is counted until the horizon has passed, then in the ledger."""
     root, one = Root(), Reporter(1)

@@ -34,8 +34,8 @@ SUMMARIES: Final = -3
 """The table of gauges that come merged, from branches: a row of COUNT, SUM, MIN, MAX, LAST and LAST_AT for each."""
 COUNT, SUM, MIN, MAX, LAST, LAST_AT = range(6)
 """The last two are NaN where the family does not ask for a newest value."""
-MOST_VALUE_COUNTED: Final = 16_384
-"""Gauges of one epoch whose values are counted: each may have 256, of 16 bytes."""
+MOST_VALUE_COUNTED: Final = 65_536
+"""Gauges of all replicas of a branch whose values are counted: each may have 256, of 16 bytes."""
 MOST_NODES: Final = 2**40
 """That one branch may say it has: sums over all branches stay in 64 bits."""
 NOT_COUNTED: Final = frozenset({GAUGES, SUMMARIES})
@@ -60,8 +60,16 @@ class Merger:
             table = self._tables[width] = Table(np.int64, width)
         return table
 
-    def merge(self, epoch: Epoch, frame: Frame, outcome: Outcome, *, whole: bool) -> None:
-        """Merge every section of a frame; `whole` says that it is a keyframe."""
+    def merge(self, epoch: Epoch, frame: Frame, outcome: Outcome, *, whole: bool, value_counted: int) -> None:
+        """Merge every section of a frame.
+
+        Args:
+            epoch: whose frame it is.
+            frame: what it says.
+            outcome: where what is refused is counted.
+            whole: it is a keyframe.
+            value_counted: gauges whose values its path's other epochs count.
+        """
         if frame.counters is not None:
             self._counters(epoch, frame.counters, outcome, whole=whole)
         if frame.fractions is not None:
@@ -73,7 +81,7 @@ class Merger:
         if frame.summaries is not None:
             self._summaries(epoch, frame.summaries, frame.lasts, outcome)
         if frame.value_counts is not None:
-            _keep_value_counts(epoch, frame.value_counts, outcome)
+            _keep_value_counts(epoch, frame.value_counts, outcome, MOST_VALUE_COUNTED - value_counted)
         if frame.removed is not None:
             self._remove(epoch, ids_array(frame.removed))
 
@@ -342,7 +350,7 @@ def _forget_value_counts(epoch: Epoch, ids: Int64s) -> None:
             epoch.value_counts.pop(number, None)
 
 
-def _keep_value_counts(epoch: Epoch, section: ValueCounts, outcome: Outcome) -> None:
+def _keep_value_counts(epoch: Epoch, section: ValueCounts, outcome: Outcome, most: int) -> None:
     """How many nodes have which value, for ids that are known; it comes with their summaries."""
     ids, lengths = ids_array(section.ids), whole_values(section.lengths)[0]
     values, counts = float_values(section.values), whole_values(section.counts)[0].astype(np.int64)
@@ -350,7 +358,7 @@ def _keep_value_counts(epoch: Epoch, section: ValueCounts, outcome: Outcome) -> 
     ends = np.cumsum(lengths.astype(np.int64))
     _, known = epoch.map(SUMMARIES).find(ids)
     for place, (number, end) in enumerate(zip(ids.tolist(), ends.tolist(), strict=True)):
-        if len(epoch.value_counts) >= MOST_VALUE_COUNTED:
+        if len(epoch.value_counts) >= most:
             outcome.refused_values += 1
         elif known is None or known[place]:
             mine = slice(end - int(lengths[place]), end)

@@ -206,7 +206,9 @@ class State:
         self.elect(node)
 
     def _merge(self, node: Node, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
-        self._merger.merge(epoch, frame, outcome, whole=frame.kind == KEYFRAME)
+        others = [one for one in node.epochs.values() if one is not epoch] if frame.value_counts is not None else []
+        value_counted = sum(len(one.value_counts) for one in others)
+        self._merger.merge(epoch, frame, outcome, whole=frame.kind == KEYFRAME, value_counted=value_counted)
         if node.branch:
             self._merger.join(node.closed, epoch, frame)
             if frame.removed is not None and not epoch.gapped:
