@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -58,6 +59,7 @@ class Ingest:
         self._branches = branches or Branches()
         self._paths: dict[str, Path] = {}
         self._returned: dict[tuple[Path, int], Wish] = {}
+        self._doubted: dict[tuple[Path, int], float] = {}
         self._log = RateLimitedLog(monotonic, logger=LOGGER)
 
     @property
@@ -68,18 +70,32 @@ class Ingest:
         asked as soon as it is heard. Of a branch's nodes only events are heard.
         """
         state, now = self._network.state, self._clock.now(self._monotonic())
-        wanted = {(path, epoch.id): (0, 0) for epoch, path in state.gapped.items()} | self._network.events.wanted
+        keyframes = [*((path, epoch.id) for epoch, path in state.gapped.items()), *self._doubted]
+        wanted = dict.fromkeys(keyframes, (0, 0)) | self._network.events.wanted
         asked = {key: self._wish(*key, events) for key, events in wanted.items() if self._may_answer(*key, now)}
         return self._returned | asked
+
+    def distrust(self) -> None:
+        """A stream lost messages: keyframes are wanted of all, as `State.distrust`, and of the nodes of branches too.
+
+        Theirs tell which events they hold: whether the last ones are missing shows in nothing else.
+        """
+        self._network.state.distrust()
+        now = self._clock.now(self._monotonic())
+        self._doubted = {key: now for key in self._network.events.seen if self._is_in_branch(key[0])}
 
     def _wish(self, path: Path, epoch: int, events: tuple[int, int] = (0, 0)) -> Wish:
         node = self._network.state.nodes.get(path)
         return Wish(path, epoch, events, branch=node is not None and node.branch)
 
     def _may_answer(self, path: Path, epoch: int, now: float) -> bool:
-        if not self._branches.cover(path) or self._branches.has(path):
+        if not self._is_in_branch(path):
             return heard_lately(self._network.state, path, epoch, now)
-        return now - self._network.events.seen[path, epoch].heard <= KEPT_SECONDS
+        seen = self._network.events.seen.get((path, epoch))
+        return seen is not None and now - seen.heard <= KEPT_SECONDS
+
+    def _is_in_branch(self, path: Path) -> bool:
+        return self._branches.cover(path) and not self._branches.has(path)
 
     def frames(self, messages: list[Message]) -> None:
         """A batch of the stream of metrics. What branches have is told by their aggregators."""
@@ -103,12 +119,14 @@ class Ingest:
     def _of_nodes(self, messages: list[Message]) -> Iterator[tuple[Message, Path, Frame]]:
         """The frames of nodes. Those of a branch's nodes tell which events they hold, when some are missing."""
         events, covered = self._network.events, self._branches.cover
-        lacking = {path for path, _ in events.wanted}
+        lacking = {path for path, _ in events.wanted.keys() | self._doubted.keys()}
         for message, path, frame in self._read(messages, lambda path: not covered(path) or path in lacking):
             if not covered(path):
                 yield message, path, frame
             elif frame.events_held is not None:
                 events.held(path, frame.epoch, frame.events_held, message.timestamp)
+                if message.timestamp >= self._doubted.get((path, frame.epoch), math.inf):
+                    del self._doubted[path, frame.epoch]
 
     def _apply(self, frames: Iterable[tuple[Message, Path, Frame]], apply: Apply, tally: Counter[str]) -> None:
         for message, path, frame in frames:

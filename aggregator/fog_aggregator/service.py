@@ -196,7 +196,7 @@ class Aggregator:
         if what is not Discontinuity.MISSING:
             self._readiness.needs_round = True
             with self.network.lock:
-                self.network.state.distrust()
+                self._ingest.distrust()
                 self.network.state.in_doubt = not self._readiness.ready  # else all that was shown is in it
 
     async def _keep_streams(self, link: Link) -> None:
@@ -317,7 +317,7 @@ class Aggregator:
         state, caught_up = self.network.state, all(reader.caught_up for reader in self._readers)
         if self._readiness.begins_round(caught_up=caught_up):
             with self.network.lock:
-                state.distrust()
+                self._ingest.distrust()
         became_ready = self._readiness.update(
             caught_up=caught_up,
             gapped=len(state.gapped),

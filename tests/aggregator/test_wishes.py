@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fog_agent.events import KEPT_SECONDS
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
@@ -96,6 +98,13 @@ def test_events_of_a_branchs_nodes_are_asked_for() -> None:
     assert wanted() == [(2, 4)]
     assert fleet.state.nodes == {}
     read(Frame(kind=EVENTS, epoch=7, seq=2, events=(event, event, event)))
+    read(holds)
+    assert wanted() == []
+    ingest.distrust()
+    assert wanted() == [(0, 0)], "a keyframe, as there may be later ones"
+    read(replace(holds, events_held=(2, 5)))
+    assert wanted() == [(5, 5)]
+    read(Frame(kind=EVENTS, epoch=7, seq=5, events=(event,)))
     read(holds)
     assert wanted() == []
     read(Frame(kind=EVENTS, epoch=8, seq=3, events=(event,)))
