@@ -14,7 +14,10 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from fog_aggregator.core.lifecycle import Coverage
+from fog_aggregator.core.totals import Totals
 from tests.aggregator.fleet import Fleet
+from tests.aggregator.rollups import Reporter
 from tests.aggregator.serving import Served, sample_fleet, serving
 
 VIEWS = ["", "?level=0", "?level=1", "?level=2", "?level=9", "?path=fog/0", "?path=fog/0&level=2", "?node=fog/0"]
@@ -98,6 +101,19 @@ async def test_a_bad_question_gets_one_clear_line(served: Served, query: str, st
     answer = await served.ask("/api/snapshot?" + query)
     assert answer.status == status
     assert json.loads(answer.text)["error"].startswith(line.replace("/metrics", "/api/snapshot"))
+
+
+async def test_who_asks_below_a_branch_is_told_where_to_ask() -> None:
+    """A branch has no nodes here; that there are none at all would be wrong."""
+    fleet = Fleet()
+    nobody = Totals({}, {}, {}, [], [], Coverage((1, 0, 0), 0.0))
+    fleet.state.apply(("fog", "0"), Reporter(1).keyframe(nobody), fleet.now, rollup=True)
+    async with serving(fleet) as served:
+        for question in ("/metrics?path=fog/0/1", "/metrics?node=fog/0/1", "/api/nodes?path=fog/0/1"):
+            answer = await served.ask(question)
+            assert answer.status == 404
+            assert "fog/0/1 lies under the branch fog/0: what is there, its own aggregator knows" in answer.text
+        assert "no node at or under fog/1" in (await served.ask("/metrics?path=fog/1")).text
 
 
 async def test_nothing_is_shown_before_it_is_complete(served: Served) -> None:

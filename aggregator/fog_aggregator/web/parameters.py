@@ -85,7 +85,8 @@ def read_view(query: Mapping[str, Any], network: NetworkCollector) -> View:
     if path or level is not None:
         raise web.HTTPBadRequest(text="node= stands alone: it shows one node's own values, without what lies under it")
     if network.life_of(node) is None:
-        raise web.HTTPNotFound(text=f"no node at {format_path(node)}; path= shows what lies under it, if anything does")
+        nothing = f"no node at {format_path(node)}; path= shows what lies under it, if anything does"
+        raise web.HTTPNotFound(text=_under_a_branch(network, node) or nothing)
     if network.is_branch(node):
         raise web.HTTPNotFound(text=f"{format_path(node)} is a branch: what its nodes have, its own aggregator knows")
     return View(under=node, own=True)
@@ -98,7 +99,16 @@ def must_be_known(network: NetworkCollector, path: Path) -> None:
         HTTPNotFound: saying where to look.
     """
     if path and not network.knows(path):
-        raise web.HTTPNotFound(text=f"no node at or under {format_path(path)}; /api/tree shows what there is")
+        nothing = f"no node at or under {format_path(path)}; /api/tree shows what there is"
+        raise web.HTTPNotFound(text=_under_a_branch(network, path) or nothing)
+
+
+def _under_a_branch(network: NetworkCollector, path: Path) -> str:
+    """Why nothing is known of a path that lies under a branch; empty for any other."""
+    above = next((path[:end] for end in range(1, len(path)) if network.is_branch(path[:end])), None)
+    if above is None:
+        return ""
+    return f"{format_path(path)} lies under the branch {format_path(above)}: what is there, its own aggregator knows"
 
 
 def _path(text: str) -> Path:
