@@ -190,7 +190,7 @@ class Agent:
 
 
 def _about(info: dict[str, str] | None) -> dict[str, str]:
-    facts = {"agent": __version__, "os": platform.system().lower(), "host": platform.node()}
+    facts = {"version": __version__, "os": platform.system().lower(), "host": platform.node()}
     return {name: value[:256] for name, value in (facts | (info or {})).items()}
 
 

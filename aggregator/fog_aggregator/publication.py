@@ -148,7 +148,7 @@ class RollupPublication:
         self._path = path
         self._subjects = subjects
         self._watch = RollupWatch(totals)
-        self._settings = Settings(interval, info=(("aggregator", __version__), ("host", platform.node()[:256])))
+        self._settings = Settings(interval, info=(("version", __version__), ("host", platform.node()[:256])))
         self._metrics = WriterMetrics(own, self._settings, "fog_aggregator_rollup")
         self._sender: Sender | None = None
 

@@ -24,6 +24,8 @@ from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.jetstream import JetStream
 from fog_aggregator.service import Aggregator
 from fog_aggregator.streams import ROLLUPS, apply, events_stream, metrics_stream, rollups_stream
+from fog_aggregator.web.answers import status
+from fog_schema import __version__
 from fog_schema.codec import decode, encode_request
 from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, CoverageNumbers, Frame, Request
 from fog_schema.subjects import Subjects
@@ -191,6 +193,7 @@ async def test_tiers_have_what_one_aggregator_has(fog_nats: NatsServer) -> None:
         assert {name for name, _ in first} == {name for name, _ in second}
         assert len({name for name, _ in first if name.startswith("level_")}) == len(CHOICES) + 2
         assert len(fog.replicas()) == 2
+        assert status(fog.root.network, fog.root)["versions"] == {__version__: 3}, "of the node above, of each branch"
         await eventually(lambda: numbers(fog.others[0]) == numbers(fog.whole), what="the third tier has all of it")
 
 
