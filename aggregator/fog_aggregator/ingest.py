@@ -82,20 +82,17 @@ class Ingest:
         """
         self._network.state.distrust()
         now = self._clock.now(self._monotonic())
-        self._doubted = {key: now for key in self._network.events.seen if self._is_in_branch(key[0])}
+        self._doubted = {key: now for key in self._network.events.seen if self._branches.cover(key[0])}
 
     def _wish(self, path: Path, epoch: int, events: tuple[int, int] = (0, 0)) -> Wish:
         node = self._network.state.nodes.get(path)
         return Wish(path, epoch, events, branch=node is not None and node.branch)
 
     def _may_answer(self, path: Path, epoch: int, now: float) -> bool:
-        if not self._is_in_branch(path):
+        seen = self._network.events.seen.get((path, epoch)) if self._branches.cover(path) else None
+        if seen is None:  # a node that is read, or a branch's aggregator
             return heard_lately(self._network.state, path, epoch, now)
-        seen = self._network.events.seen.get((path, epoch))
-        return seen is not None and now - seen.heard <= KEPT_SECONDS
-
-    def _is_in_branch(self, path: Path) -> bool:
-        return self._branches.cover(path) and not self._branches.has(path)
+        return now - seen.heard <= KEPT_SECONDS
 
     def frames(self, messages: list[Message]) -> None:
         """A batch of the stream of metrics. What branches have is told by their aggregators."""

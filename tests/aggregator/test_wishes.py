@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fog_agent.events import KEPT_SECONDS
+import pytest
+
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.clock import ServerClock
@@ -18,6 +20,7 @@ from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.stream_rules import Message
 from fog_schema.codec import encode
 from fog_schema.frames import DELTA, EVENTS, KEYFRAME, LAST_PART, Event, Frame, Request
+from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 from tests.aggregator.fleet import START, Fleet
 
@@ -74,9 +77,13 @@ def test_only_who_was_heard_lately_is_asked() -> None:
     assert heard_lately(state, PATH, 7, 200.0)
 
 
-def test_events_of_a_branchs_nodes_are_asked_for() -> None:
-    """Nobody else could bring them: its nodes are not read, but which events they hold is, while some are missing."""
-    fleet, path = Fleet(), (*PATH, "1")
+@pytest.mark.parametrize("path", [(*PATH, "1"), PATH])
+def test_events_of_a_branchs_nodes_are_asked_for(path: Path) -> None:
+    """Nobody else could bring them: its nodes are not read, but which events they hold is, while some are missing.
+
+    Also those of a node at the branch's own path.
+    """
+    fleet = Fleet()
     metrics, events = Subjects().metrics(path), Subjects().events(path)
     branches = Branches([PATH])
     ingest = Ingest(fleet.network, SelfMetrics(fleet.own), Subjects(), ServerClock(), lambda: 1.0, branches)
