@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fog_agent.events import KEPT_SECONDS
 import pytest
 
+from fog_agent.events import KEPT_SECONDS
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.clock import ServerClock
