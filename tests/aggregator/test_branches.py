@@ -97,13 +97,20 @@ def test_replicas_are_joined_and_never_added() -> None:
     assert root.value("work_total") == 10
 
 
-def test_a_histogram_is_joined_whole() -> None:
-    """The one with the larger count, sum and buckets together: bucket by bucket would count one observation twice."""
-    root = Root()
-    root.hear(Reporter(1).keyframe(counted(observed=(3, 1))))
+def test_no_bucket_falls_when_histograms_are_joined() -> None:
+    """Replicas that miss different things: each bucket is a count of its own, and none is above the truth.
+
+    The history that argues against taking the whole one with the larger count: one replica has read a node that the
+    other has not, and the other way round; Prometheus would see the first bucket fall from 3 to 2, and add all of it.
+    """
+    root, one = Root(), Reporter(1)
+    root.hear(one.keyframe(counted(observed=(3, 1))))
     root.hear(Reporter(2).keyframe(counted(observed=(2, 3))))
-    root.hear(Reporter(3).keyframe(counted(observed=(4, 0))))
-    assert root.value("delay") == HistogramValue((2, 3), 5.0)
+    assert root.value("delay") == HistogramValue((3, 3), 5.0)  # the sum of the larger one
+    root.hear(Reporter(3).keyframe(counted(observed=(1, 0))))
+    assert root.value("delay") == HistogramValue((3, 3), 5.0)
+    root.hear(one.delta(counted(observed=(3, 4))))  # it has read what it missed
+    assert root.value("delay") == HistogramValue((3, 4), 7.0)
 
 
 @pytest.mark.parametrize(("first", "then"), [(5, 5.5), (5.5, 5), (7, 5.5), (5.5, 7)])

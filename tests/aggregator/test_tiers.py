@@ -113,7 +113,7 @@ def lives(found: Numbers) -> list[int]:
 
 def branch(server: NatsServer, path: tuple[str, ...] = BRANCH, **others: object) -> AggregatorConfig:
     """The settings of one replica of a branch."""
-    return config(server, path=path, publish_rollup=True, rollup_interval=0.1, **others)
+    return config(server, path=path, publish_rollup=True, rollup_interval=0.4, **others)
 
 
 @dataclass

@@ -200,7 +200,7 @@ class Merger:
     def join(self, joined: Epoch, replica: Epoch, frame: Frame) -> None:
         """Raise what a branch's replicas were joined to, to what a frame has told of one (SPEC.md, section 13).
 
-        Of each counter the larger, of each histogram the whole one with the larger count.
+        Of each counter and each bucket the larger; a sum is that of the one with the larger count.
         """
         for width, ids in _counted(frame):
             slots, known = replica.map(width).find(ids)
@@ -220,11 +220,9 @@ class Merger:
             found = self._closed_slots(joined, width, series)
             table.live[found] |= table.live[slots]
             if table.width:
-                larger = measure[largest] > table.values[found].sum(axis=1)
-                table.values[found[larger]] = table.values[slots[larger]]
+                larger = measure[largest] >= table.values[found].sum(axis=1)
                 table.sums[found[larger]] = table.sums[slots[larger]]
-            else:
-                table.values[found] = np.maximum(table.values[found], table.values[slots])
+            table.values[found] = np.maximum(table.values[found], table.values[slots])
 
     def hold(self, joined: Epoch, replicas: Iterable[Epoch]) -> None:
         """Note which label sets some replica still has: what none has may leave.

@@ -37,20 +37,26 @@ def newest_counts() -> list[Patch]:
     return [around(Merger, "join", join)]
 
 
-@leaving_out("of each histogram the whole one with the larger count does")
-def buckets_joined() -> list[Patch]:
-    """Of each bucket the larger one does."""
+@leaving_out("of each bucket the larger counts")
+def histograms_joined_whole() -> list[Patch]:
+    """Of each histogram the one with the larger count does: where replicas miss different things a bucket may fall."""
 
     def join(original: Any, self: Merger, joined: Epoch, replica: Epoch, frame: Frame) -> None:
         before = {
             width: (slots := places.items()[1], self.table(width).values[slots])
             for width, places in joined.maps.items()
+            if width > 0
         }
         original(self, joined, replica, frame)
-        for width, (slots, values) in before.items():
-            if width > 0:
-                table = self.table(width)
-                table.values[slots] = np.maximum(table.values[slots], values)
+        for width, ids in _counted(frame):
+            if width in before:
+                theirs, known = replica.map(width).find(ids)
+                theirs = theirs if known is None else theirs[known]
+                table, (slots, values) = self.table(width), before[width]
+                for slot in theirs.tolist():
+                    mine = np.flatnonzero(table.series[slots] == table.series[slot])
+                    larger = table.values[slot].sum() > values[mine].sum(axis=1)
+                    table.values[slots[mine]] = np.where(larger[:, np.newaxis], table.values[slot], values[mine])
 
     return [around(Merger, "join", join)]
 
