@@ -62,6 +62,7 @@ class Member:
         self._ask = ask
         self._watcher = Watcher(books)
         self._checkpoints: list[tuple[bytes, int]] = []
+        self._known_losses = 0
         self.start()
 
     @property
@@ -78,9 +79,8 @@ class Member:
     def start(self) -> None:
         """Start it, if it does not run: from its last checkpoint that is left."""
         if self.aggregator is None:
-            saved, losses = self._checkpoints[-1] if self._checkpoints else (None, 0)
-            if self._losses() > losses:  # who has read that and crashed has lost it; docs/simulation.md
-                self._watcher.forget()
+            saved, self._known_losses = self._checkpoints[-1] if self._checkpoints else (None, 0)
+            self._excuse()
             limits = StateLimits()
             self.aggregator = Aggregator(self._streams, self._clock, limits, lambda _: None, saved, self.scope)
 
@@ -103,9 +103,12 @@ class Member:
     def second(self, lost: int) -> None:
         """What it does every second; `lost` says which of its requests nobody hears."""
         if self.aggregator is not None:
+            was_ready = self.aggregator.readiness.ready
             _, swept, requests = self.aggregator.second()
-            if swept.retired or swept.label_sets:
-                self.scrape()  # what has ended now may begin anew
+            if self.aggregator.readiness.ready and not was_ready:
+                self._excuse()
+            if (swept.retired or swept.label_sets) and not self.scrape():
+                self._watcher.forget()  # nobody sees it, but what has ended now may begin anew
             self._ask([request for place, request in enumerate(requests) if not lost >> place & 1])
             if self.agent is None and self.scope.path and self.may_publish(self.aggregator):
                 self.agent = self._publication(self.aggregator)
@@ -124,10 +127,12 @@ class Member:
         if self.aggregator is not None:
             self._watcher.look(self.aggregator.state)
 
-    def scrape(self) -> None:
-        """What is exported, or goes up, is never above the truth and never falls."""
-        if self.aggregator is not None and (self.aggregator.readiness.ready or self.agent is not None):
-            self._watcher.scrape(self.aggregator.network, LEVELS)
+    def scrape(self) -> bool:
+        """What is exported, or goes up, is never above the truth and never falls; whether it is exported."""
+        if self.aggregator is None or not (self.aggregator.readiness.ready or self.agent is not None):
+            return False
+        self._watcher.scrape(self.aggregator.network, LEVELS)
+        return True
 
     def tick(self) -> None:
         """An interval is over: say how the totals are."""
@@ -175,6 +180,11 @@ class Member:
         )
         self._bounds.apply(attachment.epoch)
         return Agent(attachment, self._bounds, self._clock, {})
+
+    def _excuse(self) -> None:
+        """What it had read before it crashed may be lost, if a stream has lost something that it has not read again."""
+        if self._losses() > self._known_losses:
+            self._watcher.forget()
 
     def _losses(self) -> int:
         return self._streams.metrics.losses + self._streams.rollups.losses
