@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,9 @@ from fog_cli.logs import LogSettings, RateLimit, set_up_logging
 
 
 @pytest.fixture
-def out() -> Iterator[io.StringIO]:
-    """Where the lines go; the root logger is as before when the test ends."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield io.StringIO()
-    root.handlers[:], root.level = handlers, level
+def out() -> io.StringIO:
+    """Where the lines go."""
+    return io.StringIO()
 
 
 def log_failure() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, rule
@@ -20,7 +18,6 @@ class Fog(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        logging.disable(logging.CRITICAL)
         self.world = World()
         self.broken = False
 
@@ -53,7 +50,6 @@ class Fog(RuleBasedStateMachine):
         """Once it is quiet, everything is there."""
         if not self.broken:
             self.world.rest()
-        logging.disable(logging.NOTSET)
 
     def _do(self, step: Step) -> None:
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -18,14 +16,6 @@ from fog_testing.sim.world import OF_PROGRAMS, OF_STREAMS, WAITS, World
 
 SEED = 2
 CLEAN = 100
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """An aggregator says a lot when everything goes wrong."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("tenth", range(10))
