@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import pytest
 
 from fog_testing.sim.__main__ import main
@@ -43,29 +41,6 @@ def test_no_promise_is_broken(tenth: int) -> None:
 def test_a_rule_left_out_is_caught(name: str) -> None:
     """Those whose absence shows soonest; docs/simulation.md has all of them."""
     assert any(run(history(SEED, number), name) for number in range(60)), MUTATIONS[name].rule
-
-
-APART: Final = (
-    Step("tiers"),
-    Step("spawn", 0, 1),
-    *3 * (Step("count", 0, 12),),
-    *2 * (Step("beat"),),
-    Step("kill", 0),
-    Step("wipe", 5),
-    Step("tier_crash", 1, 4),
-    Step("tier_crash", 0, 4),
-    Step("tier_away", 0, 0),
-    Step("spawn", 1, 1),
-    *4 * (Step("count", 1, 28),),
-    *10 * (Step("beat"),),
-)
-"""A replica has lost what a dead writer observed, and passes by count what was joined before."""
-
-
-def test_no_bucket_falls_where_replicas_miss_different_things() -> None:
-    """Why each bucket is joined alone: of the whole histograms the larger one has less in the first bucket."""
-    assert not run(APART)
-    assert run(APART, "histograms-joined-whole") == "f: delay up to 1 is exported as 0, and was as 3"
 
 
 def test_a_history_is_the_same_each_time() -> None:
