@@ -90,6 +90,17 @@ KNOWN: Final = {
         Step("checkpoint", 63671, 20199),
         Step("crash", 8589, 9481),
     ),
+    "two-in-flight": (
+        Step("spawn", 0, 5),
+        Step("beat", 0, 0),
+        Step("beat", 0, 370),
+        Step("count", 2, 802),
+        Step("tick", 0, 57),
+        Step("tick", 2, 814),
+        Step("send", 2, 850),
+        Step("beat", 0, 155),
+        Step("kill", 0, 0),
+    ),
     "histograms-joined-whole": (
         Step("tiers"),
         Step("spawn", 0, 1),
