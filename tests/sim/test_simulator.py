@@ -49,6 +49,13 @@ def test_a_history_is_the_same_each_time() -> None:
     assert list(trace(history(1, 7))) == list(trace(history(1, 7)))
 
 
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_what_a_mutation_replaces_is_there(name: str) -> None:
+    """A rule may have moved: then its mutation leaves nothing out."""
+    with MUTATIONS[name].applied():
+        pass
+
+
 def test_mutations_leave_no_trace() -> None:
     """After a history without a rule the rule is back."""
     number = next(number for number in range(60) if run(history(SEED, number), "no-seq-check"))

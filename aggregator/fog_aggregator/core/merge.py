@@ -186,9 +186,7 @@ class Merger:
         """A removed gauge is out; a removed count is kept."""
         _forget_value_counts(epoch, ids)
         for width, places in epoch.maps.items():
-            slots, known = places.find(ids)
-            if known is not None:
-                slots = slots[known]
+            slots = places.known(ids)
             if not len(slots):
                 continue
             if width in NOT_COUNTED:
@@ -203,8 +201,7 @@ class Merger:
         Of each counter and each bucket the larger; a sum is that of the one with the larger count.
         """
         for width, ids in _counted(frame):
-            slots, known = replica.map(width).find(ids)
-            slots = slots if known is None else slots[known]
+            slots = replica.map(width).known(ids)
             if not len(slots):
                 continue
             table = self._tables[width]
@@ -236,8 +233,7 @@ class Merger:
                 table, slots = self._tables[width], places.items()[1]
                 held = np.unique(table.series[slots[table.live[slots]]].astype(np.int64))
                 for there in (COUNTERS, FRACTIONS) if width in (COUNTERS, FRACTIONS) else (width,):
-                    found, known = joined.map(there).find(held)
-                    self._tables[there].live[found if known is None else found[known]] = True
+                    self._tables[there].live[joined.map(there).known(held)] = True
 
     def _join_fractional(self, joined: Epoch, slots: Int64s, series: Int64s) -> tuple[Int64s, Int64s]:
         """Join whole counters that are fractional already; return those that are left."""
@@ -271,9 +267,8 @@ class Merger:
         """Make the first values of an epoch that returns after it was folded its baseline: they were counted."""
         for defined, ids in fresh:
             for width in (COUNTERS, FRACTIONS) if defined == COUNTERS else (defined,):
-                slots, known = epoch.map(width).find(ids)
                 if width != GAUGES:
-                    self._add_to_closed(closed, width, slots if known is None else slots[known], sign=-1)
+                    self._add_to_closed(closed, width, epoch.map(width).known(ids), sign=-1)
 
     def _close(self, closed: Epoch | None, width: int, slots: Int64s) -> None:
         if width not in NOT_COUNTED and closed is not None:

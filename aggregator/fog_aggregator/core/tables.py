@@ -157,6 +157,11 @@ class IdMap:
         slots = self._slots[places]
         return (slots, None) if known.all() else (np.where(known, slots, 0), known)
 
+    def known(self, ids: Int64s) -> Int64s:
+        """The slots of those of some ascending ids that are known."""
+        slots, known = self.find(ids)
+        return slots if known is None else slots[known]
+
     def add(self, ids: Int64s, slots: Int64s) -> None:
         """Note where new ids are; they must be ascending and not known."""
         if not len(ids):

@@ -76,8 +76,7 @@ def gaps_ignored() -> list[Patch]:
 
 
 def _forget_known(self: Any, epoch: Any, width: int, ids: Any) -> None:
-    slots, known = epoch.map(width).find(ids_array(ids))
-    self._tables[width].values[slots if known is None else slots[known]] = 0
+    self._tables[width].values[epoch.map(width).known(ids_array(ids))] = 0
 
 
 @leaving_out("a keyframe never sets a counter below the known value")

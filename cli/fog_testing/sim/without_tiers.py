@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.merge import Merger, _counted
 from fog_aggregator.core.nodes import Epoch, Node, Rows
 from fog_aggregator.core.state import State
-from fog_aggregator.ingest import Ingest
 from fog_schema.frames import Frame
 from fog_testing.sim.mutations import Patch, around, leaving_out
 from fog_testing.sim.tiers import Member
@@ -27,11 +27,9 @@ def newest_counts() -> list[Patch]:
 
     def join(original: Any, self: Merger, joined: Epoch, replica: Epoch, frame: Frame) -> None:
         for width, ids in _counted(frame):
-            slots, known = replica.map(width).find(ids)
-            slots = slots if known is None else slots[known]
             table = self.table(width)
-            found, known = joined.map(width).find(np.unique(table.series[slots].astype(np.int64)))
-            table.values[found if known is None else found[known]] = 0
+            told = np.unique(table.series[replica.map(width).known(ids)].astype(np.int64))
+            table.values[joined.map(width).known(told)] = 0
         original(self, joined, replica, frame)
 
     return [around(Merger, "join", join)]
@@ -50,10 +48,8 @@ def histograms_joined_whole() -> list[Patch]:
         original(self, joined, replica, frame)
         for width, ids in _counted(frame):
             if width in before:
-                theirs, known = replica.map(width).find(ids)
-                theirs = theirs if known is None else theirs[known]
                 table, (slots, values) = self.table(width), before[width]
-                for slot in theirs.tolist():
+                for slot in replica.map(width).known(ids).tolist():
                     mine = np.flatnonzero(table.series[slots] == table.series[slot])
                     larger = table.values[slot].sum() > values[mine].sum(axis=1)
                     table.values[slots[mine]] = np.where(larger[:, np.newaxis], table.values[slot], values[mine])
@@ -70,7 +66,7 @@ def finals_added() -> list[Patch]:
 @leaving_out("nodes at and under a branch are not counted as well")
 def branches_read_directly() -> list[Patch]:
     """They are read, and so is their branch."""
-    return [(Ingest, "_is_node", lambda *_: True)]
+    return [(Branches, "cover", lambda *_: False)]
 
 
 @leaving_out("nothing is sent up before the aggregator is ready")
