@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -25,8 +26,8 @@ from fog_aggregator.core.rollup import (
     Planner,
     Slots,
     any_of,
-    in_order,
     number_cells,
+    places_by_kind,
     ranges,
     sum_buckets,
     sum_fractions,
@@ -278,9 +279,13 @@ class Reading:
         plan = column.plan
         return self._kept[plan.series] if column.live is None else any_of(plan.cell, plan.size, column.live)
 
+    @cached_property
+    def _place(self) -> Int64s:
+        return places_by_kind(self._kind_of)
+
     def _key(self, plan: Plan) -> Int64s:
         """The cells' keys, ascending."""
-        return in_order(self._kind_of)[1][plan.series] * self._groups + plan.group
+        return self._place[plan.series] * self._groups + plan.group
 
     def _add(self, found: Found, samples: Samples, plan: Plan, shown: Bools) -> None:
         for kind, part in self._split(samples, plan, shown):

@@ -195,12 +195,12 @@ class Draft:
         return runs if self.wanted is None else runs.only(self.wanted[self.holding.series])
 
 
-def in_order(kind_of: Int32s) -> tuple[Int64s, Int64s]:
-    """All series in the order of their kinds, and each one's place in it, by its number."""
+def places_by_kind(kind_of: Int32s) -> Int64s:
+    """Each series' place in the order of kinds, by its number."""
     by_kind = np.argsort(kind_of, kind="stable")
     place = np.empty(len(by_kind), np.int64)
     place[by_kind] = np.arange(len(by_kind))
-    return by_kind, place
+    return place
 
 
 def ranges(kinds: Int32s) -> Iterator[tuple[int, slice]]:
