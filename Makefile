@@ -48,10 +48,10 @@ demo: .venv
 	@$(BIN)/fog demo $(ARGS)
 
 chaos: .venv
-	@$(BIN)/python -m fog_testing.chaos $(ARGS)
+	@$(BIN)/python -m fog_proving.chaos $(ARGS)
 
 sim: .venv
-	@$(BIN)/python -m fog_testing.sim $(ARGS)
+	@$(BIN)/python -m fog_proving.sim $(ARGS)
 
 # No header and no index lines: the pins must say nothing about where they were resolved.
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml

@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 
-from fog_agent.writer import Settings, Writer
+from fog_agent.core.writer import Settings, Writer
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 CHANGED = 0.65

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 
 from remote_write import compressed, write_request
 
-from fog_agent.host import HostMetrics
-from fog_agent.writer import Settings, Writer
+from fog_agent.core.writer import Settings, Writer
+from fog_agent.sources.host import HostMetrics
 from fog_schema.codec import decode
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.collector import (

@@ -28,20 +28,20 @@ import time
 import urllib.request
 from pathlib import Path
 
-from fog_agent.connection import Connection
-from fog_agent.link import Link
-from fog_agent.options import NatsOptions
-from fog_agent.writer import Settings, Writer
+from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.batch import Batch
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.state import State
 from fog_aggregator.ingest import Ingest
-from fog_aggregator.jetstream import JetStream
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_aggregator.stream import StreamReader
-from fog_aggregator.streams import apply, metrics_stream
+from fog_bus.nats.api import JetStream
+from fog_bus.nats.connection import Connection
+from fog_bus.nats.link import Link
+from fog_bus.nats.log import StreamReader
+from fog_bus.nats.options import NatsOptions
+from fog_bus.nats.provision import apply, metrics_stream
 from fog_schema.codec import decode
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer

@@ -31,12 +31,12 @@ import prometheus_client
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.openmetrics.exposition import generate_latest as latest_openmetrics
 
-from fog_agent.writer import Settings, Writer
+from fog_agent.core.writer import Settings, Writer
+from fog_aggregator.components.http import StreamStatus, WebServer, make_app
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.state import State
-from fog_aggregator.core.tree import View
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.web import StreamStatus, WebServer, make_app
+from fog_aggregator.query.tree import View
 from fog_schema.codec import decode
 from fog_schema.frames import Frame
 from fog_schema.paths import Path

@@ -7,7 +7,7 @@ import asyncio
 import sys
 
 from fog_agent import Agent
-from fog_agent.host import HostMetrics
+from fog_agent.sources.host import HostMetrics
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path as FilePath
 
-from fog_agent.agent import DEFAULT_INTERVAL
-from fog_agent.options import NatsOptions
+from fog_agent.edge.agent import DEFAULT_INTERVAL
 from fog_aggregator.core.branches import ANY
 from fog_aggregator.core.eventlist import MAX_EVENTS
 from fog_aggregator.core.lifecycle import DEPARTED_SECONDS
 from fog_aggregator.core.state import DAY
+from fog_bus.nats.options import NatsOptions
 from fog_schema.errors import PathError
 from fog_schema.limits import MAX_INTERVAL_MS, MIN_INTERVAL_MS
 from fog_schema.paths import Path, format_path, is_under, parse_path

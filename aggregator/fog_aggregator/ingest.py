@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final, TypeAlias
 
-from fog_agent.events import KEPT_SECONDS
-from fog_agent.log import RateLimitedLog
+from fog_agent.core.events import KEPT_SECONDS
 from fog_aggregator.core.batch import Batch
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.clock import ServerClock
@@ -21,7 +20,8 @@ from fog_aggregator.core.requests import Wish
 from fog_aggregator.core.state import STALE_INTERVALS
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_aggregator.stream_rules import Message
+from fog_bus.nats.cursor import Message
+from fog_bus.rate_limited_log import RateLimitedLog
 from fog_schema.codec import decode
 from fog_schema.errors import FrameError, PathError
 from fog_schema.frames import EVENTS, KEYFRAME, KIND_NAMES, Frame

@@ -12,16 +12,16 @@ from fog_aggregator.core.catalog import SeriesEntry
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverages, Life, coverage, lives
-from fog_aggregator.core.ratchet import Ratchet, RatchetKey
-from fog_aggregator.core.reading import Reading
-from fog_aggregator.core.rollup import Planner
-from fog_aggregator.core.samples import Labeller, LazySeries, Samples
-from fog_aggregator.core.snapshots import held, snapshots
 from fog_aggregator.core.state import State
 from fog_aggregator.core.sweep import Swept, forget, sweep
-from fog_aggregator.core.totals import Totals
-from fog_aggregator.core.tree import Tree, View
-from fog_aggregator.core.versions import Version, Versions
+from fog_aggregator.query.family_variants import Version, Versions
+from fog_aggregator.query.ratchet import Ratchet, RatchetKey
+from fog_aggregator.query.reading import Reading
+from fog_aggregator.query.rollup import Planner
+from fog_aggregator.query.samples import Labeller, LazySeries, Samples
+from fog_aggregator.query.snapshots import held, snapshots
+from fog_aggregator.query.totals import Totals
+from fog_aggregator.query.tree import Tree, View
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry import TelemetryCollector, TelemetryEvent
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType

@@ -15,7 +15,7 @@ from typing import Final
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.stream import StreamReader
+from fog_bus.nats.log import StreamReader
 from fog_schema import __version__
 from utilityfog_frontend.telemetry import TelemetryCollector
 

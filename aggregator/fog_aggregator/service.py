@@ -14,8 +14,9 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final, TypeAlias
 
-from fog_agent.connection import Connection
-from fog_agent.link import Link
+from fog_aggregator.components.checkpoints.saving import Saving
+from fog_aggregator.components.http import StreamStatus, WebServer, make_app
+from fog_aggregator.components.rollup import RollupPublication
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.clock import ServerClock
@@ -25,16 +26,17 @@ from fog_aggregator.core.lifecycle import contended
 from fog_aggregator.core.readiness import Readiness
 from fog_aggregator.core.requests import KeyframeRequests
 from fog_aggregator.core.state import State
-from fog_aggregator.core.versions import Version
 from fog_aggregator.ingest import Ingest
-from fog_aggregator.jetstream import JetStream, JetStreamError
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.publication import RollupPublication
-from fog_aggregator.saving import Saving
+from fog_aggregator.query.family_variants import Version
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_aggregator.stream import Discontinuity, StreamReader
-from fog_aggregator.stream_rules import Message, Position
-from fog_aggregator.streams import (
+from fog_aggregator.tasks import running
+from fog_bus.nats.api import JetStream, JetStreamError
+from fog_bus.nats.connection import Connection
+from fog_bus.nats.cursor import Message, Position
+from fog_bus.nats.link import Link
+from fog_bus.nats.log import Discontinuity, StreamReader
+from fog_bus.nats.provision import (
     EVENTS,
     MAX_AGE,
     METRICS,
@@ -45,8 +47,6 @@ from fog_aggregator.streams import (
     metrics_stream,
     rollups_stream,
 )
-from fog_aggregator.tasks import running
-from fog_aggregator.web import StreamStatus, WebServer, make_app
 from fog_schema.codec import encode_request
 from fog_schema.paths import Path, format_path
 from fog_schema.subjects import Subjects

@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from typing import Final
 
-from fog_agent.agent import Agent
-from fog_agent.attachment import new_epoch
-from fog_agent.host import HostMetrics
-from fog_agent.writer import Settings as WriterSettings
-from fog_agent.writer import Writer
+from fog_agent.core.attachment import new_epoch
+from fog_agent.core.writer import Settings as WriterSettings
+from fog_agent.core.writer import Writer
+from fog_agent.edge.agent import Agent
+from fog_agent.sources.host import HostMetrics
 from fog_cli.books import Ledger
 from fog_cli.commands.agent import Settings
 from fog_cli.errors import CommandError, UsageError

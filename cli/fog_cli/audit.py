@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from nats.aio.msg import Msg
 
-from fog_agent.link import Link
+from fog_bus.nats.link import Link
 from fog_cli.api import Api
 from fog_cli.bus import connected_link
 from fog_cli.commands.audit import Settings

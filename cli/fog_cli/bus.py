@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from fog_agent.connection import Connection
-from fog_agent.link import Link
-from fog_agent.options import NatsOptions
+from fog_bus.nats.connection import Connection
+from fog_bus.nats.link import Link
+from fog_bus.nats.options import NatsOptions
 from fog_cli.errors import CommandError
 from fog_cli.logs import LogSettings, set_up_logging
 from fog_cli.nats_settings import NatsSettings

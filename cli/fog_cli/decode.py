@@ -10,7 +10,7 @@ from pathlib import Path as File
 
 from nats.aio.msg import Msg
 
-from fog_agent.client import Client
+from fog_bus.nats.client import Client
 from fog_cli.bus import connected_link
 from fog_cli.commands.decode import Settings
 from fog_cli.errors import CommandError, UsageError

@@ -10,7 +10,7 @@ from fog_cli.errors import UsageError
 from fog_cli.kinds import FILE, SECRET, TEXT, URLS
 
 if TYPE_CHECKING:
-    from fog_agent.options import NatsOptions
+    from fog_bus.nats.options import NatsOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class NatsSettings:
         Raises:
             UsageError: when the options cannot work.
         """
-        from fog_agent.options import (
+        from fog_bus.nats.options import (
             NatsOptions,
             NatsOptionsError,
         )  # with it comes nats-py, which --help can do without

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fog_aggregator.jetstream import JetStream, JetStreamError
-from fog_aggregator.streams import StreamSettings, apply, events_stream, metrics_stream, rollups_stream
+from fog_bus.nats.api import JetStream, JetStreamError
+from fog_bus.nats.provision import StreamSettings, apply, events_stream, metrics_stream, rollups_stream
 from fog_cli.bus import connected_link
 from fog_cli.commands.streams import Settings
 from fog_cli.errors import CommandError, UsageError

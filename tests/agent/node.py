@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fog_agent.writer import Encoded, Settings, Writer
+from fog_agent.core.writer import Encoded, Settings, Writer
 from fog_schema.codec import decode, decode_definitions
 from fog_schema.frames import Frame
 from tests.agent.reader import Reader

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from fog_agent import Agent, BackgroundAgent, NatsOptions
-from fog_agent.connection import Connection
-from fog_agent.link import Link
-from fog_agent.log import LOGGER
+from fog_bus.nats.connection import Connection
+from fog_bus.nats.link import Link
+from fog_bus.rate_limited_log import LOGGER
 from fog_schema.codec import encode_request
 from fog_schema.errors import PathError
 from fog_schema.frames import Request

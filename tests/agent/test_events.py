@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fog_agent.events import KEPT_SECONDS, EventFrame, EventLog
+from fog_agent.core.events import KEPT_SECONDS, EventFrame, EventLog
 from fog_schema.codec import decode
 from fog_schema.frames import EVENTS, Event, Frame
 from fog_schema.limits import MAX_EVENT_BYTES, MAX_EVENTS_PER_FRAME

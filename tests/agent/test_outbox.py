@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fog_agent.outbox import Outbox
-from fog_agent.writer import Encoded
+from fog_agent.core.outbox import Outbox
+from fog_agent.core.writer import Encoded
 
 
 def frame(seq: int, size: int = 10) -> Encoded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fog_agent.writer import Settings
+from fog_agent.core.writer import Settings
 from fog_schema.codec import decode, decode_definitions, encode
 from fog_schema.frames import DELTA, EPHEMERAL, KEYFRAME, LAST_PART, SHARED, Frame
 from fog_schema.limits import MAX_DEFINITIONS
@@ -137,7 +137,7 @@ def test_what_did_not_fit_once_is_not_tried_again_for_each_part(node: Node, monk
         tried.append(encode(frame))
         return tried[-1]
 
-    monkeypatch.setattr("fog_agent.writer.encode", counted)
+    monkeypatch.setattr("fog_agent.core.writer.encode", counted)
     parts = node.parts(SMALL)
     assert len(parts) > 20
     assert len(tried) <= len(parts) + 10

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fog_agent import writer as writer_module
-from fog_agent.writer import KEPT_SECONDS
+from fog_agent.core import writer as writer_module
+from fog_agent.core.writer import KEPT_SECONDS
 from fog_schema.codec import decode
 from fog_schema.frames import FINAL
 from tests.agent.node import BIG, SMALL, Node, defined, removed

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from fog_agent.summary import GaugeSummary
-from fog_agent.tracked import Reading
-from fog_agent.writer import Settings, Writer
+from fog_agent.core.summary import GaugeSummary
+from fog_agent.core.tracked import Reading
+from fog_agent.core.writer import Settings, Writer
 from fog_schema.codec import decode
 from fog_schema.columns import F64, I8, U8, U16, Column
 from fog_schema.frames import KEYFRAME, LAST_PART, CoverageNumbers, Frame

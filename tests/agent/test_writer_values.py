@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fog_agent.writer import Settings
+from fog_agent.core.writer import Settings
 from fog_schema.limits import MAX_LABEL_VALUE_LENGTH, MAX_WHOLE
 from tests.agent.node import Node
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fog_agent.writer import Settings, Writer
+from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.state import State
-from fog_aggregator.core.tree import View
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.query.tree import View
 from fog_schema.codec import decode, encode
 from fog_schema.frames import EVENTS, Event, Frame
 from fog_schema.paths import Path, parse_path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fog_agent.summary import GaugeSummary
-from fog_aggregator.core.totals import Totals
+from fog_agent.core.summary import GaugeSummary
+from fog_aggregator.query.totals import Totals
 from fog_schema.codec import decode, encode, encode_definitions
 from fog_schema.columns import pack_floats, pack_ids, pack_ints
 from fog_schema.frames import (

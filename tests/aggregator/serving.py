@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from fog_aggregator.web import StreamStatus, WebServer, make_app
+from fog_aggregator.components.http import StreamStatus, WebServer, make_app
 from tests.aggregator.fleet import Fleet
 
 

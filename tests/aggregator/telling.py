@@ -7,13 +7,13 @@ from typing import NamedTuple
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from fog_agent.writer import Settings, Writer
+from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.state import State
+from fog_proving.sim.books import Cells, add
+from fog_proving.sim.checks import totals_of
 from fog_schema.codec import decode
 from fog_schema.paths import Path
-from fog_testing.sim.books import Cells, add
-from fog_testing.sim.checks import totals_of
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 FEW = settings(max_examples=25)

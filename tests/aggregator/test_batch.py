@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fog_agent.writer import Settings, Writer
+from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.batch import Batch
 from fog_aggregator.core.state import State
 from fog_schema.codec import decode

@@ -6,9 +6,9 @@ from fog_aggregator.core.catalog import COUNTERS
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.eventlist import MAX_WRITERS, EventList
 from fog_aggregator.core.outcome import Status
-from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.state import DAY, State, StateLimits
 from fog_aggregator.core.sweep import sweep
+from fog_aggregator.query.ratchet import Ratchet
 from fog_schema.codec import encode_definitions
 from fog_schema.columns import pack_ids, pack_ints
 from fog_schema.frames import COUNTER, EVENTS, FINAL, KEYFRAME, LAST_PART, Definition, Event, Frame, Numbers

@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from fog_agent.summary import GaugeSummary
+from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.catalog import Family, FamilyKey, SeriesEntry
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
@@ -17,16 +17,16 @@ from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.lifecycle import Coverage, contended
 from fog_aggregator.core.outcome import Status
-from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.requests import KeyframeRequests, Wish
 from fog_aggregator.core.state import DAY, State, StateLimits
 from fog_aggregator.core.sweep import forget
-from fog_aggregator.core.totals import Totals
-from fog_aggregator.core.tree import View
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.query.ratchet import Ratchet
+from fog_aggregator.query.totals import Totals
+from fog_aggregator.query.tree import View
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_aggregator.stream_rules import Message
+from fog_bus.nats.cursor import Message
 from fog_schema.codec import decode, encode
 from fog_schema.frames import DELTA, Frame, Request
 from fog_schema.paths import Path, parse_path

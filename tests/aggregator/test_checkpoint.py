@@ -6,15 +6,15 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from fog_agent.writer import Settings, Writer
+from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.checkpoint import CheckpointError, read_image, restore, take_image
 from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.state import DAY, State
 from fog_aggregator.core.sweep import sweep
-from fog_aggregator.core.tree import View
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.stream_rules import Position
+from fog_aggregator.query.ratchet import Ratchet
+from fog_aggregator.query.tree import View
+from fog_bus.nats.cursor import Position
 from fog_schema.frames import EVENTS, Event, Frame
 from tests.aggregator.telling import FEW, START, Telling, hear, tellings, totals
 from utilityfog_frontend.telemetry import TelemetryCollector

@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fog_aggregator.core.holding import Holding
-from fog_aggregator.core.rollup import Draft, Plan, Planner
 from fog_aggregator.core.tables import Table
-from fog_aggregator.core.tree import View
+from fog_aggregator.query.rollup import Draft, Plan, Planner
+from fog_aggregator.query.slot_index import Holding
+from fog_aggregator.query.tree import View
 from tests import reference
 from tests.aggregator.fleet import Fleet
 

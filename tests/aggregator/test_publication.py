@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from fog_agent.summary import GaugeSummary
-from fog_agent.tracked import Reading
-from fog_agent.writer import Settings, Writer
+from fog_agent.core.summary import GaugeSummary
+from fog_agent.core.tracked import Reading
+from fog_agent.core.writer import Settings, Writer
+from fog_aggregator.components.rollup import RollupWatch
 from fog_aggregator.config import AggregatorConfig, parse_branch
 from fog_aggregator.core.catalog import Family, FamilyKey, SeriesEntry
 from fog_aggregator.core.lifecycle import Coverage
-from fog_aggregator.core.totals import Totals
-from fog_aggregator.publication import RollupWatch
+from fog_aggregator.query.totals import Totals
 from fog_schema.frames import COUNTER, GAUGE, HISTOGRAM, CoverageNumbers
 from tests.agent.reader import Reader
 from utilityfog_frontend.telemetry import model

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fog_aggregator.core.nodes import Epoch, Node
-from fog_aggregator.core.tree import Tree, View
+from fog_aggregator.query.tree import Tree, View
 from fog_schema.paths import Path, format_path, is_under
 from tests import reference
 from tests.aggregator.fleet import Fleet

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fog_aggregator.core.eventlist import Seen
-from fog_aggregator.core.gauges import summarise
-from fog_aggregator.core.rollup import number_cells, sum_buckets, sum_whole
 from fog_aggregator.core.tables import IdMap
+from fog_aggregator.query.gauges import summarise
+from fog_aggregator.query.rollup import number_cells, sum_buckets, sum_whole
 from tests import reference
 
 COUNTS = st.integers(0, 2**63 - 1)

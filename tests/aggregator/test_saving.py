@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from fog_aggregator.checkpoints import CheckpointFiles
+from fog_aggregator.components.checkpoints.files import CheckpointFiles
+from fog_aggregator.components.checkpoints.saving import Saving
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.checkpoint import Image, take_image
-from fog_aggregator.core.ratchet import Ratchet
-from fog_aggregator.saving import Saving
+from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_aggregator.stream_rules import Position
+from fog_bus.nats.cursor import Position
 from tests.aggregator.fleet import Fleet
 
 POSITIONS = {"FOG_METRICS": Position("then", 7, 8)}

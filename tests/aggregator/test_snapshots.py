@@ -8,11 +8,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from fog_aggregator.core.reading import Reading
-from fog_aggregator.core.rollup import Planner
-from fog_aggregator.core.snapshots import snapshots
-from fog_aggregator.core.tree import View
-from fog_aggregator.core.versions import Versions
+from fog_aggregator.query.family_variants import Versions
+from fog_aggregator.query.reading import Reading
+from fog_aggregator.query.rollup import Planner
+from fog_aggregator.query.snapshots import snapshots
+from fog_aggregator.query.tree import View
 from tests.aggregator.fleet import START, Fleet
 from utilityfog_frontend.telemetry import JSONExporter
 from utilityfog_frontend.telemetry.exposition import generate_openmetrics, generate_text

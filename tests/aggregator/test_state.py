@@ -8,11 +8,11 @@ from fog_aggregator.core.nodes import Epoch
 from fog_aggregator.core.outcome import Outcome, Status
 from fog_aggregator.core.state import DAY, State, StateLimits
 from fog_aggregator.core.sweep import sweep
+from fog_proving.sim.books import Cell
+from fog_proving.sim.checks import totals_of
 from fog_schema.codec import decode
 from fog_schema.columns import pack_floats, pack_ids, pack_ints
 from fog_schema.frames import DELTA, KEYFRAME, LAST_PART, Frame, Histograms, Numbers
-from fog_testing.sim.books import Cell
-from fog_testing.sim.checks import totals_of
 from tests.aggregator.fleet import MAX_BYTES, Fleet, Member
 
 PATH = ("fog", "0")

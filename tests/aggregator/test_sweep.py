@@ -7,9 +7,9 @@ import pytest
 from fog_aggregator.core.forgetting import Forgetting
 from fog_aggregator.core.state import DAY, StateLimits
 from fog_aggregator.core.sweep import forget, retire, sweep
+from fog_proving.sim.books import Cell
+from fog_proving.sim.checks import totals_of
 from fog_schema.paths import RETIRED, Path, parse_path
-from fog_testing.sim.books import Cell
-from fog_testing.sim.checks import totals_of
 from tests.aggregator.fleet import Fleet, Member
 
 JOBS = Cell("jobs_total", ())

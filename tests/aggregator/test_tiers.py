@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 
 from fog_agent import Agent, NatsOptions
-from fog_agent.connection import Connection
-from fog_agent.link import Link
+from fog_aggregator.components.http.answers import status
 from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.jetstream import JetStream
 from fog_aggregator.service import Aggregator
-from fog_aggregator.streams import ROLLUPS, apply, events_stream, metrics_stream, rollups_stream
-from fog_aggregator.web.answers import status
+from fog_bus.nats.api import JetStream
+from fog_bus.nats.connection import Connection
+from fog_bus.nats.link import Link
+from fog_bus.nats.provision import ROLLUPS, apply, events_stream, metrics_stream, rollups_stream
 from fog_schema import __version__
 from fog_schema.codec import decode, encode_request
 from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, CoverageNumbers, Frame, Request

@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from fog_aggregator.core.lifecycle import Coverage
-from fog_aggregator.core.totals import Totals
+from fog_aggregator.query.totals import Totals
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.rollups import Reporter
 from tests.aggregator.serving import Served, sample_fleet, serving

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from fog_agent.events import KEPT_SECONDS
+from fog_agent.core.events import KEPT_SECONDS
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.lifecycle import heard_lately
-from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.requests import FIRST_WAIT, KeyframeRequests, Wish
 from fog_aggregator.core.state import State
 from fog_aggregator.ingest import Ingest
+from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_aggregator.stream_rules import Message
+from fog_bus.nats.cursor import Message
 from fog_schema.codec import encode
 from fog_schema.frames import DELTA, EVENTS, KEYFRAME, LAST_PART, Event, Frame, Request
 from fog_schema.paths import Path

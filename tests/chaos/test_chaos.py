@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from fog_testing.chaos import verdict
-from fog_testing.chaos.accounts import Accounts, Life
-from fog_testing.chaos.books import FRACTION, LEVEL, WHOLE, Book, Cell
-from fog_testing.chaos.judge import FLEET, Scrape, Watch
-from fog_testing.chaos.layout import TIERS, Scope
-from fog_testing.chaos.plan import Plan
-from fog_testing.chaos.processes import Child
-from fog_testing.chaos.trial import Trial
+from fog_proving.chaos import verdict
+from fog_proving.chaos.accounts import Accounts, Life
+from fog_proving.chaos.books import FRACTION, LEVEL, WHOLE, Book, Cell
+from fog_proving.chaos.judge import FLEET, Scrape, Watch
+from fog_proving.chaos.layout import TIERS, Scope
+from fog_proving.chaos.plan import Plan
+from fog_proving.chaos.processes import Child
+from fog_proving.chaos.trial import Trial
 from fog_testing.waiting import wait_until
 
 SEED = 1
@@ -147,7 +147,7 @@ def test_the_judge_counts_events() -> None:
 
 PARENT = """
 import pathlib, sys, time
-from fog_testing.chaos.processes import Child
+from fog_proving.chaos.processes import Child
 child = Child("timeit", ["-n", "1", "import time; time.sleep(600)"], pathlib.Path(sys.argv[1]))
 child.pause()
 print(child.pid, flush=True)

@@ -10,12 +10,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from fog_aggregator.checkpoints import KEPT, CheckpointFiles
+from fog_aggregator.components.checkpoints.files import KEPT, CheckpointFiles
 from fog_aggregator.core.checkpoint import Image, take_image
 from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.state import State
-from fog_aggregator.stream_rules import Position
+from fog_aggregator.query.ratchet import Ratchet
+from fog_bus.nats.cursor import Position
 
 STEPS = frozenset({"open", "write", "flush", "fsync", "close", "replace", "scandir", "unlink"})
 """Calls that reach the file system."""

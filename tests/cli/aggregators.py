@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fog_cli.api import Api
+from fog_cli.demo.aggregator_stats import AggregatorView, Numbers
 from fog_cli.errors import CommandError
-from fog_cli.watching import AggregatorView, Numbers
 from fog_testing.waiting import eventually
 from tests.cli.processes import fog
 

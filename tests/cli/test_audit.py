@@ -11,8 +11,8 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from fog_agent import Agent
-from fog_agent.options import NatsOptions
-from fog_agent.writer import Settings, Writer
+from fog_agent.core.writer import Settings, Writer
+from fog_bus.nats.options import NatsOptions
 from fog_cli.audit import Findings, Listener, Listing, compare_epoch, report, sort_out
 from fog_cli.bus import connected_link
 from fog_cli.replica import Replica, Total

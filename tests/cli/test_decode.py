@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from nats.aio.msg import Msg
 
-from fog_agent.connection import Connection
-from fog_agent.options import NatsOptions
+from fog_bus.nats.connection import Connection
+from fog_bus.nats.options import NatsOptions
 from fog_cli.frame_text import FrameText
 from fog_schema.codec import decode_request, encode
 from fog_schema.columns import pack_floats, pack_ids, pack_ints

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from fog_agent import Agent, NatsOptions
-from fog_agent.link import Refusal
-from fog_aggregator.streams import ROLLUPS
+from fog_bus.nats.link import Refusal
+from fog_bus.nats.provision import ROLLUPS
 from fog_schema.frames import FINAL
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
-from tests.broker import connected
+from tests.bus.broker import connected
 from tests.cli.aggregators import aggregator, shows
 from tests.cli.bus import last_frame, make_streams
 from tests.cli.processes import run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from fog_cli.fogsim import Fog, Happening, tree_paths
+from fog_cli.demo.fog_model import Fog, Happening, tree_paths
 
 
 def history(seed: int, until: float, fail_every: float = 30.0) -> tuple[Fog, list[Happening]]:

@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
-from fog_agent.host import HostMetrics, Source, metrics, parse
-from fog_agent.host.metrics import Sample
-from fog_agent.host.recorder import Families, Recorder
+from fog_agent.sources.host import HostMetrics, Source, metrics, parse
+from fog_agent.sources.host.metrics import Sample
+from fog_agent.sources.host.recorder import Families, Recorder
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 from utilityfog_frontend.telemetry.model import MetricType
 
@@ -219,6 +219,6 @@ def test_this_machine() -> None:
 
 def test_without_psutil_it_says_what_to_install() -> None:
     """A light install imports it and reads the extra's name."""
-    code = "import sys; sys.modules['psutil'] = None; import fog_agent.host"
+    code = "import sys; sys.modules['psutil'] = None; import fog_agent.sources.host"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1].endswith("host metrics need psutil: pip install 'utilityfog-telemetry[host]'")

@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
-from fog_testing.sim.mutations import MUTATIONS
-from fog_testing.sim.run import run
-from fog_testing.sim.steps import Step
+from fog_proving.sim.mutations import MUTATIONS
+from fog_proving.sim.run import run
+from fog_proving.sim.steps import Step
 
 KNOWN: Final = {
     "nobody-asked": (

@@ -6,9 +6,9 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from fog_testing.sim.books import Violation
-from fog_testing.sim.steps import FAULTS, ORDINARY, TIERED, Step
-from fog_testing.sim.world import World
+from fog_proving.sim.books import Violation
+from fog_proving.sim.steps import FAULTS, ORDINARY, TIERED, Step
+from fog_proving.sim.world import World
 
 NUMBERS = st.integers(0, 200)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from fog_testing.sim.__main__ import main
-from fog_testing.sim.books import Books, Cell
-from fog_testing.sim.mutations import MUTATIONS
-from fog_testing.sim.run import history, run, trace
-from fog_testing.sim.steps import FAULTS, ORDINARY, TIERED, Step, shorten
-from fog_testing.sim.tiers import OF_TIERS
-from fog_testing.sim.world import OF_PROGRAMS, OF_STREAMS, WAITS, World
+from fog_proving.sim.__main__ import main
+from fog_proving.sim.books import Books, Cell
+from fog_proving.sim.mutations import MUTATIONS
+from fog_proving.sim.run import history, run, trace
+from fog_proving.sim.steps import FAULTS, ORDINARY, TIERED, Step, shorten
+from fog_proving.sim.tiers import OF_TIERS
+from fog_proving.sim.world import OF_PROGRAMS, OF_STREAMS, WAITS, World
 
 SEED = 2
 CLEAN = 100

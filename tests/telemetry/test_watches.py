@@ -5,7 +5,7 @@ import pytest
 from tests.telemetry.conftest import Clock
 from tests.telemetry.helpers import problems, value, values
 from utilityfog_frontend.telemetry import Series, TelemetryCollector
-from utilityfog_frontend.telemetry.instruments import ledger
+from utilityfog_frontend.telemetry.instruments import lifetimes
 from utilityfog_frontend.telemetry.model import HistogramValue
 
 
@@ -106,7 +106,7 @@ def test_what_ended_before_the_first_watch_is_kept_for_it(bare: TelemetryCollect
 
 def test_what_is_kept_is_bounded_and_nothing_is_lost(bare: TelemetryCollector, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit, counts are folded into label values of `~overflow`."""
-    monkeypatch.setattr(ledger, "ENDED_LIMIT", 3)
+    monkeypatch.setattr(lifetimes, "ENDED_LIMIT", 3)
     family = bare.register_counter("a_total", "a", ["x"])
     for index in range(10):
         family.labels(index).increment(index + 1)
@@ -196,7 +196,7 @@ def test_a_reset_while_newcomers_are_refused_keeps_the_series(bare: TelemetryCol
 
 def test_a_writer_that_never_takes_makes_no_pile(bare: TelemetryCollector, monkeypatch: pytest.MonkeyPatch) -> None:
     """With too many ended series waiting, newcomers are refused by themselves."""
-    monkeypatch.setattr(ledger, "ENDED_LIMIT", 5)
+    monkeypatch.setattr(lifetimes, "ENDED_LIMIT", 5)
     family = bare.register_counter("a_total", "a", ["x"])
     watch = bare.watch_series()
     for index in range(50):
@@ -265,11 +265,11 @@ def test_an_increment_under_way_finds_its_way_though_nobody_watches(bare: Teleme
 
 def test_what_ended_unseen_is_settled_in_the_end(bare: TelemetryCollector, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often a series ends, few of them are kept, and the total is theirs."""
-    monkeypatch.setattr(ledger, "UNSETTLED_LIMIT", 5)
+    monkeypatch.setattr(lifetimes, "UNSETTLED_LIMIT", 5)
     counter = bare.register_counter("a_total")
     for _ in range(50):
         counter.increment()
         counter.reset()
     [ended] = bare.watch_series().take_ended()
-    assert isinstance(ended, ledger.EndedSeries)
+    assert isinstance(ended, lifetimes.EndedSeries)
     assert (ended.read(), len(ended._unsettled)) == (50, 6)  # noqa: SLF001

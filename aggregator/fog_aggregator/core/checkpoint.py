@@ -20,10 +20,10 @@ import numpy as np
 from fog_aggregator.core.catalog import FamilyKey, SeriesEntry
 from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.nodes import CLOSED, Epoch, Node, Run
-from fog_aggregator.core.ratchet import Ratchet
 from fog_aggregator.core.state import State, Tombstone
 from fog_aggregator.core.tables import Table
-from fog_aggregator.stream_rules import Position
+from fog_aggregator.query.ratchet import Ratchet
+from fog_bus.nats.cursor import Position
 from fog_schema.frames import CoverageNumbers
 from fog_schema.paths import Path
 

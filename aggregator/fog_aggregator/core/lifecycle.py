@@ -12,7 +12,7 @@ import numpy as np
 from fog_aggregator.core.columns import Bools, Float64s, Int64s
 from fog_aggregator.core.nodes import Node
 from fog_aggregator.core.state import STALE_INTERVALS, State
-from fog_aggregator.core.tree import Grouping
+from fog_aggregator.query.tree import Grouping
 from fog_schema.paths import Path
 
 DEPARTED_SECONDS: Final = 3600.0

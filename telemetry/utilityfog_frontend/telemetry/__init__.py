@@ -17,7 +17,7 @@ from .collector import (
 )
 from .events import EventWatch
 from .exporter import JSONExporter, MetricsExporter, MultiExporter, PeriodicExporter, PrometheusAdapter
-from .instruments.ledger import SeriesWatch
+from .instruments.lifetimes import SeriesWatch
 from .instruments.series import Series
 from .metrics import (
     Counter,

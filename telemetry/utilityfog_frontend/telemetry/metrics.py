@@ -5,7 +5,7 @@ from .instruments.gauge import Gauge
 from .instruments.histogram import Histogram
 from .instruments.labeled import LabeledCounter, LabeledGauge, LabeledHistogram, LabeledMetric
 from .instruments.metric import Metric
-from .instruments.shaped import StateSet
+from .instruments.state_set import StateSet
 from .model import MetricType, MetricValue
 
 __all__ = [

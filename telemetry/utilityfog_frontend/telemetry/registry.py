@@ -12,10 +12,10 @@ from .instruments.family import MAX_CHILDREN, FamilyState, Instrument, Scope
 from .instruments.gauge import Gauge, gauge_family
 from .instruments.histogram import Histogram, histogram_family
 from .instruments.labeled import LabeledCounter, LabeledGauge, LabeledHistogram, LabeledMetric
-from .instruments.ledger import SeriesLedger, SeriesWatch
+from .instruments.lifetimes import SeriesLedger, SeriesWatch
 from .instruments.metric import Metric, MetricState
 from .instruments.series import Series
-from .instruments.shaped import StateSet
+from .instruments.state_set import StateSet
 from .model import Family, FamilySnapshot
 from .names import check_family, refuse_clashes, sample_names
 from .problems import Problems

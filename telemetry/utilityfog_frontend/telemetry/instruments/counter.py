@@ -14,9 +14,9 @@ from typing import Any
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
 from utilityfog_frontend.telemetry.numeric import WHOLE_LIMIT, Number, as_number
 
+from .contexts import ExceptionCounter
 from .family import FOLD_AT, Dormant, Instrument
 from .gate import Gate
-from .scopes import ExceptionCounter
 from .series import Series
 
 _ONE: float = 1

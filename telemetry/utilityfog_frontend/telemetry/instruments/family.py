@@ -23,7 +23,7 @@ from utilityfog_frontend.telemetry.numeric import Number
 from utilityfog_frontend.telemetry.problems import Problems
 
 from .gate import Gate
-from .ledger import OVERFLOW, SeriesLedger
+from .lifetimes import OVERFLOW, SeriesLedger
 from .metric import Metric, MetricState
 from .series import Series
 

@@ -9,9 +9,9 @@ from math import isfinite, nan
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
 from utilityfog_frontend.telemetry.numeric import WHOLE_LIMIT, Number, as_float, as_number
 
+from .contexts import InProgress
 from .family import Instrument
 from .gate import Gate
-from .scopes import InProgress
 from .series import Series
 
 

@@ -23,9 +23,9 @@ from utilityfog_frontend.telemetry.names import check_label_names, checked_bound
 from utilityfog_frontend.telemetry.numeric import Number, as_float
 from utilityfog_frontend.telemetry.trace import TRACE_API, current_trace
 
+from .contexts import Timer
 from .family import Dormant, Instrument
 from .gate import Gate
-from .scopes import Timer
 from .series import Series
 
 FOLD_AT = 128

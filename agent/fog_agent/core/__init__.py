@@ -1,0 +1,1 @@
+"""The pure core of an agent: values and time in, frames out."""

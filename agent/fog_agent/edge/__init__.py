@@ -1,0 +1,1 @@
+"""The loops, threads and signals around the core."""

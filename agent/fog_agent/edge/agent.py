@@ -1,0 +1,204 @@
+"""The agent: drains a collector into frames and publishes them under its path, for as long as the program runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform
+import signal
+import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from fog_agent.core.attachment import Attachment, attach
+from fog_agent.core.writer import Settings
+from fog_agent.edge.sender import Sender, phase_of
+from fog_bus.nats.connection import Connection, NatsOptions
+from fog_bus.nats.link import Link
+from fog_schema import __version__
+from fog_schema.limits import MAX_INTERVAL_MS, MIN_INTERVAL_MS
+from fog_schema.paths import Path, format_path, parse_path
+from fog_schema.subjects import DEFAULT_PREFIX, Subjects
+from utilityfog_frontend.telemetry.collector import TelemetryCollector
+
+DEFAULT_SERVERS: Final = "nats://127.0.0.1:4222"
+DEFAULT_INTERVAL: Final = 10.0
+DEFAULT_DEADLINE: Final = 5.0
+
+log = logging.getLogger("fog_agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How far an agent's publication has come: its epoch, its last frame encoded, its last event numbered."""
+
+    epoch: int
+    seq: int
+    event: int
+
+
+class Agent:
+    """Publishes a collector's metrics and events under a path of the tree.
+
+        async with Agent(collector, path="fog/0/3", servers="nats://10.0.0.1:4222"):
+            await the_program()
+
+    It never raises into the program once it runs: without a server it keeps trying and memory stays bounded. On exit
+    the last counts are flushed, under a deadline.
+
+    Args:
+        collector: what to publish. Its counts belong to the path from the collector's creation on.
+        path: where in the tree, ``fog/0/3``.
+        servers: NATS URLs; ignored when `connection` is given.
+        interval: seconds between frames, from 0.1 to 3,600; the moment is spread by a hash of the path.
+        prefix: subject prefix.
+        shared: several processes publish under this path (prefork workers) and each one's gauges count too.
+        ephemeral: the node comes and goes; that it leaves is no alert.
+        info: facts about the node for people, beside version, os and host name.
+        options: credentials, TLS and the rest, in place of `servers`.
+        connection: a running connection to share with other agents of the process; the caller closes it.
+        handle_signals: on SIGTERM and SIGINT flush first, then let the signal do what it did before. Only in the main
+            thread.
+        deadline: seconds that stopping may take at most.
+
+    Raises:
+        PathError: for a path that is none.
+        ValueError: for an interval out of bounds.
+
+    Thread-safety: use an agent from the event loop that started it; instruments may be used from any thread.
+    """
+
+    def __init__(  # noqa: PLR0913 - all but the collector and the path are keywords with defaults
+        self,
+        collector: TelemetryCollector,
+        *,
+        path: str,
+        servers: str | Sequence[str] = DEFAULT_SERVERS,
+        interval: float = DEFAULT_INTERVAL,
+        prefix: str = DEFAULT_PREFIX,
+        shared: bool = False,
+        ephemeral: bool = False,
+        info: dict[str, str] | None = None,
+        options: NatsOptions | None = None,
+        connection: Connection | None = None,
+        handle_signals: bool = False,
+        deadline: float = DEFAULT_DEADLINE,
+    ) -> None:
+        if not MIN_INTERVAL_MS / 1000 <= interval <= MAX_INTERVAL_MS / 1000:
+            raise ValueError(f"interval {interval!r} is out of bounds: give seconds from 0.1 to 3600")
+        self.path: Path = parse_path(path)
+        self.deadline = deadline
+        self._collector = collector
+        self._settings = Settings(interval, shared, ephemeral, tuple(_about(info).items()))
+        self._subjects = Subjects(prefix)
+        self._owns_connection = connection is None
+        self._connection = connection or Connection(options or _options(servers, self.path))
+        self._handle_signals = handle_signals
+        self._attachment: Attachment | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sender: Sender | None = None
+        self._restore_signals = contextlib.ExitStack()
+        self._last_words: asyncio.Future[bool] | None = None
+
+    async def start(self) -> None:
+        """Begin to publish. Returns at once, with or without a server.
+
+        Raises:
+            RuntimeError: when it runs already, or another agent has this collector and path.
+        """
+        if self._sender is not None:
+            raise RuntimeError(f"the agent at {format_path(self.path)} runs already")
+        self._attachment = attach(self._collector, self.path, self._settings, time.monotonic())
+        link = Link(self._connection)
+        metrics, events = self._subjects.metrics(self.path), self._subjects.events(self.path)
+        self._sender = Sender(self._attachment, link, metrics, events, phase=phase_of(self.path))
+        await link.subscribe_requests(self._subjects.listens(self.path), self._sender.requested)
+        if self._owns_connection:
+            self._spawn(self._connection.run(), "connection")
+        self._spawn(self._sender.run(), "sender")
+        if self._handle_signals:
+            self._hook_signals(asyncio.get_running_loop())
+        log.debug("agent at %s publishes every %g s", format_path(self.path), self._settings.interval)
+
+    async def stop(self, deadline: float | None = None) -> bool:
+        """Flush the last counts and stop, within `deadline` seconds; True when all of it was acknowledged.
+
+        What was not stays on the collector, and the next agent of this collector and path sends it first.
+        """
+        if self._sender is None or self._attachment is None:
+            return True
+        flushed = False
+        try:
+            flushed = await self._sender.finish(self.deadline if deadline is None else deadline)
+            if not flushed:
+                log.warning("agent at %s stops with frames that were not acknowledged in time", format_path(self.path))
+        finally:
+            self._restore_signals.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._attachment.in_use = False
+            self._tasks, self._sender, self._attachment = [], None, None
+        return flushed
+
+    @property
+    def sent(self) -> Sent:
+        """How far the publication has come.
+
+        Raises:
+            RuntimeError: when the agent does not run.
+        """
+        if self._attachment is None:
+            raise RuntimeError(f"the agent at {format_path(self.path)} does not run")
+        epoch = self._attachment.epoch
+        return Sent(epoch.writer.epoch, epoch.writer.seq, epoch.events.last)
+
+    async def flush(self) -> bool:
+        """Send what was counted until now and wait until it is acknowledged, or the deadline; True when it was."""
+        return self._sender is not None and await self._sender.flush(self.deadline)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.create_task(work, name=f"fog-agent-{name}")
+        task.add_done_callback(_report)
+        self._tasks.append(task)
+
+    def _hook_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            previous = signal.getsignal(number)
+            loop.add_signal_handler(number, self._signalled, number)
+            self._restore_signals.callback(signal.signal, number, previous)
+            self._restore_signals.callback(loop.remove_signal_handler, number)
+
+    def _signalled(self, number: int) -> None:
+        """Flush, give the signal its old meaning back, and raise it again."""
+        flushed = asyncio.ensure_future(self.stop())
+        flushed.add_done_callback(lambda _: os.kill(os.getpid(), number))
+        self._last_words = flushed
+
+
+def _about(info: dict[str, str] | None) -> dict[str, str]:
+    facts = {"version": __version__, "os": platform.system().lower(), "host": platform.node()}
+    return {name: value[:256] for name, value in (facts | (info or {})).items()}
+
+
+def _options(servers: str | Sequence[str], path: Path) -> NatsOptions:
+    addresses = tuple(servers.split(",")) if isinstance(servers, str) else tuple(servers)
+    return NatsOptions(servers=addresses, name=f"fog-agent {format_path(path)}")
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("agent's task %s ended: %r; metrics are no longer sent", task.get_name(), error, exc_info=error)

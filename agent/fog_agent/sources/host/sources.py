@@ -1,0 +1,74 @@
+"""Where a host's metrics come from: each source reads (psutil, /proc, the system calls) and has a pure parser."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from fog_agent.sources.host import parse
+from fog_agent.sources.host.metrics import Samples
+from fog_agent.sources.host.parse import Mount
+
+try:
+    import psutil
+except ModuleNotFoundError:
+    message = "host metrics need psutil: pip install 'utilityfog-telemetry[host]'"
+    raise ModuleNotFoundError(message, name="psutil") from None
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Generic[R]):
+    """One source: `read` asks the operating system, `parse` makes samples of the answer."""
+
+    name: str
+    read: Callable[[], R]
+    parse: Callable[[R], Samples]
+
+    def samples(self) -> Samples:
+        """Read and parse. Raises whatever reading raises."""
+        return self.parse(self.read())
+
+
+def _filesystems() -> Iterator[tuple[Mount, os.statvfs_result | None]]:
+    for partition in psutil.disk_partitions(all=True):
+        mount = Mount(partition.device, partition.fstype, partition.mountpoint)
+        if parse.is_reported(mount):
+            yield mount, _statvfs(mount.mountpoint)
+
+
+def _statvfs(mountpoint: str) -> os.statvfs_result | None:
+    try:
+        return os.statvfs(mountpoint)
+    except OSError:
+        return None
+
+
+def _domain_name() -> str:
+    try:
+        return Path("/proc/sys/kernel/domainname").read_text(encoding="utf-8").strip()
+    except OSError:
+        return "(none)"
+
+
+def default_sources() -> tuple[Source[Any], ...]:
+    """Every source that this platform has."""
+    portable = (
+        Source("cpu", lambda: psutil.cpu_times(percpu=True), parse.cpu),
+        Source("memory", lambda: (psutil.virtual_memory(), psutil.swap_memory()), parse.memory),
+        Source("load", psutil.getloadavg, parse.load),
+        Source("disk", lambda: psutil.disk_io_counters(perdisk=True), parse.disk),
+        Source("network", lambda: (psutil.net_io_counters(pernic=True), psutil.net_if_stats()), parse.network),
+        Source("filesystem", _filesystems, parse.filesystem),
+        Source("processes", lambda: (psutil.cpu_stats(), len(psutil.pids())), parse.processes),
+        Source("time", lambda: (psutil.boot_time(), time.time()), parse.times),
+        Source("uname", lambda: (os.uname(), _domain_name()), parse.uname),
+    )
+    if not psutil.LINUX:
+        return portable
+    return (*portable, Source("stat", Path("/proc/stat").read_text, parse.proc_stat))

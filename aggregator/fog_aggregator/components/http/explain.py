@@ -1,0 +1,117 @@
+"""Why a number is what it is: the epochs and the closed total it is made of, and what each child contributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+
+from fog_aggregator.components.http.answers import coverage_of, epoch_name
+from fog_aggregator.core.columns import Bools
+from fog_aggregator.core.merge import FRACTIONS, SUMMARIES
+from fog_aggregator.core.nodes import Epoch, Node
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.query.tree import View
+from fog_schema.paths import Path, format_path
+from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue, SeriesSnapshot
+
+MOST_SAMPLES: Final = 1_000
+"""Samples of each part in one answer."""
+
+
+def explain(network: NetworkCollector, path: Path, name: str) -> dict[str, Any] | None:
+    """A metric at and under a path, taken apart; None when nobody there has it."""
+    with network.lock:
+        if not network.has(name, View(path)):
+            return None
+        families = network.collect_only(name, View(path))
+        children = network.collect_only(name, View(path, level=len(path)))
+        groups = network.coverage(View(path, level=len(path)))
+        node = network.state.nodes.get(path)
+        own = None if node is None else _node(network, node, name)
+    return {
+        "path": format_path(path),
+        "name": name,
+        "families": [_family(snapshot) for snapshot in families],
+        "total": list(_samples(families)),
+        "coverage": coverage_of(groups.total()),
+        "node": own,
+        "children": [
+            {"path": format_path(group), "coverage": coverage_of(coverage), "own": len(group) == len(path)}
+            for group, coverage in groups
+        ],
+        "contributions": list(_samples(children)),
+    }
+
+
+def _family(snapshot: FamilySnapshot) -> dict[str, Any]:
+    family = snapshot.family
+    return {
+        "type": family.type.value,
+        "unit": family.unit,
+        "help": family.help,
+        "bounds": list(family.bounds),
+        "rollup": list(family.rollup),
+    }
+
+
+def _samples(families: list[FamilySnapshot]) -> Iterator[dict[str, Any]]:
+    series = (one for snapshot in families for one in snapshot.series)
+    for one in islice(series, MOST_SAMPLES):
+        yield {"labels": dict(one.labels), "value": _value(one), "created": one.created}
+
+
+def _value(series: SeriesSnapshot) -> Any:
+    value = series.value
+    if isinstance(value, HistogramValue):
+        return {"counts": list(value.counts), "sum": value.sum, "count": value.count}
+    return value
+
+
+def _node(network: NetworkCollector, node: Node, name: str) -> dict[str, Any]:
+    wanted = network.called(name)
+    return {
+        "branch": node.branch,
+        "epochs": [_epoch(network, epoch, wanted) for epoch in node.epochs.values()],
+        "closed": list(_slots(network, node.closed, wanted)),
+        "folded": node.folded,
+        "baselines": node.baselines,
+    }
+
+
+def _epoch(network: NetworkCollector, epoch: Epoch, wanted: Bools) -> dict[str, Any]:
+    return {
+        "epoch": epoch_name(epoch.id),
+        "seq": epoch.seq,
+        "born": epoch.birth,
+        "heard": epoch.heard,
+        "shared": epoch.shared,
+        "gaps": epoch.gaps,
+        "awaits_keyframe": epoch.gapped,
+        "keyframes": epoch.keyframes,
+        "returning": epoch.returning,
+        "values": list(_slots(network, epoch, wanted)),
+    }
+
+
+def _slots(network: NetworkCollector, epoch: Epoch, wanted: Bools) -> Iterator[dict[str, Any]]:
+    """What one epoch holds of some series."""
+    state = network.state
+    for width, places in epoch.maps.items():
+        table, (ids, slots) = state.tables[width], places.items()
+        mine = np.flatnonzero(wanted[table.series[slots]])[:MOST_SAMPLES]
+        for number, slot in zip(ids[mine].tolist(), slots[mine].tolist(), strict=True):
+            value = table.values[slot].tolist()
+            if width > 0:
+                value = {"counts": value, "sum": float(table.sums[slot]), "count": sum(value)}
+            elif width == SUMMARIES:
+                value = dict(zip(("count", "sum", "min", "max"), value, strict=False))
+            yield {
+                "id": number,
+                "labels": dict(state.catalog.series[int(table.series[slot])].labels),
+                "value": value,
+                "fractional": width == FRACTIONS,
+                "live": bool(table.live[slot]),
+            }

@@ -1,0 +1,115 @@
+"""What stands between the network and the handlers: methods, hosts, headers, errors."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from fog_aggregator.components.http.keys import LOOPBACK
+from fog_aggregator.components.http.output import json_bytes
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+LOGGER: Final = logging.getLogger("fog_aggregator.components.http")
+_READING: Final = ("GET", "HEAD")
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+    "Server": "fog",
+}
+_HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]*)(?::\d{1,5})?")
+
+
+class Quiet(logging.Filter):
+    """Leaves out what any stranger could fill a log with: a traceback for each request that is not HTTP."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is worth a line."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, HttpProcessingError)
+
+
+SERVER_LOGGER: Final = logging.getLogger("fog_aggregator.components.http.server")
+"""What aiohttp says goes here."""
+SERVER_LOGGER.addFilter(Quiet())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address, without a port, is this machine for itself."""
+    name = host.strip("[]").rstrip(".").lower()
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+@web.middleware
+async def only_reading(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Nothing here can be changed over HTTP."""
+    if request.method not in _READING:
+        raise web.HTTPMethodNotAllowed(request.method, _READING, text="only GET and HEAD: nothing is changed over HTTP")
+    return await handler(request)
+
+
+@web.middleware
+async def only_our_name(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A server on loopback answers by loopback's names only.
+
+    Else a page of a stranger's could have its own name point here, and a browser would let it read everything
+    (DNS rebinding).
+    """
+    host = request.headers.get("Host")
+    if request.app[LOOPBACK] and host is not None:
+        found = _HOST.fullmatch(host)
+        if found is None or not is_loopback(found[1]):
+            raise web.HTTPForbidden(
+                text=f"the host {host[:80]!r} is not this server, which listens on loopback only: "
+                "ask for localhost, let the proxy send Host: localhost, or listen on another address"
+            )
+    return await handler(request)
+
+
+@web.middleware
+async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error is one line: JSON with `error` under /api, text elsewhere."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        allow = error.headers.get("Allow")
+        line = error.text or error.reason
+        if isinstance(error, web.HTTPNotFound) and request.match_info.http_exception is error:
+            line = f"nothing is served at {request.path[:200]}; / shows what is"
+        return _error(request, error.status, line, {"Allow": allow} if allow else {})
+    except (ConnectionError, asyncio.CancelledError):
+        raise
+    except Exception:
+        LOGGER.exception("%s %s failed", request.method, request.path_qs[:200])
+        return _error(request, 500, "this is a bug in the aggregator; its log has the details", {})
+
+
+def _error(request: web.Request, status: int, line: str, headers: dict[str, str]) -> web.Response:
+    if request.path.startswith("/api/"):
+        return web.Response(
+            status=status, body=json_bytes({"error": line}), content_type="application/json", headers=headers
+        )
+    return web.Response(status=status, text=line + "\n", headers=headers)
+
+
+async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Tell browsers to be strict."""
+    response.headers.update(_HEADERS)

@@ -1,0 +1,18 @@
+"""What an application knows, by key."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from fog_aggregator.components.http.status import Status
+from fog_aggregator.components.http.turns import Turns
+from fog_aggregator.network import NetworkCollector
+
+NETWORK: Final = web.AppKey("network", NetworkCollector)
+STATUS: Final = web.AppKey("status", Status)
+OPENAPI: Final[web.AppKey[dict[str, Any]]] = web.AppKey("openapi", dict)
+TURNS: Final = web.AppKey("turns", Turns)
+LOOPBACK: Final = web.AppKey("loopback", bool)
+"""Whether the server listens on this machine alone."""

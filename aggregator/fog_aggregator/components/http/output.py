@@ -1,0 +1,103 @@
+"""Sends answers: chunk by chunk, compressed when the client likes it, and never for longer than it may take."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from utilityfog_frontend.telemetry.exposition.json import plain_json
+
+LOGGER: Final = logging.getLogger("fog_aggregator.components.http")
+JSON: Final = "application/json"
+LONGEST_ANSWER: Final = 120.0
+_GZIP_WINDOW: Final = 31
+_SCRAPE_TIMEOUT: Final = "X-Prometheus-Scrape-Timeout-Seconds"
+
+
+class Compressor(Protocol):
+    """What turns chunks into gzip."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """The next bytes, maybe none yet."""
+
+    def flush(self) -> bytes:
+        """The last bytes."""
+
+
+def accepts_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header allows gzip."""
+    qualities = {}
+    for item in accepted.lower().split(","):
+        coding, _, parameters = item.partition(";")
+        found = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d*)?)\s*", parameters)
+        qualities[coding.strip()] = float(found[1]) if found else 0.0 if parameters.strip() else 1.0
+    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+
+
+def gzip_chunks(chunks: Iterable[bytes], compressor: Compressor) -> Iterator[bytes]:
+    """The chunks as one gzip stream; some may be empty, so that who sends them can see to others in between."""
+    for chunk in chunks:
+        yield compressor.compress(chunk)
+    yield compressor.flush()
+
+
+def make_compressor() -> Compressor:
+    """The fastest there is."""
+    try:
+        from isal import isal_zlib
+    except ImportError:  # no wheel for this machine: four times slower, and the client sees no difference
+        return zlib.compressobj(1, zlib.DEFLATED, _GZIP_WINDOW)
+    fast: Compressor = isal_zlib.compressobj(1, isal_zlib.DEFLATED, _GZIP_WINDOW)
+    return fast
+
+
+async def send(request: web.Request, chunks: Iterable[bytes], content_type: str) -> web.StreamResponse:
+    """Answer with some chunks; after each, others have their turn on the loop.
+
+    A client that reads too slowly is cut off: half an answer must not pass for a whole one.
+    """
+    response = web.StreamResponse(headers={"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"})
+    if accepts_gzip(request.headers.get("Accept-Encoding", "")):
+        response.headers["Content-Encoding"] = "gzip"
+        chunks = gzip_chunks(chunks, make_compressor())
+    await response.prepare(request)
+    if request.method != "HEAD":
+        try:
+            async with asyncio.timeout(_patience(request)):
+                for chunk in chunks:
+                    if chunk:
+                        await response.write(chunk)
+                    await asyncio.sleep(0)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            if not isinstance(error, TimeoutError):
+                LOGGER.exception("%s broke off", request.path_qs[:200], exc_info=error)
+            if request.transport is not None:
+                request.transport.abort()
+            return response
+    await response.write_eof()
+    return response
+
+
+async def send_json(request: web.Request, answer: Any) -> web.StreamResponse:
+    """Answer with a value; NaN and infinities, which JSON lacks, as strings."""
+    return await send(request, [json_bytes(answer)], JSON)
+
+
+def json_bytes(answer: Any) -> bytes:
+    """A value as a line of JSON."""
+    return json.dumps(plain_json(answer), allow_nan=False).encode() + b"\n"
+
+
+def _patience(request: web.Request) -> float:
+    """How long the client waits, as far as it says."""
+    said = request.headers.get(_SCRAPE_TIMEOUT, "")
+    return min(float(said), LONGEST_ANSWER) if re.fullmatch(r"\d{1,6}(\.\d{1,9})?", said) else LONGEST_ANSWER

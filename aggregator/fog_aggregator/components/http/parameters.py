@@ -1,0 +1,176 @@
+"""Query parameters: each described once, for the check and for the OpenAPI document alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import web
+
+from fog_aggregator.core.lifecycle import Life
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.query.tree import View
+from fog_schema.errors import PathError
+from fog_schema.limits import MAX_TOKENS
+from fog_schema.paths import RETIRED, Path, format_path, parse_path
+
+MOST_LISTED: Final = 10_000
+RETIRED_STATE: Final = "retired"
+STATES: Final = (*(life.label for life in Life), RETIRED_STATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One query parameter.
+
+    Attributes:
+        schema: of its text, as OpenAPI says it.
+        parse: makes the value from the text; raises ValueError with a line for people.
+        default: the value when it is left out.
+        required: whether it may not be.
+    """
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    parse: Callable[[str], Any]
+    default: Any = None
+    required: bool = False
+
+
+def read_query(request: web.Request, parameters: Iterable[Parameter]) -> dict[str, Any]:
+    """The values of a request's parameters.
+
+    Raises:
+        HTTPBadRequest: for an unknown, repeated, missing or malformed one, in one line.
+    """
+    known = {parameter.name: parameter for parameter in parameters}
+    for name in request.query:
+        if name not in known:
+            offered = ", ".join(known) or "none"
+            raise web.HTTPBadRequest(text=f"unknown parameter {name!r}; {request.path} knows: {offered}")
+        if len(request.query.getall(name)) > 1:
+            raise web.HTTPBadRequest(text=f"the parameter {name!r} is given more than once")
+    return {name: _value(parameter, request.query.get(name)) for name, parameter in known.items()}
+
+
+def _value(parameter: Parameter, text: str | None) -> Any:
+    if text is None:
+        if parameter.required:
+            raise web.HTTPBadRequest(text=f"the parameter {parameter.name!r} is missing: {parameter.description}")
+        return parameter.default
+    try:
+        return parameter.parse(text)
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"{parameter.name}={text[:80]!r}: {error}") from None
+
+
+def read_view(query: Mapping[str, Any], network: NetworkCollector) -> View:
+    """The view that `path`, `level` and `node` ask for.
+
+    Raises:
+        HTTPBadRequest: when they do not go together.
+        HTTPNotFound: when nothing is there.
+    """
+    path, level, node = query["path"], query["level"], query["node"]
+    if node is None:
+        if level is not None and level < len(path) - 1:
+            raise web.HTTPBadRequest(
+                text=f"level {level} lies above {format_path(path)}: ask for level {len(path) - 1} or more"
+            )
+        must_be_known(network, path)
+        return View(under=path, level=level)
+    if path or level is not None:
+        raise web.HTTPBadRequest(text="node= stands alone: it shows one node's own values, without what lies under it")
+    if network.life_of(node) is None:
+        nothing = f"no node at {format_path(node)}; path= shows what lies under it, if anything does"
+        raise web.HTTPNotFound(text=_under_a_branch(network, node) or nothing)
+    if network.is_branch(node):
+        raise web.HTTPNotFound(text=f"{format_path(node)} is a branch: what its nodes have, its own aggregator knows")
+    return View(under=node, own=True)
+
+
+def must_be_known(network: NetworkCollector, path: Path) -> None:
+    """Refuse a path under which there is nothing.
+
+    Raises:
+        HTTPNotFound: saying where to look.
+    """
+    if path and not network.knows(path):
+        nothing = f"no node at or under {format_path(path)}; /api/tree shows what there is"
+        raise web.HTTPNotFound(text=_under_a_branch(network, path) or nothing)
+
+
+def _under_a_branch(network: NetworkCollector, path: Path) -> str:
+    """Why nothing is known of a path that lies under a branch; empty for any other."""
+    above = next((path[:end] for end in range(1, len(path)) if network.is_branch(path[:end])), None)
+    if above is None:
+        return ""
+    return f"{format_path(path)} lies under the branch {format_path(above)}: what is there, its own aggregator knows"
+
+
+def _path(text: str) -> Path:
+    """A path; also that of a group of retired nodes."""
+    body = text.strip("/")
+    home, slash, last = body.rpartition("/")
+    try:
+        return (*parse_path(home), RETIRED) if slash and last == RETIRED else parse_path(text)
+    except PathError as error:
+        raise ValueError(str(error)) from None
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(high)) and low <= int(text) <= high):
+            raise ValueError(f"a whole number from {low} to {high} is needed")
+        return int(text)
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise ValueError("unix seconds are needed, as in 1700000000.5")
+    return seconds
+
+
+def _state(text: str) -> str:
+    if text not in STATES:
+        raise ValueError(f"a state is one of {', '.join(STATES)}")
+    return text
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("it is empty")
+    return text
+
+
+def _number(name: str, description: str, low: int, high: int, default: int | None = None) -> Parameter:
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Parameter(
+        name, description, schema if default is None else schema | {"default": default}, _whole(low, high), default
+    )
+
+
+_PATH_SCHEMA: Final = {"type": "string", "example": "fog/0/3"}
+
+PATH: Final = Parameter("path", "only what is at and under this path", _PATH_SCHEMA, _path, ())
+LEVEL: Final = _number("level", "one group for each path cut to level + 1 tokens", 0, MAX_TOKENS - 1)
+NODE: Final = Parameter("node", "only this node's own values, without what lies under it", _PATH_SCHEMA, _path)
+NAME: Final = Parameter("name", "only what is called so", {"type": "string"}, _text)
+METRIC: Final = Parameter("name", "the metric's name", {"type": "string"}, _text, required=True)
+SINCE: Final = Parameter(
+    "since", "only what was received after this moment, unix seconds", {"type": "number"}, _seconds
+)
+STATE: Final = Parameter("state", "only nodes in this state", {"type": "string", "enum": list(STATES)}, _state)
+DEPTH: Final = _number("depth", "how many levels below the path to show", 0, MAX_TOKENS, 3)
+LIMIT: Final = _number("limit", "how many at most", 0, MOST_LISTED, 100)
+OFFSET: Final = _number("offset", "how many to leave out before the first", 0, 1_000_000_000, 0)
+VIEW: Final = (PATH, LEVEL, NODE)

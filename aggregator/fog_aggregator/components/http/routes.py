@@ -1,0 +1,206 @@
+"""The route table: what is served, what it takes, what it answers. The OpenAPI document is made from it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib import resources
+from typing import Any, Final, TypeVar
+
+from aiohttp import web
+
+from fog_aggregator.components.http import answers, parameters
+from fog_aggregator.components.http.explain import explain
+from fog_aggregator.components.http.keys import NETWORK, OPENAPI, STATUS, TURNS
+from fog_aggregator.components.http.output import JSON, send, send_json
+from fog_aggregator.components.http.parameters import Parameter, must_be_known, read_query, read_view
+from fog_aggregator.components.http.snapshot import snapshot_chunks
+from fog_schema.paths import format_path
+from utilityfog_frontend.telemetry.exposition import negotiate
+
+Query = Mapping[str, Any]
+T = TypeVar("T")
+
+TEXT: Final = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One thing that is served.
+
+    Attributes:
+        answer: makes the response, given the checked parameters.
+        schema: name of the answer's schema in `fog_aggregator.components.http.openapi`; empty for what is not JSON.
+        media: media types of the answer.
+        errors: statuses beside 400 that the answer may have.
+    """
+
+    path: str
+    summary: str
+    answer: Callable[[web.Request, Query], Awaitable[web.StreamResponse]]
+    parameters: tuple[Parameter, ...] = ()
+    schema: str = ""
+    media: tuple[str, ...] = (JSON,)
+    errors: tuple[int, ...] = ()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Check the parameters and answer."""
+        return await self.answer(request, read_query(request, self.parameters))
+
+
+async def _metrics(request: web.Request, query: Query) -> web.StreamResponse:
+    network = request.app[NETWORK]
+    _must_be_ready(request)
+    view = await asyncio.to_thread(read_view, query, network)
+    wanted = negotiate(", ".join(request.headers.getall("Accept", ())))
+    if request.method == "HEAD":
+        return await send(request, (), wanted.content_type)
+    async with request.app[TURNS].take(request):
+        families = await asyncio.to_thread(network.collect, view)
+        return await send(request, wanted.iter(families), wanted.content_type)
+
+
+async def _snapshot(request: web.Request, query: Query) -> web.StreamResponse:
+    network = request.app[NETWORK]
+    _must_be_ready(request)
+    view = await asyncio.to_thread(read_view, query, network)
+    if request.method == "HEAD":
+        return await send(request, (), JSON)
+    async with request.app[TURNS].take(request):
+        families = await asyncio.to_thread(network.collect, view)
+        rest = {"events_count": network.events_count, "running": network.running}
+        return await send(request, snapshot_chunks(families, network.now(), rest), JSON)
+
+
+async def _tree(request: web.Request, query: Query) -> web.StreamResponse:
+    network = request.app[NETWORK]
+    must_be_known(network, query["path"])
+    return await _computed(request, partial(answers.tree, network, query["path"], query["depth"]))
+
+
+async def _nodes(request: web.Request, query: Query) -> web.StreamResponse:
+    network = request.app[NETWORK]
+    must_be_known(network, query["path"])
+    page = (query["path"], query["state"], query["limit"], query["offset"])
+    return await _computed(request, partial(answers.nodes, network, *page))
+
+
+async def _events(request: web.Request, query: Query) -> web.StreamResponse:
+    wanted = (query["path"], query["name"], query["since"], query["limit"])
+    return await _computed(request, partial(answers.events, request.app[NETWORK], *wanted))
+
+
+async def _explain(request: web.Request, query: Query) -> web.StreamResponse:
+    network, path, name = request.app[NETWORK], query["path"], query["name"]
+    must_be_known(network, path)
+    found = await asyncio.to_thread(explain, network, path, name)
+    if found is None:
+        where = f" at or under {format_path(path)}" if path else ""
+        raise web.HTTPNotFound(text=f"no metric {name[:200]!r}{where}; /metrics lists what there is")
+    return await send_json(request, found)
+
+
+async def _retired(request: web.Request, _: Query) -> web.StreamResponse:
+    return await _computed(request, partial(answers.retired, request.app[NETWORK]))
+
+
+async def _conflicts(request: web.Request, _: Query) -> web.StreamResponse:
+    return await _computed(request, partial(answers.conflicts, request.app[NETWORK]))
+
+
+async def _status(request: web.Request, _: Query) -> web.StreamResponse:
+    # Not in a thread: the service belongs to this loop.
+    return await send_json(request, answers.status(request.app[NETWORK], request.app[STATUS]))
+
+
+async def _openapi(request: web.Request, _: Query) -> web.StreamResponse:
+    return await send_json(request, request.app[OPENAPI])
+
+
+async def _healthy(_request: web.Request, _: Query) -> web.StreamResponse:
+    return web.Response(text="healthy\n")
+
+
+async def _ready(request: web.Request, _: Query) -> web.StreamResponse:
+    _must_be_ready(request)
+    return web.Response(text="ready\n")
+
+
+def _must_be_ready(request: web.Request) -> None:
+    ready, reason = request.app[STATUS].ready()
+    if not ready:
+        raise web.HTTPServiceUnavailable(text=f"not ready: {reason}")
+
+
+async def _computed(request: web.Request, compute: Callable[[], dict[str, Any]]) -> web.StreamResponse:
+    """Answer with what a thread computes."""
+    async with request.app[TURNS].take(request):
+        answer = await asyncio.to_thread(compute)
+    return await send_json(request, answer)
+
+
+def _file(name: str, media: str) -> Callable[[web.Request, Query], Awaitable[web.StreamResponse]]:
+    body = resources.files("fog_aggregator.components.http").joinpath("static", name).read_bytes()
+
+    async def answer(request: web.Request, _: Query) -> web.StreamResponse:
+        return await send(request, [body], f"{media}; charset=utf-8")
+
+    return answer
+
+
+_EXPOSITIONS: Final = ("text/plain", "application/openmetrics-text")
+
+ROUTES: Final = (
+    Route(
+        "/metrics",
+        "the fleet's metrics, in the format that the client asks for",
+        _metrics,
+        parameters.VIEW,
+        media=_EXPOSITIONS,
+        errors=(404, 503),
+    ),
+    Route("/api/snapshot", "the same as JSON", _snapshot, parameters.VIEW, "Snapshot", errors=(404, 503)),
+    Route(
+        "/api/tree",
+        "the tree with the state of its nodes",
+        _tree,
+        (parameters.PATH, parameters.DEPTH),
+        "Tree",
+        errors=(404, 503),
+    ),
+    Route(
+        "/api/nodes",
+        "the nodes in path order, a page of them",
+        _nodes,
+        (parameters.PATH, parameters.STATE, parameters.LIMIT, parameters.OFFSET),
+        "Nodes",
+        errors=(404, 503),
+    ),
+    Route(
+        "/api/events",
+        "the newest events, oldest first",
+        _events,
+        (parameters.PATH, parameters.NAME, parameters.SINCE, parameters.LIMIT),
+        "Events",
+        errors=(503,),
+    ),
+    Route(
+        "/api/explain",
+        "why a number is what it is",
+        _explain,
+        (parameters.PATH, parameters.METRIC),
+        "Explanation",
+        errors=(404,),
+    ),
+    Route("/api/retired", "counts of what is no longer exported", _retired, schema="Retired", errors=(503,)),
+    Route("/api/conflicts", "metrics that nodes disagree about", _conflicts, schema="Conflicts", errors=(503,)),
+    Route("/api/status", "what the numbers stand on", _status, schema="Status"),
+    Route("/api/openapi.json", "this description", _openapi, schema="OpenAPI"),
+    Route("/-/healthy", "whether the process answers", _healthy, media=("text/plain",)),
+    Route("/-/ready", "whether the numbers are complete", _ready, media=("text/plain",), errors=(503,)),
+    Route("/", "a page for people", _file("index.html", "text/html"), media=("text/html",)),
+    Route("/app.js", "its program", _file("app.js", "text/javascript"), media=("text/javascript",)),
+    Route("/style.css", "its looks", _file("style.css", "text/css"), media=("text/css",)),
+)

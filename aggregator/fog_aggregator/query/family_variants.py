@@ -1,0 +1,154 @@
+"""Families that cannot all be shown: of one name with another type or unit, or whose samples' names collide.
+
+All of them are merged. Shown is the one that most live nodes hold; a histogram is shown at the bounds that most live
+nodes have. The others are reported with their nodes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fog_aggregator.core.catalog import Family
+from fog_aggregator.core.columns import Bools, Int32s, Int64s
+from fog_aggregator.core.state import State
+from fog_aggregator.core.tables import FREE
+from fog_aggregator.query.histograms import Bounds
+from utilityfog_frontend.telemetry import model
+from utilityfog_frontend.telemetry.names import sample_names
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One of several families, or bounds of one, that cannot all be shown.
+
+    Attributes:
+        nodes: rows of the live nodes that hold it.
+        shown: whether it is the one that is shown.
+    """
+
+    family: Family
+    bounds: Bounds
+    nodes: Int64s
+    shown: bool
+
+
+class Versions:
+    """Who holds which family, and which bounds of it, in a state."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._contested: tuple[int, frozenset[int]] = (0, frozenset())
+
+    @property
+    def kinds(self) -> list[tuple[int, Bounds]]:
+        """Every (family, bounds) there is, by its number."""
+        return list(self._state.catalog.kinds)
+
+    def kind_of(self) -> Int32s:
+        """The kind of each series, by their numbers; -1 where there is none."""
+        return np.array(self._state.catalog.kind_of, np.int32)
+
+    def called(self, name: str) -> Bools:
+        """Which series are of a family of this name, by their numbers."""
+        families = self._state.catalog.families
+        mine: Bools = np.array([families[family].key.name == name for family, _ in self.kinds] + [False], np.bool_)
+        return mine[self.kind_of()]
+
+    def survey(self, live: Bools) -> Survey:
+        """Who holds what cannot all be shown; `live`: by node's row. What it returns needs the state no more."""
+        kinds = self.kinds
+        bounds_of = Counter(family for family, _ in kinds)
+        suspects = [
+            kind for kind, (family, _) in enumerate(kinds) if bounds_of[family] > 1 or family in self.contested()
+        ]
+        return Survey(kinds, self._state.catalog.families, self.holders(suspects, live) if suspects else {})
+
+    def contested(self) -> frozenset[int]:
+        """The families that share a sample's name with another one."""
+        families = self._state.catalog.families
+        if self._contested[0] != len(families):
+            owners: dict[str, set[int]] = defaultdict(set)
+            for number, family in enumerate(families):
+                for sample in sample_names(described(family)):
+                    owners[sample].add(number)
+            several = [mine for mine in owners.values() if len(mine) > 1]
+            self._contested = (len(families), frozenset().union(*several))
+        return self._contested[1]
+
+    def holders(self, kinds: Iterable[int], live: Bools) -> dict[int, Int64s]:
+        """The rows of the live nodes that hold series of some kinds."""
+        of_series, rows = self.kind_of(), len(live)
+        wanted = np.zeros(len(self._state.catalog.kinds) + 1, np.bool_)  # one more, for series that are none
+        wanted[list(kinds)] = True
+        pairs = [np.zeros(0, np.int64)]
+        for table in self._state.tables.values():
+            series = table.series[: table.size]
+            slots = np.flatnonzero(wanted[of_series[series]] & table.live[: table.size] & (series != FREE))
+            node = self._state.rows.epoch_node[table.epoch[slots]]
+            pairs.append(np.unique(of_series[series[slots]].astype(np.int64) * rows + node))
+        kind, node = np.divmod(np.unique(np.concatenate(pairs)), max(rows, 1))
+        return {number: node[(kind == number) & live[node]] for number in np.unique(kind).tolist()}
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Who holds what cannot all be shown.
+
+    Attributes:
+        kinds: every (family, bounds), by its number.
+        families: the catalog's.
+        nodes: rows of the live nodes that hold a kind, of those kinds that are suspect.
+    """
+
+    kinds: list[tuple[int, Bounds]]
+    families: Sequence[Family]
+    nodes: Mapping[int, Int64s]
+
+    def hidden(self, present: Iterable[int]) -> frozenset[int]:
+        """Which of some families are not shown when all of them are in a view."""
+        rows: dict[int, list[Int64s]] = defaultdict(list)
+        for kind, nodes in self.nodes.items():
+            rows[self.kinds[kind][0]].append(nodes)
+        held = {family: len(np.unique(np.concatenate(nodes))) for family, nodes in rows.items()}
+        taken: set[str] = set()
+        hidden = set()
+        for number in sorted(present, key=lambda number: (-held.get(number, 0), number)):
+            names = set(sample_names(described(self.families[number])))
+            if taken.isdisjoint(names):
+                taken |= names
+            else:
+                hidden.add(number)
+        return frozenset(hidden)
+
+    def shown_bounds(self, kinds: Iterable[int]) -> dict[int, Bounds]:
+        """The bounds at which each family of some kinds is shown, by family."""
+        best: dict[int, int] = {}
+        for kind in sorted(kinds, key=lambda kind: (len(self.nodes.get(kind, ())), self.kinds[kind][1])):
+            best[self.kinds[kind][0]] = kind
+        return {family: self.kinds[kind][1] for family, kind in best.items()}
+
+    def disagreements(self) -> dict[str, list[Version]]:
+        """What cannot be shown together, by name: the shown one first, then by the number of nodes."""
+        held = {kind: rows for kind, rows in self.nodes.items() if len(rows)}
+        hidden, bounds = self.hidden({self.kinds[kind][0] for kind in held}), self.shown_bounds(held)
+        found: dict[str, list[Version]] = defaultdict(list)
+        for kind, rows in held.items():
+            number, own = self.kinds[kind]
+            family = self.families[number]
+            shown = number not in hidden and own == bounds[number]
+            found[family.key.name].append(Version(family, own, rows, shown))
+        return {
+            name: sorted(versions, key=lambda version: (not version.shown, -len(version.nodes)))
+            for name, versions in sorted(found.items())
+            if len(versions) > 1 or not versions[0].shown
+        }
+
+
+def described(family: Family, bounds: Bounds = ()) -> model.Family:
+    """A family in the words of the SDK."""
+    key = family.key
+    return model.Family(key.name, model.MetricType(key.type_name), family.help, key.unit, bounds, family.rollup)

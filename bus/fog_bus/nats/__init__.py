@@ -1,0 +1,1 @@
+"""The adapter for NATS and JetStream. All knowledge of nats-py's traps lies in this folder."""

@@ -1,0 +1,70 @@
+"""The few calls of JetStream's API that an aggregator makes, in the server's own words: JSON in, JSON out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fog_bus.nats.link import Link, Refusal, RequestError
+
+_STREAM_NOT_FOUND: Final = 10059
+
+
+class JetStreamError(Exception):
+    """JetStream refused a call, or did not answer it.
+
+    Attributes:
+        reason: One word for a counter: missing, refused, timeout, disconnected.
+        code: The server's `err_code`; 0 when there was no answer.
+    """
+
+    def __init__(self, text: str, reason: str = "refused", code: int = 0) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.code = code
+
+    @property
+    def missing(self) -> bool:
+        """Whether the stream is not there, or all of JetStream."""
+        return self.reason == "missing"
+
+
+class JetStream:
+    """JetStream's API over a link, in the domain that the connection's options name.
+
+    Args:
+        link: What carries calls and answers.
+        deadline: Seconds to wait for an answer.
+    """
+
+    def __init__(self, link: Link, deadline: float = 5.0) -> None:
+        self.link = link
+        self._deadline = deadline
+        domain = link.connection.options.jetstream_domain
+        self._prefix = f"$JS.{domain}.API" if domain else "$JS.API"
+
+    def subject(self, call: str) -> str:
+        """The subject of a call such as `STREAM.INFO.FOG_METRICS`."""
+        return f"{self._prefix}.{call}"
+
+    async def call(self, call: str, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Makes one call and returns its answer.
+
+        Raises:
+            JetStreamError: It was refused or not answered.
+        """
+        payload = b"" if request is None else json.dumps(request).encode()
+        try:
+            answer = json.loads(await self.link.request(self.subject(call), payload, self._deadline))
+        except RequestError as error:
+            gone = error.outcome.refusal is Refusal.NO_STREAM
+            raise JetStreamError(str(error), "missing" if gone else error.outcome.outcome.value) from error
+        except (ValueError, RecursionError) as error:
+            raise JetStreamError(f"{call}: the answer is not JSON") from error
+        match answer:
+            case {"error": {"err_code": int(code), "description": str(text)}}:
+                raise JetStreamError(text, "missing" if code == _STREAM_NOT_FOUND else "refused", code)
+            case {"type": str()}:
+                return dict(answer)
+        raise JetStreamError(f"{call}: not an answer of JetStream")

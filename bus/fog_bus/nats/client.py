@@ -1,0 +1,125 @@
+"""nats-py's client for one connection's life: one try to connect, one end, no reconnecting.
+
+nats-py reconnects by itself, and there hang most of its traps: it waits for the kernel's 15 minutes with unsent bytes
+in the socket, sends everything buffered meanwhile, stops for ever on most errors of the server. So a client here lives
+as long as its one connection, and `connection.py` builds the next. Everything that reaches into nats-py's private
+parts is in this file; tests/bus/test_connection.py breaks when they change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import nats.aio.client
+from nats.aio.client import PING_PROTO
+from nats.aio.msg import Msg
+from nats.errors import ProtocolError
+from nats.protocol.parser import Parser
+
+_LONGEST_LINE: Final = 1024 * 1024
+"""A server's INFO names every other server of its cluster; nothing else comes near."""
+
+
+class Client(nats.aio.client.Client):
+    """A client that ends at once when its connection ends, and that no message can break."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_end: Callable[[], None] = lambda: None
+        """Called at once when the connection ends; nats-py's `closed_cb` comes a few turns of the loop later."""
+        self._ps = _Parser(self)
+
+    async def _select_next_server(self) -> None:
+        """One try of one server; nats-py's own loop tries for ever, or twice, and hides why it failed."""
+        self._current_server = self._server_pool[0]
+        await self._connect_to_server(self._current_server)
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 — nats-py's signature
+        """Drops the socket first: nats-py would wait for bytes that may never leave."""
+        if not self.is_closed:
+            self.on_end()
+        self._pending.clear()
+        self._pending_data_size = 0
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
+        await super()._close(status, do_cbs)
+
+    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
+        """Behind all that waits to be sent: nats-py's own overtakes it, and then its answer proves nothing."""
+        self._pongs.append(future or asyncio.get_running_loop().create_future())
+        await self._send_command(PING_PROTO)
+        await self._flush_pending()
+
+    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
+        """Headers that cannot be read are none: an exception here ends nats-py's reading without a word."""
+        try:
+            return await super()._process_headers(headers)
+        except Exception:  # noqa: BLE001 — whatever a stranger's bytes lead to
+            return None
+
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+    ) -> Msg:
+        """A subject need not be UTF-8; nats-py would end its reading on one that is not."""
+        return self.msg_class(
+            subject=subject.decode(errors="replace"),
+            reply=reply.decode(errors="replace"),
+            data=data,
+            headers=headers,
+            _client=self,
+            _sid=sid,
+        )
+
+
+class _Parser(Parser):
+    """Reads messages by the protocol's own separators, the space and the line's end.
+
+    nats-py splits at all that regular expressions take for white space: a form feed in a subject, which the server
+    lets through, ends the connection, and again after each reconnect. This one also takes less time.
+    """
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Takes the next bytes from the server and hands on each message that is complete.
+
+        Raises:
+            ProtocolError: These bytes are not the protocol's; any other exception would end the reading in silence.
+        """
+        try:
+            await self._parse(data)
+        except Exception as error:
+            raise ProtocolError from error
+
+    async def _parse(self, data: bytes) -> None:
+        self.buf += data
+        if len(self.buf) < self.needed:
+            return
+        buffer = bytes(self.buf)
+        at = self.needed = 0
+        while (end := buffer.find(b"\r\n", at)) >= 0:
+            line = buffer[at:end]
+            body = end + 2
+            if not line.startswith((b"MSG ", b"HMSG ")):
+                self.buf = bytearray(line + b"\r\n")
+                await super().parse()
+                at = body
+                continue
+            operation, subject, sid, *reply, total = line.split(b" ")
+            header = int(reply.pop()) if operation == b"HMSG" else 0
+            after = body + int(total)
+            if len(buffer) < after + 2:
+                self.needed = after + 2 - at  # a large message is looked at twice, not once for each of its pieces
+                break
+            await self.nc._process_msg(  # noqa: SLF001
+                int(sid),
+                subject,
+                reply[0] if reply else b"",
+                buffer[body + header : after],
+                buffer[body : body + header],
+            )
+            at = after + 2
+        self.buf = bytearray(buffer[at:])
+        if end < 0 and len(self.buf) > _LONGEST_LINE:
+            raise ProtocolError

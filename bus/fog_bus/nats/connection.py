@@ -1,0 +1,275 @@
+"""Keeps a connection to NATS for as long as the program runs.
+
+    async with Connection(NatsOptions.parse("nats://127.0.0.1:4222")) as connection:
+        if await connection.connected(5):
+            await connection.client.publish("greetings", b"hello")
+
+A client lives as long as its one TCP connection; when that ends, for whatever reason, the next is a new client, after
+a pause that grows and is jittered. Whoever subscribes does so anew for each, in a hook. Nothing is buffered while there
+is no connection. A silent peer is noticed after 30 s (three pings at 10 s).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self
+
+from nats.errors import UnexpectedEOF
+
+from fog_bus.nats.client import Client
+from fog_bus.nats.options import NatsOptions, NatsOptionsError, redacted
+from fog_bus.rate_limited_log import RateLimitedLog
+
+__all__ = ["Client", "Connection", "NatsOptions", "NatsOptionsError", "backoff", "reason_of"]
+
+PING_INTERVAL: Final = 10.0
+MAX_OUTSTANDING_PINGS: Final = 2
+CONNECT_TIMEOUT: Final = 5.0
+_DROP_TIMEOUT: Final = 1.0
+_STEADY: Final = 10.0
+"""A connection that lived this many seconds was a good one: the next pause is a short one."""
+
+
+class Connection:
+    """A supervisor over nats-py's clients. Belongs to one event loop.
+
+    Args:
+        options: Where and as whom.
+        rng: For the order of servers and the jitter of pauses.
+        longest_pause: Seconds between two attempts at most; they begin with half a second.
+        ping_interval: Seconds between pings; three without an answer end the connection.
+
+    Attributes:
+        generation: How many connections there have been; a new number is a new client.
+        errors: How often what went wrong, by reason: see `reason_of`.
+        on_connect: Awaited with each new client, before anyone else sees it: the place to subscribe.
+        on_disconnect: Called when a client's connection has ended.
+        on_error: Called with what the server says of a request that it refused, such as a publish without permission.
+
+    Raises:
+        NatsOptionsError: The TLS files cannot be used.
+    """
+
+    def __init__(
+        self,
+        options: NatsOptions,
+        *,
+        rng: random.Random | None = None,
+        longest_pause: float = 15.0,
+        ping_interval: float = PING_INTERVAL,
+    ) -> None:
+        self.options = options
+        self.generation = 0
+        self.errors: Counter[str] = Counter()
+        self.on_connect: list[Callable[[Client], Awaitable[None]]] = []
+        self.on_disconnect: list[Callable[[], None]] = []
+        self.on_error: list[Callable[[str], None]] = []
+        self._tls = options.tls()
+        self._rng = rng or random.Random()
+        self._longest_pause = longest_pause
+        self._ping_interval = ping_interval
+        self._discovered: list[str] = []
+        self._client: Client | None = None
+        self._up = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._log = RateLimitedLog(lambda: asyncio.get_running_loop().time())
+
+    @property
+    def client(self) -> Client | None:
+        """The client that is connected now, if one is. Do not keep it."""
+        return self._client if self._client is not None and self._client.is_connected else None
+
+    @property
+    def max_payload(self) -> int | None:
+        """The longest message in bytes that the server takes; None while not connected."""
+        return self.client.max_payload if self.client is not None else None
+
+    async def connected(self, deadline: float | None = None) -> bool:
+        """Waits for a connection, at most `deadline` seconds; says whether there is one."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline):
+                await self._up.wait()
+        return self._up.is_set()
+
+    async def run(self) -> None:
+        """Keeps connected until `close`. Without a server it goes on trying, and says so.
+
+        Cancelled, it drops the connection, and may be run again: a link that is lost and restored.
+        """
+        life = asyncio.create_task(self._live())
+        life.add_done_callback(lambda ended: None if ended.cancelled() else self._closing.set())
+        try:
+            await self._closing.wait()
+        finally:
+            while not life.done():  # more than once: Python 3.11's `wait_for`, under nats-py, can lose a cancellation
+                life.cancel()
+                await asyncio.wait([life], timeout=0.1)
+        if not life.cancelled():
+            life.result()
+
+    async def close(self, deadline: float = 2.0) -> None:
+        """Lets what was published reach the server, at most `deadline` seconds, and ends `run`."""
+        if self.client is not None and not self._closing.is_set():
+            with suppress(Exception):
+                async with asyncio.timeout(deadline):
+                    await self.client.flush()
+        self._closing.set()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self.run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+        if self._task is not None:
+            await self._task
+
+    async def _live(self) -> None:
+        loop = asyncio.get_running_loop()
+        attempt = 0
+        while True:
+            ended = asyncio.Event()
+            started = loop.time()
+            client = await self._connect(ended)
+            if client is not None:
+                await self._serve(client, ended)
+                if loop.time() - started > _STEADY:
+                    attempt = 0
+            await asyncio.sleep(backoff(attempt, self._rng, longest=self._longest_pause))
+            attempt += 1
+
+    async def _connect(self, ended: asyncio.Event) -> Client | None:
+        """Tries each server once: those we were given, then those that the cluster told of."""
+        given = [redacted(server) for server in self.options.servers]
+        told = [server for server in self._discovered if server not in given]
+        self._rng.shuffle(given)
+        self._rng.shuffle(told)
+        for server in given + told:
+            client = Client()
+            client.on_end = partial(self._ended, ended)
+            try:
+                await client.connect([server], **self._arguments())
+                return client
+            except Exception as error:  # noqa: BLE001 — the next server, or the next round, may do better
+                self._note(error, f"cannot connect to NATS at {server}: {_text(error)}; trying again")
+            finally:
+                if not client.is_connected:
+                    await _drop(client)
+        return None
+
+    async def _serve(self, client: Client, ended: asyncio.Event) -> None:
+        try:
+            for hook in self.on_connect:
+                await hook(client)
+            self._client = client
+            self.generation += 1
+            if client.is_connected:  # else `connected` would hide that there is none, and its callers never wait
+                self._up.set()
+            self._log(logging.INFO, "connected", f"connected to NATS at {_where(client)}")
+            await ended.wait()
+            error = client.last_error or ConnectionError("it was closed")
+            self._note(error, f"lost the connection to NATS: {_text(error)}; connecting again")
+        except Exception as error:  # noqa: BLE001 — a hook met the end of its connection
+            self._note(error, f"lost a new connection to NATS: {_text(error)}; connecting again")
+        finally:
+            self._up.clear()
+            self._client = None
+            self._discovered = [uri.geturl() for uri in client.servers]
+            await _drop(client)
+            for gone in self.on_disconnect:
+                gone()
+
+    def _ended(self, ended: asyncio.Event) -> None:
+        self._up.clear()
+        ended.set()
+
+    def _arguments(self) -> dict[str, Any]:
+        """For nats-py's `connect`: a quiet callback that cannot raise, no buffer, no reconnecting of its own."""
+
+        async def on_error(error: Exception) -> None:
+            with suppress(Exception):
+                self._heard(error)
+
+        arguments: dict[str, Any] = {
+            "error_cb": on_error,
+            "name": self.options.name,
+            "allow_reconnect": False,
+            "connect_timeout": CONNECT_TIMEOUT,
+            "ping_interval": self._ping_interval,
+            "max_outstanding_pings": MAX_OUTSTANDING_PINGS,
+            "pending_size": -1,
+            **self.options.login(),
+        }
+        if self._tls is not None:
+            arguments["tls"] = self._tls
+        if self.options.inbox_prefix is not None:
+            arguments["inbox_prefix"] = self.options.inbox_prefix
+        return arguments
+
+    def _heard(self, error: Exception) -> None:
+        """What nats-py tells while connected: above all, which request the server refused."""
+        if self._client is None or isinstance(error, OSError | UnexpectedEOF):
+            return  # `_connect` or `_serve` says it
+        self._note(error, f"NATS: {_text(error)}")
+        for hook in self.on_error:
+            hook(_text(error))
+
+    def _note(self, error: BaseException, text: str) -> None:
+        reason = reason_of(error)
+        self.errors[reason] += 1
+        self._log(logging.WARNING, f"{reason} {_text(error)}", text)
+
+
+def backoff(attempt: int, rng: random.Random, *, first: float = 0.5, longest: float = 15.0) -> float:
+    """Seconds to wait before trying again: doubled with each attempt (from 0) and jittered down to a fifth of it.
+
+    A fleet that lost its server at one instant comes back spread over the pause.
+    """
+    return min(longest, first * 2.0 ** min(attempt, 60)) * rng.uniform(0.2, 1.0)
+
+
+_REASONS: Final = (
+    ("permissions violation", "permission"),
+    ("authorization violation", "authorization"),
+    ("authentication", "authorization"),
+    ("stale connection", "stale"),
+    ("unexpected eof", "closed"),
+    ("slow consumer", "slow_consumer"),
+    ("maximum payload", "too_large"),
+)
+
+
+def reason_of(error: BaseException) -> str:
+    """One word for what went wrong, for a counter: of a small set, whatever the server's text."""
+    text = str(error).lower()
+    for words, reason in _REASONS:
+        if words in text:
+            return reason
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return "unreachable" if isinstance(error, OSError) else "other"
+
+
+def _text(error: BaseException) -> str:
+    text, _, _ = str(error).partition(", sid:")  # of a slow consumer; behind it come addresses in memory
+    return text.removeprefix("nats: ") or type(error).__name__
+
+
+def _where(client: Client) -> str:
+    return client.connected_url.netloc if client.connected_url is not None else "?"
+
+
+async def _drop(client: Client) -> None:
+    with suppress(Exception):
+        async with asyncio.timeout(_DROP_TIMEOUT):
+            await client.close()

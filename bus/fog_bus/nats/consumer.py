@@ -1,0 +1,187 @@
+"""A consumer of our own on a stream: pull requests in flight, no acknowledgements, no message that goes missing unseen.
+
+nats-py has consumers, but their messages cost 25 µs each, or they wait in silence when the stream is not what it was.
+This one gives 1,000 messages at a time the cheapest way there is (`cb=` on a core subscription) and ends at the first
+sign that something is not as it should be. What to do then is its user's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from contextlib import suppress
+from typing import Final
+
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+
+from fog_bus.nats.api import JetStream
+from fog_bus.nats.connection import Client
+from fog_bus.nats.cursor import Message, parse_delivery
+
+_BATCH: Final = 1000
+_BATCH_BYTES: Final = 16 * 1024 * 1024
+_OVERHEAD: Final = 64 * 1024
+"""What subject, reply and headers may add to a payload; a request smaller than a message would never be served."""
+_IN_FLIGHT: Final = 2
+_EXPIRES: Final = 30.0
+_FORGOTTEN_AFTER: Final = 60.0
+"""The server removes the consumer when nobody has asked it for so long."""
+_MISSED_HEARTBEATS: Final = 3
+_ROUTINE_STATUSES: Final = ("404", "408")
+"""A request that ended because there was nothing more."""
+_ROUTINE_409: Final = ("Batch Completed", "Message Size Exceeds MaxBytes")
+"""A request that ended because its size was reached; other texts tell of the consumer's end."""
+_NS: Final = 1_000_000_000
+
+
+class ConsumerEndedError(Exception):
+    """The consumer cannot go on; `reason` is one word for a counter."""
+
+    def __init__(self, reason: str, text: str = "") -> None:
+        super().__init__(text or reason)
+        self.reason = reason
+
+
+class PullConsumer:
+    """One consumer, from one sequence of a stream on. Belongs to one client: it does not survive a reconnect.
+
+    Its memory is bounded by what it asks for: two requests in flight, each of 1,000 messages and 16 MiB at most.
+
+    Args:
+        jetstream: The API.
+        client: The connection's client now.
+        stream: The stream's name.
+        heartbeat: Seconds after which the server says that it has nothing; three missed ones are the end.
+
+    Attributes:
+        pending: How many messages the stream had beyond the last one it delivered.
+    """
+
+    def __init__(self, jetstream: JetStream, client: Client, stream: str, *, heartbeat: float = 2.0) -> None:
+        self.pending = 0
+        self._jetstream = jetstream
+        self._client = client
+        self._stream = stream
+        self._heartbeat = heartbeat
+        self._name = f"fog-{secrets.token_hex(8)}"
+        self._inbox = f"{jetstream.link.connection.options.inbox_prefix or '_INBOX'}.{secrets.token_hex(12)}"
+        self._subscription: Subscription | None = None
+        self._arrived: list[Msg] = []
+        self._wake = asyncio.Event()
+        self._asked = 0
+        self._received = 0
+        self._end: ConsumerEndedError | None = None
+
+    async def open(self, seq: int) -> None:
+        """Creates the consumer, to begin with the first message at or after `seq`.
+
+        Raises:
+            JetStreamError: The server refused it or did not answer.
+        """
+        arrived, wake = self._arrived, self._wake
+
+        async def on_message(message: Msg) -> None:
+            arrived.append(message)
+            wake.set()
+
+        self._jetstream.link.connection.on_disconnect.append(wake.set)
+        self._subscription = await self._client.subscribe(
+            self._inbox, cb=on_message, pending_msgs_limit=0, pending_bytes_limit=0
+        )
+        config = {
+            "name": self._name,
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": seq,
+            "ack_policy": "none",
+            "inactive_threshold": int(_FORGOTTEN_AFTER * _NS),
+            "mem_storage": True,
+            "num_replicas": 1,
+        }
+        request = {"stream_name": self._stream, "config": config}
+        answer = await self._jetstream.call(f"CONSUMER.CREATE.{self._stream}.{self._name}", request)
+        self.pending = answer["num_pending"]
+
+    async def next(self) -> list[Message]:
+        """Waits for the server to speak; returns the messages that have come, none when it had nothing to deliver.
+
+        Raises:
+            ConsumerEndedError: Nothing more will come, or something has not come that should have.
+        """
+        if self._end is None:
+            await self._ask()
+            await self._listen()
+        if self._end is not None:
+            raise self._end
+        arrived = self._arrived[:]
+        self._arrived.clear()
+        return self._sort(arrived)
+
+    async def close(self) -> None:
+        """Forgets the consumer, and lets the server forget it too. Does not wait and does not raise."""
+        connection = self._jetstream.link.connection
+        connection.on_disconnect.remove(self._wake.set)
+        if self._subscription is not None and connection.client is self._client:
+            with suppress(NatsError):
+                await self._subscription.unsubscribe()
+            await self._jetstream.link.send(
+                self._jetstream.subject(f"CONSUMER.DELETE.{self._stream}.{self._name}"), b""
+            )
+
+    async def _ask(self) -> None:
+        """Keeps two requests in flight; the second covers the time that asking takes."""
+        request = {
+            "batch": _BATCH,
+            "max_bytes": max(_BATCH_BYTES, self._client.max_payload + _OVERHEAD),
+            "expires": int(_EXPIRES * _NS),
+            "idle_heartbeat": int(self._heartbeat * _NS),
+        }
+        subject = self._jetstream.subject(f"CONSUMER.MSG.NEXT.{self._stream}.{self._name}")
+        while self._asked <= (_IN_FLIGHT - 1) * _BATCH:
+            await self._client.publish(subject, json.dumps(request).encode(), reply=self._inbox)
+            self._asked += _BATCH
+
+    async def _listen(self) -> None:
+        try:
+            async with asyncio.timeout(_MISSED_HEARTBEATS * self._heartbeat):
+                await self._wake.wait()
+        except TimeoutError:
+            self._end = ConsumerEndedError("silent", f"nothing heard for {_MISSED_HEARTBEATS * self._heartbeat:g} s")
+        self._wake.clear()
+        if self._jetstream.link.connection.client is not self._client:
+            self._end = ConsumerEndedError("disconnected")
+
+    def _sort(self, arrived: list[Msg]) -> list[Message]:
+        """The messages among what arrived. At a sign of the end those before it count, and `next` raises the next time.
+
+        Only what the server delivers from a stream has a reply subject of `$JS.ACK`; headers prove nothing, as anyone
+        who may publish can store some that look like a status.
+        """
+        messages: list[Message] = []
+        for message in arrived:
+            if message.reply:
+                delivery = parse_delivery(message.reply)
+                self._received += 1
+                if delivery.consumer_seq != self._received:
+                    self._end = ConsumerEndedError("hole", f"delivery {self._received} is missing")
+                    break
+                self._asked -= 1
+                self.pending = delivery.pending
+                messages.append(Message(message.subject, message.data, delivery.seq, delivery.timestamp_ns))
+            elif (end := self._status(message.headers or {})) is not None:
+                self._end = end
+                break
+        return messages
+
+    def _status(self, headers: dict[str, str]) -> ConsumerEndedError | None:
+        status, text = headers.get("Status"), headers.get("Description", "")
+        if status == "100":  # idle heartbeat
+            if int(headers.get("Nats-Last-Consumer", self._received)) > self._received:
+                return ConsumerEndedError("hole", "the last deliveries are missing")
+            return None
+        if status in _ROUTINE_STATUSES or text in _ROUTINE_409:
+            self._asked -= int(headers.get("Nats-Pending-Messages", 0))
+            return None
+        return ConsumerEndedError("consumer", f"the server ended the consumer: {status} {text.strip()}")

@@ -1,0 +1,247 @@
+"""Publishing to JetStream and listening for requests: every outcome is a value, nothing is ever queued.
+
+    link = Link(connection)
+    result = await link.publish("fog.v1.metrics.fog.0.3", frame, deadline=5)
+    if result.outcome is Outcome.ACKED: ...
+
+Proof of delivery is JetStream's acknowledgement, nothing less. What timed out may have arrived all the same: repeat it,
+byte for byte. No header is sent, so no `Nats-Msg-Id` either: the server remembers those for a whole stream, where
+another node could use ours first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Final
+
+from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError
+
+from fog_bus.nats.connection import Client, Connection
+from fog_bus.rate_limited_log import RateLimitedLog
+
+_GONE: Final = (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError)
+RequestCallback = Callable[[str, bytes], None]
+"""Called with a request's subject and payload, on the event loop."""
+
+_NO_RESPONDERS: Final = "503"
+_WAITING_REQUESTS: Final = 64
+"""Requests that wait for their callback; more are dropped, as their senders will ask again."""
+_REFUSED_SUBJECT: Final = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
+
+
+class Outcome(Enum):
+    """What became of a publish."""
+
+    ACKED = "acked"
+    """It is in a stream."""
+    TIMEOUT = "timeout"
+    """No answer came in time; it may be in the stream."""
+    DISCONNECTED = "disconnected"
+    """There is no connection, or it ended before an answer came."""
+    REFUSED = "refused"
+    """It is not in a stream, and why is known."""
+
+
+class Refusal(StrEnum):
+    """Why a publish was refused."""
+
+    NO_STREAM = "no_stream"
+    FULL = "full"
+    TOO_LARGE = "too_large"
+    PERMISSION = "permission"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """The outcome of one publish.
+
+    Args:
+        outcome: What became of it.
+        refusal: Why, when it was refused.
+        text: What the server said, for people.
+        stream: The stream that took it.
+        seq: Its sequence there.
+    """
+
+    outcome: Outcome
+    refusal: Refusal | None = None
+    text: str = ""
+    stream: str = ""
+    seq: int = 0
+
+
+class RequestError(Exception):
+    """A request had no answer; `outcome` says why."""
+
+    def __init__(self, subject: str, outcome: Publish) -> None:
+        super().__init__(f"{subject}: {outcome.text or outcome.outcome.value}")
+        self.outcome = outcome
+
+
+class Link:
+    """What an agent or aggregator says and hears over a `Connection`. Belongs to its event loop."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._inbox = ""
+        self._deaf = ""
+        self._tokens = itertools.count()
+        self._waiting: dict[str, tuple[str, asyncio.Future[bytes | Publish]]] = {}
+        self._requests: list[tuple[str, RequestCallback]] = []
+        self._log = RateLimitedLog(lambda: asyncio.get_running_loop().time())
+        connection.on_connect.append(self._listen)
+        connection.on_disconnect.append(self._hang_up)
+        connection.on_error.append(self._refused)
+
+    async def publish(self, subject: str, payload: bytes, deadline: float) -> Publish:
+        """Publishes once and waits at most `deadline` seconds for JetStream's acknowledgement."""
+        answer = await self._exchange(subject, payload, deadline)
+        return answer if isinstance(answer, Publish) else parse_ack(answer)
+
+    async def request(self, subject: str, payload: bytes, deadline: float) -> bytes:
+        """Asks whoever serves `subject`, the API of JetStream for one, and returns the answer.
+
+        Raises:
+            RequestError: There was none; it says why.
+        """
+        answer = await self._exchange(subject, payload, deadline)
+        if isinstance(answer, Publish):
+            raise RequestError(subject, answer)
+        return answer
+
+    async def send(self, subject: str, payload: bytes) -> bool:
+        """Publishes without asking for an acknowledgement; False when there is no connection."""
+        client = self.connection.client
+        if client is None:
+            return False
+        try:
+            await client.publish(subject, payload)
+        except _GONE:
+            return False
+        return True
+
+    async def subscribe_requests(self, subjects: Iterable[str], callback: RequestCallback) -> None:
+        """Calls back for each message on any of `subjects`, from now on and after every reconnect.
+
+        What the callback raises is logged; at most 64 messages of a subject wait for it.
+        """
+        requests = [(subject, callback) for subject in subjects]
+        self._requests += requests
+        if self.connection.client is not None:
+            for request in requests:
+                await self._subscribe(self.connection.client, *request)
+
+    async def _exchange(self, subject: str, payload: bytes, deadline: float) -> bytes | Publish:
+        """One message out and its answer back, or what stood in the way."""
+        client = self.connection.client
+        if client is None:
+            return Publish(Outcome.DISCONNECTED)
+        if self._deaf:
+            return Publish(Outcome.REFUSED, Refusal.PERMISSION, self._deaf)
+        if len(payload) > client.max_payload:
+            text = f"{len(payload)} bytes, and the server takes {client.max_payload}"
+            return Publish(Outcome.REFUSED, Refusal.TOO_LARGE, text)
+        token = str(next(self._tokens))
+        answer: asyncio.Future[bytes | Publish] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = (subject, answer)
+        try:
+            async with asyncio.timeout(deadline):
+                if not self._inbox:  # the connection was there before this link
+                    await self._open_inbox(client)
+                await client.publish(subject, payload, reply=f"{self._inbox}.{token}")
+                return await answer
+        except TimeoutError:
+            return Publish(Outcome.TIMEOUT)
+        except _GONE:
+            return Publish(Outcome.DISCONNECTED)
+        finally:
+            del self._waiting[token]
+
+    async def _listen(self, client: Client) -> None:
+        """With each new connection: a new inbox and the subscriptions."""
+        await self._open_inbox(client)
+        for request in self._requests:
+            await self._subscribe(client, *request)
+
+    async def _open_inbox(self, client: Client) -> None:
+        """A place for answers that nobody can guess."""
+        self._deaf = ""
+        self._inbox = f"{self.connection.options.inbox_prefix or '_INBOX'}.{secrets.token_hex(12)}"
+        await client.subscribe(f"{self._inbox}.*", cb=self._answered)
+
+    async def _subscribe(self, client: Client, subject: str, callback: RequestCallback) -> None:
+        async def on_message(message: Msg) -> None:
+            try:
+                callback(message.subject, message.data)
+            except Exception as error:  # noqa: BLE001 — one bad request must not silence those after it
+                self._log(logging.ERROR, subject, f"a request on {message.subject} failed: {error!r}")
+
+        await client.subscribe(subject, cb=on_message, pending_msgs_limit=_WAITING_REQUESTS)
+
+    async def _answered(self, message: Msg) -> None:
+        answer: bytes | Publish = message.data
+        if message.headers is not None and message.headers.get("Status") == _NO_RESPONDERS:
+            answer = Publish(Outcome.REFUSED, Refusal.NO_STREAM, "no stream takes this subject, or JetStream is off")
+        self._settle(message.subject.rpartition(".")[2], answer)
+
+    def _settle(self, token: str, answer: bytes | Publish) -> None:
+        _, waiting = self._waiting.get(token, ("", None))
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+    def _hang_up(self) -> None:
+        self._inbox = ""
+        for token in self._waiting:
+            self._settle(token, Publish(Outcome.DISCONNECTED))
+
+    def _refused(self, text: str) -> None:
+        """The server names a refused subject in lower case and only to the connection as a whole."""
+        found = _REFUSED_SUBJECT.search(text)
+        if found is None:
+            return
+        what, refused = found.groups()
+        if what == "subscription" and refused.startswith(self._inbox.lower()):
+            self._deaf = (
+                f"answers may not come to {self._inbox}.*: set the inbox prefix that this user may subscribe to"
+            )
+        for token, (subject, _) in self._waiting.items():
+            if self._deaf or (what == "publish" and subject.lower() == refused):
+                self._settle(token, Publish(Outcome.REFUSED, Refusal.PERMISSION, self._deaf or text))
+
+
+_NO_JETSTREAM: Final = frozenset({10039, 10076})
+_STORE_FAILED: Final = 10077
+_NO_ROOM: Final = frozenset({10023, 10028, 10047})
+_MESSAGE_TOO_LARGE: Final = 10054
+
+
+def parse_ack(answer: bytes) -> Publish:
+    """Reads JetStream's answer to a publish: JSON, and nothing else than JetStream's will do."""
+    try:
+        match json.loads(answer):
+            case {"error": {"err_code": int(code), "description": str(text)}}:
+                return Publish(Outcome.REFUSED, _refusal(code, text), text)
+            case {"stream": str(stream), "seq": int(seq)}:
+                return Publish(Outcome.ACKED, stream=stream, seq=seq)
+    except (ValueError, RecursionError):
+        pass
+    return Publish(Outcome.REFUSED, Refusal.OTHER, f"not an answer of JetStream: {answer[:100]!r}")
+
+
+def _refusal(code: int, text: str) -> Refusal:
+    """Codes of nats-server's errors.json."""
+    if code in _NO_JETSTREAM:
+        return Refusal.NO_STREAM
+    if code in _NO_ROOM or (code == _STORE_FAILED and text.startswith("maximum ")):
+        return Refusal.FULL
+    return Refusal.TOO_LARGE if code == _MESSAGE_TOO_LARGE else Refusal.OTHER

@@ -1,0 +1,1 @@
+"""A whole fog on this machine: `fog demo`."""

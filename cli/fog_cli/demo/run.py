@@ -1,0 +1,243 @@
+"""The work of `fog demo`: a whole fog on one machine, and the proof at its end that no count was lost.
+
+Started sink-first (nats-server, aggregator, then those who publish), stopped source-first, each stage waited for: the
+nodes flush, the aggregator reads all of it, then the two books are compared, and only then the rest goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from fog_bus.nats.api import JetStream, JetStreamError
+from fog_bus.nats.options import NatsOptions
+from fog_bus.nats.provision import EVENTS, METRICS
+from fog_cli import books
+from fog_cli.bus import connected_link
+from fog_cli.commands.demo import Settings
+from fog_cli.demo.aggregator_stats import AggregatorView, Numbers
+from fog_cli.demo.fog_model import Fog, tree_paths
+from fog_cli.demo.nodes import FogNodes
+from fog_cli.demo.processes import Child
+from fog_cli.demo.screen import Screen
+from fog_cli.errors import CommandError, UsageError
+from fog_cli.kinds import Address, show_address
+from fog_cli.logs import LogSettings, set_up_logging
+from fog_cli.service import run_service
+from fog_schema.subjects import Subjects
+from fog_testing.nats_server import NatsServer, NatsServerError
+from fog_testing.waiting import eventually
+
+T = TypeVar("T")
+
+MOST_NODES: Final = 5_000
+CATCH_UP_SECONDS: Final = 30.0
+DRAIN_SECONDS: Final = 90.0
+STEP: Final = 0.05
+NO_MESSAGE: Final = 10037
+"""JetStream's error code: no message has such a subject."""
+DEFAULT_LISTEN: Final = ("127.0.0.1", 10364)
+
+
+def demo(settings: Settings) -> int:
+    """Run the demo to its end; 0 when every count was conserved, 1 when not.
+
+    Raises:
+        UsageError: for a tree that cannot be.
+        CommandError: when a part does not start.
+    """
+    nodes = sum(settings.branching**level for level in range(settings.depth))
+    if settings.depth < 1 or settings.branching < 1 or nodes > MOST_NODES:
+        raise UsageError(f"--depth and --branching must be 1 or more, and make at most {MOST_NODES} nodes, not {nodes}")
+    set_up_logging(LogSettings(level="error"))
+    screen = Screen(quiet=settings.json)
+    return run_service(lambda stop: _Demo(settings, screen).run(stop), drain=DRAIN_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where everything is."""
+
+    directory: Path
+    servers: str
+    root: str
+    server_is: str
+    listen: Address
+
+    @property
+    def url(self) -> str:
+        """What to open."""
+        return f"http://{show_address(self.listen)}"
+
+    @property
+    def options(self) -> NatsOptions:
+        """How to connect."""
+        return NatsOptions.parse(self.servers, name="fog demo")
+
+
+class _Demo:
+    def __init__(self, settings: Settings, screen: Screen) -> None:
+        self._settings = settings
+        self._screen = screen
+        self._seed = secrets.randbits(32) if settings.seed is None else settings.seed
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Start everything, live, stop everything, and say what came of it."""
+        async with AsyncExitStack() as stack:
+            place = await stack.enter_async_context(self._place())
+            aggregator = await self._aggregator(place, stack)
+            view = AggregatorView(place.url)
+            host = await self._host_agent(place, stack)
+            nodes = self._nodes(place)
+            await nodes.start()
+            self._screen.introduce(self._parts(place, aggregator, host), place.url)
+            await self._live(stop, nodes, view, (aggregator, host))
+            self._screen.say("stopping: nodes flush their last counts ...")
+            await asyncio.gather(nodes.stop(), host.finish())
+            result = await self._compare(place, view, nodes)
+        self._screen.conclude(result)
+        if self._settings.json:
+            print(json.dumps(result))
+        return 0 if result["conserved"] else 1
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[_Place]:
+        listen = self._settings.listen or _free_address()
+        with tempfile.TemporaryDirectory(prefix="fog-demo-") as name:
+            if self._settings.nats:
+                # Others may use the same streams: a tree of our own keeps their counts apart from ours.
+                root = f"fog-demo-{secrets.token_hex(4)}"
+                place = _Place(Path(name), ",".join(self._settings.nats), root, "yours", listen)
+                async with connected_link(place.options):
+                    pass  # better to know now than when everything runs
+                yield place
+                return
+            try:
+                async with NatsServer() as server:
+                    yield _Place(Path(name), server.url, "fog", f"pid {server.pid}", listen)
+            except NatsServerError as error:
+                raise CommandError(str(error)) from None
+
+    async def _aggregator(self, place: _Place, stack: AsyncExitStack) -> Child:
+        arguments = ["aggregator", "--listen", show_address(place.listen), "--path", place.root]
+        arguments += ["--state-dir", str(place.directory / "state")]
+        return await self._child(arguments, place, stack)
+
+    async def _host_agent(self, place: _Place, stack: AsyncExitStack) -> Child:
+        arguments = ["agent", "--path", f"{place.root}/host", "--interval", f"{self._settings.interval}s"]
+        arguments += ["--ledger", str(place.directory / "host.json")]
+        return await self._child(arguments, place, stack)
+
+    @staticmethod
+    async def _child(arguments: list[str], place: _Place, stack: AsyncExitStack) -> Child:
+        child = await Child.start(arguments, {"FOG_NATS_URL": place.servers}, place.directory)
+        stack.push_async_callback(child.stop)
+        return child
+
+    def _parts(self, place: _Place, aggregator: Child, host: Child) -> dict[str, str]:
+        settings = self._settings
+        return {
+            "nats-server": f"{place.options.where} ({place.server_is})",
+            "aggregator": f"fog aggregator --path {place.root} (pid {aggregator.pid})",
+            "this host": f"fog agent --path {place.root}/host (pid {host.pid})",
+            "nodes": f"{place.root}/…, {settings.depth} levels of {settings.branching} (in here, seed {self._seed})",
+        }
+
+    def _nodes(self, place: _Place) -> FogNodes:
+        paths = tree_paths(place.root, self._settings.depth, self._settings.branching)
+        fog = Fog(paths, random.Random(self._seed), time.monotonic())
+        return FogNodes(fog, place.options, self._settings.interval)
+
+    async def _live(
+        self, stop: asyncio.Event, nodes: FogNodes, view: AggregatorView, children: tuple[Child, ...]
+    ) -> None:
+        """Let the nodes live, and show it, until told to stop or the time is over."""
+        begin = time.monotonic()
+        end = None if self._settings.duration is None else begin + self._settings.duration
+        shown = asyncio.create_task(self._screen.follow(view))
+        try:
+            while not stop.is_set() and (end is None or time.monotonic() < end):
+                nodes.advance(time.monotonic())
+                for child in children:
+                    child.check()
+                await asyncio.sleep(STEP)
+        finally:
+            shown.cancel()
+            await asyncio.gather(shown, return_exceptions=True)
+
+    async def _compare(self, place: _Place, view: AggregatorView, nodes: FogNodes) -> dict[str, Any]:
+        """Wait until the aggregator has read everything, then hold its books against the nodes' own."""
+        last = await _last_sequences(place)
+
+        async def all_read() -> str | None:
+            text = await view.metrics()
+            read = {} if text is None else Numbers.of(text).read
+            return text if all(read.get(stream, 0) >= sequence for stream, sequence in last.items()) else None
+
+        text = await _until(all_read, CATCH_UP_SECONDS, "the aggregator did not read everything") or ""
+        counted = books.add([nodes.book(), json.loads((place.directory / "host.json").read_text())])
+        exported = books.read_exposition(text)
+        different = books.differences(counted, exported)
+        numbers = Numbers.of(text)
+        return {
+            "nodes": numbers.nodes,
+            "frames": numbers.frames,
+            "samples": numbers.samples,
+            "events": numbers.events,
+            "seed": self._seed,
+            "counted": dict(sorted(counted.items())),
+            "exported": dict(sorted(exported.items())),
+            "different": different,
+            "conserved": not different,
+        }
+
+
+async def _until(condition: Callable[[], Awaitable[T]], seconds: float, complaint: str) -> T:
+    try:
+        return await eventually(condition, deadline=seconds)
+    except TimeoutError:
+        raise CommandError(f"{complaint} within {seconds:g} s") from None
+
+
+def _free_address() -> Address:
+    """Our usual address, or a free port when something else has it."""
+    for address in (DEFAULT_LISTEN, (DEFAULT_LISTEN[0], 0)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError:
+                continue
+            return address[0], probe.getsockname()[1]
+    raise CommandError("no free port on 127.0.0.1")
+
+
+async def _last_sequences(place: _Place) -> Mapping[str, int]:
+    """Of each stream the sequence of the last message of our tree; others may have sent later ones."""
+    filters = {
+        METRICS: Subjects().subtree("metrics", (place.root,)),
+        EVENTS: Subjects().subtree("events", (place.root,)),
+    }
+    async with connected_link(place.options) as link:
+        stream = JetStream(link)
+        return {name: max([await _last(stream, name, one) for one in several]) for name, several in filters.items()}
+
+
+async def _last(stream: JetStream, name: str, subjects: str) -> int:
+    try:
+        answer = await stream.call(f"STREAM.MSG.GET.{name}", {"last_by_subj": subjects})
+    except JetStreamError as error:
+        if error.code == NO_MESSAGE:
+            return 0
+        raise CommandError(f"stream {name} cannot be read: {error}") from None
+    return int(answer["message"]["seq"])

@@ -1,0 +1,1 @@
+"""Proofs of the promises: a seeded simulator and chaos with real processes. Not part of the wheel."""

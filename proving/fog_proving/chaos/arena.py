@@ -1,0 +1,344 @@
+"""Everything that runs: a server, aggregators, processes of nodes, each behind a proxy, and what looks at them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections import deque
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from nats.aio.msg import Msg
+
+from fog_agent import Agent, NatsOptions
+from fog_bus.nats.api import JetStream, JetStreamError
+from fog_bus.nats.connection import Client, Connection
+from fog_bus.nats.link import Link
+from fog_proving.chaos.accounts import Accounts, Life
+from fog_proving.chaos.books import LIFE, Book
+from fog_proving.chaos.judge import Watch
+from fog_proving.chaos.layout import Layout, Scope
+from fog_proving.chaos.load import Node
+from fog_proving.chaos.processes import Child
+from fog_testing.nats_server import NatsServer
+from fog_testing.proxy import FaultProxy
+from fog_testing.waiting import eventually
+
+CHECKPOINT_SECONDS: Final = 0.3
+ROLLUP_SECONDS: Final = 0.3
+START_SECONDS: Final = 30.0
+SECURE_SECONDS: Final = 45.0
+KEPT_FRAMES: Final = 2000
+"""Messages kept for being delivered again."""
+SUBJECTS: Final = ("fog.v1.metrics.>", "fog.v1.events.>", "fog.v1.rollups.>")
+
+
+@dataclass(slots=True)
+class Target:
+    """What faults are done to: a process behind a proxy, and a lock, as one fault at a time has it."""
+
+    name: str
+    proxy: FaultProxy
+    child: Child | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(slots=True)
+class Fleet(Target):
+    """A process of nodes; `life` is its present one."""
+
+    path: str = field(kw_only=True)
+    size: int = field(kw_only=True)
+    life: Life | None = None
+
+
+@dataclass(slots=True)
+class Canary:
+    """A node in this process, which does nothing by chance."""
+
+    node: Node
+    agent: Agent
+    life: Life
+
+
+@dataclass(slots=True)
+class Reader(Target):
+    """An aggregator."""
+
+    scope: Scope = field(kw_only=True)
+    watch: Watch = field(kw_only=True)
+    state_dir: Path = field(kw_only=True)
+
+    @property
+    def checkpoint(self) -> int:
+        """The number of its newest checkpoint."""
+        return max([int(file.stem.rpartition("-")[2]) for file in self.state_dir.glob("checkpoint-*.fog")], default=0)
+
+
+class Arena:
+    """The whole of it: `async with Arena(…) as arena` starts everything, and ends everything.
+
+    Args:
+        directory: where stores, states, books and logs go.
+        rng: what the nodes' own chance comes from.
+        tell: takes a line for each finding.
+        fleets: processes of nodes.
+        size: nodes in each.
+        layout: which aggregators there are, and where the nodes are.
+
+    Attributes:
+        streams: names of the streams.
+        kills: processes that met a kill -9.
+        accounts: every process of nodes that there ever was.
+        mortal: held while nodes die or a stream loses messages: see `secure_the_dead`.
+        torn: whether a stream has ever lost messages.
+        recorded: messages that passed the server, the newest of them.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        rng: random.Random,
+        tell: Callable[[str], None],
+        fleets: int,
+        size: int,
+        layout: Layout,
+    ) -> None:
+        self.streams = layout.streams
+        self.kills = 0
+        self.accounts = Accounts()
+        self.mortal = asyncio.Lock()
+        self.torn = False
+        self.recorded: deque[tuple[str, bytes]] = deque(maxlen=KEPT_FRAMES)
+        self.server = NatsServer(directory=directory / "nats")
+        self.server_lock = asyncio.Lock()
+        self.fleets: list[Fleet] = []
+        self.readers: list[Reader] = []
+        self._directory = directory
+        self._rng = rng
+        self._tell = tell
+        self._sizes = (fleets, size)
+        self._layout = layout
+        self._canaries: list[Canary] = []
+        self._unrepaired: set[int] = set()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        await self._stack.enter_async_context(self.server)
+        self._stack.push_async_callback(self._end_children)
+        connection = Connection(NatsOptions(servers=(self.server.url,), name="chaos"), longest_pause=1.0)
+        self.jetstream = JetStream(Link(connection), deadline=2.0)
+        connection.on_connect.append(self._record)
+        await self._stack.enter_async_context(connection)
+        for name, scope in self._layout.aggregators.items():
+            await self._add_reader(name, scope)
+        await eventually(self.last_sequences, deadline=START_SECONDS, what="the aggregators make their streams")
+        for parent in self._layout.parents:
+            await self._add_canary(f"{parent}/canary", connection)
+        fleets, size = self._sizes
+        for number, parent in zip(range(fleets), cycle(self._layout.parents), strict=False):
+            fleet = Fleet(f"p{number}", await self._proxy(), path=f"{parent}/p{number}", size=size)
+            self.fleets.append(fleet)
+            self.start_fleet(fleet)
+
+    # Processes
+
+    def start_fleet(self, fleet: Fleet) -> None:
+        """Start a process of nodes, under the paths that the one before had."""
+        life = self._new_life(fleet.path, fleet.size)
+        arguments = ["--life", str(life.number), "--path", life.path, "--nats", fleet.proxy.url]
+        arguments += ["--book", str(self._book(life.number)), "--seed", str(self._rng.getrandbits(32))]
+        fleet.child = life.child = Child("fog_proving.chaos.load", arguments, self._directory / "load.log")
+        fleet.life = life
+
+    def start_reader(self, reader: Reader) -> None:
+        """Start an aggregator on the state that the one before left."""
+        listen = reader.watch.url.removeprefix("http://")
+        arguments = ["aggregator", "--listen", listen, "--nats", reader.proxy.url, "--stop-on-eof"]
+        arguments += ["--state-dir", str(reader.state_dir), "--checkpoint-interval", f"{CHECKPOINT_SECONDS}s"]
+        arguments += ["--max-events", "200000"]
+        if reader.scope.path:
+            arguments += ["--path", reader.scope.path, "--publish-rollup", "--rollup-interval", f"{ROLLUP_SECONDS}s"]
+        if reader.scope.branches:
+            arguments += ["--branches", ",".join(reader.scope.branches)]
+        reader.watch.begins_anew()
+        reader.child = Child("fog_cli", arguments, self._directory / f"{reader.name}.log")
+
+    def kill(self, target: Target) -> None:
+        """Kill -9."""
+        if target.child is not None:
+            target.child.kill()
+            self.kills += 1
+
+    def kill_server(self) -> None:
+        """Kill -9; start it again with `server.start()`."""
+        self.server.kill()
+        self.kills += 1
+
+    def stop_counting(self) -> None:
+        """Every process of nodes goes on sending, and counts no more."""
+        for fleet in self.fleets:
+            if fleet.child is not None:
+                fleet.child.say("pause")
+
+    def unexpected_ends(self) -> list[str]:
+        """Processes that ended, and not by a fault."""
+        children = [(life.path, life.child) for life in self.accounts.lives]
+        children += [(reader.name, reader.child) for reader in self.readers]
+        return [
+            f"{name} {child.why_ended()}" for name, child in children if child and child.ended and not child.condemned
+        ]
+
+    async def keep_evidence(self) -> None:
+        """Write down what each aggregator says of itself, beside its log."""
+        for reader in self.readers:
+            for name, page in (("metrics", "/metrics"), ("nodes", "/api/nodes?limit=1000"), ("status", "/api/status")):
+                text = await reader.watch.get(page) or "no answer"
+                await asyncio.to_thread((self._directory / f"{reader.name}.{name}").write_text, text)
+
+    # What the streams hold
+
+    async def last_sequences(self) -> dict[str, int] | None:
+        """Each stream's last sequence; None while there is no server or no stream."""
+        try:
+            return {
+                name: (await self.jetstream.call(f"STREAM.INFO.{name}"))["state"]["last_seq"] for name in self.streams
+            }
+        except JetStreamError:
+            return None
+
+    async def _record(self, client: Client) -> None:
+        async def keep(message: Msg) -> None:
+            self.recorded.append((message.subject, message.data))
+
+        for subject in SUBJECTS:
+            await client.subscribe(subject, cb=keep)
+
+    # What must be safe before something else may be lost
+
+    async def secure_the_dead(self) -> None:
+        """Before a stream loses messages: every aggregator has read, and saved, what nodes said that are gone.
+
+        Acknowledged frames that the stream lost before they were read are gone if their writer is gone too: that is
+        not promised (DESIGN.md, section 5), so it must not happen here. Hold `mortal`.
+
+        Raises:
+            TimeoutError: it is not so within 45 s.
+        """
+        for canary in self._canaries:
+            canary.node.beat()
+            await eventually(canary.agent.flush, deadline=SECURE_SECONDS, what="a canary's frame is acknowledged")
+        await self._all_saved([canary.life for canary in self._canaries])
+
+    def tear(self) -> None:
+        """A stream loses messages now. Hold `mortal`, and `secure_the_dead` first."""
+        self.torn = True
+        self._unrepaired = {life.number for life in self.accounts.lives if life.running}
+
+    async def secure_the_living(self, fleet: Fleet) -> None:
+        """Before a process is killed that lived when a stream lost messages: it has said anew what was lost.
+
+        It may not count meanwhile, or what comes now could hide that something else is missing. Hold `mortal`.
+
+        Raises:
+            TimeoutError: it is not so within 45 s.
+        """
+        if fleet.life is None or fleet.child is None or fleet.life.number not in self._unrepaired:
+            return
+        fleet.child.say("pause")
+        try:
+            await eventually(fleet.life.all_acknowledged, deadline=SECURE_SECONDS, what=f"{fleet.name} is flushed")
+            await self._all_saved([fleet.life])
+        finally:
+            fleet.child.say("go")
+        self._unrepaired.discard(fleet.life.number)
+
+    async def _all_saved(self, lives: list[Life]) -> None:
+        """Whoever reads these knows all that they have counted, and its checkpoints, both that it keeps, do too."""
+        accounts = Accounts(lives)
+        readers = [reader for reader in self.readers if accounts.paths(reader.scope)]
+        for reader in readers:
+
+            async def knows(reader: Reader = reader) -> bool:
+                return await _knows(reader, accounts)
+
+            await eventually(knows, deadline=SECURE_SECONDS, what=f"{reader.name} has read it")
+        saved = [reader.checkpoint + 3 for reader in readers]  # the next one may have been taken before
+        for reader, number in zip(readers, saved, strict=True):
+            await eventually(_reached(reader, number), deadline=SECURE_SECONDS, what=f"{reader.name} has saved it")
+
+    # The rest
+
+    def _new_life(self, path: str, nodes: int) -> Life:
+        number = len(self.accounts.lives)
+        life = Life(number, path, Book.create(self._book(number), nodes))
+        self.accounts.lives.append(life)
+        return life
+
+    def _book(self, life: int) -> Path:
+        return self._directory / f"book-{life}"
+
+    async def _add_reader(self, name: str, scope: Scope) -> None:
+        watch = Watch(name, f"http://127.0.0.1:{_free_port()}", self._tell)
+        reader = Reader(name, await self._proxy(), scope=scope, watch=watch, state_dir=self._directory / name)
+        self.readers.append(reader)
+        self.start_reader(reader)
+        await eventually(lambda: watch.get("/-/healthy"), deadline=START_SECONDS, what=f"{name} answers")
+
+    async def _add_canary(self, path: str, connection: Connection) -> None:
+        life = self._new_life(path, 1)
+        node = Node(life.book.rows[0], life.number, self._rng)
+        agent = Agent(node.collector, path=f"{path}/n0", connection=connection, interval=0.25)
+        self._canaries.append(Canary(node, await self._stack.enter_async_context(agent), life))
+
+    async def _proxy(self) -> FaultProxy:
+        return await self._stack.enter_async_context(FaultProxy("127.0.0.1", self.server.port))
+
+    async def _end_children(self) -> None:
+        children = [target.child for target in (*self.fleets, *self.readers)] + [
+            life.child for life in self.accounts.lives
+        ]
+        await asyncio.gather(*(child.stop() for child in children if child is not None and not child.ended))
+
+
+async def _knows(reader: Reader, accounts: Accounts) -> bool:
+    """Whether an aggregator shows every act and lists every event of the accounts."""
+    scrape, listed = await reader.watch.scrape(), await reader.watch.events(accounts.paths(reader.scope))
+    if scrape is None or listed is None:
+        return False
+    acts = {place: count for place, count in accounts.most(reader.scope).items() if place[1][0] == LIFE}
+    events = accounts.events(reader.scope)
+    return all(scrape.values.get(place, 0) == count for place, count in acts.items()) and all(
+        len(listed.get(place, ())) == most for place, (_, most) in events.items()
+    )
+
+
+def _reached(reader: Reader, checkpoint: int) -> Callable[[], bool]:
+    return lambda: reader.checkpoint >= checkpoint
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

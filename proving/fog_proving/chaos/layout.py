@@ -1,0 +1,61 @@
+"""Who reads what: one aggregator, a hot pair, or a root above two branches that have aggregators of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from fog_bus.nats.provision import EVENTS, METRICS, ROLLUPS
+
+ROOT: Final = "chaos"
+BRANCHES: Final = (f"{ROOT}/b0", f"{ROOT}/b1")
+
+
+class Scope(NamedTuple):
+    """What one aggregator reads.
+
+    Attributes:
+        path: of the subtree; everything for the empty one. The aggregator of a subtree publishes its rollup.
+        branches: paths whose rollups it reads, in place of their nodes.
+    """
+
+    path: str = ""
+    branches: tuple[str, ...] = ()
+
+    def shows(self, path: str) -> str | None:
+        """The path under which it shows what lies at a path: the branch's, where that is in one; None: not at all."""
+        if not _lies_under(path, self.path):
+            return None
+        return next((branch for branch in self.branches if _lies_under(path, branch)), path)
+
+
+class Layout(NamedTuple):
+    """What a run consists of.
+
+    Attributes:
+        aggregators: by name; those of one scope are replicas, that must agree.
+        parents: the paths that processes of nodes lie under, in turn.
+    """
+
+    aggregators: Mapping[str, Scope]
+    parents: tuple[str, ...] = (ROOT,)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The streams that there are."""
+        rollups = any(scope.branches for scope in self.aggregators.values())
+        return (METRICS, EVENTS, ROLLUPS) if rollups else (METRICS, EVENTS)
+
+
+def _lies_under(path: str, subtree: str) -> bool:
+    return not subtree or f"{path}/".startswith(f"{subtree}/")
+
+
+_FIRST, _SECOND = map(Scope, BRANCHES)
+
+ONE: Final = Layout({"aggregator": Scope()})
+PAIR: Final = Layout({"aggregator-0": Scope(), "aggregator-1": Scope()})
+TIERS: Final = Layout(
+    {"root": Scope(branches=BRANCHES), "b0-0": _FIRST, "b0-1": _FIRST, "b1": _SECOND}, (*BRANCHES, ROOT)
+)
+"""A hot pair for one branch, one aggregator for the other, and nodes that the root reads itself."""

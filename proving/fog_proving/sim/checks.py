@@ -1,0 +1,205 @@
+"""What must hold at every step, whatever has happened: nothing above the truth, nothing exported falls."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Final, TypeAlias
+
+from fog_aggregator.core.merge import NOT_COUNTED
+from fog_aggregator.core.state import State
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.query.tree import View
+from fog_proving.sim.books import COUNT, SUM, Books, Cell, Cells, Labels, Violation, cells_of
+from fog_proving.sim.program import BOUNDS
+from fog_proving.sim.reference_model import Lineage, Told
+from fog_schema.paths import RETIRED, Path, format_path, is_under
+from utilityfog_frontend.telemetry.model import Family, HistogramValue, MetricType, SeriesSnapshot
+
+LEVELS: Final = (0, 1, 2)
+INFINITY: Final = float("inf")
+
+Line: TypeAlias = tuple[str, Labels, float | None]
+"""One exported line: a counter, or a histogram's ladder at an upper bound."""
+
+
+def held_by(state: State) -> Iterator[tuple[Path, Cell, int | float]]:
+    """Every number of a state, straight from its tables, with the path that it counts for."""
+    paths = {node.row: path for path, node in state.nodes.items()}
+    for width, table in state.tables.items():
+        if width in NOT_COUNTED:
+            continue
+        slots = table.used()
+        slots = slots[state.rows.adds_up[table.epoch[slots]]]  # what a replica says is in what they were joined to
+        columns = (state.rows.epoch_node[table.epoch[slots]], table.series[slots], table.values[slots])
+        sums = table.sums[slots].tolist() if table.width else [0.0] * len(slots)
+        for row, series, value, total in zip(*(column.tolist() for column in columns), sums, strict=True):
+            entry = state.catalog.series[series]
+            name = state.catalog.families[entry.family].key.name
+            values = [*value, total] if table.width else [value]
+            for cell, number in cells_of(name, entry.labels, entry.bounds, values):
+                yield paths[row], cell, number
+
+
+def totals_of(state: State) -> dict[Path, Cells]:
+    """What a state holds at and under each path; groups of retired nodes count for the path that they are at."""
+    totals: dict[Path, Cells] = defaultdict(dict)
+    for path, cell, number in held_by(state):
+        place = place_of(path)
+        for depth in range(len(place) + 1):
+            cells = totals[place[:depth]]
+            cells[cell] = cells.get(cell, 0) + number
+    return totals
+
+
+def ledger_of(state: State) -> dict[str, float]:
+    """What is in a state's ledger, by the name of the metric; of histograms the observations."""
+    return {state.catalog.families[family].key.name: count for family, count in state.ledger.items()}
+
+
+def count_of(name: str, cells: Cells) -> float:
+    """All that some cells say of a metric; of a histogram the observations."""
+    return sum(number for cell, number in cells.items() if cell.name == name and cell.part != SUM)
+
+
+def place_of(path: Path) -> Path:
+    """The path that a node, or a group of retired ones, counts for."""
+    return path[:-1] if path and path[-1] == RETIRED else path
+
+
+class Watcher:
+    """Looks at a state and at what is exported of it, the books beside it. It outlives the aggregator.
+
+    Attributes:
+        lineage: what the present aggregator was told.
+    """
+
+    def __init__(self, books: Books) -> None:
+        self.lineage = Lineage()
+        self._books = books
+        self._read: dict[tuple[Path, int], set[int]] = defaultdict(set)
+        self._floors: dict[tuple[int, Path], dict[Line, float]] = {}
+        self._turn = 0
+
+    def look(self, state: State) -> None:
+        """At no moment is any path above the truth.
+
+        Raises:
+            Violation: one is.
+        """
+        totals = totals_of(state)
+        for place, cells in totals.items():
+            truth = self._books.truth[place]
+            for cell, number in cells.items():
+                counted = truth.get(cell, 0)
+                if cell.part != SUM and number > counted + self._books.slack(cell, counted):
+                    raise Violation(f"{named(place)}: {said(cell)} is {number}, but {counted} were counted")
+        for name, moved in ledger_of(state).items():
+            held, counted = count_of(name, totals[()]) + moved, count_of(name, self._books.truth[()])
+            if held > counted * (1 + 1e-12):
+                raise Violation(f"{name} is {held} with the ledger, but {counted} were counted")
+
+    def scrape(self, network: NetworkCollector, levels: Sequence[int] = ()) -> None:
+        """No exported line is above the truth, and none falls. Without `levels`, each time another one is looked at.
+
+        Raises:
+            Violation: one is, or does.
+        """
+        self._turn += 1
+        for level in levels or (LEVELS[self._turn % len(LEVELS)],):
+            self._scrape(network, level)
+
+    def _scrape(self, network: NetworkCollector, level: int) -> None:
+        found: dict[Path, dict[Line, float]] = defaultdict(dict)
+        for family in network.collect(View(level=level)):
+            if family.family.type is not MetricType.GAUGE:
+                for series in family.series:
+                    path, labels = _group(series.labels)
+                    found[path].update(_lines(family.family, series, labels))
+        for path, lines in found.items():
+            floors = self._floors.get((level, path), {})
+            for line, value in lines.items():
+                self._compare(path, line, value, floors.get(line, 0))
+        # What is not there any more has ended, and may begin anew.
+        self._floors = {key: floors for key, floors in self._floors.items() if key[0] != level}
+        self._floors |= {(level, path): lines for path, lines in found.items()}
+
+    def crashed(self) -> None:
+        """The aggregator is gone, and with it what it was told since its checkpoint."""
+        for key, told in self.lineage.told.items():
+            self._read[key] |= told.taken
+        for floors in self._floors.values():  # and the last digits of sums of fractions that its ratchet held
+            for line, value in floors.items():
+                if type(value) is float:
+                    floors[line] = value * (1 - 1e-12)
+
+    def forget(self) -> None:
+        """What was exported may fall: what has been read may be in no stream any more."""
+        self._floors = {}
+
+    def became_ready(self, answered: set[int], now: float) -> None:
+        """What was read once, and is in no stream any more, may have fallen, unless its writer has said it again.
+
+        Args:
+            answered: the epochs whose writers were asked and must have answered.
+            now: the time, seconds.
+        """
+        for key, read in self._read.items():
+            told = self.lineage.told.get(key, Told())
+            let_go = read - told.taken and self._books.epochs[key].let_go(now)
+            unsaid = (told.seq < max(read) or not told.whole) and (not told.seq or key[1] not in answered)
+            if let_go or (unsaid and not told.final):
+                self._floors = {
+                    group: floors for group, floors in self._floors.items() if not is_under(key[0], place_of(group[1]))
+                }
+        self._read.clear()
+
+    def _compare(self, path: Path, line: Line, value: float, floor: float) -> None:
+        name, labels, upper = line
+        truth = self._books.truth[place_of(path)]
+        cells = [cell for cell in _cells(name, labels, upper) if cell in truth]
+        counted = sum(truth[cell] for cell in cells)
+        if value > counted + sum(self._books.slack(cell, counted) for cell in cells):
+            raise Violation(f"{named(path)}: {read(line)} is exported as {value}, but {counted} were counted")
+        if value < floor:
+            raise Violation(f"{named(path)}: {read(line)} is exported as {value}, and was as {floor}")
+
+
+def named(path: Path) -> str:
+    """A path for people."""
+    return format_path(path) or "the fleet"
+
+
+def said(cell: Cell) -> str:
+    """A cell for people."""
+    place = {COUNT: "", SUM: "'s sum"}.get(cell.part, f", bucket {cell.part} of {cell.bounds}")
+    return f"{cell.name}{dict(cell.labels) or ''}{place}"
+
+
+def read(line: Line) -> str:
+    """An exported line for people."""
+    name, labels, upper = line
+    return f"{name}{dict(labels) or ''}" + ("" if upper is None else f" up to {upper:g}")
+
+
+def _cells(name: str, labels: Labels, upper: float | None) -> list[Cell]:
+    """What a line counts."""
+    if upper is None:
+        return [Cell(name, labels)]
+    every = (Cell(name, labels, bounds, part) for bounds in BOUNDS for part in range(len(bounds) + 1))
+    return [cell for cell in every if cell.upper <= upper]
+
+
+def _lines(family: Family, series: SeriesSnapshot, labels: Labels) -> Iterator[tuple[Line, float]]:
+    if isinstance(series.value, HistogramValue):
+        for upper, value in zip((*family.bounds, INFINITY), accumulate(series.value.counts), strict=True):
+            yield (family.name, labels, upper), value
+    else:
+        yield (family.name, labels, None), series.value
+
+
+def _group(labels: Labels) -> tuple[Path, Labels]:
+    """The path whose group a sample is of, and its own labels."""
+    path = dict(labels)["fog_path"]
+    return tuple(path.split("/")), tuple(pair for pair in labels if not pair[0].startswith("fog_"))

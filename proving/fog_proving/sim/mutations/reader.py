@@ -1,0 +1,419 @@
+"""Mutations of the reader's rules."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+import fog_aggregator.core.sweep
+import fog_aggregator.query.reading
+import fog_proving.sim.aggregator
+from fog_aggregator.core.catalog import COUNTERS
+from fog_aggregator.core.columns import ids_array
+from fog_aggregator.core.eventlist import EventList, Seen
+from fog_aggregator.core.merge import FRACTIONS, Merger
+from fog_aggregator.core.nodes import Run
+from fog_aggregator.core.outcome import Outcome
+from fog_aggregator.core.readiness import Readiness
+from fog_aggregator.core.state import State
+from fog_aggregator.query.ratchet import Ratchet
+from fog_bus.nats.cursor import Position, where_to_start
+from fog_proving.sim.aggregator import Aggregator
+from fog_proving.sim.mutations import Patch, always, around, leaving_out, nothing
+from fog_schema.frames import DELTA, KEYFRAME, Frame
+
+
+def _before_apply(change: Callable[[Any, Frame], None]) -> list[Patch]:
+    """`change` gets the epoch, if there is one, and the frame, before the frame is applied."""
+
+    def apply(original: Any, self: State, path: Any, frame: Frame, timestamp: float, **options: bool) -> Outcome:
+        node = self.nodes.get(path)
+        epoch = node.epochs.get(frame.epoch) if node else None
+        if epoch is not None:
+            change(epoch, frame)
+        outcome: Outcome = original(self, path, frame, timestamp, **options)
+        return outcome
+
+    return [around(State, "apply", apply)]
+
+
+@leaving_out("a frame whose seq is not above the last changes nothing")
+def no_seq_check() -> list[Patch]:
+    """It is taken as if it were next."""
+
+    def change(epoch: Any, frame: Frame) -> None:
+        if frame.seq <= epoch.seq:
+            epoch.seq = frame.seq - 1
+
+    return _before_apply(change)
+
+
+@leaving_out("a delta beyond a gap is added as well")
+def nothing_beyond_a_gap() -> list[Patch]:
+    """Its counts are left out."""
+
+    def change(epoch: Any, frame: Frame) -> None:
+        if frame.kind == DELTA and frame.seq > epoch.seq + 1:
+            frame.counters, frame.histograms, frame.fractions = None, (), None
+
+    return _before_apply(change)
+
+
+@leaving_out("a gap is noticed, and a keyframe asked for")
+def gaps_ignored() -> list[Patch]:
+    """Nobody is asked."""
+
+    def number(original: Any, self: State, epoch: Any, frame: Frame, outcome: Outcome) -> None:
+        gapped = epoch.gapped
+        original(self, epoch, frame, outcome)
+        epoch.gapped = gapped
+
+    return [around(State, "_number", number)]
+
+
+def _forget_known(self: Any, epoch: Any, width: int, ids: Any) -> None:
+    self._tables[width].values[epoch.map(width).known(ids_array(ids))] = 0
+
+
+@leaving_out("a keyframe never sets a counter below the known value")
+def counters_fall() -> list[Patch]:
+    """It sets it to what it says."""
+
+    def counters(original: Any, self: Any, epoch: Any, section: Any, outcome: Outcome, *, whole: bool) -> None:
+        if whole:
+            _forget_known(self, epoch, COUNTERS, section.ids)
+        original(self, epoch, section, outcome, whole=whole)
+
+    def fractions(original: Any, self: Any, epoch: Any, section: Any, outcome: Outcome) -> None:
+        _forget_known(self, epoch, FRACTIONS, section.ids)
+        original(self, epoch, section, outcome)
+
+    return [around(Merger, "_counters", counters), around(Merger, "_fractions", fractions)]
+
+
+@leaving_out("a histogram is replaced only when its count is not lower")
+def histograms_fall() -> list[Patch]:
+    """It is replaced."""
+
+    def histograms(original: Any, self: Any, epoch: Any, group: Any, outcome: Outcome, *, whole: bool) -> None:
+        if whole:
+            self.table(group.width)
+            _forget_known(self, epoch, group.width, group.ids)
+        original(self, epoch, group, outcome, whole=whole)
+
+    return [around(Merger, "_histograms", histograms)]
+
+
+@leaving_out("a histogram is replaced whole")
+def histograms_in_pieces() -> list[Patch]:
+    """Its sum is left as it was."""
+
+    def histograms(original: Any, self: Any, epoch: Any, group: Any, outcome: Outcome, *, whole: bool) -> None:
+        sums = self.table(group.width).sums.copy()
+        original(self, epoch, group, outcome, whole=whole)
+        if whole:
+            self.table(group.width).sums[: len(sums)] = sums
+
+    return [around(Merger, "_histograms", histograms)]
+
+
+@leaving_out("a fractional counter is fractional for good")
+def whole_again() -> list[Patch]:
+    """What was whole stays beside it."""
+
+    def become(original: Any, self: Any, epoch: Any, ids: Any) -> None:
+        table, places = self._tables[COUNTERS], epoch.map(COUNTERS)
+        slots, known = places.find(ids)
+        if known is not None:
+            slots, ids = slots[known], ids[known]
+        values, series = table.values[slots], table.series[slots]
+        original(self, epoch, ids)
+        if len(ids):
+            beside = -1 - ids[::-1]
+            made = table.allocate(beside, series[::-1], epoch.row, 0.0)
+            table.values[made] = values[::-1]
+            places.add(beside, made)
+
+    return [around(Merger, "_become_fractional", become)]
+
+
+@leaving_out("after a whole keyframe every known id that is not in it is removed")
+def absent_ids_stay() -> list[Patch]:
+    """They stay, gauges too."""
+    return [(Merger, "drop_absent", nothing)]
+
+
+@leaving_out("a removed gauge is out")
+def removed_stay() -> list[Patch]:
+    """A delta's list of removed ids is not looked at."""
+    return [(Merger, "_remove", nothing)]
+
+
+@leaving_out("an epoch is whole after an unbroken run of parts")
+def broken_run() -> list[Patch]:
+    """The last part will do."""
+
+    def number(original: Any, self: State, epoch: Any, frame: Frame, outcome: Outcome) -> None:
+        run = epoch.run
+        original(self, epoch, frame, outcome)
+        if frame.kind == KEYFRAME and epoch.run is None:
+            epoch.run = run or Run()
+            epoch.run.next_part = frame.part
+
+    return [around(State, "_number", number)]
+
+
+@leaving_out("a path's total is its closed total plus all its epochs")
+def no_closed_total() -> list[Patch]:
+    """What is folded is forgotten."""
+    return [(Merger, "fold", _drop)]
+
+
+def _drop(self: Any, _: Any, epoch: Any) -> None:
+    for width, places in epoch.maps.items():
+        self._tables[width].release(places.items()[1])
+    epoch.maps = {}
+
+
+def _tombstones(keep: Callable[[bool], bool]) -> list[Patch]:
+    def fold(original: Any, self: State, node: Any, epoch: Any, *, final: bool, lasts: float) -> None:
+        original(self, node, epoch, final=final, lasts=lasts)
+        if not keep(final):
+            del self.tombstones[node.path, epoch.id]
+
+    return [around(State, "fold", fold)]
+
+
+@leaving_out("a folded final epoch leaves a tombstone")
+def no_short_tombstone() -> list[Patch]:
+    """A replay of it counts again."""
+    return _tombstones(operator.not_)
+
+
+@leaving_out("an epoch folded without its final leaves a long tombstone")
+def no_long_tombstone() -> list[Patch]:
+    """Its return counts in full."""
+    return _tombstones(bool)
+
+
+@leaving_out("... which knows the last frame that was counted")
+def tombstone_without_seq() -> list[Patch]:
+    """A replay is taken for a return."""
+    from fog_aggregator.core.state import Tombstone
+
+    return [(Tombstone, "seq", always(0))]
+
+
+@leaving_out("the keyframe of an epoch that returns is its baseline")
+def no_baseline() -> list[Patch]:
+    """It counts again."""
+    return [(Merger, "subtract_from_closed", nothing)]
+
+
+@leaving_out("the longest silent epoch is folded early, and no living one")
+def youngest_folded() -> list[Patch]:
+    """Any may be."""
+
+    def fold_crowd(self: Any, node: Any) -> None:
+        epochs = sorted(node.epochs.values(), key=operator.attrgetter("heard"), reverse=True)
+        for epoch in epochs[: max(0, len(epochs) - self.limits.silent_per_path)]:
+            self.fold(node, epoch, final=False, lasts=1e9)
+
+    return [(State, "_fold_crowd", fold_crowd)]
+
+
+@leaving_out("the horizon is measured less the time that the reader was away or behind")
+def time_not_watched() -> list[Patch]:
+    """It is measured by the newest timestamp alone."""
+    return [(State, "watched", property(operator.attrgetter("now"), nothing))]
+
+
+@leaving_out("a frame of an unknown epoch that is older than the horizon is refused")
+def ghosts_count() -> list[Patch]:
+    """It begins an epoch."""
+    return [(State, "complete", always(value=False))]
+
+
+@leaving_out("the last message handled must be the same one")
+def not_recognised() -> list[Patch]:
+    """Its sequence will do."""
+    return [(fog_proving.sim.aggregator, "is_known", lambda *_: True)]
+
+
+@leaving_out("another stream of the same name is read from its start")
+def not_another_stream() -> list[Patch]:
+    """What is beyond our position will do."""
+
+    def start(position: Position | None, info: Any) -> Any:
+        known = position and position._replace(created=info.created)
+        if known is not None and known.seq > info.last_seq:
+            known = known._replace(seq=info.last_seq)
+        return where_to_start(known, info)
+
+    return [(fog_proving.sim.aggregator, "where_to_start", start), *not_recognised()]
+
+
+@leaving_out("state and positions are saved as one")
+def torn_checkpoint() -> list[Patch]:
+    """The positions are those of a moment later."""
+
+    def checkpoint(original: Any, self: Aggregator) -> Any:
+        before = [reader.position for reader in self.readers]
+        for reader in self.readers:
+            if reader.position is not None and reader.lag:
+                last = reader.stream.messages[-1]
+                reader.position = Position(reader.position.created, last.seq, last.timestamp_ns)
+        saved = original(self)
+        for reader, position in zip(self.readers, before, strict=True):
+            reader.position = position
+        return saved
+
+    return [around(Aggregator, "checkpoint", checkpoint)]
+
+
+@leaving_out("ready after the last sequence seen at connecting, and one round of keyframes")
+def ready_at_once() -> list[Patch]:
+    """It shows what it has."""
+    return [(Readiness, "ready", always(value=True))]
+
+
+@leaving_out("... the round of keyframes when the stream may have lost something")
+def ready_without_round() -> list[Patch]:
+    """Having caught up will do."""
+    return [(Readiness, "needs_round", always(value=False))]
+
+
+@leaving_out("... also after a restart in the midst of it")
+def doubt_forgotten() -> list[Patch]:
+    """Who goes on from a checkpoint has no doubt."""
+
+    def restored(original: Any, image: Any, state: State, *args: Any) -> Any:
+        positions = original(image, state, *args)
+        state.in_doubt = False
+        return positions
+
+    return [around(fog_proving.sim.aggregator, "restore", restored)]
+
+
+@leaving_out("a keyframe's parts that came are known after a restart")
+def run_forgotten() -> list[Patch]:
+    """They are asked for again, and an epoch that returns goes on returning."""
+
+    def restored(original: Any, image: Any, state: State, *args: Any) -> Any:
+        positions = original(image, state, *args)
+        for node in state.nodes.values():
+            for epoch in node.epochs.values():
+                epoch.run = None
+        return positions
+
+    return [around(fog_proving.sim.aggregator, "restore", restored)]
+
+
+@leaving_out("after a discontinuity every epoch is asked for a keyframe")
+def trusting() -> list[Patch]:
+    """Only those whose numbers show a gap are."""
+
+    def discontinuity(original: Any, self: Aggregator, what: Any) -> None:
+        with patch.object(State, "distrust", nothing):
+            original(self, what)
+
+    return [around(Aggregator, "_discontinuity", discontinuity)]
+
+
+@leaving_out("... and once more when a reader that begins in doubt has read all there is")
+def nobody_asked() -> list[Patch]:
+    """Nobody is whose numbers show no gap."""
+    return [(Readiness, "begins_round", lambda *_, **__: False)]
+
+
+@leaving_out("of several unshared epochs the latest-born one's gauges count, while it is heard")
+def all_show_gauges() -> list[Patch]:
+    """Everybody's do."""
+
+    def elect(self: State, node: Any) -> None:
+        for epoch in node.epochs.values():
+            self.rows.shows_gauges[epoch.row] = True
+
+    return [(State, "elect", elect)]
+
+
+@leaving_out("a stale node's gauges are out")
+def stale_gauges() -> list[Patch]:
+    """They stay."""
+    everyone = lambda state, _: np.ones(len(state.rows.heard), np.bool_)  # noqa: E731
+    return [(fog_aggregator.query.reading, "live_rows", everyone)]
+
+
+@leaving_out("fractional rollups pass a ratchet")
+def no_ratchet() -> list[Patch]:
+    """They do not."""
+    return [(Ratchet, "hold", lambda _, __, value: value)]
+
+
+@leaving_out("... which forgets what has ended")
+def ratchet_for_ever() -> list[Patch]:
+    """A number that is given out again inherits."""
+    return [(Ratchet, "only", lambda self, _: self)]
+
+
+@leaving_out("histograms of other bounds merge on the union")
+def bounds_by_position() -> list[Patch]:
+    """Buckets are added by their place."""
+
+    def show_at(bounds: Any, _: Any, counts: Any) -> Any:
+        shown = np.zeros((len(counts), len(bounds) + 1), np.int64)
+        for bucket in range(counts.shape[1]):
+            shown[:, min(bucket, len(bounds))] += counts[:, bucket]
+        return shown
+
+    return [(fog_aggregator.query.reading, "show_at", show_at)]
+
+
+@leaving_out("a retired node's counts move to a group of their own")
+def retired_are_gone() -> list[Patch]:
+    """They are dropped."""
+    return [(State, "merge_closed", lambda self, into, closed: _drop(self._merger, into, closed))]
+
+
+@leaving_out("the count of a label set that left stays in the ledger")
+def no_ledger() -> list[Patch]:
+    """It is dropped."""
+
+    def to_ledger(original: Any, state: State, *args: Any) -> None:
+        ledger = dict(state.ledger)
+        original(state, *args)
+        state.ledger = ledger
+
+    return [around(fog_aggregator.core.sweep, "_to_ledger", to_ledger)]
+
+
+@leaving_out("an event is listed once")
+def events_listed_again() -> list[Patch]:
+    """As often as it comes."""
+
+    def add(original: Any, self: Seen, number: int) -> bool:
+        original(self, number)
+        return True
+
+    return [around(Seen, "add", add)]
+
+
+@leaving_out("events that did not come are asked for")
+def events_not_asked_for() -> list[Patch]:
+    """They are not."""
+    return [(EventList, "wanted", property(lambda _: {}, nothing))]
+
+
+@leaving_out("events that their writer no longer holds are counted as lost")
+def losses_not_counted() -> list[Patch]:
+    """They are only given up."""
+
+    def close_below(original: Any, self: Seen, number: int) -> int:
+        original(self, number)
+        return 0
+
+    return [around(Seen, "close_below", close_below)]

@@ -1,0 +1,113 @@
+"""Mutations of the rules of rollup subjects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fog_aggregator.core.branches import Branches
+from fog_aggregator.core.merge import Merger, _counted
+from fog_aggregator.core.nodes import Epoch, Node, Rows
+from fog_aggregator.core.state import State
+from fog_proving.sim.mutations import Patch, around, leaving_out
+from fog_proving.sim.tiers import Member
+from fog_schema.frames import Frame
+
+
+@leaving_out("the replicas of a branch are joined, and never added up")
+def replicas_added_up() -> list[Patch]:
+    """Each one's counts are part of the total."""
+    return [around(Rows, "new_epoch", lambda original, self, node, **_: original(self, node))]
+
+
+@leaving_out("of each counter the larger counts")
+def newest_counts() -> list[Patch]:
+    """The one that was said last does, of histograms too."""
+
+    def join(original: Any, self: Merger, joined: Epoch, replica: Epoch, frame: Frame) -> None:
+        for width, ids in _counted(frame):
+            table = self.table(width)
+            told = np.unique(table.series[replica.map(width).known(ids)].astype(np.int64))
+            table.values[joined.map(width).known(told)] = 0
+        original(self, joined, replica, frame)
+
+    return [around(Merger, "join", join)]
+
+
+@leaving_out("of each bucket the larger counts")
+def histograms_joined_whole() -> list[Patch]:
+    """Of each histogram the one with the larger count does: where replicas miss different things a bucket may fall."""
+
+    def join(original: Any, self: Merger, joined: Epoch, replica: Epoch, frame: Frame) -> None:
+        before = {
+            width: (slots := places.items()[1], self.table(width).values[slots])
+            for width, places in joined.maps.items()
+            if width > 0
+        }
+        original(self, joined, replica, frame)
+        for width, ids in _counted(frame):
+            if width in before:
+                table, (slots, values) = self.table(width), before[width]
+                for slot in replica.map(width).known(ids).tolist():
+                    mine = np.flatnonzero(table.series[slots] == table.series[slot])
+                    larger = table.values[slot].sum() > values[mine].sum(axis=1)
+                    table.values[slots[mine]] = np.where(larger[:, np.newaxis], table.values[slot], values[mine])
+
+    return [around(Merger, "join", join)]
+
+
+@leaving_out("a replica's final adds nothing")
+def finals_added() -> list[Patch]:
+    """It is folded as a node's is."""
+    return [(State, "_closed_total", lambda _, node: node.closed)]
+
+
+@leaving_out("nodes at and under a branch are not counted as well")
+def branches_read_directly() -> list[Patch]:
+    """They are read, and so is their branch."""
+    return [(Branches, "cover", lambda *_: False)]
+
+
+@leaving_out("nothing is sent up before the aggregator is ready")
+def sent_before_ready() -> list[Patch]:
+    """It says what it has."""
+    return [(Member, "may_publish", lambda *_: True)]
+
+
+@leaving_out("a branch's gauges and coverage are those of a replica that is heard")
+def unheard_replica_shown() -> list[Patch]:
+    """Any may be shown, and goes on being shown."""
+
+    def elect(original: Any, self: State, node: Node) -> None:
+        original(self, node)
+        if node.branch:
+            first = min(node.epochs.values(), key=lambda epoch: epoch.birth, default=None)
+            for epoch in node.epochs.values():
+                self.rows.shows_gauges[epoch.row] = epoch is first
+
+    return [around(State, "elect", elect)]
+
+
+@leaving_out("... and of a branch that is not heard none is shown")
+def unheard_branch_shown() -> list[Patch]:
+    """Its nodes are taken to be as they were."""
+    import fog_aggregator.core.lifecycle
+
+    def of_branch(original: Any, state: State, node: Node, _life: Any, now: float) -> Any:
+        return original(state, node, fog_aggregator.core.lifecycle.Life.LIVE, now)
+
+    return [around(fog_aggregator.core.lifecycle, "_coverage_of_branch", of_branch)]
+
+
+@leaving_out("an epoch of a branch that comes back is no baseline")
+def replica_is_baseline() -> list[Patch]:
+    """It is treated as a node's is."""
+
+    def new_epoch(original: Any, self: State, node: Node, frame: Frame) -> Epoch:
+        returning = (node.path, frame.epoch) in self.tombstones
+        epoch: Epoch = original(self, node, frame)
+        epoch.returning = returning
+        return epoch
+
+    return [around(State, "_new_epoch", new_epoch)]

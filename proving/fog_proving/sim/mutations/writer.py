@@ -1,0 +1,223 @@
+"""Mutations of the writer's rules."""
+
+# ruff: noqa: SLF001 - to leave out a rule is to reach inside
+
+from __future__ import annotations
+
+from typing import Any
+
+import fog_agent.core.writer
+from fog_agent.core.attachment import Attachment, Epoch
+from fog_agent.core.events import EventLog
+from fog_agent.core.writer import Encoded, Writer
+from fog_proving.sim.agent import Agent
+from fog_proving.sim.bus import Fate
+from fog_proving.sim.mutations import Patch, around, leaving_out, nothing
+from fog_proving.sim.program import SUBJECTS, Program
+from fog_schema.codec import decode
+from fog_schema.frames import KEYFRAME
+
+
+@leaving_out("an epoch outlives the agents attached to it")
+def epoch_of_its_own() -> list[Patch]:
+    """Each agent begins an epoch, which counts from the collector's creation."""
+
+    def resume(original: Any, self: Attachment, settings: Any, now: float) -> None:
+        original(self, settings, now)
+        if not self.epoch.writer.ended and self.epoch.writer.seq:
+            self.epoch = Epoch(Writer(self.watches, settings, epoch=self._draw_epoch(), now=now))
+
+    return [around(Attachment, "resume", resume)]
+
+
+@leaving_out("each later epoch counts from its predecessor's final")
+def no_origins() -> list[Patch]:
+    """It counts from the collector's creation."""
+    return [(Writer, "origins", lambda _: {})]
+
+
+@leaving_out("a final that was not acknowledged is sent by the next agent")
+def final_forgotten() -> list[Patch]:
+    """It is lost with its agent."""
+
+    def resume(original: Any, self: Attachment, *args: Any) -> None:
+        self.finals = []
+        original(self, *args)
+
+    return [around(Attachment, "resume", resume)]
+
+
+@leaving_out("an epoch ends with a final keyframe")
+def no_final() -> list[Patch]:
+    """It ends without a word."""
+
+    def finish(original: Any, self: Writer, *args: Any) -> list[Encoded]:
+        original(self, *args)
+        return []
+
+    return [around(Writer, "finish", finish)]
+
+
+@leaving_out("an id is never used for a second series")
+def ids_again() -> list[Patch]:
+    """What comes back under the same labels has its old id."""
+
+    def welcome(original: Any, self: Any, *args: Any) -> None:
+        known = set(self._live)
+        original(self, *args)
+        ids = self.__dict__.setdefault("_ids", {})
+        for series in [series for series in self._live if series not in known]:
+            tracked = self._live[series]
+            tracked.id = ids.setdefault((series.family, series.labels), tracked.id)
+            self._kept = {of: kept for of, kept in self._kept.items() if kept.tracked.id != tracked.id}
+
+    def remove(original: Any, self: Any, series: Any) -> Any:
+        tracked = original(self, series)
+        if tracked and any(other.id == tracked.id for other in self._live.values()):
+            self._kept.pop(series, None)
+            return None
+        return tracked
+
+    return [around(Writer, "_welcome", welcome), around(Writer, "_remove", remove)]
+
+
+@leaving_out("a frame in flight is repeated until it is acknowledged")
+def sent_once() -> list[Patch]:
+    """What was sent once is taken for safe."""
+
+    def send(original: Any, self: Program, what: Fate) -> bool:
+        if self.agent is None or (frame := self.agent.next_frame()) is None:
+            return bool(original(self, what))
+        if self._streams.metrics.publish(SUBJECTS.metrics(self.path), frame.data, what):
+            (self._final_book if self._attachment.finals else self.book).acknowledged.append(frame.data)
+        self.agent.acknowledged(frame)
+        return True
+
+    return [around(Program, "send", send)]
+
+
+@leaving_out("one frame in flight")
+def two_in_flight() -> list[Patch]:
+    """The second may overtake the first."""
+
+    def send(original: Any, self: Program, what: Fate) -> bool:
+        if self.agent is None or self._attachment.finals or len(self.agent.epoch.outbox) < 2:
+            return bool(original(self, what))
+        outbox = self.agent.epoch.outbox
+        frames = outbox._frames
+        frames[0], frames[1] = frames[1], frames[0]
+        return bool(original(self, what)) and bool(original(self, what))
+
+    return [around(Program, "send", send)]
+
+
+@leaving_out("a delta is sent each interval, even when nothing changed")
+def no_empty_delta() -> list[Patch]:
+    """An empty one is not sent."""
+
+    def encode_delta(original: Any, self: Writer, now: float, max_bytes: int) -> Encoded | None:
+        encoded: Encoded | None = original(self, now, max_bytes)
+        if encoded is not None:
+            frame = decode(encoded.data)
+            if not (frame.definitions or frame.counters or frame.fractions or frame.gauges or frame.histograms):
+                self.seq -= 1
+                return None
+        return encoded
+
+    return [around(Writer, "encode_delta", encode_delta)]
+
+
+@leaving_out("a keyframe is due when frames were dropped, or on request")
+def no_keyframe_due() -> list[Patch]:
+    """It comes when an hour is over."""
+
+    def dropped(self: Writer) -> None:
+        self._keyframe = None
+
+    return [(Writer, "dropped", dropped), (Writer, "request_keyframe", nothing)]
+
+
+@leaving_out("no delta is encoded between the parts of a keyframe, nor read as if it did not break their run")
+def delta_between_parts() -> list[Patch]:
+    """Parts and deltas mix."""
+    from fog_aggregator.core.state import State
+
+    def encode_delta(original: Any, self: Writer, *args: Any) -> Any:
+        keyframe, self._keyframe = self._keyframe, None
+        encoded = original(self, *args)
+        self._keyframe = keyframe
+        return encoded
+
+    def tick(original: Any, self: Agent) -> None:
+        writer = self.epoch.writer
+        between = writer.within_keyframe
+        keyframe = writer._keyframe
+        if between:
+            writer._keyframe = None
+        original(self)
+        if between and writer._keyframe is None and not writer.keyframe_due:
+            writer._keyframe = keyframe
+
+    def number(original: Any, self: State, epoch: Any, frame: Any, outcome: Any) -> None:
+        run = epoch.run
+        original(self, epoch, frame, outcome)
+        if frame.part or frame.kind != KEYFRAME:
+            epoch.run = epoch.run or (run if not outcome.missing else None)
+
+    return [around(Writer, "encode_delta", encode_delta), around(Agent, "tick", tick), around(State, "_number", number)]
+
+
+@leaving_out("a removed id stays in the keyframes")
+def nothing_kept() -> list[Patch]:
+    """It goes with its series."""
+
+    def remove(original: Any, self: Any, series: Any) -> Any:
+        tracked = original(self, series)
+        self._kept.pop(series, None)
+        return tracked
+
+    return [around(Writer, "_remove", remove)]
+
+
+@leaving_out("... until a keyframe that bore it was acknowledged")
+def kept_by_the_clock() -> list[Patch]:
+    """It stays for 15 minutes, acknowledged or not."""
+
+    def let_go(original: Any, self: Writer, now: float) -> bool:
+        for kept in self._kept.values():
+            if kept.acknowledged is None:
+                kept.acknowledged = now
+        return bool(original(self, now))
+
+    return [around(Writer, "_let_go", let_go), (Writer, "acknowledged", nothing)]
+
+
+@leaving_out("... and 15 minutes more")
+def kept_for_no_time() -> list[Patch]:
+    """It goes as soon as a keyframe that bore it was acknowledged."""
+    return [(fog_agent.core.writer, "KEPT_SECONDS", 0.0)]
+
+
+@leaving_out("events that were acknowledged are repeated when asked for")
+def events_not_repeated() -> list[Patch]:
+    """They are not."""
+    return [(EventLog, "repeat", lambda *_: [])]
+
+
+@leaving_out("the agent keeps its last events for 15 minutes")
+def events_not_kept() -> list[Patch]:
+    """It lets go of what was acknowledged."""
+    import fog_agent.core.events
+
+    return [(fog_agent.core.events, "KEPT_SECONDS", -1.0)]
+
+
+@leaving_out("the numbers of events are dense")
+def events_of_an_agent() -> list[Patch]:
+    """Each agent counts its events from 1."""
+
+    def resume(original: Any, self: Attachment, *args: Any) -> None:
+        original(self, *args)
+        self.epoch.events = EventLog()
+
+    return [around(Attachment, "resume", resume)]

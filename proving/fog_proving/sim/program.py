@@ -1,0 +1,249 @@
+"""A program that is instrumented, the process it runs in, and the agent that publishes it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import Any, Final
+
+from fog_agent.core.writer import Settings
+from fog_proving.sim.agent import Agent, Bounds, make_attachment
+from fog_proving.sim.books import HORIZON, IDLING, INTERVAL, SUM, Books, Cell, Cells, EpochBook, Labels
+from fog_proving.sim.bus import Fate, Stream, Streams
+from fog_schema.codec import decode, encode
+from fog_schema.frames import Request
+from fog_schema.paths import Path, is_under
+from fog_schema.subjects import Subjects
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+SUBJECTS: Final = Subjects()
+BOUNDS: Final = ((1.0, 2.0), (1.0, 2.0, 4.0))
+WHOLE: Final = (1, 2, 3, 300, 70_000, 5.0, 2**40)
+FRACTIONS: Final = (1, 0.1, 0.3, 2.5, 0.7)
+OBSERVED: Final = (-1.0, 0.5, 1.0, 1.7, 3.0, 9.0)
+CHILDREN: Final = ("a", "b", "c")
+LABELLED: Final = ("jobs_total", IDLING, "sizes", "temperature")
+IDLE: Final = 1800.0
+
+
+class Program:
+    """One process.
+
+    Attributes:
+        path: where it publishes.
+        alive: it was not killed.
+        agent: the agent that is attached, if one is.
+        book: what the books say of its epoch.
+        counts: everything it has counted.
+        gauges: what each gauge was last set to.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        streams: Streams,
+        books: Books,
+        clock: Callable[[], float],
+        draw_epoch: Callable[[], int],
+        bounds: Bounds,
+        *,
+        shared: bool,
+        fine: bool,
+    ) -> None:
+        self.path = path
+        self.alive = True
+        self.gauges: dict[tuple[str, Labels], float] = {}
+        self._streams = streams
+        self._books = books
+        self._clock = clock
+        self._bounds = bounds
+        self._buckets = BOUNDS[fine]
+        self._settings = Settings(interval=INTERVAL, shared=shared)
+        self._collector = TelemetryCollector(self_metrics=False, clock=clock, monotonic=clock)
+        self._attachment = make_attachment(self._collector, self._settings, clock(), draw_epoch, bounds)
+        self.counts: Cells = {}
+        self._metrics: dict[str, Any] = {}
+        self._removed: dict[str, float] = {}
+        self._ended_at = 0.0
+        self.book = self._final_book = self._open_book({})
+        self.agent: Agent | None = Agent(self._attachment, bounds, clock, self.book.events)
+
+    # What the program does
+
+    def count(self, what: int, how: int) -> None:
+        """Use one of its metrics."""
+        match what % 8:
+            case 0:
+                self._increment(self._metric("whole_total"), WHOLE[how % len(WHOLE)])
+            case 1:
+                self._increment(self._metric("mixed_total"), FRACTIONS[how % len(FRACTIONS)])
+            case 2:
+                self._increment(self._child("jobs_total", how), WHOLE[how // 8 % 3])
+            case 3:
+                self._increment(self._child(IDLING, how), FRACTIONS[how // 8 % len(FRACTIONS)])
+            case 4:
+                self._observe(self._metric("delay"), OBSERVED[how % len(OBSERVED)])
+            case 5:
+                self._observe(self._child("sizes", how), OBSERVED[how // 8 % len(OBSERVED)])
+            case 6:
+                self._set(self._metric("level"), how % 100)
+            case _:
+                self._set(self._child("temperature", how), how % 100 / 8)
+
+    def record(self, value: int) -> None:
+        """Record an event."""
+        self._collector.record_event("happened", value)
+
+    def remove(self, what: int, how: int) -> None:
+        """Remove a child."""
+        metric = self._metrics.get(name := LABELLED[what % len(LABELLED)])
+        if metric is not None and metric.remove(job := CHILDREN[how % len(CHILDREN)]):
+            self.gauges.pop((name, (("job", job),)), None)
+            self._removed.setdefault(name, self._clock())
+
+    def reset(self, what: int) -> None:
+        """Start a metric from zero again; the fleet's count goes on."""
+        if self._metrics:
+            name = list(self._metrics)[what % len(self._metrics)]
+            self._metrics[name].reset()
+            self._removed.setdefault(name, self._clock())
+            self.gauges |= {key: 0 for key in self.gauges if key[0] == name}
+
+    # What its agent does
+
+    def tick(self) -> None:
+        """One interval passes."""
+        if self.agent is not None:
+            self.agent.tick()
+
+    def send(self, what: Fate) -> bool:
+        """Publish the next frame once, or the next events; whether there was anything to send."""
+        if self._attachment.finals and self._clock() - self._ended_at >= HORIZON:
+            # It would outlive its tombstone, and count twice if it came before: docs/simulation.md.
+            self._attachment.finals, self._final_book.given_up = [], True
+        agent = self.agent
+        frame = agent.next_frame() if agent is not None else None
+        if agent is None or frame is None:
+            return self.send_events(what)
+        book = self._final_book if self._attachment.finals else self.book
+        if self._streams.metrics.publish(SUBJECTS.metrics(self.path), frame.data, what):
+            book.acknowledged.append(frame.data)
+            agent.acknowledged(frame)
+        return True
+
+    def send_events(self, what: Fate) -> bool:
+        """Publish the next events once; whether there were any."""
+        agent = self.agent
+        frame = agent.next_events() if agent is not None else None
+        if agent is None or frame is None:
+            return False
+        if self._streams.events.publish(SUBJECTS.events(self.path), frame.data, what):
+            agent.epoch.events.confirm(frame)
+        return True
+
+    def flow(self) -> None:
+        """An interval in which all goes well, unless the server does not want it."""
+        self.tick()
+        for _ in range(50):
+            if self._stuck(self._streams.metrics) or not self.send(Fate.FINE):
+                break
+        while not self._stuck(self._streams.events) and self.send_events(Fate.FINE):
+            pass
+
+    def requested(self, path: Path, request: Request) -> None:
+        """An aggregator's request is heard."""
+        if self.agent is not None and is_under(self.path, path):
+            self.agent.requested(request)
+
+    def kill(self) -> None:
+        """It is gone at once."""
+        self.alive, self.agent = False, None
+
+    def stop(self, *, online: bool, what: Fate) -> None:
+        """Its agent stops; with a connection it ends the epoch, and each part of the final is sent once."""
+        self.tick()
+        if self.agent is None:
+            return
+        while online and not self._stuck(self._streams.events) and self.send_events(Fate.FINE):
+            pass
+        while online and self._attachment.finals and self.send(Fate.FINE) and not self._stuck(self._streams.metrics):
+            pass
+        if online and self.agent.finish():
+            self.book.end, self._final_book, self._ended_at = dict(self.counts), self.book, self._clock()
+            for _ in self._attachment.finals[:]:
+                self.send(what)
+        self.agent = None
+
+    def attach(self) -> None:
+        """An agent is attached again."""
+        if self.alive and self.agent is None:
+            self._attachment.resume(self._settings, self._clock())
+            if self.book.end is not None:
+                self._bounds.apply(self._attachment.epoch)
+                self.book = self._open_book(self.book.end)
+            self.agent = Agent(self._attachment, self._bounds, self._clock, self.book.events)
+
+    def snapshot(self, ahead: int) -> None:
+        """The machine is restored from an image: the last keyframe is said again, under a number not yet used."""
+        if self.agent is None or self.agent.whole is None:
+            return
+        whole, series, kept = self.agent.whole
+        writer = self.agent.epoch.writer
+        unchanged = series and series is self.agent.series and kept == writer.kept_count
+        if unchanged:  # or what came since would be taken for removed
+            frame = decode(whole.data)
+            frame.seq = writer.seq + 1 + ahead % 4
+            self._streams.metrics.publish(SUBJECTS.metrics(self.path), encode(frame), Fate.FINE)
+            self.book.repeated = True
+
+    def _stuck(self, stream: Stream) -> bool:
+        return self.agent is None or stream.refusing
+
+    def _open_book(self, start: Cells) -> EpochBook:
+        epoch, shared = self._attachment.epoch.writer.epoch, self._settings.shared
+        book = EpochBook(self.path, epoch, self.counts, start, self._removed, self._clock(), shared)
+        self._books.epochs[self.path, epoch] = book
+        return book
+
+    def _metric(self, name: str) -> Any:
+        metric = self._metrics.get(name)
+        if metric is None:
+            metric = self._metrics[name] = self._register(name)
+        return metric
+
+    def _child(self, name: str, how: int) -> Any:
+        return self._metric(name).labels(job=CHILDREN[how % len(CHILDREN)])
+
+    def _register(self, name: str) -> Any:
+        collector, buckets = self._collector, self._buckets
+        makers: dict[str, Callable[[], Any]] = {
+            "jobs_total": lambda: collector.register_counter(name, "", ["job"]),
+            IDLING: lambda: collector.register_counter(name, "", ["job"], ttl=IDLE),
+            "delay": lambda: collector.register_histogram(name, "", buckets),
+            "sizes": lambda: collector.register_histogram(name, "", buckets, labels=["job"]),
+            "level": lambda: collector.register_gauge(name, rollup="sum"),
+            "temperature": lambda: collector.register_gauge(name, "", ["job"], rollup="sum"),
+        }
+        return makers.get(name, lambda: collector.register_counter(name))()
+
+    def _increment(self, counter: Any, amount: float) -> None:
+        counter.increment(amount)
+        self._note(Cell(counter.name, _labels(counter)), int(amount) if amount % 1 == 0 else amount)
+
+    def _observe(self, histogram: Any, value: float) -> None:
+        histogram.observe(value)
+        name, labels = histogram.name, _labels(histogram)
+        self._note(Cell(name, labels, self._buckets, bisect_left(self._buckets, value)), 1)
+        self._note(Cell(name, labels, self._buckets, SUM), value)
+
+    def _set(self, gauge: Any, value: float) -> None:
+        gauge.set(value)
+        self.gauges[gauge.name, _labels(gauge)] = value
+
+    def _note(self, cell: Cell, amount: float) -> None:
+        self.counts[cell] = self.counts.get(cell, 0) + amount
+        self._books.count(self.path, cell, amount)
+
+
+def _labels(metric: Any) -> Labels:
+    return tuple(sorted(metric.labels.items()))

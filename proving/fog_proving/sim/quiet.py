@@ -1,0 +1,208 @@
+"""What must hold once things have been quiet for a while: all that was counted is there, but for what is not promised.
+
+DESIGN.md, section 5. `least` is that list of exceptions in code.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.state import State
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.query.tree import View
+from fog_proving.sim.books import KEPT, SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
+from fog_proving.sim.bus import Stream
+from fog_proving.sim.checks import ledger_of, named, said, totals_of
+from fog_proving.sim.program import Program
+from fog_proving.sim.reference_model import Lineage, Told
+from fog_schema.codec import decode
+from fog_schema.frames import FINAL
+from fog_schema.paths import Path, ancestors
+from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
+
+
+class Accounts:
+    """What the fleet must show of each epoch, from the books and from what was read.
+
+    Args:
+        books: the books.
+        lineage: what was read.
+        programs: all there were, also those killed.
+        stream: of metrics.
+        now: the time, seconds.
+    """
+
+    def __init__(self, books: Books, lineage: Lineage, programs: Sequence[Program], stream: Stream, now: float) -> None:
+        self._books = books
+        self._lineage = lineage
+        self._going_on = {program.book.id for program in programs if program.alive}
+        self._alive = {id(program.counts) for program in programs if program.alive}
+        self._removed = stream.removed
+        self._now = now
+
+    def bounds(self, under: Path) -> dict[Cell, tuple[float, float]]:
+        """The least and the most that the fleet may show at and under a path."""
+        least: Cells = {}
+        vague: set[Cell] = set()
+        for (path, _), book in self._books.epochs.items():
+            if path[: len(under)] == under:
+                share, certain = self._least(book)
+                add(least, share)
+                vague |= {cell for cell in book.counted() if cell.name not in certain}
+        truth = self._books.truth[under]
+        return {
+            cell: (least.get(cell, 0), truth[cell] if cell.part != SUM else least.get(cell, 0))
+            for cell in truth
+            if cell.part != SUM or cell not in vague
+        }
+
+    def _least(self, book: EpochBook) -> tuple[Cells, set[str]]:
+        """What must be shown of one epoch; and the metrics of which that is exactly what it counted."""
+        told = self._lineage.told.get((book.path, book.id), Told())
+        lost = self._has_lost(book, told)
+        least = told.total()  # of a writer that is gone: what was read ...
+        if not (lost or told.returned or book.repeated):
+            for cell, number in _acknowledged(book).items():  # ... and that is at least what was acknowledged
+                if cell.part != SUM:
+                    least[cell] = max(least.get(cell, 0), number)
+        certain = self._certain(book, told, lost=lost)
+        exactly = book.counted()
+        add(exactly, told.forgiven, -1)
+        least |= {cell: number for cell, number in exactly.items() if cell.name in certain}
+        return least, certain
+
+    def _certain(self, book: EpochBook, told: Told, *, lost: bool) -> set[str]:
+        """The metrics whose every count must be there: the writer lives and says them, or its last word is safe."""
+        if book.repeated or book.given_up:
+            return set()
+        has_ended = book.end is not None and (id(book.counts) in self._alive or _is_final_safe(book))
+        if book.id not in self._going_on and not (has_ended and (told.final or not lost)):
+            return set()
+        # What left a living writer more than 15 minutes ago is not said again.
+        return {cell.name for cell in book.counted()} - (book.let_go(self._now) if lost else set())
+
+    def _has_lost(self, book: EpochBook, told: Told) -> bool:
+        """Whether the stream dropped a frame that it had acknowledged before it was read."""
+        return any(data in self._removed and decode(data).seq not in told.taken for data in book.acknowledged)
+
+
+def _acknowledged(book: EpochBook) -> Cells:
+    """What the frames say that the stream acknowledged, in the order of their acknowledgement."""
+    told = Told()
+    for data in book.acknowledged:
+        told.read(decode(data))
+    return told.total()
+
+
+def _is_final_safe(book: EpochBook) -> bool:
+    return any(decode(data).flags & FINAL for data in book.acknowledged)
+
+
+def conserved(accounts: Accounts, state: State, lineage: Lineage, books: Books) -> None:
+    """Every count is there: of the fleet, and of each path that has kept its own.
+
+    Raises:
+        Violation: one is not.
+    """
+    totals = totals_of(state)
+    ledger = ledger_of(state)
+    moved = {place for path in lineage.retired for place in ancestors(path)}
+    for under in ((), *(path for path in state.nodes if path not in moved)):
+        shown = totals.get(under, {})
+        missing: dict[str, float] = defaultdict(float)
+        for cell, (least, most) in accounts.bounds(under).items():
+            number = shown.get(cell, 0)
+            slack = books.slack(cell, most)
+            if cell.name in ledger:
+                missing[cell.name] += max(0, least - number - slack) if cell.part != SUM else 0
+            elif not least - slack <= number <= most + slack:
+                what = f"{named(under)}: {said(cell)} is {number} after quiet"
+                raise Violation(f"{what}, but must be at least {least} and at most {most}")
+        for name, number in missing.items():
+            if not under and number > ledger[name] * (1 + 1e-12):
+                raise Violation(f"{name}: {number} are missing, and only {ledger[name]} are in the ledger")
+
+
+def gauges_equal(network: NetworkCollector, programs: Sequence[Program], paths: Sequence[Path]) -> None:
+    """Each path shows what the living set there last: all that share it, or the latest-born one; and nothing else.
+
+    Raises:
+        Violation: one does not.
+    """
+    for path in paths:
+        here = who_shows(programs, path)
+        if here is None:
+            continue
+        expected: dict[tuple[str, Labels], float] = defaultdict(float)
+        for program in here:
+            for key, value in program.gauges.items():
+                expected[key] += value
+        shown = dict(_gauges(network.collect(View(under=path, own=True))))
+        if shown != expected:
+            raise Violation(f"{named(path)} shows gauges {shown}, but they are {dict(expected)}")
+
+
+def who_shows(programs: Sequence[Program], path: Path) -> list[Program] | None:
+    """The programs whose gauges count at a path, when all is quiet; None when nobody can say."""
+    here = [program for program in programs if program.path == path and program.alive]
+    alone = sorted(program.book.birth for program in here if not program.book.shared)
+    if any(program.book.repeated for program in programs) or (len(alone) > 1 and alone[-1] - alone[-2] < 0.01):
+        return None
+    return [program for program in here if program.book.shared or program.book.birth == alone[-1]]
+
+
+def _gauges(families: Sequence[FamilySnapshot]) -> Iterator[tuple[tuple[str, Labels], float]]:
+    for family in families:
+        if family.family.type is MetricType.GAUGE and not family.family.name.startswith("fog_"):
+            for series in family.series:
+                if not isinstance(series.value, int | float):
+                    raise Violation(f"a gauge that is no number: {series}")
+                yield (family.family.name, series.labels), series.value
+
+
+def events_once(
+    events: EventList,
+    programs: Sequence[Program],
+    books: Books,
+    now: float,
+    asked: Callable[[int], bool],
+    *,
+    long_ago: bool,
+) -> None:
+    """Each event is listed once; those that are not have been let go of by their writers, and are counted as lost.
+
+    Args:
+        events: the list.
+        programs: all there were.
+        books: what they recorded.
+        now: the time, seconds.
+        asked: whether an epoch was asked for what it holds since the stream has lost events.
+        long_ago: it all takes longer than the horizon, after which it is forgotten what was seen of an epoch.
+
+    Raises:
+        Violation: one is listed twice, never happened, or is missing.
+    """
+    listed = {(event.path, event.epoch, event.number): event.value for event in events.events if event.epoch}
+    if len(listed) < sum(event.epoch != 0 for event in events.events):
+        raise Violation("an event is listed twice")
+    for (path, epoch, number), value in listed.items():
+        if books.epochs[path, epoch].events.get(number, (None,))[0] != value:
+            raise Violation(f"{named(path)}: event {number} is listed as {value}, and was another one")
+    missing = lost = 0
+    for program in programs:
+        if program.agent is not None and not program.book.repeated:
+            book, log = program.book, program.agent.epoch.events
+            lost += log.lost
+            seen = [number for number in book.events if (book.path, book.id, number) in listed]
+            newest = max(seen, default=0)
+            for number in book.events.keys() - seen:
+                if number > newest and not asked(book.id):
+                    continue  # nothing has shown yet that there was one more: its writer says so within the hour
+                age, room = now - book.events[number][1], program.agent.bounds.events
+                if log.held[0] <= number or (age < KEPT and number > log.last - room):
+                    raise Violation(f"{named(book.path)}: event {number} is held, and not listed")
+                missing += min(seen, default=0) < number < newest  # what comes next shows the others
+    if missing > lost + events.lost and not long_ago:
+        raise Violation(f"{missing} events are missing, {lost + events.lost} are counted as lost")

@@ -1,0 +1,133 @@
+"""What must hold of a fog of tiers once all is quiet, and when its replicas leave one after the other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from fog_aggregator.query.tree import View
+from fog_proving.sim.books import PATHS, SUM, Books, Cells, Labels, Violation
+from fog_proving.sim.checks import named, said, totals_of
+from fog_proving.sim.program import Program
+from fog_proving.sim.quiet import Accounts, who_shows
+from fog_proving.sim.tiers import BRANCH, Member, Tiers
+from fog_schema.paths import Path, is_under
+
+UNHEARD: Final = 6
+"""So many intervals after its last frame nobody shows what a replica said."""
+
+
+def at_rest(
+    tiers: Tiers,
+    accounts: Accounts,
+    programs: Sequence[Program],
+    books: Books,
+    beat: Callable[[], None],
+    *,
+    long_ago: bool,
+) -> None:
+    """Everything is at the root; and gauges are as long as there is a replica to say them.
+
+    Args:
+        tiers: the tiers, all of them running.
+        accounts: what must be shown of each epoch by one who was told nothing that is not in the streams.
+        programs: all there were.
+        books: the books.
+        beat: an interval in which all goes well.
+        long_ago: it all takes longer than the horizon: epochs were folded and label sets have left.
+
+    Raises:
+        Violation: something does not hold.
+    """
+    if not long_ago:
+        for member in tiers.members:
+            _conserved(member, accounts, books)
+        _joined(tiers, books)
+    _gauges_and_coverage(tiers.root, programs)
+    counted = _totals(tiers.root)
+    for replica in tiers.replicas:
+        for program in programs:
+            if program.alive:
+                program.count(6, int(program.gauges.get(("level", ()), 0)) + 1)
+        replica.crash(0)
+        for _ in range(UNHEARD):
+            beat()
+        if replica is not tiers.replicas[-1]:
+            _gauges_and_coverage(tiers.root, programs)
+    _out_of_sight(tiers.root)
+    if _totals(tiers.root) != counted and not long_ago:
+        raise Violation(f"{named(BRANCH)}: its counts have left with its aggregators")
+
+
+def _totals(member: Member) -> Cells:
+    return totals_of(member.running.state).get(BRANCH, {})
+
+
+def _conserved(member: Member, accounts: Accounts, books: Books) -> None:
+    """What the living have counted is there, and of the others what no stream has lost."""
+    totals = totals_of(member.running.state)
+    for under in ((), BRANCH) if not member.scope.path else (BRANCH,):
+        for cell, (least, most) in accounts.bounds(under).items():
+            number, slack = totals.get(under, {}).get(cell, 0), books.slack(cell, most)
+            if not least - slack <= number <= most + slack:
+                what = f"{member.name} has {number} of {said(cell)} under {named(under)} after quiet"
+                raise Violation(f"{what}, but must have at least {least} and at most {most}")
+
+
+def _joined(tiers: Tiers, books: Books) -> None:
+    """The root has no less than the better of the replicas."""
+    joined = _totals(tiers.root)
+    for replica in tiers.replicas:
+        for cell, number in _totals(replica).items():
+            if cell.part != SUM and joined.get(cell, 0) < number - books.slack(cell, number):
+                raise Violation(f"the root has {joined.get(cell, 0)} of {said(cell)}, and {replica.name} {number}")
+
+
+def _gauges_and_coverage(root: Member, programs: Sequence[Program]) -> None:
+    """The branch's gauges are those of its living programs, merged; it has as many nodes as live there."""
+    network = root.running.network
+    expected = _merged(programs)
+    totals = network.totals(View(under=BRANCH))
+    shown = {}
+    for number, summary in totals.gauges.items():
+        entry = totals.entries[number]
+        shown[totals.families[entry.family].key.name, entry.labels] = (
+            summary.count,
+            summary.sum,
+            summary.min,
+            summary.max,
+        )
+    if expected is not None and shown != expected:
+        raise Violation(f"{named(BRANCH)} shows at the root {shown}, but its gauges are {expected}")
+    for under in ((), BRANCH):
+        living = {program.path for program in programs if program.alive and is_under(program.path, under)}
+        live, stale, departed = network.coverage(View(under=under)).total().nodes
+        if live != len(living):
+            what = f"{named(under)} stands at the root on {live} live, {stale} stale and {departed} departed nodes"
+            raise Violation(f"{what}, but {len(living)} live")
+
+
+def _out_of_sight(root: Member) -> None:
+    """Nobody says how the branch is: no gauge of it is shown, and none of its nodes is live."""
+    network = root.running.network
+    gauges, covered = network.totals(View(under=BRANCH)).gauges, network.coverage(View(under=BRANCH)).total()
+    if gauges or covered.nodes[0]:
+        raise Violation(f"{named(BRANCH)} is not heard, and shows {gauges} of {covered.nodes[0]} live nodes")
+
+
+def _merged(programs: Sequence[Program]) -> dict[tuple[str, Labels], tuple[int, float, float, float]] | None:
+    """What the gauges under the branch are; None when nobody can say whose count."""
+    values: dict[tuple[str, Labels], list[float]] = defaultdict(list)
+    for path in _paths_of_branch():
+        here = who_shows(programs, path)
+        if here is None:
+            return None
+        for program in here:
+            for key, value in program.gauges.items():
+                values[key].append(value)
+    return {key: (len(each), sum(each), min(each), max(each)) for key, each in values.items()}
+
+
+def _paths_of_branch() -> list[Path]:
+    return sorted({path for path in PATHS if is_under(path, BRANCH)})

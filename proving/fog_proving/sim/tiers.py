@@ -1,0 +1,265 @@
+"""A fog of two tiers: two aggregators of one subtree publish its totals, and a root adds up what they say.
+
+They read the same streams as the one aggregator of every history, beside it. Each is a process of its own: it lags, is
+away, crashes to an older checkpoint or to none, and ends in good order or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
+
+from fog_agent.core.attachment import Attachment
+from fog_agent.core.selfmetrics import WriterMetrics
+from fog_agent.core.writer import Settings
+from fog_aggregator.components.rollup import RollupWatch
+from fog_aggregator.core.state import StateLimits
+from fog_proving.sim.agent import Agent, Bounds
+from fog_proving.sim.aggregator import DAMAGED, Aggregator, Scope
+from fog_proving.sim.books import INTERVAL, Books
+from fog_proving.sim.bus import Fate, Streams, fate
+from fog_proving.sim.checks import LEVELS, Watcher
+from fog_proving.sim.program import SUBJECTS
+from fog_schema.frames import Request
+from fog_schema.paths import Path, is_under
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+BRANCH: Final[Path] = ("f", "0")
+SMALLEST_FRAME: Final = 400
+"""A merged gauge with its definition needs more than what is enough for a node's series, bytes."""
+
+Ask: TypeAlias = Callable[[Iterable[tuple[Path, Request]]], None]
+
+
+class Member:
+    """The place of one aggregator: of the subtree, whose totals it publishes, or of the whole, which reads them.
+
+    Attributes:
+        name: for people.
+        aggregator: its present run, if it runs.
+        agent: what publishes the subtree's totals, from when the aggregator is ready.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        scope: Scope,
+        streams: Streams,
+        books: Books,
+        clock: Callable[[], float],
+        draw_epoch: Callable[[], int],
+        bounds: Bounds,
+        ask: Ask,
+    ) -> None:
+        self.name = name
+        self.scope = scope
+        self.aggregator: Aggregator | None = None
+        self.agent: Agent | None = None
+        self._streams = streams
+        self._clock = clock
+        self._draw_epoch = draw_epoch
+        self._bounds = Bounds(max(bounds.frame_bytes, SMALLEST_FRAME), bounds.outbox_frames)
+        self._ask = ask
+        self._watcher = Watcher(books)
+        self._checkpoints: list[tuple[bytes, int]] = []
+        self._known_losses = 0
+        self.start()
+
+    @property
+    def running(self) -> Aggregator:
+        """Its present run.
+
+        Raises:
+            RuntimeError: it does not run.
+        """
+        if self.aggregator is None:
+            raise RuntimeError(f"{self.name} does not run")
+        return self.aggregator
+
+    def start(self) -> None:
+        """Start it, if it does not run: from its last checkpoint that is left."""
+        if self.aggregator is None:
+            saved, self._known_losses = self._checkpoints[-1] if self._checkpoints else (None, 0)
+            self._excuse()
+            limits = StateLimits()
+            self.aggregator = Aggregator(self._streams, self._clock, limits, lambda _: None, saved, self.scope)
+
+    def crash(self, damaged: int) -> None:
+        """It is gone at once, and its newest checkpoints may be."""
+        self._watcher.crashed()
+        self._checkpoints = self._checkpoints[: max(0, len(self._checkpoints) - damaged)]
+        self.aggregator = self.agent = None
+
+    def restart(self, damaged: int) -> None:
+        """It crashes, and is started again at once."""
+        self.crash(damaged)
+        self.start()
+
+    def read(self, count: int) -> None:
+        """Read at most so many messages of each stream."""
+        if self.aggregator is not None:
+            self.aggregator.read(count)
+
+    def second(self, lost: int) -> None:
+        """What it does every second; `lost` says which of its requests nobody hears."""
+        if self.aggregator is not None:
+            was_ready = self.aggregator.readiness.ready
+            _, swept, requests = self.aggregator.second()
+            if self.aggregator.readiness.ready and not was_ready:
+                self._excuse()
+            if (swept.retired or swept.label_sets) and not self.scrape():
+                self._watcher.forget()  # nobody sees it, but what has ended now may begin anew
+            self._ask([request for place, request in enumerate(requests) if not lost >> place & 1])
+            if self.agent is None and self.scope.path and self.may_publish(self.aggregator):
+                self.agent = self._publication(self.aggregator)
+
+    def may_publish(self, aggregator: Aggregator) -> bool:
+        """Whether its numbers may go up."""
+        return aggregator.readiness.ready
+
+    def checkpoint(self) -> None:
+        """Save state and positions."""
+        if self.aggregator is not None:
+            self._checkpoints = [*self._checkpoints, (self.aggregator.checkpoint(), self._losses())][-2:]
+
+    def look(self) -> None:
+        """Nothing is above the truth."""
+        if self.aggregator is not None:
+            self._watcher.look(self.aggregator.state)
+
+    def scrape(self) -> bool:
+        """What is exported, or goes up, is never above the truth and never falls; whether it is exported."""
+        if self.aggregator is None or not (self.aggregator.readiness.ready or self.agent is not None):
+            return False
+        self._watcher.scrape(self.aggregator.network, LEVELS)
+        return True
+
+    def tick(self) -> None:
+        """An interval is over: say how the totals are."""
+        if self.agent is not None:
+            self.agent.tick()
+            self.scrape()
+
+    def send(self, what: Fate) -> bool:
+        """Publish the next frame once; whether there was any."""
+        frame = self.agent.next_frame() if self.agent is not None else None
+        if self.agent is None or frame is None:
+            return False
+        if self._streams.rollups.publish(SUBJECTS.rollups(self.scope.path), frame.data, what):
+            self.agent.acknowledged(frame)
+        return True
+
+    def flow(self) -> None:
+        """An interval in which all goes well, unless the server does not want it."""
+        self.read(1000)
+        self.second(0)
+        self.tick()
+        for _ in range(50):
+            if self._streams.rollups.refusing or not self.send(Fate.FINE):
+                break
+
+    def stop(self, what: Fate) -> None:
+        """It ends in good order: each part of the final is sent once, and the state is saved."""
+        if self.agent is not None and self.agent.finish():
+            for _ in self.agent.attachment.finals[:]:
+                self.send(what)
+        self.checkpoint()
+        self.crash(0)
+
+    def requested(self, path: Path, request: Request) -> None:
+        """Somebody's request is heard."""
+        if self.agent is not None and is_under(self.scope.path, path):
+            self.agent.requested(request)
+
+    def _publication(self, aggregator: Aggregator) -> Agent:
+        """Each run is an epoch of its own."""
+        settings, watch = Settings(interval=INTERVAL), RollupWatch(aggregator.network.totals)
+        metrics = WriterMetrics(TelemetryCollector(self_metrics=False), settings, "fog_aggregator_rollup")
+        attachment = Attachment(
+            (watch,), metrics, settings, self._clock(), self._draw_epoch, coverage=lambda: watch.coverage
+        )
+        self._bounds.apply(attachment.epoch)
+        return Agent(attachment, self._bounds, self._clock, {})
+
+    def _excuse(self) -> None:
+        """What it had read before it crashed may be lost, if a stream has lost something that it has not read again."""
+        if self._losses() > self._known_losses:
+            self._watcher.forget()
+
+    def _losses(self) -> int:
+        return self._streams.metrics.losses + self._streams.rollups.losses
+
+
+class Tiers:
+    """Two replicas and a root; arguments as of `Member`."""
+
+    def __init__(
+        self,
+        streams: Streams,
+        books: Books,
+        clock: Callable[[], float],
+        draw_epoch: Callable[[], int],
+        bounds: Bounds,
+        ask: Ask,
+    ) -> None:
+        about = (streams, books, clock, draw_epoch, bounds, ask)
+        self.replicas = [Member(name, Scope(BRANCH), *about) for name in ("one replica", "the other replica")]
+        self.root = Member("the root", Scope(branches=(BRANCH,)), *about)
+        self.members = (*self.replicas, self.root)
+
+    def look(self) -> None:
+        """Nothing is above the truth, at no tier."""
+        for member in self.members:
+            member.look()
+
+    def beat(self) -> None:
+        """An interval in which all goes well."""
+        for member in self.members:
+            member.flow()
+        self.root.scrape()
+
+    def requested(self, path: Path, request: Request) -> None:
+        """Somebody's request is heard."""
+        for member in self.replicas:
+            member.requested(path, request)
+
+    def second(self) -> None:
+        """What all of them do every second."""
+        for member in self.members:
+            member.second(0)
+
+    def start(self) -> None:
+        """Start those that do not run."""
+        for member in self.members:
+            member.start()
+
+    def restless(self, writers: Iterable[int]) -> str:
+        """What is still to be done; empty when all is quiet.
+
+        Args:
+            writers: the epochs of the programs that are attached.
+        """
+        agents = [member.agent for member in self.replicas if member.agent is not None]
+        writing = {*writers, *(agent.epoch.writer.epoch for agent in agents)}
+        running = [member.aggregator for member in self.members if member.aggregator is not None]
+        parts = {
+            "replicas busy": sum(not agent.is_idle() for agent in agents),
+            "tiers not ready": sum(not aggregator.readiness.ready for aggregator in running),
+            "gapped in tiers": sum(epoch.id in writing for one in running for epoch in one.state.gapped),
+        }
+        return ", ".join(f"{what} {count}" for what, count in parts.items() if count)
+
+
+OF_TIERS: Final[dict[str, Callable[[Member, int], object]]] = {
+    "tier_flow": lambda member, _: member.flow(),
+    "tier_read": lambda member, how: member.read(1 + how % 12 if how % 4 else 1000),
+    "tier_second": lambda member, how: member.second(how),
+    "tier_tick": lambda member, _: member.tick(),
+    "tier_scrape": lambda member, _: member.scrape(),
+    "tier_checkpoint": lambda member, _: member.checkpoint(),
+    "tier_send": lambda member, how: member.send(fate(how)),
+    "tier_stop": lambda member, how: member.stop(fate(how)),
+    "tier_crash": lambda member, how: member.restart(DAMAGED[how % len(DAMAGED)]),
+    "tier_away": lambda member, how: member.crash(DAMAGED[how % len(DAMAGED)]),
+    "tier_start": lambda member, _: member.start(),
+}

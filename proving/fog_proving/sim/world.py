@@ -1,0 +1,345 @@
+"""A fog, its streams, its aggregator, and the one who looks at them: what each step does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from random import Random
+from typing import Final
+
+from fog_aggregator.core.readiness import ROUND_INTERVALS
+from fog_aggregator.core.state import StateLimits
+from fog_bus.nats.cursor import Message
+from fog_proving.sim.agent import Bounds
+from fog_proving.sim.aggregator import DAMAGED, Aggregator
+from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Books, Violation
+from fog_proving.sim.bus import Stream, Streams, fate
+from fog_proving.sim.checks import LEVELS, Watcher
+from fog_proving.sim.program import SUBJECTS, Program
+from fog_proving.sim.quiet import Accounts, conserved, events_once, gauges_equal
+from fog_proving.sim.quiet_tiers import at_rest
+from fog_proving.sim.reference_model import Lineage
+from fog_proving.sim.steps import Step
+from fog_proving.sim.tiers import OF_TIERS, Tiers
+from fog_schema.codec import decode
+from fog_schema.frames import Request
+from fog_schema.paths import Path
+
+START: Final = 1_700_000_000.0
+MOST_PROGRAMS: Final = 8
+WAITS: Final = {
+    "wait": (2.0, 10.0, 25.0, 70.0, 400.0),
+    "long_wait": (1_000.0, 4_000.0, 90_000.0, 200_000.0),
+    "very_long_wait": (300_000.0, 650_000.0, 1_300_000.0),
+}
+ROUNDS: Final = 80
+"""So many intervals must be enough to come to rest: the longest pause between two requests is 300 s."""
+
+OF_PROGRAMS: Final[dict[str, Callable[[Program, int], object]]] = {
+    "count": lambda program, how: program.count(how, how // 8),
+    "remove": lambda program, how: program.remove(how, how // 4),
+    "reset": lambda program, how: program.reset(how),
+    "tick": lambda program, _: program.tick(),
+    "send": lambda program, how: program.send(fate(how)),
+    "flow": lambda program, _: program.flow(),
+    "kill": lambda program, _: program.kill(),
+    "stop": lambda program, how: program.stop(online=how % 4 != 0, what=fate(how // 4)),
+    "attach": lambda program, _: program.attach(),
+}
+OF_STREAMS: Final[dict[str, Callable[[Stream, int], object]]] = {
+    "late": lambda stream, how: stream.deliver_late(how),
+    "lose": lambda stream, how: stream.lose(1 + how % 12),
+    "copy": lambda stream, _: stream.copy(),
+    "put_back": lambda stream, how: stream.put_back(how),
+    "wipe": lambda stream, _: stream.wipe(),
+    "trim": lambda stream, how: stream.trim(1 + how % 20),
+    "refuse": lambda stream, how: stream.refuse(refusing=how % 2 == 0),
+}
+
+
+class World:
+    """One history as it unfolds.
+
+    Raises:
+        Violation: by any step, when a promise was broken.
+    """
+
+    def __init__(self) -> None:
+        self.now = START
+        self._rng = Random(0)  # for the ids of epochs, which have no order
+        self._books = Books()
+        self._watcher = Watcher(self._books)
+        self._programs: list[Program] = []
+        self._events = 0
+        self._last_events = True
+        self._bounds = Bounds()
+        self._limits = StateLimits()
+        self._streams = Streams(*(Stream(name, self.clock) for name in ("metrics", "events", "rollups")))
+        self._tiers: Tiers | None = None
+        self._checkpoints: list[tuple[bytes, Lineage]] = []
+        self._aggregator: Aggregator | None = self._start(None)
+        self._caught_up_at: float | None = None
+        self._of_the_world: dict[str, Callable[[int, int], object]] = {
+            "fog": self._fog,
+            "tiers": lambda _, __: self._add_tiers(),
+            "spawn": self._spawn,
+            "snapshot": self._snapshot,
+            "event": lambda who, _: self._event(self._programs[who % len(self._programs)]) if self._programs else None,
+            "beat": lambda _, __: self._beat(),
+            "read": lambda _, how: self._read(1 + how % 12 if how % 4 else 1000),
+            "second": lambda _, how: self._second(how),
+            "ask": lambda who, how: self._ask([(PATHS[who % len(PATHS)][: 1 + how % 3], Request())]),
+            "scrape": lambda _, __: self._scrape(LEVELS),
+            "checkpoint": lambda _, __: self._checkpoint(),
+            "forget": lambda who, _: self._forget(PATHS[who % len(PATHS)]),
+            "crash": lambda _, how: self._restart(how),
+            "outage": self._outage,
+            "start": lambda _, how: self._start_up(how % 2),
+            "away": lambda _, how: self._crash(DAMAGED[how % len(DAMAGED)]),
+        }
+
+    def clock(self) -> float:
+        """The one time there is, seconds."""
+        return self.now
+
+    def do(self, step: Step) -> None:
+        """Let one thing happen, and look."""
+        kind, who, how = step
+        if kind in WAITS:
+            self._wait(WAITS[kind][how % len(WAITS[kind])])
+        elif kind in OF_STREAMS:
+            for stream in self._pick(who):
+                OF_STREAMS[kind](stream, how)
+        elif kind in OF_TIERS:
+            for member in self._tiers.members[who % 3 :][:1] if self._tiers is not None else ():
+                OF_TIERS[kind](member, how)
+        elif kind not in OF_PROGRAMS:
+            self._of_the_world[kind](who, how)
+        elif self._programs:
+            self._pass(INTERVAL if kind in ("tick", "flow") and how % 2 else 0)
+            OF_PROGRAMS[kind](self._programs[who % len(self._programs)], how)
+        if self._aggregator is not None:
+            self._watcher.look(self._aggregator.state)
+        if self._tiers is not None:
+            self._tiers.look()
+
+    def rest(self) -> None:
+        """Heal everything, wait until it is quiet, and look at all that must hold then."""
+        for stream in self._streams.every():
+            stream.refuse(refusing=False)
+        for program in self._programs:
+            program.attach()
+            if self._last_events:
+                self._event(program)
+        aggregator = self._up()
+        if self._tiers is not None:
+            self._tiers.start()
+        for _ in range(ROUNDS):
+            self._beat()
+            self._watcher.look(aggregator.state)
+            if not (restless := self._restless(aggregator)):
+                break
+        else:
+            raise Violation(f"not at rest after {ROUNDS} intervals: {restless}")
+        for _ in range(4):  # those that are gone are stale by then
+            self._beat()
+        lineage = self._watcher.lineage
+        accounts = Accounts(self._books, lineage, self._programs, self._streams.metrics, self.now)
+        conserved(accounts, aggregator.state, lineage, self._books)
+        gauges_equal(aggregator.network, self._programs, sorted(set(PATHS)))
+        long_ago = self.now - START > HORIZON
+        losses, doubted = self._streams.events.losses, aggregator.doubted
+        asked = lambda epoch: self._last_events or doubted.get(epoch) == losses  # noqa: E731
+        events_once(aggregator.events, self._programs, self._books, self.now, asked, long_ago=long_ago)
+        if self._tiers is not None:
+            untold = Accounts(self._books, Lineage(), self._programs, self._streams.metrics, self.now)
+            at_rest(self._tiers, untold, self._programs, self._books, self._beat, long_ago=long_ago)
+
+    def said(self) -> str:
+        """How things are, in a line for people."""
+        stream, aggregator = self._streams.metrics, self._aggregator
+        running = sum(program.agent is not None for program in self._programs)
+        text = f"{running} agents, stream {stream.messages[0].seq if stream.messages else '-'} to {stream.last_seq}"
+        if aggregator is None:
+            return f"{text}, no aggregator"
+        position, state = aggregator.readers[0].position, aggregator.state
+        read, epochs = position.seq if position else 0, sum(len(node.epochs) for node in state.nodes.values())
+        ready = "ready" if aggregator.readiness.ready else "not ready"
+        return (
+            f"{text}, read {read}, {epochs} epochs, {len(state.gapped)} gapped, {len(state.tombstones)} folded, {ready}"
+        )
+
+    def _restless(self, aggregator: Aggregator) -> str:
+        """What is still to be done; empty when all is quiet."""
+        writers = {program.book.id: program for program in self._programs if program.agent is not None}
+        busy = [program.path for program in writers.values() if program.agent and not program.agent.is_idle()]
+        gapped = [path for epoch, path in aggregator.state.gapped.items() if epoch.id in writers]
+        folded = [key for key, told in self._watcher.lineage.told.items() if told.folded and key[1] in writers]
+        wishes = [wish for wish in aggregator.wishes if wish.epoch in writers]
+        parts: dict[str, object] = {"busy": busy, "gapped": gapped, "folded": folded, "wishes": wishes}
+        if not aggregator.readiness.ready:
+            parts["not ready"] = [()]
+        if self._tiers is not None:
+            parts["tiers"] = self._tiers.restless(writers)
+        return ", ".join(f"{what} {which}" for what, which in parts.items() if which)
+
+    # Programs and time
+
+    def _fog(self, who: int, how: int) -> None:
+        """How little everything may hold, and whether there are events at the very end that show what is missing."""
+        self._last_events = who // 12 % 2 == 0
+        self._bounds = Bounds((100_000, 250)[who % 2], (64, 3, 2)[who // 2 % 3], (1000, 4)[who // 6 % 2])
+        self._limits = StateLimits(silent_per_path=(64, 2, 1)[how % 3])
+        self._crash(2)
+        self._up()
+
+    def _add_tiers(self) -> None:
+        """A subtree gets aggregators of its own, and they a root, beside the one that reads everything."""
+        if self._tiers is None:
+            about = (self._streams, self._books, self.clock, self._draw_epoch, self._bounds)
+            self._tiers = Tiers(*about, self._ask)
+
+    def _pick(self, number: int) -> list[Stream]:
+        return self._streams.pick(number, tiers=self._tiers is not None)
+
+    def _spawn(self, who: int, how: int) -> None:
+        if len(self._programs) < MOST_PROGRAMS:
+            path, shared, fine = PATHS[who % len(PATHS)], how % 3 == 0, how % 5 == 0
+            about = (path, self._streams, self._books, self.clock, self._draw_epoch, self._bounds)
+            self._programs.append(Program(*about, shared=shared, fine=fine))
+
+    def _snapshot(self, who: int, how: int) -> None:
+        """A machine is restored from an image, and what it says again is read before the truth is."""
+        self._read(1000)
+        self._scrape(LEVELS)
+        for program in self._programs[who % max(1, len(self._programs)) :][:1]:
+            program.snapshot(how)
+        self._read(1000)
+        self._scrape(LEVELS)
+
+    def _draw_epoch(self) -> int:
+        return self._rng.getrandbits(64) or 1
+
+    def _event(self, program: Program) -> None:
+        self._events += 1
+        program.record(self._events)
+
+    def _beat(self) -> None:
+        """An interval in which all goes well."""
+        self._pass(INTERVAL)
+        for program in self._programs:
+            program.flow()
+        self._read(1000)
+        self._second(0)
+        self._scrape()
+        if self._tiers is not None:
+            self._tiers.beat()
+
+    def _wait(self, seconds: float) -> None:
+        self._second(0)
+        self._pass(seconds)
+        self._second(0)
+        if self._tiers is not None:
+            self._tiers.second()
+
+    def _pass(self, seconds: float) -> None:
+        self.now += seconds
+        for stream in self._streams.every():
+            stream.expire()
+
+    # The aggregator
+
+    def _read(self, count: int) -> None:
+        if self._aggregator is not None:
+            self._aggregator.read(count)
+
+    def _second(self, lost: int) -> None:
+        """What an aggregator does every second; `lost` says which of its requests nobody hears."""
+        aggregator, lineage = self._aggregator, self._watcher.lineage
+        if aggregator is None:
+            return
+        was_ready = aggregator.readiness.ready
+        watched, swept, requests = aggregator.second()
+        lineage.watched += watched
+        if aggregator.is_current:
+            lineage.complete, lineage.now = True, max(lineage.now, self.now)
+        lineage.retired.update(swept.retired)
+        lineage.fold_silent(aggregator.state, HORIZON)
+        if aggregator.caught_up and self._caught_up_at is None:
+            self._caught_up_at = self.now
+        if aggregator.readiness.ready and not was_ready:
+            self._watcher.became_ready(self._answered(aggregator), self.now)
+        if swept.retired or swept.label_sets:
+            self._scrape(LEVELS)  # what has ended now may begin anew
+        self._ask([request for place, request in enumerate(requests) if not lost >> place & 1])
+
+    def _answered(self, aggregator: Aggregator) -> set[int]:
+        """The epochs whose writers were asked before it was ready, and did not make it wait for too long."""
+        waited = self.now - (self._caught_up_at or self.now)
+        if waited >= ROUND_INTERVALS * INTERVAL or not aggregator.in_doubt:
+            return set()
+        return {program.book.id for program in self._programs if program.agent is not None}
+
+    def _ask(self, requests: Iterable[tuple[Path, Request]]) -> None:
+        for path, request in requests:
+            for program in self._programs:
+                program.requested(path, request)
+            if self._tiers is not None:
+                self._tiers.requested(path, request)
+
+    def _scrape(self, levels: Sequence[int] = ()) -> None:
+        if self._aggregator is not None and self._aggregator.readiness.ready:
+            self._watcher.scrape(self._aggregator.network, levels)
+
+    def _checkpoint(self) -> None:
+        if self._aggregator is not None:
+            saved = (self._aggregator.checkpoint(), self._watcher.lineage.copy())
+            self._checkpoints = [*self._checkpoints, saved][-2:]
+
+    def _forget(self, under: Path) -> None:
+        if self._aggregator is not None:
+            gone = self._aggregator.forget(under)
+            self._watcher.lineage.forget(gone, self._aggregator.network.now())
+            self._scrape(LEVELS)
+
+    def _crash(self, damaged: int) -> None:
+        """It crashes, with some of the newest checkpoints damaged; it has not been started again."""
+        self._watcher.crashed()
+        self._checkpoints = self._checkpoints[: max(0, len(self._checkpoints) - damaged)]
+        self._watcher.lineage = self._checkpoints[-1][1].copy() if self._checkpoints else Lineage()
+        self._aggregator = self._caught_up_at = None
+
+    def _outage(self, who: int, how: int) -> None:
+        """The power fails where streams and aggregator are."""
+        for stream in self._pick(who):
+            OF_STREAMS[("lose", "lose", "wipe")[who // 3 % 3]](stream, how)
+        self._restart(how)
+
+    def _restart(self, how: int) -> None:
+        self._crash(DAMAGED[how % len(DAMAGED)])
+        self._start_up(how // len(DAMAGED) % 2)
+
+    def _start_up(self, catches_up: int) -> None:
+        """It is started, and may have the time to read what there is, and to show it, before anybody says more."""
+        self._up()
+        for _ in range(catches_up):
+            self._read(1000)
+            self._second(0)
+            self._scrape(LEVELS)
+
+    def _up(self) -> Aggregator:
+        if self._aggregator is None:
+            self._aggregator = self._start(self._checkpoints[-1][0] if self._checkpoints else None)
+        return self._aggregator
+
+    def _start(self, checkpoint: bytes | None) -> Aggregator:
+        return Aggregator(self._streams, self.clock, self._limits, self._took, checkpoint)
+
+    def _took(self, messages: list[Message]) -> None:
+        """The aggregator has taken frames: what does WIRE.md say of them?"""
+        lineage = self._watcher.lineage
+        newcomer: tuple[Path, int] = ((), 0)
+        for message in messages:
+            frame, path = decode(message.data), SUBJECTS.path_of(message.subject)[1]
+            newcomer = (path, frame.epoch)
+            lineage.read(path, frame, message.timestamp, HORIZON)
+        lineage.fold_crowd(self._up().state, newcomer, self._limits.silent_per_path)
