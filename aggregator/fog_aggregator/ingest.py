@@ -20,7 +20,7 @@ from fog_aggregator.core.requests import Wish
 from fog_aggregator.core.state import STALE_INTERVALS
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_bus.nats.cursor import Message
+from fog_bus.ports import Message
 from fog_bus.rate_limited_log import RateLimitedLog
 from fog_schema.codec import decode
 from fog_schema.errors import FrameError, PathError

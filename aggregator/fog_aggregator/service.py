@@ -33,9 +33,8 @@ from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.tasks import running
 from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.connection import Connection
-from fog_bus.nats.cursor import Message, Position
 from fog_bus.nats.link import Link
-from fog_bus.nats.log import Discontinuity, StreamReader
+from fog_bus.nats.log import StreamReader
 from fog_bus.nats.provision import (
     EVENTS,
     MAX_AGE,
@@ -47,6 +46,7 @@ from fog_bus.nats.provision import (
     metrics_stream,
     rollups_stream,
 )
+from fog_bus.ports import Discontinuity, Message, Position
 from fog_schema.codec import encode_request
 from fog_schema.paths import Path, format_path
 from fog_schema.subjects import Subjects

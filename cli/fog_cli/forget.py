@@ -7,7 +7,7 @@ import time
 
 from fog_agent.core.attachment import new_epoch
 from fog_aggregator.service import FORGET
-from fog_bus.nats.link import Outcome
+from fog_bus.ports import Outcome
 from fog_cli.bus import connected_link
 from fog_cli.commands.forget import Settings
 from fog_cli.errors import CommandError, UsageError

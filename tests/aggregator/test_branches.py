@@ -26,7 +26,7 @@ from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.query.tree import View
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_bus.nats.cursor import Message
+from fog_bus.ports import Message
 from fog_schema.codec import decode, encode
 from fog_schema.frames import DELTA, Frame, Request
 from fog_schema.paths import Path, parse_path

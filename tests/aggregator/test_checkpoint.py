@@ -14,7 +14,7 @@ from fog_aggregator.core.sweep import sweep
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.query.tree import View
-from fog_bus.nats.cursor import Position
+from fog_bus.ports import Position
 from fog_schema.frames import EVENTS, Event, Frame
 from tests.aggregator.telling import FEW, START, Telling, hear, tellings, totals
 from utilityfog_frontend.telemetry import TelemetryCollector

@@ -13,7 +13,7 @@ from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.checkpoint import Image, take_image
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_bus.nats.cursor import Position
+from fog_bus.ports import Position
 from tests.aggregator.fleet import Fleet
 
 POSITIONS = {"FOG_METRICS": Position("then", 7, 8)}

@@ -17,7 +17,7 @@ from fog_aggregator.core.state import State
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_bus.nats.cursor import Message
+from fog_bus.ports import Message
 from fog_schema.codec import encode
 from fog_schema.frames import DELTA, EVENTS, KEYFRAME, LAST_PART, Event, Frame, Request
 from fog_schema.paths import Path

@@ -9,7 +9,8 @@ from typing import Any
 
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.connection import Connection, NatsOptions
-from fog_bus.nats.link import Link, Outcome
+from fog_bus.nats.link import Link
+from fog_bus.ports import Outcome
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from fog_bus.nats.link import Link
-from fog_bus.nats.log import Discontinuity, Message, Position, StreamReader, Timing
+from fog_bus.nats.log import StreamReader, Timing
+from fog_bus.ports import Discontinuity, Message, Position
 from fog_testing.waiting import eventually
 
 FAST = Timing(heartbeat=0.1, check=0.2, longest_pause=0.1)

@@ -9,7 +9,8 @@ import pytest
 
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.connection import Connection, NatsOptions
-from fog_bus.nats.link import Link, Outcome, Publish, Refusal, RequestError, parse_ack
+from fog_bus.nats.link import Link, parse_ack
+from fog_bus.ports import Outcome, Publish, Refusal, RequestError
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import CLEAR, HELD, FaultProxy
 from fog_testing.waiting import eventually

@@ -11,7 +11,8 @@ import pytest
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.client import Client
 from fog_bus.nats.link import Link
-from fog_bus.nats.log import Message, Timing
+from fog_bus.nats.log import Timing
+from fog_bus.ports import Message
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import BLACK_HOLE, CLEAR, HELD, FaultProxy
 from fog_testing.waiting import eventually

@@ -6,21 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fog_bus.nats.cursor import (
-    Delivery,
-    Discontinuity,
-    Message,
-    Position,
-    Start,
-    StreamInfo,
-    is_known,
-    matcher,
-    parse_delivery,
-    retention,
-    seconds,
-    until_gap,
-    where_to_start,
-)
+from fog_bus.nats.api import parse_stream_info, seconds
+from fog_bus.nats.consumer import Delivery, parse_delivery
+from fog_bus.nats.cursor import Start, is_known, matcher, retention, until_gap, where_to_start
+from fog_bus.ports import Discontinuity, Message, Position, StreamInfo
 
 NOW = 1_000_000.0
 READ = Position("monday", 50, int((NOW - 600) * 1e9))
@@ -152,8 +141,8 @@ def test_an_answer_of_the_server_is_read() -> None:
         "state": {"messages": 5, "bytes": 500, "first_seq": 3, "last_seq": 7, "first_ts": "1970-01-01T00:00:09Z"},
         "ts": "1970-01-01T00:01:00Z",
     }
-    parsed = StreamInfo.parse(answer)
+    parsed = parse_stream_info(answer)
     assert (parsed.first_seq, parsed.last_seq, parsed.messages, parsed.bytes) == (3, 7, 5, 500)
     assert (parsed.max_bytes, parsed.max_age, parsed.first_timestamp, parsed.now) == (None, None, 9, 60)
-    limited = StreamInfo.parse(answer | {"config": {"max_bytes": 9, "max_age": 10**9}})
+    limited = parse_stream_info(answer | {"config": {"max_bytes": 9, "max_age": 10**9}})
     assert (limited.max_bytes, limited.max_age) == (9, 1)

@@ -9,7 +9,8 @@ import pytest
 
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.link import Link
-from fog_bus.nats.log import Discontinuity, Timing
+from fog_bus.nats.log import Timing
+from fog_bus.ports import Discontinuity
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import CLEAR, HELD, FaultProxy
 from fog_testing.waiting import eventually

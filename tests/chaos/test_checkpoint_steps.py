@@ -15,7 +15,7 @@ from fog_aggregator.core.checkpoint import Image, take_image
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.state import State
 from fog_aggregator.query.ratchet import Ratchet
-from fog_bus.nats.cursor import Position
+from fog_bus.ports import Position
 
 STEPS = frozenset({"open", "write", "flush", "fsync", "close", "replace", "scandir", "unlink"})
 """Calls that reach the file system."""

@@ -13,7 +13,8 @@ from typing import Final
 
 from fog_agent.core.attachment import Attachment
 from fog_agent.core.writer import Encoded
-from fog_bus.nats.link import Link, Outcome, Publish
+from fog_bus.nats.link import Link
+from fog_bus.ports import Outcome, Publish
 from fog_bus.rate_limited_log import RateLimitedLog
 from fog_schema.codec import decode_request
 from fog_schema.errors import FrameError

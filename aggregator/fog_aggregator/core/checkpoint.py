@@ -23,7 +23,7 @@ from fog_aggregator.core.nodes import CLOSED, Epoch, Node, Run
 from fog_aggregator.core.state import State, Tombstone
 from fog_aggregator.core.tables import Table
 from fog_aggregator.query.ratchet import Ratchet
-from fog_bus.nats.cursor import Position
+from fog_bus.ports import Position
 from fog_schema.frames import CoverageNumbers
 from fog_schema.paths import Path
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
-from fog_bus.nats.link import Link, Refusal, RequestError
+from fog_bus.nats.link import Link
+from fog_bus.ports import Refusal, RequestError, StreamInfo
 
 _STREAM_NOT_FOUND: Final = 10059
 
@@ -68,3 +70,28 @@ class JetStream:
             case {"type": str()}:
                 return dict(answer)
         raise JetStreamError(f"{call}: not an answer of JetStream")
+
+
+def parse_stream_info(answer: Mapping[str, Any]) -> StreamInfo:
+    """Read an answer to `STREAM.INFO`.
+
+    Raises:
+        KeyError, ValueError: it is not one.
+    """
+    config, state = answer["config"], answer["state"]
+    return StreamInfo(
+        created=answer["created"],
+        first_seq=state["first_seq"],
+        last_seq=state["last_seq"],
+        messages=state["messages"],
+        bytes=state["bytes"],
+        first_timestamp=seconds(state["first_ts"]),
+        max_bytes=config["max_bytes"] if config["max_bytes"] > 0 else None,
+        max_age=config["max_age"] / 1e9 if config["max_age"] else None,
+        now=seconds(answer["ts"]),
+    )
+
+
+def seconds(timestamp: str) -> float:
+    """A time as the server writes it (RFC 3339, nanoseconds) in seconds since 1970."""
+    return datetime.fromisoformat(timestamp).timestamp()

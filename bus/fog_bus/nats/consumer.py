@@ -11,7 +11,7 @@ import asyncio
 import json
 import secrets
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.connection import Client
-from fog_bus.nats.cursor import Message, parse_delivery
+from fog_bus.ports import Message
 
 _BATCH: Final = 1000
 _BATCH_BYTES: Final = 16 * 1024 * 1024
@@ -35,6 +35,18 @@ _ROUTINE_STATUSES: Final = ("404", "408")
 _ROUTINE_409: Final = ("Batch Completed", "Message Size Exceeds MaxBytes")
 """A request that ended because its size was reached; other texts tell of the consumer's end."""
 _NS: Final = 1_000_000_000
+
+
+class Delivery(NamedTuple):
+    """What the server tells of a message that it delivers."""
+
+    seq: int
+    """In the stream."""
+    consumer_seq: int
+    """In this consumer: 1, 2, 3, …"""
+    timestamp_ns: int
+    pending: int
+    """How many more of this consumer's messages the stream has."""
 
 
 class ConsumerEndedError(Exception):
@@ -185,3 +197,23 @@ class PullConsumer:
             self._asked -= int(headers.get("Nats-Pending-Messages", 0))
             return None
         return ConsumerEndedError("consumer", f"the server ended the consumer: {status} {text.strip()}")
+
+
+def parse_delivery(reply: str) -> Delivery:
+    """Reads the reply subject of a delivered message.
+
+    `$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<consumer seq>.<timestamp>.<pending>`: 9 tokens; with a domain and
+    an account's hash before the stream 11, and a random token behind makes 12.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    tokens = reply.split(".")
+    match len(tokens):
+        case 9:
+            _, _, _, _, _, seq, consumer_seq, timestamp, pending = tokens
+        case 11 | 12:
+            seq, consumer_seq, timestamp, pending = tokens[7:11]
+        case _:
+            raise ValueError(f"not the reply subject of a delivery: {reply!r}")
+    return Delivery(int(seq), int(consumer_seq), int(timestamp), int(pending))

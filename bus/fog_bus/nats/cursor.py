@@ -6,66 +6,10 @@ or be another of the same name. Reading anything twice does no harm, so whenever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-
-class Position(NamedTuple):
-    """How far a stream was read: what a checkpoint holds of it.
-
-    Args:
-        created: When the stream was made, as the server writes it; another stream of the same name has another.
-        seq: The sequence of the last message that was handled.
-        timestamp_ns: When the server stored that message, by which it is known again: nanoseconds since 1970; 0 while
-            none was handled.
-    """
-
-    created: str
-    seq: int
-    timestamp_ns: int
-
-
-class Message(NamedTuple):
-    """One message of a stream."""
-
-    subject: str
-    data: bytes
-    seq: int
-    timestamp_ns: int
-    """When the server stored it: nanoseconds since 1970."""
-
-    @property
-    def timestamp(self) -> float:
-        """When the server stored it: seconds since 1970."""
-        return self.timestamp_ns / 1e9
-
-
-class Delivery(NamedTuple):
-    """What the server tells of a message that it delivers."""
-
-    seq: int
-    """In the stream."""
-    consumer_seq: int
-    """In this consumer: 1, 2, 3, …"""
-    timestamp_ns: int
-    pending: int
-    """How many more of this consumer's messages the stream has."""
-
-
-class Discontinuity(StrEnum):
-    """Why messages were missed, or are read again: the nodes should be asked for keyframes."""
-
-    REPLACED = "replaced"
-    """Another stream of the same name."""
-    ROLLED_BACK = "rolled_back"
-    """The stream lost its end, or an older copy of it was put back, grown past us or not."""
-    TRIMMED = "trimmed"
-    """Messages that were not read yet are gone."""
-    MISSING = "missing"
-    """There is no stream; it is waited for."""
+from fog_bus.ports import Discontinuity, Message, Position, StreamInfo
 
 
 class Start(NamedTuple):
@@ -80,48 +24,6 @@ class Start(NamedTuple):
     seq: int
     known: bool = False
     because: Discontinuity | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StreamInfo:
-    """What the server tells of a stream. Times in seconds since 1970, ages in seconds; None where there is no limit."""
-
-    created: str
-    first_seq: int
-    last_seq: int
-    messages: int
-    bytes: int
-    first_timestamp: float
-    """Of the oldest message; meaningless while there is none."""
-    max_bytes: int | None
-    max_age: float | None
-    now: float
-    """The server's clock when it answered."""
-
-    @classmethod
-    def parse(cls, answer: Mapping[str, Any]) -> Self:
-        """Reads an answer to `STREAM.INFO`.
-
-        Raises:
-            KeyError, ValueError: It is not one.
-        """
-        config, state = answer["config"], answer["state"]
-        return cls(
-            created=answer["created"],
-            first_seq=state["first_seq"],
-            last_seq=state["last_seq"],
-            messages=state["messages"],
-            bytes=state["bytes"],
-            first_timestamp=seconds(state["first_ts"]),
-            max_bytes=config["max_bytes"] if config["max_bytes"] > 0 else None,
-            max_age=config["max_age"] / 1e9 if config["max_age"] else None,
-            now=seconds(answer["ts"]),
-        )
-
-
-def seconds(timestamp: str) -> float:
-    """A time as the server writes it (RFC 3339, nanoseconds) in seconds since 1970."""
-    return datetime.fromisoformat(timestamp).timestamp()
 
 
 def where_to_start(position: Position | None, info: StreamInfo) -> Start:
@@ -144,26 +46,6 @@ def where_to_start(position: Position | None, info: StreamInfo) -> Start:
 def is_known(message: Message, position: Position | None) -> bool:
     """Whether this is the message that was handled last, and not another one with its sequence."""
     return position is not None and (message.seq, message.timestamp_ns) == (position.seq, position.timestamp_ns)
-
-
-def parse_delivery(reply: str) -> Delivery:
-    """Reads the reply subject of a delivered message.
-
-    `$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<consumer seq>.<timestamp>.<pending>`: 9 tokens; with a domain and
-    an account's hash before the stream 11, and a random token behind makes 12.
-
-    Raises:
-        ValueError: It is not one.
-    """
-    tokens = reply.split(".")
-    match len(tokens):
-        case 9:
-            _, _, _, _, _, seq, consumer_seq, timestamp, pending = tokens
-        case 11 | 12:
-            seq, consumer_seq, timestamp, pending = tokens[7:11]
-        case _:
-            raise ValueError(f"not the reply subject of a delivery: {reply!r}")
-    return Delivery(int(seq), int(consumer_seq), int(timestamp), int(pending))
 
 
 def matcher(filters: Sequence[str]) -> Callable[[str], bool]:

@@ -17,75 +17,21 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum, StrEnum
+from collections.abc import Iterable
 from typing import Final
 
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError
 
 from fog_bus.nats.connection import Client, Connection
+from fog_bus.ports import Outcome, Publish, Refusal, RequestCallback, RequestError
 from fog_bus.rate_limited_log import RateLimitedLog
 
 _GONE: Final = (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError)
-RequestCallback = Callable[[str, bytes], None]
-"""Called with a request's subject and payload, on the event loop."""
-
 _NO_RESPONDERS: Final = "503"
 _WAITING_REQUESTS: Final = 64
 """Requests that wait for their callback; more are dropped, as their senders will ask again."""
 _REFUSED_SUBJECT: Final = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
-
-
-class Outcome(Enum):
-    """What became of a publish."""
-
-    ACKED = "acked"
-    """It is in a stream."""
-    TIMEOUT = "timeout"
-    """No answer came in time; it may be in the stream."""
-    DISCONNECTED = "disconnected"
-    """There is no connection, or it ended before an answer came."""
-    REFUSED = "refused"
-    """It is not in a stream, and why is known."""
-
-
-class Refusal(StrEnum):
-    """Why a publish was refused."""
-
-    NO_STREAM = "no_stream"
-    FULL = "full"
-    TOO_LARGE = "too_large"
-    PERMISSION = "permission"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Publish:
-    """The outcome of one publish.
-
-    Args:
-        outcome: What became of it.
-        refusal: Why, when it was refused.
-        text: What the server said, for people.
-        stream: The stream that took it.
-        seq: Its sequence there.
-    """
-
-    outcome: Outcome
-    refusal: Refusal | None = None
-    text: str = ""
-    stream: str = ""
-    seq: int = 0
-
-
-class RequestError(Exception):
-    """A request had no answer; `outcome` says why."""
-
-    def __init__(self, subject: str, outcome: Publish) -> None:
-        super().__init__(f"{subject}: {outcome.text or outcome.outcome.value}")
-        self.outcome = outcome
 
 
 class Link:

@@ -20,23 +20,13 @@ from typing import Final
 
 from nats.errors import Error as NatsError
 
-from fog_bus.nats.api import JetStream, JetStreamError
+from fog_bus.nats.api import JetStream, JetStreamError, parse_stream_info
 from fog_bus.nats.connection import Client, backoff
 from fog_bus.nats.consumer import ConsumerEndedError, PullConsumer
-from fog_bus.nats.cursor import (
-    Discontinuity,
-    Message,
-    Position,
-    StreamInfo,
-    is_known,
-    matcher,
-    until_gap,
-    where_to_start,
-)
+from fog_bus.nats.cursor import is_known, matcher, until_gap, where_to_start
 from fog_bus.nats.link import Link
+from fog_bus.ports import Discontinuity, Message, Position, StreamInfo
 from fog_bus.rate_limited_log import RateLimitedLog
-
-__all__ = ["Discontinuity", "Message", "Position", "StreamInfo", "StreamReader", "Timing"]
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _STEADY: Final = 10.0
@@ -216,7 +206,7 @@ class StreamReader:
 
     async def _look(self) -> StreamInfo:
         try:
-            self.info = StreamInfo.parse(await self._jetstream.call(f"STREAM.INFO.{self.stream}"))
+            self.info = parse_stream_info(await self._jetstream.call(f"STREAM.INFO.{self.stream}"))
         except JetStreamError as error:
             if error.missing and not self._missing:
                 self._missing = True

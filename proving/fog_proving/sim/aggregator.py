@@ -17,7 +17,8 @@ from fog_aggregator.core.sweep import Swept
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_bus.nats.cursor import Discontinuity, Message, Position, is_known, where_to_start
+from fog_bus.nats.cursor import is_known, where_to_start
+from fog_bus.ports import Discontinuity, Message, Position
 from fog_proving.sim.books import HORIZON, Violation
 from fog_proving.sim.bus import Stream, Streams
 from fog_proving.sim.program import SUBJECTS

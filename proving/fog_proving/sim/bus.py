@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
-from fog_bus.nats.cursor import Message, StreamInfo
+from fog_bus.nats.api import parse_stream_info
+from fog_bus.ports import Message, StreamInfo
 
 MAX_AGE: Final = 3 * 86_400.0
 LONGEST_DELAY: Final = 3_600.0
@@ -129,7 +130,7 @@ class Stream:
     def info(self) -> StreamInfo:
         """What the server tells of it."""
         first = self.messages[0].timestamp if self.messages else 0.0
-        return StreamInfo.parse(
+        return parse_stream_info(
             {
                 "created": self.created,
                 "ts": _rfc3339(self._clock()),

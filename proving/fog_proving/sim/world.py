@@ -8,7 +8,7 @@ from typing import Final
 
 from fog_aggregator.core.readiness import ROUND_INTERVALS
 from fog_aggregator.core.state import StateLimits
-from fog_bus.nats.cursor import Message
+from fog_bus.ports import Message
 from fog_proving.sim.agent import Bounds
 from fog_proving.sim.aggregator import DAMAGED, Aggregator
 from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Books, Violation

@@ -18,7 +18,7 @@ from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.tasks import running
-from fog_bus.nats.cursor import Position
+from fog_bus.ports import Position
 from fog_schema.paths import format_path
 
 LOGGER: Final = logging.getLogger("fog_aggregator")

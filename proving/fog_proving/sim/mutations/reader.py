@@ -21,7 +21,8 @@ from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.readiness import Readiness
 from fog_aggregator.core.state import State
 from fog_aggregator.query.ratchet import Ratchet
-from fog_bus.nats.cursor import Position, where_to_start
+from fog_bus.nats.cursor import where_to_start
+from fog_bus.ports import Position
 from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.mutations import Patch, always, around, leaving_out, nothing
 from fog_schema.frames import DELTA, KEYFRAME, Frame
