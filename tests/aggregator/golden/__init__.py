@@ -1,0 +1,1 @@
+"""Golden checkpoints and how they were made."""

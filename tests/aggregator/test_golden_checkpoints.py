@@ -1,0 +1,69 @@
+"""A checkpoint of every released version is read, and exports and goes on as it did when it was written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+
+from fog_aggregator.core.checkpoint import read_image, restore
+from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.state import State
+from fog_aggregator.query.ratchet import Ratchet
+from fog_schema.paths import Path
+from tests.aggregator.fleet import Fleet
+from tests.aggregator.golden.recipe import POSITIONS, SCOPE, VIEWS, answers, exported, silence
+
+VERSIONS = sorted((FilePath(__file__).parent / "golden").glob("version_*"))
+
+
+@pytest.fixture(params=VERSIONS, ids=lambda folder: folder.name)
+def folder(request: pytest.FixtureRequest) -> FilePath:
+    """Give the golden files of one version; `golden/recipe.py` says what is in them."""
+    found: FilePath = request.param
+    return found
+
+
+def restored(folder: FilePath) -> Fleet:
+    """Restore the golden checkpoint."""
+    image = read_image((folder / "checkpoint.fog").read_bytes())
+    assert image.scope == SCOPE
+    fleet, state, events, ratchet = Fleet(), State(), EventList(), Ratchet()
+    assert restore(image, state, events, ratchet) == POSITIONS
+    fleet.state, fleet.events = state, events
+    fleet.network.adopt(state, events, ratchet)
+    fleet.now = state.now
+    return fleet
+
+
+def expected(folder: FilePath, name: str) -> Any:
+    """Read a golden answer."""
+    return json.loads((folder / name).read_text())
+
+
+def answered(fleet: Fleet) -> Any:
+    """Ask the fleet what the golden answers say."""
+    return json.loads(json.dumps(answers(fleet.network)))
+
+
+def test_every_version_exports_what_it_exported(folder: FilePath) -> None:
+    """Metrics of the root, by level and of one node, and what the JSON interface says."""
+    fleet = restored(folder)
+    for name, view in VIEWS.items():
+        assert exported(fleet.network, view) == (folder / name).read_text()
+    assert answered(fleet) == expected(folder, "answers.json")
+
+
+def test_every_version_goes_on_as_it_would_have(folder: FilePath) -> None:
+    """Keyframes under way end, a return counts from its baseline, a replay is ignored, silent nodes retire."""
+    fleet = restored(folder)
+    frames: list[tuple[list[str], str, float]] = expected(folder, "frames-after.json")
+    for path, data, at in frames:
+        fleet.now = at
+        where: Path = tuple(path)
+        fleet.apply(where, bytes.fromhex(data))
+    assert answered(fleet) == expected(folder, "answers-after.json")
+    silence(fleet)
+    assert answered(fleet) == expected(folder, "answers-after-silence.json")
