@@ -59,19 +59,19 @@ def main() -> None:
     sizes, yardstick = [], []
     for number in range(ROUNDS):
         program.work()
-        folded = number % 2 == 0
-        if folded:
+        flushed = number % 2 == 0
+        if flushed:
             program.collector.collect()
         start = time.perf_counter()
         frame = writer.encode_delta(float(number), MAX_BYTES)
-        took[folded].append(time.perf_counter() - start)
+        took[flushed].append(time.perf_counter() - start)
         assert frame is not None
         sizes.append(len(frame.data))
         numbers = [program.rng.randrange(200) for _ in range(200)]
         start = time.perf_counter()
         json.dumps(numbers)
         yardstick.append(time.perf_counter() - start)
-    own, all_of_it = (statistics.median(took[folded]) * 1e6 for folded in (True, False))
+    own, all_of_it = (statistics.median(took[flushed]) * 1e6 for flushed in (True, False))
     print(f"a delta of 200 series, {CHANGED:.0%} changed: {own:.0f} µs; with what instruments left, {all_of_it:.0f} µs")
     print(
         f"{statistics.median(sizes):.0f} bytes; json.dumps of 200 numbers: {statistics.median(yardstick) * 1e6:.0f} µs"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final, TypeAlias
 
-from fog_agent.core.events import KEPT_SECONDS
+from fog_agent.core.event_log import RETAINED_SECONDS
 from fog_aggregator.core.batch import Batch
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.clock import ServerClock
@@ -92,7 +92,7 @@ class Ingest:
         seen = self._network.events.seen.get((path, epoch)) if self._branches.cover(path) else None
         if seen is None:  # a node that is read, or a branch's aggregator
             return heard_lately(self._network.state, path, epoch, now)
-        return now - seen.heard <= KEPT_SECONDS
+        return now - seen.heard <= RETAINED_SECONDS
 
     def frames(self, messages: list[Message]) -> None:
         """A batch of the stream of metrics. What branches have is told by their aggregators."""

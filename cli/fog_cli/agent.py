@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from fog_agent.core.attachment import new_epoch
+from fog_agent.core.publication import new_epoch
 from fog_agent.core.writer import Settings as WriterSettings
 from fog_agent.core.writer import Writer
 from fog_agent.edge.agent import Agent

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fog_agent.core.events import KEPT_SECONDS, EventFrame, EventLog
+from fog_agent.core.event_log import RETAINED_SECONDS, EventFrame, EventLog
 from fog_schema.codec import decode
 from fog_schema.frames import EVENTS, Event, Frame
 from fog_schema.limits import MAX_EVENT_BYTES, MAX_EVENTS_PER_FRAME
@@ -93,13 +93,13 @@ def test_events_are_kept_for_a_while_after_they_were_acknowledged() -> None:
     """15 minutes; one that was not acknowledged stays for as long as there is room."""
     log = EventLog()
     log.add(happened("a"), 0.0)
-    log.add([], 10 * KEPT_SECONDS)
+    log.add([], 10 * RETAINED_SECONDS)
     assert log.held == (1, 1)
     log.confirm(taken(log))
-    log.add(happened("b"), 10 * KEPT_SECONDS)
+    log.add(happened("b"), 10 * RETAINED_SECONDS)
     assert log.held == (2, 2)
     log.confirm(taken(log))
-    log.add([], 20 * KEPT_SECONDS)
+    log.add([], 20 * RETAINED_SECONDS)
     assert log.held == (3, 2), "none is held, and the range says so"
     assert log.repeat(header(), 1, 2, BIG) == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fog_agent.core import writer as writer_module
-from fog_agent.core.writer import KEPT_SECONDS
+from fog_agent.core.writer import RETAINED_SECONDS
 from fog_schema.codec import decode
 from fog_schema.frames import FINAL
 from tests.agent.node import BIG, SMALL, Node, defined, removed
@@ -83,18 +83,18 @@ def test_a_removed_id_is_kept_for_a_while(node: Node) -> None:
     labeled.labels("x").increment(3)
     node.keyframe()
     labeled.remove("x")
-    node.now += 10 * KEPT_SECONDS
+    node.now += 10 * RETAINED_SECONDS
     for acknowledged in (False, True):  # how long ago it was removed does not matter
         [frame] = node.keyframe(acknowledged=acknowledged)
         assert removed(frame) == [0]
-        node.now += 10 * KEPT_SECONDS if not acknowledged else KEPT_SECONDS - 1
+        node.now += 10 * RETAINED_SECONDS if not acknowledged else RETAINED_SECONDS - 1
     [frame] = node.keyframe()  # this acknowledgement does not start the clock again
     assert removed(frame) == [0]
-    assert node.writer.kept_count == 1
+    assert node.writer.retained_count == 1
     node.now += 1
     [frame] = node.keyframe()
     assert removed(frame) == []
-    assert node.writer.kept_count == 0
+    assert node.writer.retained_count == 0
     assert node.reader.total("a_total", l="x") == 3
     assert node.reader.folded == [("a_total", (("l", "x"),), 3)]
 
@@ -105,12 +105,12 @@ def test_a_request_starts_the_keeping_anew(node: Node) -> None:
     labeled.labels("x").increment(3)
     labeled.remove("x")
     node.keyframe()
-    node.now += KEPT_SECONDS - 1
+    node.now += RETAINED_SECONDS - 1
     node.writer.request_keyframe()
     assert node.due()
-    node.now += KEPT_SECONDS
+    node.now += RETAINED_SECONDS
     assert removed(node.keyframe()[0]) == [0]
-    node.now += KEPT_SECONDS - 1
+    node.now += RETAINED_SECONDS - 1
     assert removed(node.keyframe()[0]) == [0]
     node.now += 1
     assert removed(node.keyframe()[0]) == []
@@ -129,7 +129,7 @@ def test_only_the_end_of_a_keyframe_starts_the_clock(node: Node) -> None:
     while not part.completes:
         node.writer.acknowledged(part, node.now)
         part = node.writer.encode_part(node.now, SMALL)
-    node.now += 2 * KEPT_SECONDS
+    node.now += 2 * RETAINED_SECONDS
     assert removed(node.keyframe()[0]) == [0]
 
 
@@ -140,14 +140,14 @@ def test_a_gauge_is_not_kept(node: Node) -> None:
     node.keyframe()
     gauges.remove("x")
     assert removed(node.delta()) == [0]
-    assert node.writer.kept_count == 0
+    assert node.writer.retained_count == 0
     [frame] = node.keyframe()
     assert (defined(frame), removed(frame)) == ({}, [])
 
 
 def test_while_too_many_are_kept_newcomers_are_refused(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """New children go to the overflow child, a reset keeps its id; when enough were let go, both are as before."""
-    monkeypatch.setattr(writer_module, "MAX_KEPT", 3)
+    monkeypatch.setattr(writer_module, "MAX_RETAINED", 3)
     labeled = node.collector.register_counter("a_total", "", ["l"])
     plain = node.collector.register_counter("b_total", "")
     for number in range(3):
@@ -164,7 +164,7 @@ def test_while_too_many_are_kept_newcomers_are_refused(node: Node, monkeypatch: 
     assert removed(frame) == []
     assert node.reader.total("b_total") == 7
     assert node.reader.total("a_total", l="~overflow") == 7
-    node.now += KEPT_SECONDS
+    node.now += RETAINED_SECONDS
     node.keyframe()
     assert not node.refuses()
     labeled.labels("newer").increment(1)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from fog_agent.core.epoch_series import SeriesValue
 from fog_agent.core.summary import GaugeSummary
-from fog_agent.core.tracked import Reading
 from fog_agent.core.writer import Settings, Writer
 from fog_schema.codec import decode
 from fog_schema.columns import F64, I8, U8, U16, Column
@@ -29,11 +29,11 @@ class Total:
     """A series of a subtree."""
 
     family: Family
-    value: Reading
+    value: SeriesValue
     labels: Labels = ()
     gate: None = None
 
-    def read(self) -> Reading:
+    def read(self) -> SeriesValue:
         """The total."""
         return self.value
 

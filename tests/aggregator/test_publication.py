@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from fog_agent.core.epoch_series import SeriesValue
 from fog_agent.core.summary import GaugeSummary
-from fog_agent.core.tracked import Reading
 from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.components.rollup import RollupWatch
 from fog_aggregator.config import AggregatorConfig, parse_branch
@@ -47,7 +47,7 @@ class Subtree:
         """Change some of the totals."""
         self.totals = replace(self.totals, **others)  # type: ignore[arg-type]
 
-    def values(self) -> dict[str, Reading]:
+    def values(self) -> dict[str, SeriesValue]:
         """What is followed now, by name and label values."""
         return {
             one.family.name + "".join(f",{value}" for _, value in one.labels): one.read() for one in self.watch.series()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fog_agent.core.events import KEPT_SECONDS
+from fog_agent.core.event_log import RETAINED_SECONDS
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.clock import ServerClock
@@ -116,5 +116,5 @@ def test_events_of_a_branchs_nodes_are_asked_for(path: Path) -> None:
     assert wanted() == []
     read(Frame(kind=EVENTS, epoch=8, seq=3, events=(event,)))
     assert wanted() == [(1, 2)]
-    read(Frame(kind=EVENTS, epoch=7, seq=4, events=(event,)), START + KEPT_SECONDS + 1)
+    read(Frame(kind=EVENTS, epoch=7, seq=4, events=(event,)), START + RETAINED_SECONDS + 1)
     assert wanted() == [], "it cannot have them any more"

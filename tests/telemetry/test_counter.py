@@ -39,7 +39,7 @@ def test_whole_amounts_keep_an_integer_and_one_fraction_makes_a_float_for_good()
 
 @given(st.lists(st.one_of(st.just(1), st.integers(0, 2**40), st.floats(0, 1e6))), st.integers(1, 200))
 def test_any_mixture_adds_up(amounts: list[float], read_every: int) -> None:
-    """Ones take another way than the rest, and reading folds at any moment: the sum is what was given."""
+    """Ones take another way than the rest, and reading flushes at any moment: the sum is what was given."""
     counter = Counter("jobs_total")
     for index, amount in enumerate(amounts):
         counter.increment(amount)
@@ -50,7 +50,7 @@ def test_any_mixture_adds_up(amounts: list[float], read_every: int) -> None:
 
 
 def test_many_small_fractions_are_folded_by_the_writer(bare: TelemetryCollector) -> None:
-    """Without any reader the backlog stays bounded: the writer folds at 64."""
+    """Without any reader the backlog stays bounded: the writer flushes at 64."""
     counter = bare.register_counter("jobs_total")
     for _ in range(1000):
         counter.increment(0.25)

@@ -95,7 +95,7 @@ def test_a_child_never_waits_for_a_lock_of_its_parents_threads(collector: Teleme
 
     def hold() -> None:
         held = [
-            collector._scope.ledger.lock,  # noqa: SLF001 - no public way to be caught at the worst moment
+            collector._scope.lifetimes.lock,  # noqa: SLF001 - no public way to be caught at the worst moment
             collector._events._lock,  # noqa: SLF001
             collector._source_lock,  # noqa: SLF001
             *(metric._state._gate.lock for metric in (family, gauge, histogram, *alone)),  # noqa: SLF001
@@ -200,11 +200,11 @@ def test_a_fork_of_a_fork(collector: TelemetryCollector) -> None:
 def test_a_metric_of_its_own_waits_for_nobody(bare: TelemetryCollector) -> None:
     """Nor do the counts that a collector without metrics about itself keeps to itself."""
     alone = Counter("a_total")
-    ledgers = [alone._state.scope.ledger, bare._runs._state.scope.ledger]  # noqa: SLF001
+    lifetimes = [alone._state.scope.lifetimes, bare._runs._state.scope.lifetimes]  # noqa: SLF001
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with ledgers[0].lock, ledgers[1].lock:
+        with lifetimes[0].lock, lifetimes[1].lock:
             held.set()
             done.wait()
 

@@ -25,7 +25,7 @@ def obvious_counts(bounds: list[float], observed: list[float]) -> tuple[int, ...
 
 
 @given(bounds_lists, st.lists(st.floats(-2e6, 2e6), max_size=300), st.data())
-def test_folding_finds_the_same_buckets_as_the_obvious_way(
+def test_flushing_finds_the_same_buckets_as_the_obvious_way(
     bounds: list[float], observed: list[float], data: st.DataObject
 ) -> None:
     """Bounds are inclusive, and values that are bounds themselves are the interesting ones."""

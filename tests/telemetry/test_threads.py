@@ -160,7 +160,7 @@ def test_events_are_counted_exactly(collector: TelemetryCollector) -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
 def test_a_signal_handler_may_write_and_read_in_the_middle_of_anything(bare: TelemetryCollector) -> None:
-    """It interrupts its own thread inside a fold: it must not wait for itself, nor count anything twice."""
+    """It interrupts its own thread inside a flush: it must not wait for itself, nor count anything twice."""
     counter = bare.register_counter("a_total")
     histogram = bare.register_histogram("b", "b", [0.5])
     gauge = bare.register_gauge("c")
@@ -211,13 +211,13 @@ def test_a_handler_that_interrupts_a_fold_neither_counts_twice_nor_sees_too_much
     counter.increment()
     series._ones = interrupted()  # type: ignore[assignment] # noqa: SLF001
     assert counter.get_value().value == 1
-    assert seen == [0], "the handler is shown what was folded before"
+    assert seen == [0], "the handler is shown what was flushed before"
     assert counter.get_value().value == 1 + fractions / 2
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
 def test_a_handler_that_raises_leaves_no_lock_and_no_count_behind(bare: TelemetryCollector) -> None:
-    """Ctrl-C, or a time limit, may strike within a fold: what was counted is counted once, and others can read."""
+    """Ctrl-C, or a time limit, may strike within a flush: what was counted is counted once, and others can read."""
     counter = bare.register_counter("a_total")
     histogram = bare.register_histogram("b", "b", [0.5])
     counted = observed = 0

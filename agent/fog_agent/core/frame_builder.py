@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from operator import sub
 from typing import Final
 
+from fog_agent.core.epoch_series import EpochSeries, SeriesValue
 from fog_agent.core.summary import GaugeSummary, pack_summaries
-from fog_agent.core.tracked import Reading, Tracked
 from fog_schema import frames
 from fog_schema.columns import Column, pack_floats, pack_ids, pack_ints
 from fog_schema.definitions import encode_definitions
@@ -32,14 +32,14 @@ class _Rows:
     counts: list[int] = field(default_factory=list)
     sums: list[float] = field(default_factory=list)
 
-    def add(self, number: int, value: HistogramValue, base: Reading | None) -> None:
+    def add(self, number: int, value: HistogramValue, base: SeriesValue | None) -> None:
         """A row more: what was observed since `base`; the sum as it is."""
         self.ids.append(number)
         self.counts += map(sub, value.counts, base.counts) if isinstance(base, HistogramValue) else value.counts
         self.sums.append(value.sum)
 
 
-class Assembly:
+class FrameBuilder:
     """What one frame will say, sorted into its sections.
 
     Args:
@@ -49,10 +49,12 @@ class Assembly:
             and a series without a base is defined.
     """
 
-    def __init__(self, taken: Sequence[tuple[Tracked, Reading]], removed: Sequence[int], *, whole: bool) -> None:
+    def __init__(
+        self, taken: Sequence[tuple[EpochSeries, SeriesValue]], removed: Sequence[int], *, whole: bool
+    ) -> None:
         self.taken = taken
         self._removed = removed
-        self._defined: list[Tracked] = []
+        self._defined: list[EpochSeries] = []
         self._counters: dict[int, int] = {}
         self._fractions: dict[int, float] = {}
         self._gauges: dict[int, int | float] = {}
@@ -100,9 +102,9 @@ class Assembly:
         return frame
 
 
-def define(tracked: Sequence[Tracked]) -> list[Definition]:
+def define(tracked: Sequence[EpochSeries]) -> list[Definition]:
     """Definitions of some series, ids ascending: those of one family and one set of label names together."""
-    groups: dict[tuple[Family, tuple[str, ...]], list[Tracked]] = {}
+    groups: dict[tuple[Family, tuple[str, ...]], list[EpochSeries]] = {}
     for series in tracked:
         names = tuple([name for name, _ in series.series.labels])
         groups.setdefault((series.series.family, names), []).append(series)
@@ -114,7 +116,7 @@ def define(tracked: Sequence[Tracked]) -> list[Definition]:
     return definitions
 
 
-def _definition(family: Family, names: tuple[str, ...], members: list[Tracked]) -> Definition:
+def _definition(family: Family, names: tuple[str, ...], members: list[EpochSeries]) -> Definition:
     return Definition(
         name=family.name,
         type=_TYPES[family.type],
@@ -128,7 +130,7 @@ def _definition(family: Family, names: tuple[str, ...], members: list[Tracked]) 
     )
 
 
-def _increment(value: int, base: Reading | None) -> int:
+def _increment(value: int, base: SeriesValue | None) -> int:
     counted = base if type(base) is int else 0
     if value > MAX_WHOLE:  # there the count stays
         return MAX_WHOLE - min(counted, MAX_WHOLE)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fog_agent.core.frame_builder import Assembly
-from fog_agent.core.tracked import Followed, Members, Reading, Tracked, Watch
+from fog_agent.core.epoch_series import EpochSeries, EpochSeriesSet, SeriesValue, SourceSeries, Watch
+from fog_agent.core.frame_builder import FrameBuilder
 from fog_schema.codec import encode
 from fog_schema.errors import FrameError
 from fog_schema.frames import DELTA, EPHEMERAL, FINAL, KEYFRAME, LAST_PART, SHARED, CoverageNumbers, Frame
@@ -28,9 +28,9 @@ from fog_schema.limits import (
 )
 from utilityfog_frontend.telemetry.model import MetricType
 
-KEPT_SECONDS: Final = 15 * 60.0
+RETAINED_SECONDS: Final = 15 * 60.0
 """How long a removed id stays in the keyframes after one that bore it was acknowledged."""
-MAX_KEPT: Final = 10_000
+MAX_RETAINED: Final = 10_000
 """Removed ids that may wait; while there are more, newcomers go to their family's overflow child."""
 MAX_LABEL_BYTES: Final = 16 * 1024
 """Of one series, so that each fits into a frame."""
@@ -74,10 +74,10 @@ class Encoded:
 
 
 @dataclass(slots=True)
-class _Kept:
+class _Retained:
     """A removed series that the keyframes still bear; `acknowledged` is when one that bore it was."""
 
-    tracked: Tracked
+    tracked: EpochSeries
     acknowledged: float | None = None
 
 
@@ -100,7 +100,7 @@ class Writer:
         *,
         epoch: int,
         now: float,
-        origins: dict[Followed, Reading] | None = None,
+        origins: dict[SourceSeries, SeriesValue] | None = None,
         coverage: Callable[[], CoverageNumbers] | None = None,
     ) -> None:
         self.epoch = epoch
@@ -113,11 +113,11 @@ class Writer:
         self._birth = now
         self._origins = origins or {}
         self._coverage = coverage
-        self._seen: tuple[tuple[Followed, ...], ...] = ()
-        self._members = Members()  # live and kept ones: a handle of a removed one may go on counting
-        self._live: dict[Followed, Tracked] = {}
-        self._kept: dict[Followed, _Kept] = {}
-        self._refused: set[Followed] = set()
+        self._seen: tuple[tuple[SourceSeries, ...], ...] = ()
+        self._members = EpochSeriesSet()  # live and kept ones: a handle of a removed one may go on counting
+        self._live: dict[SourceSeries, EpochSeries] = {}
+        self._retained: dict[SourceSeries, _Retained] = {}
+        self._refused: set[SourceSeries] = set()
         self._next_id = 0
         self._keyframe: _Keyframe | None = None
 
@@ -132,14 +132,14 @@ class Writer:
         return len(self._live)
 
     @property
-    def kept_count(self) -> int:
+    def retained_count(self) -> int:
         """Removed series that the keyframes still bear."""
-        return len(self._kept)
+        return len(self._retained)
 
     def request_keyframe(self) -> None:
         """Somebody misses something: a keyframe is due, with every removed id that is still kept."""
         self.keyframe_due = True
-        for kept in self._kept.values():
+        for kept in self._retained.values():
             kept.acknowledged = None
 
     def encode_delta(self, now: float, max_bytes: int) -> Encoded | None:
@@ -151,7 +151,7 @@ class Writer:
         if self.within_keyframe or self.ended:
             raise RuntimeError("no delta between the parts of a keyframe, nor after the final")
         removed = self._follow(now)
-        assembly = Assembly(self._members.news(), removed, whole=False)
+        assembly = FrameBuilder(self._members.changes(), removed, whole=False)
         encoded = self._encode(assembly, self.header(DELTA, now), max_bytes)
         if encoded is None:
             self.keyframe_due = True
@@ -195,7 +195,7 @@ class Writer:
         self.keyframe_due = True
         self._keyframe = None
 
-    def origins(self) -> dict[Followed, Reading]:
+    def origins(self) -> dict[SourceSeries, SeriesValue]:
         """What each live series had counted when it was last read: after the final, where the next epoch begins."""
         return {
             series: tracked.reading
@@ -207,7 +207,7 @@ class Writer:
         self._follow(now)
         self.keyframe_due = False
         return _Keyframe(
-            self._members.ordered, list(self._kept.values()), {kept.tracked.id for kept in self._kept.values()}
+            self._members.ordered, list(self._retained.values()), {kept.tracked.id for kept in self._retained.values()}
         )
 
     def _next_part(
@@ -235,7 +235,9 @@ class Writer:
                 raise ValueError(f"max_payload leaves {max_bytes} bytes for a frame, and {MIN_FRAME_BYTES} are needed")
             count = keyframe.fits = count // 2
 
-    def _encode(self, assembly: Assembly, frame: Frame, max_bytes: int, *, completes: bool = False) -> Encoded | None:
+    def _encode(
+        self, assembly: FrameBuilder, frame: Frame, max_bytes: int, *, completes: bool = False
+    ) -> Encoded | None:
         """Encode a frame and give it its number; None, and nothing has changed, when it is too large."""
         if self._coverage is not None:
             frame.coverage = self._coverage()
@@ -271,11 +273,11 @@ class Writer:
             self._welcome(live, ended)
         removed = [tracked.id for series in ended if (tracked := self._remove(series)) is not None]
         if self._let_go(now) or changed:
-            kept = [kept.tracked for kept in self._kept.values()]
-            self._members = Members([*self._live.values(), *kept])
+            kept = [kept.tracked for kept in self._retained.values()]
+            self._members = EpochSeriesSet([*self._live.values(), *kept])
         return sorted(removed)
 
-    def _welcome(self, live: tuple[tuple[Followed, ...], ...], ended: list[Followed]) -> None:
+    def _welcome(self, live: tuple[tuple[SourceSeries, ...], ...], ended: list[SourceSeries]) -> None:
         """Give ids to series not seen before, also to those that came and went in between: they counted.
 
         Ids go out by type, so that each type's ids lie together and a bitmap of them is short.
@@ -286,29 +288,29 @@ class Writer:
         self.refused += len(refused - self._refused)
         self._refused = refused
         for series in sorted(found.keys() - refused, key=_registration_order(found)):
-            self._live[series] = Tracked(self._next_id, series, self._origins.pop(series, None))
+            self._live[series] = EpochSeries(self._next_id, series, self._origins.pop(series, None))
             self._next_id += 1
 
-    def _remove(self, series: Followed) -> Tracked | None:
+    def _remove(self, series: SourceSeries) -> EpochSeries | None:
         """Keep what a series that ended has counted; None when no frame needs to say that it went."""
         tracked = self._live.pop(series, None)
         if tracked is None:
             return None
         if tracked.is_gauge:  # a keyframe without its id says all there is to say of it
             return tracked if tracked.base is not None else None
-        self._kept[series] = _Kept(tracked)
+        self._retained[series] = _Retained(tracked)
         return tracked
 
     def _let_go(self, now: float) -> bool:
         """Forget removed series that were kept for long enough; say whether there were any."""
         gone = [
             series
-            for series, kept in self._kept.items()
-            if kept.acknowledged is not None and now - kept.acknowledged >= KEPT_SECONDS
+            for series, kept in self._retained.items()
+            if kept.acknowledged is not None and now - kept.acknowledged >= RETAINED_SECONDS
         ]
         for series in gone:
-            del self._kept[series]
-        full = len(self._kept) >= MAX_KEPT
+            del self._retained[series]
+        full = len(self._retained) >= MAX_RETAINED
         for watch in self._watches:
             watch.refuse_newcomers = full
         return bool(gone)
@@ -321,8 +323,8 @@ class _Keyframe:
     `fits` is how many series a part may have: what was too much for one is not tried again for each of them.
     """
 
-    members: list[Tracked]
-    kept: list[_Kept]
+    members: list[EpochSeries]
+    kept: list[_Retained]
     removed: set[int]
     part: int = 0
     next: int = 0
@@ -333,19 +335,19 @@ class _Keyframe:
     def complete(self) -> bool:
         return self.part > 0 and self.next == len(self.members)
 
-    def assemble(self, count: int) -> Assembly:
+    def assemble(self, count: int) -> FrameBuilder:
         """The next `count` series: definition, value in this epoch, whether it was removed."""
         members = self.members[self.next : self.next + count]
         removed = [tracked.id for tracked in members if tracked.id in self.removed]
-        return Assembly([(tracked, tracked.value()) for tracked in members], removed, whole=True)
+        return FrameBuilder([(tracked, tracked.value()) for tracked in members], removed, whole=True)
 
 
-def _registration_order(found: dict[Followed, None]) -> Callable[[Followed], tuple[int, int]]:
+def _registration_order(found: dict[SourceSeries, None]) -> Callable[[SourceSeries], tuple[int, int]]:
     places = {series: place for place, series in enumerate(found)}
     return lambda series: (_KIND_ORDER[series.family.type], places[series])
 
 
-def _too_large(series: Followed) -> bool:
+def _too_large(series: SourceSeries) -> bool:
     """Whether a series is beyond what the wire carries: refused alone, and counted."""
     family, labels = series.family, series.labels
     return (

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from fog_agent.core.attachment import Attachment, attach
+from fog_agent.core.publication import Publication, attach
 from fog_agent.core.writer import Settings
 from fog_agent.edge.sender import Sender, phase_of
 from fog_bus.nats.connection import Connection, NatsOptions
@@ -98,7 +98,7 @@ class Agent:
         self._owns_connection = connection is None
         self._connection = connection or Connection(options or _options(servers, self.path))
         self._handle_signals = handle_signals
-        self._attachment: Attachment | None = None
+        self._publication: Publication | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._sender: Sender | None = None
         self._restore_signals = contextlib.ExitStack()
@@ -112,10 +112,10 @@ class Agent:
         """
         if self._sender is not None:
             raise RuntimeError(f"the agent at {format_path(self.path)} runs already")
-        self._attachment = attach(self._collector, self.path, self._settings, time.monotonic())
+        self._publication = attach(self._collector, self.path, self._settings, time.monotonic())
         link = Link(self._connection)
         metrics, events = self._subjects.metrics(self.path), self._subjects.events(self.path)
-        self._sender = Sender(self._attachment, link, metrics, events, phase=phase_of(self.path))
+        self._sender = Sender(self._publication, link, metrics, events, phase=phase_of(self.path))
         await link.subscribe_requests(self._subjects.listens(self.path), self._sender.requested)
         if self._owns_connection:
             self._spawn(self._connection.run(), "connection")
@@ -129,7 +129,7 @@ class Agent:
 
         What was not stays on the collector, and the next agent of this collector and path sends it first.
         """
-        if self._sender is None or self._attachment is None:
+        if self._sender is None or self._publication is None:
             return True
         flushed = False
         try:
@@ -141,8 +141,8 @@ class Agent:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            self._attachment.in_use = False
-            self._tasks, self._sender, self._attachment = [], None, None
+            self._publication.in_use = False
+            self._tasks, self._sender, self._publication = [], None, None
         return flushed
 
     @property
@@ -152,9 +152,9 @@ class Agent:
         Raises:
             RuntimeError: when the agent does not run.
         """
-        if self._attachment is None:
+        if self._publication is None:
             raise RuntimeError(f"the agent at {format_path(self.path)} does not run")
-        epoch = self._attachment.epoch
+        epoch = self._publication.epoch
         return Sent(epoch.writer.epoch, epoch.writer.seq, epoch.events.last)
 
     async def flush(self) -> bool:

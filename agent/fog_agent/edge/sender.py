@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from fog_agent.core.attachment import Attachment
+from fog_agent.core.publication import Publication
 from fog_agent.core.writer import Encoded
 from fog_bus.nats.link import Link
 from fog_bus.ports import Outcome, Publish
@@ -31,7 +31,7 @@ log = logging.getLogger("fog_agent")
 
 
 class Sender:
-    """Publishes one attachment's frames and events over one link.
+    """Publishes one publication's frames and events over one link.
 
     Args:
         subject: where frames go.
@@ -41,7 +41,7 @@ class Sender:
 
     def __init__(
         self,
-        attachment: Attachment,
+        publication: Publication,
         link: Link,
         subject: str,
         events_subject: str | None = None,
@@ -50,13 +50,13 @@ class Sender:
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
     ) -> None:
-        self._attachment = attachment
+        self._publication = publication
         self._link = link
         self._subject = subject
         self._events_subject = events_subject
         self._clock = clock
         self._rng = rng or random.Random()
-        self._interval = attachment.epoch.writer.settings.interval
+        self._interval = publication.epoch.writer.settings.interval
         self._phase = phase
         self._keyframe_at = clock() + phase * self._interval
         self._hourly = clock() + KEYFRAME_SECONDS * self._rng.uniform(0.9, 1.1)
@@ -83,10 +83,10 @@ class Sender:
         except FrameError as error:
             log.debug("a request that is none: %s", error)
             return
-        epoch = self._attachment.epoch
+        epoch = self._publication.epoch
         if request.epoch not in (0, epoch.writer.epoch):
             return
-        self._attachment.metrics.requests.increment()
+        self._publication.metrics.requests.increment()
         if not epoch.writer.keyframe_due:
             self._keyframe_at = self._clock() + self._rng.uniform(0, min(self._interval, MAX_JITTER))
         epoch.writer.request_keyframe()
@@ -113,19 +113,19 @@ class Sender:
         end = self._clock() + deadline
         await self._link.connection.connected(deadline)
         self._take_events()
-        epoch = self._attachment.epoch
-        if not await self._until(lambda: not (epoch.events.unsent or self._attachment.finals), deadline / 2):
+        epoch = self._publication.epoch
+        if not await self._until(lambda: not (epoch.events.unsent or self._publication.finals), deadline / 2):
             self._tick()
             return await self._until(self._is_idle, end - self._clock())
         try:
-            self._attachment.finals = epoch.writer.finish(self._clock(), self._max_bytes, epoch.events.held)
+            self._publication.finals = epoch.writer.finish(self._clock(), self._max_bytes, epoch.events.held)
         except Exception as error:  # noqa: BLE001 - as in _tick; stopping must not raise into the program either
             self._log(logging.ERROR, "encode", f"the final cannot be encoded: {error!r}")
             epoch.writer.dropped()
             return False
         epoch.outbox.clear()
         self._frames_ready.set()
-        return await self._until(lambda: not self._attachment.finals, end - self._clock())
+        return await self._until(lambda: not self._publication.finals, end - self._clock())
 
     async def _until(self, condition: Callable[[], bool], deadline: float) -> bool:
         try:
@@ -150,18 +150,18 @@ class Sender:
             self._encode_interval()
         except Exception as error:  # noqa: BLE001 - one series that cannot be encoded must not end all metrics
             self._log(logging.ERROR, "encode", f"this interval's frame cannot be encoded: {error!r}")
-            self._attachment.epoch.writer.dropped()
+            self._publication.epoch.writer.dropped()
         self._frames_ready.set()
 
     def _encode_interval(self) -> None:
         """A delta, unless a keyframe is to say it all anyway."""
-        epoch, now = self._attachment.epoch, self._clock()
-        writer, outbox, metrics = epoch.writer, epoch.outbox, self._attachment.metrics
+        epoch, now = self._publication.epoch, self._clock()
+        writer, outbox, metrics = epoch.writer, epoch.outbox, self._publication.metrics
         self._take_events()
         if now >= self._hourly:
             writer.keyframe_due = True
             self._hourly = now + KEYFRAME_SECONDS * self._rng.uniform(0.9, 1.1)
-        self._attachment.measure()
+        self._publication.measure()
         says_it_all = writer.within_keyframe or (writer.keyframe_due and not len(outbox))
         if not says_it_all and not writer.ended:
             frame = writer.encode_delta(now, self._max_bytes)
@@ -172,8 +172,8 @@ class Sender:
             metrics.dropped.increment(dropped)
 
     def _take_events(self) -> None:
-        epoch = self._attachment.epoch
-        epoch.events.add(self._attachment.event_watch.take(), self._clock())
+        epoch = self._publication.epoch
+        epoch.events.add(self._publication.event_watch.take(), self._clock())
         if epoch.events.unsent:
             self._events_ready.set()
 
@@ -184,7 +184,7 @@ class Sender:
                 frame = await self._next_frame()
             except Exception as error:  # noqa: BLE001 - as in _tick
                 self._log(logging.ERROR, "encode", f"a keyframe cannot be encoded: {error!r}")
-                self._attachment.epoch.writer.dropped()
+                self._publication.epoch.writer.dropped()
                 retry = await self._pause(retry)
                 continue
             answer = await self._link.publish(self._subject, frame.data, ACK_SECONDS)
@@ -199,9 +199,9 @@ class Sender:
     async def _next_frame(self) -> Encoded:
         """The frame whose turn it is: an older final, the outbox's head, the next part of a keyframe that is due."""
         while True:
-            attachment = self._attachment
-            epoch = attachment.epoch
-            head = attachment.finals[0] if attachment.finals else epoch.outbox.head
+            publication = self._publication
+            epoch = publication.epoch
+            head = publication.finals[0] if publication.finals else epoch.outbox.head
             if head is not None:
                 return head
             now = self._clock()
@@ -222,19 +222,19 @@ class Sender:
                 await self._frames_ready.wait()
 
     def _frame_is_safe(self, frame: Encoded) -> None:
-        attachment, metrics = self._attachment, self._attachment.metrics
+        publication, metrics = self._publication, self._publication.metrics
         metrics.frames.increment()
         metrics.bytes.increment(len(frame.data))
         metrics.keyframes.increment(frame.completes)
-        if attachment.finals and attachment.finals[0] is frame:
-            attachment.finals.pop(0)
-        elif attachment.epoch.outbox.acknowledged(frame):
-            attachment.epoch.writer.acknowledged(frame, self._clock())
+        if publication.finals and publication.finals[0] is frame:
+            publication.finals.pop(0)
+        elif publication.epoch.outbox.acknowledged(frame):
+            publication.epoch.writer.acknowledged(frame, self._clock())
 
     async def _send_events(self, subject: str) -> None:
         retry = FIRST_RETRY
         while True:
-            epoch = self._attachment.epoch
+            epoch = self._publication.epoch
             frame = epoch.events.next_frame(epoch.header(self._clock()), self._max_bytes)
             if frame is None:
                 await self._repeat_events(subject)
@@ -244,7 +244,7 @@ class Sender:
             answer = await self._link.publish(subject, frame.data, ACK_SECONDS)
             if answer.outcome is Outcome.ACKED:
                 epoch.events.confirm(frame)
-                self._attachment.metrics.events_acknowledged(frame.last - frame.first + 1)
+                self._publication.metrics.events_acknowledged(frame.last - frame.first + 1)
                 retry = FIRST_RETRY
             else:
                 retry = await self._back_off(retry, answer)
@@ -253,14 +253,14 @@ class Sender:
 
     async def _repeat_events(self, subject: str) -> None:
         """Send again what was asked for; who asked asks once more when it is lost."""
-        epoch = self._attachment.epoch
+        epoch = self._publication.epoch
         while self._repeats:
             first, last = self._repeats.pop(0)
             for frame in epoch.events.repeat(epoch.header(self._clock()), first, last, self._max_bytes):
                 await self._link.publish(subject, frame.data, ACK_SECONDS)
 
     async def _back_off(self, retry: float, answer: Publish) -> float:
-        self._attachment.metrics.retries.increment()
+        self._publication.metrics.retries.increment()
         if answer.outcome is Outcome.DISCONNECTED:
             await self._link.connection.connected()
             return await self._pause(FIRST_RETRY)
@@ -280,9 +280,9 @@ class Sender:
         return min(retry * 2, LAST_RETRY)
 
     def _is_idle(self) -> bool:
-        epoch = self._attachment.epoch
+        epoch = self._publication.epoch
         writer_done = not (epoch.writer.keyframe_due or epoch.writer.within_keyframe)
-        return writer_done and not (len(epoch.outbox) or epoch.events.unsent or self._attachment.finals)
+        return writer_done and not (len(epoch.outbox) or epoch.events.unsent or self._publication.finals)
 
     @property
     def _max_bytes(self) -> int:

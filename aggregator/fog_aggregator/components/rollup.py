@@ -11,9 +11,9 @@ from itertools import chain
 from operator import le
 from typing import Final
 
-from fog_agent.core.attachment import Attachment
+from fog_agent.core.epoch_series import SeriesValue
+from fog_agent.core.publication import Publication
 from fog_agent.core.selfmetrics import WriterMetrics
-from fog_agent.core.tracked import Reading
 from fog_agent.core.writer import Settings
 from fog_agent.edge.agent import DEFAULT_DEADLINE
 from fog_agent.edge.sender import Sender, phase_of
@@ -45,7 +45,7 @@ class RollupSeries:
 
     gate = None
 
-    def __init__(self, entry: SeriesEntry, family: Family, value: Reading) -> None:
+    def __init__(self, entry: SeriesEntry, family: Family, value: SeriesValue) -> None:
         self.entry = entry
         self.family = family
         self.value = value
@@ -55,11 +55,11 @@ class RollupSeries:
         """Sorted by name."""
         return self.entry.labels
 
-    def read(self) -> Reading:
+    def read(self) -> SeriesValue:
         """The total."""
         return self.value
 
-    def peek(self) -> Reading:
+    def peek(self) -> SeriesValue:
         """As `read`."""
         return self.value
 
@@ -89,7 +89,7 @@ class RollupWatch:
         totals = self._totals()
         self.coverage = coverage_numbers(totals.coverage)
         live, entries, known = self._live, totals.entries, 0
-        fresh: list[tuple[int, Reading]] = []
+        fresh: list[tuple[int, SeriesValue]] = []
         for number, value in chain(totals.counters.items(), totals.histograms.items(), totals.gauges.items()):
             one = live.get(number)
             if one is None or one.entry is not entries[number]:
@@ -165,11 +165,11 @@ class RollupPublication:
 
     async def _publish(self, link: Link, ready: Callable[[], Awaitable[object]]) -> None:
         await ready()
-        attachment = Attachment(
+        publication = Publication(
             (self._watch,), self._metrics, self._settings, time.monotonic(), coverage=lambda: self._watch.coverage
         )
         subject = self._subjects.rollups(self._path)
-        self._sender = Sender(attachment, link, subject, phase=phase_of(self._path))
+        self._sender = Sender(publication, link, subject, phase=phase_of(self._path))
         await link.subscribe_requests(self._subjects.listens(self._path), self._sender.requested)
         LOGGER.info("publishing the rollup of %s every %g s", format_path(self._path), self._settings.interval)
         await self._sender.run()
@@ -181,7 +181,7 @@ def coverage_numbers(coverage: Coverage) -> CoverageNumbers:
     return CoverageNumbers(live, stale, departed, round(coverage.oldest * 1000))
 
 
-def _later(before: Reading, now: Reading) -> Reading:
+def _later(before: SeriesValue, now: SeriesValue) -> SeriesValue:
     """The later of two totals. A count is never said to have fallen, and one that had fractions is never whole."""
     if isinstance(before, HistogramValue) and isinstance(now, HistogramValue):
         return now if all(map(le, before.counts, now.counts)) else before  # of another replica one bucket may be less

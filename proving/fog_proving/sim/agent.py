@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fog_agent.core.attachment import Attachment, Epoch
-from fog_agent.core.events import EventFrame, EventLog
+from fog_agent.core.epoch_series import SourceSeries
+from fog_agent.core.event_log import EventFrame, EventLog
 from fog_agent.core.outbox import Outbox
+from fog_agent.core.publication import Epoch, Publication
 from fog_agent.core.selfmetrics import SelfMetrics
-from fog_agent.core.tracked import Followed
 from fog_agent.core.writer import Encoded, Settings
 from fog_agent.edge.sender import KEYFRAME_SECONDS
 from fog_schema.frames import Request
@@ -29,22 +29,22 @@ class Bounds:
         epoch.outbox, epoch.events = Outbox(self.outbox_frames), EventLog(self.events)
 
 
-def make_attachment(
+def make_publication(
     collector: TelemetryCollector, settings: Settings, now: float, draw_epoch: Callable[[], int], bounds: Bounds
-) -> Attachment:
+) -> Publication:
     """What outlives the agents of a collector, without the agent's own metrics: they would only slow it down."""
     metrics = SelfMetrics(TelemetryCollector(self_metrics=False), settings)
     watches, events = (collector.watch_series(),), collector.watch_events()
-    attachment = Attachment(watches, metrics, settings, now, draw_epoch, event_watch=events)
-    bounds.apply(attachment.epoch)
-    return attachment
+    publication = Publication(watches, metrics, settings, now, draw_epoch, event_watch=events)
+    bounds.apply(publication.epoch)
+    return publication
 
 
 class Agent:
-    """Publishes one attachment's frames and events.
+    """Publishes one publication's frames and events.
 
     Args:
-        attachment: what it publishes.
+        publication: what it publishes.
         bounds: how little it may hold.
         clock: the time, seconds.
         numbers: takes the value and the time of each event by the number that it gets.
@@ -54,30 +54,34 @@ class Agent:
     """
 
     def __init__(
-        self, attachment: Attachment, bounds: Bounds, clock: Callable[[], float], numbers: dict[int, tuple[int, float]]
+        self,
+        publication: Publication,
+        bounds: Bounds,
+        clock: Callable[[], float],
+        numbers: dict[int, tuple[int, float]],
     ) -> None:
-        self.attachment = attachment
+        self.publication = publication
         self.bounds = bounds
         self._clock = clock
         self._numbers = numbers
         self._hourly = clock() + KEYFRAME_SECONDS
         self._repeats: list[tuple[int, int]] = []
-        self.whole: tuple[Encoded, tuple[Followed, ...], int] | None = None
+        self.whole: tuple[Encoded, tuple[SourceSeries, ...], int] | None = None
 
     @property
     def epoch(self) -> Epoch:
         """The epoch that it publishes."""
-        return self.attachment.epoch
+        return self.publication.epoch
 
     @property
-    def series(self) -> tuple[Followed, ...]:
+    def series(self) -> tuple[SourceSeries, ...]:
         """The series that are live: the same tuple while none comes or goes."""
-        return self.attachment.watches[0].series()
+        return self.publication.watches[0].series()
 
     def tick(self) -> None:
         """One interval."""
         writer, outbox, now = self.epoch.writer, self.epoch.outbox, self._clock()
-        events = self.attachment.event_watch.take()
+        events = self.publication.event_watch.take()
         said = [(event.value, event.timestamp) for event in events]
         self._numbers.update(enumerate(said, self.epoch.events.last + 1))
         self.epoch.events.add(events, now)
@@ -94,21 +98,21 @@ class Agent:
 
     def next_frame(self) -> Encoded | None:
         """The one frame that is in flight: an older final, the outbox's head, the next part of a keyframe."""
-        if self.attachment.finals:
-            return self.attachment.finals[0]
+        if self.publication.finals:
+            return self.publication.finals[0]
         writer, outbox = self.epoch.writer, self.epoch.outbox
         if outbox.head is None and not writer.ended and (writer.within_keyframe or writer.keyframe_due):
             first = not writer.within_keyframe
             frame = writer.encode_part(self._clock(), self.bounds.frame_bytes, self.epoch.events.held)
             if first and frame.completes:
-                self.whole = (frame, self.series, writer.kept_count)
+                self.whole = (frame, self.series, writer.retained_count)
             outbox.push(frame, self._clock())
         return outbox.head
 
     def acknowledged(self, frame: Encoded) -> None:
         """A frame is in the stream."""
-        if self.attachment.finals and self.attachment.finals[0] is frame:
-            self.attachment.finals.pop(0)
+        if self.publication.finals and self.publication.finals[0] is frame:
+            self.publication.finals.pop(0)
         elif self.epoch.outbox.acknowledged(frame):
             self.epoch.writer.acknowledged(frame, self._clock())
 
@@ -135,15 +139,15 @@ class Agent:
 
     def finish(self) -> bool:
         """End the epoch, if events and an older final are safe; whether it has ended."""
-        if self.epoch.events.unsent or self.attachment.finals:
+        if self.epoch.events.unsent or self.publication.finals:
             return False
         self.epoch.outbox.clear()
         writer = self.epoch.writer
-        self.attachment.finals = writer.finish(self._clock(), self.bounds.frame_bytes, self.epoch.events.held)
+        self.publication.finals = writer.finish(self._clock(), self.bounds.frame_bytes, self.epoch.events.held)
         return True
 
     def is_idle(self) -> bool:
         """Whether all is said and acknowledged."""
         epoch = self.epoch
         due = epoch.writer.keyframe_due or epoch.writer.within_keyframe
-        return not (due or len(epoch.outbox) or epoch.events.unsent or self.attachment.finals or self._repeats)
+        return not (due or len(epoch.outbox) or epoch.events.unsent or self.publication.finals or self._repeats)

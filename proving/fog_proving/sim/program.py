@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from fog_agent.core.writer import Settings
-from fog_proving.sim.agent import Agent, Bounds, make_attachment
+from fog_proving.sim.agent import Agent, Bounds, make_publication
 from fog_proving.sim.books import HORIZON, IDLING, INTERVAL, SUM, Books, Cell, Cells, EpochBook, Labels
 from fog_proving.sim.bus import Fate, Stream, Streams
 from fog_schema.codec import decode, encode
@@ -60,13 +60,13 @@ class Program:
         self._buckets = BOUNDS[fine]
         self._settings = Settings(interval=INTERVAL, shared=shared)
         self._collector = TelemetryCollector(self_metrics=False, clock=clock, monotonic=clock)
-        self._attachment = make_attachment(self._collector, self._settings, clock(), draw_epoch, bounds)
+        self._publication = make_publication(self._collector, self._settings, clock(), draw_epoch, bounds)
         self.counts: Cells = {}
         self._metrics: dict[str, Any] = {}
         self._removed: dict[str, float] = {}
         self._ended_at = 0.0
         self.book = self._final_book = self._open_book({})
-        self.agent: Agent | None = Agent(self._attachment, bounds, clock, self.book.events)
+        self.agent: Agent | None = Agent(self._publication, bounds, clock, self.book.events)
 
     # What the program does
 
@@ -118,14 +118,14 @@ class Program:
 
     def send(self, what: Fate) -> bool:
         """Publish the next frame once, or the next events; whether there was anything to send."""
-        if self._attachment.finals and self._clock() - self._ended_at >= HORIZON:
+        if self._publication.finals and self._clock() - self._ended_at >= HORIZON:
             # It would outlive its tombstone, and count twice if it came before: docs/simulation.md.
-            self._attachment.finals, self._final_book.given_up = [], True
+            self._publication.finals, self._final_book.given_up = [], True
         agent = self.agent
         frame = agent.next_frame() if agent is not None else None
         if agent is None or frame is None:
             return self.send_events(what)
-        book = self._final_book if self._attachment.finals else self.book
+        book = self._final_book if self._publication.finals else self.book
         if self._streams.metrics.publish(SUBJECTS.metrics(self.path), frame.data, what):
             book.acknowledged.append(frame.data)
             agent.acknowledged(frame)
@@ -166,22 +166,22 @@ class Program:
             return
         while online and not self._stuck(self._streams.events) and self.send_events(Fate.FINE):
             pass
-        while online and self._attachment.finals and self.send(Fate.FINE) and not self._stuck(self._streams.metrics):
+        while online and self._publication.finals and self.send(Fate.FINE) and not self._stuck(self._streams.metrics):
             pass
         if online and self.agent.finish():
             self.book.end, self._final_book, self._ended_at = dict(self.counts), self.book, self._clock()
-            for _ in self._attachment.finals[:]:
+            for _ in self._publication.finals[:]:
                 self.send(what)
         self.agent = None
 
     def attach(self) -> None:
         """An agent is attached again."""
         if self.alive and self.agent is None:
-            self._attachment.resume(self._settings, self._clock())
+            self._publication.resume(self._settings, self._clock())
             if self.book.end is not None:
-                self._bounds.apply(self._attachment.epoch)
+                self._bounds.apply(self._publication.epoch)
                 self.book = self._open_book(self.book.end)
-            self.agent = Agent(self._attachment, self._bounds, self._clock, self.book.events)
+            self.agent = Agent(self._publication, self._bounds, self._clock, self.book.events)
 
     def snapshot(self, ahead: int) -> None:
         """The machine is restored from an image: the last keyframe is said again, under a number not yet used."""
@@ -189,7 +189,7 @@ class Program:
             return
         whole, series, kept = self.agent.whole
         writer = self.agent.epoch.writer
-        unchanged = series and series is self.agent.series and kept == writer.kept_count
+        unchanged = series and series is self.agent.series and kept == writer.retained_count
         if unchanged:  # or what came since would be taken for removed
             frame = decode(whole.data)
             frame.seq = writer.seq + 1 + ahead % 4
@@ -200,7 +200,7 @@ class Program:
         return self.agent is None or stream.refusing
 
     def _open_book(self, start: Cells) -> EpochBook:
-        epoch, shared = self._attachment.epoch.writer.epoch, self._settings.shared
+        epoch, shared = self._publication.epoch.writer.epoch, self._settings.shared
         book = EpochBook(self.path, epoch, self.counts, start, self._removed, self._clock(), shared)
         self._books.epochs[self.path, epoch] = book
         return book

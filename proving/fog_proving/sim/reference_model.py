@@ -34,7 +34,7 @@ class Told:
 
     Attributes:
         seq: the last frame's number.
-        taken: the numbers of all frames that were news.
+        taken: the numbers of all frames that were changes.
         series: what is known of each id.
         kept: what ids had counted that are no longer borne, and of an epoch that returned what is not its own.
         forgiven: what was counted between the epoch's folding and its return.
@@ -69,7 +69,7 @@ class Told:
         return not (self.final or self.folded)
 
     def read(self, frame: Frame) -> bool:
-        """Take a frame; whether it was news."""
+        """Take a frame; whether it was changes."""
         whole = frame.kind == KEYFRAME
         if self.final or frame.seq <= self.seq or (self.folded and not whole):
             return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
-from fog_agent.core.attachment import Attachment
+from fog_agent.core.publication import Publication
 from fog_agent.core.selfmetrics import WriterMetrics
 from fog_agent.core.writer import Settings
 from fog_aggregator.components.rollup import RollupWatch
@@ -161,7 +161,7 @@ class Member:
     def stop(self, what: Fate) -> None:
         """It ends in good order: each part of the final is sent once, and the state is saved."""
         if self.agent is not None and self.agent.finish():
-            for _ in self.agent.attachment.finals[:]:
+            for _ in self.agent.publication.finals[:]:
                 self.send(what)
         self.checkpoint()
         self.crash(0)
@@ -175,11 +175,11 @@ class Member:
         """Each run is an epoch of its own."""
         settings, watch = Settings(interval=INTERVAL), RollupWatch(aggregator.network.totals)
         metrics = WriterMetrics(TelemetryCollector(self_metrics=False), settings, "fog_aggregator_rollup")
-        attachment = Attachment(
+        publication = Publication(
             (watch,), metrics, settings, self._clock(), self._draw_epoch, coverage=lambda: watch.coverage
         )
-        self._bounds.apply(attachment.epoch)
-        return Agent(attachment, self._bounds, self._clock, {})
+        self._bounds.apply(publication.epoch)
+        return Agent(publication, self._bounds, self._clock, {})
 
     def _excuse(self) -> None:
         """What it had read before it crashed may be lost, if a stream has lost something that it has not read again."""

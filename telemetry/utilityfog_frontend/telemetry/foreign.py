@@ -97,8 +97,8 @@ class ForeignState(MetricState):
 
     def update(self, told: Iterable[SeriesSnapshot]) -> None:
         """Takes what the source says now; what it no longer says has ended."""
-        ledger = self._scope.ledger
-        with ledger.lock:
+        lifetimes = self._scope.lifetimes
+        with lifetimes.lock:
             gone = dict(self._live)
             seen = set()
             for one in told:
@@ -108,13 +108,13 @@ class ForeignState(MetricState):
                     self._scope.problems.count("source_value")
                     continue
                 seen.add(one.labels)
-                if series is not None and (ledger.refusing or not series.went_down(one.value)):
+                if series is not None and (lifetimes.refusing or not series.went_down(one.value)):
                     series.tell(one)
-                elif not ledger.refusing:
+                elif not lifetimes.refusing:
                     self._begin(one, series)
             for labels, series in gone.items():
                 del self._live[labels]
-                ledger.ended(series)
+                lifetimes.ended(series)
 
     def _is_sound(self, value: Value) -> bool:
         """Whether it is a count, for what counts: one below zero or NaN would spoil each total that it reaches."""
@@ -131,9 +131,9 @@ class ForeignState(MetricState):
             self._scope.problems.count("source_family")
             return
         self._live[told.labels] = ForeignSeries(self.family, told, self._scope.clock())
-        self._scope.ledger.started()
+        self._scope.lifetimes.started()
         if old is not None:
-            self._scope.ledger.ended(old)
+            self._scope.lifetimes.ended(old)
 
     def series(self) -> Iterable[Series]:
         """Its live series."""

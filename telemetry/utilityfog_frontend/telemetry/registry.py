@@ -12,7 +12,7 @@ from .instruments.family import MAX_CHILDREN, FamilyState, Instrument, Scope
 from .instruments.gauge import Gauge, gauge_family
 from .instruments.histogram import Histogram, histogram_family
 from .instruments.labeled import LabeledCounter, LabeledGauge, LabeledHistogram, LabeledMetric
-from .instruments.lifetimes import SeriesLedger, SeriesWatch
+from .instruments.lifetimes import SeriesLifetimes, SeriesWatch
 from .instruments.metric import Metric, MetricState
 from .instruments.series import Series
 from .instruments.state_set import StateSet
@@ -36,7 +36,7 @@ class MetricRegistry:
 
     def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
         self.fork_generation = 0
-        self._scope = Scope(SeriesLedger(self._live_series), Problems(monotonic), clock, monotonic)
+        self._scope = Scope(SeriesLifetimes(self._live_series), Problems(monotonic), clock, monotonic)
         self._metrics: dict[str, Metric] = {}
         self._states: dict[str, MetricState] = {}
         self._sample_owners: dict[str, str] = {}
@@ -211,7 +211,7 @@ class MetricRegistry:
 
     def watch_series(self) -> SeriesWatch:
         """Follows the series, for a writer to the bus."""
-        return self._scope.ledger.watch(self.refresh)
+        return self._scope.lifetimes.watch(self.refresh)
 
     def reset_all_metrics(self) -> None:
         """Starts every metric from zero again."""
@@ -237,7 +237,7 @@ class MetricRegistry:
     def renew(self) -> None:
         """In a forked child: locks anew, counts from zero, watches closed."""
         self._source_lock = threading.RLock()
-        self._scope.ledger.renew()
+        self._scope.lifetimes.renew()
         for state in self._states.values():
             state.renew()
         self.fork_generation += 1
@@ -252,7 +252,7 @@ class MetricRegistry:
         ttl: float | None,
     ) -> H | L:
         constant, names = _split(labels)
-        with self._scope.ledger.lock:
+        with self._scope.lifetimes.lock:
             refuse_clashes(family, self._sample_owners)
             state = FamilyState(
                 family, handle_type, self._scope, constant=constant, names=names, max_children=max_children, ttl=ttl
@@ -269,7 +269,7 @@ class MetricRegistry:
 
     def _add_foreign(self, state: MetricState, metric: Metric) -> None:
         check_family(state.family)
-        with self._scope.ledger.lock:
+        with self._scope.lifetimes.lock:
             refuse_clashes(state.family, self._sample_owners)
             self._add(state, metric)
 

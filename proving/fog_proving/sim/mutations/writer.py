@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import fog_agent.core.writer
-from fog_agent.core.attachment import Attachment, Epoch
-from fog_agent.core.events import EventLog
+from fog_agent.core.event_log import EventLog
+from fog_agent.core.publication import Epoch, Publication
 from fog_agent.core.writer import Encoded, Writer
 from fog_proving.sim.agent import Agent
 from fog_proving.sim.bus import Fate
@@ -22,12 +22,12 @@ from fog_schema.frames import KEYFRAME
 def epoch_of_its_own() -> list[Patch]:
     """Each agent begins an epoch, which counts from the collector's creation."""
 
-    def resume(original: Any, self: Attachment, settings: Any, now: float) -> None:
+    def resume(original: Any, self: Publication, settings: Any, now: float) -> None:
         original(self, settings, now)
         if not self.epoch.writer.ended and self.epoch.writer.seq:
             self.epoch = Epoch(Writer(self.watches, settings, epoch=self._draw_epoch(), now=now))
 
-    return [around(Attachment, "resume", resume)]
+    return [around(Publication, "resume", resume)]
 
 
 @leaving_out("each later epoch counts from its predecessor's final")
@@ -40,11 +40,11 @@ def no_origins() -> list[Patch]:
 def final_forgotten() -> list[Patch]:
     """It is lost with its agent."""
 
-    def resume(original: Any, self: Attachment, *args: Any) -> None:
+    def resume(original: Any, self: Publication, *args: Any) -> None:
         self.finals = []
         original(self, *args)
 
-    return [around(Attachment, "resume", resume)]
+    return [around(Publication, "resume", resume)]
 
 
 @leaving_out("an epoch ends with a final keyframe")
@@ -69,12 +69,12 @@ def ids_again() -> list[Patch]:
         for series in [series for series in self._live if series not in known]:
             tracked = self._live[series]
             tracked.id = ids.setdefault((series.family, series.labels), tracked.id)
-            self._kept = {of: kept for of, kept in self._kept.items() if kept.tracked.id != tracked.id}
+            self._retained = {of: kept for of, kept in self._retained.items() if kept.tracked.id != tracked.id}
 
     def remove(original: Any, self: Any, series: Any) -> Any:
         tracked = original(self, series)
         if tracked and any(other.id == tracked.id for other in self._live.values()):
-            self._kept.pop(series, None)
+            self._retained.pop(series, None)
             return None
         return tracked
 
@@ -89,7 +89,7 @@ def sent_once() -> list[Patch]:
         if self.agent is None or (frame := self.agent.next_frame()) is None:
             return bool(original(self, what))
         if self._streams.metrics.publish(SUBJECTS.metrics(self.path), frame.data, what):
-            (self._final_book if self._attachment.finals else self.book).acknowledged.append(frame.data)
+            (self._final_book if self._publication.finals else self.book).acknowledged.append(frame.data)
         self.agent.acknowledged(frame)
         return True
 
@@ -101,7 +101,7 @@ def two_in_flight() -> list[Patch]:
     """The second may overtake the first."""
 
     def send(original: Any, self: Program, what: Fate) -> bool:
-        if self.agent is None or self._attachment.finals or len(self.agent.epoch.outbox) < 2:
+        if self.agent is None or self._publication.finals or len(self.agent.epoch.outbox) < 2:
             return bool(original(self, what))
         outbox = self.agent.epoch.outbox
         frames = outbox._frames
@@ -173,7 +173,7 @@ def nothing_kept() -> list[Patch]:
 
     def remove(original: Any, self: Any, series: Any) -> Any:
         tracked = original(self, series)
-        self._kept.pop(series, None)
+        self._retained.pop(series, None)
         return tracked
 
     return [around(Writer, "_remove", remove)]
@@ -184,7 +184,7 @@ def kept_by_the_clock() -> list[Patch]:
     """It stays for 15 minutes, acknowledged or not."""
 
     def let_go(original: Any, self: Writer, now: float) -> bool:
-        for kept in self._kept.values():
+        for kept in self._retained.values():
             if kept.acknowledged is None:
                 kept.acknowledged = now
         return bool(original(self, now))
@@ -195,7 +195,7 @@ def kept_by_the_clock() -> list[Patch]:
 @leaving_out("... and 15 minutes more")
 def kept_for_no_time() -> list[Patch]:
     """It goes as soon as a keyframe that bore it was acknowledged."""
-    return [(fog_agent.core.writer, "KEPT_SECONDS", 0.0)]
+    return [(fog_agent.core.writer, "RETAINED_SECONDS", 0.0)]
 
 
 @leaving_out("events that were acknowledged are repeated when asked for")
@@ -207,17 +207,17 @@ def events_not_repeated() -> list[Patch]:
 @leaving_out("the agent keeps its last events for 15 minutes")
 def events_not_kept() -> list[Patch]:
     """It lets go of what was acknowledged."""
-    import fog_agent.core.events
+    import fog_agent.core.event_log
 
-    return [(fog_agent.core.events, "KEPT_SECONDS", -1.0)]
+    return [(fog_agent.core.event_log, "RETAINED_SECONDS", -1.0)]
 
 
 @leaving_out("the numbers of events are dense")
 def events_of_an_agent() -> list[Patch]:
     """Each agent counts its events from 1."""
 
-    def resume(original: Any, self: Attachment, *args: Any) -> None:
+    def resume(original: Any, self: Publication, *args: Any) -> None:
         original(self, *args)
         self.epoch.events = EventLog()
 
-    return [around(Attachment, "resume", resume)]
+    return [around(Publication, "resume", resume)]

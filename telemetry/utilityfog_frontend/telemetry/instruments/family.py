@@ -23,22 +23,22 @@ from utilityfog_frontend.telemetry.numeric import Number
 from utilityfog_frontend.telemetry.problems import Problems
 
 from .gate import Gate
-from .lifetimes import OVERFLOW, SeriesLedger
+from .lifetimes import OVERFLOW, SeriesLifetimes
 from .metric import Metric, MetricState
 from .series import Series
 
-FOLD_AT = 64
-"""A writer folds its own backlog at this length: 2 kB, 4 µs at worst. At 4,096 it would be 131 kB and 0.4 ms."""
+FLUSH_AT = 64
+"""A writer flushes its own backlog at this length: 2 kB, 4 µs at worst. At 4,096 it would be 131 kB and 0.4 ms."""
 
 MAX_CHILDREN = 2_000
-_CHUNK = 512  # series read in one go: a reader of a million must let writers fold in between
+_CHUNK = 512  # series read in one go: a reader of a million must let writers flush in between
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What the metrics of one collector share."""
 
-    ledger: SeriesLedger = field(default_factory=SeriesLedger)
+    lifetimes: SeriesLifetimes = field(default_factory=SeriesLifetimes)
     problems: Problems = field(default_factory=Problems)
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
@@ -79,7 +79,7 @@ class Instrument(Metric):
     def _stand_alone(self, family: Family, labels: Mapping[str, str] | None) -> None:
         """Makes this a metric of its own, in no collector."""
         state = FamilyState(family, type(self), Scope(), constant=labels)
-        renew_after_fork(state.scope.ledger)
+        renew_after_fork(state.scope.lifetimes)
         renew_after_fork(state)
         state.adopt(self)
 
@@ -133,7 +133,8 @@ H = TypeVar("H", bound=Instrument)
 class FamilyState(MetricState, Generic[H]):
     """All handles of one family by their label values; an unlabelled family has one, by the empty tuple.
 
-    The ledger's lock guards which series live; the gate guards what they hold. In that order, where both are held.
+    The lock of the lifetimes guards which series live; the gate guards what they hold. Where both are held, the lock
+    of the lifetimes is taken first.
     """
 
     def __init__(
@@ -172,7 +173,7 @@ class FamilyState(MetricState, Generic[H]):
 
     def adopt(self, handle: H) -> H:
         """Makes `handle` the only one of an unlabelled family."""
-        with self.scope.ledger.lock:
+        with self.scope.lifetimes.lock:
             return self._start((), handle)
 
     def child(self, values: tuple[str, ...]) -> H:
@@ -180,7 +181,7 @@ class FamilyState(MetricState, Generic[H]):
         child = self.children.get(values)
         if child is not None:
             return child
-        with self.scope.ledger.lock:
+        with self.scope.lifetimes.lock:
             child = self.children.get(values)
             if child is not None:
                 return child
@@ -193,7 +194,7 @@ class FamilyState(MetricState, Generic[H]):
         return child
 
     def _refuses(self, *, full: bool) -> bool:
-        return bool(self.names) and (full or self.scope.ledger.refusing)
+        return bool(self.names) and (full or self.scope.lifetimes.refusing)
 
     def _start(self, values: tuple[str, ...], handle: H | None = None) -> H:
         if handle is None:
@@ -205,7 +206,7 @@ class FamilyState(MetricState, Generic[H]):
         labels = self.constant | dict(zip(self.names, values, strict=True))
         handle._attach(self._new_series(sorted_labels(labels)))
         self.children[values] = handle
-        self.scope.ledger.started()
+        self.scope.lifetimes.started()
         return handle
 
     def _new_series(self, labels: Labels) -> Series:
@@ -224,39 +225,39 @@ class FamilyState(MetricState, Generic[H]):
 
     def end(self, values: tuple[str, ...]) -> bool:
         """Ends the series of these label values; False when there is none."""
-        with self.scope.ledger.lock:
+        with self.scope.lifetimes.lock:
             handle = self.children.pop(values, None)
             if handle is None:
                 return False
             series = handle._series
             self._resting[values] = handle
             handle._detach()
-            self.scope.ledger.ended(series)
+            self.scope.lifetimes.ended(series)
             return True
 
     def clear(self) -> None:
         """Ends all series."""
-        with self.scope.ledger.lock:
+        with self.scope.lifetimes.lock:
             for values in list(self.children):
                 self.end(values)
 
     def reset(self) -> None:
         """Starts every series from zero again."""
-        with self.scope.ledger.lock:
+        with self.scope.lifetimes.lock:
             for handle in self.children.values():
                 self.reset_child(handle)
 
     def reset_child(self, handle: Instrument) -> None:
         """Ends the handle's series and puts a new one in its place; a gauge is set to zero."""
-        with self.scope.ledger.lock:
+        with self.scope.lifetimes.lock:
             series: Series = handle._series
             if series.ended:
                 return
-            if self.family.type is MetricType.GAUGE or self.scope.ledger.refusing:
+            if self.family.type is MetricType.GAUGE or self.scope.lifetimes.refusing:
                 series.restart(self.scope.clock())
                 return
             handle._attach(self._new_series(series.labels))
-            self.scope.ledger.ended(series)
+            self.scope.lifetimes.ended(series)
 
     def sweep(self) -> None:
         """Ends the series that nobody used for `ttl` seconds. Looks at most eight times within one ttl."""
@@ -280,7 +281,7 @@ class FamilyState(MetricState, Generic[H]):
         return list(self.children.items())  # one C call, whole whatever other threads do
 
     def series(self) -> Iterable[Series]:
-        """Its live series, oldest first. The caller holds the ledger's lock."""
+        """Its live series, oldest first. The caller holds the lock of the lifetimes."""
         return [handle._series for handle in self.children.values()]
 
     def snapshots(self) -> list[SeriesSnapshot]:

@@ -1,7 +1,7 @@
 """Histograms: distributions of observed values.
 
-An observation is one `append`. A fold sorts what has come together and finds each bound in it by bisection, which is
-cheaper than to find each value's bucket; the writer who folds pays for it once in `FOLD_AT` times.
+An observation is one `append`. A flush sorts what has come together and finds each bound in it by bisection, which is
+cheaper than to find each value's bucket; the writer who flushes pays for it once in `FLUSH_AT` times.
 """
 
 from bisect import bisect_left, bisect_right
@@ -28,7 +28,7 @@ from .family import Dormant, Instrument
 from .gate import Gate
 from .series import Series
 
-FOLD_AT = 128
+FLUSH_AT = 128
 """Longer than a counter's, as one long batch sorts cheaper than two short ones: 5 kB and 10 µs at worst."""
 
 DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -47,17 +47,17 @@ class HistogramSeries(Series):
         self._sum = 0.0
         self._base: HistogramValue | None = None
 
-    def fold(self) -> None:
+    def flush(self) -> None:
         """Sorts the pending observations into their buckets. The caller holds the gate."""
-        if self.gate.folding or not self.pending:
+        if self.gate.flushing or not self.pending:
             return
-        self.gate.folding = True
+        self.gate.flushing = True
         try:
-            self._fold()
+            self._flush()
         finally:
-            self.gate.folding = False
+            self.gate.flushing = False
 
-    def _fold(self) -> None:
+    def _flush(self) -> None:
         pending = self.pending
         size = len(pending)
         # Writers only append, and only who holds the gate removes: the first `size` are ours.
@@ -112,7 +112,7 @@ class HistogramSeries(Series):
 
     def peek(self) -> HistogramValue:
         """As `read`."""
-        self.fold()
+        self.flush()
         return HistogramValue(tuple(self._counts), self._sum)
 
     def current(self) -> HistogramValue:
@@ -208,7 +208,7 @@ class Histogram(Instrument):
             pending.append(value + 0.0)
         except (TypeError, OverflowError):
             pending.append(as_float(value))
-        if 1 < len(pending) < FOLD_AT:
+        if 1 < len(pending) < FLUSH_AT:
             return
         self._now_and_then(value)
 
@@ -236,8 +236,8 @@ class Histogram(Instrument):
             if trace is not None:
                 self._remember(value, trace)
         series = self._series
-        if len(series.pending) >= FOLD_AT:
-            series.gate.fold_if_free(series.fold)
+        if len(series.pending) >= FLUSH_AT:
+            series.gate.flush_if_free(series.flush)
 
     def _remember(self, value: float, labels: Labels) -> None:
         number = as_float(value)

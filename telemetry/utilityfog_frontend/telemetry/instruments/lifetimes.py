@@ -64,7 +64,7 @@ class EndedSeries(Series):
 
 
 class Backlog:
-    """Series that ended while nobody watched, folded by family and labels, and beyond the limit into `~overflow`.
+    """Series that ended while nobody watched, merged by family and labels, and beyond the limit into `~overflow`.
 
     Gauges are not kept: a gauge that nobody saw has nothing to say once it is gone.
     """
@@ -104,7 +104,7 @@ class Backlog:
         return list(ended.values())
 
 
-class SeriesLedger:
+class SeriesLifetimes:
     """Knows when series start and end. Its lock is the one for structure: held to register, to add or to end a series.
 
     `live` lists all live series; it is called under the lock, when the answer has changed.
@@ -179,10 +179,10 @@ class SeriesWatch:
         closed: after `close()`, and in a forked child.
     """
 
-    def __init__(self, ledger: SeriesLedger, refresh: Callable[[], None], ended: list[Series]) -> None:
+    def __init__(self, lifetimes: SeriesLifetimes, refresh: Callable[[], None], ended: list[Series]) -> None:
         self.refuse_newcomers = False
         self.closed = False
-        self._ledger = ledger
+        self._lifetimes = lifetimes
         self._refresh = refresh
         self._ended = ended
 
@@ -196,30 +196,30 @@ class SeriesWatch:
         if self.closed:
             return ()
         self._refresh()
-        return self._ledger.series()
+        return self._lifetimes.series()
 
     def take_ended(self) -> list[Series]:
         """The series that ended since the last call, still readable.
 
         The first call of the first watch gives all that ended since the collector was made, as does the first call of
-        a watch that follows on a closed one for the time between: folded by family and labels, at most 10,000.
+        a watch that follows on a closed one for the time between: merged by family and labels, at most 10,000.
         """
-        with self._ledger.lock:
+        with self._lifetimes.lock:
             ended, self._ended = self._ended, []
             return ended
 
     def note_ended(self, series: Series) -> None:
-        """For the ledger, which holds its lock."""
+        """For the lifetimes, which holds its lock."""
         self._ended.append(series)
 
     def abandon(self) -> None:
-        """For the ledger: closed, and nothing to tell."""
+        """For the lifetimes: closed, and nothing to tell."""
         self.closed = True
         self._ended = []
 
     def close(self) -> None:
         """Ends the watch."""
-        with self._ledger.lock:
+        with self._lifetimes.lock:
             if not self.closed:
-                self._ledger.unwatch(self, self._ended)
+                self._lifetimes.unwatch(self, self._ended)
                 self.abandon()

@@ -49,7 +49,7 @@ class MetricState(ABC):
 
     @abstractmethod
     def series(self) -> Iterable[Series]:
-        """Its live series, oldest first. The caller holds the ledger's lock."""
+        """Its live series, oldest first. The caller holds the lock of the lifetimes."""
 
     @abstractmethod
     def snapshots(self) -> list[SeriesSnapshot]:

@@ -32,7 +32,7 @@ class Series(ABC):
 
     @abstractmethod
     def read(self) -> Value:
-        """The value since the series began. Never raises; any thread may call it; folds deferred work."""
+        """The value since the series began. Never raises; any thread may call it; flushes deferred work."""
 
     def peek(self) -> Value:
         """As `read`, for a caller who holds the gate: of many series, for half the price. Not for gauges."""

@@ -27,7 +27,7 @@ from utilityfog_frontend.telemetry.events import TelemetryEvent
 
 C = TypeVar("C", bound=Collection[Any])
 
-KEPT_SECONDS: Final = 15 * 60.0
+RETAINED_SECONDS: Final = 15 * 60.0
 MAX_EVENTS: Final = 1000
 MAX_BYTES: Final = 4 * 1024 * 1024
 _HEADROOM: Final = 128  # the header of an event frame
@@ -89,7 +89,7 @@ class EventLog:
         while self._entries and (
             len(self._entries) > max_events
             or self._bytes > max_bytes
-            or (now - self._entries[0].at > KEPT_SECONDS and self._entries[0].number <= self.acknowledged)
+            or (now - self._entries[0].at > RETAINED_SECONDS and self._entries[0].number <= self.acknowledged)
         ):
             gone = self._entries.popleft()
             self._bytes -= gone.size

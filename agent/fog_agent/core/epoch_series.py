@@ -19,11 +19,11 @@ READ_TOGETHER: Final = 256
 """Series read under one taking of their gate: other threads may be waiting for it."""
 
 
-Reading: TypeAlias = Value | GaugeSummary
+SeriesValue: TypeAlias = Value | GaugeSummary
 """What a series says: a gauge of many nodes is a summary."""
 
 
-class Followed(Protocol):
+class SourceSeries(Protocol):
     """A series that a writer follows: one incarnation, told from another by identity."""
 
     @property
@@ -38,10 +38,10 @@ class Followed(Protocol):
     def gate(self) -> Gate | None:
         """What is taken to read many of them for less; None when nothing else writes to it."""
 
-    def read(self) -> Reading:
+    def read(self) -> SeriesValue:
         """What it has counted since it began, or is now."""
 
-    def peek(self) -> Reading:
+    def peek(self) -> SeriesValue:
         """As `read`, for a caller who holds the gate."""
 
 
@@ -54,14 +54,14 @@ class Watch(Protocol):
 
     refuse_newcomers: bool
 
-    def series(self) -> tuple[Followed, ...]:
+    def series(self) -> tuple[SourceSeries, ...]:
         """All live series: the same tuple while none came or went."""
 
-    def take_ended(self) -> Sequence[Followed]:
+    def take_ended(self) -> Sequence[SourceSeries]:
         """Those that ended since the last call, still readable."""
 
 
-class Tracked:
+class EpochSeries:
     """One series of an epoch.
 
     Attributes:
@@ -73,37 +73,37 @@ class Tracked:
 
     __slots__ = ("base", "id", "is_gauge", "origin", "reading", "series")
 
-    def __init__(self, number: int, series: Followed, origin: Reading | None = None) -> None:
+    def __init__(self, number: int, series: SourceSeries, origin: SeriesValue | None = None) -> None:
         self.id = number
         self.series = series
         self.origin = origin
-        self.base: Reading | None = None
-        self.reading: Reading | None = None
+        self.base: SeriesValue | None = None
+        self.reading: SeriesValue | None = None
         self.is_gauge = series.family.type is MetricType.GAUGE
 
-    def value(self) -> Reading:
+    def value(self) -> SeriesValue:
         """What the series has counted since the epoch began; a gauge's value as it is."""
         value = self.reading = self.series.read()
         return value if self.origin is None else _since(self.origin, value)
 
 
-class Members:
+class EpochSeriesSet:
     """The series of an epoch, in the order of their ids.
 
     Neighbours of one family are read under one taking of its gate, for half the price; but for gauges, which may be
     functions of the program's that would wait for it.
     """
 
-    def __init__(self, tracked: Iterable[Tracked] = ()) -> None:
+    def __init__(self, tracked: Iterable[EpochSeries] = ()) -> None:
         self.ordered = sorted(tracked, key=attrgetter("id"))
-        self._groups: list[tuple[Gate | None, list[Tracked]]] = []
+        self._groups: list[tuple[Gate | None, list[EpochSeries]]] = []
         for gate, neighbours in groupby(self.ordered, key=lambda one: None if one.is_gauge else one.series.gate):
             group = list(neighbours)
             self._groups += [(gate, group[at : at + READ_TOGETHER]) for at in range(0, len(group), READ_TOGETHER)]
 
-    def news(self) -> list[tuple[Tracked, Reading]]:
+    def changes(self) -> list[tuple[EpochSeries, SeriesValue]]:
         """Those whose value must be sent, with it: it differs from what was encoded last, or is the first."""
-        news: list[tuple[Tracked, Reading]] = []
+        changes: list[tuple[EpochSeries, SeriesValue]] = []
         for gate, group in self._groups:
             with nullcontext() if gate is None else gate.lock:
                 for tracked in group:  # in one loop, as a node does this in each interval for each of its series
@@ -112,11 +112,11 @@ class Members:
                         value = _since(tracked.origin, value)
                     base = tracked.base
                     if value != base and (value == value or base == base):  # noqa: PLR0124 (a gauge that was NaN and is)
-                        news.append((tracked, value))
+                        changes.append((tracked, value))
             if gate is not None:
                 gate.tell_dropped()
-        return news
+        return changes
 
 
-def _since(origin: Reading, reading: Reading) -> Reading:
+def _since(origin: SeriesValue, reading: SeriesValue) -> SeriesValue:
     return subtract_values(reading, origin)  # type: ignore[arg-type]  # only counts have an origin

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from fog_agent.core.events import EventLog
+from fog_agent.core.epoch_series import Watch
+from fog_agent.core.event_log import EventLog
 from fog_agent.core.outbox import Outbox
 from fog_agent.core.selfmetrics import SelfMetrics, WriterMetrics
-from fog_agent.core.tracked import Watch
 from fog_agent.core.writer import Encoded, Settings, Writer
 from fog_schema.frames import EVENTS, CoverageNumbers, Frame
 from fog_schema.paths import Path, format_path
@@ -66,7 +66,7 @@ class NoEvents:
         return []
 
 
-class Attachment:
+class Publication:
     """The state of one publication under one path.
 
     Args:
@@ -111,7 +111,7 @@ class Attachment:
         """Bring the agent's own metrics up to date with what writer, outbox and event log have counted."""
         epoch, metrics = self.epoch, self.metrics
         metrics.outbox.set(len(epoch.outbox))
-        metrics.kept.set(epoch.writer.kept_count)
+        metrics.kept.set(epoch.writer.retained_count)
         refused, lost = epoch.writer.refused, epoch.events.lost + self.event_watch.lost
         metrics.refused.increment(refused - self._refused)
         metrics.events_lost(lost - self._lost)
@@ -129,30 +129,30 @@ class Attachment:
             self.epoch = Epoch(writer)
 
 
-def attach(collector: TelemetryCollector, path: Path, settings: Settings, now: float) -> Attachment:
+def attach(collector: TelemetryCollector, path: Path, settings: Settings, now: float) -> Publication:
     """Take hold of a collector's publication under `path`.
 
     Raises:
         RuntimeError: when an agent has it already: two would count everything twice.
     """
     key = ("fog_agent", path)
-    attachment = collector.attachments.get(key)
-    if not isinstance(attachment, Attachment) or attachment.orphaned:
-        attachment = collector.attachments[key] = _attachment_of(collector, settings, now)
-    if attachment.in_use:
+    publication = collector.attachments.get(key)
+    if not isinstance(publication, Publication) or publication.orphaned:
+        publication = collector.attachments[key] = _publication_of(collector, settings, now)
+    if publication.in_use:
         raise RuntimeError(
             f"an agent already publishes this collector under {format_path(path)}: two would count everything twice; "
             "stop the first one, or give the second its own collector"
         )
-    attachment.in_use = True
-    attachment.resume(settings, now)
-    return attachment
+    publication.in_use = True
+    publication.resume(settings, now)
+    return publication
 
 
-def _attachment_of(collector: TelemetryCollector, settings: Settings, now: float) -> Attachment:
+def _publication_of(collector: TelemetryCollector, settings: Settings, now: float) -> Publication:
     """A node's: the program's collector, and the agent's own, in the same frames."""
     own = TelemetryCollector(self_metrics=False)
-    return Attachment(
+    return Publication(
         (collector.watch_series(), own.watch_series()),
         SelfMetrics(own, settings),
         settings,
