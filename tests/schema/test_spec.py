@@ -14,7 +14,11 @@ from tests.schema.annotated import FIELDS, NAMES
 SCHEMA = Path(__file__).parents[2] / "schema"
 SPEC = (SCHEMA / "SPEC.md").read_text("utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in SPEC.splitlines() if line.startswith("|")]
-EXAMPLES = dict(re.findall(r"^### (\w+)\n.*?^```text\n(.*?)^```$", SPEC, re.MULTILINE | re.DOTALL))
+QUOTED = re.findall(r"^    hex (\w+): ([0-9a-f ]+)$", SPEC, re.MULTILINE)
+RULES = re.findall(r"^\*\*(R\d+\.\d+)\*\* (.*?)(?=^\*\*R|^#)", SPEC, re.MULTILINE | re.DOTALL)
+EXAMPLES = dict(
+    re.findall(r"^### (\w+)\n.*?^```text\n(.*?)^```$", SPEC.partition("## 16. ")[2], re.MULTILINE | re.DOTALL)
+)
 
 
 def table(first: str, second: str) -> dict[str, list[str]]:
@@ -86,3 +90,16 @@ def test_an_example_is_the_vector_of_its_name(name: str) -> None:
 def test_there_are_examples() -> None:
     """A keyframe, a delta, a rollup, events and a request."""
     assert len(EXAMPLES) >= 5
+
+
+@pytest.mark.parametrize(("name", "quoted"), QUOTED)
+def test_the_bytes_of_a_rule_s_example_are_the_vector_s(name: str, quoted: str) -> None:
+    """A rule quotes bytes of a golden file."""
+    lines = (SCHEMA / "vectors" / "valid" / f"{name}.hex").read_text("utf-8").splitlines()
+    assert bytes.fromhex(quoted) in bytes.fromhex("".join(line.partition("#")[0] for line in lines))
+
+
+@pytest.mark.parametrize(("number", "text"), RULES, ids=[number for number, _ in RULES])
+def test_every_rule_has_an_example(number: str, text: str) -> None:
+    """A number line or bytes, indented below the rule."""
+    assert re.search(r"^    \S", text, re.MULTILINE)

@@ -73,7 +73,7 @@ def _mutations(seed: int, histories: int, jobs: int) -> int:
         survivors += caught is None
         after = f"{caught.task.number + 1}" if caught else f"not in {histories}"
         why = textwrap.shorten(caught.why.replace("|", "/"), 110, placeholder=" …") if caught else ""
-        print(f"| {mutation.rule} (`{name}`) | {after} | {why} |", flush=True)
+        print(f"| {mutation.number} {mutation.rule} (`{name}`) | {after} | {why} |", flush=True)
     return 1 if survivors else 0
 
 

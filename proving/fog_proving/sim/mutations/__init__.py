@@ -1,4 +1,4 @@
-"""The rules of WIRE.md left out, one at a time: each must be caught, or nothing has been proven.
+"""Leave out the rules of schema/SPEC.md one at a time: a promise must break, or the simulator proves nothing.
 
 A mutation is a few attributes of the real code replaced for as long as a history runs. docs/simulation.md has the table
 of what each needs to be caught.
@@ -18,8 +18,15 @@ Patch: TypeAlias = tuple[Any, str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A rule, and what the code becomes without it."""
+    """A rule, and what the code becomes without it.
 
+    Attributes:
+        number: the rule's number in schema/SPEC.md, sections 11 to 13.
+        rule: what it says, in short.
+        patches: the parts of the code to replace.
+    """
+
+    number: str
     rule: str
     patches: Callable[[], list[Patch]]
 
@@ -33,15 +40,15 @@ class Mutation:
             yield
 
 
-MUTATIONS: Final[dict[str, Mutation]] = {"": Mutation("none", list)}
-"""Every mutation by its name, in the order of WIRE.md; the empty name leaves nothing out."""
+MUTATIONS: Final[dict[str, Mutation]] = {"": Mutation("", "none", list)}
+"""Every mutation by its name, in the order of the files; the empty name leaves nothing out."""
 
 
-def leaving_out(rule: str) -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Patch]]]:
-    """Register what a function returns as the mutation of the function's name."""
+def leaving_out(number: str, rule: str) -> Callable[[Callable[[], list[Patch]]], Callable[[], list[Patch]]]:
+    """Register what a function returns as the mutation of the function's name; `number` is the rule's in SPEC.md."""
 
     def register(patches: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
-        MUTATIONS[patches.__name__.replace("_", "-")] = Mutation(rule, patches)
+        MUTATIONS[patches.__name__.replace("_", "-")] = Mutation(number, rule, patches)
         return patches
 
     return register

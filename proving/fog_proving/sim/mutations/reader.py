@@ -42,7 +42,7 @@ def _before_apply(change: Callable[[Any, Frame], None]) -> list[Patch]:
     return [around(State, "apply", apply)]
 
 
-@leaving_out("a frame whose seq is not above the last changes nothing")
+@leaving_out("R12.1", "a frame whose seq is not above the last changes nothing")
 def no_seq_check() -> list[Patch]:
     """It is taken as if it were next."""
 
@@ -53,7 +53,7 @@ def no_seq_check() -> list[Patch]:
     return _before_apply(change)
 
 
-@leaving_out("a delta beyond a gap is added as well")
+@leaving_out("R12.3", "a delta beyond a gap is added as well")
 def nothing_beyond_a_gap() -> list[Patch]:
     """Its counts are left out."""
 
@@ -64,7 +64,7 @@ def nothing_beyond_a_gap() -> list[Patch]:
     return _before_apply(change)
 
 
-@leaving_out("a gap is noticed, and a keyframe asked for")
+@leaving_out("R12.2", "a gap is noticed, and a keyframe asked for")
 def gaps_ignored() -> list[Patch]:
     """Nobody is asked."""
 
@@ -80,7 +80,7 @@ def _forget_known(self: Any, epoch: Any, width: int, ids: Any) -> None:
     self._tables[width].values[epoch.map(width).known(ids_array(ids))] = 0
 
 
-@leaving_out("a keyframe never sets a counter below the known value")
+@leaving_out("R12.6", "a keyframe never sets a counter below the known value")
 def counters_fall() -> list[Patch]:
     """It sets it to what it says."""
 
@@ -96,7 +96,7 @@ def counters_fall() -> list[Patch]:
     return [around(Merger, "_counters", counters), around(Merger, "_fractions", fractions)]
 
 
-@leaving_out("a histogram is replaced only when its count is not lower")
+@leaving_out("R12.7", "a histogram is replaced only when its count is not lower")
 def histograms_fall() -> list[Patch]:
     """It is replaced."""
 
@@ -109,7 +109,7 @@ def histograms_fall() -> list[Patch]:
     return [around(Merger, "_histograms", histograms)]
 
 
-@leaving_out("a histogram is replaced whole")
+@leaving_out("R12.8", "a histogram is replaced whole")
 def histograms_in_pieces() -> list[Patch]:
     """Its sum is left as it was."""
 
@@ -122,7 +122,7 @@ def histograms_in_pieces() -> list[Patch]:
     return [around(Merger, "_histograms", histograms)]
 
 
-@leaving_out("a fractional counter is fractional for good")
+@leaving_out("R12.11", "a fractional counter is fractional for good")
 def whole_again() -> list[Patch]:
     """What was whole stays beside it."""
 
@@ -142,19 +142,19 @@ def whole_again() -> list[Patch]:
     return [around(Merger, "_become_fractional", become)]
 
 
-@leaving_out("after a whole keyframe every known id that is not in it is removed")
+@leaving_out("R12.10", "after a whole keyframe every known id that is not in it is removed")
 def absent_ids_stay() -> list[Patch]:
     """They stay, gauges too."""
     return [(Merger, "drop_absent", nothing)]
 
 
-@leaving_out("a removed gauge is out")
+@leaving_out("R12.5", "a removed gauge is out")
 def removed_stay() -> list[Patch]:
     """A delta's list of removed ids is not looked at."""
     return [(Merger, "_remove", nothing)]
 
 
-@leaving_out("an epoch is whole after an unbroken run of parts")
+@leaving_out("R12.9", "an epoch is whole after an unbroken run of parts")
 def broken_run() -> list[Patch]:
     """The last part will do."""
 
@@ -168,7 +168,7 @@ def broken_run() -> list[Patch]:
     return [around(State, "_number", number)]
 
 
-@leaving_out("a path's total is its closed total plus all its epochs")
+@leaving_out("R12.12", "a path's total is its closed total plus all its epochs")
 def no_closed_total() -> list[Patch]:
     """What is folded is forgotten."""
     return [(Merger, "fold", _drop)]
@@ -189,19 +189,19 @@ def _tombstones(keep: Callable[[bool], bool]) -> list[Patch]:
     return [around(State, "fold", fold)]
 
 
-@leaving_out("a folded final epoch leaves a tombstone")
+@leaving_out("R12.13", "a folded final epoch leaves a tombstone")
 def no_short_tombstone() -> list[Patch]:
     """A replay of it counts again."""
     return _tombstones(operator.not_)
 
 
-@leaving_out("an epoch folded without its final leaves a long tombstone")
+@leaving_out("R12.15", "an epoch folded without its final leaves a long tombstone")
 def no_long_tombstone() -> list[Patch]:
     """Its return counts in full."""
     return _tombstones(bool)
 
 
-@leaving_out("... which knows the last frame that was counted")
+@leaving_out("R12.16", "... which knows the last frame that was counted")
 def tombstone_without_seq() -> list[Patch]:
     """A replay is taken for a return."""
     from fog_aggregator.core.state import Tombstone
@@ -209,13 +209,13 @@ def tombstone_without_seq() -> list[Patch]:
     return [(Tombstone, "seq", always(0))]
 
 
-@leaving_out("the keyframe of an epoch that returns is its baseline")
+@leaving_out("R12.17", "the keyframe of an epoch that returns is its baseline")
 def no_baseline() -> list[Patch]:
     """It counts again."""
     return [(Merger, "subtract_from_closed", nothing)]
 
 
-@leaving_out("the longest silent epoch is folded early, and no living one")
+@leaving_out("R12.14", "the longest silent epoch is folded early, and no living one")
 def youngest_folded() -> list[Patch]:
     """Any may be."""
 
@@ -227,25 +227,25 @@ def youngest_folded() -> list[Patch]:
     return [(State, "_fold_crowd", fold_crowd)]
 
 
-@leaving_out("the horizon is measured less the time that the reader was away or behind")
+@leaving_out("R12.19", "the horizon is measured less the time that the reader was away or behind")
 def time_not_watched() -> list[Patch]:
     """It is measured by the newest timestamp alone."""
     return [(State, "watched", property(operator.attrgetter("now"), nothing))]
 
 
-@leaving_out("a frame of an unknown epoch that is older than the horizon is refused")
+@leaving_out("R12.21", "a frame of an unknown epoch that is older than the horizon is refused")
 def ghosts_count() -> list[Patch]:
     """It begins an epoch."""
     return [(State, "complete", always(value=False))]
 
 
-@leaving_out("the last message handled must be the same one")
+@leaving_out("R12.30", "the last message handled must be the same one")
 def not_recognised() -> list[Patch]:
     """Its sequence will do."""
     return [(fog_proving.sim.aggregator, "is_known", lambda *_: True)]
 
 
-@leaving_out("another stream of the same name is read from its start")
+@leaving_out("R12.29", "another stream of the same name is read from its start")
 def not_another_stream() -> list[Patch]:
     """What is beyond our position will do."""
 
@@ -258,7 +258,7 @@ def not_another_stream() -> list[Patch]:
     return [(fog_proving.sim.aggregator, "where_to_start", start), *not_recognised()]
 
 
-@leaving_out("state and positions are saved as one")
+@leaving_out("R12.32", "state and positions are saved as one")
 def torn_checkpoint() -> list[Patch]:
     """The positions are those of a moment later."""
 
@@ -276,19 +276,19 @@ def torn_checkpoint() -> list[Patch]:
     return [around(Aggregator, "checkpoint", checkpoint)]
 
 
-@leaving_out("ready after the last sequence seen at connecting, and one round of keyframes")
+@leaving_out("R12.35", "ready after the last sequence seen at connecting, and one round of keyframes")
 def ready_at_once() -> list[Patch]:
     """It shows what it has."""
     return [(Readiness, "ready", always(value=True))]
 
 
-@leaving_out("... the round of keyframes when the stream may have lost something")
+@leaving_out("R12.36", "... the round of keyframes when the stream may have lost something")
 def ready_without_round() -> list[Patch]:
     """Having caught up will do."""
     return [(Readiness, "needs_round", always(value=False))]
 
 
-@leaving_out("... also after a restart in the midst of it")
+@leaving_out("R12.34", "... also after a restart in the midst of it")
 def doubt_forgotten() -> list[Patch]:
     """Who goes on from a checkpoint has no doubt."""
 
@@ -300,7 +300,7 @@ def doubt_forgotten() -> list[Patch]:
     return [around(fog_proving.sim.aggregator, "restore", restored)]
 
 
-@leaving_out("a keyframe's parts that came are known after a restart")
+@leaving_out("R12.33", "a keyframe's parts that came are known after a restart")
 def run_forgotten() -> list[Patch]:
     """They are asked for again, and an epoch that returns goes on returning."""
 
@@ -314,7 +314,7 @@ def run_forgotten() -> list[Patch]:
     return [around(fog_proving.sim.aggregator, "restore", restored)]
 
 
-@leaving_out("after a discontinuity every epoch is asked for a keyframe")
+@leaving_out("R12.31", "after a discontinuity every epoch is asked for a keyframe")
 def trusting() -> list[Patch]:
     """Only those whose numbers show a gap are."""
 
@@ -325,13 +325,13 @@ def trusting() -> list[Patch]:
     return [around(Aggregator, "_discontinuity", discontinuity)]
 
 
-@leaving_out("... and once more when a reader that begins in doubt has read all there is")
+@leaving_out("R12.37", "... and once more when a reader that begins in doubt has read all there is")
 def nobody_asked() -> list[Patch]:
     """Nobody is whose numbers show no gap."""
     return [(Readiness, "begins_round", lambda *_, **__: False)]
 
 
-@leaving_out("of several unshared epochs the latest-born one's gauges count, while it is heard")
+@leaving_out("R12.22", "of several unshared epochs the latest-born one's gauges count, while it is heard")
 def all_show_gauges() -> list[Patch]:
     """Everybody's do."""
 
@@ -342,26 +342,26 @@ def all_show_gauges() -> list[Patch]:
     return [(State, "elect", elect)]
 
 
-@leaving_out("a stale node's gauges are out")
+@leaving_out("R12.23", "a stale node's gauges are out")
 def stale_gauges() -> list[Patch]:
     """They stay."""
     everyone = lambda state, _: np.ones(len(state.rows.heard), np.bool_)  # noqa: E731
     return [(fog_aggregator.query.reading, "live_rows", everyone)]
 
 
-@leaving_out("fractional rollups pass a ratchet")
+@leaving_out("R12.39", "fractional rollups pass a ratchet")
 def no_ratchet() -> list[Patch]:
     """They do not."""
     return [(Ratchet, "hold", lambda _, __, value: value)]
 
 
-@leaving_out("... which forgets what has ended")
+@leaving_out("R12.40", "... which forgets what has ended")
 def ratchet_for_ever() -> list[Patch]:
     """A number that is given out again inherits."""
     return [(Ratchet, "only", lambda self, _: self)]
 
 
-@leaving_out("histograms of other bounds merge on the union")
+@leaving_out("R12.28", "histograms of other bounds merge on the union")
 def bounds_by_position() -> list[Patch]:
     """Buckets are added by their place."""
 
@@ -374,13 +374,13 @@ def bounds_by_position() -> list[Patch]:
     return [(fog_aggregator.query.reading, "show_at", show_at)]
 
 
-@leaving_out("a retired node's counts move to a group of their own")
+@leaving_out("R12.43", "a retired node's counts move to a group of their own")
 def retired_are_gone() -> list[Patch]:
     """They are dropped."""
     return [(State, "merge_closed", lambda self, into, closed: _drop(self._merger, into, closed))]
 
 
-@leaving_out("the count of a label set that left stays in the ledger")
+@leaving_out("R12.41", "the count of a label set that left stays in the ledger")
 def no_ledger() -> list[Patch]:
     """It is dropped."""
 
@@ -392,7 +392,7 @@ def no_ledger() -> list[Patch]:
     return [around(fog_aggregator.core.sweep, "_to_ledger", to_ledger)]
 
 
-@leaving_out("an event is listed once")
+@leaving_out("R12.24", "an event is listed once")
 def events_listed_again() -> list[Patch]:
     """As often as it comes."""
 
@@ -403,13 +403,13 @@ def events_listed_again() -> list[Patch]:
     return [around(Seen, "add", add)]
 
 
-@leaving_out("events that did not come are asked for")
+@leaving_out("R12.25", "events that did not come are asked for")
 def events_not_asked_for() -> list[Patch]:
     """They are not."""
     return [(EventList, "wanted", property(lambda _: {}, nothing))]
 
 
-@leaving_out("events that their writer no longer holds are counted as lost")
+@leaving_out("R12.26", "events that their writer no longer holds are counted as lost")
 def losses_not_counted() -> list[Patch]:
     """They are only given up."""
 

@@ -15,13 +15,13 @@ from fog_proving.sim.tiers import Member
 from fog_schema.frames import Frame
 
 
-@leaving_out("the replicas of a branch are joined, and never added up")
+@leaving_out("R13.7", "the replicas of a branch are joined, and never added up")
 def replicas_added_up() -> list[Patch]:
     """Each one's counts are part of the total."""
     return [around(Rows, "new_epoch", lambda original, self, node, **_: original(self, node))]
 
 
-@leaving_out("of each counter the larger counts")
+@leaving_out("R13.8", "of each counter the larger counts")
 def newest_counts() -> list[Patch]:
     """The one that was said last does, of histograms too."""
 
@@ -35,7 +35,7 @@ def newest_counts() -> list[Patch]:
     return [around(Merger, "join", join)]
 
 
-@leaving_out("of each bucket the larger counts")
+@leaving_out("R13.9", "of each bucket the larger counts")
 def histograms_joined_whole() -> list[Patch]:
     """Of each histogram the one with the larger count does: where replicas miss different things a bucket may fall."""
 
@@ -57,25 +57,25 @@ def histograms_joined_whole() -> list[Patch]:
     return [around(Merger, "join", join)]
 
 
-@leaving_out("a replica's final adds nothing")
+@leaving_out("R13.10", "a replica's final adds nothing")
 def finals_added() -> list[Patch]:
     """It is folded as a node's is."""
     return [(State, "_closed_total", lambda _, node: node.closed)]
 
 
-@leaving_out("nodes at and under a branch are not counted as well")
+@leaving_out("R13.6", "nodes at and under a branch are not counted as well")
 def branches_read_directly() -> list[Patch]:
     """They are read, and so is their branch."""
     return [(Branches, "cover", lambda *_: False)]
 
 
-@leaving_out("nothing is sent up before the aggregator is ready")
+@leaving_out("R13.5", "nothing is sent up before the aggregator is ready")
 def sent_before_ready() -> list[Patch]:
     """It says what it has."""
     return [(Member, "may_publish", lambda *_: True)]
 
 
-@leaving_out("a branch's gauges and coverage are those of a replica that is heard")
+@leaving_out("R13.12", "a branch's gauges and coverage are those of a replica that is heard")
 def unheard_replica_shown() -> list[Patch]:
     """Any may be shown, and goes on being shown."""
 
@@ -89,7 +89,7 @@ def unheard_replica_shown() -> list[Patch]:
     return [around(State, "elect", elect)]
 
 
-@leaving_out("... and of a branch that is not heard none is shown")
+@leaving_out("R13.13", "... and of a branch that is not heard none is shown")
 def unheard_branch_shown() -> list[Patch]:
     """Its nodes are taken to be as they were."""
     import fog_aggregator.core.lifecycle
@@ -100,7 +100,7 @@ def unheard_branch_shown() -> list[Patch]:
     return [around(fog_aggregator.core.lifecycle, "_coverage_of_branch", of_branch)]
 
 
-@leaving_out("an epoch of a branch that comes back is no baseline")
+@leaving_out("R13.11", "an epoch of a branch that comes back is no baseline")
 def replica_is_baseline() -> list[Patch]:
     """It is treated as a node's is."""
 

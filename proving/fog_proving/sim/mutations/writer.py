@@ -18,7 +18,7 @@ from fog_schema.codec import decode
 from fog_schema.frames import KEYFRAME
 
 
-@leaving_out("an epoch outlives the agents attached to it")
+@leaving_out("R11.1", "an epoch outlives the agents attached to it")
 def epoch_of_its_own() -> list[Patch]:
     """Each agent begins an epoch, which counts from the collector's creation."""
 
@@ -30,13 +30,13 @@ def epoch_of_its_own() -> list[Patch]:
     return [around(Publication, "resume", resume)]
 
 
-@leaving_out("each later epoch counts from its predecessor's final")
+@leaving_out("R11.2", "each later epoch counts from its predecessor's final")
 def no_origins() -> list[Patch]:
     """It counts from the collector's creation."""
     return [(Writer, "origins", lambda _: {})]
 
 
-@leaving_out("a final that was not acknowledged is sent by the next agent")
+@leaving_out("R11.23", "a final that was not acknowledged is sent by the next agent")
 def final_forgotten() -> list[Patch]:
     """It is lost with its agent."""
 
@@ -47,7 +47,7 @@ def final_forgotten() -> list[Patch]:
     return [around(Publication, "resume", resume)]
 
 
-@leaving_out("an epoch ends with a final keyframe")
+@leaving_out("R11.22", "an epoch ends with a final keyframe")
 def no_final() -> list[Patch]:
     """It ends without a word."""
 
@@ -58,7 +58,7 @@ def no_final() -> list[Patch]:
     return [around(Writer, "finish", finish)]
 
 
-@leaving_out("an id is never used for a second series")
+@leaving_out("R11.6", "an id is never used for a second series")
 def ids_again() -> list[Patch]:
     """What comes back under the same labels has its old id."""
 
@@ -81,7 +81,7 @@ def ids_again() -> list[Patch]:
     return [around(Writer, "_welcome", welcome), around(Writer, "_remove", remove)]
 
 
-@leaving_out("a frame in flight is repeated until it is acknowledged")
+@leaving_out("R11.16", "a frame in flight is repeated until it is acknowledged")
 def sent_once() -> list[Patch]:
     """What was sent once is taken for safe."""
 
@@ -96,7 +96,7 @@ def sent_once() -> list[Patch]:
     return [around(Program, "send", send)]
 
 
-@leaving_out("one frame in flight")
+@leaving_out("R11.15", "one frame in flight")
 def two_in_flight() -> list[Patch]:
     """The second may overtake the first."""
 
@@ -111,7 +111,7 @@ def two_in_flight() -> list[Patch]:
     return [around(Program, "send", send)]
 
 
-@leaving_out("a delta is sent each interval, even when nothing changed")
+@leaving_out("R11.8", "a delta is sent each interval, even when nothing changed")
 def no_empty_delta() -> list[Patch]:
     """An empty one is not sent."""
 
@@ -127,7 +127,7 @@ def no_empty_delta() -> list[Patch]:
     return [around(Writer, "encode_delta", encode_delta)]
 
 
-@leaving_out("a keyframe is due when frames were dropped, or on request")
+@leaving_out("R11.11", "a keyframe is due when frames were dropped, or on request")
 def no_keyframe_due() -> list[Patch]:
     """It comes when an hour is over."""
 
@@ -137,7 +137,7 @@ def no_keyframe_due() -> list[Patch]:
     return [(Writer, "dropped", dropped), (Writer, "request_keyframe", nothing)]
 
 
-@leaving_out("no delta is encoded between the parts of a keyframe, nor read as if it did not break their run")
+@leaving_out("R11.13", "no delta is encoded between the parts of a keyframe, nor read as if it did not break their run")
 def delta_between_parts() -> list[Patch]:
     """Parts and deltas mix."""
     from fog_aggregator.core.state import State
@@ -167,7 +167,7 @@ def delta_between_parts() -> list[Patch]:
     return [around(Writer, "encode_delta", encode_delta), around(Agent, "tick", tick), around(State, "_number", number)]
 
 
-@leaving_out("a removed id stays in the keyframes")
+@leaving_out("R11.18", "a removed id stays in the keyframes")
 def nothing_kept() -> list[Patch]:
     """It goes with its series."""
 
@@ -179,7 +179,7 @@ def nothing_kept() -> list[Patch]:
     return [around(Writer, "_remove", remove)]
 
 
-@leaving_out("... until a keyframe that bore it was acknowledged")
+@leaving_out("R11.19", "... until a keyframe that bore it was acknowledged")
 def kept_by_the_clock() -> list[Patch]:
     """It stays for 15 minutes, acknowledged or not."""
 
@@ -192,19 +192,19 @@ def kept_by_the_clock() -> list[Patch]:
     return [around(Writer, "_let_go", let_go), (Writer, "acknowledged", nothing)]
 
 
-@leaving_out("... and 15 minutes more")
+@leaving_out("R11.20", "... and 15 minutes more")
 def kept_for_no_time() -> list[Patch]:
     """It goes as soon as a keyframe that bore it was acknowledged."""
     return [(fog_agent.core.writer, "RETAINED_SECONDS", 0.0)]
 
 
-@leaving_out("events that were acknowledged are repeated when asked for")
+@leaving_out("R11.26", "events that were acknowledged are repeated when asked for")
 def events_not_repeated() -> list[Patch]:
     """They are not."""
     return [(EventLog, "repeat", lambda *_: [])]
 
 
-@leaving_out("the agent keeps its last events for 15 minutes")
+@leaving_out("R11.25", "the agent keeps its last events for 15 minutes")
 def events_not_kept() -> list[Patch]:
     """It lets go of what was acknowledged."""
     import fog_agent.core.event_log
@@ -212,7 +212,7 @@ def events_not_kept() -> list[Patch]:
     return [(fog_agent.core.event_log, "RETAINED_SECONDS", -1.0)]
 
 
-@leaving_out("the numbers of events are dense")
+@leaving_out("R11.24", "the numbers of events are dense")
 def events_of_an_agent() -> list[Patch]:
     """Each agent counts its events from 1."""
 
