@@ -26,22 +26,26 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.batch import Batch
 from fog_aggregator.core.clock import ServerClock
+from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.state import State
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.reading import ReadingLoop
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
-from fog_bus.nats.log import StreamReader
+from fog_bus.nats.log import NatsLog
 from fog_bus.nats.options import NatsOptions
 from fog_bus.nats.provision import apply, metrics_stream
+from fog_bus.ports import Message
 from fog_schema.codec import decode
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer
@@ -141,13 +145,19 @@ async def whole_way(count: int, rounds: int) -> float:
                 for n, data in nodes.next_round(first=number == 0):
                     await connection.client.publish(SUBJECTS.metrics(nodes.paths[n]), data)  # type: ignore[union-attr]
                 await connection.client.flush(30)  # type: ignore[union-attr]
-                reader = StreamReader(link, "FOG_METRICS", [], ingest.frames, position=position)
+                cursor = StreamCursor("FOG_METRICS", position=position)
+
+                def handle(messages: Sequence[Message], pending: int, cursor: StreamCursor = cursor) -> None:
+                    ingest.frames(cursor.ours(messages))
+                    cursor.take(messages, pending, time.monotonic())
+
+                reader = ReadingLoop(NatsLog(link, "FOG_METRICS"), cursor, handle, print)
                 began, task = time.process_time(), asyncio.create_task(reader.run())
-                while reader.position is None or reader.position.seq < (number + 1) * count:  # noqa: ASYNC110
+                while cursor.seq < (number + 1) * count:  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
                 if number:
                     costs.append((time.process_time() - began) / count * 1e6)
-                position = reader.position
+                position = cursor.position
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task

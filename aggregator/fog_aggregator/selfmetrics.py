@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.network import NetworkCollector
-from fog_bus.nats.log import StreamReader
 from fog_schema import __version__
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -92,7 +92,7 @@ class SelfMetrics:
             counter.increment(total - before)
         self._event_totals = totals
 
-    def watch(self, network: NetworkCollector, readers: Iterable[StreamReader], ready: Callable[[], bool]) -> None:
+    def watch(self, network: NetworkCollector, readers: Iterable[StreamCursor], ready: Callable[[], bool]) -> None:
         """Gauges over what is there: state, streams, readiness."""
         gauge, state = self.collector.register_gauge, network.state
         gauge("fog_aggregator_ready", "Whether the numbers are complete: 1 or 0").set_function(lambda: int(ready()))
@@ -107,7 +107,7 @@ class SelfMetrics:
                 family.labels(stream=reader.stream).set_function(partial(read, reader))
 
 
-def _limit(reader: StreamReader) -> float:
+def _limit(reader: StreamCursor) -> float:
     return _or_infinity(reader.info.max_bytes if reader.info else None)
 
 
@@ -115,7 +115,7 @@ def _or_infinity(value: float | None) -> float:
     return float("inf") if value is None else value
 
 
-_STREAM_GAUGES: Final[tuple[tuple[str, str, Callable[[StreamReader], float]], ...]] = (
+_STREAM_GAUGES: Final[tuple[tuple[str, str, Callable[[StreamCursor], float]], ...]] = (
     ("sequence", "Sequence that the numbers include", lambda reader: reader.position.seq if reader.position else 0),
     ("last_sequence", "The stream's last sequence", lambda reader: reader.last_seq),
     ("lag_messages", "Messages in the stream that were not read yet", lambda reader: reader.lag),

@@ -11,7 +11,8 @@ import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, TypeAlias
 
 from fog_aggregator.components.checkpoints.saving import Saving
@@ -20,6 +21,7 @@ from fog_aggregator.components.rollup import RollupPublication
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.clock import ServerClock
+from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.forgetting import Forgetting
 from fog_aggregator.core.lifecycle import contended
@@ -29,12 +31,13 @@ from fog_aggregator.core.state import State
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.family_variants import Version
+from fog_aggregator.reading import ReadingLoop
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.tasks import running
 from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
-from fog_bus.nats.log import StreamReader
+from fog_bus.nats.log import NatsLog
 from fog_bus.nats.provision import (
     EVENTS,
     MAX_AGE,
@@ -68,6 +71,14 @@ _IN_FLIGHT: Final = 2_000
 _STREAM_RETRY: Final = 5.0
 FORGET: Final = "fog_forget"
 """The event that asks to forget the departed nodes at and under its path."""
+
+
+_DISCONTINUITIES: Final = {
+    Discontinuity.REPLACED: "it is another one of the same name; reading it from the start",
+    Discontinuity.ROLLED_BACK: "it has lost messages that were read; reading it from the start",
+    Discontinuity.TRIMMED: "messages are gone that were not read yet; reading on",
+    Discontinuity.MISSING: "it is not there; `fog streams apply` creates it",
+}
 
 
 class HorizonError(ValueError):
@@ -106,7 +117,7 @@ class Aggregator:
         self._saving = Saving(config, self.network, self._metrics, self._read_positions)
         self._ingest.on_events = self._on_events
         self._requests = KeyframeRequests()
-        self._readers: tuple[StreamReader, ...] = ()
+        self._readers: tuple[StreamCursor, ...] = ()
         self.web = WebServer(make_app(self.network, self), config.listen)
 
     async def run(self, stop: asyncio.Event, on_listening: Callable[[], object] = lambda: None) -> None:
@@ -153,9 +164,9 @@ class Aggregator:
             self._clock.note(self.network.state.now, time.monotonic())
         connection = Connection(self.config.nats)
         link = Link(connection)
-        self._readers = self._make_readers(link, positions or {})
+        self._readers, loops = self._make_readers(link, positions or {})
         self._metrics.watch(self.network, self._readers, lambda: self._readiness.ready)
-        reading = running(*(self._read(reader) for reader in self._readers), self._every_second(link))
+        reading = running(*(self._read(loop) for loop in loops), self._every_second(link))
         publishing: contextlib.AbstractAsyncContextManager[None] = contextlib.nullcontext()
         if self._publication is not None:
             publishing = self._publication.going_on(link, self._became_ready.wait)
@@ -167,32 +178,39 @@ class Aggregator:
         config = self.config
         return RollupPublication(config.path, config.rollup_interval, self._subjects, self.network.totals, own)
 
-    async def _read(self, reader: StreamReader) -> None:
+    async def _read(self, loop: ReadingLoop) -> None:
         await self._streams_looked_after.wait()
-        await reader.run()
+        await loop.run()
 
-    def _make_readers(self, link: Link, known: Mapping[str, Position]) -> tuple[StreamReader, ...]:
+    def _make_readers(
+        self, link: Link, known: Mapping[str, Position]
+    ) -> tuple[tuple[StreamCursor, ...], list[ReadingLoop]]:
         ingest = self._ingest
         what: dict[str, tuple[str, Handle]] = {METRICS: ("metrics", ingest.frames), EVENTS: ("events", ingest.events)}
         if self.config.branches:
             what[ROLLUPS] = ("rollups", ingest.rollups)
-        return tuple(
-            StreamReader(
-                link,
-                stream,
-                self._subjects.subtree(kind, self.config.path),
-                handle,
-                position=known.get(stream),
-                on_discontinuity=self._discontinuity,
-            )
-            for stream, (kind, handle) in what.items()
-        )
+        cursors, loops = [], []
+        for stream, (kind, handle) in what.items():
+            cursor = StreamCursor(stream, self._subjects.subtree(kind, self.config.path), known.get(stream))
+            cursors.append(cursor)
+            take = partial(self._handle, cursor, handle)
+            loops.append(ReadingLoop(NatsLog(link, stream), cursor, take, partial(self._discontinuity, stream)))
+        return tuple(cursors), loops
+
+    def _handle(self, cursor: StreamCursor, handle: Handle, messages: Sequence[Message], pending: int) -> None:
+        if messages:
+            if (what := cursor.missed(messages)) is not None:
+                self._discontinuity(cursor.stream, what)
+            if ours := cursor.ours(messages):
+                handle(ours)
+        cursor.take(messages, pending, time.monotonic())
 
     def _read_positions(self) -> dict[str, Position]:
         return {reader.stream: reader.position for reader in self._readers if reader.position is not None}
 
-    def _discontinuity(self, what: Discontinuity) -> None:
+    def _discontinuity(self, stream: str, what: Discontinuity) -> None:
         """The stream is not what was read: what is missing, only the nodes can tell."""
+        LOGGER.warning("stream %s: %s", stream, _DISCONTINUITIES[what])
         if what is not Discontinuity.MISSING:
             self._readiness.needs_round = True
             with self.network.lock:

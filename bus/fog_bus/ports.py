@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 RequestCallback = Callable[[str, bytes], None]
 """Called with a request's subject and payload, on the event loop."""
@@ -123,3 +123,68 @@ class StreamInfo:
     max_age: float | None
     now: float
     """The server's clock when it answered."""
+    tail: int
+    """The last message that is there; 0 when none is. Deleted ones count, unless it was asked which are deleted."""
+    deletions: int = 0
+    """How many messages after the first are deleted."""
+
+
+class LogError(Exception):
+    """A log cannot be read on for now; `reason` is one word for a counter.
+
+    `missing`: there is no such stream. `disconnected`: there is no connection. `timeout`, `refused`: what a call came
+    to. `silent`, `hole`, `consumer`: the reader heard nothing, missed a message, or was ended by the server. A driver
+    adds `changed` and `stalled`: the log is not what was read, or it grows and nothing comes.
+    """
+
+    def __init__(self, reason: str, text: str = "") -> None:
+        super().__init__(text or reason)
+        self.reason = reason
+
+
+class LogReader(Protocol):
+    """The messages of a log from one sequence on. It ends with the first LogError; a new one is opened then."""
+
+    @property
+    def pending(self) -> int:
+        """How many messages the log had beyond the last one returned, in the view of the replica that delivers."""
+
+    async def next(self) -> list[Message]:
+        """Wait until the log speaks; return the messages that came in order, none when it had none.
+
+        Raises:
+            LogError: Nothing more will come, or something is missing that should have come.
+        """
+
+    async def close(self) -> None:
+        """Let go of the reader. Does not raise."""
+
+
+class Log(Protocol):
+    """A stream that is read from a sequence on, and that is trusted with nothing: `StreamCursor` judges what it is.
+
+    Attributes:
+        stream: The stream's name.
+    """
+
+    stream: str
+
+    async def connected(self) -> None:
+        """Wait until there is a connection."""
+
+    async def info(self, *, beyond: int | None = None) -> StreamInfo:
+        """Tell what the stream is now, by the word of its leader.
+
+        Args:
+            beyond: Look also for deleted messages at the stream's end, where it has messages after this sequence.
+
+        Raises:
+            LogError: Nobody told.
+        """
+
+    async def open(self, seq: int) -> LogReader:
+        """Open a reader that begins with the first message at or after `seq`.
+
+        Raises:
+            LogError: It was refused, or not answered.
+        """

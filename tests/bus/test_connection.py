@@ -12,7 +12,8 @@ import psutil
 import pytest
 from nats.aio.msg import Msg
 
-from fog_bus.nats.connection import Client, Connection, NatsOptions, NatsOptionsError, backoff, reason_of
+from fog_bus.backoff import backoff
+from fog_bus.nats.connection import Client, Connection, NatsOptions, NatsOptionsError, reason_of
 from fog_bus.nats.link import Link
 from fog_bus.rate_limited_log import RateLimitedLog
 from fog_testing.nats_server import NatsServer

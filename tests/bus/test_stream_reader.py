@@ -10,14 +10,14 @@ import pytest
 
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.client import Client
+from fog_bus.nats.consumer import PullConsumer
 from fog_bus.nats.link import Link
-from fog_bus.nats.log import Timing
 from fog_bus.ports import Message
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import BLACK_HOLE, CLEAR, HELD, FaultProxy
 from fog_testing.waiting import eventually
 from tests.bus.broker import connected, hpub, make_stream, publish, raw
-from tests.bus.reading import Reading, running
+from tests.bus.reading import Reading, Timing, running
 
 
 async def no_consumers(link: Link) -> None:
@@ -38,7 +38,7 @@ async def test_from_the_start_and_on(fog_nats: NatsServer) -> None:
             await reading.until(range(1200))
             await publish(link, range(1200, 1210))
             await reading.until(range(1210))
-            reader = reading.reader
+            reader = reading.cursor
             await eventually(lambda: reader.info and reader.info.last_seq == 1210)
             last = reading.messages[-1]
             assert reader.position is not None
@@ -58,7 +58,7 @@ async def test_an_empty_stream_is_caught_up_with(fog_nats: NatsServer) -> None:
     async with connected(fog_nats.url) as link:
         await make_stream(link)
         async with running(Reading(link)) as reading:
-            await eventually(lambda: reading.reader.caught_up)
+            await eventually(lambda: reading.cursor.caught_up)
             await publish(link, range(1))
             await reading.until([0])
 
@@ -70,9 +70,9 @@ async def test_on_from_a_position(fog_nats: NatsServer) -> None:
         await publish(link, range(10))
         async with running(Reading(link)) as reading:
             await reading.until(range(10))
-            position = reading.reader.position
+            position = reading.cursor.position
         async with running(Reading(link, position=position)) as reading:
-            await eventually(lambda: reading.reader.caught_up)
+            await eventually(lambda: reading.cursor.caught_up)
             await publish(link, range(10, 20))
             await reading.until(range(10, 20))
             assert not reading.discontinuities
@@ -89,7 +89,7 @@ async def test_a_server_that_hangs(fog_nats: NatsServer) -> None:
         async with running(Reading(link)) as reading:
             await reading.until(range(10))
             fog_nats.pause()
-            await eventually(lambda: reading.reader.restarts["silent"] == 1)
+            await eventually(lambda: reading.cursor.restarts["silent"] == 1)
             fog_nats.resume()
             await publish(link, range(10, 20))
             await reading.until(range(20))
@@ -124,7 +124,7 @@ async def test_faults_of_the_network_in_the_middle_of_a_backlog(fog_nats: NatsSe
             async with running(Reading(link, also=strike)) as reading:
                 await reading.until(range(20_000))
                 assert done == 3
-                assert fault != "silence" or reading.reader.restarts["silent"]
+                assert fault != "silence" or reading.cursor.restarts["silent"]
                 assert not reading.discontinuities
 
 
@@ -148,7 +148,7 @@ async def test_consumers_do_not_pile_up(fog_nats: NatsServer) -> None:
         await make_stream(link)
         for _ in range(3):
             async with running(Reading(link)) as reading:
-                await eventually(lambda reading=reading: reading.reader.caught_up)  # type: ignore[misc]
+                await eventually(lambda reading=reading: reading.cursor.caught_up)  # type: ignore[misc]
         await no_consumers(link)
 
 
@@ -164,8 +164,109 @@ async def test_the_watchdog(fog_nats: NatsServer) -> None:
                 await JetStream(link).call(f"CONSUMER.PAUSE.S.{name}", {"pause_until": "2999-01-01T00:00:00Z"})
             await publish(link, range(3, 6))
             await reading.until(range(6))
-            assert reading.reader.restarts == {"stalled": 1}
+            assert reading.cursor.restarts == {"stalled": 1}
             assert not reading.discontinuities
+
+
+class Lagging(PullConsumer):
+    """A consumer on a replica that lags behind: it knows the first `shown` messages only, until it is let go.
+
+    A replica's own word: beyond those nothing is pending.
+    """
+
+    shown = 100
+    released = asyncio.Event()
+
+    async def open(self, seq: int) -> None:
+        """As of any consumer, but for what is pending."""
+        await super().open(seq)
+        self._kept: list[Message] = []
+        self.pending = max(0, min(self.pending, self.shown + 1 - seq))
+
+    async def next(self) -> list[Message]:
+        """What it knows."""
+        self._kept += await super().next()
+        seen = [message for message in self._kept if self.released.is_set() or message.seq <= self.shown]
+        self._kept = self._kept[len(seen) :]
+        self.pending = 0
+        return seen
+
+
+@pytest.fixture
+def lagging(monkeypatch: pytest.MonkeyPatch) -> type[Lagging]:
+    """Readers read from a replica that lags behind."""
+    monkeypatch.setattr(Lagging, "released", asyncio.Event())
+    monkeypatch.setattr("fog_bus.nats.log.PullConsumer", Lagging)
+    return Lagging
+
+
+async def looks(reading: Reading, count: int) -> None:
+    """Waits until the reader has asked so often what the stream is, since now."""
+    seen = [reading.cursor.info]
+
+    def have_been() -> bool:
+        if seen[-1] is not reading.cursor.info:
+            seen.append(reading.cursor.info)
+        return len(seen) > count
+
+    await eventually(have_been)
+
+
+async def test_a_replica_that_lags_behind_is_not_believed(fog_nats: NatsServer, lagging: type[Lagging]) -> None:
+    """It has nothing more for us, and the stream's leader has told of more: not caught up, until that has come."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(300))
+        async with running(Reading(link)) as reading:
+            await eventually(lambda: len(reading.messages) == 100)
+            await looks(reading, 3)
+            assert (reading.cursor.caught_up, reading.cursor.lag) == (False, 200)
+            lagging.released.set()
+            await reading.until(range(300))
+            await eventually(lambda: reading.cursor.caught_up)
+            assert reading.cursor.lag == 0
+            assert not reading.discontinuities
+
+
+async def test_a_replica_that_lags_behind_our_position(fog_nats: NatsServer, lagging: type[Lagging]) -> None:
+    """It does not know the last message that we handled: no stream has gone back for that, and nothing is read anew."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(300))
+        lagging.released.set()
+        async with running(Reading(link)) as reading:
+            await reading.until(range(300))
+            position = reading.cursor.position
+        lagging.released.clear()
+        await publish(link, range(300, 310))
+        async with running(Reading(link, position=position)) as reading:
+            await looks(reading, 3)
+            assert (reading.cursor.caught_up, reading.cursor.lag) == (False, 10)
+            lagging.released.set()
+            await reading.until(range(300, 310))
+            assert not reading.discontinuities
+
+
+@pytest.mark.parametrize("which", ["all", "last"])
+async def test_a_tail_that_is_gone_is_not_waited_for(fog_nats: NatsServer, which: str) -> None:
+    """The last messages were deleted, one by one or with all others: what is left is read, and then it is caught up.
+
+    Nor does the watchdog take it for a consumer that delivers nothing.
+    """
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        await publish(link, range(8))
+        await publish(link, range(8, 10), "s.b")
+        await JetStream(link).call("STREAM.PURGE.S", {"filter": "s.>" if which == "all" else "s.b"})
+        timing = Timing(heartbeat=0.05, check=0.05, stalled=0.2, longest_pause=0.1)
+        async with running(Reading(link, timing=timing)) as reading:
+            await reading.until(range(0 if which == "all" else 8))
+            await eventually(lambda: reading.cursor.caught_up)
+            await looks(reading, 12)
+            assert (reading.cursor.caught_up, reading.cursor.lag) == (True, 0)
+            await publish(link, range(10, 12))
+            await eventually(lambda: reading.numbers[-2:] == [10, 11])
+            assert not reading.cursor.restarts
 
 
 async def test_a_subtree(fog_nats: NatsServer) -> None:
@@ -176,8 +277,8 @@ async def test_a_subtree(fog_nats: NatsServer) -> None:
             await publish(link, range(number, number + 1), subject)
         async with running(Reading(link, filters=["s.0.3", "s.0.3.>"])) as reading:
             await reading.until([1, 3, 5])
-            await eventually(lambda: reading.reader.position and reading.reader.position.seq == 7)
-            position = reading.reader.position
+            await eventually(lambda: reading.cursor.position and reading.cursor.position.seq == 7)
+            position = reading.cursor.position
         await publish(link, range(7, 8), "s.0.3.2")
         async with running(Reading(link, position=position, filters=["s.0.3", "s.0.3.>"])) as reading:
             await reading.until([7])
@@ -205,7 +306,7 @@ async def test_least_privilege() -> None:
             async with connected(server.url, **reader) as link:
                 async with running(Reading(link)) as reading:
                     await reading.until(range(10))
-                    await eventually(lambda: reading.reader.info and reading.reader.info.last_seq == 10)
+                    await eventually(lambda: reading.cursor.info and reading.cursor.info.last_seq == 10)
                 assert not link.connection.errors
             await no_consumers(admin)
 
@@ -235,7 +336,7 @@ async def test_messages_that_look_like_the_servers_own(fog_nats: NatsServer) -> 
         await publish(link, range(5, 10))
         async with running(Reading(link)) as reading:
             await reading.until(range(10))
-            assert not reading.reader.restarts
+            assert not reading.cursor.restarts
 
 
 async def test_messages_of_the_largest_size(fog_nats: NatsServer) -> None:
@@ -248,7 +349,7 @@ async def test_messages_of_the_largest_size(fog_nats: NatsServer) -> None:
             await link.publish("s.a", b"1".rjust(size), 10)
         async with running(Reading(link)) as reading:
             await reading.until([1] * 40)
-            assert not reading.reader.restarts
+            assert not reading.cursor.restarts
 
 
 async def test_a_message_larger_than_a_request() -> None:
@@ -259,7 +360,7 @@ async def test_a_message_larger_than_a_request() -> None:
             await link.publish("s.a", b"1".rjust(17_825_792), 10)
             async with running(Reading(link, timing=Timing())) as reading:
                 await reading.until([1])
-                assert not reading.reader.restarts
+                assert not reading.cursor.restarts
 
 
 @pytest.mark.parametrize("lost", [5, 9])
@@ -281,7 +382,7 @@ async def test_a_delivery_that_gets_lost(fog_nats: NatsServer, monkeypatch: pyte
         await publish(link, range(10))
         async with running(Reading(link)) as reading:
             await reading.until(range(10))
-            assert reading.reader.restarts == {"hole": 1}
+            assert reading.cursor.restarts == {"hole": 1}
             assert not reading.discontinuities
 
 
@@ -296,6 +397,6 @@ async def test_a_handler_that_fails(fog_nats: NatsServer) -> None:
 
         reading = Reading(link, also=fail)
         with pytest.raises(ZeroDivisionError):
-            await reading.reader.run()
-        assert reading.reader.position is not None
-        assert reading.reader.position.seq == 0
+            await reading.loop.run()
+        assert reading.cursor.position is not None
+        assert reading.cursor.position.seq == 0

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fog_aggregator.core.engine.stream_rules import (
+    Start,
+    has_reached,
+    is_known,
+    matcher,
+    retention,
+    until_gap,
+    where_to_start,
+)
 from fog_bus.nats.api import parse_stream_info, seconds
 from fog_bus.nats.consumer import Delivery, parse_delivery
-from fog_bus.nats.cursor import Start, is_known, matcher, retention, until_gap, where_to_start
 from fog_bus.ports import Discontinuity, Message, Position, StreamInfo
 
 NOW = 1_000_000.0
 READ = Position("monday", 50, int((NOW - 600) * 1e9))
 
 
-def info(created: str = "monday", first: int = 1, last: int = 100, **others: float | None) -> StreamInfo:
+def info(created: str = "monday", first: int = 1, last: int = 100, **others: object) -> StreamInfo:
     """A stream that has been filling for 1,000 s."""
-    values = {"bytes": 1000, "max_bytes": None, "max_age": None, "first_timestamp": NOW - 1000, **others}
+    messages = last - first + 1
+    values = {"bytes": 1000, "max_bytes": None, "max_age": None, "first_timestamp": NOW - 1000}
     return StreamInfo(
         created=created,
         first_seq=first,
         last_seq=last,
-        messages=last - first + 1,
+        messages=messages,
         now=NOW,
-        **values,  # type: ignore[arg-type]
+        **({"tail": last if messages else 0} | values | others),  # type: ignore[arg-type]
     )
 
 
@@ -63,6 +74,25 @@ def test_no_unread_message_is_left_out(read: int, first: int, length: int, creat
     unread = first if created != "monday" or stream.last_seq < read else max(first, read + 1)
     assert start.seq <= unread
     assert start.known == (start.because is None and start.seq == read > 0)
+
+
+@pytest.mark.parametrize(
+    ("seq", "stream", "reached"),
+    [
+        (99, info(), False),  # whatever a consumer says of what is pending
+        (100, info(), True),
+        (100, info(last=500), True),  # it has grown since
+        (0, info(first=0, last=0), True),
+        (0, info(first=101, last=100), True),  # all of it is gone
+        (97, info(tail=97, deletions=3), True),
+        (97, info(tail=99, deletions=2), False),
+        (97, info(last=200, deletions=3), False),  # what came after it is there
+        (98, info(deletions=2), False),  # which they are was not asked
+    ],
+)
+def test_when_a_reader_has_caught_up(seq: int, stream: StreamInfo, *, reached: bool) -> None:
+    """At the sequence that the leader told, 100 here, or where the end of the stream is gone."""
+    assert has_reached(100, seq, stream) is reached
 
 
 def test_a_message_is_known_by_its_time() -> None:
@@ -135,7 +165,7 @@ def test_time_until_a_gap() -> None:
 
 def test_an_answer_of_the_server_is_read() -> None:
     """Limits that are none become None; the rest comes over as it is."""
-    answer = {
+    answer: dict[str, Any] = {
         "config": {"max_bytes": -1, "max_age": 0},
         "created": "2026-11-24T05:49:53.5Z",
         "state": {"messages": 5, "bytes": 500, "first_seq": 3, "last_seq": 7, "first_ts": "1970-01-01T00:00:09Z"},
@@ -144,5 +174,8 @@ def test_an_answer_of_the_server_is_read() -> None:
     parsed = parse_stream_info(answer)
     assert (parsed.first_seq, parsed.last_seq, parsed.messages, parsed.bytes) == (3, 7, 5, 500)
     assert (parsed.max_bytes, parsed.max_age, parsed.first_timestamp, parsed.now) == (None, None, 9, 60)
+    assert (parsed.deletions, parsed.tail) == (0, 7)
+    state = answer["state"] | {"num_deleted": 2, "deleted": [4, 7]}
+    assert parse_stream_info(answer | {"state": state}).tail == 6
     limited = parse_stream_info(answer | {"config": {"max_bytes": 9, "max_age": 10**9}})
     assert (limited.max_bytes, limited.max_age) == (9, 1)

@@ -9,13 +9,12 @@ import pytest
 
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.link import Link
-from fog_bus.nats.log import Timing
 from fog_bus.ports import Discontinuity
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import CLEAR, HELD, FaultProxy
 from fog_testing.waiting import eventually
 from tests.bus.broker import connected, make_stream, publish
-from tests.bus.reading import Reading, running
+from tests.bus.reading import Reading, Timing, running
 
 
 def put_back(server: NatsServer, copy: Path) -> None:
@@ -55,7 +54,7 @@ async def test_a_wiped_store(fog_nats: NatsServer) -> None:
             await crash(fog_nats, link)
             shutil.rmtree(fog_nats.store_dir)
             fog_nats.start()
-            await eventually(lambda: reading.reader.restarts["missing"] > 2)
+            await eventually(lambda: reading.cursor.restarts["missing"] > 2)
             await make_stream(link)
             await publish(link, range(100, 120))
             await reading.until([*range(10), *range(100, 120)])
@@ -88,7 +87,7 @@ async def test_an_older_store_put_back(fog_nats: NatsServer, tmp_path: Path, gro
         await publish(link, range(10, 15))
         async with running(Reading(link)) as reading:
             await reading.until(range(15))
-            position = reading.reader.position
+            position = reading.cursor.position
         await crash(fog_nats, link)
         put_back(fog_nats, tmp_path / "copy")
         fog_nats.start()
@@ -123,7 +122,7 @@ async def test_trimmed_while_away(fog_nats: NatsServer) -> None:
         await publish(link, range(10))
         async with running(Reading(link)) as reading:
             await reading.until(range(10))
-            position = reading.reader.position
+            position = reading.cursor.position
         await publish(link, range(10, 20))
         for first, told in ((11, []), (16, [Discontinuity.TRIMMED])):
             await JetStream(link).call("STREAM.PURGE.S", {"seq": first})
@@ -132,7 +131,7 @@ async def test_trimmed_while_away(fog_nats: NatsServer) -> None:
                 assert reading.discontinuities == told
         await JetStream(link).call("STREAM.PURGE.S")
         async with running(Reading(link, position=position)) as reading:
-            await eventually(lambda: reading.reader.caught_up)
+            await eventually(lambda: reading.cursor.caught_up)
             await publish(link, range(20, 25))
             await reading.until(range(20, 25))
             assert reading.discontinuities == [Discontinuity.TRIMMED]

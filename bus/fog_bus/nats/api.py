@@ -89,7 +89,19 @@ def parse_stream_info(answer: Mapping[str, Any]) -> StreamInfo:
         max_bytes=config["max_bytes"] if config["max_bytes"] > 0 else None,
         max_age=config["max_age"] / 1e9 if config["max_age"] else None,
         now=seconds(answer["ts"]),
+        tail=_tail(state),
+        deletions=state.get("num_deleted", 0),
     )
+
+
+def _tail(state: Mapping[str, Any]) -> int:
+    if not state["messages"]:
+        return 0
+    tail: int = state["last_seq"]
+    deleted = frozenset(state.get("deleted") or ())
+    while tail in deleted:
+        tail -= 1
+    return tail
 
 
 def seconds(timestamp: str) -> float:

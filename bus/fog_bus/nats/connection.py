@@ -23,11 +23,12 @@ from typing import Any, Final, Self
 
 from nats.errors import UnexpectedEOF
 
+from fog_bus.backoff import backoff
 from fog_bus.nats.client import Client
 from fog_bus.nats.options import NatsOptions, NatsOptionsError, redacted
 from fog_bus.rate_limited_log import RateLimitedLog
 
-__all__ = ["Client", "Connection", "NatsOptions", "NatsOptionsError", "backoff", "reason_of"]
+__all__ = ["Client", "Connection", "NatsOptions", "NatsOptionsError", "reason_of"]
 
 PING_INTERVAL: Final = 10.0
 MAX_OUTSTANDING_PINGS: Final = 2
@@ -228,14 +229,6 @@ class Connection:
         reason = reason_of(error)
         self.errors[reason] += 1
         self._log(logging.WARNING, f"{reason} {_text(error)}", text)
-
-
-def backoff(attempt: int, rng: random.Random, *, first: float = 0.5, longest: float = 15.0) -> float:
-    """Seconds to wait before trying again: doubled with each attempt (from 0) and jittered down to a fifth of it.
-
-    A fleet that lost its server at one instant comes back spread over the pause.
-    """
-    return min(longest, first * 2.0 ** min(attempt, 60)) * rng.uniform(0.2, 1.0)
 
 
 _REASONS: Final = (

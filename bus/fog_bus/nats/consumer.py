@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.connection import Client
-from fog_bus.ports import Message
+from fog_bus.ports import LogError, Message
 
 _BATCH: Final = 1000
 _BATCH_BYTES: Final = 16 * 1024 * 1024
@@ -49,14 +49,6 @@ class Delivery(NamedTuple):
     """How many more of this consumer's messages the stream has."""
 
 
-class ConsumerEndedError(Exception):
-    """The consumer cannot go on; `reason` is one word for a counter."""
-
-    def __init__(self, reason: str, text: str = "") -> None:
-        super().__init__(text or reason)
-        self.reason = reason
-
-
 class PullConsumer:
     """One consumer, from one sequence of a stream on. Belongs to one client: it does not survive a reconnect.
 
@@ -69,7 +61,8 @@ class PullConsumer:
         heartbeat: Seconds after which the server says that it has nothing; three missed ones are the end.
 
     Attributes:
-        pending: How many messages the stream had beyond the last one it delivered.
+        pending: How many messages the stream had beyond the last one it delivered: the view of the replica that has the
+            consumer, which may lag behind.
     """
 
     def __init__(self, jetstream: JetStream, client: Client, stream: str, *, heartbeat: float = 2.0) -> None:
@@ -85,7 +78,7 @@ class PullConsumer:
         self._wake = asyncio.Event()
         self._asked = 0
         self._received = 0
-        self._end: ConsumerEndedError | None = None
+        self._end: LogError | None = None
 
     async def open(self, seq: int) -> None:
         """Creates the consumer, to begin with the first message at or after `seq`.
@@ -120,7 +113,7 @@ class PullConsumer:
         """Waits for the server to speak; returns the messages that have come, none when it had nothing to deliver.
 
         Raises:
-            ConsumerEndedError: Nothing more will come, or something has not come that should have.
+            LogError: Nothing more will come, or something has not come that should have.
         """
         if self._end is None:
             await self._ask()
@@ -160,10 +153,10 @@ class PullConsumer:
             async with asyncio.timeout(_MISSED_HEARTBEATS * self._heartbeat):
                 await self._wake.wait()
         except TimeoutError:
-            self._end = ConsumerEndedError("silent", f"nothing heard for {_MISSED_HEARTBEATS * self._heartbeat:g} s")
+            self._end = LogError("silent", f"nothing heard for {_MISSED_HEARTBEATS * self._heartbeat:g} s")
         self._wake.clear()
         if self._jetstream.link.connection.client is not self._client:
-            self._end = ConsumerEndedError("disconnected")
+            self._end = LogError("disconnected")
 
     def _sort(self, arrived: list[Msg]) -> list[Message]:
         """The messages among what arrived. At a sign of the end those before it count, and `next` raises the next time.
@@ -177,7 +170,7 @@ class PullConsumer:
                 delivery = parse_delivery(message.reply)
                 self._received += 1
                 if delivery.consumer_seq != self._received:
-                    self._end = ConsumerEndedError("hole", f"delivery {self._received} is missing")
+                    self._end = LogError("hole", f"delivery {self._received} is missing")
                     break
                 self._asked -= 1
                 self.pending = delivery.pending
@@ -187,16 +180,16 @@ class PullConsumer:
                 break
         return messages
 
-    def _status(self, headers: dict[str, str]) -> ConsumerEndedError | None:
+    def _status(self, headers: dict[str, str]) -> LogError | None:
         status, text = headers.get("Status"), headers.get("Description", "")
         if status == "100":  # idle heartbeat
             if int(headers.get("Nats-Last-Consumer", self._received)) > self._received:
-                return ConsumerEndedError("hole", "the last deliveries are missing")
+                return LogError("hole", "the last deliveries are missing")
             return None
         if status in _ROUTINE_STATUSES or text in _ROUTINE_409:
             self._asked -= int(headers.get("Nats-Pending-Messages", 0))
             return None
-        return ConsumerEndedError("consumer", f"the server ended the consumer: {status} {text.strip()}")
+        return LogError("consumer", f"the server ended the consumer: {status} {text.strip()}")
 
 
 def parse_delivery(reply: str) -> Delivery:

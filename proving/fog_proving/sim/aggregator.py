@@ -9,6 +9,7 @@ from typing import Final
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.clock import ServerClock
+from fog_aggregator.core.engine.stream_rules import has_reached, is_known, where_to_start
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.readiness import Readiness
 from fog_aggregator.core.requests import KeyframeRequests, Wish
@@ -17,7 +18,6 @@ from fog_aggregator.core.sweep import Swept
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_bus.nats.cursor import is_known, where_to_start
 from fog_bus.ports import Discontinuity, Message, Position
 from fog_proving.sim.books import HORIZON, Violation
 from fog_proving.sim.bus import Stream, Streams
@@ -51,7 +51,7 @@ class Reader:
     def caught_up(self) -> bool:
         """Whether all that the stream held when reading began has been handled."""
         begun = self._disruptions == self.stream.disruptions
-        return begun and self.position is not None and (self.position.seq >= self._goal or not self.lag)
+        return begun and self.position is not None and has_reached(self._goal, self.position.seq, self.stream.info())
 
     @property
     def lag(self) -> int:

@@ -14,6 +14,7 @@ import fog_aggregator.query.reading
 import fog_proving.sim.aggregator
 from fog_aggregator.core.catalog import COUNTERS
 from fog_aggregator.core.columns import ids_array
+from fog_aggregator.core.engine.stream_rules import where_to_start
 from fog_aggregator.core.eventlist import EventList, Seen
 from fog_aggregator.core.merge import FRACTIONS, Merger
 from fog_aggregator.core.nodes import Run
@@ -21,7 +22,6 @@ from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.readiness import Readiness
 from fog_aggregator.core.state import State
 from fog_aggregator.query.ratchet import Ratchet
-from fog_bus.nats.cursor import where_to_start
 from fog_bus.ports import Position
 from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.mutations import Patch, always, around, leaving_out, nothing

@@ -1,7 +1,7 @@
-"""What a reader of a stream decides, apart from the reading: where to start, what a message is, what an answer says.
+"""Judge a stream from what was read of it and what the server tells of it now.
 
-Pure. A stream is trusted with nothing: it may have lost its end, gone back in time and grown again past our position,
-or be another of the same name. Reading anything twice does no harm, so whenever in doubt: from the start.
+A stream is trusted with nothing: it may have lost its end, gone back in time and grown again past our position, or be
+another of the same name. Reading anything twice does no harm, so every doubtful case is read from the start.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class Start(NamedTuple):
 
     Args:
         seq: The first sequence.
-        known: Whether the message at `seq` is one we have handled: then it must bear the timestamp we remember.
-        because: What happened to the stream, when something did.
+        known: Whether the message at `seq` was handled before: then it must bear the timestamp that is remembered.
+        because: What happened to the stream, if something did.
     """
 
     seq: int
@@ -27,7 +27,7 @@ class Start(NamedTuple):
 
 
 def where_to_start(position: Position | None, info: StreamInfo) -> Start:
-    """Decides from what we have read and what the stream is now."""
+    """Decide where to start from what was read and what the stream is now."""
     beginning = max(1, info.first_seq)
     if position is None:
         return Start(beginning)
@@ -43,13 +43,22 @@ def where_to_start(position: Position | None, info: StreamInfo) -> Start:
     return Start(position.seq, known=True)
 
 
+def has_reached(goal: int, seq: int, info: StreamInfo) -> bool:
+    """Tell whether a reader at `seq` has handled all that a stream held up to `goal`, the last sequence it once told.
+
+    Both are the word of the stream's leader. The number of messages that a consumer calls pending is one replica's
+    view, which may lag behind, and proves nothing. Messages at the end that are gone by now are not waited for.
+    """
+    return seq >= min(goal, info.tail)
+
+
 def is_known(message: Message, position: Position | None) -> bool:
-    """Whether this is the message that was handled last, and not another one with its sequence."""
+    """Tell whether this is the message that was handled last, and not another one with its sequence."""
     return position is not None and (message.seq, message.timestamp_ns) == (position.seq, position.timestamp_ns)
 
 
 def matcher(filters: Sequence[str]) -> Callable[[str], bool]:
-    """What tells whether a subject passes any of the filters; each a subject, or all below one: `a.b.>`.
+    """Return a test of whether a subject passes any of the filters; each a subject, or all below one: `a.b.>`.
 
     Raises:
         ValueError: A filter has other wildcards.
@@ -62,7 +71,7 @@ def matcher(filters: Sequence[str]) -> Callable[[str], bool]:
 
 
 def retention(info: StreamInfo) -> float | None:
-    """Seconds that the stream keeps a message: by age, and by size at the rate of its filling; None without limits."""
+    """Estimate the seconds that the stream keeps a message: by age, and by size at its rate; None without limits."""
     limits = [] if info.max_age is None else [info.max_age]
     if info.max_bytes is not None and info.bytes > 0:
         limits.append(info.max_bytes / info.bytes * max(0.0, info.now - info.first_timestamp))
@@ -70,12 +79,12 @@ def retention(info: StreamInfo) -> float | None:
 
 
 def until_gap(position: Position | None, info: StreamInfo) -> float | None:
-    """Seconds until the stream may remove what has not been read, if the reader stopped now; None when it never does.
+    """Estimate the seconds until the stream may remove what was not read, if reading stopped now; None if never.
 
     A reader at the stream's end has all the time that a message is kept.
     """
     kept = retention(info)
-    if kept is None or info.messages == 0 or (position is not None and position.seq >= info.last_seq):
+    if kept is None or info.messages == 0 or (position is not None and position.seq >= info.tail):
         return kept
     oldest_unread = (
         position.timestamp_ns / 1e9 if position is not None and position.timestamp_ns else info.first_timestamp
