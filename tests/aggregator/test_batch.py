@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import math
+from array import array
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.batch import Batch
 from fog_aggregator.core.state import State
-from fog_schema.codec import decode
-from fog_schema.frames import Frame
+from fog_schema.codec import decode, encode_definitions
+from fog_schema.columns import I8, I16, I32, I64, U8, U16, U32, U64, Column, pack_floats, pack_ids
+from fog_schema.frames import (
+    COUNTER,
+    DELTA,
+    GAUGE,
+    HISTOGRAM,
+    KEYFRAME,
+    LAST_PART,
+    Definition,
+    Frame,
+    Histograms,
+    Numbers,
+)
 from fog_schema.paths import Path
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -76,6 +90,109 @@ def test_a_batch_is_as_good_as_one_by_one(steps: list[tuple[int, list[tuple[str,
     for width, expected in columns(alone).items():
         for mine, theirs in zip(columns(together)[width], expected, strict=True):
             np.testing.assert_array_equal(mine, theirs)
+
+
+FORMATS = {U8: "B", U16: "H", U32: "I", U64: "Q", I8: "b", I16: "h", I32: "i", I64: "q"}
+LARGEST = {U8: 2**8, U16: 2**16, U32: 2**32, U64: 2**64, I8: 2**7, I16: 2**15, I32: 2**31, I64: 2**63}
+SERIES, WIDTH = 3, 2
+DEFINITIONS = encode_definitions(
+    [
+        Definition(name, type_, "", "", bounds, (), ("kind",), pack_ids(range(first, first + SERIES)), ("a", "b", "c"))
+        for first, name, type_, bounds in (
+            (0, "work_total", COUNTER, ()),
+            (SERIES, "size", HISTOGRAM, (1.0,)),
+            (2 * SERIES, "level", GAUGE, ()),
+        )
+    ]
+)
+SECTIONS = ("counters", "buckets", "buckets twice", "gauges")
+
+
+def boundaries(code: int) -> list[int]:
+    """The values at which something may change: both ends of a column's type, zero and its neighbours, 2^63."""
+    most = LARGEST[code]
+    least = -most if code in (I8, I16, I32, I64) else 0
+    return sorted({v for v in (least, least + 1, -1, 0, 1, 2**63 - 1, 2**63, most - 1) if least <= v < most})
+
+
+def section(frame: Frame, name: str, code: int, values: list[int]) -> None:
+    """Put `values` into a section of a frame, as a column of a type."""
+
+    def column(size: int) -> Column:
+        return Column(code, array(FORMATS[code], (values * size)[:size]).tobytes())
+
+    if name == "counters":
+        frame.counters = Numbers(pack_ids(range(SERIES)), column(SERIES))
+    elif name == "gauges":
+        frame.gauges = Numbers(pack_ids(range(2 * SERIES, 3 * SERIES)), column(SERIES))
+    else:
+        ids, sums = pack_ids(range(SERIES, 2 * SERIES)), pack_floats([0.5, 1.5, 2.5])
+        group = Histograms(WIDTH, ids, column(SERIES * WIDTH), sums)
+        frame.histograms = (group,) * (2 if name == "buckets twice" else 1)
+
+
+def keyframe() -> Frame:
+    """Defines all series; nothing was counted."""
+    frame = Frame(KEYFRAME, epoch=7, seq=1, flags=LAST_PART, age_ms=0, interval_ms=1000)
+    frame.definitions = DEFINITIONS
+    for name in ("counters", "buckets", "gauges"):
+        section(frame, name, U8, [0])
+    return frame
+
+
+def same(one: State, other: State) -> None:
+    """Two states have the same columns, and the same doubt about each epoch."""
+    mine, theirs = columns(one), columns(other)
+    assert mine.keys() == theirs.keys()
+    for width, expected in theirs.items():
+        for column, like in zip(mine[width], expected, strict=True):
+            np.testing.assert_array_equal(column, like)
+    (epoch,), (twin,) = (state.nodes["fog", "0"].epochs.values() for state in (one, other))
+    assert (epoch.seq, epoch.huge, epoch.gapped) == (twin.seq, twin.huge, twin.gapped)
+
+
+@pytest.mark.parametrize("code", FORMATS)
+@given(data=st.data())
+def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject) -> None:
+    """Of every type, sign and boundary: frame by frame the outcome is that of `State.apply`, and so is the state.
+
+    What must be refused is refused on both ways, and no count ever falls.
+    """
+    values = st.lists(st.sampled_from(boundaries(code)), min_size=1, max_size=SERIES * WIDTH)
+    drawn = data.draw(st.lists(st.dictionaries(st.sampled_from(SECTIONS), values, min_size=1), min_size=1, max_size=4))
+    frames = [keyframe()]
+    for seq, sections in enumerate(drawn, 2):
+        frames.append(Frame(DELTA, epoch=7, seq=seq, age_ms=0, interval_ms=1000))
+        for name, some in sections.items():
+            section(frames[-1], name, code, some)
+    alone, settled, together = State(), State(), State()
+    known = [np.zeros(SERIES), np.zeros((SERIES, WIDTH))]
+    with Batch(together) as batch:
+        for frame in frames:
+            expected = alone.apply(("fog", "0"), frame, 5.0)
+            with Batch(settled) as single:
+                assert single.apply(("fog", "0"), frame, 5.0) == expected
+            assert batch.apply(("fog", "0"), frame, 5.0) == expected
+            same(settled, alone)
+            counts = [settled.tables[width].values[:SERIES].copy() for width in (0, WIDTH)]
+            assert all((now >= before).all() for now, before in zip(counts, known, strict=True))
+            known = counts
+    same(together, alone)
+
+
+@pytest.mark.parametrize("code", [I8, I16, I32, I64])
+@pytest.mark.parametrize("name", ["counters", "buckets"])
+def test_negative_increments_are_refused(code: int, name: str) -> None:
+    """The least value that a signed column holds, in a plain delta: counted as refused, and the total stays."""
+    state = State()
+    frames = [keyframe(), *(Frame(DELTA, epoch=7, seq=seq, age_ms=0, interval_ms=1000) for seq in (2, 3))]
+    section(frames[1], name, U8, [4])
+    section(frames[2], name, code, [-LARGEST[code]])
+    with Batch(state) as batch:
+        outcomes = [batch.apply(("fog", "0"), frame, 5.0) for frame in frames]
+    assert [outcome.refused_values for outcome in outcomes] == [0, 0, SERIES]
+    width = 0 if name == "counters" else WIDTH
+    assert (state.tables[width].values[:SERIES] == 4).all()
 
 
 def test_plain_deltas_wait_until_the_batch_is_settled() -> None:

@@ -1,8 +1,9 @@
 """Merges the plain deltas of many nodes together: what numpy costs for each call, a batch pays once.
 
-A plain delta is what a fleet sends nearly always: next in its epoch, of series that are known and lie in a block. Its
-columns are kept as bytes, and those of one type are joined and added in one go when the batch is settled. Everything
-else goes through `State.apply`, after what was kept. The outcome is the same as that of applying one by one.
+A plain delta is what a fleet sends nearly always: next in its epoch, of series that are known and lie in a block, its
+counts in unsigned columns of 32 bits at most, of which no value can be refused. Its columns are kept as bytes, and
+those of one type are joined and added in one go when the batch is settled. Everything else goes through `State.apply`,
+after what was kept. The outcome is the same as that of applying one by one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from fog_aggregator.core.catalog import COUNTERS, GAUGES
-from fog_aggregator.core.columns import Int64s, dtype_of, may_overflow
+from fog_aggregator.core.columns import Int64s, dtype_of, is_small
 from fog_aggregator.core.nodes import Epoch
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.state import State
@@ -144,11 +145,14 @@ def _is_plain(epoch: Epoch, frame: Frame) -> bool:
         return False
     maps = epoch.maps
     counters, gauges = frame.counters, frame.gauges
-    if counters is not None and (may_overflow(counters.values) or not _fits(maps.get(COUNTERS), counters.ids)):
+    if counters is not None and not (is_small(counters.values) and _fits(maps.get(COUNTERS), counters.ids)):
         return False
     if gauges is not None and not _fits(maps.get(GAUGES), gauges.ids):
         return False
-    return all(_fits(maps.get(group.width), group.ids) and not may_overflow(group.counts) for group in frame.histograms)
+    widths = {group.width for group in frame.histograms}
+    if len(widths) < len(frame.histograms):  # two groups may name the same slot, and numpy adds to a slot once
+        return False
+    return all(is_small(group.counts) and _fits(maps.get(group.width), group.ids) for group in frame.histograms)
 
 
 def _fits(places: IdMap | None, ids: Ids) -> bool:

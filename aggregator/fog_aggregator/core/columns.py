@@ -41,12 +41,17 @@ def whole_values(column: Column) -> tuple[NDArray[np.integer], Bools | None]:
     Refused ones read as 0.
     """
     values = np.frombuffer(column.data, _DTYPES[column.code])
-    if column.code in _SMALL:
+    if is_small(column):
         return values, None
     good = values <= np.uint64(MAX_WHOLE) if column.code == U64 else values >= 0
     if good.all():
         return values.astype(np.int64), None
     return np.where(good, values, 0).astype(np.int64), good
+
+
+def is_small(column: Column) -> bool:
+    """Whether the type alone says that no value can be refused, and that sums stay below 2^63 for 2^31 frames."""
+    return column.code in _SMALL
 
 
 def may_overflow(column: Column) -> bool:
