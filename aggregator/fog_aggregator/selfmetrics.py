@@ -17,6 +17,7 @@ from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.network import NetworkCollector
 from fog_schema import __version__
+from fog_schema.limits import MAX_WHOLE
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 _PAGE: Final = resource.getpagesize()
@@ -76,7 +77,7 @@ class SelfMetrics:
                 self._frames.labels(outcome=status.value).increment(count)
         self._values.increment(tally["values"])
         self._keyframes.increment(tally["keyframes"])
-        self._missing.increment(tally["missing"])
+        self._missing.increment(min(tally["missing"], MAX_WHOLE))  # more at once would be dropped
         for loss, counter in self._losses.items():
             if count := tally[loss]:
                 counter.increment(count)

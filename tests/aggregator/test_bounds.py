@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from fog_aggregator.core.catalog import COUNTERS
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import MAX_WRITERS, EventList
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.core.state import DAY, State, StateLimits
 from fog_aggregator.core.sweep import sweep
+from fog_aggregator.ingest import Ingest
+from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
-from fog_schema.codec import encode_definitions
+from fog_aggregator.selfmetrics import SelfMetrics
+from fog_bus.ports import Message
+from fog_schema.codec import encode, encode_definitions
 from fog_schema.columns import pack_ids, pack_ints
-from fog_schema.frames import COUNTER, EVENTS, FINAL, KEYFRAME, LAST_PART, Definition, Event, Frame, Numbers
+from fog_schema.frames import COUNTER, DELTA, EVENTS, FINAL, KEYFRAME, LAST_PART, Definition, Event, Frame, Numbers
+from fog_schema.limits import MAX_SEQ, MAX_WHOLE
 from fog_schema.paths import Path
+from fog_schema.subjects import Subjects
+from utilityfog_frontend.telemetry import TelemetryCollector
 
 EVIL, GOOD = ("fog", "evil"), ("fog", "good")
 NOW = 1_700_000_000.0
+NUMBERS = st.sampled_from([1, 2, 500, 2**62, MAX_SEQ - 4, MAX_SEQ - 2])
+TOLD = st.tuples(st.integers(1, 3), NUMBERS, st.booleans())
+NINE = [(e, n, held) for e in (1, 2, 3) for n, held in ((1, False), (MAX_SEQ - 2, False), (MAX_SEQ - 2, True))]
 
 
 def keyframe(seq: int, *values: str, name: str = "a_total", epoch: int = 7, first: int = 0, flags: int = 0) -> Frame:
@@ -123,3 +137,31 @@ def test_the_numbers_of_so_many_writers_of_a_path_are_remembered() -> None:
     assert after.seen == events.seen
     hear(after, EVIL, 5000, 3)
     assert len(after.seen) == MAX_WRITERS + 1
+
+
+@given(st.lists(TOLD, max_size=30))
+@example(NINE)
+def test_no_number_of_an_event_keeps_the_state_from_being_saved(told: list[tuple[int, int, bool]]) -> None:
+    """Wherever the holes are: what is lost stays at 2^63 - 1, and a checkpoint has it as it is."""
+    events = EventList(10)
+    for epoch, number, held in told:
+        if held:
+            events.held(EVIL, epoch, (number, MAX_SEQ - 1), NOW)
+        else:
+            hear(events, EVIL, epoch, number)
+    after = EventList(10)
+    image = take_image(State(), events, Ratchet(), {}, ("fog.v1", (), ()))
+    restore(read_image(b"".join(image.chunks())), State(), after, Ratchet())
+    assert (after.lost, after.seen, after.wanted) == (events.lost, events.seen, events.wanted)
+    assert 0 <= events.lost <= MAX_WHOLE
+
+
+def test_frames_that_are_missing_are_counted_up_to_the_largest_count() -> None:
+    """Two writers jump to the end of all numbers in one batch: the metric says that frames are missing."""
+    own = TelemetryCollector(self_metrics=False)
+    network = NetworkCollector(State(), EventList(), own, lambda: NOW)
+    ingest = Ingest(network, SelfMetrics(own), Subjects(), ServerClock(), lambda: 1.0)
+    frames = [Frame(DELTA, epoch, seq) for epoch in (1, 2) for seq in (1, MAX_SEQ)]
+    ingest.frames([Message("fog.v1.metrics.fog.evil", encode(frame), 1, 1) for frame in frames])
+    (missing,) = [one for one in own.collect() if one.family.name == "fog_aggregator_frames_missing_total"]
+    assert [series.value for series in missing.series] == [MAX_WHOLE]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,6 +85,34 @@ async def test_one_of_another_shape_is_set_aside(tmp_path: Path, caplog: pytest.
 async def test_without_any_it_begins_with_nothing(tmp_path: Path) -> None:
     """An empty directory is made, and no checkpoint is no error."""
     assert await restored(tmp_path / "new") == (0, {})
+
+
+async def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A number that has no place in the file, whoever let it in: no temporary file stays, and the last one does."""
+    image = saved(tmp_path, counts=1)
+    image.plain["folded_early"] = 2**64
+    with CheckpointFiles(tmp_path) as checkpoints:
+        with pytest.raises(OverflowError):
+            checkpoints.save(image)
+        with pytest.raises(OSError, match="out of range"):
+            await checkpoints.begin(lambda: image).finished()
+        assert (len(files(tmp_path)), files(tmp_path, "*.tmp")) == (1, [])
+
+
+async def test_a_child_that_is_killed_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by the kernel, when memory runs out: it cannot clean up any more, so its parent does."""
+    image = saved(tmp_path, counts=1)
+
+    def die(_image: Image) -> Iterator[bytes]:
+        yield b"FOGCKPT1"
+        assert files(tmp_path, "*.tmp")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(Image, "chunks", die)
+    with CheckpointFiles(tmp_path) as checkpoints:
+        with pytest.raises(OSError, match="ended without a word"):
+            await checkpoints.begin(lambda: image).finished()
+        assert (len(files(tmp_path)), files(tmp_path, "*.tmp")) == (1, [])
 
 
 async def test_a_child_that_cannot_write_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from fog_aggregator.core.checkpoint import read_image, take_image
 from fog_aggregator.core.forgetting import Forgetting
+from fog_aggregator.core.retired_counts import departed
 from fog_aggregator.core.state import DAY, StateLimits
 from fog_aggregator.core.sweep import forget, retire, sweep
+from fog_aggregator.query.ratchet import Ratchet
 from fog_proving.sim.books import Cell
 from fog_proving.sim.checks import totals_of
+from fog_schema.codec import encode, encode_definitions
+from fog_schema.columns import pack_floats, pack_ids, pack_ints
+from fog_schema.frames import FINAL, HISTOGRAM, KEYFRAME, LAST_PART, Definition, Frame, Histograms
+from fog_schema.limits import MAX_WHOLE
 from fog_schema.paths import RETIRED, Path, parse_path
 from tests.aggregator.fleet import Fleet, Member
 
@@ -90,6 +97,33 @@ def test_a_label_set_leaves_for_the_ledger_and_may_come_back() -> None:
     newcomer.collector.register_counter("jobs_total").increment(2)
     newcomer.send()
     assert total(fleet) == 2
+
+
+def test_the_ledger_stays_at_the_largest_count() -> None:
+    """Counts of many label sets, and of one's buckets, whose sum passes 2^63: it is told as 2^63 - 1, and saved."""
+    fleet, [member] = fleet_of("fog/0")
+    counter = member.collector.register_counter("child_total", "", ["job"])
+    for job in "abcde":
+        counter.labels(job=job).increment(2**62)
+    member.send()
+    ids = pack_ids([0])
+    definitions = encode_definitions([Definition("size", HISTOGRAM, "", "", (1.0,), (), (), ids, ())])
+    group = Histograms(2, ids, pack_ints([2**62, 2**62 - 1]), pack_floats([1.0]))
+    for epoch in (8, 9):
+        frame = Frame(KEYFRAME, epoch, 1, LAST_PART | FINAL, definitions=definitions, histograms=(group,))
+        fleet.apply(("fog", "0"), encode(frame))
+    member.finish()
+    fleet.state.watched += 1
+    sweep(fleet.state)
+    fleet.state.watched += 8 * DAY
+    largest = {"child_total": MAX_WHOLE, "size": MAX_WHOLE, "jobs_total": 1}
+    families = fleet.state.catalog.families
+    told = departed(fleet.state)
+    assert {families[family].key.name: count for family, count in told.items()} == largest
+    sweep(fleet.state)
+    assert {families[family].key.name: count for family, count in fleet.state.ledger.items()} == largest
+    image = take_image(fleet.state, fleet.events, Ratchet(), {}, ("fog.v1", (), ()))
+    assert dict(read_image(b"".join(image.chunks())).plain["ledger"]) == fleet.state.ledger
 
 
 @pytest.mark.parametrize(("under", "gone"), [("fog", {"fog/0", "fog/1"}), ("fog/1", {"fog/1"})])

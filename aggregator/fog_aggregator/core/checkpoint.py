@@ -25,6 +25,7 @@ from fog_aggregator.core.tables import Table
 from fog_aggregator.query.ratchet import Ratchet
 from fog_bus.ports import Position
 from fog_schema.frames import CoverageNumbers
+from fog_schema.limits import MAX_WHOLE
 from fog_schema.paths import Path
 
 MAGIC: Final = b"FOGCKPT1"
@@ -303,4 +304,4 @@ def _events_in(events: EventList, plain: Plain) -> None:
         events.heard(tuple(path), epoch, heard).ranges = [(low, high) for low, high in ranges]
     for path, epoch, (first, last) in plain["wanted"]:
         events.wanted[tuple(path), epoch] = first, last
-    events.total, events.repeated, events.lost = plain["totals"]
+    events.total, events.repeated, events.lost = (min(total, MAX_WHOLE) for total in plain["totals"])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fog_schema.frames import Frame
+from fog_schema.limits import MAX_WHOLE
 from fog_schema.paths import Path, is_under
 
 MAX_EVENTS: Final = 10_000
@@ -100,7 +101,7 @@ class EventList:
     Attributes:
         total: events ever listed.
         repeated: events that had been listed before.
-        lost: events that their writers no longer hold, and that never came.
+        lost: events that their writers no longer hold, and that never came; it stays at 2^63 - 1.
         wanted: the range of numbers to ask a writer for, by (path, epoch), until a keyframe of it leaves none.
     """
 
@@ -135,7 +136,7 @@ class EventList:
                 )
             )
         if len(seen.ranges) > MAX_RANGES:
-            self.lost += seen.close_below(seen.ranges[-MAX_RANGES][0])
+            self._lose(seen.close_below(seen.ranges[-MAX_RANGES][0]))
         self._want(path, frame.epoch, seen.holes(1, seen.last))
         self.events.extend(fresh)
         self.total += len(fresh)
@@ -174,8 +175,12 @@ class EventList:
         if not last:
             return
         seen = self.heard(path, epoch, now)
-        self.lost += seen.close_below(first)
+        self._lose(seen.close_below(first))
         self._want(path, epoch, seen.holes(max(first, 1), last))
+
+    def _lose(self, count: int) -> None:
+        """A writer may say any number up to 2^63, and a checkpoint has no place for the sum of several."""
+        self.lost = min(self.lost + count, MAX_WHOLE)
 
     def _want(self, path: Path, epoch: int, holes: list[tuple[int, int]]) -> None:
         if holes:

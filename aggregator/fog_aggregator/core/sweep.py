@@ -14,6 +14,7 @@ import numpy as np
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.merge import NOT_COUNTED
 from fog_aggregator.core.nodes import CLOSED, Epoch, Node
+from fog_aggregator.core.retired_counts import add_counted
 from fog_aggregator.core.state import DAY, State
 from fog_aggregator.core.tables import FREE, Table, grow
 from fog_schema.paths import RETIRED, Path, ancestors, is_under
@@ -178,8 +179,7 @@ def _to_ledger(state: State, width: int, table: Table, movable: Bools) -> None:
         owners[int(table.epoch[slot])].append(slot)
         if width not in NOT_COUNTED:
             family = state.catalog.series[int(table.series[slot])].family
-            counted = table.values[slot].sum() if table.width else table.values[slot]
-            state.ledger[family] = state.ledger.get(family, 0) + counted.item()
+            add_counted(state.ledger, family, table.values[slot])
     closed = {node.closed.row: node.closed for node in state.nodes.values()}
     for row, mine in owners.items():
         gone: Int64s = np.array(mine, np.int64)

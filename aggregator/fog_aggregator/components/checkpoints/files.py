@@ -35,11 +35,12 @@ class StateDirError(Exception):
 
 
 class WritingChild:
-    """A forked child that writes a checkpoint."""
+    """A forked child that writes a checkpoint into `directory`."""
 
-    def __init__(self, pid: int, reading: int) -> None:
+    def __init__(self, pid: int, reading: int, directory: Path) -> None:
         self._pid = pid
         self._reading = reading
+        self._directory = directory
 
     async def finished(self) -> int:
         """The size in bytes, once it is written.
@@ -59,6 +60,8 @@ class WritingChild:
                 os.kill(self._pid, signal.SIGKILL)
             said = pipe.read(1000) or b""
         _, status = os.waitpid(self._pid, 0)
+        for left_over in self._directory.glob(f"{_PREFIX}*.{self._pid}{_BESIDE}"):  # when it was killed
+            left_over.unlink(missing_ok=True)
         return os.waitstatus_to_exitcode(status) == 0, said.decode(errors="replace")
 
 
@@ -117,7 +120,10 @@ class CheckpointFiles:
         number = _number(files[-1]) + 1 if files else 1
         final = self._directory / f"{_PREFIX}{number:012d}{_SUFFIX}"
         beside = final.with_suffix(f".{os.getpid()}{_BESIDE}")
-        try:
+        with (
+            contextlib.ExitStack() as failing
+        ):  # whatever it fails of, also what cannot be packed: no file stays behind
+            failing.callback(beside.unlink, missing_ok=True)
             with beside.open("wb") as file:
                 size = sum(file.write(chunk) for chunk in image.chunks())
                 file.flush()
@@ -125,9 +131,7 @@ class CheckpointFiles:
             if not still_wanted():
                 raise InterruptedError("nobody wants it any more")
             beside.replace(final)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
+            failing.pop_all()
         self._sync()
         for old in self._files()[:-KEPT]:
             old.unlink(missing_ok=True)
@@ -147,7 +151,7 @@ class CheckpointFiles:
         if child == 0:
             _write_and_exit(lambda: self.save(take(), lambda: os.getppid() == parent), writing)
         os.close(writing)
-        return WritingChild(child, reading)
+        return WritingChild(child, reading, self._directory)
 
     def close(self) -> None:
         """Let another aggregator have the directory."""
