@@ -36,7 +36,7 @@ from fog_aggregator.components.http import StreamStatus, WebServer, make_app
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.state import State
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.tree import View
+from fog_aggregator.query.selection import Grouping
 from fog_schema.codec import decode
 from fog_schema.frames import Frame
 from fog_schema.paths import Path
@@ -112,27 +112,27 @@ def timed(call: Callable[[], object]) -> float:
 
 def measure_levels(network: NetworkCollector, frame: Frame) -> float:
     """Prints each level, cold, after a node came, and warm; returns the milliseconds of all levels, warm."""
-    watch, views = Watch(network), [View(level=level) for level in range(LEVELS)]
+    watch, groupings = Watch(network), [Grouping(level) for level in range(LEVELS)]
     newcomers = (("fog", "new", str(number)) for number in counting())
     network.collect()  # the tree is put in order once
 
-    def look(view: View) -> tuple[float, float]:
+    def look(grouping: Grouping) -> tuple[float, float]:
         watch.longest = 0.0
-        return timed(lambda: network.collect(view)), watch.longest * 1e3
+        return timed(lambda: network.collect(grouping=grouping)), watch.longest * 1e3
 
     def come() -> None:
         network.state.apply(next(newcomers), frame, NOW)
 
     print("| level | groups | cold ms | held ms | one came ms | held ms | warm ms | held ms |")
     print("|---|---|---|---|---|---|---|---|")
-    for level, view in enumerate(views):
-        cold = look(view)
-        came = min(look(view) for _ in range(ROUNDS) for _ in [come()])
-        warm = min(look(view) for _ in range(ROUNDS))
+    for level, grouping in enumerate(groupings):
+        cold = look(grouping)
+        came = min(look(grouping) for _ in range(ROUNDS) for _ in [come()])
+        warm = min(look(grouping) for _ in range(ROUNDS))
         figures = " | ".join(f"{took:.0f} | {held:.0f}" for took, held in (cold, came, warm))
-        print(f"| {level} | {len(network.coverage(view).paths):,} | {figures} |")
-    came_all = min(sum(look(view)[0] for view in views) for _ in range(ROUNDS) for _ in [come()])
-    whole = min(sum(look(view)[0] for view in views) for _ in range(ROUNDS))
+        print(f"| {level} | {len(network.coverage(grouping=grouping).paths):,} | {figures} |")
+    came_all = min(sum(look(grouping)[0] for grouping in groupings) for _ in range(ROUNDS) for _ in [come()])
+    whole = min(sum(look(grouping)[0] for grouping in groupings) for _ in range(ROUNDS))
     print(f"\nall levels: {came_all:.0f} ms after one node came, {whole:.0f} ms warm; peak memory {peak():.2f} GB")
     return whole
 
@@ -192,7 +192,7 @@ async def measure_scrape(network: NetworkCollector, level: int, scrapes: int) ->
         sizes = await asyncio.gather(*(scrape(session) for _ in range(scrapes)))
         took = time.perf_counter() - began
         done.set()
-    samples = sum(len(snapshot.series) for snapshot in network.collect(View(level=level)))
+    samples = sum(len(snapshot.series) for snapshot in network.collect(grouping=Grouping(level)))
     print(
         f"{scrapes} scrape(s) at once of {samples:,} samples, gzip {sizes[0] / 1e6:.1f} MB: {took:.1f} s in all; "
         f"longest pause of the loop {await pause:.0f} ms"
@@ -217,7 +217,7 @@ class Peer:
 
 def measure_text(network: NetworkCollector, level: int) -> None:
     """Prints the time of one level in both formats beside prometheus_client's for as many samples."""
-    families = network.collect(View(level=level))
+    families = network.collect(grouping=Grouping(level))
     samples = sum(len(snapshot.series) for snapshot in families)
     formats: list[tuple[str, Callable[[Any], bytes], Callable[[Any], bytes], float | None]] = [
         ("text", generate_text, prometheus_client.generate_latest, None),

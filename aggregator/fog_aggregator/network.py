@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Final
+from functools import partial
 
-import numpy as np
-
-from fog_aggregator.core.catalog import SeriesEntry
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverages, Life, coverage, lives
 from fog_aggregator.core.state import State
 from fog_aggregator.core.sweep import Swept, forget, sweep
-from fog_aggregator.query.family_variants import Version, Versions
-from fog_aggregator.query.ratchet import Ratchet, RatchetKey
-from fog_aggregator.query.reading import Reading
-from fog_aggregator.query.rollup import Planner
-from fog_aggregator.query.samples import Labeller, LazySeries, Samples
-from fog_aggregator.query.snapshots import held, snapshots
+from fog_aggregator.query.family_variants import FamilyVariant
+from fog_aggregator.query.fleet_view import FleetView, Memory
+from fog_aggregator.query.plan import Draft, Plan
+from fog_aggregator.query.planner import Planner
+from fog_aggregator.query.ratchet import Ratchet, RatchetKey, clamped
+from fog_aggregator.query.samples import Samples
+from fog_aggregator.query.selection import EVERYTHING, TOGETHER, Grouping, Selection, ViewKey
 from fog_aggregator.query.totals import Totals
-from fog_aggregator.query.tree import Tree, View
+from fog_aggregator.query.tree import Tree
+from fog_aggregator.query.view_snapshot import ViewSnapshot
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry import TelemetryCollector, TelemetryEvent
-from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType
+from utilityfog_frontend.telemetry.model import FamilySnapshot
 from utilityfog_frontend.telemetry.source import MetricsSource
-
-WHOLE: Final = View()
-"""Everything there is, as one."""
-_NODES: Final = Family("fog_aggregator_nodes", MetricType.GAUGE, "Nodes by state")
-_OLDEST: Final = Family(
-    "fog_aggregator_oldest_frame_age_seconds",
-    MetricType.GAUGE,
-    "Age of the last frame of the live node that has been silent longest",
-    unit="seconds",
-)
 
 
 class NetworkCollector(MetricsSource):
@@ -69,62 +58,47 @@ class NetworkCollector(MetricsSource):
         self._clock = clock
         self._departed_after = departed_after
         self._planner = Planner(state)
-        self._versions = Versions(state)
 
     def adopt(self, state: State, events: EventList, ratchet: Ratchet) -> None:
         """Go on with what a checkpoint held, in place of what was read until now."""
         with self.lock:
             self.state, self.events, self.ratchet = state, events, ratchet
-            self._planner, self._versions = Planner(state), Versions(state)
+            self._planner = Planner(state)
 
-    def collect(self, view: View = WHOLE) -> list[FamilySnapshot]:
-        """The families of a view with its coverage; of everything, with the aggregator's own, without one.
+    def view(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> FleetView:
+        """Look at the fleet as it is now: copied in one go, read without a lock.
 
-        Their series are made while they are read, from copies: that needs no lock.
+        The aggregator's own metrics are part of what is neither a subtree nor split into groups.
         """
+        key = ViewKey(selection, grouping)
+        own = self.own.collect() if key == ViewKey() else []
         with self.lock:
-            reading, ratchet = self._read(view), self.ratchet
-            covered = self.coverage(view)
-        own = self.own.collect() if view == WHOLE else []
-        return self._snapshots(reading, ratchet) + _as_families(covered, view) + own
+            snapshot = ViewSnapshot(self.state, self._planner, key, self.now())
+            covered = self.coverage(selection, grouping)
+            memory = Memory(partial(self._hold, self.ratchet), partial(self._remember, self._planner))
+            return FleetView(snapshot, self.state.catalog.families, covered, own, memory)
 
-    def collect_only(self, name: str, view: View) -> list[FamilySnapshot]:
-        """As `collect`, only what is called `name`."""
-        with self.lock:
-            reading, ratchet = self._read(view, self.called(name)), self.ratchet
-        return self._snapshots(reading, ratchet)
+    def collect(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> list[FamilySnapshot]:
+        """The families of a view with its coverage; of everything, with the aggregator's own."""
+        return self.view(selection, grouping).families()
 
-    def totals(self, view: View = WHOLE) -> Totals:
+    def totals(self, selection: Selection = EVERYTHING) -> Totals:
         """The absolute totals of a view of one group, as they go up to a parent."""
-        with self.lock:
-            reading, families, coverage = self._read(view), self.state.catalog.families, self.coverage(view).total()
-        totals = reading.totals(families, coverage)
-        self._remember(reading)
-        return totals
+        return self.view(selection).totals()
 
     def called(self, name: str) -> Bools:
         """Which series are of a metric of this name, by their numbers. Hold `lock`."""
-        return self._versions.called(name)
+        return self._planner.variants.called([name])
 
-    def _read(self, view: View, wanted: Bools | None = None) -> Reading:
-        return Reading(self.state, self._planner, self._versions, view, self.now(), wanted)
-
-    def _snapshots(self, reading: Reading, ratchet: Ratchet) -> list[FamilySnapshot]:
-        """`ratchet` is the one of the moment of reading: series' numbers are given out again."""
-
-        def hold(samples: Samples) -> list[float]:
-            with self.lock:
-                return held(ratchet, reading.view, reading.paths, samples)
-
-        found = snapshots(reading, self.state.catalog.families, hold)
-        self._remember(reading)
-        return found
-
-    def _remember(self, reading: Reading) -> None:
-        """Keep the plans that were made for a reading."""
+    def _hold(self, ratchet: Ratchet, snapshot: ViewSnapshot, samples: Samples) -> list[float]:
+        """`ratchet` is the one of the moment of the view: series' numbers are given out again."""
         with self.lock:
-            for width, draft, plan in reading.fresh:
-                self._planner.remember(reading.view, width, draft, plan)
+            return clamped(ratchet, snapshot.view, snapshot.paths, samples)
+
+    def _remember(self, planner: Planner, view: ViewKey, width: int, draft: Draft, plan: Plan) -> None:
+        """`planner` is the one of the moment of the view: another state's numbers are others."""
+        with self.lock:
+            planner.remember(view, width, draft, plan)
 
     def sweep(self) -> Swept:
         """Let time do its work on the state."""
@@ -150,12 +124,6 @@ class NetworkCollector(MetricsSource):
 
         self.ratchet = self.ratchet.only(lasts)
 
-    def has(self, name: str, view: View) -> bool:
-        """Whether anybody in a view has a metric of this name, whether or not it counts now."""
-        with self.lock:
-            wanted = self.called(name)
-            return any(self._planner.draft(view, width, wanted).make().size for width in self.state.tables)
-
     def now(self) -> float:
         """Server's time, unix seconds."""
         return self._clock()
@@ -174,15 +142,16 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             return bool(self.tree.span(path))
 
-    def conflicts(self) -> dict[str, list[Version]]:
+    def conflicts(self) -> dict[str, list[FamilyVariant]]:
         """The families that cannot all be shown, by name; hold `lock` while reading the rows of nodes."""
         with self.lock:
-            return self._versions.survey(self.lives() == Life.LIVE).disagreements()
+            return self._planner.variants.survey(self.lives() == Life.LIVE).disagreements()
 
-    def coverage(self, view: View = WHOLE) -> Coverages:
+    def coverage(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> Coverages:
         """What each group of a view stands on."""
         with self.lock:
-            return coverage(self.state, self._planner.grouping(view), self.lives(), self.now())
+            groups = self._planner.groups(ViewKey(selection, grouping))
+            return coverage(self.state, groups, self.lives(), self.now())
 
     def life_of(self, path: Path) -> Life | None:
         """Whether the node at a path is live, stale or departed; None when there is none."""
@@ -219,17 +188,3 @@ class NetworkCollector(MetricsSource):
 def _as_event(event: FleetEvent) -> TelemetryEvent:
     labels = event.labels | {"fog_path": format_path(event.path)}
     return TelemetryEvent(event.name, event.value, event.timestamp, labels, event.metadata)
-
-
-def _as_families(covered: Coverages, view: View) -> list[FamilySnapshot]:
-    """Coverage as metrics, beside the numbers it qualifies."""
-    if view.level is None:
-        whole = covered.total()
-        covered = Coverages([()], np.array([whole.nodes]), np.array([whole.oldest]))
-    group = np.arange(len(covered.paths), dtype=np.int32)
-    labeller = Labeller([SeriesEntry(0, ())], covered.paths, view.level)
-    nodes = [
-        Samples(np.zeros_like(group), group, covered.nodes[:, life], extra=(("state", life.label),)) for life in Life
-    ]
-    ages = [Samples(np.zeros_like(group), group, covered.oldest)]
-    return [FamilySnapshot(_NODES, LazySeries(nodes, labeller)), FamilySnapshot(_OLDEST, LazySeries(ages, labeller))]

@@ -30,7 +30,7 @@ from fog_aggregator.core.requests import KeyframeRequests
 from fog_aggregator.core.state import State
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.family_variants import Version
+from fog_aggregator.query.family_variants import FamilyVariant
 from fog_aggregator.reading import ReadingLoop
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.tasks import running
@@ -299,7 +299,7 @@ class Aggregator:
         if swept.retired:
             LOGGER.info("retired: %s", ", ".join(map(format_path, swept.retired[:10])))
 
-    def _somebody(self, versions: list[Version]) -> Path:
+    def _somebody(self, versions: list[FamilyVariant]) -> Path:
         """One of the nodes whose version of a family is not shown."""
         tree, hidden = self.network.tree, versions[-1]
         return tree.paths[int(tree.rank[hidden.nodes[0]])]

@@ -18,7 +18,7 @@ from fog_agent import Agent, NatsOptions
 from fog_aggregator.components.http import StreamStatus
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.tree import View
+from fog_aggregator.query.selection import Selection
 from fog_aggregator.service import Aggregator
 from fog_schema.paths import parse_path
 from fog_testing.waiting import eventually
@@ -119,9 +119,9 @@ class Fleet:
         return value.count
 
     def _find(self, name: str, path: str, labels: dict[str, str]) -> Value:
-        view = View(under=parse_path(path)) if path else View()
+        selection = Selection(parse_path(path) if path else ())
         found: Value | None = None
-        for snapshot in self.network.collect(view):
+        for snapshot in self.network.collect(selection):
             if snapshot.family.name == name:
                 for series in snapshot.series:
                     if labels.items() <= dict(series.labels).items():

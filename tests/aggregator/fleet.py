@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fog_agent.core.writer import Settings, Writer
@@ -9,7 +10,7 @@ from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.state import State
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.tree import View
+from fog_aggregator.query.selection import Grouping, Matcher, Selection, ViewKey
 from fog_schema.codec import decode, encode
 from fog_schema.frames import EVENTS, Event, Frame
 from fog_schema.paths import Path, parse_path
@@ -54,6 +55,13 @@ class Member:
             self._fleet.apply(self.path, frame.data)
 
 
+def asked(
+    *, names: Iterable[str] = (), matchers: Iterable[Matcher] = (), under: Path = (), own: bool = False, **grouping: Any
+) -> ViewKey:
+    """A view by its attributes: a selection's, and a grouping's."""
+    return ViewKey(Selection(under, own, frozenset(names), tuple(matchers)), Grouping(**grouping))
+
+
 class Fleet:
     """Members, and the network-wide collector that hears them.
 
@@ -87,8 +95,8 @@ class Fleet:
             return self.state.apply(path, decode(data), self.now)
 
     def families(self, name: str | None = None, **view: Any) -> list[FamilySnapshot]:
-        """The fleet's own families in a view (`under`, `level`, `own`), or those of a name."""
-        found = self.network.collect(View(**view))
+        """The fleet's own families in a view (see `asked`), or those of a name."""
+        found = self.network.collect(*asked(**view))
         return [
             one
             for one in found

@@ -23,15 +23,15 @@ from fog_aggregator.core.sweep import forget
 from fog_aggregator.ingest import Ingest
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
+from fog_aggregator.query.selection import Selection, ViewKey
 from fog_aggregator.query.totals import Totals
-from fog_aggregator.query.tree import View
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_bus.ports import Message
 from fog_schema.codec import decode, encode
 from fog_schema.frames import DELTA, Frame, Request
 from fog_schema.paths import Path, parse_path
 from fog_schema.subjects import Subjects
-from tests.aggregator.fleet import MAX_BYTES, START, Fleet
+from tests.aggregator.fleet import MAX_BYTES, START, Fleet, asked
 from tests.aggregator.rollups import Reporter
 from utilityfog_frontend.telemetry import Gauge, Histogram, TelemetryCollector
 from utilityfog_frontend.telemetry.exposition import generate_text
@@ -342,15 +342,15 @@ def test_tiers_show_what_one_aggregator_shows(programs: list[tuple[str, list[tup
         fleet.now = flat.now
     for epoch, (path, fleet) in enumerate(tiers.items(), 1):
         reporter = Reporter(epoch)
-        for frame in (reporter.keyframe(fleet.network.totals(View(path))), reporter.delta(fleet.network.totals())):
+        for frame in (reporter.keyframe(fleet.network.totals(Selection(path))), reporter.delta(fleet.network.totals())):
             root.state.apply(path, frame, root.now, rollup=True)
-    for view in (View(), View(level=0), View(level=1), View(("f",), level=1)):
+    for view in (asked(), asked(level=0), asked(level=1), asked(under=("f",), level=1)):
         assert _exposed(root, view) == _exposed(flat, view)
 
 
-def _exposed(fleet: Fleet, view: View) -> dict[str, float]:
+def _exposed(fleet: Fleet, view: ViewKey) -> dict[str, float]:
     """Every sample as text: its value, to a last digit or two of sums."""
-    lines = generate_text(fleet.network.collect(view)).decode().splitlines()
+    lines = generate_text(fleet.network.collect(*view)).decode().splitlines()
     pairs = [line.rsplit(" ", 1) for line in lines if line and line[0] != "#" and "age_seconds" not in line]
     return {name: round(float(value), 9) for name, value in pairs}
 
@@ -536,11 +536,11 @@ def test_totals_never_fall() -> None:
         member.send()
         if turn % 2:
             member.finish()
-        seen.append(sum(fleet.network.totals(View(BRANCH)).counters.values()))
+        seen.append(sum(fleet.network.totals(Selection(BRANCH)).counters.values()))
         fleet.now += 3 * DAY
         fleet.state.watched += 3 * DAY
         fleet.network.sweep()
-        seen.append(sum(fleet.network.totals(View(BRANCH)).counters.values()))
+        seen.append(sum(fleet.network.totals(Selection(BRANCH)).counters.values()))
     assert all(later >= earlier for earlier, later in pairwise(seen))
     assert seen[-1] == 21
 

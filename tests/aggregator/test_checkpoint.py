@@ -13,9 +13,9 @@ from fog_aggregator.core.state import DAY, State
 from fog_aggregator.core.sweep import sweep
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
-from fog_aggregator.query.tree import View
 from fog_bus.ports import Position
 from fog_schema.frames import EVENTS, Event, Frame
+from tests.aggregator.fleet import asked
 from tests.aggregator.telling import FEW, START, Telling, hear, tellings, totals
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.exposition import generate_text
@@ -41,7 +41,8 @@ def exposed(state: State) -> list[bytes]:
     """What is exported, at each level."""
     own = TelemetryCollector(self_metrics=False)
     network = NetworkCollector(state, EventList(), own, lambda: state.now)
-    return [generate_text(network.collect(view)) for view in (View(level=0), View(level=1), View(("f", "0"), own=True))]
+    views = [asked(level=0), asked(level=1), asked(under=("f", "0"), own=True)]
+    return [generate_text(network.collect(*view)) for view in views]
 
 
 @FEW

@@ -8,12 +8,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fog_aggregator.core.catalog import SeriesEntry
 from fog_aggregator.core.tables import Table
-from fog_aggregator.query.rollup import Draft, Plan, Planner
-from fog_aggregator.query.slot_index import Holding
-from fog_aggregator.query.tree import View
+from fog_aggregator.query.plan import Draft, Plan
+from fog_aggregator.query.planner import Planner
+from fog_aggregator.query.series_axis import SeriesAxis
+from fog_aggregator.query.slot_index import SlotIndex
 from tests import reference
-from tests.aggregator.fleet import Fleet
+from tests.aggregator.fleet import Fleet, asked
 
 SERIES, EPOCHS, GROUPS = 6, 5, 3
 TIMES = st.sampled_from([1.0, 2.0, np.inf])
@@ -58,13 +60,14 @@ def test_a_plan_is_what_each_slot_says(
     table: Table, kind_of: list[int], group_of: list[int], rank: list[int] | None, wanted: list[bool] | None
 ) -> None:
     """Every used slot of the view is in the cell of its series and group; cells are in order, born with their first."""
+    entries = [SeriesEntry(0, ())] * SERIES
     draft = Draft(
         (0, 0),
-        Holding(table, kind_of),
+        SlotIndex(table, kind_of),
         np.array(group_of, np.int32),
         GROUPS,
         None if rank is None else np.array(rank, np.int32),
-        None if wanted is None else np.array(wanted, np.bool_),
+        None if wanted is None else SeriesAxis(entries, np.array(kind_of, np.int32), np.array(wanted, np.bool_)),
     )
     slots = zip(table.series.tolist(), table.epoch.tolist(), table.created.tolist(), strict=True)
     expected = reference.plan(list(slots)[: table.size], kind_of, group_of, rank, wanted)
@@ -94,7 +97,7 @@ def test_what_is_remembered_of_earlier_looks_changes_nothing(steps: list[tuple[s
             counter.labels(str(kind)).increment(0.5 if what == "fractions" else 1)
             member.send()
         planner = planner or Planner(fleet.state)
-        for view in (View(), View(level=1), View(level=2), View(under=("fog", "0"), level=2)):
+        for view in (asked(), asked(level=1), asked(level=2), asked(under=("fog", "0"), level=2)):
             for width, table in fleet.state.tables.items():
-                draft, anew = planner.draft(view, width), Planner(fleet.state).draft(view, width)
-                assert as_rows(draft.make(), table.size) == as_rows(anew.make(), table.size)
+                plans = [one.draft(view, width, one.axis(view)).make() for one in (planner, Planner(fleet.state))]
+                assert as_rows(plans[0], table.size) == as_rows(plans[1], table.size)

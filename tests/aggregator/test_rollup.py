@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fog_aggregator.core.nodes import Epoch, Node
-from fog_aggregator.query.tree import Tree, View
+from fog_aggregator.query.selection import EVERYTHING, Grouping, Selection
+from fog_aggregator.query.tree import Tree
 from fog_schema.paths import Path, format_path, is_under
 from tests import reference
 from tests.aggregator.fleet import Fleet
@@ -115,7 +116,7 @@ def test_a_tree_made_from_an_earlier_one_is_the_same(changes: list[tuple[list[Pa
         assert tree.paths == anew.paths == sorted(nodes)
         assert (tree.rows.tolist(), tree.rank.tolist()) == (anew.rows.tolist(), anew.rank.tolist())
         for level in range(4):
-            mine, theirs = tree.group(View(level=level)), anew.group(View(level=level))
+            mine, theirs = (one.group(EVERYTHING, Grouping(level)) for one in (tree, anew))
             assert mine.paths == theirs.paths == sorted({path[: level + 1] for path in nodes})
             assert [mine.paths[mine.of_node[node.row]] for node in nodes.values()] == [p[: level + 1] for p in nodes]
 
@@ -186,4 +187,4 @@ def test_a_view_of_nothing_is_empty() -> None:
     fleet.join("fog/0").collector.register_counter("done_total").increment(1)
     fleet.send()
     assert fleet.families(under=("other",)) == []
-    assert list(fleet.network.coverage(View(under=("other",)))) == []
+    assert list(fleet.network.coverage(Selection(("other",)))) == []

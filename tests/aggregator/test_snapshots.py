@@ -8,12 +8,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from fog_aggregator.query.family_variants import Versions
-from fog_aggregator.query.reading import Reading
-from fog_aggregator.query.rollup import Planner
-from fog_aggregator.query.snapshots import snapshots
-from fog_aggregator.query.tree import View
-from tests.aggregator.fleet import START, Fleet
+from tests.aggregator.fleet import START, Fleet, asked
 from utilityfog_frontend.telemetry import JSONExporter
 from utilityfog_frontend.telemetry.exposition import generate_openmetrics, generate_text
 from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue, SeriesSnapshot
@@ -193,7 +188,7 @@ def test_each_look_is_of_one_moment() -> None:
     assert fleet.samples("done_total") == {NOTHING: 2}
 
 
-def test_a_reading_needs_the_state_no_more() -> None:
+def test_a_view_needs_the_state_no_more() -> None:
     """Frames that come between the copying and the adding up, which holds no lock, change nothing."""
     fleet = Fleet()
     collector = fleet.join("fog/0").collector
@@ -208,11 +203,9 @@ def test_a_reading_needs_the_state_no_more() -> None:
         fleet.send()
 
     happen()
-    planner, versions = Planner(fleet.state), Versions(fleet.state)
-    reading = Reading(fleet.state, planner, versions, View(), fleet.now)
+    view = fleet.network.view()
     happen()
-    found = snapshots(reading, fleet.state.catalog.families, lambda samples: samples.values.tolist())
-    assert {one.family.name: [series.value for series in one.series] for one in found} == {
+    assert {one.family.name: [series.value for series in one.series] for one in view.metrics} == {
         "done_total": [1],
         "half_total": [0.5],
         "level": [1.0],
@@ -307,8 +300,8 @@ def test_any_exporter_works_on_a_fleet() -> None:
     network = fleet.network
     assert network.get_snapshot()["metrics"]["done_total"]["value"] == 1.5
     assert b'"done_total"' in b"".join(JSONExporter().render(network))
-    for view in (View(), View(level=0), View(level=5), View(under=("fog", "0"), own=True)):
-        families = network.collect(view)
+    for view in (asked(), asked(level=0), asked(level=5), asked(under=("fog", "0"), own=True)):
+        families = network.collect(*view)
         assert list(parse_text(generate_text(families).decode()))
         assert list(parse_openmetrics(generate_openmetrics(families).decode()))  # type: ignore[no-untyped-call]
     assert fleet.samples("fog_aggregator_frames_total") == {NOTHING: 7}

@@ -88,6 +88,7 @@ class Catalog:
         free: numbers to be given out again.
         kinds: every (family, bounds) that a series ever had, with its number.
         kind_of: the kind of each series; -1 for one that was let go of.
+        version: another one whenever a number stands for another series.
     """
 
     def __init__(self, max_series: int = 20_000_000) -> None:
@@ -97,6 +98,7 @@ class Catalog:
         self.free: list[int] = []
         self.kinds: dict[tuple[int, tuple[float, ...]], int] = {}
         self.kind_of = array("i")
+        self.version = 0
         self._family_numbers: dict[FamilyKey, int] = {}
         self.series_numbers: dict[SeriesEntry, int] = {}
         self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
@@ -153,6 +155,7 @@ class Catalog:
                 self.series.append(entry)
                 self.kind_of.append(self._kind(entry))
             self.series_numbers[entry] = number
+            self.version += 1
         return number
 
     def forget(self, numbers: Iterable[int]) -> None:
@@ -162,12 +165,14 @@ class Catalog:
             self.series[number] = FORGOTTEN
             self.kind_of[number] = -1
             self.free.append(number)
+        self.version += 1
         self._resolved.clear()
         self._resolved_bytes = 0
 
     def restore(self, series: list[SeriesEntry], free: list[int]) -> None:
         """Take over the series of a checkpoint; the families are there."""
         self.series, self.free = series, free
+        self.version += 1
         self.series_numbers = {entry: number for number, entry in enumerate(series) if entry is not FORGOTTEN}
         for number in free:
             self.series_numbers.pop(series[number], None)

@@ -12,7 +12,7 @@ import numpy as np
 from fog_aggregator.core.columns import Bools, Float64s, Int64s
 from fog_aggregator.core.nodes import Node
 from fog_aggregator.core.state import STALE_INTERVALS, State
-from fog_aggregator.query.tree import Grouping
+from fog_aggregator.query.tree import Groups
 from fog_schema.paths import Path
 
 DEPARTED_SECONDS: Final = 3600.0
@@ -84,24 +84,24 @@ def lives(state: State, now: float, departed_after: float = DEPARTED_SECONDS) ->
     return life
 
 
-def coverage(state: State, grouping: Grouping, life: Int64s, now: float) -> Coverages:
+def coverage(state: State, groups: Groups, life: Int64s, now: float) -> Coverages:
     """What each group of a view stands on."""
-    seen = len(grouping.of_node)
+    seen = len(groups.of_node)
     nodes = ~(state.rows.retired[:seen] | state.rows.branch[:seen])
-    rows = np.flatnonzero((grouping.of_node >= 0) & nodes)
-    group, states = grouping.of_node[rows], life[rows]
-    groups, kinds = len(grouping.paths), len(Life)
-    counts = np.bincount(group * kinds + states, minlength=groups * kinds).reshape(groups, kinds)
-    oldest = np.zeros(groups)
+    rows = np.flatnonzero((groups.of_node >= 0) & nodes)
+    group, states = groups.of_node[rows], life[rows]
+    size, kinds = len(groups.paths), len(Life)
+    counts = np.bincount(group * kinds + states, minlength=size * kinds).reshape(size, kinds)
+    oldest = np.zeros(size)
     alive = states == Life.LIVE
     np.maximum.at(oldest, group[alive], np.maximum(0.0, now - state.rows.heard[rows[alive]]))
     for node in state.branches():
-        place = int(grouping.of_node[node.row])
+        place = int(groups.of_node[node.row])
         if place >= 0:
             covered = _coverage_of_branch(state, node, Life(life[node.row]), now)
             counts[place] += covered.nodes
             oldest[place] = max(oldest[place], covered.oldest)
-    return Coverages(grouping.paths, counts, oldest)
+    return Coverages(groups.paths, counts, oldest)
 
 
 def _coverage_of_branch(state: State, node: Node, life: Life, now: float) -> Coverage:

@@ -22,7 +22,7 @@ from utilityfog_frontend.telemetry.names import sample_names
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class FamilyVariant:
     """One of several families, or bounds of one, that cannot all be shown.
 
     Attributes:
@@ -36,7 +36,7 @@ class Version:
     shown: bool
 
 
-class Versions:
+class FamilyVariants:
     """Who holds which family, and which bounds of it, in a state."""
 
     def __init__(self, state: State) -> None:
@@ -52,11 +52,12 @@ class Versions:
         """The kind of each series, by their numbers; -1 where there is none."""
         return np.array(self._state.catalog.kind_of, np.int32)
 
-    def called(self, name: str) -> Bools:
-        """Which series are of a family of this name, by their numbers."""
-        families = self._state.catalog.families
-        mine: Bools = np.array([families[family].key.name == name for family, _ in self.kinds] + [False], np.bool_)
-        return mine[self.kind_of()]
+    def called(self, names: Iterable[str]) -> Bools:
+        """Which series are of a family of which any sample has one of these names, by their numbers."""
+        wanted = frozenset(names)
+        mine = [not wanted.isdisjoint(sample_names(described(family))) for family in self._state.catalog.families]
+        chosen: Bools = np.array([mine[family] for family, _ in self.kinds] + [False], np.bool_)
+        return chosen[self.kind_of()]
 
     def survey(self, live: Bools) -> Survey:
         """Who holds what cannot all be shown; `live`: by node's row. What it returns needs the state no more."""
@@ -131,16 +132,16 @@ class Survey:
             best[self.kinds[kind][0]] = kind
         return {family: self.kinds[kind][1] for family, kind in best.items()}
 
-    def disagreements(self) -> dict[str, list[Version]]:
+    def disagreements(self) -> dict[str, list[FamilyVariant]]:
         """What cannot be shown together, by name: the shown one first, then by the number of nodes."""
         held = {kind: rows for kind, rows in self.nodes.items() if len(rows)}
         hidden, bounds = self.hidden({self.kinds[kind][0] for kind in held}), self.shown_bounds(held)
-        found: dict[str, list[Version]] = defaultdict(list)
+        found: dict[str, list[FamilyVariant]] = defaultdict(list)
         for kind, rows in held.items():
             number, own = self.kinds[kind]
             family = self.families[number]
             shown = number not in hidden and own == bounds[number]
-            found[family.key.name].append(Version(family, own, rows, shown))
+            found[family.key.name].append(FamilyVariant(family, own, rows, shown))
         return {
             name: sorted(versions, key=lambda version: (not version.shown, -len(version.nodes)))
             for name, versions in sorted(found.items())

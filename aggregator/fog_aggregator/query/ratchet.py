@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from fog_aggregator.query.samples import Samples
+from fog_aggregator.query.selection import ViewKey
 from fog_schema.paths import Path
 
 RatchetKey: TypeAlias = tuple[bool, Path, int]
@@ -21,7 +23,7 @@ class Ratchet:
     def __init__(self) -> None:
         self.exported: dict[RatchetKey, float] = {}
 
-    def hold(self, key: RatchetKey, value: float) -> float:
+    def clamp(self, key: RatchetKey, value: float) -> float:
         """The value to export: never below the last one, nor, by a last digit, below zero."""
         last = self.exported.get(key, 0.0)
         if value < last:
@@ -34,3 +36,18 @@ class Ratchet:
         other = Ratchet()
         other.exported = {key: value for key, value in self.exported.items() if lasts(key)}
         return other
+
+
+def clamped(ratchet: Ratchet, view: ViewKey, paths: Sequence[Path], samples: Samples) -> list[float]:
+    """The values of fractional counters, none below what was exported of it before."""
+    places = [_place(view, path) for path in paths]
+    cells = zip(samples.series.tolist(), samples.group.tolist(), samples.values.tolist(), strict=True)
+    return [ratchet.clamp((*places[group], series), value) for series, group, value in cells]
+
+
+def _place(view: ViewKey, group: Path) -> tuple[bool, Path]:
+    """Whether a group of a view is a node alone or its subtree, and the path: the same number has the same name."""
+    level = view.grouping.level
+    if level is None:
+        return view.selection.own, view.selection.under
+    return len(group) <= level, group

@@ -13,12 +13,12 @@ from fog_aggregator.core.tables import FREE, Table
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class SlotRuns:
     """Slots, in runs of one epoch and one time: as a node's series lie together, runs are few.
 
     Attributes:
         slots: the slots; a slice when it is all of them.
-        place: of the series of each, its place in `Holding.series`; shape of ``slots``.
+        place: of the series of each, its place in `SlotIndex.series`; shape of ``slots``.
         lengths: how many slots each run has, never 0.
         epoch: the epoch's row, by run.
         created: when its series began to count, by run.
@@ -30,15 +30,15 @@ class Runs:
     epoch: Int32s
     created: Float64s
 
-    def take(self, runs: Int64s) -> Runs:
+    def take(self, runs: Int64s) -> SlotRuns:
         """Some of the runs, in the order given."""
         lengths = self.lengths[runs]
         starts, before = np.cumsum(self.lengths) - self.lengths, np.cumsum(lengths) - lengths
         at = np.arange(lengths.sum())
         at += np.repeat(starts[runs] - before, lengths)
-        return Runs(self._slots_at(at), self.place[at], lengths, self.epoch[runs], self.created[runs])
+        return SlotRuns(self._slots_at(at), self.place[at], lengths, self.epoch[runs], self.created[runs])
 
-    def only(self, wanted: Bools) -> Runs:
+    def only(self, wanted: Bools) -> SlotRuns:
         """The slots of some series; `wanted` by place."""
         chosen = wanted[self.place]
         if chosen.all():
@@ -46,7 +46,7 @@ class Runs:
         run = np.repeat(np.arange(len(self.lengths)), self.lengths)
         lengths = np.bincount(run[chosen], minlength=len(self.lengths))
         some, at = lengths > 0, np.flatnonzero(chosen)
-        return Runs(self._slots_at(at), self.place[at], lengths[some], self.epoch[some], self.created[some])
+        return SlotRuns(self._slots_at(at), self.place[at], lengths[some], self.epoch[some], self.created[some])
 
     def is_first(self, group: Int32s, groups: int) -> Bools:
         """Whether none of a run's group began before it, by run."""
@@ -87,7 +87,7 @@ class Runs:
         return at if isinstance(self.slots, slice) else self.slots[at]
 
 
-class Holding:
+class SlotIndex:
     """A copy of what a plan needs of a table, made while the state is held; what follows from it is found out later.
 
     Args:
@@ -124,7 +124,7 @@ class Holding:
         return self._kind_of[self.series]
 
     @cached_property
-    def runs(self) -> Runs:
+    def runs(self) -> SlotRuns:
         """All used slots."""
         series, starts = self._series, self._starts
         slots: slice | Int64s = slice(0, len(series))
@@ -135,7 +135,7 @@ class Holding:
             slots = np.flatnonzero(used)
             series = series[slots]
         some = lengths > 0
-        return Runs(slots, self._place(series), lengths[some], self._epoch[some], self._created[some])
+        return SlotRuns(slots, self._place(series), lengths[some], self._epoch[some], self._created[some])
 
     def _place(self, series: Int32s) -> Int32s:
         """The places of some series in `series`."""

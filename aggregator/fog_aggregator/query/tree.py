@@ -12,26 +12,12 @@ import numpy as np
 
 from fog_aggregator.core.columns import Int32s, Int64s
 from fog_aggregator.core.nodes import Node
+from fog_aggregator.query.selection import Grouping, Selection
 from fog_schema.paths import Path
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """Which numbers are asked for.
-
-    Attributes:
-        under: only nodes at and under this path; all for the empty one.
-        level: group by the path cut to ``level + 1`` tokens; None: everything in one group.
-        own: only the node at `under` itself.
-    """
-
-    under: Path = ()
-    level: int | None = None
-    own: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Grouping:
+class Groups:
     """The groups of a view: `paths` in path order, and each node's group by its row (-1: not in the view)."""
 
     paths: list[Path]
@@ -91,20 +77,20 @@ class Tree:
         beyond = (*under[:-1], under[-1] + "\0")  # sorts after all that begin with `under`, before its next sibling
         return range(bisect_left(self.paths, under), bisect_left(self.paths, beyond))
 
-    def group(self, view: View) -> Grouping:
-        """Group the nodes of a view."""
+    def group(self, selection: Selection, grouping: Grouping) -> Groups:
+        """Group the nodes that a view selects."""
         of_node = np.full(len(self.rank), -1, np.int32)
-        span = self.span(view.under)
-        if view.own:
-            span = span[:1] if span and self.paths[span[0]] == view.under else span[:0]
-        if view.level is None:
+        span = self.span(selection.under)
+        if selection.own:
+            span = span[:1] if span and self.paths[span[0]] == selection.under else span[:0]
+        if grouping.level is None:
             of_node[self.rows[span.start : span.stop]] = 0
-            return Grouping([()] if span else [], of_node)
-        cut = view.level + 1
+            return Groups([()] if span else [], of_node)
+        cut = grouping.level + 1
         begins = self._common[span.start : span.stop] < cut  # so are all that are shorter: none follows its extension
         begins[:1] = True
         of_node[self.rows[span.start : span.stop]] = np.cumsum(begins, dtype=np.int32) - np.int32(1)
-        return Grouping([self.paths[span.start + head][:cut] for head in np.flatnonzero(begins).tolist()], of_node)
+        return Groups([self.paths[span.start + head][:cut] for head in np.flatnonzero(begins).tolist()], of_node)
 
 
 def _common(one: Path, other: Path) -> int:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from fog_aggregator.core.merge import NOT_COUNTED
 from fog_aggregator.core.state import State
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.tree import View
+from fog_aggregator.query.selection import Grouping
 from fog_proving.sim.books import COUNT, SUM, Books, Cell, Cells, Labels, Violation, cells_of
 from fog_proving.sim.program import BOUNDS
 from fog_proving.sim.reference_model import Lineage, Told
@@ -112,7 +112,7 @@ class Watcher:
 
     def _scrape(self, network: NetworkCollector, level: int) -> None:
         found: dict[Path, dict[Line, float]] = defaultdict(dict)
-        for family in network.collect(View(level=level)):
+        for family in network.collect(grouping=Grouping(level)):
             if family.family.type is not MetricType.GAUGE:
                 for series in family.series:
                     path, labels = _group(series.labels)

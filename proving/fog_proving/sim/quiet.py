@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.state import State
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.tree import View
+from fog_aggregator.query.selection import Selection
 from fog_proving.sim.books import KEPT, SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
 from fog_proving.sim.bus import Stream
 from fog_proving.sim.checks import ledger_of, named, said, totals_of
@@ -139,7 +139,7 @@ def gauges_equal(network: NetworkCollector, programs: Sequence[Program], paths: 
         for program in here:
             for key, value in program.gauges.items():
                 expected[key] += value
-        shown = dict(_gauges(network.collect(View(under=path, own=True))))
+        shown = dict(_gauges(network.collect(Selection(path, own=True))))
         if shown != expected:
             raise Violation(f"{named(path)} shows gauges {shown}, but they are {dict(expected)}")
 

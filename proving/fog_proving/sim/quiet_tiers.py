@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from fog_aggregator.query.tree import View
+from fog_aggregator.query.selection import Selection
 from fog_proving.sim.books import PATHS, SUM, Books, Cells, Labels, Violation
 from fog_proving.sim.checks import named, said, totals_of
 from fog_proving.sim.program import Program
@@ -88,7 +88,7 @@ def _gauges_and_coverage(root: Member, programs: Sequence[Program]) -> None:
     """The branch's gauges are those of its living programs, merged; it has as many nodes as live there."""
     network = root.running.network
     expected = _merged(programs)
-    totals = network.totals(View(under=BRANCH))
+    totals = network.totals(Selection(BRANCH))
     shown = {}
     for number, summary in totals.gauges.items():
         entry = totals.entries[number]
@@ -102,7 +102,7 @@ def _gauges_and_coverage(root: Member, programs: Sequence[Program]) -> None:
         raise Violation(f"{named(BRANCH)} shows at the root {shown}, but its gauges are {expected}")
     for under in ((), BRANCH):
         living = {program.path for program in programs if program.alive and is_under(program.path, under)}
-        live, stale, departed = network.coverage(View(under=under)).total().nodes
+        live, stale, departed = network.coverage(Selection(under)).total().nodes
         if live != len(living):
             what = f"{named(under)} stands at the root on {live} live, {stale} stale and {departed} departed nodes"
             raise Violation(f"{what}, but {len(living)} live")
@@ -111,7 +111,7 @@ def _gauges_and_coverage(root: Member, programs: Sequence[Program]) -> None:
 def _out_of_sight(root: Member) -> None:
     """Nobody says how the branch is: no gauge of it is shown, and none of its nodes is live."""
     network = root.running.network
-    gauges, covered = network.totals(View(under=BRANCH)).gauges, network.coverage(View(under=BRANCH)).total()
+    gauges, covered = network.totals(Selection(BRANCH)).gauges, network.coverage(Selection(BRANCH)).total()
     if gauges or covered.nodes[0]:
         raise Violation(f"{named(BRANCH)} is not heard, and shows {gauges} of {covered.nodes[0]} live nodes")
 

@@ -27,8 +27,8 @@ from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.state import DAY
 from fog_aggregator.core.sweep import forget
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.query.selection import Grouping, Selection, ViewKey
 from fog_aggregator.query.totals import Totals
-from fog_aggregator.query.tree import View
 from fog_bus.ports import Position
 from fog_schema.paths import Path, parse_path
 from tests.aggregator.fleet import Fleet, Member
@@ -39,10 +39,10 @@ from utilityfog_frontend.telemetry.model import HistogramValue
 POSITIONS = {"FOG_METRICS": Position("2026-01-01", 7, 1_700_000_000_000), "FOG_EVENTS": Position("2026-01-02", 0, 0)}
 SCOPE = ("fog.v1", ("fog",), (("fog", "branch"),))
 VIEWS = {
-    "metrics-root.txt": View(),
-    "metrics-level-1.txt": View(level=1),
-    "metrics-level-2.txt": View(level=2),
-    "metrics-node.txt": View(("fog", "a", "0"), own=True),
+    "metrics-root.txt": ViewKey(),
+    "metrics-level-1.txt": ViewKey(grouping=Grouping(1)),
+    "metrics-level-2.txt": ViewKey(grouping=Grouping(2)),
+    "metrics-node.txt": ViewKey(Selection(("fog", "a", "0"), own=True)),
 }
 EXPLAINED = ("whole_total", "mixed_total", "delay", "load", "level", "transient_total", "huge_total")
 LATER = 8 * DAY
@@ -214,9 +214,9 @@ def rich() -> Recorder:
     return fleet
 
 
-def exported(network: NetworkCollector, view: View) -> str:
+def exported(network: NetworkCollector, view: ViewKey) -> str:
     """Export a view as text."""
-    return generate_text(network.collect(view)).decode()
+    return generate_text(network.collect(*view)).decode()
 
 
 def answers(network: NetworkCollector) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from fog_aggregator.core.lifecycle import Coverage, Life
 from fog_aggregator.core.nodes import Node
 from fog_aggregator.core.retired_counts import departed
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.family_variants import Version
-from fog_aggregator.query.tree import View
+from fog_aggregator.query.family_variants import FamilyVariant
+from fog_aggregator.query.selection import Grouping, Selection
 from fog_schema import __version__
 from fog_schema.frames import VERSION
 from fog_schema.paths import RETIRED, Path, format_path
@@ -25,17 +25,17 @@ from fog_schema.paths import RETIRED, Path, format_path
 MOST_PLACES: Final = 5_000
 """Places of a tree in one answer; the levels that would go beyond are left out."""
 MOST_PATHS: Final = 100
-"""Paths that are listed of the nodes of one version."""
+"""Paths that are listed of the nodes of one variant."""
 
 
 def tree(network: NetworkCollector, under: Path, depth: int) -> dict[str, Any]:
     """The tree from a path down, as deep as asked for or as fits."""
     with network.lock:
         life = network.lives()
-        root = _place(network, life, under, network.coverage(View(under)).total())
+        root = _place(network, life, under, network.coverage(Selection(under)).total())
         places, shown = {under: root}, 0
         for tokens in range(len(under) + 1, len(under) + 1 + depth):
-            level = network.coverage(View(under, level=tokens - 1))
+            level = network.coverage(Selection(under), Grouping(level=tokens - 1))
             deep = sum(len(path) == tokens for path in level.paths)
             if not deep or len(places) + deep > MOST_PLACES:
                 break
@@ -131,26 +131,26 @@ def epoch_name(epoch: int) -> str:
 
 
 def conflicts(network: NetworkCollector) -> dict[str, Any]:
-    """The families that cannot all be shown, with who holds which version."""
+    """The families that cannot all be shown, with who holds which variant."""
     with network.lock:
         found = network.conflicts()
         return {
             "families": [
-                {"name": name, "versions": [_version(network, version) for version in versions]}
-                for name, versions in found.items()
+                {"name": name, "versions": [_variant(network, variant) for variant in variants]}
+                for name, variants in found.items()
             ]
         }
 
 
-def _version(network: NetworkCollector, version: Version) -> dict[str, Any]:
-    tree, key = network.tree, version.family.key
-    places = np.sort(tree.rank[version.nodes])
+def _variant(network: NetworkCollector, variant: FamilyVariant) -> dict[str, Any]:
+    tree, key = network.tree, variant.family.key
+    places = np.sort(tree.rank[variant.nodes])
     return {
         "type": key.type_name,
         "unit": key.unit,
-        "help": version.family.help,
-        "bounds": list(version.bounds),
-        "shown": version.shown,
+        "help": variant.family.help,
+        "bounds": list(variant.bounds),
+        "shown": variant.shown,
         "nodes": len(places),
         "paths": [format_path(tree.paths[place]) for place in places[:MOST_PATHS].tolist()],
     }

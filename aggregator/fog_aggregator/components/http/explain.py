@@ -13,7 +13,7 @@ from fog_aggregator.core.columns import Bools
 from fog_aggregator.core.merge import FRACTIONS, SUMMARIES
 from fog_aggregator.core.nodes import Epoch, Node
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.tree import View
+from fog_aggregator.query.selection import Grouping, Selection
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue, SeriesSnapshot
 
@@ -23,26 +23,26 @@ MOST_SAMPLES: Final = 1_000
 
 def explain(network: NetworkCollector, path: Path, name: str) -> dict[str, Any] | None:
     """A metric at and under a path, taken apart; None when nobody there has it."""
+    selection = Selection(path, names=frozenset({name}))
     with network.lock:
-        if not network.has(name, View(path)):
-            return None
-        families = network.collect_only(name, View(path))
-        children = network.collect_only(name, View(path, level=len(path)))
-        groups = network.coverage(View(path, level=len(path)))
+        view = network.view(selection)
+        children = network.view(selection, Grouping(level=len(path)))
         node = network.state.nodes.get(path)
         own = None if node is None else _node(network, node, name)
+    if view.is_empty:
+        return None
     return {
         "path": format_path(path),
         "name": name,
-        "families": [_family(snapshot) for snapshot in families],
-        "total": list(_samples(families)),
-        "coverage": coverage_of(groups.total()),
+        "families": [_family(snapshot) for snapshot in view.metrics],
+        "total": list(_samples(view.metrics)),
+        "coverage": coverage_of(children.coverage),
         "node": own,
         "children": [
             {"path": format_path(group), "coverage": coverage_of(coverage), "own": len(group) == len(path)}
-            for group, coverage in groups
+            for group, coverage in children.coverages
         ],
-        "contributions": list(_samples(children)),
+        "contributions": list(_samples(children.metrics)),
     }
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from fog_aggregator.core.lifecycle import Life
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.tree import View
+from fog_aggregator.query.selection import Grouping, Selection, ViewKey
 from fog_schema.errors import PathError
 from fog_schema.limits import MAX_TOKENS
 from fog_schema.paths import RETIRED, Path, format_path, parse_path
@@ -67,7 +67,7 @@ def _value(parameter: Parameter, text: str | None) -> Any:
         raise web.HTTPBadRequest(text=f"{parameter.name}={text[:80]!r}: {error}") from None
 
 
-def read_view(query: Mapping[str, Any], network: NetworkCollector) -> View:
+def read_view(query: Mapping[str, Any], network: NetworkCollector) -> ViewKey:
     """The view that `path`, `level` and `node` ask for.
 
     Raises:
@@ -81,7 +81,7 @@ def read_view(query: Mapping[str, Any], network: NetworkCollector) -> View:
                 text=f"level {level} lies above {format_path(path)}: ask for level {len(path) - 1} or more"
             )
         must_be_known(network, path)
-        return View(under=path, level=level)
+        return ViewKey(Selection(path), Grouping(level))
     if path or level is not None:
         raise web.HTTPBadRequest(text="node= stands alone: it shows one node's own values, without what lies under it")
     if network.life_of(node) is None:
@@ -89,7 +89,7 @@ def read_view(query: Mapping[str, Any], network: NetworkCollector) -> View:
         raise web.HTTPNotFound(text=_under_a_branch(network, node) or nothing)
     if network.is_branch(node):
         raise web.HTTPNotFound(text=f"{format_path(node)} is a branch: what its nodes have, its own aggregator knows")
-    return View(under=node, own=True)
+    return ViewKey(Selection(node, own=True))
 
 
 def must_be_known(network: NetworkCollector, path: Path) -> None:

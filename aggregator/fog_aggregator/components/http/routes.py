@@ -58,7 +58,7 @@ async def _metrics(request: web.Request, query: Query) -> web.StreamResponse:
     if request.method == "HEAD":
         return await send(request, (), wanted.content_type)
     async with request.app[TURNS].take(request):
-        families = await asyncio.to_thread(network.collect, view)
+        families = await asyncio.to_thread(network.collect, *view)
         return await send(request, wanted.iter(families), wanted.content_type)
 
 
@@ -69,7 +69,7 @@ async def _snapshot(request: web.Request, query: Query) -> web.StreamResponse:
     if request.method == "HEAD":
         return await send(request, (), JSON)
     async with request.app[TURNS].take(request):
-        families = await asyncio.to_thread(network.collect, view)
+        families = await asyncio.to_thread(network.collect, *view)
         rest = {"events_count": network.events_count, "running": network.running}
         return await send(request, snapshot_chunks(families, network.now(), rest), JSON)
 

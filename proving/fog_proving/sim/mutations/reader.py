@@ -10,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 
 import fog_aggregator.core.sweep
-import fog_aggregator.query.reading
+import fog_aggregator.query.view_snapshot
 import fog_proving.sim.aggregator
 from fog_aggregator.core.catalog import COUNTERS
 from fog_aggregator.core.columns import ids_array
@@ -346,13 +346,13 @@ def all_show_gauges() -> list[Patch]:
 def stale_gauges() -> list[Patch]:
     """They stay."""
     everyone = lambda state, _: np.ones(len(state.rows.heard), np.bool_)  # noqa: E731
-    return [(fog_aggregator.query.reading, "live_rows", everyone)]
+    return [(fog_aggregator.query.view_snapshot, "live_rows", everyone)]
 
 
 @leaving_out("R12.39", "fractional rollups pass a ratchet")
 def no_ratchet() -> list[Patch]:
     """They do not."""
-    return [(Ratchet, "hold", lambda _, __, value: value)]
+    return [(Ratchet, "clamp", lambda _, __, value: value)]
 
 
 @leaving_out("R12.40", "... which forgets what has ended")
@@ -371,7 +371,7 @@ def bounds_by_position() -> list[Patch]:
             shown[:, min(bucket, len(bounds))] += counts[:, bucket]
         return shown
 
-    return [(fog_aggregator.query.reading, "show_at", show_at)]
+    return [(fog_aggregator.query.view_snapshot, "show_at", show_at)]
 
 
 @leaving_out("R12.43", "a retired node's counts move to a group of their own")

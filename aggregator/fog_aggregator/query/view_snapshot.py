@@ -14,19 +14,16 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fog_aggregator.core.catalog import COUNTERS, GAUGES, Family, Labels
+from fog_aggregator.core.catalog import COUNTERS, GAUGES, Family, Labels, SeriesEntry
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.lifecycle import Coverage, live_rows
 from fog_aggregator.core.merge import COUNT, FRACTIONS, NOT_COUNTED, SUMMARIES
 from fog_aggregator.core.state import State
-from fog_aggregator.query.family_variants import Versions
 from fog_aggregator.query.gauges import COUNT_VALUES, STATS, Gauges, Summarised, Valued, valued_of_branches
 from fog_aggregator.query.histograms import Bounds, show_at
+from fog_aggregator.query.plan import Draft, Plan, Slots, Version
+from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.rollup import (
-    Draft,
-    Plan,
-    Planner,
-    Slots,
     any_of,
     number_cells,
     places_by_kind,
@@ -36,8 +33,9 @@ from fog_aggregator.query.rollup import (
     sum_whole,
 )
 from fog_aggregator.query.samples import STAT, VALUE, Samples
+from fog_aggregator.query.selection import ViewKey
+from fog_aggregator.query.series_axis import SeriesAxis
 from fog_aggregator.query.totals import Totals, gauge_summaries
-from fog_aggregator.query.tree import View
 from utilityfog_frontend.telemetry.exposition.samples import render_number
 from utilityfog_frontend.telemetry.model import HistogramValue
 
@@ -88,44 +86,54 @@ class Planned(NamedTuple):
     epoch: Int32s
 
 
-class Reading:
-    """What a view shows. Hold the state while it is made; nothing else of it needs the state.
+class ViewSnapshot:
+    """Copies of what a view needs of a state. Hold the state while it is made; nothing else of it needs the state.
 
     Args:
-        state: what to read.
+        state: what to copy from.
         planner: of the same state.
-        versions: of the same state.
-        view: which numbers.
+        view: what is asked for.
         now: server's time.
-        wanted: which series, by their numbers; all when None.
 
     Attributes:
         paths: the groups of the view.
-        series: all series by number, as they were.
         bounds: at which each family of histograms is shown, once it was `found`.
         fresh: the plans that were made by then, to be remembered.
     """
 
-    def __init__(
-        self, state: State, planner: Planner, versions: Versions, view: View, now: float, wanted: Bools | None = None
-    ) -> None:
+    def __init__(self, state: State, planner: Planner, view: ViewKey, now: float) -> None:
         live, node = live_rows(state, now), state.rows.epoch_node
         self.view = view
-        self.paths = planner.grouping(view).paths
-        self.series = list(state.catalog.series)
+        self.paths = planner.groups(view).paths
         self.bounds: dict[int, Bounds] = {}
         self.fresh: list[tuple[int, Draft, Plan]] = []
-        self._survey = versions.survey(live)
+        version, self._axis = planner.axis(view)
+        self._survey = planner.variants.survey(live)
         self._kinds = self._survey.kinds
-        self._kind_of = versions.kind_of()
         self._groups = max(1, len(self.paths))
         self._choices = [family.rollup for family in state.catalog.families]
-        self._kept = ~state.retired_series(np.arange(len(self.series)))
+        self._kept = ~state.retired_series(np.arange(len(state.catalog.series)))
         self._counts: Bools = state.rows.shows_gauges & (node >= 0) & live[node]
         self._heard: Float64s = state.rows.heard[node]
         self._valued = valued_of_branches(state, self._counts)
-        self._copies = {width: _copy(state, planner, view, width, wanted) for width in state.tables}
+        self._copies = {width: _copy(state, planner, view, width, (version, self._axis)) for width in state.tables}
         self._columns: dict[int, Planned] = {}
+
+    @property
+    def series(self) -> list[SeriesEntry]:
+        """All series of the view, or classes of them, by number."""
+        return self._axis.entries
+
+    @property
+    def _kind_of(self) -> Int32s:
+        """What each of `series` is of."""
+        return self._axis.kind_of
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody in the view has any of its series, be they counted now or not."""
+        self._plan()
+        return not any(column.plan.size for column in self._columns.values())
 
     def found(self, hold: Hold) -> Found:
         """All samples by family; values of fractional counters go through `hold`."""
@@ -166,7 +174,7 @@ class Reading:
     def _plan(self) -> None:
         self._columns = {width: column.planned() for width, column in self._copies.items()}
         drafts = [(width, column.plan) for width, column in self._copies.items() if isinstance(column.plan, Draft)]
-        self.fresh = [(width, draft, self._columns[width].plan) for width, draft in drafts if draft.wanted is None]
+        self.fresh = [(width, draft, self._columns[width].plan) for width, draft in drafts]
 
     def _counters(self, found: Found, hold: Hold) -> None:
         """Whole counters, and those of which some writer has counted fractions."""
@@ -196,7 +204,7 @@ class Reading:
         """Gauges of live nodes, merged as their family asks; a node's own as it is, NaN and infinities too."""
         plan, values, _, _, epoch = self._columns[GAUGES]
         counts = self._counts[epoch]
-        if self.view.own:
+        if self.view.selection.own:
             counts = self._alone(found, plan, values, counts)
         gauges = self._merged(counts)
         choices = {kind: self._choices[self._kinds[kind][0]] for kind, _ in gauges.kinds}
@@ -301,16 +309,16 @@ class Reading:
             yield kind, samples.take(places)
 
 
-def _copy(state: State, planner: Planner, view: View, width: int, wanted: Bools | None) -> Column:
+def _copy(state: State, planner: Planner, view: ViewKey, width: int, axis: tuple[Version, SeriesAxis]) -> Column:
     table = state.tables[width]
-    plan = planner.known(view, width) if wanted is None else None
+    plan = planner.known(view, width, axis[0])
     slots = slice(0, table.size) if plan is None else plan.slots
     none = slice(0, 0)
     return Column(
-        planner.draft(view, width, wanted) if plan is None else plan,
+        planner.draft(view, width, axis) if plan is None else plan,
         np.array(table.values[slots]),
         np.array(table.sums[slots if width > 0 else none]),
-        np.array(table.live[slots]) if view.own else None,
+        np.array(table.live[slots]) if view.selection.own else None,
         np.array(table.epoch[slots if width in NOT_COUNTED else none]),
     )
 

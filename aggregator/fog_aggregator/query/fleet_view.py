@@ -1,0 +1,142 @@
+"""A view of the fleet as values: made in one go from a state, read by any thread at any time later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from fog_aggregator.core.catalog import Family, SeriesEntry
+from fog_aggregator.core.lifecycle import Coverage, Coverages, Life
+from fog_aggregator.query.family_variants import described
+from fog_aggregator.query.plan import Draft, Plan
+from fog_aggregator.query.samples import Labeller, LazySeries, Samples
+from fog_aggregator.query.selection import ViewKey
+from fog_aggregator.query.totals import Totals
+from fog_aggregator.query.view_snapshot import Hold, ViewSnapshot
+from utilityfog_frontend.telemetry import model
+from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
+from utilityfog_frontend.telemetry.names import sample_names
+
+_NODES: Final = model.Family("fog_aggregator_nodes", MetricType.GAUGE, "Nodes by state")
+_OLDEST: Final = model.Family(
+    "fog_aggregator_oldest_frame_age_seconds",
+    MetricType.GAUGE,
+    "Age of the last frame of the live node that has been silent longest",
+    unit="seconds",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What outlives a view.
+
+    Attributes:
+        hold: gives the values to export of some fractional counters, none below what was exported before.
+        remember: keeps a plan for the next view of the same key.
+    """
+
+    hold: Callable[[ViewSnapshot, Samples], list[float]]
+    remember: Callable[[ViewKey, int, Draft, Plan], None]
+
+
+class FleetView:
+    """What a selection and a grouping show of a fleet, at one moment.
+
+    Everything is computed from copies when it is first asked for, so that the state is held only for the copying.
+
+    Args:
+        snapshot: the copies.
+        families: the catalog's.
+        coverages: what each group stands on.
+        own: the aggregator's own metrics, where they are part of the view.
+        memory: what outlives the view.
+
+    Attributes:
+        coverages: what each group stands on.
+    """
+
+    def __init__(
+        self,
+        snapshot: ViewSnapshot,
+        families: Sequence[Family],
+        coverages: Coverages,
+        own: list[FamilySnapshot],
+        memory: Memory,
+    ) -> None:
+        self.coverages = coverages
+        self._snapshot = snapshot
+        self._families = families
+        self._own = own
+        self._memory = memory
+
+    @property
+    def coverage(self) -> Coverage:
+        """What all groups together stand on."""
+        return self.coverages.total()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody in the view has any of its series, be they counted now or not."""
+        return self._snapshot.is_empty
+
+    @cached_property
+    def metrics(self) -> list[FamilySnapshot]:
+        """The nodes' families, in the order of names; their series are made while they are read."""
+        found = self._snapshot.found(self._hold)
+        self._remember()
+        bounds, entries = self._snapshot.bounds, self._snapshot.series
+        labeller = Labeller(entries, self._snapshot.paths, self._snapshot.view.grouping.level)
+        return [
+            FamilySnapshot(
+                described(self._families[number], bounds.get(number, ())), LazySeries(found[number], labeller)
+            )
+            for number in sorted(found, key=lambda number: self._families[number].key)
+        ]
+
+    def families(self) -> list[FamilySnapshot]:
+        """Everything that a response shows: the nodes' families, coverage, the aggregator's own."""
+        names = self._snapshot.view.selection.names
+        return self.metrics + _named(self._covered(), names) + self._own
+
+    def totals(self) -> Totals:
+        """The absolute totals of a view of one group, as they go up to a parent."""
+        totals = self._snapshot.totals(self._families, self.coverage)
+        self._remember()
+        return totals
+
+    @property
+    def _hold(self) -> Hold:
+        return lambda samples: self._memory.hold(self._snapshot, samples)
+
+    def _remember(self) -> None:
+        for width, draft, plan in self._snapshot.fresh:
+            self._memory.remember(self._snapshot.view, width, draft, plan)
+
+    def _covered(self) -> list[FamilySnapshot]:
+        """Coverage as metrics, beside the numbers it qualifies."""
+        level, covered = self._snapshot.view.grouping.level, self.coverages
+        if level is None:
+            whole = covered.total()
+            covered = Coverages([()], np.array([whole.nodes]), np.array([whole.oldest]))
+        group = np.arange(len(covered.paths), dtype=np.int32)
+        labeller = Labeller([SeriesEntry(0, ())], covered.paths, level)
+        nodes = [
+            Samples(np.zeros_like(group), group, covered.nodes[:, life], extra=(("state", life.label),))
+            for life in Life
+        ]
+        ages = [Samples(np.zeros_like(group), group, covered.oldest)]
+        return [
+            FamilySnapshot(_NODES, LazySeries(nodes, labeller)),
+            FamilySnapshot(_OLDEST, LazySeries(ages, labeller)),
+        ]
+
+
+def _named(families: list[FamilySnapshot], names: frozenset[str]) -> list[FamilySnapshot]:
+    """Those of some families of which any sample has one of the names; all when there are no names."""
+    if not names:
+        return families
+    return [one for one in families if not names.isdisjoint(sample_names(one.family))]
