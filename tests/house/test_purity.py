@@ -1,0 +1,111 @@
+"""The cores and the read side are pure: values and time in, values and effects out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Final
+
+from tests.house.offenders import Found, guard, hold
+from tests.house.source import Module, imports, modules
+
+PURE: Final = re.compile(r"(^|/)(core|query)/|^schema/fog_schema/|^bus/fog_bus/ports\.py$")
+"""The files that must be pure."""
+
+IMPURE: Final = {
+    "asyncio", "concurrent", "glob", "io", "logging", "mmap", "multiprocessing", "os", "platform", "secrets", "select",
+    "shutil", "signal", "socket", "subprocess", "tempfile", "threading", "time", "uuid", "warnings",
+}  # fmt: skip
+"""Modules of the standard library that know the clock, the host, files, threads or the event loop."""
+
+BUILTINS: Final = {"open", "print", "input", "breakpoint"}
+OF_FILES: Final = {
+    "read_text",
+    "read_bytes",
+    "write_text",
+    "write_bytes",
+    "mkdir",
+    "unlink",
+    "iterdir",
+    "stat",
+    "exists",
+}
+OF_SYS: Final = {"byteorder", "intern", "maxsize", "getsizeof"}
+"""Facts of the interpreter; the rest of `sys` is the process's."""
+
+OF_CLOCKS: Final = {"now", "utcnow", "today"}
+THIRD_PARTY: Final = {"numpy", "msgpack", "promql_parser", "re2"}
+SHARED: Final = ("fog_schema", "fog_bus.ports")
+"""Pure packages and modules that every core may know."""
+
+PURE_TELEMETRY: Final = tuple(
+    f"utilityfog_frontend.telemetry.{name}" for name in ("model", "names", "labels", "numeric", "exposition")
+)
+OWN: Final = {
+    "agent/fog_agent/core": ("fog_agent.core",),
+    "aggregator/fog_aggregator/core": ("fog_aggregator.core", "fog_agent.core"),
+    "aggregator/fog_aggregator/query": ("fog_aggregator.query", "fog_aggregator.core", "fog_agent.core"),
+    "schema/fog_schema": (),
+    "bus/fog_bus": (),
+}
+"""By folder, the parts of the house that it stands on beside the shared ones."""
+
+FIRST_PARTY: Final = re.compile(r"(fog_\w+|utilityfog_frontend)(\.|$)")
+
+
+def known_to(module: Module) -> tuple[str, ...]:
+    """List the modules of the house that a pure module may import."""
+    own = next(known for folder, known in OWN.items() if module.file.startswith(f"{folder}/"))
+    return SHARED + PURE_TELEMETRY + own if "/fog_schema/" not in module.file else ("fog_schema",)
+
+
+def impure_attribute(node: ast.Attribute) -> str:
+    """Name what an attribute reaches for: the process's own randomness, or `sys`; empty for any other."""
+    owner = node.value.id if isinstance(node.value, ast.Name) else ""
+    if owner == "random" and node.attr != "Random":  # the type of a generator that is handed in
+        return f"random.{node.attr}"
+    return f"sys.{node.attr}" if owner == "sys" and node.attr not in OF_SYS else ""
+
+
+def impure_call(node: ast.Call) -> str:
+    """Name what a call reaches for: a clock, a file or the terminal; empty for any other."""
+    if isinstance(node.func, ast.Name):
+        return f"{node.func.id}()" if node.func.id in BUILTINS else ""
+    if not isinstance(node.func, ast.Attribute):
+        return ""
+    name, owner = node.func.attr, node.func.value
+    of_clock = name in OF_CLOCKS and isinstance(owner, ast.Name) and owner.id in {"datetime", "date"}
+    if name in OF_FILES or of_clock:
+        return f".{name}()"
+    return "random.Random() without a seed" if name == "Random" and not node.args else ""
+
+
+def impurities(module: Module) -> list[str]:
+    """List what makes a module impure."""
+    found = []
+    for target in imports(module):
+        top = target.partition(".")[0]
+        leaves = FIRST_PARTY.match(target) and not target.startswith(known_to(module))
+        if top in IMPURE or leaves:
+            found.append(f"{module.file}: imports {target}")
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute | ast.Call):
+            what = impure_attribute(node) if isinstance(node, ast.Attribute) else impure_call(node)
+            found += [f"{module.file}:{node.lineno}: {what}"] if what else []
+    return found
+
+
+@guard("purity")
+def impure_modules() -> Found:
+    """Find what makes the modules of `core/`, `query/`, the schema and the ports of the bus impure."""
+    return {module.file: impurities(module) for module in modules() if PURE.search(module.file)}
+
+
+def test_cores_are_pure() -> None:
+    """No clock, loop, log, file, thread or randomness in a core, and no import that leaves it."""
+    hold("purity")
+
+
+def test_there_are_cores() -> None:
+    """The guard looks at both cores, the read side, the schema and the ports."""
+    assert all(any(file.startswith(folder) for file in impure_modules()) for folder in OWN)
