@@ -22,7 +22,7 @@ async def connected_link(nats: NatsSettings | NatsOptions, name: str = "fog") ->
 
     Raises:
         UsageError: when the options cannot work.
-        CommandError: when no server answers within 2 s.
+        CommandError: when no server answers within 2 s, or one that does has not the TLS that was asked for.
     """
     set_up_logging(LogSettings(level="error"))
     options = nats if isinstance(nats, NatsOptions) else nats.options(name)
@@ -30,5 +30,7 @@ async def connected_link(nats: NatsSettings | NatsOptions, name: str = "fog") ->
     link = Link(connection)
     async with connection:
         if not await connection.connected(CONNECT_SECONDS):
+            if without_tls := connection.said.get("tls"):
+                raise CommandError(without_tls)
             raise CommandError(f"no NATS server answers at {options.where}: start it, or name another with --nats")
         yield link

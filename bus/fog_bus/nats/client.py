@@ -10,23 +10,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import nats.aio.client
 from nats.aio.client import PING_PROTO
 from nats.aio.msg import Msg
-from nats.errors import ProtocolError
+from nats.errors import Error, ProtocolError
 from nats.protocol.parser import Parser
 
 _LONGEST_LINE: Final = 1024 * 1024
 """A server's INFO names every other server of its cluster; nothing else comes near."""
 
 
-class Client(nats.aio.client.Client):
-    """A client that ends at once when its connection ends, and that no message can break."""
+class TlsNotOfferedError(Error):
+    """TLS was asked for, and the server has none: it was told nothing."""
 
-    def __init__(self) -> None:
+    def __str__(self) -> str:
+        return (
+            "TLS was asked for, and this server offers none, so it was told nothing: "
+            "turn TLS on there, or ask for none (no tls:// and no TLS files)"
+        )
+
+
+class Client(nats.aio.client.Client):
+    """A client that ends at once when its connection ends, and that no message can break.
+
+    Args:
+        insist_on_tls: Without TLS the server is told nothing, whatever it says of itself.
+    """
+
+    def __init__(self, *, insist_on_tls: bool = False) -> None:
         super().__init__()
+        self._insist_on_tls = insist_on_tls
         self.on_end: Callable[[], None] = lambda: None
         """Called at once when the connection ends; nats-py's `closed_cb` comes a few turns of the loop later."""
         self._ps = _Parser(self)
@@ -35,6 +50,19 @@ class Client(nats.aio.client.Client):
         """One try of one server; nats-py's own loop tries for ever, or twice, and hides why it failed."""
         self._current_server = self._server_pool[0]
         await self._connect_to_server(self._current_server)
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Comes before CONNECT: nats-py would let the server alone decide whether user and password go in clear.
+
+        Raises:
+            TlsNotOfferedError: The server has no TLS, and we insist on it.
+        """
+        server = self._current_server
+        if initial_connection and self._insist_on_tls and server is not None and server.uri.scheme != "wss":
+            if server.uri.scheme == "ws" or not (info.get("tls_required") or info.get("tls_available")):
+                raise TlsNotOfferedError
+            info["tls_required"] = True  # nats-py leaves alone what is only available
+        await super()._process_info(info, initial_connection)
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 — nats-py's signature
         """Drops the socket first: nats-py would wait for bytes that may never leave."""

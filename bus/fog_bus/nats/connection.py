@@ -24,7 +24,7 @@ from typing import Any, Final, Self
 from nats.errors import UnexpectedEOF
 
 from fog_bus.backoff import backoff
-from fog_bus.nats.client import Client
+from fog_bus.nats.client import Client, TlsNotOfferedError
 from fog_bus.nats.options import NatsOptions, NatsOptionsError, redacted
 from fog_bus.rate_limited_log import RateLimitedLog
 
@@ -50,6 +50,7 @@ class Connection:
     Attributes:
         generation: How many connections there have been; a new number is a new client.
         errors: How often what went wrong, by reason: see `reason_of`.
+        said: What was last said of each reason, for people.
         on_connect: Awaited with each new client, before anyone else sees it: the place to subscribe.
         on_disconnect: Called when a client's connection has ended.
         on_error: Called with what the server says of a request that it refused, such as a publish without permission.
@@ -69,6 +70,7 @@ class Connection:
         self.options = options
         self.generation = 0
         self.errors: Counter[str] = Counter()
+        self.said: dict[str, str] = {}
         self.on_connect: list[Callable[[Client], Awaitable[None]]] = []
         self.on_disconnect: list[Callable[[], None]] = []
         self.on_error: list[Callable[[str], None]] = []
@@ -156,13 +158,13 @@ class Connection:
         self._rng.shuffle(given)
         self._rng.shuffle(told)
         for server in given + told:
-            client = Client()
+            client = Client(insist_on_tls=self.options.wants_tls)
             client.on_end = partial(self._ended, ended)
             try:
                 await client.connect([server], **self._arguments())
                 return client
             except Exception as error:  # noqa: BLE001 — the next server, or the next round, may do better
-                self._note(error, f"cannot connect to NATS at {server}: {_text(error)}; trying again")
+                self._note(error, f"cannot connect to NATS at {server}: {_text(error)}", "; trying again")
             finally:
                 if not client.is_connected:
                     await _drop(client)
@@ -179,9 +181,9 @@ class Connection:
             self._log(logging.INFO, "connected", f"connected to NATS at {_where(client)}")
             await ended.wait()
             error = client.last_error or ConnectionError("it was closed")
-            self._note(error, f"lost the connection to NATS: {_text(error)}; connecting again")
+            self._note(error, f"lost the connection to NATS: {_text(error)}", "; connecting again")
         except Exception as error:  # noqa: BLE001 — a hook met the end of its connection
-            self._note(error, f"lost a new connection to NATS: {_text(error)}; connecting again")
+            self._note(error, f"lost a new connection to NATS: {_text(error)}", "; connecting again")
         finally:
             self._up.clear()
             self._client = None
@@ -225,10 +227,11 @@ class Connection:
         for hook in self.on_error:
             hook(_text(error))
 
-    def _note(self, error: BaseException, text: str) -> None:
+    def _note(self, error: BaseException, text: str, and_now: str = "") -> None:
         reason = reason_of(error)
         self.errors[reason] += 1
-        self._log(logging.WARNING, f"{reason} {_text(error)}", text)
+        self.said[reason] = text
+        self._log(logging.WARNING, f"{reason} {_text(error)}", text + and_now)
 
 
 _REASONS: Final = (
@@ -244,6 +247,8 @@ _REASONS: Final = (
 
 def reason_of(error: BaseException) -> str:
     """One word for what went wrong, for a counter: of a small set, whatever the server's text."""
+    if isinstance(error, TlsNotOfferedError):
+        return "tls"
     text = str(error).lower()
     for words, reason in _REASONS:
         if words in text:

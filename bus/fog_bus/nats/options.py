@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 DEFAULT_SERVER: Final = "nats://127.0.0.1:4222"
 _SCHEMES: Final = ("nats", "tls", "ws", "wss")
@@ -42,7 +42,8 @@ class NatsOptions:
 
     Args:
         servers: Addresses (`nats://`, `tls://`, `ws://`, `wss://` or plain `host:port`), one of which is enough; a
-            cluster tells the others. A user and password in an address are used for every server.
+            cluster tells the others. A user and password in an address are used for every server. One `tls://` or
+            `wss://`, as any of the TLS files, asks for TLS everywhere: a server that has none is told nothing.
         creds: Credentials file (a JWT and its seed). Needs the package `nkeys`, as does `nkey`.
         nkey: File with an nkey's seed.
         tls_ca: File with the certificates to trust instead of the system's.
@@ -75,6 +76,8 @@ class NatsOptions:
             _check_address(server)
         if (self.tls_cert is None) != (self.tls_key is None):
             raise NatsOptionsError("a TLS certificate needs its key and the key its certificate: give both or neither")
+        if self.wants_tls and "ws" in self._schemes:
+            raise NatsOptionsError("TLS was asked for, and ws:// has none: write wss://, or ask for none")
         if self.inbox_prefix is not None and _INBOX_PREFIX.fullmatch(self.inbox_prefix) is None:
             raise NatsOptionsError(
                 f"inbox prefix {self.inbox_prefix!r} is not allowed: write tokens joined by dots, as in _INBOX.fog"
@@ -89,6 +92,18 @@ class NatsOptions:
 
     def __repr__(self) -> str:
         return f"NatsOptions({self.where})"
+
+    @property
+    def wants_tls(self) -> bool:
+        """Whether no server may be spoken to without TLS: one address with it, or a TLS file, asks for it everywhere.
+
+        User and password go to every server, those too that a cluster tells of.
+        """
+        return bool(self.tls_ca or self.tls_cert or self._schemes & {"tls", "wss"})
+
+    @property
+    def _schemes(self) -> set[str]:
+        return {_parts(server).scheme for server in self.servers}
 
     @property
     def where(self) -> str:
@@ -159,8 +174,12 @@ class NatsOptions:
 
 def redacted(server: str) -> str:
     """An address without its user and password."""
-    parts = urlsplit(server if "://" in server else f"nats://{server}")
+    parts = _parts(server)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _parts(server: str) -> SplitResult:
+    return urlsplit(server if "://" in server else f"nats://{server}")
 
 
 def _split(servers: str) -> tuple[str, ...]:
@@ -169,7 +188,7 @@ def _split(servers: str) -> tuple[str, ...]:
 
 def _check_address(server: str) -> None:
     try:
-        parts = urlsplit(server if "://" in server else f"nats://{server}")
+        parts = _parts(server)
         good = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number
         good = False
@@ -179,7 +198,7 @@ def _check_address(server: str) -> None:
 
 
 def _login_in(server: str) -> dict[str, Any]:
-    parts = urlsplit(server if "://" in server else f"nats://{server}")
+    parts = _parts(server)
     if parts.username is None:
         return {}
     return {"token": parts.username} if parts.password is None else {"user": parts.username, "password": parts.password}
