@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import platform
-import signal
 import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
@@ -17,6 +14,7 @@ from typing import Final, Self
 from fog_agent.core.publication import Publication, attach
 from fog_agent.core.writer import Settings
 from fog_agent.edge.sender import Sender, phase_of
+from fog_agent.edge.signals import HeldSignals
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.link import Link
 from fog_schema import __version__
@@ -61,8 +59,8 @@ class Agent:
         info: facts about the node for people, beside version, os and host name.
         options: credentials, TLS and the rest, in place of `servers`.
         connection: a running connection to share with other agents of the process; the caller closes it.
-        handle_signals: on SIGTERM and SIGINT flush first, then let the signal do what it did before. Only in the main
-            thread.
+        handle_signals: on SIGTERM and SIGINT flush first, then let the signal do what it did before; a second one does
+            not wait. Publishing goes on until `stop`, so a program that drains loses nothing. Only in the main thread.
         deadline: seconds that stopping may take at most.
 
     Raises:
@@ -101,8 +99,7 @@ class Agent:
         self._publication: Publication | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._sender: Sender | None = None
-        self._restore_signals = contextlib.ExitStack()
-        self._last_words: asyncio.Future[bool] | None = None
+        self._signals: HeldSignals | None = None
 
     async def start(self) -> None:
         """Begin to publish. Returns at once, with or without a server.
@@ -121,7 +118,7 @@ class Agent:
             self._spawn(self._connection.run(), "connection")
         self._spawn(self._sender.run(), "sender")
         if self._handle_signals:
-            self._hook_signals(asyncio.get_running_loop())
+            self._signals = HeldSignals(asyncio.get_running_loop(), self.flush)
         log.debug("agent at %s publishes every %g s", format_path(self.path), self._settings.interval)
 
     async def stop(self, deadline: float | None = None) -> bool:
@@ -131,18 +128,27 @@ class Agent:
         """
         if self._sender is None or self._publication is None:
             return True
+        signals = self._signals
+        if signals is None:
+            return await self._stop(self._sender, self._publication, deadline)
+        signals.hold()
+        try:
+            return await self._stop(self._sender, self._publication, deadline)
+        finally:
+            signals.close()
+
+    async def _stop(self, sender: Sender, publication: Publication, deadline: float | None) -> bool:
         flushed = False
         try:
-            flushed = await self._sender.finish(self.deadline if deadline is None else deadline)
+            flushed = await sender.finish(self.deadline if deadline is None else deadline)
             if not flushed:
                 log.warning("agent at %s stops with frames that were not acknowledged in time", format_path(self.path))
         finally:
-            self._restore_signals.close()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            self._publication.in_use = False
-            self._tasks, self._sender, self._publication = [], None, None
+            publication.in_use = False
+            self._tasks, self._sender, self._publication, self._signals = [], None, None, None
         return flushed
 
     @property
@@ -174,19 +180,6 @@ class Agent:
         task = asyncio.create_task(work, name=f"fog-agent-{name}")
         task.add_done_callback(_report)
         self._tasks.append(task)
-
-    def _hook_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            previous = signal.getsignal(number)
-            loop.add_signal_handler(number, self._signalled, number)
-            self._restore_signals.callback(signal.signal, number, previous)
-            self._restore_signals.callback(loop.remove_signal_handler, number)
-
-    def _signalled(self, number: int) -> None:
-        """Flush, give the signal its old meaning back, and raise it again."""
-        flushed = asyncio.ensure_future(self.stop())
-        flushed.add_done_callback(lambda _: os.kill(os.getpid(), number))
-        self._last_words = flushed
 
 
 def _about(info: dict[str, str] | None) -> dict[str, str]:
