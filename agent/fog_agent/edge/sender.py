@@ -97,10 +97,19 @@ class Sender:
         self._frames_ready.set()
 
     async def flush(self, deadline: float) -> bool:
-        """Encode what was counted until now; True when all of it is acknowledged within `deadline` seconds."""
+        """Encode what was counted until now; True when all of it is acknowledged within `deadline` seconds.
+
+        The parts of a keyframe that is under way said what was counted when they were encoded, and no delta may come
+        between them: what came since has its frame after the last one.
+        """
+        end = self._clock() + deadline
         self._keyframe_at = self._clock()
+        writer = self._publication.epoch.writer
+        begun = writer.keyframes
+        if not await self._until(lambda: not writer.within_keyframe or writer.keyframes > begun, deadline):
+            return False
         self._tick()
-        return await self._until(self._is_idle, deadline)
+        return await self._until(self._is_idle, end - self._clock())
 
     async def finish(self, deadline: float) -> bool:
         """End the epoch: events first, then the final keyframe; True when all is acknowledged within `deadline`.
@@ -115,8 +124,7 @@ class Sender:
         self._take_events()
         epoch = self._publication.epoch
         if not await self._until(lambda: not (epoch.events.unsent or self._publication.finals), deadline / 2):
-            self._tick()
-            return await self._until(self._is_idle, end - self._clock())
+            return await self.flush(end - self._clock())
         try:
             self._publication.finals = epoch.writer.finish(self._clock(), self._max_bytes, epoch.events.held)
         except Exception as error:  # noqa: BLE001 - as in _tick; stopping must not raise into the program either

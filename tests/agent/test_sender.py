@@ -1,0 +1,108 @@
+"""The agent's loops over a stream that acknowledges when it is told to: a flush is true, or it is not said."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import cast
+
+import pytest
+
+from fog_agent.core.publication import Publication, attach
+from fog_agent.core.writer import MIN_FRAME_BYTES, Settings
+from fog_agent.edge.sender import Sender
+from fog_bus.nats.link import Link
+from fog_bus.ports import Outcome, Publish
+from fog_schema.limits import PAYLOAD_MARGIN
+from fog_testing.waiting import eventually
+from tests.agent.reader import Reader
+from utilityfog_frontend.telemetry import Counter, TelemetryCollector
+
+
+class SlowStream:
+    """In place of a link: what is published waits until the stream is `open`, and then the reader has it."""
+
+    max_payload = MIN_FRAME_BYTES + PAYLOAD_MARGIN
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.reader = Reader()
+        self.waiting = 0
+        self.connection = self
+        self.client = self
+
+    async def connected(self, _deadline: float | None = None) -> bool:
+        """There is always a connection."""
+        return True
+
+    async def publish(self, subject: str, data: bytes, _deadline: float) -> Publish:
+        """Take one message in."""
+        self.waiting += subject == "metrics"
+        await self.open.wait()
+        if subject == "metrics":
+            self.reader.read(data)
+        return Publish(Outcome.ACKED)
+
+
+@asynccontextmanager
+async def sending(collector: TelemetryCollector) -> AsyncIterator[tuple[Sender, SlowStream, Publication]]:
+    """A sender at work, whose next interval is an hour away."""
+    publication = attach(collector, ("fog", "0"), Settings(interval=3600.0), time.monotonic())
+    stream = SlowStream()
+    sender = Sender(publication, cast("Link", stream), "metrics", "events", phase=0.0)
+    task = asyncio.create_task(sender.run())
+    try:
+        yield sender, stream, publication
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def program() -> tuple[TelemetryCollector, Counter]:
+    """One whose keyframe has several parts, as it has much to say of each of its series; the first counted 1."""
+    collector = TelemetryCollector()
+    work = collector.register_counter("work_total", "Work")
+    work.increment()
+    for number in range(200):
+        collector.register_counter(f"other_{number:03}_total", "x" * 1000)
+    return collector, work
+
+
+async def test_a_flush_within_a_keyframe_waits_for_what_its_parts_do_not_say() -> None:
+    """The first part said 1 and is under way; then 1 more is counted. Acknowledged are 2 when the flush says so."""
+    collector, work = program()
+    async with sending(collector) as (sender, stream, publication):
+        await eventually(lambda: stream.waiting)
+        assert publication.epoch.writer.within_keyframe
+        work.increment()
+        flush = asyncio.create_task(sender.flush(30))
+        await asyncio.sleep(0)
+        assert not flush.done()
+        stream.open.set()
+        assert await flush
+        assert stream.reader.total("work_total") == 2
+
+
+async def test_an_end_without_a_final_is_as_true_as_a_flush(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events did not get through in half of the time; in the other half they do, and so does what was counted."""
+    collector, work = program()
+    collector.record_event("before")
+    async with sending(collector) as (sender, stream, publication):
+        await eventually(lambda: stream.waiting)
+        assert publication.epoch.writer.within_keyframe
+        work.increment()
+        until = sender._until  # noqa: SLF001
+
+        async def impatient(condition: Callable[[], bool], deadline: float) -> bool:
+            """The first wait is over at once, without success; then the stream gets well."""
+            if not stream.open.is_set():
+                stream.open.set()
+                return False
+            return await until(condition, deadline)
+
+        monkeypatch.setattr(sender, "_until", impatient)
+        assert await sender.finish(30)
+        assert stream.reader.total("work_total") == 2
+        assert not stream.reader.final
