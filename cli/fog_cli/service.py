@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from types import FrameType
 from typing import Any, Final
 
 from fog_cli.errors import UsageError
@@ -40,8 +41,7 @@ def run_service(serve: Serve, *, drain: float = DRAIN_SECONDS, stop_on_eof: bool
 async def _supervise(serve: Serve, drain: float, *, stop_on_eof: bool) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGINT, lambda: _quit_at_once() if stop.is_set() else stop.set())
+    _heed_signals(loop, stop)
     if stop_on_eof:
         _watch_input(loop, stop)
     async with _watchdog(os.environ):
@@ -60,6 +60,24 @@ async def _supervise(serve: Serve, drain: float, *, stop_on_eof: bool) -> int:
     return 1
 
 
+def _heed_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Set the event at the first SIGTERM or SIGINT; end the process at a SIGINT after that.
+
+    The loop sets the event. It is not asked for the end: a busy one would take the second Ctrl-C as late as the first.
+    """
+    asked = False
+
+    def heed(number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if number == signal.SIGINT and asked:
+            _quit_at_once()
+        asked = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)  # wakes the loop, and gives the signal back when the loop is closed
+        signal.signal(number, heed)
+
+
 def _watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     try:
         loop.add_reader(sys.stdin, lambda: None if os.read(sys.stdin.fileno(), 4096) else _ended(loop, stop))
@@ -73,7 +91,8 @@ def _ended(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 
 
 def _quit_at_once() -> None:
-    sys.stderr.write("fog: quit at once, as asked twice\n")
+    with contextlib.suppress(OSError):
+        os.write(2, b"fog: quit at once, as asked twice\n")  # the stream may be in the midst of a write
     os._exit(1)
 
 

@@ -32,8 +32,9 @@ def check(output: str) -> dict[str, Any]:
     assert result["conserved"] is True
     assert result["counted"] == result["exported"]
     assert result["nodes"] == 4
-    for name in ("frames", "samples", "events"):
+    for name in ("frames", "samples", "events", "lived_seconds"):
         assert result[name] > 0
+    assert result["dropped_seconds"] >= 0
     counted = result["counted"]
     assert {"messages_sent_total", "coordination_message_latency_seconds_count", "node_cpu_seconds_total"} <= set(
         counted

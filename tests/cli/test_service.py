@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from fog_cli.service import notify
+from fog_testing.waiting import wait_until
 
 PROLOGUE = """
 import asyncio, logging, sys
@@ -52,6 +53,23 @@ def test_the_second_ctrl_c_ends_it_at_once() -> None:
     assert process.stdout.readline() == "draining\n"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert err == "fog: quit at once, as asked twice\n"
+
+
+def test_the_second_ctrl_c_ends_a_loop_that_does_not_turn() -> None:
+    """The event loop is not asked: it may be busy for ever."""
+    process = start("    while True: pass")
+
+    def ended() -> bool:
+        process.send_signal(signal.SIGINT)
+        return process.poll() is not None
+
+    try:
+        wait_until(ended, what="its end")
+        _, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
     assert process.returncode == 1
     assert err == "fog: quit at once, as asked twice\n"
 

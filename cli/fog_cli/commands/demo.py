@@ -5,7 +5,11 @@
   fog demo --duration 20 --json
 
 The nodes exchange messages along the tree, coordinate, check their health, fail now and then and recover. At the end,
-Ctrl-C or not, what the nodes counted is held against what the aggregator exports: exit code 1 when it differs.
+Ctrl-C or not, what the nodes counted is held against what the aggregator exports: exit code 1 when it differs. A second
+Ctrl-C ends it at once.
+
+All nodes live in one process. Two cores keep up with 1,093 nodes at the default interval: --depth 7 --branching 3.
+With more, time is dropped, and that is said (dropped_seconds with --json); counts are not. 5,000 are the most.
 """
 
 from __future__ import annotations
@@ -32,5 +36,5 @@ class Settings:
     nats: tuple[str, ...] | None = option(None, "use this server, with JetStream, instead of starting one", URLS)
 
 
-run: Final = later("fog_cli.demo.run:demo")
+run: Final = later("fog_cli.demo.run.run:demo")
 """Run it to its end; 0 when every count was conserved."""

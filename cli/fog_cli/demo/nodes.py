@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from fog_agent.edge.agent import Agent
 from fog_bus.nats.connection import Connection
@@ -18,6 +19,9 @@ from utilityfog_frontend.telemetry.collector import (
     setup_health_hooks,
     setup_messaging_hooks,
 )
+
+FLUSH_SECONDS: Final = 50.0
+"""Seconds that all nodes together have to hand over their last counts."""
 
 
 @dataclass(slots=True)
@@ -100,5 +104,7 @@ def _node(path: Path, options: NatsOptions, interval: float) -> _Node:
     setup_health_hooks(collector)
     name = format_path(path)
     connection = Connection(replace(options, name=f"fog demo {name}"))
-    agent = Agent(collector, path=name, connection=connection, interval=interval, info={"role": "demo"}, deadline=10.0)
+    agent = Agent(
+        collector, path=name, connection=connection, interval=interval, info={"role": "demo"}, deadline=FLUSH_SECONDS
+    )
     return _Node(collector, Ledger(collector), connection, agent)

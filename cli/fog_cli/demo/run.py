@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import secrets
 import socket
@@ -33,6 +34,7 @@ from fog_cli.demo.screen import Screen
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.kinds import Address, show_address
 from fog_cli.logs import LogSettings, set_up_logging
+from fog_cli.pace import Pace, follow
 from fog_cli.service import run_service
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer, NatsServerError
@@ -43,7 +45,6 @@ T = TypeVar("T")
 MOST_NODES: Final = 5_000
 CATCH_UP_SECONDS: Final = 30.0
 DRAIN_SECONDS: Final = 90.0
-STEP: Final = 0.05
 NO_MESSAGE: Final = 10037
 """JetStream's error code: no message has such a subject."""
 DEFAULT_LISTEN: Final = ("127.0.0.1", 10364)
@@ -90,6 +91,7 @@ class _Demo:
         self._settings = settings
         self._screen = screen
         self._seed = secrets.randbits(32) if settings.seed is None else settings.seed
+        self._pace = Pace(0.0)
 
     async def run(self, stop: asyncio.Event) -> int:
         """Start everything, live, stop everything, and say what came of it."""
@@ -155,22 +157,28 @@ class _Demo:
 
     def _nodes(self, place: _Place) -> FogNodes:
         paths = tree_paths(place.root, self._settings.depth, self._settings.branching)
-        fog = Fog(paths, random.Random(self._seed), time.monotonic())
+        fog = Fog(paths, random.Random(self._seed), 0.0)
         return FogNodes(fog, place.options, self._settings.interval)
 
     async def _live(
         self, stop: asyncio.Event, nodes: FogNodes, view: AggregatorView, children: tuple[Child, ...]
     ) -> None:
         """Let the nodes live, and show it, until told to stop or the time is over."""
-        begin = time.monotonic()
-        end = None if self._settings.duration is None else begin + self._settings.duration
+        pace = self._pace = Pace(time.monotonic())
+        end = math.inf if self._settings.duration is None else time.monotonic() + self._settings.duration
+
+        def over() -> bool:
+            return stop.is_set() or time.monotonic() >= end
+
+        def live(until: float) -> None:
+            self._screen.falls_behind(pace.dropped)
+            nodes.advance(until)
+            for child in children:
+                child.check()
+
         shown = asyncio.create_task(self._screen.follow(view))
         try:
-            while not stop.is_set() and (end is None or time.monotonic() < end):
-                nodes.advance(time.monotonic())
-                for child in children:
-                    child.check()
-                await asyncio.sleep(STEP)
+            await follow(pace, live, over, time.monotonic)
         finally:
             shown.cancel()
             await asyncio.gather(shown, return_exceptions=True)
@@ -195,6 +203,8 @@ class _Demo:
             "samples": numbers.samples,
             "events": numbers.events,
             "seed": self._seed,
+            "lived_seconds": round(self._pace.at, 3),
+            "dropped_seconds": round(self._pace.dropped, 3),
             "counted": dict(sorted(counted.items())),
             "exported": dict(sorted(exported.items())),
             "different": different,

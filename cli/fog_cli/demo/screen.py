@@ -22,6 +22,7 @@ class Screen:
         self._out = out or sys.stdout
         self._is_terminal = self._out.isatty()
         self._line = ""
+        self._fell_behind = False
 
     def say(self, text: str) -> None:
         """One line, after the live one."""
@@ -56,10 +57,18 @@ class Screen:
                 self._show(_live(numbers, before, now - then))
             before, then = numbers, now
 
+    def falls_behind(self, dropped: float) -> None:
+        """Say, the first time that time was dropped, that the fog is too large for this machine."""
+        if dropped and not self._fell_behind:
+            self._fell_behind = True
+            self.say("this machine is too slow for so many nodes: time is dropped, counts are not; try fewer")
+
     def conclude(self, result: Mapping[str, Any]) -> None:
         """Whether every count arrived, and which did not."""
         counted, exported = result["counted"], result["exported"]
         self.say(f"{result['nodes']} nodes sent {result['frames']} frames, {result['samples']} samples")
+        if result["dropped_seconds"]:
+            self.say(f"the fog lived {result['lived_seconds']:.1f} s; {result['dropped_seconds']:.1f} s were dropped")
         if result["conserved"]:
             self.say(f"conserved: what the nodes counted is what /metrics says, for all {len(counted)} names")
         for name in result["different"]:
