@@ -14,9 +14,9 @@ from nats.aio.msg import Msg
 
 from fog_bus.nats.link import Link
 from fog_cli.api import Api
-from fog_cli.bus import connected_link
+from fog_cli.bus import Refusals, connected_link
 from fog_cli.commands.audit import Settings
-from fog_cli.errors import UsageError
+from fog_cli.errors import CommandError, UsageError
 from fog_cli.replica import Replica, Total, Value
 from fog_cli.terminal import Paint, show_coverage, show_labels
 from fog_schema.codec import decode, encode_request
@@ -83,7 +83,7 @@ def audit(settings: Settings) -> int:
 
     Raises:
         UsageError: for a path that is none.
-        CommandError: when NATS or the aggregator cannot be reached.
+        CommandError: when NATS or the aggregator cannot be reached, or NATS does not let this user look.
     """
     try:
         path = parse_path(settings.path) if settings.path else ()
@@ -106,12 +106,23 @@ async def _audit(settings: Settings, path: Path, subjects: Subjects) -> tuple[Fi
     chosen = sorted(random.sample(listing.nodes, min(settings.most, len(listing.nodes))))
     findings = Findings(branches=listing.branches)
     async with connected_link(settings.nats, "fog audit") as link:
+        asked = [subjects.resync(parse_path(name)) for name in chosen]
+        refusals = Refusals(link, [*subjects.subtree("metrics", path), *asked])
         listener = Listener(link, subjects, chosen, listing.above)
         await listener.ask(path)
+        _check(await refusals.heard())
         await listener.wait(settings.patience)
+        _check(await refusals.heard())  # above a branch a writer is asked once it is heard
         turns = asyncio.Semaphore(AT_ONCE)
         await asyncio.gather(*(_compare(api, name, listener.epochs(name), findings, turns) for name in chosen))
     return findings, await asyncio.to_thread(api.json, "/api/status")
+
+
+def _check(refused: list[str]) -> None:
+    """Raise CommandError for what the server refused: without it nothing can be said of whether the two are equal."""
+    if refused:
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        raise CommandError(f"not audited: NATS refuses this user: {refused[0]}{more}")
 
 
 class Listener:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path as File
@@ -11,7 +12,7 @@ from pathlib import Path as File
 from nats.aio.msg import Msg
 
 from fog_bus.nats.client import Client
-from fog_cli.bus import connected_link
+from fog_cli.bus import Refusals, connected_link
 from fog_cli.commands.decode import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.frame_text import FrameText
@@ -52,13 +53,23 @@ def follow(settings: Settings) -> int:
 
     async def serve(stop: asyncio.Event) -> int:
         async with connected_link(settings.nats, "fog decode") as link:
+            refusals = Refusals(link, [*screen.subjects, subjects.resync(path)])
             link.connection.on_connect.append(screen.listen)
             if link.connection.client is not None:
                 await screen.listen(link.connection.client)
+            _complain(await refusals.heard(), screen.subjects)
             await stop.wait()
         return 0
 
     return run_service(serve)
+
+
+def _complain(refused: list[str], subjects: Sequence[str]) -> None:
+    """Say what the server refused; with no subject left to listen to there is nothing to wait for."""
+    if all(any(f'"{subject}"' in text and "subscription" in text for text in refused) for subject in subjects):
+        raise CommandError(f"NATS refuses this user: {'; '.join(refused)}")
+    for text in refused:
+        print(f"fog decode: NATS refuses this user: {text}", file=sys.stderr)
 
 
 class _Screen:
@@ -68,15 +79,16 @@ class _Screen:
         self._subjects = subjects
         self._path = path
         self._rollups = rollups
+        self.subjects = (subjects.rollups(path),) if rollups else (subjects.metrics(path), subjects.events(path))
         self._text = FrameText()
         self._asked: set[int] = set()
 
     async def listen(self, client: Client) -> None:
         """Subscribe, on each connection anew."""
         if self._rollups:
-            await client.subscribe(self._subjects.rollups(self._path), cb=partial(self._show_rollup, client))
+            await client.subscribe(self.subjects[0], cb=partial(self._show_rollup, client))
             return
-        for subject in (self._subjects.metrics(self._path), self._subjects.events(self._path)):
+        for subject in self.subjects:
             await client.subscribe(subject, cb=self._show)
         await self._ask(client, Request())
 

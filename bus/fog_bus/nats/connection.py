@@ -28,7 +28,7 @@ from fog_bus.nats.client import Client, TlsNotOfferedError
 from fog_bus.nats.options import NatsOptions, NatsOptionsError, redacted
 from fog_bus.rate_limited_log import RateLimitedLog
 
-__all__ = ["Client", "Connection", "NatsOptions", "NatsOptionsError", "reason_of"]
+__all__ = ["Client", "Connection", "NatsOptions", "NatsOptionsError", "reason_of", "text_of"]
 
 PING_INTERVAL: Final = 10.0
 MAX_OUTSTANDING_PINGS: Final = 2
@@ -50,7 +50,7 @@ class Connection:
     Attributes:
         generation: How many connections there have been; a new number is a new client.
         errors: How often what went wrong, by reason: see `reason_of`.
-        said: What was last said of each reason, for people.
+        failures: Why the last attempt at each server failed, by its address; empty once there is a connection.
         on_connect: Awaited with each new client, before anyone else sees it: the place to subscribe.
         on_disconnect: Called when a client's connection has ended.
         on_error: Called with what the server says of a request that it refused, such as a publish without permission.
@@ -70,7 +70,7 @@ class Connection:
         self.options = options
         self.generation = 0
         self.errors: Counter[str] = Counter()
-        self.said: dict[str, str] = {}
+        self.failures: dict[str, BaseException] = {}
         self.on_connect: list[Callable[[Client], Awaitable[None]]] = []
         self.on_disconnect: list[Callable[[], None]] = []
         self.on_error: list[Callable[[str], None]] = []
@@ -162,9 +162,11 @@ class Connection:
             client.on_end = partial(self._ended, ended)
             try:
                 await client.connect([server], **self._arguments())
+                self.failures.clear()
                 return client
             except Exception as error:  # noqa: BLE001 — the next server, or the next round, may do better
-                self._note(error, f"cannot connect to NATS at {server}: {_text(error)}", "; trying again")
+                self.failures[server] = error
+                self._note(error, f"cannot connect to NATS at {server}: {text_of(error)}; trying again")
             finally:
                 if not client.is_connected:
                     await _drop(client)
@@ -181,9 +183,9 @@ class Connection:
             self._log(logging.INFO, "connected", f"connected to NATS at {_where(client)}")
             await ended.wait()
             error = client.last_error or ConnectionError("it was closed")
-            self._note(error, f"lost the connection to NATS: {_text(error)}", "; connecting again")
+            self._note(error, f"lost the connection to NATS: {text_of(error)}; connecting again")
         except Exception as error:  # noqa: BLE001 — a hook met the end of its connection
-            self._note(error, f"lost a new connection to NATS: {_text(error)}", "; connecting again")
+            self._note(error, f"lost a new connection to NATS: {text_of(error)}; connecting again")
         finally:
             self._up.clear()
             self._client = None
@@ -223,15 +225,14 @@ class Connection:
         """What nats-py tells while connected: above all, which request the server refused."""
         if self._client is None or isinstance(error, OSError | UnexpectedEOF):
             return  # `_connect` or `_serve` says it
-        self._note(error, f"NATS: {_text(error)}")
+        self._note(error, f"NATS: {text_of(error)}")
         for hook in self.on_error:
-            hook(_text(error))
+            hook(text_of(error))
 
-    def _note(self, error: BaseException, text: str, and_now: str = "") -> None:
+    def _note(self, error: BaseException, text: str) -> None:
         reason = reason_of(error)
         self.errors[reason] += 1
-        self.said[reason] = text
-        self._log(logging.WARNING, f"{reason} {_text(error)}", text + and_now)
+        self._log(logging.WARNING, f"{reason} {text_of(error)}", text)
 
 
 _REASONS: Final = (
@@ -258,7 +259,8 @@ def reason_of(error: BaseException) -> str:
     return "unreachable" if isinstance(error, OSError) else "other"
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """What went wrong, for people: without nats-py's own words around it."""
     text, _, _ = str(error).partition(", sid:")  # of a slow consumer; behind it come addresses in memory
     return text.removeprefix("nats: ") or type(error).__name__
 

@@ -151,7 +151,7 @@ class Link:
             self._settle(token, Publish(Outcome.DISCONNECTED))
 
     def _refused(self, text: str) -> None:
-        """The server names a refused subject in lower case and only to the connection as a whole."""
+        """nats-py gives a refused subject in lower case and only to the connection as a whole."""
         found = _REFUSED_SUBJECT.search(text)
         if found is None:
             return
@@ -162,7 +162,8 @@ class Link:
             )
         for token, (subject, _) in self._waiting.items():
             if self._deaf or (what == "publish" and subject.lower() == refused):
-                self._settle(token, Publish(Outcome.REFUSED, Refusal.PERMISSION, self._deaf or text))
+                told = self._deaf or f'permissions violation for publish to "{subject}"'
+                self._settle(token, Publish(Outcome.REFUSED, Refusal.PERMISSION, told))
 
 
 _NO_JETSTREAM: Final = frozenset({10039, 10076})

@@ -110,6 +110,16 @@ class NatsOptions:
         """The servers for people: without users and passwords."""
         return ", ".join(map(redacted, self.servers))
 
+    @property
+    def who(self) -> str:
+        """As whom a connection logs in, for people: no secret."""
+        login = {key: value for key, value in self.login().items() if value}
+        if file := login.get("user_credentials") or login.get("nkeys_seed"):
+            return f"the user of {file}"
+        if user := login.get("user"):
+            return f"user {user}"
+        return "this token" if login else "a client without credentials"
+
     @classmethod
     def parse(cls, servers: str, **others: Any) -> NatsOptions:
         """Options from addresses separated by commas, as people write them in `--nats` and `NATS_URL`."""

@@ -36,5 +36,5 @@ class Settings:
     nats: tuple[str, ...] | None = option(None, "use this server, with JetStream, instead of starting one", URLS)
 
 
-run: Final = later("fog_cli.demo.run.run:demo")
+run: Final = later("fog_cli.demo.run:demo")
 """Run it to its end; 0 when every count was conserved."""
