@@ -19,7 +19,11 @@ from fog_aggregator.network import NetworkCollector
 from fog_schema import __version__
 from fog_schema.limits import MAX_WHOLE
 from utilityfog_frontend.telemetry import TelemetryCollector
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot
 
+_CPU: Final = Family(
+    "fog_aggregator_process_cpu_seconds_total", MetricType.COUNTER, "User and system time spent", unit="seconds"
+)
 _PAGE: Final = resource.getpagesize()
 
 
@@ -143,8 +147,7 @@ def _register_process(collector: TelemetryCollector) -> None:
     started.set(time.time())
     gauge = collector.register_gauge("fog_aggregator_process_resident_memory_bytes", "Resident memory")
     gauge.set_function(_resident_bytes)
-    cpu = collector.register_gauge("fog_aggregator_process_cpu_seconds", "User and system time spent")
-    cpu.set_function(time.process_time)
+    collector.add_source(lambda: [FamilySnapshot(_CPU, [SeriesSnapshot((), time.process_time())])])
     files = collector.register_gauge("fog_aggregator_process_open_fds", "Open file descriptors")
     files.set_function(_open_files)
 

@@ -1,0 +1,92 @@
+"""METRICS.md lists each metric that the system tells of itself: whole names, one a row, with their types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from fog_agent.host import HostMetrics
+from fog_agent.selfmetrics import SelfMetrics as AgentMetrics
+from fog_agent.writer import Settings
+from fog_aggregator.publication import RollupPublication
+from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
+from fog_schema.subjects import Subjects
+from tests.aggregator.fleet import Fleet
+from utilityfog_frontend.telemetry import TelemetryCollector
+from utilityfog_frontend.telemetry.model import FamilySnapshot
+
+PAGE = (Path(__file__).parents[1] / "METRICS.md").read_text("utf-8")
+
+
+def rows() -> list[list[str]]:
+    """The cells of each row of the tables, without the heads and what is under them."""
+    lines = [line for line in PAGE.splitlines() if line.startswith("|")]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in lines if not re.match(r"\|( metric |-)", line)
+    ]
+
+
+def told(snapshots: Iterable[FamilySnapshot], prefix: str) -> dict[str, str]:
+    """The families of a prefix and their types."""
+    families = (snapshot.family for snapshot in snapshots)
+    return {family.name: family.type.value for family in families if family.name.startswith(prefix)}
+
+
+def of_a_program() -> dict[str, str]:
+    """A collector's own."""
+    return told(TelemetryCollector().collect(), "telemetry_")
+
+
+def of_an_agent() -> dict[str, str]:
+    """An agent's registry, and what the host's sources add for `fog agent`."""
+    collector = TelemetryCollector(self_metrics=False)
+    AgentMetrics(collector, Settings())
+    HostMetrics(collector)
+    return told(collector.collect(), "fog_")
+
+
+def of_an_aggregator() -> dict[str, str]:
+    """An aggregator's registry with all that it may hold, and its coverage."""
+    fleet = Fleet()
+    AggregatorMetrics(fleet.own).watch(fleet.network, (), lambda: True)
+    RollupPublication(("fog",), 10.0, Subjects(), fleet.network.totals, fleet.own)
+    return told(fleet.network.collect(), "fog_")
+
+
+def test_each_row_has_one_whole_name() -> None:
+    """A name that is cut short is found by nobody who looks for it."""
+    for cells in rows():
+        assert re.fullmatch(r"`[a-z][a-z0-9_]*`", cells[0]), cells[0]
+    names = [cells[0] for cells in rows()]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "metrics"),
+    [("telemetry_", of_a_program()), ("fog_agent_", of_an_agent()), ("fog_aggregator_", of_an_aggregator())],
+    ids=["program", "agent", "aggregator"],
+)
+def test_what_is_listed_is_what_there_is(prefix: str, metrics: dict[str, str]) -> None:
+    """Both ways: names and types."""
+    listed = {name.strip("`"): kind.partition(",")[0] for name, kind, *_ in rows() if name.startswith(f"`{prefix}")}
+    assert listed == metrics
+    assert all(name.startswith(prefix) for name in metrics)
+
+
+def test_a_counter_ends_in_total_and_nothing_else_does() -> None:
+    """As Prometheus wants it."""
+    for metrics in (of_a_program(), of_an_agent(), of_an_aggregator()):
+        for name, kind in metrics.items():
+            assert name.endswith("_total") == (kind == "counter"), name
+
+
+def test_what_only_grows_is_a_counter() -> None:
+    """Seconds of CPU, above all: `rate()` of a gauge is an error that nobody is told of."""
+    metrics = of_an_aggregator()
+    assert metrics["fog_aggregator_process_cpu_seconds_total"] == "counter"
+    fleet = Fleet()
+    AggregatorMetrics(fleet.own)
+    assert "fog_aggregator_process_cpu_seconds_total " in fleet.own.export_to_prometheus()
