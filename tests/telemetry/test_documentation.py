@@ -88,6 +88,40 @@ async def test_a_python_block_runs_as_printed(block: str, tmp_path: Path) -> Non
     assert "telemetry_problems_total{" not in collector.export_to_prometheus().replace('{reason="label_limit"} 0', "")
 
 
+@pytest.mark.usefixtures("root_logger")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+async def test_the_blocks_of_a_page_run_in_order(page: Path, tmp_path: Path) -> None:
+    """As a reader runs them, one after the other in one session; nothing is supplied but a collector and a loop."""
+    names: dict[str, Any] = {"collector": TelemetryCollector()}
+    begun: list[Any] = []
+    for block in blocks(page, "python"):
+        code = re.sub(r'"/(tmp|var)/', f'"{tmp_path}/', block.values[0])
+        compiled = compile(code, f"<{block.id}>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        outcome = eval(compiled, names)  # noqa: S307 - our own documentation
+        if inspect.isawaitable(outcome):
+            await outcome
+        begun += [thing for thing in names.values() if not any(thing is other for other in begun)]
+    for thing in begun:
+        for stop in ("stop_collection", "stop"):
+            if hasattr(thing, stop) and not isinstance(thing, type):
+                await getattr(thing, stop)()
+    for collector in (thing for thing in begun if isinstance(thing, TelemetryCollector)):
+        assert "telemetry_problems_total{" not in collector.export_to_prometheus().replace(
+            '{reason="label_limit"} 0', ""
+        )
+
+
+def test_installing_needs_no_index_that_has_the_package() -> None:
+    """None has: documents install from a checkout, with the files that are there."""
+    root = PAGES[0].parents[1]
+    for page in (root / "README.md", root / "deploy" / "README.md", root / "docs" / "sdk-getting-started.md"):
+        text = page.read_text("utf-8")
+        assert not re.search(r"pip install '?utilityfog", text), page
+        named = set(re.findall(r"requirements/\w+\.txt", text))
+        assert named, page
+        assert all((root / name).is_file() for name in named), page
+
+
 def test_every_block_is_found() -> None:
     """The extraction itself works."""
     assert len(blocks(PAGES[0], "python")) > 20
