@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from fog_agent.host import HostMetrics
-from fog_agent.selfmetrics import SelfMetrics as AgentMetrics
-from fog_agent.writer import Settings
-from fog_aggregator.publication import RollupPublication
+from fog_agent.core.selfmetrics import SelfMetrics as AgentMetrics
+from fog_agent.core.writer import Settings
+from fog_agent.sources.host import HostMetrics
+from fog_aggregator.components.rollup import RollupPublication
 from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
 from fog_schema.subjects import Subjects
 from tests.aggregator.fleet import Fleet
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 
-PAGE = (Path(__file__).parents[1] / "METRICS.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "METRICS.md").read_text("utf-8")
 
 
 def rows() -> list[list[str]]:
