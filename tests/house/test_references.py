@@ -58,6 +58,7 @@ def names_in_code() -> frozenset[str]:
     """Collect every identifier of the Python files, tests included, and every word of short strings."""
     found: set[str] = set()
     for module in every_module():
+        found.add(module.name.rpartition(".")[2])
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Name):
                 found.add(node.id)

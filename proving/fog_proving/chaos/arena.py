@@ -240,7 +240,7 @@ class Arena:
         """Before a stream loses messages: every aggregator has read, and saved, what nodes said that are gone.
 
         Acknowledged frames that the stream lost before they were read are gone if their writer is gone too: that is
-        not promised (DESIGN.md, section 5), so it must not happen here. Hold `mortal`.
+        not promised (ARCHITECTURE.md), so it must not happen here. Hold `mortal`.
 
         Raises:
             TimeoutError: it is not so within 45 s.

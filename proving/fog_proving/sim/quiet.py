@@ -1,6 +1,6 @@
-"""What must hold once things have been quiet for a while: all that was counted is there, but for what is not promised.
+"""Check a fog that has been quiet for a while: every count is there, except what is not promised.
 
-DESIGN.md, section 5. `least` is that list of exceptions in code.
+ARCHITECTURE.md, "What is not promised", lists the exceptions; `least` is this list in code.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the frames that were read say, by WIRE.md word for word, one number at a time: the slow twin of the state.
+"""What the frames that were read say, by SPEC.md word for word, one number at a time: the slow twin of the state.
 
 The books alone cannot say what a fleet must show of a writer that is gone: that depends on what was read of it.
 """

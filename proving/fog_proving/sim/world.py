@@ -335,7 +335,7 @@ class World:
         return Aggregator(self._streams, self.clock, self._limits, self._took, checkpoint)
 
     def _took(self, messages: list[Message]) -> None:
-        """The aggregator has taken frames: what does WIRE.md say of them?"""
+        """The aggregator has taken frames: what does SPEC.md say of them?"""
         lineage = self._watcher.lineage
         newcomer: tuple[Path, int] = ((), 0)
         for message in messages:
