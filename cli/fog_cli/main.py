@@ -14,7 +14,15 @@ from fog_cli.errors import FogError, UsageError
 
 _INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
 
-_EXTRAS = {"psutil": "host", "numpy": "aggregator", "aiohttp": "aggregator", "isal": "aggregator", "textual": "top"}
+_EXTRAS = {
+    "aiohttp": "aggregator",
+    "isal": "aggregator",
+    "numpy": "aggregator",
+    "promql_parser": "aggregator",
+    "psutil": "host",
+    "re2": "aggregator",
+    "textual": "top",
+}
 """Which extra of the package brings a module that a light install does not have."""
 
 

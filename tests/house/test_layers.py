@@ -17,7 +17,7 @@ TELEMETRY: frozenset[str] = frozenset()
 SCHEMA = frozenset({"msgpack"})
 BUS = frozenset({"fog_schema", "nats"})
 AGENT = frozenset({"utilityfog_frontend", "fog_schema", "fog_bus", "psutil"})
-AGGREGATOR = AGENT - {"psutil"} | {"fog_agent", "msgpack", "numpy", "aiohttp", "isal"}
+AGGREGATOR = AGENT - {"psutil"} | {"fog_agent", "msgpack", "numpy", "aiohttp", "isal", "promql_parser", "re2"}
 TESTING = AGGREGATOR | {"fog_aggregator", "nats", "pytest"}
 CLI = AGGREGATOR | {"fog_aggregator", "fog_testing", "nats", "psutil", "textual"}
 PROVING = TESTING | {"fog_cli", "fog_testing"}
@@ -38,7 +38,7 @@ IMPURE = {"asyncio", "logging", "os", "random", "secrets", "signal", "socket", "
 # Without the extras. `None` makes an import fail.
 BARE_INSTALL = """
 import sys
-for extra in ("aiohttp", "isal", "numpy", "psutil", "textual"):
+for extra in ("aiohttp", "isal", "numpy", "promql_parser", "psutil", "re2", "textual"):
     sys.modules[extra] = None
 import utilityfog_frontend.telemetry, fog_schema, fog_bus, fog_agent, fog_cli
 """
