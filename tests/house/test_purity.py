@@ -9,7 +9,7 @@ from typing import Final
 from tests.house.offenders import Found, guard, hold
 from tests.house.source import Module, imports, modules
 
-PURE: Final = re.compile(r"(^|/)(core|query)/|^schema/fog_schema/|^bus/fog_bus/ports\.py$")
+PURE: Final = re.compile(r"(^|/)(core|query|promql)/|^schema/fog_schema/|^bus/fog_bus/ports\.py$")
 """The files that must be pure."""
 
 IMPURE: Final = {
@@ -45,6 +45,7 @@ OWN: Final = {
     "agent/fog_agent/core": ("fog_agent.core",),
     "aggregator/fog_aggregator/core": ("fog_aggregator.core", "fog_agent.core"),
     "aggregator/fog_aggregator/query": ("fog_aggregator.query", "fog_aggregator.core", "fog_agent.core"),
+    "aggregator/fog_aggregator/promql": ("fog_aggregator.promql",),
     "schema/fog_schema": (),
     "bus/fog_bus": (),
 }

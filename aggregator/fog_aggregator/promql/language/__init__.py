@@ -1,0 +1,1 @@
+"""The language: text that is fenced and parsed into a tree of our own."""

@@ -1,0 +1,1 @@
+"""PromQL: the fence, the evaluator, and a real Prometheus as its judge."""
