@@ -1,0 +1,98 @@
+"""Numbers and times as Prometheus reads and writes them, which is as Go does: the shortest digits that keep a value."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Final
+
+_PLAIN_BELOW: Final = 1e21
+_PLAIN_FROM: Final = 1e-6
+_GENERAL_DIGITS: Final = 6
+_REPR_PLAIN: Final = (1e-4, 1e16)
+"""Between these, `repr` has no exponent."""
+
+_NUMBER: Final = re.compile(
+    r"[+-]?(?:inf(?:inity)?|nan|0x[0-9a-f]+(?:\.[0-9a-f]*)?(?:p[+-]?\d+)?|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)",
+    re.IGNORECASE,
+)
+
+
+def parse_number(text: str) -> float | None:
+    """Read a number of a label value, as the bound of a bucket; None for what is not a number."""
+    if _NUMBER.fullmatch(text) is None:
+        return None
+    return float.fromhex(text) if "0x" in text.lower() else float(text)
+
+
+def _special(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "+Inf" if value > 0 else "-Inf"
+
+
+def _digits(value: float) -> tuple[str, str, int]:
+    """Split a finite number into its sign, its digits and the power of ten of the first digit."""
+    mantissa, _, exponent = f"{value!r}".partition("e")
+    sign = "-" if mantissa.startswith("-") else ""
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    digits = whole + ("" if fraction == "0" else fraction)
+    power = len(whole) - 1 + int(exponent or 0)
+    stripped = digits.lstrip("0")
+    power -= len(digits) - len(stripped)
+    return sign, stripped.rstrip("0") or "0", power if stripped else 0
+
+
+def format_plain(value: float) -> str:
+    """Write a number without an exponent, as in scalars and label values."""
+    if not math.isfinite(value):
+        return _special(value)
+    sign, digits, power = _digits(value)
+    if power < 0:
+        return f"{sign}0.{'0' * (-power - 1)}{digits}"
+    whole, fraction = digits[: power + 1].ljust(power + 1, "0"), digits[power + 1 :]
+    return f"{sign}{whole}.{fraction}" if fraction else sign + whole
+
+
+def format_exponent(value: float) -> str:
+    """Write a number with an exponent, as in the values of rules and alerts: ``1.234567e+06``."""
+    if not math.isfinite(value):
+        return _special(value)
+    sign, digits, power = _digits(value)
+    mantissa = f"{digits[0]}.{digits[1:]}" if len(digits) > 1 else digits
+    return f"{sign}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
+
+
+def format_sample(value: float) -> str:
+    """Write a number as in vectors and matrices: with an exponent below 1e-6 and from 1e21 on."""
+    size = abs(value)
+    if size == 0 or (math.isfinite(value) and _PLAIN_FROM <= size < _PLAIN_BELOW):
+        return format_plain(value)
+    return format_exponent(value)
+
+
+def format_general(value: float) -> str:
+    """Write a number as in messages (Go's ``%g``)."""
+    if not math.isfinite(value):
+        return _special(value)
+    power = _digits(value)[2]
+    return format_plain(value) if -4 <= power < _GENERAL_DIGITS else format_exponent(value)
+
+
+def format_samples(values: Sequence[float]) -> list[str]:
+    """Write many numbers as `format_sample` does; ordinary ones at the speed of `repr`."""
+    low, high = _REPR_PLAIN
+    return [
+        (text[:-2] if (text := repr(value)).endswith(".0") else text)
+        if value == 0 or low <= abs(value) < high
+        else format_sample(value)
+        for value in values
+    ]
+
+
+def format_time(milliseconds: int) -> str:
+    """Write a time in seconds with none or three decimals."""
+    seconds, rest = divmod(abs(milliseconds), 1000)
+    text = f"{seconds}.{rest:03d}" if rest else str(seconds)
+    return f"-{text}" if milliseconds < 0 else text
