@@ -1,0 +1,140 @@
+"""A real Prometheus on a free port of the loopback, filled over remote write: that way it gets stale markers too."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import struct
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from fog_aggregator.promql.labels import Labels
+from fog_aggregator.promql.storage import Floats, Ints
+
+BINARY: Final = shutil.which("prometheus")
+WHY_NOT: Final = "prometheus is not installed: it comes with Debian's package of that name"
+_DEADLINE: Final = 30.0
+_ATTEMPTS: Final = 5
+
+
+class Prometheus:
+    """Asks one server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def write(self, series: Mapping[Labels, tuple[Ints, Floats]]) -> None:
+        """Send samples. One request is one transaction; later ones must not be older by an hour."""
+        body = b"".join(_field(1, _series(labels, *samples)) for labels, samples in series.items())
+        request = urllib.request.Request(f"{self.url}/api/v1/write", data=_snappy(body), method="POST")
+        request.add_header("Content-Encoding", "snappy")
+        request.add_header("Content-Type", "application/x-protobuf")
+        with urllib.request.urlopen(request, timeout=_DEADLINE):
+            pass
+
+    def ask(self, path: str, **parameters: str) -> dict[str, Any]:
+        """POST a form; the decoded answer, an error too."""
+        return dict(json.loads(self.ask_bytes(path, **parameters)))
+
+    def ask_bytes(self, path: str, **parameters: str) -> bytes:
+        """POST a form; the answer as it is."""
+        data = urllib.parse.urlencode(parameters).encode()
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v1/{path}", data=data, timeout=120) as answer:
+                body: bytes = answer.read()
+        except urllib.error.HTTPError as error:
+            body = error.read()
+        return body
+
+
+@contextmanager
+def running_prometheus(folder: Path) -> Iterator[Prometheus]:
+    """Run a Prometheus that scrapes nothing."""
+    assert BINARY is not None, WHY_NOT
+    for _ in range(_ATTEMPTS):
+        process, server, log = _start(folder)
+        try:
+            if _is_ready(process, server):
+                yield server
+                return
+        finally:
+            process.terminate()
+            process.wait(timeout=_DEADLINE)
+    raise AssertionError(f"prometheus did not start:\n{log.read_text()[-2000:]}")
+
+
+def _start(folder: Path) -> tuple[subprocess.Popen[bytes], Prometheus, Path]:
+    config, log = folder / "prometheus.yml", folder / "prometheus.log"
+    config.write_text("global: {evaluation_interval: 1m}\n")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    arguments = [
+        str(BINARY),
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        "--storage.tsdb.retention.time=100y",
+        f"--web.listen-address={address}",
+        "--web.enable-remote-write-receiver",
+        "--query.max-samples=200000000",
+        "--log.level=warn",
+    ]
+    with log.open("wb") as out:
+        process = subprocess.Popen(arguments, stdout=out, stderr=subprocess.STDOUT)
+    return process, Prometheus(f"http://{address}"), log
+
+
+def _is_ready(process: subprocess.Popen[bytes], server: Prometheus) -> bool:
+    """Wait until it answers; False when it ended, as it does when somebody else took the port."""
+    deadline = time.monotonic() + _DEADLINE
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{server.url}/-/ready", timeout=5):
+                return True
+        except OSError:
+            try:
+                process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                continue
+    return False
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _field(number: int, body: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(body)) + body
+
+
+def _series(labels: Labels, times: Ints, values: Floats) -> bytes:
+    pairs = [_field(1, _field(1, name.encode()) + _field(2, value.encode())) for name, value in labels]
+    bits = values.astype("<f8").view(np.uint64).tolist()
+    samples = [
+        _field(2, b"\x09" + struct.pack("<Q", value) + b"\x10" + _varint(moment))
+        for moment, value in zip(times.tolist(), bits, strict=True)
+    ]
+    return b"".join(pairs + samples)
+
+
+def _snappy(body: bytes) -> bytes:
+    """Frame bytes as Snappy without compressing them: literals of 64 kB."""
+    parts = [_varint(len(body))]
+    for start in range(0, len(body), 65536):
+        literal = body[start : start + 65536]
+        parts += [b"\xf4", struct.pack("<H", len(literal) - 1), literal]
+    return b"".join(parts)
