@@ -21,6 +21,7 @@ SUMMARIES: Final = {
     "aggregator": "merge the fog's metrics and serve them",
     "tree": "print the tree and the state of its nodes",
     "events": "print the fleet's events",
+    "query": "evaluate a PromQL expression",
     "explain": "say why a number is what it is",
     "audit": "hold the nodes' own counts against the aggregator's",
     "streams": "create the streams, or say how they differ",

@@ -1,0 +1,1 @@
+"""Questions in PromQL, to a server or to a file."""
