@@ -72,7 +72,8 @@ def test_extremes_ignore_nan_unless_all_are() -> None:
 
 def test_quantiles() -> None:
     """They interpolate; NaN sorts lowest; outside of 0 to 1 they are infinite, with a warning."""
-    storage = load('x{a="1"} 1', 'x{a="2"} 3', 'x{a="3"} NaN', "y 1 3 NaN")
+    storage = load('x{a="1"} 1', 'x{a="2"} 3', 'x{a="3"} NaN', "y 3 1 NaN", "z 5 1 4 2 3")
+    assert value(storage, "quantile_over_time(0.25, z[1m])", 40) == 2
     assert value(storage, 'quantile(0.5, x{a!="3"})') == 2
     assert value(storage, "quantile(0.5, x)") == 1
     assert is_nan(value(storage, "quantile(0, x)"))
@@ -267,6 +268,12 @@ def test_histograms_say_what_was_wrong() -> None:
     )
     result = instant_query("histogram_quantile(0.5, h)", load('h{le="x"} 1'), 0)
     assert result.warnings == ('PromQL warning: bucket label "le" is missing or has a malformed value of "x"',)
+
+
+def test_falling_counts_are_lifted() -> None:
+    """To the bucket below: 4, 2, 6 counts as 4, 4, 6, and the rank 5.4 is 1.4 of 2 between the bounds 2 and 4."""
+    storage = load('h{le="1"} 4', 'h{le="2"} 2', 'h{le="4"} 6', 'h{le="+Inf"} 6')
+    assert value(storage, "histogram_quantile(0.9, h)") == pytest.approx(3.4)
 
 
 def test_rounding_in_buckets_is_not_reported() -> None:

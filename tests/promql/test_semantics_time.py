@@ -110,6 +110,8 @@ def test_start_and_end_are_those_of_the_query() -> None:
     assert set(over(STRAIGHT, "x_total @ end()", 100, 200, 50)['{__name__="x_total"}'].values()) == {20}
     inside = over(STRAIGHT, "max_over_time((x_total @ end())[1m:10s])", 100, 200, 50)
     assert set(inside["{}"].values()) == {20}
+    inside = over(STRAIGHT, "max_over_time((x_total @ start())[1m:10s])", 100, 200, 50)
+    assert set(inside["{}"].values()) == {10}
 
 
 def test_a_prediction_is_for_each_step_though_the_window_is_fixed() -> None:
