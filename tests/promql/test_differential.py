@@ -1,6 +1,6 @@
 """A real Prometheus is the judge: random series, random expressions, the same answers.
 
-FOG_PROMQL_CASES says how many expressions are tried of each seed (150), FOG_PROMQL_SEEDS which seeds (2,3):
+FOG_PROMQL_CASES says how many expressions are tried of each seed (400), FOG_PROMQL_SEEDS which seeds (2,3):
 
     FOG_PROMQL_CASES=5000 FOG_PROMQL_SEEDS=11 python -m pytest tests/promql/test_differential.py
 """
@@ -21,7 +21,7 @@ from tests.promql.comparing import answers, difference, is_known
 from tests.promql.grammar import LENGTH, START, Grammar, random_series
 from tests.promql.prometheus import BINARY, WHY_NOT, Prometheus, running_prometheus
 
-CASES: Final = int(os.environ.get("FOG_PROMQL_CASES", "150"))
+CASES: Final = int(os.environ.get("FOG_PROMQL_CASES", "400"))
 SEEDS: Final = [int(seed) for seed in os.environ.get("FOG_PROMQL_SEEDS", "2,3").split(",")]
 MOMENTS: Final = ((START + 600_000,), (START + 1_205_500,), (START + LENGTH,))
 """Of instant queries, in turn."""
