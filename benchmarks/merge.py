@@ -44,8 +44,9 @@ from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
 from fog_bus.nats.log import NatsLog
 from fog_bus.nats.options import NatsOptions
-from fog_bus.nats.provision import apply, metrics_stream
+from fog_bus.nats.provision import apply
 from fog_bus.ports import Message
+from fog_bus.streams import metrics_stream
 from fog_schema.codec import decode
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer

@@ -38,18 +38,18 @@ from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
 from fog_bus.nats.log import NatsLog
-from fog_bus.nats.provision import (
+from fog_bus.nats.provision import apply
+from fog_bus.ports import Discontinuity, Message, Position
+from fog_bus.streams import (
     EVENTS,
     MAX_AGE,
     METRICS,
     ROLLUPS,
     StreamSettings,
-    apply,
     events_stream,
     metrics_stream,
     rollups_stream,
 )
-from fog_bus.ports import Discontinuity, Message, Position
 from fog_schema.codec import encode_request
 from fog_schema.paths import Path, format_path
 from fog_schema.subjects import Subjects

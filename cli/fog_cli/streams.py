@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 from fog_bus.nats.api import JetStream, JetStreamError
-from fog_bus.nats.provision import StreamSettings, apply, events_stream, metrics_stream, rollups_stream
+from fog_bus.nats.provision import apply
+from fog_bus.streams import StreamSettings, events_stream, metrics_stream, rollups_stream
 from fog_cli.bus import connected_link
 from fog_cli.commands.streams import Settings
 from fog_cli.errors import CommandError, UsageError

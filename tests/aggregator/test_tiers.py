@@ -24,7 +24,8 @@ from fog_aggregator.service import Aggregator
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
-from fog_bus.nats.provision import ROLLUPS, apply, events_stream, metrics_stream, rollups_stream
+from fog_bus.nats.provision import apply
+from fog_bus.streams import ROLLUPS, events_stream, metrics_stream, rollups_stream
 from fog_schema import __version__
 from fog_schema.codec import decode, encode_request
 from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, CoverageNumbers, Frame, Request

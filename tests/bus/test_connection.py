@@ -243,7 +243,7 @@ async def test_close_lets_everything_out(fog_nats: NatsServer) -> None:
     """What was published before `close` arrives."""
     async with connected(fog_nats.url) as other:
         got: list[bytes] = []
-        await other.subscribe_requests(["a"], lambda _, data: got.append(data))
+        await other.listen(["a"], lambda _, data: got.append(data))
         assert other.connection.client is not None
         await other.connection.client.flush(5)
         async with connected(fog_nats.url) as link:

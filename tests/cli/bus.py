@@ -8,7 +8,8 @@ from fog_bus.nats.api import JetStream
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
 from fog_bus.nats.options import NatsOptions
-from fog_bus.nats.provision import METRICS, apply, events_stream, metrics_stream, rollups_stream
+from fog_bus.nats.provision import apply
+from fog_bus.streams import METRICS, events_stream, metrics_stream, rollups_stream
 from fog_schema.codec import decode
 from fog_schema.frames import Frame
 from fog_schema.subjects import Subjects

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from fog_agent import Agent, NatsOptions
-from fog_bus.nats.provision import ROLLUPS
 from fog_bus.ports import Refusal
+from fog_bus.streams import ROLLUPS
 from fog_schema.frames import FINAL
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually

@@ -113,7 +113,7 @@ class Agent:
         link = Link(self._connection)
         metrics, events = self._subjects.metrics(self.path), self._subjects.events(self.path)
         self._sender = Sender(self._publication, link, metrics, events, phase=phase_of(self.path))
-        await link.subscribe_requests(self._subjects.listens(self.path), self._sender.requested)
+        await link.listen(self._subjects.listens(self.path), self._sender.requested)
         if self._owns_connection:
             self._spawn(self._connection.run(), "connection")
         self._spawn(self._sender.run(), "sender")

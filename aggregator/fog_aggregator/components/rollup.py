@@ -170,7 +170,7 @@ class RollupPublication:
         )
         subject = self._subjects.rollups(self._path)
         self._sender = Sender(publication, link, subject, phase=phase_of(self._path))
-        await link.subscribe_requests(self._subjects.listens(self._path), self._sender.requested)
+        await link.listen(self._subjects.listens(self._path), self._sender.requested)
         LOGGER.info("publishing the rollup of %s every %g s", format_path(self._path), self._settings.interval)
         await self._sender.run()
 

@@ -41,14 +41,14 @@ class NatsOptions:
     """How to connect. Its text never shows a secret.
 
     Args:
-        servers: Addresses (`nats://`, `tls://`, `ws://`, `wss://` or plain `host:port`), one of which is enough; a
+        servers: Addresses (`nats://`, `tls://`, `ws://`, `wss://` or plain `host:port`); one is enough, as a
             cluster tells the others. A user and password in an address are used for every server. One `tls://` or
             `wss://`, as any of the TLS files, asks for TLS everywhere: a server that has none is told nothing.
         creds: Credentials file (a JWT and its seed). Needs the package `nkeys`, as does `nkey`.
         nkey: File with an nkey's seed.
         tls_ca: File with the certificates to trust instead of the system's.
         tls_cert: Our own certificate, with `tls_key`.
-        name: What the server shows of us in its list of connections.
+        name: Our name in the server's list of connections.
         inbox_prefix: First tokens of the subjects that answers come to; what the server lets us subscribe to.
         jetstream_domain: JetStream domain to speak to, behind leaf nodes.
 

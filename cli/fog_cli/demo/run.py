@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 
 from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.options import NatsOptions
-from fog_bus.nats.provision import EVENTS, METRICS
+from fog_bus.streams import EVENTS, METRICS
 from fog_cli import books
 from fog_cli.bus import connected_link
 from fog_cli.commands.demo import Settings

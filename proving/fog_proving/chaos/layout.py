@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from fog_bus.nats.provision import EVENTS, METRICS, ROLLUPS
+from fog_bus.streams import EVENTS, METRICS, ROLLUPS
 
 ROOT: Final = "chaos"
 BRANCHES: Final = (f"{ROOT}/b0", f"{ROOT}/b1")

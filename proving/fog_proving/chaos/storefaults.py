@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fog_bus.nats.api import JetStreamError
-from fog_bus.nats.provision import METRICS
+from fog_bus.streams import METRICS
 from fog_proving.chaos.arena import Arena
 from fog_testing.proxy import FaultProxy
 from fog_testing.waiting import eventually
