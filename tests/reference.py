@@ -26,7 +26,7 @@ def number_cells(keys: Sequence[int]) -> tuple[list[int], list[int]]:
 
 def plan(
     slots: Sequence[tuple[int, int, float]],
-    kind_of: Sequence[int],
+    shape_of: Sequence[int],
     group_of: Sequence[int],
     rank: Sequence[int] | None,
     wanted: Sequence[bool] | None,
@@ -39,15 +39,17 @@ def plan(
     ]
     if rank is not None:
         used.sort(key=lambda number: rank[slots[number][1]])
-    keys = [(kind_of[slots[number][0]], slots[number][0], group_of[slots[number][1]]) for number in used]
+    keys = [(shape_of[slots[number][0]], slots[number][0], group_of[slots[number][1]]) for number in used]
     ordered = sorted(set(keys))
     born = {key: min(slots[n][2] for n, mine in zip(used, keys, strict=True) if mine == key) for key in ordered}
-    kinds = [kind for kind, _, _ in ordered]
+    shapes = [shape for shape, _, _ in ordered]
     return {
         "slots": used,
         "cell": [ordered.index(key) for key in keys],
-        "cells": [(series, group, born[kind, series, group]) for kind, series, group in ordered],
-        "kinds": [(kind, kinds.index(kind), kinds.index(kind) + kinds.count(kind)) for kind in sorted(set(kinds))],
+        "cells": [(series, group, born[shape, series, group]) for shape, series, group in ordered],
+        "shapes": [
+            (shape, shapes.index(shape), shapes.index(shape) + shapes.count(shape)) for shape in sorted(set(shapes))
+        ],
     }
 
 

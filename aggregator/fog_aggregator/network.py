@@ -8,15 +8,16 @@ from functools import partial
 
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.eventlist import EventList, FleetEvent
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.kinds.view import Plan, Samples
 from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverages, Life, coverage, lives
 from fog_aggregator.core.state import State
 from fog_aggregator.core.sweep import Swept, forget, sweep
 from fog_aggregator.query.family_variants import FamilyVariant
 from fog_aggregator.query.fleet_view import FleetView, Memory
-from fog_aggregator.query.plan import Draft, Plan
+from fog_aggregator.query.plan import Draft
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.ratchet import Ratchet, RatchetKey, clamped
-from fog_aggregator.query.samples import Samples
 from fog_aggregator.query.selection import EVERYTHING, TOGETHER, Grouping, Selection, ViewKey
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.query.tree import Tree
@@ -95,10 +96,10 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             return clamped(ratchet, snapshot.view, snapshot.paths, samples)
 
-    def _remember(self, planner: Planner, view: ViewKey, width: int, draft: Draft, plan: Plan) -> None:
+    def _remember(self, planner: Planner, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
         """`planner` is the one of the moment of the view: another state's numbers are others."""
         with self.lock:
-            planner.remember(view, width, draft, plan)
+            planner.remember(view, kind, draft, plan)
 
     def sweep(self) -> Swept:
         """Let time do its work on the state."""

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.batch import Batch
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAMS
+from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_aggregator.core.state import State
 from fog_schema.codec import decode, encode_definitions
 from fog_schema.columns import I8, I16, I32, I64, U8, U16, U32, U64, Column, pack_floats, pack_ids
@@ -69,11 +72,10 @@ def run_nodes(steps: list[tuple[int, list[tuple[str, float]], str]]) -> list[tup
     return arrived
 
 
-def columns(state: State) -> dict[int, list[np.ndarray]]:
+def columns(state: State) -> dict[Kind, list[np.ndarray]]:
     """All values, with what they belong to."""
     return {
-        width: [getattr(table, name)[: table.size] for name in ("series", "epoch", "ids", "values", "sums")]
-        for width, table in state.tables.items()
+        kind: [getattr(table, name)[: table.size] for name in table.COLUMNS] for kind, table in state.tables.items()
     }
 
 
@@ -95,6 +97,7 @@ def test_a_batch_is_as_good_as_one_by_one(steps: list[tuple[int, list[tuple[str,
 FORMATS = {U8: "B", U16: "H", U32: "I", U64: "Q", I8: "b", I16: "h", I32: "i", I64: "q"}
 LARGEST = {U8: 2**8, U16: 2**16, U32: 2**32, U64: 2**64, I8: 2**7, I16: 2**15, I32: 2**31, I64: 2**63}
 SERIES, WIDTH = 3, 2
+KINDS: tuple[Kind, Kind] = (INTEGER_COUNTER, BUCKET_HISTOGRAMS.of_size(WIDTH))
 DEFINITIONS = encode_definitions(
     [
         Definition(name, type_, "", "", bounds, (), ("kind",), pack_ids(range(first, first + SERIES)), ("a", "b", "c"))
@@ -174,7 +177,7 @@ def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject
                 assert single.apply(("fog", "0"), frame, 5.0) == expected
             assert batch.apply(("fog", "0"), frame, 5.0) == expected
             same(settled, alone)
-            counts = [settled.tables[width].values[:SERIES].copy() for width in (0, WIDTH)]
+            counts = [settled.tables[kind].values[:SERIES].copy() for kind in KINDS]
             assert all((now >= before).all() for now, before in zip(counts, known, strict=True))
             known = counts
     same(together, alone)
@@ -191,8 +194,8 @@ def test_negative_increments_are_refused(code: int, name: str) -> None:
     with Batch(state) as batch:
         outcomes = [batch.apply(("fog", "0"), frame, 5.0) for frame in frames]
     assert [outcome.refused_values for outcome in outcomes] == [0, 0, SERIES]
-    width = 0 if name == "counters" else WIDTH
-    assert (state.tables[width].values[:SERIES] == 4).all()
+    kind = KINDS[name != "counters"]
+    assert (state.tables[kind].values[:SERIES] == 4).all()
 
 
 def test_plain_deltas_wait_until_the_batch_is_settled() -> None:
@@ -202,8 +205,8 @@ def test_plain_deltas_wait_until_the_batch_is_settled() -> None:
     with Batch(state) as batch:
         batch.apply(*keyframe, 5.0)
         assert batch.apply(*deltas[0], 5.0).values == 3
-        assert state.tables[0].values.sum() == 0
-    assert state.tables[0].values.sum() == 3
+        assert state.tables[INTEGER_COUNTER].values.sum() == 0
+    assert state.tables[INTEGER_COUNTER].values.sum() == 3
 
 
 def test_a_sum_that_is_not_finite_is_refused_alone() -> None:
@@ -218,4 +221,4 @@ def test_a_sum_that_is_not_finite_is_refused_alone() -> None:
         for path, one in arrived:
             batch.apply(path, one, 5.0)
     assert batch.refused_values == 1
-    assert state.tables[3].values.sum() == 1
+    assert state.tables[BUCKET_HISTOGRAMS.of_size(3)].values.sum() == 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fog_aggregator.core.catalog import COUNTERS
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.clock import ServerClock
 from fog_aggregator.core.eventlist import MAX_WRITERS, EventList
+from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.core.state import DAY, State, StateLimits
 from fog_aggregator.core.sweep import sweep
@@ -88,7 +88,9 @@ def test_what_a_path_counted_stays_at_its_limit_when_it_ends() -> None:
         frame.counters = Numbers(pack_ids(range(2)), pack_ints([most] * 2))
         state.apply(EVIL, frame, NOW)
     assert state.nodes[EVIL].epochs == {}
-    assert state.tables[COUNTERS].values[state.nodes[EVIL].closed.maps[COUNTERS].items()[1]].tolist() == [most]
+    assert state.tables[INTEGER_COUNTER].values[state.nodes[EVIL].closed.maps[INTEGER_COUNTER].items()[1]].tolist() == [
+        most
+    ]
 
 
 def test_the_tombstones_of_a_path_do_not_push_out_anothers() -> None:

@@ -8,9 +8,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fog_aggregator.core.catalog import SeriesEntry
-from fog_aggregator.core.tables import Table
-from fog_aggregator.query.plan import Draft, Plan
+from fog_aggregator.core.kinds.table import Table
+from fog_aggregator.core.kinds.view import Plan
+from fog_aggregator.core.series import SeriesEntry
+from fog_aggregator.query.plan import Draft
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.series_axis import SeriesAxis
 from fog_aggregator.query.slot_index import SlotIndex
@@ -43,10 +44,10 @@ def tables(draw: st.DrawFn) -> Table:
 
 def as_rows(plan: Plan, size: int) -> dict[str, Any]:
     """A plan in Python's own numbers."""
-    kinds = [(kind, cells.start, cells.stop) for kind, cells in plan.kinds]
+    shapes = [(shape, cells.start, cells.stop) for shape, cells in plan.shapes]
     slots = np.arange(size)[plan.slots].tolist()
     cells = list(zip(plan.series.tolist(), plan.group.tolist(), plan.born.tolist(), strict=True))
-    return {"slots": slots, "cell": plan.cell.tolist(), "cells": cells, "kinds": kinds}
+    return {"slots": slots, "cell": plan.cell.tolist(), "cells": cells, "shapes": shapes}
 
 
 @given(
@@ -57,20 +58,20 @@ def as_rows(plan: Plan, size: int) -> dict[str, Any]:
     st.none() | st.lists(st.booleans(), min_size=SERIES, max_size=SERIES),
 )
 def test_a_plan_is_what_each_slot_says(
-    table: Table, kind_of: list[int], group_of: list[int], rank: list[int] | None, wanted: list[bool] | None
+    table: Table, shape_of: list[int], group_of: list[int], rank: list[int] | None, wanted: list[bool] | None
 ) -> None:
     """Every used slot of the view is in the cell of its series and group; cells are in order, born with their first."""
     entries = [SeriesEntry(0, ())] * SERIES
     draft = Draft(
         (0, 0),
-        SlotIndex(table, kind_of),
+        SlotIndex(table, shape_of),
         np.array(group_of, np.int32),
         GROUPS,
         None if rank is None else np.array(rank, np.int32),
-        None if wanted is None else SeriesAxis(entries, np.array(kind_of, np.int32), np.array(wanted, np.bool_)),
+        None if wanted is None else SeriesAxis(entries, np.array(shape_of, np.int32), np.array(wanted, np.bool_)),
     )
     slots = zip(table.series.tolist(), table.epoch.tolist(), table.created.tolist(), strict=True)
-    expected = reference.plan(list(slots)[: table.size], kind_of, group_of, rank, wanted)
+    expected = reference.plan(list(slots)[: table.size], shape_of, group_of, rank, wanted)
     assert as_rows(draft.make(), table.size) == expected
 
 
@@ -84,7 +85,7 @@ STEPS = st.lists(
 def test_what_is_remembered_of_earlier_looks_changes_nothing(steps: list[tuple[str, int, int]]) -> None:
     """Nodes and series come, epochs end and leave slots for others: all plans are those of a planner that is new."""
     fleet, planner, writers = Fleet(), None, {}
-    for what, place, kind in steps:
+    for what, place, label in steps:
         path = f"fog/{place // 2}/{place}"
         if what == "join" or path not in writers:
             member = fleet.join(path)
@@ -94,10 +95,10 @@ def test_what_is_remembered_of_earlier_looks_changes_nothing(steps: list[tuple[s
             member.finish()
             del writers[path]
         elif what != "look":
-            counter.labels(str(kind)).increment(0.5 if what == "fractions" else 1)
+            counter.labels(str(label)).increment(0.5 if what == "fractions" else 1)
             member.send()
         planner = planner or Planner(fleet.state)
         for view in (asked(), asked(level=1), asked(level=2), asked(under=("fog", "0"), level=2)):
-            for width, table in fleet.state.tables.items():
-                plans = [one.draft(view, width, one.axis(view)).make() for one in (planner, Planner(fleet.state))]
+            for kind, table in fleet.state.tables.items():
+                plans = [one.draft(view, kind, one.axis(view)).make() for one in (planner, Planner(fleet.state))]
                 assert as_rows(plans[0], table.size) == as_rows(plans[1], table.size)

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from tests.aggregator.fleet import START, Fleet, asked
 from utilityfog_frontend.telemetry import JSONExporter
 from utilityfog_frontend.telemetry.exposition import generate_openmetrics, generate_text
@@ -284,7 +285,7 @@ def test_label_sets_that_nobody_has_held_for_the_horizon_leave() -> None:
         counter.labels(kind).increment(1)
     fleet.send()
     state = fleet.state
-    state.series_held = state.watched + 0.0 * state.tables[0].created[: len(state.catalog.series)]
+    state.series_held = state.watched + 0.0 * state.tables[INTEGER_COUNTER].created[: len(state.catalog.series)]
     state.series_held[0] -= state.horizon + 1
     assert fleet.samples("done_total") == {(("kind", "new"),): 1}
 

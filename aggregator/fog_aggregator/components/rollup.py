@@ -7,7 +7,6 @@ import logging
 import platform
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from itertools import chain
 from operator import le
 from typing import Final
 
@@ -17,8 +16,8 @@ from fog_agent.core.selfmetrics import WriterMetrics
 from fog_agent.core.writer import Settings
 from fog_agent.edge.agent import DEFAULT_DEADLINE
 from fog_agent.edge.sender import Sender, phase_of
-from fog_aggregator.core.catalog import SeriesEntry
 from fog_aggregator.core.lifecycle import Coverage
+from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.tasks import running
@@ -90,7 +89,7 @@ class RollupWatch:
         self.coverage = coverage_numbers(totals.coverage)
         live, entries, known = self._live, totals.entries, 0
         fresh: list[tuple[int, SeriesValue]] = []
-        for number, value in chain(totals.counters.items(), totals.histograms.items(), totals.gauges.items()):
+        for number, value in totals.values.items():
             one = live.get(number)
             if one is None or one.entry is not entries[number]:
                 fresh.append((number, value))
@@ -113,8 +112,7 @@ class RollupWatch:
 
     def _end(self, totals: Totals) -> None:
         """Let go of series that have no total any more, or whose number is another's."""
-        present = totals.counters.keys() | totals.histograms.keys() | totals.gauges.keys()
-        gone = [n for n, one in self._live.items() if n not in present or one.entry is not totals.entries[n]]
+        gone = [n for n, one in self._live.items() if n not in totals.values or one.entry is not totals.entries[n]]
         self._ended += [self._live.pop(number) for number in gone]
         self._series = tuple(self._live.values())
 

@@ -1,7 +1,7 @@
-"""Which families and label sets there are: each known once, by a small number.
+"""Know families and label sets, each once, by a small number.
 
 Families are keyed by (name, type, unit); a series by its family, its bounds and its labels, so that histograms of
-other bounds are rows of another width until a rollup merges them on the union.
+other bounds are other series until a rollup merges them on the union.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.kinds import Kind, kind_of_definition
+from fog_aggregator.core.series import FORGOTTEN, Bounds, SeriesEntry
 from fog_schema.definitions import decode_definitions
-from fog_schema.frames import GAUGE, HISTOGRAM, TYPE_NAMES, Definition
-
-Labels: TypeAlias = tuple[tuple[str, str], ...]
+from fog_schema.frames import TYPE_NAMES, Definition
 
 RESERVED: Final = "fog_"
 ALLOWED: Final = "fog_agent_"
@@ -49,33 +49,16 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesEntry:
-    """One label set of a family; `bounds` are a histogram's."""
-
-    family: int
-    labels: Labels
-    bounds: tuple[float, ...] = ()
-
-
-FORGOTTEN: Final = SeriesEntry(-1, ())
-"""In place of a series that was let go of."""
-
-
-@dataclass(frozen=True, slots=True)
 class Resolved:
-    """A frame's definitions in our numbers, by width: 0 for counters, -1 for gauges, else a histogram's buckets.
+    """A frame's definitions in the catalog's numbers.
 
     Attributes:
-        groups: width -> (ids ascending, series), both of shape (n,).
+        groups: kind as defined -> (ids ascending, series), both of shape (n,).
         refused: series that were refused: reserved names, and newcomers at the limit.
     """
 
-    groups: dict[int, tuple[Int64s, Int64s]]
+    groups: dict[Kind, tuple[Int64s, Int64s]]
     refused: int
-
-
-COUNTERS: Final = 0
-GAUGES: Final = -1
 
 
 class Catalog:
@@ -86,8 +69,8 @@ class Catalog:
 
     Attributes:
         free: numbers to be given out again.
-        kinds: every (family, bounds) that a series ever had, with its number.
-        kind_of: the kind of each series; -1 for one that was let go of.
+        shapes: every (family, bounds) that a series ever had, with its number.
+        shape_of: the shape of each series; -1 for one that was let go of.
         version: another one whenever a number stands for another series.
     """
 
@@ -96,8 +79,8 @@ class Catalog:
         self.families: list[Family] = []
         self.series: list[SeriesEntry] = []
         self.free: list[int] = []
-        self.kinds: dict[tuple[int, tuple[float, ...]], int] = {}
-        self.kind_of = array("i")
+        self.shapes: dict[tuple[int, Bounds], int] = {}
+        self.shape_of = array("i")
         self.version = 0
         self._family_numbers: dict[FamilyKey, int] = {}
         self.series_numbers: dict[SeriesEntry, int] = {}
@@ -149,11 +132,11 @@ class Catalog:
             if self.free:
                 number = self.free.pop()
                 self.series[number] = entry
-                self.kind_of[number] = self._kind(entry)
+                self.shape_of[number] = self._shape(entry)
             else:
                 number = len(self.series)
                 self.series.append(entry)
-                self.kind_of.append(self._kind(entry))
+                self.shape_of.append(self._shape(entry))
             self.series_numbers[entry] = number
             self.version += 1
         return number
@@ -163,7 +146,7 @@ class Catalog:
         for number in numbers:
             del self.series_numbers[self.series[number]]
             self.series[number] = FORGOTTEN
-            self.kind_of[number] = -1
+            self.shape_of[number] = -1
             self.free.append(number)
         self.version += 1
         self._resolved.clear()
@@ -177,13 +160,13 @@ class Catalog:
         for number in free:
             self.series_numbers.pop(series[number], None)
             series[number] = FORGOTTEN
-        self.kind_of = array("i", [-1 if entry is FORGOTTEN else self._kind(entry) for entry in series])
+        self.shape_of = array("i", [-1 if entry is FORGOTTEN else self._shape(entry) for entry in series])
 
-    def _kind(self, entry: SeriesEntry) -> int:
-        return self.kinds.setdefault((entry.family, entry.bounds), len(self.kinds))
+    def _shape(self, entry: SeriesEntry) -> int:
+        return self.shapes.setdefault((entry.family, entry.bounds), len(self.shapes))
 
     def _number(self, definitions: list[Definition], full_at: int) -> Resolved:
-        found: dict[int, dict[int, int]] = {}
+        found: dict[Kind, dict[int, int]] = {}
         refused = 0
         for definition in definitions:
             if definition.name.startswith(RESERVED) and not definition.name.startswith(ALLOWED):
@@ -194,14 +177,14 @@ class Catalog:
                 refused += definition.ids.size
                 continue
             family = self.family_number(key, definition.help, definition.rollup)
-            group = found.setdefault(_width(definition), {})
+            group = found.setdefault(kind_of_definition(definition), {})
             for number, labels in definition.series():
                 series = self._series_number(SeriesEntry(family, tuple(sorted(labels)), definition.bounds), full_at)
                 if series is None:
                     refused += 1
                 else:
                     group[number] = series
-        return Resolved({width: _columns(group) for width, group in found.items() if group}, refused)
+        return Resolved({kind: _columns(group) for kind, group in found.items() if group}, refused)
 
     def _remember(self, packed: bytes, resolved: Resolved) -> None:
         self._resolved[packed] = resolved
@@ -209,12 +192,6 @@ class Catalog:
         while self._resolved_bytes > CACHE_BYTES:
             oldest, _ = self._resolved.popitem(last=False)
             self._resolved_bytes -= len(oldest)
-
-
-def _width(definition: Definition) -> int:
-    if definition.type == HISTOGRAM:
-        return len(definition.bounds) + 1
-    return GAUGES if definition.type == GAUGE else COUNTERS
 
 
 def _columns(group: dict[int, int]) -> tuple[Int64s, Int64s]:

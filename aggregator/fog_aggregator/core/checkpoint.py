@@ -17,11 +17,18 @@ from typing import Any, Final, TypeAlias
 import msgpack
 import numpy as np
 
-from fog_aggregator.core.catalog import FamilyKey, SeriesEntry
+from fog_aggregator.core.catalog import FamilyKey
 from fog_aggregator.core.eventlist import EventList, FleetEvent
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAMS, BucketHistogram
+from fog_aggregator.core.kinds.fractional_counter import FRACTIONAL_COUNTER
+from fog_aggregator.core.kinds.gauge import GAUGE
+from fog_aggregator.core.kinds.gauge_summary import GAUGE_SUMMARY, SummaryTable
+from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
+from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.nodes import CLOSED, Epoch, Node, Run
+from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.core.state import State, Tombstone
-from fog_aggregator.core.tables import Table
 from fog_aggregator.query.ratchet import Ratchet
 from fog_bus.ports import Position
 from fog_schema.frames import CoverageNumbers
@@ -32,6 +39,8 @@ MAGIC: Final = b"FOGCKPT1"
 VERSION: Final = 4
 _LENGTH: Final = struct.Struct("<Q")
 _DIGEST_SIZE: Final = 16
+_WIDTHS: Final[dict[Kind, int]] = {INTEGER_COUNTER: 0, GAUGE: -1, FRACTIONAL_COUNTER: -2, GAUGE_SUMMARY: -3}
+_KINDS: Final = {width: kind for kind, width in _WIDTHS.items()}
 
 Arrays: TypeAlias = dict[str, np.ndarray]
 Plain: TypeAlias = dict[str, Any]
@@ -107,9 +116,11 @@ def take_image(
         scope: what it is of; a checkpoint of another scope is another fleet.
     """
     arrays: Arrays = {}
-    for width, table in state.tables.items():
-        for name, column in _columns(table).items():
-            arrays[f"table/{width}/{name}"] = column[: table.size]
+    for kind, table in state.tables.items():
+        columns = {name: getattr(table, name)[: table.size] for name in table.COLUMNS}
+        sums = {} if "sums" in columns else {"sums": np.zeros(0)}
+        for name, column in (columns | sums).items():
+            arrays[f"table/{_width(kind)}/{name}"] = column
     _nodes_out(state, arrays)
     arrays["series/held"] = state.series_held
     plain: Plain = {
@@ -146,7 +157,11 @@ def restore(image: Image, state: State, events: EventList, ratchet: Ratchet) -> 
     for width in sorted(tables):
         prefix = f"table/{width}/"
         columns = {name.removeprefix(prefix): array for name, array in image.arrays.items() if name.startswith(prefix)}
-        state.table(width).restore(columns)
+        kind = _kind(width)
+        if kind is GAUGE_SUMMARY:
+            none = np.zeros(0, np.int64)
+            columns |= {"value_counts.slot": none, "value_counts.value": np.zeros(0), "value_counts.nodes": none}
+        state.tables[kind].restore(columns)
     _nodes_in(state, plain["nodes"], image.arrays)
     _replicas_in(state, plain["replicas"])
     _runs_in(state, plain["runs"])
@@ -163,8 +178,12 @@ def restore(image: Image, state: State, events: EventList, ratchet: Ratchet) -> 
     return {name: Position(*mark) for name, mark in plain["streams"].items()}
 
 
-def _columns(table: Table) -> Arrays:
-    return {name: getattr(table, name) for name in Table.COLUMNS}
+def _width(kind: Kind) -> int:
+    return kind.buckets if isinstance(kind, BucketHistogram) else _WIDTHS[kind]
+
+
+def _kind(width: int) -> Kind:
+    return BUCKET_HISTOGRAMS.of_size(width) if width > 0 else _KINDS[width]
 
 
 def _nodes_out(state: State, arrays: Arrays) -> None:
@@ -193,7 +212,7 @@ def _nodes_in(state: State, plain: list[Any], arrays: Arrays) -> None:
     for (path, info, ephemeral, baselines, folded), row, branch, first in zip(
         plain, rows, arrays["node/branch"].tolist(), arrays["node/first_heard"].tolist(), strict=True
     ):
-        node = Node(tuple(path), row, Epoch(CLOSED, -1), branch, {}, info, ephemeral, first, baselines, folded)
+        node = Node(tuple(path), row, Epoch(-1, CLOSED), branch, {}, info, ephemeral, first, baselines, folded)
         by_row[row] = state.nodes[node.path] = node
     names = (
         "id",
@@ -224,8 +243,8 @@ def _nodes_in(state: State, plain: list[Any], arrays: Arrays) -> None:
     state.rows.restore(
         rows, arrays["node/heard"], arrays["node/interval"], arrays["epoch/row"].tolist(), arrays["epoch/node"]
     )
-    for width, table in state.tables.items():
-        _maps_in(width, table, by_epoch_row)
+    for kind, table in state.tables.items():
+        _maps_in(kind, table, by_epoch_row)
     state.rows.retired[rows], state.rows.branch[rows] = arrays["node/retired"], arrays["node/branch"]
     for node in state.nodes.values():
         if node.branch:
@@ -236,14 +255,17 @@ def _nodes_in(state: State, plain: list[Any], arrays: Arrays) -> None:
 
 def _replicas_out(state: State) -> list[Any]:
     """What only branches have."""
+    table = state.tables[GAUGE_SUMMARY]
+    counted = table.value_counts if isinstance(table, SummaryTable) else {}
     return [
         (
             node.path,
             node.coverage,
             [
-                (epoch.id, number, values.tolist(), nodes.tolist())
+                (epoch.id, number, counted[slot][0].tolist(), counted[slot][1].tolist())
                 for epoch in node.epochs.values()
-                for number, (values, nodes) in epoch.value_counts.items()
+                for number, slot in zip(*(column.tolist() for column in epoch.map(GAUGE_SUMMARY).items()), strict=True)
+                if slot in counted
             ],
         )
         for node in state.branches()
@@ -255,13 +277,16 @@ def _replicas_in(state: State, plain: list[Any]) -> None:
         node = state.nodes[tuple(path)]
         node.coverage = None if coverage is None else CoverageNumbers(*coverage)
         for epoch, number, values, nodes in value_counts:
-            node.epochs[epoch].value_counts[number] = np.array(values, np.float64), np.array(nodes, np.int64)
+            slot = int(node.epochs[epoch].map(GAUGE_SUMMARY).known(np.array([number], np.int64))[0])
+            table = state.tables[GAUGE_SUMMARY]
+            if isinstance(table, SummaryTable):
+                table.count_values(slot, (np.array(values, np.float64), np.array(nodes, np.int64)))
 
 
 def _runs_out(state: State) -> list[Any]:
     """How far keyframes have come. That of an epoch which returns is its baseline: where it ends must not move."""
     return [
-        (node.path, epoch.id, epoch.run.next_part, [(width, ids.tobytes()) for width, ids in epoch.run.ids])
+        (node.path, epoch.id, epoch.run.next_part, [(_width(kind), ids.tobytes()) for kind, ids in epoch.run.ids])
         for node in state.nodes.values()
         for epoch in node.epochs.values()
         if epoch.run is not None
@@ -270,11 +295,11 @@ def _runs_out(state: State) -> list[Any]:
 
 def _runs_in(state: State, plain: list[Any]) -> None:
     for path, epoch, next_part, ids in plain:
-        known = [(width, np.frombuffer(packed, np.int64)) for width, packed in ids]
+        known = [(_kind(width), np.frombuffer(packed, np.int64)) for width, packed in ids]
         state.nodes[tuple(path)].epochs[epoch].run = Run(next_part, known)
 
 
-def _maps_in(width: int, table: Table, epochs: Mapping[int, Epoch]) -> None:
+def _maps_in(kind: Kind, table: Table, epochs: Mapping[int, Epoch]) -> None:
     """Which slot each id has, from the slots themselves."""
     slots = table.used()
     if not len(slots):
@@ -283,7 +308,7 @@ def _maps_in(width: int, table: Table, epochs: Mapping[int, Epoch]) -> None:
     slots = slots[order]
     rows, starts = np.unique(table.epoch[slots], return_index=True)
     for row, mine in zip(rows.tolist(), np.split(slots, starts[1:]), strict=True):
-        epochs[row].map(width).add(table.ids[mine], mine)
+        epochs[row].map(kind).add(table.ids[mine], mine)
 
 
 def _events_out(events: EventList) -> Plain:

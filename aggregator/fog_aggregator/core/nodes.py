@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int64s
-from fog_aggregator.core.tables import IdMap, grow
+from fog_aggregator.core.kinds import Kind, SlotHolder
+from fog_aggregator.core.kinds.table import grow
 from fog_schema.frames import CoverageNumbers
 from fog_schema.paths import Path
 
@@ -18,14 +19,14 @@ CLOSED: Final = 0
 
 @dataclass(slots=True)
 class Run:
-    """Parts of a keyframe that came without a break: what the next one must be, and the ids so far by width."""
+    """Parts of a keyframe that came without a break: what the next one must be, and the ids so far by kind."""
 
     next_part: int = 0
-    ids: list[tuple[int, Int64s]] = field(default_factory=list)
+    ids: list[tuple[Kind, Int64s]] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
-class Epoch:
+class Epoch(SlotHolder):
     """One run of one writer at a path, as far as it was read.
 
     Attributes:
@@ -36,12 +37,9 @@ class Epoch:
         watched: the state's watched time at its last frame.
         gapped: a frame is missing, or it was never whole: a keyframe is wanted.
         returning: it was folded without its final: its next keyframe is a baseline.
-        huge: it has sent counts so large that sums must be watched.
-        value_counts: how many nodes have which value of a gauge, by its id: (values, counts); a branch's only.
     """
 
     id: int
-    row: int
     seq: int = 0
     birth: float = float("inf")
     heard: float = 0.0
@@ -49,19 +47,9 @@ class Epoch:
     shared: bool = False
     gapped: bool = True
     returning: bool = False
-    huge: bool = False
-    value_counts: dict[int, tuple[Float64s, Int64s]] = field(default_factory=dict)
     run: Run | None = None
     gaps: int = 0
     keyframes: int = 0
-    maps: dict[int, IdMap] = field(default_factory=dict)
-
-    def map(self, width: int) -> IdMap:
-        """Where its ids are in the table of a width."""
-        found = self.maps.get(width)
-        if found is None:
-            found = self.maps[width] = IdMap()
-        return found
 
 
 @dataclass(slots=True, eq=False)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from fog_aggregator.core.merge import NOT_COUNTED
+from fog_aggregator.core.kinds.table import FREE
 from fog_aggregator.core.state import State
-from fog_aggregator.core.tables import FREE
 from fog_schema.limits import MAX_WHOLE
 
 
-def add_counted(counted: dict[int, float], family: int, values: Any) -> None:
-    """Add a slot's value, or its buckets, to the count of a family; whole counts stay at 2^63 - 1.
-
-    A checkpoint has no place for more.
-    """
-    total = sum(np.ravel(values).tolist(), counted.get(family, 0))
+def add_counted(counted: dict[int, float], family: int, count: float) -> None:
+    """Add a slot's count to that of a family; integers stay at 2^63 - 1, as a checkpoint has no place for more."""
+    total = count + counted.get(family, 0)
     counted[family] = min(total, MAX_WHOLE) if isinstance(total, int) else total
 
 
@@ -31,10 +25,10 @@ def departed(state: State) -> dict[int, float]:
     gone[state.catalog.free] = False
     if not gone.any():
         return counted
-    for width, table in state.tables.items():
-        if width in NOT_COUNTED:
+    for kind, table in state.tables.items():
+        if not kind.counted:
             continue
         slots = np.flatnonzero(gone[table.series[: table.size]] & (table.series[: table.size] != FREE))
-        for series, values in zip(table.series[slots].tolist(), table.values[slots], strict=True):
-            add_counted(counted, state.catalog.series[series].family, values)
+        for series, count in zip(table.series[slots].tolist(), kind.exact_counts(table, slots), strict=True):
+            add_counted(counted, state.catalog.series[series].family, count)
     return counted

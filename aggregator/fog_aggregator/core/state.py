@@ -14,12 +14,12 @@ from typing import Final
 
 import numpy as np
 
-from fog_aggregator.core.catalog import COUNTERS, GAUGES, Catalog
+from fog_aggregator.core.catalog import Catalog
 from fog_aggregator.core.columns import Bools, Float64s, Int64s
-from fog_aggregator.core.merge import FRACTIONS, LAST_AT, SUMMARIES, Merger
+from fog_aggregator.core.kinds import Kind, Merge, Tables, new_tables
+from fog_aggregator.core.merge import Merger, Present
 from fog_aggregator.core.nodes import CLOSED, Epoch, Node, Rows, Run
 from fog_aggregator.core.outcome import Outcome, Status
-from fog_aggregator.core.tables import Table
 from fog_schema.frames import EPHEMERAL, FINAL, KEYFRAME, LAST_PART, SHARED, Frame
 from fog_schema.paths import Path
 
@@ -96,12 +96,7 @@ class State:
         self.now = 0.0
         self.catalog = Catalog(self.limits.series)
         self.rows = Rows()
-        self.tables: dict[int, Table] = {
-            COUNTERS: Table(np.int64),
-            FRACTIONS: Table(np.float64),
-            GAUGES: Table(np.float64),
-            SUMMARIES: Table(np.float64, LAST_AT + 1),
-        }
+        self.tables: Tables = new_tables()
         self.nodes: dict[Path, Node] = {}
         self.tombstones: dict[tuple[Path, int], Tombstone] = {}
         self.gapped: dict[Epoch, Path] = {}
@@ -112,7 +107,6 @@ class State:
         self.tree_version = 0
         self.folded_early = 0
         self._merger = Merger(self.tables)
-        self.table = self._merger.table
 
     def apply(self, path: Path, frame: Frame, timestamp: float, *, rollup: bool = False) -> Outcome:
         """Merge a frame that the server stored at `timestamp` for the node at `path`, or of the branch there.
@@ -154,7 +148,7 @@ class State:
         self._merge(node, epoch, frame, outcome)
         if whole:
             if epoch.returning:
-                merger.subtract_from_closed(node.closed, epoch, fresh)
+                merger.retract(node.closed, epoch, fresh)
             self._keyframe(node, epoch, frame, resolved.groups if resolved else {}, outcome)
         if epoch.gapped:
             self.gapped[epoch] = path
@@ -189,14 +183,14 @@ class State:
 
     def merge_closed(self, into: Epoch, closed: Epoch) -> None:
         """Add one closed total to another, whose slots it then has."""
-        self._merger.fold(into, closed)
+        self._merger.close(into, closed)
 
     def fold(self, node: Node, epoch: Epoch, *, final: bool, lasts: float) -> None:
         """Add an epoch to its path's closed total and leave a tombstone for `lasts` seconds.
 
         A branch's epoch was joined: there is nothing to add.
         """
-        self._merger.fold(self._closed_total(node), epoch)
+        self._merger.close(self._closed_total(node), epoch)
         del node.epochs[epoch.id]
         node.folded += 1
         node.closed.watched = self.watched
@@ -206,13 +200,11 @@ class State:
         self.elect(node)
 
     def _merge(self, node: Node, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
-        others = [one for one in node.epochs.values() if one is not epoch] if frame.value_counts is not None else []
-        value_counted = sum(len(one.value_counts) for one in others)
-        self._merger.merge(epoch, frame, outcome, whole=frame.kind == KEYFRAME, value_counted=value_counted)
+        self._merger.merge(Merge(self.tables, epoch, epoch.heard, node.epochs.values(), outcome), frame)
         if node.branch:
             self._merger.join(node.closed, epoch, frame)
             if frame.removed is not None and not epoch.gapped:
-                self._merger.hold(node.closed, node.epochs.values())
+                self._merger.mark_retained(node.closed, node.epochs.values())
 
     def _closed_total(self, node: Node) -> Epoch | None:
         """What is added to when something of a path ends; a branch adds nothing up."""
@@ -236,7 +228,7 @@ class State:
 
     def _new_node(self, path: Path, timestamp: float, *, branch: bool) -> Node:
         row = self.rows.new_node(branch=branch)
-        closed = Epoch(CLOSED, self.rows.new_epoch(row))
+        closed = Epoch(self.rows.new_epoch(row), CLOSED)
         closed.watched = self.watched
         node = self.nodes[path] = Node(path, row, closed, branch, first_heard=timestamp)
         self.tree_version += 1
@@ -244,7 +236,7 @@ class State:
 
     def _new_epoch(self, node: Node, frame: Frame) -> Epoch:
         self._fold_crowd(node)
-        epoch = node.epochs[frame.epoch] = Epoch(frame.epoch, self.rows.new_epoch(node.row, adds_up=not node.branch))
+        epoch = node.epochs[frame.epoch] = Epoch(self.rows.new_epoch(node.row, adds_up=not node.branch), frame.epoch)
         epoch.returning = self.tombstones.pop((node.path, frame.epoch), None) is not None and not node.branch
         return epoch
 
@@ -318,25 +310,22 @@ class State:
         return added + len(packed) // 256 if added else 0
 
     def _define(
-        self, node: Node, epoch: Epoch, groups: dict[int, tuple[Int64s, Int64s]], created: float, outcome: Outcome
-    ) -> list[tuple[int, Int64s]]:
-        """Give slots to the series that are new in this epoch; return their ids by width."""
-        fresh = []
+        self, node: Node, epoch: Epoch, groups: dict[Kind, tuple[Int64s, Int64s]], created: float, outcome: Outcome
+    ) -> Present:
+        """Give slots to the series that are new in this epoch; return their ids by kind."""
+        fresh: Present = []
         for defined, (ids, series) in groups.items():
-            width = SUMMARIES if node.branch and defined == GAUGES else defined
-            _, known = epoch.map(width).find(ids)
-            if width == COUNTERS and known is not None and FRACTIONS in epoch.maps:
-                _, fractional = epoch.maps[FRACTIONS].find(ids)
-                known = None if fractional is None else known | fractional
-            if known is None or known.all():
+            kind = defined.at_branch if node.branch else defined
+            known = epoch.knows(kind.forms, ids)
+            if known.all():
                 continue
             new = np.flatnonzero(~known)
             room = self._room(node, epoch)
             outcome.refused_series += max(0, len(new) - room)
             new = new[:room]
-            slots = self._merger.table(width).allocate(ids[new], series[new], epoch.row, created)
-            epoch.map(width).add(ids[new], slots)
-            fresh.append((width, ids[new]))
+            slots = self.tables[kind].allocate(ids[new], series[new], epoch.row, created)
+            epoch.map(kind).add(ids[new], slots)
+            fresh.append((kind, ids[new]))
         return fresh
 
     def _room(self, node: Node, epoch: Epoch) -> int:
@@ -350,7 +339,7 @@ class State:
         node: Node,
         epoch: Epoch,
         frame: Frame,
-        groups: dict[int, tuple[Int64s, Int64s]],
+        groups: dict[Kind, tuple[Int64s, Int64s]],
         outcome: Outcome,
     ) -> None:
         """Go on with a run of parts; at its end the epoch is whole, and a final one is folded."""
@@ -358,7 +347,7 @@ class State:
         if run is None:
             epoch.gapped = True
             return
-        run.ids += [(width, ids) for width, (ids, _) in groups.items()]
+        run.ids += [(kind, ids) for kind, (ids, _) in groups.items()]
         run.next_part += 1
         if not frame.flags & LAST_PART:
             return
@@ -371,7 +360,7 @@ class State:
         node.baselines += outcome.baseline
         self._merger.drop_absent(self._closed_total(node), epoch, run.ids)
         if node.branch:
-            self._merger.hold(node.closed, node.epochs.values())
+            self._merger.mark_retained(node.closed, node.epochs.values())
             self.elect(node)
         if frame.flags & FINAL:
             outcome.final = True

@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int64s
-from fog_aggregator.core.merge import NOT_COUNTED
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.kinds.table import FREE, Table, grow
 from fog_aggregator.core.nodes import CLOSED, Epoch, Node
 from fog_aggregator.core.retired_counts import add_counted
 from fog_aggregator.core.state import DAY, State
-from fog_aggregator.core.tables import FREE, Table, grow
 from fog_schema.paths import RETIRED, Path, ancestors, is_under
 
 LONG: Final = 365 * DAY
@@ -109,7 +109,7 @@ def _move(state: State, node: Node, home: Path) -> None:
     if group is None:
         row = state.rows.new_node()
         state.rows.retired[row] = True
-        group = state.nodes[home] = Node(home, row, Epoch(CLOSED, state.rows.new_epoch(row)))
+        group = state.nodes[home] = Node(home, row, Epoch(state.rows.new_epoch(row), CLOSED))
     state.merge_closed(group.closed, node.closed)
     state.rows.free_epoch(node.closed.row)
     state.rows.free_node(node.row)
@@ -151,8 +151,8 @@ def _retire_label_sets(state: State) -> int:
         return 0
     movable = old & _only_closed(state)
     numbers = np.flatnonzero(movable)
-    for width, table in state.tables.items():
-        _to_ledger(state, width, table, movable)
+    for kind, table in state.tables.items():
+        _to_ledger(state, kind, table, movable)
     state.catalog.forget(numbers.tolist())
     state.series_held[numbers] = state.watched
     return len(numbers)
@@ -169,19 +169,19 @@ def _only_closed(state: State) -> Bools:
     return only
 
 
-def _to_ledger(state: State, width: int, table: Table, movable: Bools) -> None:
+def _to_ledger(state: State, kind: Kind, table: Table, movable: Bools) -> None:
     slots = table.used()
     slots = slots[movable[table.series[slots]]]
     if not len(slots):
         return
     owners: dict[int, list[int]] = defaultdict(list)
-    for slot in slots.tolist():
+    for slot, counted in zip(slots.tolist(), kind.exact_counts(table, slots), strict=True):
         owners[int(table.epoch[slot])].append(slot)
-        if width not in NOT_COUNTED:
+        if kind.counted:
             family = state.catalog.series[int(table.series[slot])].family
-            add_counted(state.ledger, family, table.values[slot])
+            add_counted(state.ledger, family, counted)
     closed = {node.closed.row: node.closed for node in state.nodes.values()}
     for row, mine in owners.items():
         gone: Int64s = np.array(mine, np.int64)
-        closed[row].map(width).discard(table.ids[gone])
+        closed[row].map(kind).discard(table.ids[gone])
     table.release(slots)

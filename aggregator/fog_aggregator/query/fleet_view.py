@@ -9,14 +9,17 @@ from typing import Final
 
 import numpy as np
 
-from fog_aggregator.core.catalog import Family, SeriesEntry
+from fog_aggregator.core.catalog import Family
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.kinds.view import Hold, Plan, Samples
 from fog_aggregator.core.lifecycle import Coverage, Coverages, Life
+from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
-from fog_aggregator.query.plan import Draft, Plan
-from fog_aggregator.query.samples import Labeller, LazySeries, Samples
+from fog_aggregator.query.plan import Draft
+from fog_aggregator.query.samples import Labeller, LazySeries
 from fog_aggregator.query.selection import ViewKey
 from fog_aggregator.query.totals import Totals
-from fog_aggregator.query.view_snapshot import Hold, ViewSnapshot
+from fog_aggregator.query.view_snapshot import ViewSnapshot
 from utilityfog_frontend.telemetry import model
 from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
 from utilityfog_frontend.telemetry.names import sample_names
@@ -40,7 +43,7 @@ class Memory:
     """
 
     hold: Callable[[ViewSnapshot, Samples], list[float]]
-    remember: Callable[[ViewKey, int, Draft, Plan], None]
+    remember: Callable[[ViewKey, Kind, Draft, Plan], None]
 
 
 class FleetView:
@@ -113,8 +116,8 @@ class FleetView:
         return lambda samples: self._memory.hold(self._snapshot, samples)
 
     def _remember(self) -> None:
-        for width, draft, plan in self._snapshot.fresh:
-            self._memory.remember(self._snapshot.view, width, draft, plan)
+        for kind, draft, plan in self._snapshot.fresh:
+            self._memory.remember(self._snapshot.view, kind, draft, plan)
 
     def _covered(self) -> list[FamilySnapshot]:
         """Coverage as metrics, beside the numbers it qualifies."""

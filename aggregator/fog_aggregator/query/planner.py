@@ -7,10 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from fog_aggregator.core.merge import FRACTIONS, NOT_COUNTED
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.kinds.view import Plan
 from fog_aggregator.core.state import State
 from fog_aggregator.query.family_variants import FamilyVariants
-from fog_aggregator.query.plan import Draft, Plan, Version
+from fog_aggregator.query.plan import Draft, Version
 from fog_aggregator.query.selection import Selection, ViewKey
 from fog_aggregator.query.series_axis import SeriesAxis
 from fog_aggregator.query.slot_index import SlotIndex
@@ -31,8 +32,8 @@ class Planner:
         self._tree: tuple[int, Tree] | None = None
         self._groups: OrderedDict[ViewKey, Groups] = OrderedDict()
         self._axes: OrderedDict[ViewKey, tuple[Version, SeriesAxis]] = OrderedDict()
-        self._plans: OrderedDict[tuple[ViewKey, int], tuple[Version, Plan]] = OrderedDict()
-        self._indexes: dict[int, tuple[int, SlotIndex]] = {}
+        self._plans: OrderedDict[tuple[ViewKey, Kind], tuple[Version, Plan]] = OrderedDict()
+        self._indexes: dict[Kind, tuple[int, SlotIndex]] = {}
 
     @property
     def variants(self) -> FamilyVariants:
@@ -63,55 +64,55 @@ class Planner:
         """The series of a view as the catalog is now, and the version of what they depend on."""
         catalog, names = self._state.catalog, view.selection.names
         if not names:
-            return (), SeriesAxis(list(catalog.series), self._variants.kind_of())
+            return (), SeriesAxis(list(catalog.series), self._variants.shape_of())
         version = (catalog.version,)
         key = ViewKey(Selection(names=names))
         known = self._axes.get(key)
         if known is None or known[0] != version:
-            axis = SeriesAxis(list(catalog.series), self._variants.kind_of(), self._variants.called(names))
+            axis = SeriesAxis(list(catalog.series), self._variants.shape_of(), self._variants.called(names))
             known = self._axes[key] = (version, axis)
             if len(self._axes) > _AXES:
                 self._axes.popitem(last=False)
         return known
 
-    def known(self, view: ViewKey, width: int, axis: Version) -> Plan | None:
+    def known(self, view: ViewKey, kind: Kind, axis: Version) -> Plan | None:
         """The plan of a table in a view, when it was made and still holds."""
-        plan = self._plans.get((view, width))
-        if plan is None or plan[0] != self._version(width, axis):
+        plan = self._plans.get((view, kind))
+        if plan is None or plan[0] != self._version(kind, axis):
             return None
-        self._plans.move_to_end((view, width))
+        self._plans.move_to_end((view, kind))
         return plan[1]
 
-    def draft(self, view: ViewKey, width: int, axis: tuple[Version, SeriesAxis]) -> Draft:
+    def draft(self, view: ViewKey, kind: Kind, axis: tuple[Version, SeriesAxis]) -> Draft:
         """What the plan of a table in a view is made of; `axis` is the view's."""
         groups, rows = self.groups(view), self._state.rows
         node = rows.epoch_node
         # Counts of a branch's replicas were joined; whose gauges count is for the snapshot to say.
-        counts = (node >= 0) & (rows.adds_up | (width in NOT_COUNTED))
+        counts = (node >= 0) & (rows.adds_up | (not kind.counted))
         return Draft(
-            self._version(width, axis[0]),
-            self._index(width),
+            self._version(kind, axis[0]),
+            self._index(kind),
             np.where(counts, groups.of_node[node], np.int32(-1)),
             max(1, len(groups.paths)),
             # Sums of fractions depend on the order in which they are added; that must not be who was heard first.
-            self.tree.rank[node] if width == FRACTIONS else None,
+            self.tree.rank[node] if kind.ordered else None,
             None if axis[1].is_identity else axis[1],
         )
 
-    def remember(self, view: ViewKey, width: int, draft: Draft, plan: Plan) -> None:
+    def remember(self, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
         """Keep a plan for as long as it holds."""
-        self._plans[view, width] = (draft.version, plan)
-        self._plans.move_to_end((view, width))
+        self._plans[view, kind] = (draft.version, plan)
+        self._plans.move_to_end((view, kind))
         while sum(len(plan.cell) + plan.size for _, plan in self._plans.values()) > REMEMBERED:
             self._plans.popitem(last=False)
 
-    def _index(self, width: int) -> SlotIndex:
+    def _index(self, kind: Kind) -> SlotIndex:
         """Which epochs and series hold the slots of a table now: the same for every view."""
-        table = self._state.tables[width]
-        known = self._indexes.get(width)
+        table = self._state.tables[kind]
+        known = self._indexes.get(kind)
         if known is None or known[0] != table.version:
-            known = self._indexes[width] = (table.version, SlotIndex(table, self._state.catalog.kind_of))
+            known = self._indexes[kind] = (table.version, SlotIndex(table, self._state.catalog.shape_of))
         return known[1]
 
-    def _version(self, width: int, axis: Version) -> Version:
-        return self._state.tree_version, self._state.tables[width].version, *axis
+    def _version(self, kind: Kind, axis: Version) -> Version:
+        return self._state.tree_version, self._state.tables[kind].version, *axis

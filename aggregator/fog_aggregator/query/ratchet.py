@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from fog_aggregator.query.samples import Samples
+from fog_aggregator.core.kinds.view import Samples
 from fog_aggregator.query.selection import ViewKey
 from fog_schema.paths import Path
 

@@ -4,82 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from math import inf
-from typing import Any, Final, TypeAlias, overload
+from typing import TypeAlias, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fog_aggregator.core.catalog import Labels, SeriesEntry
-from fog_aggregator.core.columns import Bools, Float64s, Int32s
+from fog_aggregator.core.kinds.view import Samples
+from fog_aggregator.core.series import Labels, SeriesEntry
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.exposition.samples import Columns, ColumnSeries
 from utilityfog_frontend.telemetry.labels import render_labels
-from utilityfog_frontend.telemetry.model import HistogramValue, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import SeriesSnapshot
 
-LEVEL, PATH, STAT, VALUE = "fog_level", "fog_path", "stat", "value"
-_BLOCK: Final = 1000
+LEVEL, PATH = "fog_level", "fog_path"
 _Split: TypeAlias = tuple[Labels, Labels, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Some samples as columns, in the order of series.
-
-    Attributes:
-        series: the catalog's number of each.
-        group: the group's number of each.
-        values: shape (n,), or (n, buckets) for histograms.
-        born: when each began to count, unix seconds, inf when that is not known; None for gauges.
-        sums: histograms only.
-        extra: labels of the statistic that these are.
-    """
-
-    series: Int32s
-    group: Int32s
-    values: NDArray[Any]
-    born: Float64s | None = None
-    sums: Float64s | None = None
-    extra: Labels = ()
-
-    def take(self, chosen: slice | Bools) -> Samples:
-        """Some of them."""
-        if not isinstance(chosen, slice) and chosen.all():
-            return self
-        return Samples(
-            self.series[chosen],
-            self.group[chosen],
-            self.values[chosen],
-            None if self.born is None else self.born[chosen],
-            None if self.sums is None else self.sums[chosen],
-            self.extra,
-        )
-
-    def with_values(self, values: NDArray[Any]) -> Samples:
-        """The same with other values."""
-        return Samples(self.series, self.group, values, self.born, self.sums, self.extra)
-
-    def blocks(self) -> Iterator[Samples]:
-        """All of them, some at a time."""
-        return (self.take(slice(start, start + _BLOCK)) for start in range(0, len(self.series), _BLOCK))
-
-    def python_values(self) -> list[Any]:
-        """The values as Python's."""
-        values: list[Any] = self.values.tolist()
-        if self.sums is None:
-            return values
-        sums = self.sums.tolist()
-        return [HistogramValue(tuple(counts), total) for counts, total in zip(values, sums, strict=True)]
-
-    def moments(self) -> list[float | None]:
-        """When each began to count."""
-        if self.born is None:
-            return [None] * len(self.series)
-        born: list[float | None] = self.born.tolist()
-        return [None if moment == inf else moment for moment in born]
 
 
 class Labeller:

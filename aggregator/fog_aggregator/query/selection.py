@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from fog_aggregator.core.catalog import Labels
+from fog_aggregator.core.series import Labels
 from fog_schema.paths import Path
 
 

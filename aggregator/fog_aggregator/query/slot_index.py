@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
-from fog_aggregator.core.tables import FREE, Table
+from fog_aggregator.core.kinds.table import FREE, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,11 @@ class SlotIndex:
 
     Args:
         table: whose slots.
-        kind_of: what each series of the catalog is of, by their numbers.
+        shape_of: the shape of each series of the catalog, by their numbers.
 
     """
 
-    def __init__(self, table: Table, kind_of: Sequence[int]) -> None:
+    def __init__(self, table: Table, shape_of: Sequence[int]) -> None:
         size = table.size
         epoch, created = table.epoch[:size], table.created[:size]
         begins = np.ones(size, np.bool_)
@@ -105,23 +105,23 @@ class SlotIndex:
         self._starts = np.flatnonzero(begins)
         self._epoch, self._created = epoch[self._starts], created[self._starts]
         self._series = table.series[:size].copy()
-        self._kind_of = np.array(kind_of, np.int32)
+        self._shape_of = np.array(shape_of, np.int32)
 
     @cached_property
     def series(self) -> Int32s:
-        """The series that hold slots, by the catalog's numbers, in the order of their kinds."""
-        used = np.zeros(len(self._kind_of) + 1, np.bool_)  # one more, for free slots
+        """The series that hold slots, by the catalog's numbers, in the order of their shapes."""
+        used = np.zeros(len(self._shape_of) + 1, np.bool_)  # one more, for free slots
         # Most nodes have the series of the one before them.
         series, length = self._series, int(self._starts[1]) if len(self._starts) > 1 else len(self._series)
         used[series[:length]] = True
         used[series[length:][series[length:] != series[:-length]]] = True
         numbers = np.flatnonzero(used[:-1])
-        return numbers[np.argsort(self._kind_of[numbers], kind="stable")].astype(np.int32)
+        return numbers[np.argsort(self._shape_of[numbers], kind="stable")].astype(np.int32)
 
     @cached_property
-    def kinds(self) -> Int32s:
+    def shapes(self) -> Int32s:
         """What each of `series` is of."""
-        return self._kind_of[self.series]
+        return self._shape_of[self.series]
 
     @cached_property
     def runs(self) -> SlotRuns:
@@ -141,6 +141,6 @@ class SlotIndex:
         """The places of some series in `series`."""
         if (np.diff(self.series) == 1).all():
             return series - self.series[:1]
-        place = np.zeros(len(self._kind_of), np.int32)
+        place = np.zeros(len(self._shape_of), np.int32)
         place[self.series] = np.arange(len(self.series), dtype=np.int32)
         return place[series]

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from fog_aggregator.core.merge import NOT_COUNTED
 from fog_aggregator.core.state import State
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping
@@ -27,17 +26,19 @@ Line: TypeAlias = tuple[str, Labels, float | None]
 def held_by(state: State) -> Iterator[tuple[Path, Cell, int | float]]:
     """Every number of a state, straight from its tables, with the path that it counts for."""
     paths = {node.row: path for path, node in state.nodes.items()}
-    for width, table in state.tables.items():
-        if width in NOT_COUNTED:
+    for kind, table in state.tables.items():
+        if not kind.counted:
             continue
         slots = table.used()
         slots = slots[state.rows.adds_up[table.epoch[slots]]]  # what a replica says is in what they were joined to
-        columns = (state.rows.epoch_node[table.epoch[slots]], table.series[slots], table.values[slots])
-        sums = table.sums[slots].tolist() if table.width else [0.0] * len(slots)
+        column = kind.copy(table, slots, live=False)
+        columns = (state.rows.epoch_node[table.epoch[slots]], table.series[slots], column.values)
+        ladders = len(column.sums) > 0
+        sums = column.sums.tolist() if ladders else [0.0] * len(slots)
         for row, series, value, total in zip(*(column.tolist() for column in columns), sums, strict=True):
             entry = state.catalog.series[series]
             name = state.catalog.families[entry.family].key.name
-            values = [*value, total] if table.width else [value]
+            values = [*value, total] if ladders else [value]
             for cell, number in cells_of(name, entry.labels, entry.bounds, values):
                 yield paths[row], cell, number
 

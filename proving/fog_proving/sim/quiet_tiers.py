@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.query.selection import Selection
 from fog_proving.sim.books import PATHS, SUM, Books, Cells, Labels, Violation
 from fog_proving.sim.checks import named, said, totals_of
@@ -90,7 +91,9 @@ def _gauges_and_coverage(root: Member, programs: Sequence[Program]) -> None:
     expected = _merged(programs)
     totals = network.totals(Selection(BRANCH))
     shown = {}
-    for number, summary in totals.gauges.items():
+    for number, summary in totals.values.items():
+        if not isinstance(summary, GaugeSummary):
+            continue
         entry = totals.entries[number]
         shown[totals.families[entry.family].key.name, entry.labels] = (
             summary.count,
@@ -111,7 +114,8 @@ def _gauges_and_coverage(root: Member, programs: Sequence[Program]) -> None:
 def _out_of_sight(root: Member) -> None:
     """Nobody says how the branch is: no gauge of it is shown, and none of its nodes is live."""
     network = root.running.network
-    gauges, covered = network.totals(Selection(BRANCH)).gauges, network.coverage(Selection(BRANCH)).total()
+    totals, covered = network.totals(Selection(BRANCH)).values, network.coverage(Selection(BRANCH)).total()
+    gauges = [total for total in totals.values() if isinstance(total, GaugeSummary)]
     if gauges or covered.nodes[0]:
         raise Violation(f"{named(BRANCH)} is not heard, and shows {gauges} of {covered.nodes[0]} live nodes")
 

@@ -20,10 +20,11 @@ from typing import Any
 from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.components.http.answers import events, nodes, retired, tree
 from fog_aggregator.components.http.explain import explain
-from fog_aggregator.core.catalog import Family, FamilyKey, SeriesEntry
+from fog_aggregator.core.catalog import Family, FamilyKey
 from fog_aggregator.core.checkpoint import take_image
 from fog_aggregator.core.lifecycle import Coverage
 from fog_aggregator.core.outcome import Outcome
+from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.core.state import DAY
 from fog_aggregator.core.sweep import forget
 from fog_aggregator.network import NetworkCollector
@@ -80,7 +81,7 @@ def branch_totals(total: float, observed: tuple[int, ...], level: GaugeSummary) 
     entries = [SeriesEntry(0, (("job", "a"),)), SeriesEntry(1, ()), SeriesEntry(2, (), (1.0, 8.0)), SeriesEntry(3, ())]
     counters: dict[int, int | float] = {0: int(total), 1: total / 8}
     histograms = {2: HistogramValue(observed, float(sum(observed)))}
-    return Totals(counters, histograms, {3: level}, entries, families, Coverage((3, 2, 1), 4.5))
+    return Totals({**counters, **histograms, 3: level}, entries, families, Coverage((3, 2, 1), 4.5))
 
 
 def early(fleet: Fleet) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 
 from fog_aggregator.components.http.answers import coverage_of, epoch_name
 from fog_aggregator.core.columns import Bools
-from fog_aggregator.core.merge import FRACTIONS, SUMMARIES
 from fog_aggregator.core.nodes import Epoch, Node
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping, Selection
@@ -99,19 +98,14 @@ def _epoch(network: NetworkCollector, epoch: Epoch, wanted: Bools) -> dict[str, 
 def _slots(network: NetworkCollector, epoch: Epoch, wanted: Bools) -> Iterator[dict[str, Any]]:
     """What one epoch holds of some series."""
     state = network.state
-    for width, places in epoch.maps.items():
-        table, (ids, slots) = state.tables[width], places.items()
+    for kind, places in epoch.maps.items():
+        table, (ids, slots) = state.tables[kind], places.items()
         mine = np.flatnonzero(wanted[table.series[slots]])[:MOST_SAMPLES]
         for number, slot in zip(ids[mine].tolist(), slots[mine].tolist(), strict=True):
-            value = table.values[slot].tolist()
-            if width > 0:
-                value = {"counts": value, "sum": float(table.sums[slot]), "count": sum(value)}
-            elif width == SUMMARIES:
-                value = dict(zip(("count", "sum", "min", "max"), value, strict=False))
             yield {
                 "id": number,
                 "labels": dict(state.catalog.series[int(table.series[slot])].labels),
-                "value": value,
-                "fractional": width == FRACTIONS,
+                "fractional": False,
                 "live": bool(table.live[slot]),
+                **kind.describe(table, slot),
             }

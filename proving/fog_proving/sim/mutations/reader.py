@@ -9,14 +9,18 @@ from unittest.mock import patch
 
 import numpy as np
 
+import fog_aggregator.core.kinds.bucket_histogram
 import fog_aggregator.core.sweep
 import fog_aggregator.query.view_snapshot
 import fog_proving.sim.aggregator
-from fog_aggregator.core.catalog import COUNTERS
 from fog_aggregator.core.columns import ids_array
 from fog_aggregator.core.engine.stream_rules import where_to_start
 from fog_aggregator.core.eventlist import EventList, Seen
-from fog_aggregator.core.merge import FRACTIONS, Merger
+from fog_aggregator.core.kinds import Kind, Merge, SlotHolder, Tables
+from fog_aggregator.core.kinds.bucket_histogram import BucketHistogram
+from fog_aggregator.core.kinds.fractional_counter import FractionalCounter
+from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER, IntegerCounter
+from fog_aggregator.core.merge import Merger
 from fog_aggregator.core.nodes import Run
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.readiness import Readiness
@@ -76,70 +80,63 @@ def gaps_ignored() -> list[Patch]:
     return [around(State, "_number", number)]
 
 
-def _forget_known(self: Any, epoch: Any, width: int, ids: Any) -> None:
-    self._tables[width].values[epoch.map(width).known(ids_array(ids))] = 0
+def _forget_known(kind: Kind, merge: Merge, ids: Any) -> None:
+    merge.tables[kind].values[merge.epoch.map(kind).known(ids_array(ids))] = 0
+
+
+def _from_nothing(original: Any, self: Kind, merge: Merge, section: Any) -> None:
+    """Apply a section as if nothing were known of its ids."""
+    _forget_known(self, merge, section.ids)
+    original(self, merge, section)
 
 
 @leaving_out("R12.6", "a keyframe never sets a counter below the known value")
 def counters_fall() -> list[Patch]:
     """It sets it to what it says."""
-
-    def counters(original: Any, self: Any, epoch: Any, section: Any, outcome: Outcome, *, whole: bool) -> None:
-        if whole:
-            _forget_known(self, epoch, COUNTERS, section.ids)
-        original(self, epoch, section, outcome, whole=whole)
-
-    def fractions(original: Any, self: Any, epoch: Any, section: Any, outcome: Outcome) -> None:
-        _forget_known(self, epoch, FRACTIONS, section.ids)
-        original(self, epoch, section, outcome)
-
-    return [around(Merger, "_counters", counters), around(Merger, "_fractions", fractions)]
+    return [
+        around(IntegerCounter, "apply_keyframe", _from_nothing),
+        around(FractionalCounter, "apply_keyframe", _from_nothing),
+        around(FractionalCounter, "apply_delta", _from_nothing),
+    ]
 
 
 @leaving_out("R12.7", "a histogram is replaced only when its count is not lower")
 def histograms_fall() -> list[Patch]:
     """It is replaced."""
-
-    def histograms(original: Any, self: Any, epoch: Any, group: Any, outcome: Outcome, *, whole: bool) -> None:
-        if whole:
-            self.table(group.width)
-            _forget_known(self, epoch, group.width, group.ids)
-        original(self, epoch, group, outcome, whole=whole)
-
-    return [around(Merger, "_histograms", histograms)]
+    return [around(BucketHistogram, "apply_keyframe", _from_nothing)]
 
 
 @leaving_out("R12.8", "a histogram is replaced whole")
 def histograms_in_pieces() -> list[Patch]:
     """Its sum is left as it was."""
 
-    def histograms(original: Any, self: Any, epoch: Any, group: Any, outcome: Outcome, *, whole: bool) -> None:
-        sums = self.table(group.width).sums.copy()
-        original(self, epoch, group, outcome, whole=whole)
-        if whole:
-            self.table(group.width).sums[: len(sums)] = sums
+    def applied(original: Any, self: Kind, merge: Merge, section: Any) -> None:
+        table: Any = merge.tables[self]
+        sums = table.sums.copy()
+        original(self, merge, section)
+        table.sums[: len(sums)] = sums
 
-    return [around(Merger, "_histograms", histograms)]
+    return [around(BucketHistogram, "apply_keyframe", applied)]
 
 
 @leaving_out("R12.11", "a fractional counter is fractional for good")
 def whole_again() -> list[Patch]:
-    """What was whole stays beside it."""
+    """What was an integer stays beside it."""
 
-    def become(original: Any, self: Any, epoch: Any, ids: Any) -> None:
-        table, places = self._tables[COUNTERS], epoch.map(COUNTERS)
+    def taken_over(original: Any, self: FractionalCounter, tables: Tables, holder: SlotHolder, ids: Any) -> None:
+        table, places = tables[INTEGER_COUNTER], holder.map(INTEGER_COUNTER)
         slots, known = places.find(ids)
         if known is not None:
             slots, ids = slots[known], ids[known]
         values, series = table.values[slots], table.series[slots]
-        original(self, epoch, ids)
+        original(self, tables, holder, ids)
         if len(ids):
             beside = -1 - ids[::-1]
-            made = table.allocate(beside, series[::-1], epoch.row, 0.0)
+            made = table.allocate(beside, series[::-1], holder.row, 0.0)
             table.values[made] = values[::-1]
             places.add(beside, made)
 
-    return [around(Merger, "_become_fractional", become)]
+    return [around(FractionalCounter, "take_over", taken_over)]
 
 
 @leaving_out("R12.10", "after a whole keyframe every known id that is not in it is removed")
@@ -151,7 +148,7 @@ def absent_ids_stay() -> list[Patch]:
 @leaving_out("R12.5", "a removed gauge is out")
 def removed_stay() -> list[Patch]:
     """A delta's list of removed ids is not looked at."""
-    return [(Merger, "_remove", nothing)]
+    return [(Merger, "remove", nothing)]
 
 
 @leaving_out("R12.9", "an epoch is whole after an unbroken run of parts")
@@ -171,12 +168,12 @@ def broken_run() -> list[Patch]:
 @leaving_out("R12.12", "a path's total is its closed total plus all its epochs")
 def no_closed_total() -> list[Patch]:
     """What is folded is forgotten."""
-    return [(Merger, "fold", _drop)]
+    return [(Merger, "close", _drop)]
 
 
 def _drop(self: Any, _: Any, epoch: Any) -> None:
-    for width, places in epoch.maps.items():
-        self._tables[width].release(places.items()[1])
+    for kind, places in epoch.maps.items():
+        self._tables[kind].release(places.items()[1])
     epoch.maps = {}
 
 
@@ -212,7 +209,7 @@ def tombstone_without_seq() -> list[Patch]:
 @leaving_out("R12.17", "the keyframe of an epoch that returns is its baseline")
 def no_baseline() -> list[Patch]:
     """It counts again."""
-    return [(Merger, "subtract_from_closed", nothing)]
+    return [(Merger, "retract", nothing)]
 
 
 @leaving_out("R12.14", "the longest silent epoch is folded early, and no living one")
@@ -371,7 +368,7 @@ def bounds_by_position() -> list[Patch]:
             shown[:, min(bucket, len(bounds))] += counts[:, bucket]
         return shown
 
-    return [(fog_aggregator.query.view_snapshot, "show_at", show_at)]
+    return [(fog_aggregator.core.kinds.bucket_histogram, "show_at", show_at)]
 
 
 @leaving_out("R12.43", "a retired node's counts move to a group of their own")

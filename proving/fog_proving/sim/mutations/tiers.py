@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from fog_aggregator.core.branches import Branches
-from fog_aggregator.core.merge import Merger, _counted
+from fog_aggregator.core.kinds import SlotHolder, Tables
+from fog_aggregator.core.kinds.bucket_histogram import BucketHistogram
+from fog_aggregator.core.kinds.counted import CountedKind
 from fog_aggregator.core.nodes import Epoch, Node, Rows
 from fog_aggregator.core.state import State
 from fog_proving.sim.mutations import Patch, around, leaving_out
@@ -25,36 +27,24 @@ def replicas_added_up() -> list[Patch]:
 def newest_counts() -> list[Patch]:
     """The one that was said last does, of histograms too."""
 
-    def join(original: Any, self: Merger, joined: Epoch, replica: Epoch, frame: Frame) -> None:
-        for width, ids in _counted(frame):
-            table = self.table(width)
-            told = np.unique(table.series[replica.map(width).known(ids)].astype(np.int64))
-            table.values[joined.map(width).known(told)] = 0
-        original(self, joined, replica, frame)
+    def join(original: Any, self: CountedKind, tables: Tables, joined: SlotHolder, slots: Any) -> None:
+        told = np.unique(tables[self].series[slots].astype(np.int64))
+        tables[self].values[joined.map(self).known(told)] = 0
+        original(self, tables, joined, slots)
 
-    return [around(Merger, "join", join)]
+    return [around(CountedKind, "join", join)]
 
 
 @leaving_out("R13.9", "of each bucket the larger counts")
 def histograms_joined_whole() -> list[Patch]:
     """Of each histogram the one with the larger count does: where replicas miss different things a bucket may fall."""
 
-    def join(original: Any, self: Merger, joined: Epoch, replica: Epoch, frame: Frame) -> None:
-        before = {
-            width: (slots := places.items()[1], self.table(width).values[slots])
-            for width, places in joined.maps.items()
-            if width > 0
-        }
-        original(self, joined, replica, frame)
-        for width, ids in _counted(frame):
-            if width in before:
-                table, (slots, values) = self.table(width), before[width]
-                for slot in replica.map(width).known(ids).tolist():
-                    mine = np.flatnonzero(table.series[slots] == table.series[slot])
-                    larger = table.values[slot].sum() > values[mine].sum(axis=1)
-                    table.values[slots[mine]] = np.where(larger[:, np.newaxis], table.values[slot], values[mine])
+    def raised(self: BucketHistogram, table: Any, found: Any, slots: Any) -> None:
+        larger = self.counted_at(table, slots) > self.counted_at(table, found)
+        table.sums[found[larger]] = table.sums[slots[larger]]
+        table.values[found[larger]] = table.values[slots[larger]]
 
-    return [around(Merger, "join", join)]
+    return [(BucketHistogram, "_raise", raised)]
 
 
 @leaving_out("R13.10", "a replica's final adds nothing")

@@ -1,4 +1,4 @@
-"""Kernels of rollups: grouped reductions over columns, for all groups at once."""
+"""Reduce the values of slots to one for each cell."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _LIMB: Final = 2**_LIMB_BITS - 1
 Key = TypeVar("Key", np.int32, np.int64)
 
 
-def places_by_kind(kind_of: Int32s) -> Int64s:
-    """Each series' place in the order of kinds, by its number."""
-    by_kind = np.argsort(kind_of, kind="stable")
-    place = np.empty(len(by_kind), np.int64)
-    place[by_kind] = np.arange(len(by_kind))
+def places_by_shape(shape_of: Int32s) -> Int64s:
+    """Return each series' place in the order of shapes, by its number."""
+    by_shape = np.argsort(shape_of, kind="stable")
+    place = np.empty(len(by_shape), np.int64)
+    place[by_shape] = np.arange(len(by_shape))
     return place
 
 
-def ranges(kinds: Int32s) -> Iterator[tuple[int, slice]]:
-    """Each kind with its range, where equal ones stand together."""
-    starts = np.flatnonzero(np.diff(kinds, prepend=-1)).tolist()
-    for start, end in pairwise((*starts, len(kinds))):
-        yield int(kinds[start]), slice(start, end)
+def ranges(shapes: Int32s) -> Iterator[tuple[int, slice]]:
+    """Return each shape with its range, where equal ones stand together."""
+    starts = np.flatnonzero(np.diff(shapes, prepend=-1)).tolist()
+    for start, end in pairwise((*starts, len(shapes))):
+        yield int(shapes[start]), slice(start, end)
 
 
 def number_cells(key: NDArray[Key], likely: NDArray[Key] | None = None) -> tuple[NDArray[Key], Int32s]:
-    """The distinct keys, ascending, and each key's place among them; without a sort where keys are dense.
+    """Return the distinct keys, ascending, and each key's place among them; without a sort where keys are dense.
 
     Keys are not negative; shapes (cells,) and (keys,). `likely` are a few of them that may be all there are.
     """
@@ -58,8 +58,8 @@ def number_cells(key: NDArray[Key], likely: NDArray[Key] | None = None) -> tuple
     return np.flatnonzero(present).astype(key.dtype), place
 
 
-def sum_whole(cell: Int32s | Int64s, size: int, values: Int64s) -> Int64s:
-    """Exact sums of counts by cell, staying at 2^63 - 1. Shapes (slots,), (slots,), result (size,).
+def sum_integers(cell: Int32s | Int64s, size: int, values: Int64s) -> Int64s:
+    """Sum counts by cell exactly, staying at 2^63 - 1. Shapes (slots,), (slots,), result (size,).
 
     A closed total may be negative, where an epoch that was folded early has come back; no cell's sum is.
     """
@@ -75,10 +75,10 @@ def sum_whole(cell: Int32s | Int64s, size: int, values: Int64s) -> Int64s:
 
 
 def sum_buckets(cell: Int32s, size: int, counts: Int64s) -> Int64s:
-    """`sum_whole` of each column: shapes (slots,), (slots, width), result (size, width)."""
+    """Sum each column as `sum_integers` does: shapes (slots,), (slots, width), result (size, width)."""
     width = counts.shape[1]
     flat = cell.astype(np.int64)[:, np.newaxis] * width + np.arange(width)
-    return sum_whole(flat.reshape(-1), size * width, counts.reshape(-1)).reshape(size, width)
+    return sum_integers(flat.reshape(-1), size * width, counts.reshape(-1)).reshape(size, width)
 
 
 def _add_up(cell: Int32s | Int64s, size: int, values: Int64s) -> Int64s:
@@ -88,12 +88,12 @@ def _add_up(cell: Int32s | Int64s, size: int, values: Int64s) -> Int64s:
 
 
 def sum_fractions(cell: Int32s, size: int, values: Float64s) -> Float64s:
-    """Sums of doubles by cell, added in the order given. Shapes (slots,), (slots,), result (size,)."""
+    """Sum doubles by cell in the order given. Shapes (slots,), (slots,), result (size,)."""
     return np.bincount(cell, values, size).astype(np.float64)
 
 
 def any_of(cell: Int32s, size: int, mask: Bools) -> Bools:
-    """Whether the mask is true anywhere in a cell. Shapes (slots,), (slots,), result (size,)."""
+    """Tell whether the mask is true anywhere in a cell. Shapes (slots,), (slots,), result (size,)."""
     found = np.zeros(size, np.bool_)
     found[cell[mask]] = True
     return found

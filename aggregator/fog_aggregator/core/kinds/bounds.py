@@ -1,4 +1,4 @@
-"""Histograms of different bounds: merged on the union of their bounds, shown at the bounds of one.
+"""Merge histograms of different bounds on the union of their bounds, and show them at the bounds of one (R12.28).
 
 Each bucket's count stands at its own upper bound, so the ladder at any ``le`` is never above the truth, and exact
 where all have that bound. Associative and commutative.
@@ -6,17 +6,14 @@ where all have that bound. Associative and commutative.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 
 from fog_aggregator.core.columns import Int64s, saturating_add
-
-Bounds: TypeAlias = tuple[float, ...]
+from fog_aggregator.core.series import Bounds
 
 
 def show_at(bounds: Bounds, own: Bounds, counts: Int64s) -> Int64s:
-    """Histograms with bounds `own`, seen at `bounds`: a bucket counts at the first bound that is not below its own.
+    """Show histograms with bounds `own` at `bounds`: a bucket counts at the first bound that is not below its own.
 
     Counts are not cumulative, the last is +Inf: shapes (n, len(own) + 1), result (n, len(bounds) + 1).
     """
