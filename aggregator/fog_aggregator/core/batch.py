@@ -9,30 +9,18 @@ those of one kind and type are joined and merged in one go when the batch is set
 from __future__ import annotations
 
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 
 from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.kinds import KINDS, Kind
-from fog_aggregator.core.kinds.id_map import IdMap
+from fog_aggregator.core.kinds.kind import Gathered
 from fog_aggregator.core.nodes import Epoch
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.state import State
-from fog_schema.columns import BITMAP, Ids
 from fog_schema.frames import DELTA, Frame
 from fog_schema.paths import Path
-
-
-class _Plain(NamedTuple):
-    """A section that can be joined with those of other epochs: its data, and where its ids are."""
-
-    kind: Kind
-    offset: int
-    ids: Ids
-    code: int
-    values: bytes
-    others: bytes
 
 
 class _Joined:
@@ -87,15 +75,15 @@ class Batch:
         """
         node = self._state.nodes.get(path)
         epoch = node.epochs.get(frame.epoch) if node is not None else None
-        sections = _plain_sections(epoch, frame) if epoch is not None else None
-        if node is None or epoch is None or node.branch or sections is None:
+        gathered: list[Gathered] = []
+        if node is None or epoch is None or node.branch or not _is_plain(epoch, frame, gathered):
             self.settle()
             return self._state.apply(path, frame, timestamp)
         if epoch in self._touched:
             self.settle()
         self._touched.add(epoch)
         outcome = self._state.advance(node, epoch, frame, timestamp)
-        for kind, offset, ids, code, values, others in sections:
+        for kind, code, offset, ids, values, others in gathered:
             joined = self._joined.get((kind, code))
             if joined is None:
                 joined = self._joined[kind, code] = _Joined()
@@ -117,8 +105,8 @@ class Batch:
         self._touched.clear()
 
 
-def _plain_sections(epoch: Epoch, frame: Frame) -> list[_Plain] | None:
-    """Return a frame's sections when all of them can be joined with those of other epochs."""
+def _is_plain(epoch: Epoch, frame: Frame, gathered: list[Gathered]) -> bool:
+    """Tell whether a frame can be merged together with those of other epochs; gather what it says."""
     if (
         frame.kind != DELTA
         or frame.seq != epoch.seq + 1
@@ -126,29 +114,9 @@ def _plain_sections(epoch: Epoch, frame: Frame) -> list[_Plain] | None:
         or frame.removed is not None
         or epoch.huge
     ):
-        return None
+        return False
     maps = epoch.maps
-    plain: list[_Plain] = []
-    for kinds in KINDS:
-        for kind, section in kinds.sections(frame):
-            places = maps.get(kind)
-            if places is None or not kind.can_join(section):
-                return None
-            data = kind.data(section)
-            # Of two sections of one kind both may name one slot, and numpy adds to it once.
-            if not _fits(places, data[0]) or any(kind is other.kind for other in plain):
-                return None
-            plain.append(_Plain(kind, places.offset, *data))
-    return plain
-
-
-def _fits(places: IdMap, ids: Ids) -> bool:
-    """Tell whether ids are a bitmap whose every bit is known, by a block of slots, without unpacking it."""
-    if not places.is_block or ids.form != BITMAP or not ids.data:
-        return False
-    first, last = ids.data[0], ids.data[-1]
-    if not (first and last):
-        return False
-    lowest = ids.base + (first & -first).bit_length() - 1
-    highest = ids.base + 8 * len(ids.data) - 9 + last.bit_length()
-    return lowest >= places.low and highest < places.high
+    for kinds in KINDS:  # noqa: SIM110 - a generator for each frame costs as much as the rest of this
+        if not kinds.gather(frame, maps, gathered):
+            return False
+    return True

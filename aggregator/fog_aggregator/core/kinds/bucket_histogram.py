@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
@@ -22,7 +22,8 @@ from fog_aggregator.core.columns import (
 )
 from fog_aggregator.core.kinds.bounds import show_at
 from fog_aggregator.core.kinds.counted import CountedKind
-from fog_aggregator.core.kinds.kind import Kind, KindSet, Merge
+from fog_aggregator.core.kinds.id_map import IdMap
+from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge
 from fog_aggregator.core.kinds.reductions import number_cells, sum_buckets, sum_fractions
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells, ColumnCopy, Hold, Samples, ViewColumns
@@ -81,14 +82,6 @@ class BucketHistogram(CountedKind):
         slots = slots[current]
         table.values[slots] = counts[current]
         table.sums[slots] = sums[current]
-
-    def can_join(self, section: Histograms) -> bool:
-        """Take small unsigned increments: none of them can be refused, nor their sums overflow."""
-        return is_small(section.counts)
-
-    def data(self, section: Histograms) -> tuple[Ids, int, bytes, bytes]:
-        """Return the increments of the buckets, and the sums."""
-        return section.ids, section.counts.code, section.counts.data, section.sums.data
 
     def settle(self, table: Table, slots: Int64s, code: int, values: bytes, others: bytes) -> int:
         """Add the increments and set the sums; a histogram whose sum is not finite is refused."""
@@ -189,6 +182,19 @@ class BucketHistograms(KindSet):
     def section_ids(self, section: Histograms) -> Ids:
         """Return the ids of the histograms."""
         return section.ids
+
+    def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
+        """Gather small unsigned increments: none of them can be refused, nor their sums overflow."""
+        seen: set[int] = set()
+        for buckets, ids, counts, sums in frame.histograms:
+            kind = self.of_size(buckets)
+            places = maps.get(kind)
+            # Two groups of one size may name the same slot, and numpy adds to it once.
+            if places is None or buckets in seen or not is_small(counts) or not places.fits(ids):
+                return False
+            seen.add(buckets)
+            gathered.append((kind, counts.code, places.offset, ids, counts.data, sums.data))
+        return True
 
     def expose(self, view: ViewColumns, hold: Hold) -> Iterator[tuple[int, Samples]]:  # noqa: ARG002
         """Show histograms at one set of bounds for each family (R12.28)."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from fog_aggregator.core.columns import Float64s, column_values, float_values, ids_array
-from fog_aggregator.core.kinds.kind import Kind, KindSet, Merge
+from fog_aggregator.core.kinds.id_map import IdMap
+from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge
 from fog_aggregator.core.kinds.reductions import sum_fractions
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells
@@ -42,6 +43,18 @@ class Gauge(Kind, KindSet):
         """Return the ids of the gauges."""
         return section.ids
 
+    def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
+        """Gather all values: none is refused."""
+        section = frame.gauges
+        if section is None:
+            return True
+        ids, values = section
+        places = maps.get(self)
+        if places is None or not places.fits(ids):
+            return False
+        gathered.append((self, values.code, places.offset, ids, values.data, b""))
+        return True
+
     def apply_delta(self, merge: Merge, section: Numbers) -> None:
         """Set the values (R12.3)."""
         values = float_values(section.values)
@@ -51,14 +64,6 @@ class Gauge(Kind, KindSet):
     def apply_keyframe(self, merge: Merge, section: Numbers) -> None:
         """Set the values (R12.6)."""
         self.apply_delta(merge, section)
-
-    def can_join(self, section: Numbers) -> bool:  # noqa: ARG002
-        """Take every value: none is refused."""
-        return True
-
-    def data(self, section: Numbers) -> tuple[Ids, int, bytes, bytes]:
-        """Return the values."""
-        return section.ids, section.values.code, section.values.data, b""
 
     def settle(self, table: Table, slots: np.ndarray, code: int, values: bytes, others: bytes) -> int:  # noqa: ARG002
         """Set the values."""

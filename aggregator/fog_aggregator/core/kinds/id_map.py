@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int64s
+from fog_schema.columns import BITMAP, Ids
 
 
 class IdMap:
@@ -46,6 +47,17 @@ class IdMap:
         known = self._ids[places] == ids
         slots = self._slots[places]
         return (slots, None) if known.all() else (np.where(known, slots, 0), known)
+
+    def fits(self, ids: Ids) -> bool:
+        """Tell whether ids are a bitmap whose every bit is known, and they are a block; told without unpacking it."""
+        if self._ids is not None or ids.form != BITMAP or not ids.data:
+            return False
+        first, last = ids.data[0], ids.data[-1]
+        if not (first and last):
+            return False
+        lowest = ids.base + (first & -first).bit_length() - 1
+        highest = ids.base + 8 * len(ids.data) - 9 + last.bit_length()
+        return lowest >= self.low and highest < self.high
 
     def known(self, ids: Int64s) -> Int64s:
         """Return the slots of those ids that are known; the ids must be ascending."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from fog_aggregator.core.columns import (
     whole_values,
 )
 from fog_aggregator.core.kinds.counted import CountedKind
-from fog_aggregator.core.kinds.kind import Kind, KindSet, Merge, SlotHolder, Tables
+from fog_aggregator.core.kinds.id_map import IdMap
+from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge, SlotHolder, Tables
 from fog_aggregator.core.kinds.reductions import sum_integers
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells
@@ -66,6 +67,18 @@ class IntegerCounter(CountedKind, KindSet):
         """Return the ids of the counters."""
         return section.ids
 
+    def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
+        """Gather small unsigned increments: none of them can be refused, nor their sums overflow."""
+        section = frame.counters
+        if section is None:
+            return True
+        ids, values = section
+        places = maps.get(self)
+        if places is None or not is_small(values) or not places.fits(ids):
+            return False
+        gathered.append((self, values.code, places.offset, ids, values.data, b""))
+        return True
+
     def apply_delta(self, merge: Merge, section: Numbers) -> None:
         """Add the increments (R12.3); sums stay at 2^63 - 1 (R12.38)."""
         slots, values = self._values(merge, section)
@@ -83,14 +96,6 @@ class IntegerCounter(CountedKind, KindSet):
         counts = merge.tables[self].values
         counts[slots] = np.maximum(counts[slots], values)
         merge.epoch.huge = merge.epoch.huge or may_overflow(section.values)
-
-    def can_join(self, section: Numbers) -> bool:
-        """Take small unsigned increments: none of them can be refused, nor their sums overflow."""
-        return is_small(section.values)
-
-    def data(self, section: Numbers) -> tuple[Ids, int, bytes, bytes]:
-        """Return the increments."""
-        return section.ids, section.values.code, section.values.data, b""
 
     def settle(self, table: Table, slots: Int64s, code: int, values: bytes, others: bytes) -> int:  # noqa: ARG002
         """Add the increments."""

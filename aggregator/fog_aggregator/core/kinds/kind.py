@@ -8,9 +8,9 @@ list of kinds that there is.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -24,6 +24,10 @@ from fog_schema.frames import Definition, Frame
 
 NO_SUMS = np.zeros(0)
 NO_EPOCHS = np.zeros(0, np.int32)
+
+
+Gathered: TypeAlias = "tuple[Kind, int, int, Ids, bytes, bytes]"
+"""A section that can be joined with others: kind, type code, offset of slots from ids, ids, values, other data."""
 
 
 class Kind(ABC):
@@ -71,16 +75,16 @@ class Kind(ABC):
             table.release(slots)
             places.discard(ids)
 
-    def can_join(self, section: Any) -> bool:  # noqa: ARG002 - most kinds cannot
-        """Tell whether a delta's section may be merged together with those of other epochs."""
-        return False
-
-    def data(self, section: Any) -> tuple[Ids, int, bytes, bytes]:
-        """Return a section's ids, the type code of its values, the values, and other data, for `settle`."""
-        raise NotImplementedError(f"{self} sections cannot be joined")
-
     def settle(self, table: Table, slots: Int64s, code: int, values: bytes, others: bytes) -> int:
-        """Merge the joined data of several epochs' sections; return how many values were refused."""
+        """Merge what `KindSet.gather` has gathered of several epochs; return how many values were refused.
+
+        Args:
+            table: the kind's.
+            slots: the slot of each value.
+            code: the type code of the values.
+            values: the values of all sections, one after the other.
+            others: their other data.
+        """
         raise NotImplementedError(
             f"{self} sections cannot be joined: {code} {len(slots)} {values!r} {others!r} {table}"
         )
@@ -143,6 +147,20 @@ class KindSet(ABC):
     @abstractmethod
     def section_ids(self, section: Any) -> Ids:
         """Return the ids that a section is about."""
+
+    def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
+        """Gather what a delta says of this set's kinds, when it can be merged together with other epochs' deltas.
+
+        Args:
+            frame: the delta.
+            maps: where the ids of its epoch are.
+            gathered: where it is appended.
+
+        Returns:
+            False when it says something that must be merged alone.
+        """
+        del maps, gathered
+        return not self.sections(frame)
 
     def expose(self, view: ViewColumns, hold: Hold) -> Iterator[tuple[int, Samples]]:
         """Reduce a view's columns to samples, each with its family's number.
