@@ -101,6 +101,18 @@ KNOWN: Final = {
         Step("beat", 0, 155),
         Step("kill", 0, 0),
     ),
+    "flushed-too-soon": (
+        Step("fog", 27187, 0),
+        Step("spawn", 44018, 39009),
+        Step("count", 16388, 25955),
+        Step("count", 17446, 30511),
+        Step("count", 58949, 48376),
+        Step("count", 40170, 5286),
+        Step("count", 17347, 27170),
+        Step("send", 18302, 45441),
+        Step("count", 24886, 65501),
+        Step("flush", 50514, 35863),
+    ),
     "histograms-joined-whole": (
         Step("tiers"),
         Step("spawn", 0, 1),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from fog_schema.codec import encode
@@ -36,11 +36,12 @@ _PREFIX: Final = 3  # before each event
 
 @dataclass(frozen=True, slots=True)
 class EventFrame:
-    """An encoded event frame and the numbers it carries, both ends included."""
+    """An encoded event frame: the numbers that it carries, both ends included, and whether it repeats them."""
 
     first: int
     last: int
     data: bytes
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class EventLog:
         frames = []
         last = min(last, self.acknowledged)
         while frame := self._frame(header, first, last, max_bytes):
-            frames.append(frame)
+            frames.append(replace(frame, repeated=True))
             first = frame.last + 1
         return frames
 

@@ -41,15 +41,15 @@ class Epoch:
 
 
 class Events(Protocol):
-    """How a publication follows events.
+    """How a publication follows events."""
 
-    Attributes:
-        lost: events that fell out before they were taken.
-        closed: it came from a parent process.
-    """
+    @property
+    def lost(self) -> int:
+        """Events that fell out before they were taken."""
 
-    lost: int
-    closed: bool
+    @property
+    def closed(self) -> bool:
+        """Whether it came from a parent process."""
 
     def take(self) -> list[TelemetryEvent]:
         """The events since the last call, oldest first."""

@@ -91,9 +91,6 @@ class Writer:
         origins: what each series had counted when the predecessor's final was encoded; empty for a collector's first
             epoch, which counts from the collector's creation.
         coverage: what a rollup stands on, asked for each frame; None for a node.
-
-    Attributes:
-        keyframes: how many were begun; one that was begun later says everything counted before.
     """
 
     def __init__(
@@ -110,7 +107,6 @@ class Writer:
         self.settings = settings
         self.seq = 0
         self.refused = 0
-        self.keyframes = 0
         self.ended = False
         self.keyframe_due = True
         self._watches = watches
@@ -210,7 +206,6 @@ class Writer:
     def _begin(self, now: float) -> _Keyframe:
         self._follow(now)
         self.keyframe_due = False
-        self.keyframes += 1
         return _Keyframe(
             self._members.ordered, list(self._retained.values()), {kept.tracked.id for kept in self._retained.values()}
         )

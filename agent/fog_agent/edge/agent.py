@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from fog_agent.core.publication import Publication, attach
+from fog_agent.core.schedule import phase_of
 from fog_agent.core.writer import Settings
-from fog_agent.edge.sender import Sender, phase_of
+from fog_agent.edge.sender import Sender
 from fog_agent.edge.signals import HeldSignals
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.link import Link

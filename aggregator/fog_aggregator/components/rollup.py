@@ -12,10 +12,11 @@ from typing import Final
 
 from fog_agent.core.epoch_series import SeriesValue
 from fog_agent.core.publication import Publication
+from fog_agent.core.schedule import phase_of
 from fog_agent.core.selfmetrics import WriterMetrics
 from fog_agent.core.writer import Settings
 from fog_agent.edge.agent import DEFAULT_DEADLINE
-from fog_agent.edge.sender import Sender, phase_of
+from fog_agent.edge.sender import Sender
 from fog_aggregator.core.lifecycle import Coverage
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described

@@ -16,7 +16,7 @@ from fog_proving.sim.books import KEPT, SUM, Books, Cell, Cells, EpochBook, Labe
 from fog_proving.sim.bus import Stream
 from fog_proving.sim.checks import ledger_of, named, said, totals_of
 from fog_proving.sim.program import Program
-from fog_proving.sim.reference_model import Lineage, Told
+from fog_proving.sim.reference_model import Lineage, Told, acknowledged
 from fog_schema.codec import decode
 from fog_schema.frames import FINAL
 from fog_schema.paths import Path, ancestors
@@ -64,7 +64,7 @@ class Accounts:
         lost = self._has_lost(book, told)
         least = told.total()  # of a writer that is gone: what was read ...
         if not (lost or told.returned or book.repeated):
-            for cell, number in _acknowledged(book).items():  # ... and that is at least what was acknowledged
+            for cell, number in acknowledged(book).items():  # ... and that is at least what was acknowledged
                 if cell.part != SUM:
                     least[cell] = max(least.get(cell, 0), number)
         certain = self._certain(book, told, lost=lost)
@@ -86,14 +86,6 @@ class Accounts:
     def _has_lost(self, book: EpochBook, told: Told) -> bool:
         """Whether the stream dropped a frame that it had acknowledged before it was read."""
         return any(data in self._removed and decode(data).seq not in told.taken for data in book.acknowledged)
-
-
-def _acknowledged(book: EpochBook) -> Cells:
-    """What the frames say that the stream acknowledged, in the order of their acknowledgement."""
-    told = Told()
-    for data in book.acknowledged:
-        told.read(decode(data))
-    return told.total()
 
 
 def _is_final_safe(book: EpochBook) -> bool:
@@ -193,14 +185,14 @@ def events_once(
     missing = lost = 0
     for program in programs:
         if program.agent is not None and not program.book.repeated:
-            book, log = program.book, program.agent.epoch.events
+            book, log = program.book, program.event_log
             lost += log.lost
             seen = [number for number in book.events if (book.path, book.id, number) in listed]
             newest = max(seen, default=0)
             for number in book.events.keys() - seen:
                 if number > newest and not asked(book.id):
                     continue  # nothing has shown yet that there was one more: its writer says so within the hour
-                age, room = now - book.events[number][1], program.agent.bounds.events
+                age, room = now - book.events[number][1], program.bounds.events
                 if log.held[0] <= number or (age < KEPT and number > log.last - room):
                     raise Violation(f"{named(book.path)}: event {number} is held, and not listed")
                 missing += min(seen, default=0) < number < newest  # what comes next shows the others

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from fog_aggregator.core.lifecycle import DEPARTED_SECONDS
 from fog_aggregator.core.state import STALE_INTERVALS, State
-from fog_proving.sim.books import INTERVAL, Cells, Labels, Violation, add, cells_of
-from fog_schema.codec import decode_definitions
+from fog_proving.sim.books import INTERVAL, Cells, EpochBook, Labels, Violation, add, cells_of
+from fog_schema.codec import decode, decode_definitions
 from fog_schema.frames import FINAL, GAUGE, HISTOGRAM, KEYFRAME, LAST_PART, Frame
 from fog_schema.paths import Path
 
@@ -163,6 +163,14 @@ class Told:
             add(self.kept, self.series.pop(number).cells())
         self.run, self.returning, self.whole = None, False, True
         self.final = bool(frame.flags & FINAL)
+
+
+def acknowledged(book: EpochBook) -> Cells:
+    """Add up the frames that the stream acknowledged, in the order of their acknowledgement."""
+    told = Told()
+    for data in book.acknowledged:
+        told.read(decode(data))
+    return told.total()
 
 
 class Lineage:

@@ -28,6 +28,7 @@ ORDINARY: Final = {
     "flow": 8,
     "tick": 4,
     "send": 10,
+    "flush": 2,
     "read": 7,
     "second": 5,
     "checkpoint": 5,

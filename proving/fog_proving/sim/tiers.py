@@ -14,12 +14,12 @@ from fog_agent.core.selfmetrics import WriterMetrics
 from fog_agent.core.writer import Settings
 from fog_aggregator.components.rollup import RollupWatch
 from fog_aggregator.core.state import StateLimits
-from fog_proving.sim.agent import Agent, Bounds
+from fog_proving.sim.agent import Agent
 from fog_proving.sim.aggregator import DAMAGED, Aggregator, Scope
 from fog_proving.sim.books import INTERVAL, Books
 from fog_proving.sim.bus import Fate, Streams, fate
 from fog_proving.sim.checks import LEVELS, Watcher
-from fog_proving.sim.program import SUBJECTS
+from fog_proving.sim.program import SUBJECTS, Bounds
 from fog_schema.frames import Request
 from fog_schema.paths import Path, is_under
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -113,6 +113,12 @@ class Member:
             if self.agent is None and self.scope.path and self.may_publish(self.aggregator):
                 self.agent = self._publication(self.aggregator)
 
+    @property
+    def pause(self) -> float:
+        """Seconds until there may be something to send; at most an interval."""
+        pause = self.agent.until_frame if self.agent is not None else 0.0
+        return pause if pause <= INTERVAL else 0.0
+
     def may_publish(self, aggregator: Aggregator) -> bool:
         """Whether its numbers may go up."""
         return aggregator.readiness.ready
@@ -137,7 +143,7 @@ class Member:
     def tick(self) -> None:
         """An interval is over: say how the totals are."""
         if self.agent is not None:
-            self.agent.tick()
+            self.agent.publisher.tick(self._clock())
             self.scrape()
 
     def send(self, what: Fate) -> bool:
@@ -145,8 +151,9 @@ class Member:
         frame = self.agent.next_frame() if self.agent is not None else None
         if self.agent is None or frame is None:
             return False
-        if self._streams.rollups.publish(SUBJECTS.rollups(self.scope.path), frame.data, what):
-            self.agent.acknowledged(frame)
+        stream = self._streams.rollups
+        safe = stream.publish(SUBJECTS.rollups(self.scope.path), frame.data, what)
+        self.agent.answered(frame, acknowledged=safe, refusing=stream.refusing)
         return True
 
     def flow(self) -> None:
@@ -160,16 +167,18 @@ class Member:
 
     def stop(self, what: Fate) -> None:
         """It ends in good order: each part of the final is sent once, and the state is saved."""
-        if self.agent is not None and self.agent.finish():
-            for _ in self.agent.publication.finals[:]:
-                self.send(what)
+        if self.agent is not None:
+            self.agent.finish(online=True)
+            if self.send(what):
+                for _ in self.agent.publication.finals[:]:
+                    self.send(what)
         self.checkpoint()
         self.crash(0)
 
     def requested(self, path: Path, request: Request) -> None:
         """Somebody's request is heard."""
         if self.agent is not None and is_under(self.scope.path, path):
-            self.agent.requested(request)
+            self.agent.publisher.requested(request, self._clock())
 
     def _publication(self, aggregator: Aggregator) -> Agent:
         """Each run is an epoch of its own."""
@@ -179,7 +188,7 @@ class Member:
             (watch,), metrics, settings, self._clock(), self._draw_epoch, coverage=lambda: watch.coverage
         )
         self._bounds.apply(publication.epoch)
-        return Agent(publication, self._bounds, self._clock, {})
+        return Agent(publication, self._bounds.frame_bytes, self._clock)
 
     def _excuse(self) -> None:
         """What it had read before it crashed may be lost, if a stream has lost something that it has not read again."""
@@ -240,10 +249,10 @@ class Tiers:
             writers: the epochs of the programs that are attached.
         """
         agents = [member.agent for member in self.replicas if member.agent is not None]
-        writing = {*writers, *(agent.epoch.writer.epoch for agent in agents)}
+        writing = {*writers, *(agent.publication.epoch.writer.epoch for agent in agents)}
         running = [member.aggregator for member in self.members if member.aggregator is not None]
         parts = {
-            "replicas busy": sum(not agent.is_idle() for agent in agents),
+            "replicas busy": sum(not agent.publisher.idle for agent in agents),
             "tiers not ready": sum(not aggregator.readiness.ready for aggregator in running),
             "gapped in tiers": sum(epoch.id in writing for one in running for epoch in one.state.gapped),
         }

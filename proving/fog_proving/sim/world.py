@@ -9,12 +9,11 @@ from typing import Final
 from fog_aggregator.core.readiness import ROUND_INTERVALS
 from fog_aggregator.core.state import StateLimits
 from fog_bus.ports import Message
-from fog_proving.sim.agent import Bounds
 from fog_proving.sim.aggregator import DAMAGED, Aggregator
 from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Books, Violation
 from fog_proving.sim.bus import Stream, Streams, fate
 from fog_proving.sim.checks import LEVELS, Watcher
-from fog_proving.sim.program import SUBJECTS, Program
+from fog_proving.sim.program import SUBJECTS, Bounds, Program
 from fog_proving.sim.quiet import Accounts, conserved, events_once, gauges_equal
 from fog_proving.sim.quiet_tiers import at_rest
 from fog_proving.sim.reference_model import Lineage
@@ -40,6 +39,7 @@ OF_PROGRAMS: Final[dict[str, Callable[[Program, int], object]]] = {
     "reset": lambda program, how: program.reset(how),
     "tick": lambda program, _: program.tick(),
     "send": lambda program, how: program.send(fate(how)),
+    "flush": lambda program, _: program.flush(),
     "flow": lambda program, _: program.flow(),
     "kill": lambda program, _: program.kill(),
     "stop": lambda program, how: program.stop(online=how % 4 != 0, what=fate(how // 4)),
@@ -111,12 +111,14 @@ class World:
                 OF_STREAMS[kind](stream, how)
         elif kind in OF_TIERS:
             for member in self._tiers.members[who % 3 :][:1] if self._tiers is not None else ():
+                self._pass(member.pause if kind == "tier_send" else 0)
                 OF_TIERS[kind](member, how)
         elif kind not in OF_PROGRAMS:
             self._of_the_world[kind](who, how)
         elif self._programs:
-            self._pass(INTERVAL if kind in ("tick", "flow") and how % 2 else 0)
-            OF_PROGRAMS[kind](self._programs[who % len(self._programs)], how)
+            program = self._programs[who % len(self._programs)]
+            self._pass(program.pause(kind, how))
+            OF_PROGRAMS[kind](program, how)
         if self._aggregator is not None:
             self._watcher.look(self._aggregator.state)
         if self._tiers is not None:
@@ -171,7 +173,7 @@ class World:
     def _restless(self, aggregator: Aggregator) -> str:
         """What is still to be done; empty when all is quiet."""
         writers = {program.book.id: program for program in self._programs if program.agent is not None}
-        busy = [program.path for program in writers.values() if program.agent and not program.agent.is_idle()]
+        busy = [program.path for program in writers.values() if program.agent and not program.agent.publisher.idle]
         gapped = [path for epoch, path in aggregator.state.gapped.items() if epoch.id in writers]
         folded = [key for key, told in self._watcher.lineage.told.items() if told.folded and key[1] in writers]
         wishes = [wish for wish in aggregator.wishes if wish.epoch in writers]

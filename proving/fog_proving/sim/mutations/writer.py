@@ -7,13 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 import fog_agent.core.writer
-from fog_agent.core.event_log import EventLog
+from fog_agent.core.event_log import EventFrame, EventLog
+from fog_agent.core.flush import FlushLog
 from fog_agent.core.publication import Epoch, Publication
+from fog_agent.core.publisher import Publisher
 from fog_agent.core.writer import Encoded, Writer
-from fog_proving.sim.agent import Agent
-from fog_proving.sim.bus import Fate
 from fog_proving.sim.mutations import Patch, around, leaving_out, nothing
-from fog_proving.sim.program import SUBJECTS, Program
 from fog_schema.codec import decode
 from fog_schema.frames import KEYFRAME
 
@@ -85,30 +84,26 @@ def ids_again() -> list[Patch]:
 def sent_once() -> list[Patch]:
     """What was sent once is taken for safe."""
 
-    def send(original: Any, self: Program, what: Fate) -> bool:
-        if self.agent is None or (frame := self.agent.next_frame()) is None:
-            return bool(original(self, what))
-        if self._streams.metrics.publish(SUBJECTS.metrics(self.path), frame.data, what):
-            (self._final_book if self._publication.finals else self.book).acknowledged.append(frame.data)
-        self.agent.acknowledged(frame)
-        return True
+    def refused(original: Any, self: Publisher, frame: Any, outcome: Any, now: float) -> None:
+        if isinstance(frame, EventFrame):
+            original(self, frame, outcome, now)
+        else:
+            self.acknowledged(frame, now)
 
-    return [around(Program, "send", send)]
+    return [around(Publisher, "refused", refused)]
 
 
 @leaving_out("R11.15", "one frame in flight")
 def two_in_flight() -> list[Patch]:
     """The second may overtake the first."""
 
-    def send(original: Any, self: Program, what: Fate) -> bool:
-        if self.agent is None or self._publication.finals or len(self.agent.epoch.outbox) < 2:
-            return bool(original(self, what))
-        outbox = self.agent.epoch.outbox
-        frames = outbox._frames
-        frames[0], frames[1] = frames[1], frames[0]
-        return bool(original(self, what)) and bool(original(self, what))
+    def next_frame(original: Any, self: Publisher, now: float) -> Any:
+        frames = self._publication.epoch.outbox._frames
+        if len(frames) >= 2 and not self._publication.finals:
+            frames[0], frames[1] = frames[1], frames[0]
+        return original(self, now)
 
-    return [around(Program, "send", send)]
+    return [around(Publisher, "next_frame", next_frame)]
 
 
 @leaving_out("R11.8", "a delta is sent each interval, even when nothing changed")
@@ -148,13 +143,13 @@ def delta_between_parts() -> list[Patch]:
         self._keyframe = keyframe
         return encoded
 
-    def tick(original: Any, self: Agent) -> None:
-        writer = self.epoch.writer
+    def tick(original: Any, self: Publisher, now: float) -> None:
+        writer = self._publication.epoch.writer
         between = writer.within_keyframe
         keyframe = writer._keyframe
         if between:
             writer._keyframe = None
-        original(self)
+        original(self, now)
         if between and writer._keyframe is None and not writer.keyframe_due:
             writer._keyframe = keyframe
 
@@ -164,7 +159,21 @@ def delta_between_parts() -> list[Patch]:
         if frame.part or frame.kind != KEYFRAME:
             epoch.run = epoch.run or (run if not outcome.missing else None)
 
-    return [around(Writer, "encode_delta", encode_delta), around(Agent, "tick", tick), around(State, "_number", number)]
+    return [
+        around(Writer, "encode_delta", encode_delta),
+        around(Publisher, "tick", tick),
+        around(State, "_number", number),
+    ]
+
+
+@leaving_out("R11.30", "a keyframe covers a flush that was asked for before its first part was encoded")
+def flushed_too_soon() -> list[Patch]:
+    """It covers every flush that was asked for before its last part was."""
+
+    def encoded(original: Any, self: FlushLog, seq: int, _: int) -> None:
+        original(self, seq, self.asked)
+
+    return [around(FlushLog, "encoded", encoded)]
 
 
 @leaving_out("R11.18", "a removed id stays in the keyframes")
