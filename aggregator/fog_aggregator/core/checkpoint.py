@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
@@ -39,6 +40,8 @@ MAGIC: Final = b"FOGCKPT1"
 VERSION: Final = 4
 _LENGTH: Final = struct.Struct("<Q")
 _DIGEST_SIZE: Final = 16
+START_BYTES: Final = 64
+"""So much of a file tells its version."""
 _WIDTHS: Final[dict[Kind, int]] = {INTEGER_COUNTER: 0, GAUGE: -1, FRACTIONAL_COUNTER: -2, GAUGE_SUMMARY: -3}
 _KINDS: Final = {width: kind for kind, width in _WIDTHS.items()}
 
@@ -50,6 +53,18 @@ Scope: TypeAlias = tuple[str, Path, tuple[Path, ...]]
 
 class CheckpointError(ValueError):
     """Bytes that are not a usable checkpoint; the text says why."""
+
+
+class LaterVersionError(Exception):
+    """A checkpoint that a later version of the program has written: nothing is wrong with it.
+
+    Attributes:
+        version: The checkpoint's.
+    """
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"it is of version {version}, and this program reads versions up to {VERSION}")
+        self.version = version
 
 
 @dataclass(slots=True)
@@ -78,17 +93,68 @@ class Image:
         yield digest.digest()
 
 
+def claimed_version(start: bytes) -> int:
+    """Read the version that a file claims to be of; 0 when it does not begin as a checkpoint must.
+
+    Magic, length and an index whose first entry is the version stand at the beginning in every version.
+
+    Args:
+        start: The file's first bytes, `START_BYTES` of them.
+    """
+    unpacker = msgpack.Unpacker()
+    unpacker.feed(start[len(MAGIC) + _LENGTH.size :])
+    try:
+        if start[: len(MAGIC)] == MAGIC and unpacker.read_map_header() and unpacker.unpack() == "version":
+            version = unpacker.unpack()
+            return version if isinstance(version, int) else 0
+    except (ValueError, msgpack.UnpackException):
+        pass
+    return 0
+
+
+def check_whole(data: bytes) -> None:
+    """Check that bytes are a whole checkpoint, of any version.
+
+    Raises:
+        CheckpointError: They are not.
+    """
+    if data[: len(MAGIC)] != MAGIC:
+        raise CheckpointError("it does not begin as a checkpoint must")
+    body, checksum = memoryview(data)[:-_DIGEST_SIZE], data[-_DIGEST_SIZE:]
+    if hashlib.blake2b(body, digest_size=_DIGEST_SIZE).digest() != checksum:
+        raise CheckpointError("its checksum is wrong: it is damaged or was not written to its end")
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Turn what decoding raises on a wrong inside (a missing key, a wrong type or length) into CheckpointError.
+
+    The checksum tells what a disk has done; a wrong inside is the work of a program.
+    """
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise CheckpointError(f"it is whole, but its inside is wrong: {error!r}") from error
+
+
 def read_image(data: bytes) -> Image:
     """The image in a file's bytes.
 
     Raises:
-        CheckpointError: when they are damaged, or of another version.
+        CheckpointError: when they are damaged, or of an earlier version that is not read.
+        LaterVersionError: when they are of a later version.
     """
-    if data[: len(MAGIC)] != MAGIC:
-        raise CheckpointError("it does not begin as a checkpoint must")
-    body, checksum = data[:-_DIGEST_SIZE], data[-_DIGEST_SIZE:]
-    if hashlib.blake2b(body, digest_size=_DIGEST_SIZE).digest() != checksum:
-        raise CheckpointError("its checksum is wrong: it is damaged or was not written to its end")
+    check_whole(data)
+    version = claimed_version(data[:START_BYTES])
+    if version > VERSION:
+        raise LaterVersionError(version)
+    with decoding():
+        return _decode(data)
+
+
+def _decode(data: bytes) -> Image:
     at = len(MAGIC) + _LENGTH.size
     (length,) = _LENGTH.unpack(data[len(MAGIC) : at])
     head = msgpack.unpackb(data[at : at + length], strict_map_key=False)

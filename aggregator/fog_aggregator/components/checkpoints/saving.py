@@ -11,7 +11,7 @@ from typing import Final
 
 from fog_aggregator.components.checkpoints.files import CheckpointFiles, StateDirError
 from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.core.checkpoint import CheckpointError, Image, Scope, restore, take_image
+from fog_aggregator.core.checkpoint import Image, Scope, restore, take_image
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.state import State
 from fog_aggregator.network import NetworkCollector
@@ -75,10 +75,7 @@ class Saving:
         known = self._network.state
         state = State(horizon=known.horizon, limits=known.limits)
         events, ratchet = EventList(self._config.max_events), Ratchet()
-        try:
-            positions = restore(image, state, events, ratchet)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise CheckpointError(f"it is whole, but of another shape than this program's: {error!r}") from error
+        positions = restore(image, state, events, ratchet)
         self._network.adopt(state, events, ratchet)
         LOGGER.info("going on from a checkpoint: %d nodes", len(state.nodes))
         return positions
