@@ -1,9 +1,9 @@
-"""What a fleet costs its aggregator, from the socket to the state, and what the same fleet costs Prometheus to scrape.
+"""Measure what a fleet costs its aggregator, from the socket to the state, and what a scrape of it costs Prometheus.
 
     python benchmarks/merge.py
-    python benchmarks/merge.py --nodes 100000 --rounds 3     some 3 minutes and 2 GB, of which 1 GB on disk
+    python benchmarks/merge.py --nodes 100000 --rounds 3     3 minutes, 2 GB, half of it on disk
 
-A node has 200 series (160 counters, 20 histograms, 20 gauges), of which 65 % change from frame to frame. Three figures
+A node has 200 series (160 counters, 20 histograms, 20 gauges); 65 % of them change from frame to frame. Three figures
 of CPU, all of this process alone, medians over rounds: decoding and merging; the whole way through a real nats-server,
 stream reader and ingest included; and, when a `prometheus` is on the PATH, what that process spends to scrape a page
 of the same samples. Prometheus also stores what it scrapes, in memory and in its log; an aggregator keeps totals.
@@ -75,11 +75,11 @@ class Template:
         self._writer = Writer([self.collector.watch_series()], Settings(), epoch=1, now=0.0)
 
     def keyframe(self) -> bytes:
-        """The first frame."""
+        """Return the first frame."""
         return self._writer.encode_part(0.0, 1_000_000).data
 
     def delta(self) -> bytes:
-        """The frame of one more interval."""
+        """Return the frame of one more interval."""
         for counter in self._rng.sample(self._counters, round(160 * CHANGED)):
             counter.increment(self._rng.randrange(1, 100))
         for histogram in self._rng.sample(self._histograms, round(20 * CHANGED)):
@@ -229,7 +229,7 @@ def _cpu(pid: int) -> float:
 
 
 def _scraped(port: int) -> float:
-    """Samples that Prometheus has appended."""
+    """Return the number of samples that Prometheus has appended."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         for line in answer.read().decode().splitlines():
             if line.startswith("prometheus_tsdb_head_samples_appended_total"):

@@ -48,7 +48,7 @@ BRANCHING = 10
 LEVELS = 6
 ROUNDS = 3
 PYTHON_SLOTS = 500_000
-"""What the peer in plain Python is given: its time grows with the slots, and it is slow enough."""
+"""The number of nodes for the peer in plain Python: its time grows with the slots, and it is slow."""
 
 
 def tree(nodes: int) -> list[Path]:
@@ -62,7 +62,7 @@ def tree(nodes: int) -> list[Path]:
 
 
 def node_frame(counters: int, gauges: int, histograms: int) -> Frame:
-    """A keyframe of a node that has so much."""
+    """Return a keyframe of a node that has so much."""
     collector = TelemetryCollector(self_metrics=False)
     labelled = collector.register_counter("work_total", "Work", ["kind"], max_children=counters + 1)
     for kind in range(counters):
@@ -76,7 +76,7 @@ def node_frame(counters: int, gauges: int, histograms: int) -> Frame:
 
 
 def fleet(nodes: int, frame: Frame) -> NetworkCollector:
-    """A fleet whose nodes were heard in random order, so that neighbours in the tree are none in memory, over time."""
+    """Make a fleet whose nodes were heard in random order: neighbours in the tree are apart in memory."""
     state, paths = State(), tree(nodes)
     for number, place in enumerate(np.random.default_rng(1).permutation(len(paths)).tolist()):
         state.apply(paths[place], frame, NOW + number / len(paths))
@@ -111,7 +111,7 @@ def timed(call: Callable[[], object]) -> float:
 
 
 def measure_levels(network: NetworkCollector, frame: Frame) -> float:
-    """Prints each level, cold, after a node came, and warm; returns the milliseconds of all levels, warm."""
+    """Print each level, cold, after a node came, and warm; returns the milliseconds of all levels, warm."""
     watch, groupings = Watch(network), [Grouping(level) for level in range(LEVELS)]
     newcomers = (("fog", "new", str(number)) for number in counting())
     network.collect()  # the tree is put in order once
@@ -158,7 +158,7 @@ class Ready:
     """A service that is."""
 
     def ready(self) -> tuple[bool, str]:
-        """Always."""
+        """Say that it is ready, always."""
         return True, ""
 
     def streams(self) -> list[StreamStatus]:
@@ -177,7 +177,7 @@ async def longest_pause(done: asyncio.Event) -> float:
 
 
 async def measure_scrape(network: NetworkCollector, level: int, scrapes: int) -> None:
-    """Prints what some scrapes at once of one level cost, and the longest pause of the loop that also reads frames."""
+    """Print what some scrapes at once of one level cost, and the longest pause of the loop that also reads frames."""
     server = WebServer(make_app(network, Ready()), ("127.0.0.1", 0))
     await server.start()
     url, done = f"http://127.0.0.1:{server.address[1]}/metrics?level={level}", asyncio.Event()
@@ -208,7 +208,7 @@ class Peer:
         self._created = created
 
     def collect(self) -> Iterator[Any]:
-        """A family with so many samples."""
+        """Yield a family with so many samples."""
         family = CounterMetricFamily("work", "Work", labels=["fog_path", "kind"])
         for number in range(self._size):
             family.add_metric([f"fog/{number // 100}", f"kind-{number % 100}"], number, self._created)
@@ -216,7 +216,7 @@ class Peer:
 
 
 def measure_text(network: NetworkCollector, level: int) -> None:
-    """Prints the time of one level in both formats beside prometheus_client's for as many samples."""
+    """Print the time of one level in both formats beside prometheus_client's for as many samples."""
     families = network.collect(grouping=Grouping(level))
     samples = sum(len(snapshot.series) for snapshot in families)
     formats: list[tuple[str, Callable[[Any], bytes], Callable[[Any], bytes], float | None]] = [
@@ -232,12 +232,12 @@ def measure_text(network: NetworkCollector, level: int) -> None:
 
 
 def peak() -> float:
-    """The most memory that was in use, GB."""
+    """Return the most memory that was in use, GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def main() -> None:
-    """Prints the tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description="Rollups of a large fleet.")
     parser.add_argument("--quick", action="store_true", help="10,000 nodes instead of 100,000")
     parser.add_argument("--mixed", action="store_true", help="gauges and histograms too")

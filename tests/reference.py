@@ -19,7 +19,7 @@ def sum_whole(cells: Iterable[int], size: int, values: Iterable[int]) -> list[in
 
 
 def number_cells(keys: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The distinct keys, ascending, and each key's place among them."""
+    """Return the distinct keys, ascending, and each key's place among them."""
     cells = sorted(set(keys))
     return cells, [cells.index(key) for key in keys]
 
@@ -54,7 +54,7 @@ def plan(
 
 
 def summarise(values: Sequence[tuple[float, float]]) -> dict[str, float]:
-    """The statistics of one gauge, given (value, when its node was heard) of each."""
+    """Return the statistics of one gauge, given (value, when its node was heard) of each."""
     numbers = [value for value, _ in values]
     newest = max(heard for _, heard in values)
     total = float(sum(map(Fraction, numbers)))
@@ -69,7 +69,7 @@ def summarise(values: Sequence[tuple[float, float]]) -> dict[str, float]:
 
 
 def ladder(bounds: Sequence[float], counts: Sequence[int]) -> dict[float, int]:
-    """A histogram as Prometheus shows it: for each bound, +Inf too, the observations at or below it."""
+    """Return a histogram as Prometheus shows it: for each bound, +Inf too, the observations at or below it."""
     ends = [*bounds, float("inf")]
     return {end: sum(counts[: place + 1]) for place, end in enumerate(ends)}
 
@@ -90,7 +90,7 @@ class IdMap:
     slots: dict[int, int] = field(default_factory=dict)
 
     def find(self, ids: Iterable[int]) -> list[int | None]:
-        """The slot of each id, or None."""
+        """Return the slot of each id, or None."""
         return [self.slots.get(number) for number in ids]
 
     def add(self, ids: Iterable[int], slots: Iterable[int]) -> None:
@@ -130,7 +130,7 @@ class Seen:
 
 
 def by_group(values: Mapping[tuple[str, ...], int], level: int) -> dict[tuple[str, ...], int]:
-    """Sums over the nodes of each group of a level."""
+    """Sum over the nodes of each group of a level."""
     sums: dict[tuple[str, ...], int] = {}
     for path, value in values.items():
         group = path[: level + 1]

@@ -67,7 +67,7 @@ class Fleet:
         return self._aggregator.streams()
 
     async def node(self, path: str, collector: TelemetryCollector | None = None) -> TelemetryCollector:
-        """A node at `path`: the collector that its program counts in, published by an agent.
+        """Return a node at `path`: the collector that its program counts in, published by an agent.
 
         Raises:
             PathError: for a path that is none.
@@ -82,7 +82,7 @@ class Fleet:
         return collector
 
     async def leave(self, path: str) -> None:
-        """The node at `path` stops in good order; its counts stay in the fleet's."""
+        """Stop the node at `path` in good order; its counts stay in the fleet's."""
         await self._agents.pop(path).stop()
 
     async def settle(self) -> None:
@@ -98,7 +98,7 @@ class Fleet:
         await eventually(self._caught_up, deadline=DEADLINE, what="the aggregator has read every frame")
 
     def value(self, name: str, path: str = "", **labels: str) -> float:
-        """What a counter or gauge is, fleet-wide or at and under `path`, over all series that have these labels.
+        """Return the value of a counter or gauge, fleet-wide or at and under `path`, over all series with these labels.
 
         Counters add up; name a gauge's series by its labels.
 

@@ -22,12 +22,12 @@ STEPS = frozenset({"open", "write", "flush", "fsync", "close", "replace", "scand
 
 
 def image(number: int) -> Image:
-    """A small checkpoint that can be told from others."""
+    """Return a small checkpoint that can be told from others."""
     return take_image(State(), EventList(), Ratchet(), {"S": Position("then", number, 0)}, ("fog.v1", (), ()))
 
 
 def newest(directory: Path) -> int:
-    """Which image the next aggregator would go on from; 0 when there is none."""
+    """Return the number of the image that the next aggregator would go on from; 0 without one."""
     with CheckpointFiles(directory) as files:
         found = files.load(lambda image: image)
     return 0 if found is None else found.plain["streams"]["S"][1]

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# Whom each package may import, beside the standard library and itself. Nobody imports upward.
+# The packages that each package may import, beside the standard library and itself. Nobody imports upward.
 TELEMETRY: frozenset[str] = frozenset()
 SCHEMA = frozenset({"msgpack"})
 BUS = frozenset({"fog_schema", "nats"})
@@ -32,7 +32,7 @@ PACKAGES = {
     "proving/fog_proving": PROVING,
 }
 
-# What a pure part has no business with: values in, values out.
+# Modules that a pure part must not import: values in, values out.
 IMPURE = {"asyncio", "logging", "os", "random", "secrets", "signal", "socket", "threading", "time", "uuid"}
 
 # Without the extras. `None` makes an import fail.
@@ -57,7 +57,7 @@ ALL_MODULES = {name: file for package in PACKAGES for name, file in modules(pack
 
 
 def imports(name: str, nodes: Iterator[ast.AST]) -> Iterator[str]:
-    """The modules that these statements of module `name` import, in full."""
+    """Yield the modules that these statements of module `name` import, in full."""
     package = name if ALL_MODULES[name].name == "__init__.py" else name.rpartition(".")[0]
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -78,7 +78,7 @@ def everywhere(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def when_imported(tree: ast.AST) -> Iterator[ast.AST]:
-    """The statements that run when the module is imported, or are read by type checkers as if they did."""
+    """Yield the statements that run when the module is imported, or are read by type checkers as if they did."""
     for node in ast.iter_child_nodes(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             yield node
@@ -86,7 +86,7 @@ def when_imported(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def parsed(name: str) -> ast.Module:
-    """The module's syntax tree."""
+    """Return the module's syntax tree."""
     return ast.parse(ALL_MODULES[name].read_text("utf-8"))
 
 

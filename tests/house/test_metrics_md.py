@@ -22,7 +22,7 @@ PAGE = (Path(__file__).parents[2] / "METRICS.md").read_text("utf-8")
 
 
 def rows() -> list[list[str]]:
-    """The cells of each row of the tables, without the heads and what is under them."""
+    """Return the cells of each row of the tables, without the heads and what is under them."""
     lines = [line for line in PAGE.splitlines() if line.startswith("|")]
     return [
         [cell.strip() for cell in line.strip("|").split("|")] for line in lines if not re.match(r"\|( metric |-)", line)
@@ -30,18 +30,18 @@ def rows() -> list[list[str]]:
 
 
 def told(snapshots: Iterable[FamilySnapshot], prefix: str) -> dict[str, str]:
-    """The families of a prefix and their types."""
+    """Return the families of a prefix and their types."""
     families = (snapshot.family for snapshot in snapshots)
     return {family.name: family.type.value for family in families if family.name.startswith(prefix)}
 
 
 def of_a_program() -> dict[str, str]:
-    """A collector's own."""
+    """Return a collector's own."""
     return told(TelemetryCollector().collect(), "telemetry_")
 
 
 def of_an_agent() -> dict[str, str]:
-    """An agent's registry, and what the host's sources add for `fog agent`."""
+    """Return an agent's registry, and what the host's sources add for `fog agent`."""
     collector = TelemetryCollector(self_metrics=False)
     AgentMetrics(collector, Settings())
     HostMetrics(collector)
@@ -49,7 +49,7 @@ def of_an_agent() -> dict[str, str]:
 
 
 def of_an_aggregator() -> dict[str, str]:
-    """An aggregator's registry with all that it may hold, and its coverage."""
+    """Return an aggregator's registry with all that it may hold, and its coverage."""
     fleet = Fleet()
     AggregatorMetrics(fleet.own).watch(fleet.network, (), lambda: True)
     RollupPublication(("fog",), 10.0, Subjects(), fleet.network.totals, fleet.own)

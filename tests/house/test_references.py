@@ -1,4 +1,4 @@
-"""What documents and comments name is there: files, modules, commands, links, and pages that they cite."""
+"""Everything that documents and comments name is there: files, modules, commands, links, and pages that they cite."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_what_a_text_names_is_there() -> None:
     ],
 )
 def test_the_guard_knows_what_it_looks_for(text: str, *, fine: bool) -> None:
-    """What is there resolves, and what is not does not."""
+    """A name resolves if the repository has it, and only then."""
     assert (not list(unresolved(text, "README.md"))) is fine
 
 

@@ -82,7 +82,7 @@ def large_classes() -> Found:
 
 
 def test_a_folder_has_at_most_fifteen_modules() -> None:
-    """What a reader sees at once when the folder is opened."""
+    """A reader sees so many at once when the folder is opened."""
     hold("modules-in-a-folder")
 
 

@@ -71,7 +71,7 @@ WIDTH: Final = 16
 
 
 def parse_hex(text: str) -> bytes:
-    """The bytes of an annotated file: what stands before each ``#``."""
+    """Return the bytes of an annotated file: what stands before each ``#``."""
     return bytes.fromhex(" ".join(line.partition("#")[0] for line in text.splitlines()))
 
 
@@ -171,7 +171,7 @@ def _say(what: str, value: Any) -> str:
 
 
 def describe(frame: Frame) -> dict[str, Any]:
-    """What a frame says, as JSON: ids are keys, an epoch is 16 hex digits, odd floats are text."""
+    """Return the content of a frame as JSON: ids are keys, an epoch is 16 hex digits, odd floats are text."""
     described: dict[str, Any] = {
         "kind": KIND_NAMES[frame.kind],
         "flags": frame.flags,

@@ -13,13 +13,13 @@ from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
-    # What these tests are about is exactly what Python warns of since 3.12.
+    # Python warns since 3.12 of exactly the forks that these tests make.
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
 
 
 def in_child(function: Callable[[], object]) -> None:
-    """Runs `function` in a forked child; its failure, or its waiting for ever, fails the test."""
+    """Run `function` in a forked child; its failure, or its waiting for ever, fails the test."""
     child = multiprocessing.get_context("fork").Process(target=function)
     child.start()
     child.join(30)

@@ -19,7 +19,7 @@ from utilityfog_frontend.telemetry.trace import current_trace
 
 @pytest.fixture
 def logger(collector: TelemetryCollector) -> Iterator[logging.Logger]:
-    """A logger whose records become events."""
+    """Provide a logger whose records become events."""
     logger = logging.getLogger("tests.telemetry.app")
     handler = TelemetryHandler(collector)
     logger.addHandler(handler)

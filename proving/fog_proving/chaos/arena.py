@@ -41,7 +41,7 @@ SUBJECTS: Final = ("fog.v1.metrics.>", "fog.v1.events.>", "fog.v1.rollups.>")
 
 @dataclass(slots=True)
 class Target:
-    """What faults are done to: a process behind a proxy, and a lock, as one fault at a time has it."""
+    """The target of a fault: a process behind a proxy, and the lock that one fault at a time holds."""
 
     name: str
     proxy: FaultProxy
@@ -202,7 +202,7 @@ class Arena:
                 fleet.child.say("pause")
 
     def unexpected_ends(self) -> list[str]:
-        """Processes that ended, and not by a fault."""
+        """Name the processes that ended, and not by a fault."""
         children = [(life.path, life.child) for life in self.accounts.lives]
         children += [(reader.name, reader.child) for reader in self.readers]
         return [
@@ -216,7 +216,7 @@ class Arena:
                 text = await reader.watch.get(page) or "no answer"
                 await asyncio.to_thread((self._directory / f"{reader.name}.{name}").write_text, text)
 
-    # What the streams hold
+    # Contents of the streams
 
     async def last_sequences(self) -> dict[str, int] | None:
         """Each stream's last sequence; None while there is no server or no stream."""
@@ -234,10 +234,10 @@ class Arena:
         for subject in SUBJECTS:
             await client.subscribe(subject, cb=keep)
 
-    # What must be safe before something else may be lost
+    # Safety before a loss
 
     async def secure_the_dead(self) -> None:
-        """Before a stream loses messages: every aggregator has read, and saved, what nodes said that are gone.
+        """Wait, before a stream loses messages, until every aggregator has saved the frames of nodes that are gone.
 
         Acknowledged frames that the stream lost before they were read are gone if their writer is gone too: that is
         not promised (ARCHITECTURE.md), so it must not happen here. Hold `mortal`.
@@ -251,7 +251,7 @@ class Arena:
         await self._all_saved([canary.life for canary in self._canaries])
 
     def tear(self) -> None:
-        """A stream loses messages now. Hold `mortal`, and `secure_the_dead` first."""
+        """Note that a stream loses messages now. Hold `mortal`, and `secure_the_dead` first."""
         self.torn = True
         self._unrepaired = {life.number for life in self.accounts.lives if life.running}
 

@@ -88,7 +88,7 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         labels: Mapping[str, str] | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        """Records that something happened, and calls the hooks that hear `name`.
+        """Record that something happened, and call the hooks that hear `name`.
 
         With OpenTelemetry, the current `trace_id` and `span_id` join the metadata.
         """
@@ -102,7 +102,7 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         self._hooks.trigger(event)
 
     def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
-        """The last `limit` events, or all that are kept, oldest first."""
+        """Return the last `limit` events, or all that are kept, oldest first."""
         return self._events.latest(limit)
 
     @property
@@ -117,7 +117,7 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
     # Metrics
 
     def reset_all_metrics(self) -> None:
-        """Starts every metric from zero again and forgets all events."""
+        """Start every metric from zero again and forget all events."""
         super().reset_all_metrics()
         self._events.clear()
         logger.info("reset all telemetry metrics and events")
@@ -132,14 +132,14 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
     _running = running  # programs of the public implementation read it
 
     async def start_collection(self) -> None:
-        """Starts a collection run every `collection_interval` seconds, the first at once. Twice does no harm."""
+        """Start a collection run every `collection_interval` seconds, the first at once. Twice does no harm."""
         if self.running:
             return
         self._task = asyncio.create_task(self._collect_for_ever(), name="telemetry collection")
         logger.info("started telemetry collection every %g s", self.collection_interval)
 
     async def stop_collection(self) -> None:
-        """Stops collection and waits for it to end."""
+        """Stop collection and wait for it to end."""
         task, self._task = self._task, None
         if not is_alive(task):
             return

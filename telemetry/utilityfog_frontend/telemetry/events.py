@@ -45,7 +45,7 @@ class EventWatch:
         self._forget = forget
 
     def take(self) -> list[TelemetryEvent]:
-        """The events since the last call, oldest first."""
+        """Return the events since the last call, oldest first."""
         with self._lock:
             events = list(self._waiting)
             self._waiting.clear()
@@ -64,7 +64,7 @@ class EventWatch:
         self._waiting.clear()
 
     def close(self) -> None:
-        """Ends the watch."""
+        """End the watch."""
         with self._lock:
             self.closed = True
             self._forget(self)
@@ -85,14 +85,14 @@ class EventLog:
         return len(self._events)
 
     def add(self, event: TelemetryEvent) -> None:
-        """Keeps `event`, in place of the oldest when there are too many."""
+        """Keep `event`, in place of the oldest when there are too many."""
         with self._lock:
             self._events.append(event)
             for watch in self._watches:
                 watch.note(event)
 
     def latest(self, limit: int | None = None) -> list[TelemetryEvent]:
-        """The last `limit` events, or all that are kept, oldest first."""
+        """Return the last `limit` events, or all that are kept, oldest first."""
         with self._lock:
             events = list(self._events)
         return events if limit is None else events[max(len(events) - limit, 0) :]

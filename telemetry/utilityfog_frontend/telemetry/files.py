@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
-    """Puts `chunks` in place of the file at `path`: written beside it, synced to the disk, renamed over it.
+    """Put `chunks` in place of the file at `path`: written beside it, synced to the disk, renamed over it.
 
     Creates the folders above; keeps an existing file's mode (a new one has what the umask leaves); follows links. A
-    reader sees the old content or the new, whole; after a failure the old one is there. What is no regular file (a
-    pipe, a terminal) is written to as it is.
+    reader sees the old content or the new, never a part; after a failure the old one is there. A path that is no
+    regular file (a pipe, a terminal) is written to as it is.
 
     Raises:
         OSError: it could not be written.

@@ -51,14 +51,14 @@ class ForeignSeries(Series):
         return _size(value) < _size(self._value)
 
     def tell(self, told: SeriesSnapshot) -> None:
-        """Takes a new value."""
+        """Take a new value."""
         if self.went_down(told.value):
             self._carried, self._since = self.read(), None
         self._value = told.value
         self.exemplars = told.exemplars
 
     def read(self) -> Value:
-        """What was counted since this series began."""
+        """Return the count since this series began."""
         value = self._value
         if self._since is not None:
             value = subtract_values(value, self._since)
@@ -71,19 +71,19 @@ class ForeignSeries(Series):
         return self.read() if self._base is None else subtract_values(self.read(), self._base)
 
     def snapshot(self) -> SeriesSnapshot:
-        """The series with its exemplars."""
+        """Return the series with its exemplars."""
         return SeriesSnapshot(
             self.labels, self.current(), self.created, self.exemplars, self._rendered or self.render()
         )
 
     def restart(self, now: float) -> None:
-        """Counts from zero again for the node; a gauge stays what its source says."""
+        """Count from zero again for the node; a gauge stays what its source says."""
         if self.family.type is not MetricType.GAUGE:
             self._base = self.read()
             self.created = now
 
     def activity(self) -> object:
-        """Always in use: its source decides when it ends."""
+        """Say that it is always in use: its source decides when it ends."""
         return object()
 
 
@@ -96,7 +96,7 @@ class ForeignState(MetricState):
         self._live: dict[Labels, ForeignSeries] = {}
 
     def update(self, told: Iterable[SeriesSnapshot]) -> None:
-        """Takes what the source says now; what it no longer says has ended."""
+        """Take what the source says now; what it no longer says has ended."""
         lifetimes = self._scope.lifetimes
         with lifetimes.lock:
             gone = dict(self._live)
@@ -147,7 +147,7 @@ class ForeignState(MetricState):
         """Nothing: the source decides what ends."""
 
     def reset(self) -> None:
-        """Shows counts from zero again; the source itself is not touched."""
+        """Show counts from zero again; the source itself is not touched."""
         for series in list(self._live.values()):
             series.restart(self._scope.clock())
 
@@ -180,7 +180,7 @@ class ForeignMetric(Metric):
         return joined_values(self.family, self._state.snapshots(), self._scope.clock())
 
     def reset(self) -> None:
-        """Shows counts from zero again; the source itself is not touched."""
+        """Show counts from zero again; the source itself is not touched."""
         self._state.reset()
 
 

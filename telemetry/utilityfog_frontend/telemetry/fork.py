@@ -12,7 +12,7 @@ class Renewable(Protocol):
     """Something with locks and counts of its own."""
 
     def renew(self) -> None:
-        """Runs in the child, alone, before any of its own code."""
+        """Run in the child, alone, before any of its own code."""
 
 
 _renewables: WeakSet[Renewable] = WeakSet()

@@ -1,4 +1,4 @@
-"""What was measured, as plain values: the one language that collectors, exporters, agents and aggregators share.
+"""Measurements as plain values: the one language that collectors, exporters, agents and aggregators share.
 
 Nothing here has a lock, a clock or a reference to a live instrument. A value may be passed to any thread and kept.
 """
@@ -64,7 +64,7 @@ class HistogramValue:
         return sum(self.counts)
 
     def __sub__(self, other: "HistogramValue") -> "HistogramValue":
-        """What came after `other`, an earlier value of the same series."""
+        """Subtract `other`, an earlier value of the same series."""
         return HistogramValue(
             tuple(mine - theirs for mine, theirs in zip(self.counts, other.counts, strict=True)), self.sum - other.sum
         )
@@ -80,7 +80,7 @@ Value = int | float | HistogramValue
 
 
 def add_values(one: Value, other: Value) -> Value:
-    """What two series of one family counted together.
+    """Add the values of two series of one family.
 
     Raises:
         TypeError: one is a histogram, the other is not.
@@ -93,7 +93,7 @@ def add_values(one: Value, other: Value) -> Value:
 
 
 def subtract_values(later: Value, earlier: Value) -> Value:
-    """What a series counted between two readings.
+    """Subtract an earlier reading of a series from a later one.
 
     Raises:
         TypeError: one is a histogram, the other is not.

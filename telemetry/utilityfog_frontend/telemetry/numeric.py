@@ -10,7 +10,7 @@ WHOLE_LIMIT = 2**63
 
 
 def whole(number: float) -> Number:
-    """`number` as an int when it has no fraction and fits 64 bits, else as it is."""
+    """Return `number` as an int when it has no fraction and fits 64 bits, else as it is."""
     return int(number) if -WHOLE_LIMIT < number < WHOLE_LIMIT and number.is_integer() else number
 
 
@@ -51,7 +51,7 @@ def as_float(value: object) -> float:
 
 
 def _bounded(number: int) -> Number:
-    """`number`, as a float when it does not fit 64 bits: Python writes it in digits that no parser takes."""
+    """Return `number`, as a float when it does not fit 64 bits, as no parser takes so many digits."""
     if -WHOLE_LIMIT < number < WHOLE_LIMIT:
         return number
     try:

@@ -1,4 +1,4 @@
-"""What went wrong inside the telemetry itself: counted always, logged at most once a minute for each reason."""
+"""Count the telemetry's own failures, and log each reason at most once a minute."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ class CountsReasons(Protocol):
     """`telemetry_problems_total`, seen from here."""
 
     def increment(self, amount: float = 1, labels: dict[str, str] | None = None) -> None:
-        """Counts one more of a reason."""
+        """Count one more of a reason."""
 
 
 class Problems:
@@ -27,16 +27,16 @@ class Problems:
         self._suppressed: dict[str, int] = {}
 
     def count(self, reason: str, amount: int = 1) -> None:
-        """Counts without a word."""
+        """Count without a word."""
         if self.counter is not None:
             self.counter.increment(amount, {"reason": reason})
 
     def warn(self, message: str, *args: object) -> None:
-        """Logs without counting or holding back, for what its caller says once."""
+        """Log without counting or holding back, for what its caller says once."""
         logger.warning(message, *args)
 
     def report(self, reason: str, message: str, *args: object, amount: int = 1, exc_info: bool = False) -> None:
-        """Counts, and logs a warning unless the same reason was logged within the last minute."""
+        """Count, and log a warning unless the same reason was logged within the last minute."""
         self.count(reason, amount)
         now = self._monotonic()
         if now - self._last_logged.get(reason, -QUIET_SECONDS) < QUIET_SECONDS:

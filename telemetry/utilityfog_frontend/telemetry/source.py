@@ -56,7 +56,7 @@ class MetricsSource(ABC):
 
     @abstractmethod
     def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
-        """The last `limit` events, or all that are kept, oldest first."""
+        """Return the last `limit` events, or all that are kept, oldest first."""
 
     @property
     @abstractmethod
@@ -78,7 +78,7 @@ class MetricsSource(ABC):
         return {snapshot.family.name: ReadOnlyMetric(snapshot, now) for snapshot in self.collect()}
 
     def get_metric(self, name: str) -> Metric | None:
-        """The metric of this name, or None."""
+        """Return the metric of this name, or None."""
         return self.get_all_metrics().get(name)
 
     def get_snapshot(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ TRACE_API = "opentelemetry.trace"
 
 
 def current_trace() -> Labels | None:
-    """`span_id` and `trace_id` in hexadecimal of the current, sampled span; None when there is none. Never raises."""
+    """Return `span_id` and `trace_id` of the current, sampled span in hexadecimal, None without one. Never raises."""
     api = sys.modules.get(TRACE_API)
     if api is None:
         return None

@@ -36,7 +36,7 @@ _CHUNK = 512  # series read in one go: a reader of a million must let writers fl
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the metrics of one collector share."""
+    """State that the metrics of one collector share."""
 
     lifetimes: SeriesLifetimes = field(default_factory=SeriesLifetimes)
     problems: Problems = field(default_factory=Problems)
@@ -77,7 +77,7 @@ class Instrument(Metric):
     _key: tuple[str, ...]
 
     def _stand_alone(self, family: Family, labels: Mapping[str, str] | None) -> None:
-        """Makes this a metric of its own, in no collector."""
+        """Make this a metric of its own, in no collector."""
         state = FamilyState(family, type(self), Scope(), constant=labels)
         renew_after_fork(state.scope.lifetimes)
         renew_after_fork(state)
@@ -94,12 +94,12 @@ class Instrument(Metric):
         return MappingProxyType(dict(self._series.labels))
 
     def get_values(self) -> list[MetricValue]:
-        """The current value as a list, whatever the metric's type."""
+        """Return the current value as a list, whatever the metric's type."""
         values = self._values()
         return values if isinstance(values, list) else [values]
 
     def reset(self) -> None:
-        """Starts from zero again. Counts so far stay in the totals of the fleet."""
+        """Start from zero again. Counts so far stay in the totals of the fleet."""
         self._state.reset_child(self)
 
     def _values(self) -> MetricValue | list[MetricValue]:
@@ -120,7 +120,7 @@ class Instrument(Metric):
 
     @abstractmethod
     def _attach(self, series: Any) -> None:
-        """Counts on `series` from now on."""
+        """Count on `series` from now on."""
 
     @abstractmethod
     def _detach(self) -> None:
@@ -172,12 +172,12 @@ class FamilyState(MetricState, Generic[H]):
     # Which series live
 
     def adopt(self, handle: H) -> H:
-        """Makes `handle` the only one of an unlabelled family."""
+        """Make `handle` the only one of an unlabelled family."""
         with self.scope.lifetimes.lock:
             return self._start((), handle)
 
     def child(self, values: tuple[str, ...]) -> H:
-        """The handle for these label values, or the overflow's when it would be one too many."""
+        """Return the handle for these label values, or the overflow's when it would be one too many."""
         child = self.children.get(values)
         if child is not None:
             return child
@@ -224,7 +224,7 @@ class FamilyState(MetricState, Generic[H]):
             )
 
     def end(self, values: tuple[str, ...]) -> bool:
-        """Ends the series of these label values; False when there is none."""
+        """End the series of these label values; False when no series has them."""
         with self.scope.lifetimes.lock:
             handle = self.children.pop(values, None)
             if handle is None:
@@ -236,19 +236,19 @@ class FamilyState(MetricState, Generic[H]):
             return True
 
     def clear(self) -> None:
-        """Ends all series."""
+        """End all series."""
         with self.scope.lifetimes.lock:
             for values in list(self.children):
                 self.end(values)
 
     def reset(self) -> None:
-        """Starts every series from zero again."""
+        """Start every series from zero again."""
         with self.scope.lifetimes.lock:
             for handle in self.children.values():
                 self.reset_child(handle)
 
     def reset_child(self, handle: Instrument) -> None:
-        """Ends the handle's series and puts a new one in its place; a gauge is set to zero."""
+        """End the handle's series and put a new one in its place; a gauge is set to zero."""
         with self.scope.lifetimes.lock:
             series: Series = handle._series
             if series.ended:
@@ -260,7 +260,7 @@ class FamilyState(MetricState, Generic[H]):
             self.scope.lifetimes.ended(series)
 
     def sweep(self) -> None:
-        """Ends the series that nobody used for `ttl` seconds. Looks at most eight times within one ttl."""
+        """End the series that nobody used for `ttl` seconds. Looks at most eight times within one ttl."""
         now = self.scope.monotonic()
         if self._ttl is None or now < self._next_sweep:
             return
@@ -275,7 +275,7 @@ class FamilyState(MetricState, Generic[H]):
             else:
                 self._last_use[series] = (activity, now if activity != seen else since)
 
-    # What they hold
+    # Contents
 
     def _handles(self) -> list[tuple[tuple[str, ...], H]]:
         return list(self.children.items())  # one C call, whole whatever other threads do
@@ -289,7 +289,7 @@ class FamilyState(MetricState, Generic[H]):
         return self.read(list(self.children.values()))
 
     def read(self, handles: Iterable[Instrument]) -> list[SeriesSnapshot]:
-        """The series of these handles now. Gauges are read outside the gate: theirs may be functions of the user."""
+        """Read the series of these handles. Gauges are read outside the gate: theirs may be functions of the user."""
         guard = nullcontext() if self.family.type is MetricType.GAUGE else self._gate.lock
         remaining = iter(handles)
         snapshots: list[SeriesSnapshot] = []
