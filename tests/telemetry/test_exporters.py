@@ -23,8 +23,8 @@ from utilityfog_frontend.telemetry import (
     TelemetryEvent,
     exporter,
 )
-from utilityfog_frontend.telemetry.files import replace_file
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot
+from utilityfog_frontend.telemetry.support.files import replace_file
 
 
 class Waits:

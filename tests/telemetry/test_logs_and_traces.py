@@ -14,7 +14,7 @@ from tests.telemetry.helpers import problems
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.logs import TelemetryHandler
 from utilityfog_frontend.telemetry.model import Exemplar
-from utilityfog_frontend.telemetry.trace import current_trace
+from utilityfog_frontend.telemetry.support.trace import current_trace
 
 
 @pytest.fixture

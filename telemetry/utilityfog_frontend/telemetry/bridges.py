@@ -16,8 +16,8 @@ from typing import Any
 from .labels import sorted_labels
 from .model import Exemplar, Family, FamilySnapshot, HistogramValue, Labels, MetricType, SeriesSnapshot
 from .names import base_name
-from .numeric import as_number
 from .source import MetricsSource
+from .support.numeric import as_number
 
 _GAUGES = {"gauge": "", "unknown": "", "untyped": "", "info": "_info", "stateset": ""}
 """Their types that are gauges here, and the suffix of their samples."""

@@ -8,10 +8,10 @@ from typing import Any
 from .events import MAX_EVENTS, EventLog, EventWatch, TelemetryEvent
 from .hooks import HookedRegistry
 from .integrations import setup_coordination_hooks, setup_health_hooks, setup_messaging_hooks
-from .problems import logger
 from .source import MetricsSource
-from .tasks import is_alive
-from .trace import current_trace
+from .support.problems import logger
+from .support.tasks import is_alive
+from .support.trace import current_trace
 
 __all__ = [
     "TelemetryCollector",

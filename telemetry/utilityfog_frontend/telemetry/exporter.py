@@ -9,11 +9,11 @@ from os import PathLike
 from pathlib import Path
 
 from .exposition.text import iter_text
-from .files import replace_file
-from .fork import renew_after_fork
-from .problems import logger
 from .source import MetricsSource
-from .tasks import is_alive
+from .support.files import replace_file
+from .support.fork import renew_after_fork
+from .support.problems import logger
+from .support.tasks import is_alive
 
 Sleep = Callable[[float], Awaitable[None]]
 

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable
 
 from .events import TelemetryEvent
-from .problems import Problems
 from .registry import MetricRegistry
+from .support.problems import Problems
 
 Hook = Callable[[TelemetryEvent], object]
 

@@ -10,7 +10,7 @@ from math import isfinite
 
 from .events import TelemetryEvent
 from .hooks import HookedRegistry
-from .numeric import as_number
+from .support.numeric import as_number
 
 HEALTH_STATES = {"UNKNOWN": 0, "HEALTHY": 1, "DEGRADED": 2, "UNHEALTHY": 3}
 

@@ -4,7 +4,7 @@ import logging
 import threading
 
 from .collector import TelemetryCollector
-from .problems import logger as own_logger
+from .support.problems import logger as own_logger
 
 
 class TelemetryHandler(logging.Handler):

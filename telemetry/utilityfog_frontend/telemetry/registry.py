@@ -6,7 +6,6 @@ from itertools import chain
 from typing import Any, TypeVar, overload
 
 from .foreign import Collect, ForeignSource
-from .fork import renew_after_fork
 from .instruments.counter import Counter, counter_family
 from .instruments.family import MAX_CHILDREN, FamilyState, Instrument, Scope
 from .instruments.gauge import Gauge, gauge_family
@@ -18,7 +17,8 @@ from .instruments.series import Series
 from .instruments.state_set import StateSet
 from .model import Family, FamilySnapshot
 from .names import check_family, refuse_clashes, sample_names
-from .problems import Problems
+from .support.fork import renew_after_fork
+from .support.problems import Problems
 
 H = TypeVar("H", bound=Instrument)
 L = TypeVar("L", bound=LabeledMetric[Any])

@@ -12,7 +12,7 @@ from .exposition.text import generate_text
 from .foreign import joined_values
 from .instruments.metric import Metric
 from .model import Family, FamilySnapshot, MetricValue
-from .problems import Problems
+from .support.problems import Problems
 
 _problems = Problems()
 

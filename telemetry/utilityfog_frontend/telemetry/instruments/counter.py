@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
-from utilityfog_frontend.telemetry.numeric import WHOLE_LIMIT, Number, as_number
+from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT, Number, as_number
 
 from .contexts import ExceptionCounter
 from .family import FLUSH_AT, Dormant, Instrument

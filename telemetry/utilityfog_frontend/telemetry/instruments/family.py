@@ -15,12 +15,12 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
-from utilityfog_frontend.telemetry.fork import renew_after_fork
 from utilityfog_frontend.telemetry.labels import label_value, sorted_labels
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue, SeriesSnapshot, metric_values
 from utilityfog_frontend.telemetry.names import check_family, check_label_names
-from utilityfog_frontend.telemetry.numeric import Number
-from utilityfog_frontend.telemetry.problems import Problems
+from utilityfog_frontend.telemetry.support.fork import renew_after_fork
+from utilityfog_frontend.telemetry.support.numeric import Number
+from utilityfog_frontend.telemetry.support.problems import Problems
 
 from .gate import Gate
 from .lifetimes import OVERFLOW, SeriesLifetimes

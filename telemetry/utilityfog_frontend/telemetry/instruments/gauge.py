@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from math import isfinite, nan
 
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
-from utilityfog_frontend.telemetry.numeric import WHOLE_LIMIT, Number, as_float, as_number
+from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT, Number, as_float, as_number
 
 from .contexts import InProgress
 from .family import Instrument

@@ -20,8 +20,8 @@ from utilityfog_frontend.telemetry.model import (
     SeriesSnapshot,
 )
 from utilityfog_frontend.telemetry.names import check_label_names, checked_bounds
-from utilityfog_frontend.telemetry.numeric import Number, as_float
-from utilityfog_frontend.telemetry.trace import TRACE_API, current_trace
+from utilityfog_frontend.telemetry.support.numeric import Number, as_float
+from utilityfog_frontend.telemetry.support.trace import TRACE_API, current_trace
 
 from .contexts import Timer
 from .family import Dormant, Instrument

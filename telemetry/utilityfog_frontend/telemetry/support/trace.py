@@ -2,7 +2,7 @@
 
 import sys
 
-from .model import Labels
+from utilityfog_frontend.telemetry.model import Labels
 
 TRACE_API = "opentelemetry.trace"
 
