@@ -23,21 +23,7 @@ DEFINITION: Final = ("name", "type", "unit", "help", "bounds", "rollup", "label 
 EVENT: Final = ("name", "value", "labels", "metadata", "timestamp")
 IDS: Final = ("form", "base", "data")
 COLUMN: Final = ("code", "data")
-FIELDS: Final = {
-    codec.INFO: "info",
-    codec.EVENTS_HELD: "events held",
-    codec.DEFINITIONS: "definitions",
-    codec.COUNTERS: "counters",
-    codec.FRACTIONS: "fractions",
-    codec.GAUGES: "gauges",
-    codec.HISTOGRAMS: "histograms",
-    codec.REMOVED: "removed",
-    codec.EVENT_LIST: "events",
-    codec.SUMMARIES: "summaries",
-    codec.LASTS: "lasts",
-    codec.VALUE_COUNTS: "value counts",
-    codec.COVERAGE: "coverage",
-}
+FIELDS: Final = {field.number: field.attribute.replace("_", " ") for field in codec.FIELDS}
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "counters": ("ids", "values"),
     "fractions": ("ids", "values"),

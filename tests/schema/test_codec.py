@@ -15,12 +15,7 @@ from hypothesis import strategies as st
 
 from fog_schema import limits
 from fog_schema.codec import (
-    COUNTERS,
-    COVERAGE,
-    EVENT_LIST,
-    EVENTS_HELD,
-    HISTOGRAMS,
-    INFO,
+    FIELDS,
     decode,
     decode_definitions,
     decode_request,
@@ -33,6 +28,9 @@ from fog_schema.frames import DELTA, EVENTS, KEYFRAME, REQUEST, Event, Frame, Nu
 from tests import strategies
 
 EMPTY = encode(Frame(kind=DELTA, epoch=1, seq=1))
+NUMBER = {field.attribute: field.number for field in FIELDS}
+INFO, EVENTS_HELD, COUNTERS = NUMBER["info"], NUMBER["events_held"], NUMBER["counters"]
+HISTOGRAMS, COVERAGE, EVENT_LIST = NUMBER["histograms"], NUMBER["coverage"], NUMBER["events"]
 
 
 ALLOWED = {None, *REASONS}

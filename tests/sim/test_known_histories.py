@@ -137,3 +137,25 @@ def test_a_rule_left_out_is_caught(name: str) -> None:
     """With the rule all is well, without it a promise is broken."""
     assert not run(KNOWN[name])
     assert run(KNOWN[name], name), MUTATIONS[name].rule
+
+
+HELD: Final = {
+    "an epoch that returned is read from its baseline again, as its later frames are lost": (
+        Step("spawn", 44970, 7441),
+        Step("flow", 19635, 11018),
+        Step("read", 49393, 46337),
+        Step("very_long_wait", 48787, 28231),
+        Step("checkpoint", 58438, 23440),
+        Step("beat", 24964, 50942),
+        Step("count", 3262, 12666),
+        Step("beat", 49123, 9464),
+        Step("outage", 44115, 38922),
+    ),
+}
+"""Histories in which the simulator once took for promised what is not, or the product broke a promise."""
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_a_history_that_once_failed_holds(name: str) -> None:
+    """No promise is broken."""
+    assert not run(HELD[name])

@@ -150,7 +150,8 @@ class Watcher:
             told = self.lineage.told.get(key, Told())
             let_go = read - told.taken and self._books.epochs[key].let_go(now)
             unsaid = (told.seq < max(read) or not told.whole) and (not told.seq or key[1] not in answered)
-            if let_go or (unsaid and not told.final):
+            forgiven = told.returned and bool(read - told.taken)  # its keyframe is the baseline once more
+            if let_go or forgiven or (unsaid and not told.final):
                 self._floors = {
                     group: floors for group, floors in self._floors.items() if not is_under(key[0], place_of(group[1]))
                 }
