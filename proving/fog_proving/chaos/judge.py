@@ -51,6 +51,8 @@ class Watch:
     """Looks at one aggregator, and remembers what it has said.
 
     Attributes:
+        name: of the aggregator.
+        url: of its HTTP side.
         scrapes: looks that had an answer.
         findings: what must not be, in words.
     """

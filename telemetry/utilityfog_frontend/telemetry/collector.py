@@ -28,10 +28,6 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
     All methods may be called from any thread. Recording works from the start; `start_collection()` adds a periodic
     run, which keeps the collector's own metrics up to date and lets hooks of type `collection` do their work.
 
-    Attributes:
-        attachments: what writers to the bus keep with the collector, because it must outlive them: an epoch, its last
-            frame. Each has a key of its own.
-
     Args:
         collection_interval: seconds between collection runs.
         max_events: events kept; the oldest go first.
@@ -41,7 +37,8 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         monotonic: seconds that never go back.
 
     Attributes:
-        attachments: what others keep for as long as the collector lives: an agent's epoch outlives the agent.
+        attachments: objects that must live as long as the collector, each under a key of its own: an agent's epoch
+            outlives the agent.
 
     Raises:
         ValueError: an interval or a number of events that is not above zero.

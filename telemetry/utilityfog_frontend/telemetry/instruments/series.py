@@ -15,6 +15,7 @@ class Series(ABC):
 
     Attributes:
         family: the family's name, type, unit, ...
+        gate: the lock that all series of the family share.
         labels: sorted by name.
         created: unix seconds of its beginning.
         ended: whether it has ended.
