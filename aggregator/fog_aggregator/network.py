@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from fog_aggregator.core.columns import Bools, Int64s
@@ -14,7 +14,8 @@ from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverages, Life, cov
 from fog_aggregator.core.state import State
 from fog_aggregator.core.sweep import Swept, forget, sweep
 from fog_aggregator.query.family_variants import FamilyVariant
-from fog_aggregator.query.fleet_view import FleetView, Memory
+from fog_aggregator.query.fleet_view import Beside, FleetView, Memory
+from fog_aggregator.query.node_info import NODE_INFO, known_info
 from fog_aggregator.query.plan import Draft
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.ratchet import Ratchet, RatchetKey, clamped
@@ -51,6 +52,7 @@ class NetworkCollector(MetricsSource):
         departed_after: float = DEPARTED_SECONDS,
     ) -> None:
         self.lock = threading.RLock()
+        self._clamping = threading.Lock()
         self.state = state
         self.events = events
         self.own = own
@@ -72,12 +74,21 @@ class NetworkCollector(MetricsSource):
         The aggregator's own metrics are part of what is neither a subtree nor split into groups.
         """
         key = ViewKey(selection, grouping)
-        own = self.own.collect() if key == ViewKey() else []
+        own = self.own.collect() if grouping == TOGETHER and not selection.under else []
         with self.lock:
             snapshot = ViewSnapshot(self.state, self._planner, key, self.now())
             covered = self.coverage(selection, grouping)
+            info = self._known_info(key)
             memory = Memory(partial(self._hold, self.ratchet), partial(self._remember, self._planner))
-            return FleetView(snapshot, self.state.catalog.families, covered, own, memory)
+            return FleetView(snapshot, self.state.catalog.families, Beside(covered, info, own), memory)
+
+    def _known_info(self, view: ViewKey) -> list[tuple[Path, Mapping[str, str]]]:
+        """The information of the view's nodes, where it is asked for by name: it has a sample for each node."""
+        selection, grouping = view
+        if NODE_INFO.name not in selection.names or grouping.by is not None or grouping.info is not None:
+            return []
+        span = self.tree.selected(selection)
+        return known_info(self.state, self.tree.paths[span.start : span.stop])
 
     def collect(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> list[FamilySnapshot]:
         """The families of a view with its coverage; of everything, with the aggregator's own."""
@@ -93,8 +104,8 @@ class NetworkCollector(MetricsSource):
 
     def _hold(self, ratchet: Ratchet, snapshot: ViewSnapshot, samples: Samples) -> list[float]:
         """`ratchet` is the one of the moment of the view: series' numbers are given out again."""
-        with self.lock:
-            return clamped(ratchet, snapshot.view, snapshot.paths, samples)
+        with self._clamping:
+            return clamped(ratchet, snapshot.view, snapshot.paths, snapshot.series, samples)
 
     def _remember(self, planner: Planner, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
         """`planner` is the one of the moment of the view: another state's numbers are others."""
@@ -160,11 +171,11 @@ class NetworkCollector(MetricsSource):
             node = self.state.nodes.get(path)
             return None if node is None else Life(self.lives()[node.row])
 
-    def is_branch(self, path: Path) -> bool:
-        """Whether a path is a branch: read as the totals that its own aggregators send."""
+    def branch_over(self, path: Path) -> Path | None:
+        """Return the branch that a path is or lies under: a subtree read as the totals that its aggregators send."""
         with self.lock:
-            node = self.state.nodes.get(path)
-            return node is not None and node.branch
+            over = (self.state.nodes.get(path[:end]) for end in range(1, len(path) + 1))
+            return next((node.path for node in over if node is not None and node.branch), None)
 
     def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
         """The newest events of the fleet, oldest first, with the label ``fog_path``."""

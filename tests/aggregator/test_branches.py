@@ -348,7 +348,7 @@ def test_a_branch_is_asked_alone() -> None:
         (("fog", str(branch)), Request(branch + 1)) for branch in range(20)
     ]
     assert len(KeyframeRequests().due([Wish(wish.path, wish.epoch) for wish in wishes], 0.0)) == 1
-    assert fleet.network.is_branch(("fog", "7"))
+    assert fleet.network.branch_over(("fog", "7", "1")) == ("fog", "7")
 
 
 def test_a_replica_that_returned_and_answered_is_not_asked_again() -> None:

@@ -204,7 +204,8 @@ def take_image(
         "replicas": _replicas_out(state),
         "runs": _runs_out(state),
         "tombstones": [(*key, stone.expires, stone.final, stone.seq) for key, stone in state.tombstones.items()],
-        "ratchet": [(*key, value) for key, value in ratchet.exported.items()],
+        "ratchet": [(*key, value) for key, value in list(ratchet.exported.items())],
+        "ratchet_grouped": ratchet.grouped_image(),
         "events": _events_out(events),
     }
     return Image(plain, arrays)
@@ -236,6 +237,7 @@ def restore(image: Image, state: State, events: EventList, ratchet: Ratchet) -> 
         state.tombstones[tuple(path), epoch] = Tombstone(*stone)
     for own, path, series, value in plain["ratchet"]:
         ratchet.exported[own, tuple(path), series] = value
+    ratchet.restore_grouped(plain.get("ratchet_grouped", ()))
     _events_in(events, plain["events"])
     state.now, state.watched = plain["now"], plain["watched"]
     state.ledger = dict(plain["ledger"])

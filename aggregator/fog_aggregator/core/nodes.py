@@ -90,6 +90,7 @@ class Rows:
         interval: how often the node sends, seconds, by node's row.
         retired: whether the row is a group of retired nodes rather than a node, by node's row.
         branch: whether it is a branch, by node's row.
+        info_version: another one whenever a node's information has changed.
     """
 
     def __init__(self) -> None:
@@ -100,6 +101,7 @@ class Rows:
         self.interval: Float64s = np.zeros(0)
         self.retired: Bools = np.zeros(0, np.bool_)
         self.branch: Bools = np.zeros(0, np.bool_)
+        self.info_version = 0
         self._free_epochs: list[int] = []
         self._free_nodes: list[int] = []
         self._nodes = 0

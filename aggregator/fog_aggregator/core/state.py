@@ -263,6 +263,7 @@ class State:
         if frame.coverage is not None and self.rows.shows_gauges[epoch.row]:
             node.coverage = frame.coverage
         if frame.info is not None:
+            self.rows.info_version += node.info != frame.info
             node.info = frame.info
 
     def elect(self, node: Node) -> None:

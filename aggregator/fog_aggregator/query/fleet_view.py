@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -15,11 +15,13 @@ from fog_aggregator.core.kinds.view import Hold, Plan, Samples
 from fog_aggregator.core.lifecycle import Coverage, Coverages, Life
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
+from fog_aggregator.query.node_info import info_family
 from fog_aggregator.query.plan import Draft
-from fog_aggregator.query.samples import Labeller, LazySeries
-from fog_aggregator.query.selection import ViewKey
+from fog_aggregator.query.samples import Labeller, LazySeries, group_labels
+from fog_aggregator.query.selection import Matcher, ViewKey
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.query.view_snapshot import ViewSnapshot
+from fog_schema.paths import Path
 from utilityfog_frontend.telemetry import model
 from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
 from utilityfog_frontend.telemetry.names import sample_names
@@ -35,7 +37,7 @@ _OLDEST: Final = model.Family(
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What outlives a view.
+    """Keep a part of a view for later ones.
 
     Attributes:
         hold: gives the values to export of some fractional counters, none below what was exported before.
@@ -46,39 +48,47 @@ class Memory:
     remember: Callable[[ViewKey, Kind, Draft, Plan], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Hold the part of a view that is not of the nodes' own families.
+
+    Attributes:
+        coverages: what each group stands on.
+        info: what nodes tell of themselves, where that is shown.
+        own: the aggregator's own metrics, where they are part of the view.
+    """
+
+    coverages: Coverages
+    info: Sequence[tuple[Path, Mapping[str, str]]] = ()
+    own: Sequence[FamilySnapshot] = ()
+
+
 class FleetView:
-    """What a selection and a grouping show of a fleet, at one moment.
+    """Show a fleet as a selection and a grouping ask for it, at one moment.
 
     Everything is computed from copies when it is first asked for, so that the state is held only for the copying.
 
     Args:
         snapshot: the copies.
         families: the catalog's.
-        coverages: what each group stands on.
-        own: the aggregator's own metrics, where they are part of the view.
+        beside: what is shown with them.
         memory: what outlives the view.
-
-    Attributes:
-        coverages: what each group stands on.
     """
 
-    def __init__(
-        self,
-        snapshot: ViewSnapshot,
-        families: Sequence[Family],
-        coverages: Coverages,
-        own: list[FamilySnapshot],
-        memory: Memory,
-    ) -> None:
-        self.coverages = coverages
+    def __init__(self, snapshot: ViewSnapshot, families: Sequence[Family], beside: Beside, memory: Memory) -> None:
         self._snapshot = snapshot
         self._families = families
-        self._own = own
+        self._beside = beside
         self._memory = memory
 
     @property
+    def coverages(self) -> Coverages:
+        """Return the coverage of each group."""
+        return self._beside.coverages
+
+    @property
     def coverage(self) -> Coverage:
-        """What all groups together stand on."""
+        """Return the coverage of all groups together."""
         return self.coverages.total()
 
     @property
@@ -92,7 +102,7 @@ class FleetView:
         found = self._snapshot.found(self._hold)
         self._remember()
         bounds, entries = self._snapshot.bounds, self._snapshot.series
-        labeller = Labeller(entries, self._snapshot.paths, self._snapshot.view.grouping.level)
+        labeller = Labeller(entries, group_labels(self._snapshot.view.grouping, self._snapshot.paths))
         return [
             FamilySnapshot(
                 described(self._families[number], bounds.get(number, ())), LazySeries(found[number], labeller)
@@ -101,9 +111,17 @@ class FleetView:
         ]
 
     def families(self) -> list[FamilySnapshot]:
-        """Everything that a response shows: the nodes' families, coverage, the aggregator's own."""
-        names = self._snapshot.view.selection.names
-        return self.metrics + _named(self._covered(), names) + self._own
+        """Everything that a response shows: the nodes' families, coverage, information, the aggregator's own."""
+        selection = self._snapshot.view.selection
+        info = [info_family(self._beside.info, selection.matchers)] if self._beside.info else []
+        own = (
+            [_matched(one, selection.matchers) for one in self._beside.own] if selection.matchers else self._beside.own
+        )
+        return self.metrics + [
+            one
+            for one in (*self._covered(), *info, *own)
+            if not selection.names or not selection.names.isdisjoint(sample_names(one.family))
+        ]
 
     def totals(self) -> Totals:
         """The absolute totals of a view of one group, as they go up to a parent."""
@@ -121,12 +139,12 @@ class FleetView:
 
     def _covered(self) -> list[FamilySnapshot]:
         """Coverage as metrics, beside the numbers it qualifies."""
-        level, covered = self._snapshot.view.grouping.level, self.coverages
-        if level is None:
+        grouping, covered = self._snapshot.view.grouping, self.coverages
+        if grouping.level is None and grouping.info is None:
             whole = covered.total()
             covered = Coverages([()], np.array([whole.nodes]), np.array([whole.oldest]))
         group = np.arange(len(covered.paths), dtype=np.int32)
-        labeller = Labeller([SeriesEntry(0, ())], covered.paths, level)
+        labeller = Labeller([SeriesEntry(0, ())], group_labels(grouping, covered.paths))
         nodes = [
             Samples(np.zeros_like(group), group, covered.nodes[:, life], extra=(("state", life.label),))
             for life in Life
@@ -138,8 +156,7 @@ class FleetView:
         ]
 
 
-def _named(families: list[FamilySnapshot], names: frozenset[str]) -> list[FamilySnapshot]:
-    """Those of some families of which any sample has one of the names; all when there are no names."""
-    if not names:
-        return families
-    return [one for one in families if not names.isdisjoint(sample_names(one.family))]
+def _matched(family: FamilySnapshot, matchers: Sequence[Matcher]) -> FamilySnapshot:
+    """Keep the series of a family that all matchers select."""
+    series = [one for one in family.series if all(matcher.matches(one.labels) for matcher in matchers)]
+    return FamilySnapshot(family.family, series)

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import chain
 from typing import Final
 
 import numpy as np
 
+from fog_aggregator.core.columns import Bools, Int32s
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.view import Plan
+from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.core.state import State
 from fog_aggregator.query.family_variants import FamilyVariants
+from fog_aggregator.query.node_info import info_of
 from fog_aggregator.query.plan import Draft, Version
-from fog_aggregator.query.selection import Selection, ViewKey
+from fog_aggregator.query.selection import Grouping, Selection, ViewKey
 from fog_aggregator.query.series_axis import SeriesAxis
 from fog_aggregator.query.slot_index import SlotIndex
 from fog_aggregator.query.tree import Groups, Tree
 
 REMEMBERED: Final = 100_000_000
 """Slots and cells of all remembered plans together; each is 4 to 16 bytes."""
+MOST_PLANS: Final = 2_000
+"""Anybody may ask for names and labels that nobody has: such plans are small, and would be many."""
 _GROUPS: Final = 64
 _AXES: Final = 16
 
@@ -30,10 +36,12 @@ class Planner:
         self._state = state
         self._variants = FamilyVariants(state)
         self._tree: tuple[int, Tree] | None = None
-        self._groups: OrderedDict[ViewKey, Groups] = OrderedDict()
+        self._groups: OrderedDict[ViewKey, tuple[Version, Groups]] = OrderedDict()
         self._axes: OrderedDict[ViewKey, tuple[Version, SeriesAxis]] = OrderedDict()
         self._plans: OrderedDict[tuple[ViewKey, Kind], tuple[Version, Plan]] = OrderedDict()
+        self._remembered = 0
         self._indexes: dict[Kind, tuple[int, SlotIndex]] = {}
+        self._series: tuple[int, list[SeriesEntry], Int32s] | None = None
 
     @property
     def variants(self) -> FamilyVariants:
@@ -47,30 +55,30 @@ class Planner:
         if self._tree is None or self._tree[0] != version:
             before = self._tree[1] if self._tree is not None else None
             self._tree = (version, Tree(self._state.nodes, len(self._state.rows.heard), before))
-            self._groups.clear()
         return self._tree[1]
 
     def groups(self, view: ViewKey) -> Groups:
-        """The groups of a view as the tree is now."""
-        tree = self.tree
-        groups = self._groups.get(view)
-        if groups is None:
-            groups = self._groups[view] = tree.group(view.selection, view.grouping)
+        """The groups of a view as the tree and its nodes' information are now."""
+        selection, grouping = Selection(view.selection.under, view.selection.own), view.grouping
+        key = ViewKey(selection, Grouping(grouping.level, grouping.info))
+        version, known = self._nodes_version(grouping), self._groups.get(key)
+        if known is None or known[0] != version:
+            known = self._groups[key] = (version, self._group(key))
             if len(self._groups) > _GROUPS:
                 self._groups.popitem(last=False)
-        return groups
+        return known[1]
 
     def axis(self, view: ViewKey) -> tuple[Version, SeriesAxis]:
         """The series of a view as the catalog is now, and the version of what they depend on."""
-        catalog, names = self._state.catalog, view.selection.names
-        if not names:
-            return (), SeriesAxis(list(catalog.series), self._variants.shape_of())
-        version = (catalog.version,)
-        key = ViewKey(Selection(names=names))
+        (selection, grouping), catalog = view, self._state.catalog
+        if not selection.names and not selection.matchers and grouping.by is None:
+            return (), SeriesAxis(*self._known_series())
+        shown = None if grouping.by is None else self._shown(selection)
+        version = (catalog.version, 0 if shown is None else hash(shown.tobytes()))
+        key = ViewKey(Selection(names=selection.names, matchers=selection.matchers), Grouping(by=grouping.by))
         known = self._axes.get(key)
         if known is None or known[0] != version:
-            axis = SeriesAxis(list(catalog.series), self._variants.shape_of(), self._variants.called(names))
-            known = self._axes[key] = (version, axis)
+            known = self._axes[key] = (version, self._axis(key, shown))
             if len(self._axes) > _AXES:
                 self._axes.popitem(last=False)
         return known
@@ -78,7 +86,7 @@ class Planner:
     def known(self, view: ViewKey, kind: Kind, axis: Version) -> Plan | None:
         """The plan of a table in a view, when it was made and still holds."""
         plan = self._plans.get((view, kind))
-        if plan is None or plan[0] != self._version(kind, axis):
+        if plan is None or plan[0] != self._version(view.grouping, kind, axis):
             return None
         self._plans.move_to_end((view, kind))
         return plan[1]
@@ -90,7 +98,7 @@ class Planner:
         # Counts of a branch's replicas were joined; whose gauges count is for the snapshot to say.
         counts = (node >= 0) & (rows.adds_up | (not kind.counted))
         return Draft(
-            self._version(kind, axis[0]),
+            self._version(view.grouping, kind, axis[0]),
             self._index(kind),
             np.where(counts, groups.of_node[node], np.int32(-1)),
             max(1, len(groups.paths)),
@@ -101,10 +109,16 @@ class Planner:
 
     def remember(self, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
         """Keep a plan for as long as it holds."""
+        self._forget(view, kind)
         self._plans[view, kind] = (draft.version, plan)
-        self._plans.move_to_end((view, kind))
-        while sum(len(plan.cell) + plan.size for _, plan in self._plans.values()) > REMEMBERED:
-            self._plans.popitem(last=False)
+        self._remembered += _weight(plan)
+        while self._remembered > REMEMBERED or len(self._plans) > MOST_PLANS:
+            self._forget(*next(iter(self._plans)))
+
+    def _forget(self, view: ViewKey, kind: Kind) -> None:
+        known = self._plans.pop((view, kind), None)
+        if known is not None:
+            self._remembered -= _weight(known[1])
 
     def _index(self, kind: Kind) -> SlotIndex:
         """Which epochs and series hold the slots of a table now: the same for every view."""
@@ -114,5 +128,46 @@ class Planner:
             known = self._indexes[kind] = (table.version, SlotIndex(table, self._state.catalog.shape_of))
         return known[1]
 
-    def _version(self, kind: Kind, axis: Version) -> Version:
-        return self._state.tree_version, self._state.tables[kind].version, *axis
+    def _group(self, view: ViewKey) -> Groups:
+        if view.grouping.info is None:
+            return self.tree.group(*view)
+        return self.tree.group_by(view.selection, info_of(self._state, view.grouping.info))
+
+    def _axis(self, view: ViewKey, shown: Bools | None) -> SeriesAxis:
+        selection, grouping = view
+        chosen = shown
+        if selection.names:
+            named = self._variants.called(selection.names)
+            chosen = named if shown is None else named & shown
+        return SeriesAxis(*self._known_series(), chosen, selection.matchers, grouping.by)
+
+    def _known_series(self) -> tuple[list[SeriesEntry], Int32s]:
+        """A copy of the catalog's series and what each is of; the same one for all views until the catalog changes."""
+        catalog = self._state.catalog
+        if self._series is None or self._series[0] != catalog.version:
+            self._series = (catalog.version, list(catalog.series), self._variants.shape_of())
+        return self._series[1:]
+
+    def _shown(self, selection: Selection) -> Bools:
+        """Which series a view without labels would show, by number: those that are added up by their labels."""
+        state = self._state
+        if not selection.own:
+            return ~state.retired_series(np.arange(len(state.catalog.series)))
+        shown = np.zeros(len(state.catalog.series), np.bool_)
+        node = state.nodes.get(selection.under)
+        epochs = () if node is None else (node.closed, *node.epochs.values())
+        for kind, places in chain.from_iterable(epoch.maps.items() for epoch in epochs):
+            table, (_, slots) = state.tables[kind], places.items()
+            shown[table.series[slots[table.live[slots]]]] = True
+        return shown
+
+    def _version(self, grouping: Grouping, kind: Kind, axis: Version) -> Version:
+        return *self._nodes_version(grouping), self._state.tables[kind].version, *axis
+
+    def _nodes_version(self, grouping: Grouping) -> Version:
+        return self._state.tree_version, 0 if grouping.info is None else self._state.rows.info_version
+
+
+def _weight(plan: Plan) -> int:
+    """Count a plan's slots and cells."""
+    return len(plan.cell) + plan.size

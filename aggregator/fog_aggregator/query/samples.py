@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import TypeAlias, overload
@@ -12,40 +12,43 @@ import numpy as np
 
 from fog_aggregator.core.kinds.view import Samples
 from fog_aggregator.core.series import Labels, SeriesEntry
+from fog_aggregator.query.selection import Grouping
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.exposition.samples import Columns, ColumnSeries
 from utilityfog_frontend.telemetry.labels import render_labels
 from utilityfog_frontend.telemetry.model import SeriesSnapshot
 
 LEVEL, PATH = "fog_level", "fog_path"
+GROUP, GROUP_VALUE = "fog_group", "fog_value"
 _Split: TypeAlias = tuple[Labels, Labels, str, str]
 
 
+def group_labels(grouping: Grouping, paths: Iterable[Path]) -> list[Labels]:
+    """The labels of each group of a view; none where all nodes are one group."""
+    if grouping.level is not None:
+        level = (LEVEL, str(grouping.level))
+        return [(level, (PATH, format_path(path))) for path in paths]
+    if grouping.info is not None:
+        key = (GROUP, grouping.info)
+        return [(key, (GROUP_VALUE, value)) for (value,) in paths]
+    return [()]
+
+
 class Labeller:
-    """The labels of a cell: the series' own and, in a view by level, the group's.
+    """The labels of a cell: the series' own and those of its group.
 
     A user's label that is called as one of ours gets the prefix ``exported_``, once more where it has that already, so
     that two label sets never become one.
 
     Args:
-        series: all series by number, as they are now.
-        paths: the groups of the view.
-        level: that of the view.
+        series: all series of the view by number, as they are now.
+        groups: the labels of each group, all of them with the same names.
     """
 
-    def __init__(self, series: list[SeriesEntry], paths: Sequence[Path], level: int | None) -> None:
+    def __init__(self, series: list[SeriesEntry], groups: Sequence[Labels]) -> None:
         self._series = series
-        self._level = level
-        self._paths = paths
-
-    @cached_property
-    def _groups(self) -> list[tuple[Labels, str]]:
-        """Each group's labels, and their text; nothing where there is but one group."""
-        if self._level is None:
-            return [((), "")]
-        level = (LEVEL, str(self._level))
-        groups = [(level, (PATH, format_path(path))) for path in self._paths]
-        return [(group, render_labels(group)) for group in groups]
+        self._groups = groups
+        self._ours = frozenset(name for name, _ in groups[0]) if groups else frozenset()
 
     def label(self, samples: Samples, statistics: frozenset[str]) -> Iterator[SeriesSnapshot]:
         """Each of some samples; `statistics` are the names of labels that tell their family's statistics apart."""
@@ -53,8 +56,8 @@ class Labeller:
             values, born, at = block.python_values(), block.moments(), 0
             for (before, after, left, right), groups in self._runs(block, statistics):
                 for group in groups:
-                    labels, rendered = self._groups[group]
-                    yield SeriesSnapshot(before + labels + after, values[at], born[at], None, left + rendered + right)
+                    labels, text = before + self._groups[group] + after, left + self._texts[group] + right
+                    yield SeriesSnapshot(labels, values[at], born[at], None, text)
                     at += 1
 
     def columns(self, samples: Samples, statistics: frozenset[str], *, created: bool) -> Iterator[Columns]:
@@ -67,7 +70,7 @@ class Labeller:
 
     def _runs(self, block: Samples, statistics: frozenset[str]) -> Iterator[tuple[_Split, list[int]]]:
         """The samples of one series that stand together: its labels around the group's, and the groups."""
-        ours = statistics if self._level is None else statistics | {LEVEL, PATH}
+        ours = statistics | self._ours
         renamed = re.compile(f"(exported_)*({'|'.join(ours)})") if ours else None
         starts = np.flatnonzero(np.diff(block.series, prepend=-1))
         numbers, group = block.series[starts].tolist(), block.group.tolist()
@@ -76,14 +79,15 @@ class Labeller:
 
     @cached_property
     def _texts(self) -> list[str]:
-        return [text for _, text in self._groups]
+        return [render_labels(group) for group in self._groups]
 
     def _split(self, number: int, renamed: re.Pattern[str] | None, extra: Labels) -> _Split:
         """A series' labels before and after where the group's stand, and the text of both."""
         own = self._own(number, renamed, extra)
-        if self._level is None:
+        if not self._ours:
             return own, (), render_labels(own), ""
-        before = tuple(pair for pair in own if pair[0] < LEVEL)
+        first = min(self._ours)
+        before = tuple(pair for pair in own if pair[0] < first)
         after = own[len(before) :]
         return before, after, render_labels(before) + "," if before else "", "," + render_labels(after) if after else ""
 

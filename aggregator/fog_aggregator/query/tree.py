@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import compress
 from operator import attrgetter
@@ -78,11 +78,9 @@ class Tree:
         return range(bisect_left(self.paths, under), bisect_left(self.paths, beyond))
 
     def group(self, selection: Selection, grouping: Grouping) -> Groups:
-        """Group the nodes that a view selects."""
+        """Group the nodes that a view selects, by their paths."""
         of_node = np.full(len(self.rank), -1, np.int32)
-        span = self.span(selection.under)
-        if selection.own:
-            span = span[:1] if span and self.paths[span[0]] == selection.under else span[:0]
+        span = self.selected(selection)
         if grouping.level is None:
             of_node[self.rows[span.start : span.stop]] = 0
             return Groups([()] if span else [], of_node)
@@ -91,6 +89,22 @@ class Tree:
         begins[:1] = True
         of_node[self.rows[span.start : span.stop]] = np.cumsum(begins, dtype=np.int32) - np.int32(1)
         return Groups([self.paths[span.start + head][:cut] for head in np.flatnonzero(begins).tolist()], of_node)
+
+    def group_by(self, selection: Selection, told: Callable[[Path], str]) -> Groups:
+        """Group the nodes that a view selects by what is told of each: a tree of one level, with paths of its own."""
+        of_node = np.full(len(self.rank), -1, np.int32)
+        span = self.selected(selection)
+        values = [told(path) for path in self.paths[span.start : span.stop]]
+        groups = {value: number for number, value in enumerate(sorted(set(values)))}
+        of_node[self.rows[span.start : span.stop]] = [groups[value] for value in values]
+        return Groups([(value,) for value in groups], of_node)
+
+    def selected(self, selection: Selection) -> range:
+        """The places of the nodes that a view selects."""
+        span = self.span(selection.under)
+        if selection.own:
+            return span[:1] if span and self.paths[span[0]] == selection.under else span[:0]
+        return span
 
 
 def _common(one: Path, other: Path) -> int:

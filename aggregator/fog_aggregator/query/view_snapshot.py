@@ -68,7 +68,7 @@ class ViewSnapshot:
         version, self._axis = planner.axis(view)
         self._survey = planner.variants.survey(live)
         self._choices = [family.rollup for family in state.catalog.families]
-        self._kept = ~state.retired_series(np.arange(len(state.catalog.series)))
+        self._held = ~state.retired_series(np.arange(len(state.catalog.series)))
         self._counting: Bools = state.rows.shows_gauges & (node >= 0) & live[node]
         self._last_seen: Float64s = state.rows.heard[node]
         self._copies = {kind: _copy(state, planner, view, kind, (version, self._axis)) for kind in state.tables}
@@ -118,8 +118,8 @@ class ViewSnapshot:
             self._choices,
             self.bounds,
             max(1, len(self.paths)),
-            self.view.selection.own,
-            self._kept,
+            _is_single(self.view),
+            np.ones(len(self.series), np.bool_) if self._axis.is_merged else self._held,
             self._counting,
             self._last_seen,
         )
@@ -130,4 +130,9 @@ def _copy(state: State, planner: Planner, view: ViewKey, kind: Kind, axis: tuple
     plan = planner.known(view, kind, axis[0])
     slots = slice(0, table.size) if plan is None else plan.slots
     draft = planner.draft(view, kind, axis) if plan is None else plan
-    return Column(draft, kind.copy(table, slots, live=view.selection.own))
+    return Column(draft, kind.copy(table, slots, live=_is_single(view)))
+
+
+def _is_single(view: ViewKey) -> bool:
+    """Tell whether a view is of one node, each series for itself: then it shows what the node's writers have."""
+    return view.selection.own and view.grouping.by is None

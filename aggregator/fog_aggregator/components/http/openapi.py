@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fog_aggregator.components.http.output import JSON
@@ -231,16 +231,23 @@ def _operation(route: Route) -> dict[str, Any]:
         responses[str(code)] = {"description": _ERRORS[code], "content": {media: {"schema": error}}}
     return {
         "summary": route.summary,
-        "parameters": [_parameter(parameter) for parameter in route.parameters],
+        "parameters": [said for parameter in route.parameters for said in _parameters(parameter)],
         "responses": responses,
     }
 
 
-def _parameter(parameter: Parameter) -> dict[str, Any]:
-    return {
+def _parameters(parameter: Parameter) -> list[dict[str, Any]]:
+    """A parameter, and the same by its other name."""
+    schema: Mapping[str, Any] = parameter.schema
+    if parameter.most > 1:
+        schema = {"type": "array", "items": schema, "maxItems": parameter.most}
+    one = {
         "name": parameter.name,
         "in": "query",
         "description": parameter.description,
         "required": parameter.required,
-        "schema": parameter.schema,
+        "schema": schema,
     }
+    if not parameter.alias:
+        return [one]
+    return [one, {**one, "name": parameter.alias, "description": f"the same as {parameter.name}, as scrapers send it"}]

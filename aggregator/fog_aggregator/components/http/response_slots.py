@@ -1,6 +1,6 @@
-"""Turns: so many answers may be in the making at once that many clients cannot use up the memory.
+"""Bound how many responses are made at once, so that many clients cannot use up the memory.
 
-Who reads slowly holds its turn for as long; while somebody waits for one, it is cut off.
+A client that reads slowly occupies its slot for as long; while another one waits for a slot, it is cut off.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from aiohttp import web
 MOST_AT_ONCE: Final = 4
 LONGEST_WAIT: Final = 10.0
 SLOW_SECONDS: Final = 2.0
-"""So long a client may be waited for while another one waits for a turn."""
+"""A client may read for this long while another one waits for a slot."""
 
 
-class Turns:
-    """Who is being answered. Belongs to one event loop."""
+class ResponseSlots:
+    """Slots for responses in the making. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(MOST_AT_ONCE)
         self._taken: list[tuple[float, web.Request]] = []
 
     @asynccontextmanager
-    async def take(self, request: web.Request) -> AsyncIterator[None]:
-        """Hold a turn inside.
+    async def acquire(self, request: web.Request) -> AsyncIterator[None]:
+        """Occupy a slot while the body runs.
 
         Raises:
             HTTPServiceUnavailable: when none became free in time.
