@@ -81,7 +81,7 @@ def ladder(bounds: Sequence[float], counts: Sequence[int]) -> dict[float, int]:
 
 
 def show_at(bounds: Sequence[float], own: Sequence[float], counts: Sequence[int]) -> list[int]:
-    """A histogram with bounds `own`, seen at `bounds`: each bucket at the first bound that is not below its own."""
+    """Show a histogram with bounds `own` at `bounds`: each bucket at the first bound that is not below its own."""
     ends = [*bounds, float("inf")]
     shown = [0] * len(ends)
     for end, count in zip([*own, float("inf")], counts, strict=True):
@@ -184,7 +184,7 @@ class Asked:
     by: Sequence[str] | None = None
 
     def selects(self, held: Held) -> bool:
-        """Whether a series of a node is in the view."""
+        """Tell whether a series of a node is in the view."""
         mine = held.path == self.under if self.own else held.path[: len(self.under)] == self.under
         if held.left and (self.own or held.type == "gauge"):
             return False
@@ -193,7 +193,7 @@ class Asked:
         return mine and named and matched
 
     def group_of(self, held: Held) -> tuple[tuple[str, str], ...]:
-        """The labels of the group that a node is in."""
+        """Return the labels of the group that a node is in."""
         if self.level is not None:
             return (("fog_level", str(self.level)), ("fog_path", "/".join(held.path[: self.level + 1])))
         if self.info is not None:
@@ -201,7 +201,7 @@ class Asked:
         return ()
 
     def labels_of(self, held: Held) -> tuple[tuple[str, str], ...]:
-        """The labels of the sum that a series is part of."""
+        """Return the labels of the sum that a series is part of."""
         own = [pair for pair in held.labels.items() if self.by is None or (pair[0] in self.by and pair[1])]
         return tuple(sorted((*own, *self.group_of(held))))
 
@@ -238,7 +238,7 @@ def view(
 
 
 def gauge_samples(live: Sequence[Held], *, alone: bool) -> dict[tuple[tuple[str, str], ...], float]:
-    """The samples of some gauges of one family: one's own value, or statistics as the family chooses."""
+    """Return the samples of some gauges of one family: one's own value, or statistics as the family chooses."""
     if not live:
         return {}
     if alone:

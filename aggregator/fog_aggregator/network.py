@@ -83,7 +83,7 @@ class NetworkCollector(MetricsSource):
             return FleetView(snapshot, self.state.catalog.families, Beside(covered, info, own), memory)
 
     def _known_info(self, view: ViewKey) -> list[tuple[Path, Mapping[str, str]]]:
-        """The information of the view's nodes, where it is asked for by name: it has a sample for each node."""
+        """Return the information of the view's nodes, where it is asked for by name: it has a sample for each node."""
         selection, grouping = view
         if NODE_INFO.name not in selection.names or grouping.by is not None or grouping.info is not None:
             return []
@@ -91,11 +91,11 @@ class NetworkCollector(MetricsSource):
         return known_info(self.state, self.tree.paths[span.start : span.stop])
 
     def collect(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> list[FamilySnapshot]:
-        """The families of a view with its coverage; of everything, with the aggregator's own."""
+        """Return the families of a view with its coverage; of everything, with the aggregator's own."""
         return self.view(selection, grouping).families()
 
     def totals(self, selection: Selection = EVERYTHING) -> Totals:
-        """The absolute totals of a view of one group, as they go up to a parent."""
+        """Return the absolute totals of a view of one group, as they go up to a parent."""
         return self.view(selection).totals()
 
     def called(self, name: str) -> Bools:
@@ -141,32 +141,32 @@ class NetworkCollector(MetricsSource):
         return self._clock()
 
     def lives(self) -> Int64s:
-        """Every node's Life, by its row. Hold `lock`."""
+        """Return every node's Life, by its row. Hold `lock`."""
         return lives(self.state, self.now(), self._departed_after)
 
     @property
     def tree(self) -> Tree:
-        """All nodes in path order, as they are now. Hold `lock`."""
+        """Return all nodes in path order, as they are now. Hold `lock`."""
         return self._planner.tree
 
     def knows(self, path: Path) -> bool:
-        """Whether there is a node at or under a path."""
+        """Tell whether there is a node at or under a path."""
         with self.lock:
             return bool(self.tree.span(path))
 
     def conflicts(self) -> dict[str, list[FamilyVariant]]:
-        """The families that cannot all be shown, by name; hold `lock` while reading the rows of nodes."""
+        """Return the families that cannot all be shown, by name; hold `lock` while reading the rows of nodes."""
         with self.lock:
             return self._planner.variants.survey(self.lives() == Life.LIVE).disagreements()
 
     def coverage(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> Coverages:
-        """What each group of a view stands on."""
+        """Return what each group of a view stands on."""
         with self.lock:
             groups = self._planner.groups(ViewKey(selection, grouping))
             return coverage(self.state, groups, self.lives(), self.now())
 
     def life_of(self, path: Path) -> Life | None:
-        """Whether the node at a path is live, stale or departed; None when there is none."""
+        """Tell whether the node at a path is live, stale or departed; None when there is none."""
         with self.lock:
             node = self.state.nodes.get(path)
             return None if node is None else Life(self.lives()[node.row])
@@ -178,7 +178,7 @@ class NetworkCollector(MetricsSource):
             return next((node.path for node in over if node is not None and node.branch), None)
 
     def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
-        """The newest events of the fleet, oldest first, with the label ``fog_path``."""
+        """Return the newest events of the fleet, oldest first, with the label ``fog_path``."""
         with self.lock:
             return [_as_event(event) for event in self.events.query(limit=limit)]
 
@@ -189,7 +189,7 @@ class NetworkCollector(MetricsSource):
 
     @property
     def running(self) -> bool:
-        """Whether it reads its streams."""
+        """Tell whether it reads its streams."""
         return self.active
 
     @property

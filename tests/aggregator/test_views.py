@@ -38,7 +38,7 @@ ROLLUPS = {"size": ("sum",), "peak": ("max", "min"), "plain": (), "mode": ("coun
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[Fleet, list[reference.Held]]:
-    """A fleet of nodes, and what each of them holds.
+    """Return a fleet of nodes, and what each of them holds.
 
     Some are stale, some have removed what they counted, and what nobody holds may have left the exposition.
     """
@@ -95,7 +95,7 @@ def holdings(draw: st.DrawFn, path: Path, info: dict[str, str], now: float) -> l
 
 
 def counts_of(values: Iterable[float], bounds: tuple[float, ...]) -> list[int]:
-    """The buckets of a histogram that has seen these values."""
+    """Return the buckets of a histogram that has seen these values."""
     ends = [*bounds, math.inf]
     counts = [0] * len(ends)
     for value in values:
@@ -141,7 +141,7 @@ BY = st.none() | st.sets(st.sampled_from(["kind", "zone", "none"]), max_size=2).
 
 
 def shown(families: Iterable[FamilySnapshot]) -> dict[tuple[str, tuple[tuple[str, str], ...]], Any]:
-    """The samples of the nodes' families, by name and sorted labels."""
+    """Return the samples of the nodes' families, by name and sorted labels."""
     found: dict[tuple[str, tuple[tuple[str, str], ...]], Any] = {}
     for snapshot in families:
         for one in snapshot.series:
@@ -185,7 +185,7 @@ def approximately(expected: dict[Any, Any]) -> dict[Any, Any]:
 def test_what_is_added_up_is_conserved(
     world: tuple[Fleet, list[reference.Held]], selected: Any, grouped: Any, by: Any
 ) -> None:
-    """The sum over any grouping is that of the same selection without one, for counters and for observations."""
+    """Return the sum over any grouping is that of the same selection without one, for counters and for observations."""
     fleet, _ = world
     one = totals(fleet.network.view(*asked(**selected)).metrics)
     other = totals(fleet.network.view(*asked(**selected, **grouped, by=by)).metrics)
@@ -204,7 +204,7 @@ def totals(families: Iterable[FamilySnapshot]) -> dict[str, float]:
 
 
 def counting(path: str, kinds: dict[str, float], fleet: Fleet | None = None, **info: Any) -> Fleet:
-    """A fleet with a node that has counted so much of each kind."""
+    """Return a fleet with a node that has counted so much of each kind."""
     fleet = fleet or Fleet()
     counter = fleet.join(path, **info).collector.register_counter("work_total", "", ["kind"])
     for kind, amount in kinds.items():
@@ -214,7 +214,7 @@ def counting(path: str, kinds: dict[str, float], fleet: Fleet | None = None, **i
 
 
 def test_a_sum_by_labels_loses_what_has_left() -> None:
-    """A label set that left the exposition is in no sum any more, also where a plan was remembered before."""
+    """Return a label set that left the exposition is in no sum any more, also where a plan was remembered before."""
     fleet = counting("fog/0", {"a": 1, "b": 2})
     assert fleet.samples("work_total", by=()) == {(): 3}
     fleet.state.series_held = np.full(len(fleet.state.catalog.series), fleet.state.watched)
@@ -223,7 +223,7 @@ def test_a_sum_by_labels_loses_what_has_left() -> None:
 
 
 def test_a_sum_by_labels_has_what_came() -> None:
-    """A series that comes, and a node, are in the next look."""
+    """Return a series that comes, and a node, are in the next look."""
     fleet = counting("fog/0", {"a": 1})
     assert fleet.samples("work_total", by=()) == {(): 1}
     counting("fog/1", {"b": 2}, fleet)
@@ -245,7 +245,7 @@ def test_a_number_that_is_given_out_again_is_another_series() -> None:
 
 
 def of_version(version: str) -> tuple[tuple[str, str], ...]:
-    """The labels of a group of nodes."""
+    """Return the labels of a group of nodes."""
     return (("fog_group", "version"), ("fog_value", version))
 
 
@@ -318,7 +318,7 @@ def test_a_family_is_named_by_any_of_its_samples() -> None:
 
 
 def test_a_sum_by_labels_does_not_fall_by_a_last_digit() -> None:
-    """The same fractions added in another order are held at what was exported; what really left is not."""
+    """Return the same fractions added in another order are held at what was exported; what really left is not."""
     fleet = counting("fog/0", {"a": 0.1, "b": 0.2})
     view = {"by": ()}
     value = fleet.samples("work_total", **view)[()]
@@ -341,7 +341,7 @@ def test_a_sum_by_labels_does_not_fall_by_a_last_digit() -> None:
     ],
 )
 def test_what_was_exported_of_one_view_holds_no_other_one_up(others: Any) -> None:
-    """Each selection, grouping and label set has a value of its own to be held at."""
+    """Return each selection, grouping and label set has a value of its own to be held at."""
     fleet = counting("fog/0", {"a": 0.5})
     fleet.samples("work_total", by=())
     fleet.samples("work_total", **others)
@@ -349,7 +349,7 @@ def test_what_was_exported_of_one_view_holds_no_other_one_up(others: Any) -> Non
 
 
 def test_what_is_held_up_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The values that were exported least lately are forgotten first."""
+    """Return the values that were exported least lately are forgotten first."""
     monkeypatch.setattr(ratchets, "MOST_GROUPED", 2)
     ratchet = Ratchet()
     keys = [
@@ -361,7 +361,7 @@ def test_what_is_held_up_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_held_up_outlives_a_restart() -> None:
-    """A checkpoint has it, with every part of the key."""
+    """Return a checkpoint has it, with every part of the key."""
     ratchet, other = Ratchet(), Ratchet()
     matchers = (Matcher("kind", "a", equal=False),)
     one = GroupedKey(
@@ -380,7 +380,7 @@ def test_what_is_held_up_outlives_a_restart() -> None:
 
 
 def test_plans_of_names_that_nobody_has_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is small, and anybody may ask for as many as he likes."""
+    """Return each is small, and anybody may ask for as many as he likes."""
     monkeypatch.setattr(planners, "MOST_PLANS", 10)
     fleet = counting("fog/0", {"a": 1})
     planner = planners.Planner(fleet.state)

@@ -45,11 +45,11 @@ class FamilyVariants:
 
     @property
     def shapes(self) -> list[tuple[int, Bounds]]:
-        """Every (family, bounds) there is, by its number."""
+        """Return every (family, bounds) there is, by its number."""
         return list(self._state.catalog.shapes)
 
     def shape_of(self) -> Int32s:
-        """The shape of each series, by their numbers; -1 where there is none."""
+        """Return the shape of each series, by their numbers; -1 where there is none."""
         return np.array(self._state.catalog.shape_of, np.int32)
 
     def called(self, names: Iterable[str]) -> Bools:
@@ -69,7 +69,7 @@ class FamilyVariants:
         return Survey(shapes, self._state.catalog.families, self.holders(suspects, live) if suspects else {})
 
     def contested(self) -> frozenset[int]:
-        """The families that share a sample's name with another one."""
+        """Return the families that share a sample's name with another one."""
         families = self._state.catalog.families
         if self._contested[0] != len(families):
             owners: dict[str, set[int]] = defaultdict(set)
@@ -81,7 +81,7 @@ class FamilyVariants:
         return self._contested[1]
 
     def holders(self, shapes: Iterable[int], live: Bools) -> dict[int, Int64s]:
-        """The rows of the live nodes that hold series of some shapes."""
+        """Return the rows of the live nodes that hold series of some shapes."""
         of_series, rows = self.shape_of(), len(live)
         wanted = np.zeros(len(self._state.catalog.shapes) + 1, np.bool_)  # one more, for series that are none
         wanted[list(shapes)] = True
@@ -126,14 +126,14 @@ class Survey:
         return frozenset(hidden)
 
     def shown_bounds(self, shapes: Iterable[int]) -> dict[int, Bounds]:
-        """The bounds at which each family of some shapes is shown, by family."""
+        """Return the bounds at which each family of some shapes is shown, by family."""
         best: dict[int, int] = {}
         for shape in sorted(shapes, key=lambda shape: (len(self.nodes.get(shape, ())), self.shapes[shape][1])):
             best[self.shapes[shape][0]] = shape
         return {family: self.shapes[shape][1] for family, shape in best.items()}
 
     def disagreements(self) -> dict[str, list[FamilyVariant]]:
-        """What cannot be shown together, by name: the shown one first, then by the number of nodes."""
+        """Return what cannot be shown together, by name: the shown one first, then by the number of nodes."""
         held = {shape: rows for shape, rows in self.nodes.items() if len(rows)}
         hidden, bounds = self.hidden({self.shapes[shape][0] for shape in held}), self.shown_bounds(held)
         found: dict[str, list[FamilyVariant]] = defaultdict(list)
@@ -150,6 +150,6 @@ class Survey:
 
 
 def described(family: Family, bounds: Bounds = ()) -> model.Family:
-    """A family in the words of the SDK."""
+    """Return a family in the words of the SDK."""
     key = family.key
     return model.Family(key.name, model.MetricType(key.type_name), family.help, key.unit, bounds, family.rollup)

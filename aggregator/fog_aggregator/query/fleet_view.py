@@ -93,12 +93,12 @@ class FleetView:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody in the view has any of its series, be they counted now or not."""
+        """Tell whether nobody in the view has any of its series, be they counted now or not."""
         return self._snapshot.is_empty
 
     @cached_property
     def metrics(self) -> list[FamilySnapshot]:
-        """The nodes' families, in the order of names; their series are made while they are read."""
+        """Return the nodes' families, in the order of names; their series are made while they are read."""
         found = self._snapshot.found(self._hold)
         self._remember()
         bounds, entries = self._snapshot.bounds, self._snapshot.series
@@ -124,7 +124,7 @@ class FleetView:
         ]
 
     def totals(self) -> Totals:
-        """The absolute totals of a view of one group, as they go up to a parent."""
+        """Return the absolute totals of a view of one group, as they go up to a parent."""
         totals = self._snapshot.totals(self._families, self.coverage)
         self._remember()
         return totals

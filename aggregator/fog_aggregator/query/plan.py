@@ -69,7 +69,7 @@ class Draft:
         )
 
     def _runs(self) -> tuple[SlotRuns, Int32s, Int32s]:
-        """The slots in the view; the rows of the view, in the order of shapes; the row of each slot."""
+        """Return the slots in the view; the rows of the view, in the order of shapes; the row of each slot."""
         runs = self.index.runs
         chosen = self.group_of[runs.epoch] >= 0
         if self.rank is not None:

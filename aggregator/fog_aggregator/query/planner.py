@@ -50,7 +50,7 @@ class Planner:
 
     @property
     def tree(self) -> Tree:
-        """All nodes in path order."""
+        """Return all nodes in path order."""
         version = self._state.tree_version
         if self._tree is None or self._tree[0] != version:
             before = self._tree[1] if self._tree is not None else None
@@ -58,7 +58,7 @@ class Planner:
         return self._tree[1]
 
     def groups(self, view: ViewKey) -> Groups:
-        """The groups of a view as the tree and its nodes' information are now."""
+        """Return the groups of a view as the tree and its nodes' information are now."""
         selection, grouping = Selection(view.selection.under, view.selection.own), view.grouping
         key = ViewKey(selection, Grouping(grouping.level, grouping.info))
         version, known = self._nodes_version(grouping), self._groups.get(key)
@@ -69,7 +69,7 @@ class Planner:
         return known[1]
 
     def axis(self, view: ViewKey) -> tuple[Version, SeriesAxis]:
-        """The series of a view as the catalog is now, and the version of what they depend on."""
+        """Return the series of a view as the catalog is now, and the version of what they depend on."""
         (selection, grouping), catalog = view, self._state.catalog
         if not selection.names and not selection.matchers and grouping.by is None:
             return (), SeriesAxis(*self._known_series())
@@ -84,7 +84,7 @@ class Planner:
         return known
 
     def known(self, view: ViewKey, kind: Kind, axis: Version) -> Plan | None:
-        """The plan of a table in a view, when it was made and still holds."""
+        """Return the plan of a table in a view, when it was made and still holds."""
         plan = self._plans.get((view, kind))
         if plan is None or plan[0] != self._version(view.grouping, kind, axis):
             return None
@@ -92,7 +92,7 @@ class Planner:
         return plan[1]
 
     def draft(self, view: ViewKey, kind: Kind, axis: tuple[Version, SeriesAxis]) -> Draft:
-        """What the plan of a table in a view is made of; `axis` is the view's."""
+        """Return what the plan of a table in a view is made of; `axis` is the view's."""
         groups, rows = self.groups(view), self._state.rows
         node = rows.epoch_node
         # Counts of a branch's replicas were joined; whose gauges count is for the snapshot to say.
@@ -142,7 +142,7 @@ class Planner:
         return SeriesAxis(*self._known_series(), chosen, selection.matchers, grouping.by)
 
     def _known_series(self) -> tuple[list[SeriesEntry], Int32s]:
-        """A copy of the catalog's series and what each is of; the same one for all views until the catalog changes."""
+        """Copy the catalog's series and the shape of each, once for all views until the catalog changes."""
         catalog = self._state.catalog
         if self._series is None or self._series[0] != catalog.version:
             self._series = (catalog.version, list(catalog.series), self._variants.shape_of())

@@ -60,7 +60,7 @@ class Ratchet:
         self.grouped: OrderedDict[GroupedKey, float] = OrderedDict()
 
     def clamp(self, key: RatchetKey, value: float) -> float:
-        """The value to export: never below the last one, nor, by a last digit, below zero."""
+        """Return the value to export: never below the last one, nor, by a last digit, below zero."""
         last = self.exported.get(key, 0.0)
         if value < last:
             return last
@@ -68,7 +68,7 @@ class Ratchet:
         return value
 
     def clamp_grouped(self, key: GroupedKey, value: float) -> float:
-        """The value to export: not below the last one by a last digit, nor below zero."""
+        """Return the value to export: not below the last one by a last digit, nor below zero."""
         last = self.grouped.pop(key, 0.0)
         value = max(value, 0.0)
         if value < last <= value * (1 + _LAST_DIGITS):
@@ -79,14 +79,14 @@ class Ratchet:
         return value
 
     def only(self, lasts: Callable[[RatchetKey], bool]) -> Ratchet:
-        """A ratchet without what has ended, and may begin anew from less."""
+        """Return a ratchet without what has ended, and may begin anew from less."""
         other = Ratchet()
         other.exported = {key: value for key, value in list(self.exported.items()) if lasts(key)}
         other.grouped = self.grouped
         return other
 
     def grouped_image(self) -> list[tuple[Any, ...]]:
-        """`grouped` as plain values, for a checkpoint."""
+        """Return `grouped` as plain values, for a checkpoint."""
         return [
             (*key[:3], [(one.label, one.value, one.equal) for one in key.matchers], *key[4:], value)
             for key, value in list(self.grouped.items())
@@ -104,7 +104,7 @@ class Ratchet:
 def clamped(
     ratchet: Ratchet, view: ViewKey, paths: Sequence[Path], series: Sequence[SeriesEntry], samples: Samples
 ) -> list[float]:
-    """The values of fractional counters, none below what was exported of it before.
+    """Return the values of fractional counters, none below what was exported of it before.
 
     Args:
         ratchet: what was exported before.
@@ -120,7 +120,7 @@ def clamped(
 
 
 def _keys(view: ViewKey, paths: Sequence[Path], samples: Samples) -> Iterator[RatchetKey]:
-    """The same number has the same key, whichever names and labels were asked for."""
+    """Return the same number has the same key, whichever names and labels were asked for."""
     places = [_place(view, path) for path in paths]
     return ((*places[group], number) for number, group in _cells(samples))
 
@@ -141,7 +141,7 @@ def _cells(samples: Samples) -> Iterator[tuple[int, int]]:
 
 
 def _place(view: ViewKey, group: Path) -> tuple[bool, Path]:
-    """Whether a group of a view is a node alone or its subtree, and the path."""
+    """Tell whether a group of a view is a node alone or its subtree, and the path."""
     level = view.grouping.level
     if level is None:
         return view.selection.own, view.selection.under

@@ -24,7 +24,7 @@ _Split: TypeAlias = tuple[Labels, Labels, str, str]
 
 
 def group_labels(grouping: Grouping, paths: Iterable[Path]) -> list[Labels]:
-    """The labels of each group of a view; none where all nodes are one group."""
+    """Return the labels of each group of a view; none where all nodes are one group."""
     if grouping.level is not None:
         level = (LEVEL, str(grouping.level))
         return [(level, (PATH, format_path(path))) for path in paths]
@@ -51,7 +51,7 @@ class Labeller:
         self._ours = frozenset(name for name, _ in groups[0]) if groups else frozenset()
 
     def label(self, samples: Samples, statistics: frozenset[str]) -> Iterator[SeriesSnapshot]:
-        """Each of some samples; `statistics` are the names of labels that tell their family's statistics apart."""
+        """Label some samples; `statistics` are the names of labels that tell their family's statistics apart."""
         for block in samples.blocks():
             values, born, at = block.python_values(), block.moments(), 0
             for (before, after, left, right), groups in self._runs(block, statistics):
@@ -61,7 +61,7 @@ class Labeller:
                     at += 1
 
     def columns(self, samples: Samples, statistics: frozenset[str], *, created: bool) -> Iterator[Columns]:
-        """The same without an object for each."""
+        """Return the same without an object for each."""
         for block in samples.blocks():
             labels: list[str] = []
             for (_, _, left, right), groups in self._runs(block, statistics):
@@ -69,7 +69,7 @@ class Labeller:
             yield Columns(labels, block.python_values(), block.moments() if created else [])
 
     def _runs(self, block: Samples, statistics: frozenset[str]) -> Iterator[tuple[_Split, list[int]]]:
-        """The samples of one series that stand together: its labels around the group's, and the groups."""
+        """Return the samples of one series that stand together: its labels around the group's, and the groups."""
         ours = statistics | self._ours
         renamed = re.compile(f"(exported_)*({'|'.join(ours)})") if ours else None
         starts = np.flatnonzero(np.diff(block.series, prepend=-1))
@@ -82,7 +82,7 @@ class Labeller:
         return [render_labels(group) for group in self._groups]
 
     def _split(self, number: int, renamed: re.Pattern[str] | None, extra: Labels) -> _Split:
-        """A series' labels before and after where the group's stand, and the text of both."""
+        """Return a series' labels before and after where the group's stand, and the text of both."""
         own = self._own(number, renamed, extra)
         if not self._ours:
             return own, (), render_labels(own), ""
@@ -113,7 +113,7 @@ class LazySeries(ColumnSeries):
         return chain.from_iterable(self._labeller.label(part, self._statistics) for part in self._parts)
 
     def columns(self, *, created: bool) -> Iterator[Columns]:
-        """The same as columns."""
+        """Return the same as columns."""
         parts = (self._labeller.columns(part, self._statistics, created=created) for part in self._parts)
         return chain.from_iterable(parts)
 

@@ -41,17 +41,17 @@ class SeriesAxis:
 
     @property
     def is_identity(self) -> bool:
-        """Whether every series is in the view, as itself."""
+        """Tell whether every series is in the view, as itself."""
         return self._chosen is None and not self._matchers and self._by is None
 
     @property
     def is_merged(self) -> bool:
-        """Whether a class may have several series."""
+        """Tell whether a class may have several series."""
         return self._by is not None
 
     @property
     def entries(self) -> list[SeriesEntry]:
-        """Each class with its labels, by number."""
+        """Return each class with its labels, by number."""
         return self._series if self._by is None else self._classes[0]
 
     @property
@@ -60,7 +60,7 @@ class SeriesAxis:
         return self._shape_of if self._by is None else self._classes[1]
 
     def rows(self, series: Int32s) -> tuple[Int32s, Int32s]:
-        """The classes of some series, in the order of their shapes, and each series' place among them (-1: none)."""
+        """List the classes of some series by shape, and return each series' place among them (-1: none)."""
         classes = self._class_of[series]
         used = np.unique(classes[classes >= 0])
         used = used[np.argsort(self.shape_of[used], kind="stable")].astype(np.int32)
@@ -70,7 +70,7 @@ class SeriesAxis:
 
     @cached_property
     def _members(self) -> Int64s:
-        """The series in the view."""
+        """Return the series in the view."""
         chosen = self._shape_of >= 0
         if self._chosen is not None:
             chosen &= self._chosen
@@ -83,7 +83,7 @@ class SeriesAxis:
 
     @cached_property
     def _class_of(self) -> Int32s:
-        """The class of each series, by number; -1 for those that are not in the view."""
+        """Return the class of each series, by number; -1 for those that are not in the view."""
         if self._by is not None:
             return self._classes[2]
         class_of = np.full(len(self._shape_of), -1, np.int32)

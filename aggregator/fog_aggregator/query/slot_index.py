@@ -31,7 +31,7 @@ class SlotRuns:
     created: Float64s
 
     def take(self, runs: Int64s) -> SlotRuns:
-        """Some of the runs, in the order given."""
+        """Return some of the runs, in the order given."""
         lengths = self.lengths[runs]
         starts, before = np.cumsum(self.lengths) - self.lengths, np.cumsum(lengths) - lengths
         at = np.arange(lengths.sum())
@@ -39,7 +39,7 @@ class SlotRuns:
         return SlotRuns(self._slots_at(at), self.place[at], lengths, self.epoch[runs], self.created[runs])
 
     def only(self, wanted: Bools) -> SlotRuns:
-        """The slots of some series; `wanted` by place."""
+        """Return the slots of some series; `wanted` by place."""
         chosen = wanted[self.place]
         if chosen.all():
             return self
@@ -49,12 +49,12 @@ class SlotRuns:
         return SlotRuns(self._slots_at(at), self.place[at], lengths[some], self.epoch[some], self.created[some])
 
     def is_first(self, group: Int32s, groups: int) -> Bools:
-        """Whether none of a run's group began before it, by run."""
+        """Tell whether none of a run's group began before it, by run."""
         first: Bools = self.created == self._first(group, groups)[group]
         return first
 
     def born(self, group: Int32s, cell: Int32s, group_of_cell: Int32s, groups: int) -> Float64s:
-        """The earliest time of each cell.
+        """Return the earliest time of each cell.
 
         Args:
             group: the group's number, by run.
@@ -109,7 +109,7 @@ class SlotIndex:
 
     @cached_property
     def series(self) -> Int32s:
-        """The series that hold slots, by the catalog's numbers, in the order of their shapes."""
+        """Return the series that hold slots, by the catalog's numbers, in the order of their shapes."""
         used = np.zeros(len(self._shape_of) + 1, np.bool_)  # one more, for free slots
         # Most nodes have the series of the one before them.
         series, length = self._series, int(self._starts[1]) if len(self._starts) > 1 else len(self._series)
@@ -120,12 +120,12 @@ class SlotIndex:
 
     @cached_property
     def shapes(self) -> Int32s:
-        """What each of `series` is of."""
+        """Return what each of `series` is of."""
         return self._shape_of[self.series]
 
     @cached_property
     def runs(self) -> SlotRuns:
-        """All used slots."""
+        """Return all used slots."""
         series, starts = self._series, self._starts
         slots: slice | Int64s = slice(0, len(series))
         lengths = np.diff(starts, append=len(series))
@@ -138,7 +138,7 @@ class SlotIndex:
         return SlotRuns(slots, self._place(series), lengths[some], self._epoch[some], self._created[some])
 
     def _place(self, series: Int32s) -> Int32s:
-        """The places of some series in `series`."""
+        """Return the places of some series in `series`."""
         if (np.diff(self.series) == 1).all():
             return series - self.series[:1]
         place = np.zeros(len(self._shape_of), np.int32)

@@ -71,7 +71,7 @@ class Tree:
                 self._common[place] = _common(self.paths[place - 1], self.paths[place])
 
     def span(self, under: Path) -> range:
-        """The places of the nodes at and under a path; empty when there are none."""
+        """Return the places of the nodes at and under a path; empty when there are none."""
         if not under:
             return range(len(self.paths))
         beyond = (*under[:-1], under[-1] + "\0")  # sorts after all that begin with `under`, before its next sibling
@@ -100,7 +100,7 @@ class Tree:
         return Groups([(value,) for value in groups], of_node)
 
     def selected(self, selection: Selection) -> range:
-        """The places of the nodes that a view selects."""
+        """Return the places of the nodes that a view selects."""
         span = self.span(selection.under)
         if selection.own:
             return span[:1] if span and self.paths[span[0]] == selection.under else span[:0]

@@ -76,12 +76,12 @@ class ViewSnapshot:
 
     @property
     def series(self) -> list[SeriesEntry]:
-        """All series of the view, or classes of them, by number."""
+        """Return all series of the view, or classes of them, by number."""
         return self._axis.entries
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody in the view has any of its series, be they counted now or not."""
+        """Tell whether nobody in the view has any of its series, be they counted now or not."""
         self._plan()
         return not any(cells.plan.size for cells in self._cells.values())
 

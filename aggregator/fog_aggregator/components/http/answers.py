@@ -29,7 +29,7 @@ MOST_PATHS: Final = 100
 
 
 def tree(network: NetworkCollector, under: Path, depth: int) -> dict[str, Any]:
-    """The tree from a path down, as deep as asked for or as fits."""
+    """Return the tree from a path down, as deep as asked for or as fits."""
     with network.lock:
         life = network.lives()
         root = _place(network, life, under, network.coverage(Selection(under)).total())
@@ -59,7 +59,7 @@ def _place(network: NetworkCollector, life: Int64s, path: Path, coverage: Covera
 
 
 def nodes(network: NetworkCollector, under: Path, state: str | None, limit: int, offset: int) -> dict[str, Any]:
-    """The nodes at and under a path, in path order, a page of them."""
+    """Return the nodes at and under a path, in path order, a page of them."""
     with network.lock:
         tree, life, now = network.tree, network.lives(), network.now()
         span = tree.span(under)
@@ -102,7 +102,7 @@ def _state(network: NetworkCollector, node: Node, life: Life) -> str:
 
 
 def events(network: NetworkCollector, under: Path, name: str | None, since: float | None, limit: int) -> dict[str, Any]:
-    """The newest events, oldest first."""
+    """Return the newest events, oldest first."""
     with network.lock:
         found = network.events.query(under, name, since, limit)
         kept = network.events
@@ -126,12 +126,12 @@ def event_of(event: FleetEvent) -> dict[str, Any]:
 
 
 def epoch_name(epoch: int) -> str:
-    """An epoch as people see it."""
+    """Return an epoch as people see it."""
     return f"{epoch:016x}"
 
 
 def conflicts(network: NetworkCollector) -> dict[str, Any]:
-    """The families that cannot all be shown, with who holds which variant."""
+    """Return the families that cannot all be shown, with who holds which variant."""
     with network.lock:
         found = network.conflicts()
         return {
@@ -175,7 +175,7 @@ def retired(network: NetworkCollector) -> dict[str, Any]:
 
 
 def status(network: NetworkCollector, service: Status) -> dict[str, Any]:
-    """What the numbers stand on."""
+    """Return what the numbers stand on."""
     ready, reason = service.ready()
     with network.lock:
         covered = network.coverage().total()

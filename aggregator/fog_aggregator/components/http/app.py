@@ -18,7 +18,7 @@ _LARGEST_REQUEST: Final = 1024
 
 
 def make_app(network: NetworkCollector, status: Status) -> web.Application:
-    """The application that serves a network-wide collector; nothing can be changed through it."""
+    """Return the application that serves a network-wide collector; nothing can be changed through it."""
     app = web.Application(middlewares=[plain_errors, only_reading, only_our_name], client_max_size=_LARGEST_REQUEST)
     app[NETWORK] = network
     app[STATUS] = status

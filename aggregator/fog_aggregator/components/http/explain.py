@@ -21,7 +21,7 @@ MOST_SAMPLES: Final = 1_000
 
 
 def explain(network: NetworkCollector, path: Path, name: str) -> dict[str, Any] | None:
-    """A metric at and under a path, taken apart; None when nobody there has it."""
+    """Return a metric at and under a path, taken apart; None when nobody there has it."""
     selection = Selection(path, names=frozenset({name}))
     with network.lock:
         view = network.view(selection)
@@ -96,7 +96,7 @@ def _epoch(network: NetworkCollector, epoch: Epoch, wanted: Bools) -> dict[str, 
 
 
 def _slots(network: NetworkCollector, epoch: Epoch, wanted: Bools) -> Iterator[dict[str, Any]]:
-    """What one epoch holds of some series."""
+    """Return what one epoch holds of some series."""
     state = network.state
     for kind, places in epoch.maps.items():
         table, (ids, slots) = state.tables[kind], places.items()

@@ -21,7 +21,7 @@ _ALWAYS: Final = (400, 403, 405)
 
 
 def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
-    """A schema of an object that has all of these, but for the optional ones, and no others."""
+    """Return a schema of an object that has all of these, but for the optional ones, and no others."""
     return {
         "type": "object",
         "properties": properties,
@@ -212,7 +212,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:
-    """The document for some routes."""
+    """Return the document for some routes."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "UtilityFog telemetry aggregator", "version": __version__},
@@ -237,7 +237,7 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _parameters(parameter: Parameter) -> list[dict[str, Any]]:
-    """A parameter, and the same by its other name."""
+    """Return a parameter, and the same by its other name."""
     schema: Mapping[str, Any] = parameter.schema
     if parameter.most > 1:
         schema = {"type": "array", "items": schema, "maxItems": parameter.most}

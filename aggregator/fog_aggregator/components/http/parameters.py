@@ -44,7 +44,7 @@ class Parameter:
 
 
 def read_query(request: web.Request, parameters: Iterable[Parameter]) -> dict[str, Any]:
-    """The values of a request's parameters.
+    """Return the values of a request's parameters.
 
     Raises:
         HTTPBadRequest: for an unknown, repeated, missing or malformed one, in one line.
@@ -88,7 +88,7 @@ def under_a_branch(network: NetworkCollector, path: Path) -> str:
 
 
 def _path(text: str) -> Path:
-    """A path; also that of a group of retired nodes."""
+    """Return a path; also that of a group of retired nodes."""
     body = text.strip("/")
     home, slash, last = body.rpartition("/")
     try:

@@ -34,7 +34,7 @@ _INSTEAD: Final = {
 
 
 def read_view(query: Mapping[str, Any], network: NetworkCollector) -> ViewKey:
-    """The view that a request's parameters ask for.
+    """Return the view that a request's parameters ask for.
 
     Raises:
         HTTPBadRequest: when they do not go together.
@@ -90,7 +90,7 @@ def _metric_name(text: str) -> str:
 
 
 def _matcher(text: str) -> Matcher:
-    """A matcher, `label=value` or `label!=value`; a value may stand in double quotes, escaped as in PromQL."""
+    """Return a matcher, `label=value` or `label!=value`; a value may stand in double quotes, escaped as in PromQL."""
     found = _MATCH.fullmatch(text)
     if found is None:
         raise ValueError("label=value or label!=value is needed, as in match=method=GET")
