@@ -47,13 +47,13 @@ class Agent:
         self._connect(online=True)
         return self.publisher.next_events(self._clock())
 
-    def answered(self, frame: Encoded | EventFrame, *, acknowledged: bool, refusing: bool) -> None:
-        """Tell the publisher what became of a frame."""
-        if acknowledged:
+    def answered(self, frame: Encoded | EventFrame, answer: Publish) -> bool:
+        """Tell the publisher what became of a frame; return whether it was acknowledged."""
+        if answer.outcome is Outcome.ACKED:
             self.publisher.acknowledged(frame, self._clock())
-        else:
-            answers = (Outcome.DISCONNECTED, Outcome.REFUSED) if refusing else (Outcome.TIMEOUT,)
-            self.publisher.refused(frame, Publish(answers[len(frame.data) % len(answers)]), self._clock())
+            return True
+        self.publisher.refused(frame, answer, self._clock())
+        return False
 
     def finish(self, *, online: bool) -> None:
         """Begin to end the epoch, with a connection or without one."""

@@ -57,7 +57,7 @@ class Reader:
     def lag(self) -> int:
         """How many messages were not read yet."""
         known = self.position.seq if self.position else 0
-        return sum(message.seq > known for message in self.stream.messages)
+        return len(self.stream.read(known + 1, len(self.stream.messages)))
 
     def read(self, count: int) -> None:
         """Handle at most so many messages."""
@@ -65,7 +65,7 @@ class Reader:
             self._disruptions = self.stream.disruptions
             self.position = self._begin()
         position = self.position
-        messages = [message for message in self.stream.messages if message.seq > position.seq][:count]
+        messages = self.stream.read(position.seq + 1, count)
         if messages:
             last = messages[-1]
             if last.seq - position.seq != len(messages):

@@ -14,9 +14,10 @@ from fog_agent.core.outbox import Outbox
 from fog_agent.core.publication import Epoch, Events, Publication
 from fog_agent.core.selfmetrics import SelfMetrics
 from fog_agent.core.writer import Encoded, Settings
+from fog_bus.memory import Fate
 from fog_proving.sim.agent import Agent
 from fog_proving.sim.books import HORIZON, IDLING, INTERVAL, SUM, Books, Cell, Cells, EpochBook, Labels, Violation
-from fog_proving.sim.bus import Fate, Stream, Streams
+from fog_proving.sim.bus import Stream, Streams
 from fog_proving.sim.reference_model import acknowledged
 from fog_schema.codec import decode, encode
 from fog_schema.frames import Request
@@ -164,22 +165,19 @@ class Program:
         frame = self._next_frame(agent) if agent is not None else None
         if agent is None or frame is None:
             return self.send_events(what)
-        stream, book = self._streams.metrics, self._final_book if self._publication.finals else self.book
-        safe = stream.publish(SUBJECTS.metrics(self.path), frame.data, what)
-        if safe:
+        book = self._final_book if self._publication.finals else self.book
+        if agent.answered(frame, self._streams.metrics.publish(SUBJECTS.metrics(self.path), frame.data, what)):
             book.acknowledged.append(frame.data)
-        agent.answered(frame, acknowledged=safe, refusing=stream.refusing)
         self._check_flush(agent)
         return True
 
     def send_events(self, what: Fate) -> bool:
         """Publish the next events once; whether there were any."""
-        agent, stream = self.agent, self._streams.events
+        agent = self.agent
         frame = agent.next_events() if agent is not None else None
         if agent is None or frame is None:
             return False
-        safe = stream.publish(SUBJECTS.events(self.path), frame.data, what)
-        agent.answered(frame, acknowledged=safe, refusing=stream.refusing)
+        agent.answered(frame, self._streams.events.publish(SUBJECTS.events(self.path), frame.data, what))
         return True
 
     def flush(self) -> None:
@@ -218,9 +216,9 @@ class Program:
         """An interval in which all goes well, unless the server does not want it."""
         self.tick()
         for _ in range(50):
-            if self._stuck(self._streams.metrics) or not self.send(Fate.FINE):
+            if self._stuck(self._streams.metrics) or not self.send(Fate.STORED):
                 break
-        while not self._stuck(self._streams.events) and self.send_events(Fate.FINE):
+        while not self._stuck(self._streams.events) and self.send_events(Fate.STORED):
             pass
 
     def requested(self, path: Path, request: Request) -> None:
@@ -238,9 +236,9 @@ class Program:
         if self.agent is None:
             return
         self.agent.finish(online=online)
-        while online and not self._stuck(self._streams.events) and self.send_events(Fate.FINE):
+        while online and not self._stuck(self._streams.events) and self.send_events(Fate.STORED):
             pass
-        while online and self._publication.finals and not self._stuck(self._streams.metrics) and self.send(Fate.FINE):
+        while online and self._publication.finals and not self._stuck(self._streams.metrics) and self.send(Fate.STORED):
             pass
         if online and self._is_ready_to_end and self.send(what):
             for _ in self._publication.finals[:]:
@@ -271,7 +269,7 @@ class Program:
         if unchanged:  # or what came since would be taken for removed
             frame = decode(keyframe.data)
             frame.seq = writer.seq + 1 + ahead % 4
-            self._streams.metrics.publish(SUBJECTS.metrics(self.path), encode(frame), Fate.FINE)
+            self._streams.metrics.publish(SUBJECTS.metrics(self.path), encode(frame), Fate.STORED)
             self.book.repeated = True
 
     def _publish(self, draw_epoch: Callable[[], int]) -> Publication:

@@ -14,10 +14,11 @@ from fog_agent.core.selfmetrics import WriterMetrics
 from fog_agent.core.writer import Settings
 from fog_aggregator.components.rollup import RollupWatch
 from fog_aggregator.core.state import StateLimits
+from fog_bus.memory import Fate
 from fog_proving.sim.agent import Agent
 from fog_proving.sim.aggregator import DAMAGED, Aggregator, Scope
 from fog_proving.sim.books import INTERVAL, Books
-from fog_proving.sim.bus import Fate, Streams, fate
+from fog_proving.sim.bus import Streams, fate
 from fog_proving.sim.checks import LEVELS, Watcher
 from fog_proving.sim.program import SUBJECTS, Bounds
 from fog_schema.frames import Request
@@ -151,9 +152,8 @@ class Member:
         frame = self.agent.next_frame() if self.agent is not None else None
         if self.agent is None or frame is None:
             return False
-        stream = self._streams.rollups
-        safe = stream.publish(SUBJECTS.rollups(self.scope.path), frame.data, what)
-        self.agent.answered(frame, acknowledged=safe, refusing=stream.refusing)
+        answer = self._streams.rollups.publish(SUBJECTS.rollups(self.scope.path), frame.data, what)
+        self.agent.answered(frame, answer)
         return True
 
     def flow(self) -> None:
@@ -162,7 +162,7 @@ class Member:
         self.second(0)
         self.tick()
         for _ in range(50):
-            if self._streams.rollups.refusing or not self.send(Fate.FINE):
+            if self._streams.rollups.refusing or not self.send(Fate.STORED):
                 break
 
     def stop(self, what: Fate) -> None:

@@ -46,8 +46,8 @@ OF_PROGRAMS: Final[dict[str, Callable[[Program, int], object]]] = {
     "attach": lambda program, _: program.attach(),
 }
 OF_STREAMS: Final[dict[str, Callable[[Stream, int], object]]] = {
-    "late": lambda stream, how: stream.deliver_late(how),
-    "lose": lambda stream, how: stream.lose(1 + how % 12),
+    "late": lambda stream, how: stream.deliver_delayed(how),
+    "lose": lambda stream, how: stream.roll_back(1 + how % 12),
     "copy": lambda stream, _: stream.copy(),
     "put_back": lambda stream, how: stream.put_back(how),
     "wipe": lambda stream, _: stream.wipe(),
