@@ -18,6 +18,7 @@ from fog_agent.edge.sender import Sender
 from fog_agent.edge.signals import HeldSignals
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.link import Link
+from fog_bus.ports import Bus
 from fog_schema import __version__
 from fog_schema.limits import MAX_INTERVAL_MS, MIN_INTERVAL_MS
 from fog_schema.paths import Path, format_path, parse_path
@@ -60,6 +61,7 @@ class Agent:
         info: facts about the node for people, beside version, os and host name.
         options: credentials, TLS and the rest, in place of `servers`.
         connection: a running connection to share with other agents of the process; the caller closes it.
+        bus: any other bus, such as `fog_bus.memory.MemoryBus` in a test; the caller closes it.
         handle_signals: on SIGTERM and SIGINT flush first, then let the signal do what it did before; a second one does
             not wait. Publishing goes on until `stop`, so a program that drains loses nothing. Only in the main thread.
         deadline: seconds that stopping may take at most.
@@ -84,6 +86,7 @@ class Agent:
         info: dict[str, str] | None = None,
         options: NatsOptions | None = None,
         connection: Connection | None = None,
+        bus: Bus | None = None,
         handle_signals: bool = False,
         deadline: float = DEFAULT_DEADLINE,
     ) -> None:
@@ -94,8 +97,12 @@ class Agent:
         self._collector = collector
         self._settings = Settings(interval, shared, ephemeral, tuple(_about(info).items()))
         self._subjects = Subjects(prefix)
-        self._owns_connection = connection is None
-        self._connection = connection or Connection(options or _options(servers, self.path))
+        self._own: Connection | None = None
+        if bus is None:
+            if connection is None:
+                connection = self._own = Connection(options or _options(servers, self.path))
+            bus = Link(connection)
+        self._bus = bus
         self._handle_signals = handle_signals
         self._publication: Publication | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -111,12 +118,11 @@ class Agent:
         if self._sender is not None:
             raise RuntimeError(f"the agent at {format_path(self.path)} runs already")
         self._publication = attach(self._collector, self.path, self._settings, time.monotonic())
-        link = Link(self._connection)
         metrics, events = self._subjects.metrics(self.path), self._subjects.events(self.path)
-        self._sender = Sender(self._publication, link, metrics, events, phase=phase_of(self.path))
-        await link.listen(self._subjects.listens(self.path), self._sender.requested)
-        if self._owns_connection:
-            self._spawn(self._connection.run(), "connection")
+        self._sender = Sender(self._publication, self._bus, metrics, events, phase=phase_of(self.path))
+        await self._bus.listen(self._subjects.listens(self.path), self._sender.requested)
+        if self._own is not None:
+            self._spawn(self._own.run(), "connection")
         self._spawn(self._sender.run(), "sender")
         if self._handle_signals:
             self._signals = HeldSignals(asyncio.get_running_loop(), self.flush)

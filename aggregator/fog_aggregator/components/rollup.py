@@ -22,7 +22,7 @@ from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.tasks import running
-from fog_bus.nats.link import Link
+from fog_bus.ports import Bus
 from fog_schema import __version__
 from fog_schema.frames import CoverageNumbers
 from fog_schema.paths import Path, format_path
@@ -152,24 +152,24 @@ class RollupPublication:
         self._sender: Sender | None = None
 
     @contextlib.asynccontextmanager
-    async def going_on(self, link: Link, ready: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
-        """Publish over `link` while the body runs, once `ready` returns; end with a final, if anything was said.
+    async def going_on(self, bus: Bus, ready: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+        """Publish over `bus` while the body runs, once `ready` returns; end with a final, if anything was said.
 
         Each time is an epoch of its own, a replica of the same truth.
         """
-        async with running(self._publish(link, ready)):
+        async with running(self._publish(bus, ready)):
             yield
             if self._sender is not None and not await self._sender.finish(DEFAULT_DEADLINE):
                 LOGGER.warning("the final rollup of %s was not acknowledged in time", format_path(self._path))
 
-    async def _publish(self, link: Link, ready: Callable[[], Awaitable[object]]) -> None:
+    async def _publish(self, bus: Bus, ready: Callable[[], Awaitable[object]]) -> None:
         await ready()
         publication = Publication(
             (self._watch,), self._metrics, self._settings, time.monotonic(), coverage=lambda: self._watch.coverage
         )
         subject = self._subjects.rollups(self._path)
-        self._sender = Sender(publication, link, subject, phase=phase_of(self._path))
-        await link.listen(self._subjects.listens(self._path), self._sender.requested)
+        self._sender = Sender(publication, bus, subject, phase=phase_of(self._path))
+        await bus.listen(self._subjects.listens(self._path), self._sender.requested)
         LOGGER.info("publishing the rollup of %s every %g s", format_path(self._path), self._settings.interval)
         await self._sender.run()
 

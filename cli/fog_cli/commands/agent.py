@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,6 +45,7 @@ _print_once: Final = later("fog_cli.agent:print_once")
 
 def run(settings: Settings) -> int:
     """Report until told to stop."""
+    from fog_bus.nats.light import leave_out_websockets
     from fog_schema.errors import PathError
     from fog_schema.paths import expand_template, format_path
 
@@ -56,6 +56,5 @@ def run(settings: Settings) -> int:
     except PathError as error:
         raise UsageError(str(error)) from None
     if not settings.nats.context and not any(url.startswith("ws") for url in settings.nats.url or ()):
-        # nats-py imports aiohttp where it is there: 11 MB, and only for ws://. None makes the import fail.
-        sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
+        leave_out_websockets()
     return _print_once() if settings.once else _report(settings, path)
