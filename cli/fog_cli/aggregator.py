@@ -43,7 +43,7 @@ def serve(settings: Settings) -> int:
 
 
 def configuration(settings: Settings) -> AggregatorConfig:
-    """What the aggregator is told: options of the same name, texts as what they stand for."""
+    """Make the aggregator's configuration: options of the same name, texts as the values that they stand for."""
     known = {entry.name for entry in fields(AggregatorConfig)}
     given = {entry.name: getattr(settings, entry.name) for entry in fields(settings) if entry.name in known}
     try:

@@ -36,7 +36,7 @@ TOLD: Final = ("equal", "nodes", "branches", "values", "differences", "silent")
 
 @dataclass(slots=True)
 class Findings:
-    """What came of an audit.
+    """The result of an audit.
 
     `branches` are paths that the aggregator has from aggregators of their own: theirs to audit.
     """
@@ -54,7 +54,7 @@ class Findings:
 
 
 class Listing(NamedTuple):
-    """What an aggregator lists, as an audit takes it.
+    """An aggregator's list of nodes, as an audit takes it.
 
     Attributes:
         nodes: the paths whose nodes it reads itself.
@@ -162,7 +162,7 @@ class Listener:
                     await self._progress.wait()
 
     def epochs(self, name: str) -> Mapping[int, Replica]:
-        """The epochs of a path whose values are known."""
+        """Return the epochs of a path whose values are known."""
         return {epoch: one for epoch, one in self._replicas.get(name, {}).items() if one.after}
 
     async def _heard(self, message: Msg) -> None:
@@ -234,7 +234,7 @@ def _value(value: Any) -> Value:
 
 
 def report(findings: Findings, status: Mapping[str, Any]) -> Iterator[str]:
-    """The lines for a person: what differs, who is missing or left out, the verdict, what it stands on."""
+    """Yield the lines for a person: what differs, who is missing or left out, the verdict, what it stands on."""
     yield from findings.differences[:SHOWN]
     if len(findings.differences) > SHOWN:
         yield f"... and {len(findings.differences) - SHOWN} more"

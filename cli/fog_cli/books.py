@@ -30,7 +30,7 @@ class Ledger:
         self._ended: Book = {}
 
     def book(self) -> Book:
-        """The counts until now. Series that were removed or reset stay in."""
+        """Return the counts until now. Series that were removed or reset stay in."""
         self._ended = add([self._ended, _book(_entries(self._watch.take_ended()))])
         return add([self._ended, _book(_entries(self._watch.series()))])
 
@@ -47,7 +47,7 @@ def _entries(many: Iterable[Series]) -> Iterator[Entry]:
 
 
 def _book(entries: Iterable[Entry]) -> Book:
-    """Sums by name; those of fractions are rounded once (`fsum`), so that their order does not matter."""
+    """Sum by name; those of fractions are rounded once (`fsum`), so that their order does not matter."""
     found: dict[str, list[int | float]] = {}
     for name, value in entries:
         if not name.startswith(OWN):
@@ -64,7 +64,7 @@ def add(books: Iterable[Book]) -> Book:
 
 
 def read_exposition(text: str) -> Book:
-    """The book of a Prometheus text: counters and histograms' counts, labels summed."""
+    """Return the book of a Prometheus text: counters and histograms' counts, labels summed."""
     return _book(
         (name, value)
         for name, _, kind, value in samples(text)
@@ -82,7 +82,7 @@ class Sample(NamedTuple):
 
 
 def samples(text: str) -> Iterator[Sample]:
-    """The samples of a text that has no timestamps, as ours has none."""
+    """Yield the samples of a text that has no timestamps, as ours has none."""
     kind = ""
     for line in text.splitlines():
         if line.startswith("# TYPE "):
@@ -101,7 +101,7 @@ def _number(text: str) -> int | float:
 
 
 def differences(counted: Book, exported: Book) -> list[str]:
-    """The names of which the two books say different things: whole counts must be equal, fractional ones nearly."""
+    """Name the metrics that the books disagree about: integer counts must be equal, fractional ones nearly."""
     return [
         name
         for name in sorted(counted.keys() | exported.keys())

@@ -67,7 +67,7 @@ class Resolved(Generic[S]):
     origins: Mapping[str, str]
 
     def as_toml(self) -> str:
-        """A file that says the same, with origins as comments; secrets are named, not shown."""
+        """Return a file that says the same, with origins as comments; secrets are named, not shown."""
         lines: list[str] = []
         table = None
         for option in self.options:
@@ -98,7 +98,7 @@ def option(
     environ: tuple[str, ...] = (),
     positional: bool = False,
 ) -> T:
-    """A field of a settings dataclass that is an option.
+    """Return a field of a settings dataclass that is an option.
 
     Args:
         default: Its value when nobody gives one; None for an option that may be absent.
@@ -114,17 +114,17 @@ def option(
 
 
 def switch(help: str) -> bool:  # noqa: A002 - as in `option`
-    """An option that is on or off, and off by default."""
+    """Return an option that is on or off, and off by default."""
     return option(False, help, SWITCH)  # noqa: FBT003 - the default
 
 
 def group(settings: type[S]) -> S:
-    """A field whose options stand together in a TOML table of the field's name."""
+    """Return a field whose options stand together in a TOML table of the field's name."""
     return field(default_factory=settings, metadata={"group": settings})
 
 
 def options_of(settings: type[Any], command: str) -> tuple[Option, ...]:
-    """The options of a command's settings: its own first, then those of each group."""
+    """Return the options of a command's settings: its own first, then those of each group."""
     own, groups = [], []
     for entry in fields(settings):
         inner = entry.metadata.get("group")
@@ -160,7 +160,7 @@ def resolve(
     Args:
         settings: The command's dataclass.
         command: Its name, which is its TOML table as well.
-        flags: What the command line gave, by `Option.name`.
+        flags: Values of the command line, by `Option.name`.
         environ: The environment; a variable that is empty counts as not set.
         document: The TOML file, already checked for unknown keys, or an empty mapping.
 
@@ -182,7 +182,7 @@ def resolve(
 def _offers(
     one: Option, flags: Mapping[str, str | bool], environ: Mapping[str, str], document: Document
 ) -> Iterable[tuple[str, object]]:
-    """Who gives a value for this option, the strongest first."""
+    """List the givers of a value for this option, the strongest first."""
     if one.name in flags:
         yield (one.flags[0] if one.flags else one.kind.metavar), flags[one.name]
     for variable in one.environ:
@@ -250,7 +250,7 @@ def _entries(table: str, entries: Mapping[str, object], known: Mapping[str, Opti
 
 
 def _hint(name: str, known: Mapping[str, Option]) -> str:
-    """The nearest known key: one in the same table, else one of that name, or of nearly that, in any."""
+    """Return the nearest known key: one in the same table, else one of that name, or of nearly that, in any."""
     table, _, key = name.rpartition(".")
     said = {one.name: f"{one.key} in [{one.table}]" for one in known.values()}
     near = _nearest(key, {one.key: one.key for one in known.values() if one.table == table})

@@ -37,7 +37,7 @@ class FrameText:
         self._known: dict[tuple[int, int], tuple[Definition, str]] = {}
 
     def lines(self, data: bytes) -> Iterator[str]:
-        """The lines for one message, a frame or a request.
+        """Yield the lines for one message, a frame or a request.
 
         Raises:
             FrameError: when it is neither.
@@ -147,7 +147,7 @@ def _nodes(count: float) -> str:
 
 
 def _time(unix: float) -> str:
-    """A time that the codec does not check: as it is when there is no such day."""
+    """Return a time that the codec does not check: as it is when there is no such day."""
     return show_time(unix) if 0 <= unix <= MAX_TIMESTAMP else f"at {unix!r}"
 
 

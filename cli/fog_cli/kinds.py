@@ -84,7 +84,7 @@ def _interval(value: object) -> float:
 
 
 def show_duration(seconds: float) -> str:
-    """A short way to write a duration without losing any of it: ``10s``, ``3d``, ``0.5s``."""
+    """Return a short way to write a duration without losing any of it: ``10s``, ``3d``, ``0.5s``."""
     for unit in ("d", "h", "m"):
         count = seconds / _UNITS[unit]
         if count >= 1 and count.is_integer():
@@ -132,7 +132,7 @@ def _paths(value: object) -> tuple[str, ...]:
 
 
 def redact(url: str) -> str:
-    """The URL without its user and password."""
+    """Return the URL without its user and password."""
     return _USERINFO.sub("//…@", url)
 
 

@@ -24,7 +24,7 @@ _PRIORITIES: Final = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, log
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """What a service says of itself, and how."""
+    """Options of a service's log."""
 
     level: str = option("info", "least level that is logged", choice("debug", "info", "warning", "error"))
     format: str = option("logfmt", "of log lines on standard error", choice("logfmt", "json"))

@@ -41,7 +41,7 @@ class NatsSettings:
     jetstream_domain: str | None = option(None, "JetStream domain behind leaf nodes", TEXT, flag="--js-domain")
 
     def options(self, name: str) -> NatsOptions:
-        """What a connection needs; `name` is shown in the server's list of connections.
+        """Return the options of a connection; `name` is shown in the server's list of connections.
 
         Raises:
             UsageError: when the options cannot work.

@@ -1,4 +1,4 @@
-"""What a node says it has counted, kept frame by frame: the other side of an audit. Pure.
+"""Follow one node's counts frame by frame: the other side of an audit. Pure.
 
 It is no second aggregator: it knows one epoch at a time, from a whole keyframe on, and forgets it at the first gap.
 """
@@ -30,7 +30,7 @@ Value: TypeAlias = int | float | Total
 
 
 class Name(NamedTuple):
-    """What an id of an epoch stands for."""
+    """The series that an id of an epoch stands for."""
 
     family: str
     labels: Labels

@@ -35,7 +35,7 @@ _BEGINNING: Final = PREAMBLE[1:] + bytes([VERSION])  # after the first byte, whi
 
 
 def encode(frame: Frame) -> bytes:
-    """The bytes of a frame. Characters that UTF-8 does not have (lone surrogates) become question marks.
+    """Return the bytes of a frame. Characters that UTF-8 does not have (lone surrogates) become question marks.
 
     Raises:
         FrameError: reason ``limit``, when it is more than any reader would look at.
@@ -93,7 +93,7 @@ def decode(data: bytes) -> Frame:
 
 
 def encode_request(request: Request) -> bytes:
-    """The bytes of a request for keyframes."""
+    """Return the bytes of a request for keyframes."""
     fields = (REQUEST, request.epoch, request.first_event, request.last_event)
     data: bytes = msgpack.packb((MAGIC, VERSION, *fields))
     return data
@@ -114,7 +114,7 @@ def decode_request(data: bytes) -> Request:
 
 
 def _envelope(data: bytes, length: int) -> tuple[Any, ...]:
-    """The array of `length` elements, or more of a later version, that begins as ours do."""
+    """Return the array of `length` elements, or more of a later version, that begins as ours do."""
     if data[1:6] != _BEGINNING or not 0x90 | length <= data[0] <= 0x9F:
         if data[1:5] == PREAMBLE[1:] and 0x90 | length <= data[0] <= 0x9F:
             raise FrameError("version", f"only version {VERSION} is known here")

@@ -1,4 +1,4 @@
-"""What travels, as values: frames, definitions, events, requests. `fog_schema.codec` turns them into bytes and back."""
+"""Messages as values: frames, definitions, events, requests. `fog_schema.codec` turns them into bytes and back."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Frame:
         part: index of this part of a keyframe, from 0; 0 in other kinds.
         age_ms: age of the epoch when the frame was encoded, milliseconds.
         interval_ms: how often the writer sends, milliseconds.
-        definitions: packed definitions, for `codec.decode_definitions`; empty when there are none.
+        definitions: packed definitions, for `codec.decode_definitions`; empty without definitions.
         counters: whole counters.
         fractions: counters that have had a fractional increment.
         gauges: gauges.

@@ -57,7 +57,7 @@ class Subjects:
         return self._subject("alerts", path)
 
     def listens(self, path: Path) -> list[str]:
-        """What an agent at `path` subscribes to: requests to itself and to each of its ancestors."""
+        """List what an agent at `path` subscribes to: requests to itself and to each of its ancestors."""
         return [self.resync(place) for place in ancestors(path)]
 
     def subtree(self, kind: str, path: Path = ()) -> list[str]:

@@ -19,7 +19,7 @@ BIG = 1_000_000
 
 
 def header() -> Frame:
-    """The header of an epoch's event frames."""
+    """Return the header of an epoch's event frames."""
     return Frame(kind=EVENTS, epoch=7, seq=1)
 
 
@@ -29,14 +29,14 @@ def happened(*names: str) -> list[TelemetryEvent]:
 
 
 def taken(log: EventLog, max_bytes: int = BIG) -> EventFrame:
-    """The next frame, which must be there."""
+    """Return the next frame, which must be there."""
     frame = log.next_frame(header(), max_bytes)
     assert frame is not None
     return frame
 
 
 def names(frame: EventFrame) -> list[tuple[int, str]]:
-    """What an event frame says, with numbers."""
+    """Return the events of a frame, with their numbers."""
     decoded = decode(frame.data)
     assert (decoded.kind, decoded.epoch, decoded.seq) == (EVENTS, 7, frame.first)
     assert frame.last == frame.first + len(decoded.events) - 1
@@ -44,7 +44,7 @@ def names(frame: EventFrame) -> list[tuple[int, str]]:
 
 
 def carried(value: Any, **changes: Any) -> Event:
-    """An event as it arrives."""
+    """Return an event as it arrives."""
     log = EventLog()
     log.add([TelemetryEvent(**{"name": "e", "value": value, "timestamp": 1.0} | changes)], 0.0)
     [event] = decode(taken(log).data).events
@@ -68,7 +68,7 @@ def test_events_are_numbered_without_holes_and_sent_until_confirmed() -> None:
 
 
 def test_a_collectors_events_travel() -> None:
-    """What record_event() was given arrives, labels and metadata too."""
+    """Events of record_event() arrive, labels and metadata too."""
     collector = TelemetryCollector(self_metrics=False, clock=lambda: 12.5)
     watch = collector.watch_events()
     collector.record_event("login", {"user": "u"}, labels={"source": "web"}, metadata={"n": [1, 2]})
@@ -139,7 +139,7 @@ class Rude:
 
 
 def endless() -> list[Any]:
-    """A list that contains itself, often."""
+    """Return a list that contains itself, often."""
     items: list[Any] = []
     items += [items] * 10
     return items
@@ -175,7 +175,7 @@ def test_what_is_too_large_is_left_out_and_said_so(value: object) -> None:
 
 
 def test_odd_names_labels_and_times_are_made_to_fit() -> None:
-    """What a reader would refuse a whole frame for."""
+    """A name, label or time for which a reader would refuse a whole frame."""
     event = carried(None, name="", timestamp=float("nan"), labels={1: 2}, metadata={3: Rude()})
     assert event == Event("unnamed", None, {"1": "2"}, {"3": "<Rude>"}, 0.0)
     event = carried(None, name="n" * 1000, timestamp=1e300, labels={f"{n}": "" for n in range(100)})

@@ -84,7 +84,7 @@ class Node:
 
 @pytest.fixture
 def node() -> Node:
-    """A node whose first keyframe is acknowledged."""
+    """Provide a node whose first keyframe is acknowledged."""
     node = Node()
     assert node.kinds() == [KEYFRAME]
     return node

@@ -45,7 +45,7 @@ class SlowStream:
 
 @asynccontextmanager
 async def sending(collector: TelemetryCollector) -> AsyncIterator[tuple[Sender, SlowStream, Publication]]:
-    """A sender at work, whose next interval is an hour away."""
+    """Provide a sender at work, whose next interval is an hour away."""
     publication = attach(collector, ("fog", "0"), Settings(interval=3600.0), time.monotonic())
     stream = SlowStream()
     sender = Sender(publication, cast("Bus", stream), "metrics", "events", phase=0.0)

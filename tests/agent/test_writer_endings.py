@@ -100,7 +100,7 @@ def test_a_removed_id_is_kept_for_a_while(node: Node) -> None:
 
 
 def test_a_request_starts_the_keeping_anew(node: Node) -> None:
-    """Who asks may have lost everything: all that is still kept stays for another 15 minutes."""
+    """The reader that asks may have lost everything: all that is retained stays for another 15 minutes."""
     labeled = node.collector.register_counter("a_total", "", ["l"])
     labeled.labels("x").increment(3)
     labeled.remove("x")

@@ -81,7 +81,7 @@ class History:
         assert self.known() == self.truth
 
     def known(self) -> dict[str, float]:
-        """What the reader knows, as in the books."""
+        """Return the reader's counts, as in the books."""
         reader = self.node.reader
         counters = {which: reader.total("a_total", l=which) for which in CHILDREN} | {"f": reader.total("f_total")}
         histogram = reader.total("h")
@@ -89,7 +89,7 @@ class History:
         return known | {"h": sum(histogram[0]) if isinstance(histogram, tuple) else 0}
 
     def gauges(self) -> dict[str, object]:
-        """What the reader knows of gauges, by label."""
+        """Return the reader's gauges, by label."""
         return {labels[0][1]: value for (name, labels), value in self.node.reader.totals().items() if name == "g"}
 
 

@@ -19,7 +19,7 @@ BRANCH = ("fog", "0")
 
 
 def counted(total: float = 0, observed: tuple[int, ...] = (0, 0), level: GaugeSummary | None = None) -> Totals:
-    """A subtree that has a counter, a histogram and perhaps a gauge."""
+    """Return a subtree that has a counter, a histogram and perhaps a gauge."""
     families = [
         Family(FamilyKey("work_total", 0, ""), "Work", ()),
         Family(FamilyKey("delay", 2, ""), "Delay", ()),
@@ -36,11 +36,11 @@ class Root(Fleet):
     """A root that hears what replicas report of one branch."""
 
     def hear(self, frame: Frame, path: Path = BRANCH) -> Status:
-        """A frame on the branch's rollup subject."""
+        """Return a frame on the branch's rollup subject."""
         return self.state.apply(path, frame, self.now, rollup=True).status
 
     def value(self, name: str) -> Any:
-        """The one sample of a metric, fleet-wide."""
+        """Return the one sample of a metric, fleet-wide."""
         return self.samples(name).get(())
 
     def sweep_after(self, silence: float) -> None:

@@ -40,7 +40,7 @@ class Reporter:
         return self._frame(totals, KEYFRAME, LAST_PART | (FINAL if final else 0))
 
     def delta(self, totals: Totals) -> Frame:
-        """What has changed, the ids that are gone."""
+        """Return the changes and the ids that are gone."""
         return self._frame(totals, DELTA, 0)
 
     def skip(self, totals: Totals) -> None:

@@ -31,7 +31,7 @@ class FakeStatus:
 
 @dataclass
 class Answer:
-    """What came back."""
+    """The response."""
 
     status: int
     headers: Any

@@ -1,4 +1,4 @@
-"""What Hypothesis draws for the properties of a state: what some writers told, as bytes."""
+"""Strategies for the properties of a state: the frames of some writers, as bytes."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class _Teller:
 
 @st.composite
 def tellings(draw: st.DrawFn) -> list[Telling]:
-    """What four writers at three paths told, in the order in which it was told."""
+    """Draw the frames of four writers at three paths, in their order."""
     tellers = [_Teller(number) for number in range(len(PATHS))]
     told = []
     steps = [*draw(st.lists(STEPS, max_size=60)), *((number, "tell", 0) for number in range(len(PATHS)))]
@@ -109,7 +109,7 @@ def hear(state: State, told: list[Telling]) -> list[Outcome]:
 
 
 def totals(*states: State) -> dict[Path, Cells]:
-    """What some states hold together, at and under each path; exact, as fractions are quarters."""
+    """Add up some states at and under each path; exact, as fractions are quarters."""
     together: dict[Path, Cells] = {}
     for state in states:
         for path, cells in totals_of(state).items():

@@ -35,7 +35,7 @@ from utilityfog_frontend.telemetry import TelemetryCollector
 
 MAX_BYTES = 1_000_000
 
-# What a node does between two frames: which series it touches, by how much, and whether a frame is lost on the way.
+# A node's work between two frames: which series it touches, by how much, and whether a frame is lost on the way.
 # Mostly what is plain, as one large or fractional amount makes all that the epoch sends from then on not plain.
 AMOUNT = st.one_of(*[st.sampled_from([1, 3, 200])] * 6, st.sampled_from([2**40, 0.5, 2**62]))
 FATE = st.one_of(*[st.just("send")] * 6, st.sampled_from(["lose", "repeat", "remove"]))
@@ -43,7 +43,7 @@ STEP = st.tuples(st.integers(0, 1), st.lists(st.tuples(st.sampled_from("ab"), AM
 
 
 def run_nodes(steps: list[tuple[int, list[tuple[str, float]], str]]) -> list[tuple[Path, Frame]]:
-    """The frames that arrive when three nodes go through `steps`."""
+    """Return the frames that arrive when three nodes go through `steps`."""
     nodes = []
     for number in range(3):
         collector = TelemetryCollector(self_metrics=False)
@@ -112,7 +112,7 @@ SECTIONS = ("counters", "buckets", "buckets twice", "gauges")
 
 
 def boundaries(code: int) -> list[int]:
-    """The values at which something may change: both ends of a column's type, zero and its neighbours, 2^63."""
+    """Return the values at which something may change: both ends of a column's type, zero and its neighbours, 2^63."""
     most = LARGEST[code]
     least = -most if code in (I8, I16, I32, I64) else 0
     return sorted({v for v in (least, least + 1, -1, 0, 1, 2**63 - 1, 2**63, most - 1) if least <= v < most})
@@ -135,7 +135,7 @@ def section(frame: Frame, name: str, code: int, values: list[int]) -> None:
 
 
 def keyframe() -> Frame:
-    """Defines all series; nothing was counted."""
+    """Define all series; nothing was counted."""
     frame = Frame(KEYFRAME, epoch=7, seq=1, flags=LAST_PART, age_ms=0, interval_ms=1000)
     frame.definitions = DEFINITIONS
     for name in ("counters", "buckets", "gauges"):
@@ -159,7 +159,7 @@ def same(one: State, other: State) -> None:
 def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject) -> None:
     """Of every type, sign and boundary: frame by frame the outcome is that of `State.apply`, and so is the state.
 
-    What must be refused is refused on both ways, and no count ever falls.
+    Both ways refuse the same values, and no count ever falls.
     """
     values = st.lists(st.sampled_from(boundaries(code)), min_size=1, max_size=SERIES * WIDTH)
     drawn = data.draw(st.lists(st.dictionaries(st.sampled_from(SECTIONS), values, min_size=1), min_size=1, max_size=4))

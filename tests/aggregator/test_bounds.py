@@ -1,4 +1,4 @@
-"""What one path says, whatever it says, neither fills the memory nor takes what others need."""
+"""The frames of one path neither fill the memory nor take the room of others."""
 
 from __future__ import annotations
 

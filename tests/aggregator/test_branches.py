@@ -104,7 +104,7 @@ def test_a_hot_pair_is_no_fault() -> None:
 
 
 def test_a_gap_is_repaired_by_a_keyframe() -> None:
-    """What a lost delta had is missing until then, and the branch is asked, its writer alone."""
+    """The counts of a lost delta are missing until then, and the branch's writer alone is asked."""
     root, one = Root(), Reporter(1)
     root.hear(one.keyframe(counted(5)))
     one.skip(counted(8))
@@ -232,7 +232,7 @@ def test_the_order_of_frames_changes_nothing() -> None:
         assert root.value("delay").count == best
 
     def _best(frames: list[Frame]) -> int:
-        """The largest total that was read: a frame that is older than one of its epoch's changes nothing."""
+        """Return the largest total that was read: a frame that is older than one of its epoch's changes nothing."""
         newest: dict[int, int] = {}
         best = 0
         for frame in frames:
@@ -246,7 +246,7 @@ def test_the_order_of_frames_changes_nothing() -> None:
 
 
 class Program:
-    """What uses a collector: instruments by name, made when they are first used."""
+    """A program with a collector: instruments by name, made when they are first used."""
 
     def __init__(self, collector: TelemetryCollector) -> None:
         self._jobs = collector.register_counter("jobs_total", "", ["kind"])
@@ -310,7 +310,7 @@ def _exposed(fleet: Fleet, view: ViewKey) -> dict[str, float]:
 
 
 def ingesting(*branches: Path) -> tuple[Fleet, Ingest]:
-    """A fleet whose messages go through ingest."""
+    """Return a fleet whose messages go through ingest."""
     fleet = Fleet()
     clock = ServerClock()
     subjects = Subjects()
@@ -390,7 +390,7 @@ def counted_below(fleet: Fleet) -> float:
 
 
 def test_totals_never_fall() -> None:
-    """What goes up of a counter is what is exported of it, as nodes come, fold and retire."""
+    """A counter's total that is sent up is the exported one, as nodes come, close and retire."""
     fleet = Fleet()
     seen = [0.0]
     for turn in range(6):

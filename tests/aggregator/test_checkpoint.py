@@ -24,12 +24,12 @@ POSITIONS = {"FOG_METRICS": Position("2026-01-01", 7, 1), "FOG_EVENTS": Position
 
 
 def saved(state: State, events: EventList, ratchet: Ratchet) -> bytes:
-    """A checkpoint's bytes."""
+    """Return a checkpoint's bytes."""
     return b"".join(take_image(state, events, ratchet, POSITIONS, ("fog.v1", ("f",), ())).chunks())
 
 
 def restored(data: bytes) -> tuple[State, EventList, Ratchet]:
-    """What a checkpoint holds."""
+    """Return the contents of a checkpoint."""
     state, events, ratchet = State(), EventList(), Ratchet()
     image = read_image(data)
     assert image.scope == ("fog.v1", ("f",), ())
@@ -38,7 +38,7 @@ def restored(data: bytes) -> tuple[State, EventList, Ratchet]:
 
 
 def exposed(state: State) -> list[bytes]:
-    """What is exported, at each level."""
+    """Return the exported numbers, at each level."""
     own = TelemetryCollector(self_metrics=False)
     network = NetworkCollector(state, EventList(), own, lambda: state.now)
     views = [asked(level=0), asked(level=1), asked(under=("f", "0"), own=True)]
@@ -75,7 +75,7 @@ def test_a_keyframe_under_way_goes_on() -> None:
     writer = Writer([collector.watch_series()], Settings(), epoch=1, now=0.0)
 
     def told() -> list[Telling]:
-        """What is due, as a keyframe in parts."""
+        """Return the keyframe that is due, in parts."""
         frames = [writer.encode_part(0.0, 400)]
         while writer.within_keyframe:
             frames.append(writer.encode_part(0.0, 400))

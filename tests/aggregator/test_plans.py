@@ -30,7 +30,7 @@ REPEATS = st.tuples(st.just("as the first"), st.integers(0, EPOCHS - 1), TIMES)
 
 @st.composite
 def tables(draw: st.DrawFn) -> Table:
-    """A table after some time of use; many of its epochs have equal series."""
+    """Return a table after some time of use; many of its epochs have equal series."""
     table, common = Table(np.int64), draw(st.permutations(range(SERIES)))[:3]
     steps: list[Any] = draw(st.lists(BLOCKS | RELEASES | REPEATS, max_size=12))
     for step in steps:
@@ -44,7 +44,7 @@ def tables(draw: st.DrawFn) -> Table:
 
 
 def as_rows(plan: Plan, size: int) -> dict[str, Any]:
-    """A plan in Python's own numbers."""
+    """Return a plan in Python's own numbers."""
     shapes = [(shape, cells.start, cells.stop) for shape, cells in plan.shapes]
     slots = np.arange(size)[plan.slots].tolist()
     cells = list(zip(plan.series.tolist(), plan.group.tolist(), plan.born.tolist(), strict=True))
@@ -90,7 +90,7 @@ def test_a_plan_is_what_each_slot_says(
 
 
 def classes_of(entries: list[SeriesEntry], wanted: list[bool], *, merged: bool) -> list[int]:
-    """The class of each series: its own number, or that of its entry, in the order in which entries come."""
+    """Return the class of each series: its own number, or that of its entry, in the order in which entries come."""
     chosen = [entry for entry, mine in zip(entries, wanted, strict=True) if mine]
     order = list(dict.fromkeys(chosen))
     numbers = [order.index(entry) if entry in order else -1 for entry in entries] if merged else range(len(entries))

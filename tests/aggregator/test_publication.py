@@ -1,4 +1,4 @@
-"""What an aggregator sends up: its subtree's totals as the series of a writer."""
+"""An aggregator sends its subtree's totals up as the series of a writer."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Subtree:
         )
 
     def values(self) -> dict[str, SeriesValue]:
-        """What is followed now, by name and label values."""
+        """Return the series that are followed now, by name and label values."""
         return {
             one.family.name + "".join(f",{value}" for _, value in one.labels): one.read() for one in self.watch.series()
         }
@@ -63,7 +63,7 @@ class Subtree:
 
 @pytest.fixture
 def subtree() -> Subtree:
-    """A counter, a gauge and a histogram."""
+    """Provide a counter, a gauge and a histogram."""
     return Subtree()
 
 
@@ -129,7 +129,7 @@ def test_a_count_is_never_said_to_have_fallen(subtree: Subtree) -> None:
 
 
 def test_no_bucket_is_said_to_have_fallen(subtree: Subtree) -> None:
-    """Another replica of a branch below has more observations, of which fewer in one bucket: that must wait.
+    """Another replica of a branch below has more observations, but fewer in one bucket: that must wait.
 
     Said as an increment it is negative, and the whole frame refused.
     """

@@ -25,7 +25,7 @@ AMOUNTS = st.integers(0, 2**60) | st.integers(0, 9).map(float) | st.sampled_from
 
 @st.composite
 def fleets(draw: st.DrawFn) -> tuple[Fleet, dict[Path, int], dict[Path, float]]:
-    """A fleet of random shape, inner nodes too, and what each node counted: whole and mixed amounts."""
+    """Return a fleet of random shape, inner nodes too, and what each node counted: whole and mixed amounts."""
     fleet, whole, mixed = Fleet(), {}, {}
     for path in draw(PATHS):
         member = fleet.join(format_path(path))
@@ -44,7 +44,7 @@ def fleets(draw: st.DrawFn) -> tuple[Fleet, dict[Path, int], dict[Path, float]]:
 
 
 def by_path(fleet: Fleet, name: str, level: int) -> dict[Path, Any]:
-    """The value of each group of a level."""
+    """Return the value of each group of a level."""
     groups = {}
     for labels, value in fleet.samples(name, level=level).items():
         assert labels[0] == ("fog_level", str(level))

@@ -26,7 +26,7 @@ POSITIONS = {"FOG_METRICS": Position("then", 7, 8)}
 
 
 def saved(directory: Path, *, counts: int) -> Image:
-    """A checkpoint of a fleet that has counted so much, in a file."""
+    """Return a checkpoint of a fleet that has counted so much, in a file."""
     fleet = Fleet()
     fleet.join("fog/0").collector.register_counter("work_total", "Work").increment(counts)
     fleet.send()
@@ -37,12 +37,12 @@ def saved(directory: Path, *, counts: int) -> Image:
 
 
 def files(directory: Path, pattern: str = "checkpoint-*.fog") -> list[Path]:
-    """The checkpoints, oldest first."""
+    """Return the checkpoints, oldest first."""
     return sorted(directory.glob(pattern))
 
 
 async def restored(directory: Path) -> tuple[float, dict[str, Position]]:
-    """The count and the positions that an aggregator goes on from; (0, {}) without a checkpoint."""
+    """Return the count and the positions that an aggregator goes on from; (0, {}) without a checkpoint."""
     network = Fleet().network
     config = AggregatorConfig(state_dir=directory)
     async with Saving(config, network, SelfMetrics(network.own), dict).going_on() as positions:

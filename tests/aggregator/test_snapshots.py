@@ -1,4 +1,4 @@
-"""What a view says of each kind of metric, and how it names it."""
+"""The values and the names of each kind of metric in a view."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTHING: tuple[tuple[str, str], ...] = ()
 
 
 def gauges(values: list[float], rollup: tuple[str, ...] = ()) -> Fleet:
-    """A fleet of nodes fog/0, fog/1, … that have one gauge each."""
+    """Return a fleet of nodes fog/0, fog/1, … that have one gauge each."""
     fleet = Fleet()
     for node, value in enumerate(values):
         fleet.join(f"fog/{node}").collector.register_gauge("level", rollup=rollup).set(value)
@@ -27,7 +27,7 @@ def gauges(values: list[float], rollup: tuple[str, ...] = ()) -> Fleet:
 
 
 def stat(name: str, **more: str) -> tuple[tuple[str, str], ...]:
-    """The labels of a statistic."""
+    """Return the labels of a statistic."""
     return (("stat", name), *more.items())
 
 

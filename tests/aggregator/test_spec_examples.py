@@ -22,7 +22,7 @@ FRAME = re.compile(r"(?P<seq>\d+)(?P<kind>[KF+])(?P<value>\d+|-)(?P<part>[az]?)"
 
 
 def frame_of(text: str) -> Frame:
-    """The frame that a number line writes as `2+3`, `4K9`, `4K8a`, `5K8z`, `2K-` or `3F8`."""
+    """Return the frame that a number line writes as `2+3`, `4K9`, `4K8a`, `5K8z`, `2K-` or `3F8`."""
     match = FRAME.fullmatch(text)
     assert match is not None, text
     seq, value = int(match["seq"]), match["value"]

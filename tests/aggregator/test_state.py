@@ -20,7 +20,7 @@ JOBS = Cell("jobs_total", ())
 
 
 def worker(fleet: Fleet, *, shared: bool = False) -> Member:
-    """A writer at fog/0 with a counter and a gauge."""
+    """Return a writer at fog/0 with a counter and a gauge."""
     member = fleet.join("fog/0", shared=shared)
     member.collector.register_counter("jobs_total")
     member.collector.register_gauge("load", rollup="sum")
@@ -35,17 +35,17 @@ def count(member: Member, jobs: int) -> None:
 
 
 def jobs(fleet: Fleet) -> float:
-    """What the fleet counts."""
+    """Return the fleet's count."""
     return totals_of(fleet.state)[()].get(JOBS, 0)
 
 
 def replay(fleet: Fleet, frames: list[bytes]) -> list[Outcome]:
-    """The same bytes again, as when a stream is read from its start."""
+    """Return the same bytes again, as when a stream is read from its start."""
     return [fleet.apply(PATH, frame) for frame in frames]
 
 
 def said(member: Member, *amounts: int) -> list[bytes]:
-    """A keyframe, and a delta after each further amount; none of it applied."""
+    """Return a keyframe, and a delta after each further amount; none of it applied."""
     frames = []
     for place, amount in enumerate(amounts):
         count(member, amount)
@@ -57,7 +57,7 @@ def said(member: Member, *amounts: int) -> list[bytes]:
 
 
 def epoch_of(fleet: Fleet) -> Epoch:
-    """The one epoch at fog/0."""
+    """Return the one epoch at fog/0."""
     [epoch] = fleet.state.nodes[PATH].epochs.values()
     return epoch
 

@@ -1,4 +1,4 @@
-"""What time does to a state: no count is dropped on its way from epoch to closed total to group to ledger."""
+"""No count is dropped on its way from epoch to closed total to group to retired counts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JOBS = Cell("jobs_total", ())
 
 
 def fleet_of(*paths: str) -> tuple[Fleet, list[Member]]:
-    """A fleet of nodes that count 1, 2, 4, … jobs."""
+    """Return a fleet of nodes that count 1, 2, 4, … jobs."""
     fleet, members = Fleet(), []
     for place, path in enumerate(paths):
         member = fleet.join(path)
@@ -34,7 +34,7 @@ def fleet_of(*paths: str) -> tuple[Fleet, list[Member]]:
 
 
 def total(fleet: Fleet, path: str = "") -> float:
-    """The jobs at and under a path."""
+    """Return the jobs at and under a path."""
     return totals_of(fleet.state).get(parse_path(path) if path else (), {}).get(JOBS, 0)
 
 

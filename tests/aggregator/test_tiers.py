@@ -113,7 +113,7 @@ def lives(found: Numbers) -> list[int]:
 
 
 def branch(server: NatsServer, path: tuple[str, ...] = BRANCH, **others: object) -> AggregatorConfig:
-    """The settings of one replica of a branch."""
+    """Return the settings of one replica of a branch."""
     return config(server, path=path, publish_rollup=True, rollup_interval=0.4, **others)
 
 
@@ -149,21 +149,21 @@ class Tiers:
         return all(path in nodes and nodes[path].epochs[one.epoch].seq >= one.seq for path, one in sent.items())
 
     def replicas(self) -> set[int]:
-        """The epochs that the root has heard of the branch, and that have not ended."""
+        """Return the epochs that the root has heard of the branch, and that have not ended."""
         node = self.root.network.state.nodes.get(BRANCH)
         return set(node.epochs) if node is not None else set()
 
 
 @contextlib.asynccontextmanager
 async def tiers(server: NatsServer, *others: AggregatorConfig) -> AsyncIterator[Tiers]:
-    """The aggregators at both ends, and others, all of them ready."""
+    """Provide the aggregators at both ends, and others, all of them ready."""
     settings = (config(server), config(server, branches=(("fog", "*"),)), *others)
     async with serving_all(*settings) as (whole, root, *more), contextlib.AsyncExitStack() as agents:
         yield Tiers(server, [Program(path, server) for path in NODES], whole, root, more, agents)
 
 
 async def frames(server: NatsServer, path: tuple[str, ...]) -> list[Frame]:
-    """What the stream of rollups has of a path."""
+    """Return the frames of a path in the stream of rollups."""
     async with Connection(NatsOptions(servers=(server.url,))) as connection:
         assert await connection.connected(10)
         jetstream = JetStream(Link(connection))

@@ -19,7 +19,7 @@ STREAM = StreamStatus("FOG_METRICS", 90, 100, 10, 4_000, 1_000_000, 3_600.0, {"m
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    """A small fleet, served."""
+    """Provide a small fleet, served."""
     async with serving(sample_fleet()) as served:
         served.status.listed = [STREAM]
         yield served
@@ -72,7 +72,7 @@ async def test_an_inner_place_need_not_be_a_node() -> None:
 
 
 async def test_nodes_are_listed_with_their_lives(served: Served) -> None:
-    """What was heard of each, when, and how complete it is; by state, by path, page by page."""
+    """Each node with its last frame, its time and its completeness; by state, by path, page by page."""
     fleet = served.fleet
     fleet.now += 5
     fleet.members[1].skip()

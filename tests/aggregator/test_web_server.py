@@ -1,4 +1,4 @@
-"""What the server does with the rude, the slow and the many."""
+"""The server meets rude, slow and many clients."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ GET = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    """A small fleet, served."""
+    """Provide a small fleet, served."""
     async with serving(sample_fleet()) as served:
         yield served
 
 
 async def connect(served: Served, **options: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A raw connection."""
+    """Return a raw connection."""
     host, port = served.server.address
     return await asyncio.open_connection(host, port, **options)
 

@@ -1,4 +1,4 @@
-"""What an aggregator misses it asks for until it comes: also after it crashed, and soon after an answer."""
+"""An aggregator asks for missing data until they come: also after it crashed, and soon after an answer."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ LONG = 60.0
 
 
 def error(code: int, text: str) -> bytes:
-    """An answer of JetStream that refuses."""
+    """Return an answer of JetStream that refuses."""
     return json.dumps({"error": {"code": 503, "err_code": code, "description": text}, "stream": "", "seq": 0}).encode()
 
 

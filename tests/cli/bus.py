@@ -1,4 +1,4 @@
-"""What the tests here ask of a real nats-server: streams, and what is in them."""
+"""Ask a real nats-server for streams, and for what is in them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def make_streams(url: str, **login: str) -> None:
 
 
 async def last_frame(url: str, path: tuple[str, ...], stream: str = METRICS, **login: str) -> Frame:
-    """The last frame that the stream of metrics, or of rollups, has of a path."""
+    """Return the last frame that the stream of metrics, or of rollups, has of a path."""
     subjects = Subjects()
     subject = subjects.metrics(path) if stream == METRICS else subjects.rollups(path)
     connection = Connection(NatsOptions.parse(url, **login))

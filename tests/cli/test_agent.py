@@ -20,7 +20,7 @@ from tests.cli.processes import fog, run
 
 
 def read_until(process: subprocess.Popen[str], words: str) -> str:
-    """The first line of standard error that has `words`."""
+    """Return the first line of standard error that has `words`."""
     assert process.stderr is not None
     return next(line for line in process.stderr if words in line)
 

@@ -38,7 +38,7 @@ OPTIONS = options_of(Settings, "run")
 
 
 def settle(flags: dict[str, str | bool], environ: dict[str, str], toml: str) -> Settings:
-    """The settings from these three."""
+    """Return the settings from these three."""
     return resolve(Settings, "run", {"run.file": "f", **flags}, environ, tomllib.loads(toml)).settings
 
 

@@ -27,7 +27,7 @@ SMALL = ("--depth", "2", "--branching", "2", "--interval", "100ms", "--json")
 
 
 def check(output: str) -> dict[str, Any]:
-    """The one JSON object on standard output, with all that was promised in it."""
+    """Return the one JSON object on standard output, with all that was promised in it."""
     result: dict[str, Any] = json.loads(output)
     assert result["conserved"] is True
     assert result["counted"] == result["exported"]
@@ -110,7 +110,7 @@ async def test_links_are_lost_and_nothing_else(fog_nats: NatsServer) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that one started, by the kernel's list."""
+    """Return the processes that one started, by the kernel's list."""
     parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():

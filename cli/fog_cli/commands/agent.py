@@ -24,7 +24,7 @@ from fog_cli.nats_settings import NatsSettings
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog agent` takes."""
+    """Options of `fog agent`."""
 
     path: str = option("", "place in the tree: fog/0/3, or a template as fog/${RACK}/${HOSTNAME}", PATH)
     interval: float = option(10.0, "how often to send", INTERVAL)

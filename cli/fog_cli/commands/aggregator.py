@@ -8,7 +8,7 @@
 The third one is its parent's agent: it also sends the totals of fog/0 up. The last one reads what such aggregators send
 in place of the nodes under them.
 
-What to open: http://127.0.0.1:10364/ and /metrics, /api/tree, /api/nodes, /api/events.
+Open http://127.0.0.1:10364/ and /metrics, /api/tree, /api/nodes, /api/events.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fog_cli.nats_settings import NatsSettings
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog aggregator` takes."""
+    """Options of `fog aggregator`."""
 
     listen: Address = option(
         ("127.0.0.1", 10364), "address of the HTTP server", ADDRESS, aliases=("--web.listen-address",)

@@ -23,7 +23,7 @@ from fog_cli.nats_settings import NatsSettings
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog audit` takes."""
+    """Options of `fog audit`."""
 
     path: str = option("", "only the nodes at and under this path", PATH, positional=True)
     most: int = option(200, "nodes to ask at most, drawn at random when there are more", WHOLE)

@@ -13,7 +13,7 @@ from fog_cli.kinds import FILE
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog check` takes."""
+    """Options of `fog check`."""
 
     file: str = option(REQUIRED, "the TOML file", FILE, positional=True)
 

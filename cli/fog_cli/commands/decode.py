@@ -5,7 +5,7 @@
   fog decode --path fog/0/3 --nats nats://127.0.0.1:4222
   fog decode --path fog/0 --rollups
 
-What the ids of a delta mean is in the keyframe before it; alone it prints numbers.
+The keyframe before a delta defines its ids; a delta alone is printed with numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fog_cli.nats_settings import NatsSettings
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog decode` takes."""
+    """Options of `fog decode`."""
 
     file: str = option("", "a frame, - for standard input", FILE, positional=True)
     path: str = option("", "print the frames of this path as they pass by", PATH)

@@ -24,7 +24,7 @@ from fog_cli.later import later
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog demo` takes."""
+    """Options of `fog demo`."""
 
     depth: int = option(4, "levels of the tree, with the root", WHOLE)
     branching: int = option(4, "children of each inner node", WHOLE)

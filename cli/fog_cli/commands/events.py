@@ -25,7 +25,7 @@ MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog events` takes."""
+    """Options of `fog events`."""
 
     path: str = option("", "only of this subtree", PATH, positional=True)
     name: str = option("", "only events of this name", NAME)

@@ -17,7 +17,7 @@ from fog_cli.terminal import Paint, printable, show_coverage, show_labels, show_
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog explain` takes."""
+    """Options of `fog explain`."""
 
     path: str = option(REQUIRED, "where in the tree", PATH, positional=True)
     metric: str = option(REQUIRED, "the metric's name", NAME, positional=True)

@@ -19,7 +19,7 @@ from fog_cli.nats_settings import NatsSettings
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog forget` takes."""
+    """Options of `fog forget`."""
 
     path: str = option(REQUIRED, "the node, or the root of a subtree", PATH, positional=True)
     prefix: str = option("fog.v1", "what subjects begin with", TEXT)

@@ -20,7 +20,7 @@ from fog_cli.nats_settings import NatsSettings
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog streams` takes."""
+    """Options of `fog streams`."""
 
     action: str = option(REQUIRED, "what to do", choice("apply"), positional=True)
     update: bool = switch("change what differs, where the server lets it be changed")

@@ -1,4 +1,4 @@
-"""What the demo asks of its aggregator."""
+"""Ask the demo's aggregator for its numbers."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class FogNodes:
         return all(await asyncio.gather(*(node.stop() for node in self._nodes.values())))
 
     def book(self) -> Book:
-        """What all nodes counted."""
+        """Add up the counts of all nodes."""
         return add(node.ledger.book() for node in self._nodes.values())
 
     def _live(self, happened: Iterable[Happening]) -> None:

@@ -77,7 +77,7 @@ class _Place:
 
     @property
     def url(self) -> str:
-        """What to open."""
+        """Return the address to open."""
         return f"http://{show_address(self.listen)}"
 
     @property

@@ -1,4 +1,4 @@
-"""What must hold at every step, whatever has happened: nothing above the truth, nothing exported falls."""
+"""Check at every step, whatever has happened: no number is above the truth, no exported one falls."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def held_by(state: State) -> Iterator[tuple[Path, Cell, int | float]]:
 
 
 def totals_of(state: State) -> dict[Path, Cells]:
-    """What a state holds at and under each path; groups of retired nodes count for the path that they are at."""
+    """Add up a state at and under each path; groups of retired nodes count for the path that they are at."""
     totals: dict[Path, Cells] = defaultdict(dict)
     for path, cell, number in held_by(state):
         place = place_of(path)
@@ -55,7 +55,7 @@ def totals_of(state: State) -> dict[Path, Cells]:
 
 
 def ledger_of(state: State) -> dict[str, float]:
-    """What is in a state's ledger, by the name of the metric; of histograms the observations."""
+    """Add up a state's retired counts by the name of the metric; of histograms the observations."""
     return {state.catalog.families[family].key.name: count for family, count in state.ledger.items()}
 
 
@@ -65,7 +65,7 @@ def count_of(name: str, cells: Cells) -> float:
 
 
 def place_of(path: Path) -> Path:
-    """The path that a node, or a group of retired ones, counts for."""
+    """Return the path that a node, or a group of retired ones, counts for."""
     return path[:-1] if path and path[-1] == RETIRED else path
 
 
@@ -122,7 +122,7 @@ class Watcher:
             floors = self._floors.get((level, path), {})
             for line, value in lines.items():
                 self._compare(path, line, value, floors.get(line, 0))
-        # What is not there any more has ended, and may begin anew.
+        # A series that is not there any more has ended, and may begin anew.
         self._floors = {key: floors for key, floors in self._floors.items() if key[0] != level}
         self._floors |= {(level, path): lines for path, lines in found.items()}
 
@@ -136,11 +136,11 @@ class Watcher:
                     floors[line] = value * (1 - 1e-12)
 
     def forget(self) -> None:
-        """What was exported may fall: what has been read may be in no stream any more."""
+        """Allow exported numbers to fall: messages that were read may be in no stream any more."""
         self._floors = {}
 
     def became_ready(self, answered: set[int], now: float) -> None:
-        """What was read once, and is in no stream any more, may have fallen, unless its writer has said it again.
+        """Allow counts to fall that were read and are in no stream any more, unless their writer has repeated them.
 
         Args:
             answered: the epochs whose writers were asked and must have answered.
@@ -169,24 +169,24 @@ class Watcher:
 
 
 def named(path: Path) -> str:
-    """A path for people."""
+    """Return a path for people."""
     return format_path(path) or "the fleet"
 
 
 def said(cell: Cell) -> str:
-    """A cell for people."""
+    """Return a cell for people."""
     place = {COUNT: "", SUM: "'s sum"}.get(cell.part, f", bucket {cell.part} of {cell.bounds}")
     return f"{cell.name}{dict(cell.labels) or ''}{place}"
 
 
 def read(line: Line) -> str:
-    """An exported line for people."""
+    """Return an exported line for people."""
     name, labels, upper = line
     return f"{name}{dict(labels) or ''}" + ("" if upper is None else f" up to {upper:g}")
 
 
 def _cells(name: str, labels: Labels, upper: float | None) -> list[Cell]:
-    """What a line counts."""
+    """Return the count of a line."""
     if upper is None:
         return [Cell(name, labels)]
     every = (Cell(name, labels, bounds, part) for bounds in BOUNDS for part in range(len(bounds) + 1))
@@ -202,6 +202,6 @@ def _lines(family: Family, series: SeriesSnapshot, labels: Labels) -> Iterator[t
 
 
 def _group(labels: Labels) -> tuple[Path, Labels]:
-    """The path whose group a sample is of, and its own labels."""
+    """Return the path whose group a sample is of, and its own labels."""
     path = dict(labels)["fog_path"]
     return tuple(path.split("/")), tuple(pair for pair in labels if not pair[0].startswith("fog_"))

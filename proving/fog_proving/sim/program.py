@@ -197,7 +197,7 @@ class Program:
         self._flush = None
 
     def _next_frame(self, agent: Agent) -> Encoded | None:
-        """The agent's next frame; what the program was like when it was encoded is noted."""
+        """Return the agent's next frame; what the program was like when it was encoded is noted."""
         writer = self._publication.epoch.writer
         before = writer.seq
         frame = agent.next_frame()
@@ -353,7 +353,7 @@ class _BookedEvents:
         return self._events.closed
 
     def take(self) -> list[TelemetryEvent]:
-        """The events since the last call."""
+        """Return the events since the last call."""
         events = self._events.take()
         self._program.note_events(events)
         return events

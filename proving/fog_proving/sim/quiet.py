@@ -24,7 +24,7 @@ from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
 
 
 class Accounts:
-    """What the fleet must show of each epoch, from the books and from what was read.
+    """Compute what the fleet must show of each epoch, from the books and from what was read.
 
     Args:
         books: the books.
@@ -43,7 +43,7 @@ class Accounts:
         self._now = now
 
     def bounds(self, under: Path) -> dict[Cell, tuple[float, float]]:
-        """The least and the most that the fleet may show at and under a path."""
+        """Return the least and the most that the fleet may show at and under a path."""
         least: Cells = {}
         vague: set[Cell] = set()
         for (path, _), book in self._books.epochs.items():
@@ -59,7 +59,7 @@ class Accounts:
         }
 
     def _least(self, book: EpochBook) -> tuple[Cells, set[str]]:
-        """What must be shown of one epoch; and the metrics of which that is exactly what it counted."""
+        """Compute what must be shown of one epoch, and the metrics for which this is exactly its count."""
         told = self._lineage.told.get((book.path, book.id), Told())
         lost = self._has_lost(book, told)
         least = told.total()  # of a writer that is gone: what was read ...
@@ -80,7 +80,7 @@ class Accounts:
         has_ended = book.end is not None and (id(book.counts) in self._alive or _is_final_safe(book))
         if book.id not in self._going_on and not (has_ended and (told.final or not lost)):
             return set()
-        # What left a living writer more than 15 minutes ago is not said again.
+        # A living writer does not repeat a series that left it more than 15 minutes ago.
         return {cell.name for cell in book.counted()} - (book.let_go(self._now) if lost else set())
 
     def _has_lost(self, book: EpochBook, told: Told) -> bool:
@@ -137,7 +137,7 @@ def gauges_equal(network: NetworkCollector, programs: Sequence[Program], paths: 
 
 
 def who_shows(programs: Sequence[Program], path: Path) -> list[Program] | None:
-    """The programs whose gauges count at a path, when all is quiet; None when nobody can say."""
+    """Return the programs whose gauges count at a path, when all is quiet; None when nobody can say."""
     here = [program for program in programs if program.path == path and program.alive]
     alone = sorted(program.book.birth for program in here if not program.book.shared)
     if any(program.book.repeated for program in programs) or (len(alone) > 1 and alone[-1] - alone[-2] < 0.01):

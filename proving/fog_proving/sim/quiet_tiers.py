@@ -1,4 +1,4 @@
-"""What must hold of a fog of tiers once all is quiet, and when its replicas leave one after the other."""
+"""Check a fog of tiers once all is quiet, and when its replicas leave one after the other."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _totals(member: Member) -> Cells:
 
 
 def _conserved(member: Member, accounts: Accounts, books: Books) -> None:
-    """What the living have counted is there, and of the others what no stream has lost."""
+    """Check that all counts of the living are there, and of the others those that no stream has lost."""
     totals = totals_of(member.running.state)
     for under in ((), BRANCH) if not member.scope.path else (BRANCH,):
         for cell, (least, most) in accounts.bounds(under).items():
@@ -121,7 +121,7 @@ def _out_of_sight(root: Member) -> None:
 
 
 def _merged(programs: Sequence[Program]) -> dict[tuple[str, Labels], tuple[int, float, float, float]] | None:
-    """What the gauges under the branch are; None when nobody can say whose count."""
+    """Compute the gauges under the branch; None when nobody can say whose count."""
     values: dict[tuple[str, Labels], list[float]] = defaultdict(list)
     for path in _paths_of_branch():
         here = who_shows(programs, path)

@@ -1,4 +1,4 @@
-"""What the frames that were read say, by SPEC.md word for word, one number at a time: the slow twin of the state.
+"""Read frames by SPEC.md word for word, one number at a time: the slow twin of the state.
 
 The books alone cannot say what a fleet must show of a writer that is gone: that depends on what was read of it.
 """
@@ -104,14 +104,14 @@ class Told:
         self.folded, self.returned, self.returning = True, True, False
 
     def total(self) -> Cells:
-        """What it counts for."""
+        """Return what it counts for."""
         total = dict(self.kept)
         for series in self.series.values():
             add(total, series.cells())
         return total
 
     def copy(self) -> Told:
-        """A copy that goes its own way."""
+        """Return a copy that goes its own way."""
         other = copy(self)
         other.taken, other.stood_at = set(self.taken), dict(self.stood_at)
         other.kept, other.forgiven = dict(self.kept), dict(self.forgiven)
@@ -227,18 +227,18 @@ class Lineage:
                 told.fold()
 
     def copy(self) -> Lineage:
-        """A copy that goes its own way, as a checkpoint does."""
+        """Return a copy that goes its own way, as a checkpoint does."""
         other = copy(self)
         other.retired = set(self.retired)
         other.told = {key: told.copy() for key, told in self.told.items()}
         return other
 
     def _at(self, path: Path) -> list[tuple[tuple[Path, int], Told]]:
-        """The epochs at a path that are neither folded nor ended."""
+        """Return the epochs at a path that are neither folded nor ended."""
         return [(key, told) for key, told in self.told.items() if key[0] == path and told.counts]
 
     def _open(self, state: State) -> list[tuple[tuple[Path, int], Told]]:
-        """What should be an epoch of the state, and is none."""
+        """Name what should be an epoch of the state, and is not."""
         return [
             (key, told)
             for key, told in self.told.items()

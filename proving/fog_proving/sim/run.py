@@ -78,7 +78,7 @@ def run_all(tasks: Iterable[Task], jobs: int = 0) -> Iterator[Failure | None]:
 
 
 def shortest(failure: Failure) -> History:
-    """The history with every step left out that is not needed to fail; at whatever it fails then."""
+    """Return the history with every step left out that is not needed to fail; at whatever it fails then."""
     task = failure.task
     return shorten(history(task.seed, task.number), lambda steps: bool(run(steps, task.mutation)))
 

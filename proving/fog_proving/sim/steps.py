@@ -1,4 +1,4 @@
-"""What can happen, as plain values: a history is a list of steps, drawn from a seed before anything runs.
+"""Steps of a history as plain values: a history is a list of steps, drawn from a seed before anything runs.
 
 A step's two numbers choose among whatever there is when it is done, so that any sub-list of a history is a history
 too: a failing one can be made shorter by leaving steps out.
@@ -36,7 +36,7 @@ ORDINARY: Final = {
     "scrape": 6,
     "spawn": 3,
 }
-"""What goes on in any fog, with its weight."""
+"""Steps of any fog, with their weights."""
 FAULTS: Final = (
     {"remove": 4, "reset": 3},
     {"kill": 3},
@@ -55,7 +55,7 @@ FAULTS: Final = (
     {"forget": 1},
     {"snapshot": 4, "ask": 4},
 )
-"""What goes wrong, or is rare. Each history has a few kinds of it, often: what needs two rare things is not rare."""
+"""Faults and rare steps. A history has few kinds of them, often: two rare steps then meet in some histories."""
 TIERED: Final = {
     "tier_flow": 12,
     "tier_read": 5,
@@ -69,19 +69,19 @@ TIERED: Final = {
     "tier_start": 4,
     "tier_stop": 2,
 }
-"""What goes on where a subtree has aggregators of its own, with its weight."""
+"""Steps where a subtree has aggregators of its own, with their weights."""
 UNTIERED: Final = frozenset({"snapshot", "forget"})
-"""What does not happen there: several aggregators would have to agree on it."""
+"""Steps that do not happen there: several aggregators would have to agree on them."""
 TIERS: Final = 0.25
 """How many histories have tiers."""
 FOLDING: Final = frozenset({"very_long_wait", "forget"})
-"""What may fold an epoch that has not ended; so may a crowd, which the first step allows."""
+"""Steps that may close an epoch that has not ended; so may a crowd, which the first step allows."""
 
 SCENES: Final[tuple[History, ...]] = (
     # An event is acknowledged, and lost together with one that was read, before anybody reads it; no other follows.
     [Step("event"), Step("beat"), Step("event"), Step("flow"), Step("lose", 1, 1), Step("beat")],
 )
-"""What may end a history: several rare things that must follow each other closely to be worth anything."""
+"""Scenes that may end a history: several rare steps that matter only close after each other."""
 
 SCENES_OF_TIERS: Final[tuple[History, ...]] = (
     # A replica has said more than what it has read when it begins from nothing.
@@ -100,7 +100,7 @@ _NUMBERS: Final = 2**16
 
 
 def draw(rng: Random) -> History:
-    """A history; the same for the same state of `rng`."""
+    """Return a history; the same for the same state of `rng`."""
     chosen: dict[str, int] = {}
     for kinds in FAULTS:
         if rng.random() < 0.35:
@@ -124,7 +124,7 @@ def draw(rng: Random) -> History:
 
 
 def shorten(history: Sequence[Step], fails: Callable[[History], bool]) -> History:
-    """A history that still fails and of which no step can be left out (delta debugging; Zeller, 1999)."""
+    """Shorten a failing history until no step of it can be left out (delta debugging; Zeller, 1999)."""
     steps, size = list(history), max(1, len(history) // 2)
     while True:
         at, shorter = 0, False

@@ -102,7 +102,7 @@ class Member:
             self.aggregator.read(count)
 
     def second(self, lost: int) -> None:
-        """What it does every second; `lost` says which of its requests nobody hears."""
+        """Do its work of every second; `lost` says which of its requests nobody hears."""
         if self.aggregator is not None:
             was_ready = self.aggregator.readiness.ready
             _, swept, requests = self.aggregator.second()
@@ -135,7 +135,7 @@ class Member:
             self._watcher.look(self.aggregator.state)
 
     def scrape(self) -> bool:
-        """What is exported, or goes up, is never above the truth and never falls; whether it is exported."""
+        """Check that exported and sent numbers are never above the truth and never fall; True when it exports."""
         if self.aggregator is None or not (self.aggregator.readiness.ready or self.agent is not None):
             return False
         self._watcher.scrape(self.aggregator.network, LEVELS)
@@ -191,7 +191,7 @@ class Member:
         return Agent(publication, self._bounds.frame_bytes, self._clock)
 
     def _excuse(self) -> None:
-        """What it had read before it crashed may be lost, if a stream has lost something that it has not read again."""
+        """Allow the loss of what it had read before it crashed, if a stream lost a message that it has not reread."""
         if self._losses() > self._known_losses:
             self._watcher.forget()
 
@@ -233,7 +233,7 @@ class Tiers:
             member.requested(path, request)
 
     def second(self) -> None:
-        """What all of them do every second."""
+        """Do their work of every second."""
         for member in self.members:
             member.second(0)
 
@@ -243,7 +243,7 @@ class Tiers:
             member.start()
 
     def restless(self, writers: Iterable[int]) -> str:
-        """What is still to be done; empty when all is quiet.
+        """Say what is still to be done; empty when all is quiet.
 
         Args:
             writers: the epochs of the programs that are attached.

@@ -98,7 +98,7 @@ class World:
         }
 
     def clock(self) -> float:
-        """The one time there is, seconds."""
+        """Return the one time there is, seconds."""
         return self.now
 
     def do(self, step: Step) -> None:
@@ -171,7 +171,7 @@ class World:
         )
 
     def _restless(self, aggregator: Aggregator) -> str:
-        """What is still to be done; empty when all is quiet."""
+        """Say what is still to be done; empty when all is quiet."""
         writers = {program.book.id: program for program in self._programs if program.agent is not None}
         busy = [program.path for program in writers.values() if program.agent and not program.agent.publisher.idle]
         gapped = [path for epoch, path in aggregator.state.gapped.items() if epoch.id in writers]
@@ -255,7 +255,7 @@ class World:
             self._aggregator.read(count)
 
     def _second(self, lost: int) -> None:
-        """What an aggregator does every second; `lost` says which of its requests nobody hears."""
+        """Do an aggregator's work of every second; `lost` says which of its requests nobody hears."""
         aggregator, lineage = self._aggregator, self._watcher.lineage
         if aggregator is None:
             return
@@ -275,7 +275,7 @@ class World:
         self._ask([request for place, request in enumerate(requests) if not lost >> place & 1])
 
     def _answered(self, aggregator: Aggregator) -> set[int]:
-        """The epochs whose writers were asked before it was ready, and did not make it wait for too long."""
+        """Return the epochs whose writers were asked before it was ready, and did not make it wait for too long."""
         waited = self.now - (self._caught_up_at or self.now)
         if waited >= ROUND_INTERVALS * INTERVAL or not aggregator.in_doubt:
             return set()

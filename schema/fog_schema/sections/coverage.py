@@ -10,7 +10,7 @@ from fog_schema.sections.field import Field
 
 
 class CoverageNumbers(NamedTuple):
-    """What a rollup stands on: nodes by state, and the age of the oldest live one's last frame, milliseconds."""
+    """Coverage of a rollup: nodes by state, and the age of the oldest live one's last frame, milliseconds."""
 
     live: int
     stale: int

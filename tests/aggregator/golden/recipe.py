@@ -5,7 +5,7 @@ A golden checkpoint is written once, by the program that released its version, a
     python -m tests.aggregator.golden.recipe tests/aggregator/golden/version_N
 
 The fleet has everything that a checkpoint can hold: every kind of value, histograms of two bounds, a branch with two
-replicas, closed totals, tombstones of both sorts, a keyframe of which one part came, a retired node, label sets that
+replicas, closed totals, tombstones of both sorts, one part of a keyframe, a retired node, label sets that
 left, exported fractions, events with a gap, free slots and free rows.
 """
 

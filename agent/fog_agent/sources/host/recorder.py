@@ -55,7 +55,7 @@ class Families:
         self._known: dict[Metric, Any] = {}
 
     def __call__(self, metric: Metric) -> Any:
-        """The family of a metric, a Counter or a Gauge."""
+        """Return the family of a metric, a Counter or a Gauge."""
         if metric not in self._known:
             self._known[metric] = self._register(metric)
         return self._known[metric]

@@ -121,7 +121,7 @@ def histograms_in_pieces() -> list[Patch]:
 
 @leaving_out("R12.11", "a fractional counter is fractional for good")
 def whole_again() -> list[Patch]:
-    """What was an integer stays beside it."""
+    """The integer stays beside it."""
 
     def taken_over(original: Any, self: FractionalCounter, tables: Tables, holder: SlotHolder, ids: Any) -> None:
         table, places = tables[INTEGER_COUNTER], holder.map(INTEGER_COUNTER)
@@ -167,7 +167,7 @@ def broken_run() -> list[Patch]:
 
 @leaving_out("R12.12", "a path's total is its closed total plus all its epochs")
 def no_closed_total() -> list[Patch]:
-    """What is folded is forgotten."""
+    """The counts of a closed epoch are forgotten."""
     return [(Merger, "close", _drop)]
 
 
@@ -244,7 +244,7 @@ def not_recognised() -> list[Patch]:
 
 @leaving_out("R12.29", "another stream of the same name is read from its start")
 def not_another_stream() -> list[Patch]:
-    """What is beyond our position will do."""
+    """A message beyond our position will do."""
 
     def start(position: Position | None, info: Any) -> Any:
         known = position and position._replace(created=info.created)
@@ -287,7 +287,7 @@ def ready_without_round() -> list[Patch]:
 
 @leaving_out("R12.34", "... also after a restart in the midst of it")
 def doubt_forgotten() -> list[Patch]:
-    """Who goes on from a checkpoint has no doubt."""
+    """A reader that goes on from a checkpoint needs no round."""
 
     def restored(original: Any, image: Any, state: State, *args: Any) -> Any:
         positions = original(image, state, *args)

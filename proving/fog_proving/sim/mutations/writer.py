@@ -59,7 +59,7 @@ def no_final() -> list[Patch]:
 
 @leaving_out("R11.6", "an id is never used for a second series")
 def ids_again() -> list[Patch]:
-    """What comes back under the same labels has its old id."""
+    """A series that comes back under the same labels has its old id."""
 
     def welcome(original: Any, self: Any, *args: Any) -> None:
         known = set(self._live)
@@ -82,7 +82,7 @@ def ids_again() -> list[Patch]:
 
 @leaving_out("R11.16", "a frame in flight is repeated until it is acknowledged")
 def sent_once() -> list[Patch]:
-    """What was sent once is taken for safe."""
+    """A frame that was sent once is taken for safe."""
 
     def refused(original: Any, self: Publisher, frame: Any, outcome: Any, now: float) -> None:
         if isinstance(frame, EventFrame):
