@@ -8,11 +8,10 @@ from random import Random
 
 import pytest
 
-from fog_agent.core.backoff import FIRST_RETRY, LAST_RETRY
 from fog_agent.core.event_log import EventFrame
 from fog_agent.core.publication import Publication
 from fog_agent.core.publisher import Publisher, Severity
-from fog_agent.core.schedule import KEYFRAME_SECONDS, MAX_JITTER
+from fog_agent.core.schedule import FIRST_RETRY, KEYFRAME_SECONDS, LAST_RETRY, MAX_JITTER
 from fog_agent.core.selfmetrics import SelfMetrics
 from fog_agent.core.writer import Encoded, Settings
 from fog_bus.ports import Outcome, Publish, Refusal

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fog_agent.core import writer as writer_module
-from fog_agent.core.writer import RETAINED_SECONDS
+from fog_agent.core import series_register
+from fog_agent.core.series_register import RETAINED_SECONDS
 from fog_schema.codec import decode
 from fog_schema.frames import FINAL
 from tests.agent.node import BIG, SMALL, Node, defined, removed
@@ -147,7 +147,7 @@ def test_a_gauge_is_not_kept(node: Node) -> None:
 
 def test_while_too_many_are_kept_newcomers_are_refused(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """New children go to the overflow child, a reset keeps its id; when enough were let go, both are as before."""
-    monkeypatch.setattr(writer_module, "MAX_RETAINED", 3)
+    monkeypatch.setattr(series_register, "MAX_RETAINED", 3)
     labeled = node.collector.register_counter("a_total", "", ["l"])
     plain = node.collector.register_counter("b_total", "")
     for number in range(3):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from fog_agent.core.backoff import NEVER, Backoff
 from fog_agent.core.event_log import EventFrame
 from fog_agent.core.publication import Epoch
+from fog_agent.core.schedule import NEVER, Backoff
 from fog_schema.frames import Request
 
 MAX_REPEATS: Final = 16

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from enum import Enum, IntEnum, auto
 from typing import Final, TypeAlias
 
-from fog_agent.core.backoff import NEVER, NOW, Backoff, Uniform
 from fog_agent.core.event_channel import EventChannel
 from fog_agent.core.event_log import EventFrame
 from fog_agent.core.flush import Flush, FlushLog
 from fog_agent.core.publication import Publication
-from fog_agent.core.schedule import Schedule
+from fog_agent.core.schedule import NEVER, NOW, Backoff, Schedule, Uniform
 from fog_agent.core.writer import Encoded
 from fog_bus.ports import Outcome, Publish
 from fog_schema.frames import Request

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from fog_agent.core.backoff import FIRST_RETRY
 from fog_agent.core.event_log import EventFrame
 from fog_agent.core.publication import Publication
 from fog_agent.core.publisher import Publisher
+from fog_agent.core.schedule import FIRST_RETRY
 from fog_agent.core.writer import Encoded
 from fog_agent.edge.news import News
 from fog_bus.ports import Bus, Outcome

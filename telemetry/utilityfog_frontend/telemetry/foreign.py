@@ -13,7 +13,6 @@ from .model import (
     FamilySnapshot,
     HistogramValue,
     Labels,
-    MetricType,
     MetricValue,
     SeriesSnapshot,
     Value,
@@ -46,7 +45,7 @@ class ForeignSeries(Series):
 
     def went_down(self, value: Value) -> bool:
         """Whether `value` is less than was told before, so that its source must have started again."""
-        if self.family.type is MetricType.GAUGE:
+        if not self.family.type.incremental:
             return False
         return _size(value) < _size(self._value)
 
@@ -78,7 +77,7 @@ class ForeignSeries(Series):
 
     def restart(self, now: float) -> None:
         """Count from zero again for the node; a gauge stays what its source says."""
-        if self.family.type is not MetricType.GAUGE:
+        if self.family.type.incremental:
             self._base = self.read()
             self.created = now
 
@@ -118,7 +117,7 @@ class ForeignState(MetricState):
 
     def _is_sound(self, value: Value) -> bool:
         """Whether it is a count, for what counts: one below zero or NaN would spoil each total that it reaches."""
-        if self.family.type is MetricType.GAUGE:
+        if not self.family.type.incremental:
             return True
         if isinstance(value, HistogramValue):
             return isfinite(value.sum) and all(count >= 0 for count in value.counts)
@@ -153,7 +152,7 @@ class ForeignState(MetricState):
 
     def renew(self) -> None:
         """In a forked child: what the parent counted until now is the parent's."""
-        if self.family.type is MetricType.GAUGE:
+        if not self.family.type.incremental:
             return
         now = self._scope.clock()
         for labels, series in self._live.items():

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import fog_agent.core.writer
+import fog_agent.core.series_register
 from fog_agent.core.event_log import EventFrame, EventLog
 from fog_agent.core.flush import FlushLog
 from fog_agent.core.publication import Epoch, Publication
 from fog_agent.core.publisher import Publisher
+from fog_agent.core.series_register import SeriesRegister
 from fog_agent.core.writer import Encoded, Writer
 from fog_proving.sim.mutations import Patch, around, leaving_out, nothing
 from fog_schema.codec import decode
@@ -62,22 +63,22 @@ def ids_again() -> list[Patch]:
     """A series that comes back under the same labels has its old id."""
 
     def welcome(original: Any, self: Any, *args: Any) -> None:
-        known = set(self._live)
+        known = set(self.live)
         original(self, *args)
         ids = self.__dict__.setdefault("_ids", {})
-        for series in [series for series in self._live if series not in known]:
-            tracked = self._live[series]
-            tracked.id = ids.setdefault((series.family, series.labels), tracked.id)
-            self._retained = {of: kept for of, kept in self._retained.items() if kept.tracked.id != tracked.id}
+        for source in [source for source in self.live if source not in known]:
+            series = self.live[source]
+            series.id = ids.setdefault((source.family, source.labels), series.id)
+            self.retained = {of: one for of, one in self.retained.items() if one.series.id != series.id}
 
-    def remove(original: Any, self: Any, series: Any) -> Any:
-        tracked = original(self, series)
-        if tracked and any(other.id == tracked.id for other in self._live.values()):
-            self._retained.pop(series, None)
+    def remove(original: Any, self: Any, source: Any) -> Any:
+        series = original(self, source)
+        if series and any(other.id == series.id for other in self.live.values()):
+            self.retained.pop(source, None)
             return None
-        return tracked
+        return series
 
-    return [around(Writer, "_welcome", welcome), around(Writer, "_remove", remove)]
+    return [around(SeriesRegister, "_welcome", welcome), around(SeriesRegister, "_remove", remove)]
 
 
 @leaving_out("R11.16", "a frame in flight is repeated until it is acknowledged")
@@ -180,31 +181,31 @@ def flushed_too_soon() -> list[Patch]:
 def nothing_kept() -> list[Patch]:
     """It goes with its series."""
 
-    def remove(original: Any, self: Any, series: Any) -> Any:
-        tracked = original(self, series)
-        self._retained.pop(series, None)
-        return tracked
+    def remove(original: Any, self: Any, source: Any) -> Any:
+        series = original(self, source)
+        self.retained.pop(source, None)
+        return series
 
-    return [around(Writer, "_remove", remove)]
+    return [around(SeriesRegister, "_remove", remove)]
 
 
 @leaving_out("R11.19", "... until a keyframe that bore it was acknowledged")
 def kept_by_the_clock() -> list[Patch]:
     """It stays for 15 minutes, acknowledged or not."""
 
-    def let_go(original: Any, self: Writer, now: float) -> bool:
-        for kept in self._retained.values():
-            if kept.acknowledged is None:
-                kept.acknowledged = now
+    def let_go(original: Any, self: SeriesRegister, now: float) -> bool:
+        for retained in self.retained.values():
+            if retained.acknowledged is None:
+                retained.acknowledged = now
         return bool(original(self, now))
 
-    return [around(Writer, "_let_go", let_go), (Writer, "acknowledged", nothing)]
+    return [around(SeriesRegister, "_let_go", let_go), (Writer, "acknowledged", nothing)]
 
 
 @leaving_out("R11.20", "... and 15 minutes more")
 def kept_for_no_time() -> list[Patch]:
     """It goes as soon as a keyframe that bore it was acknowledged."""
-    return [(fog_agent.core.writer, "RETAINED_SECONDS", 0.0)]
+    return [(fog_agent.core.series_register, "RETAINED_SECONDS", 0.0)]
 
 
 @leaving_out("R11.26", "events that were acknowledged are repeated when asked for")

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
 from utilityfog_frontend.telemetry.labels import label_value, sorted_labels
-from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue, SeriesSnapshot, metric_values
+from utilityfog_frontend.telemetry.model import Family, Labels, MetricValue, SeriesSnapshot, metric_values
 from utilityfog_frontend.telemetry.names import check_family, check_label_names
 from utilityfog_frontend.telemetry.support.fork import renew_after_fork
 from utilityfog_frontend.telemetry.support.numeric import Number
@@ -253,7 +253,7 @@ class FamilyState(MetricState, Generic[H]):
             series: Series = handle._series
             if series.ended:
                 return
-            if self.family.type is MetricType.GAUGE or self.scope.lifetimes.refusing:
+            if not self.family.type.incremental or self.scope.lifetimes.refusing:
                 series.restart(self.scope.clock())
                 return
             handle._attach(self._new_series(series.labels))
@@ -290,7 +290,7 @@ class FamilyState(MetricState, Generic[H]):
 
     def read(self, handles: Iterable[Instrument]) -> list[SeriesSnapshot]:
         """Read the series of these handles. Gauges are read outside the gate: theirs may be functions of the user."""
-        guard = nullcontext() if self.family.type is MetricType.GAUGE else self._gate.lock
+        guard = self._gate.lock if self.family.type.incremental else nullcontext()
         remaining = iter(handles)
         snapshots: list[SeriesSnapshot] = []
         while chunk := list(islice(remaining, _CHUNK)):
@@ -302,7 +302,7 @@ class FamilyState(MetricState, Generic[H]):
     def renew(self) -> None:
         """In a forked child: the gate anew, counts from zero; gauges keep their values."""
         self._gate.renew()
-        if self.family.type is not MetricType.GAUGE:
+        if self.family.type.incremental:
             for handle in self.children.values():
                 handle._attach(self._new_series(handle._series.labels))
         self._last_use.clear()

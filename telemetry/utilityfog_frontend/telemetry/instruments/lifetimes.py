@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, Value, add_values
+from utilityfog_frontend.telemetry.model import Family, Labels, Value, add_values
 
 from .series import Series
 
@@ -27,7 +27,7 @@ class EndedSeries(Series):
     def __init__(self, like: Series, labels: Labels) -> None:
         super().__init__(like.family, labels, like.created, like.gate)
         self.ended = True
-        self._value: Value | None = None
+        self._value = like.family.zero
         self._unsettled = deque([like])
 
     def add(self, series: Series) -> None:
@@ -37,19 +37,14 @@ class EndedSeries(Series):
     def settle(self) -> None:
         """Read the oldest for the last time, and forget it."""
         if len(self._unsettled) > 1:
-            self._value = self._plus(self._value, self._unsettled.popleft())
+            self._value = add_values(self._value, self._unsettled.popleft().read())
 
     def read(self) -> Value:
         """Return the sum of what they counted."""
         total = self._value
         for series in self._unsettled:
-            total = self._plus(total, series)
-        assert total is not None  # noqa: S101 - there is always one unsettled
+            total = add_values(total, series.read())
         return total
-
-    @staticmethod
-    def _plus(total: Value | None, series: Series) -> Value:
-        return series.read() if total is None else add_values(total, series.read())
 
     def current(self) -> Value:
         """As `read`: an ended series is shown by nobody."""
@@ -75,7 +70,7 @@ class Backlog:
 
     def add(self, series: Series) -> None:
         """Keep what `series` counted."""
-        if series.family.type is MetricType.GAUGE:
+        if not series.family.type.incremental:
             return
         labels = series.labels
         if (series.family, labels) not in self._ended and len(self._ended) >= ENDED_LIMIT:
