@@ -36,7 +36,7 @@ from fog_aggregator.components.http import StreamStatus, WebServer, make_app
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.state import State
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.selection import Grouping
+from fog_aggregator.query.selection import TOGETHER, Grouping, Matcher, Selection
 from fog_schema.codec import decode
 from fog_schema.frames import Frame
 from fog_schema.paths import Path
@@ -61,7 +61,7 @@ def tree(nodes: int) -> list[Path]:
     return paths[:nodes]
 
 
-def node_frame(counters: int, gauges: int, histograms: int) -> Frame:
+def node_frame(counters: int, gauges: int, histograms: int, version: str) -> Frame:
     """Return a keyframe of a node that has so much."""
     collector = TelemetryCollector(self_metrics=False)
     labelled = collector.register_counter("work_total", "Work", ["kind"], max_children=counters + 1)
@@ -71,15 +71,15 @@ def node_frame(counters: int, gauges: int, histograms: int) -> Frame:
         collector.register_gauge(f"level_{number}", "Level").set(number + 0.5)
     for number in range(histograms):
         collector.register_histogram(f"wait_{number}_seconds", "Wait", [float(n) for n in range(11)]).observe(number)
-    writer = Writer([collector.watch_series()], Settings(), epoch=1, now=0.0)
+    writer = Writer([collector.watch_series()], Settings(info=(("version", version),)), epoch=1, now=0.0)
     return decode(writer.encode_part(0.0, 1_000_000).data)
 
 
-def fleet(nodes: int, frame: Frame) -> NetworkCollector:
+def fleet(nodes: int, frames: list[Frame]) -> NetworkCollector:
     """Make a fleet whose nodes were heard in random order: neighbours in the tree are apart in memory."""
     state, paths = State(), tree(nodes)
     for number, place in enumerate(np.random.default_rng(1).permutation(len(paths)).tolist()):
-        state.apply(paths[place], frame, NOW + number / len(paths))
+        state.apply(paths[place], frames[place % len(frames)], NOW + number / len(paths))
     return NetworkCollector(state, EventList(), TelemetryCollector(self_metrics=False), lambda: NOW)
 
 
@@ -135,6 +135,36 @@ def measure_levels(network: NetworkCollector, frame: Frame) -> float:
     whole = min(sum(look(grouping)[0] for grouping in groupings) for _ in range(ROUNDS))
     print(f"\nall levels: {came_all:.0f} ms after one node came, {whole:.0f} ms warm; peak memory {peak():.2f} GB")
     return whole
+
+
+def measure_groupings(network: NetworkCollector, frame: Frame) -> None:
+    """Print the cost of sums by labels, by information and of a name, beside a level with as many cells or more."""
+    newcomers = (("fog", "newer", str(number)) for number in counting())
+    views = [
+        ("level=0", Selection(), Grouping(0)),
+        ("by=kind", Selection(), Grouping(by=("kind",))),
+        ("by=none", Selection(), Grouping(by=("none",))),
+        ("level=3", Selection(), Grouping(3)),
+        ("level=3&by=none", Selection(), Grouping(3, by=("none",))),
+        ("group=version", Selection(), Grouping(info="version")),
+        ("match=kind=kind-7", Selection(matchers=(Matcher("kind", "kind-7"),)), TOGETHER),
+        ("name=work_total", Selection(names=frozenset({"work_total"})), TOGETHER),
+    ]
+    print("\n| view | samples | cold ms | one came ms | warm ms |\n|---|---|---|---|---|")
+    for name, *view in views:
+        selection, grouping = view
+
+        def look(selection: Selection = selection, grouping: Grouping = grouping) -> float:
+            return timed(lambda: network.collect(selection, grouping))
+
+        def come() -> None:
+            network.state.apply(next(newcomers), frame, NOW)
+
+        cold, came = look(), min(look() for _ in range(ROUNDS) for _ in [come()])
+        warm = min(look() for _ in range(ROUNDS))
+        size = sum(len(one.series) for one in network.collect(selection, grouping))
+        print(f"| {name} | {size:,} | {cold:.0f} | {came:.0f} | {warm:.0f} |")
+    print()
 
 
 def in_plain_python(values: list[tuple[Path, list[int]]]) -> None:
@@ -249,9 +279,10 @@ def main() -> None:
         f"prometheus_client {version('prometheus-client')}\n"
         f"{nodes:,} nodes; of each {kinds[0]} counters, {kinds[1]} gauges, {kinds[2]} histograms\n"
     )
-    frame = node_frame(*kinds)
-    network = fleet(nodes, frame)
+    frames = [node_frame(*kinds, version) for version in ("1.0", "1.1", "2.0")]
+    frame, network = frames[0], fleet(nodes, frames)
     whole = measure_levels(network, frame)
+    measure_groupings(network, frame)
     plain = measure_plain_python(nodes, sum(kinds))
     print(f"all levels, warm: {whole:.0f} ms; in plain Python (counters alone) {plain:.0f} ms ({plain / whole:.0f}x)")
     level = 3 if options.quick else 4

@@ -24,11 +24,12 @@ def info_of(state: State, key: str) -> Callable[[Path], str]:
     Nothing is known of retired nodes, nor of a branch: what its aggregator tells is not true of the branch's nodes.
     """
     branches = {node.path for node in state.branches()}
+    nodes = state.nodes
 
     def told(path: Path) -> str:
-        return "" if path in branches else state.nodes[path].info.get(key, "")
+        return nodes[path].info.get(key, "")
 
-    return told
+    return (lambda path: "" if path in branches else told(path)) if branches else told
 
 
 def known_info(state: State, paths: Iterable[Path]) -> list[tuple[Path, Mapping[str, str]]]:

@@ -44,10 +44,13 @@ class Draft:
 
     def make(self) -> Plan:
         """Assign the used slots to their cells."""
-        runs, rows, row = self._runs()
+        runs, rows, row_of = self._runs()
         group = self.group_of[runs.epoch]
         dtype = np.int32 if len(rows) * self.groups <= _MAX_INT32 else np.int64
-        key = np.multiply(row, self.groups, dtype=dtype)
+        if row_of is None:
+            key = np.multiply(runs.place, self.groups, dtype=dtype)
+        else:
+            key = np.multiply(row_of, self.groups, dtype=dtype)[runs.place]
         key += np.repeat(group, runs.lengths)
         # Whoever came first in a group mostly has all series of it.
         first = runs.is_first(group, self.groups)
@@ -68,8 +71,8 @@ class Draft:
             [(shape, cells) for shape, cells in shapes if cells.start < cells.stop],
         )
 
-    def _runs(self) -> tuple[SlotRuns, Int32s, Int32s]:
-        """Return the slots in the view; the rows of the view, in the order of shapes; the row of each slot."""
+    def _runs(self) -> tuple[SlotRuns, Int32s, Int32s | None]:
+        """Return the slots in the view; its rows, by shape; the row of each place, None where they are the same."""
         runs = self.index.runs
         chosen = self.group_of[runs.epoch] >= 0
         if self.rank is not None:
@@ -78,7 +81,7 @@ class Draft:
         elif not chosen.all():
             runs = runs.take(np.flatnonzero(chosen))
         if self.axis is None:
-            return runs, self.index.series, runs.place
-        rows, row = self.axis.rows(self.index.series)
-        runs = runs.only(row >= 0)
-        return runs, rows, row[runs.place]
+            return runs, self.index.series, None
+        rows, row_of = self.axis.rows(self.index.series)
+        same = np.array_equal(row_of, np.arange(len(row_of)))
+        return runs.only(row_of >= 0), rows, None if same else row_of

@@ -40,9 +40,9 @@ class SlotRuns:
 
     def only(self, wanted: Bools) -> SlotRuns:
         """Return the slots of some series; `wanted` by place."""
-        chosen = wanted[self.place]
-        if chosen.all():
+        if wanted.all():
             return self
+        chosen = wanted[self.place]
         run = np.repeat(np.arange(len(self.lengths)), self.lengths)
         lengths = np.bincount(run[chosen], minlength=len(self.lengths))
         some, at = lengths > 0, np.flatnonzero(chosen)
