@@ -49,6 +49,8 @@ class Draft:
         dtype = np.int32 if len(rows) * self.groups <= _MAX_INT32 else np.int64
         if row_of is None:
             key = np.multiply(runs.place, self.groups, dtype=dtype)
+        elif len(rows) == 1:
+            key = np.zeros(len(runs.place), dtype)
         else:
             key = np.multiply(row_of, self.groups, dtype=dtype)[runs.place]
         key += np.repeat(group, runs.lengths)
