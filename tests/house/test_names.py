@@ -45,9 +45,10 @@ REPLACED: Final = {
 ELSEWHERE: Final = {
     "width": re.compile(r"^schema/|^cli/|/(kinds|sections)/|histograms?\.py$|summar"),
     "ledger": re.compile(r"^cli/"),
+    "held": re.compile(r"^testing/fog_testing/proxy\.py$"),
     "whole": re.compile(r"^cli/fog_cli/kinds\.py$"),
 }
-"""Files in which a name is another thing's: a number of buckets, the width of a screen, an option of the demo."""
+"""Files in which a name is another thing's: a number of buckets, a screen's width, an option of demo or proxy."""
 
 PROSE: Final = re.compile(
     r"\b(?:whole (?:keyframe|count|counter|number|increment)s?|in doubt|ledgers?|fold(?:s|ed|ing)?|watched time)\b",

@@ -79,7 +79,7 @@ class EventLog:
         self._lock = threading.RLock()
         self._events: deque[TelemetryEvent] = deque(maxlen=max_events)
         self._watches: list[EventWatch] = []
-        self._watched = False
+        self._has_watch = False
 
     def __len__(self) -> int:
         return len(self._events)
@@ -109,8 +109,8 @@ class EventLog:
         """
         watch = EventWatch(limit, self._lock, self._forget)
         with self._lock:
-            if not self._watched:
-                self._watched = True
+            if not self._has_watch:
+                self._has_watch = True
                 for event in self._events:
                     watch.note(event)
             self._watches.append(watch)
@@ -123,7 +123,7 @@ class EventLog:
         for watch in watches:
             watch.renew(self._lock)
         self._events.clear()
-        self._watched = False
+        self._has_watch = False
 
     def _forget(self, watch: EventWatch) -> None:
         if watch in self._watches:

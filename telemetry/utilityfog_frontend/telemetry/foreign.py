@@ -26,35 +26,35 @@ Collect = Callable[[], Iterable[FamilySnapshot]]
 
 
 class ForeignSeries(Series):
-    """One series as its source last told it."""
+    """One series as its source last reported it."""
 
     __slots__ = ("_base", "_carried", "_since", "_value", "exemplars")
 
-    def __init__(self, family: Family, told: SeriesSnapshot, created: float, since: Value | None = None) -> None:
-        super().__init__(family, told.labels, told.created or created, _NO_GATE)
-        self.exemplars = told.exemplars
-        self._value = told.value
+    def __init__(self, family: Family, reported: SeriesSnapshot, created: float, since: Value | None = None) -> None:
+        super().__init__(family, reported.labels, reported.created or created, _NO_GATE)
+        self.exemplars = reported.exemplars
+        self._value = reported.value
         self._since = since  # what a forked child's parent had counted
         self._carried: Value | None = None  # what was counted before the source started again
         self._base: Value | None = None  # what the node no longer shows
 
     @property
-    def told(self) -> Value:
-        """The value as the source told it."""
+    def reported(self) -> Value:
+        """The value as the source reported it."""
         return self._value
 
     def went_down(self, value: Value) -> bool:
-        """Whether `value` is less than was told before, so that its source must have started again."""
+        """Whether `value` is less than was reported before, so that its source must have started again."""
         if not self.family.type.incremental:
             return False
         return _size(value) < _size(self._value)
 
-    def tell(self, told: SeriesSnapshot) -> None:
+    def tell(self, reported: SeriesSnapshot) -> None:
         """Take a new value."""
-        if self.went_down(told.value):
+        if self.went_down(reported.value):
             self._carried, self._since = self.read(), None
-        self._value = told.value
-        self.exemplars = told.exemplars
+        self._value = reported.value
+        self.exemplars = reported.exemplars
 
     def read(self) -> Value:
         """Return the count since this series began."""
@@ -94,13 +94,13 @@ class ForeignState(MetricState):
         self._scope = scope
         self._live: dict[Labels, ForeignSeries] = {}
 
-    def update(self, told: Iterable[SeriesSnapshot]) -> None:
+    def update(self, reported: Iterable[SeriesSnapshot]) -> None:
         """Take what the source says now; what it no longer says has ended."""
         lifetimes = self._scope.lifetimes
         with lifetimes.lock:
             gone = dict(self._live)
             seen = set()
-            for one in told:
+            for one in reported:
                 one.labels = sorted_labels({name: label_value(text) for name, text in one.labels})
                 series = gone.pop(one.labels, None)
                 if one.labels in seen or not self._is_sound(one.value):
@@ -123,13 +123,13 @@ class ForeignState(MetricState):
             return isfinite(value.sum) and all(count >= 0 for count in value.counts)
         return 0 <= value < inf
 
-    def _begin(self, told: SeriesSnapshot, old: ForeignSeries | None) -> None:
+    def _begin(self, reported: SeriesSnapshot, old: ForeignSeries | None) -> None:
         try:
-            check_label_names([name for name, _ in told.labels], self.family)
+            check_label_names([name for name, _ in reported.labels], self.family)
         except ValueError:
             self._scope.problems.count("source_family")
             return
-        self._live[told.labels] = ForeignSeries(self.family, told, self._scope.clock())
+        self._live[reported.labels] = ForeignSeries(self.family, reported, self._scope.clock())
         self._scope.lifetimes.started()
         if old is not None:
             self._scope.lifetimes.ended(old)
@@ -156,8 +156,8 @@ class ForeignState(MetricState):
             return
         now = self._scope.clock()
         for labels, series in self._live.items():
-            told = SeriesSnapshot(labels, series.told)
-            self._live[labels] = ForeignSeries(self.family, told, now, since=series.told)
+            reported = SeriesSnapshot(labels, series.reported)
+            self._live[labels] = ForeignSeries(self.family, reported, now, since=series.reported)
 
 
 class ForeignMetric(Metric):
@@ -196,13 +196,13 @@ class ForeignSource:
     def refresh(self) -> None:
         """Asks the source. Never raises."""
         try:
-            told = list(self._collect())
+            reported = list(self._collect())
         except Exception:  # noqa: BLE001 - a broken source must not break the scrape
             self._scope.problems.report("source", "a source of metrics failed", exc_info=True)
             return
         # A source may tell of one family in several parts; of what it no longer tells, nothing is left.
         parts: dict[str, list[SeriesSnapshot]] = {name: [] for name in self._states}
-        for snapshot in told:
+        for snapshot in reported:
             name = snapshot.family.name
             if self._state(snapshot.family) is None:
                 parts.pop(name, None)
@@ -244,4 +244,4 @@ def _size(value: Value) -> float:
     return value.count if isinstance(value, HistogramValue) else value
 
 
-_NO_GATE = Gate(lambda _amount: None)  # told values are replaced whole: there is nothing to guard
+_NO_GATE = Gate(lambda _amount: None)  # reported values are replaced whole: there is nothing to guard

@@ -70,8 +70,8 @@ SWAP: Final = {
 LOAD: Final = tuple(gauge(f"node_load{m}", f"{m}m load average.", rollup=AVERAGE) for m in (1, 5, 15))
 
 DISK: Final = {
-    field: (counter(f"node_disk_{name}_total", told, "device"), scale)
-    for field, name, told, scale in (
+    field: (counter(f"node_disk_{name}_total", text, "device"), scale)
+    for field, name, text, scale in (
         ("read_count", "reads_completed", "The total number of reads completed successfully.", 1),
         ("write_count", "writes_completed", "The total number of writes completed successfully.", 1),
         ("read_bytes", "read_bytes", "The total number of bytes read successfully.", 1),

@@ -9,7 +9,7 @@ WHOLE_LIMIT = 2**63
 """Counts and increments from here on are refused: they would not fit the wire's 64-bit integers."""
 
 
-def whole(number: float) -> Number:
+def as_integer(number: float) -> Number:
     """Return `number` as an int when it has no fraction and fits 64 bits, else as it is."""
     return int(number) if -WHOLE_LIMIT < number < WHOLE_LIMIT and number.is_integer() else number
 
@@ -25,7 +25,7 @@ def as_number(value: object) -> Number:
     if type(value) is int:
         return _bounded(value)
     if type(value) is float:
-        return whole(value)
+        return as_integer(value)
     if isinstance(value, str | bytes | bytearray):
         raise TypeError(f"a number is needed, not {value!r}")
     if isinstance(value, SupportsIndex):
@@ -35,7 +35,7 @@ def as_number(value: object) -> Number:
             pass  # an array or tensor of one float is an index by its type only
     if isinstance(value, SupportsFloat):
         try:
-            return whole(float(value))
+            return as_integer(float(value))
         except OverflowError:
             return inf if value > 0 else -inf  # type: ignore[operator]
     raise TypeError(f"a number is needed, not {value!r}")
