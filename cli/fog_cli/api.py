@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from fog_cli.config import option
+from fog_bus.options import option
+from fog_bus.options.kinds import URL
 from fog_cli.errors import CommandError
-from fog_cli.kinds import URL
 
 DEFAULT_URL: Final = "http://127.0.0.1:10364"
 TIMEOUT: Final = 30.0

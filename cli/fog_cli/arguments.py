@@ -7,9 +7,9 @@ import difflib
 from collections.abc import Sequence
 from typing import NoReturn
 
+from fog_bus.options.kinds import SWITCH
 from fog_cli.config import REQUIRED, Option
 from fog_cli.errors import UsageError
-from fog_cli.kinds import SWITCH
 
 
 class _Parser(argparse.ArgumentParser):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from itertools import islice
 
-from fog_cli.kinds import show_duration
+from fog_bus.options.kinds import show_duration
 from fog_cli.terminal import Paint, printable, show_coverage, show_labels, show_time
 from fog_schema.codec import decode, decode_definitions, decode_request
 from fog_schema.errors import FrameError

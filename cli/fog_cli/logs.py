@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Final
 
-from fog_cli.config import option
-from fog_cli.kinds import choice
+from fog_bus.options import option
+from fog_bus.options.kinds import choice
 from fog_cli.terminal import printable
 
 _WINDOW: Final = 60.0

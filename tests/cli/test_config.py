@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fog_cli import kinds
-from fog_cli.config import REQUIRED, group, option, options_of, problems, read_document, resolve, switch
+from fog_bus.options import kinds, option, switch
+from fog_cli.config import REQUIRED, group, options_of, problems, read_document, resolve
 from fog_cli.errors import UsageError
 
 

@@ -14,9 +14,10 @@ import socket
 from dataclasses import dataclass
 from typing import Final
 
-from fog_cli.config import group, option, switch
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import DURATION, FILE, INTERVAL, PATH, TEXT
+from fog_cli.config import group
 from fog_cli.errors import UsageError
-from fog_cli.kinds import DURATION, FILE, INTERVAL, PATH, TEXT
 from fog_cli.later import later
 from fog_cli.logs import LogSettings
 from fog_cli.nats_settings import NatsSettings

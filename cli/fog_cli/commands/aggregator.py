@@ -16,8 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fog_cli.config import group, option, switch
-from fog_cli.kinds import ADDRESS, DIRECTORY, FILE, INTERVAL, PATH, PATHS, PERIOD, SWITCH, TEXT, WHOLE, Address
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import ADDRESS, DIRECTORY, FILE, INTERVAL, PATH, PATHS, PERIOD, SWITCH, TEXT, WHOLE, Address
+from fog_cli.config import group
 from fog_cli.later import later
 from fog_cli.logs import LogSettings
 from fog_cli.nats_settings import NatsSettings

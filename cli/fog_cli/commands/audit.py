@@ -14,9 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import DURATION, PATH, TEXT, WHOLE
 from fog_cli.api import ApiSettings
-from fog_cli.config import group, option, switch
-from fog_cli.kinds import DURATION, PATH, TEXT, WHOLE
+from fog_cli.config import group
 from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
 

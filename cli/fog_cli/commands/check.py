@@ -6,9 +6,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from fog_bus.options import option
+from fog_bus.options.kinds import FILE
 from fog_cli.commands import all_options
-from fog_cli.config import REQUIRED, option, problems, read_document
-from fog_cli.kinds import FILE
+from fog_cli.config import REQUIRED, problems, read_document
 
 
 @dataclass(frozen=True, slots=True)

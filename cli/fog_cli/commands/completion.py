@@ -10,9 +10,10 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from fog_bus.options import option
+from fog_bus.options.kinds import choice
 from fog_cli.commands import SUMMARIES, load
-from fog_cli.config import REQUIRED, Option, option, options_of
-from fog_cli.kinds import choice
+from fog_cli.config import REQUIRED, Option, options_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fog_cli.config import option, switch
-from fog_cli.kinds import ADDRESS, DURATION, INTERVAL, URLS, WHOLE, Address
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import ADDRESS, DURATION, INTERVAL, URLS, WHOLE, Address
 from fog_cli.later import later
 
 

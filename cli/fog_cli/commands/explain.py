@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import NAME, PATH
 from fog_cli.api import Api, ApiSettings
-from fog_cli.config import REQUIRED, group, option, switch
-from fog_cli.kinds import NAME, PATH
+from fog_cli.config import REQUIRED, group
 from fog_cli.terminal import Paint, printable, show_coverage, show_labels, show_time
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fog_cli.config import REQUIRED, group, option
-from fog_cli.kinds import PATH, TEXT
+from fog_bus.options import option
+from fog_bus.options.kinds import PATH, TEXT
+from fog_cli.config import REQUIRED, group
 from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
 

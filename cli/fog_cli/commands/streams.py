@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fog_cli.config import REQUIRED, group, option, switch
-from fog_cli.kinds import PERIOD, SIZE, TEXT, WHOLE, choice
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import PERIOD, SIZE, TEXT, WHOLE, choice
+from fog_cli.config import REQUIRED, group
 from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
 

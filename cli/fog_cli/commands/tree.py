@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import PATH, WHOLE
 from fog_cli.api import Api, ApiSettings
-from fog_cli.config import group, option, switch
-from fog_cli.kinds import PATH, WHOLE
+from fog_cli.config import group
 from fog_cli.terminal import Paint, show_coverage
 
 

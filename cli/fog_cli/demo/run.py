@@ -22,6 +22,7 @@ from typing import Any, Final, TypeVar
 
 from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.options import NatsOptions
+from fog_bus.options.kinds import Address, show_address
 from fog_bus.streams import EVENTS, METRICS
 from fog_cli import books
 from fog_cli.bus import connected_link
@@ -32,7 +33,6 @@ from fog_cli.demo.nodes import FogNodes
 from fog_cli.demo.processes import Child
 from fog_cli.demo.screen import Screen
 from fog_cli.errors import CommandError, UsageError
-from fog_cli.kinds import Address, show_address
 from fog_cli.logs import LogSettings, set_up_logging
 from fog_cli.pace import Pace, follow
 from fog_cli.service import run_service

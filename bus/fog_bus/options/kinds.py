@@ -31,12 +31,16 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):
-    """One kind of value. `metavar` stands for it in ``--help``; `choices` are offered by shells."""
+    """One kind of value. `metavar` stands for it in `--help`; `choices` are offered by shells.
+
+    `unset` is shown, and read, in place of an empty default that is not what a person writes.
+    """
 
     metavar: str
     parse: Callable[[object], T]
     show: Callable[[T], str] = json.dumps
     choices: tuple[str, ...] = ()
+    unset: object = None
 
 
 def _text(value: object) -> str:
@@ -151,10 +155,10 @@ def choice(*words: str) -> Kind[str]:
 
 
 TEXT: Final = Kind("TEXT", _text)
-PATH: Final = Kind("PATH", _text)
-PATHS: Final = Kind("PATH[,PATH]", _paths)
+PATH: Final = Kind("PATH", _text, unset="")
+PATHS: Final = Kind("PATH[,PATH]", _paths, unset=())
 FILE: Final = Kind("FILE", _text)
-DIRECTORY: Final = Kind("DIR", _text)
+DIRECTORY: Final = Kind("DIR", _text, unset="")
 NAME: Final = Kind("NAME", _text)
 URL: Final = Kind("URL", _text)
 SECRET: Final = Kind("TEXT", _text)
