@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path as FilePath
 
-from fog_agent.edge.agent import DEFAULT_INTERVAL
+from fog_agent.edge.options import AgentOptions
 from fog_aggregator.core.branches import ANY
 from fog_aggregator.core.eventlist import MAX_EVENTS
 from fog_aggregator.core.lifecycle import DEPARTED_SECONDS
@@ -50,7 +50,7 @@ class AggregatorConfig:
     path: Path = ()
     branches: tuple[Path, ...] = ()
     publish_rollup: bool = False
-    rollup_interval: float = DEFAULT_INTERVAL
+    rollup_interval: float = AgentOptions.interval
     prefix: str = DEFAULT_PREFIX
     state_dir: FilePath | None = None
     checkpoint_interval: float = 10.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,7 @@ def report(settings: Settings, path: str) -> int:
         UsageError: when the options cannot work.
     """
     set_up_logging(settings.log)
-    collector = TelemetryCollector(collection_interval=settings.interval)
+    collector = TelemetryCollector(collection_interval=settings.agent.interval)
     options = settings.nats.options(f"fog agent {path}")
 
     async def serve(stop: asyncio.Event) -> int:
@@ -43,17 +44,13 @@ def report(settings: Settings, path: str) -> int:
                 collector,
                 path=path,
                 options=options,
-                interval=settings.interval,
-                prefix=settings.prefix,
-                shared=settings.shared,
-                ephemeral=settings.ephemeral,
-                deadline=settings.deadline,
+                **asdict(settings.agent),
             )
         except (PathError, ValueError) as error:
             raise UsageError(str(error)) from None
         async with agent:
             notify("READY=1")
-            while not await _is_set_within(stop, settings.interval):
+            while not await _is_set_within(stop, settings.agent.interval):
                 await asyncio.to_thread(collector.run_collection)
         if settings.ledger:
             _write(Path(settings.ledger), json.dumps(ledger.book()))

@@ -144,18 +144,18 @@ def declared(options: type[Any]) -> list[Field[Any]]:
 
 
 def _option(entry: Field[Any], table: str, *, grouped: bool) -> Option:
-    told: Declaration = entry.metadata[DECLARATION]
+    declaration: Declaration = entry.metadata[DECLARATION]
     key = entry.name
     prefix = "--no-" if entry.default is True else "--"
-    flag = told.flag or (prefix + (f"{table}.{key}" if grouped else key).replace("_", "-"))
+    flag = declaration.flag or (prefix + (f"{table}.{key}" if grouped else key).replace("_", "-"))
     variable = "FOG_" + (f"{table}_{key}" if grouped else key).upper()
     return Option(
         key=key,
         table=table,
-        flags=() if told.positional else (flag, *told.aliases),
-        environ=() if told.positional else (variable, *told.environ),
-        declared=told,
-        default=told.kind.unset if told.convert is not None and not entry.default else entry.default,
+        flags=() if declaration.positional else (flag, *declaration.aliases),
+        environ=() if declaration.positional else (variable, *declaration.environ),
+        declared=declaration,
+        default=declaration.kind.unset if declaration.convert is not None and not entry.default else entry.default,
     )
 
 
@@ -214,17 +214,19 @@ def _build(settings: type[S], table: str, values: Mapping[str, Any]) -> S:
             arguments[entry.name] = _build(inner, entry.name, values)
         elif (inner := entry.metadata.get("part")) is not None:
             arguments[entry.name] = _build(inner, table, values)
-        elif (told := entry.metadata.get(DECLARATION)) is not None:
+        elif (declaration := entry.metadata.get(DECLARATION)) is not None:
             value = values[f"{table}.{entry.name}"]
-            arguments[entry.name] = value if told.convert is None else _convert(told, value, entry.default)
+            arguments[entry.name] = (
+                value if declaration.convert is None else _convert(declaration, value, entry.default)
+            )
     return _checked(settings, arguments)
 
 
-def _convert(told: Declaration, value: Any, default: Any) -> Any:
+def _convert(declaration: Declaration, value: Any, default: Any) -> Any:
     """Make a field's value from what a person wrote; what is unset or empty stands for the default."""
     if not value:
         return default
-    return _checked(cast("Any", told.convert), {}, value)
+    return _checked(cast("Any", declaration.convert), {}, value)
 
 
 def _checked(make: Callable[..., T], arguments: Mapping[str, Any], *positional: Any) -> T:
@@ -279,9 +281,9 @@ def _entries(table: str, entries: Mapping[str, object], known: Mapping[str, Opti
 def _hint(name: str, known: Mapping[str, Option]) -> str:
     """Return the nearest known key: one in the same table, else one of that name, or of nearly that, in any."""
     table, _, key = name.rpartition(".")
-    said = {one.name: f"{one.key} in [{one.table}]" for one in known.values()}
+    described = {one.name: f"{one.key} in [{one.table}]" for one in known.values()}
     near = _nearest(key, {one.key: one.key for one in known.values() if one.table == table})
-    return near or _nearest(key, {one.key: said[one.name] for one in known.values()})
+    return near or _nearest(key, {one.key: described[one.name] for one in known.values()})
 
 
 def _nearest(word: str, known: Mapping[str, str]) -> str:

@@ -24,7 +24,7 @@ async def connected(url: str, **options: Any) -> AsyncIterator[Link]:
 
 
 async def make_stream(link: Link, name: str = "S", *subjects: str, **settings: Any) -> None:
-    """A stream as an administrator makes it; subjects `s.>` unless told."""
+    """Make a stream as an administrator does; subjects `s.>` unless told."""
     config = {"name": name, "subjects": list(subjects) or ["s.>"], **settings}
     await JetStream(link).call(f"STREAM.CREATE.{name}", config)
 

@@ -75,7 +75,7 @@ def _trim(stream: MemoryStream) -> None:
 
 
 def _put_back(stream: MemoryStream) -> None:
-    """An older copy, which grows past the reader's position."""
+    """Put back an older copy, which grows past the reader's position."""
     stream.put_back(0)
     for _ in range(3):
         stream.publish(SUBJECT, b"new")

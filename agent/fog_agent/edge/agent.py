@@ -9,25 +9,23 @@ import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from fog_agent.core.publication import Publication, attach
 from fog_agent.core.schedule import phase_of
 from fog_agent.core.writer import Settings
+from fog_agent.edge.options import AgentOptions
 from fog_agent.edge.sender import Sender
 from fog_agent.edge.signals import HeldSignals
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.link import Link
+from fog_bus.nats.options import DEFAULT_SERVER
 from fog_bus.ports import Bus
 from fog_schema import __version__
 from fog_schema.limits import MAX_INTERVAL_MS, MIN_INTERVAL_MS
 from fog_schema.paths import Path, format_path, parse_path
-from fog_schema.subjects import DEFAULT_PREFIX, Subjects
+from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
-
-DEFAULT_SERVERS: Final = "nats://127.0.0.1:4222"
-DEFAULT_INTERVAL: Final = 10.0
-DEFAULT_DEADLINE: Final = 5.0
 
 log = logging.getLogger("fog_agent")
 
@@ -78,17 +76,17 @@ class Agent:
         collector: TelemetryCollector,
         *,
         path: str,
-        servers: str | Sequence[str] = DEFAULT_SERVERS,
-        interval: float = DEFAULT_INTERVAL,
-        prefix: str = DEFAULT_PREFIX,
-        shared: bool = False,
-        ephemeral: bool = False,
+        servers: str | Sequence[str] = DEFAULT_SERVER,
+        interval: float = AgentOptions.interval,
+        prefix: str = AgentOptions.prefix,
+        shared: bool = AgentOptions.shared,
+        ephemeral: bool = AgentOptions.ephemeral,
         info: dict[str, str] | None = None,
         options: NatsOptions | None = None,
         connection: Connection | None = None,
         bus: Bus | None = None,
         handle_signals: bool = False,
-        deadline: float = DEFAULT_DEADLINE,
+        deadline: float = AgentOptions.deadline,
     ) -> None:
         if not MIN_INTERVAL_MS / 1000 <= interval <= MAX_INTERVAL_MS / 1000:
             raise ValueError(f"interval {interval!r} is out of bounds: give seconds from 0.1 to 3600")

@@ -15,7 +15,7 @@ from fog_agent.core.publication import Publication
 from fog_agent.core.schedule import phase_of
 from fog_agent.core.selfmetrics import WriterMetrics
 from fog_agent.core.writer import Settings
-from fog_agent.edge.agent import DEFAULT_DEADLINE
+from fog_agent.edge.options import AgentOptions
 from fog_agent.edge.sender import Sender
 from fog_aggregator.core.lifecycle import Coverage
 from fog_aggregator.core.series import SeriesEntry
@@ -159,7 +159,7 @@ class RollupPublication:
         """
         async with running(self._publish(bus, ready)):
             yield
-            if self._sender is not None and not await self._sender.finish(DEFAULT_DEADLINE):
+            if self._sender is not None and not await self._sender.finish(AgentOptions.deadline):
                 LOGGER.warning("the final rollup of %s was not acknowledged in time", format_path(self._path))
 
     async def _publish(self, bus: Bus, ready: Callable[[], Awaitable[object]]) -> None:

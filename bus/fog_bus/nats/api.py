@@ -47,7 +47,7 @@ class JetStream:
         self._prefix = f"$JS.{domain}.API" if domain else "$JS.API"
 
     def subject(self, call: str) -> str:
-        """The subject of a call such as `STREAM.INFO.FOG_METRICS`."""
+        """Return the subject of a call such as `STREAM.INFO.FOG_METRICS`."""
         return f"{self._prefix}.{call}"
 
     async def call(self, call: str, request: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -262,7 +262,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """What went wrong, for people: without nats-py's own words around it."""
+    """Describe an error for people: without nats-py's own words around it."""
     text, _, _ = str(error).partition(", sid:")  # of a slow consumer; behind it come addresses in memory
     return text.removeprefix("nats: ") or type(error).__name__
 

@@ -159,7 +159,7 @@ class PullConsumer:
             self._end = LogError("disconnected")
 
     def _sort(self, arrived: list[Msg]) -> list[Message]:
-        """Pick the messages among what arrived. Those before a sign of the end count; `next` raises the next time.
+        """Pick the messages among what arrived. Messages before a sign of the end count; `next` raises the next time.
 
         Only what the server delivers from a stream has a reply subject of `$JS.ACK`; headers prove nothing, as anyone
         who may publish can store some that look like a status.

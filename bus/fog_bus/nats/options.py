@@ -55,7 +55,7 @@ class NatsChoice:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NatsLogin:
-    """Who we are at NATS, and how we speak to it."""
+    """Our identity at NATS, and how to speak to it."""
 
     creds: str | None = option(None, "credentials file", FILE, flag="--creds", environ=("NATS_CREDS",))
     nkey: str | None = option(None, "file with the seed of an nkey", FILE, flag="--nkey", environ=("NATS_NKEY",))
@@ -156,7 +156,7 @@ class NatsOptions(NatsLogin):
 
     @classmethod
     def from_context(cls, name: str, config_home: Path | None = None) -> NatsOptions:
-        """Reads a context of the nats command line tool: `nats/context/NAME.json`.
+        """Read a context of the nats command line tool: `nats/context/NAME.json`.
 
         Args:
             name: The context's name.
@@ -198,7 +198,7 @@ class NatsOptions(NatsLogin):
         return next(filter(None, map(_login_in, self.servers)), {})
 
     def tls(self) -> ssl.SSLContext | None:
-        """The TLS context, None when nothing asks for one of our own; a server that wants TLS gets the system's."""
+        """Return the TLS context, None when nothing asks for one of ours; a server that wants TLS gets the system's."""
         if self.tls_ca is None and self.tls_cert is None:
             return None
         import ssl  # 10 ms, which `--help` can do without
@@ -214,7 +214,7 @@ class NatsOptions(NatsLogin):
 
 
 def redacted(server: str) -> str:
-    """An address without its user and password."""
+    """Return an address without its user and password."""
     parts = _parts(server)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 

@@ -56,7 +56,7 @@ def _switch(value: object) -> bool:
     return word in _TRUE
 
 
-def _whole(value: object) -> int:
+def _integer(value: object) -> int:
     try:
         if isinstance(value, str | int) and not isinstance(value, bool) and int(value) >= 0:
             return int(value)
@@ -163,7 +163,7 @@ NAME: Final = Kind("NAME", _text)
 URL: Final = Kind("URL", _text)
 SECRET: Final = Kind("TEXT", _text)
 SWITCH: Final = Kind("", _switch)
-WHOLE: Final = Kind("N", _whole)
+WHOLE: Final = Kind("N", _integer)
 DURATION: Final = Kind("DURATION", _duration, lambda seconds: json.dumps(show_duration(seconds)))
 PERIOD: Final = Kind("DURATION", _period, DURATION.show)
 INTERVAL: Final = Kind("DURATION", _interval, DURATION.show)

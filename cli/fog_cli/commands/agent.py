@@ -14,9 +14,10 @@ import socket
 from dataclasses import dataclass
 from typing import Final
 
+from fog_agent.edge.options import AgentOptions
 from fog_bus.options import option, switch
-from fog_bus.options.kinds import DURATION, FILE, INTERVAL, PATH, TEXT
-from fog_cli.config import group
+from fog_bus.options.kinds import FILE, PATH
+from fog_cli.config import group, part
 from fog_cli.errors import UsageError
 from fog_cli.later import later
 from fog_cli.logs import LogSettings
@@ -28,11 +29,7 @@ class Settings:
     """Options of `fog agent`."""
 
     path: str = option("", "place in the tree: fog/0/3, or a template as fog/${RACK}/${HOSTNAME}", PATH)
-    interval: float = option(10.0, "how often to send", INTERVAL)
-    prefix: str = option("fog.v1", "what subjects begin with", TEXT)
-    deadline: float = option(5.0, "how long stopping may take to send the last counts", DURATION)
-    shared: bool = switch("other processes publish under this path too, and each one's gauges count")
-    ephemeral: bool = switch("this node comes and goes: that it leaves is no alert")
+    agent: AgentOptions = part(AgentOptions)
     once: bool = switch("print what would be sent, and end")
     ledger: str | None = option(None, "write here, when it ends, what was counted, as JSON, for an audit", FILE)
     stop_on_eof: bool = switch("stop when standard input ends, as it does when the parent is gone")
