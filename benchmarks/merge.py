@@ -31,11 +31,10 @@ from pathlib import Path
 
 from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.batch import Batch
-from fog_aggregator.core.clock import ServerClock
-from fog_aggregator.core.engine.cursor import StreamCursor
+from fog_aggregator.core.engine.engine import Engine, Scope
+from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.state import State
-from fog_aggregator.ingest import Ingest
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.reading import ReadingLoop
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -140,25 +139,25 @@ async def whole_way(count: int, rounds: int) -> float:
             costs = []
             network = NetworkCollector(State(), EventList(), TelemetryCollector(self_metrics=False), time.time)
             metrics = SelfMetrics(network.own)
-            ingest = Ingest(network, metrics, SUBJECTS, ServerClock(), time.monotonic)
-            position = None
+            scope = Scope(subjects=SUBJECTS, metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
+            around = Surroundings(network, metrics, lambda *_: None)
+            engine = Engine(scope, network.state, network.events, around)
+            cursor = engine.cursors["FOG_METRICS"]
+
+            def take(messages: Sequence[Message], pending: int) -> None:
+                with network.lock:
+                    engine.on_batch("FOG_METRICS", messages, time.monotonic(), pending)
+
             for number in range(rounds + 1):
                 for n, data in nodes.next_round(first=number == 0):
                     await connection.client.publish(SUBJECTS.metrics(nodes.paths[n]), data)  # type: ignore[union-attr]
                 await connection.client.flush(30)  # type: ignore[union-attr]
-                cursor = StreamCursor("FOG_METRICS", position=position)
-
-                def handle(messages: Sequence[Message], pending: int, cursor: StreamCursor = cursor) -> None:
-                    ingest.frames(cursor.ours(messages))
-                    cursor.take(messages, pending, time.monotonic())
-
-                reader = ReadingLoop(NatsLog(link, "FOG_METRICS"), cursor, handle, print)
+                reader = ReadingLoop(NatsLog(link, "FOG_METRICS"), cursor, take, print)
                 began, task = time.process_time(), asyncio.create_task(reader.run())
                 while cursor.seq < (number + 1) * count:  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
                 if number:
                     costs.append((time.process_time() - began) / count * 1e6)
-                position = cursor.position
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task

@@ -12,7 +12,6 @@ from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.view import Plan, Samples
 from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverages, Life, coverage, lives
 from fog_aggregator.core.state import State
-from fog_aggregator.core.sweep import Swept, forget, sweep
 from fog_aggregator.query.family_variants import FamilyVariant
 from fog_aggregator.query.fleet_view import Beside, FleetView, Memory
 from fog_aggregator.query.node_info import NODE_INFO, known_info
@@ -112,29 +111,24 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             planner.remember(view, kind, draft, plan)
 
-    def sweep(self) -> Swept:
-        """Let time do its work on the state."""
+    def forget_ended(self) -> None:
+        """Forget what was exported of nodes and series that are gone: they may begin anew."""
         with self.lock:
-            swept = sweep(self.state)
-            if swept.retired or swept.label_sets:
-                self._forget_exported()
-        return swept
+            nodes, tree, free = self.state.nodes, self.tree, set(self.state.catalog.free)
 
-    def forget(self, under: Path, at: float) -> list[Path]:
-        """Retire the nodes at and under a path that had departed by `at` (server's time); return their paths."""
+            def lasts(key: RatchetKey) -> bool:
+                own, path, series = key
+                return series not in free and (path in nodes if own else bool(tree.span(path)))
+
+            self.ratchet = self.ratchet.only(lasts)
+
+    def disagreements(self) -> dict[str, Path]:
+        """Return the families on which nodes disagree, each with a node whose variant is not shown."""
         with self.lock:
-            gone = forget(self.state, under, at, self._departed_after)
-            self._forget_exported()
-        return gone
-
-    def _forget_exported(self) -> None:
-        nodes, tree, free = self.state.nodes, self.tree, set(self.state.catalog.free)
-
-        def lasts(key: RatchetKey) -> bool:
-            own, path, series = key
-            return series not in free and (path in nodes if own else bool(tree.span(path)))
-
-        self.ratchet = self.ratchet.only(lasts)
+            tree = self.tree
+            return {
+                name: tree.paths[int(tree.rank[variants[-1].nodes[0]])] for name, variants in self.conflicts().items()
+            }
 
     def now(self) -> float:
         """Server's time, unix seconds."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from fog_aggregator.components.checkpoints.files import StateDirError
 from fog_aggregator.components.http import ListenError
 from fog_aggregator.config import AggregatorConfig, parse_branch
-from fog_aggregator.service import Aggregator, HorizonError
+from fog_aggregator.core.engine.engine import HorizonError
+from fog_aggregator.service import Aggregator
 from fog_cli.commands.aggregator import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.logs import set_up_logging

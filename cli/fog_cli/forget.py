@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from fog_agent.core.publication import new_epoch
-from fog_aggregator.service import FORGET
+from fog_aggregator.core.engine.forget_queue import FORGET
 from fog_bus.ports import Outcome
 from fog_cli.bus import connected_link
 from fog_cli.commands.forget import Settings

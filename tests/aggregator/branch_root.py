@@ -47,4 +47,4 @@ class Root(Fleet):
         """Time passes in which nobody speaks."""
         self.now += silence
         self.state.watched += silence
-        self.network.sweep()
+        self.sweep()

@@ -9,6 +9,7 @@ from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.state import State
+from fog_aggregator.core.sweep import Swept, sweep
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping, Matcher, Selection, ViewKey
 from fog_schema.codec import decode, encode
@@ -83,6 +84,13 @@ class Fleet:
         member = Member(self, parse_path(path), len(self.members) + 1, settings)
         self.members.append(member)
         return member
+
+    def sweep(self) -> Swept:
+        """Let time do its work on the state, and forget what was shown of what has left, as an engine does."""
+        swept = sweep(self.state)
+        if swept.retired or swept.label_sets:
+            self.network.forget_ended()
+        return swept
 
     def send(self) -> None:
         """Everybody sends."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
-from fog_aggregator.core.clock import ServerClock
+from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.eventlist import MAX_WRITERS, EventList
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.core.state import DAY, State, StateLimits
 from fog_aggregator.core.sweep import sweep
-from fog_aggregator.ingest import Ingest
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -162,8 +162,8 @@ def test_frames_that_are_missing_are_counted_up_to_the_largest_count() -> None:
     """Two writers jump to the end of all numbers in one batch: the metric says that frames are missing."""
     own = TelemetryCollector(self_metrics=False)
     network = NetworkCollector(State(), EventList(), own, lambda: NOW)
-    ingest = Ingest(network, SelfMetrics(own), Subjects(), ServerClock(), lambda: 1.0)
+    ingest = Ingest(network.state, network.events, Subjects(), Branches(), SelfMetrics(own), lambda *_: None)
     frames = [Frame(DELTA, epoch, seq) for epoch in (1, 2) for seq in (1, MAX_SEQ)]
-    ingest.frames([Message("fog.v1.metrics.fog.evil", encode(frame), 1, 1) for frame in frames])
+    ingest.metrics([Message("fog.v1.metrics.fog.evil", encode(frame), 1, 1) for frame in frames], 1.0)
     (missing,) = [one for one in own.collect() if one.family.name == "fog_aggregator_frames_missing_total"]
     assert [series.value for series in missing.series] == [MAX_WHOLE]

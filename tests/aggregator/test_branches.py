@@ -12,14 +12,13 @@ from hypothesis import given, settings
 from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
-from fog_aggregator.core.clock import ServerClock
+from fog_aggregator.core.engine.ingest import Ingest
+from fog_aggregator.core.engine.requests import KeyframeRequest, KeyframeRequests
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.lifecycle import Coverage, contended
 from fog_aggregator.core.outcome import Status
-from fog_aggregator.core.requests import KeyframeRequests, Wish
 from fog_aggregator.core.state import DAY, State, StateLimits
 from fog_aggregator.core.sweep import forget
-from fog_aggregator.ingest import Ingest
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.query.selection import Selection, ViewKey
@@ -312,9 +311,8 @@ def _exposed(fleet: Fleet, view: ViewKey) -> dict[str, float]:
 def ingesting(*branches: Path) -> tuple[Fleet, Ingest]:
     """Return a fleet whose messages go through ingest."""
     fleet = Fleet()
-    clock = ServerClock()
-    subjects = Subjects()
-    return fleet, Ingest(fleet.network, SelfMetrics(fleet.own), subjects, clock, lambda: 1.0, Branches(branches))
+    counts = SelfMetrics(fleet.own)
+    return fleet, Ingest(fleet.state, fleet.events, Subjects(), Branches(branches), counts, lambda *_: None)
 
 
 def message(subject: str, frame: Frame) -> Message:
@@ -327,9 +325,9 @@ def test_what_a_branch_covers_is_not_read_node_by_node() -> None:
     fleet, ingest = ingesting(("fog", "*"))
     total, nothing = counted(5), counted()
     frames = [("fog.v1.metrics.fog", total), ("fog.v1.metrics.fog.0", nothing), ("fog.v1.metrics.fog.0.1", nothing)]
-    ingest.frames([message(subject, Reporter(1).keyframe(totals)) for subject, totals in frames])
+    ingest.metrics([message(subject, Reporter(1).keyframe(totals)) for subject, totals in frames], START)
     names = ("fog.v1.rollups.fog.0", "fog.v1.rollups.fog.0.1", "fog.v1.rollups.fog", "fog.v1.rollups.other.0")
-    ingest.rollups([message(name, Reporter(2).keyframe(counted(7))) for name in names])
+    ingest.rollups([message(name, Reporter(2).keyframe(counted(7))) for name in names], START)
     assert sorted(fleet.state.nodes) == [("fog",), ("fog", "0")]
     assert fleet.samples("work_total") == {(): 12}
 
@@ -340,14 +338,14 @@ def test_a_branch_is_asked_alone() -> None:
     for branch in range(20):
         reporter = Reporter(branch + 1)
         reporter.skip(counted())
-        ingest.rollups([message(f"fog.v1.rollups.fog.{branch}", reporter.delta(counted(1)))])
-    wishes = list(ingest.wishes.values())
-    assert all(wish.branch for wish in wishes)
-    asked = KeyframeRequests().due(wishes, 0.0)
+        ingest.rollups([message(f"fog.v1.rollups.fog.{branch}", reporter.delta(counted(1)))], START)
+    wanted = ingest.wanted(START)
+    assert all(one.branch for one in wanted)
+    asked = KeyframeRequests().due(wanted, 0.0)
     assert sorted(asked, key=lambda one: one[1].epoch) == [
         (("fog", str(branch)), Request(branch + 1)) for branch in range(20)
     ]
-    assert len(KeyframeRequests().due([Wish(wish.path, wish.epoch) for wish in wishes], 0.0)) == 1
+    assert len(KeyframeRequests().due([KeyframeRequest(one.path, one.epoch) for one in wanted], 0.0)) == 1
     assert fleet.network.branch_over(("fog", "7", "1")) == ("fog", "7")
 
 
@@ -357,17 +355,17 @@ def test_a_replica_that_returned_and_answered_is_not_asked_again() -> None:
     one, other = Reporter(1), Reporter(2)
 
     def say(*frames: Frame) -> None:
-        ingest.rollups([message("fog.v1.rollups.fog.0", frame) for frame in frames])
+        ingest.rollups([message("fog.v1.rollups.fog.0", frame) for frame in frames], START)
 
     say(one.keyframe(counted(1)), other.keyframe(counted(1)))
     for _ in range(8):
         fleet.state.watched += DAY
         say(other.delta(counted(1)))
-    fleet.network.sweep()
+    fleet.sweep()
     say(one.delta(counted(2)))
-    assert [wish.epoch for wish in ingest.wishes.values()] == [1]
+    assert [one.epoch for one in ingest.wanted(START)] == [1]
     say(one.keyframe(counted(2)))
-    assert ingest.wishes == {}
+    assert ingest.wanted(START) == []
 
 
 def test_patterns() -> None:
@@ -402,7 +400,7 @@ def test_totals_never_fall() -> None:
         seen.append(counted_below(fleet))
         fleet.now += 3 * DAY
         fleet.state.watched += 3 * DAY
-        fleet.network.sweep()
+        fleet.sweep()
         seen.append(counted_below(fleet))
     assert all(later >= earlier for earlier, later in pairwise(seen))
     assert seen[-1] == 21

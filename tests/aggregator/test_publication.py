@@ -9,7 +9,7 @@ import pytest
 from fog_agent.core.epoch_series import SeriesValue
 from fog_agent.core.summary import GaugeSummary
 from fog_agent.core.writer import Settings, Writer
-from fog_aggregator.components.rollup import RollupWatch
+from fog_aggregator.components.rollup.watch import RollupWatch
 from fog_aggregator.config import AggregatorConfig, parse_branch
 from fog_aggregator.core.catalog import Family, FamilyKey
 from fog_aggregator.core.lifecycle import Coverage

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import signal
@@ -13,14 +12,20 @@ from typing import Any
 import pytest
 
 from fog_aggregator.components.checkpoints.files import CheckpointFiles, StateDirError
-from fog_aggregator.components.checkpoints.saving import Saving
+from fog_aggregator.components.checkpoints.saving import Checkpoints
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.checkpoint import VERSION, Image, claimed_version, take_image
+from fog_aggregator.core.engine.engine import Engine, Scope
+from fog_aggregator.core.engine.ports import Surroundings
+from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
+from fog_aggregator.tasks import Loops
 from fog_bus.ports import Position
+from fog_schema.subjects import Subjects
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.reframing import contents, reframed
+from utilityfog_frontend.telemetry import TelemetryCollector
 
 POSITIONS = {"FOG_METRICS": Position("then", 7, 8)}
 
@@ -41,14 +46,24 @@ def files(directory: Path, pattern: str = "checkpoint-*.fog") -> list[Path]:
     return sorted(directory.glob(pattern))
 
 
+def engine_of(network: NetworkCollector) -> Engine:
+    """An engine that has read nothing."""
+    scope = Scope(subjects=Subjects(), metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
+    around = Surroundings(network, SelfMetrics(TelemetryCollector(self_metrics=False)), lambda *_: None)
+    return Engine(scope, network.state, network.events, around)
+
+
 async def restored(directory: Path) -> tuple[float, dict[str, Position]]:
     """Return the count and the positions that an aggregator goes on from; (0, {}) without a checkpoint."""
     network = Fleet().network
     config = AggregatorConfig(state_dir=directory)
-    async with Saving(config, network, SelfMetrics(network.own), dict).going_on() as positions:
-        metric = network.get_metric("work_total")
-        count = metric.get_value().value if metric is not None else 0  # type: ignore[union-attr]
-    return count, dict(positions or {})
+    engine = engine_of(network)
+    checkpoints = Checkpoints(config, engine, network, SelfMetrics(network.own), Loops())
+    await checkpoints.start()
+    metric = network.get_metric("work_total")
+    count = metric.get_value().value if metric is not None else 0  # type: ignore[union-attr]
+    await checkpoints.stop(1.0)
+    return count, engine.positions
 
 
 async def test_the_newest_is_used(tmp_path: Path) -> None:
@@ -223,8 +238,9 @@ async def test_a_child_that_cannot_write_is_counted(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(CheckpointFiles, "save", fail)
     metrics = SelfMetrics(network.own)
-    async with Saving(AggregatorConfig(state_dir=tmp_path), network, metrics, dict).going_on():
-        await asyncio.sleep(0)
+    checkpoints = Checkpoints(AggregatorConfig(state_dir=tmp_path), engine_of(network), network, metrics, Loops())
+    await checkpoints.start()
+    await checkpoints.stop(1.0)
     failed = {value.labels["result"]: value.value for value in metrics.checkpoints.get_value()}
     assert failed == {"failed": 1}
     assert len(files(tmp_path)) == 1

@@ -10,7 +10,8 @@ import pytest
 
 from fog_agent import Agent, NatsOptions
 from fog_aggregator.components.checkpoints.files import StateDirError
-from fog_aggregator.service import Aggregator, HorizonError
+from fog_aggregator.core.engine.engine import HorizonError
+from fog_aggregator.service import Aggregator
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link

@@ -293,13 +293,13 @@ def test_values_of_a_shape_that_nobody_has_do_no_harm() -> None:
     assert sweep(state).folded == 1
 
 
-def test_distrust_wants_a_keyframe_of_everyone() -> None:
+def test_a_keyframe_is_wanted_of_everyone() -> None:
     """After the stream was another one, what is missing only the nodes can tell."""
     fleet = Fleet()
     members = [fleet.join("fog/0"), fleet.join("fog/1")]
     fleet.send()
     assert not fleet.state.gapped
-    fleet.state.distrust()
+    fleet.state.require_keyframes()
     assert sorted(fleet.state.gapped.values()) == [("fog", "0"), ("fog", "1")]
     for member in members:
         member.writer.request_keyframe()

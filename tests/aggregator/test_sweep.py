@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fog_aggregator.core.checkpoint import read_image, take_image
-from fog_aggregator.core.forgetting import Forgetting
+from fog_aggregator.core.engine.forget_queue import ForgetQueue
 from fog_aggregator.core.retired_counts import departed
 from fog_aggregator.core.state import DAY, StateLimits
 from fog_aggregator.core.sweep import forget, retire, sweep
@@ -141,15 +141,15 @@ def test_a_wish_to_forget_waits_for_the_frames_before_it() -> None:
     """A reader that was away reads wishes first: a node that was there all the time must not count anew for that."""
     fleet, [member] = fleet_of("fog/0")
     fleet.now += 7000
-    wished, forgetting = fleet.now, Forgetting()
-    forgetting.want(("fog",), wished)
-    assert forgetting.due(read_until=wished - 7000) == []
+    asked_at, queue = fleet.now, ForgetQueue()
+    queue.add(("fog",), asked_at)
+    assert queue.pop_ready(read_until=asked_at - 7000) == []
     fleet.now -= 100
     member.collector.register_counter("more_total").increment()
     member.send()
-    [(under, at)] = forgetting.due(read_until=wished)
+    [(under, at)] = queue.pop_ready(read_until=asked_at)
     assert forget(fleet.state, under, at, 3600.0) == []
-    assert forgetting.due(read_until=wished) == []
+    assert queue.pop_ready(read_until=asked_at) == []
 
 
 def test_tombstones_are_bounded() -> None:

@@ -237,7 +237,7 @@ def test_a_number_that_is_given_out_again_is_another_series() -> None:
     assert fleet.samples("work_total", matchers=[Matcher("kind", "a")]) == {(("kind", "a"),): 1}
     fleet.members[0].finish()
     fleet.state.series_held = np.full(len(fleet.state.catalog.series), -2 * fleet.state.horizon)
-    fleet.network.sweep()
+    fleet.sweep()
     counting("fog/0", {"b": 2}, fleet)
     assert len(fleet.state.catalog.series) == 1
     assert fleet.samples("work_total", matchers=[Matcher("kind", "a")]) == {}

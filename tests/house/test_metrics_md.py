@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 from fog_agent.core.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.core.writer import Settings
 from fog_agent.sources.host import HostMetrics
-from fog_aggregator.components.rollup import RollupPublication
+from fog_aggregator.components.rollup.publication import RollupPublication
 from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
+from fog_aggregator.tasks import Loops
+from fog_bus.nats.connection import Connection, NatsOptions
+from fog_bus.nats.link import Link
 from fog_schema.subjects import Subjects
 from tests.aggregator.fleet import Fleet
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -52,7 +56,8 @@ def of_an_aggregator() -> dict[str, str]:
     """Return an aggregator's registry with all that it may hold, and its coverage."""
     fleet = Fleet()
     AggregatorMetrics(fleet.own).watch(fleet.network, (), lambda: True)
-    RollupPublication(("fog",), 10.0, Subjects(), fleet.network.totals, fleet.own)
+    link, never = Link(Connection(NatsOptions())), asyncio.Event().wait
+    RollupPublication(("fog",), 10.0, Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
     return told(fleet.network.collect(), "fog_")
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from fog_aggregator.core.catalog import FamilyKey
 from fog_aggregator.core.eventlist import EventList, FleetEvent
+from fog_aggregator.core.exported import Exported
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAMS, BucketHistogram
 from fog_aggregator.core.kinds.fractional_counter import FRACTIONAL_COUNTER
@@ -30,7 +31,6 @@ from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.nodes import CLOSED, Epoch, Node, Run
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.core.state import State, Tombstone
-from fog_aggregator.query.ratchet import Ratchet
 from fog_bus.ports import Position
 from fog_schema.frames import CoverageNumbers
 from fog_schema.limits import MAX_WHOLE
@@ -170,7 +170,7 @@ def _decode(data: bytes) -> Image:
 
 
 def take_image(
-    state: State, events: EventList, ratchet: Ratchet, streams: Mapping[str, Position], scope: Scope
+    state: State, events: EventList, ratchet: Exported, streams: Mapping[str, Position], scope: Scope
 ) -> Image:
     """Everything that must survive.
 
@@ -195,7 +195,7 @@ def take_image(
         "watched": state.watched,
         "ledger": [(family, value) for family, value in state.ledger.items()],
         "folded_early": state.folded_early,
-        "in_doubt": state.in_doubt,
+        "in_doubt": state.needs_keyframe_round,
         "streams": {name: tuple(mark) for name, mark in streams.items()},
         "families": [(family.key, family.help, family.rollup) for family in state.catalog.families],
         "series": [(entry.family, entry.labels, entry.bounds) for entry in state.catalog.series],
@@ -211,7 +211,7 @@ def take_image(
     return Image(plain, arrays)
 
 
-def restore(image: Image, state: State, events: EventList, ratchet: Ratchet) -> dict[str, Position]:
+def restore(image: Image, state: State, events: EventList, ratchet: Exported) -> dict[str, Position]:
     """Put an image into an empty state, event list and ratchet; return how far the streams were read."""
     plain = image.plain
     for key, help_, rollup in plain["families"]:
@@ -242,7 +242,7 @@ def restore(image: Image, state: State, events: EventList, ratchet: Ratchet) -> 
     state.now, state.watched = plain["now"], plain["watched"]
     state.ledger = dict(plain["ledger"])
     state.folded_early = plain["folded_early"]
-    state.complete, state.in_doubt = True, plain["in_doubt"]
+    state.complete, state.needs_keyframe_round = True, plain["in_doubt"]
     return {name: Position(*mark) for name, mark in plain["streams"].items()}
 
 

@@ -116,15 +116,6 @@ def _coverage_of_branch(state: State, node: Node, life: Life, now: float) -> Cov
     return Coverage((0, every, 0) if life is Life.STALE else (0, 0, every), 0.0)
 
 
-def heard_lately(state: State, path: Path, number: int, now: float) -> bool:
-    """Whether a writer was heard within 3 of its intervals: who was not has no answer to give, until heard again."""
-    node = state.nodes.get(path)
-    epoch = node.epochs.get(number) if node is not None else None
-    if node is None or epoch is None:
-        return False
-    return now - epoch.heard <= STALE_INTERVALS * float(state.rows.interval[node.row])
-
-
 def contended(state: State, now: float) -> list[Path]:
     """Paths with several writers at once that do not say so (``shared``): each counts, but only one's gauges do.
 

@@ -79,8 +79,7 @@ class State:
             nothing is given up for a silence that was the reader's own.
         gapped: the epochs that a keyframe is wanted from.
         ledger: counts of label sets that left the exposition, by family.
-        in_doubt: counts may be missing that were shown before: it must not be shown before a round of keyframes, nor
-            after a restart.
+        needs_keyframe_round: counts may be missing that were shown before; a restart does not end that.
 
     Args:
         horizon: seconds of silence after which an epoch is folded, and that a tombstone lasts.
@@ -100,7 +99,7 @@ class State:
         self.nodes: dict[Path, Node] = {}
         self.tombstones: dict[tuple[Path, int], Tombstone] = {}
         self.gapped: dict[Epoch, Path] = {}
-        self.in_doubt = True
+        self.needs_keyframe_round = True
         self.watched = 0.0
         self.series_held: Float64s = np.zeros(0)
         self.ledger: dict[int, float] = {}
@@ -163,12 +162,38 @@ class State:
         self._heard(node, epoch, frame, timestamp)
         return outcome
 
-    def distrust(self) -> None:
-        """The stream lost frames, or is another one: every epoch may have a hole, so a keyframe of each is wanted."""
+    def require_keyframes(self) -> None:
+        """Want a keyframe of every epoch: the stream lost frames, or is another one, so each may have a hole."""
         for path, node in self.nodes.items():
             for epoch in node.epochs.values():
                 epoch.gapped = True
                 self.gapped[epoch] = path
+
+    def observe(self, seconds: float, now: float) -> None:
+        """Let seconds pass during which the streams were read to their end; `now` is the server's time after them."""
+        self.watched += seconds
+        self.now = max(self.now, now)
+        self.complete = True
+
+    def heard_lately(self, path: Path, epoch: int, now: float) -> bool:
+        """Tell whether a writer was heard within 3 of its intervals; one that was not has no answer to give."""
+        if (node := self.nodes.get(path)) is None or epoch not in node.epochs:
+            return False
+        return now - node.epochs[epoch].heard <= STALE_INTERVALS * float(self.rows.interval[node.row])
+
+    @property
+    def node_count(self) -> int:
+        """How many nodes there are, branches and groups of retired nodes among them."""
+        return len(self.nodes)
+
+    @property
+    def longest_interval(self) -> float:
+        """The longest interval of any node, seconds."""
+        return float(self.rows.interval.max(initial=0.0))
+
+    def is_branch(self, path: Path) -> bool:
+        """Tell whether a path is a branch."""
+        return (node := self.nodes.get(path)) is not None and node.branch
 
     def branches(self) -> Iterator[Node]:
         """The nodes that are branches."""

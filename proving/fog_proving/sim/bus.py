@@ -27,18 +27,25 @@ class Stream(MemoryStream):
     Attributes:
         removed: Payloads that it held once and lost, even if only for a while.
         losses: How often it has lost something.
+        wipes: How often it was lost with its store.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
         super().__init__(StreamSettings(name=name, subjects=("fog.v1.>",), max_age=MAX_AGE), clock)
         self.removed: set[bytes] = set()
         self.losses = 0
+        self.wipes = 0
         self.watchers.append(self._note)
 
     @property
     def refusing(self) -> bool:
         """Whether it is full, or the server is away."""
         return self.refusal is not None
+
+    def wipe(self) -> None:
+        """Lose the store; the stream is made anew."""
+        super().wipe()
+        self.wipes += 1
 
     def refuse(self, *, refusing: bool) -> None:
         """Become full, or lose the server; or not any more."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from fog_aggregator.core.state import State
+from fog_aggregator.core.state import State, StateLimits
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping
-from fog_proving.sim.books import COUNT, SUM, Books, Cell, Cells, Labels, Violation, cells_of
+from fog_aggregator.selfmetrics import SelfMetrics
+from fog_proving.sim.books import COUNT, HORIZON, SUM, Books, Cell, Cells, Labels, Violation, cells_of
 from fog_proving.sim.program import BOUNDS
 from fog_proving.sim.reference_model import Lineage, Told
 from fog_schema.paths import RETIRED, Path, format_path, is_under
+from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import Family, HistogramValue, MetricType, SeriesSnapshot
 
 LEVELS: Final = (0, 1, 2)
@@ -166,6 +168,40 @@ class Watcher:
             raise Violation(f"{named(path)}: {read(line)} is exported as {value}, but {counted} were counted")
         if value < floor:
             raise Violation(f"{named(path)}: {read(line)} is exported as {value}, and was as {floor}")
+
+
+class NothingRefused(SelfMetrics):
+    """Counts where nothing may be refused: all that is sent is in order, so what is refused was misread."""
+
+    def __init__(self) -> None:
+        super().__init__(TelemetryCollector(self_metrics=False))
+
+    def refused(self, reason: str) -> None:
+        """Break the history: a message was no frame, or met a fault of ours."""
+        raise Violation(f"a frame is refused: {reason}")
+
+
+class AskedState(State):
+    """A state that notes which epochs were asked for keyframes because of a doubt.
+
+    Args:
+        limits: The sizes that it may grow to.
+        losses: Tells how often the stream of events has lost something.
+
+    Attributes:
+        asked: By epoch, how often the stream of events had lost something when the epoch was asked last.
+    """
+
+    def __init__(self, limits: StateLimits, losses: Callable[[], int]) -> None:
+        super().__init__(horizon=HORIZON, limits=limits)
+        self.asked: dict[int, int] = {}
+        self._losses = losses
+
+    def require_keyframes(self) -> None:
+        """Note every epoch that is known."""
+        known = (number for node in self.nodes.values() for number in node.epochs)
+        self.asked |= dict.fromkeys(known, self._losses())
+        super().require_keyframes()
 
 
 def named(path: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
+from fog_aggregator.core.engine.forget_queue import FORGET
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.state import State
 from fog_aggregator.network import NetworkCollector
@@ -176,8 +177,9 @@ def events_once(
     Raises:
         Violation: one is listed twice, never happened, or is missing.
     """
-    listed = {(event.path, event.epoch, event.number): event.value for event in events.events if event.epoch}
-    if len(listed) < sum(event.epoch != 0 for event in events.events):
+    of_programs = [event for event in events.events if event.epoch and event.name != FORGET]
+    listed = {(event.path, event.epoch, event.number): event.value for event in of_programs}
+    if len(listed) < len(of_programs):
         raise Violation("an event is listed twice")
     for (path, epoch, number), value in listed.items():
         if books.epochs[path, epoch].events.get(number, (None,))[0] != value:

@@ -62,12 +62,12 @@ def at_rest(
 
 
 def _totals(member: Member) -> Cells:
-    return totals_of(member.running.state).get(BRANCH, {})
+    return totals_of(member.running.fleet).get(BRANCH, {})
 
 
 def _conserved(member: Member, accounts: Accounts, books: Books) -> None:
     """Check that all counts of the living are there, and of the others those that no stream has lost."""
-    totals = totals_of(member.running.state)
+    totals = totals_of(member.running.fleet)
     for under in ((), BRANCH) if not member.scope.path else (BRANCH,):
         for cell, (least, most) in accounts.bounds(under).items():
             number, slack = totals.get(under, {}).get(cell, 0), books.slack(cell, most)

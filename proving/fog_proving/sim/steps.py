@@ -52,6 +52,7 @@ FAULTS: Final = (
     {"trim": 3},
     {"refuse": 2},
     {"long_wait": 3, "very_long_wait": 3},
+    {"pause": 3},
     {"forget": 1},
     {"snapshot": 4, "ask": 4},
 )
@@ -93,6 +94,8 @@ SCENES_OF_TIERS: Final[tuple[History, ...]] = (
     ],
 )
 
+DAMAGED: Final = (0, 0, 0, 1, 2)
+"""How many of the newest checkpoints cannot be used any more, when an aggregator has crashed."""
 LENGTH: Final = (30, 90)
 SCENE: Final = 0.1
 """How many histories end with one of the scenes."""

@@ -12,15 +12,18 @@ from typing import Final, TypeAlias
 from fog_agent.core.publication import Publication
 from fog_agent.core.selfmetrics import WriterMetrics
 from fog_agent.core.writer import Settings
-from fog_aggregator.components.rollup import RollupWatch
+from fog_aggregator.components.rollup.watch import RollupWatch
+from fog_aggregator.core.engine.engine import Scope
+from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.state import StateLimits
 from fog_bus.memory import Fate
 from fog_proving.sim.agent import Agent
-from fog_proving.sim.aggregator import DAMAGED, Aggregator, Scope
+from fog_proving.sim.aggregator import Aggregator, scope_of
 from fog_proving.sim.books import INTERVAL, Books
 from fog_proving.sim.bus import Streams, fate
 from fog_proving.sim.checks import LEVELS, Watcher
 from fog_proving.sim.program import SUBJECTS, Bounds
+from fog_proving.sim.steps import DAMAGED
 from fog_schema.frames import Request
 from fog_schema.paths import Path, is_under
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -101,17 +104,16 @@ class Member:
         if self.aggregator is not None:
             self.aggregator.read(count)
 
-    def second(self, lost: int) -> None:
-        """Do its work of every second; `lost` says which of its requests nobody hears."""
+    def second(self, lost: int, longest_tick: float = LONGEST_TICK) -> None:
+        """Let it tick; `lost` says which of its requests nobody hears."""
         if self.aggregator is not None:
-            was_ready = self.aggregator.readiness.ready
-            _, swept, requests = self.aggregator.second()
-            if self.aggregator.readiness.ready and not was_ready:
+            effects = self.aggregator.second(longest_tick)
+            if effects.became_ready:
                 self._excuse()
-            if (swept.retired or swept.label_sets) and not self.scrape():
+            if (effects.swept.retired or effects.swept.label_sets) and not self.scrape():
                 self._watcher.forget()  # nobody sees it, but what has ended now may begin anew
-            self._ask([request for place, request in enumerate(requests) if not lost >> place & 1])
-            if self.agent is None and self.scope.path and self.may_publish(self.aggregator):
+            self._ask([request for place, request in enumerate(effects.requests) if not lost >> place & 1])
+            if self.agent is None and self.scope.path and self.aggregator.engine.may_publish:
                 self.agent = self._publication(self.aggregator)
 
     @property
@@ -119,10 +121,6 @@ class Member:
         """Seconds until there may be something to send; at most an interval."""
         pause = self.agent.until_frame if self.agent is not None else 0.0
         return pause if pause <= INTERVAL else 0.0
-
-    def may_publish(self, aggregator: Aggregator) -> bool:
-        """Whether its numbers may go up."""
-        return aggregator.readiness.ready
 
     def checkpoint(self) -> None:
         """Save state and positions."""
@@ -132,11 +130,11 @@ class Member:
     def look(self) -> None:
         """Nothing is above the truth."""
         if self.aggregator is not None:
-            self._watcher.look(self.aggregator.state)
+            self._watcher.look(self.aggregator.fleet)
 
     def scrape(self) -> bool:
         """Check that exported and sent numbers are never above the truth and never fall; True when it exports."""
-        if self.aggregator is None or not (self.aggregator.readiness.ready or self.agent is not None):
+        if self.aggregator is None or not (self.aggregator.engine.readiness.ready or self.agent is not None):
             return False
         self._watcher.scrape(self.aggregator.network, LEVELS)
         return True
@@ -212,8 +210,8 @@ class Tiers:
         ask: Ask,
     ) -> None:
         about = (streams, books, clock, draw_epoch, bounds, ask)
-        self.replicas = [Member(name, Scope(BRANCH), *about) for name in ("one replica", "the other replica")]
-        self.root = Member("the root", Scope(branches=(BRANCH,)), *about)
+        self.replicas = [Member(name, scope_of(BRANCH), *about) for name in ("one replica", "the other replica")]
+        self.root = Member("the root", scope_of(branches=(BRANCH,)), *about)
         self.members = (*self.replicas, self.root)
 
     def look(self) -> None:
@@ -232,10 +230,10 @@ class Tiers:
         for member in self.replicas:
             member.requested(path, request)
 
-    def second(self) -> None:
-        """Do their work of every second."""
+    def wait(self, seconds: float) -> None:
+        """Let all of them tick all the time that has passed."""
         for member in self.members:
-            member.second(0)
+            member.second(0, seconds)
 
     def start(self) -> None:
         """Start those that do not run."""
@@ -253,8 +251,8 @@ class Tiers:
         running = [member.aggregator for member in self.members if member.aggregator is not None]
         parts = {
             "replicas busy": sum(not agent.publisher.idle for agent in agents),
-            "tiers not ready": sum(not aggregator.readiness.ready for aggregator in running),
-            "gapped in tiers": sum(epoch.id in writing for one in running for epoch in one.state.gapped),
+            "tiers not ready": sum(not aggregator.engine.readiness.ready for aggregator in running),
+            "gapped in tiers": sum(epoch.id in writing for one in running for epoch in one.fleet.gapped),
         }
         return ", ".join(f"{what} {count}" for what, count in parts.items() if count)
 

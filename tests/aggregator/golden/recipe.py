@@ -117,7 +117,7 @@ def advance(fleet: Fleet, seconds: float) -> None:
     fleet.state.now = fleet.now
     fleet.state.watched += seconds
     fleet.state.complete = True
-    fleet.network.sweep()
+    fleet.sweep()
 
 
 def present(fleet: Fleet) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
 import fog_aggregator.core.kinds.bucket_histogram
 import fog_aggregator.core.sweep
 import fog_aggregator.query.view_snapshot
-import fog_proving.sim.aggregator
 from fog_aggregator.core.columns import ids_array
-from fog_aggregator.core.engine.stream_rules import where_to_start
 from fog_aggregator.core.eventlist import EventList, Seen
 from fog_aggregator.core.kinds import Kind, Merge, SlotHolder, Tables
 from fog_aggregator.core.kinds.bucket_histogram import BucketHistogram
@@ -23,11 +20,8 @@ from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER, IntegerCo
 from fog_aggregator.core.merge import Merger
 from fog_aggregator.core.nodes import Run
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.readiness import Readiness
 from fog_aggregator.core.state import State
 from fog_aggregator.query.ratchet import Ratchet
-from fog_bus.ports import Position
-from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.mutations import Patch, always, around, leaving_out, nothing
 from fog_schema.frames import DELTA, KEYFRAME, Frame
 
@@ -234,98 +228,6 @@ def time_not_watched() -> list[Patch]:
 def ghosts_count() -> list[Patch]:
     """It begins an epoch."""
     return [(State, "complete", always(value=False))]
-
-
-@leaving_out("R12.30", "the last message handled must be the same one")
-def not_recognised() -> list[Patch]:
-    """Its sequence will do."""
-    return [(fog_proving.sim.aggregator, "is_known", lambda *_: True)]
-
-
-@leaving_out("R12.29", "another stream of the same name is read from its start")
-def not_another_stream() -> list[Patch]:
-    """A message beyond our position will do."""
-
-    def start(position: Position | None, info: Any) -> Any:
-        known = position and position._replace(created=info.created)
-        if known is not None and known.seq > info.last_seq:
-            known = known._replace(seq=info.last_seq)
-        return where_to_start(known, info)
-
-    return [(fog_proving.sim.aggregator, "where_to_start", start), *not_recognised()]
-
-
-@leaving_out("R12.32", "state and positions are saved as one")
-def torn_checkpoint() -> list[Patch]:
-    """The positions are those of a moment later."""
-
-    def checkpoint(original: Any, self: Aggregator) -> Any:
-        before = [reader.position for reader in self.readers]
-        for reader in self.readers:
-            if reader.position is not None and reader.lag:
-                last = reader.stream.messages[-1]
-                reader.position = Position(reader.position.created, last.seq, last.timestamp_ns)
-        saved = original(self)
-        for reader, position in zip(self.readers, before, strict=True):
-            reader.position = position
-        return saved
-
-    return [around(Aggregator, "checkpoint", checkpoint)]
-
-
-@leaving_out("R12.35", "ready after the last sequence seen at connecting, and one round of keyframes")
-def ready_at_once() -> list[Patch]:
-    """It shows what it has."""
-    return [(Readiness, "ready", always(value=True))]
-
-
-@leaving_out("R12.36", "... the round of keyframes when the stream may have lost something")
-def ready_without_round() -> list[Patch]:
-    """Having caught up will do."""
-    return [(Readiness, "needs_round", always(value=False))]
-
-
-@leaving_out("R12.34", "... also after a restart in the midst of it")
-def doubt_forgotten() -> list[Patch]:
-    """A reader that goes on from a checkpoint needs no round."""
-
-    def restored(original: Any, image: Any, state: State, *args: Any) -> Any:
-        positions = original(image, state, *args)
-        state.in_doubt = False
-        return positions
-
-    return [around(fog_proving.sim.aggregator, "restore", restored)]
-
-
-@leaving_out("R12.33", "a keyframe's parts that came are known after a restart")
-def run_forgotten() -> list[Patch]:
-    """They are asked for again, and an epoch that returns goes on returning."""
-
-    def restored(original: Any, image: Any, state: State, *args: Any) -> Any:
-        positions = original(image, state, *args)
-        for node in state.nodes.values():
-            for epoch in node.epochs.values():
-                epoch.run = None
-        return positions
-
-    return [around(fog_proving.sim.aggregator, "restore", restored)]
-
-
-@leaving_out("R12.31", "after a discontinuity every epoch is asked for a keyframe")
-def trusting() -> list[Patch]:
-    """Only those whose numbers show a gap are."""
-
-    def discontinuity(original: Any, self: Aggregator, what: Any) -> None:
-        with patch.object(State, "distrust", nothing):
-            original(self, what)
-
-    return [around(Aggregator, "_discontinuity", discontinuity)]
-
-
-@leaving_out("R12.37", "... and once more when a reader that begins in doubt has read all there is")
-def nobody_asked() -> list[Patch]:
-    """Nobody is whose numbers show no gap."""
-    return [(Readiness, "begins_round", lambda *_, **__: False)]
 
 
 @leaving_out("R12.22", "of several unshared epochs the latest-born one's gauges count, while it is heard")

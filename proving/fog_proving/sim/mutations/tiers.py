@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from fog_aggregator.core.branches import Branches
+from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.kinds import SlotHolder, Tables
 from fog_aggregator.core.kinds.bucket_histogram import BucketHistogram
 from fog_aggregator.core.kinds.counted import CountedKind
 from fog_aggregator.core.nodes import Epoch, Node, Rows
 from fog_aggregator.core.state import State
-from fog_proving.sim.mutations import Patch, around, leaving_out
-from fog_proving.sim.tiers import Member
+from fog_proving.sim.mutations import Patch, always, around, leaving_out
 from fog_schema.frames import Frame
 
 
@@ -62,7 +62,7 @@ def branches_read_directly() -> list[Patch]:
 @leaving_out("R13.5", "nothing is sent up before the aggregator is ready")
 def sent_before_ready() -> list[Patch]:
     """It says what it has."""
-    return [(Member, "may_publish", lambda *_: True)]
+    return [(Engine, "may_publish", always(value=True))]
 
 
 @leaving_out("R13.12", "a branch's gauges and coverage are those of a replica that is heard")

@@ -1,4 +1,4 @@
-"""When an aggregator may show its numbers: before that, ``/metrics`` answers 503 and nothing goes to a parent."""
+"""Decide when an aggregator may show its numbers; before, ``/metrics`` answers 503 and nothing goes to a parent."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ class Readiness:
     """Caught up with the streams and, when counts could be missing, one round of keyframes. Once ready, always ready.
 
     Args:
-        needs_round: there was no checkpoint, or the stream is not what the checkpoint says.
+        needs_round: There was no checkpoint, or the stream is not what the checkpoint says.
     """
 
     def __init__(self, *, needs_round: bool) -> None:
         self.needs_round = needs_round
+        self.ready = False
         self._caught_up_at: float | None = None
         self._asked = False
-        self.ready = False
 
     def begins_round(self, *, caught_up: bool) -> bool:
-        """Whether it is time to ask every node for a keyframe: once, when all that the streams held was read.
+        """Tell whether to ask every node for a keyframe now: once, when all that the streams held was read.
 
-        What they lost does not show as a gap in what they held.
+        A message that a stream lost does not show as a gap in the messages that it held.
         """
         if self.ready or self._asked or not (caught_up and self.needs_round):
             return False
@@ -34,14 +34,14 @@ class Readiness:
         return True
 
     def update(self, *, caught_up: bool, gapped: int, nodes: int, longest_interval: float, now: float) -> bool:
-        """Look again; True when it has just become ready.
+        """Look again; return True when it has just become ready.
 
         Args:
-            caught_up: the last sequence seen at connecting is reached, on every stream.
-            gapped: epochs that still want a keyframe.
-            nodes: nodes known.
-            longest_interval: of those, seconds.
-            now: monotonic seconds.
+            caught_up: The last sequence seen at connecting is reached, on every stream.
+            gapped: Epochs that still want a keyframe.
+            nodes: Nodes known.
+            longest_interval: The longest interval of these, seconds.
+            now: Monotonic seconds.
         """
         if self.ready or not caught_up:
             return False
@@ -53,7 +53,7 @@ class Readiness:
         return self.ready
 
     def why_not(self) -> str:
-        """For people; empty when ready."""
+        """Say for people why it is not ready; empty when it is."""
         if self.ready:
             return ""
         if self._caught_up_at is None:

@@ -1,4 +1,4 @@
-"""Whom to ask for keyframes, and when: few requests, ever rarer to those who do not answer."""
+"""Decide which writers to ask for keyframes, and when: few requests, ever rarer to writers that do not answer."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from fog_schema.frames import Request
 from fog_schema.paths import Path
 
 FAN_IN: Final = 16
-"""So many that want one under a path are asked together."""
+"""So many writers under a path are asked together."""
 FIRST_WAIT, LONGEST_WAIT = 2.0, 300.0
 MOST_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A writer that a keyframe, or the repetition of some events, is wanted from.
+class KeyframeRequest:
+    """A keyframe, or the repetition of some events, that is wanted from a writer.
 
     Attributes:
-        branch: it writes a rollup: who is asked together with others hears it as one of the nodes there.
+        path: The writer's.
+        epoch: The writer's.
+        events: The first and last number of the events to repeat; (0, 0) for none.
+        branch: It writes a rollup. A request to several writers at once would be heard by all nodes below it.
     """
 
     path: Path
@@ -38,14 +41,14 @@ class _Patience:
 
 
 class KeyframeRequests:
-    """Turns what is wanted into requests, with a growing pause for each target."""
+    """Turn what is wanted into requests, with a growing pause for each target."""
 
     def __init__(self) -> None:
         self._patience: dict[tuple[Path, int], _Patience] = {}
 
-    def due(self, wishes: Iterable[Wish], now: float) -> list[tuple[Path, Request]]:
-        """The requests to send at `now` (monotonic seconds), at most 100."""
-        targets = _together(wishes)
+    def due(self, wanted: Iterable[KeyframeRequest], now: float) -> list[tuple[Path, Request]]:
+        """Return the requests to send at `now` (monotonic seconds), at most 100."""
+        targets = _together(wanted)
         self._patience = {target: patience for target, patience in self._patience.items() if target in targets}
         requests = []
         for target, events in targets.items():
@@ -63,28 +66,30 @@ class KeyframeRequests:
         return requests
 
 
-def _together(wishes: Iterable[Wish]) -> dict[tuple[Path, int], tuple[int, int]]:
-    """Single wishes go to one epoch; many under one parent become one to the parent, and so on upwards.
+def _together(wanted: Iterable[KeyframeRequest]) -> dict[tuple[Path, int], tuple[int, int]]:
+    """Put requests together: a single one goes to its epoch; many under one parent become one to the parent, and so on.
 
-    Not those for events: which ones, only their writer can be told. Nor those to branches: all below would answer.
+    Requests for events stay apart, as only their writer can be told which ones. So do requests to branches, as all
+    nodes below would answer.
     """
     single: dict[Path, dict[tuple[Path, int], tuple[int, int]]] = defaultdict(dict)
     targets: dict[tuple[Path, int], tuple[int, int]] = {}
-    for wish in wishes:
-        group = targets if wish.events[1] or wish.branch else single[wish.path[:-1]]
-        group[wish.path, wish.epoch] = wish.events
+    for request in wanted:
+        group = targets if request.events[1] or request.branch else single[request.path[:-1]]
+        group[request.path, request.epoch] = request.events
     parents: set[Path] = set()
-    for parent, wanted in single.items():
-        if len(wanted) >= FAN_IN and parent:
+    for parent, here in single.items():
+        if len(here) >= FAN_IN and parent:
             parents.add(parent)
         else:
-            targets |= wanted
+            targets |= here
     while (crowded := _crowded(parents)) is not None:
         parents = {path for path in parents if path[:-1] != crowded} | {crowded}
     return {(path, 0): (0, 0) for path in parents} | targets
 
 
 def _crowded(parents: set[Path]) -> Path | None:
+    """Return a path under which so many parents are asked that one request to it takes their place."""
     counts: dict[Path, int] = defaultdict(int)
     for path in parents:
         if len(path) > 1:

@@ -1,4 +1,4 @@
-"""An aggregator asks for missing data until they come: also after it crashed, and soon after an answer."""
+"""An aggregator asks for frames that it misses until they come: also after it crashed, and soon after an answer."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import pytest
 from fog_agent.core.event_log import RETAINED_SECONDS
 from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
-from fog_aggregator.core.clock import ServerClock
+from fog_aggregator.core.engine.ingest import Ingest
+from fog_aggregator.core.engine.requests import FIRST_WAIT, KeyframeRequest, KeyframeRequests
 from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.lifecycle import heard_lately
-from fog_aggregator.core.requests import FIRST_WAIT, KeyframeRequests, Wish
 from fog_aggregator.core.state import State
-from fog_aggregator.ingest import Ingest
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_bus.ports import Message
@@ -46,20 +44,20 @@ def test_who_has_answered_is_asked_for_something_else_at_once() -> None:
     requests = KeyframeRequests()
     asked, now = 0, 0.0
     while asked < 6:
-        asked += len(requests.due([Wish(PATH, 7)], now))
+        asked += len(requests.due([KeyframeRequest(PATH, 7)], now))
         now += FIRST_WAIT
-    assert requests.due([Wish(PATH, 7)], now) == []
-    (path, request), *others = requests.due([Wish(PATH, 7, (4, 9))], now)
+    assert requests.due([KeyframeRequest(PATH, 7)], now) == []
+    (path, request), *others = requests.due([KeyframeRequest(PATH, 7, (4, 9))], now)
     assert (path, request.first_event, request.last_event, others) == (PATH, 4, 9, [])
-    assert requests.due([Wish(PATH, 7, (4, 9))], now + FIRST_WAIT / 2) == []
-    assert len(requests.due([Wish(PATH, 7, (4, 9))], now + FIRST_WAIT)) == 1
+    assert requests.due([KeyframeRequest(PATH, 7, (4, 9))], now + FIRST_WAIT / 2) == []
+    assert len(requests.due([KeyframeRequest(PATH, 7, (4, 9))], now + FIRST_WAIT)) == 1
 
 
 def test_requests_for_events_are_never_put_together() -> None:
     """Many that want keyframes are asked as one; which events are missing only their writers can be told, each."""
-    wishes = [Wish((*PATH, str(n)), n) for n in range(1, 41)]
-    wishes += [Wish((*PATH, str(n)), n, (1, n)) for n in range(41, 81)]
-    requests = KeyframeRequests().due(wishes, 0.0)
+    wanted = [KeyframeRequest((*PATH, str(n)), n) for n in range(1, 41)]
+    wanted += [KeyframeRequest((*PATH, str(n)), n, (1, n)) for n in range(41, 81)]
+    requests = KeyframeRequests().due(wanted, 0.0)
     assert (PATH, Request(0)) in requests
     assert sorted(request.last_event for _, request in requests) == [0, *range(41, 81)]
 
@@ -69,12 +67,12 @@ def test_only_who_was_heard_lately_is_asked() -> None:
     state = State()
     state.apply(PATH, Frame(kind=DELTA, epoch=7, seq=3, interval_ms=1000), 100.0)
     assert [epoch.id for epoch in state.gapped] == [7]
-    assert heard_lately(state, PATH, 7, 103.0)
-    assert not heard_lately(state, PATH, 7, 103.5)
-    assert not heard_lately(state, PATH, 8, 100.0)
-    assert not heard_lately(state, ("fog",), 7, 100.0)
+    assert state.heard_lately(PATH, 7, 103.0)
+    assert not state.heard_lately(PATH, 7, 103.5)
+    assert not state.heard_lately(PATH, 8, 100.0)
+    assert not state.heard_lately(("fog",), 7, 100.0)
     state.apply(PATH, Frame(kind=DELTA, epoch=7, seq=4, interval_ms=1000), 200.0)
-    assert heard_lately(state, PATH, 7, 200.0)
+    assert state.heard_lately(PATH, 7, 200.0)
 
 
 @pytest.mark.parametrize("path", [(*PATH, "1"), PATH])
@@ -86,14 +84,20 @@ def test_events_of_a_branchs_nodes_are_asked_for(path: Path) -> None:
     fleet = Fleet()
     metrics, events = Subjects().metrics(path), Subjects().events(path)
     branches = Branches([PATH])
-    ingest = Ingest(fleet.network, SelfMetrics(fleet.own), Subjects(), ServerClock(), lambda: 1.0, branches)
+    ingest = Ingest(fleet.state, fleet.events, Subjects(), branches, SelfMetrics(fleet.own), lambda *_: None)
+    newest = START
 
     def read(frame: Frame, at: float = START) -> None:
-        subject, take = (events, ingest.events) if frame.kind == EVENTS else (metrics, ingest.frames)
-        take([Message(subject, encode(frame), 1, int(at * 1e9))])
+        nonlocal newest
+        newest = at
+        message = Message(events if frame.kind == EVENTS else metrics, encode(frame), 1, int(at * 1e9))
+        if frame.kind == EVENTS:
+            ingest.events([message])
+        else:
+            ingest.metrics([message], at)
 
     def wanted() -> list[tuple[int, int]]:
-        return [wish.events for wish in ingest.wishes.values()]
+        return [one.events for one in ingest.wanted(newest)]
 
     event = Event("e", None, {}, {}, 1.0)
     holds = Frame(kind=KEYFRAME, epoch=7, seq=9, interval_ms=1000, flags=LAST_PART, events_held=(2, 4))
@@ -107,7 +111,7 @@ def test_events_of_a_branchs_nodes_are_asked_for(path: Path) -> None:
     read(Frame(kind=EVENTS, epoch=7, seq=2, events=(event, event, event)))
     read(holds)
     assert wanted() == []
-    ingest.distrust()
+    ingest.require_keyframes(newest)
     assert wanted() == [(0, 0)], "a keyframe, as there may be later ones"
     read(replace(holds, events_held=(2, 5)))
     assert wanted() == [(5, 5)]
