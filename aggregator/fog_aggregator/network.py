@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
-from fog_aggregator.core.columns import Bools, Int64s
+from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.view import Plan, Samples
 from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverages, Life, coverage, lives
 from fog_aggregator.core.state import State
+from fog_aggregator.query.explanation import Explanation, take_apart
 from fog_aggregator.query.family_variants import FamilyVariant
 from fog_aggregator.query.fleet_view import Beside, FleetView, Memory
+from fog_aggregator.query.inventory import Inventory
 from fog_aggregator.query.node_info import NODE_INFO, known_info
 from fog_aggregator.query.plan import Draft
 from fog_aggregator.query.planner import Planner
@@ -26,6 +29,8 @@ from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry import TelemetryCollector, TelemetryEvent
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 from utilityfog_frontend.telemetry.source import MetricsSource
+
+T = TypeVar("T")
 
 
 class NetworkCollector(MetricsSource):
@@ -97,9 +102,31 @@ class NetworkCollector(MetricsSource):
         """Return the absolute totals of a view of one group, as they go up to a parent."""
         return self.view(selection).totals()
 
-    def called(self, name: str) -> Bools:
-        """Which series are of a metric of this name, by their numbers. Hold `lock`."""
-        return self._planner.variants.called([name])
+    def explain(self, path: Path, name: str) -> Explanation:
+        """Take a metric at and under a path apart, as it is now."""
+        selection = Selection(path, names=frozenset({name}))
+        with self.lock:
+            node, wanted = self.state.nodes.get(path), self._planner.variants.called([name])
+            return Explanation(
+                self.view(selection),
+                self.view(selection, Grouping(level=len(path))),
+                None if node is None else take_apart(self.state, node, wanted),
+            )
+
+    def inventory(self, read: Callable[[Inventory], T]) -> T:
+        """List something of the fleet as it is now; `read` is called with the state held, and keeps nothing of it."""
+        with self.lock:
+            coverage = lambda view: self.coverage(*view)  # noqa: E731
+            return read(Inventory(self.state, self._planner, self.lives(), coverage, self.now()))
+
+    def find_events(
+        self, under: Path, name: str | None, since: float | None, limit: int
+    ) -> tuple[list[FleetEvent], dict[str, int]]:
+        """Return the newest events that are asked for, oldest first, and how many there were of all."""
+        with self.lock:
+            found, every = list(self.events.query(under, name, since, limit)), self.events
+            kept, total, repeated, lost = len(every.events), every.total, every.repeated, every.lost
+        return found, {"kept": kept, "total": total, "repeated": repeated, "lost": lost}
 
     def _hold(self, ratchet: Ratchet, snapshot: ViewSnapshot, samples: Samples) -> list[float]:
         """`ratchet` is the one of the moment of the view: series' numbers are given out again."""

@@ -223,7 +223,7 @@ async def test_a_bug_is_logged_and_says_so(
     def broken(*_: object) -> None:
         raise RuntimeError("oh no")
 
-    monkeypatch.setattr(served.fleet.network, "conflicts", broken)
+    monkeypatch.setattr(served.fleet.network, "inventory", broken)
     answer = await served.ask("/api/conflicts")
     assert answer.status == 500
     assert "this is a bug in the aggregator" in answer.text

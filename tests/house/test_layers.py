@@ -62,6 +62,18 @@ def test_nobody_imports_upward(package: str) -> None:
     assert wrong == []
 
 
+def test_http_reads_values_alone() -> None:
+    """The HTTP component asks the network-wide collector: it imports no columns, and of the core values alone."""
+    values = ("fog_aggregator.core.eventlist", "fog_aggregator.core.lifecycle")
+    wrong = [
+        f"{module.name} imports {target}"
+        for module in modules("aggregator/fog_aggregator/components/http")
+        for target in imports(module)
+        if target.partition(".")[0] == "numpy" or (target.startswith("fog_aggregator.core") and target not in values)
+    ]
+    assert wrong == []
+
+
 def test_no_module_imports_itself_through_others() -> None:
     """Modules can be read in an order in which each knows only earlier ones."""
     graph = {

@@ -11,12 +11,12 @@ from aiohttp import web
 
 from fog_aggregator.core.lifecycle import Life
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.query.inventory import RETIRED_STATE
 from fog_schema.errors import PathError
 from fog_schema.limits import MAX_TOKENS
 from fog_schema.paths import RETIRED, Path, format_path, parse_path
 
 MOST_LISTED: Final = 10_000
-RETIRED_STATE: Final = "retired"
 STATES: Final = (*(life.label for life in Life), RETIRED_STATE)
 
 
