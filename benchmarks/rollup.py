@@ -32,7 +32,9 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.openmetrics.exposition import generate_latest as latest_openmetrics
 
 from fog_agent.core.writer import Settings, Writer
-from fog_aggregator.components.http import StreamStatus, WebServer, make_app
+from fog_aggregator.components.http.app import make_app
+from fog_aggregator.components.http.server import WebServer
+from fog_aggregator.components.http.status import StreamStatus
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.state import State
 from fog_aggregator.network import NetworkCollector

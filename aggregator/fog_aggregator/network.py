@@ -8,10 +8,11 @@ from functools import partial
 from typing import TypeVar
 
 from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.eventlist import EventList, FleetEvent
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.view import Plan, Samples
-from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverages, Life, coverage, lives
+from fog_aggregator.core.lifecycle import Coverages, Life, coverage, lives
 from fog_aggregator.core.state import State
 from fog_aggregator.query.explanation import Explanation, take_apart
 from fog_aggregator.query.family_variants import FamilyVariant

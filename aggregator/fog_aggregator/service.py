@@ -17,8 +17,10 @@ from typing import Final, Protocol
 from fog_agent.edge.options import AgentOptions
 from fog_aggregator.brain import Brain
 from fog_aggregator.components.checkpoints.saving import Checkpoints
-from fog_aggregator.components.file_export import FileExport
-from fog_aggregator.components.http import StreamStatus, WebServer, make_app
+from fog_aggregator.components.file_export.export import FileExport
+from fog_aggregator.components.http.app import make_app
+from fog_aggregator.components.http.server import WebServer
+from fog_aggregator.components.http.status import StreamStatus
 from fog_aggregator.components.rollup.publication import RollupPublication
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.branches import Branches
@@ -91,12 +93,12 @@ class Aggregator:
             Checkpoints(config, self._engine, self.network, metrics, loops),
             nats,
             brain,
-            FileExport(self.network, config.export_prometheus, config.export_json, config.export_interval),
+            FileExport(self.network, config),
         ]
         if config.publish_rollup:
             rollup = RollupPublication(
                 config.path,
-                config.rollup_interval,
+                config,
                 subjects,
                 self.network.totals,
                 own,

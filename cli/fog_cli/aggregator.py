@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 
 from fog_aggregator.components.checkpoints.files import StateDirError
-from fog_aggregator.components.http import ListenError
-from fog_aggregator.config import AggregatorConfig, parse_branch
+from fog_aggregator.components.http.server import ListenError
+from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.engine.engine import HorizonError
 from fog_aggregator.service import Aggregator
 from fog_cli.commands.aggregator import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.logs import set_up_logging
 from fog_cli.service import notify, run_service
-from fog_schema.paths import parse_path
 
 
 def serve(settings: Settings) -> int:
@@ -44,27 +43,11 @@ def serve(settings: Settings) -> int:
 
 
 def configuration(settings: Settings) -> AggregatorConfig:
-    """Make the aggregator's configuration: options of the same name, texts as the values that they stand for."""
-    known = {entry.name for entry in fields(AggregatorConfig)}
-    given = {entry.name: getattr(settings, entry.name) for entry in fields(settings) if entry.name in known}
-    try:
-        return AggregatorConfig(
-            **given
-            | {
-                "nats": settings.nats.options("fog aggregator"),
-                "path": parse_path(settings.path) if settings.path else (),
-                "branches": tuple(map(parse_branch, settings.branches)),
-                "state_dir": Path(settings.state_dir) if settings.state_dir else _default_state_dir(),
-                "export_prometheus": _file(settings.export_prometheus),
-                "export_json": _file(settings.export_json),
-            }
-        )
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-
-def _file(name: str | None) -> Path | None:
-    return None if name is None else Path(name)
+    """Complete the options by the connection, and by the directory that checkpoints have without any option."""
+    config = settings.config
+    return replace(
+        config, nats=settings.nats.options("fog aggregator"), state_dir=config.state_dir or _default_state_dir()
+    )
 
 
 def _default_state_dir() -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from fog_agent import Agent, NatsOptions
-from fog_aggregator.components.http import StreamStatus
+from fog_aggregator.components.http.status import StreamStatus
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Selection

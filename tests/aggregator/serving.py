@@ -9,7 +9,9 @@ from typing import Any
 
 import aiohttp
 
-from fog_aggregator.components.http import StreamStatus, WebServer, make_app
+from fog_aggregator.components.http.app import make_app
+from fog_aggregator.components.http.server import WebServer
+from fog_aggregator.components.http.status import StreamStatus
 from tests.aggregator.fleet import Fleet
 
 

@@ -10,10 +10,11 @@ from fog_agent.core.epoch_series import SeriesValue
 from fog_agent.core.summary import GaugeSummary
 from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.components.rollup.watch import RollupWatch
-from fog_aggregator.config import AggregatorConfig, parse_branch
+from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.catalog import Family, FamilyKey
 from fog_aggregator.core.lifecycle import Coverage
 from fog_aggregator.core.series import SeriesEntry
+from fog_aggregator.options import parse_branch
 from fog_aggregator.query.totals import Total, Totals
 from fog_schema.frames import COUNTER, GAUGE, HISTOGRAM, CoverageNumbers
 from tests.agent.reader import Reader

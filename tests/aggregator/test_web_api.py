@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fog_aggregator.components.http import StreamStatus
 from fog_aggregator.components.http.routes import ROUTES
+from fog_aggregator.components.http.status import StreamStatus
 from tests.aggregator.fleet import START, Fleet
 from tests.aggregator.schema import Checker
 from tests.aggregator.serving import Served, sample_fleet, serving

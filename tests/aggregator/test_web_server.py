@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fog_aggregator.components.http import ListenError, WebServer, make_app
+from fog_aggregator.components.http.app import make_app
 from fog_aggregator.components.http.response_slots import MOST_AT_ONCE
+from fog_aggregator.components.http.server import ListenError, WebServer
 from fog_testing.waiting import eventually
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.serving import FakeStatus, Served, sample_fleet, serving

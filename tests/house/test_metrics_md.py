@@ -12,6 +12,7 @@ import pytest
 from fog_agent.core.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.core.writer import Settings
 from fog_agent.sources.host import HostMetrics
+from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rollup.publication import RollupPublication
 from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
 from fog_aggregator.tasks import Loops
@@ -57,7 +58,7 @@ def of_an_aggregator() -> dict[str, str]:
     fleet = Fleet()
     AggregatorMetrics(fleet.own).watch(fleet.network, (), lambda: True)
     link, never = Link(Connection(NatsOptions())), asyncio.Event().wait
-    RollupPublication(("fog",), 10.0, Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
+    RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
     return told(fleet.network.collect(), "fog_")
 
 

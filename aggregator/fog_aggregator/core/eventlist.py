@@ -114,6 +114,11 @@ class EventList:
         self._writers: dict[Path, dict[int, None]] = {}
         self.wanted: dict[tuple[Path, int], tuple[int, int]] = {}
 
+    @property
+    def max_events(self) -> int:
+        """How many events it holds at most."""
+        return self.events.maxlen or 0
+
     def apply(self, path: Path, frame: Frame, received: float) -> list[FleetEvent]:
         """List the events of a frame that were not listed before; return them."""
         seen = self.heard(path, frame.epoch, received)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
 
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int64s
+from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.nodes import Node
 from fog_aggregator.core.state import STALE_INTERVALS, State
 from fog_aggregator.query.tree import Groups
 from fog_schema.paths import Path
-
-DEPARTED_SECONDS: Final = 3600.0
 
 
 class Life(IntEnum):

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field
 
-from fog_aggregator.core.lifecycle import DEPARTED_SECONDS
+from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.state import STALE_INTERVALS, State
 from fog_proving.sim.books import INTERVAL, Cells, EpochBook, Labels, Violation, add, cells_of
 from fog_schema.codec import decode, decode_definitions

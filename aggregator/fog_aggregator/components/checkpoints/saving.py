@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from fog_aggregator.components.checkpoints.files import CheckpointFiles, StateDirError
-from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.components.checkpoints.options import CheckpointOptions
 from fog_aggregator.core.checkpoint import Image, restore
 from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.eventlist import EventList
@@ -28,7 +28,7 @@ class Checkpoints:
     """A component that restores the last checkpoint, writes one every interval, and one at the end.
 
     Args:
-        config: The directory, and the seconds between two checkpoints.
+        options: The directory, and the seconds between two checkpoints.
         engine: Goes on from a checkpoint.
         network: Shows the restored fleet.
         metrics: Takes the counts of checkpoints.
@@ -37,13 +37,13 @@ class Checkpoints:
 
     def __init__(
         self,
-        config: AggregatorConfig,
+        options: CheckpointOptions,
         engine: Engine,
         network: NetworkCollector,
         metrics: SelfMetrics,
         loops: Loops,
     ) -> None:
-        self._config = config
+        self._options = options
         self._engine = engine
         self._network = network
         self._metrics = metrics
@@ -58,9 +58,9 @@ class Checkpoints:
         Raises:
             StateDirError: The state directory cannot be used, or belongs to another aggregator or another fleet.
         """
-        if self._config.state_dir is None:
+        if self._options.state_dir is None:
             return
-        files = CheckpointFiles(self._config.state_dir)
+        files = CheckpointFiles(self._options.state_dir)
         try:
             files.load(self._restore)
         except BaseException:
@@ -82,12 +82,12 @@ class Checkpoints:
             prefix, path, branches = image.scope
             apart = f", with {', '.join(map(format_path, branches))} apart" if branches else ""
             raise StateDirError(
-                f"{self._config.state_dir}: its checkpoint is of {format_path(path) or 'everything'} under {prefix}"
+                f"{self._options.state_dir}: its checkpoint is of {format_path(path) or 'everything'} under {prefix}"
                 f"{apart}; give this aggregator another state directory"
             )
         known = self._network.state
         state = State(horizon=known.horizon, limits=known.limits)
-        events, ratchet = EventList(self._config.max_events), Ratchet()
+        events, ratchet = EventList(self._network.events.max_events), Ratchet()
         positions: Mapping[str, Position] = restore(image, state, events, ratchet)
         with self._network.lock:
             self._network.adopt(state, events, ratchet)
@@ -96,7 +96,7 @@ class Checkpoints:
 
     async def _save_forever(self, files: CheckpointFiles) -> None:
         while True:
-            await asyncio.sleep(self._config.checkpoint_interval)
+            await asyncio.sleep(self._options.checkpoint_interval)
             await asyncio.shield(asyncio.ensure_future(self._save(files)))
 
     async def _save(self, files: CheckpointFiles) -> None:

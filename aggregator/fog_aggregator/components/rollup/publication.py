@@ -14,6 +14,7 @@ from fog_agent.core.schedule import phase_of
 from fog_agent.core.selfmetrics import WriterMetrics
 from fog_agent.core.writer import Settings
 from fog_agent.edge.sender import Sender
+from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rollup.watch import RollupWatch
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.tasks import Loops, cancel
@@ -33,7 +34,7 @@ class RollupPublication:
 
     Args:
         path: The subtree's.
-        interval: Seconds between frames; the moment is spread by a hash of the path.
+        options: Seconds between frames; the moment is spread by a hash of the path.
         subjects: The subject to publish on, and those to be asked on.
         totals: Gives the totals as they are now.
         own: The collector for the metrics of the publication itself (``fog_aggregator_rollup_*``).
@@ -45,7 +46,7 @@ class RollupPublication:
     def __init__(
         self,
         path: Path,
-        interval: float,
+        options: RollupOptions,
         subjects: Subjects,
         totals: Callable[[], Totals],
         own: TelemetryCollector,
@@ -56,7 +57,8 @@ class RollupPublication:
         self._path = path
         self._subjects = subjects
         self._watch = RollupWatch(totals)
-        self._settings = Settings(interval, info=(("version", __version__), ("host", platform.node()[:256])))
+        info = (("version", __version__), ("host", platform.node()[:256]))
+        self._settings = Settings(options.rollup_interval, info=info)
         self._metrics = WriterMetrics(own, self._settings, "fog_aggregator_rollup")
         self._bus = bus
         self._ready = ready

@@ -15,6 +15,7 @@ from fog_aggregator.core.checkpoint import Image, take_image
 from fog_aggregator.core.checkpoint import Scope as ScopeKey
 from fog_aggregator.core.engine.clock import ServerClock
 from fog_aggregator.core.engine.cursor import StreamCursor
+from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.engine.forget_queue import FORGET, ForgetQueue
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.observed import ObservedTime
@@ -24,7 +25,6 @@ from fog_aggregator.core.engine.requests import KeyframeRequest, KeyframeRequest
 from fog_aggregator.core.engine.sweeper import Findings, Sweeper
 from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.exported import Exported
-from fog_aggregator.core.lifecycle import DEPARTED_SECONDS
 from fog_aggregator.core.state import State
 from fog_aggregator.core.sweep import Swept, forget
 from fog_bus.ports import Discontinuity, Message, Position

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from fog_aggregator.components.file_export.options import FileExportOptions
 from fog_aggregator.network import NetworkCollector
 from utilityfog_frontend.telemetry import JSONExporter, MetricsExporter, PeriodicExporter, PrometheusAdapter
 
 
 class FileExport:
-    """A component that writes the network-wide collector to files, every `interval` seconds and at the end.
+    """A component that writes the network-wide collector to files, every `export_interval` seconds and at the end.
 
     Args:
         network: The collector to export.
-        prometheus: The file in Prometheus' format; None for none.
-        json: The file in JSON; None for none.
-        interval: Seconds.
+        options: The files.
     """
 
-    def __init__(self, network: NetworkCollector, prometheus: Path | None, json: Path | None, interval: float) -> None:
+    def __init__(self, network: NetworkCollector, options: FileExportOptions) -> None:
         exporters: list[MetricsExporter] = []
-        if prometheus is not None:
-            exporters.append(PrometheusAdapter(str(prometheus)))
-        if json is not None:
-            exporters.append(JSONExporter(str(json)))
-        self._periodic = [PeriodicExporter(one, network, interval=interval) for one in exporters]
+        if options.export_prometheus is not None:
+            exporters.append(PrometheusAdapter(str(options.export_prometheus)))
+        if options.export_json is not None:
+            exporters.append(JSONExporter(str(options.export_json)))
+        self._periodic = [PeriodicExporter(one, network, interval=options.export_interval) for one in exporters]
 
     async def start(self) -> None:
         """Begin to export."""
