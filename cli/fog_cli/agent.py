@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from fog_agent.core.publication import new_epoch
 from fog_agent.core.writer import Settings as WriterSettings
 from fog_agent.core.writer import Writer
 from fog_agent.edge.agent import Agent
+from fog_agent.edge.attach import new_epoch
 from fog_agent.sources.host import HostMetrics
 from fog_cli.books import Ledger
 from fog_cli.commands.agent import Settings

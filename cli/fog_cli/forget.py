@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from fog_agent.core.publication import new_epoch
+from fog_agent.edge.attach import new_epoch
 from fog_aggregator.core.engine.forget_queue import FORGET
 from fog_bus.ports import Outcome
 from fog_cli.bus import connected_link

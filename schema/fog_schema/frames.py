@@ -38,7 +38,10 @@ class Definition:
     """A family and the series of it that a frame introduces.
 
     Attributes:
+        name: the family's name.
         type: COUNTER, GAUGE or HISTOGRAM.
+        help: a sentence for people.
+        unit: the base unit, or empty.
         bounds: upper bounds of the buckets, finite and ascending; +Inf is implied.
         rollup: how a tree merges a gauge, the headline first.
         label_names: the label names that all these series have, in order.
@@ -57,7 +60,7 @@ class Definition:
     label_values: tuple[str, ...]
 
     def series(self) -> list[tuple[int, tuple[tuple[str, str], ...]]]:
-        """Each id with its labels."""
+        """List each id with its labels."""
         width = len(self.label_names)
         rows = (tuple(self.label_values[at : at + width]) for at in range(0, self.ids.size * width, width or 1))
         if not width:

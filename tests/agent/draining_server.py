@@ -44,7 +44,7 @@ class Server:
         await asyncio.wait(self._under_way)
 
     def tell(self, *_: int | FrameType | None) -> None:
-        """A signal's handler: time to drain."""
+        """Begin to drain, as a signal's handler."""
         self.told.set()
         say("draining")
 

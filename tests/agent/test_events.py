@@ -24,7 +24,7 @@ def header() -> Frame:
 
 
 def happened(*names: str) -> list[TelemetryEvent]:
-    """Some events."""
+    """Make some events."""
     return [TelemetryEvent(name, None, 1.0) for name in names]
 
 

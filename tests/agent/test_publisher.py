@@ -12,8 +12,8 @@ from fog_agent.core.event_log import EventFrame
 from fog_agent.core.publication import Publication
 from fog_agent.core.publisher import Publisher, Severity
 from fog_agent.core.schedule import FIRST_RETRY, KEYFRAME_SECONDS, LAST_RETRY, MAX_JITTER
-from fog_agent.core.selfmetrics import SelfMetrics
 from fog_agent.core.writer import Encoded, Settings
+from fog_agent.edge.selfmetrics import SelfMetrics
 from fog_bus.ports import Outcome, Publish, Refusal
 from fog_schema.codec import decode
 from fog_schema.frames import DELTA, FINAL, KEYFRAME, LAST_PART, Request

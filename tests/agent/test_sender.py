@@ -10,8 +10,9 @@ from typing import cast
 
 import pytest
 
-from fog_agent.core.publication import Publication, attach
+from fog_agent.core.publication import Publication
 from fog_agent.core.writer import MIN_FRAME_BYTES, Settings
+from fog_agent.edge.attach import attach
 from fog_agent.edge.sender import Sender
 from fog_bus.ports import Bus, Outcome, Publish
 from fog_schema.limits import PAYLOAD_MARGIN

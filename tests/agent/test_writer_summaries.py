@@ -63,7 +63,7 @@ class Subtree:
         return ended
 
     def end(self, one: Total) -> None:
-        """A series ends."""
+        """End a series."""
         self.live = tuple(other for other in self.live if other is not one)
         self.ended.append(one)
 

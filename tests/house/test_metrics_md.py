@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fog_agent.core.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.core.writer import Settings
+from fog_agent.edge.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.sources.host import HostMetrics
 from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rollup.publication import RollupPublication

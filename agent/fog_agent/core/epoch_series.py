@@ -6,14 +6,13 @@ A node's writer follows the series of a collector, an aggregator's the totals of
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from operator import attrgetter
 from typing import Final, Protocol, TypeAlias
 
 from fog_agent.core.sections import SECTIONS
 from fog_agent.core.summary import GaugeSummary
-from utilityfog_frontend.telemetry.instruments.gate import Gate
 from utilityfog_frontend.telemetry.model import Family, Labels, Value, subtract_values
 
 READ_TOGETHER: Final = 256
@@ -21,6 +20,17 @@ READ_TOGETHER: Final = 256
 
 SeriesValue: TypeAlias = Value | GaugeSummary
 """The value of a series; a gauge of many nodes is a summary."""
+
+
+class Gate(Protocol):
+    """What is held to read several series together."""
+
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """Held while they are read."""
+
+    def tell_dropped(self) -> None:
+        """Count what reading has refused; called when the lock is free again."""
 
 
 class SourceSeries(Protocol):

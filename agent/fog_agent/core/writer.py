@@ -25,7 +25,7 @@ MIN_FRAME_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a writer says of itself in each frame.
+    """The facts that a writer states about itself in each frame.
 
     Attributes:
         interval: how often it sends, seconds.
@@ -68,6 +68,7 @@ class Writer:
         coverage: what a rollup stands on, asked for each frame; None for a node.
 
     Attributes:
+        settings: what its frames say of it.
         seq: number of the frame that was encoded last.
         ended: the final is encoded.
         keyframe_due: a keyframe is to be encoded, if none is under way.

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from fog_agent.core.publication import Publication, attach
+from fog_agent.core.publication import Publication
 from fog_agent.core.schedule import phase_of
 from fog_agent.core.writer import Settings
+from fog_agent.edge.attach import attach
 from fog_agent.edge.options import AgentOptions
 from fog_agent.edge.sender import Sender
 from fog_agent.edge.signals import HeldSignals
@@ -129,7 +130,7 @@ class Agent:
     async def stop(self, deadline: float | None = None) -> bool:
         """Flush the last counts and stop, within `deadline` seconds; True when all of it was acknowledged.
 
-        What was not stays on the collector, and the next agent of this collector and path sends it first.
+        Frames that were not stay on the collector, and the next agent of this collector and path sends them first.
         """
         if self._sender is None or self._publication is None:
             return True

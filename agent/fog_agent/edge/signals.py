@@ -16,12 +16,13 @@ Handler = Callable[[int, FrameType | None], Any] | int
 
 
 class HeldSignals:
-    """Takes SIGTERM and SIGINT from the time it is made until `close`; only in the main thread, where the loop runs.
+    """Take SIGTERM and SIGINT from the time it is made until `close`; only in the main thread, where the loop runs.
 
     The first of each is held for a flush and then passed on: to the handler that was there before, or to the system's,
-    which ends the program. A second one is passed on at once: somebody will not wait. What is ignored stays ignored.
+    which ends the program. A second one is passed on at once: somebody will not wait. A signal that was ignored stays
+    ignored.
 
-    These are not the loop's own handlers, of which there is one for each signal: one that the program gave its loop
+    The loop's own handlers are others, one for each signal: one that the program gave its loop
     before hears of the signal beside this one. A handler that the program sets later takes this one's place.
 
     Args:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fog_agent.core.epoch_series import SourceSeries
-from fog_agent.core.event_log import EventLog
+from fog_agent.core.event_log import EventLog, RecordedEvent
 from fog_agent.core.flush import Flush
 from fog_agent.core.outbox import Outbox
 from fog_agent.core.publication import Epoch, Events, Publication
-from fog_agent.core.selfmetrics import SelfMetrics
 from fog_agent.core.writer import Encoded, Settings
+from fog_agent.edge.selfmetrics import SelfMetrics
 from fog_bus.memory import Fate
 from fog_proving.sim.agent import Agent
 from fog_proving.sim.books import HORIZON, IDLING, INTERVAL, SUM, Books, Cell, Cells, EpochBook, Labels, Violation
@@ -24,7 +24,6 @@ from fog_schema.frames import Request
 from fog_schema.paths import Path, is_under
 from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry import TelemetryCollector
-from utilityfog_frontend.telemetry.events import TelemetryEvent
 
 SUBJECTS: Final = Subjects()
 BOUNDS: Final = ((1.0, 2.0), (1.0, 2.0, 4.0))
@@ -213,7 +212,7 @@ class Program:
         return self._publication.watches[0].series()
 
     def flow(self) -> None:
-        """An interval in which all goes well, unless the server does not want it."""
+        """Do all that an interval asks for, as long as the server takes it."""
         self.tick()
         for _ in range(50):
             if self._stuck(self._streams.metrics) or not self.send(Fate.STORED):
@@ -222,12 +221,12 @@ class Program:
             pass
 
     def requested(self, path: Path, request: Request) -> None:
-        """An aggregator's request is heard."""
+        """Hear an aggregator's request."""
         if self.agent is not None and is_under(self.path, path):
             self.agent.publisher.requested(request, self._clock())
 
     def kill(self) -> None:
-        """It is gone at once."""
+        """Kill the process."""
         self.alive, self.agent = False, None
 
     def stop(self, *, online: bool, what: Fate) -> None:
@@ -251,7 +250,7 @@ class Program:
         return not (self._publication.epoch.events.unsent or self._publication.finals)
 
     def attach(self) -> None:
-        """An agent is attached again."""
+        """Attach an agent again."""
         if self.alive and self.agent is None:
             self._publication.resume(self._settings, self._clock())
             if self.book.end is not None:
@@ -260,7 +259,7 @@ class Program:
             self.agent = Agent(self._publication, self.bounds.frame_bytes, self._clock)
 
     def snapshot(self, ahead: int) -> None:
-        """The machine is restored from an image: the last keyframe is said again, under a number not yet used."""
+        """Restore the machine from an image: the last keyframe is sent again, under a number not yet used."""
         if self.agent is None or self._keyframe is None:
             return
         keyframe, series, retained = self._keyframe
@@ -281,7 +280,7 @@ class Program:
         self.bounds.apply(publication.epoch)
         return publication
 
-    def note_events(self, events: list[TelemetryEvent]) -> None:
+    def note_events(self, events: Sequence[RecordedEvent]) -> None:
         """Note events in the books under the numbers that they are about to get."""
         said = [(event.value, event.timestamp) for event in events]
         self.book.events.update(enumerate(said, self._publication.epoch.events.last + 1))
@@ -352,7 +351,7 @@ class _BookedEvents:
         """As of the events."""
         return self._events.closed
 
-    def take(self) -> list[TelemetryEvent]:
+    def take(self) -> Sequence[RecordedEvent]:
         """Return the events since the last call."""
         events = self._events.take()
         self._program.note_events(events)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from fog_agent.core.publication import Publication
-from fog_agent.core.selfmetrics import WriterMetrics
 from fog_agent.core.writer import Settings
+from fog_agent.edge.selfmetrics import WriterMetrics
 from fog_aggregator.components.rollup.watch import RollupWatch
 from fog_aggregator.core.engine.engine import Scope
 from fog_aggregator.core.engine.observed import LONGEST_TICK

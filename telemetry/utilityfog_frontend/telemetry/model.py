@@ -74,7 +74,7 @@ class HistogramValue:
         return sum(self.counts)
 
     def __sub__(self, other: "HistogramValue") -> "HistogramValue":
-        """What came after `other`, an earlier value of the same series."""
+        """Subtract `other`, an earlier value of the same series."""
         if not isinstance(other, HistogramValue):
             return NotImplemented
         return HistogramValue(
@@ -82,7 +82,7 @@ class HistogramValue:
         )
 
     def __add__(self, other: "HistogramValue") -> "HistogramValue":
-        """Both together; their bounds must be the same."""
+        """Add both; their bounds must be the same."""
         if not isinstance(other, HistogramValue):
             return NotImplemented
         return HistogramValue(
@@ -91,13 +91,13 @@ class HistogramValue:
 
 
 class Additive(Protocol):
-    """What each kind of value can do: values of one series add up and come apart; `Family.zero` is where it begins."""
+    """The arithmetic of every kind of value: values of a series are added and subtracted, from `Family.zero` on."""
 
     def __add__(self, other: Self, /) -> Self:
-        """Both together."""
+        """Add both."""
 
     def __sub__(self, other: Self, /) -> Self:
-        """What came after `other`, an earlier value of the same series."""
+        """Subtract `other`, an earlier value of the same series."""
 
 
 Value = int | float | HistogramValue

@@ -39,7 +39,7 @@ class Mount(NamedTuple):
 
 
 def cpu(times: Sequence[Fields]) -> Samples:
-    """`times`: for each CPU its seconds in each mode."""
+    """Give, for each CPU in `times`, its seconds in each mode."""
     for number, one in enumerate(times):
         fields = one._asdict()
         for mode in _MODES:

@@ -11,8 +11,9 @@ from typing import Final
 
 from fog_agent.core.publication import Publication
 from fog_agent.core.schedule import phase_of
-from fog_agent.core.selfmetrics import WriterMetrics
 from fog_agent.core.writer import Settings
+from fog_agent.edge.attach import new_epoch
+from fog_agent.edge.selfmetrics import WriterMetrics
 from fog_agent.edge.sender import Sender
 from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rollup.watch import RollupWatch
@@ -78,9 +79,8 @@ class RollupPublication:
 
     async def _publish(self) -> None:
         await self._ready()
-        publication = Publication(
-            (self._watch,), self._metrics, self._settings, time.monotonic(), coverage=lambda: self._watch.coverage
-        )
+        now, coverage = time.monotonic(), lambda: self._watch.coverage
+        publication = Publication((self._watch,), self._metrics, self._settings, now, new_epoch, coverage=coverage)
         subject = self._subjects.rollups(self._path)
         self._sender = Sender(publication, self._bus, subject, phase=phase_of(self._path))
         await self._bus.listen(self._subjects.listens(self._path), self._sender.requested)

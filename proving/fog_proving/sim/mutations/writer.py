@@ -32,13 +32,13 @@ def epoch_of_its_own() -> list[Patch]:
 
 @leaving_out("R11.2", "each later epoch counts from its predecessor's final")
 def no_origins() -> list[Patch]:
-    """It counts from the collector's creation."""
+    """Count from the collector's creation."""
     return [(Writer, "origins", lambda _: {})]
 
 
 @leaving_out("R11.23", "a final that was not acknowledged is sent by the next agent")
 def final_forgotten() -> list[Patch]:
-    """It is lost with its agent."""
+    """Lose it with its agent."""
 
     def resume(original: Any, self: Publication, *args: Any) -> None:
         self.finals = []
@@ -49,7 +49,7 @@ def final_forgotten() -> list[Patch]:
 
 @leaving_out("R11.22", "an epoch ends with a final keyframe")
 def no_final() -> list[Patch]:
-    """It ends without a word."""
+    """End without a word."""
 
     def finish(original: Any, self: Writer, *args: Any) -> list[Encoded]:
         original(self, *args)
@@ -60,7 +60,7 @@ def no_final() -> list[Patch]:
 
 @leaving_out("R11.6", "an id is never used for a second series")
 def ids_again() -> list[Patch]:
-    """A series that comes back under the same labels has its old id."""
+    """Give its old id to a series that comes back under the same labels."""
 
     def welcome(original: Any, self: Any, *args: Any) -> None:
         known = set(self.live)
@@ -83,7 +83,7 @@ def ids_again() -> list[Patch]:
 
 @leaving_out("R11.16", "a frame in flight is repeated until it is acknowledged")
 def sent_once() -> list[Patch]:
-    """A frame that was sent once is taken for safe."""
+    """Take a frame that was sent once for safe."""
 
     def refused(original: Any, self: Publisher, frame: Any, outcome: Any, now: float) -> None:
         if isinstance(frame, EventFrame):
@@ -96,7 +96,7 @@ def sent_once() -> list[Patch]:
 
 @leaving_out("R11.15", "one frame in flight")
 def two_in_flight() -> list[Patch]:
-    """The second may overtake the first."""
+    """Let the second overtake the first."""
 
     def next_frame(original: Any, self: Publisher, now: float) -> Any:
         frames = self._publication.epoch.outbox._frames
@@ -109,7 +109,7 @@ def two_in_flight() -> list[Patch]:
 
 @leaving_out("R11.8", "a delta is sent each interval, even when nothing changed")
 def no_empty_delta() -> list[Patch]:
-    """An empty one is not sent."""
+    """Send no empty one."""
 
     def encode_delta(original: Any, self: Writer, now: float, max_bytes: int) -> Encoded | None:
         encoded: Encoded | None = original(self, now, max_bytes)
@@ -125,7 +125,7 @@ def no_empty_delta() -> list[Patch]:
 
 @leaving_out("R11.11", "a keyframe is due when frames were dropped, or on request")
 def no_keyframe_due() -> list[Patch]:
-    """It comes when an hour is over."""
+    """Wait for the hourly keyframe."""
 
     def dropped(self: Writer) -> None:
         self._keyframe = None
@@ -169,7 +169,7 @@ def delta_between_parts() -> list[Patch]:
 
 @leaving_out("R11.30", "a keyframe covers a flush that was asked for before its first part was encoded")
 def flushed_too_soon() -> list[Patch]:
-    """It covers every flush that was asked for before its last part was."""
+    """Let it cover every flush that was asked for before its last part was encoded."""
 
     def encoded(original: Any, self: FlushLog, seq: int, _: int) -> None:
         original(self, seq, self.asked)
@@ -179,7 +179,7 @@ def flushed_too_soon() -> list[Patch]:
 
 @leaving_out("R11.18", "a removed id stays in the keyframes")
 def nothing_kept() -> list[Patch]:
-    """It goes with its series."""
+    """Let it go with its series."""
 
     def remove(original: Any, self: Any, source: Any) -> Any:
         series = original(self, source)
@@ -191,7 +191,7 @@ def nothing_kept() -> list[Patch]:
 
 @leaving_out("R11.19", "... until a keyframe that bore it was acknowledged")
 def kept_by_the_clock() -> list[Patch]:
-    """It stays for 15 minutes, acknowledged or not."""
+    """Let it go after 15 minutes, acknowledged or not."""
 
     def let_go(original: Any, self: SeriesRegister, now: float) -> bool:
         for retained in self.retained.values():
@@ -204,7 +204,7 @@ def kept_by_the_clock() -> list[Patch]:
 
 @leaving_out("R11.20", "... and 15 minutes more")
 def kept_for_no_time() -> list[Patch]:
-    """It goes as soon as a keyframe that bore it was acknowledged."""
+    """Let it go as soon as a keyframe that bore it was acknowledged."""
     return [(fog_agent.core.series_register, "RETAINED_SECONDS", 0.0)]
 
 
@@ -216,7 +216,7 @@ def events_not_repeated() -> list[Patch]:
 
 @leaving_out("R11.25", "the agent keeps its last events for 15 minutes")
 def events_not_kept() -> list[Patch]:
-    """It lets go of what was acknowledged."""
+    """Let go of events that were acknowledged."""
     import fog_agent.core.event_log
 
     return [(fog_agent.core.event_log, "RETAINED_SECONDS", -1.0)]

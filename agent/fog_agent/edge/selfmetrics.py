@@ -1,4 +1,4 @@
-"""What a writer tells of itself; an agent ``fog_agent_*``, in a collector of its own, sent in the same frames.
+"""A writer's own metrics; those of an agent are ``fog_agent_*``, in a collector of its own, sent in the same frames.
 
 METRICS.md lists them and marks the ones that mean lost data.
 """
@@ -28,15 +28,15 @@ class WriterMetrics:
         self.refused = counter("series_refused", "Series that are beyond what a frame carries")
         gauge = collector.register_gauge
         self.outbox = gauge(f"{prefix}_outbox_frames", "Frames waiting to be acknowledged", rollup="max")
-        self.kept = gauge(f"{prefix}_series_kept", "Removed series that keyframes still bear", rollup="max")
+        self.retained = gauge(f"{prefix}_series_kept", "Removed series that keyframes still bear", rollup="max")
         interval = gauge(f"{prefix}_interval_seconds", "How often frames are sent", rollup=("max", "min"))
         interval.set(settings.interval)
 
     def events_acknowledged(self, count: int) -> None:
-        """So many events are in the stream."""
+        """Count events that are in the stream."""
 
     def events_lost(self, count: int) -> None:
-        """So many events fell out before they were acknowledged."""
+        """Count events that fell out before they were acknowledged."""
 
 
 class SelfMetrics(WriterMetrics):
@@ -56,9 +56,9 @@ class SelfMetrics(WriterMetrics):
         build.set(1)
 
     def events_acknowledged(self, count: int) -> None:
-        """So many events are in the stream."""
+        """Count events that are in the stream."""
         self._events.increment(count)
 
     def events_lost(self, count: int) -> None:
-        """So many events fell out before they were acknowledged."""
+        """Count events that fell out before they were acknowledged."""
         self._lost.increment(count)
