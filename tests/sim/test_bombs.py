@@ -10,11 +10,13 @@ from unittest.mock import patch
 import pytest
 
 from fog_agent.core.publisher import Publisher
+from fog_aggregator.core.engine.cursor import StreamCursor
+from fog_aggregator.core.engine.engine import Engine
 from fog_proving.sim.run import history, run
 
 SEED = 7
 HISTORIES = 300
-DECIDERS: tuple[type, ...] = (Publisher,)
+DECIDERS: tuple[type, ...] = (Publisher, Engine, StreamCursor)
 """The classes whose public methods decide what agents and aggregators do."""
 
 

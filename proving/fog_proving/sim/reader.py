@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from fog_aggregator.core.engine.engine import Engine
 from fog_bus.ports import LogError, Message
+from fog_proving.sim.books import Violation
 from fog_proving.sim.bus import Stream
 
 
@@ -41,6 +42,8 @@ class Reader:
             self._engine.on_batch(self.stream.name, messages, self._clock(), len(unread) - start - len(messages))
             if messages:
                 self._on_batch(messages)
+        if cursor.last_seq < cursor.seq or (cursor.until_gap or 0.0) < 0:
+            raise Violation(f"{self.stream.name}: read to {cursor.seq} of {cursor.last_seq}, {cursor.until_gap} s left")
 
     @property
     def has_read_goal(self) -> bool:

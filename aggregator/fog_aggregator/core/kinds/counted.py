@@ -18,9 +18,10 @@ class CountedKind(Kind):
 
     def join(self, tables: Tables, joined: SlotHolder, slots: Int64s) -> None:
         """Raise what a branch's replicas were joined to, to what one of them has at some slots (R13.8)."""
+        table = tables[self]
+        slots = self._joining(table, slots)
         if not len(slots):
             return
-        table = tables[self]
         series = table.series[slots].astype(np.int64)
         order = np.lexsort((self.counted_at(table, slots), series))
         largest = order[np.append(series[order][1:] != series[order][:-1], True)]  # of equal series, the last
@@ -28,6 +29,10 @@ class CountedKind(Kind):
         found = closed_slots(self, tables, joined, series)
         table.live[found] |= table.live[slots]
         self._raise(table, found, slots)
+
+    def _joining(self, table: Table, slots: Int64s) -> Int64s:
+        """Return the slots that a replica does not only retain (R13.15)."""
+        return slots[table.live[slots]]
 
     def close(self, tables: Tables, closed: SlotHolder | None, slots: Int64s) -> None:
         """Add counts of an epoch to the closed total, if there is one to add to, and release their slots (R12.13)."""

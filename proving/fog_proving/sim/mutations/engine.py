@@ -21,13 +21,13 @@ from fog_proving.sim.mutations import Patch, always, around, leaving_out, nothin
 
 @leaving_out("R12.30", "the last message handled must be the same one")
 def not_recognised() -> list[Patch]:
-    """Its sequence will do."""
+    """Accept its sequence alone."""
     return [(cursors, "is_known", lambda *_: True)]
 
 
 @leaving_out("R12.29", "another stream of the same name is read from its start")
 def not_another_stream() -> list[Patch]:
-    """Messages beyond our position will do."""
+    """Take any message beyond our position."""
 
     def start(position: Position | None, info: Any) -> Any:
         known = position and position._replace(created=info.created)
@@ -40,7 +40,7 @@ def not_another_stream() -> list[Patch]:
 
 @leaving_out("R12.32", "state and positions are saved as one")
 def torn_checkpoint() -> list[Patch]:
-    """The state is that of the checkpoint before."""
+    """Save the state of the checkpoint before."""
 
     def image(original: Any, self: Any, ratchet: Any) -> Any:
         present = original(self, ratchet)
@@ -57,19 +57,19 @@ def torn_checkpoint() -> list[Patch]:
 
 @leaving_out("R12.35", "ready after the last sequence seen at connecting, and one round of keyframes")
 def ready_at_once() -> list[Patch]:
-    """It shows what it has."""
+    """Show what there is."""
     return [(Readiness, "ready", always(value=True))]
 
 
 @leaving_out("R12.36", "... the round of keyframes when the stream may have lost something")
 def ready_without_round() -> list[Patch]:
-    """Having caught up will do."""
+    """Accept having caught up."""
     return [(Readiness, "needs_round", always(value=False))]
 
 
 @leaving_out("R12.34", "... also after a restart in the midst of it")
 def doubt_forgotten() -> list[Patch]:
-    """A restart from a checkpoint ends the need for a round."""
+    """End the need for a round with a restart from a checkpoint."""
 
     def resume(original: Any, self: Engine, fleet: State, *args: Any) -> None:
         fleet.needs_keyframe_round = False
@@ -80,7 +80,7 @@ def doubt_forgotten() -> list[Patch]:
 
 @leaving_out("R12.33", "a keyframe's parts that came are known after a restart")
 def run_forgotten() -> list[Patch]:
-    """They are asked for again, and an epoch that returns goes on returning."""
+    """Ask for them again; an epoch that returns goes on returning."""
 
     def resume(original: Any, self: Engine, fleet: State, *args: Any) -> None:
         for node in fleet.nodes.values():
@@ -93,7 +93,7 @@ def run_forgotten() -> list[Patch]:
 
 @leaving_out("R12.31", "after a discontinuity every epoch is asked for a keyframe")
 def trusting() -> list[Patch]:
-    """Only those whose numbers show a gap are."""
+    """Ask only those whose numbers show a gap."""
 
     def on_discontinuity(original: Any, self: Engine, *args: Any) -> None:
         with patch.object(Ingest, "require_keyframes", nothing):
@@ -104,13 +104,13 @@ def trusting() -> list[Patch]:
 
 @leaving_out("R12.44", "a request to forget waits until the frames before it are read")
 def forgotten_at_once() -> list[Patch]:
-    """It is done as it comes."""
+    """Do it as it comes."""
     return [around(ForgetQueue, "pop_ready", lambda original, self, _: original(self, float("inf")))]
 
 
 @leaving_out("R12.19", "a tick observes at most 3 s, and nothing before the backlog is read")
 def pause_observed() -> list[Patch]:
-    """It observes all the time since the one before."""
+    """Observe all the time since the one before."""
 
     def tick(original: Any, self: ObservedTime, *args: Any) -> Any:
         self.longest_tick = float("inf")
@@ -121,7 +121,7 @@ def pause_observed() -> list[Patch]:
 
 @leaving_out("R12.35", "the word of the stream's leader counts for being caught up")
 def replica_believed() -> list[Patch]:
-    """A replica that has nothing more to deliver is enough."""
+    """Believe a replica that has nothing more to deliver."""
 
     def expects_known(original: Any, self: StreamCursor, *args: Any) -> bool:
         expected: bool = original(self, *args)
@@ -133,5 +133,5 @@ def replica_believed() -> list[Patch]:
 
 @leaving_out("R12.37", "... and once more when a reader that begins in doubt has read all there is")
 def nobody_asked() -> list[Patch]:
-    """Nobody is whose numbers show no gap."""
+    """Ask nobody whose numbers show no gap."""
     return [(Readiness, "begins_round", lambda *_, **__: False)]

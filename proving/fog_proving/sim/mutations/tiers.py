@@ -59,9 +59,15 @@ def branches_read_directly() -> list[Patch]:
     return [(Branches, "cover", lambda *_: False)]
 
 
+@leaving_out("R13.15", "a count that a replica only retains is not joined")
+def retained_joined() -> list[Patch]:
+    """Join it as any other."""
+    return [(CountedKind, "_joining", lambda _, __, slots: slots)]
+
+
 @leaving_out("R13.5", "nothing is sent up before the aggregator is ready")
 def sent_before_ready() -> list[Patch]:
-    """It says what it has."""
+    """Say what there is."""
     return [(Engine, "may_publish", always(value=True))]
 
 
