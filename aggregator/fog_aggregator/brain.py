@@ -14,9 +14,7 @@ from fog_aggregator.network import NetworkCollector
 from fog_aggregator.reading import ReadingLoop
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.tasks import Loops, cancel
-from fog_bus.nats.link import Link
-from fog_bus.nats.log import NatsLog
-from fog_bus.ports import Discontinuity, Message
+from fog_bus.ports import Discontinuity, Message, Transport
 from fog_schema.codec import encode_request
 from fog_schema.paths import format_path
 from fog_schema.subjects import Subjects
@@ -33,7 +31,7 @@ class Brain:
         engine: Decides everything.
         network: Shows the fleet; its lock is held while the engine works.
         metrics: Takes the counts.
-        link: Carries the streams and the requests.
+        bus: Carries the streams and the requests.
         subjects: The subjects of requests.
         streams_made: Reading begins once it is set.
         loops: Runs the loops.
@@ -47,7 +45,7 @@ class Brain:
         engine: Engine,
         network: NetworkCollector,
         metrics: SelfMetrics,
-        link: Link,
+        bus: Transport,
         subjects: Subjects,
         streams_made: asyncio.Event,
         loops: Loops,
@@ -56,7 +54,7 @@ class Brain:
         self._engine = engine
         self._network = network
         self._metrics = metrics
-        self._link = link
+        self._bus = bus
         self._subjects = subjects
         self._streams_made = streams_made
         self._loops = loops
@@ -77,7 +75,7 @@ class Brain:
 
     async def _read(self, stream: str) -> None:
         await self._streams_made.wait()
-        cursor, log = self._engine.cursors[stream], NatsLog(self._link, stream)
+        cursor, log = self._engine.cursors[stream], self._bus.log(stream)
         await ReadingLoop(log, cursor, partial(self._take, stream), partial(self._discontinuity, stream)).run()
 
     def _take(self, stream: str, messages: Sequence[Message], pending: int) -> None:
@@ -97,7 +95,7 @@ class Brain:
             if self._engine.may_publish:
                 self.may_publish.set()
             for path, request in effects.requests:
-                if await self._link.send(self._subjects.resync(path), encode_request(request)):
+                if await self._bus.send(self._subjects.resync(path), encode_request(request)):
                     self._metrics.requests.increment()
 
     def _report(self, effects: Effects) -> None:

@@ -30,10 +30,10 @@ from fog_aggregator.core.eventlist import EventList
 from fog_aggregator.core.state import State
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_aggregator.streams import NatsConnection
+from fog_aggregator.streams import BusConnection
 from fog_aggregator.tasks import Loops
-from fog_bus.nats.connection import Connection
-from fog_bus.nats.link import Link
+from fog_bus.nats.transport import NatsTransport
+from fog_bus.ports import Transport
 from fog_bus.rate_limited_log import RateLimitedLog
 from fog_bus.streams import (
     EVENTS,
@@ -64,6 +64,10 @@ class Component(Protocol):
 class Aggregator:
     """Reads a tree, or a subtree, and serves it.
 
+    Args:
+        config: The settings.
+        transport: Any bus in place of NATS, such as `fog_bus.memory.MemoryBus` in a test.
+
     Attributes:
         config: The settings.
         network: The network-wide collector, readable by any exporter.
@@ -73,7 +77,7 @@ class Aggregator:
         NatsOptionsError: The TLS files cannot be used.
     """
 
-    def __init__(self, config: AggregatorConfig) -> None:
+    def __init__(self, config: AggregatorConfig, transport: Transport | None = None) -> None:
         self.config = config
         subjects, loops = Subjects(config.prefix), Loops()
         own = TelemetryCollector(self_metrics=False)
@@ -81,17 +85,16 @@ class Aggregator:
         metrics = SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after)
         self._engine = Engine(_scope(config, subjects), fleet, events, Surroundings(self.network, metrics, _warnings()))
-        connection = Connection(config.nats)
-        link = Link(connection)
-        nats = NatsConnection(connection, link, _streams(config, subjects), loops)
-        brain = Brain(self._engine, self.network, metrics, link, subjects, nats.streams_made, loops)
+        bus = transport or NatsTransport(config.nats)
+        connection = BusConnection(bus, _streams(config, subjects), loops)
+        brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
         self.web = WebServer(make_app(self.network, self), config.listen)
         self._loops = loops
         self._deadline = 0.0  # what fails, or is cancelled, has no time
         self._components: list[Component] = [
             self.web,
             Checkpoints(config, self._engine, self.network, metrics, loops),
-            nats,
+            connection,
             brain,
             FileExport(self.network, config),
         ]
@@ -102,7 +105,7 @@ class Aggregator:
                 subjects,
                 self.network.totals,
                 own,
-                link,
+                bus,
                 brain.may_publish.wait,
                 loops,
             )

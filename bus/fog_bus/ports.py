@@ -241,5 +241,5 @@ class Transport(Bus, Protocol):
     async def run(self) -> None:
         """Keep the connection until `close`. Cancelled, it drops the connection, and may be run again."""
 
-    async def close(self) -> None:
-        """Let what was published reach the server, within two seconds, and end `run`."""
+    async def close(self, deadline: float = 2.0) -> None:
+        """Let what was published reach the server, at most `deadline` seconds, and end `run`."""

@@ -20,6 +20,8 @@ from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Selection
 from fog_aggregator.service import Aggregator
+from fog_bus.nats.options import DEFAULT_SERVER
+from fog_bus.ports import Transport
 from fog_schema.paths import parse_path
 from fog_testing.waiting import eventually
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -34,6 +36,7 @@ class Fleet:
 
     Args:
         server: URL of a nats-server with JetStream.
+        bus: Any bus in place of a server, such as `fog_bus.memory.MemoryBus`.
         interval: seconds between the nodes' frames.
         state_dir: where the aggregator's checkpoints lie; none by default.
 
@@ -41,12 +44,19 @@ class Fleet:
         network: the network-wide collector: any exporter works on it.
     """
 
-    def __init__(self, server: str, *, interval: float = INTERVAL, state_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        server: str = DEFAULT_SERVER,
+        *,
+        bus: Transport | None = None,
+        interval: float = INTERVAL,
+        state_dir: Path | None = None,
+    ) -> None:
         self._server = server
+        self._bus = bus
         self._interval = interval
-        self._aggregator = Aggregator(
-            AggregatorConfig(nats=NatsOptions(servers=(server,)), listen=("127.0.0.1", 0), state_dir=state_dir)
-        )
+        config = AggregatorConfig(nats=NatsOptions(servers=(server,)), listen=("127.0.0.1", 0), state_dir=state_dir)
+        self._aggregator = Aggregator(config, bus)
         self._agents: dict[str, Agent] = {}
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -76,7 +86,7 @@ class Fleet:
         if path in self._agents:
             raise RuntimeError(f"the fleet has a node at {path} already")
         collector = collector or TelemetryCollector()
-        agent = Agent(collector, path=path, servers=self._server, interval=self._interval)
+        agent = Agent(collector, path=path, servers=self._server, bus=self._bus, interval=self._interval)
         await agent.start()
         self._agents[path] = agent
         return collector

@@ -118,8 +118,9 @@ class MemoryBus:
         """Wait for `close`."""
         await self._closed.wait()
 
-    async def close(self) -> None:
+    async def close(self, deadline: float = 2.0) -> None:
         """End `run`. The bus stays as it is: others may use it."""
+        del deadline
         self._closed.set()
 
     async def __aenter__(self) -> Self:

@@ -54,9 +54,9 @@ class NatsTransport(Link):
         """Keep connected until `close`, whatever happens to servers and connections."""
         await self.connection.run()
 
-    async def close(self) -> None:
-        """Let what was published reach the server, within two seconds, and end `run`."""
-        await self.connection.close()
+    async def close(self, deadline: float = 2.0) -> None:
+        """Let what was published reach the server, at most `deadline` seconds, and end `run`."""
+        await self.connection.close(deadline)
 
     async def __aenter__(self) -> Self:
         self._running = asyncio.create_task(self.run())
