@@ -69,7 +69,6 @@ class Aggregator:
         transport: Any bus in place of NATS, such as `fog_bus.memory.MemoryBus` in a test.
 
     Attributes:
-        config: The settings.
         network: The network-wide collector, readable by any exporter.
         web: The HTTP server; its address is known once `run` has started it.
 
