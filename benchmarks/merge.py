@@ -30,11 +30,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fog_agent.core.writer import Settings, Writer
-from fog_aggregator.core.batch import Batch
 from fog_aggregator.core.engine.engine import Engine, Scope
 from fog_aggregator.core.engine.ports import Surroundings
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.batch import Batch
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.reading import ReadingLoop
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -114,7 +114,7 @@ def _with_epoch(frame: bytes, epoch: int) -> bytes:
 
 def merging(count: int, rounds: int) -> tuple[float, int]:
     """Microseconds of CPU to decode and merge a frame, and its bytes."""
-    nodes, state, costs, size = Nodes(count), State(), [], 0
+    nodes, state, costs, size = Nodes(count), Fleet(), [], 0
     for number in range(rounds + 1):
         frames = nodes.next_round(first=number == 0)
         began = time.process_time()
@@ -137,7 +137,7 @@ async def whole_way(count: int, rounds: int) -> float:
             await connection.connected()
             await apply(JetStream(link), metrics_stream(SUBJECTS))
             costs = []
-            network = NetworkCollector(State(), EventList(), TelemetryCollector(self_metrics=False), time.time)
+            network = NetworkCollector(Fleet(), EventList(), TelemetryCollector(self_metrics=False), time.time)
             metrics = SelfMetrics(network.own)
             scope = Scope(subjects=SUBJECTS, metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
             around = Surroundings(network, metrics, lambda *_: None)

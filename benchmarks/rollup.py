@@ -35,8 +35,8 @@ from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.components.http.app import make_app
 from fog_aggregator.components.http.server import WebServer
 from fog_aggregator.components.http.status import StreamStatus
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import TOGETHER, Grouping, Matcher, Selection
 from fog_schema.codec import decode
@@ -79,7 +79,7 @@ def node_frame(counters: int, gauges: int, histograms: int, version: str) -> Fra
 
 def fleet(nodes: int, frames: list[Frame]) -> NetworkCollector:
     """Make a fleet whose nodes were heard in random order: neighbours in the tree are apart in memory."""
-    state, paths = State(), tree(nodes)
+    state, paths = Fleet(), tree(nodes)
     for number, place in enumerate(np.random.default_rng(1).permutation(len(paths)).tolist()):
         state.apply(paths[place], frames[place % len(frames)], NOW + number / len(paths))
     return NetworkCollector(state, EventList(), TelemetryCollector(self_metrics=False), lambda: NOW)

@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
-from fog_aggregator.core.eventlist import EventList, FleetEvent
+from fog_aggregator.core.fleet.event_list import EventList, FleetEvent
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.lifecycle import Coverages
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.view import Plan, Samples
-from fog_aggregator.core.lifecycle import Coverages, Life, coverage, lives
-from fog_aggregator.core.state import State
+from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.query.explanation import Explanation, take_apart
 from fog_aggregator.query.family_variants import FamilyVariant
 from fog_aggregator.query.fleet_view import Beside, FleetView, Memory
@@ -38,19 +39,19 @@ class NetworkCollector(MetricsSource):
     """Every node's numbers as one `MetricsSource`: any exporter works on it as it does on a node.
 
     Args:
-        state: what was read; whoever writes to it holds `lock`.
+        fleet: what was read; whoever writes to it holds `lock`.
         events: the fleet's events.
         own: the aggregator's own metrics (``fog_aggregator_*``), part of the network-wide view.
         clock: server's time now, seconds.
         departed_after: seconds of silence after which a node counts as departed.
 
     Attributes:
-        lock: held while the state is read or written; any thread may read.
+        lock: held while the fleet is read or written; any thread may read.
     """
 
     def __init__(
         self,
-        state: State,
+        fleet: Fleet,
         events: EventList,
         own: TelemetryCollector,
         clock: Callable[[], float],
@@ -58,20 +59,20 @@ class NetworkCollector(MetricsSource):
     ) -> None:
         self.lock = threading.RLock()
         self._clamping = threading.Lock()
-        self.state = state
+        self.fleet = fleet
         self.events = events
         self.own = own
         self.ratchet = Ratchet()
         self.active = True
         self._clock = clock
         self._departed_after = departed_after
-        self._planner = Planner(state)
+        self._planner = Planner(fleet)
 
-    def adopt(self, state: State, events: EventList, ratchet: Ratchet) -> None:
+    def adopt(self, fleet: Fleet, events: EventList, ratchet: Ratchet) -> None:
         """Go on with what a checkpoint held, in place of what was read until now."""
         with self.lock:
-            self.state, self.events, self.ratchet = state, events, ratchet
-            self._planner = Planner(state)
+            self.fleet, self.events, self.ratchet = fleet, events, ratchet
+            self._planner = Planner(fleet)
 
     def view(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> FleetView:
         """Look at the fleet as it is now: copied in one go, read without a lock.
@@ -81,11 +82,11 @@ class NetworkCollector(MetricsSource):
         key = ViewKey(selection, grouping)
         own = self.own.collect() if grouping == TOGETHER and not selection.under else []
         with self.lock:
-            snapshot = ViewSnapshot(self.state, self._planner, key, self.now())
+            snapshot = ViewSnapshot(self.fleet, self._planner, key, self.now())
             covered = self.coverage(selection, grouping)
             info = self._known_info(key)
             memory = Memory(partial(self._hold, self.ratchet), partial(self._remember, self._planner))
-            return FleetView(snapshot, self.state.catalog.families, Beside(covered, info, own), memory)
+            return FleetView(snapshot, self.fleet.catalog.families, Beside(covered, info, own), memory)
 
     def _known_info(self, view: ViewKey) -> list[tuple[Path, Mapping[str, str]]]:
         """Return the information of the view's nodes, where it is asked for by name: it has a sample for each node."""
@@ -93,7 +94,7 @@ class NetworkCollector(MetricsSource):
         if NODE_INFO.name not in selection.names or grouping.by is not None or grouping.info is not None:
             return []
         span = self.tree.selected(selection)
-        return known_info(self.state, self.tree.paths[span.start : span.stop])
+        return known_info(self.fleet, self.tree.paths[span.start : span.stop])
 
     def collect(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> list[FamilySnapshot]:
         """Return the families of a view with its coverage; of everything, with the aggregator's own."""
@@ -107,18 +108,18 @@ class NetworkCollector(MetricsSource):
         """Take a metric at and under a path apart, as it is now."""
         selection = Selection(path, names=frozenset({name}))
         with self.lock:
-            node, wanted = self.state.nodes.get(path), self._planner.variants.called([name])
+            node, wanted = self.fleet.place(path), self._planner.variants.called([name])
             return Explanation(
                 self.view(selection),
                 self.view(selection, Grouping(level=len(path))),
-                None if node is None else take_apart(self.state, node, wanted),
+                None if node is None else take_apart(self.fleet, node, wanted),
             )
 
     def inventory(self, read: Callable[[Inventory], T]) -> T:
-        """List something of the fleet as it is now; `read` is called with the state held, and keeps nothing of it."""
+        """List something of the fleet as it is now; `read` is called with the fleet held, and keeps nothing of it."""
         with self.lock:
             coverage = lambda view: self.coverage(*view)  # noqa: E731
-            return read(Inventory(self.state, self._planner, self.lives(), coverage, self.now()))
+            return read(Inventory(self.fleet, self._planner, self.lives(), coverage, self.now()))
 
     def find_events(
         self, under: Path, name: str | None, since: float | None, limit: int
@@ -142,7 +143,7 @@ class NetworkCollector(MetricsSource):
     def forget_ended(self) -> None:
         """Forget what was exported of nodes and series that are gone: they may begin anew."""
         with self.lock:
-            nodes, tree, free = self.state.nodes, self.tree, set(self.state.catalog.free)
+            nodes, tree, free = self.fleet.places, self.tree, set(self.fleet.catalog.free)
 
             def lasts(key: RatchetKey) -> bool:
                 own, path, series = key
@@ -164,7 +165,7 @@ class NetworkCollector(MetricsSource):
 
     def lives(self) -> Int64s:
         """Return every node's Life, by its row. Hold `lock`."""
-        return lives(self.state, self.now(), self._departed_after)
+        return self.fleet.lives(self.now(), self._departed_after)
 
     @property
     def tree(self) -> Tree:
@@ -185,19 +186,19 @@ class NetworkCollector(MetricsSource):
         """Return what each group of a view stands on."""
         with self.lock:
             groups = self._planner.groups(ViewKey(selection, grouping))
-            return coverage(self.state, groups, self.lives(), self.now())
+            return self.fleet.coverage(groups, self.lives(), self.now())
 
     def life_of(self, path: Path) -> Life | None:
         """Tell whether the node at a path is live, stale or departed; None when there is none."""
         with self.lock:
-            node = self.state.nodes.get(path)
+            node = self.fleet.place(path)
             return None if node is None else Life(self.lives()[node.row])
 
     def branch_over(self, path: Path) -> Path | None:
         """Return the branch that a path is or lies under: a subtree read as the totals that its aggregators send."""
         with self.lock:
-            over = (self.state.nodes.get(path[:end]) for end in range(1, len(path) + 1))
-            return next((node.path for node in over if node is not None and node.branch), None)
+            over = (self.fleet.place(path[:end]) for end in range(1, len(path) + 1))
+            return next((place.path for place in over if place is not None and place.covers_below), None)
 
     def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
         """Return the newest events of the fleet, oldest first, with the label ``fog_path``."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 
-from fog_aggregator.core.branches import ANY
-from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS, HORIZON
-from fog_aggregator.core.eventlist import MAX_EVENTS
+from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS, HORIZON, MAX_EVENTS
+from fog_aggregator.core.places.patterns import ANY
 from fog_bus.options import option
 from fog_bus.options.kinds import PATH, PATHS, PERIOD, SWITCH, TEXT, WHOLE
 from fog_schema.errors import PathError

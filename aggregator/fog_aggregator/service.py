@@ -23,11 +23,11 @@ from fog_aggregator.components.http.server import WebServer
 from fog_aggregator.components.http.status import StreamStatus
 from fog_aggregator.components.rollup.publication import RollupPublication
 from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.engine.engine import Engine, Scope
 from fog_aggregator.core.engine.ports import Say, Surroundings
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.streams import BusConnection
@@ -80,7 +80,7 @@ class Aggregator:
         self.config = config
         subjects, loops = Subjects(config.prefix), Loops()
         own = TelemetryCollector(self_metrics=False)
-        fleet, events = State(horizon=config.horizon), EventList(config.max_events)
+        fleet, events = Fleet(horizon=config.horizon), EventList(config.max_events)
         metrics = SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after)
         self._engine = Engine(_scope(config, subjects), fleet, events, Surroundings(self.network, metrics, _warnings()))
@@ -158,7 +158,7 @@ def _scope(config: AggregatorConfig, subjects: Subjects) -> Scope:
     return Scope(
         subjects=subjects,
         path=config.path,
-        branches=Branches(config.branches),
+        branches=BranchPatterns(config.branches),
         metrics=METRICS,
         events=EVENTS,
         rollups=ROLLUPS,

@@ -162,7 +162,7 @@ class Fleet:
 
     def _has_read(self, agent: Agent) -> bool:
         sent = agent.sent
-        node = self.network.state.nodes.get(agent.path)
+        node = self.network.fleet.place(agent.path)
         epoch = node.epochs.get(sent.epoch) if node is not None else None
         seen = self.network.events.seen.get((agent.path, sent.epoch))
         return epoch is not None and epoch.seq >= sent.seq and (seen.last if seen else 0) >= sent.event

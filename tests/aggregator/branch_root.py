@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fog_agent.core.summary import GaugeSummary
-from fog_aggregator.core.catalog import Family, FamilyKey
-from fog_aggregator.core.lifecycle import Coverage
+from fog_aggregator.core.fleet.catalog import Family, FamilyKey
 from fog_aggregator.core.outcome import Status
+from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.totals import Total, Totals
 from fog_schema.frames import Frame
@@ -46,5 +46,5 @@ class Root(Fleet):
     def sweep_after(self, silence: float) -> None:
         """Time passes in which nobody speaks."""
         self.now += silence
-        self.state.watched += silence
+        self.state.parts.time.observed_seconds += silence
         self.sweep()

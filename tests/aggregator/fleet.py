@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from fog_agent.core.writer import Settings, Writer
-from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet as FleetState
+from fog_aggregator.core.fleet.sweep import Swept
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.state import State
-from fog_aggregator.core.sweep import Swept, sweep
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping, Matcher, Selection, ViewKey
 from fog_schema.codec import decode, encode
@@ -72,7 +72,7 @@ class Fleet:
 
     def __init__(self) -> None:
         self.now = START
-        self.state = State()
+        self.state = FleetState()
         self.events = EventList()
         self.own = TelemetryCollector(self_metrics=False)
         self.network = NetworkCollector(self.state, self.events, self.own, lambda: self.now)
@@ -87,7 +87,7 @@ class Fleet:
 
     def sweep(self) -> Swept:
         """Let time do its work on the state, and forget what was shown of what has left, as an engine does."""
-        swept = sweep(self.state)
+        swept = self.state.sweep()
         if swept.retired or swept.label_sets:
             self.network.forget_ended()
         return swept

@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from fog_agent.core.writer import Settings, Writer
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.state import State
 from fog_proving.sim.books import Cells, add
 from fog_proving.sim.checks import totals_of
 from fog_schema.codec import decode
@@ -103,12 +103,12 @@ def tellings(draw: st.DrawFn) -> list[Telling]:
     return told
 
 
-def hear(state: State, told: list[Telling]) -> list[Outcome]:
+def hear(state: Fleet, told: list[Telling]) -> list[Outcome]:
     """Apply some frames."""
     return [state.apply(path, decode(data), at) for path, data, at in told]
 
 
-def totals(*states: State) -> dict[Path, Cells]:
+def totals(*states: Fleet) -> dict[Path, Cells]:
     """Add up some states at and under each path; exact, as fractions are quarters."""
     together: dict[Path, Cells] = {}
     for state in states:

@@ -11,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fog_agent.core.writer import Settings, Writer
-from fog_aggregator.core.batch import Batch
+from fog_aggregator.core.fleet.batch import Batch
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAMS
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
-from fog_aggregator.core.state import State
 from fog_schema.codec import decode, encode_definitions
 from fog_schema.columns import I8, I16, I32, I64, U8, U16, U32, U64, Column, pack_floats, pack_ids
 from fog_schema.frames import (
@@ -72,10 +72,11 @@ def run_nodes(steps: list[tuple[int, list[tuple[str, float]], str]]) -> list[tup
     return arrived
 
 
-def columns(state: State) -> dict[Kind, list[np.ndarray]]:
+def columns(state: Fleet) -> dict[Kind, list[np.ndarray]]:
     """All values, with what they belong to."""
     return {
-        kind: [getattr(table, name)[: table.size] for name in table.COLUMNS] for kind, table in state.tables.items()
+        kind: [getattr(table, name)[: table.size] for name in table.COLUMNS]
+        for kind, table in state.parts.slots.tables.items()
     }
 
 
@@ -84,7 +85,7 @@ def columns(state: State) -> dict[Kind, list[np.ndarray]]:
 def test_a_batch_is_as_good_as_one_by_one(steps: list[tuple[int, list[tuple[str, float]], str]]) -> None:
     """Whatever frames meet in a batch, known or not, next or beyond a gap, the state and the outcomes are the same."""
     arrived = run_nodes(steps)
-    alone, together = State(), State()
+    alone, together = Fleet(), Fleet()
     one_by_one = [alone.apply(path, frame, 5.0) for path, frame in arrived]
     with Batch(together) as batch:
         at_once = [batch.apply(path, frame, 5.0) for path, frame in arrived]
@@ -143,14 +144,14 @@ def keyframe() -> Frame:
     return frame
 
 
-def same(one: State, other: State) -> None:
+def same(one: Fleet, other: Fleet) -> None:
     """Two states have the same columns, and the same doubt about each epoch."""
     mine, theirs = columns(one), columns(other)
     assert mine.keys() == theirs.keys()
     for width, expected in theirs.items():
         for column, like in zip(mine[width], expected, strict=True):
             np.testing.assert_array_equal(column, like)
-    (epoch,), (twin,) = (state.nodes["fog", "0"].epochs.values() for state in (one, other))
+    (epoch,), (twin,) = (state.places["fog", "0"].epochs.values() for state in (one, other))
     assert (epoch.seq, epoch.huge, epoch.gapped) == (twin.seq, twin.huge, twin.gapped)
 
 
@@ -168,7 +169,7 @@ def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject
         frames.append(Frame(DELTA, epoch=7, seq=seq, age_ms=0, interval_ms=1000))
         for name, some in sections.items():
             section(frames[-1], name, code, some)
-    alone, settled, together = State(), State(), State()
+    alone, settled, together = Fleet(), Fleet(), Fleet()
     known = [np.zeros(SERIES), np.zeros((SERIES, WIDTH))]
     with Batch(together) as batch:
         for frame in frames:
@@ -177,7 +178,7 @@ def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject
                 assert single.apply(("fog", "0"), frame, 5.0) == expected
             assert batch.apply(("fog", "0"), frame, 5.0) == expected
             same(settled, alone)
-            counts = [settled.tables[kind].values[:SERIES].copy() for kind in KINDS]
+            counts = [settled.parts.slots.tables[kind].values[:SERIES].copy() for kind in KINDS]
             assert all((now >= before).all() for now, before in zip(counts, known, strict=True))
             known = counts
     same(together, alone)
@@ -187,7 +188,7 @@ def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject
 @pytest.mark.parametrize("name", ["counters", "buckets"])
 def test_negative_increments_are_refused(code: int, name: str) -> None:
     """The least value that a signed column holds, in a plain delta: counted as refused, and the total stays."""
-    state = State()
+    state = Fleet()
     frames = [keyframe(), *(Frame(DELTA, epoch=7, seq=seq, age_ms=0, interval_ms=1000) for seq in (2, 3))]
     section(frames[1], name, U8, [4])
     section(frames[2], name, code, [-LARGEST[code]])
@@ -195,24 +196,24 @@ def test_negative_increments_are_refused(code: int, name: str) -> None:
         outcomes = [batch.apply(("fog", "0"), frame, 5.0) for frame in frames]
     assert [outcome.refused_values for outcome in outcomes] == [0, 0, SERIES]
     kind = KINDS[name != "counters"]
-    assert (state.tables[kind].values[:SERIES] == 4).all()
+    assert (state.parts.slots.tables[kind].values[:SERIES] == 4).all()
 
 
 def test_plain_deltas_wait_until_the_batch_is_settled() -> None:
     """The point of a batch: a plain delta touches no column before the end of the block, and all of it after."""
     (keyframe, *deltas) = [entry for entry in run_nodes([(0, [("a", 3)], "send")]) if entry[0] == ("fog", "0")]
-    state = State()
+    state = Fleet()
     with Batch(state) as batch:
         batch.apply(*keyframe, 5.0)
         assert batch.apply(*deltas[0], 5.0).values == 3
-        assert state.tables[INTEGER_COUNTER].values.sum() == 0
-    assert state.tables[INTEGER_COUNTER].values.sum() == 3
+        assert state.parts.slots.tables[INTEGER_COUNTER].values.sum() == 0
+    assert state.parts.slots.tables[INTEGER_COUNTER].values.sum() == 3
 
 
 def test_a_sum_that_is_not_finite_is_refused_alone() -> None:
     """Of histograms merged together, the one whose sum is not finite is left out and counted; its neighbour is not."""
     arrived = run_nodes([(0, [("a", 3), ("b", 4)], "send")])
-    state = State()
+    state = Fleet()
     frame = arrived[-1][1]
     (group,) = frame.histograms
     damaged = np.array([math.inf, *group.sums.tolist()[1:]]).tobytes()
@@ -221,4 +222,4 @@ def test_a_sum_that_is_not_finite_is_refused_alone() -> None:
         for path, one in arrived:
             batch.apply(path, one, 5.0)
     assert batch.refused_values == 1
-    assert state.tables[BUCKET_HISTOGRAMS.of_size(3)].values.sum() == 1
+    assert state.parts.slots.tables[BUCKET_HISTOGRAMS.of_size(3)].values.sum() == 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from fog_agent.core.summary import GaugeSummary
-from fog_aggregator.core.catalog import Family, FamilyKey
+from fog_aggregator.core.fleet.catalog import Family, FamilyKey
+from fog_aggregator.core.fleet.parts import DAY
 from fog_aggregator.core.kinds.gauge_summary import GAUGE_SUMMARY, SummaryTable
-from fog_aggregator.core.lifecycle import Coverage
+from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry
-from fog_aggregator.core.state import DAY
 from fog_aggregator.query.totals import Total, Totals
 from fog_schema.frames import DELTA
 from tests.aggregator.branch_root import BRANCH, Root, counted
@@ -75,7 +75,7 @@ def test_the_values_of_a_gauge_that_is_gone_are_no_other_gauges() -> None:
         root.hear(frame)
         shown = {name: [dict(labels)["value"] for labels in root.samples(name)] for name in ("first", "third")}
         assert shown == {"first": ["0"] if frame.kind == DELTA else [], "third": ["2"]}
-    table = root.state.tables[GAUGE_SUMMARY]
+    table = root.state.parts.slots.tables[GAUGE_SUMMARY]
     assert isinstance(table, SummaryTable)
     assert table.ids[list(table.value_counts)].tolist() == [2]
 

@@ -10,15 +10,16 @@ import pytest
 from hypothesis import given, settings
 
 from fog_agent.core.summary import GaugeSummary
-from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.requests import KeyframeRequest, KeyframeRequests
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.lifecycle import Coverage, contended
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet as FleetState
+from fog_aggregator.core.fleet.parts import DAY
 from fog_aggregator.core.outcome import Status
-from fog_aggregator.core.state import DAY, State, StateLimits
-from fog_aggregator.core.sweep import forget
+from fog_aggregator.core.places.coverage import Coverage
+from fog_aggregator.core.places.limits import FleetLimits
+from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.query.selection import Selection, ViewKey
@@ -99,7 +100,7 @@ def test_a_hot_pair_is_no_fault() -> None:
         for path in (BRANCH, ("fog", "node")):
             for one in pair:
                 root.state.apply(path, one.delta(counted(5)), root.now, rollup=path == BRANCH)
-    assert contended(root.state, root.now) == [("fog", "node")]
+    assert root.state.contended(root.now) == [("fog", "node")]
 
 
 def test_a_gap_is_repaired_by_a_keyframe() -> None:
@@ -140,12 +141,12 @@ def test_a_branch_that_is_not_heard_keeps_its_counts_alone() -> None:
     for _ in range(3):
         root.sweep_after(8 * DAY)
         assert root.network.coverage().total() == Coverage((0, 0, 6), 0.0)
-        assert forget(root.state, ("fog",), root.now, 3600.0) == []
-    assert root.state.nodes[BRANCH].epochs == {}
+        assert root.state.forget(("fog",), root.now, 3600.0) == []
+    assert root.state.places[BRANCH].epochs == {}
     assert root.value("work_total") == 5
     root.hear(Reporter(2).keyframe(counted(6)))
     assert root.value("work_total") == 6
-    assert root.state.ledger == {}
+    assert root.state.parts.retired.by_family == {}
 
 
 def test_a_replica_that_returns_is_no_baseline() -> None:
@@ -156,23 +157,23 @@ def test_a_replica_that_returns_is_no_baseline() -> None:
     for day in range(1, 9):
         root.sweep_after(DAY)
         root.hear(other.delta(counted(5 + day)))
-    assert list(root.state.nodes[BRANCH].epochs) == [2]
+    assert list(root.state.places[BRANCH].epochs) == [2]
     assert root.hear(one.delta(counted(13))) is Status.AWAITS_KEYFRAME
     root.hear(one.keyframe(counted(14)))
     assert root.value("work_total") == 14
-    assert root.state.nodes[BRANCH].baselines == 0
+    assert root.state.places[BRANCH].baselines == 0
 
 
 def test_an_aggregator_that_is_killed_again_and_again_does_not_fill_its_path() -> None:
     """Each run is a replica with all series of the branch: of those that are silent only the last two are kept."""
     root = Root()
-    root.state.limits = StateLimits(series_per_path=10)
+    root.state.limits = FleetLimits(series_per_path=10)
     for run in range(1, 21):
         frame = Reporter(run).keyframe(counted(run, (run, run)))
         assert root.state.apply(BRANCH, frame, root.now, rollup=True).refused_series == 0
         root.now += 60
-    assert list(root.state.nodes[BRANCH].epochs) == [18, 19, 20]
-    assert (root.value("work_total"), root.state.folded_early) == (20, 0)
+    assert list(root.state.places[BRANCH].epochs) == [18, 19, 20]
+    assert (root.value("work_total"), root.state.closed_early) == (20, 0)
 
 
 def test_what_leaves_a_branch_stays_in_the_books() -> None:
@@ -188,7 +189,7 @@ def test_what_leaves_a_branch_stays_in_the_books() -> None:
         root.sweep_after(DAY)
         root.hear(one.delta(without))
     assert root.value("work_total") is None
-    assert root.state.ledger == {0: 5}
+    assert root.state.parts.retired.by_family == {0: 5}
 
 
 def test_a_branch_survives_a_checkpoint() -> None:
@@ -200,7 +201,7 @@ def test_a_branch_survives_a_checkpoint() -> None:
     image = take_image(root.state, root.events, Ratchet(), {}, ("fog.v1", (), (("fog", "*"),)))
     read = read_image(b"".join(image.chunks()))
     assert read.scope == ("fog.v1", (), (("fog", "*"),))
-    state = State()
+    state = FleetState()
     restore(read, state, EventList(), Ratchet())
     network = NetworkCollector(state, EventList(), TelemetryCollector(self_metrics=False), lambda: root.now)
     assert generate_text(network.collect()) == generate_text(root.network.collect())
@@ -312,7 +313,7 @@ def ingesting(*branches: Path) -> tuple[Fleet, Ingest]:
     """Return a fleet whose messages go through ingest."""
     fleet = Fleet()
     counts = SelfMetrics(fleet.own)
-    return fleet, Ingest(fleet.state, fleet.events, Subjects(), Branches(branches), counts, lambda *_: None)
+    return fleet, Ingest(fleet.state, fleet.events, Subjects(), BranchPatterns(branches), counts, lambda *_: None)
 
 
 def message(subject: str, frame: Frame) -> Message:
@@ -328,7 +329,7 @@ def test_what_a_branch_covers_is_not_read_node_by_node() -> None:
     ingest.metrics([message(subject, Reporter(1).keyframe(totals)) for subject, totals in frames], START)
     names = ("fog.v1.rollups.fog.0", "fog.v1.rollups.fog.0.1", "fog.v1.rollups.fog", "fog.v1.rollups.other.0")
     ingest.rollups([message(name, Reporter(2).keyframe(counted(7))) for name in names], START)
-    assert sorted(fleet.state.nodes) == [("fog",), ("fog", "0")]
+    assert sorted(fleet.state.places) == [("fog",), ("fog", "0")]
     assert fleet.samples("work_total") == {(): 12}
 
 
@@ -340,7 +341,7 @@ def test_a_branch_is_asked_alone() -> None:
         reporter.skip(counted())
         ingest.rollups([message(f"fog.v1.rollups.fog.{branch}", reporter.delta(counted(1)))], START)
     wanted = ingest.wanted(START)
-    assert all(one.branch for one in wanted)
+    assert all(one.alone for one in wanted)
     asked = KeyframeRequests().due(wanted, 0.0)
     assert sorted(asked, key=lambda one: one[1].epoch) == [
         (("fog", str(branch)), Request(branch + 1)) for branch in range(20)
@@ -359,26 +360,13 @@ def test_a_replica_that_returned_and_answered_is_not_asked_again() -> None:
 
     say(one.keyframe(counted(1)), other.keyframe(counted(1)))
     for _ in range(8):
-        fleet.state.watched += DAY
+        fleet.state.parts.time.observed_seconds += DAY
         say(other.delta(counted(1)))
     fleet.sweep()
     say(one.delta(counted(2)))
     assert [one.epoch for one in ingest.wanted(START)] == [1]
     say(one.keyframe(counted(2)))
     assert ingest.wanted(START) == []
-
-
-def test_patterns() -> None:
-    """A token may be any; what lies under a branch is covered by it."""
-    branches = Branches((("fog", "*"), ("fog", "a", "b")))
-    assert branches.has(("fog", "0"))
-    assert not branches.has(("fog",))
-    assert not branches.has(("fog", "0", "1"))
-    assert branches.has(("fog", "a", "b"))
-    assert branches.cover(("fog", "0", "1"))
-    assert not branches.cover(("fog",))
-    assert not branches.cover(("other", "0"))
-    assert not Branches()
 
 
 def counted_below(fleet: Fleet) -> float:
@@ -399,7 +387,7 @@ def test_totals_never_fall() -> None:
             member.finish()
         seen.append(counted_below(fleet))
         fleet.now += 3 * DAY
-        fleet.state.watched += 3 * DAY
+        fleet.state.parts.time.observed_seconds += 3 * DAY
         fleet.sweep()
         seen.append(counted_below(fleet))
     assert all(later >= earlier for earlier, later in pairwise(seen))

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fog_aggregator.core.fleet.reading import SlotColumns
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Plan
 from fog_aggregator.core.series import SeriesEntry
@@ -83,7 +84,8 @@ def test_a_plan_is_what_each_slot_says(
     classes = classes_of(entries, wanted or [True] * SERIES, merged=labels is not None)
     ranked = None if rank is None else np.array(rank, np.int32)
     group = np.array(group_of, np.int32)
-    draft = Draft((0, 0), SlotIndex(table, shape_of), group, GROUPS, ranked, None if axis.is_identity else axis)
+    columns = SlotColumns(table.series[: table.size], table.epoch[: table.size], table.created[: table.size])
+    draft = Draft((0, 0), SlotIndex(columns, shape_of), group, GROUPS, ranked, None if axis.is_identity else axis)
     slots = zip(table.series.tolist(), table.epoch.tolist(), table.created.tolist(), strict=True)
     expected = reference.plan(list(slots)[: table.size], shape_of, group_of, rank, classes)
     assert as_rows(draft.make(), table.size) == expected
@@ -134,6 +136,6 @@ def test_what_is_remembered_of_earlier_looks_changes_nothing(steps: list[tuple[s
             member.send()
         planner = planner or Planner(fleet.state)
         for view in VIEWS:
-            for kind, table in fleet.state.tables.items():
+            for kind, table in fleet.state.parts.slots.tables.items():
                 plans = [one.draft(view, kind, one.axis(view)).make() for one in (planner, Planner(fleet.state))]
                 assert as_rows(plans[0], table.size) == as_rows(plans[1], table.size)

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from fog_agent.core.event_log import RETAINED_SECONDS
-from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.requests import FIRST_WAIT, KeyframeRequest, KeyframeRequests
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet as FleetState
+from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_bus.ports import Message
@@ -31,9 +31,9 @@ def test_wanted_events_survive_a_crash() -> None:
     event = Event("e", None, {}, {}, 1.0)
     events.apply(PATH, Frame(kind=EVENTS, epoch=7, seq=3, events=(event,)), 100.0)
     events.held(PATH, 7, (1, 5), 101.0)
-    image = take_image(State(), events, Ratchet(), {}, ("fog.v1", (), ()))
+    image = take_image(FleetState(), events, Ratchet(), {}, ("fog.v1", (), ()))
     after = EventList()
-    restore(read_image(b"".join(image.chunks())), State(), after, Ratchet())
+    restore(read_image(b"".join(image.chunks())), FleetState(), after, Ratchet())
     assert after.wanted == events.wanted == {(PATH, 7): (1, 5)}
     after.held(PATH, 7, (3, 3), 102.0)
     assert after.wanted == {}
@@ -64,7 +64,7 @@ def test_requests_for_events_are_never_put_together() -> None:
 
 def test_only_who_was_heard_lately_is_asked() -> None:
     """A writer that was killed stays gapped for days; asking for it would only make its neighbours answer."""
-    state = State()
+    state = FleetState()
     state.apply(PATH, Frame(kind=DELTA, epoch=7, seq=3, interval_ms=1000), 100.0)
     assert [epoch.id for epoch in state.gapped] == [7]
     assert state.heard_lately(PATH, 7, 103.0)
@@ -83,7 +83,7 @@ def test_events_of_a_branchs_nodes_are_asked_for(path: Path) -> None:
     """
     fleet = Fleet()
     metrics, events = Subjects().metrics(path), Subjects().events(path)
-    branches = Branches([PATH])
+    branches = BranchPatterns([PATH])
     ingest = Ingest(fleet.state, fleet.events, Subjects(), branches, SelfMetrics(fleet.own), lambda *_: None)
     newest = START
 
@@ -107,7 +107,7 @@ def test_events_of_a_branchs_nodes_are_asked_for(path: Path) -> None:
     assert wanted() == [(1, 2)]
     read(holds)
     assert wanted() == [(2, 4)]
-    assert fleet.state.nodes == {}
+    assert fleet.state.places == {}
     read(Frame(kind=EVENTS, epoch=7, seq=2, events=(event, event, event)))
     read(holds)
     assert wanted() == []

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fog_aggregator.core.nodes import Epoch, Node
+from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.node import Node
 from fog_aggregator.query.selection import EVERYTHING, Grouping, Selection
 from fog_aggregator.query.tree import Tree
 from fog_schema.paths import Path, format_path, is_under
@@ -95,11 +96,11 @@ def test_a_subtree_is_a_range_of_paths(paths: list[Path], tail: list[str]) -> No
     for path in paths:
         fleet.join(format_path(path))
     fleet.send()
-    tree = Tree(fleet.state.nodes, len(fleet.state.rows.heard))
+    tree = Tree(fleet.state.places, fleet.state.place_rows)
     under = ("fog", *tail)
     span = tree.span(under)
     assert tree.paths[span.start : span.stop] == [path for path in paths if is_under(path, under)]
-    assert [fleet.state.nodes[path].row for path in tree.paths] == tree.rows.tolist()
+    assert [fleet.state.places[path].row for path in tree.paths] == tree.rows.tolist()
 
 
 @given(st.lists(st.tuples(PATHS, PATHS), min_size=1, max_size=4))

@@ -50,7 +50,7 @@ def engine_of(network: NetworkCollector) -> Engine:
     """An engine that has read nothing."""
     scope = Scope(subjects=Subjects(), metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
     around = Surroundings(network, SelfMetrics(TelemetryCollector(self_metrics=False)), lambda *_: None)
-    return Engine(scope, network.state, network.events, around)
+    return Engine(scope, network.fleet, network.events, around)
 
 
 async def restored(directory: Path) -> tuple[float, dict[str, Position]]:
@@ -93,7 +93,7 @@ async def test_one_of_another_shape_is_set_aside(tmp_path: Path, caplog: pytest.
     """Whole, of the same version, and yet not what this program reads: it is not fatal, and leaves nothing behind."""
     saved(tmp_path, counts=1)
     image = saved(tmp_path, counts=2)
-    image.plain["tombstones"] = [(("fog", "0"), 5)]
+    image.plain["parts"]["tombstones"]["stones"] = [(("fog", "0"), 5)]
     with CheckpointFiles(tmp_path) as directory:
         directory.save(image)
     assert await restored(tmp_path) == (2, POSITIONS)

@@ -285,8 +285,10 @@ def test_label_sets_that_nobody_has_held_for_the_horizon_leave() -> None:
         counter.labels(kind).increment(1)
     fleet.send()
     state = fleet.state
-    state.series_held = state.watched + 0.0 * state.tables[INTEGER_COUNTER].created[: len(state.catalog.series)]
-    state.series_held[0] -= state.horizon + 1
+    state.parts.retired.last_held = (
+        state.observed_seconds + 0.0 * state.parts.slots.tables[INTEGER_COUNTER].created[: len(state.catalog.series)]
+    )
+    state.parts.retired.last_held[0] -= state.horizon + 1
     assert fleet.samples("done_total") == {(("kind", "new"),): 1}
 
 

@@ -144,13 +144,13 @@ class Tiers:
         return numbers(self.root)
 
     def _is_all_read(self) -> bool:
-        nodes = self.whole.network.state.nodes
+        nodes = self.whole.network.fleet.places
         sent = {node.agent.path: node.agent.sent for node in self.nodes}
         return all(path in nodes and nodes[path].epochs[one.epoch].seq >= one.seq for path, one in sent.items())
 
     def replicas(self) -> set[int]:
         """Return the epochs that the root has heard of the branch, and that have not ended."""
-        node = self.root.network.state.nodes.get(BRANCH)
+        node = self.root.network.fleet.place(BRANCH)
         return set(node.epochs) if node is not None else set()
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fog_aggregator.core.saved import Saved
 from fog_aggregator.query import planner as planners
 from fog_aggregator.query import ratchet as ratchets
 from fog_aggregator.query.ratchet import GroupedKey, Ratchet
@@ -66,11 +67,11 @@ def retire(fleet: Fleet, everything: list[reference.Held]) -> list[reference.Hel
     """Let time go on until label sets that nobody holds have left; return what is still shown."""
     held = {one.series for one in everything if not one.left}
     state = fleet.state
-    state.series_held = np.full(len(state.catalog.series), state.watched)
+    state.parts.retired.last_held = np.full(len(state.catalog.series), state.observed_seconds)
     for number, entry in enumerate(state.catalog.series):
         name = state.catalog.families[entry.family].key.name
         if (name, entry.labels, entry.bounds) not in held:
-            state.series_held[number] -= state.horizon + 1
+            state.parts.retired.last_held[number] -= state.horizon + 1
     return [one for one in everything if one.series in held]
 
 
@@ -217,8 +218,8 @@ def test_a_sum_by_labels_loses_what_has_left() -> None:
     """Return a label set that left the exposition is in no sum any more, also where a plan was remembered before."""
     fleet = counting("fog/0", {"a": 1, "b": 2})
     assert fleet.samples("work_total", by=()) == {(): 3}
-    fleet.state.series_held = np.full(len(fleet.state.catalog.series), fleet.state.watched)
-    fleet.state.series_held[0] -= fleet.state.horizon + 1
+    fleet.state.parts.retired.last_held = np.full(len(fleet.state.catalog.series), fleet.state.observed_seconds)
+    fleet.state.parts.retired.last_held[0] -= fleet.state.horizon + 1
     assert fleet.samples("work_total", by=()) == {(): 2}
 
 
@@ -236,7 +237,7 @@ def test_a_number_that_is_given_out_again_is_another_series() -> None:
     fleet = counting("fog/0", {"a": 1})
     assert fleet.samples("work_total", matchers=[Matcher("kind", "a")]) == {(("kind", "a"),): 1}
     fleet.members[0].finish()
-    fleet.state.series_held = np.full(len(fleet.state.catalog.series), -2 * fleet.state.horizon)
+    fleet.state.parts.retired.last_held = np.full(len(fleet.state.catalog.series), -2 * fleet.state.horizon)
     fleet.sweep()
     counting("fog/0", {"b": 2}, fleet)
     assert len(fleet.state.catalog.series) == 1
@@ -375,7 +376,7 @@ def test_what_is_held_up_outlives_a_restart() -> None:
     )
     ratchet.clamp_grouped(one, 0.5)
     ratchet.clamp_grouped(one._replace(own=False, path=(), by=None, labels=()), 1.5)
-    other.restore_grouped(msgpack.unpackb(msgpack.packb(ratchet.grouped_image())))
+    other.restore(Saved(msgpack.unpackb(msgpack.packb(ratchet.image().plain))))
     assert other.grouped == ratchet.grouped
 
 
@@ -386,9 +387,13 @@ def test_plans_of_names_that_nobody_has_are_bounded(monkeypatch: pytest.MonkeyPa
     planner = planners.Planner(fleet.state)
     for number in range(20):
         view = asked(names=[f"name_{number}"])
-        for width in fleet.state.tables:
+        for width in fleet.state.parts.slots.tables:
             draft = planner.draft(view, width, planner.axis(view))
             planner.remember(view, width, draft, draft.make())
     remembered = [asked(names=[f"name_{number}"]) for number in range(20)]
-    known = [planner.known(view, width, planner.axis(view)[0]) for view in remembered for width in fleet.state.tables]
+    known = [
+        planner.known(view, width, planner.axis(view)[0])
+        for view in remembered
+        for width in fleet.state.parts.slots.tables
+    ]
     assert sum(plan is not None for plan in known) == 10

@@ -206,7 +206,7 @@ async def test_what_is_no_longer_exported_is_in_the_books(served: Served) -> Non
     assert await served.json("/api/retired") == {"families": [], "groups": []}
     state = served.fleet.state
     requests = next(number for number, family in enumerate(state.catalog.families) if family.key.type == 0)
-    state.ledger[requests] = 5
+    state.parts.retired.by_family[requests] = 5
     assert (await served.json("/api/retired"))["families"] == [
         {"name": "requests_total", "type": "counter", "counted": 5}
     ]
@@ -247,7 +247,7 @@ async def test_the_description_is_true(served: Served) -> None:
     """Each route is described with exactly its parameters, and each JSON answer is as its schema says."""
     served.fleet.join("fog/odd").collector.register_gauge("requests_total", "Oh no").set(float("nan"))
     served.fleet.join("fog/0/1").collector.register_gauge("requests_total", "Oh no").set(1)
-    served.fleet.state.ledger[0] = 1
+    served.fleet.state.parts.retired.by_family[0] = 1
     served.fleet.send()
     document = await served.json("/api/openapi.json")
     assert list(document["paths"]) == [route.path for route in ROUTES]

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from fog_aggregator.core.lifecycle import Coverage
+from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.query.totals import Totals
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.rollups import Reporter

@@ -12,8 +12,8 @@ from typing import Any
 
 from fog_aggregator.components.checkpoints.files import KEPT, CheckpointFiles
 from fog_aggregator.core.checkpoint import Image, take_image
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.query.ratchet import Ratchet
 from fog_bus.ports import Position
 
@@ -23,7 +23,7 @@ STEPS = frozenset({"open", "write", "flush", "fsync", "close", "replace", "scand
 
 def image(number: int) -> Image:
     """Return a small checkpoint that can be told from others."""
-    return take_image(State(), EventList(), Ratchet(), {"S": Position("then", number, 0)}, ("fog.v1", (), ()))
+    return take_image(Fleet(), EventList(), Ratchet(), {"S": Position("then", number, 0)}, ("fog.v1", (), ()))
 
 
 def newest(directory: Path) -> int:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from fog_aggregator.core.columns import Bools
-from fog_aggregator.core.nodes import Epoch, Node
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.kinds import SlotHolder
+from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.place import Place
 from fog_aggregator.query.fleet_view import FleetView
 
 MOST_SAMPLES: Final = 1_000
@@ -32,13 +32,13 @@ class Explanation:
     node: dict[str, Any] | None
 
 
-def take_apart(state: State, node: Node, wanted: Bools) -> dict[str, Any]:
+def take_apart(fleet: Fleet, node: Place, wanted: Bools) -> dict[str, Any]:
     """List what a node's epochs and its closed total hold of some series; `wanted` by number."""
     return {
         "branch": node.branch,
-        "epochs": [_epoch(state, epoch, wanted) for epoch in node.epochs.values()],
-        "closed": list(_slots(state, node.closed, wanted)),
-        "folded": node.folded,
+        "epochs": [_epoch(fleet, epoch, wanted) for epoch in node.epochs.values()],
+        "closed": list(_slots(fleet, node.closed, wanted)),
+        "folded": node.closed_epochs,
         "baselines": node.baselines,
     }
 
@@ -48,31 +48,21 @@ def epoch_name(epoch: int) -> str:
     return f"{epoch:016x}"
 
 
-def _epoch(state: State, epoch: Epoch, wanted: Bools) -> dict[str, Any]:
+def _epoch(fleet: Fleet, epoch: Epoch, wanted: Bools) -> dict[str, Any]:
     return {
         "epoch": epoch_name(epoch.id),
         "seq": epoch.seq,
         "born": epoch.birth,
-        "heard": epoch.heard,
+        "heard": epoch.last_seen,
         "shared": epoch.shared,
         "gaps": epoch.gaps,
         "awaits_keyframe": epoch.gapped,
         "keyframes": epoch.keyframes,
         "returning": epoch.returning,
-        "values": list(_slots(state, epoch, wanted)),
+        "values": list(_slots(fleet, epoch, wanted)),
     }
 
 
-def _slots(state: State, epoch: Epoch, wanted: Bools) -> Iterator[dict[str, Any]]:
-    """Yield what one epoch holds of some series."""
-    for kind, places in epoch.maps.items():
-        table, (ids, slots) = state.tables[kind], places.items()
-        mine = np.flatnonzero(wanted[table.series[slots]])[:MOST_SAMPLES]
-        for number, slot in zip(ids[mine].tolist(), slots[mine].tolist(), strict=True):
-            yield {
-                "id": number,
-                "labels": dict(state.catalog.series[int(table.series[slot])].labels),
-                "fractional": False,
-                "live": bool(table.live[slot]),
-                **kind.describe(table, slot),
-            }
+def _slots(fleet: Fleet, holder: SlotHolder, wanted: Bools) -> Iterator[dict[str, Any]]:
+    """Describe what one epoch, or closed total, has of some series."""
+    return fleet.describe(holder, wanted, MOST_SAMPLES)

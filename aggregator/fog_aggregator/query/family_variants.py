@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fog_aggregator.core.catalog import Family
 from fog_aggregator.core.columns import Bools, Int32s, Int64s
-from fog_aggregator.core.kinds.table import FREE
+from fog_aggregator.core.fleet.catalog import Family
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.series import Bounds
-from fog_aggregator.core.state import State
 from utilityfog_frontend.telemetry import model
 from utilityfog_frontend.telemetry.names import sample_names
 
@@ -37,25 +36,25 @@ class FamilyVariant:
 
 
 class FamilyVariants:
-    """Who holds which family, and which bounds of it, in a state."""
+    """Tell who holds which family of a fleet, and which bounds of it."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
         self._contested: tuple[int, frozenset[int]] = (0, frozenset())
 
     @property
     def shapes(self) -> list[tuple[int, Bounds]]:
         """Return every (family, bounds) there is, by its number."""
-        return list(self._state.catalog.shapes)
+        return list(self._fleet.catalog.shapes)
 
     def shape_of(self) -> Int32s:
         """Return the shape of each series, by their numbers; -1 where there is none."""
-        return np.array(self._state.catalog.shape_of, np.int32)
+        return np.array(self._fleet.catalog.shape_of, np.int32)
 
     def called(self, names: Iterable[str]) -> Bools:
         """Which series are of a family of which any sample has one of these names, by their numbers."""
         wanted = frozenset(names)
-        mine = [not wanted.isdisjoint(sample_names(described(family))) for family in self._state.catalog.families]
+        mine = [not wanted.isdisjoint(sample_names(described(family))) for family in self._fleet.catalog.families]
         chosen: Bools = np.array([mine[family] for family, _ in self.shapes] + [False], np.bool_)
         return chosen[self.shape_of()]
 
@@ -66,11 +65,11 @@ class FamilyVariants:
         suspects = [
             shape for shape, (family, _) in enumerate(shapes) if bounds_of[family] > 1 or family in self.contested()
         ]
-        return Survey(shapes, self._state.catalog.families, self.holders(suspects, live) if suspects else {})
+        return Survey(shapes, self._fleet.catalog.families, self.holders(suspects, live) if suspects else {})
 
     def contested(self) -> frozenset[int]:
         """Return the families that share a sample's name with another one."""
-        families = self._state.catalog.families
+        families = self._fleet.catalog.families
         if self._contested[0] != len(families):
             owners: dict[str, set[int]] = defaultdict(set)
             for number, family in enumerate(families):
@@ -83,14 +82,11 @@ class FamilyVariants:
     def holders(self, shapes: Iterable[int], live: Bools) -> dict[int, Int64s]:
         """Return the rows of the live nodes that hold series of some shapes."""
         of_series, rows = self.shape_of(), len(live)
-        wanted = np.zeros(len(self._state.catalog.shapes) + 1, np.bool_)  # one more, for series that are none
+        wanted = np.zeros(len(self._fleet.catalog.shapes) + 1, np.bool_)  # one more, for numbers that are free
         wanted[list(shapes)] = True
         pairs = [np.zeros(0, np.int64)]
-        for table in self._state.tables.values():
-            series = table.series[: table.size]
-            slots = np.flatnonzero(wanted[of_series[series]] & table.live[: table.size] & (series != FREE))
-            node = self._state.rows.epoch_node[table.epoch[slots]]
-            pairs.append(np.unique(of_series[series[slots]].astype(np.int64) * rows + node))
+        for series, node in self._fleet.holders(np.append(wanted[of_series], False)):
+            pairs.append(np.unique(of_series[series].astype(np.int64) * rows + node))
         shape, node = np.divmod(np.unique(np.concatenate(pairs)), max(rows, 1))
         return {number: node[(shape == number) & live[node]] for number in np.unique(shape).tolist()}
 

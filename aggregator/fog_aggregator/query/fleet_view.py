@@ -9,10 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from fog_aggregator.core.catalog import Family
+from fog_aggregator.core.fleet.catalog import Family
+from fog_aggregator.core.fleet.lifecycle import Coverages
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.view import Hold, Plan, Samples
-from fog_aggregator.core.lifecycle import Coverage, Coverages, Life
+from fog_aggregator.core.places.coverage import Coverage, Life
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
 from fog_aggregator.query.node_info import info_family

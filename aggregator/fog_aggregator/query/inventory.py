@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from fog_aggregator.core.columns import Int64s
-from fog_aggregator.core.lifecycle import Coverage, Coverages, Life
-from fog_aggregator.core.nodes import Node
-from fog_aggregator.core.retired_counts import departed
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.lifecycle import Coverages
+from fog_aggregator.core.places.coverage import Coverage, Life
+from fog_aggregator.core.places.place import Place
 from fog_aggregator.query.family_variants import FamilyVariant
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.selection import Grouping, Selection, ViewKey
@@ -26,20 +26,20 @@ MOST_PATHS: Final = 100
 
 
 class Inventory:
-    """Look at a fleet at one moment. Hold the state for as long as it is used; it returns nothing of the state's own.
+    """Look at a fleet at one moment. Hold the fleet for as long as it is used; it returns nothing of the fleet's own.
 
     Args:
-        state: what to look at.
-        planner: of the same state.
+        fleet: what to look at.
+        planner: of the same fleet.
         lives: every node's Life, by its row.
         coverage: gives the coverage of each group of a view.
         now: server's time.
     """
 
     def __init__(
-        self, state: State, planner: Planner, lives: Int64s, coverage: Callable[[ViewKey], Coverages], now: float
+        self, fleet: Fleet, planner: Planner, lives: Int64s, coverage: Callable[[ViewKey], Coverages], now: float
     ) -> None:
-        self._state = state
+        self._fleet = fleet
         self._planner = planner
         self._lives = lives
         self._coverage = coverage
@@ -66,7 +66,7 @@ class Inventory:
         tree = self._planner.tree
         span = tree.span(under)
         rows = tree.rows[span.start : span.stop]
-        retired = self._state.rows.retired[rows]
+        retired = self._fleet.retired_rows(rows)
         if state == RETIRED_STATE:
             chosen = np.flatnonzero(retired)
         elif state is not None:
@@ -74,7 +74,7 @@ class Inventory:
         else:
             chosen = np.arange(len(rows))
         page = [tree.paths[span.start + place] for place in chosen[offset : offset + limit].tolist()]
-        listed = [self._node(self._state.nodes[path]) for path in page]
+        listed = [self._node(self._fleet.places[path]) for path in page]
         return {"total": len(chosen), "offset": offset, "limit": limit, "nodes": listed}
 
     def conflicts(self) -> list[dict[str, Any]]:
@@ -87,34 +87,32 @@ class Inventory:
 
     def retired(self) -> dict[str, Any]:
         """Return the counts that are no longer exported: of label sets that left, and of nodes that retired."""
-        families = self._state.catalog.families
-        gone = departed(self._state)
-        groups = [node for path, node in self._state.nodes.items() if path[-1] == RETIRED]
+        families = self._fleet.catalog.families
+        gone = self._fleet.retired_counts()
+        groups = self._fleet.retired_groups()
         return {
             "families": [
                 {"name": families[family].key.name, "type": families[family].key.type_name, "counted": counted}
                 for family, counted in sorted(gone.items(), key=lambda item: families[item[0]].key)
             ],
             "groups": [
-                {"path": format_path(node.path), "series": sum(map(len, node.closed.maps.values()))}
-                for node in sorted(groups, key=lambda node: node.path)
+                {"path": format_path(node.path), "series": sum(map(len, node.closed.maps.values()))} for node in groups
             ],
         }
 
     def summary(self) -> dict[str, Any]:
         """Return the fleet's coverage, the versions of its nodes and how many series there are."""
-        nodes = (node for node in self._state.nodes.values() if node.path[-1] != RETIRED)
+        nodes = (node for node in self._fleet.places.values() if node.path[-1] != RETIRED)
         versions = Counter(node.info.get("version", "unknown") for node in nodes)
-        catalog = self._state.catalog
         return {
             "now": self._now,
             "coverage": coverage_of(self._coverage(ViewKey()).total()),
             "versions": dict(versions.most_common(MOST_PATHS)),
-            "series": len(catalog.series) - len(catalog.free),
+            "series": self._fleet.series_count,
         }
 
     def _place(self, path: Path, coverage: Coverage) -> dict[str, Any]:
-        node = self._state.nodes.get(path)
+        node = self._fleet.place(path)
         return {
             "path": format_path(path),
             "name": path[-1] if path else "",
@@ -123,28 +121,27 @@ class Inventory:
             **coverage_of(coverage),
         }
 
-    def _node(self, node: Node) -> dict[str, Any]:
-        rows, epochs = self._state.rows, node.epochs.values()
-        heard = float(rows.heard[node.row])
+    def _node(self, node: Place) -> dict[str, Any]:
+        last_seen, epochs = self._fleet.last_seen(node), node.epochs.values()
         return {
             "path": format_path(node.path),
             "state": self._life(node),
-            "last_heard_age_seconds": self._now - heard if np.isfinite(heard) else None,
-            "interval_seconds": float(rows.interval[node.row]),
+            "last_heard_age_seconds": self._now - last_seen if np.isfinite(last_seen) else None,
+            "interval_seconds": self._fleet.interval(node),
             "epochs": len(epochs),
             "series": sum(len(places) for epoch in epochs for places in epoch.maps.values()),
             "gaps": sum(epoch.gaps for epoch in epochs),
             "awaits_keyframe": any(epoch.gapped for epoch in epochs),
-            "folded": node.folded,
+            "folded": node.closed_epochs,
             "baselines": node.baselines,
             "ephemeral": node.ephemeral,
             "branch": node.branch,
-            "first_heard": node.first_heard,
+            "first_heard": node.first_seen,
             "info": dict(node.info),
         }
 
-    def _life(self, node: Node) -> str:
-        return RETIRED_STATE if self._state.rows.retired[node.row] else Life(self._lives[node.row]).label
+    def _life(self, node: Place) -> str:
+        return RETIRED_STATE if self._fleet.is_retired(node) else Life(self._lives[node.row]).label
 
     def _variant(self, variant: FamilyVariant) -> dict[str, Any]:
         tree, key = self._planner.tree, variant.family.key

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.series import Labels
-from fog_aggregator.core.state import State
 from fog_aggregator.query.samples import PATH
 from fog_aggregator.query.selection import Matcher
 from fog_schema.paths import RETIRED, Path, format_path
@@ -18,24 +18,23 @@ NODE_INFO: Final = Family("fog_node_info", MetricType.GAUGE, "What a node tells 
 _NOT_A_NAME: Final = re.compile(r"[^a-zA-Z0-9_]")
 
 
-def info_of(state: State, key: str) -> Callable[[Path], str]:
+def info_of(fleet: Fleet, key: str) -> Callable[[Path], str]:
     """Return a function from a path to what its node tells for `key`; the empty text where nothing is known.
 
     Nothing is known of retired nodes, nor of a branch: what its aggregator tells is not true of the branch's nodes.
     """
-    branches = {node.path for node in state.branches()}
-    nodes = state.nodes
+    places = fleet.places
 
-    def told(path: Path) -> str:
-        return nodes[path].info.get(key, "")
+    def reported(path: Path) -> str:
+        return places[path].node_info.get(key, "")
 
-    return (lambda path: "" if path in branches else told(path)) if branches else told
+    return reported
 
 
-def known_info(state: State, paths: Iterable[Path]) -> list[tuple[Path, Mapping[str, str]]]:
+def known_info(fleet: Fleet, paths: Iterable[Path]) -> list[tuple[Path, Mapping[str, str]]]:
     """List the information of some nodes; branches and groups of retired nodes are no nodes."""
-    branches = {node.path for node in state.branches()}
-    return [(path, state.nodes[path].info) for path in paths if path[-1] != RETIRED and path not in branches]
+    places = fleet.places
+    return [(path, places[path].info) for path in paths if path[-1] != RETIRED and places[path].counts_itself]
 
 
 def info_family(nodes: Iterable[tuple[Path, Mapping[str, str]]], matchers: Sequence[Matcher]) -> FamilySnapshot:

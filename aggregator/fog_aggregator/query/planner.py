@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from itertools import chain
 from typing import Final
 
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int32s
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.view import Plan
 from fog_aggregator.core.series import SeriesEntry
-from fog_aggregator.core.state import State
 from fog_aggregator.query.family_variants import FamilyVariants
 from fog_aggregator.query.node_info import info_of
 from fog_aggregator.query.plan import Draft, Version
@@ -32,9 +31,9 @@ _AXES: Final = 16
 class Planner:
     """Plan views of one state, and remember what was planned while it holds."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._variants = FamilyVariants(state)
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._variants = FamilyVariants(fleet)
         self._tree: tuple[int, Tree] | None = None
         self._groups: OrderedDict[ViewKey, tuple[Version, Groups]] = OrderedDict()
         self._axes: OrderedDict[ViewKey, tuple[Version, SeriesAxis]] = OrderedDict()
@@ -51,10 +50,10 @@ class Planner:
     @property
     def tree(self) -> Tree:
         """Return all nodes in path order."""
-        version = self._state.tree_version
+        version = self._fleet.places_version
         if self._tree is None or self._tree[0] != version:
             before = self._tree[1] if self._tree is not None else None
-            self._tree = (version, Tree(self._state.nodes, len(self._state.rows.heard), before))
+            self._tree = (version, Tree(self._fleet.places, self._fleet.place_rows, before))
         return self._tree[1]
 
     def groups(self, view: ViewKey) -> Groups:
@@ -70,7 +69,7 @@ class Planner:
 
     def axis(self, view: ViewKey) -> tuple[Version, SeriesAxis]:
         """Return the series of a view as the catalog is now, and the version of what they depend on."""
-        (selection, grouping), catalog = view, self._state.catalog
+        (selection, grouping), catalog = view, self._fleet.catalog
         if not selection.names and not selection.matchers and grouping.by is None:
             return (), SeriesAxis(*self._known_series())
         shown = None if grouping.by is None else self._shown(selection)
@@ -93,14 +92,11 @@ class Planner:
 
     def draft(self, view: ViewKey, kind: Kind, axis: tuple[Version, SeriesAxis]) -> Draft:
         """Return what the plan of a table in a view is made of; `axis` is the view's."""
-        groups, rows = self.groups(view), self._state.rows
-        node = rows.epoch_node
-        # Counts of a branch's replicas were joined; whose gauges count is for the snapshot to say.
-        counts = (node >= 0) & (rows.adds_up | (not kind.counted))
+        groups, node = self.groups(view), self._fleet.places_of_epochs(kind)
         return Draft(
             self._version(view.grouping, kind, axis[0]),
             self._index(kind),
-            np.where(counts, groups.of_node[node], np.int32(-1)),
+            np.where(node >= 0, groups.of_node[node], np.int32(-1)),
             max(1, len(groups.paths)),
             # Sums of fractions depend on the order in which they are added; that must not be who was heard first.
             self.tree.rank[node] if kind.ordered else None,
@@ -122,16 +118,16 @@ class Planner:
 
     def _index(self, kind: Kind) -> SlotIndex:
         """Which epochs and series hold the slots of a table now: the same for every view."""
-        table = self._state.tables[kind]
-        known = self._indexes.get(kind)
-        if known is None or known[0] != table.version:
-            known = self._indexes[kind] = (table.version, SlotIndex(table, self._state.catalog.shape_of))
+        version, known = self._fleet.slots_version(kind), self._indexes.get(kind)
+        if known is None or known[0] != version:
+            index = SlotIndex(self._fleet.slot_columns(kind), self._fleet.catalog.shape_of)
+            known = self._indexes[kind] = (version, index)
         return known[1]
 
     def _group(self, view: ViewKey) -> Groups:
         if view.grouping.info is None:
             return self.tree.group(*view)
-        return self.tree.group_by(view.selection, info_of(self._state, view.grouping.info))
+        return self.tree.group_by(view.selection, info_of(self._fleet, view.grouping.info))
 
     def _axis(self, view: ViewKey, shown: Bools | None) -> SeriesAxis:
         selection, grouping = view
@@ -143,29 +139,20 @@ class Planner:
 
     def _known_series(self) -> tuple[list[SeriesEntry], Int32s]:
         """Copy the catalog's series and the shape of each, once for all views until the catalog changes."""
-        catalog = self._state.catalog
+        catalog = self._fleet.catalog
         if self._series is None or self._series[0] != catalog.version:
             self._series = (catalog.version, list(catalog.series), self._variants.shape_of())
         return self._series[1:]
 
     def _shown(self, selection: Selection) -> Bools:
         """Which series a view without labels would show, by number: those that are added up by their labels."""
-        state = self._state
-        if not selection.own:
-            return ~state.retired_series(np.arange(len(state.catalog.series)))
-        shown = np.zeros(len(state.catalog.series), np.bool_)
-        node = state.nodes.get(selection.under)
-        epochs = () if node is None else (node.closed, *node.epochs.values())
-        for kind, places in chain.from_iterable(epoch.maps.items() for epoch in epochs):
-            table, (_, slots) = state.tables[kind], places.items()
-            shown[table.series[slots[table.live[slots]]]] = True
-        return shown
+        return self._fleet.series_of(selection.under) if selection.own else ~self._fleet.left_series()
 
     def _version(self, grouping: Grouping, kind: Kind, axis: Version) -> Version:
-        return *self._nodes_version(grouping), self._state.tables[kind].version, *axis
+        return *self._nodes_version(grouping), self._fleet.slots_version(kind), *axis
 
     def _nodes_version(self, grouping: Grouping) -> Version:
-        return self._state.tree_version, 0 if grouping.info is None else self._state.rows.info_version
+        return self._fleet.places_version, 0 if grouping.info is None else self._fleet.info_version
 
 
 def _weight(plan: Plan) -> int:

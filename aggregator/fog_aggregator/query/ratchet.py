@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from fog_aggregator.core.kinds.view import Samples
+from fog_aggregator.core.saved import (
+    Saved,
+    as_count,
+    as_flag,
+    as_labels,
+    as_list,
+    as_number,
+    as_path,
+    as_text,
+    as_texts,
+)
 from fog_aggregator.core.series import Labels, SeriesEntry
 from fog_aggregator.query.selection import Matcher, ViewKey
 from fog_schema.paths import Path
@@ -85,20 +96,35 @@ class Ratchet:
         other.grouped = self.grouped
         return other
 
-    def grouped_image(self) -> list[tuple[Any, ...]]:
-        """Return `grouped` as plain values, for a checkpoint."""
-        return [
+    def image(self) -> Saved:
+        """Return what was exported."""
+        grouped = [
             (*key[:3], [(one.label, one.value, one.equal) for one in key.matchers], *key[4:], value)
             for key, value in list(self.grouped.items())
         ]
+        return Saved({"exported": [(*key, value) for key, value in list(self.exported.items())], "grouped": grouped})
 
-    def restore_grouped(self, image: Iterable[Sequence[Any]]) -> None:
-        """Take over what `grouped_image` gave."""
-        for own, path, group, matchers, by, family, labels, value in image:
-            matched = tuple(Matcher(*one) for one in matchers)
-            named = tuple((name, text) for name, text in labels)
-            names = None if by is None else tuple(by)
-            self.grouped[GroupedKey(own, tuple(path), tuple(group), matched, names, family, named)] = value
+    def restore(self, saved: Saved) -> None:
+        """Take over what was exported when a checkpoint was written."""
+        for own, where, series, value in saved.records("exported", as_flag, as_path, as_count, as_number):
+            self.exported[own, where, series] = value
+        checks = (as_flag, as_path, as_texts, _matchers, _names, as_count, as_labels, as_number)
+        for *key, value in saved.records("grouped", *checks):
+            self.grouped[GroupedKey(*key)] = value
+
+
+def _matchers(value: Any) -> tuple[Matcher, ...]:
+    """Check that a value is a list of matchers."""
+    found = []
+    for one in as_list(value):
+        label, wanted, equal = as_list(one) if len(as_list(one)) == 3 else ("", "", None)
+        found.append(Matcher(as_text(label), as_text(wanted), as_flag(equal)))
+    return tuple(found)
+
+
+def _names(value: Any) -> tuple[str, ...] | None:
+    """Check that a value is a list of names, or nothing."""
+    return None if value is None else as_texts(value)
 
 
 def clamped(

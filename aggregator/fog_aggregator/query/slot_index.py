@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
-from fog_aggregator.core.kinds.table import FREE, Table
+from fog_aggregator.core.fleet.reading import SlotColumns
+from fog_aggregator.core.kinds.table import FREE
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +89,22 @@ class SlotRuns:
 
 
 class SlotIndex:
-    """A copy of what a plan needs of a table, made while the state is held; what follows from it is found out later.
+    """A copy of what plans need of a table, made while the fleet is held; everything else follows from it later.
 
     Args:
-        table: whose slots.
+        slots: the table's slots.
         shape_of: the shape of each series of the catalog, by their numbers.
 
     """
 
-    def __init__(self, table: Table, shape_of: Sequence[int]) -> None:
-        size = table.size
-        epoch, created = table.epoch[:size], table.created[:size]
-        begins = np.ones(size, np.bool_)
+    def __init__(self, slots: SlotColumns, shape_of: Sequence[int]) -> None:
+        series, epoch, created = slots
+        begins = np.ones(len(series), np.bool_)
         np.not_equal(epoch[1:], epoch[:-1], out=begins[1:])
         begins[1:] |= created[1:] != created[:-1]
         self._starts = np.flatnonzero(begins)
         self._epoch, self._created = epoch[self._starts], created[self._starts]
-        self._series = table.series[:size].copy()
+        self._series = series.copy()
         self._shape_of = np.array(shape_of, np.int32)
 
     @cached_property

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from fog_agent.core.summary import GaugeSummary
-from fog_aggregator.core.catalog import Family
-from fog_aggregator.core.lifecycle import Coverage
+from fog_aggregator.core.fleet.catalog import Family
+from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry
 from utilityfog_frontend.telemetry.model import HistogramValue
 

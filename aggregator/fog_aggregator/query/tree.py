@@ -11,7 +11,7 @@ from operator import attrgetter
 import numpy as np
 
 from fog_aggregator.core.columns import Int32s, Int64s
-from fog_aggregator.core.nodes import Node
+from fog_aggregator.core.places.place import Place
 from fog_aggregator.query.selection import Grouping, Selection
 from fog_schema.paths import Path
 
@@ -38,7 +38,7 @@ class Tree:
         rank: each node's place in `paths`, by its row.
     """
 
-    def __init__(self, nodes: Mapping[Path, Node], rows: int, before: Tree | None = None) -> None:
+    def __init__(self, nodes: Mapping[Path, Place], rows: int, before: Tree | None = None) -> None:
         self._nodes = frozenset(nodes.values())
         self.paths: list[Path] = []
         self.rows: Int64s = np.zeros(0, np.int64)
@@ -47,7 +47,7 @@ class Tree:
         self.rank: Int32s = np.zeros(rows, np.int32)
         self.rank[self.rows] = np.arange(len(self.paths), dtype=np.int32)
 
-    def _stay(self, before: Tree) -> frozenset[Node]:
+    def _stay(self, before: Tree) -> frozenset[Place]:
         """Take over the nodes that are still there; return those that are new."""
         common, stays = before._common.copy(), np.ones(len(before.paths), np.bool_)
         stays[before.rank[[node.row for node in before._nodes - self._nodes]]] = False
@@ -57,7 +57,7 @@ class Tree:
         self.rows, self._common = before.rows[stays], common[stays]
         return self._nodes - before._nodes
 
-    def _come(self, newcomers: Iterable[Node]) -> None:
+    def _come(self, newcomers: Iterable[Place]) -> None:
         """Put nodes in their places."""
         ordered = sorted(newcomers, key=attrgetter("path"))
         at = [bisect_left(self.paths, node.path) for node in ordered]

@@ -1,4 +1,4 @@
-"""Copy what a view needs of a state, so that the state is held only for the copying.
+"""Copy what a view needs of a fleet, so that the fleet is held only for the copying.
 
 The kinds of value then reduce their columns to the cells of the view; the samples are split by family.
 """
@@ -12,13 +12,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fog_aggregator.core.catalog import Family
-from fog_aggregator.core.columns import Bools, Float64s
+from fog_aggregator.core.fleet.catalog import Family
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import KINDS, Kind
 from fog_aggregator.core.kinds.view import Cells, ColumnCopy, Hold, Plan, Samples, ViewColumns
-from fog_aggregator.core.lifecycle import Coverage, live_rows
+from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import Bounds, SeriesEntry
-from fog_aggregator.core.state import State
 from fog_aggregator.query.plan import Draft, Version
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.selection import ViewKey
@@ -45,11 +44,11 @@ class Column:
 
 
 class ViewSnapshot:
-    """Copies of what a view needs of a state. Hold the state while it is made; nothing else of it needs the state.
+    """Copies of what a view needs of a fleet. Hold the fleet while it is made; nothing else of it needs the fleet.
 
     Args:
-        state: what to copy from.
-        planner: of the same state.
+        fleet: what to copy from.
+        planner: of the same fleet.
         view: what is asked for.
         now: server's time.
 
@@ -59,19 +58,18 @@ class ViewSnapshot:
         fresh: the plans that were made by then, to be remembered.
     """
 
-    def __init__(self, state: State, planner: Planner, view: ViewKey, now: float) -> None:
-        live, node = live_rows(state, now), state.rows.epoch_node
+    def __init__(self, fleet: Fleet, planner: Planner, view: ViewKey, now: float) -> None:
         self.view = view
         self.paths = planner.groups(view).paths
         self.bounds: dict[int, Bounds] = {}
         self.fresh: list[tuple[Kind, Draft, Plan]] = []
         version, self._axis = planner.axis(view)
-        self._survey = planner.variants.survey(live)
-        self._choices = [family.rollup for family in state.catalog.families]
-        self._held = ~state.retired_series(np.arange(len(state.catalog.series)))
-        self._counting: Bools = state.rows.shows_gauges & (node >= 0) & live[node]
-        self._last_seen: Float64s = state.rows.heard[node]
-        self._copies = {kind: _copy(state, planner, view, kind, (version, self._axis)) for kind in state.tables}
+        self._survey = planner.variants.survey(fleet.live_rows(now))
+        self._choices = [family.rollup for family in fleet.catalog.families]
+        self._held = ~fleet.left_series()
+        self._counting, self._last_seen = fleet.gauges_of_epochs(now)
+        axis = (version, self._axis)
+        self._copies = {kind: _copy(fleet, planner, view, kind, axis) for kind in fleet.kinds}
         self._cells: dict[Kind, Cells] = {}
 
     @property
@@ -125,12 +123,10 @@ class ViewSnapshot:
         )
 
 
-def _copy(state: State, planner: Planner, view: ViewKey, kind: Kind, axis: tuple[Version, SeriesAxis]) -> Column:
-    table = state.tables[kind]
+def _copy(fleet: Fleet, planner: Planner, view: ViewKey, kind: Kind, axis: tuple[Version, SeriesAxis]) -> Column:
     plan = planner.known(view, kind, axis[0])
-    slots = slice(0, table.size) if plan is None else plan.slots
-    draft = planner.draft(view, kind, axis) if plan is None else plan
-    return Column(draft, kind.copy(table, slots, live=_is_single(view)))
+    copy = fleet.copy_slots(kind, None if plan is None else plan.slots, live=_is_single(view))
+    return Column(planner.draft(view, kind, axis) if plan is None else plan, copy)
 
 
 def _is_single(view: ViewKey) -> bool:

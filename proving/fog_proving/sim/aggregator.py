@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import read_image, restore
 from fog_aggregator.core.engine.engine import Effects, Engine, Scope
 from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.engine.ports import Surroundings
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import StateLimits
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.places.limits import FleetLimits
+from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.network import NetworkCollector
 from fog_bus.ports import Message
 from fog_proving.sim.bus import Streams
-from fog_proving.sim.checks import AskedState, NothingRefused
+from fog_proving.sim.checks import AskedFleet, NothingRefused
 from fog_proving.sim.program import SUBJECTS
 from fog_proving.sim.reader import Reader
 from fog_schema.paths import Path
 from utilityfog_frontend.telemetry import TelemetryCollector
 
-CROWDED: Final = StateLimits().silent_per_path
+CROWDED: Final = FleetLimits().silent_per_path
 
 
 def scope_of(path: Path = (), branches: tuple[Path, ...] = ()) -> Scope:
     """Return what an aggregator is of: a subtree, and the branches of it that other aggregators publish."""
-    branching = Branches(branches)
+    branching = BranchPatterns(branches)
     return Scope(
         subjects=SUBJECTS, path=path, branches=branching, metrics="metrics", events="events", rollups="rollups"
     )
@@ -39,13 +39,13 @@ class Aggregator:
         self,
         streams: Streams,
         clock: Callable[[], float],
-        limits: StateLimits,
+        limits: FleetLimits,
         on_frames: Callable[[Sequence[Message]], None],
         checkpoint: bytes | None,
         scope: Scope,
     ) -> None:
         self._clock = clock
-        self.fleet = AskedState(limits, lambda: streams.events.losses)
+        self.fleet = AskedFleet(limits, lambda: streams.events.losses)
         own, events = TelemetryCollector(self_metrics=False), EventList()
         self.network = NetworkCollector(self.fleet, events, own, lambda: self.engine.server_time(clock()))
         around = Surroundings(self.network, NothingRefused(), lambda *_: None)

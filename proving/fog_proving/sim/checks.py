@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from fog_aggregator.core.state import State, StateLimits
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -25,27 +26,16 @@ Line: TypeAlias = tuple[str, Labels, float | None]
 """One exported line: a counter, or a histogram's ladder at an upper bound."""
 
 
-def held_by(state: State) -> Iterator[tuple[Path, Cell, int | float]]:
+def held_by(state: Fleet) -> Iterator[tuple[Path, Cell, int | float]]:
     """Every number of a state, straight from its tables, with the path that it counts for."""
-    paths = {node.row: path for path, node in state.nodes.items()}
-    for kind, table in state.tables.items():
-        if not kind.counted:
-            continue
-        slots = table.used()
-        slots = slots[state.rows.adds_up[table.epoch[slots]]]  # what a replica says is in what they were joined to
-        column = kind.copy(table, slots, live=False)
-        columns = (state.rows.epoch_node[table.epoch[slots]], table.series[slots], column.values)
-        ladders = len(column.sums) > 0
-        sums = column.sums.tolist() if ladders else [0.0] * len(slots)
-        for row, series, value, total in zip(*(column.tolist() for column in columns), sums, strict=True):
-            entry = state.catalog.series[series]
-            name = state.catalog.families[entry.family].key.name
-            values = [*value, total] if ladders else [value]
-            for cell, number in cells_of(name, entry.labels, entry.bounds, values):
-                yield paths[row], cell, number
+    for path, series, values in state.counts():
+        entry = state.catalog.series[series]
+        name = state.catalog.families[entry.family].key.name
+        for cell, number in cells_of(name, entry.labels, entry.bounds, values):
+            yield path, cell, number
 
 
-def totals_of(state: State) -> dict[Path, Cells]:
+def totals_of(state: Fleet) -> dict[Path, Cells]:
     """Add up a state at and under each path; groups of retired nodes count for the path that they are at."""
     totals: dict[Path, Cells] = defaultdict(dict)
     for path, cell, number in held_by(state):
@@ -56,9 +46,9 @@ def totals_of(state: State) -> dict[Path, Cells]:
     return totals
 
 
-def ledger_of(state: State) -> dict[str, float]:
+def ledger_of(state: Fleet) -> dict[str, float]:
     """Add up a state's retired counts by the name of the metric; of histograms the observations."""
-    return {state.catalog.families[family].key.name: count for family, count in state.ledger.items()}
+    return {state.catalog.families[family].key.name: count for family, count in state.parts.retired.by_family.items()}
 
 
 def count_of(name: str, cells: Cells) -> float:
@@ -85,7 +75,7 @@ class Watcher:
         self._floors: dict[tuple[int, Path], dict[Line, float]] = {}
         self._turn = 0
 
-    def look(self, state: State) -> None:
+    def look(self, state: Fleet) -> None:
         """At no moment is any path above the truth.
 
         Raises:
@@ -181,8 +171,8 @@ class NothingRefused(SelfMetrics):
         raise Violation(f"a frame is refused: {reason}")
 
 
-class AskedState(State):
-    """A state that notes which epochs were asked for keyframes because of a doubt.
+class AskedFleet(Fleet):
+    """A fleet that notes which epochs were asked for keyframes because of a doubt.
 
     Args:
         limits: The sizes that it may grow to.
@@ -192,14 +182,14 @@ class AskedState(State):
         asked: By epoch, how often the stream of events had lost something when the epoch was asked last.
     """
 
-    def __init__(self, limits: StateLimits, losses: Callable[[], int]) -> None:
+    def __init__(self, limits: FleetLimits, losses: Callable[[], int]) -> None:
         super().__init__(horizon=HORIZON, limits=limits)
         self.asked: dict[int, int] = {}
         self._losses = losses
 
     def require_keyframes(self) -> None:
         """Note every epoch that is known."""
-        known = (number for node in self.nodes.values() for number in node.epochs)
+        known = (number for place in self.places.values() for number in place.epochs)
         self.asked |= dict.fromkeys(known, self._losses())
         super().require_keyframes()
 

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from fog_aggregator.core.engine.forget_queue import FORGET
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Selection
 from fog_proving.sim.books import KEPT, SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
@@ -93,7 +93,7 @@ def _is_final_safe(book: EpochBook) -> bool:
     return any(decode(data).flags & FINAL for data in book.acknowledged)
 
 
-def conserved(accounts: Accounts, state: State, lineage: Lineage, books: Books) -> None:
+def conserved(accounts: Accounts, state: Fleet, lineage: Lineage, books: Books) -> None:
     """Every count is there: of the fleet, and of each path that has kept its own.
 
     Raises:
@@ -102,7 +102,7 @@ def conserved(accounts: Accounts, state: State, lineage: Lineage, books: Books) 
     totals = totals_of(state)
     ledger = ledger_of(state)
     moved = {place for path in lineage.retired for place in ancestors(path)}
-    for under in ((), *(path for path in state.nodes if path not in moved)):
+    for under in ((), *(path for path in state.places if path not in moved)):
         shown = totals.get(under, {})
         missing: dict[str, float] = defaultdict(float)
         for cell, (least, most) in accounts.bounds(under).items():

@@ -10,7 +10,8 @@ from copy import copy
 from dataclasses import dataclass, field
 
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
-from fog_aggregator.core.state import STALE_INTERVALS, State
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_proving.sim.books import INTERVAL, Cells, EpochBook, Labels, Violation, add, cells_of
 from fog_schema.codec import decode, decode_definitions
 from fog_schema.frames import FINAL, GAUGE, HISTOGRAM, KEYFRAME, LAST_PART, Frame
@@ -201,14 +202,14 @@ class Lineage:
         if told.read(frame):
             told.watched, told.heard = self.watched, max(told.heard, timestamp)
 
-    def fold_silent(self, state: State, horizon: float) -> None:
+    def fold_silent(self, state: Fleet, horizon: float) -> None:
         """Note which epochs a state has folded, which must have been silent for the horizon."""
         for key, told in self._open(state):
             if self.watched - told.watched <= horizon:
                 raise Violation(f"epoch {key} is folded after {self.watched - told.watched:.0f} s of silence")
             told.fold()
 
-    def fold_crowd(self, state: State, newcomer: tuple[Path, int], limit: int) -> None:
+    def fold_crowd(self, state: Fleet, newcomer: tuple[Path, int], limit: int) -> None:
         """Note which epochs a state has folded for a newcomer: the longest silent of too many silent ones."""
         since = self.now - STALE_INTERVALS * INTERVAL
         silent = sorted(told.heard for key, told in self._at(newcomer[0]) if key != newcomer and told.heard < since)
@@ -237,10 +238,10 @@ class Lineage:
         """Return the epochs at a path that are neither folded nor ended."""
         return [(key, told) for key, told in self.told.items() if key[0] == path and told.counts]
 
-    def _open(self, state: State) -> list[tuple[tuple[Path, int], Told]]:
+    def _open(self, state: Fleet) -> list[tuple[tuple[Path, int], Told]]:
         """Name what should be an epoch of the state, and is not."""
         return [
             (key, told)
             for key, told in self.told.items()
-            if told.counts and not ((node := state.nodes.get(key[0])) and key[1] in node.epochs)
+            if told.counts and not ((node := state.places.get(key[0])) and key[1] in node.epochs)
         ]

@@ -15,7 +15,7 @@ from fog_agent.edge.selfmetrics import WriterMetrics
 from fog_aggregator.components.rollup.watch import RollupWatch
 from fog_aggregator.core.engine.engine import Scope
 from fog_aggregator.core.engine.observed import LONGEST_TICK
-from fog_aggregator.core.state import StateLimits
+from fog_aggregator.core.places.limits import FleetLimits
 from fog_bus.memory import Fate
 from fog_proving.sim.agent import Agent
 from fog_proving.sim.aggregator import Aggregator, scope_of
@@ -85,7 +85,7 @@ class Member:
         if self.aggregator is None:
             saved, self._known_losses = self._checkpoints[-1] if self._checkpoints else (None, 0)
             self._excuse()
-            limits = StateLimits()
+            limits = FleetLimits()
             self.aggregator = Aggregator(self._streams, self._clock, limits, lambda _: None, saved, self.scope)
 
     def crash(self, damaged: int) -> None:

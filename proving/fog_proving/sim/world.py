@@ -9,7 +9,7 @@ from typing import Final
 from fog_aggregator.core.engine.forget_queue import FORGET
 from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.engine.readiness import ROUND_INTERVALS
-from fog_aggregator.core.state import StateLimits
+from fog_aggregator.core.places.limits import FleetLimits
 from fog_bus.ports import Message
 from fog_proving.sim.aggregator import Aggregator, scope_of
 from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Books, Violation
@@ -76,7 +76,7 @@ class World:
         self._events = 0
         self._last_events = True
         self._bounds = Bounds()
-        self._limits = StateLimits()
+        self._limits = FleetLimits()
         self._streams = Streams(*(Stream(name, self.clock) for name in ("metrics", "events", "rollups")))
         self._tiers: Tiers | None = None
         self._checkpoints: list[tuple[bytes, Lineage]] = []
@@ -169,11 +169,10 @@ class World:
         if aggregator is None:
             return f"{text}, no aggregator"
         state, read = aggregator.fleet, aggregator.engine.cursors["metrics"].seq
-        epochs = sum(len(node.epochs) for node in state.nodes.values())
+        epochs = sum(len(node.epochs) for node in state.places.values())
         ready = "ready" if aggregator.engine.readiness.ready else "not ready"
-        return (
-            f"{text}, read {read}, {epochs} epochs, {len(state.gapped)} gapped, {len(state.tombstones)} folded, {ready}"
-        )
+        gapped, closed = len(state.gapped), len(state.parts.tombstones)
+        return f"{text}, read {read}, {epochs} epochs, {gapped} gapped, {closed} closed, {ready}"
 
     def _restless(self, aggregator: Aggregator) -> str:
         """Say what is still to be done; empty when all is quiet."""
@@ -195,7 +194,7 @@ class World:
         """How little everything may hold, and whether there are events at the very end that show what is missing."""
         self._last_events = who // 12 % 2 == 0
         self._bounds = Bounds((100_000, 250)[who % 2], (64, 3, 2)[who // 2 % 3], (1000, 4)[who // 6 % 2])
-        self._limits = StateLimits(silent_per_path=(64, 2, 1)[how % 3])
+        self._limits = FleetLimits(silent_per_path=(64, 2, 1)[how % 3])
         self._crash(2)
         self._up()
 

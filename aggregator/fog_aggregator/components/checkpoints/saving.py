@@ -12,8 +12,8 @@ from fog_aggregator.components.checkpoints.files import CheckpointFiles, StateDi
 from fog_aggregator.components.checkpoints.options import CheckpointOptions
 from fog_aggregator.core.checkpoint import Image, restore
 from fog_aggregator.core.engine.engine import Engine
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -85,14 +85,14 @@ class Checkpoints:
                 f"{self._options.state_dir}: its checkpoint is of {format_path(path) or 'everything'} under {prefix}"
                 f"{apart}; give this aggregator another state directory"
             )
-        known = self._network.state
-        state = State(horizon=known.horizon, limits=known.limits)
+        known = self._network.fleet
+        fleet = Fleet(horizon=known.horizon, limits=known.limits)
         events, ratchet = EventList(self._network.events.max_events), Ratchet()
-        positions: Mapping[str, Position] = restore(image, state, events, ratchet)
+        positions: Mapping[str, Position] = restore(image, fleet, events, ratchet)
         with self._network.lock:
-            self._network.adopt(state, events, ratchet)
-            self._engine.resume(state, events, positions, time.monotonic())
-        LOGGER.info("going on from a checkpoint: %d nodes", state.node_count)
+            self._network.adopt(fleet, events, ratchet)
+            self._engine.resume(fleet, events, positions, time.monotonic())
+        LOGGER.info("going on from a checkpoint: %d nodes", fleet.node_count)
 
     async def _save_forever(self, files: CheckpointFiles) -> None:
         while True:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fog_aggregator.components.http.status import Status
-from fog_aggregator.core.eventlist import FleetEvent
+from fog_aggregator.core.fleet.event_list import FleetEvent
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.explanation import epoch_name
 from fog_schema import __version__

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from fog_aggregator.core.lifecycle import Life
+from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.inventory import RETIRED_STATE
 from fog_schema.errors import PathError

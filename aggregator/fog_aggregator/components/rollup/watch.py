@@ -6,7 +6,7 @@ from collections.abc import Callable
 from operator import le
 
 from fog_agent.core.epoch_series import SeriesValue
-from fog_aggregator.core.lifecycle import Coverage
+from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
 from fog_aggregator.query.totals import Totals

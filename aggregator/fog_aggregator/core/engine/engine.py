@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.checkpoint import Image, take_image
 from fog_aggregator.core.checkpoint import Scope as ScopeKey
 from fog_aggregator.core.engine.clock import ServerClock
@@ -23,10 +22,11 @@ from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.engine.readiness import Readiness
 from fog_aggregator.core.engine.requests import KeyframeRequest, KeyframeRequests
 from fog_aggregator.core.engine.sweeper import Findings, Sweeper
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.exported import Exported
-from fog_aggregator.core.state import State
-from fog_aggregator.core.sweep import Swept, forget
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.sweep import Swept
+from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.core.saved import Part
 from fog_bus.ports import Discontinuity, Message, Position
 from fog_schema.frames import Request
 from fog_schema.paths import Path
@@ -60,7 +60,7 @@ class Scope:
 
     subjects: Subjects
     path: Path = ()
-    branches: Branches = field(default_factory=Branches)
+    branches: BranchPatterns = field(default_factory=BranchPatterns)
     metrics: str
     events: str
     rollups: str
@@ -106,7 +106,7 @@ class Engine:
         observed: The time that counts for horizons.
     """
 
-    def __init__(self, scope: Scope, fleet: State, events: EventList, around: Surroundings) -> None:
+    def __init__(self, scope: Scope, fleet: Fleet, events: EventList, around: Surroundings) -> None:
         self.fleet = fleet
         self.events = events
         self.readiness = Readiness(needs_round=True)
@@ -119,7 +119,7 @@ class Engine:
         self._sweeper = Sweeper()
         self._begin({})
 
-    def resume(self, fleet: State, events: EventList, positions: Mapping[str, Position], now: float) -> None:
+    def resume(self, fleet: Fleet, events: EventList, positions: Mapping[str, Position], now: float) -> None:
         """Go on from a checkpoint, before anything is read."""
         self.fleet, self.events = fleet, events
         self.readiness.needs_round = fleet.needs_keyframe_round
@@ -208,7 +208,7 @@ class Engine:
         """Whether the totals may go up to a parent."""
         return self.readiness.ready
 
-    def image(self, ratchet: Exported) -> Image:
+    def image(self, ratchet: Part) -> Image:
         """Return fleet, events and positions of this moment as the content of a checkpoint, with what was exported."""
         return take_image(self.fleet, self.events, ratchet, self.positions, self.scope_key)
 
@@ -248,7 +248,7 @@ class Engine:
         """Do the requests to forget for which it is known by now which nodes had departed."""
         done = []
         for under, at in self._forget_queue.pop_ready(self.cursors[self._scope.metrics].read_until):
-            done.append((under, at, forget(self.fleet, under, at, self._scope.departed_after)))
+            done.append((under, at, self.fleet.forget(under, at, self._scope.departed_after)))
             self._around.read_side.forget_ended()
         return done
 

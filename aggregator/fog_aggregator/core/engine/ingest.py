@@ -9,13 +9,14 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from fog_agent.core.event_log import RETAINED_SECONDS
-from fog_aggregator.core.batch import Batch
-from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.engine.ports import Counts, Say
 from fog_aggregator.core.engine.requests import KeyframeRequest
-from fog_aggregator.core.eventlist import EventList, FleetEvent
+from fog_aggregator.core.fleet.batch import Batch
+from fog_aggregator.core.fleet.event_list import EventList, FleetEvent
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.outcome import Outcome, Status
-from fog_aggregator.core.state import STALE_INTERVALS, State
+from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_bus.ports import Message
 from fog_schema.codec import decode
 from fog_schema.errors import FrameError, PathError
@@ -45,7 +46,7 @@ class Ingest:
     """
 
     def __init__(
-        self, fleet: State, events: EventList, subjects: Subjects, branches: Branches, counts: Counts, say: Say
+        self, fleet: Fleet, events: EventList, subjects: Subjects, branches: BranchPatterns, counts: Counts, say: Say
     ) -> None:
         self._fleet = fleet
         self._events = events
@@ -101,13 +102,13 @@ class Ingest:
         return fresh
 
     def _request(self, path: Path, epoch: int, events: tuple[int, int] = (0, 0)) -> KeyframeRequest:
-        return KeyframeRequest(path, epoch, events, branch=self._fleet.is_branch(path))
+        return KeyframeRequest(path, epoch, events, alone=self._fleet.is_asked_alone(path))
 
     def _may_answer(self, path: Path, epoch: int, now: float) -> bool:
         seen = self._events.seen.get((path, epoch)) if self._branches.cover(path) else None
         if seen is None:  # a node that is read, or a branch's aggregator
             return self._fleet.heard_lately(path, epoch, now)
-        return now - seen.heard <= RETAINED_SECONDS
+        return now - seen.last_seen <= RETAINED_SECONDS
 
     def _of_nodes(self, messages: Sequence[Message]) -> Iterator[tuple[Message, Path, Frame]]:
         """Yield the frames of nodes; of a branch's nodes take which events they hold, while some are missing."""

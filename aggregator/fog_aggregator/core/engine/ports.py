@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.fleet.event_list import EventList
 from fog_schema.paths import Path
 
 Say: TypeAlias = Callable[[str, str, Exception | None], None]

@@ -24,13 +24,13 @@ class KeyframeRequest:
         path: The writer's.
         epoch: The writer's.
         events: The first and last number of the events to repeat; (0, 0) for none.
-        branch: It writes a rollup. A request to several writers at once would be heard by all nodes below it.
+        alone: It writes a rollup. A request to several writers at once would be heard by all nodes below it.
     """
 
     path: Path
     epoch: int
     events: tuple[int, int] = (0, 0)
-    branch: bool = False
+    alone: bool = False
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ def _together(wanted: Iterable[KeyframeRequest]) -> dict[tuple[Path, int], tuple
     single: dict[Path, dict[tuple[Path, int], tuple[int, int]]] = defaultdict(dict)
     targets: dict[tuple[Path, int], tuple[int, int]] = {}
     for request in wanted:
-        group = targets if request.events[1] or request.branch else single[request.path[:-1]]
+        group = targets if request.events[1] or request.alone else single[request.path[:-1]]
         group[request.path, request.epoch] = request.events
     parents: set[Path] = set()
     for parent, here in single.items():

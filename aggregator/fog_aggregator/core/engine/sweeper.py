@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fog_aggregator.core.engine.ports import ReadSide
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.lifecycle import contended
-from fog_aggregator.core.state import State
-from fog_aggregator.core.sweep import Swept, sweep
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.sweep import Swept
 from fog_schema.paths import Path, format_path
 
 SWEEP_SECONDS: Final = 10.0
@@ -51,14 +50,14 @@ class Sweeper:
             self._swept_at = now
         return now - self._swept_at >= SWEEP_SECONDS
 
-    def sweep(self, fleet: State, events: EventList, read_side: ReadSide, now: float, server_now: float) -> Findings:
+    def sweep(self, fleet: Fleet, events: EventList, read_side: ReadSide, now: float, server_now: float) -> Findings:
         """Fold, retire and forget what is due, and list an event for each finding that is new."""
         self._swept_at = now
-        swept = sweep(fleet)
+        swept = fleet.sweep()
         if swept.retired or swept.label_sets:
             read_side.forget_ended()
         events.expire(server_now - fleet.horizon)
-        writers = {format_path(path): path for path in contended(fleet, server_now)}
+        writers = {format_path(path): path for path in fleet.contended(server_now)}
         families = read_side.disagreements()
         findings = Findings(swept, len(writers), len(families))
         for event, found in (("several_writers", writers), ("families_disagree", families)):

@@ -79,7 +79,10 @@ class SummaryTable(Table):
         if self.value_counts:
             for slot in slots.tolist():
                 if self.value_counts.pop(slot, None) is not None:
-                    self.valued[int(self.epoch[slot])] -= 1
+                    row = int(self.epoch[slot])
+                    self.valued[row] -= 1
+                    if not self.valued[row]:
+                        del self.valued[row]
 
     def release(self, slots: Int64s) -> None:
         """Take slots back; their values are gone: a free slot is another gauge's soon."""
@@ -113,11 +116,9 @@ class SummaryTable(Table):
         """
         super().restore(columns)
         slot, value, nodes = (columns[f"value_counts.{name}"] for name in ("slot", "value", "nodes"))
-        if not len(slot) == len(value) == len(nodes):
-            raise ValueError(f"{len(slot)} slots, {len(value)} values and {len(nodes)} counts of nodes")
-        types = [column.dtype.str for column in (slot, value, nodes)]
-        if types != ["<i8", "<f8", "<i8"]:
-            raise ValueError(f"slots, values and counts of nodes are of the types {types}")
+        shapes = [(column.dtype.str, column.shape) for column in (slot, value, nodes)]
+        if shapes != [("<i8", (len(slot),)), ("<f8", (len(slot),)), ("<i8", (len(slot),))]:
+            raise ValueError(f"slots, values and counts of nodes are {shapes}")
         if len(slot) and not (slot.min() >= 0 and slot.max() < self.size):
             raise ValueError(f"slot {slot.max()} of {self.size} has counted values")
         starts = np.flatnonzero(np.diff(slot, prepend=-1))

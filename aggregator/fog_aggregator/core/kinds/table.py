@@ -97,6 +97,8 @@ class Table:
             if column.dtype != own.dtype or column.shape != (size, *own.shape[1:]):
                 raise ValueError(f"column {name} is {column.dtype}{column.shape}, not {own.dtype} with {size} rows")
             setattr(self, name, column)
+        if np.isnan(self.created).any():
+            raise ValueError("column created has what is no time")
         self.size = size
         self._free = np.flatnonzero(self.series == FREE).tolist()
         self.version += 1

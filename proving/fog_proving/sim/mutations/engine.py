@@ -14,7 +14,7 @@ from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.observed import ObservedTime
 from fog_aggregator.core.engine.readiness import Readiness
 from fog_aggregator.core.engine.stream_rules import where_to_start
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_bus.ports import Position
 from fog_proving.sim.mutations import Patch, always, around, leaving_out, nothing
 
@@ -71,7 +71,7 @@ def ready_without_round() -> list[Patch]:
 def doubt_forgotten() -> list[Patch]:
     """End the need for a round with a restart from a checkpoint."""
 
-    def resume(original: Any, self: Engine, fleet: State, *args: Any) -> None:
+    def resume(original: Any, self: Engine, fleet: Fleet, *args: Any) -> None:
         fleet.needs_keyframe_round = False
         original(self, fleet, *args)
 
@@ -82,8 +82,8 @@ def doubt_forgotten() -> list[Patch]:
 def run_forgotten() -> list[Patch]:
     """Ask for them again; an epoch that returns goes on returning."""
 
-    def resume(original: Any, self: Engine, fleet: State, *args: Any) -> None:
-        for node in fleet.nodes.values():
+    def resume(original: Any, self: Engine, fleet: Fleet, *args: Any) -> None:
+        for node in fleet.places.values():
             for epoch in node.epochs.values():
                 epoch.run = None
         original(self, fleet, *args)

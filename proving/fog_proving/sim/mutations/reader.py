@@ -9,18 +9,24 @@ from typing import Any
 import numpy as np
 
 import fog_aggregator.core.kinds.bucket_histogram
-import fog_aggregator.core.sweep
-import fog_aggregator.query.view_snapshot
+import fog_aggregator.core.places.branch
+import fog_aggregator.core.places.place
 from fog_aggregator.core.columns import ids_array
-from fog_aggregator.core.eventlist import EventList, Seen
+from fog_aggregator.core.fleet.event_list import EventList, Seen
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.fleet_time import FleetTime
+from fog_aggregator.core.fleet.parts import Parts
+from fog_aggregator.core.fleet.retired_counts import RetiredCounts
 from fog_aggregator.core.kinds import Kind, Merge, SlotHolder, Tables
 from fog_aggregator.core.kinds.bucket_histogram import BucketHistogram
 from fog_aggregator.core.kinds.fractional_counter import FractionalCounter
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER, IntegerCounter
-from fog_aggregator.core.merge import Merger
-from fog_aggregator.core.nodes import Run
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.state import State
+from fog_aggregator.core.places.branch import Branch
+from fog_aggregator.core.places.epoch import Epoch, Run
+from fog_aggregator.core.places.node import Node
+from fog_aggregator.core.places.place import Place, close
+from fog_aggregator.core.places.rows import Rows
 from fog_aggregator.query.ratchet import Ratchet
 from fog_proving.sim.mutations import Patch, always, around, leaving_out, nothing
 from fog_schema.frames import DELTA, KEYFRAME, Frame
@@ -29,15 +35,15 @@ from fog_schema.frames import DELTA, KEYFRAME, Frame
 def _before_apply(change: Callable[[Any, Frame], None]) -> list[Patch]:
     """`change` gets the epoch, if there is one, and the frame, before the frame is applied."""
 
-    def apply(original: Any, self: State, path: Any, frame: Frame, timestamp: float, **options: bool) -> Outcome:
-        node = self.nodes.get(path)
-        epoch = node.epochs.get(frame.epoch) if node else None
+    def apply(original: Any, self: Fleet, path: Any, frame: Frame, timestamp: float, **options: bool) -> Outcome:
+        place = self.place(path)
+        epoch = place.epochs.get(frame.epoch) if place else None
         if epoch is not None:
             change(epoch, frame)
         outcome: Outcome = original(self, path, frame, timestamp, **options)
         return outcome
 
-    return [around(State, "apply", apply)]
+    return [around(Fleet, "apply", apply)]
 
 
 @leaving_out("R12.1", "a frame whose seq is not above the last changes nothing")
@@ -66,12 +72,12 @@ def nothing_beyond_a_gap() -> list[Patch]:
 def gaps_ignored() -> list[Patch]:
     """Nobody is asked."""
 
-    def number(original: Any, self: State, epoch: Any, frame: Frame, outcome: Outcome) -> None:
-        gapped = epoch.gapped
-        original(self, epoch, frame, outcome)
-        epoch.gapped = gapped
+    def number(original: Any, self: Epoch, frame: Frame, outcome: Outcome) -> None:
+        gapped = self.gapped
+        original(self, frame, outcome)
+        self.gapped = gapped
 
-    return [around(State, "_number", number)]
+    return [around(Epoch, "number", number)]
 
 
 def _forget_known(kind: Kind, merge: Merge, ids: Any) -> None:
@@ -136,48 +142,42 @@ def whole_again() -> list[Patch]:
 @leaving_out("R12.10", "after a whole keyframe every known id that is not in it is removed")
 def absent_ids_stay() -> list[Patch]:
     """They stay, gauges too."""
-    return [(Merger, "drop_absent", nothing)]
+    return [(Node, "complete", nothing), (fog_aggregator.core.places.branch, "drop_absent", nothing)]
 
 
 @leaving_out("R12.5", "a removed gauge is out")
 def removed_stay() -> list[Patch]:
     """A delta's list of removed ids is not looked at."""
-    return [(Merger, "remove", nothing)]
+    return [(fog_aggregator.core.places.place, "remove", nothing)]
 
 
 @leaving_out("R12.9", "an epoch is whole after an unbroken run of parts")
 def broken_run() -> list[Patch]:
     """The last part will do."""
 
-    def number(original: Any, self: State, epoch: Any, frame: Frame, outcome: Outcome) -> None:
-        run = epoch.run
-        original(self, epoch, frame, outcome)
-        if frame.kind == KEYFRAME and epoch.run is None:
-            epoch.run = run or Run()
-            epoch.run.next_part = frame.part
+    def number(original: Any, self: Epoch, frame: Frame, outcome: Outcome) -> None:
+        run = self.run
+        original(self, frame, outcome)
+        if frame.kind == KEYFRAME and self.run is None:
+            self.run = run or Run()
+            self.run.next_part = frame.part
 
-    return [around(State, "_number", number)]
+    return [around(Epoch, "number", number)]
 
 
 @leaving_out("R12.12", "a path's total is its closed total plus all its epochs")
 def no_closed_total() -> list[Patch]:
     """The counts of a closed epoch are forgotten."""
-    return [(Merger, "close", _drop)]
-
-
-def _drop(self: Any, _: Any, epoch: Any) -> None:
-    for kind, places in epoch.maps.items():
-        self._tables[kind].release(places.items()[1])
-    epoch.maps = {}
+    return [(Node, "end_epoch", Branch.end_epoch)]
 
 
 def _tombstones(keep: Callable[[bool], bool]) -> list[Patch]:
-    def fold(original: Any, self: State, node: Any, epoch: Any, *, final: bool, lasts: float) -> None:
-        original(self, node, epoch, final=final, lasts=lasts)
+    def close_epoch(original: Any, self: Parts, place: Any, epoch: Any, *, final: bool) -> None:
+        original(self, place, epoch, final=final)
         if not keep(final):
-            del self.tombstones[node.path, epoch.id]
+            self.tombstones.remove(place.path, epoch.id)
 
-    return [around(State, "fold", fold)]
+    return [around(Parts, "close_epoch", close_epoch)]
 
 
 @leaving_out("R12.13", "a folded final epoch leaves a tombstone")
@@ -195,7 +195,7 @@ def no_long_tombstone() -> list[Patch]:
 @leaving_out("R12.16", "... which knows the last frame that was counted")
 def tombstone_without_seq() -> list[Patch]:
     """A replay is taken for a return."""
-    from fog_aggregator.core.state import Tombstone
+    from fog_aggregator.core.fleet.tombstones import Tombstone
 
     return [(Tombstone, "seq", always(0))]
 
@@ -203,49 +203,48 @@ def tombstone_without_seq() -> list[Patch]:
 @leaving_out("R12.17", "the keyframe of an epoch that returns is its baseline")
 def no_baseline() -> list[Patch]:
     """It counts again."""
-    return [(Merger, "retract", nothing)]
+    return [(Place, "retract", nothing)]
 
 
 @leaving_out("R12.14", "the longest silent epoch is folded early, and no living one")
 def youngest_folded() -> list[Patch]:
     """Any may be."""
 
-    def fold_crowd(self: Any, node: Any) -> None:
-        epochs = sorted(node.epochs.values(), key=operator.attrgetter("heard"), reverse=True)
+    def close_crowd(self: Fleet, place: Any) -> None:
+        epochs = sorted(place.epochs.values(), key=operator.attrgetter("last_seen"), reverse=True)
         for epoch in epochs[: max(0, len(epochs) - self.limits.silent_per_path)]:
-            self.fold(node, epoch, final=False, lasts=1e9)
+            self.parts.close_epoch(place, epoch, final=False)
 
-    return [(State, "_fold_crowd", fold_crowd)]
+    return [(Fleet, "_close_crowd", close_crowd)]
 
 
 @leaving_out("R12.19", "the horizon is measured less the time that the reader was away or behind")
 def time_not_watched() -> list[Patch]:
     """It is measured by the newest timestamp alone."""
-    return [(State, "watched", property(operator.attrgetter("now"), nothing))]
+    return [(FleetTime, "observed_seconds", property(operator.attrgetter("now"), nothing))]
 
 
 @leaving_out("R12.21", "a frame of an unknown epoch that is older than the horizon is refused")
 def ghosts_count() -> list[Patch]:
     """It begins an epoch."""
-    return [(State, "complete", always(value=False))]
+    return [(FleetTime, "is_ghost", lambda *_: False)]
 
 
 @leaving_out("R12.22", "of several unshared epochs the latest-born one's gauges count, while it is heard")
 def all_show_gauges() -> list[Patch]:
     """Everybody's do."""
 
-    def elect(self: State, node: Any) -> None:
-        for epoch in node.epochs.values():
-            self.rows.shows_gauges[epoch.row] = True
+    def elect(self: Node, rows: Rows) -> None:
+        for epoch in self.epochs.values():
+            rows.shows_gauges[epoch.row] = True
 
-    return [(State, "elect", elect)]
+    return [(Node, "elect", elect)]
 
 
 @leaving_out("R12.23", "a stale node's gauges are out")
 def stale_gauges() -> list[Patch]:
     """They stay."""
-    everyone = lambda state, _: np.ones(len(state.rows.heard), np.bool_)  # noqa: E731
-    return [(fog_aggregator.query.view_snapshot, "live_rows", everyone)]
+    return [(Rows, "live", lambda self, _: np.ones(len(self.last_seen), np.bool_))]
 
 
 @leaving_out("R12.39", "fractional rollups pass a ratchet")
@@ -276,19 +275,18 @@ def bounds_by_position() -> list[Patch]:
 @leaving_out("R12.43", "a retired node's counts move to a group of their own")
 def retired_are_gone() -> list[Patch]:
     """They are dropped."""
-    return [(State, "merge_closed", lambda self, into, closed: _drop(self._merger, into, closed))]
+
+    def merge_closed(self: Parts, _: Place, place: Place) -> None:
+        close(self.slots.tables, None, place.closed)
+        self.roster.remove(place)
+
+    return [(Parts, "merge_closed", merge_closed)]
 
 
 @leaving_out("R12.41", "the count of a label set that left stays in the ledger")
 def no_ledger() -> list[Patch]:
     """It is dropped."""
-
-    def to_ledger(original: Any, state: State, *args: Any) -> None:
-        ledger = dict(state.ledger)
-        original(state, *args)
-        state.ledger = ledger
-
-    return [around(fog_aggregator.core.sweep, "_to_ledger", to_ledger)]
+    return [(RetiredCounts, "add", nothing)]
 
 
 @leaving_out("R12.24", "an event is listed once")

@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from fog_aggregator.core.branches import Branches
 from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.kinds import SlotHolder, Tables
 from fog_aggregator.core.kinds.bucket_histogram import BucketHistogram
 from fog_aggregator.core.kinds.counted import CountedKind
-from fog_aggregator.core.nodes import Epoch, Node, Rows
-from fog_aggregator.core.state import State
+from fog_aggregator.core.places.branch import Branch
+from fog_aggregator.core.places.coverage import Life
+from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.node import Node
+from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.core.places.rows import Rows
 from fog_proving.sim.mutations import Patch, always, around, leaving_out
-from fog_schema.frames import Frame
 
 
 @leaving_out("R13.7", "the replicas of a branch are joined, and never added up")
@@ -50,13 +52,13 @@ def histograms_joined_whole() -> list[Patch]:
 @leaving_out("R13.10", "a replica's final adds nothing")
 def finals_added() -> list[Patch]:
     """It is folded as a node's is."""
-    return [(State, "_closed_total", lambda _, node: node.closed)]
+    return [(Branch, "end_epoch", Node.end_epoch)]
 
 
 @leaving_out("R13.6", "nodes at and under a branch are not counted as well")
 def branches_read_directly() -> list[Patch]:
     """They are read, and so is their branch."""
-    return [(Branches, "cover", lambda *_: False)]
+    return [(BranchPatterns, "cover", lambda *_: False)]
 
 
 @leaving_out("R13.15", "a count that a replica only retains is not joined")
@@ -75,35 +77,28 @@ def sent_before_ready() -> list[Patch]:
 def unheard_replica_shown() -> list[Patch]:
     """Any may be shown, and goes on being shown."""
 
-    def elect(original: Any, self: State, node: Node) -> None:
-        original(self, node)
-        if node.branch:
-            first = min(node.epochs.values(), key=lambda epoch: epoch.birth, default=None)
-            for epoch in node.epochs.values():
-                self.rows.shows_gauges[epoch.row] = epoch is first
+    def elect(original: Any, self: Branch, rows: Rows) -> None:
+        original(self, rows)
+        first = min(self.epochs.values(), key=lambda epoch: epoch.birth, default=None)
+        for epoch in self.epochs.values():
+            rows.shows_gauges[epoch.row] = epoch is first
 
-    return [around(State, "elect", elect)]
+    return [around(Branch, "elect", elect)]
 
 
 @leaving_out("R13.13", "... and of a branch that is not heard none is shown")
 def unheard_branch_shown() -> list[Patch]:
     """Its nodes are taken to be as they were."""
-    import fog_aggregator.core.lifecycle
-
-    def of_branch(original: Any, state: State, node: Node, _life: Any, now: float) -> Any:
-        return original(state, node, fog_aggregator.core.lifecycle.Life.LIVE, now)
-
-    return [around(fog_aggregator.core.lifecycle, "_coverage_of_branch", of_branch)]
+    return [around(Branch, "coverage", lambda original, self, _, age: original(self, Life.LIVE, age))]
 
 
 @leaving_out("R13.11", "an epoch of a branch that comes back is no baseline")
 def replica_is_baseline() -> list[Patch]:
     """It is treated as a node's is."""
 
-    def new_epoch(original: Any, self: State, node: Node, frame: Frame) -> Epoch:
-        returning = (node.path, frame.epoch) in self.tombstones
-        epoch: Epoch = original(self, node, frame)
-        epoch.returning = returning
+    def begin_epoch(original: Any, self: Branch, number: int, rows: Rows, *, closed_before: bool) -> Epoch:
+        epoch: Epoch = original(self, number, rows, closed_before=closed_before)
+        epoch.returning = closed_before
         return epoch
 
-    return [around(State, "_new_epoch", new_epoch)]
+    return [around(Branch, "begin_epoch", begin_epoch)]

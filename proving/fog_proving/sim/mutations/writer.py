@@ -136,7 +136,7 @@ def no_keyframe_due() -> list[Patch]:
 @leaving_out("R11.13", "no delta is encoded between the parts of a keyframe, nor read as if it did not break their run")
 def delta_between_parts() -> list[Patch]:
     """Parts and deltas mix."""
-    from fog_aggregator.core.state import State
+    from fog_aggregator.core.places.epoch import Epoch
 
     def encode_delta(original: Any, self: Writer, *args: Any) -> Any:
         keyframe, self._keyframe = self._keyframe, None
@@ -154,16 +154,16 @@ def delta_between_parts() -> list[Patch]:
         if between and writer._keyframe is None and not writer.keyframe_due:
             writer._keyframe = keyframe
 
-    def number(original: Any, self: State, epoch: Any, frame: Any, outcome: Any) -> None:
-        run = epoch.run
-        original(self, epoch, frame, outcome)
+    def number(original: Any, self: Epoch, frame: Any, outcome: Any) -> None:
+        run = self.run
+        original(self, frame, outcome)
         if frame.part or frame.kind != KEYFRAME:
-            epoch.run = epoch.run or (run if not outcome.missing else None)
+            self.run = self.run or (run if not outcome.missing else None)
 
     return [
         around(Writer, "encode_delta", encode_delta),
         around(Publisher, "tick", tick),
-        around(State, "_number", number),
+        around(Epoch, "number", number),
     ]
 
 

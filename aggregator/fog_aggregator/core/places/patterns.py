@@ -13,7 +13,7 @@ ANY: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Branches:
+class BranchPatterns:
     """The branches of an aggregator: paths, in which a token may be ``*``; none lies under another."""
 
     patterns: Sequence[Path] = ()

@@ -10,12 +10,23 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.kinds import Kind, kind_of_definition
+from fog_aggregator.core.saved import (
+    DamagedError,
+    Saved,
+    as_count,
+    as_integer,
+    as_labels,
+    as_list,
+    as_numbers,
+    as_text,
+    as_texts,
+)
 from fog_aggregator.core.series import FORGOTTEN, Bounds, SeriesEntry
 from fog_schema.definitions import decode_definitions
 from fog_schema.frames import TYPE_NAMES, Definition
@@ -27,7 +38,7 @@ CACHE_BYTES: Final = 64 * 1024 * 1024
 
 
 class FamilyKey(NamedTuple):
-    """What makes a family one: nodes that agree on these are merged."""
+    """Identify a family: nodes that agree on these are merged."""
 
     name: str
     type: int
@@ -35,7 +46,7 @@ class FamilyKey(NamedTuple):
 
     @property
     def type_name(self) -> str:
-        """counter, gauge or histogram."""
+        """Name the type: counter, gauge or histogram."""
         return TYPE_NAMES[self.type]
 
 
@@ -89,7 +100,7 @@ class Catalog:
 
     @property
     def entries(self) -> int:
-        """Families and label sets known."""
+        """Count the families and label sets that are known."""
         return len(self.families) + len(self.series_numbers)
 
     def resolve(self, packed: bytes, room: int) -> Resolved:
@@ -112,7 +123,7 @@ class Catalog:
         return resolved
 
     def family_number(self, key: FamilyKey, help_: str, rollup: tuple[str, ...]) -> int:
-        """The family's number, a new one when it was not known."""
+        """Return the family's number, a new one when it was not known."""
         number = self._family_numbers.get(key)
         if number is None:
             number = self._family_numbers[key] = len(self.families)
@@ -120,11 +131,11 @@ class Catalog:
         return number
 
     def family_of(self, series: int) -> Family:
-        """The family of a series, by their numbers."""
+        """Return the family of a series."""
         return self.families[self.series[series].family]
 
     def _series_number(self, entry: SeriesEntry, full_at: int) -> int | None:
-        """The series' number, a new one when it was not known; None at a limit."""
+        """Return the series' number, a new one when it was not known; None at a limit."""
         number = self.series_numbers.get(entry)
         if number is None:
             if len(self.series_numbers) >= self.max_series or self.entries >= full_at:
@@ -152,15 +163,36 @@ class Catalog:
         self._resolved.clear()
         self._resolved_bytes = 0
 
-    def restore(self, series: list[SeriesEntry], free: list[int]) -> None:
-        """Take over the series of a checkpoint; the families are there."""
-        self.series, self.free = series, free
+    def image(self) -> Saved:
+        """Return all families and series."""
+        return Saved(
+            {
+                "families": [(family.key, family.help, family.rollup) for family in self.families],
+                "series": [(entry.family, entry.labels, entry.bounds) for entry in self.series],
+                "free": self.free,
+            }
+        )
+
+    def restore(self, saved: Saved) -> None:
+        """Take over the families and series of a checkpoint."""
+        for key, help_, rollup in saved.records("families", _family_key, as_text, as_texts):
+            self.family_number(key, help_, rollup)
+        if len(self.families) != len(saved.plain["families"]):
+            raise DamagedError("families has one family twice")
+        self.series = [SeriesEntry(*entry) for entry in saved.records("series", as_integer, as_labels, as_numbers)]
+        self.free = [as_count(number) for number in saved.value("free", as_list)]
+        for number in self.free:
+            if number >= len(self.series):
+                raise DamagedError(f"free has {number}, and there are {len(self.series)} series")
+            self.series[number] = FORGOTTEN
+        for entry in self.series:
+            if entry is not FORGOTTEN and not 0 <= entry.family < len(self.families):
+                raise DamagedError(f"series has one of family {entry.family}, and there are {len(self.families)}")
+        self.series_numbers = {entry: number for number, entry in enumerate(self.series) if entry is not FORGOTTEN}
+        if len(self.series_numbers) + len(set(self.free)) != len(self.series) or len(set(self.free)) != len(self.free):
+            raise DamagedError("series has one label set twice, or free one number")
+        self.shape_of = array("i", [-1 if entry is FORGOTTEN else self._shape(entry) for entry in self.series])
         self.version += 1
-        self.series_numbers = {entry: number for number, entry in enumerate(series) if entry is not FORGOTTEN}
-        for number in free:
-            self.series_numbers.pop(series[number], None)
-            series[number] = FORGOTTEN
-        self.shape_of = array("i", [-1 if entry is FORGOTTEN else self._shape(entry) for entry in series])
 
     def _shape(self, entry: SeriesEntry) -> int:
         return self.shapes.setdefault((entry.family, entry.bounds), len(self.shapes))
@@ -192,6 +224,14 @@ class Catalog:
         while self._resolved_bytes > CACHE_BYTES:
             oldest, _ = self._resolved.popitem(last=False)
             self._resolved_bytes -= len(oldest)
+
+
+def _family_key(value: Any) -> FamilyKey:
+    """Check that a value is a family's name, type and unit."""
+    name, type_, unit = as_list(value) if len(as_list(value)) == 3 else ("", -1, "")
+    if as_integer(type_) not in TYPE_NAMES:
+        raise DamagedError(f"{value!r} does not name a family")
+    return FamilyKey(as_text(name), type_, as_text(unit))
 
 
 def _columns(group: dict[int, int]) -> tuple[Int64s, Int64s]:

@@ -3,7 +3,7 @@
 A plain delta is what a fleet sends nearly always: next in its epoch, of series that are known and lie in a block, its
 counts in unsigned columns of 32 bits at most, of which no value can be refused. Its columns are retained as bytes, and
 those of one kind and type are joined and merged in one go when the batch is settled. Everything else goes through
-`State.apply`, after what was retained. The outcome is the same as that of applying one by one.
+`Fleet.apply`, after what was retained. The outcome is the same as that of applying one by one.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Self
 import numpy as np
 
 from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import KINDS, Kind
 from fog_aggregator.core.kinds.kind import Gathered
-from fog_aggregator.core.nodes import Epoch
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.state import State
+from fog_aggregator.core.places.epoch import Epoch
 from fog_schema.frames import DELTA, Frame
 from fog_schema.paths import Path
 
@@ -47,15 +47,16 @@ class _Joined:
 
 
 class Batch:
-    """Applies frames to a state; settled when the ``with`` block ends, and not to be read before.
+    """Apply frames to a fleet; settled when the ``with`` block ends, and not to be read before.
 
     Attributes:
         refused_values: values of retained deltas that were refused, known once the batch is settled.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, fleet: Fleet) -> None:
         self.refused_values = 0
-        self._state = state
+        self._fleet = fleet
+        self._places = fleet.places
         self._joined: dict[tuple[Kind, int], _Joined] = {}
         self._touched: set[Epoch] = set()
 
@@ -68,21 +69,21 @@ class Batch:
         self.settle()
 
     def apply(self, path: Path, frame: Frame, timestamp: float) -> Outcome:
-        """Apply a frame as `State.apply`, except that a plain delta's values arrive when the batch is settled.
+        """Apply a frame as `Fleet.apply`, except that a plain delta's values arrive when the batch is settled.
 
         Raises:
-            FrameError: as `State.apply` does.
+            FrameError: as `Fleet.apply` does.
         """
-        node = self._state.nodes.get(path)
-        epoch = node.epochs.get(frame.epoch) if node is not None else None
+        place = self._places.get(path)
+        epoch = place.epochs.get(frame.epoch) if place is not None and place.takes_batches else None
         gathered: list[Gathered] = []
-        if node is None or epoch is None or node.branch or not _is_plain(epoch, frame, gathered):
+        if place is None or epoch is None or not _is_plain(epoch, frame, gathered):
             self.settle()
-            return self._state.apply(path, frame, timestamp)
+            return self._fleet.apply(path, frame, timestamp)
         if epoch in self._touched:
             self.settle()
         self._touched.add(epoch)
-        outcome = self._state.advance(node, epoch, frame, timestamp)
+        outcome = self._fleet.advance(place, epoch, frame, timestamp)
         for kind, code, offset, ids, values, others in gathered:
             joined = self._joined.get((kind, code))
             if joined is None:
@@ -100,7 +101,7 @@ class Batch:
         """Merge what was retained."""
         for (kind, code), joined in self._joined.items():
             values, others = b"".join(joined.values), b"".join(joined.others)
-            self.refused_values += kind.settle(self._state.tables[kind], joined.slots(), code, values, others)
+            self.refused_values += self._fleet.settle(kind, joined.slots(), code, values, others)
         self._joined.clear()
         self._touched.clear()
 
