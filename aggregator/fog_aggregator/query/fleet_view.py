@@ -18,7 +18,7 @@ from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
 from fog_aggregator.query.node_info import info_family
 from fog_aggregator.query.plan import Draft
-from fog_aggregator.query.samples import Labeller, LazySeries, group_labels
+from fog_aggregator.query.samples import GroupLabels, Labeller, LazySeries
 from fog_aggregator.query.selection import Matcher, ViewKey
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.query.view_snapshot import ViewSnapshot
@@ -103,7 +103,7 @@ class FleetView:
         found = self._snapshot.found(self._hold)
         self._remember()
         bounds, entries = self._snapshot.bounds, self._snapshot.series
-        labeller = Labeller(entries, group_labels(self._snapshot.view.grouping, self._snapshot.paths))
+        labeller = Labeller(entries, self._group_labels)
         return [
             FamilySnapshot(
                 described(self._families[number], bounds.get(number, ())), LazySeries(found[number], labeller)
@@ -138,6 +138,10 @@ class FleetView:
         for kind, draft, plan in self._snapshot.fresh:
             self._memory.remember(self._snapshot.view, kind, draft, plan)
 
+    @cached_property
+    def _group_labels(self) -> GroupLabels:
+        return GroupLabels(self._snapshot.view.grouping, self._snapshot.paths)
+
     def _covered(self) -> list[FamilySnapshot]:
         """Coverage as metrics, beside the numbers it qualifies."""
         grouping, covered = self._snapshot.view.grouping, self.coverages
@@ -145,7 +149,7 @@ class FleetView:
             whole = covered.total()
             covered = Coverages([()], np.array([whole.nodes]), np.array([whole.oldest]))
         group = np.arange(len(covered.paths), dtype=np.int32)
-        labeller = Labeller([SeriesEntry(0, ())], group_labels(grouping, covered.paths))
+        labeller = Labeller([SeriesEntry(0, ())], self._group_labels)
         nodes = [
             Samples(np.zeros_like(group), group, covered.nodes[:, life], extra=(("state", life.label),))
             for life in Life

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import TypeAlias, overload
@@ -23,15 +23,40 @@ GROUP, GROUP_VALUE = "fog_group", "fog_value"
 _Split: TypeAlias = tuple[Labels, Labels, str, str]
 
 
-def group_labels(grouping: Grouping, paths: Iterable[Path]) -> list[Labels]:
-    """Return the labels of each group of a view; none where all nodes are one group."""
-    if grouping.level is not None:
-        level = (LEVEL, str(grouping.level))
-        return [(level, (PATH, format_path(path))) for path in paths]
-    if grouping.info is not None:
-        key = (GROUP, grouping.info)
-        return [(key, (GROUP_VALUE, value)) for (value,) in paths]
-    return [()]
+class GroupLabels:
+    """The labels of each group of a view, and their text, made when they are first read; none for a single group.
+
+    Args:
+        grouping: that of the view.
+        paths: the groups.
+    """
+
+    def __init__(self, grouping: Grouping, paths: Sequence[Path]) -> None:
+        self._grouping = grouping
+        self._paths = paths
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the labels."""
+        if self._grouping.level is not None:
+            return frozenset((LEVEL, PATH))
+        return frozenset() if self._grouping.info is None else frozenset((GROUP, GROUP_VALUE))
+
+    @cached_property
+    def labels(self) -> list[Labels]:
+        """The labels of each group."""
+        if self._grouping.level is not None:
+            level = (LEVEL, str(self._grouping.level))
+            return [(level, (PATH, format_path(path))) for path in self._paths]
+        if self._grouping.info is not None:
+            key = (GROUP, self._grouping.info)
+            return [(key, (GROUP_VALUE, value)) for (value,) in self._paths]
+        return [()]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The labels of each group as text."""
+        return [render_labels(group) for group in self.labels]
 
 
 class Labeller:
@@ -42,51 +67,47 @@ class Labeller:
 
     Args:
         series: all series of the view by number, as they are now.
-        groups: the labels of each group, all of them with the same names.
+        groups: the labels of each group.
     """
 
-    def __init__(self, series: list[SeriesEntry], groups: Sequence[Labels]) -> None:
+    def __init__(self, series: list[SeriesEntry], groups: GroupLabels) -> None:
         self._series = series
         self._groups = groups
-        self._ours = frozenset(name for name, _ in groups[0]) if groups else frozenset()
 
     def label(self, samples: Samples, statistics: frozenset[str]) -> Iterator[SeriesSnapshot]:
         """Label some samples; `statistics` are the names of labels that tell their family's statistics apart."""
         for block in samples.blocks():
             values, born, at = block.python_values(), block.moments(), 0
+            grouped, texts = self._groups.labels, self._groups.texts
             for (before, after, left, right), groups in self._runs(block, statistics):
                 for group in groups:
-                    labels, text = before + self._groups[group] + after, left + self._texts[group] + right
+                    labels, text = before + grouped[group] + after, left + texts[group] + right
                     yield SeriesSnapshot(labels, values[at], born[at], None, text)
                     at += 1
 
     def columns(self, samples: Samples, statistics: frozenset[str], *, created: bool) -> Iterator[Columns]:
         """Return the same without an object for each."""
         for block in samples.blocks():
-            labels: list[str] = []
+            labels, texts = [], self._groups.texts
             for (_, _, left, right), groups in self._runs(block, statistics):
-                labels += [f"{left}{self._texts[group]}{right}" for group in groups]
+                labels += [f"{left}{texts[group]}{right}" for group in groups]
             yield Columns(labels, block.python_values(), block.moments() if created else [])
 
     def _runs(self, block: Samples, statistics: frozenset[str]) -> Iterator[tuple[_Split, list[int]]]:
         """Return the samples of one series that stand together: its labels around the group's, and the groups."""
-        ours = statistics | self._ours
+        ours = statistics | self._groups.names
         renamed = re.compile(f"(exported_)*({'|'.join(ours)})") if ours else None
         starts = np.flatnonzero(np.diff(block.series, prepend=-1))
         numbers, group = block.series[starts].tolist(), block.group.tolist()
         for number, start, end in zip(numbers, starts.tolist(), [*starts[1:].tolist(), len(group)], strict=True):
             yield self._split(number, renamed, block.extra), group[start:end]
 
-    @cached_property
-    def _texts(self) -> list[str]:
-        return [render_labels(group) for group in self._groups]
-
     def _split(self, number: int, renamed: re.Pattern[str] | None, extra: Labels) -> _Split:
         """Return a series' labels before and after where the group's stand, and the text of both."""
         own = self._own(number, renamed, extra)
-        if not self._ours:
+        if not self._groups.names:
             return own, (), render_labels(own), ""
-        first = min(self._ours)
+        first = min(self._groups.names)
         before = tuple(pair for pair in own if pair[0] < first)
         after = own[len(before) :]
         return before, after, render_labels(before) + "," if before else "", "," + render_labels(after) if after else ""
