@@ -141,7 +141,7 @@ async def whole_way(count: int, rounds: int) -> float:
             metrics = SelfMetrics(network.own)
             scope = Scope(subjects=SUBJECTS, metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
             around = Surroundings(network, metrics, lambda *_: None)
-            engine = Engine(scope, network.state, network.events, around)
+            engine = Engine(scope, network.fleet, network.events, around)
             cursor = engine.cursors["FOG_METRICS"]
 
             def take(messages: Sequence[Message], pending: int) -> None:
