@@ -127,7 +127,7 @@ def test_no_column_may_have_another_shape(whole: Image, change: str) -> None:
             use(image)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_wrong_value_is_damage_or_harmless(whole: Image, data: st.DataObject) -> None:
     """Whatever stands in place of a value: it is refused, or all goes on with it."""
@@ -142,7 +142,7 @@ def test_a_wrong_value_is_damage_or_harmless(whole: Image, data: st.DataObject) 
         use(image)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_wrong_number_in_a_column_is_damage_or_harmless(whole: Image, data: st.DataObject) -> None:
     """Rows, series and ids that are not there, twice or beyond all bounds."""
