@@ -83,7 +83,7 @@ def test_what_was_acknowledged_is_repeated_when_asked_for() -> None:
     log.add(happened("a", "b", "c"), 0.0)
     log.confirm(taken(log))
     log.add(happened("d", "e"), 1.0)
-    assert log.held == (2, 5)
+    assert log.repeatable == (2, 5)
     assert [names(frame) for frame in log.repeat(header(), 1, 99, BIG)] == [[(2, "b"), (3, "c")]]
     assert log.repeat(header(), 4, 5, BIG) == []
     assert log.lost == 0
@@ -94,13 +94,13 @@ def test_events_are_kept_for_a_while_after_they_were_acknowledged() -> None:
     log = EventLog()
     log.add(happened("a"), 0.0)
     log.add([], 10 * RETAINED_SECONDS)
-    assert log.held == (1, 1)
+    assert log.repeatable == (1, 1)
     log.confirm(taken(log))
     log.add(happened("b"), 10 * RETAINED_SECONDS)
-    assert log.held == (2, 2)
+    assert log.repeatable == (2, 2)
     log.confirm(taken(log))
     log.add([], 20 * RETAINED_SECONDS)
-    assert log.held == (3, 2), "none is held, and the range says so"
+    assert log.repeatable == (3, 2), "none is held, and the range says so"
     assert log.repeat(header(), 1, 2, BIG) == []
 
 
@@ -114,7 +114,7 @@ def test_what_falls_out_unsent_is_counted_as_lost(log: EventLog) -> None:
     assert names(taken(log)) == [(4, "d"), (5, "e")]
     log.confirm(late)
     assert names(taken(log)) == [(4, "d"), (5, "e")]
-    assert (log.held, log.unsent) == ((4, 5), 2)
+    assert (log.repeatable, log.unsent) == ((4, 5), 2)
 
 
 def test_frames_stay_within_their_size() -> None:

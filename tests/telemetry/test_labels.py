@@ -244,7 +244,7 @@ def test_what_ended_is_forgotten_whoever_ended_it(clock: Clock, monotonic: Clock
         collector.collect()
         ended = counter.labels(turn)._series  # noqa: SLF001
         counter.remove(turn)
-        counter._state._last_use[ended] = (None, 0.0)  # noqa: SLF001 - as a sweep under way would
+        counter._state._idle._last_use[ended] = (None, 0.0)  # noqa: SLF001 - as a sweep under way would
     monotonic.now += 1
     collector.collect()
-    assert counter._state._last_use == {}  # noqa: SLF001
+    assert counter._state._idle._last_use == {}  # noqa: SLF001

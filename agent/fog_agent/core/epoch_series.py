@@ -23,7 +23,7 @@ SeriesValue: TypeAlias = Value | GaugeSummary
 
 
 class Gate(Protocol):
-    """What is held to read several series together."""
+    """Held while several series are read together."""
 
     @property
     def lock(self) -> AbstractContextManager[object]:

@@ -93,7 +93,7 @@ class EventLog:
         self.lost = 0
 
     @property
-    def held(self) -> tuple[int, int]:
+    def repeatable(self) -> tuple[int, int]:
         """First number that can still be repeated, and the last number given; (n + 1, n) when no event is held."""
         return (self._entries[0].number if self._entries else self.last + 1, self.last)
 

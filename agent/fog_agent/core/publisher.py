@@ -278,7 +278,7 @@ class Publisher:
         epoch = self._publication.epoch
         if not epoch.writer.within_keyframe:
             self._keyframe_covers = self._flushes.asked
-        frame = epoch.writer.encode_part(now, self._max_bytes, epoch.events.held)
+        frame = epoch.writer.encode_part(now, self._max_bytes, epoch.events.repeatable)
         epoch.outbox.push(frame, now)
         if frame.completes:
             self._flushes.encoded(frame.seq, self._keyframe_covers)
@@ -289,7 +289,7 @@ class Publisher:
         epoch = self._publication.epoch
         self._schedule.end()
         try:
-            self._publication.finals = epoch.writer.finish(now, self._max_bytes, epoch.events.held)
+            self._publication.finals = epoch.writer.finish(now, self._max_bytes, epoch.events.repeatable)
         except Exception as error:  # noqa: BLE001 - stopping must not raise into the program either
             self._stage = _Stage.FAILED
             self._failed(f"the final cannot be encoded: {error!r}")

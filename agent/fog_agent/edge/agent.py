@@ -137,7 +137,7 @@ class Agent:
         signals = self._signals
         if signals is None:
             return await self._stop(self._sender, self._publication, deadline)
-        signals.hold()
+        signals.postpone()
         try:
             return await self._stop(self._sender, self._publication, deadline)
         finally:

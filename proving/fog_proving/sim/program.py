@@ -282,8 +282,8 @@ class Program:
 
     def note_events(self, events: Sequence[RecordedEvent]) -> None:
         """Note events in the books under the numbers that they are about to get."""
-        said = [(event.value, event.timestamp) for event in events]
-        self.book.events.update(enumerate(said, self._publication.epoch.events.last + 1))
+        recorded = [(event.value, event.timestamp) for event in events]
+        self.book.events.update(enumerate(recorded, self._publication.epoch.events.last + 1))
 
     def _stuck(self, stream: Stream) -> bool:
         return self.agent is None or stream.refusing

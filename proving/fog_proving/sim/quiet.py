@@ -195,7 +195,7 @@ def events_once(
                 if number > newest and not asked(book.id):
                     continue  # nothing has shown yet that there was one more: its writer says so within the hour
                 age, room = now - book.events[number][1], program.bounds.events
-                if log.held[0] <= number or (age < KEPT and number > log.last - room):
+                if log.repeatable[0] <= number or (age < KEPT and number > log.last - room):
                     raise Violation(f"{named(book.path)}: event {number} is held, and not listed")
                 missing += min(seen, default=0) < number < newest  # what comes next shows the others
     if missing > lost + events.lost and not long_ago:

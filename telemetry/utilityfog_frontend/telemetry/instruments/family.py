@@ -7,7 +7,7 @@ when it is used again. There is at most one handle for a label set, so that a ke
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
@@ -130,6 +130,37 @@ class Instrument(Metric):
 H = TypeVar("H", bound=Instrument)
 
 
+class _IdleSeries:
+    """Find the series that nobody used for `ttl` seconds; without a `ttl`, none."""
+
+    def __init__(self, ttl: float | None) -> None:
+        self._ttl = ttl
+        self._next_sweep = 0.0
+        self._last_use: dict[Series, tuple[object, float]] = {}
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is time to look again."""
+        return self._ttl is not None and now >= self._next_sweep
+
+    def find(self, handles: "Iterable[tuple[tuple[str, ...], Instrument]]", now: float) -> Iterator[tuple[str, ...]]:
+        """Look at all of them; yield the label values of those that were idle for too long."""
+        ttl = self._ttl or 0.0
+        self._next_sweep = now + ttl / 8
+        last_use, self._last_use = self._last_use, {}  # anew: what has ended meanwhile, by whomever, must not stay
+        for values, handle in handles:
+            series: Series = handle._series
+            activity = series.activity()
+            seen, since = last_use.get(series, (None, now))
+            if activity == seen and now - since >= ttl:
+                yield values
+            else:
+                self._last_use[series] = (activity, now if activity != seen else since)
+
+    def clear(self) -> None:
+        """Forget when they were used."""
+        self._last_use.clear()
+
+
 class FamilyState(MetricState, Generic[H]):
     """All handles of one family by their label values; an unlabelled family has one, by the empty tuple.
 
@@ -165,9 +196,7 @@ class FamilyState(MetricState, Generic[H]):
         self._resting: WeakValueDictionary[tuple[str, ...], H] = WeakValueDictionary()
         self._max_children = max_children
         self._warned = False
-        self._ttl = ttl
-        self._next_sweep = 0.0
-        self._last_use: dict[Series, tuple[object, float]] = {}
+        self._idle = _IdleSeries(ttl)
 
     # Which series live
 
@@ -262,18 +291,9 @@ class FamilyState(MetricState, Generic[H]):
     def sweep(self) -> None:
         """End the series that nobody used for `ttl` seconds. Looks at most eight times within one ttl."""
         now = self.scope.monotonic()
-        if self._ttl is None or now < self._next_sweep:
-            return
-        self._next_sweep = now + self._ttl / 8
-        last_use, self._last_use = self._last_use, {}  # anew: what has ended meanwhile, by whomever, must not stay
-        for values, handle in self._handles():
-            series: Series = handle._series
-            activity = series.activity()
-            seen, since = last_use.get(series, (None, now))
-            if activity == seen and now - since >= self._ttl:
+        if self._idle.is_due(now):
+            for values in self._idle.find(self._handles(), now):
                 self.end(values)
-            else:
-                self._last_use[series] = (activity, now if activity != seen else since)
 
     # Contents
 
@@ -305,7 +325,7 @@ class FamilyState(MetricState, Generic[H]):
         if self.family.type.incremental:
             for handle in self.children.values():
                 handle._attach(self._new_series(handle._series.labels))
-        self._last_use.clear()
+        self._idle.clear()
 
     def _dropped(self, amount: int) -> None:
         self.scope.problems.report(

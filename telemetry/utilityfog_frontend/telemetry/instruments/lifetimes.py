@@ -75,15 +75,15 @@ class Backlog:
         labels = series.labels
         if (series.family, labels) not in self._ended and len(self._ended) >= ENDED_LIMIT:
             labels = tuple((name, OVERFLOW) for name, _ in labels)
-        kept = self._ended.get((series.family, labels))
-        if kept is None and labels == series.labels:
+        retained = self._ended.get((series.family, labels))
+        if retained is None and labels == series.labels:
             self._ended[series.family, labels] = series
-        elif isinstance(kept, EndedSeries):
-            kept.add(series)
-            self._settle_later(kept)
+        elif isinstance(retained, EndedSeries):
+            retained.add(series)
+            self._settle_later(retained)
         else:
-            both = self._ended[series.family, labels] = EndedSeries(kept or series, labels)
-            if kept is not None:
+            both = self._ended[series.family, labels] = EndedSeries(retained or series, labels)
+            if retained is not None:
                 both.add(series)
                 self._settle_later(both)
 
