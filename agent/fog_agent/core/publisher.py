@@ -242,7 +242,7 @@ class Publisher:
             return None
         if publication.finals:
             return publication.finals[0]
-        if publication.epoch.outbox.head is None:
+        if publication.epoch.outbox.head is None and not publication.epoch.writer.ended:
             self._encode_part(now)
         return publication.epoch.outbox.head
 
