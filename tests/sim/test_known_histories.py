@@ -191,6 +191,13 @@ def test_a_rule_left_out_is_caught(name: str) -> None:
 
 
 HELD: Final = {
+    "a request to forget is of the very moment at which a frame is stored that was not read": (
+        Step("spawn", 30620, 43315),
+        Step("forget", 53703, 50147),
+        Step("read", 56526, 57700),
+        Step("send", 1992, 25688),
+        Step("wait", 1447, 63187),
+    ),
     "an epoch that returned is read from its baseline again, as its later frames are lost": (
         Step("spawn", 44970, 7441),
         Step("flow", 19635, 11018),

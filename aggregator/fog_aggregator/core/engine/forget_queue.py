@@ -25,7 +25,10 @@ class ForgetQueue:
         self._waiting.append((under, at))
 
     def pop_ready(self, read_until: float) -> list[tuple[Path, float]]:
-        """Remove and return the requests whose time is reached, as all frames stored until `read_until` are read."""
-        ready = [request for request in self._waiting if request[1] <= read_until]
-        self._waiting = [request for request in self._waiting if request[1] > read_until]
+        """Remove and return the requests that are older than `read_until`: all frames stored before then are read.
+
+        A request of that very moment waits: a frame of the same moment may be stored after the server was asked.
+        """
+        ready = [request for request in self._waiting if request[1] < read_until]
+        self._waiting = [request for request in self._waiting if request[1] >= read_until]
         return ready
