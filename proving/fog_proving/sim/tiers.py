@@ -68,6 +68,12 @@ class Member:
         self._checkpoints: list[tuple[bytes, int]] = []
         self._known_losses = 0
         self.start()
+        self._watcher.began_anew = False
+
+    @property
+    def began_anew(self) -> bool:
+        """Whether it was ever started again without a checkpoint."""
+        return self._watcher.began_anew
 
     @property
     def running(self) -> Aggregator:
@@ -85,6 +91,7 @@ class Member:
         if self.aggregator is None:
             saved, self._known_losses = self._checkpoints[-1] if self._checkpoints else (None, 0)
             self._excuse()
+            self._watcher.began_anew |= saved is None
             limits = FleetLimits()
             self.aggregator = Aggregator(self._streams, self._clock, limits, lambda _: None, saved, self.scope)
 
@@ -127,10 +134,10 @@ class Member:
         if self.aggregator is not None:
             self._checkpoints = [*self._checkpoints, (self.aggregator.checkpoint(), self._losses())][-2:]
 
-    def look(self) -> None:
+    def look(self, *, with_retired: bool = True) -> None:
         """Nothing is above the truth."""
         if self.aggregator is not None:
-            self._watcher.look(self.aggregator.fleet)
+            self._watcher.look(self.aggregator.fleet, with_retired=with_retired)
 
     def scrape(self) -> bool:
         """Check that exported and sent numbers are never above the truth and never fall; True when it exports."""
@@ -215,9 +222,14 @@ class Tiers:
         self.members = (*self.replicas, self.root)
 
     def look(self) -> None:
-        """Nothing is above the truth, at no tier."""
-        for member in self.members:
-            member.look()
+        """Nothing is above the truth, at no tier.
+
+        The root's retired counts are not looked at once a replica has begun anew: it counts in full what returns, and
+        the root cannot tell that it had retired some of it.
+        """
+        for replica in self.replicas:
+            replica.look()
+        self.root.look(with_retired=not any(replica.began_anew for replica in self.replicas))
 
     def beat(self) -> None:
         """An interval in which all goes well."""
