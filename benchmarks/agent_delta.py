@@ -1,4 +1,4 @@
-"""What an interval costs a node: a delta of 200 series, 65 % of them changed, from reading the series to bytes.
+"""Measure what an interval costs a node: a delta of 200 series, 65 % of them changed, from reading the series to bytes.
 
     python benchmarks/agent_delta.py
 

@@ -1,4 +1,4 @@
-"""What a frame costs its reader before anything is merged: decoding and checking, beside msgpack alone.
+"""Measure what a frame costs its reader before it is merged: decoding and checking, beside msgpack alone.
 
     python benchmarks/decode.py
 

@@ -53,7 +53,7 @@ class Case:
 
 
 def short(counters: int, histograms: int, gauges: int) -> Case:
-    """A program that has just begun, with the shortest names."""
+    """Return a program that has just begun, with the shortest names."""
     rng = random.Random(1)
     collector = TelemetryCollector(self_metrics=False)
     requests = collector.register_counter("requests_total", "Requests", ["route"])
@@ -73,7 +73,7 @@ def short(counters: int, histograms: int, gauges: int) -> Case:
 
 
 def usual(counters: int, histograms: int, gauges: int) -> Case:
-    """A program after a day, with names and labels as programs have them."""
+    """Return a program after a day, with names and labels as programs have them."""
     rng = random.Random(1)
     collector = TelemetryCollector(self_metrics=False)
     sent = collector.register_counter("messages_sent_total", "Total messages sent", ["message_type", "peer"])
@@ -103,7 +103,7 @@ def usual(counters: int, histograms: int, gauges: int) -> Case:
 
 
 def hooks() -> Case:
-    """The program of the documentation, with the collector's own metrics."""
+    """Return the program of the documentation, with the collector's own metrics."""
     rng = random.Random(1)
     collector = TelemetryCollector()
     setup_coordination_hooks(collector)
@@ -125,7 +125,7 @@ def hooks() -> Case:
 
 
 def host(interval: float) -> Case:
-    """This machine."""
+    """Measure this machine."""
     collector = TelemetryCollector(collection_interval=interval)
     collector.add_hook("collection", HostMetrics(collector).collect)
     collector.run_collection()

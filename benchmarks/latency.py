@@ -1,9 +1,9 @@
-"""How long a count takes from `increment()` until a scrape of the aggregator's `/metrics` shows it.
+"""Measure how long a count takes from `increment()` until a scrape of the aggregator's `/metrics` shows it.
 
     python benchmarks/latency.py [--nodes 50] [--interval 1] [--samples 1500]
 
 A real nats-server, `fog aggregator` as a process of its own, real agents with a connection each, and one scraper that
-asks again as soon as it is answered. Every node also has the 200 series of `agent_delta.py`, 65 % of which change in
+asks again as soon as it is answered. Every node also has the 200 series of `agent_delta.py`; 65 % of them change in
 each interval. Probes come at random moments, so they wait for their node's next frame for half an interval on average;
 what comes on top of an interval is the way itself. The clock stops when the answer that shows the count is complete,
 so a scrape is within the time, and the turn of the one that came too early as well.
@@ -54,7 +54,7 @@ class Node:
         self._counter.increment()
 
     def shows(self, count: int, now: float) -> None:
-        """A scrape says that so many were counted."""
+        """Note that a scrape shows so many."""
         for _ in range(count - self._shown):
             self.took.append(now - self._begun.popleft())
         self._shown = count

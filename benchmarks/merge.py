@@ -1,9 +1,9 @@
-"""What a fleet costs its aggregator, from the socket to the state, and what the same fleet costs Prometheus to scrape.
+"""Measure what a fleet costs its aggregator, from the socket to the state, and what a scrape of it costs Prometheus.
 
     python benchmarks/merge.py
-    python benchmarks/merge.py --nodes 100000 --rounds 3     some 3 minutes and 2 GB, of which 1 GB on disk
+    python benchmarks/merge.py --nodes 100000 --rounds 3     3 minutes, 2 GB, half of it on disk
 
-A node has 200 series (160 counters, 20 histograms, 20 gauges), of which 65 % change from frame to frame. Three figures
+A node has 200 series (160 counters, 20 histograms, 20 gauges); 65 % of them change from frame to frame. Three figures
 of CPU, all of this process alone, medians over rounds: decoding and merging; the whole way through a real nats-server,
 stream reader and ingest included; and, when a `prometheus` is on the PATH, what that process spends to scrape a page
 of the same samples. Prometheus also stores what it scrapes, in memory and in its log; an aggregator keeps totals.
@@ -30,12 +30,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fog_agent.core.writer import Settings, Writer
-from fog_aggregator.core.batch import Batch
-from fog_aggregator.core.clock import ServerClock
-from fog_aggregator.core.engine.cursor import StreamCursor
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
-from fog_aggregator.ingest import Ingest
+from fog_aggregator.core.engine.engine import Engine, Scope
+from fog_aggregator.core.engine.ports import Surroundings
+from fog_aggregator.core.fleet.batch import Batch
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.reading import ReadingLoop
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -44,8 +43,9 @@ from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
 from fog_bus.nats.log import NatsLog
 from fog_bus.nats.options import NatsOptions
-from fog_bus.nats.provision import apply, metrics_stream
+from fog_bus.nats.provision import apply
 from fog_bus.ports import Message
+from fog_bus.streams import metrics_stream
 from fog_schema.codec import decode
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer
@@ -74,11 +74,11 @@ class Template:
         self._writer = Writer([self.collector.watch_series()], Settings(), epoch=1, now=0.0)
 
     def keyframe(self) -> bytes:
-        """The first frame."""
+        """Return the first frame."""
         return self._writer.encode_part(0.0, 1_000_000).data
 
     def delta(self) -> bytes:
-        """The frame of one more interval."""
+        """Return the frame of one more interval."""
         for counter in self._rng.sample(self._counters, round(160 * CHANGED)):
             counter.increment(self._rng.randrange(1, 100))
         for histogram in self._rng.sample(self._histograms, round(20 * CHANGED)):
@@ -114,7 +114,7 @@ def _with_epoch(frame: bytes, epoch: int) -> bytes:
 
 def merging(count: int, rounds: int) -> tuple[float, int]:
     """Microseconds of CPU to decode and merge a frame, and its bytes."""
-    nodes, state, costs, size = Nodes(count), State(), [], 0
+    nodes, state, costs, size = Nodes(count), Fleet(), [], 0
     for number in range(rounds + 1):
         frames = nodes.next_round(first=number == 0)
         began = time.process_time()
@@ -137,27 +137,27 @@ async def whole_way(count: int, rounds: int) -> float:
             await connection.connected()
             await apply(JetStream(link), metrics_stream(SUBJECTS))
             costs = []
-            network = NetworkCollector(State(), EventList(), TelemetryCollector(self_metrics=False), time.time)
+            network = NetworkCollector(Fleet(), EventList(), TelemetryCollector(self_metrics=False), time.time)
             metrics = SelfMetrics(network.own)
-            ingest = Ingest(network, metrics, SUBJECTS, ServerClock(), time.monotonic)
-            position = None
+            scope = Scope(subjects=SUBJECTS, metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
+            around = Surroundings(network, metrics, lambda *_: None)
+            engine = Engine(scope, network.fleet, network.events, around)
+            cursor = engine.cursors["FOG_METRICS"]
+
+            def take(messages: Sequence[Message], pending: int) -> None:
+                with network.lock:
+                    engine.on_batch("FOG_METRICS", messages, time.monotonic(), pending)
+
             for number in range(rounds + 1):
                 for n, data in nodes.next_round(first=number == 0):
                     await connection.client.publish(SUBJECTS.metrics(nodes.paths[n]), data)  # type: ignore[union-attr]
                 await connection.client.flush(30)  # type: ignore[union-attr]
-                cursor = StreamCursor("FOG_METRICS", position=position)
-
-                def handle(messages: Sequence[Message], pending: int, cursor: StreamCursor = cursor) -> None:
-                    ingest.frames(cursor.ours(messages))
-                    cursor.take(messages, pending, time.monotonic())
-
-                reader = ReadingLoop(NatsLog(link, "FOG_METRICS"), cursor, handle, print)
+                reader = ReadingLoop(NatsLog(link, "FOG_METRICS"), cursor, take, print)
                 began, task = time.process_time(), asyncio.create_task(reader.run())
                 while cursor.seq < (number + 1) * count:  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
                 if number:
                     costs.append((time.process_time() - began) / count * 1e6)
-                position = cursor.position
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
@@ -228,7 +228,7 @@ def _cpu(pid: int) -> float:
 
 
 def _scraped(port: int) -> float:
-    """Samples that Prometheus has appended."""
+    """Return the number of samples that Prometheus has appended."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         for line in answer.read().decode().splitlines():
             if line.startswith("prometheus_tsdb_head_samples_appended_total"):

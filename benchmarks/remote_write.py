@@ -17,7 +17,7 @@ _WIRE_BYTES, _WIRE_DOUBLE = 2, 1
 
 
 def write_request(text: str, target: Mapping[str, str], timestamp_ms: int) -> bytes:
-    """The protobuf message for a page in Prometheus text; `target` has the labels that a scrape adds."""
+    """Return the protobuf message for a page in Prometheus text; `target` has the labels that a scrape adds."""
     return b"".join(
         _bytes(1, _series({**sample.labels, **target, "__name__": sample.name}, sample.value, timestamp_ms))
         for family in text_string_to_metric_families(text)
@@ -26,7 +26,7 @@ def write_request(text: str, target: Mapping[str, str], timestamp_ms: int) -> by
 
 
 def compressed(message: bytes) -> bytes:
-    """The body of the request."""
+    """Return the body of the request."""
     return bytes(cramjam.snappy.compress_raw(message))
 
 

@@ -32,11 +32,13 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.openmetrics.exposition import generate_latest as latest_openmetrics
 
 from fog_agent.core.writer import Settings, Writer
-from fog_aggregator.components.http import StreamStatus, WebServer, make_app
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
+from fog_aggregator.components.http.app import make_app
+from fog_aggregator.components.http.server import WebServer
+from fog_aggregator.components.http.status import StreamStatus
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.selection import Grouping
+from fog_aggregator.query.selection import TOGETHER, Grouping, Matcher, Selection
 from fog_schema.codec import decode
 from fog_schema.frames import Frame
 from fog_schema.paths import Path
@@ -48,7 +50,7 @@ BRANCHING = 10
 LEVELS = 6
 ROUNDS = 3
 PYTHON_SLOTS = 500_000
-"""What the peer in plain Python is given: its time grows with the slots, and it is slow enough."""
+"""The number of nodes for the peer in plain Python: its time grows with the slots, and it is slow."""
 
 
 def tree(nodes: int) -> list[Path]:
@@ -61,8 +63,8 @@ def tree(nodes: int) -> list[Path]:
     return paths[:nodes]
 
 
-def node_frame(counters: int, gauges: int, histograms: int) -> Frame:
-    """A keyframe of a node that has so much."""
+def node_frame(counters: int, gauges: int, histograms: int, version: str) -> Frame:
+    """Return a keyframe of a node that has so much."""
     collector = TelemetryCollector(self_metrics=False)
     labelled = collector.register_counter("work_total", "Work", ["kind"], max_children=counters + 1)
     for kind in range(counters):
@@ -71,15 +73,15 @@ def node_frame(counters: int, gauges: int, histograms: int) -> Frame:
         collector.register_gauge(f"level_{number}", "Level").set(number + 0.5)
     for number in range(histograms):
         collector.register_histogram(f"wait_{number}_seconds", "Wait", [float(n) for n in range(11)]).observe(number)
-    writer = Writer([collector.watch_series()], Settings(), epoch=1, now=0.0)
+    writer = Writer([collector.watch_series()], Settings(info=(("version", version),)), epoch=1, now=0.0)
     return decode(writer.encode_part(0.0, 1_000_000).data)
 
 
-def fleet(nodes: int, frame: Frame) -> NetworkCollector:
-    """A fleet whose nodes were heard in random order, so that neighbours in the tree are none in memory, over time."""
-    state, paths = State(), tree(nodes)
+def fleet(nodes: int, frames: list[Frame]) -> NetworkCollector:
+    """Make a fleet whose nodes were heard in random order: neighbours in the tree are apart in memory."""
+    state, paths = Fleet(), tree(nodes)
     for number, place in enumerate(np.random.default_rng(1).permutation(len(paths)).tolist()):
-        state.apply(paths[place], frame, NOW + number / len(paths))
+        state.apply(paths[place], frames[place % len(frames)], NOW + number / len(paths))
     return NetworkCollector(state, EventList(), TelemetryCollector(self_metrics=False), lambda: NOW)
 
 
@@ -111,7 +113,7 @@ def timed(call: Callable[[], object]) -> float:
 
 
 def measure_levels(network: NetworkCollector, frame: Frame) -> float:
-    """Prints each level, cold, after a node came, and warm; returns the milliseconds of all levels, warm."""
+    """Print each level, cold, after a node came, and warm; returns the milliseconds of all levels, warm."""
     watch, groupings = Watch(network), [Grouping(level) for level in range(LEVELS)]
     newcomers = (("fog", "new", str(number)) for number in counting())
     network.collect()  # the tree is put in order once
@@ -137,6 +139,36 @@ def measure_levels(network: NetworkCollector, frame: Frame) -> float:
     return whole
 
 
+def measure_groupings(network: NetworkCollector, frame: Frame) -> None:
+    """Print the cost of sums by labels, by information and of a name, beside a level with as many cells or more."""
+    newcomers = (("fog", "newer", str(number)) for number in counting())
+    views = [
+        ("level=0", Selection(), Grouping(0)),
+        ("by=kind", Selection(), Grouping(by=("kind",))),
+        ("by=none", Selection(), Grouping(by=("none",))),
+        ("level=3", Selection(), Grouping(3)),
+        ("level=3&by=none", Selection(), Grouping(3, by=("none",))),
+        ("group=version", Selection(), Grouping(info="version")),
+        ("match=kind=kind-7", Selection(matchers=(Matcher("kind", "kind-7"),)), TOGETHER),
+        ("name=work_total", Selection(names=frozenset({"work_total"})), TOGETHER),
+    ]
+    print("\n| view | samples | cold ms | one came ms | warm ms |\n|---|---|---|---|---|")
+    for name, *view in views:
+        selection, grouping = view
+
+        def look(selection: Selection = selection, grouping: Grouping = grouping) -> float:
+            return timed(lambda: network.collect(selection, grouping))
+
+        def come() -> None:
+            network.state.apply(next(newcomers), frame, NOW)
+
+        cold, came = look(), min(look() for _ in range(ROUNDS) for _ in [come()])
+        warm = min(look() for _ in range(ROUNDS))
+        size = sum(len(one.series) for one in network.collect(selection, grouping))
+        print(f"| {name} | {size:,} | {cold:.0f} | {came:.0f} | {warm:.0f} |")
+    print()
+
+
 def in_plain_python(values: list[tuple[Path, list[int]]]) -> None:
     """All levels as one would write it first."""
     for level in range(LEVELS):
@@ -158,7 +190,7 @@ class Ready:
     """A service that is."""
 
     def ready(self) -> tuple[bool, str]:
-        """Always."""
+        """Say that it is ready, always."""
         return True, ""
 
     def streams(self) -> list[StreamStatus]:
@@ -177,7 +209,7 @@ async def longest_pause(done: asyncio.Event) -> float:
 
 
 async def measure_scrape(network: NetworkCollector, level: int, scrapes: int) -> None:
-    """Prints what some scrapes at once of one level cost, and the longest pause of the loop that also reads frames."""
+    """Print what some scrapes at once of one level cost, and the longest pause of the loop that also reads frames."""
     server = WebServer(make_app(network, Ready()), ("127.0.0.1", 0))
     await server.start()
     url, done = f"http://127.0.0.1:{server.address[1]}/metrics?level={level}", asyncio.Event()
@@ -208,7 +240,7 @@ class Peer:
         self._created = created
 
     def collect(self) -> Iterator[Any]:
-        """A family with so many samples."""
+        """Yield a family with so many samples."""
         family = CounterMetricFamily("work", "Work", labels=["fog_path", "kind"])
         for number in range(self._size):
             family.add_metric([f"fog/{number // 100}", f"kind-{number % 100}"], number, self._created)
@@ -216,7 +248,7 @@ class Peer:
 
 
 def measure_text(network: NetworkCollector, level: int) -> None:
-    """Prints the time of one level in both formats beside prometheus_client's for as many samples."""
+    """Print the time of one level in both formats beside prometheus_client's for as many samples."""
     families = network.collect(grouping=Grouping(level))
     samples = sum(len(snapshot.series) for snapshot in families)
     formats: list[tuple[str, Callable[[Any], bytes], Callable[[Any], bytes], float | None]] = [
@@ -232,12 +264,12 @@ def measure_text(network: NetworkCollector, level: int) -> None:
 
 
 def peak() -> float:
-    """The most memory that was in use, GB."""
+    """Return the most memory that was in use, GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def main() -> None:
-    """Prints the tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description="Rollups of a large fleet.")
     parser.add_argument("--quick", action="store_true", help="10,000 nodes instead of 100,000")
     parser.add_argument("--mixed", action="store_true", help="gauges and histograms too")
@@ -249,9 +281,10 @@ def main() -> None:
         f"prometheus_client {version('prometheus-client')}\n"
         f"{nodes:,} nodes; of each {kinds[0]} counters, {kinds[1]} gauges, {kinds[2]} histograms\n"
     )
-    frame = node_frame(*kinds)
-    network = fleet(nodes, frame)
+    frames = [node_frame(*kinds, version) for version in ("1.0", "1.1", "2.0")]
+    frame, network = frames[0], fleet(nodes, frames)
     whole = measure_levels(network, frame)
+    measure_groupings(network, frame)
     plain = measure_plain_python(nodes, sum(kinds))
     print(f"all levels, warm: {whole:.0f} ms; in plain Python (counters alone) {plain:.0f} ms ({plain / whole:.0f}x)")
     level = 3 if options.quick else 4

@@ -49,7 +49,7 @@ class Library:
 
 
 def ours() -> Library:
-    """This SDK."""
+    """Make instruments of this SDK."""
     collector = TelemetryCollector(self_metrics=False)
     counter = collector.register_counter("a_total", "a")
     amounts = collector.register_counter("b_total", "b")
@@ -101,7 +101,7 @@ def prometheus() -> Library:
 
 
 def opentelemetry() -> Library:
-    """The OpenTelemetry SDK, which knows no kept child: attributes come with each call."""
+    """Return the OpenTelemetry SDK, which knows no kept child: attributes come with each call."""
     reader = InMemoryMetricReader()
     meter = MeterProvider([reader]).get_meter("benchmark")
     counter, amounts, fractions = (meter.create_counter(name) for name in "abc")
@@ -126,7 +126,7 @@ def opentelemetry() -> Library:
 
 
 def calls(call: Callable[..., object], values: list[float] | None, times: int) -> None:
-    """Calls it so many times."""
+    """Call it so many times."""
     if values is None:
         for _ in itertools.repeat(None, times):
             call()
@@ -154,7 +154,7 @@ def seconds(library: Library, write: str, threads: int) -> float:
 
 
 def best(measure: Callable[[Library], float], libraries: list[Library]) -> list[float]:
-    """The best of several rounds for each library, taken in turns."""
+    """Return the best of several rounds for each library, taken in turns."""
     rounds = [[measure(library) for library in libraries] for _ in range(ROUNDS)]
     return [min(column) for column in zip(*rounds, strict=True)]
 
@@ -167,7 +167,7 @@ def row(what: str, times: list[float], unit: str) -> None:
 
 
 def header(names: list[str]) -> None:
-    """The head of the table."""
+    """Print the head of the table."""
     print(f"| {'':<34} | " + " | ".join(f"{name:>21}" for name in names) + " |")
     print(f"|{'-' * 36}|" + "|".join("-" * 23 for _ in names) + "|")
 
@@ -186,7 +186,7 @@ def measure_writes() -> None:
 
 
 def our_series(size: int) -> TelemetryCollector:
-    """A collector with so many children."""
+    """Return a collector with so many children."""
     collector = TelemetryCollector(self_metrics=False)
     labeled = collector.register_counter("requests_total", "Requests", ["node", "method"], max_children=size)
     for index in range(size):
@@ -195,7 +195,7 @@ def our_series(size: int) -> TelemetryCollector:
 
 
 def prometheus_series(size: int) -> prometheus_client.CollectorRegistry:
-    """The same for prometheus_client."""
+    """Return the same for prometheus_client."""
     registry = prometheus_client.CollectorRegistry()
     labeled = prometheus_client.Counter("requests", "Requests", ["node", "method"], registry=registry)
     for index in range(size):
@@ -204,7 +204,7 @@ def prometheus_series(size: int) -> prometheus_client.CollectorRegistry:
 
 
 def timed(call: Call, rounds: int) -> float:
-    """Milliseconds of the best of several calls. What a call leaves behind is not collected within the time."""
+    """Measure the best of several calls, in milliseconds. Garbage of a call is not collected within the time."""
     times = []
     for _ in range(rounds):
         gc.collect()
@@ -239,7 +239,7 @@ def memory(build: Callable[[int], object], size: int) -> float:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description="The SDK beside prometheus_client and OpenTelemetry.")
     parser.add_argument("--quick", action="store_true", help="without the million series")
     quick = parser.parse_args().quick

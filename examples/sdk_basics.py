@@ -9,7 +9,7 @@ from utilityfog_frontend.telemetry import TelemetryCollector
 
 
 def main(jobs: int = 50) -> None:
-    """Do some jobs, of which some fail, and show what was counted."""
+    """Do some jobs, let some fail, and show what was counted."""
     collector = TelemetryCollector()
     done = collector.register_counter("example_jobs_total", "Jobs by outcome", ["outcome"])
     errors = collector.register_counter("example_errors_total", "Jobs that raised")

@@ -1,4 +1,4 @@
-"""What all tests share. Their fixtures (`fog_nats`, …) come from the package's own pytest plugin, as a user's would."""
+"""Share a set-up. Fixtures (`fog_nats`, …) come from the package's own pytest plugin, as a user's would."""
 
 from hypothesis import settings
 

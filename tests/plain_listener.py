@@ -1,4 +1,4 @@
-"""What answers as a nats-server without TLS does, and keeps what it was told."""
+"""A listener that answers as a nats-server without TLS does, and keeps what it receives."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PlainListener:
 
 @asynccontextmanager
 async def plain_listener() -> AsyncIterator[PlainListener]:
-    """A listener on a free port while inside."""
+    """Provide a listener on a free port while inside."""
     listener = PlainListener()
     server = await asyncio.start_server(listener.answer, "127.0.0.1", 0)
     listener.port = server.sockets[0].getsockname()[1]

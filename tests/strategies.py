@@ -1,4 +1,4 @@
-"""What Hypothesis draws from: everything that can travel, and bytes that nearly can."""
+"""Strategies for Hypothesis: everything that can travel, and bytes that nearly can."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ plain_values = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)),
     max_leaves=8,
 )
-"""What an event's value is made of. (`max_leaves` keeps the nesting within the wire's.)"""
+"""Values of events. (`max_leaves` keeps the nesting within the wire's.)"""
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
 
@@ -84,7 +84,7 @@ def repeated(values: st.SearchStrategy[Any], size: int) -> st.SearchStrategy[lis
 
 @st.composite
 def numbers(draw: st.DrawFn, values: st.SearchStrategy[Any], *, floats: bool) -> Numbers:
-    """A value for each of some ids."""
+    """Return a value for each of some ids."""
     ids = draw(id_lists)
     drawn = draw(st.lists(values, min_size=len(ids), max_size=len(ids)))
     return Numbers(pack_ids(ids), pack_floats(drawn) if floats else pack_ints(drawn))
@@ -130,7 +130,7 @@ def merged_gauges(draw: st.DrawFn) -> tuple[Summaries, Lasts | None, ValueCounts
 
 @st.composite
 def definitions(draw: st.DrawFn) -> Definition:
-    """A family and some series of it."""
+    """Return a family and some series of it."""
     type_ = draw(st.sampled_from((COUNTER, GAUGE, HISTOGRAM)))
     unit = draw(st.sampled_from(("", "seconds", "bytes")))
     name = draw(st.from_regex(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,12}", fullmatch=True)) + (f"_{unit}" if unit else "")
@@ -154,7 +154,7 @@ def definitions(draw: st.DrawFn) -> Definition:
 
 @st.composite
 def events(draw: st.DrawFn) -> Event:
-    """An event as the wire carries it."""
+    """Return an event as the wire carries it."""
     return Event(
         name=draw(st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)),
         value=draw(plain_values),
@@ -166,7 +166,7 @@ def events(draw: st.DrawFn) -> Event:
 
 @st.composite
 def frames(draw: st.DrawFn, kinds: tuple[int, ...] = (KEYFRAME, DELTA, EVENTS)) -> Frame:
-    """A frame that a writer might send."""
+    """Return a frame that a writer might send."""
     frame = Frame(
         kind=draw(st.sampled_from(kinds)),
         epoch=draw(epochs),

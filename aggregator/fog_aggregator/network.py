@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
-from fog_aggregator.core.columns import Bools, Int64s
-from fog_aggregator.core.eventlist import EventList, FleetEvent
-from fog_aggregator.core.lifecycle import DEPARTED_SECONDS, Coverages, Life, coverage, lives
-from fog_aggregator.core.state import State
-from fog_aggregator.core.sweep import Swept, forget, sweep
+from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
+from fog_aggregator.core.fleet.event_list import EventList, FleetEvent
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.lifecycle import Coverages
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.kinds.view import Plan, Samples
+from fog_aggregator.core.places.coverage import Life
+from fog_aggregator.query.explanation import Explanation, take_apart
 from fog_aggregator.query.family_variants import FamilyVariant
-from fog_aggregator.query.fleet_view import FleetView, Memory
-from fog_aggregator.query.plan import Draft, Plan
+from fog_aggregator.query.fleet_view import Beside, FleetView, Memory
+from fog_aggregator.query.inventory import Inventory
+from fog_aggregator.query.node_info import NODE_INFO, known_info
+from fog_aggregator.query.plan import Draft
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.ratchet import Ratchet, RatchetKey, clamped
-from fog_aggregator.query.samples import Samples
 from fog_aggregator.query.selection import EVERYTHING, TOGETHER, Grouping, Selection, ViewKey
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.query.tree import Tree
@@ -26,44 +32,47 @@ from utilityfog_frontend.telemetry import TelemetryCollector, TelemetryEvent
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 from utilityfog_frontend.telemetry.source import MetricsSource
 
+T = TypeVar("T")
+
 
 class NetworkCollector(MetricsSource):
     """Every node's numbers as one `MetricsSource`: any exporter works on it as it does on a node.
 
     Args:
-        state: what was read; whoever writes to it holds `lock`.
+        fleet: what was read; whoever writes to it holds `lock`.
         events: the fleet's events.
         own: the aggregator's own metrics (``fog_aggregator_*``), part of the network-wide view.
         clock: server's time now, seconds.
         departed_after: seconds of silence after which a node counts as departed.
 
     Attributes:
-        lock: held while the state is read or written; any thread may read.
+        lock: held while the fleet is read or written; any thread may read.
     """
 
     def __init__(
         self,
-        state: State,
+        fleet: Fleet,
         events: EventList,
         own: TelemetryCollector,
         clock: Callable[[], float],
         departed_after: float = DEPARTED_SECONDS,
     ) -> None:
         self.lock = threading.RLock()
-        self.state = state
+        self._clamping = threading.Lock()
+        self.fleet = fleet
         self.events = events
         self.own = own
         self.ratchet = Ratchet()
         self.active = True
         self._clock = clock
         self._departed_after = departed_after
-        self._planner = Planner(state)
+        self._planner = Planner(fleet)
 
-    def adopt(self, state: State, events: EventList, ratchet: Ratchet) -> None:
+    def adopt(self, fleet: Fleet, events: EventList, ratchet: Ratchet) -> None:
         """Go on with what a checkpoint held, in place of what was read until now."""
         with self.lock:
-            self.state, self.events, self.ratchet = state, events, ratchet
-            self._planner = Planner(state)
+            self.fleet, self.events, self.ratchet = fleet, events, ratchet
+            self._planner = Planner(fleet)
 
     def view(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> FleetView:
         """Look at the fleet as it is now: copied in one go, read without a lock.
@@ -71,102 +80,128 @@ class NetworkCollector(MetricsSource):
         The aggregator's own metrics are part of what is neither a subtree nor split into groups.
         """
         key = ViewKey(selection, grouping)
-        own = self.own.collect() if key == ViewKey() else []
+        own = self.own.collect() if grouping == TOGETHER and not selection.under else []
         with self.lock:
-            snapshot = ViewSnapshot(self.state, self._planner, key, self.now())
+            snapshot = ViewSnapshot(self.fleet, self._planner, key, self.now())
             covered = self.coverage(selection, grouping)
+            info = self._known_info(key)
             memory = Memory(partial(self._hold, self.ratchet), partial(self._remember, self._planner))
-            return FleetView(snapshot, self.state.catalog.families, covered, own, memory)
+            return FleetView(snapshot, self.fleet.catalog.families, Beside(covered, info, own), memory)
+
+    def _known_info(self, view: ViewKey) -> list[tuple[Path, Mapping[str, str]]]:
+        """Return the information of the view's nodes, where it is asked for by name: it has a sample for each node."""
+        selection, grouping = view
+        if NODE_INFO.name not in selection.names or grouping.by is not None or grouping.info is not None:
+            return []
+        span = self.tree.selected(selection)
+        return known_info(self.fleet, self.tree.paths[span.start : span.stop])
 
     def collect(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> list[FamilySnapshot]:
-        """The families of a view with its coverage; of everything, with the aggregator's own."""
+        """Return the families of a view with its coverage; of everything, with the aggregator's own."""
         return self.view(selection, grouping).families()
 
     def totals(self, selection: Selection = EVERYTHING) -> Totals:
-        """The absolute totals of a view of one group, as they go up to a parent."""
+        """Return the absolute totals of a view of one group, as they go up to a parent."""
         return self.view(selection).totals()
 
-    def called(self, name: str) -> Bools:
-        """Which series are of a metric of this name, by their numbers. Hold `lock`."""
-        return self._planner.variants.called([name])
+    def explain(self, path: Path, name: str) -> Explanation:
+        """Take a metric at and under a path apart, as it is now."""
+        selection = Selection(path, names=frozenset({name}))
+        with self.lock:
+            node, wanted = self.fleet.place(path), self._planner.variants.called([name])
+            return Explanation(
+                self.view(selection),
+                self.view(selection, Grouping(level=len(path))),
+                None if node is None else take_apart(self.fleet, node, wanted),
+            )
+
+    def inventory(self, read: Callable[[Inventory], T]) -> T:
+        """List something of the fleet as it is now; `read` is called with the fleet held, and keeps nothing of it."""
+        with self.lock:
+            coverage = lambda view: self.coverage(*view)  # noqa: E731
+            return read(Inventory(self.fleet, self._planner, self.lives(), coverage, self.now()))
+
+    def find_events(
+        self, under: Path, name: str | None, since: float | None, limit: int
+    ) -> tuple[list[FleetEvent], dict[str, int]]:
+        """Return the newest events that are asked for, oldest first, and how many there were of all."""
+        with self.lock:
+            found, every = list(self.events.query(under, name, since, limit)), self.events
+            kept, total, repeated, lost = len(every.events), every.total, every.repeated, every.lost
+        return found, {"kept": kept, "total": total, "repeated": repeated, "lost": lost}
 
     def _hold(self, ratchet: Ratchet, snapshot: ViewSnapshot, samples: Samples) -> list[float]:
         """`ratchet` is the one of the moment of the view: series' numbers are given out again."""
-        with self.lock:
-            return clamped(ratchet, snapshot.view, snapshot.paths, samples)
+        with self._clamping:
+            return clamped(ratchet, snapshot.view, snapshot.paths, snapshot.series, samples)
 
-    def _remember(self, planner: Planner, view: ViewKey, width: int, draft: Draft, plan: Plan) -> None:
+    def _remember(self, planner: Planner, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
         """`planner` is the one of the moment of the view: another state's numbers are others."""
         with self.lock:
-            planner.remember(view, width, draft, plan)
+            planner.remember(view, kind, draft, plan)
 
-    def sweep(self) -> Swept:
-        """Let time do its work on the state."""
+    def forget_ended(self) -> None:
+        """Forget what was exported of nodes and series that are gone: they may begin anew."""
         with self.lock:
-            swept = sweep(self.state)
-            if swept.retired or swept.label_sets:
-                self._forget_exported()
-        return swept
+            nodes, tree, free = self.fleet.places, self.tree, set(self.fleet.catalog.free)
 
-    def forget(self, under: Path, at: float) -> list[Path]:
-        """Retire the nodes at and under a path that had departed by `at` (server's time); return their paths."""
+            def lasts(key: RatchetKey) -> bool:
+                own, path, series = key
+                return series not in free and (path in nodes if own else bool(tree.span(path)))
+
+            self.ratchet = self.ratchet.only(lasts)
+
+    def disagreements(self) -> dict[str, Path]:
+        """Return the families on which nodes disagree, each with a node whose variant is not shown."""
         with self.lock:
-            gone = forget(self.state, under, at, self._departed_after)
-            self._forget_exported()
-        return gone
-
-    def _forget_exported(self) -> None:
-        nodes, tree, free = self.state.nodes, self.tree, set(self.state.catalog.free)
-
-        def lasts(key: RatchetKey) -> bool:
-            own, path, series = key
-            return series not in free and (path in nodes if own else bool(tree.span(path)))
-
-        self.ratchet = self.ratchet.only(lasts)
+            tree = self.tree
+            return {
+                name: tree.paths[int(tree.rank[variants[-1].nodes[0]])] for name, variants in self.conflicts().items()
+            }
 
     def now(self) -> float:
         """Server's time, unix seconds."""
         return self._clock()
 
     def lives(self) -> Int64s:
-        """Every node's Life, by its row. Hold `lock`."""
-        return lives(self.state, self.now(), self._departed_after)
+        """Return every node's Life, by its row. Hold `lock`."""
+        return self.fleet.lives(self.now(), self._departed_after)
 
     @property
     def tree(self) -> Tree:
-        """All nodes in path order, as they are now. Hold `lock`."""
+        """Return all nodes in path order, as they are now. Hold `lock`."""
         return self._planner.tree
 
     def knows(self, path: Path) -> bool:
-        """Whether there is a node at or under a path."""
+        """Tell whether there is a node at or under a path."""
         with self.lock:
             return bool(self.tree.span(path))
 
     def conflicts(self) -> dict[str, list[FamilyVariant]]:
-        """The families that cannot all be shown, by name; hold `lock` while reading the rows of nodes."""
+        """Return the families that cannot all be shown, by name; hold `lock` while reading the rows of nodes."""
         with self.lock:
             return self._planner.variants.survey(self.lives() == Life.LIVE).disagreements()
 
     def coverage(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> Coverages:
-        """What each group of a view stands on."""
+        """Return what each group of a view stands on."""
         with self.lock:
             groups = self._planner.groups(ViewKey(selection, grouping))
-            return coverage(self.state, groups, self.lives(), self.now())
+            return self.fleet.coverage(groups, self.lives(), self.now())
 
     def life_of(self, path: Path) -> Life | None:
-        """Whether the node at a path is live, stale or departed; None when there is none."""
+        """Tell whether the node at a path is live, stale or departed; None when there is none."""
         with self.lock:
-            node = self.state.nodes.get(path)
+            node = self.fleet.place(path)
             return None if node is None else Life(self.lives()[node.row])
 
-    def is_branch(self, path: Path) -> bool:
-        """Whether a path is a branch: read as the totals that its own aggregators send."""
+    def branch_over(self, path: Path) -> Path | None:
+        """Return the branch that a path is or lies under: a subtree read as the totals that its aggregators send."""
         with self.lock:
-            node = self.state.nodes.get(path)
-            return node is not None and node.branch
+            over = (self.fleet.place(path[:end]) for end in range(1, len(path) + 1))
+            return next((place.path for place in over if place is not None and place.covers_below), None)
 
     def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
-        """The newest events of the fleet, oldest first, with the label ``fog_path``."""
+        """Return the newest events of the fleet, oldest first, with the label ``fog_path``."""
         with self.lock:
             return [_as_event(event) for event in self.events.query(limit=limit)]
 
@@ -177,7 +212,7 @@ class NetworkCollector(MetricsSource):
 
     @property
     def running(self) -> bool:
-        """Whether it reads its streams."""
+        """Tell whether it reads its streams."""
         return self.active
 
     @property

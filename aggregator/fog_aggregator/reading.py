@@ -21,14 +21,14 @@ LONGEST_PAUSE: Final = 5.0
 
 
 class ReadingLoop:
-    """Hands all messages of a log to `handle`, in order. Belongs to one event loop.
+    """Hand all messages of a log to `handle`, in order. Belongs to one event loop.
 
     `handle` moves the cursor's position as it returns, with no await in between: state and position belong together.
-    What it raises ends `run`.
+    An error that it raises ends `run`.
 
     Args:
-        log: What is read.
-        cursor: How far it was read.
+        log: The log to read.
+        cursor: Decides, and knows the position.
         handle: Takes messages, 2,000 at most, and how many more are pending; must not block.
         on_discontinuity: Called before messages are read again, and when some were missed.
         longest_pause: Seconds.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from fog_aggregator.core.engine.cursor import StreamCursor
-from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.network import NetworkCollector
 from fog_schema import __version__
@@ -99,13 +99,13 @@ class SelfMetrics:
 
     def watch(self, network: NetworkCollector, readers: Iterable[StreamCursor], ready: Callable[[], bool]) -> None:
         """Gauges over what is there: state, streams, readiness."""
-        gauge, state = self.collector.register_gauge, network.state
+        gauge, fleet = self.collector.register_gauge, network.fleet
         gauge("fog_aggregator_ready", "Whether the numbers are complete: 1 or 0").set_function(lambda: int(ready()))
-        gauge("fog_aggregator_series", "Label sets known").set_function(lambda: len(state.catalog.series))
+        gauge("fog_aggregator_series", "Label sets known").set_function(lambda: len(fleet.catalog.series))
         slots = gauge("fog_aggregator_slots", "Values held")
-        slots.set_function(lambda: sum(map(len, state.tables.values())))
+        slots.set_function(lambda: fleet.slot_count)
         gapped = gauge("fog_aggregator_epochs_gapped", "Epochs that want a keyframe: their counts are late")
-        gapped.set_function(lambda: len(state.gapped))
+        gapped.set_function(lambda: len(fleet.gapped))
         for name, text, read in _STREAM_GAUGES:
             family = gauge(f"fog_aggregator_stream_{name}", text, ["stream"])
             for reader in readers:

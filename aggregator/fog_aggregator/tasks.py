@@ -1,27 +1,49 @@
-"""Loops that run while something else does."""
+"""Run background loops, and hear of the first one that fails."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 
-@contextlib.asynccontextmanager
-async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run some loops while the body runs. One that fails ends the body; its error is raised alone, not in a group."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one) for one in work]
-            yield
-            for task in tasks:
-                task.cancel()
-    except BaseExceptionGroup as group_error:
-        raise _first(group_error) from None
+class Loops:
+    """The background loops of a service. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._failed = asyncio.Event()
+        self._error: BaseException | None = None
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a loop until it is cancelled; the error of the first one that fails ends `wait`."""
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._note)
+        return task
+
+    async def wait(self, stop: asyncio.Event) -> None:
+        """Wait until `stop` is set or a loop fails; raise what it failed with."""
+        waiting = [asyncio.ensure_future(event.wait()) for event in (stop, self._failed)]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+        if self._error is not None:
+            raise self._error
+
+    def _note(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None and self._error is None:
+            self._error = error
+            self._failed.set()
 
 
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+async def cancel(*tasks: asyncio.Task[None] | None) -> None:
+    """Cancel tasks and wait until they have ended, however they end."""
+    for task in tasks:
+        if task is not None:
+            task.cancel()
+    for task in tasks:
+        if task is not None:
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task

@@ -1,22 +1,25 @@
-"""What a bus is to agents and aggregators: values that say what became of a call, and the two ports.
+"""The bus as agents and aggregators know it: values that say what became of a call, and the ports.
 
-`Bus` carries frames out and requests in; `Log` is a stream that is read from a position on. An adapter turns whatever
-its transport says into these values: nothing above this room knows a transport.
+`Bus` carries frames out and requests in; `Log` is a stream that is read from a position on; `Transport` is both, with a
+beginning and an end. An adapter turns whatever its transport says into these values: nothing above this room knows a
+transport, but for the one line that chooses it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import NamedTuple, Protocol
+
+from fog_bus.streams import Difference, StreamSettings
 
 RequestCallback = Callable[[str, bytes], None]
 """Called with a request's subject and payload, on the event loop."""
 
 
 class Outcome(Enum):
-    """What became of a publish."""
+    """The kinds of outcomes of a publish."""
 
     ACKED = "acked"
     """It is in a stream."""
@@ -43,9 +46,9 @@ class Publish:
     """The outcome of one publish.
 
     Args:
-        outcome: What became of it.
+        outcome: Its kind.
         refusal: Why, when it was refused.
-        text: What the server said, for people.
+        text: The server's words, for people.
         stream: The stream that took it.
         seq: Its sequence there.
     """
@@ -110,7 +113,7 @@ class Discontinuity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What the server tells of a stream. Times in seconds since 1970, ages in seconds; None where there is no limit."""
+    """A stream as the server describes it. Times in seconds since 1970, ages in seconds; None stands for no limit."""
 
     created: str
     first_seq: int
@@ -118,7 +121,7 @@ class StreamInfo:
     messages: int
     bytes: int
     first_timestamp: float
-    """Of the oldest message; meaningless while there is none."""
+    """Of the oldest message; meaningless while the stream is empty."""
     max_bytes: int | None
     max_age: float | None
     now: float
@@ -140,6 +143,38 @@ class LogError(Exception):
     def __init__(self, reason: str, text: str = "") -> None:
         super().__init__(text or reason)
         self.reason = reason
+
+
+class Bus(Protocol):
+    """The way out for frames, and in for requests. Belongs to one event loop; no method raises for what a server does.
+
+    It keeps nothing for later: a publish that was not acknowledged is its caller's to repeat, byte for byte. So a
+    message may be stored twice, late, or after a later one; receivers must not mind.
+    """
+
+    @property
+    def max_payload(self) -> int | None:
+        """The longest message in bytes that can be published now; None while there is no connection."""
+
+    async def connected(self, deadline: float | None = None) -> bool:
+        """Wait for a connection, at most `deadline` seconds; tell whether there is one."""
+
+    async def publish(self, subject: str, payload: bytes, deadline: float) -> Publish:
+        """Publish once, and wait at most `deadline` seconds for the word that a stream holds it.
+
+        Only `ACKED` proves that. After `TIMEOUT` and `DISCONNECTED` a stream may hold it all the same; after `REFUSED`
+        none does.
+        """
+
+    async def send(self, subject: str, payload: bytes) -> bool:
+        """Publish without asking for an answer; return False when there is no connection. True proves nothing."""
+
+    async def listen(self, subjects: Iterable[str], callback: RequestCallback) -> None:
+        """Call back for each message on any of `subjects`, from now on and after every reconnect.
+
+        An exception of the callback is logged, and the messages after it are delivered. Messages that come faster than
+        callbacks return may be dropped, and so are those that come while there is no connection.
+        """
 
 
 class LogReader(Protocol):
@@ -188,3 +223,23 @@ class Log(Protocol):
         Raises:
             LogError: It was refused, or not answered.
         """
+
+
+class Transport(Bus, Protocol):
+    """A bus with its logs, from its beginning to its end: what a composition root chooses once."""
+
+    def log(self, stream: str) -> Log:
+        """Return the log of the stream of that name, which need not exist yet."""
+
+    async def provide(self, settings: StreamSettings) -> list[Difference]:
+        """Create a stream if it does not exist; return what is different about one that does, without changing it.
+
+        Raises:
+            LogError: It was refused, or not answered.
+        """
+
+    async def run(self) -> None:
+        """Keep the connection until `close`. Cancelled, it drops the connection, and may be run again."""
+
+    async def close(self, deadline: float = 2.0) -> None:
+        """Let what was published reach the server, at most `deadline` seconds, and end `run`."""

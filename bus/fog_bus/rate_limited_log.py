@@ -1,4 +1,4 @@
-"""Log lines that come at most once a minute each, however often there is a reason for them."""
+"""Log each thing at most once a minute, however often there is a reason for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_KEYS: Final = 1000
 
 
 class RateLimitedLog:
-    """Says each thing at most once in `every` seconds, and then how often it was left unsaid.
+    """Log each thing at most once in `every` seconds, and then how often it was suppressed.
 
     Args:
         clock: Seconds that never go back.
@@ -23,17 +23,17 @@ class RateLimitedLog:
         self._clock = clock
         self._every = every
         self._logger = logger
-        self._said: dict[str, float] = {}
-        self._unsaid: dict[str, int] = {}
+        self._logged: dict[str, float] = {}
+        self._suppressed: dict[str, int] = {}
 
     def __call__(self, level: int, key: str, text: str) -> None:
-        """Logs `text`, unless a line of the same key came less than `every` seconds ago."""
+        """Log `text`, unless a line of the same key came less than `every` seconds ago."""
         now = self._clock()
-        if now - self._said.get(key, -self._every) < self._every:
-            self._unsaid[key] = self._unsaid.get(key, 0) + 1
+        if now - self._logged.get(key, -self._every) < self._every:
+            self._suppressed[key] = self._suppressed.get(key, 0) + 1
             return
-        if len(self._said) >= _MOST_KEYS:
-            self._said.clear()
-        self._said[key] = now
-        unsaid = self._unsaid.pop(key, 0)
-        self._logger.log(level, "%s%s", text, f" ({unsaid} more like it since)" if unsaid else "")
+        if len(self._logged) >= _MOST_KEYS:
+            self._logged.clear()
+        self._logged[key] = now
+        suppressed = self._suppressed.pop(key, 0)
+        self._logger.log(level, "%s%s", text, f" ({suppressed} more like it since)" if suppressed else "")

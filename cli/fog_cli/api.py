@@ -1,4 +1,4 @@
-"""What commands ask an aggregator over HTTP."""
+"""Ask an aggregator over HTTP, for commands."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from fog_cli.config import option
+from fog_bus.options import option
+from fog_bus.options.kinds import URL
 from fog_cli.errors import CommandError
-from fog_cli.kinds import URL
 
 DEFAULT_URL: Final = "http://127.0.0.1:10364"
 TIMEOUT: Final = 30.0
@@ -32,7 +32,7 @@ class Api:
         self.url = (url if "://" in url else f"http://{url}").rstrip("/")
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> bytes:
-        """The body of a GET; a query's empty and absent values are left out.
+        """Return the body of a GET; a query's empty and absent values are left out.
 
         Raises:
             CommandError: when nobody answers, or the answer is an error; with what the aggregator said of it.
@@ -64,7 +64,7 @@ class Api:
 
 
 def _message(body: str) -> str:
-    """What an error's body says, which is JSON with `error` or plain text."""
+    """Read the text of an error's body, which is JSON with `error` or plain text."""
     try:
         said = json.loads(body)
     except ValueError:

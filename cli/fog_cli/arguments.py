@@ -7,9 +7,9 @@ import difflib
 from collections.abc import Sequence
 from typing import NoReturn
 
+from fog_bus.options.kinds import SWITCH
 from fog_cli.config import REQUIRED, Option
 from fog_cli.errors import UsageError
-from fog_cli.kinds import SWITCH
 
 
 class _Parser(argparse.ArgumentParser):
@@ -20,7 +20,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser(command: str, description: str, options: Sequence[Option]) -> argparse.ArgumentParser:
-    """A parser for the options of one command, groups under headings of their own."""
+    """Return a parser for the options of one command, groups under headings of their own."""
     parser = _Parser(
         prog=f"fog {command}",
         description=description,
@@ -45,7 +45,7 @@ def build_parser(command: str, description: str, options: Sequence[Option]) -> a
 
 
 def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str]) -> dict[str, str | bool]:
-    """What was given, by destination.
+    """Parse the options that were given, by destination.
 
     Raises:
         UsageError: for what the parser does not know, with the nearest flag it does.

@@ -21,7 +21,7 @@ CONNECT_SECONDS: Final = 2.0
 
 @asynccontextmanager
 async def connected_link(nats: NatsSettings | NatsOptions, name: str = "fog") -> AsyncIterator[Link]:
-    """A link to NATS while inside; trouble is one line of an exception, not of a log.
+    """Provide a link to NATS while inside; trouble is one line of an exception, not of a log.
 
     Raises:
         UsageError: when the options cannot work.
@@ -50,7 +50,7 @@ def _why_not(connection: Connection) -> str:
 
 
 class Refusals:
-    """What the server does not let a link do, collected from now on.
+    """Collect from now on what the server does not let a link do.
 
     Args:
         link: A link that is connected.

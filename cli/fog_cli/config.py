@@ -1,25 +1,28 @@
-"""Configuration: flag > environment (``FOG_…``) > TOML file > default, told by one frozen dataclass for each command.
+"""Configuration: flag > environment (`FOG_…`) > TOML file > default, read from one frozen dataclass for each command.
 
     @dataclass(frozen=True)
     class Settings:
         nats: NatsSettings = group(NatsSettings)                        # [nats] url, FOG_NATS_URL, --nats
-        interval: float = option(10.0, "between frames", DURATION)      # [agent] interval, FOG_INTERVAL, --interval
+        http: HttpOptions = part(HttpOptions)                           # [aggregator] listen, FOG_LISTEN, --listen
+        json: bool = switch("print JSON")                               # [aggregator] json, FOG_JSON, --json
 
-A command's own options stand in the table of its name, groups in theirs, so one file serves every command.
-Unknown keys are errors with the nearest known one as a hint. Nothing here reads the environment or a file by itself.
+A command's own options, and those of the parts that it is made of, stand in the table of its name, groups in theirs, so
+one file serves every command. Unknown keys are errors with the nearest known one as a hint. Nothing here reads the
+environment or a file by itself.
 """
 
 from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, cast
 
+from fog_bus.options import DECLARATION, Declaration
+from fog_bus.options.kinds import SECRET, Kind
 from fog_cli.errors import UsageError
-from fog_cli.kinds import SECRET, SWITCH, Kind
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -46,10 +49,23 @@ class Option:
     table: str
     flags: tuple[str, ...]
     environ: tuple[str, ...]
-    kind: Kind[Any]
+    declared: Declaration
     default: Any
-    help: str
-    positional: bool
+
+    @property
+    def kind(self) -> Kind[Any]:
+        """How it is read and written."""
+        return self.declared.kind
+
+    @property
+    def help(self) -> str:
+        """The line for `--help`."""
+        return self.declared.help
+
+    @property
+    def positional(self) -> bool:
+        """Whether it is an argument without a flag."""
+        return self.declared.positional
 
     @property
     def name(self) -> str:
@@ -61,13 +77,23 @@ class Option:
 class Resolved(Generic[S]):
     """Settings, and where the value of each option came from (by `Option.name`; none for a default)."""
 
-    settings: S
+    of: type[S]
+    command: str
     options: tuple[Option, ...]
     values: Mapping[str, Any]
     origins: Mapping[str, str]
 
+    @property
+    def settings(self) -> S:
+        """The settings, made of the values.
+
+        Raises:
+            UsageError: for values that cannot be used together.
+        """
+        return _build(self.of, self.command, self.values)
+
     def as_toml(self) -> str:
-        """A file that says the same, with origins as comments; secrets are named, not shown."""
+        """Return a file that says the same, with origins as comments; secrets are named, not shown."""
         lines: list[str] = []
         table = None
         for option in self.options:
@@ -88,67 +114,48 @@ class Resolved(Generic[S]):
         return f"{option.key} = {option.kind.show(value)}  # {origin}"
 
 
-def option(
-    default: T,
-    help: str,  # noqa: A002 - argparse's word for it
-    kind: Kind[Any],
-    *,
-    flag: str = "",
-    aliases: tuple[str, ...] = (),
-    environ: tuple[str, ...] = (),
-    positional: bool = False,
-) -> T:
-    """A field of a settings dataclass that is an option.
-
-    Args:
-        default: Its value when nobody gives one; None for an option that may be absent.
-        help: One line for ``--help``.
-        kind: How it is read and written.
-        flag: Its flag, when it is not ``--key`` (``--table.key`` in a group; ``--no-key`` for a switch that is on).
-        aliases: More flags.
-        environ: More variables, which are asked after ``FOG_KEY`` (``FOG_TABLE_KEY`` in a group).
-        positional: A positional argument, which is on the command line alone.
-    """
-    told = {"kind": kind, "help": help, "flag": flag, "aliases": aliases, "environ": environ, "positional": positional}
-    return field(default=default, metadata=told)
-
-
-def switch(help: str) -> bool:  # noqa: A002 - as in `option`
-    """An option that is on or off, and off by default."""
-    return option(False, help, SWITCH)  # noqa: FBT003 - the default
-
-
 def group(settings: type[S]) -> S:
-    """A field whose options stand together in a TOML table of the field's name."""
+    """Make a field of options that stand together in a TOML table of the field's name."""
     return field(default_factory=settings, metadata={"group": settings})
 
 
+def part(options: type[S]) -> S:
+    """Make a field of a component's options, which stand among the command's own."""
+    return field(default_factory=options, metadata={"part": options})
+
+
 def options_of(settings: type[Any], command: str) -> tuple[Option, ...]:
-    """The options of a command's settings: its own first, then those of each group."""
-    own, groups = [], []
+    """List the options of a command's settings: its own and its parts' first, then those of each group."""
+    own: list[Option] = []
+    groups: list[Option] = []
     for entry in fields(settings):
-        inner = entry.metadata.get("group")
-        if inner is None:
-            own.append(_option(entry.name, command, entry.metadata, entry.default, grouped=False))
+        if (inner := entry.metadata.get("group")) is not None:
+            groups += [_option(one, entry.name, grouped=True) for one in declared(inner)]
+        elif (inner := entry.metadata.get("part")) is not None:
+            own += [_option(one, command, grouped=False) for one in declared(inner)]
         else:
-            groups += [_option(e.name, entry.name, e.metadata, e.default, grouped=True) for e in fields(inner)]
+            own.append(_option(entry, command, grouped=False))
     return (*own, *groups)
 
 
-def _option(key: str, table: str, told: Mapping[str, Any], default: object, *, grouped: bool) -> Option:
-    prefix = "--no-" if default is True else "--"
-    flag = told["flag"] or (prefix + (f"{table}.{key}" if grouped else key).replace("_", "-"))
+def declared(options: type[Any]) -> list[Field[Any]]:
+    """List the fields of a dataclass that are options; others are not a person's to set."""
+    return [entry for entry in fields(options) if DECLARATION in entry.metadata]
+
+
+def _option(entry: Field[Any], table: str, *, grouped: bool) -> Option:
+    declaration: Declaration = entry.metadata[DECLARATION]
+    key = entry.name
+    prefix = "--no-" if entry.default is True else "--"
+    flag = declaration.flag or (prefix + (f"{table}.{key}" if grouped else key).replace("_", "-"))
     variable = "FOG_" + (f"{table}_{key}" if grouped else key).upper()
-    positional = told["positional"]
     return Option(
         key=key,
         table=table,
-        flags=() if positional else (flag, *told["aliases"]),
-        environ=() if positional else (variable, *told["environ"]),
-        kind=told["kind"],
-        default=default,
-        help=told["help"],
-        positional=positional,
+        flags=() if declaration.positional else (flag, *declaration.aliases),
+        environ=() if declaration.positional else (variable, *declaration.environ),
+        declared=declaration,
+        default=declaration.kind.unset if declaration.convert is not None and not entry.default else entry.default,
     )
 
 
@@ -160,7 +167,7 @@ def resolve(
     Args:
         settings: The command's dataclass.
         command: Its name, which is its TOML table as well.
-        flags: What the command line gave, by `Option.name`.
+        flags: Values of the command line, by `Option.name`.
         environ: The environment; a variable that is empty counts as not set.
         document: The TOML file, already checked for unknown keys, or an empty mapping.
 
@@ -176,13 +183,13 @@ def resolve(
             values[one.name] = _parse(one, raw, origin)
             origins[one.name] = origin
             break
-    return Resolved(_build(settings, command, values), options, values, origins)
+    return Resolved(settings, command, options, values, origins)
 
 
 def _offers(
     one: Option, flags: Mapping[str, str | bool], environ: Mapping[str, str], document: Document
 ) -> Iterable[tuple[str, object]]:
-    """Who gives a value for this option, the strongest first."""
+    """List the givers of a value for this option, the strongest first."""
     if one.name in flags:
         yield (one.flags[0] if one.flags else one.kind.metavar), flags[one.name]
     for variable in one.environ:
@@ -200,12 +207,34 @@ def _parse(one: Option, raw: object, origin: str) -> Any:
         raise UsageError(f"{origin}: {raw!r} {error}") from None
 
 
-def _build(settings: type[S], command: str, values: Mapping[str, Any]) -> S:
-    arguments = {}
+def _build(settings: type[S], table: str, values: Mapping[str, Any]) -> S:
+    arguments: dict[str, Any] = {}
     for entry in fields(cast("Any", settings)):
-        inner = entry.metadata.get("group")
-        arguments[entry.name] = _build(inner, entry.name, values) if inner else values[f"{command}.{entry.name}"]
-    return settings(**arguments)
+        if (inner := entry.metadata.get("group")) is not None:
+            arguments[entry.name] = _build(inner, entry.name, values)
+        elif (inner := entry.metadata.get("part")) is not None:
+            arguments[entry.name] = _build(inner, table, values)
+        elif (declaration := entry.metadata.get(DECLARATION)) is not None:
+            value = values[f"{table}.{entry.name}"]
+            arguments[entry.name] = (
+                value if declaration.convert is None else _convert(declaration, value, entry.default)
+            )
+    return _checked(settings, arguments)
+
+
+def _convert(declaration: Declaration, value: Any, default: Any) -> Any:
+    """Make a field's value from what a person wrote; what is unset or empty stands for the default."""
+    if not value:
+        return default
+    return _checked(cast("Any", declaration.convert), {}, value)
+
+
+def _checked(make: Callable[..., T], arguments: Mapping[str, Any], *positional: Any) -> T:
+    """Make a value; what cannot be is a usage error, in its own words."""
+    try:
+        return make(*positional, **arguments)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def read_document(file: Path) -> Document:
@@ -250,11 +279,11 @@ def _entries(table: str, entries: Mapping[str, object], known: Mapping[str, Opti
 
 
 def _hint(name: str, known: Mapping[str, Option]) -> str:
-    """The nearest known key: one in the same table, else one of that name, or of nearly that, in any."""
+    """Return the nearest known key: one in the same table, else one of that name, or of nearly that, in any."""
     table, _, key = name.rpartition(".")
-    said = {one.name: f"{one.key} in [{one.table}]" for one in known.values()}
+    described = {one.name: f"{one.key} in [{one.table}]" for one in known.values()}
     near = _nearest(key, {one.key: one.key for one in known.values() if one.table == table})
-    return near or _nearest(key, {one.key: said[one.name] for one in known.values()})
+    return near or _nearest(key, {one.key: described[one.name] for one in known.values()})
 
 
 def _nearest(word: str, known: Mapping[str, str]) -> str:

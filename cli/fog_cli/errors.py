@@ -1,4 +1,4 @@
-"""What ends a command with one clear line instead of a traceback.
+"""Errors that end a command with one clear line instead of a traceback.
 
 FogError
 ├── UsageError     exit code 2: the command line, the environment or a configuration file asks for what cannot be
@@ -15,7 +15,7 @@ class FogError(Exception):
 
 
 class UsageError(FogError):
-    """What was asked for cannot be."""
+    """The command line, the environment or a file asks for the impossible."""
 
     exit_code = 2
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def later(place: str) -> Callable[..., int]:
-    """A stand-in for the function at ``module:name``, which is imported when it is called.
+    """Return a stand-in for the function at ``module:name``, which is imported when it is called.
 
     The module may import the command's settings: they do not import it.
     """

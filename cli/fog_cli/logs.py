@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Final
 
-from fog_cli.config import option
-from fog_cli.kinds import choice
+from fog_bus.options import option
+from fog_bus.options.kinds import choice
 from fog_cli.terminal import printable
 
 _WINDOW: Final = 60.0
@@ -24,7 +24,7 @@ _PRIORITIES: Final = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, log
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """What a service says of itself, and how."""
+    """Options of a service's log."""
 
     level: str = option("info", "least level that is logged", choice("debug", "info", "warning", "error"))
     format: str = option("logfmt", "of log lines on standard error", choice("logfmt", "json"))

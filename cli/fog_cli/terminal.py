@@ -36,14 +36,14 @@ def show_labels(labels: Mapping[str, str]) -> str:
 
 
 def printable(text: str) -> str:
-    """What a node wrote, with escapes in place of what a terminal would obey: control and direction characters."""
+    """Escape a node's text for a terminal, which would obey control and direction characters."""
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def escape(value: str) -> str:
-    """A label value as it stands between quotes."""
+    """Return a label value as it stands between quotes."""
     return printable(value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n"))
 
 

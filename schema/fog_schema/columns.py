@@ -57,7 +57,7 @@ class Column(NamedTuple):
         return len(self.data) // ITEM_SIZES[self.code]
 
     def tolist(self) -> list[int] | list[float]:
-        """The values as Python numbers."""
+        """Return the values as Python numbers."""
         return _unpack(self.code, self.data).tolist()
 
 
@@ -78,7 +78,7 @@ class Ids(NamedTuple):
         return int.from_bytes(data).bit_count() if form == BITMAP else len(data) // ITEM_SIZES[form]
 
     def tolist(self) -> list[int]:
-        """The ids, ascending."""
+        """Return the ids, ascending."""
         if self.form == BITMAP:
             return [
                 self.base + 8 * place + bit

@@ -1,4 +1,4 @@
-"""What the wire refuses, with the reason as a value.
+"""Refusals of the wire, with the reason as a value.
 
 SchemaError(ValueError)
 ├── PathError      a path, a subject or a path template that cannot be used

@@ -25,7 +25,7 @@ _SCALARS = frozenset({type(None), bool, int, float, str})
 
 
 def pack_event(event: Event) -> bytes:
-    """An event's bytes; characters that UTF-8 does not have (lone surrogates) become question marks.
+    """Return an event's bytes; characters that UTF-8 does not have (lone surrogates) become question marks.
 
     Raises:
         FrameError: reason ``limit``, when they are more than any reader would look at.

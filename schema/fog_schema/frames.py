@@ -1,11 +1,17 @@
-"""What travels, as values: frames, definitions, events, requests. `fog_schema.codec` turns them into bytes and back."""
+"""Messages as values: frames, definitions, events, requests. `fog_schema.codec` turns them into bytes and back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from fog_schema.columns import Column, Ids
+from fog_schema.columns import Ids
+from fog_schema.sections.bucket_histogram import Histograms as Histograms  # noqa: PLC0414 - part of this module's interface
+from fog_schema.sections.coverage import CoverageNumbers as CoverageNumbers  # noqa: PLC0414 - part of this module's interface
+from fog_schema.sections.field import Numbers as Numbers  # noqa: PLC0414 - part of this module's interface
+from fog_schema.sections.gauge_summary import Lasts as Lasts  # noqa: PLC0414 - part of this module's interface
+from fog_schema.sections.gauge_summary import Summaries as Summaries  # noqa: PLC0414 - part of this module's interface
+from fog_schema.sections.gauge_summary import ValueCounts as ValueCounts  # noqa: PLC0414 - part of this module's interface
 
 MAGIC: Final = "fog"
 VERSION: Final = 1
@@ -27,74 +33,15 @@ COUNTER, GAUGE, HISTOGRAM = 0, 1, 2
 TYPE_NAMES: Final = {COUNTER: "counter", GAUGE: "gauge", HISTOGRAM: "histogram"}
 
 
-class Numbers(NamedTuple):
-    """One value for each id."""
-
-    ids: Ids
-    values: Column
-
-
-class Histograms(NamedTuple):
-    """Histograms of one width.
-
-    `counts` is row-major, one row of `width` buckets for each id (not cumulative, the last is +Inf); `sums` has the
-    sum of observations for each id, as its value in this epoch.
-    """
-
-    width: int
-    ids: Ids
-    counts: Column
-    sums: Column
-
-
-class Summaries(NamedTuple):
-    """Gauges of a subtree, merged: a row for each id.
-
-    `counts` says of how many nodes, at least 1; `sums`, `minima` and `maxima` are of their finite values.
-    """
-
-    ids: Ids
-    counts: Column
-    sums: Column
-    minima: Column
-    maxima: Column
-
-
-class Lasts(NamedTuple):
-    """Of some summaries also the newest value: that of the node heard last, at `times` (server's unix seconds)."""
-
-    ids: Ids
-    values: Column
-    times: Column
-
-
-class ValueCounts(NamedTuple):
-    """Of some summaries also how many nodes have which value.
-
-    `lengths` has the number of different values of each id; `values` and `counts` have so many for each, id by id.
-    """
-
-    ids: Ids
-    lengths: Column
-    values: Column
-    counts: Column
-
-
-class CoverageNumbers(NamedTuple):
-    """What a rollup stands on: nodes by state, and the age of the oldest live one's last frame, milliseconds."""
-
-    live: int
-    stale: int
-    departed: int
-    oldest_ms: int
-
-
 @dataclass(slots=True)
 class Definition:
     """A family and the series of it that a frame introduces.
 
     Attributes:
+        name: the family's name.
         type: COUNTER, GAUGE or HISTOGRAM.
+        help: a sentence for people.
+        unit: the base unit, or empty.
         bounds: upper bounds of the buckets, finite and ascending; +Inf is implied.
         rollup: how a tree merges a gauge, the headline first.
         label_names: the label names that all these series have, in order.
@@ -113,7 +60,7 @@ class Definition:
     label_values: tuple[str, ...]
 
     def series(self) -> list[tuple[int, tuple[tuple[str, str], ...]]]:
-        """Each id with its labels."""
+        """List each id with its labels."""
         width = len(self.label_names)
         rows = (tuple(self.label_values[at : at + width]) for at in range(0, self.ids.size * width, width or 1))
         if not width:
@@ -150,7 +97,7 @@ class Frame:
         part: index of this part of a keyframe, from 0; 0 in other kinds.
         age_ms: age of the epoch when the frame was encoded, milliseconds.
         interval_ms: how often the writer sends, milliseconds.
-        definitions: packed definitions, for `codec.decode_definitions`; empty when there are none.
+        definitions: packed definitions, for `codec.decode_definitions`; empty without definitions.
         counters: whole counters.
         fractions: counters that have had a fractional increment.
         gauges: gauges.

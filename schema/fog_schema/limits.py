@@ -1,4 +1,4 @@
-"""Every bound of the wire, as a named constant. SPEC.md lists them with their meaning.
+"""Name every bound of the wire. SPEC.md, section 10, lists them with their meaning.
 
 A limit is checked before anything is allocated for what it bounds. At a limit the newcomer is refused,
 never a live series evicted.

@@ -62,7 +62,7 @@ def is_under(path: Path, ancestor: Path) -> bool:
 
 
 def ancestors(path: Path) -> list[Path]:
-    """The path itself and every path above it, from the root down."""
+    """Return the path itself and every path above it, from the root down."""
     return [path[:depth] for depth in range(1, len(path) + 1)]
 
 

@@ -57,11 +57,11 @@ class Subjects:
         return self._subject("alerts", path)
 
     def listens(self, path: Path) -> list[str]:
-        """What an agent at `path` subscribes to: requests to itself and to each of its ancestors."""
+        """List what an agent at `path` subscribes to: requests to itself and to each of its ancestors."""
         return [self.resync(place) for place in ancestors(path)]
 
     def subtree(self, kind: str, path: Path = ()) -> list[str]:
-        """The filters that match every subject of `kind` at or under `path`; all of the kind for the empty path."""
+        """List the filters that match every subject of `kind` at or under `path`; all of the kind without a path."""
         base = self._subject(kind, path)
         return [base, f"{base}.>"] if path else [f"{base}.>"]
 

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from fog_agent import Agent, NatsOptions
-from fog_aggregator.components.http import StreamStatus
+from fog_aggregator.components.http.status import StreamStatus
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Selection
 from fog_aggregator.service import Aggregator
+from fog_bus.nats.options import DEFAULT_SERVER
+from fog_bus.ports import Transport
 from fog_schema.paths import parse_path
 from fog_testing.waiting import eventually
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -34,6 +36,7 @@ class Fleet:
 
     Args:
         server: URL of a nats-server with JetStream.
+        bus: Any bus in place of a server, such as `fog_bus.memory.MemoryBus`.
         interval: seconds between the nodes' frames.
         state_dir: where the aggregator's checkpoints lie; none by default.
 
@@ -41,12 +44,19 @@ class Fleet:
         network: the network-wide collector: any exporter works on it.
     """
 
-    def __init__(self, server: str, *, interval: float = INTERVAL, state_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        server: str = DEFAULT_SERVER,
+        *,
+        bus: Transport | None = None,
+        interval: float = INTERVAL,
+        state_dir: Path | None = None,
+    ) -> None:
         self._server = server
+        self._bus = bus
         self._interval = interval
-        self._aggregator = Aggregator(
-            AggregatorConfig(nats=NatsOptions(servers=(server,)), listen=("127.0.0.1", 0), state_dir=state_dir)
-        )
+        config = AggregatorConfig(nats=NatsOptions(servers=(server,)), listen=("127.0.0.1", 0), state_dir=state_dir)
+        self._aggregator = Aggregator(config, bus)
         self._agents: dict[str, Agent] = {}
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -67,7 +77,7 @@ class Fleet:
         return self._aggregator.streams()
 
     async def node(self, path: str, collector: TelemetryCollector | None = None) -> TelemetryCollector:
-        """A node at `path`: the collector that its program counts in, published by an agent.
+        """Return a node at `path`: the collector that its program counts in, published by an agent.
 
         Raises:
             PathError: for a path that is none.
@@ -76,13 +86,13 @@ class Fleet:
         if path in self._agents:
             raise RuntimeError(f"the fleet has a node at {path} already")
         collector = collector or TelemetryCollector()
-        agent = Agent(collector, path=path, servers=self._server, interval=self._interval)
+        agent = Agent(collector, path=path, servers=self._server, bus=self._bus, interval=self._interval)
         await agent.start()
         self._agents[path] = agent
         return collector
 
     async def leave(self, path: str) -> None:
-        """The node at `path` stops in good order; its counts stay in the fleet's."""
+        """Stop the node at `path` in good order; its counts stay in the fleet's."""
         await self._agents.pop(path).stop()
 
     async def settle(self) -> None:
@@ -98,7 +108,7 @@ class Fleet:
         await eventually(self._caught_up, deadline=DEADLINE, what="the aggregator has read every frame")
 
     def value(self, name: str, path: str = "", **labels: str) -> float:
-        """What a counter or gauge is, fleet-wide or at and under `path`, over all series that have these labels.
+        """Return the value of a counter or gauge, fleet-wide or at and under `path`, over all series with these labels.
 
         Counters add up; name a gauge's series by its labels.
 
@@ -152,7 +162,7 @@ class Fleet:
 
     def _has_read(self, agent: Agent) -> bool:
         sent = agent.sent
-        node = self.network.state.nodes.get(agent.path)
+        node = self.network.fleet.place(agent.path)
         epoch = node.epochs.get(sent.epoch) if node is not None else None
         seen = self.network.events.seen.get((agent.path, sent.epoch))
         return epoch is not None and epoch.seq >= sent.seq and (seen.last if seen else 0) >= sent.event

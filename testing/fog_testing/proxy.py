@@ -27,10 +27,10 @@ _LINGER_NOT: Final = struct.pack("ii", 1, 0)  # SO_LINGER that makes a close a r
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What one direction of a connection does to its bytes; an end of stream and a reset count as bytes."""
+    """The faults of one direction of a connection; an end of stream and a reset count as bytes."""
 
     delay: float = 0.0
-    """Seconds that each read waits. What arrives meanwhile waits for the next read: up to twice as long."""
+    """Seconds that each read waits. Bytes that arrive meanwhile wait for the next read: up to twice as long."""
     rate: float = math.inf
     """Bytes per second."""
     held: bool = False
@@ -61,29 +61,29 @@ class Link:
         self._tasks: list[asyncio.Task[None]] = []
 
     def impose(self, *, up: Conditions | None = None, down: Conditions | None = None) -> None:
-        """Changes the conditions of one direction or of both, from the next byte on."""
+        """Change the conditions of one direction or of both, from the next byte on."""
         if up is not None:
             self._flows["up"].impose(up)
         if down is not None:
             self._flows["down"].impose(down)
 
     def cut(self) -> None:
-        """Resets the connection on both sides. What waited in it is lost."""
+        """Reset the connection on both sides. Bytes that waited in it are lost."""
         for flow in self._flows.values():
             flow.reset()
         for task in self._tasks:
             task.cancel()
 
     def half_close(self, direction: Direction) -> None:
-        """Ends the stream towards that direction's receiver; the other direction goes on."""
+        """End the stream towards that direction's receiver; the other direction goes on."""
         self._flows[direction].end()
 
     def inject(self, direction: Direction, data: bytes) -> None:
-        """Sends bytes of our own (garbage, a forged message) to that direction's receiver."""
+        """Send bytes of our own (garbage, a forged message) to that direction's receiver."""
         self._flows[direction].send(data)
 
     async def run(self) -> None:
-        """Moves bytes until both sides have ended their streams or one is reset. The proxy's business."""
+        """Move bytes until both sides have ended their streams or one is reset. The proxy's business."""
         try:
             async with asyncio.TaskGroup() as group:
                 self._tasks = [group.create_task(flow.run()) for flow in self._flows.values()]
@@ -132,7 +132,7 @@ class FaultProxy:
     def impose(
         self, *, up: Conditions | None = None, down: Conditions | None = None, old: bool = True, new: bool = True
     ) -> None:
-        """Changes the conditions of the connections that are open (`old`), of those to come (`new`), or of both."""
+        """Change the conditions of the connections that are open (`old`), of those to come (`new`), or of both."""
         if new:
             self._up = self._up if up is None else up
             self._down = self._down if down is None else down
@@ -141,7 +141,7 @@ class FaultProxy:
                 link.impose(up=up, down=down)
 
     def cut(self) -> None:
-        """Resets every open connection on both sides."""
+        """Reset every open connection on both sides."""
         for link in self._links:
             link.cut()
 
@@ -238,7 +238,7 @@ class _Flow:
                 await self._pause(len(step) / self._conditions.rate)
 
     async def _pause(self, seconds: float) -> None:
-        """Waits, but no longer than these conditions last."""
+        """Wait, but no longer than these conditions last."""
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._change(), seconds)
@@ -253,7 +253,7 @@ class _Flow:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Closes a connection with RST instead of FIN."""
+    """Close a connection with RST instead of FIN."""
     with contextlib.suppress(OSError):  # its peer was faster
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
     writer.transport.abort()

@@ -13,12 +13,12 @@ _LONGEST_PAUSE: Final = 0.05
 
 
 def wait_until(condition: Callable[[], T], *, deadline: float = 10.0, what: str = "") -> T:
-    """Blocks until `condition()` is true and returns its value.
+    """Block until `condition()` is true, and return its value.
 
     Args:
-        condition: Called again and again, with growing pauses up to 50 ms. What it raises goes through.
+        condition: Called again and again, with growing pauses up to 50 ms. Its exceptions go through.
         deadline: Seconds; the condition is tried at least once.
-        what: What is waited for, in the error's words. Default: the condition's name.
+        what: The name of the condition in the error. Default: the condition's name.
 
     Raises:
         TimeoutError: It was never true in time; says the last value.

@@ -1,4 +1,4 @@
-"""What the agent's tests share."""
+"""Fixtures that the agent's tests share."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from tests.agent.node import Node
 
 @pytest.fixture
 def node() -> Node:
-    """A node that has counted nothing."""
+    """Provide a node that has counted nothing."""
     return Node()

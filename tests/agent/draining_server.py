@@ -44,7 +44,7 @@ class Server:
         await asyncio.wait(self._under_way)
 
     def tell(self, *_: int | FrameType | None) -> None:
-        """A signal's handler: time to drain."""
+        """Begin to drain, as a signal's handler."""
         self.told.set()
         say("draining")
 
@@ -70,7 +70,7 @@ async def told(server: Server) -> None:
 
 
 async def cancelled(server: Server) -> None:
-    """Serve until Ctrl-C, of which asyncio.run tells its main task by cancelling it."""
+    """Serve until Ctrl-C, which makes asyncio.run cancel its main task."""
     with suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
     server.tell()
@@ -99,7 +99,7 @@ WAYS: dict[str, tuple[Hear, Hear, Wait]] = {
     "interrupt": (nothing, nothing, cancelled),
     "captured": (nothing, nothing, captured),
 }
-"""What is done before the agent starts, what after, and how the end is awaited."""
+"""Programs: their work before the agent starts, their work after, and how they await the end."""
 
 
 async def main(nats: str, way: str) -> None:

@@ -59,7 +59,7 @@ class Node:
         return [decode(part.data) for part in parts]
 
     def next_epoch(self) -> None:
-        """The next agent's writer, after a final; its own reader."""
+        """Go on with the next agent's writer, after a final, and with a reader of its own."""
         self.writer = Writer([self.watch], self.settings, epoch=8, now=self.now, origins=self.writer.origins())
         self.reader = Reader()
 

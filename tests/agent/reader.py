@@ -15,7 +15,7 @@ Count = int | float | tuple[tuple[int, ...], float]
 
 @dataclass
 class Reader:
-    """What was read of one epoch."""
+    """The numbers that were read of one epoch."""
 
     seq: int = 0
     gapped: bool = True
@@ -35,7 +35,7 @@ class Reader:
             self._apply(decode(one))
 
     def totals(self) -> dict[tuple[str, Labels], Count]:
-        """What the epoch counted for each series, whatever ids it had."""
+        """Return the epoch's count for each series, whatever ids it had."""
         totals: dict[tuple[str, Labels], Count] = defaultdict(int)
         entries = [(*self.names[number], value) for number, value in self.values.items()]
         for name, labels, value in entries + self.folded:

@@ -145,7 +145,7 @@ def test_wrong_arguments_are_refused_at_once(arguments: dict[str, object], error
 
 
 async def test_an_event_from_before_the_agent_arrives(fog_fleet: Fleet) -> None:
-    """What the collector still keeps when its first agent comes is told as well."""
+    """The first agent also sends the events that the collector still has."""
     collector = TelemetryCollector()
     collector.record_event("early", {"n": 1})
     await fog_fleet.node("fog/0", collector)

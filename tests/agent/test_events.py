@@ -19,24 +19,24 @@ BIG = 1_000_000
 
 
 def header() -> Frame:
-    """The header of an epoch's event frames."""
+    """Return the header of an epoch's event frames."""
     return Frame(kind=EVENTS, epoch=7, seq=1)
 
 
 def happened(*names: str) -> list[TelemetryEvent]:
-    """Some events."""
+    """Make some events."""
     return [TelemetryEvent(name, None, 1.0) for name in names]
 
 
 def taken(log: EventLog, max_bytes: int = BIG) -> EventFrame:
-    """The next frame, which must be there."""
+    """Return the next frame, which must be there."""
     frame = log.next_frame(header(), max_bytes)
     assert frame is not None
     return frame
 
 
 def names(frame: EventFrame) -> list[tuple[int, str]]:
-    """What an event frame says, with numbers."""
+    """Return the events of a frame, with their numbers."""
     decoded = decode(frame.data)
     assert (decoded.kind, decoded.epoch, decoded.seq) == (EVENTS, 7, frame.first)
     assert frame.last == frame.first + len(decoded.events) - 1
@@ -44,7 +44,7 @@ def names(frame: EventFrame) -> list[tuple[int, str]]:
 
 
 def carried(value: Any, **changes: Any) -> Event:
-    """An event as it arrives."""
+    """Return an event as it arrives."""
     log = EventLog()
     log.add([TelemetryEvent(**{"name": "e", "value": value, "timestamp": 1.0} | changes)], 0.0)
     [event] = decode(taken(log).data).events
@@ -68,7 +68,7 @@ def test_events_are_numbered_without_holes_and_sent_until_confirmed() -> None:
 
 
 def test_a_collectors_events_travel() -> None:
-    """What record_event() was given arrives, labels and metadata too."""
+    """Events of record_event() arrive, labels and metadata too."""
     collector = TelemetryCollector(self_metrics=False, clock=lambda: 12.5)
     watch = collector.watch_events()
     collector.record_event("login", {"user": "u"}, labels={"source": "web"}, metadata={"n": [1, 2]})
@@ -83,7 +83,7 @@ def test_what_was_acknowledged_is_repeated_when_asked_for() -> None:
     log.add(happened("a", "b", "c"), 0.0)
     log.confirm(taken(log))
     log.add(happened("d", "e"), 1.0)
-    assert log.held == (2, 5)
+    assert log.repeatable == (2, 5)
     assert [names(frame) for frame in log.repeat(header(), 1, 99, BIG)] == [[(2, "b"), (3, "c")]]
     assert log.repeat(header(), 4, 5, BIG) == []
     assert log.lost == 0
@@ -94,13 +94,13 @@ def test_events_are_kept_for_a_while_after_they_were_acknowledged() -> None:
     log = EventLog()
     log.add(happened("a"), 0.0)
     log.add([], 10 * RETAINED_SECONDS)
-    assert log.held == (1, 1)
+    assert log.repeatable == (1, 1)
     log.confirm(taken(log))
     log.add(happened("b"), 10 * RETAINED_SECONDS)
-    assert log.held == (2, 2)
+    assert log.repeatable == (2, 2)
     log.confirm(taken(log))
     log.add([], 20 * RETAINED_SECONDS)
-    assert log.held == (3, 2), "none is held, and the range says so"
+    assert log.repeatable == (3, 2), "none is held, and the range says so"
     assert log.repeat(header(), 1, 2, BIG) == []
 
 
@@ -114,7 +114,7 @@ def test_what_falls_out_unsent_is_counted_as_lost(log: EventLog) -> None:
     assert names(taken(log)) == [(4, "d"), (5, "e")]
     log.confirm(late)
     assert names(taken(log)) == [(4, "d"), (5, "e")]
-    assert (log.held, log.unsent) == ((4, 5), 2)
+    assert (log.repeatable, log.unsent) == ((4, 5), 2)
 
 
 def test_frames_stay_within_their_size() -> None:
@@ -139,7 +139,7 @@ class Rude:
 
 
 def endless() -> list[Any]:
-    """A list that contains itself, often."""
+    """Return a list that contains itself, often."""
     items: list[Any] = []
     items += [items] * 10
     return items
@@ -175,7 +175,7 @@ def test_what_is_too_large_is_left_out_and_said_so(value: object) -> None:
 
 
 def test_odd_names_labels_and_times_are_made_to_fit() -> None:
-    """What a reader would refuse a whole frame for."""
+    """A name, label or time for which a reader would refuse a whole frame."""
     event = carried(None, name="", timestamp=float("nan"), labels={1: 2}, metadata={3: Rude()})
     assert event == Event("unnamed", None, {"1": "2"}, {"3": "<Rude>"}, 0.0)
     event = carried(None, name="n" * 1000, timestamp=1e300, labels={f"{n}": "" for n in range(100)})

@@ -9,7 +9,7 @@ from fog_agent.core.writer import Encoded
 
 
 def frame(seq: int, size: int = 10) -> Encoded:
-    """A frame of some bytes."""
+    """Return a frame of some bytes."""
     return Encoded(seq, bytes(size))
 
 

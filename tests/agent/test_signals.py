@@ -27,7 +27,7 @@ TOLD_FIRST = {"loop, before", "signal, before", "interrupt"}
 
 @asynccontextmanager
 async def child(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A Python program; killed when the test is done with it."""
+    """Provide a Python program; killed when the test is done with it."""
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
     try:
         yield process
@@ -38,7 +38,7 @@ async def child(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def said(process: asyncio.subprocess.Process) -> str:
-    """The child's next line."""
+    """Return the child's next line."""
     assert process.stdout is not None
     return (await asyncio.wait_for(process.stdout.readline(), 15)).decode().strip()
 
@@ -75,7 +75,7 @@ NOWHERE = "nats://127.0.0.1:1"  # nobody listens there: a flush takes its ten mi
 
 @pytest.fixture
 def heard() -> Iterator[list[int]]:
-    """The SIGTERMs that the program's own handler was called with."""
+    """Provide the SIGTERMs that the program's own handler was called with."""
     numbers: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: numbers.append(number))
     yield numbers
@@ -83,7 +83,7 @@ def heard() -> Iterator[list[int]]:
 
 
 async def test_only_the_first_signal_waits_for_the_flush(heard: list[int]) -> None:
-    """Who asks twice is heard at once; the first is passed on at the agent's end, and then the handler is back."""
+    """A second signal ends at once; the first is passed on at the agent's end, and then the handler is back."""
     own = signal.getsignal(signal.SIGTERM)
     agent = Agent(TelemetryCollector(), path="fog/0", servers=NOWHERE, handle_signals=True, deadline=600)
     await agent.start()

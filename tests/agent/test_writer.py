@@ -162,7 +162,7 @@ def test_a_frame_without_room_for_one_series_is_an_error(node: Node) -> None:
 
 
 def test_a_dropped_frame_makes_a_keyframe_due_and_parts_begin_anew(node: Node) -> None:
-    """What was on its way is given up; the next part is the first of another keyframe."""
+    """The keyframe on its way is given up; the next part is the first of another one."""
     labeled = node.collector.register_counter("a_total", "", ["l"])
     for number in range(300):
         labeled.labels(str(number)).increment()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fog_agent.core import writer as writer_module
-from fog_agent.core.writer import RETAINED_SECONDS
+from fog_agent.core import series_register
+from fog_agent.core.series_register import RETAINED_SECONDS
 from fog_schema.codec import decode
 from fog_schema.frames import FINAL
 from tests.agent.node import BIG, SMALL, Node, defined, removed
@@ -100,7 +100,7 @@ def test_a_removed_id_is_kept_for_a_while(node: Node) -> None:
 
 
 def test_a_request_starts_the_keeping_anew(node: Node) -> None:
-    """Who asks may have lost everything: all that is still kept stays for another 15 minutes."""
+    """The reader that asks may have lost everything: all that is retained stays for another 15 minutes."""
     labeled = node.collector.register_counter("a_total", "", ["l"])
     labeled.labels("x").increment(3)
     labeled.remove("x")
@@ -147,7 +147,7 @@ def test_a_gauge_is_not_kept(node: Node) -> None:
 
 def test_while_too_many_are_kept_newcomers_are_refused(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """New children go to the overflow child, a reset keeps its id; when enough were let go, both are as before."""
-    monkeypatch.setattr(writer_module, "MAX_RETAINED", 3)
+    monkeypatch.setattr(series_register, "MAX_RETAINED", 3)
     labeled = node.collector.register_counter("a_total", "", ["l"])
     plain = node.collector.register_counter("b_total", "")
     for number in range(3):

@@ -25,22 +25,22 @@ class History:
         self.truth: dict[str, float] = dict.fromkeys((*CHILDREN, "f", "h"), 0)
 
     def count(self, which: int, amount: int) -> None:
-        """A whole counter."""
+        """Increment an integer counter."""
         self.labeled.labels(str(which)).increment(amount)
         self.truth[str(which)] += amount
 
     def fraction(self, which: int, _: int) -> None:
-        """A fractional counter, by quarters, so that sums are exact."""
+        """Increment a fractional counter, by quarters, so that sums are exact."""
         self.fractional.increment(which / 4)
         self.truth["f"] += which / 4
 
     def observe(self, which: int, _: int) -> None:
-        """A histogram."""
+        """Observe with a histogram."""
         self.histogram.observe(which)
         self.truth["h"] += 1
 
     def remove(self, which: int, _: int) -> None:
-        """A child ends."""
+        """End a child."""
         self.labeled.remove(str(which))
         self.gauge.remove(str(which))
 
@@ -50,38 +50,38 @@ class History:
         self.fractional.reset()
 
     def set(self, which: int, value: int) -> None:
-        """A gauge."""
+        """Set a gauge."""
         self.gauge.labels(str(which)).set(value)
 
     def delta(self, *_: int) -> None:
-        """A delta arrives."""
+        """Let a delta arrive."""
         self.node.delta()
 
     def lose(self, *_: int) -> None:
-        """A delta does not arrive."""
+        """Lose a delta."""
         self.node.delta(lost=True)
 
     def unfit(self, *_: int) -> None:
-        """A delta that is too large."""
+        """Try to encode a delta that is too large."""
         self.node.writer.encode_delta(self.node.now, 1)
 
     def drop(self, *_: int) -> None:
-        """The first part of a keyframe arrives, and the rest is dropped."""
+        """Let the first part of a keyframe arrive, and drop the rest."""
         self.node.reader.read(self.node.writer.encode_part(self.node.now, 400).data)
         self.node.writer.dropped()
 
     def keyframe(self, *_: int) -> None:
-        """A keyframe in one."""
+        """Send a keyframe in one part."""
         self.node.keyframe(BIG)
         assert self.known() == self.truth
 
     def parts(self, *_: int) -> None:
-        """A keyframe in parts."""
+        """Send a keyframe in several parts."""
         self.node.keyframe(400)
         assert self.known() == self.truth
 
     def known(self) -> dict[str, float]:
-        """What the reader knows, as in the books."""
+        """Return the reader's counts, as in the books."""
         reader = self.node.reader
         counters = {which: reader.total("a_total", l=which) for which in CHILDREN} | {"f": reader.total("f_total")}
         histogram = reader.total("h")
@@ -89,7 +89,7 @@ class History:
         return known | {"h": sum(histogram[0]) if isinstance(histogram, tuple) else 0}
 
     def gauges(self) -> dict[str, object]:
-        """What the reader knows of gauges, by label."""
+        """Return the reader's gauges, by label."""
         return {labels[0][1]: value for (name, labels), value in self.node.reader.totals().items() if name == "g"}
 
 

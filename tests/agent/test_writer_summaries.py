@@ -34,7 +34,7 @@ class Total:
     gate: None = None
 
     def read(self) -> SeriesValue:
-        """The total."""
+        """Return the total."""
         return self.value
 
     peek = read
@@ -54,16 +54,16 @@ class Subtree:
         self.writer = Writer([self], Settings(), epoch=7, now=0.0, coverage=lambda: self.coverage)
 
     def series(self) -> tuple[Total, ...]:
-        """What is live."""
+        """Return the live series."""
         return self.live
 
     def take_ended(self) -> list[Total]:
-        """What has ended."""
+        """Return the series that have ended."""
         ended, self.ended = self.ended, []
         return ended
 
     def end(self, one: Total) -> None:
-        """A series ends."""
+        """End a series."""
         self.live = tuple(other for other in self.live if other is not one)
         self.ended.append(one)
 
@@ -84,7 +84,7 @@ class Subtree:
 
 
 def summaries(frame: Frame) -> dict[int, GaugeSummary]:
-    """A frame's three sections put together again, by id."""
+    """Return a frame's three sections put together again, by id."""
     found: dict[int, GaugeSummary] = {}
     if frame.summaries is None:
         return found
@@ -172,7 +172,7 @@ def test_every_frame_says_what_it_stands_on() -> None:
 
 
 def test_a_keyframe_in_parts_has_every_gauge_once() -> None:
-    """With all three sections, in any number of parts, of which the last one says that it is."""
+    """With all three sections, in any number of parts; only the last one bears the flag."""
     sent = {
         number: GaugeSummary(2, 2.0 * number + 1, number, number + 1, (number, 5.5), ((number, 2),))
         for number in range(100)

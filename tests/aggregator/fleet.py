@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from fog_agent.core.writer import Settings, Writer
-from fog_aggregator.core.eventlist import EventList
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet as FleetState
+from fog_aggregator.core.fleet.sweep import Swept
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.state import State
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping, Matcher, Selection, ViewKey
 from fog_schema.codec import decode, encode
@@ -33,7 +34,7 @@ class Member:
         self.writer = Writer([self._watch], settings, epoch=epoch, now=fleet.now)
 
     def send(self) -> Outcome:
-        """A keyframe when one is due, else a delta."""
+        """Return a keyframe when one is due, else a delta."""
         writer, now = self.writer, self._fleet.now
         if not writer.keyframe_due:
             frame = writer.encode_delta(now, MAX_BYTES)
@@ -58,7 +59,7 @@ class Member:
 def asked(
     *, names: Iterable[str] = (), matchers: Iterable[Matcher] = (), under: Path = (), own: bool = False, **grouping: Any
 ) -> ViewKey:
-    """A view by its attributes: a selection's, and a grouping's."""
+    """Return a view by its attributes: a selection's, and a grouping's."""
     return ViewKey(Selection(under, own, frozenset(names), tuple(matchers)), Grouping(**grouping))
 
 
@@ -71,18 +72,25 @@ class Fleet:
 
     def __init__(self) -> None:
         self.now = START
-        self.state = State()
+        self.state = FleetState()
         self.events = EventList()
         self.own = TelemetryCollector(self_metrics=False)
         self.network = NetworkCollector(self.state, self.events, self.own, lambda: self.now)
         self.members: list[Member] = []
 
     def join(self, path: str, *, interval: float = 10.0, shared: bool = False, **info: str) -> Member:
-        """A new writer at a path; it sends nothing yet."""
+        """Return a new writer at a path; it sends nothing yet."""
         settings = Settings(interval=interval, shared=shared, info=tuple(info.items()))
         member = Member(self, parse_path(path), len(self.members) + 1, settings)
         self.members.append(member)
         return member
+
+    def sweep(self) -> Swept:
+        """Let time do its work on the state, and forget what was shown of what has left, as an engine does."""
+        swept = self.state.sweep()
+        if swept.retired or swept.label_sets:
+            self.network.forget_ended()
+        return swept
 
     def send(self) -> None:
         """Everybody sends."""
@@ -90,12 +98,12 @@ class Fleet:
             member.send()
 
     def apply(self, path: Path, data: bytes) -> Outcome:
-        """The state hears a frame."""
+        """Return the state hears a frame."""
         with self.network.lock:
             return self.state.apply(path, decode(data), self.now)
 
     def families(self, name: str | None = None, **view: Any) -> list[FamilySnapshot]:
-        """The fleet's own families in a view (see `asked`), or those of a name."""
+        """Return the fleet's own families in a view (see `asked`), or those of a name."""
         found = self.network.collect(*asked(**view))
         return [
             one
@@ -104,13 +112,13 @@ class Fleet:
         ]
 
     def samples(self, name: str, **view: Any) -> dict[tuple[tuple[str, str], ...], Any]:
-        """The values of a metric in a view, by labels."""
+        """Return the values of a metric in a view, by labels."""
         series = [one for snapshot in self.families(name, **view) for one in snapshot.series]
         values = {one.labels: one.value for one in series}
         assert len(values) == len(series), "two samples of one label set"
         return values
 
     def event(self, path: str, name: str, value: object = None, *, epoch: int = 1, seq: int = 1, **labels: str) -> None:
-        """The event list hears an event."""
+        """Return the event list hears an event."""
         frame = Frame(EVENTS, epoch, seq, events=(Event(name, value, labels, {}, self.now),))
         self.events.apply(parse_path(path), decode(encode(frame)), self.now)

@@ -40,7 +40,7 @@ class Reporter:
         return self._frame(totals, KEYFRAME, LAST_PART | (FINAL if final else 0))
 
     def delta(self, totals: Totals) -> Frame:
-        """What has changed, the ids that are gone."""
+        """Return the changes and the ids that are gone."""
         return self._frame(totals, DELTA, 0)
 
     def skip(self, totals: Totals) -> None:
@@ -68,10 +68,9 @@ class Reporter:
     def _values(self, totals: Totals) -> dict[int, Any]:
         """By id; a series is the same one for as long as its labels are."""
         found: dict[int, Any] = {}
-        for several in (totals.counters, totals.histograms, totals.gauges):
-            for series, value in several.items():
-                entry = totals.entries[series]
-                found[self._ids.setdefault(entry, len(self._ids))] = value
+        for series, value in totals.values.items():
+            entry = totals.entries[series]
+            found[self._ids.setdefault(entry, len(self._ids))] = value
         return found
 
     def _definition(self, totals: Totals, number: int, value: object) -> Definition:

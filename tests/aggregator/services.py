@@ -14,14 +14,14 @@ from fog_testing.waiting import eventually
 
 
 def config(server: NatsServer, **others: object) -> AggregatorConfig:
-    """An aggregator's settings on a free port."""
+    """Return an aggregator's settings on a free port."""
     known = {"nats": NatsOptions(servers=(server.url,)), "listen": ("127.0.0.1", 0)}
     return AggregatorConfig(**(known | others))  # type: ignore[arg-type]
 
 
 @contextlib.asynccontextmanager
 async def serving(settings: AggregatorConfig) -> AsyncIterator[Aggregator]:
-    """An aggregator that runs, and is ready, while the body does."""
+    """Provide an aggregator that runs, and is ready, while the body does."""
     async with serving_all(settings) as [aggregator]:
         yield aggregator
 
@@ -49,6 +49,6 @@ async def running(settings: AggregatorConfig) -> AsyncIterator[tuple[Aggregator,
 
 
 def total(aggregator: Aggregator, name: str) -> float:
-    """A counter's fleet total; 0 when nobody has it."""
+    """Return a counter's fleet total; 0 when nobody has it."""
     metric = aggregator.network.get_metric(name)
     return metric.get_value().value if metric is not None else 0  # type: ignore[union-attr]

@@ -9,7 +9,9 @@ from typing import Any
 
 import aiohttp
 
-from fog_aggregator.components.http import StreamStatus, WebServer, make_app
+from fog_aggregator.components.http.app import make_app
+from fog_aggregator.components.http.server import WebServer
+from fog_aggregator.components.http.status import StreamStatus
 from tests.aggregator.fleet import Fleet
 
 
@@ -31,7 +33,7 @@ class FakeStatus:
 
 @dataclass
 class Answer:
-    """What came back."""
+    """The response."""
 
     status: int
     headers: Any
@@ -39,7 +41,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body as text."""
+        """Return the body as text."""
         return self.body.decode()
 
 
@@ -65,7 +67,7 @@ class Served:
             return Answer(response.status, response.headers, await response.read())
 
     async def json(self, path: str) -> Any:
-        """The JSON of an answer that must be fine."""
+        """Return the JSON of an answer that must be fine."""
         async with self.session.get(self.url + path) as response:
             assert response.status == 200, await response.text()
             return await response.json()
@@ -73,7 +75,7 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serving(fleet: Fleet, **options: Any) -> AsyncIterator[Served]:
-    """A server on a free port for as long as the body runs; options are WebServer's."""
+    """Return a server on a free port for as long as the body runs; options are WebServer's."""
     status = FakeStatus()
     server = WebServer(make_app(fleet.network, status), ("127.0.0.1", 0), **options)
     await server.start()
@@ -85,7 +87,7 @@ async def serving(fleet: Fleet, **options: Any) -> AsyncIterator[Served]:
 
 
 def sample_fleet() -> Fleet:
-    """A small fleet with some of everything, a label called `path` and inner nodes too."""
+    """Return a small fleet with some of everything, a label called `path` and inner nodes too."""
     fleet = Fleet()
     for number, path in enumerate(("fog", "fog/0", "fog/0/1", "fog/0/2", "fog/1", "fog/1/1", "fog/1-a")):
         collector = fleet.join(path, version="0.1", os="linux").collector

@@ -1,4 +1,4 @@
-"""What Hypothesis draws for the properties of a state: what some writers told, as bytes."""
+"""Strategies for the properties of a state: the frames of some writers, as bytes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from fog_agent.core.writer import Settings, Writer
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.state import State
 from fog_proving.sim.books import Cells, add
 from fog_proving.sim.checks import totals_of
 from fog_schema.codec import decode
@@ -92,7 +92,7 @@ class _Teller:
 
 @st.composite
 def tellings(draw: st.DrawFn) -> list[Telling]:
-    """What four writers at three paths told, in the order in which it was told."""
+    """Draw the frames of four writers at three paths, in their order."""
     tellers = [_Teller(number) for number in range(len(PATHS))]
     told = []
     steps = [*draw(st.lists(STEPS, max_size=60)), *((number, "tell", 0) for number in range(len(PATHS)))]
@@ -103,13 +103,13 @@ def tellings(draw: st.DrawFn) -> list[Telling]:
     return told
 
 
-def hear(state: State, told: list[Telling]) -> list[Outcome]:
+def hear(state: Fleet, told: list[Telling]) -> list[Outcome]:
     """Apply some frames."""
     return [state.apply(path, decode(data), at) for path, data, at in told]
 
 
-def totals(*states: State) -> dict[Path, Cells]:
-    """What some states hold together, at and under each path; exact, as fractions are quarters."""
+def totals(*states: Fleet) -> dict[Path, Cells]:
+    """Add up some states at and under each path; exact, as fractions are quarters."""
     together: dict[Path, Cells] = {}
     for state in states:
         for path, cells in totals_of(state).items():

@@ -11,8 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fog_agent.core.writer import Settings, Writer
-from fog_aggregator.core.batch import Batch
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.batch import Batch
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAMS
+from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_schema.codec import decode, encode_definitions
 from fog_schema.columns import I8, I16, I32, I64, U8, U16, U32, U64, Column, pack_floats, pack_ids
 from fog_schema.frames import (
@@ -32,7 +35,7 @@ from utilityfog_frontend.telemetry import TelemetryCollector
 
 MAX_BYTES = 1_000_000
 
-# What a node does between two frames: which series it touches, by how much, and whether a frame is lost on the way.
+# A node's work between two frames: which series it touches, by how much, and whether a frame is lost on the way.
 # Mostly what is plain, as one large or fractional amount makes all that the epoch sends from then on not plain.
 AMOUNT = st.one_of(*[st.sampled_from([1, 3, 200])] * 6, st.sampled_from([2**40, 0.5, 2**62]))
 FATE = st.one_of(*[st.just("send")] * 6, st.sampled_from(["lose", "repeat", "remove"]))
@@ -40,7 +43,7 @@ STEP = st.tuples(st.integers(0, 1), st.lists(st.tuples(st.sampled_from("ab"), AM
 
 
 def run_nodes(steps: list[tuple[int, list[tuple[str, float]], str]]) -> list[tuple[Path, Frame]]:
-    """The frames that arrive when three nodes go through `steps`."""
+    """Return the frames that arrive when three nodes go through `steps`."""
     nodes = []
     for number in range(3):
         collector = TelemetryCollector(self_metrics=False)
@@ -69,11 +72,11 @@ def run_nodes(steps: list[tuple[int, list[tuple[str, float]], str]]) -> list[tup
     return arrived
 
 
-def columns(state: State) -> dict[int, list[np.ndarray]]:
+def columns(state: Fleet) -> dict[Kind, list[np.ndarray]]:
     """All values, with what they belong to."""
     return {
-        width: [getattr(table, name)[: table.size] for name in ("series", "epoch", "ids", "values", "sums")]
-        for width, table in state.tables.items()
+        kind: [getattr(table, name)[: table.size] for name in table.COLUMNS]
+        for kind, table in state.parts.slots.tables.items()
     }
 
 
@@ -82,7 +85,7 @@ def columns(state: State) -> dict[int, list[np.ndarray]]:
 def test_a_batch_is_as_good_as_one_by_one(steps: list[tuple[int, list[tuple[str, float]], str]]) -> None:
     """Whatever frames meet in a batch, known or not, next or beyond a gap, the state and the outcomes are the same."""
     arrived = run_nodes(steps)
-    alone, together = State(), State()
+    alone, together = Fleet(), Fleet()
     one_by_one = [alone.apply(path, frame, 5.0) for path, frame in arrived]
     with Batch(together) as batch:
         at_once = [batch.apply(path, frame, 5.0) for path, frame in arrived]
@@ -95,6 +98,7 @@ def test_a_batch_is_as_good_as_one_by_one(steps: list[tuple[int, list[tuple[str,
 FORMATS = {U8: "B", U16: "H", U32: "I", U64: "Q", I8: "b", I16: "h", I32: "i", I64: "q"}
 LARGEST = {U8: 2**8, U16: 2**16, U32: 2**32, U64: 2**64, I8: 2**7, I16: 2**15, I32: 2**31, I64: 2**63}
 SERIES, WIDTH = 3, 2
+KINDS: tuple[Kind, Kind] = (INTEGER_COUNTER, BUCKET_HISTOGRAMS.of_size(WIDTH))
 DEFINITIONS = encode_definitions(
     [
         Definition(name, type_, "", "", bounds, (), ("kind",), pack_ids(range(first, first + SERIES)), ("a", "b", "c"))
@@ -109,7 +113,7 @@ SECTIONS = ("counters", "buckets", "buckets twice", "gauges")
 
 
 def boundaries(code: int) -> list[int]:
-    """The values at which something may change: both ends of a column's type, zero and its neighbours, 2^63."""
+    """Return the values at which something may change: both ends of a column's type, zero and its neighbours, 2^63."""
     most = LARGEST[code]
     least = -most if code in (I8, I16, I32, I64) else 0
     return sorted({v for v in (least, least + 1, -1, 0, 1, 2**63 - 1, 2**63, most - 1) if least <= v < most})
@@ -132,7 +136,7 @@ def section(frame: Frame, name: str, code: int, values: list[int]) -> None:
 
 
 def keyframe() -> Frame:
-    """Defines all series; nothing was counted."""
+    """Define all series; nothing was counted."""
     frame = Frame(KEYFRAME, epoch=7, seq=1, flags=LAST_PART, age_ms=0, interval_ms=1000)
     frame.definitions = DEFINITIONS
     for name in ("counters", "buckets", "gauges"):
@@ -140,14 +144,14 @@ def keyframe() -> Frame:
     return frame
 
 
-def same(one: State, other: State) -> None:
+def same(one: Fleet, other: Fleet) -> None:
     """Two states have the same columns, and the same doubt about each epoch."""
     mine, theirs = columns(one), columns(other)
     assert mine.keys() == theirs.keys()
     for width, expected in theirs.items():
         for column, like in zip(mine[width], expected, strict=True):
             np.testing.assert_array_equal(column, like)
-    (epoch,), (twin,) = (state.nodes["fog", "0"].epochs.values() for state in (one, other))
+    (epoch,), (twin,) = (state.places["fog", "0"].epochs.values() for state in (one, other))
     assert (epoch.seq, epoch.huge, epoch.gapped) == (twin.seq, twin.huge, twin.gapped)
 
 
@@ -156,7 +160,7 @@ def same(one: State, other: State) -> None:
 def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject) -> None:
     """Of every type, sign and boundary: frame by frame the outcome is that of `State.apply`, and so is the state.
 
-    What must be refused is refused on both ways, and no count ever falls.
+    Both ways refuse the same values, and no count ever falls.
     """
     values = st.lists(st.sampled_from(boundaries(code)), min_size=1, max_size=SERIES * WIDTH)
     drawn = data.draw(st.lists(st.dictionaries(st.sampled_from(SECTIONS), values, min_size=1), min_size=1, max_size=4))
@@ -165,7 +169,7 @@ def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject
         frames.append(Frame(DELTA, epoch=7, seq=seq, age_ms=0, interval_ms=1000))
         for name, some in sections.items():
             section(frames[-1], name, code, some)
-    alone, settled, together = State(), State(), State()
+    alone, settled, together = Fleet(), Fleet(), Fleet()
     known = [np.zeros(SERIES), np.zeros((SERIES, WIDTH))]
     with Batch(together) as batch:
         for frame in frames:
@@ -174,7 +178,7 @@ def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject
                 assert single.apply(("fog", "0"), frame, 5.0) == expected
             assert batch.apply(("fog", "0"), frame, 5.0) == expected
             same(settled, alone)
-            counts = [settled.tables[width].values[:SERIES].copy() for width in (0, WIDTH)]
+            counts = [settled.parts.slots.tables[kind].values[:SERIES].copy() for kind in KINDS]
             assert all((now >= before).all() for now, before in zip(counts, known, strict=True))
             known = counts
     same(together, alone)
@@ -184,32 +188,32 @@ def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject
 @pytest.mark.parametrize("name", ["counters", "buckets"])
 def test_negative_increments_are_refused(code: int, name: str) -> None:
     """The least value that a signed column holds, in a plain delta: counted as refused, and the total stays."""
-    state = State()
+    state = Fleet()
     frames = [keyframe(), *(Frame(DELTA, epoch=7, seq=seq, age_ms=0, interval_ms=1000) for seq in (2, 3))]
     section(frames[1], name, U8, [4])
     section(frames[2], name, code, [-LARGEST[code]])
     with Batch(state) as batch:
         outcomes = [batch.apply(("fog", "0"), frame, 5.0) for frame in frames]
     assert [outcome.refused_values for outcome in outcomes] == [0, 0, SERIES]
-    width = 0 if name == "counters" else WIDTH
-    assert (state.tables[width].values[:SERIES] == 4).all()
+    kind = KINDS[name != "counters"]
+    assert (state.parts.slots.tables[kind].values[:SERIES] == 4).all()
 
 
 def test_plain_deltas_wait_until_the_batch_is_settled() -> None:
     """The point of a batch: a plain delta touches no column before the end of the block, and all of it after."""
     (keyframe, *deltas) = [entry for entry in run_nodes([(0, [("a", 3)], "send")]) if entry[0] == ("fog", "0")]
-    state = State()
+    state = Fleet()
     with Batch(state) as batch:
         batch.apply(*keyframe, 5.0)
         assert batch.apply(*deltas[0], 5.0).values == 3
-        assert state.tables[0].values.sum() == 0
-    assert state.tables[0].values.sum() == 3
+        assert state.parts.slots.tables[INTEGER_COUNTER].values.sum() == 0
+    assert state.parts.slots.tables[INTEGER_COUNTER].values.sum() == 3
 
 
 def test_a_sum_that_is_not_finite_is_refused_alone() -> None:
     """Of histograms merged together, the one whose sum is not finite is left out and counted; its neighbour is not."""
     arrived = run_nodes([(0, [("a", 3), ("b", 4)], "send")])
-    state = State()
+    state = Fleet()
     frame = arrived[-1][1]
     (group,) = frame.histograms
     damaged = np.array([math.inf, *group.sums.tolist()[1:]]).tobytes()
@@ -218,4 +222,4 @@ def test_a_sum_that_is_not_finite_is_refused_alone() -> None:
         for path, one in arrived:
             batch.apply(path, one, 5.0)
     assert batch.refused_values == 1
-    assert state.tables[3].values.sum() == 1
+    assert state.parts.slots.tables[BUCKET_HISTOGRAMS.of_size(3)].values.sum() == 1

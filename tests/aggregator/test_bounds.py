@@ -1,18 +1,19 @@
-"""What one path says, whatever it says, neither fills the memory nor takes what others need."""
+"""The frames of one path neither fill the memory nor take the room of others."""
 
 from __future__ import annotations
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fog_aggregator.core.catalog import COUNTERS
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
-from fog_aggregator.core.clock import ServerClock
-from fog_aggregator.core.eventlist import MAX_WRITERS, EventList
+from fog_aggregator.core.engine.ingest import Ingest
+from fog_aggregator.core.fleet.event_list import MAX_WRITERS, EventList
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.parts import DAY
+from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_aggregator.core.outcome import Status
-from fog_aggregator.core.state import DAY, State, StateLimits
-from fog_aggregator.core.sweep import sweep
-from fog_aggregator.ingest import Ingest
+from fog_aggregator.core.places.limits import FleetLimits
+from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -43,7 +44,7 @@ def keyframe(seq: int, *values: str, name: str = "a_total", epoch: int = 7, firs
 
 def test_a_path_brings_only_so_many_label_sets() -> None:
     """Also when it defines the same ids anew each time and holds few slots; what others bring is still welcome."""
-    state = State(limits=StateLimits(brought_per_path=100))
+    state = Fleet(limits=FleetLimits(brought_per_path=100))
     refused = 0
     for seq in range(1, 20):
         values = [f"{seq} {number}" for number in range(30)]
@@ -56,7 +57,7 @@ def test_a_path_brings_only_so_many_label_sets() -> None:
 
 def test_a_path_brings_only_so_many_families() -> None:
     """A family costs memory of its own, with or without series."""
-    state = State(limits=StateLimits(brought_per_path=100))
+    state = Fleet(limits=FleetLimits(brought_per_path=100))
     for seq in range(1, 300):
         state.apply(EVIL, keyframe(seq, name=f"a{seq}_total"), NOW)
     assert len(state.catalog.families) <= 100
@@ -64,52 +65,54 @@ def test_a_path_brings_only_so_many_families() -> None:
 
 def test_a_path_may_bring_more_after_the_horizon() -> None:
     """By then what it brought and nobody holds is gone: a program with ever new label values runs for years."""
-    state = State(limits=StateLimits(brought_per_path=10))
+    state = Fleet(limits=FleetLimits(brought_per_path=10))
     assert state.apply(EVIL, keyframe(1, *map(str, range(20))), NOW).refused_series == 11
-    state.watched += 8 * DAY
+    state.parts.time.observed_seconds += 8 * DAY
     assert state.apply(EVIL, keyframe(2, *map(str, range(20, 25)), first=100), NOW).refused_series == 0
 
 
 def test_a_path_has_only_so_many_slots() -> None:
     """All its epochs and its closed total together."""
-    state = State(limits=StateLimits(series_per_path=50))
+    state = Fleet(limits=FleetLimits(series_per_path=50))
     values = list(map(str, range(20)))
     for epoch in range(1, 10):
         state.apply(EVIL, keyframe(1, *values, epoch=epoch), NOW)
-    assert sum(map(len, state.tables.values())) == 50
+    assert sum(map(len, state.parts.slots.tables.values())) == 50
     assert state.apply(GOOD, keyframe(1, *values), NOW).refused_series == 0
 
 
 def test_what_a_path_counted_stays_at_its_limit_when_it_ends() -> None:
     """Several ids of one label set, each at 2^63 - 1: folded, their sum was negative, and hid what others have."""
-    state, most = State(), 2**63 - 1
+    state, most = Fleet(), 2**63 - 1
     for seq, flags in ((1, 0), (2, FINAL)):
         frame = keyframe(seq, "x", "x", flags=flags)
         frame.counters = Numbers(pack_ids(range(2)), pack_ints([most] * 2))
         state.apply(EVIL, frame, NOW)
-    assert state.nodes[EVIL].epochs == {}
-    assert state.tables[COUNTERS].values[state.nodes[EVIL].closed.maps[COUNTERS].items()[1]].tolist() == [most]
+    assert state.places[EVIL].epochs == {}
+    assert state.parts.slots.tables[INTEGER_COUNTER].values[
+        state.places[EVIL].closed.maps[INTEGER_COUNTER].items()[1]
+    ].tolist() == [most]
 
 
 def test_the_tombstones_of_a_path_do_not_push_out_anothers() -> None:
     """An epoch that another path folded stays folded, whoever floods."""
-    state = State(limits=StateLimits(tombstones=10))
+    state = Fleet(limits=FleetLimits(tombstones=10))
     state.apply(GOOD, keyframe(1, "x", epoch=1, flags=FINAL), NOW)
-    state.watched += 60.0
+    state.parts.time.observed_seconds += 60.0
     for epoch in range(2, 50):
         state.apply(EVIL, keyframe(1, "x", epoch=epoch, flags=FINAL), NOW)
-    sweep(state)
-    assert len(state.tombstones) == 10
+    state.sweep()
+    assert len(state.parts.tombstones) == 10
     assert state.apply(GOOD, keyframe(1, "x", epoch=1, flags=FINAL), NOW).status is Status.FOLDED
 
 
 def test_an_age_beyond_all_calendars_is_no_moment_before_1970() -> None:
     """It is exported as the moment of creation, in seconds that no format knows below 0."""
-    state = State()
+    state = Fleet()
     frame = keyframe(1, "x")
     frame.age_ms = 2**53
     state.apply(EVIL, frame, NOW)
-    assert state.nodes[EVIL].epochs[7].birth == 0.0
+    assert state.places[EVIL].epochs[7].birth == 0.0
 
 
 def hear(events: EventList, path: Path, epoch: int, seq: int) -> int:
@@ -131,9 +134,9 @@ def test_the_numbers_of_so_many_writers_of_a_path_are_remembered() -> None:
     assert len(events.seen) == MAX_WRITERS + 1
     assert len(events.wanted) == MAX_WRITERS
     assert hear(events, GOOD, 1, 1) == hear(events, EVIL, 1, 4) == 0
-    image = take_image(State(), events, Ratchet(), {}, ("fog.v1", (), ()))
+    image = take_image(Fleet(), events, Ratchet(), {}, ("fog.v1", (), ()))
     after = EventList(10)
-    restore(read_image(b"".join(image.chunks())), State(), after, Ratchet())
+    restore(read_image(b"".join(image.chunks())), Fleet(), after, Ratchet())
     assert after.seen == events.seen
     hear(after, EVIL, 5000, 3)
     assert len(after.seen) == MAX_WRITERS + 1
@@ -150,8 +153,8 @@ def test_no_number_of_an_event_keeps_the_state_from_being_saved(told: list[tuple
         else:
             hear(events, EVIL, epoch, number)
     after = EventList(10)
-    image = take_image(State(), events, Ratchet(), {}, ("fog.v1", (), ()))
-    restore(read_image(b"".join(image.chunks())), State(), after, Ratchet())
+    image = take_image(Fleet(), events, Ratchet(), {}, ("fog.v1", (), ()))
+    restore(read_image(b"".join(image.chunks())), Fleet(), after, Ratchet())
     assert (after.lost, after.seen, after.wanted) == (events.lost, events.seen, events.wanted)
     assert 0 <= events.lost <= MAX_WHOLE
 
@@ -159,9 +162,9 @@ def test_no_number_of_an_event_keeps_the_state_from_being_saved(told: list[tuple
 def test_frames_that_are_missing_are_counted_up_to_the_largest_count() -> None:
     """Two writers jump to the end of all numbers in one batch: the metric says that frames are missing."""
     own = TelemetryCollector(self_metrics=False)
-    network = NetworkCollector(State(), EventList(), own, lambda: NOW)
-    ingest = Ingest(network, SelfMetrics(own), Subjects(), ServerClock(), lambda: 1.0)
+    network = NetworkCollector(Fleet(), EventList(), own, lambda: NOW)
+    ingest = Ingest(network.fleet, network.events, Subjects(), BranchPatterns(), SelfMetrics(own), lambda *_: None)
     frames = [Frame(DELTA, epoch, seq) for epoch in (1, 2) for seq in (1, MAX_SEQ)]
-    ingest.frames([Message("fog.v1.metrics.fog.evil", encode(frame), 1, 1) for frame in frames])
+    ingest.metrics([Message("fog.v1.metrics.fog.evil", encode(frame), 1, 1) for frame in frames], 1.0)
     (missing,) = [one for one in own.collect() if one.family.name == "fog_aggregator_frames_missing_total"]
     assert [series.value for series in missing.series] == [MAX_WHOLE]

@@ -8,9 +8,9 @@ from hypothesis import given
 
 from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.checkpoint import CheckpointError, read_image, restore, take_image
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import DAY, State
-from fog_aggregator.core.sweep import sweep
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.parts import DAY
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_bus.ports import Position
@@ -23,22 +23,22 @@ from utilityfog_frontend.telemetry.exposition import generate_text
 POSITIONS = {"FOG_METRICS": Position("2026-01-01", 7, 1), "FOG_EVENTS": Position("2026-01-02", 0, 0)}
 
 
-def saved(state: State, events: EventList, ratchet: Ratchet) -> bytes:
-    """A checkpoint's bytes."""
+def saved(state: Fleet, events: EventList, ratchet: Ratchet) -> bytes:
+    """Return a checkpoint's bytes."""
     return b"".join(take_image(state, events, ratchet, POSITIONS, ("fog.v1", ("f",), ())).chunks())
 
 
-def restored(data: bytes) -> tuple[State, EventList, Ratchet]:
-    """What a checkpoint holds."""
-    state, events, ratchet = State(), EventList(), Ratchet()
+def restored(data: bytes) -> tuple[Fleet, EventList, Ratchet]:
+    """Return the contents of a checkpoint."""
+    state, events, ratchet = Fleet(), EventList(), Ratchet()
     image = read_image(data)
     assert image.scope == ("fog.v1", ("f",), ())
     assert restore(image, state, events, ratchet) == POSITIONS
     return state, events, ratchet
 
 
-def exposed(state: State) -> list[bytes]:
-    """What is exported, at each level."""
+def exposed(state: Fleet) -> list[bytes]:
+    """Return the exported numbers, at each level."""
     own = TelemetryCollector(self_metrics=False)
     network = NetworkCollector(state, EventList(), own, lambda: state.now)
     views = [asked(level=0), asked(level=1), asked(under=("f", "0"), own=True)]
@@ -49,11 +49,11 @@ def exposed(state: State) -> list[bytes]:
 @given(tellings(), st.integers(0, 60), st.sampled_from([0.0, 8 * DAY]))
 def test_what_is_restored_behaves_as_what_was_saved(told: list[Telling], place: int, silence: float) -> None:
     """From any moment on, also within a keyframe: the same outcomes, totals, exposition, tombstones and gaps."""
-    one, events, ratchet = State(), EventList(), Ratchet()
+    one, events, ratchet = Fleet(), EventList(), Ratchet()
     hear(one, told[:place])
-    one.watched += silence
-    sweep(one)
-    one.complete = True
+    one.parts.time.observed_seconds += silence
+    one.sweep()
+    one.parts.time.caught_up = True
     ratchet.exported[False, ("f",), 3] = 0.1
     data = saved(one, events, ratchet)
     other, _, held = restored(data)
@@ -61,11 +61,12 @@ def test_what_is_restored_behaves_as_what_was_saved(told: list[Telling], place: 
     assert exposed(other) == exposed(one)
     assert hear(other, told[place:]) == hear(one, told[place:])
     assert (totals(other), exposed(other)) == (totals(one), exposed(one))
-    assert other.tombstones == one.tombstones
+    assert other.parts.tombstones.image().plain == one.parts.tombstones.image().plain
     assert sorted(other.gapped.values()) == sorted(one.gapped.values())
-    one.watched = other.watched = one.watched + 8 * DAY
-    assert sweep(other) == sweep(one)
-    assert (totals(other), other.ledger) == (totals(one), one.ledger)
+    for fleet in (one, other):
+        fleet.parts.time.observed_seconds += 8 * DAY
+    assert other.sweep() == one.sweep()
+    assert (totals(other), other.retired_counts()) == (totals(one), one.retired_counts())
 
 
 def test_a_keyframe_under_way_goes_on() -> None:
@@ -75,17 +76,17 @@ def test_a_keyframe_under_way_goes_on() -> None:
     writer = Writer([collector.watch_series()], Settings(), epoch=1, now=0.0)
 
     def told() -> list[Telling]:
-        """What is due, as a keyframe in parts."""
+        """Return the keyframe that is due, in parts."""
         frames = [writer.encode_part(0.0, 400)]
         while writer.within_keyframe:
             frames.append(writer.encode_part(0.0, 400))
         return [Telling(("f", "0"), frame.data, START) for frame in frames]
 
     counters[0].increment(2)
-    before, *parts = State(), *told()
+    before, *parts = Fleet(), *told()
     hear(before, parts)
-    before.watched = 8 * DAY
-    sweep(before)
+    before.parts.time.observed_seconds = 8 * DAY
+    before.sweep()
     first, *others = told()
     hear(before, [first])
     state = restored(saved(before, EventList(), Ratchet()))[0]
@@ -101,7 +102,7 @@ def test_events_are_remembered() -> None:
     frame = Frame(EVENTS, 5, 1, events=(Event("started", {"at": [1, None]}, {"a": "b"}, {}, 3.5),) * 2)
     events = EventList()
     events.apply(("f", "0"), frame, START)
-    _, again, _ = restored(saved(State(), events, Ratchet()))
+    _, again, _ = restored(saved(Fleet(), events, Ratchet()))
     assert list(again.events) == list(events.events)
     assert again.apply(("f", "0"), frame, START) == []
     assert (again.total, again.repeated) == (2, 2)
@@ -111,7 +112,7 @@ def test_events_are_remembered() -> None:
 @given(st.data())
 def test_a_damaged_file_is_refused(data: st.DataObject) -> None:
     """Cut anywhere, or with any bit flipped."""
-    state = State()
+    state = Fleet()
     state.apply(("f", "0"), Frame(1, 7, 1, 4), START)
     whole = saved(state, EventList(), Ratchet())
     place = data.draw(st.integers(0, len(whole) - 1))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fog_aggregator.core.checkpoint import read_image, restore
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet as FleetState
 from fog_aggregator.query.ratchet import Ratchet
 from fog_schema.paths import Path
 from tests.aggregator.fleet import Fleet
@@ -30,7 +30,7 @@ def restored(folder: FilePath) -> Fleet:
     """Restore the golden checkpoint."""
     image = read_image((folder / "checkpoint.fog").read_bytes())
     assert image.scope == SCOPE
-    fleet, state, events, ratchet = Fleet(), State(), EventList(), Ratchet()
+    fleet, state, events, ratchet = Fleet(), FleetState(), EventList(), Ratchet()
     assert restore(image, state, events, ratchet) == POSITIONS
     fleet.state, fleet.events = state, events
     fleet.network.adopt(state, events, ratchet)

@@ -1,4 +1,4 @@
-"""What an aggregator sends up: its subtree's totals as the series of a writer."""
+"""An aggregator sends its subtree's totals up as the series of a writer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import pytest
 from fog_agent.core.epoch_series import SeriesValue
 from fog_agent.core.summary import GaugeSummary
 from fog_agent.core.writer import Settings, Writer
-from fog_aggregator.components.rollup import RollupWatch
-from fog_aggregator.config import AggregatorConfig, parse_branch
-from fog_aggregator.core.catalog import Family, FamilyKey, SeriesEntry
-from fog_aggregator.core.lifecycle import Coverage
-from fog_aggregator.query.totals import Totals
+from fog_aggregator.components.rollup.watch import RollupWatch
+from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.core.fleet.catalog import Family, FamilyKey
+from fog_aggregator.core.places.coverage import Coverage
+from fog_aggregator.core.series import SeriesEntry
+from fog_aggregator.options import parse_branch
+from fog_aggregator.query.totals import Total, Totals
 from fog_schema.frames import COUNTER, GAUGE, HISTOGRAM, CoverageNumbers
 from tests.agent.reader import Reader
 from utilityfog_frontend.telemetry import model
@@ -38,17 +40,23 @@ class Subtree:
 
     def __init__(self) -> None:
         self.totals = Totals(
-            {0: 5}, {3: HistogramValue((1, 2), 4.5)}, {2: ONE}, [*ENTRIES], FAMILIES, Coverage((1, 2, 3), 0.25)
+            {0: 5, 3: HistogramValue((1, 2), 4.5), 2: ONE}, [*ENTRIES], FAMILIES, Coverage((1, 2, 3), 0.25)
         )
         self.watch = RollupWatch(lambda: self.totals)
         self.writer = Writer([self.watch], Settings(), epoch=7, now=0.0)
 
-    def set(self, **others: object) -> None:
+    def set(self, values: dict[int, Total], entries: list[SeriesEntry] | None = None) -> None:
         """Change some of the totals."""
-        self.totals = replace(self.totals, **others)  # type: ignore[arg-type]
+        self.totals = replace(self.totals, values=self.totals.values | values, entries=entries or self.totals.entries)
+
+    def drop(self, *series: int) -> None:
+        """Let some series have no total any more."""
+        self.totals = replace(
+            self.totals, values={number: value for number, value in self.totals.values.items() if number not in series}
+        )
 
     def values(self) -> dict[str, SeriesValue]:
-        """What is followed now, by name and label values."""
+        """Return the series that are followed now, by name and label values."""
         return {
             one.family.name + "".join(f",{value}" for _, value in one.labels): one.read() for one in self.watch.series()
         }
@@ -56,7 +64,7 @@ class Subtree:
 
 @pytest.fixture
 def subtree() -> Subtree:
-    """A counter, a gauge and a histogram."""
+    """Provide a counter, a gauge and a histogram."""
     return Subtree()
 
 
@@ -73,10 +81,10 @@ def test_each_total_is_a_series(subtree: Subtree) -> None:
 def test_the_tuple_is_the_same_while_none_came_or_went(subtree: Subtree) -> None:
     """A change of values changes the series in place; a newcomer makes another tuple with the same ones in it."""
     first = subtree.watch.series()
-    subtree.set(counters={0: 6})
+    subtree.set({0: 6})
     assert subtree.watch.series() is first
     assert subtree.values()["work_total,a"] == 6
-    subtree.set(counters={0: 6, 1: 1})
+    subtree.set({0: 6, 1: 1})
     assert set(first) < set(subtree.watch.series())
     assert subtree.watch.take_ended() == []
 
@@ -84,20 +92,20 @@ def test_the_tuple_is_the_same_while_none_came_or_went(subtree: Subtree) -> None
 def test_what_is_gone_is_told_once(subtree: Subtree) -> None:
     """A gauge that nobody has, and a count that left: still readable, and another one when it comes back."""
     work, *_ = subtree.watch.series()
-    subtree.set(counters={}, gauges={})
+    subtree.drop(0, 2)
     assert subtree.values() == {"wait_seconds": HistogramValue((1, 2), 4.5)}
     ended = subtree.watch.take_ended()
     assert [one.read() for one in ended] == [5, ONE]
     assert work in ended
     assert subtree.watch.take_ended() == []
-    subtree.set(counters={0: 7})
+    subtree.set({0: 7})
     assert work not in subtree.watch.series()
 
 
 def test_a_number_that_is_given_out_again_is_another_series(subtree: Subtree) -> None:
     """Even for an equal entry: what was forgotten in between began anew."""
     work, *_ = subtree.watch.series()
-    subtree.set(entries=[SeriesEntry(0, (("kind", "a"),)), *ENTRIES[1:]], counters={0: 1})
+    subtree.set({0: 1}, [SeriesEntry(0, (("kind", "a"),)), *ENTRIES[1:]])
     assert work not in subtree.watch.series()
     assert subtree.watch.take_ended() == [work]
     assert subtree.values()["work_total,a"] == 1
@@ -107,7 +115,7 @@ def test_newcomers_wait_while_they_are_refused(subtree: Subtree) -> None:
     """Too many series that ended wait to be acknowledged: new ones begin when there is room again."""
     known = subtree.watch.series()
     subtree.watch.refuse_newcomers = True
-    subtree.set(counters={0: 6, 1: 1})
+    subtree.set({0: 6, 1: 1})
     assert subtree.watch.series() is known
     assert subtree.values()["work_total,a"] == 6
     subtree.watch.refuse_newcomers = False
@@ -117,18 +125,18 @@ def test_newcomers_wait_while_they_are_refused(subtree: Subtree) -> None:
 def test_a_count_is_never_said_to_have_fallen(subtree: Subtree) -> None:
     """A writer's next delta would be negative, and refused; and the deltas after it would count twice."""
     subtree.watch.series()
-    subtree.set(counters={0: 4}, histograms={3: HistogramValue((0, 2), 1.0)})
+    subtree.set({0: 4, 3: HistogramValue((0, 2), 1.0)})
     assert subtree.values() == {"work_total,a": 5, "level": ONE, "wait_seconds": HistogramValue((1, 2), 4.5)}
 
 
 def test_no_bucket_is_said_to_have_fallen(subtree: Subtree) -> None:
-    """Another replica of a branch below has more observations, of which fewer in one bucket: that must wait.
+    """Another replica of a branch below has more observations, but fewer in one bucket: that must wait.
 
     Said as an increment it is negative, and the whole frame refused.
     """
     reader = Reader()
     for observed, told in (((5, 5), (5, 5)), ((3, 9), (5, 5)), ((5, 9), (5, 9))):
-        subtree.set(histograms={3: HistogramValue(observed, 1.0)})
+        subtree.set({3: HistogramValue(observed, 1.0)})
         delta = subtree.writer.encode_delta(1.0, 1_000_000)
         assert delta is not None
         reader.read(delta.data)
@@ -139,7 +147,7 @@ def test_a_counter_that_had_fractions_is_never_whole_again(subtree: Subtree) -> 
     """On the wire it travels as a value from then on."""
     subtree.watch.series()
     for total in (5.5, 7):
-        subtree.set(counters={0: total})
+        subtree.set({0: total})
         value = subtree.values()["work_total,a"]
         assert (value, type(value)) == (total, float)
 
@@ -154,7 +162,8 @@ def test_a_writer_sends_absolute_totals(subtree: Subtree) -> None:
     """First all that the subtree ever counted, then what came since the last frame."""
     reader = Reader()
     reader.read(subtree.writer.encode_part(0.0, 1_000_000).data)
-    subtree.set(counters={0: 8, 1: 3}, histograms={3: HistogramValue((1, 3), 6.5)}, gauges={})
+    subtree.set({0: 8, 1: 3, 3: HistogramValue((1, 3), 6.5)})
+    subtree.drop(2)
     delta = subtree.writer.encode_delta(1.0, 1_000_000)
     assert delta is not None
     reader.read(delta.data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fog_aggregator.core.readiness import Readiness
+from fog_aggregator.core.engine.readiness import Readiness
 
 
 def look(readiness: Readiness, *, caught_up: bool = True, gapped: int = 0, nodes: int = 3, now: float = 0.0) -> bool:

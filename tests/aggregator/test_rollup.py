@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fog_aggregator.core.nodes import Epoch, Node
+from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.node import Node
 from fog_aggregator.query.selection import EVERYTHING, Grouping, Selection
 from fog_aggregator.query.tree import Tree
 from fog_schema.paths import Path, format_path, is_under
@@ -25,7 +26,7 @@ AMOUNTS = st.integers(0, 2**60) | st.integers(0, 9).map(float) | st.sampled_from
 
 @st.composite
 def fleets(draw: st.DrawFn) -> tuple[Fleet, dict[Path, int], dict[Path, float]]:
-    """A fleet of random shape, inner nodes too, and what each node counted: whole and mixed amounts."""
+    """Return a fleet of random shape, inner nodes too, and what each node counted: whole and mixed amounts."""
     fleet, whole, mixed = Fleet(), {}, {}
     for path in draw(PATHS):
         member = fleet.join(format_path(path))
@@ -44,7 +45,7 @@ def fleets(draw: st.DrawFn) -> tuple[Fleet, dict[Path, int], dict[Path, float]]:
 
 
 def by_path(fleet: Fleet, name: str, level: int) -> dict[Path, Any]:
-    """The value of each group of a level."""
+    """Return the value of each group of a level."""
     groups = {}
     for labels, value in fleet.samples(name, level=level).items():
         assert labels[0] == ("fog_level", str(level))
@@ -95,11 +96,11 @@ def test_a_subtree_is_a_range_of_paths(paths: list[Path], tail: list[str]) -> No
     for path in paths:
         fleet.join(format_path(path))
     fleet.send()
-    tree = Tree(fleet.state.nodes, len(fleet.state.rows.heard))
+    tree = Tree(fleet.state.places, fleet.state.place_rows)
     under = ("fog", *tail)
     span = tree.span(under)
     assert tree.paths[span.start : span.stop] == [path for path in paths if is_under(path, under)]
-    assert [fleet.state.nodes[path].row for path in tree.paths] == tree.rows.tolist()
+    assert [fleet.state.places[path].row for path in tree.paths] == tree.rows.tolist()
 
 
 @given(st.lists(st.tuples(PATHS, PATHS), min_size=1, max_size=4))

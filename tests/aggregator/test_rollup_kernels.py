@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fog_aggregator.core.eventlist import Seen
-from fog_aggregator.core.tables import IdMap
-from fog_aggregator.query.gauges import summarise
-from fog_aggregator.query.rollup import number_cells, sum_buckets, sum_whole
+from fog_aggregator.core.fleet.event_list import Seen
+from fog_aggregator.core.kinds.id_map import IdMap
+from fog_aggregator.core.kinds.merged_gauges import summarise
+from fog_aggregator.core.kinds.reductions import number_cells, sum_buckets, sum_integers
 from tests import reference
 
 COUNTS = st.integers(0, 2**63 - 1)
@@ -25,7 +25,7 @@ CELLS = st.integers(0, SIZE - 1)
 def test_whole_sums_are_exact(rows: list[tuple[int, int]]) -> None:
     """Sums of counts are exact beyond 2^53, and stay at 2^63 - 1."""
     cells, values = [cell for cell, _ in rows], [value for _, value in rows]
-    summed = sum_whole(np.array(cells, np.int32), SIZE, np.array(values, np.int64))
+    summed = sum_integers(np.array(cells, np.int32), SIZE, np.array(values, np.int64))
     assert summed.tolist() == reference.sum_whole(cells, SIZE, values)
 
 
@@ -34,7 +34,7 @@ def test_a_negative_closed_total_is_added_as_it_is(counts: list[int], taken: int
     """An epoch that was folded early and came back is subtracted from the closed total; the cell's sum is exact."""
     taken = min(taken, sum(counts))
     values = [*counts, -taken]
-    summed = sum_whole(np.zeros(len(values), np.int32), 1, np.array(values, np.int64))
+    summed = sum_integers(np.zeros(len(values), np.int32), 1, np.array(values, np.int64))
     assert summed.tolist() == reference.sum_whole([0] * len(values), 1, values)
 
 

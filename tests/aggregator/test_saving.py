@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
+import errno
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fog_aggregator.components.checkpoints.files import CheckpointFiles
-from fog_aggregator.components.checkpoints.saving import Saving
+from fog_aggregator.components.checkpoints.files import CheckpointFiles, StateDirError
+from fog_aggregator.components.checkpoints.saving import Checkpoints
 from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.core.checkpoint import Image, take_image
+from fog_aggregator.core.checkpoint import VERSION, Image, claimed_version, take_image
+from fog_aggregator.core.engine.engine import Engine, Scope
+from fog_aggregator.core.engine.ports import Surroundings
+from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
+from fog_aggregator.tasks import Loops
 from fog_bus.ports import Position
+from fog_schema.subjects import Subjects
 from tests.aggregator.fleet import Fleet
+from tests.aggregator.reframing import contents, reframed
+from utilityfog_frontend.telemetry import TelemetryCollector
 
 POSITIONS = {"FOG_METRICS": Position("then", 7, 8)}
 
 
 def saved(directory: Path, *, counts: int) -> Image:
-    """A checkpoint of a fleet that has counted so much, in a file."""
+    """Return a checkpoint of a fleet that has counted so much, in a file."""
     fleet = Fleet()
     fleet.join("fog/0").collector.register_counter("work_total", "Work").increment(counts)
     fleet.send()
@@ -34,18 +42,28 @@ def saved(directory: Path, *, counts: int) -> Image:
 
 
 def files(directory: Path, pattern: str = "checkpoint-*.fog") -> list[Path]:
-    """The checkpoints, oldest first."""
+    """Return the checkpoints, oldest first."""
     return sorted(directory.glob(pattern))
 
 
+def engine_of(network: NetworkCollector) -> Engine:
+    """An engine that has read nothing."""
+    scope = Scope(subjects=Subjects(), metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
+    around = Surroundings(network, SelfMetrics(TelemetryCollector(self_metrics=False)), lambda *_: None)
+    return Engine(scope, network.fleet, network.events, around)
+
+
 async def restored(directory: Path) -> tuple[float, dict[str, Position]]:
-    """The count and the positions that an aggregator goes on from; (0, {}) without a checkpoint."""
+    """Return the count and the positions that an aggregator goes on from; (0, {}) without a checkpoint."""
     network = Fleet().network
     config = AggregatorConfig(state_dir=directory)
-    async with Saving(config, network, SelfMetrics(network.own), dict).going_on() as positions:
-        metric = network.get_metric("work_total")
-        count = metric.get_value().value if metric is not None else 0  # type: ignore[union-attr]
-    return count, dict(positions or {})
+    engine = engine_of(network)
+    checkpoints = Checkpoints(config, engine, network, SelfMetrics(network.own), Loops())
+    await checkpoints.start()
+    metric = network.get_metric("work_total")
+    count = metric.get_value().value if metric is not None else 0  # type: ignore[union-attr]
+    await checkpoints.stop(1.0)
+    return count, engine.positions
 
 
 async def test_the_newest_is_used(tmp_path: Path) -> None:
@@ -75,11 +93,106 @@ async def test_one_of_another_shape_is_set_aside(tmp_path: Path, caplog: pytest.
     """Whole, of the same version, and yet not what this program reads: it is not fatal, and leaves nothing behind."""
     saved(tmp_path, counts=1)
     image = saved(tmp_path, counts=2)
-    image.plain["tombstones"] = [(("fog", "0"), 5)]
+    image.plain["parts"]["tombstones"]["stones"] = [(("fog", "0"), 5)]
     with CheckpointFiles(tmp_path) as directory:
         directory.save(image)
     assert await restored(tmp_path) == (2, POSITIONS)
-    assert "of another shape" in caplog.text
+    assert "its inside is wrong" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict.clear,
+        lambda head: head.pop("plain"),
+        lambda head: head.update(plain=[]),
+        lambda head: head["plain"].pop("scope"),
+        lambda head: head["plain"].update(scope=7),
+        lambda head: head["plain"].update(streams=[1]),
+        lambda head: head.update(arrays=7),
+        lambda head: head.update(arrays=[["a", "no such type", [1]]]),
+        lambda head: head.update(arrays=[["a", "<i8", [2**40]]]),
+        lambda head: head.update(arrays=[["a", "O", [1]]]),
+        lambda head: head.update(version="5"),
+        lambda head: head.update(version=None),
+    ],
+)
+async def test_a_wrong_inside_is_damage(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """A right checksum around a missing key, a wrong type or a wrong length: set aside, and the one before is used."""
+    saved(tmp_path, counts=1)
+    saved(tmp_path, counts=2)
+    newest = files(tmp_path)[-1]
+    newest.write_bytes(reframed(newest.read_bytes(), change))
+    assert await restored(tmp_path) == (1, POSITIONS)
+    assert files(tmp_path, "*.corrupt") == [newest.with_suffix(".corrupt")]
+
+
+async def test_three_damaged_ones_are_kept(tmp_path: Path) -> None:
+    """The newest three; their numbers are not used again, so that none replaces another."""
+    for _ in range(5):
+        saved(tmp_path, counts=1)
+        newest = files(tmp_path)[-1]
+        newest.write_bytes(b"damaged")
+        await restored(tmp_path)
+        for file in files(tmp_path):
+            file.unlink()
+    numbers = [int(file.stem.removeprefix("checkpoint-")) for file in files(tmp_path, "*.corrupt")]
+    assert len(numbers) == 3
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] > 1
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+async def test_one_of_a_later_version_is_left_alone(tmp_path: Path, *, earlier: bool) -> None:
+    """Also where the newest file is one that this program reads: it refuses to start, and changes nothing."""
+    saved(tmp_path, counts=1)
+    saved(tmp_path, counts=2)
+    later = files(tmp_path)[0 if earlier else 1]
+    later.write_bytes(reframed(later.read_bytes(), lambda head: head.update(version=VERSION + 2)))
+    (tmp_path / "checkpoint-000000000009.7.tmp").write_bytes(b"of a child that was killed")
+    (tmp_path / "lock").unlink()
+    before = contents(tmp_path)
+    with pytest.raises(StateDirError, match=f"version {VERSION + 2}, and this program reads versions up to {VERSION}"):
+        await restored(tmp_path)
+    assert contents(tmp_path) == before
+
+
+async def test_a_damaged_one_that_seems_to_be_later(tmp_path: Path) -> None:
+    """A flipped bit in the version is damage as any other."""
+    saved(tmp_path, counts=1)
+    saved(tmp_path, counts=2)
+    newest = files(tmp_path)[-1]
+    whole = newest.read_bytes()
+    at = whole.index(b"version") + len("version")
+    newest.write_bytes(whole[:at] + bytes([whole[at] ^ 64]) + whole[at + 1 :])
+    assert claimed_version(newest.read_bytes()[:64]) > VERSION
+    assert await restored(tmp_path) == (1, POSITIONS)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_one_that_may_not_be_read_is_no_damage(tmp_path: Path) -> None:
+    """It is whole for somebody else: nothing is set aside."""
+    saved(tmp_path, counts=1)
+    files(tmp_path)[0].chmod(0)
+    with pytest.raises(StateDirError, match="cannot be read"):
+        await restored(tmp_path)
+    assert len(files(tmp_path)) == 1
+
+
+async def test_a_disk_that_cannot_read_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one before is used."""
+    saved(tmp_path, counts=1)
+    saved(tmp_path, counts=2)
+    newest, real = files(tmp_path)[-1], Path.open
+
+    def fail(self: Path, mode: str = "r", *others: Any) -> Any:
+        if self == newest:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(self, mode, *others)
+
+    monkeypatch.setattr(Path, "open", fail)
+    assert await restored(tmp_path) == (1, POSITIONS)
+    assert files(tmp_path, "*.corrupt") == [newest.with_suffix(".corrupt")]
 
 
 async def test_without_any_it_begins_with_nothing(tmp_path: Path) -> None:
@@ -125,8 +238,9 @@ async def test_a_child_that_cannot_write_is_counted(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(CheckpointFiles, "save", fail)
     metrics = SelfMetrics(network.own)
-    async with Saving(AggregatorConfig(state_dir=tmp_path), network, metrics, dict).going_on():
-        await asyncio.sleep(0)
+    checkpoints = Checkpoints(AggregatorConfig(state_dir=tmp_path), engine_of(network), network, metrics, Loops())
+    await checkpoints.start()
+    await checkpoints.stop(1.0)
     failed = {value.labels["result"]: value.value for value in metrics.checkpoints.get_value()}
     assert failed == {"failed": 1}
     assert len(files(tmp_path)) == 1

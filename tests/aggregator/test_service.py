@@ -10,11 +10,13 @@ import pytest
 
 from fog_agent import Agent, NatsOptions
 from fog_aggregator.components.checkpoints.files import StateDirError
-from fog_aggregator.service import Aggregator, HorizonError
+from fog_aggregator.core.engine.engine import HorizonError
+from fog_aggregator.service import Aggregator
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
-from fog_bus.nats.provision import METRICS, apply, metrics_stream
+from fog_bus.nats.provision import apply
+from fog_bus.streams import METRICS, metrics_stream
 from fog_schema.subjects import Subjects
 from fog_testing.fleet import Fleet
 from fog_testing.nats_server import NatsServer

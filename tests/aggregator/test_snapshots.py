@@ -1,4 +1,4 @@
-"""What a view says of each kind of metric, and how it names it."""
+"""The values and the names of each kind of metric in a view."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from tests.aggregator.fleet import START, Fleet, asked
 from utilityfog_frontend.telemetry import JSONExporter
 from utilityfog_frontend.telemetry.exposition import generate_openmetrics, generate_text
@@ -17,7 +18,7 @@ NOTHING: tuple[tuple[str, str], ...] = ()
 
 
 def gauges(values: list[float], rollup: tuple[str, ...] = ()) -> Fleet:
-    """A fleet of nodes fog/0, fog/1, … that have one gauge each."""
+    """Return a fleet of nodes fog/0, fog/1, … that have one gauge each."""
     fleet = Fleet()
     for node, value in enumerate(values):
         fleet.join(f"fog/{node}").collector.register_gauge("level", rollup=rollup).set(value)
@@ -26,7 +27,7 @@ def gauges(values: list[float], rollup: tuple[str, ...] = ()) -> Fleet:
 
 
 def stat(name: str, **more: str) -> tuple[tuple[str, str], ...]:
-    """The labels of a statistic."""
+    """Return the labels of a statistic."""
     return (("stat", name), *more.items())
 
 
@@ -284,8 +285,10 @@ def test_label_sets_that_nobody_has_held_for_the_horizon_leave() -> None:
         counter.labels(kind).increment(1)
     fleet.send()
     state = fleet.state
-    state.series_held = state.watched + 0.0 * state.tables[0].created[: len(state.catalog.series)]
-    state.series_held[0] -= state.horizon + 1
+    state.parts.retired.last_held = (
+        state.observed_seconds + 0.0 * state.parts.slots.tables[INTEGER_COUNTER].created[: len(state.catalog.series)]
+    )
+    state.parts.retired.last_held[0] -= state.horizon + 1
     assert fleet.samples("done_total") == {(("kind", "new"),): 1}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_proving.sim.books import Cell
 from fog_proving.sim.checks import totals_of
 from fog_schema.codec import decode, encode
@@ -22,7 +22,7 @@ FRAME = re.compile(r"(?P<seq>\d+)(?P<kind>[KF+])(?P<value>\d+|-)(?P<part>[az]?)"
 
 
 def frame_of(text: str) -> Frame:
-    """The frame that a number line writes as `2+3`, `4K9`, `4K8a`, `5K8z`, `2K-` or `3F8`."""
+    """Return the frame that a number line writes as `2+3`, `4K9`, `4K8a`, `5K8z`, `2K-` or `3F8`."""
     match = FRAME.fullmatch(text)
     assert match is not None, text
     seq, value = int(match["seq"]), match["value"]
@@ -39,7 +39,7 @@ def frame_of(text: str) -> Frame:
 @pytest.mark.parametrize(("frames", "value", "gapped"), LINES, ids=[frames for frames, _, _ in LINES])
 def test_a_number_line_is_what_the_reader_does(frames: str, value: str, gapped: str) -> None:
     """After these frames, in this order, the reader has this value, and asks for a keyframe or does not."""
-    state = State()
+    state = Fleet()
     for text in frames.split():
         state.apply(PATH, decode(encode(frame_of(text))), 1_700_000_000.0)
     total = totals_of(state)[()].get(Cell("jobs_total", ()))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from fog_aggregator.core.nodes import Epoch
+from fog_aggregator.core.fleet.fleet import Fleet as FleetState
+from fog_aggregator.core.fleet.parts import DAY
 from fog_aggregator.core.outcome import Outcome, Status
-from fog_aggregator.core.state import DAY, State, StateLimits
-from fog_aggregator.core.sweep import sweep
+from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.limits import FleetLimits
 from fog_proving.sim.books import Cell
 from fog_proving.sim.checks import totals_of
 from fog_schema.codec import decode
@@ -20,7 +21,7 @@ JOBS = Cell("jobs_total", ())
 
 
 def worker(fleet: Fleet, *, shared: bool = False) -> Member:
-    """A writer at fog/0 with a counter and a gauge."""
+    """Return a writer at fog/0 with a counter and a gauge."""
     member = fleet.join("fog/0", shared=shared)
     member.collector.register_counter("jobs_total")
     member.collector.register_gauge("load", rollup="sum")
@@ -35,17 +36,17 @@ def count(member: Member, jobs: int) -> None:
 
 
 def jobs(fleet: Fleet) -> float:
-    """What the fleet counts."""
+    """Return the fleet's count."""
     return totals_of(fleet.state)[()].get(JOBS, 0)
 
 
 def replay(fleet: Fleet, frames: list[bytes]) -> list[Outcome]:
-    """The same bytes again, as when a stream is read from its start."""
+    """Return the same bytes again, as when a stream is read from its start."""
     return [fleet.apply(PATH, frame) for frame in frames]
 
 
 def said(member: Member, *amounts: int) -> list[bytes]:
-    """A keyframe, and a delta after each further amount; none of it applied."""
+    """Return a keyframe, and a delta after each further amount; none of it applied."""
     frames = []
     for place, amount in enumerate(amounts):
         count(member, amount)
@@ -57,8 +58,8 @@ def said(member: Member, *amounts: int) -> list[bytes]:
 
 
 def epoch_of(fleet: Fleet) -> Epoch:
-    """The one epoch at fog/0."""
-    [epoch] = fleet.state.nodes[PATH].epochs.values()
+    """Return the one epoch at fog/0."""
+    [epoch] = fleet.state.places[PATH].epochs.values()
     return epoch
 
 
@@ -101,7 +102,7 @@ def test_a_final_is_counted_once_for_ever() -> None:
     frames = said(member, 1, 2)
     frames += [frame.data for frame in member.writer.finish(0.0, MAX_BYTES)]
     assert replay(fleet, frames)[-1].final
-    assert fleet.state.nodes[PATH].epochs == {}
+    assert fleet.state.places[PATH].epochs == {}
     assert {outcome.status for outcome in replay(fleet, frames)} == {Status.FOLDED}
     assert jobs(fleet) == 3
 
@@ -155,8 +156,8 @@ def test_an_epoch_that_returns_goes_on_from_its_keyframe() -> None:
     member = worker(fleet)
     frames = said(member, 4, 5)
     replay(fleet, frames)
-    fleet.state.watched += 8 * DAY
-    sweep(fleet.state)
+    fleet.state.parts.time.observed_seconds += 8 * DAY
+    fleet.state.sweep()
     assert {outcome.status for outcome in replay(fleet, frames)} == {Status.FOLDED}
     count(member, 7)
     assert member.send().status is Status.AWAITS_KEYFRAME
@@ -175,30 +176,30 @@ def test_ghosts_are_refused_once_all_is_known() -> None:
     """A frame of an unknown epoch older than the horizon: a copy of a store put back; not so without a past."""
     fleet = Fleet()
     old, *_ = said(worker(fleet), 4)
-    fleet.state.now = fleet.now
-    fleet.state.complete = True
+    fleet.state.parts.time.now = fleet.now
+    fleet.state.parts.time.caught_up = True
     assert fleet.state.apply(PATH, decode(old), fleet.now - 7.1 * DAY).status is Status.TOO_OLD
-    fleet.state.complete = False
+    fleet.state.parts.time.caught_up = False
     assert fleet.state.apply(PATH, decode(old), fleet.now - 7.1 * DAY).status is Status.APPLIED
 
 
 def test_only_silent_epochs_are_a_crowd() -> None:
     """Over the limit of silent ones the longest silent is folded early; living ones are never folded."""
     fleet = Fleet()
-    fleet.state.limits = StateLimits(silent_per_path=1)
+    fleet.state.limits = FleetLimits(silent_per_path=1)
     for _ in range(4):
         member = worker(fleet, shared=True)
         count(member, 1)
         member.send()
-    assert len(fleet.state.nodes[PATH].epochs) == 4
+    assert len(fleet.state.places[PATH].epochs) == 4
     fleet.now += 100
     member = worker(fleet, shared=True)
     member.send()
-    assert (len(fleet.state.nodes[PATH].epochs), fleet.state.folded_early, jobs(fleet)) == (2, 3, 4)
+    assert (len(fleet.state.places[PATH].epochs), fleet.state.closed_early, jobs(fleet)) == (2, 3, 4)
 
 
-@pytest.mark.parametrize("limits", [StateLimits(nodes=1), StateLimits(nodes=2, epochs_per_path=1)])
-def test_at_a_limit_the_newcomer_is_refused(limits: StateLimits) -> None:
+@pytest.mark.parametrize("limits", [FleetLimits(nodes=1), FleetLimits(nodes=2, epochs_per_path=1)])
+def test_at_a_limit_the_newcomer_is_refused(limits: FleetLimits) -> None:
     """Never what is there."""
     fleet = Fleet()
     fleet.state.limits = limits
@@ -211,8 +212,8 @@ def test_at_a_limit_the_newcomer_is_refused(limits: StateLimits) -> None:
 
 def shown(fleet: Fleet) -> list[int]:
     """Ids of the epochs whose gauges count."""
-    rows = fleet.state.rows
-    return [epoch.id for epoch in fleet.state.nodes[PATH].epochs.values() if rows.shows_gauges[epoch.row]]
+    rows = fleet.state.parts.roster.rows
+    return [epoch.id for epoch in fleet.state.places[PATH].epochs.values() if rows.shows_gauges[epoch.row]]
 
 
 def test_whose_gauges_count() -> None:
@@ -286,20 +287,20 @@ def test_buckets_stay_at_the_limit() -> None:
 
 def test_values_of_a_shape_that_nobody_has_do_no_harm() -> None:
     """Buckets of a width never defined are left out, and the epoch can be folded like any other."""
-    state = State()
+    state = FleetState()
     buckets = Histograms(3, pack_ids([0]), pack_ints([1, 2, 3]), pack_floats([1.0]))
     assert state.apply(PATH, Frame(DELTA, 7, 1, histograms=(buckets,)), 1.0).unknown == 1
-    state.watched += 8 * DAY
-    assert sweep(state).folded == 1
+    state.parts.time.observed_seconds += 8 * DAY
+    assert state.sweep().closed == 1
 
 
-def test_distrust_wants_a_keyframe_of_everyone() -> None:
+def test_a_keyframe_is_wanted_of_everyone() -> None:
     """After the stream was another one, what is missing only the nodes can tell."""
     fleet = Fleet()
     members = [fleet.join("fog/0"), fleet.join("fog/1")]
     fleet.send()
     assert not fleet.state.gapped
-    fleet.state.distrust()
+    fleet.state.require_keyframes()
     assert sorted(fleet.state.gapped.values()) == [("fog", "0"), ("fog", "1")]
     for member in members:
         member.writer.request_keyframe()
@@ -309,5 +310,5 @@ def test_distrust_wants_a_keyframe_of_everyone() -> None:
 
 def test_an_empty_state_has_nothing() -> None:
     """No nodes, no totals, and no time."""
-    state = State()
-    assert (totals_of(state), state.now, sweep(state).folded) == ({}, 0.0, 0)
+    state = FleetState()
+    assert (totals_of(state), state.now, state.sweep().closed) == ({}, 0.0, 0)

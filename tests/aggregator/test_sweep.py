@@ -1,14 +1,13 @@
-"""What time does to a state: no count is dropped on its way from epoch to closed total to group to ledger."""
+"""No count is dropped on its way from epoch to closed total to group to retired counts."""
 
 from __future__ import annotations
 
 import pytest
 
 from fog_aggregator.core.checkpoint import read_image, take_image
-from fog_aggregator.core.forgetting import Forgetting
-from fog_aggregator.core.retired_counts import departed
-from fog_aggregator.core.state import DAY, StateLimits
-from fog_aggregator.core.sweep import forget, retire, sweep
+from fog_aggregator.core.engine.forget_queue import ForgetQueue
+from fog_aggregator.core.fleet.parts import DAY
+from fog_aggregator.core.fleet.sweep import retire
 from fog_aggregator.query.ratchet import Ratchet
 from fog_proving.sim.books import Cell
 from fog_proving.sim.checks import totals_of
@@ -23,7 +22,7 @@ JOBS = Cell("jobs_total", ())
 
 
 def fleet_of(*paths: str) -> tuple[Fleet, list[Member]]:
-    """A fleet of nodes that count 1, 2, 4, … jobs."""
+    """Return a fleet of nodes that count 1, 2, 4, … jobs."""
     fleet, members = Fleet(), []
     for place, path in enumerate(paths):
         member = fleet.join(path)
@@ -34,34 +33,34 @@ def fleet_of(*paths: str) -> tuple[Fleet, list[Member]]:
 
 
 def total(fleet: Fleet, path: str = "") -> float:
-    """The jobs at and under a path."""
+    """Return the jobs at and under a path."""
     return totals_of(fleet.state).get(parse_path(path) if path else (), {}).get(JOBS, 0)
 
 
 def groups(fleet: Fleet) -> set[Path]:
     """Where retired nodes' counts are."""
-    return {path for path in fleet.state.nodes if path[-1] == RETIRED}
+    return {path for path in fleet.state.places if path[-1] == RETIRED}
 
 
 def test_silence_folds_after_the_horizon_that_was_watched() -> None:
     """Server's time alone folds nothing; watched time does, and more than the horizon of it."""
     fleet, _ = fleet_of("fog/0")
-    fleet.state.now += 30 * DAY
-    assert sweep(fleet.state).folded == 0
-    fleet.state.watched += 7 * DAY
-    assert sweep(fleet.state).folded == 0
-    fleet.state.watched += 1
-    assert sweep(fleet.state).folded == 1
-    assert (fleet.state.nodes[("fog", "0")].epochs, total(fleet)) == ({}, 1)
+    fleet.state.parts.time.now += 30 * DAY
+    assert fleet.state.sweep().closed == 0
+    fleet.state.parts.time.observed_seconds += 7 * DAY
+    assert fleet.state.sweep().closed == 0
+    fleet.state.parts.time.observed_seconds += 1
+    assert fleet.state.sweep().closed == 1
+    assert (fleet.state.places[("fog", "0")].epochs, total(fleet)) == ({}, 1)
 
 
 def test_a_retired_node_lives_on_in_a_group() -> None:
     """Below its parent, so that no live series jumps; and it goes up when nothing lives there any more."""
     fleet, _ = fleet_of("fog/0/0", "fog/0/1", "fog/1")
-    retire(fleet.state, ("fog", "0", "0"))
+    retire(fleet.state.parts, [("fog", "0", "0")])
     assert groups(fleet) == {("fog", "0", RETIRED)}
     assert (total(fleet, "fog/0"), total(fleet)) == (3, 7)
-    retire(fleet.state, ("fog", "0", "1"))
+    retire(fleet.state.parts, [("fog", "0", "1")])
     assert groups(fleet) == {("fog", RETIRED)}
     assert (total(fleet, "fog/0"), total(fleet, "fog"), total(fleet)) == (0, 7, 7)
 
@@ -69,12 +68,12 @@ def test_a_retired_node_lives_on_in_a_group() -> None:
 def test_a_node_that_was_retired_may_return() -> None:
     """It goes on from its keyframe: what it had counted stays where it went."""
     fleet, members = fleet_of("fog/0/0", "fog/0/1")
-    fleet.state.watched += 8 * DAY
+    fleet.state.parts.time.observed_seconds += 8 * DAY
     members[1].send()
-    assert sweep(fleet.state).folded == 1
-    fleet.state.watched += 8 * DAY
+    assert fleet.state.sweep().closed == 1
+    fleet.state.parts.time.observed_seconds += 8 * DAY
     members[1].send()
-    assert sweep(fleet.state).retired == [("fog", "0", "0")]
+    assert fleet.state.sweep().retired == [("fog", "0", "0")]
     members[0].writer.request_keyframe()
     assert members[0].send().baseline
     assert (total(fleet, "fog/0/0"), total(fleet, "fog/0")) == (0, 3)
@@ -87,11 +86,14 @@ def test_a_label_set_leaves_for_the_ledger_and_may_come_back() -> None:
     counter.labels(job="a").increment(5)
     member.send()
     member.finish()
-    fleet.state.watched += 1
-    sweep(fleet.state)
-    fleet.state.watched += 8 * DAY
-    assert sweep(fleet.state).label_sets == 2
-    names = {fleet.state.catalog.families[family].key.name: count for family, count in fleet.state.ledger.items()}
+    fleet.state.parts.time.observed_seconds += 1
+    fleet.state.sweep()
+    fleet.state.parts.time.observed_seconds += 8 * DAY
+    assert fleet.state.sweep().label_sets == 2
+    names = {
+        fleet.state.catalog.families[family].key.name: count
+        for family, count in fleet.state.parts.retired.by_family.items()
+    }
     assert (names, totals_of(fleet.state)) == ({"jobs_total": 1, "child_total": 5}, {})
     newcomer = fleet.join("fog/0")
     newcomer.collector.register_counter("jobs_total").increment(2)
@@ -113,17 +115,22 @@ def test_the_ledger_stays_at_the_largest_count() -> None:
         frame = Frame(KEYFRAME, epoch, 1, LAST_PART | FINAL, definitions=definitions, histograms=(group,))
         fleet.apply(("fog", "0"), encode(frame))
     member.finish()
-    fleet.state.watched += 1
-    sweep(fleet.state)
-    fleet.state.watched += 8 * DAY
+    fleet.state.parts.time.observed_seconds += 1
+    fleet.state.sweep()
+    fleet.state.parts.time.observed_seconds += 8 * DAY
     largest = {"child_total": MAX_WHOLE, "size": MAX_WHOLE, "jobs_total": 1}
     families = fleet.state.catalog.families
-    told = departed(fleet.state)
+    told = fleet.state.retired_counts()
     assert {families[family].key.name: count for family, count in told.items()} == largest
-    sweep(fleet.state)
-    assert {families[family].key.name: count for family, count in fleet.state.ledger.items()} == largest
+    fleet.state.sweep()
+    assert {
+        families[family].key.name: count for family, count in fleet.state.parts.retired.by_family.items()
+    } == largest
     image = take_image(fleet.state, fleet.events, Ratchet(), {}, ("fog.v1", (), ()))
-    assert dict(read_image(b"".join(image.chunks())).plain["ledger"]) == fleet.state.ledger
+    assert (
+        dict(read_image(b"".join(image.chunks())).plain["parts"]["retired"]["by_family"])
+        == fleet.state.parts.retired.by_family
+    )
 
 
 @pytest.mark.parametrize(("under", "gone"), [("fog", {"fog/0", "fog/1"}), ("fog/1", {"fog/1"})])
@@ -132,8 +139,8 @@ def test_only_what_had_departed_is_forgotten(under: str, gone: set[str]) -> None
     fleet, members = fleet_of("fog/0", "fog/1", "fog/2")
     fleet.now += 4000
     members[2].send()
-    assert set(forget(fleet.state, parse_path(under), fleet.now, 3600.0)) == {parse_path(path) for path in gone}
-    assert forget(fleet.state, ("fog", "2"), fleet.now, 3600.0) == []
+    assert set(fleet.state.forget(parse_path(under), fleet.now, 3600.0)) == {parse_path(path) for path in gone}
+    assert fleet.state.forget(("fog", "2"), fleet.now, 3600.0) == []
     assert total(fleet) == 7
 
 
@@ -141,30 +148,32 @@ def test_a_wish_to_forget_waits_for_the_frames_before_it() -> None:
     """A reader that was away reads wishes first: a node that was there all the time must not count anew for that."""
     fleet, [member] = fleet_of("fog/0")
     fleet.now += 7000
-    wished, forgetting = fleet.now, Forgetting()
-    forgetting.want(("fog",), wished)
-    assert forgetting.due(read_until=wished - 7000) == []
+    asked_at, queue = fleet.now, ForgetQueue()
+    queue.add(("fog",), asked_at)
+    assert queue.pop_ready(read_until=asked_at - 7000) == []
     fleet.now -= 100
     member.collector.register_counter("more_total").increment()
     member.send()
-    [(under, at)] = forgetting.due(read_until=wished)
-    assert forget(fleet.state, under, at, 3600.0) == []
-    assert forgetting.due(read_until=wished) == []
+    assert queue.pop_ready(read_until=asked_at) == []  # a frame of that very moment may still come
+    [(under, at)] = queue.pop_ready(read_until=asked_at + 1)
+    assert fleet.state.forget(under, at, 3600.0) == []
+    assert queue.pop_ready(read_until=asked_at + 1) == []
 
 
 def test_tombstones_are_bounded() -> None:
     """By time, a final one's by the horizon; and by number, the first to expire first."""
     fleet, members = fleet_of("fog/0", "fog/1", "fog/2")
-    fleet.state.limits = StateLimits(tombstones=1)
+    tombstones = fleet.state.parts.tombstones
+    tombstones.limit = 1
     members[0].finish()
-    retire(fleet.state, ("fog", "1"))
-    sweep(fleet.state)
-    assert set(fleet.state.tombstones) == {(("fog", "1"), 2)}
+    retire(fleet.state.parts, [("fog", "1")])
+    fleet.state.sweep()
+    assert set(tombstones) == {(("fog", "1"), 2)}
     members[2].finish()
-    fleet.state.limits = StateLimits()
-    fleet.state.watched += 7 * DAY
-    sweep(fleet.state)
-    assert set(fleet.state.tombstones) == {(("fog", "1"), 2)}
-    fleet.state.watched += 366 * DAY
-    sweep(fleet.state)
-    assert fleet.state.tombstones == {}
+    tombstones.limit = 10
+    fleet.state.parts.time.observed_seconds += 7 * DAY
+    fleet.state.sweep()
+    assert set(tombstones) == {(("fog", "1"), 2)}
+    fleet.state.parts.time.observed_seconds += 366 * DAY
+    fleet.state.sweep()
+    assert set(tombstones) == set()

@@ -24,7 +24,8 @@ from fog_aggregator.service import Aggregator
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
-from fog_bus.nats.provision import ROLLUPS, apply, events_stream, metrics_stream, rollups_stream
+from fog_bus.nats.provision import apply
+from fog_bus.streams import ROLLUPS, events_stream, metrics_stream, rollups_stream
 from fog_schema import __version__
 from fog_schema.codec import decode, encode_request
 from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, CoverageNumbers, Frame, Request
@@ -112,7 +113,7 @@ def lives(found: Numbers) -> list[int]:
 
 
 def branch(server: NatsServer, path: tuple[str, ...] = BRANCH, **others: object) -> AggregatorConfig:
-    """The settings of one replica of a branch."""
+    """Return the settings of one replica of a branch."""
     return config(server, path=path, publish_rollup=True, rollup_interval=0.4, **others)
 
 
@@ -143,26 +144,26 @@ class Tiers:
         return numbers(self.root)
 
     def _is_all_read(self) -> bool:
-        nodes = self.whole.network.state.nodes
+        nodes = self.whole.network.fleet.places
         sent = {node.agent.path: node.agent.sent for node in self.nodes}
         return all(path in nodes and nodes[path].epochs[one.epoch].seq >= one.seq for path, one in sent.items())
 
     def replicas(self) -> set[int]:
-        """The epochs that the root has heard of the branch, and that have not ended."""
-        node = self.root.network.state.nodes.get(BRANCH)
+        """Return the epochs that the root has heard of the branch, and that have not ended."""
+        node = self.root.network.fleet.place(BRANCH)
         return set(node.epochs) if node is not None else set()
 
 
 @contextlib.asynccontextmanager
 async def tiers(server: NatsServer, *others: AggregatorConfig) -> AsyncIterator[Tiers]:
-    """The aggregators at both ends, and others, all of them ready."""
+    """Provide the aggregators at both ends, and others, all of them ready."""
     settings = (config(server), config(server, branches=(("fog", "*"),)), *others)
     async with serving_all(*settings) as (whole, root, *more), contextlib.AsyncExitStack() as agents:
         yield Tiers(server, [Program(path, server) for path in NODES], whole, root, more, agents)
 
 
 async def frames(server: NatsServer, path: tuple[str, ...]) -> list[Frame]:
-    """What the stream of rollups has of a path."""
+    """Return the frames of a path in the stream of rollups."""
     async with Connection(NatsOptions(servers=(server.url,))) as connection:
         assert await connection.connected(10)
         jetstream = JetStream(Link(connection))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fog_aggregator.components.http import StreamStatus
 from fog_aggregator.components.http.routes import ROUTES
+from fog_aggregator.components.http.status import StreamStatus
 from tests.aggregator.fleet import START, Fleet
 from tests.aggregator.schema import Checker
 from tests.aggregator.serving import Served, sample_fleet, serving
@@ -19,7 +19,7 @@ STREAM = StreamStatus("FOG_METRICS", 90, 100, 10, 4_000, 1_000_000, 3_600.0, {"m
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    """A small fleet, served."""
+    """Provide a small fleet, served."""
     async with serving(sample_fleet()) as served:
         served.status.listed = [STREAM]
         yield served
@@ -72,7 +72,7 @@ async def test_an_inner_place_need_not_be_a_node() -> None:
 
 
 async def test_nodes_are_listed_with_their_lives(served: Served) -> None:
-    """What was heard of each, when, and how complete it is; by state, by path, page by page."""
+    """Each node with its last frame, its time and its completeness; by state, by path, page by page."""
     fleet = served.fleet
     fleet.now += 5
     fleet.members[1].skip()
@@ -206,7 +206,7 @@ async def test_what_is_no_longer_exported_is_in_the_books(served: Served) -> Non
     assert await served.json("/api/retired") == {"families": [], "groups": []}
     state = served.fleet.state
     requests = next(number for number, family in enumerate(state.catalog.families) if family.key.type == 0)
-    state.ledger[requests] = 5
+    state.parts.retired.by_family[requests] = 5
     assert (await served.json("/api/retired"))["families"] == [
         {"name": "requests_total", "type": "counter", "counted": 5}
     ]
@@ -247,7 +247,7 @@ async def test_the_description_is_true(served: Served) -> None:
     """Each route is described with exactly its parameters, and each JSON answer is as its schema says."""
     served.fleet.join("fog/odd").collector.register_gauge("requests_total", "Oh no").set(float("nan"))
     served.fleet.join("fog/0/1").collector.register_gauge("requests_total", "Oh no").set(1)
-    served.fleet.state.ledger[0] = 1
+    served.fleet.state.parts.retired.by_family[0] = 1
     served.fleet.send()
     document = await served.json("/api/openapi.json")
     assert list(document["paths"]) == [route.path for route in ROUTES]
@@ -255,7 +255,8 @@ async def test_the_description_is_true(served: Served) -> None:
     for route in ROUTES:
         operation = document["paths"][route.path]["get"]
         described = [parameter["name"] for parameter in operation["parameters"]]
-        assert described == [parameter.name for parameter in route.parameters]
+        names = [(parameter.name, parameter.alias) for parameter in route.parameters]
+        assert described == [name for both in names for name in both if name]
         if route.path.startswith("/api/"):
             query = "?name=requests_total&path=fog/odd" if route.path == "/api/explain" else ""
             answer = await served.json(route.path + query)

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from fog_aggregator.core.lifecycle import Coverage
+from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.query.totals import Totals
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.rollups import Reporter
@@ -26,13 +26,13 @@ OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    """A small fleet, served."""
+    """Provide a small fleet, served."""
     async with serving(sample_fleet()) as served:
         yield served
 
 
 def total(text: str, name: str) -> float:
-    """A sample's values added up."""
+    """Return a sample's values added up."""
     return sum(sample.value for family in parse_text(text) for sample in family.samples if sample.name == name)
 
 
@@ -104,9 +104,9 @@ async def test_a_bad_question_gets_one_clear_line(served: Served, query: str, st
 
 
 async def test_who_asks_below_a_branch_is_told_where_to_ask() -> None:
-    """A branch has no nodes here; that there are none at all would be wrong."""
+    """A branch has no nodes here; to say that it has no nodes at all would be wrong."""
     fleet = Fleet()
-    nobody = Totals({}, {}, {}, [], [], Coverage((1, 0, 0), 0.0))
+    nobody = Totals({}, [], [], Coverage((1, 0, 0), 0.0))
     fleet.state.apply(("fog", "0"), Reporter(1).keyframe(nobody), fleet.now, rollup=True)
     async with serving(fleet) as served:
         for question in ("/metrics?path=fog/0/1", "/metrics?node=fog/0/1", "/api/nodes?path=fog/0/1"):

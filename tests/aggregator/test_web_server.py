@@ -1,4 +1,4 @@
-"""What the server does with the rude, the slow and the many."""
+"""The server meets rude, slow and many clients."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fog_aggregator.components.http import ListenError, WebServer, make_app
-from fog_aggregator.components.http.turns import MOST_AT_ONCE
+from fog_aggregator.components.http.app import make_app
+from fog_aggregator.components.http.response_slots import MOST_AT_ONCE
+from fog_aggregator.components.http.server import ListenError, WebServer
 from fog_testing.waiting import eventually
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.serving import FakeStatus, Served, sample_fleet, serving
@@ -21,13 +22,13 @@ GET = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    """A small fleet, served."""
+    """Provide a small fleet, served."""
     async with serving(sample_fleet()) as served:
         yield served
 
 
 async def connect(served: Served, **options: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A raw connection."""
+    """Return a raw connection."""
     host, port = served.server.address
     return await asyncio.open_connection(host, port, **options)
 
@@ -223,7 +224,7 @@ async def test_a_bug_is_logged_and_says_so(
     def broken(*_: object) -> None:
         raise RuntimeError("oh no")
 
-    monkeypatch.setattr(served.fleet.network, "conflicts", broken)
+    monkeypatch.setattr(served.fleet.network, "inventory", broken)
     answer = await served.ask("/api/conflicts")
     assert answer.status == 500
     assert "this is a bug in the aggregator" in answer.text

@@ -62,7 +62,7 @@ class Reading:
         self.cursor.take(messages, pending, asyncio.get_running_loop().time())
 
     async def until(self, numbers: Sequence[int]) -> None:
-        """Waits until exactly these have been handled."""
+        """Wait until exactly these have been handled."""
         with suppress(TimeoutError):
             await eventually(lambda: len(self.messages) >= len(numbers))
         assert self.numbers == list(numbers), self.cursor.restarts

@@ -151,7 +151,7 @@ async def test_a_crash_of_the_server(fog_nats: NatsServer) -> None:
 
 
 async def test_connected_never_says_so_without_a_client(fog_nats: NatsServer) -> None:
-    """Who finds no client and waits for one does wait: at no turn of the loop is there a connection without a client.
+    """A caller that waits for a client does wait: at no turn of the loop is there a connection without a client.
 
     Else an agent asks, is told to go on, and asks again, and its host's event loop stands still.
     """
@@ -240,10 +240,10 @@ async def test_a_hook_that_fails(fog_nats: NatsServer) -> None:
 
 
 async def test_close_lets_everything_out(fog_nats: NatsServer) -> None:
-    """What was published before `close` arrives."""
+    """A message that was published before `close` arrives."""
     async with connected(fog_nats.url) as other:
         got: list[bytes] = []
-        await other.subscribe_requests(["a"], lambda _, data: got.append(data))
+        await other.listen(["a"], lambda _, data: got.append(data))
         assert other.connection.client is not None
         await other.connection.client.flush(5)
         async with connected(fog_nats.url) as link:

@@ -15,7 +15,7 @@ from fog_testing.waiting import eventually
 
 
 def seed_file(directory: Path, name: str) -> tuple[Path, str]:
-    """A new user's seed in a file, and its public key."""
+    """Return a new user's seed in a file, and its public key."""
     seed = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)
     file = directory / name
     file.write_bytes(seed)

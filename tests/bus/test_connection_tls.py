@@ -30,7 +30,7 @@ class Certificate:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """A new one, as openssl makes it."""
+    """Provide a new one, as openssl makes it."""
     directory = tmp_path_factory.mktemp("tls")
     cert, key = str(directory / "cert.pem"), str(directory / "key.pem")
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2"]
@@ -96,7 +96,7 @@ async def test_a_server_with_tls_is_spoken_to_through_it(config: str, certificat
 
 
 def test_tls_over_a_plain_websocket_is_refused(certificate: Certificate) -> None:
-    """At once: there is none."""
+    """Close at once: there is no connection."""
     with pytest.raises(NatsOptionsError, match="wss://"):
         NatsOptions(servers=("ws://a:80",), tls_ca=certificate.cert)
     with pytest.raises(NatsOptionsError, match="wss://"):
@@ -104,7 +104,7 @@ def test_tls_over_a_plain_websocket_is_refused(certificate: Certificate) -> None
 
 
 async def fog(listener: PlainListener, *arguments: str) -> asyncio.subprocess.Process:
-    """A `fog` command that is told to speak to the listener through TLS."""
+    """Return a `fog` command that is told to speak to the listener through TLS."""
     server = f"tls://me:secret@127.0.0.1:{listener.port}"
     return await asyncio.create_subprocess_exec(
         sys.executable,

@@ -21,7 +21,7 @@ LONG = 60.0
 
 
 def error(code: int, text: str) -> bytes:
-    """An answer of JetStream that refuses."""
+    """Return an answer of JetStream that refuses."""
     return json.dumps({"error": {"code": 503, "err_code": code, "description": text}, "stream": "", "seq": 0}).encode()
 
 
@@ -70,7 +70,7 @@ async def test_a_link_on_a_connection_that_is_there_already(fog_nats: NatsServer
     async with connected(fog_nats.url) as first:
         await make_stream(first, "FRAMES")
         link = Link(first.connection)
-        await link.subscribe_requests(["ask"], lambda _, data: heard.append(data))
+        await link.listen(["ask"], lambda _, data: heard.append(data))
         assert (await link.publish("s.a", b"", LONG)).outcome is Outcome.ACKED
         await first.send("ask", b"1")
         await first.send("ask", b"2")
@@ -126,7 +126,7 @@ async def test_an_agents_permissions() -> None:
             await make_stream(admin, "FOG_METRICS", "fog.v1.metrics.>")
             heard: list[str] = []
             paths = ["fog.v1.resync.fog", "fog.v1.resync.fog.0", "fog.v1.resync.fog.0.3"]
-            await link.subscribe_requests([*paths, "fog.v1.resync.other"], lambda subject, _: heard.append(subject))
+            await link.listen([*paths, "fog.v1.resync.other"], lambda subject, _: heard.append(subject))
             assert (await link.publish("fog.v1.metrics.fog.0.3", b"frame", LONG)).outcome is Outcome.ACKED
             refused = await link.publish("fog.v1.metrics.fog.0.4", b"frame", LONG)
             assert (refused.outcome, refused.refusal) == (Outcome.REFUSED, Refusal.PERMISSION)
@@ -198,7 +198,7 @@ async def test_requests(fog_nats: NatsServer) -> None:
                 assert await other.send(*request)
             await eventually(lambda: heard[-2:] == [("r.a", data), ("r.b", data)])
 
-        await link.subscribe_requests(["r.a", "r.b"], callback)
+        await link.listen(["r.a", "r.b"], callback)
         await ask(b"1")
         fog_nats.kill()
         fog_nats.start()

@@ -21,7 +21,7 @@ from tests.bus.reading import Reading, Timing, running
 
 
 async def no_consumers(link: Link) -> None:
-    """Waits until the server has none left; it takes a request to delete one as it finds the time."""
+    """Wait until the server has none left; it takes a request to delete one as it finds the time."""
 
     async def gone() -> bool:
         return not (await JetStream(link).call("CONSUMER.NAMES.S"))["consumers"]
@@ -184,7 +184,7 @@ class Lagging(PullConsumer):
         self.pending = max(0, min(self.pending, self.shown + 1 - seq))
 
     async def next(self) -> list[Message]:
-        """What it knows."""
+        """Return what it knows."""
         self._kept += await super().next()
         seen = [message for message in self._kept if self.released.is_set() or message.seq <= self.shown]
         self._kept = self._kept[len(seen) :]
@@ -201,7 +201,7 @@ def lagging(monkeypatch: pytest.MonkeyPatch) -> type[Lagging]:
 
 
 async def looks(reading: Reading, count: int) -> None:
-    """Waits until the reader has asked so often what the stream is, since now."""
+    """Wait until the reader has asked so often what the stream is, since now."""
     seen = [reading.cursor.info]
 
     def have_been() -> bool:

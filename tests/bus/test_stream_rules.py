@@ -1,4 +1,4 @@
-"""What a reader decides: from every state of a stream the right start, from every reply subject the right numbers."""
+"""A reader finds the right start from every state of a stream, and the right numbers in every reply subject."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ READ = Position("monday", 50, int((NOW - 600) * 1e9))
 
 
 def info(created: str = "monday", first: int = 1, last: int = 100, **others: object) -> StreamInfo:
-    """A stream that has been filling for 1,000 s."""
+    """Return a stream that has been filling for 1,000 s."""
     messages = last - first + 1
     values = {"bytes": 1000, "max_bytes": None, "max_age": None, "first_timestamp": NOW - 1000}
     return StreamInfo(
@@ -154,7 +154,7 @@ def test_how_long_a_message_is_kept() -> None:
 
 
 def test_time_until_a_gap() -> None:
-    """What is left of it for a reader who stopped at its position 600 s ago; all of it at the stream's end."""
+    """The time left for a reader that stopped at its position 600 s ago; all of it at the stream's end."""
     assert until_gap(READ, info()) is None
     assert until_gap(READ, info(max_age=5000.0)) == 4400
     assert until_gap(READ, info(max_age=500.0)) == 0

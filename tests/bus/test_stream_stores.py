@@ -18,7 +18,7 @@ from tests.bus.reading import Reading, Timing, running
 
 
 def put_back(server: NatsServer, copy: Path) -> None:
-    """Replaces the store of a server that is down with an older copy."""
+    """Replace the store of a server that is down with an older copy."""
     shutil.rmtree(server.store_dir)
     shutil.copytree(copy, server.store_dir)
 
@@ -116,7 +116,7 @@ async def test_an_older_store_under_a_running_reader(fog_nats: NatsServer, tmp_p
 
 
 async def test_trimmed_while_away(fog_nats: NatsServer) -> None:
-    """What is left is read, and that some is gone is told; when only read messages went, nothing is."""
+    """The remaining messages are read, and a loss is reported; when only read messages went, none is."""
     async with connected(fog_nats.url) as link:
         await make_stream(link)
         await publish(link, range(10))

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from fog_bus.nats.api import JetStream, JetStreamError
-from fog_bus.nats.provision import DAY, Difference, StreamSettings, apply, differences, events_stream, metrics_stream
+from fog_bus.nats.provision import apply, differences, jetstream_config
+from fog_bus.streams import DAY, Difference, StreamSettings, events_stream, metrics_stream
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer
 from tests.bus.broker import connected, make_stream
@@ -21,13 +22,13 @@ def test_what_they_take_and_keep() -> None:
     events = events_stream(Subjects("my.fog"), replicas=3, storage="memory", max_bytes=None)
     assert (METRICS.name, METRICS.subjects, METRICS.max_age) == ("FOG_METRICS", ("fog.v1.metrics.>",), 3 * DAY)
     assert (events.name, events.subjects, events.max_age) == ("FOG_EVENTS", ("my.fog.events.>",), 3 * DAY)
-    assert events.config()["max_bytes"] == -1
-    assert (events.config()["num_replicas"], events.config()["storage"]) == (3, "memory")
+    assert jetstream_config(events)["max_bytes"] == -1
+    assert (jetstream_config(events)["num_replicas"], jetstream_config(events)["storage"]) == (3, "memory")
 
 
 def test_differences_are_found() -> None:
     """In any setting of ours and in whatever lets headers decide; not in settings that are not ours."""
-    found = {**SMALL.config(), "subjects": ["t.>", "s.>"], "compression": "s2", "allow_rollup_hdrs": False}
+    found = {**jetstream_config(SMALL), "subjects": ["t.>", "s.>"], "compression": "s2", "allow_rollup_hdrs": False}
     assert differences(SMALL, found) == []
     assert differences(SMALL, {**found, "max_age": 1, "allow_msg_ttl": True}) == [
         Difference("S", "max_age", 3 * 86400 * 10**9, 1),

@@ -47,7 +47,7 @@ async def test_a_short_run_of_tiers(tmp_path: Path) -> None:
 
 
 def test_books_survive_their_writer(tmp_path: Path) -> None:
-    """What a row says another process reads, whether or not its writer closed anything."""
+    """Another process reads the rows, whether or not their writer closed anything."""
     writer = Book.create(tmp_path / "book", 2).rows[1]
     writer.add(Cell.WHOLE, 3)
     writer.acknowledge(writer.counted)
@@ -138,7 +138,7 @@ def test_the_judge_knows_what_a_new_process_may_show() -> None:
 
 
 def test_the_judge_counts_events() -> None:
-    """Those acknowledged once each, those recorded at most once, no others."""
+    """Acknowledged events come once each, recorded ones at most once, and no others."""
     expected = {("p", 1): (2, 3)}
     for numbers, complaints in (([1, 2], 0), ([3, 1, 2], 0), ([1], 1), ([1, 2, 2], 1), ([1, 2, 4], 1)):
         assert len(list(verdict.wrong_events(expected, {("p", 1): numbers}))) == complaints

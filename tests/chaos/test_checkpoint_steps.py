@@ -12,8 +12,8 @@ from typing import Any
 
 from fog_aggregator.components.checkpoints.files import KEPT, CheckpointFiles
 from fog_aggregator.core.checkpoint import Image, take_image
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.query.ratchet import Ratchet
 from fog_bus.ports import Position
 
@@ -22,12 +22,12 @@ STEPS = frozenset({"open", "write", "flush", "fsync", "close", "replace", "scand
 
 
 def image(number: int) -> Image:
-    """A small checkpoint that can be told from others."""
-    return take_image(State(), EventList(), Ratchet(), {"S": Position("then", number, 0)}, ("fog.v1", (), ()))
+    """Return a small checkpoint that can be told from others."""
+    return take_image(Fleet(), EventList(), Ratchet(), {"S": Position("then", number, 0)}, ("fog.v1", (), ()))
 
 
 def newest(directory: Path) -> int:
-    """Which image the next aggregator would go on from; 0 when there is none."""
+    """Return the number of the image that the next aggregator would go on from; 0 without one."""
     with CheckpointFiles(directory) as files:
         found = files.load(lambda image: image)
     return 0 if found is None else found.plain["streams"]["S"][1]
@@ -47,8 +47,11 @@ def with_each_step(work: Callable[[], object], about_to: Callable[[str], None]) 
         sys.setprofile(None)
 
 
-def dies_at(step: int, work: Callable[[], object]) -> bool:
-    """Do some work in a child that is killed before its `step`-th step; whether it was, and not done before."""
+def dies_at(step: int, prepare: Callable[[], Callable[[], object]]) -> bool:
+    """Do some work in a child that is killed before its `step`-th step; whether it was, and not done before.
+
+    `prepare` runs in the child and returns the work; its own steps are not counted.
+    """
     child = os.fork()
     if child == 0:
         before = iter(range(step))
@@ -57,7 +60,7 @@ def dies_at(step: int, work: Callable[[], object]) -> bool:
             if next(before, None) is None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        with_each_step(work, count)
+        with_each_step(prepare(), count)
         os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status)
@@ -69,10 +72,11 @@ def test_kill_at_each_step_of_writing(tmp_path: Path) -> None:
         files.save(image(0))
     last, outcomes = 0, ""
 
-    def save() -> None:
-        CheckpointFiles(tmp_path).save(image(last + 1))
+    def saving() -> Callable[[], object]:
+        files = CheckpointFiles(tmp_path)  # looks at every checkpoint that is left: so many steps have no end
+        return lambda: files.save(image(last + 1))
 
-    while dies_at(len(outcomes), save):
+    while dies_at(len(outcomes), saving):
         found = newest(tmp_path)
         assert found in (last, last + 1)
         outcomes += "o" if found == last else "n"

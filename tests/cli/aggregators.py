@@ -24,7 +24,7 @@ def free_address() -> str:
 
 @asynccontextmanager
 async def aggregator(*arguments: str, **environ: str) -> AsyncIterator[AggregatorView]:
-    """An aggregator that answers, with a state of its own."""
+    """Provide an aggregator that answers, with a state of its own."""
     address = free_address()
     with (
         tempfile.TemporaryDirectory() as state,
@@ -48,7 +48,7 @@ async def is_healthy(address: str) -> bool:
 
 
 async def shows(view: AggregatorView, line: str) -> str:
-    """The whole /metrics when it has a line, else nothing."""
+    """Return the whole /metrics when it has a line, else nothing."""
     text = await view.metrics() or ""
     return text if line in text.splitlines() else ""
 

@@ -1,4 +1,4 @@
-"""What the tests here ask of a real nats-server: streams, and what is in them."""
+"""Ask a real nats-server for streams, and for what is in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from fog_bus.nats.api import JetStream
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
 from fog_bus.nats.options import NatsOptions
-from fog_bus.nats.provision import METRICS, apply, events_stream, metrics_stream, rollups_stream
+from fog_bus.nats.provision import apply
+from fog_bus.streams import METRICS, events_stream, metrics_stream, rollups_stream
 from fog_schema.codec import decode
 from fog_schema.frames import Frame
 from fog_schema.subjects import Subjects
@@ -25,7 +26,7 @@ async def make_streams(url: str, **login: str) -> None:
 
 
 async def last_frame(url: str, path: tuple[str, ...], stream: str = METRICS, **login: str) -> Frame:
-    """The last frame that the stream of metrics, or of rollups, has of a path."""
+    """Return the last frame that the stream of metrics, or of rollups, has of a path."""
     subjects = Subjects()
     subject = subjects.metrics(path) if stream == METRICS else subjects.rollups(path)
     connection = Connection(NatsOptions.parse(url, **login))

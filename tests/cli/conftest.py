@@ -1,4 +1,4 @@
-"""What the tests of the command line share."""
+"""Fixtures that the tests of the command line share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _logging_stays() -> Iterator[None]:
-    """A command that runs in the test's own process sets logging up for itself: afterwards it is as before."""
+    """Provide a command that runs in the test's own process sets logging up for itself: afterwards it is as before."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

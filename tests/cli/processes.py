@@ -13,7 +13,7 @@ ENVIRON = {name: value for name, value in os.environ.items() if not name.startsw
 
 @contextmanager
 def fog(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
-    """A `fog` command that runs; killed when the test is done with it."""
+    """Provide a `fog` command that runs; killed when the test is done with it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "fog_cli", *arguments],
         stdin=subprocess.DEVNULL,
@@ -30,7 +30,7 @@ def fog(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """A `fog` command from beginning to end."""
+    """Return a `fog` command from beginning to end."""
     return subprocess.run(
         [sys.executable, "-m", "fog_cli", *arguments],
         stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fog_cli.frame_text import FrameText
+from fog_cli.work.frame_text import FrameText
 from fog_schema.codec import decode_definitions, encode, encode_definitions
 from fog_schema.columns import pack_ids, pack_ints
 from fog_schema.frames import COUNTER, DELTA, EVENTS, FINAL, KEYFRAME, Definition, Event, Frame, Numbers
@@ -20,7 +20,7 @@ from tests.cli.processes import fog, run
 
 
 def read_until(process: subprocess.Popen[str], words: str) -> str:
-    """The first line of standard error that has `words`."""
+    """Return the first line of standard error that has `words`."""
     assert process.stderr is not None
     return next(line for line in process.stderr if words in line)
 

@@ -13,9 +13,9 @@ from nats.aio.msg import Msg
 from fog_agent import Agent
 from fog_agent.core.writer import Settings, Writer
 from fog_bus.nats.options import NatsOptions
-from fog_cli.audit import Findings, Listener, Listing, compare_epoch, report, sort_out
 from fog_cli.bus import connected_link
-from fog_cli.replica import Replica, Total
+from fog_cli.work.audit import Findings, Listener, Listing, compare_epoch, report, sort_out
+from fog_cli.work.replica import Replica, Total
 from fog_schema.codec import decode, decode_request
 from fog_schema.frames import Request
 from fog_schema.subjects import Subjects
@@ -29,7 +29,7 @@ from utilityfog_frontend.telemetry.model import HistogramValue, MetricType
 
 
 def values_of(collector: TelemetryCollector) -> dict[tuple[str, tuple[tuple[str, str], ...]], Any]:
-    """A collector's counters and histograms, as a replica has them."""
+    """Return a collector's counters and histograms, as a replica has them."""
     found: dict[tuple[str, tuple[tuple[str, str], ...]], Any] = {}
     for snapshot in collector.collect():
         for series in snapshot.series:
@@ -123,7 +123,7 @@ def test_branches_are_left_out() -> None:
 
 
 async def test_a_node_above_a_branch_is_asked_alone(fog_nats: NatsServer) -> None:
-    """By its epoch, once it was heard: no node under it answers. What others say is not kept."""
+    """By its epoch, once it was heard: no node under it answers. Frames of others are not kept."""
     await make_streams(fog_nats.url)
     agents = [
         Agent(TelemetryCollector(), path=path, servers=fog_nats.url, interval=0.1) for path in ("fog", "fog/0", "fog/1")

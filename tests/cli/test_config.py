@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
 
-from fog_cli import kinds
-from fog_cli.config import REQUIRED, group, option, options_of, problems, read_document, resolve, switch
+from fog_aggregator.config import AggregatorConfig
+from fog_bus.options import kinds, option, switch
+from fog_cli.commands import load
+from fog_cli.config import REQUIRED, declared, group, options_of, problems, read_document, resolve
 from fog_cli.errors import UsageError
 
 
@@ -38,7 +42,7 @@ OPTIONS = options_of(Settings, "run")
 
 
 def settle(flags: dict[str, str | bool], environ: dict[str, str], toml: str) -> Settings:
-    """The settings from these three."""
+    """Return the settings from these three."""
     return resolve(Settings, "run", {"run.file": "f", **flags}, environ, tomllib.loads(toml)).settings
 
 
@@ -180,3 +184,25 @@ def test_paths() -> None:
     assert tomllib.loads(f"paths = {kinds.PATHS.show(('fog/0', 'fog/*'))}") == {"paths": ["fog/0", "fog/*"]}
     with pytest.raises(ValueError, match="must be a path, or a list of them"):
         kinds.PATHS.parse(3)
+
+
+def test_each_option_of_an_aggregator_is_written_once() -> None:
+    """Its parts declare them; no part declares another's, and the command adds none that a part has."""
+    parts = [part for part in AggregatorConfig.__mro__ if "__annotations__" in vars(part) and part is not object]
+    names = [name for part in parts for name in vars(part)["__annotations__"]]
+    assert sorted(set(names)) == sorted(names)
+    assert {entry.name for entry in declared(AggregatorConfig)} == set(names) - {"nats"}
+    assert {entry.name for entry in fields(load("aggregator").settings)} & set(names) == {"nats"}
+
+
+@pytest.mark.parametrize("command", ["aggregator", "agent", "check"])
+def test_help_needs_nothing_heavy(command: str) -> None:
+    """No extra is there, and neither is nats-py."""
+    code = f"""
+import sys
+for module in ("aiohttp", "isal", "nats", "numpy", "psutil", "textual"):
+    sys.modules[module] = None
+from fog_cli.main import run
+sys.exit(run([{command!r}, "--help"], {{}}))
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout

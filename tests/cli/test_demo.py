@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from fog_agent import Agent, NatsOptions
-from fog_cli import books
 from fog_cli.demo.fog_model import Fog, tree_paths
 from fog_cli.demo.nodes import FogNodes
+from fog_cli.work import books
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually, wait_until
 from tests.cli.aggregators import events_at, free_address
@@ -27,7 +27,7 @@ SMALL = ("--depth", "2", "--branching", "2", "--interval", "100ms", "--json")
 
 
 def check(output: str) -> dict[str, Any]:
-    """The one JSON object on standard output, with all that was promised in it."""
+    """Return the one JSON object on standard output, with all that was promised in it."""
     result: dict[str, Any] = json.loads(output)
     assert result["conserved"] is True
     assert result["counted"] == result["exported"]
@@ -110,7 +110,7 @@ async def test_links_are_lost_and_nothing_else(fog_nats: NatsServer) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that one started, by the kernel's list."""
+    """Return the processes that one started, by the kernel's list."""
     parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from fog_agent import Agent, NatsOptions
-from fog_bus.nats.provision import ROLLUPS
 from fog_bus.ports import Refusal
+from fog_bus.streams import ROLLUPS
 from fog_schema.frames import FINAL
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
@@ -29,7 +29,7 @@ SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[NatsServer]:
-    """A nats-server with the production configuration, but for addresses, which are the test's own."""
+    """Provide a nats-server with the production configuration, but for addresses, which are the test's own."""
     for user in ("SYS", "ADMIN", "AGGREGATOR", "AGGREGATOR_0", "0_3"):
         monkeypatch.setenv(f"FOG_{user}_PASSWORD", f"secret-{user}")
     text = (DEPLOY / "nats-server.conf").read_text()
@@ -38,7 +38,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[NatsServer]:
 
 
 def node(url: str, path: str) -> Agent:
-    """An agent with the credentials of fog/0/3, at a path."""
+    """Return an agent with the credentials of fog/0/3, at a path."""
     collector = TelemetryCollector()
     collector.register_counter("things_total", "Things").increment()
     user = {"user": "fog-0-3", "password": "secret-0_3", "inbox_prefix": "_INBOX_AGENT.fog.0.3"}

@@ -9,7 +9,7 @@ from fog_cli.demo.fog_model import Fog, Happening, tree_paths
 
 
 def history(seed: int, until: float, fail_every: float = 30.0) -> tuple[Fog, list[Happening]]:
-    """A fog of 21 nodes after some time, and what happened."""
+    """Return a fog of 21 nodes after some time, and what happened."""
     fog = Fog(tree_paths("fog", 3, 4), random.Random(seed), 100.0, fail_every)
     return fog, fog.advance(100.0 + until)
 

@@ -45,7 +45,7 @@ def test_overview_lists_every_command(capsys: pytest.CaptureFixture[str]) -> Non
     ],
 )
 def test_misuse_is_one_line_and_exit_code_2(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What was wrong and what to do, on standard error."""
+    """The error says what was wrong and what to do, on standard error."""
     assert run(argv, {}) == 2
     out, err = capsys.readouterr()
     assert out == ""

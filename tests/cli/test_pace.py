@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fog_cli.pace import MOST_BEHIND, TURN, Pace, follow
+from fog_cli.demo.pace import MOST_BEHIND, TURN, Pace, follow
 
 
 def test_it_follows_the_clock() -> None:

@@ -22,7 +22,7 @@ async def serve(stop):
 
 
 def start(body: str, drain: float = 20.0, **environ: str) -> subprocess.Popen[str]:
-    """A service of which `body` is the rest, once it is ready."""
+    """Make a service that runs `body` once it is ready."""
     code = f"{PROLOGUE}{body}\nsys.exit(run_service(serve, drain={drain}))"
     process = subprocess.Popen(
         [sys.executable, "-c", code],

@@ -32,7 +32,7 @@ class fields:  # noqa: N801 - reads like the named tuples it stands for
 
 
 def named(samples: Any) -> dict[str, Any]:
-    """Samples by name and label values, for what a test compares."""
+    """Collect samples by name and label values."""
     return {" ".join((metric.name, *labels)): value for metric, labels, value in samples}
 
 
@@ -144,7 +144,7 @@ def test_proc_stat() -> None:
 
 
 def recorder() -> tuple[Recorder, TelemetryCollector]:
-    """A recorder and the collector it fills."""
+    """Return a recorder and the collector it fills."""
     collector = TelemetryCollector()
     return Recorder(Families(collector)), collector
 

@@ -7,7 +7,7 @@ import io
 import re
 import subprocess
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -96,11 +96,11 @@ def documents() -> tuple[str, ...]:
     return tuple(file for file in tracked() if file.endswith(".md"))
 
 
-def imports(module: Module) -> Iterator[str]:
-    """List what a module imports, inside functions too: modules by their full name, or the names in them."""
-    known = {one.name for one in modules()}
+def imports(module: Module, nodes: Iterable[ast.AST] | None = None) -> Iterator[str]:
+    """List what statements of a module import, by default all, also in functions: full names of modules."""
+    known = names_of_modules()
     package = module.name if module.file.endswith("__init__.py") else module.name.rpartition(".")[0]
-    for node in ast.walk(module.tree):
+    for node in ast.walk(module.tree) if nodes is None else nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -110,6 +110,12 @@ def imports(module: Module) -> Iterator[str]:
                 base = ".".join([*parent, base]).removesuffix(".")
             for alias in node.names:
                 yield f"{base}.{alias.name}" if f"{base}.{alias.name}" in known else base
+
+
+@cache
+def names_of_modules() -> frozenset[str]:
+    """Collect the full names of the packages' modules."""
+    return frozenset(module.name for module in modules())
 
 
 @cache

@@ -122,10 +122,10 @@ def branches_by_file() -> Found:
 
 
 def test_nobody_else_switches_on_kinds_of_value() -> None:
-    """What differs by kind is a method of the kind."""
+    """Behaviour that differs by kind is a method of the kind."""
     hold("switches-on-kinds")
 
 
 def test_nobody_asks_whether_a_place_is_a_branch() -> None:
-    """What differs by place is a method of the place."""
+    """Behaviour that differs by place is a method of the place."""
     hold("tests-of-branches")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from fog_agent.core.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.core.writer import Settings
+from fog_agent.edge.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.sources.host import HostMetrics
-from fog_aggregator.components.rollup import RollupPublication
+from fog_aggregator.components.rollup.options import RollupOptions
+from fog_aggregator.components.rollup.publication import RollupPublication
 from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
+from fog_aggregator.tasks import Loops
+from fog_bus.nats.connection import Connection, NatsOptions
+from fog_bus.nats.link import Link
 from fog_schema.subjects import Subjects
 from tests.aggregator.fleet import Fleet
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -22,7 +27,7 @@ PAGE = (Path(__file__).parents[2] / "METRICS.md").read_text("utf-8")
 
 
 def rows() -> list[list[str]]:
-    """The cells of each row of the tables, without the heads and what is under them."""
+    """Return the cells of each row of the tables, without the heads and what is under them."""
     lines = [line for line in PAGE.splitlines() if line.startswith("|")]
     return [
         [cell.strip() for cell in line.strip("|").split("|")] for line in lines if not re.match(r"\|( metric |-)", line)
@@ -30,18 +35,18 @@ def rows() -> list[list[str]]:
 
 
 def told(snapshots: Iterable[FamilySnapshot], prefix: str) -> dict[str, str]:
-    """The families of a prefix and their types."""
+    """Return the families of a prefix and their types."""
     families = (snapshot.family for snapshot in snapshots)
     return {family.name: family.type.value for family in families if family.name.startswith(prefix)}
 
 
 def of_a_program() -> dict[str, str]:
-    """A collector's own."""
+    """Return a collector's own."""
     return told(TelemetryCollector().collect(), "telemetry_")
 
 
 def of_an_agent() -> dict[str, str]:
-    """An agent's registry, and what the host's sources add for `fog agent`."""
+    """Return an agent's registry, and what the host's sources add for `fog agent`."""
     collector = TelemetryCollector(self_metrics=False)
     AgentMetrics(collector, Settings())
     HostMetrics(collector)
@@ -49,10 +54,11 @@ def of_an_agent() -> dict[str, str]:
 
 
 def of_an_aggregator() -> dict[str, str]:
-    """An aggregator's registry with all that it may hold, and its coverage."""
+    """Return an aggregator's registry with all that it may hold, and its coverage."""
     fleet = Fleet()
     AggregatorMetrics(fleet.own).watch(fleet.network, (), lambda: True)
-    RollupPublication(("fog",), 10.0, Subjects(), fleet.network.totals, fleet.own)
+    link, never = Link(Connection(NatsOptions())), asyncio.Event().wait
+    RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
     return told(fleet.network.collect(), "fog_")
 
 

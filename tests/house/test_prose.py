@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from tests.house.offenders import Found, guard, hold
-from tests.house.source import documents, every_module, paragraphs, texts
+from tests.house.source import ROOT, documents, every_module, paragraphs, texts
 
 QUOTED: Final = re.compile(r"`+[^`]*`+|\"[^\"]*\"|“[^”]*”", re.DOTALL)
 """Code and quotations are not ours."""
@@ -16,11 +20,11 @@ SUBJECT: Final = re.compile(r"(?<![\w.-])(Whose|What|Those|Who)\b(?=[^?]*?(?:[.!
 """A sentence that begins with one of these words."""
 
 PHRASES: Final = re.compile(r"\bof which\b|\bis for [\w ]{1,30} to say\b|\bthere (?:is|are) none\b", re.IGNORECASE)
-"""What an outsider reads twice."""
+"""Phrases that an outsider reads twice."""
 
 
 def offences(text: str) -> Iterator[str]:
-    """List what a text has that plain English has not; questions may begin with What and Who."""
+    """List the offences of a text; a question may begin with one of these words."""
     plain = QUOTED.sub(lambda match: "\n" * match[0].count("\n") + "`", text)
     for match in SUBJECT.finditer(plain):
         end = re.compile(r"[.!?](?=\s|\Z)").search(plain, match.end())
@@ -31,7 +35,7 @@ def offences(text: str) -> Iterator[str]:
 
 @guard("prose")
 def odd_prose() -> Found:
-    """Find sentences that begin with Whose, What, Those or Who, and the phrases that outsiders stumble over."""
+    """Find sentences that begin with `Whose`, `What`, `Those` or `Who`, and phrases that outsiders stumble over."""
     prose = {module.file: texts(module) for module in every_module()}
     prose |= {file: tuple(paragraphs(file)) for file in documents()}
     return {
@@ -42,8 +46,25 @@ def odd_prose() -> Found:
     }
 
 
+@guard("imperative")
+def nominal_docstrings() -> Found:
+    """Find the functions whose docstring does not begin with an imperative; properties and tests are things."""
+    command = [sys.executable, "-m", "ruff", "check", "--select", "D401", "--output-format", "json", "--exit-zero"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    found: dict[str, list[str]] = {}
+    for one in json.loads(listed):
+        file = Path(one["filename"]).relative_to(ROOT).as_posix()
+        found.setdefault(file, []).append(f"{file}:{one['location']['row']}: {one['message']}")
+    return found
+
+
+def test_docstrings_begin_with_an_imperative() -> None:
+    """The first line of a function's docstring says what the function does."""
+    hold("imperative")
+
+
 def test_prose_is_plain() -> None:
-    """Subject, verb, object; no sentence has Whose, What, Those or Who as its subject."""
+    """Subject, verb, object; no sentence has `Whose`, `What`, `Those` or `Who` as its subject."""
     hold("prose")
 
 

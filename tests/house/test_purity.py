@@ -9,7 +9,7 @@ from typing import Final
 from tests.house.offenders import Found, guard, hold
 from tests.house.source import Module, imports, modules
 
-PURE: Final = re.compile(r"(^|/)(core|query|promql)/|^schema/fog_schema/|^bus/fog_bus/ports\.py$")
+PURE: Final = re.compile(r"(^|/)(core|query|promql)/|^schema/fog_schema/|^bus/fog_bus/(ports|streams|memory/stream)\.py$")
 """The files that must be pure."""
 
 IMPURE: Final = {
@@ -35,11 +35,11 @@ OF_SYS: Final = {"byteorder", "intern", "maxsize", "getsizeof"}
 
 OF_CLOCKS: Final = {"now", "utcnow", "today"}
 THIRD_PARTY: Final = {"numpy", "msgpack", "promql_parser", "re2"}
-SHARED: Final = ("fog_schema", "fog_bus.ports")
+SHARED: Final = ("fog_schema", "fog_bus.ports", "fog_bus.streams")
 """Pure packages and modules that every core may know."""
 
 PURE_TELEMETRY: Final = tuple(
-    f"utilityfog_frontend.telemetry.{name}" for name in ("model", "names", "labels", "numeric", "exposition")
+    f"utilityfog_frontend.telemetry.{name}" for name in ("model", "names", "labels", "exposition", "support.numeric")
 )
 OWN: Final = {
     "agent/fog_agent/core": ("fog_agent.core",),

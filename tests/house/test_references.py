@@ -1,4 +1,4 @@
-"""What documents and comments name is there: files, modules, commands, links, and pages that they cite."""
+"""Everything that documents and comments name is there: files, modules, commands, links, and pages that they cite."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from typing import Final
 
 import pytest
 
+from fog_cli.arguments import build_parser
+from fog_cli.commands import load
+from fog_cli.config import options_of
 from tests.house.offenders import Found, guard, hold
 from tests.house.source import ROOT, documents, every_module, modules, read, texts, tracked
 
@@ -131,11 +134,30 @@ def commands() -> dict[str, frozenset[str]]:
     return {"fog": frozenset(listed), "make": frozenset(re.findall(r"^([.\w]+):", read("Makefile"), re.MULTILINE))}
 
 
+@cache
+def flags_of(command: str) -> frozenset[str]:
+    """Collect the options of a subcommand of `fog`."""
+    settings = load(command).settings
+    parser = build_parser(command, "", options_of(settings, command))
+    return frozenset(flag for action in parser._actions for flag in action.option_strings)  # noqa: SLF001 - as fog_cli does
+
+
+def unknown_words(line: str) -> Iterator[str]:
+    """List the subcommand, target or options of a command line that `fog` and make do not have."""
+    match = COMMAND.match(line)
+    if match is None:
+        return
+    if match[2] not in commands()[match[1]]:
+        yield f"no command: {match[0]}"
+    elif match[1] == "fog":
+        said = re.findall(r"(?<=\s)--[a-z][\w.-]*", re.split(r"\s#|\||[;()]", line)[0])
+        yield from (f"no option of fog {match[2]}: {flag}" for flag in said if flag not in flags_of(match[2]))
+
+
 def unresolved(text: str, beside: str) -> Iterator[str]:
     """List what a piece of code in a text names and the repository has not."""
-    if match := COMMAND.match(text):
-        if match[2] not in commands()[match[1]]:
-            yield f"no command: {match[0]}"
+    if COMMAND.match(text):
+        yield from unknown_words(text)
         return
     yield from (
         f"no module: {name}" for name in MODULE_RUN.findall(text) if name.startswith("fog_") and not importable(name)
@@ -154,6 +176,11 @@ def in_document(file: str) -> Iterator[str]:
         if "://" not in link and not link.startswith("mailto:") and not (ROOT / file).parent.joinpath(link).exists():
             yield f"no file: {link}"
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    if not OF_THE_PAST.match(file):
+        for line in text.splitlines():
+            yield from unknown_words(line.strip().removeprefix("$ "))
+            scripts = re.findall(r"python (\w[\w/]*/\w+\.py)", line)
+            yield from (f"no file: {script}" for script in scripts if not resolves(script, file))
     for _, code in CODE.findall(prose):
         if not OF_THE_PAST.match(file):
             yield from unresolved(code, file)
@@ -198,11 +225,13 @@ def test_what_a_text_names_is_there() -> None:
         ("fog no-such-command", False),
         ("make sim", True),
         ("make no-such-target", False),
+        ("fog streams apply --user admin", True),
+        ("fog aggregator --no-such-option", False),
         ("fog/0/3", True),
     ],
 )
 def test_the_guard_knows_what_it_looks_for(text: str, *, fine: bool) -> None:
-    """What is there resolves, and what is not does not."""
+    """A name resolves if the repository has it, and only then."""
     assert (not list(unresolved(text, "README.md"))) is fine
 
 

@@ -15,7 +15,7 @@ import msgpack
 from fog_schema import codec
 from fog_schema.codec import decode_definitions
 from fog_schema.columns import BITMAP, U8, U16, U32, Column, Ids, unpack_floats
-from fog_schema.frames import FLAG_NAMES, KIND_NAMES, TYPE_NAMES, CoverageNumbers, Frame, Numbers
+from fog_schema.frames import FLAG_NAMES, KIND_NAMES, TYPE_NAMES, CoverageNumbers, Definition, Frame, Numbers
 
 HEADER: Final = ("magic", "version", "kind", "flags", "epoch", "seq", "part", "age_ms", "interval_ms", "body")
 REQUEST: Final = ("magic", "version", "kind", "epoch", "first event", "last event")
@@ -23,21 +23,7 @@ DEFINITION: Final = ("name", "type", "unit", "help", "bounds", "rollup", "label 
 EVENT: Final = ("name", "value", "labels", "metadata", "timestamp")
 IDS: Final = ("form", "base", "data")
 COLUMN: Final = ("code", "data")
-FIELDS: Final = {
-    codec.INFO: "info",
-    codec.EVENTS_HELD: "events held",
-    codec.DEFINITIONS: "definitions",
-    codec.COUNTERS: "counters",
-    codec.FRACTIONS: "fractions",
-    codec.GAUGES: "gauges",
-    codec.HISTOGRAMS: "histograms",
-    codec.REMOVED: "removed",
-    codec.EVENT_LIST: "events",
-    codec.SUMMARIES: "summaries",
-    codec.LASTS: "lasts",
-    codec.VALUE_COUNTS: "value counts",
-    codec.COVERAGE: "coverage",
-}
+FIELDS: Final = {field.number: field.attribute.replace("_", " ") for field in codec.FIELDS}
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "counters": ("ids", "values"),
     "fractions": ("ids", "values"),
@@ -71,7 +57,7 @@ WIDTH: Final = 16
 
 
 def parse_hex(text: str) -> bytes:
-    """The bytes of an annotated file: what stands before each ``#``."""
+    """Return the bytes of an annotated file: what stands before each ``#``."""
     return bytes.fromhex(" ".join(line.partition("#")[0] for line in text.splitlines()))
 
 
@@ -171,7 +157,7 @@ def _say(what: str, value: Any) -> str:
 
 
 def describe(frame: Frame) -> dict[str, Any]:
-    """What a frame says, as JSON: ids are keys, an epoch is 16 hex digits, odd floats are text."""
+    """Return the content of a frame as JSON: ids are keys, an epoch is 16 hex digits, odd floats are text."""
     described: dict[str, Any] = {
         "kind": KIND_NAMES[frame.kind],
         "flags": frame.flags,
@@ -182,18 +168,7 @@ def describe(frame: Frame) -> dict[str, Any]:
         "interval_ms": frame.interval_ms,
         "info": frame.info,
         "events_held": list(frame.events_held) if frame.events_held else None,
-        "definitions": [
-            {
-                "name": definition.name,
-                "type": TYPE_NAMES[definition.type],
-                "unit": definition.unit,
-                "help": definition.help,
-                "bounds": list(definition.bounds),
-                "rollup": list(definition.rollup),
-                "series": {str(number): dict(labels) for number, labels in definition.series()},
-            }
-            for definition in decode_definitions(frame.definitions)
-        ],
+        "definitions": [_definition(definition) for definition in decode_definitions(frame.definitions)],
         "counters": _numbers(frame.counters),
         "fractions": _numbers(frame.fractions),
         "gauges": _numbers(frame.gauges),
@@ -217,6 +192,18 @@ def describe(frame: Frame) -> dict[str, Any]:
         "unknown_fields": frame.unknown_fields,
     }
     return {key: value for key, value in described.items() if value not in (None, [], {})}
+
+
+def _definition(definition: Definition) -> dict[str, Any]:
+    return {
+        "name": definition.name,
+        "type": TYPE_NAMES[definition.type],
+        "unit": definition.unit,
+        "help": definition.help,
+        "bounds": list(definition.bounds),
+        "rollup": list(definition.rollup),
+        "series": {str(number): dict(labels) for number, labels in definition.series()},
+    }
 
 
 def _numbers(numbers: Numbers | None) -> dict[str, Any]:

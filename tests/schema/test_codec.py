@@ -15,12 +15,7 @@ from hypothesis import strategies as st
 
 from fog_schema import limits
 from fog_schema.codec import (
-    COUNTERS,
-    COVERAGE,
-    EVENT_LIST,
-    EVENTS_HELD,
-    HISTOGRAMS,
-    INFO,
+    FIELDS,
     decode,
     decode_definitions,
     decode_request,
@@ -33,13 +28,16 @@ from fog_schema.frames import DELTA, EVENTS, KEYFRAME, REQUEST, Event, Frame, Nu
 from tests import strategies
 
 EMPTY = encode(Frame(kind=DELTA, epoch=1, seq=1))
+NUMBER = {field.attribute: field.number for field in FIELDS}
+INFO, EVENTS_HELD, COUNTERS = NUMBER["info"], NUMBER["events_held"], NUMBER["counters"]
+HISTOGRAMS, COVERAGE, EVENT_LIST = NUMBER["histograms"], NUMBER["coverage"], NUMBER["events"]
 
 
 ALLOWED = {None, *REASONS}
 
 
 def packed(kind: object = DELTA, body: object = None, *extra: object, **header: object) -> bytes:
-    """A frame as a writer who knows no rules would send it."""
+    """Return a frame as a writer who knows no rules would send it."""
     fields = {"flags": 0, "epoch": 1, "seq": 1, "part": 0, "age_ms": 0, "interval_ms": 10_000} | header
     data: bytes = msgpack.packb(("fog", 1, kind, *fields.values(), {} if body is None else body, *extra))
     return data
@@ -197,7 +195,7 @@ def test_gauges_may_be_anything() -> None:
     ],
 )
 def test_a_writer_is_told_before_readers_would_refuse(frame: Frame) -> None:
-    """What is over a limit is not encoded."""
+    """Data over a limit are not encoded."""
     with pytest.raises(FrameError) as refused:
         encode(frame)
     assert refused.value.reason == "limit"

@@ -63,7 +63,7 @@ def test_ints_travel_in_the_narrowest_type(values: list[int], code: int) -> None
 
 @pytest.mark.parametrize("values", [[2**64], [-1, 2**63], [-(2**63) - 1]])
 def test_ints_beyond_64_bits_raise(values: list[int]) -> None:
-    """What fits no type is an error of the caller."""
+    """Values that fit no type are an error of the caller."""
     with pytest.raises(OverflowError):
         pack_ints(values)
 

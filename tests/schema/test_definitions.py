@@ -18,7 +18,7 @@ from tests import strategies
 
 
 def entry(**changes: Any) -> list[Any]:
-    """A definition as it travels, with some fields changed."""
+    """Return a definition as it travels, with some fields changed."""
     fields = {
         "name": "requests_total",
         "type": COUNTER,

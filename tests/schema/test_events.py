@@ -22,7 +22,7 @@ def test_events_survive(event: Event) -> None:
 
 
 def nested(depth: int) -> Any:
-    """A value of that many lists in each other."""
+    """Return a value of that many lists in each other."""
     return [nested(depth - 1)] if depth else 1
 
 
@@ -52,7 +52,7 @@ def nested(depth: int) -> Any:
     ],
 )
 def test_refusals_name_their_reason(fields: list[Any], reason: str) -> None:
-    """What JSON or a calendar could not show, and what is over a limit."""
+    """Values that JSON or a calendar cannot show, and data over a limit, are refused."""
     with pytest.raises(FrameError) as refused:
         unpack_event(msgpack.packb(fields))
     assert refused.value.reason == reason

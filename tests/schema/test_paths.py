@@ -18,7 +18,7 @@ SUBJECTS = Subjects()
 
 
 def no_host() -> str:
-    """A host name that must not be asked for."""
+    """Return a host name that must not be asked for."""
     raise AssertionError
 
 

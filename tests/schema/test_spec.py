@@ -22,7 +22,7 @@ EXAMPLES = dict(
 
 
 def table(first: str, second: str) -> dict[str, list[str]]:
-    """The rows of the table with these headings, by their first cell."""
+    """Return the rows of the table with these headings, by their first cell."""
     start = next(place for place, row in enumerate(ROWS) if row[:2] == [first, second])
     rows = {}
     for row in ROWS[start + 2 :]:
@@ -33,7 +33,7 @@ def table(first: str, second: str) -> dict[str, list[str]]:
 
 
 def number(text: str) -> int:
-    """A number as SPEC.md writes it: 1,024 or 2^32 - 1."""
+    """Return a number as SPEC.md writes it: 1,024 or 2^32 - 1."""
     power = re.fullmatch(r"2\^(\d+)( - 1)?", text)
     return 2 ** int(power[1]) - bool(power[2]) if power else int(text.replace(",", ""))
 

@@ -1,4 +1,4 @@
-"""What the tests of the simulator share."""
+"""Fixtures that the tests of the simulator share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """An aggregator says a lot when everything goes wrong."""
+    """Silence the aggregator, which logs a lot when everything goes wrong."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)

@@ -71,6 +71,7 @@ KNOWN: Final = {
         Step("spawn", 53864, 33555),
         Step("count", 827, 1035),
         Step("beat", 39232, 35922),
+        Step("beat"),
         Step("count", 55798, 10395),
         Step("very_long_wait", 22829, 20248),
     ),
@@ -101,6 +102,68 @@ KNOWN: Final = {
         Step("beat", 0, 155),
         Step("kill", 0, 0),
     ),
+    "flushed-too-soon": (
+        Step("fog", 27187, 0),
+        Step("spawn", 44018, 39009),
+        Step("count", 16388, 25955),
+        Step("count", 17446, 30511),
+        Step("count", 58949, 48376),
+        Step("count", 40170, 5286),
+        Step("count", 17347, 27170),
+        Step("send", 18302, 45441),
+        Step("count", 24886, 65501),
+        Step("flush", 50514, 35863),
+    ),
+    "pause-observed": (
+        Step("spawn"),
+        Step("beat"),
+        Step("beat"),
+        Step("beat"),
+        Step("pause", 0, 3),
+        Step("second"),
+        Step("second"),
+    ),
+    "replica-believed": (
+        Step("spawn"),
+        Step("count"),
+        Step("beat"),
+        Step("beat"),
+        Step("checkpoint"),
+        Step("count"),
+        Step("beat"),
+        *3 * (Step("put_back"),),
+        Step("crash"),
+        Step("read"),
+        Step("second"),
+        Step("scrape"),
+    ),
+    "forgotten-at-once": (
+        Step("spawn"),
+        Step("beat"),
+        Step("beat"),
+        Step("checkpoint"),
+        Step("away"),
+        *2 * (Step("flow", 0, 1),),
+        Step("long_wait", 0, 1),
+        Step("flow"),
+        Step("forget"),
+        Step("start"),
+        Step("read", 0, 1),
+        Step("second"),
+    ),
+    "retained-joined": (
+        Step("tiers"),
+        Step("spawn", 31896, 53324),
+        Step("beat"),
+        Step("count", 36284, 58818),
+        Step("beat"),
+        Step("beat"),
+        Step("very_long_wait", 0, 2),
+        Step("tier_flow", 1),
+        Step("tier_flow", 2),
+        Step("very_long_wait", 0, 1),
+        Step("beat"),
+    ),
     "histograms-joined-whole": (
         Step("tiers"),
         Step("spawn", 0, 1),
@@ -125,3 +188,32 @@ def test_a_rule_left_out_is_caught(name: str) -> None:
     """With the rule all is well, without it a promise is broken."""
     assert not run(KNOWN[name])
     assert run(KNOWN[name], name), MUTATIONS[name].rule
+
+
+HELD: Final = {
+    "a request to forget is of the very moment at which a frame is stored that was not read": (
+        Step("spawn", 30620, 43315),
+        Step("forget", 53703, 50147),
+        Step("read", 56526, 57700),
+        Step("send", 1992, 25688),
+        Step("wait", 1447, 63187),
+    ),
+    "an epoch that returned is read from its baseline again, as its later frames are lost": (
+        Step("spawn", 44970, 7441),
+        Step("flow", 19635, 11018),
+        Step("read", 49393, 46337),
+        Step("very_long_wait", 48787, 28231),
+        Step("checkpoint", 58438, 23440),
+        Step("beat", 24964, 50942),
+        Step("count", 3262, 12666),
+        Step("beat", 49123, 9464),
+        Step("outage", 44115, 38922),
+    ),
+}
+"""Histories in which the simulator once took for promised what is not, or the product broke a promise."""
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_a_history_that_once_failed_holds(name: str) -> None:
+    """No promise is broken."""
+    assert not run(HELD[name])

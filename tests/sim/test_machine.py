@@ -23,7 +23,7 @@ class Fog(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(sorted(ORDINARY)), who=NUMBERS, how=NUMBERS)
     def ordinary(self, kind: str, who: int, how: int) -> None:
-        """What goes on in any fog."""
+        """Take a step of any fog."""
         self._do(Step(kind, who, how))
 
     @rule(
@@ -32,7 +32,7 @@ class Fog(RuleBasedStateMachine):
         how=NUMBERS,
     )
     def fault(self, kind: str, who: int, how: int) -> None:
-        """What goes wrong. A repeated epoch that is folded is promised nothing: drawn histories keep the two apart."""
+        """Take a fault. Nothing is promised to a repeated epoch that is closed: drawn histories keep the two apart."""
         self._do(Step(kind, who, how))
 
     @rule(kind=st.sampled_from(["tiers", *sorted(TIERED)]), who=NUMBERS, how=NUMBERS)

@@ -39,7 +39,7 @@ def test_no_promise_is_broken(tenth: int) -> None:
     ],
 )
 def test_a_rule_left_out_is_caught(name: str) -> None:
-    """Those whose absence shows soonest; docs/simulation.md has all of them."""
+    """The rules whose absence shows soonest; docs/simulation.md has all of them."""
     assert any(run(history(SEED, number), name) for number in range(60)), MUTATIONS[name].rule
 
 
@@ -63,7 +63,7 @@ def test_mutations_leave_no_trace() -> None:
 
 
 def test_a_failing_history_becomes_short() -> None:
-    """What is left fails, and no step of it can be left out; here: a count, and somebody who says it."""
+    """The short history fails, and no step of it can be left out; here: a count, and a frame that says it."""
     number = next(number for number in range(60) if run(history(SEED, number), "no-closed-total"))
     steps = shorten(history(SEED, number), lambda steps: bool(run(steps, "no-closed-total")))
     assert run(steps, "no-closed-total")
@@ -92,7 +92,7 @@ def test_every_kind_of_step_is_drawn_and_done() -> None:
 
 
 def test_the_books_know_every_ancestor() -> None:
-    """What is counted at a path is counted at each path above it, and at the root."""
+    """A count at a path counts at each path above it, and at the root."""
     books, cell = Books(), Cell("a_total", ())
     books.count(("f", "0"), cell, 2)
     books.count(("f",), cell, 0.5)

@@ -1,4 +1,4 @@
-"""What the SDK's tests share."""
+"""Fixtures that the SDK's tests share."""
 
 import pytest
 
@@ -12,7 +12,7 @@ class Clock:
         self.now = now
 
     def __call__(self) -> float:
-        """The time."""
+        """Return the time."""
         return self.now
 
 
@@ -30,11 +30,11 @@ def monotonic() -> Clock:
 
 @pytest.fixture
 def collector(clock: Clock, monotonic: Clock) -> TelemetryCollector:
-    """A collector whose clocks stand."""
+    """Provide a collector whose clocks stand."""
     return TelemetryCollector(clock=clock, monotonic=monotonic)
 
 
 @pytest.fixture
 def bare(clock: Clock, monotonic: Clock) -> TelemetryCollector:
-    """A collector without metrics about itself."""
+    """Provide a collector without metrics about itself."""
     return TelemetryCollector(self_metrics=False, clock=clock, monotonic=monotonic)

@@ -5,13 +5,13 @@ from utilityfog_frontend.telemetry.model import Value
 
 
 def values(source: MetricsSource, name: str) -> dict[tuple[str, ...], Value]:
-    """The values of a family by the values of its labels."""
+    """Return the values of a family by the values of its labels."""
     [snapshot] = [one for one in source.collect() if one.family.name == name]
     return {tuple(value for _, value in series.labels): series.value for series in snapshot.series}
 
 
 def value(source: MetricsSource, name: str) -> Value:
-    """The value of an unlabelled metric."""
+    """Return the value of an unlabelled metric."""
     return values(source, name)[()]
 
 

@@ -17,7 +17,7 @@ from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, Histogra
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    """A registry of prometheus_client's."""
+    """Provide a registry of prometheus_client's."""
     return CollectorRegistry()
 
 
@@ -28,7 +28,7 @@ class Told:
         self.families: list[FamilySnapshot] = []
 
     def __call__(self) -> list[FamilySnapshot]:
-        """What it was told last."""
+        """Return the last value that was set."""
         return self.families
 
     def tell(self, name: str, number: Value | None, kind: MetricType = MetricType.COUNTER) -> None:
@@ -40,7 +40,7 @@ class Told:
 
 @pytest.fixture
 def told(bare: TelemetryCollector) -> Told:
-    """A source of the collector `bare`."""
+    """Provide a source of the collector `bare`."""
     source = Told()
     bare.add_source(source)
     return source

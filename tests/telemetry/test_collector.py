@@ -93,7 +93,7 @@ def test_a_complaint_is_repeated_after_a_minute_with_what_was_held_back(
 
 
 def test_a_hook_that_records_its_own_event_does_not_go_round_for_ever(collector: TelemetryCollector) -> None:
-    """What it records is kept; it does not hear it."""
+    """An event that a hook records is kept, and the hook does not hear it."""
     collector.add_hook("tick", lambda event: collector.record_event("tick", event.value + 1))
     collector.record_event("tick", 0)
     assert [event.value for event in collector.get_events()] == [0, 1]

@@ -46,7 +46,7 @@ LISTED = {
 
 
 def blocks(page: Path, language: str) -> list[Any]:
-    """The code blocks of a page, named by their line."""
+    """Return the code blocks of a page, named by their line."""
     found = []
     text = page.read_text("utf-8")
     for match in re.finditer(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):

@@ -23,8 +23,8 @@ from utilityfog_frontend.telemetry import (
     TelemetryEvent,
     exporter,
 )
-from utilityfog_frontend.telemetry.files import replace_file
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot
+from utilityfog_frontend.telemetry.support.files import replace_file
 
 
 class Waits:
@@ -47,7 +47,7 @@ class Recording(MetricsExporter):
         self.outcome = outcome
 
     async def export_metrics(self, collector: MetricsSource) -> bool:
-        """Counts itself."""
+        """Count itself."""
         assert collector.collect()
         self.exports += 1
         return self.outcome()
@@ -60,7 +60,7 @@ def fail() -> bool:
 
 @pytest.fixture
 def sampled(collector: TelemetryCollector) -> TelemetryCollector:
-    """A collector with something to export."""
+    """Provide a collector with something to export."""
     collector.register_counter("a_total", "A").increment(10)
     collector.register_gauge("b", "B").set(42.5)
     return collector
@@ -361,7 +361,7 @@ def test_started_anew_after_its_loop_was_closed(sampled: TelemetryCollector, tmp
 
 
 def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
-    """Who wants private files gets private files."""
+    """Private files stay private."""
     before = os.umask(0o077)
     try:
         replace_file(tmp_path / "metrics.prom", [b"x"])

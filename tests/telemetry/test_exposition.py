@@ -85,7 +85,7 @@ FAMILIES = [
     ],
 )
 def test_golden(name: str, accept: str) -> None:
-    """What was once looked over stays as it is, byte for byte; in chunks or whole."""
+    """The reviewed text stays as it is, byte for byte; in chunks or as a whole."""
     chosen = negotiate(accept)
     assert chosen.generate(FAMILIES).decode() == (GOLDEN / name).read_text("utf-8")
     assert b"".join(chosen.iter(FAMILIES)) == chosen.generate(FAMILIES)
@@ -226,7 +226,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 def expected(snapshots: Iterable[FamilySnapshot], *, openmetrics: bool) -> Samples:
-    """The samples of these families, the obvious way."""
+    """Return the samples of these families, the obvious way."""
     samples: Samples = {}
     for snapshot in snapshots:
         name, kind = snapshot.family.name, snapshot.family.type
@@ -246,14 +246,14 @@ def expected(snapshots: Iterable[FamilySnapshot], *, openmetrics: bool) -> Sampl
 
 
 def parsed(metrics: Iterable[Any]) -> Samples:
-    """The samples that a parser of prometheus_client found."""
+    """Return the samples that a parser of prometheus_client found."""
     return {
         (sample.name, sorted_labels(sample.labels)): sample.value for metric in metrics for sample in metric.samples
     }
 
 
 def strictly_parsed(snapshots: Iterable[FamilySnapshot]) -> list[Any]:
-    """What prometheus_client's OpenMetrics parser, which checks order, grouping, suffixes and the end, finds."""
+    """Parse with prometheus_client's OpenMetrics parser, which checks order, grouping, suffixes and the end."""
     return list(parse_openmetrics(generate_openmetrics(snapshots).decode()))  # type: ignore[no-untyped-call]
 
 

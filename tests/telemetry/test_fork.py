@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,13 @@ from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
-    # What these tests are about is exactly what Python warns of since 3.12.
+    # Python warns since 3.12 of exactly the forks that these tests make.
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
 
 
 def in_child(function: Callable[[], object]) -> None:
-    """Runs `function` in a forked child; its failure, or its waiting for ever, fails the test."""
+    """Run `function` in a forked child; its failure, or its waiting for ever, fails the test."""
     child = multiprocessing.get_context("fork").Process(target=function)
     child.start()
     child.join(30)
@@ -85,6 +86,16 @@ def test_watches_are_the_parents(collector: TelemetryCollector) -> None:
     assert len(series.take_ended()) == 1
 
 
+def hold_all(locks: list[Any], locked: threading.Event, release: threading.Event) -> None:
+    """Hold the locks until `release`, and say when all are held."""
+    for lock in locks:
+        lock.acquire()
+    locked.set()
+    release.wait(30)
+    for lock in locks:
+        lock.release()
+
+
 def test_a_child_never_waits_for_a_lock_of_its_parents_threads(collector: TelemetryCollector) -> None:
     """Threads hold every lock at the moment of the fork; the child reads, writes, adds, removes and records."""
     family = collector.register_counter("a_total", "a", ["x"])
@@ -93,21 +104,13 @@ def test_a_child_never_waits_for_a_lock_of_its_parents_threads(collector: Teleme
     alone = Counter("d_total"), Histogram("e")
     locked, release = threading.Event(), threading.Event()
 
-    def hold() -> None:
-        held = [
-            collector._scope.lifetimes.lock,  # noqa: SLF001 - no public way to be caught at the worst moment
-            collector._events._lock,  # noqa: SLF001
-            collector._source_lock,  # noqa: SLF001
-            *(metric._state._gate.lock for metric in (family, gauge, histogram, *alone)),  # noqa: SLF001
-        ]
-        for lock in held:
-            lock.acquire()
-        locked.set()
-        release.wait(30)
-        for lock in held:
-            lock.release()
-
-    holder = threading.Thread(target=hold)
+    locks = [
+        collector._scope.lifetimes.lock,  # noqa: SLF001 - no public way to be caught at the worst moment
+        collector._events._lock,  # noqa: SLF001
+        collector._source_lock,  # noqa: SLF001
+        *(metric._state._gate.lock for metric in (family, gauge, histogram, *alone)),  # noqa: SLF001
+    ]
+    holder = threading.Thread(target=hold_all, args=(locks, locked, release))
     holder.start()
     assert locked.wait(30)
 

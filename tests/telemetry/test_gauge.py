@@ -115,7 +115,7 @@ def test_current_time(collector: TelemetryCollector, clock: Clock) -> None:
 
 
 def test_rollup_says_how_a_tree_merges_it(collector: TelemetryCollector) -> None:
-    """One name or several, of which the first is the headline; an unknown one is refused."""
+    """One name or several, the first being the headline; an unknown one is refused."""
     assert collector.register_gauge("a", rollup="max").family.rollup == ("max",)
     assert collector.register_gauge("b", rollup=["sum", "avg"]).family.rollup == ("sum", "avg")
     assert collector.register_gauge("c").family.rollup == ()

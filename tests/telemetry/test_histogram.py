@@ -17,7 +17,7 @@ bounds_lists = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20, unique=Tr
 
 
 def obvious_counts(bounds: list[float], observed: list[float]) -> tuple[int, ...]:
-    """The slow way: each value into the first bucket whose bound is not below it."""
+    """Put each value into the first bucket whose bound is not below it, the slow way."""
     counts = [0] * (len(bounds) + 1)
     for one in observed:
         counts[next((index for index, bound in enumerate(bounds) if one <= bound), len(bounds))] += 1
@@ -127,14 +127,14 @@ def test_time_measures_blocks_and_calls() -> None:
 
     @histogram.time()
     def work(levels: int) -> int:
-        """Does it."""
+        """Do it."""
         if not levels:
             raise KeyError
         return work(levels - 1)
 
     with pytest.raises(KeyError):
         work(2)
-    assert work.__doc__ == "Does it."
+    assert work.__doc__ == "Do it."
     assert histogram.get_value()[-1].value == 4
 
 
@@ -168,7 +168,7 @@ def test_an_exemplar_stays_with_its_bucket(bare: TelemetryCollector, clock: Cloc
 
 
 def test_values_that_do_not_add_up_cost_only_themselves(collector: TelemetryCollector) -> None:
-    """Those observed beside them are counted, and the reader gets its answer."""
+    """Values observed beside them are counted, and the reader gets its answer."""
 
     class Odd:
         def __add__(self, other: object) -> "Odd":

@@ -14,7 +14,7 @@ from utilityfog_frontend.telemetry import Counter, LabeledCounter, TelemetryColl
 
 @pytest.fixture
 def requests(collector: TelemetryCollector) -> LabeledCounter:
-    """A counter with two label names."""
+    """Provide a counter with two label names."""
     return collector.register_counter("requests_total", "Requests", ["method", "status"])
 
 
@@ -159,7 +159,7 @@ def test_a_removed_child_that_nobody_holds_leaves_memory_at_once(
 
 
 def test_an_idle_child_leaves_after_its_ttl(collector: TelemetryCollector, monotonic: Clock) -> None:
-    """What was used stays; what was not is gone from the exposition; a kept handle comes back."""
+    """A used child stays; an unused one leaves the exposition; a handle that was kept comes back."""
     sessions = collector.register_counter("sessions_total", "s", ["user"], ttl=60)
     idle, busy = sessions.labels("idle"), sessions.labels("busy")
     watch = collector.watch_series()
@@ -244,7 +244,7 @@ def test_what_ended_is_forgotten_whoever_ended_it(clock: Clock, monotonic: Clock
         collector.collect()
         ended = counter.labels(turn)._series  # noqa: SLF001
         counter.remove(turn)
-        counter._state._last_use[ended] = (None, 0.0)  # noqa: SLF001 - as a sweep under way would
+        counter._state._idle._last_use[ended] = (None, 0.0)  # noqa: SLF001 - as a sweep under way would
     monotonic.now += 1
     collector.collect()
-    assert counter._state._last_use == {}  # noqa: SLF001
+    assert counter._state._idle._last_use == {}  # noqa: SLF001

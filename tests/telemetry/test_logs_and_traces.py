@@ -14,12 +14,12 @@ from tests.telemetry.helpers import problems
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.logs import TelemetryHandler
 from utilityfog_frontend.telemetry.model import Exemplar
-from utilityfog_frontend.telemetry.trace import current_trace
+from utilityfog_frontend.telemetry.support.trace import current_trace
 
 
 @pytest.fixture
 def logger(collector: TelemetryCollector) -> Iterator[logging.Logger]:
-    """A logger whose records become events."""
+    """Provide a logger whose records become events."""
     logger = logging.getLogger("tests.telemetry.app")
     handler = TelemetryHandler(collector)
     logger.addHandler(handler)

@@ -51,7 +51,7 @@ NATIVE = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamil
         ("text/plain;version=0.0.4;escaping=dots", TEXT),
         ("application/openmetrics-text", OPENMETRICS + "underscores"),
         ("application/openmetrics-text;version=0.0.1", "application/openmetrics-text; version=0.0.1; charset=utf-8"),
-        # What is not to be had is passed over.
+        # A format that is not available is passed over.
         ("text/plain;version=9.9,application/openmetrics-text;q=0.1", OPENMETRICS + "underscores"),
         # q=0 refuses, also what a wildcard would allow.
         ("text/plain;q=0,*/*", OPENMETRICS + "underscores"),
@@ -69,7 +69,7 @@ def test_negotiation(accept: str, content_type: str) -> None:
 
 
 def test_the_writer_fits_the_content_type() -> None:
-    """What is announced is what is written."""
+    """The announced format is the one that is written."""
     assert negotiate(PROMETHEUS_3).iter is iter_openmetrics
     assert negotiate("").iter is iter_text
     assert negotiate("text/plain;version=1.0.0").iter is iter_text

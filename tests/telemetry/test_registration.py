@@ -1,4 +1,4 @@
-"""What may be registered, and what a refusal says."""
+"""The registration of metrics, and the texts of its refusals."""
 
 import pytest
 

@@ -30,7 +30,7 @@ def switching() -> Iterator[None]:
 
 
 def hammer(collector: TelemetryCollector, work: Callable[[int], object]) -> None:
-    """Runs `work(index)` in several threads while another one reads all the time; their failures are ours."""
+    """Run `work(index)` in several threads while another one reads all the time; their failures are ours."""
     done = threading.Event()
 
     def write() -> None:
@@ -118,7 +118,7 @@ def test_children_are_made_once(bare: TelemetryCollector) -> None:
 
 
 def test_nothing_is_lost_while_children_come_and_go(bare: TelemetryCollector) -> None:
-    """What ended plus what lives is what was counted, with kept and looked-up children of one label set."""
+    """Ended plus live series have all counts, with kept and looked-up children of one label set."""
     family = bare.register_counter("a_total", "a", ["x"])
     watch = bare.watch_series()
     kept = family.labels("1")

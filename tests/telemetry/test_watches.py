@@ -1,4 +1,4 @@
-"""What a writer to the bus sees: which series live, which ended and with what, and which events are new."""
+"""A writer's view of a collector: which series live, which ended and with which value, which events are new."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from utilityfog_frontend.telemetry.model import HistogramValue
 
 
 def by_labels(series: list[Series]) -> dict[tuple[str, ...], object]:
-    """What they read, by their label values."""
+    """Read them, by their label values."""
     return {tuple(text for _, text in one.labels): one.read() for one in series}
 
 

@@ -32,7 +32,7 @@ async def stored(server: NatsServer) -> int:
 
 
 async def store_one(server: NatsServer) -> None:
-    """Puts an acknowledged message into the stream `S`."""
+    """Put an acknowledged message into the stream `S`."""
     async with await nats.connect(server.url) as client:
         await client.jetstream().add_stream(name="S", subjects=["s"])
         await client.jetstream().publish("s", b"kept")
@@ -58,7 +58,7 @@ async def test_a_client_connects_as_soon_as_it_has_started() -> None:
 
 
 async def test_port_and_store_survive_a_crash_and_a_restart() -> None:
-    """What was acknowledged is there after kill -9, and after an orderly restart, at the same address."""
+    """Acknowledged messages are there after kill -9, and after an orderly restart, at the same address."""
     with NatsServer() as server:
         url = server.url
         await store_one(server)
@@ -152,7 +152,7 @@ def test_a_missing_server_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_an_error_that_leaves_the_block_carries_the_log() -> None:
-    """Who reads the traceback of a failed test sees what the server said last."""
+    """The traceback of a failed test shows the server's last words."""
     with pytest.raises(ValueError, match="broken") as caught, NatsServer():
         raise ValueError("broken")
     assert "Server is ready" in caught.value.__notes__[0]

@@ -23,7 +23,7 @@ print(code.value, ours)
 
 
 def run(*arguments: str, directory: Path) -> str:
-    """A pytest run of its own, with its own settings; returns its standard output."""
+    """Run pytest with settings of its own, and return its standard output."""
     (directory / "pytest.ini").write_text("[pytest]\n")
     (directory / "test_program.py").write_text(FAILING_TEST)
     done = subprocess.run([sys.executable, *arguments], cwd=directory, capture_output=True, text=True, check=False)

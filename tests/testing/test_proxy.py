@@ -24,7 +24,7 @@ class Peer:
     end: str = ""
 
     async def listen(self) -> None:
-        """Collects until the stream ends (`eof`) or breaks (`reset`)."""
+        """Collect until the stream ends (`eof`) or breaks (`reset`)."""
         try:
             while data := await self.reader.read(65536):
                 self.received += data
@@ -43,7 +43,7 @@ class Net:
     listening: asyncio.TaskGroup
 
     async def connect(self) -> tuple[Peer, Peer]:
-        """A new connection: its client's and its server's end."""
+        """Return a new connection: its client's and its server's end."""
         seen = len(self.server)
         client = Peer(*await asyncio.open_connection("127.0.0.1", self.proxy.port))
         self.clients.append(client)
@@ -54,7 +54,7 @@ class Net:
 
 @asynccontextmanager
 async def network() -> AsyncIterator[Net]:
-    """A server that only listens, behind a proxy."""
+    """Provide a server that only listens, behind a proxy."""
     peers: list[Peer] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -191,7 +191,7 @@ async def test_garbage_and_half_closes_are_put_into_a_connection() -> None:
 
 @pytest.mark.parametrize("slow", [Conditions(delay=3600), Conditions(rate=100)])
 async def test_slow_connections_lose_nothing(slow: Conditions) -> None:
-    """What a delay or a limited rate holds back is overtaken by others, and comes as soon as it is lifted."""
+    """Bytes that a delay or a limited rate holds back are overtaken by others, and come as soon as it is lifted."""
     async with network() as net:
         (late, late_server), (early, early_server) = await net.connect(), await net.connect()
         net.proxy.links[0].impose(up=slow)

@@ -8,7 +8,7 @@ from fog_testing.waiting import eventually, wait_until
 
 
 def third_time_lucky() -> Callable[[], str]:
-    """A condition that is false twice."""
+    """Return a condition that is false twice."""
     answers: Iterator[str] = iter(["", "", "done"])
     return lambda: next(answers)
 

@@ -70,13 +70,13 @@ collector.register_histogram("a_seconds", "A", "0.1")  # type: ignore[arg-type]
 @histogram.time()
 @counter.count_exceptions(ValueError)
 def work(amount: int, *, fast: bool) -> str:
-    """Keeps its signature."""
+    """Keep its signature."""
     return str(amount) if fast else ""
 
 
 @gauge.track_inprogress()
 async def work_async(amount: int) -> str:
-    """Keeps its signature."""
+    """Keep its signature."""
     return str(amount)
 
 
@@ -100,7 +100,7 @@ class Printer(MetricsExporter):
     """An exporter of one's own."""
 
     async def export_metrics(self, collector: MetricsSource) -> bool:
-        """Prints each value."""
+        """Print each value."""
         for snapshot in collector.collect():
             for series in snapshot.series:
                 print(snapshot.family.name, dict(series.labels), series.value)

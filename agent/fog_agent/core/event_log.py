@@ -1,15 +1,15 @@
-"""The events of an epoch: numbered, kept for a while, repeated when asked for. Pure: time is handed in.
+"""The events of an epoch: numbered, retained for a while, repeated on request. Pure: time is handed in.
 
-Numbers are dense, from 1. What falls out of the bounded log before it was acknowledged is counted as lost; the hole in
-the numbers tells the reader.
+Numbers are dense, from 1. An event that falls out of the bounded log before it was acknowledged is counted as lost;
+the hole in the numbers tells the reader.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol, TypeVar
 
 from fog_schema.codec import encode
 from fog_schema.events import pack_event
@@ -23,7 +23,6 @@ from fog_schema.limits import (
     MAX_NAME_LENGTH,
     MAX_TIMESTAMP,
 )
-from utilityfog_frontend.telemetry.events import TelemetryEvent
 
 C = TypeVar("C", bound=Collection[Any])
 
@@ -34,13 +33,38 @@ _HEADROOM: Final = 128  # the header of an event frame
 _PREFIX: Final = 3  # before each event
 
 
+class RecordedEvent(Protocol):
+    """An event as a program recorded it; its value and metadata may be any objects of the program's."""
+
+    @property
+    def name(self) -> str:
+        """In one word, what happened."""
+
+    @property
+    def value(self) -> Any:
+        """Anything."""
+
+    @property
+    def timestamp(self) -> float:
+        """Unix seconds."""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """A few short strings to filter by."""
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Anything else."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventFrame:
-    """An encoded event frame and the numbers it carries, both ends included."""
+    """An encoded event frame: the numbers that it carries, both ends included, and whether it repeats them."""
 
     first: int
     last: int
     data: bytes
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +93,8 @@ class EventLog:
         self.lost = 0
 
     @property
-    def held(self) -> tuple[int, int]:
-        """First number that can still be repeated, and the last number given; (n + 1, n) when there is none."""
+    def repeatable(self) -> tuple[int, int]:
+        """First number that can still be repeated, and the last number given; (n + 1, n) when no event is held."""
         return (self._entries[0].number if self._entries else self.last + 1, self.last)
 
     @property
@@ -78,8 +102,8 @@ class EventLog:
         """Events that wait to be acknowledged."""
         return self.last - self.acknowledged
 
-    def add(self, events: Iterable[TelemetryEvent], now: float) -> None:
-        """Number new events and let go of the oldest, by age and by the bounds."""
+    def add(self, events: Iterable[RecordedEvent], now: float) -> None:
+        """Give numbers to new events, and let go of the oldest, by age and by the bounds."""
         for event in events:
             self.last += 1
             entry = _Entry(self.last, *_to_wire(event), at=now)
@@ -98,20 +122,20 @@ class EventLog:
                 self.lost += 1
 
     def next_frame(self, header: Frame, max_bytes: int) -> EventFrame | None:
-        """The next events that were never acknowledged, as many as fit; None when there are none."""
+        """Encode the next events that were never acknowledged, as many as fit; None when all were."""
         return self._frame(header, self.acknowledged + 1, self.last, max_bytes)
 
     def repeat(self, header: Frame, first: int, last: int, max_bytes: int) -> list[EventFrame]:
-        """The events `first` to `last` again, as far as they are held and were acknowledged before."""
+        """Encode the events `first` to `last` again, as far as they are held and were acknowledged before."""
         frames = []
         last = min(last, self.acknowledged)
         while frame := self._frame(header, first, last, max_bytes):
-            frames.append(frame)
+            frames.append(replace(frame, repeated=True))
             first = frame.last + 1
         return frames
 
     def confirm(self, frame: EventFrame) -> None:
-        """The stream has these events."""
+        """Note that the stream has these events."""
         self.acknowledged = max(self.acknowledged, frame.last)
 
     def _frame(self, header: Frame, first: int, last: int, max_bytes: int) -> EventFrame | None:
@@ -130,8 +154,8 @@ class EventLog:
         return EventFrame(chosen[0].number, chosen[-1].number, encode(header))
 
 
-def _to_wire(event: TelemetryEvent) -> tuple[Event, int]:
-    """The event as the wire carries it, and its size: what msgpack cannot carry as text, what is too large left out."""
+def _to_wire(event: RecordedEvent) -> tuple[Event, int]:
+    """Copy an event as the wire carries it, with its size: odd objects as text, and without what is too large."""
     name = _text(event.name)[:MAX_NAME_LENGTH] or "unnamed"
     timestamp = min(max(0.0, float(event.timestamp)), float(MAX_TIMESTAMP))
     try:
@@ -152,7 +176,7 @@ class _Copier:
         self._left = items
 
     def plain(self, value: Any, depth: int) -> Any:
-        """A plain copy of `value`, nested at most `depth` deep; what is not plain, as its text.
+        """Make a plain copy of `value`, nested at most `depth` deep; anything that is not plain becomes its text.
 
         Raises:
             ValueError: it has too many items; a small list that contains itself ten times is endless.

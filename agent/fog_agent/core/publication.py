@@ -1,69 +1,119 @@
-"""What a publication is beside its loops: the epoch, what it has not seen acknowledged, a final not yet safe.
+"""The state of a publication beside its loops: its epoch, frames not acknowledged yet, a final not yet safe. Pure.
 
-A node's belongs to a (collector, path) and outlives the agents attached to it: it lives on the collector, so that it
-goes when the collector goes, and is dropped in a forked child, whose epoch is drawn anew.
+A node's publication belongs to a (collector, path) and outlives the agents attached to it: it lives on the collector,
+so that it goes when the collector goes, and is dropped in a forked child, whose epoch is drawn anew.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from fog_agent.core.epoch_series import Watch
-from fog_agent.core.event_log import EventLog
+from fog_agent.core.event_log import EventLog, RecordedEvent
 from fog_agent.core.outbox import Outbox
-from fog_agent.core.selfmetrics import SelfMetrics, WriterMetrics
 from fog_agent.core.writer import Encoded, Settings, Writer
 from fog_schema.frames import EVENTS, CoverageNumbers, Frame
-from fog_schema.paths import Path, format_path
-from utilityfog_frontend.telemetry.collector import TelemetryCollector
-from utilityfog_frontend.telemetry.events import TelemetryEvent
-
-
-def new_epoch() -> int:
-    """A random id from 1 to 2^64 - 1; epochs have no order."""
-    return secrets.randbits(64) or 1
 
 
 @dataclass(slots=True)
 class Epoch:
-    """A writer with what it has encoded and not seen acknowledged, and its events."""
+    """A writer with the frames that wait to be acknowledged, and its events."""
 
     writer: Writer
     outbox: Outbox = field(default_factory=Outbox)
     events: EventLog = field(default_factory=EventLog)
 
     def header(self, now: float) -> Frame:
-        """The header of an event frame."""
+        """Make the header of an event frame."""
         return self.writer.header(EVENTS, now)
 
 
 class Events(Protocol):
-    """How a publication follows events.
+    """How a publication follows events."""
 
-    Attributes:
-        lost: events that fell out before they were taken.
-        closed: it came from a parent process.
-    """
+    @property
+    def lost(self) -> int:
+        """Events that fell out before they were taken."""
 
-    lost: int
-    closed: bool
+    @property
+    def closed(self) -> bool:
+        """Whether it came from a parent process."""
 
-    def take(self) -> list[TelemetryEvent]:
-        """The events since the last call, oldest first."""
+    def take(self) -> Sequence[RecordedEvent]:
+        """Return the events since the last call, oldest first."""
 
 
 class NoEvents:
-    """Those of a rollup: none."""
+    """Take the place of events in a rollup, which has none."""
 
     lost = 0
     closed = False
 
-    def take(self) -> list[TelemetryEvent]:
-        """None."""
-        return []
+    def take(self) -> Sequence[RecordedEvent]:
+        """Return no events."""
+        return ()
+
+
+class Count(Protocol):
+    """Counts up."""
+
+    def increment(self, amount: float = 1) -> None:
+        """Add `amount`."""
+
+
+class Level(Protocol):
+    """Goes up and down."""
+
+    def set(self, value: float) -> None:
+        """Be `value` from now on."""
+
+
+class Metrics(Protocol):
+    """Takes what a publication tells of itself; METRICS.md lists it."""
+
+    @property
+    def frames(self) -> Count:
+        """Frames acknowledged."""
+
+    @property
+    def bytes(self) -> Count:
+        """Bytes of acknowledged frames."""
+
+    @property
+    def retries(self) -> Count:
+        """Publishes that were not acknowledged."""
+
+    @property
+    def dropped(self) -> Count:
+        """Frames dropped from the full outbox."""
+
+    @property
+    def keyframes(self) -> Count:
+        """Keyframes completed."""
+
+    @property
+    def requests(self) -> Count:
+        """Requests for a keyframe heard."""
+
+    @property
+    def refused(self) -> Count:
+        """Series beyond what a frame carries."""
+
+    @property
+    def outbox(self) -> Level:
+        """Frames that wait to be acknowledged."""
+
+    @property
+    def retained(self) -> Level:
+        """Removed series that keyframes still bear."""
+
+    def events_acknowledged(self, count: int) -> None:
+        """Count events that are in the stream."""
+
+    def events_lost(self, count: int) -> None:
+        """Count events that fell out before they were acknowledged."""
 
 
 class Publication:
@@ -71,7 +121,7 @@ class Publication:
 
     Args:
         watches: the series that are published.
-        metrics: what the publication tells of itself.
+        metrics: takes what the publication tells of itself.
         settings: what its frames say of the writer.
         now: monotonic seconds.
         draw_epoch: gives a new epoch's id.
@@ -79,16 +129,18 @@ class Publication:
         coverage: what a rollup stands on; None for a node.
 
     Attributes:
+        epoch: the present epoch.
+        in_use: an agent is attached.
         finals: the final keyframe of the epoch before, until it is acknowledged; it goes before any other frame.
     """
 
     def __init__(
         self,
         watches: Sequence[Watch],
-        metrics: WriterMetrics,
+        metrics: Metrics,
         settings: Settings,
         now: float,
-        draw_epoch: Callable[[], int] = new_epoch,
+        draw_epoch: Callable[[], int],
         *,
         event_watch: Events | None = None,
         coverage: Callable[[], CoverageNumbers] | None = None,
@@ -111,7 +163,7 @@ class Publication:
         """Bring the agent's own metrics up to date with what writer, outbox and event log have counted."""
         epoch, metrics = self.epoch, self.metrics
         metrics.outbox.set(len(epoch.outbox))
-        metrics.kept.set(epoch.writer.retained_count)
+        metrics.retained.set(epoch.writer.retained_count)
         refused, lost = epoch.writer.refused, epoch.events.lost + self.event_watch.lost
         metrics.refused.increment(refused - self._refused)
         metrics.events_lost(lost - self._lost)
@@ -127,35 +179,3 @@ class Publication:
             origins = ended.origins()
             writer = Writer(self.watches, settings, epoch=self._draw_epoch(), now=now, origins=origins)
             self.epoch = Epoch(writer)
-
-
-def attach(collector: TelemetryCollector, path: Path, settings: Settings, now: float) -> Publication:
-    """Take hold of a collector's publication under `path`.
-
-    Raises:
-        RuntimeError: when an agent has it already: two would count everything twice.
-    """
-    key = ("fog_agent", path)
-    publication = collector.attachments.get(key)
-    if not isinstance(publication, Publication) or publication.orphaned:
-        publication = collector.attachments[key] = _publication_of(collector, settings, now)
-    if publication.in_use:
-        raise RuntimeError(
-            f"an agent already publishes this collector under {format_path(path)}: two would count everything twice; "
-            "stop the first one, or give the second its own collector"
-        )
-    publication.in_use = True
-    publication.resume(settings, now)
-    return publication
-
-
-def _publication_of(collector: TelemetryCollector, settings: Settings, now: float) -> Publication:
-    """A node's: the program's collector, and the agent's own, in the same frames."""
-    own = TelemetryCollector(self_metrics=False)
-    return Publication(
-        (collector.watch_series(), own.watch_series()),
-        SelfMetrics(own, settings),
-        settings,
-        now,
-        event_watch=collector.watch_events(),
-    )

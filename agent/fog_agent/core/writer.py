@@ -11,38 +11,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fog_agent.core.epoch_series import EpochSeries, EpochSeriesSet, SeriesValue, SourceSeries, Watch
+from fog_agent.core.epoch_series import EpochSeries, SeriesValue, SourceSeries, Watch
 from fog_agent.core.frame_builder import FrameBuilder
+from fog_agent.core.series_register import Retained, SeriesRegister
 from fog_schema.codec import encode
 from fog_schema.errors import FrameError
 from fog_schema.frames import DELTA, EPHEMERAL, FINAL, KEYFRAME, LAST_PART, SHARED, CoverageNumbers, Frame
-from fog_schema.limits import (
-    MAX_BOUNDS,
-    MAX_DEFINED,
-    MAX_INFO_ENTRIES,
-    MAX_INFO_LENGTH,
-    MAX_LABEL_VALUE_LENGTH,
-    MAX_LABELS,
-    MAX_NAME_LENGTH,
-    MAX_UNIT_LENGTH,
-)
-from utilityfog_frontend.telemetry.model import MetricType
+from fog_schema.limits import MAX_DEFINED, MAX_INFO_ENTRIES, MAX_INFO_LENGTH
 
-RETAINED_SECONDS: Final = 15 * 60.0
-"""How long a removed id stays in the keyframes after one that bore it was acknowledged."""
-MAX_RETAINED: Final = 10_000
-"""Removed ids that may wait; while there are more, newcomers go to their family's overflow child."""
-MAX_LABEL_BYTES: Final = 16 * 1024
-"""Of one series, so that each fits into a frame."""
 MIN_FRAME_BYTES: Final = 64 * 1024
-"""Of one frame, for the same reason: what max_payload must leave."""
-
-_KIND_ORDER: Final = {MetricType.COUNTER: 0, MetricType.HISTOGRAM: 1, MetricType.GAUGE: 2}
+"""Of one frame, so that each series fits into one: what max_payload must leave."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a writer says of itself in each frame.
+    """The facts that a writer states about itself in each frame.
 
     Attributes:
         interval: how often it sends, seconds.
@@ -73,14 +56,6 @@ class Encoded:
     completes: bool = False
 
 
-@dataclass(slots=True)
-class _Retained:
-    """A removed series that the keyframes still bear; `acknowledged` is when one that bore it was."""
-
-    tracked: EpochSeries
-    acknowledged: float | None = None
-
-
 class Writer:
     """One epoch of some series: a collector's, or a subtree's totals. Not thread-safe: one agent owns it at a time.
 
@@ -93,7 +68,10 @@ class Writer:
         coverage: what a rollup stands on, asked for each frame; None for a node.
 
     Attributes:
-        keyframes: how many were begun; one that was begun later says everything counted before.
+        settings: what its frames say of it.
+        seq: number of the frame that was encoded last.
+        ended: the final is encoded.
+        keyframe_due: a keyframe is to be encoded, if none is under way.
     """
 
     def __init__(
@@ -109,20 +87,11 @@ class Writer:
         self.epoch = epoch
         self.settings = settings
         self.seq = 0
-        self.refused = 0
-        self.keyframes = 0
         self.ended = False
         self.keyframe_due = True
-        self._watches = watches
         self._birth = now
-        self._origins = origins or {}
         self._coverage = coverage
-        self._seen: tuple[tuple[SourceSeries, ...], ...] = ()
-        self._members = EpochSeriesSet()  # live and kept ones: a handle of a removed one may go on counting
-        self._live: dict[SourceSeries, EpochSeries] = {}
-        self._retained: dict[SourceSeries, _Retained] = {}
-        self._refused: set[SourceSeries] = set()
-        self._next_id = 0
+        self._series = SeriesRegister(watches, origins or {})
         self._keyframe: _Keyframe | None = None
 
     @property
@@ -133,36 +102,40 @@ class Writer:
     @property
     def series_count(self) -> int:
         """Live series in this epoch."""
-        return len(self._live)
+        return len(self._series.live)
 
     @property
     def retained_count(self) -> int:
         """Removed series that the keyframes still bear."""
-        return len(self._retained)
+        return len(self._series.retained)
+
+    @property
+    def refused(self) -> int:
+        """Series that were beyond what a frame carries."""
+        return self._series.refused
 
     def request_keyframe(self) -> None:
-        """Somebody misses something: a keyframe is due, with every removed id that is still kept."""
+        """Let a keyframe be due, with every removed id that is still retained: somebody misses something."""
         self.keyframe_due = True
-        for kept in self._retained.values():
-            kept.acknowledged = None
+        self._series.retain_longer()
 
     def encode_delta(self, now: float, max_bytes: int) -> Encoded | None:
-        """The next delta, also when nothing changed; None when it does not fit and a keyframe is due instead.
+        """Encode the next delta, also when nothing changed; None when it does not fit and a keyframe is due instead.
 
         Raises:
             RuntimeError: between the parts of a keyframe, or after the final: the order of frames is the rule.
         """
         if self.within_keyframe or self.ended:
             raise RuntimeError("no delta between the parts of a keyframe, nor after the final")
-        removed = self._follow(now)
-        assembly = FrameBuilder(self._members.changes(), removed, whole=False)
-        encoded = self._encode(assembly, self.header(DELTA, now), max_bytes)
+        removed = self._series.follow(now)
+        builder = FrameBuilder(self._series.members.changes(), removed, is_keyframe=False)
+        encoded = self._encode(builder, self.header(DELTA, now), max_bytes)
         if encoded is None:
             self.keyframe_due = True
         return encoded
 
     def encode_part(self, now: float, max_bytes: int, events_held: tuple[int, int] = (0, 0)) -> Encoded:
-        """The next part of the keyframe that is due; the first one settles which series it has.
+        """Encode the next part of the keyframe that is due; the first one settles which series it has.
 
         Raises:
             RuntimeError: after the final.
@@ -175,7 +148,7 @@ class Writer:
         return self._next_part(self._keyframe, now, max_bytes, events_held, 0)
 
     def finish(self, now: float, max_bytes: int, events_held: tuple[int, int] = (0, 0)) -> list[Encoded]:
-        """The final keyframe, all parts of it. It ends the epoch, acknowledged or not.
+        """Encode all parts of the final keyframe. It ends the epoch, acknowledged or not.
 
         Raises:
             ValueError: see `encode_part`.
@@ -188,77 +161,23 @@ class Writer:
         return parts
 
     def acknowledged(self, frame: Encoded, now: float) -> None:
-        """A frame is safe in the stream; the end of a keyframe starts the clock of the removed ids that it bore."""
+        """Note that a frame is in the stream; the end of a keyframe starts the clock of the removed ids it bore."""
         if self._keyframe is not None and frame.completes and frame.seq == self._keyframe.seq:
-            for kept in self._keyframe.kept:
-                if kept.acknowledged is None:
-                    kept.acknowledged = now
+            for retained in self._keyframe.retained:
+                if retained.acknowledged is None:
+                    retained.acknowledged = now
 
     def dropped(self) -> None:
-        """A frame was given up: the hole is repaired by a keyframe, and a keyframe in parts begins anew."""
+        """Note that a frame was given up: a keyframe repairs the hole, and a keyframe in parts begins anew."""
         self.keyframe_due = True
         self._keyframe = None
 
     def origins(self) -> dict[SourceSeries, SeriesValue]:
-        """What each live series had counted when it was last read: after the final, where the next epoch begins."""
-        return {
-            series: tracked.reading
-            for series, tracked in self._live.items()
-            if tracked.reading is not None and not tracked.is_gauge
-        }
-
-    def _begin(self, now: float) -> _Keyframe:
-        self._follow(now)
-        self.keyframe_due = False
-        self.keyframes += 1
-        return _Keyframe(
-            self._members.ordered, list(self._retained.values()), {kept.tracked.id for kept in self._retained.values()}
-        )
-
-    def _next_part(
-        self, keyframe: _Keyframe, now: float, max_bytes: int, events_held: tuple[int, int], final: int
-    ) -> Encoded:
-        """As many of the keyframe's series as fit into one frame, with the values they have now."""
-        remaining = len(keyframe.members) - keyframe.next
-        count = min(remaining, keyframe.fits)
-        while True:
-            frame = self.header(KEYFRAME, now)
-            frame.part = keyframe.part
-            if keyframe.part == 0:
-                frame.info = dict(self.settings.info)
-                frame.events_held = events_held if self._coverage is None else None  # no events travel with a rollup
-            if count == remaining:
-                frame.flags |= LAST_PART | final
-            assembly = keyframe.assemble(count)
-            encoded = self._encode(assembly, frame, max_bytes, completes=count == remaining)
-            if encoded is not None:
-                keyframe.seq = encoded.seq
-                keyframe.part += 1
-                keyframe.next += count
-                return encoded
-            if count <= 1:
-                raise ValueError(f"max_payload leaves {max_bytes} bytes for a frame, and {MIN_FRAME_BYTES} are needed")
-            count = keyframe.fits = count // 2
-
-    def _encode(
-        self, assembly: FrameBuilder, frame: Frame, max_bytes: int, *, completes: bool = False
-    ) -> Encoded | None:
-        """Encode a frame and give it its number; None, and nothing has changed, when it is too large."""
-        if self._coverage is not None:
-            frame.coverage = self._coverage()
-        try:
-            data = encode(assembly.fill(frame))
-        except FrameError:
-            return None
-        if len(data) > max_bytes:
-            return None
-        self.seq = frame.seq
-        for tracked, value in assembly.taken:
-            tracked.base = value
-        return Encoded(frame.seq, data, completes=completes)
+        """Tell what each live series had counted when it was last read; after the final the next epoch begins there."""
+        return self._series.origins()
 
     def header(self, kind: int, now: float) -> Frame:
-        """A frame of this epoch with nothing in it yet, numbered as the next one."""
+        """Make a frame of this epoch with nothing in it yet, numbered as the next one."""
         settings = self.settings
         return Frame(
             kind=kind,
@@ -269,56 +188,52 @@ class Writer:
             interval_ms=round(settings.interval * 1000),
         )
 
-    def _follow(self, now: float) -> list[int]:
-        """Take note of series that came and that went; return the ids of those that went, ascending."""
-        live = tuple([watch.series() for watch in self._watches])
-        ended = [series for watch in self._watches for series in watch.take_ended()]
-        changed = bool(ended) or live != self._seen
-        if changed:
-            self._welcome(live, ended)
-        removed = [tracked.id for series in ended if (tracked := self._remove(series)) is not None]
-        if self._let_go(now) or changed:
-            kept = [kept.tracked for kept in self._retained.values()]
-            self._members = EpochSeriesSet([*self._live.values(), *kept])
-        return sorted(removed)
+    def _begin(self, now: float) -> _Keyframe:
+        self._series.follow(now)
+        self.keyframe_due = False
+        retained = list(self._series.retained.values())
+        return _Keyframe(self._series.members.ordered, retained, {one.series.id for one in retained})
 
-    def _welcome(self, live: tuple[tuple[SourceSeries, ...], ...], ended: list[SourceSeries]) -> None:
-        """Give ids to series not seen before, also to those that came and went in between: they counted.
+    def _next_part(
+        self, keyframe: _Keyframe, now: float, max_bytes: int, events_held: tuple[int, int], final: int
+    ) -> Encoded:
+        """Encode as many of the keyframe's series as fit into one frame, with the values they have now."""
+        remaining = len(keyframe.members) - keyframe.next
+        count = min(remaining, keyframe.fits)
+        while True:
+            frame = self.header(KEYFRAME, now)
+            frame.part = keyframe.part
+            if keyframe.part == 0:
+                frame.info = dict(self.settings.info)
+                frame.events_held = events_held if self._coverage is None else None  # no events travel with a rollup
+            if count == remaining:
+                frame.flags |= LAST_PART | final
+            encoded = self._encode(keyframe.build(count), frame, max_bytes, completes=count == remaining)
+            if encoded is not None:
+                keyframe.seq = encoded.seq
+                keyframe.part += 1
+                keyframe.next += count
+                return encoded
+            if count <= 1:
+                raise ValueError(f"max_payload leaves {max_bytes} bytes for a frame, and {MIN_FRAME_BYTES} are needed")
+            count = keyframe.fits = count // 2
 
-        Ids go out by type, so that each type's ids lie together and a bitmap of them is short.
-        """
-        self._seen = live
-        found = dict.fromkeys(series for group in (*live, ended) for series in group if series not in self._live)
-        refused = {series for series in found if _too_large(series)}
-        self.refused += len(refused - self._refused)
-        self._refused = refused
-        for series in sorted(found.keys() - refused, key=_registration_order(found)):
-            self._live[series] = EpochSeries(self._next_id, series, self._origins.pop(series, None))
-            self._next_id += 1
-
-    def _remove(self, series: SourceSeries) -> EpochSeries | None:
-        """Keep what a series that ended has counted; None when no frame needs to say that it went."""
-        tracked = self._live.pop(series, None)
-        if tracked is None:
+    def _encode(
+        self, builder: FrameBuilder, frame: Frame, max_bytes: int, *, completes: bool = False
+    ) -> Encoded | None:
+        """Encode a frame and give it its number; None, and nothing has changed, when it is too large."""
+        if self._coverage is not None:
+            frame.coverage = self._coverage()
+        try:
+            data = encode(builder.fill(frame))
+        except FrameError:
             return None
-        if tracked.is_gauge:  # a keyframe without its id says all there is to say of it
-            return tracked if tracked.base is not None else None
-        self._retained[series] = _Retained(tracked)
-        return tracked
-
-    def _let_go(self, now: float) -> bool:
-        """Forget removed series that were kept for long enough; say whether there were any."""
-        gone = [
-            series
-            for series, kept in self._retained.items()
-            if kept.acknowledged is not None and now - kept.acknowledged >= RETAINED_SECONDS
-        ]
-        for series in gone:
-            del self._retained[series]
-        full = len(self._retained) >= MAX_RETAINED
-        for watch in self._watches:
-            watch.refuse_newcomers = full
-        return bool(gone)
+        if len(data) > max_bytes:
+            return None
+        self.seq = frame.seq
+        for series, value in builder.taken:
+            series.base = value
+        return Encoded(frame.seq, data, completes=completes)
 
 
 @dataclass(slots=True)
@@ -329,7 +244,7 @@ class _Keyframe:
     """
 
     members: list[EpochSeries]
-    kept: list[_Retained]
+    retained: list[Retained]
     removed: set[int]
     part: int = 0
     next: int = 0
@@ -340,26 +255,8 @@ class _Keyframe:
     def complete(self) -> bool:
         return self.part > 0 and self.next == len(self.members)
 
-    def assemble(self, count: int) -> FrameBuilder:
-        """The next `count` series: definition, value in this epoch, whether it was removed."""
+    def build(self, count: int) -> FrameBuilder:
+        """Take the next `count` series: definition, value in this epoch, whether it was removed."""
         members = self.members[self.next : self.next + count]
-        removed = [tracked.id for tracked in members if tracked.id in self.removed]
-        return FrameBuilder([(tracked, tracked.value()) for tracked in members], removed, whole=True)
-
-
-def _registration_order(found: dict[SourceSeries, None]) -> Callable[[SourceSeries], tuple[int, int]]:
-    places = {series: place for place, series in enumerate(found)}
-    return lambda series: (_KIND_ORDER[series.family.type], places[series])
-
-
-def _too_large(series: SourceSeries) -> bool:
-    """Whether a series is beyond what the wire carries: refused alone, and counted."""
-    family, labels = series.family, series.labels
-    return (
-        len(family.name) > MAX_NAME_LENGTH
-        or len(family.unit) > MAX_UNIT_LENGTH
-        or len(family.bounds) > MAX_BOUNDS
-        or len(labels) > MAX_LABELS
-        or any(len(name) > MAX_NAME_LENGTH or len(value) > MAX_LABEL_VALUE_LENGTH for name, value in labels)
-        or sum(len(name) + 4 * len(value) for name, value in labels) > MAX_LABEL_BYTES
-    )
+        removed = [series.id for series in members if series.id in self.removed]
+        return FrameBuilder([(series, series.value()) for series in members], removed, is_keyframe=True)

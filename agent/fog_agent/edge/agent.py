@@ -9,23 +9,24 @@ import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-from fog_agent.core.publication import Publication, attach
+from fog_agent.core.publication import Publication
+from fog_agent.core.schedule import phase_of
 from fog_agent.core.writer import Settings
-from fog_agent.edge.sender import Sender, phase_of
+from fog_agent.edge.attach import attach
+from fog_agent.edge.options import AgentOptions
+from fog_agent.edge.sender import Sender
 from fog_agent.edge.signals import HeldSignals
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.link import Link
+from fog_bus.nats.options import DEFAULT_SERVER
+from fog_bus.ports import Bus
 from fog_schema import __version__
 from fog_schema.limits import MAX_INTERVAL_MS, MIN_INTERVAL_MS
 from fog_schema.paths import Path, format_path, parse_path
-from fog_schema.subjects import DEFAULT_PREFIX, Subjects
+from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
-
-DEFAULT_SERVERS: Final = "nats://127.0.0.1:4222"
-DEFAULT_INTERVAL: Final = 10.0
-DEFAULT_DEADLINE: Final = 5.0
 
 log = logging.getLogger("fog_agent")
 
@@ -59,6 +60,7 @@ class Agent:
         info: facts about the node for people, beside version, os and host name.
         options: credentials, TLS and the rest, in place of `servers`.
         connection: a running connection to share with other agents of the process; the caller closes it.
+        bus: any other bus, such as `fog_bus.memory.MemoryBus` in a test; the caller closes it.
         handle_signals: on SIGTERM and SIGINT flush first, then let the signal do what it did before; a second one does
             not wait. Publishing goes on until `stop`, so a program that drains loses nothing. Only in the main thread.
         deadline: seconds that stopping may take at most.
@@ -75,16 +77,17 @@ class Agent:
         collector: TelemetryCollector,
         *,
         path: str,
-        servers: str | Sequence[str] = DEFAULT_SERVERS,
-        interval: float = DEFAULT_INTERVAL,
-        prefix: str = DEFAULT_PREFIX,
-        shared: bool = False,
-        ephemeral: bool = False,
+        servers: str | Sequence[str] = DEFAULT_SERVER,
+        interval: float = AgentOptions.interval,
+        prefix: str = AgentOptions.prefix,
+        shared: bool = AgentOptions.shared,
+        ephemeral: bool = AgentOptions.ephemeral,
         info: dict[str, str] | None = None,
         options: NatsOptions | None = None,
         connection: Connection | None = None,
+        bus: Bus | None = None,
         handle_signals: bool = False,
-        deadline: float = DEFAULT_DEADLINE,
+        deadline: float = AgentOptions.deadline,
     ) -> None:
         if not MIN_INTERVAL_MS / 1000 <= interval <= MAX_INTERVAL_MS / 1000:
             raise ValueError(f"interval {interval!r} is out of bounds: give seconds from 0.1 to 3600")
@@ -93,8 +96,12 @@ class Agent:
         self._collector = collector
         self._settings = Settings(interval, shared, ephemeral, tuple(_about(info).items()))
         self._subjects = Subjects(prefix)
-        self._owns_connection = connection is None
-        self._connection = connection or Connection(options or _options(servers, self.path))
+        self._own: Connection | None = None
+        if bus is None:
+            if connection is None:
+                connection = self._own = Connection(options or _options(servers, self.path))
+            bus = Link(connection)
+        self._bus = bus
         self._handle_signals = handle_signals
         self._publication: Publication | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -110,12 +117,11 @@ class Agent:
         if self._sender is not None:
             raise RuntimeError(f"the agent at {format_path(self.path)} runs already")
         self._publication = attach(self._collector, self.path, self._settings, time.monotonic())
-        link = Link(self._connection)
         metrics, events = self._subjects.metrics(self.path), self._subjects.events(self.path)
-        self._sender = Sender(self._publication, link, metrics, events, phase=phase_of(self.path))
-        await link.subscribe_requests(self._subjects.listens(self.path), self._sender.requested)
-        if self._owns_connection:
-            self._spawn(self._connection.run(), "connection")
+        self._sender = Sender(self._publication, self._bus, metrics, events, phase=phase_of(self.path))
+        await self._bus.listen(self._subjects.listens(self.path), self._sender.requested)
+        if self._own is not None:
+            self._spawn(self._own.run(), "connection")
         self._spawn(self._sender.run(), "sender")
         if self._handle_signals:
             self._signals = HeldSignals(asyncio.get_running_loop(), self.flush)
@@ -124,14 +130,14 @@ class Agent:
     async def stop(self, deadline: float | None = None) -> bool:
         """Flush the last counts and stop, within `deadline` seconds; True when all of it was acknowledged.
 
-        What was not stays on the collector, and the next agent of this collector and path sends it first.
+        Frames that were not stay on the collector, and the next agent of this collector and path sends them first.
         """
         if self._sender is None or self._publication is None:
             return True
         signals = self._signals
         if signals is None:
             return await self._stop(self._sender, self._publication, deadline)
-        signals.hold()
+        signals.postpone()
         try:
             return await self._stop(self._sender, self._publication, deadline)
         finally:

@@ -16,12 +16,13 @@ Handler = Callable[[int, FrameType | None], Any] | int
 
 
 class HeldSignals:
-    """Takes SIGTERM and SIGINT from the time it is made until `close`; only in the main thread, where the loop runs.
+    """Take SIGTERM and SIGINT from the time it is made until `close`; only in the main thread, where the loop runs.
 
     The first of each is held for a flush and then passed on: to the handler that was there before, or to the system's,
-    which ends the program. A second one is passed on at once: somebody will not wait. What is ignored stays ignored.
+    which ends the program. A second one is passed on at once: somebody will not wait. A signal that was ignored stays
+    ignored.
 
-    These are not the loop's own handlers, of which there is one for each signal: one that the program gave its loop
+    The loop's own handlers are others, one for each signal: one that the program gave its loop
     before hears of the signal beside this one. A handler that the program sets later takes this one's place.
 
     Args:
@@ -34,7 +35,7 @@ class HeldSignals:
         self._flush = flush
         self._pid = os.getpid()
         self._seen: set[int] = set()
-        self._held: list[int] = []
+        self._pending: list[int] = []
         self._flushes: set[asyncio.Task[object]] = set()
         self._closing = self._closed = False
         self._before: dict[int, Handler] = {}
@@ -44,7 +45,7 @@ class HeldSignals:
                 self._before[number] = before
                 signal.signal(number, self._arrived)
 
-    def hold(self) -> None:
+    def postpone(self) -> None:
         """Pass nothing on before `close`, flushed or not: the program is ending its publication anyway."""
         self._closing = True
 
@@ -56,8 +57,8 @@ class HeldSignals:
                 signal.signal(number, before)
         for flush in self._flushes:
             flush.cancel()
-        while self._held:
-            self._pass_on(self._held.pop(0))
+        while self._pending:
+            self._pass_on(self._pending.pop(0))
 
     def _arrived(self, number: int, _: FrameType | None) -> None:
         """Between any two steps of the program: only note it. A forked child has neither this loop nor this agent."""
@@ -65,7 +66,7 @@ class HeldSignals:
             self._pass_on(number)
             return
         self._seen.add(number)
-        self._held.append(number)
+        self._pending.append(number)
         self._loop.call_soon_threadsafe(self._flush_first, number)
 
     def _flush_first(self, number: int) -> None:
@@ -76,8 +77,8 @@ class HeldSignals:
 
     def _flushed(self, number: int, flush: asyncio.Task[object]) -> None:
         self._flushes.discard(flush)
-        if number in self._held and not self._closing:
-            self._held.remove(number)
+        if number in self._pending and not self._closing:
+            self._pending.remove(number)
             self._pass_on(number)
 
     def _pass_on(self, number: int) -> None:

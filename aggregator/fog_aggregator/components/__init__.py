@@ -1,1 +1,1 @@
-"""What an aggregator does beside reading: each part with its own options and lifecycle."""
+"""The work of an aggregator beside reading: each part with its own options and lifecycle."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ _SMALL: Final = range(U8, U64)
 
 
 def ids_array(ids: Ids) -> Int64s:
-    """The ids of a set, ascending; shape (n,)."""
+    """Return the ids of a set, ascending; shape (n,)."""
     if ids.form == BITMAP:
         found = np.unpackbits(np.frombuffer(ids.data, np.uint8), bitorder="little").nonzero()[0]
     else:
@@ -30,13 +30,13 @@ def ids_array(ids: Ids) -> Int64s:
     return found
 
 
-def dtype_of(code: int) -> np.dtype[np.generic]:
-    """Numpy's type for a column's type code."""
-    return _DTYPES[code]
+def column_values(code: int, data: bytes) -> NDArray[Any]:
+    """Return packed values by their type code; shape (n,)."""
+    return np.frombuffer(data, _DTYPES[code])
 
 
 def whole_values(column: Column) -> tuple[NDArray[np.integer], Bools | None]:
-    """Counts and, when some must be refused (negative, 2^63 and more), a mask of those that are good.
+    """Return counts and, when some must be refused (negative, 2^63 and more), a mask of those that are good.
 
     Refused ones read as 0.
     """
@@ -49,26 +49,26 @@ def whole_values(column: Column) -> tuple[NDArray[np.integer], Bools | None]:
     return np.where(good, values, 0).astype(np.int64), good
 
 
-def is_small(column: Column) -> bool:
-    """Whether the type alone says that no value can be refused, and that sums stay below 2^63 for 2^31 frames."""
-    return column.code in _SMALL
-
-
 def may_overflow(column: Column) -> bool:
-    """Whether sums of such values can pass 2^63 - 1 in less than 2^31 frames."""
+    """Tell whether sums of such values can pass 2^63 - 1 in less than 2^31 frames."""
     return column.code in (U64, I64)
 
 
+def is_small(column: Column) -> bool:
+    """Tell by the type alone that no value can be refused, and that sums stay below 2^63 for 2^31 frames."""
+    return column.code in _SMALL
+
+
 def float_values(column: Column) -> Float64s:
-    """The values as doubles; shape (n,)."""
+    """Return the values as doubles; shape (n,)."""
     values = np.frombuffer(column.data, _DTYPES[column.code])
     return values if column.code == F64 else values.astype(np.float64)
 
 
 def saturating_add(base: Int64s, increments: Int64s) -> tuple[Int64s, int]:
-    """Add non-negative counts, staying at 2^63 - 1; also how many had to stay there.
+    """Add non-negative counts, staying at 2^63 - 1; return also how many had to stay there.
 
-    `base` may be negative: the closed total of an epoch that was folded early and has come back.
+    `base` may be negative: the closed total of an epoch that was closed early and has come back.
     """
     room = MAX_WHOLE - np.maximum(base, 0)
     over = increments > room

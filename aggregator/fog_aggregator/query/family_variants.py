@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fog_aggregator.core.catalog import Family
 from fog_aggregator.core.columns import Bools, Int32s, Int64s
-from fog_aggregator.core.state import State
-from fog_aggregator.core.tables import FREE
-from fog_aggregator.query.histograms import Bounds
+from fog_aggregator.core.fleet.catalog import Family
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.series import Bounds
 from utilityfog_frontend.telemetry import model
 from utilityfog_frontend.telemetry.names import sample_names
 
@@ -37,40 +36,40 @@ class FamilyVariant:
 
 
 class FamilyVariants:
-    """Who holds which family, and which bounds of it, in a state."""
+    """Tell who holds which family of a fleet, and which bounds of it."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
         self._contested: tuple[int, frozenset[int]] = (0, frozenset())
 
     @property
-    def kinds(self) -> list[tuple[int, Bounds]]:
-        """Every (family, bounds) there is, by its number."""
-        return list(self._state.catalog.kinds)
+    def shapes(self) -> list[tuple[int, Bounds]]:
+        """Return every (family, bounds) there is, by its number."""
+        return list(self._fleet.catalog.shapes)
 
-    def kind_of(self) -> Int32s:
-        """The kind of each series, by their numbers; -1 where there is none."""
-        return np.array(self._state.catalog.kind_of, np.int32)
+    def shape_of(self) -> Int32s:
+        """Return the shape of each series, by their numbers; -1 where there is none."""
+        return np.array(self._fleet.catalog.shape_of, np.int32)
 
     def called(self, names: Iterable[str]) -> Bools:
         """Which series are of a family of which any sample has one of these names, by their numbers."""
         wanted = frozenset(names)
-        mine = [not wanted.isdisjoint(sample_names(described(family))) for family in self._state.catalog.families]
-        chosen: Bools = np.array([mine[family] for family, _ in self.kinds] + [False], np.bool_)
-        return chosen[self.kind_of()]
+        mine = [not wanted.isdisjoint(sample_names(described(family))) for family in self._fleet.catalog.families]
+        chosen: Bools = np.array([mine[family] for family, _ in self.shapes] + [False], np.bool_)
+        return chosen[self.shape_of()]
 
     def survey(self, live: Bools) -> Survey:
         """Who holds what cannot all be shown; `live`: by node's row. What it returns needs the state no more."""
-        kinds = self.kinds
-        bounds_of = Counter(family for family, _ in kinds)
+        shapes = self.shapes
+        bounds_of = Counter(family for family, _ in shapes)
         suspects = [
-            kind for kind, (family, _) in enumerate(kinds) if bounds_of[family] > 1 or family in self.contested()
+            shape for shape, (family, _) in enumerate(shapes) if bounds_of[family] > 1 or family in self.contested()
         ]
-        return Survey(kinds, self._state.catalog.families, self.holders(suspects, live) if suspects else {})
+        return Survey(shapes, self._fleet.catalog.families, self.holders(suspects, live) if suspects else {})
 
     def contested(self) -> frozenset[int]:
-        """The families that share a sample's name with another one."""
-        families = self._state.catalog.families
+        """Return the families that share a sample's name with another one."""
+        families = self._fleet.catalog.families
         if self._contested[0] != len(families):
             owners: dict[str, set[int]] = defaultdict(set)
             for number, family in enumerate(families):
@@ -80,19 +79,16 @@ class FamilyVariants:
             self._contested = (len(families), frozenset().union(*several))
         return self._contested[1]
 
-    def holders(self, kinds: Iterable[int], live: Bools) -> dict[int, Int64s]:
-        """The rows of the live nodes that hold series of some kinds."""
-        of_series, rows = self.kind_of(), len(live)
-        wanted = np.zeros(len(self._state.catalog.kinds) + 1, np.bool_)  # one more, for series that are none
-        wanted[list(kinds)] = True
+    def holders(self, shapes: Iterable[int], live: Bools) -> dict[int, Int64s]:
+        """Return the rows of the live nodes that hold series of some shapes."""
+        of_series, rows = self.shape_of(), len(live)
+        wanted = np.zeros(len(self._fleet.catalog.shapes) + 1, np.bool_)  # one more, for numbers that are free
+        wanted[list(shapes)] = True
         pairs = [np.zeros(0, np.int64)]
-        for table in self._state.tables.values():
-            series = table.series[: table.size]
-            slots = np.flatnonzero(wanted[of_series[series]] & table.live[: table.size] & (series != FREE))
-            node = self._state.rows.epoch_node[table.epoch[slots]]
-            pairs.append(np.unique(of_series[series[slots]].astype(np.int64) * rows + node))
-        kind, node = np.divmod(np.unique(np.concatenate(pairs)), max(rows, 1))
-        return {number: node[(kind == number) & live[node]] for number in np.unique(kind).tolist()}
+        for series, node in self._fleet.holders(np.append(wanted[of_series], False)):
+            pairs.append(np.unique(of_series[series].astype(np.int64) * rows + node))
+        shape, node = np.divmod(np.unique(np.concatenate(pairs)), max(rows, 1))
+        return {number: node[(shape == number) & live[node]] for number in np.unique(shape).tolist()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +96,20 @@ class Survey:
     """Who holds what cannot all be shown.
 
     Attributes:
-        kinds: every (family, bounds), by its number.
+        shapes: every (family, bounds), by its number.
         families: the catalog's.
-        nodes: rows of the live nodes that hold a kind, of those kinds that are suspect.
+        nodes: rows of the live nodes that hold a shape, of those shapes that are suspect.
     """
 
-    kinds: list[tuple[int, Bounds]]
+    shapes: list[tuple[int, Bounds]]
     families: Sequence[Family]
     nodes: Mapping[int, Int64s]
 
     def hidden(self, present: Iterable[int]) -> frozenset[int]:
         """Which of some families are not shown when all of them are in a view."""
         rows: dict[int, list[Int64s]] = defaultdict(list)
-        for kind, nodes in self.nodes.items():
-            rows[self.kinds[kind][0]].append(nodes)
+        for shape, nodes in self.nodes.items():
+            rows[self.shapes[shape][0]].append(nodes)
         held = {family: len(np.unique(np.concatenate(nodes))) for family, nodes in rows.items()}
         taken: set[str] = set()
         hidden = set()
@@ -125,20 +121,20 @@ class Survey:
                 hidden.add(number)
         return frozenset(hidden)
 
-    def shown_bounds(self, kinds: Iterable[int]) -> dict[int, Bounds]:
-        """The bounds at which each family of some kinds is shown, by family."""
+    def shown_bounds(self, shapes: Iterable[int]) -> dict[int, Bounds]:
+        """Return the bounds at which each family of some shapes is shown, by family."""
         best: dict[int, int] = {}
-        for kind in sorted(kinds, key=lambda kind: (len(self.nodes.get(kind, ())), self.kinds[kind][1])):
-            best[self.kinds[kind][0]] = kind
-        return {family: self.kinds[kind][1] for family, kind in best.items()}
+        for shape in sorted(shapes, key=lambda shape: (len(self.nodes.get(shape, ())), self.shapes[shape][1])):
+            best[self.shapes[shape][0]] = shape
+        return {family: self.shapes[shape][1] for family, shape in best.items()}
 
     def disagreements(self) -> dict[str, list[FamilyVariant]]:
-        """What cannot be shown together, by name: the shown one first, then by the number of nodes."""
-        held = {kind: rows for kind, rows in self.nodes.items() if len(rows)}
-        hidden, bounds = self.hidden({self.kinds[kind][0] for kind in held}), self.shown_bounds(held)
+        """Return what cannot be shown together, by name: the shown one first, then by the number of nodes."""
+        held = {shape: rows for shape, rows in self.nodes.items() if len(rows)}
+        hidden, bounds = self.hidden({self.shapes[shape][0] for shape in held}), self.shown_bounds(held)
         found: dict[str, list[FamilyVariant]] = defaultdict(list)
-        for kind, rows in held.items():
-            number, own = self.kinds[kind]
+        for shape, rows in held.items():
+            number, own = self.shapes[shape]
             family = self.families[number]
             shown = number not in hidden and own == bounds[number]
             found[family.key.name].append(FamilyVariant(family, own, rows, shown))
@@ -150,6 +146,6 @@ class Survey:
 
 
 def described(family: Family, bounds: Bounds = ()) -> model.Family:
-    """A family in the words of the SDK."""
+    """Return a family in the words of the SDK."""
     key = family.key
     return model.Family(key.name, model.MetricType(key.type_name), family.help, key.unit, bounds, family.rollup)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from fog_aggregator.core.catalog import Family, SeriesEntry
-from fog_aggregator.core.lifecycle import Coverage, Coverages, Life
+from fog_aggregator.core.fleet.catalog import Family
+from fog_aggregator.core.fleet.lifecycle import Coverages
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.kinds.view import Hold, Plan, Samples
+from fog_aggregator.core.places.coverage import Coverage, Life
+from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
-from fog_aggregator.query.plan import Draft, Plan
-from fog_aggregator.query.samples import Labeller, LazySeries, Samples
-from fog_aggregator.query.selection import ViewKey
+from fog_aggregator.query.node_info import info_family
+from fog_aggregator.query.plan import Draft
+from fog_aggregator.query.samples import GroupLabels, Labeller, LazySeries
+from fog_aggregator.query.selection import Matcher, ViewKey
 from fog_aggregator.query.totals import Totals
-from fog_aggregator.query.view_snapshot import Hold, ViewSnapshot
+from fog_aggregator.query.view_snapshot import ViewSnapshot
+from fog_schema.paths import Path
 from utilityfog_frontend.telemetry import model
 from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
 from utilityfog_frontend.telemetry.names import sample_names
@@ -32,7 +38,7 @@ _OLDEST: Final = model.Family(
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What outlives a view.
+    """Keep a part of a view for later ones.
 
     Attributes:
         hold: gives the values to export of some fractional counters, none below what was exported before.
@@ -40,56 +46,64 @@ class Memory:
     """
 
     hold: Callable[[ViewSnapshot, Samples], list[float]]
-    remember: Callable[[ViewKey, int, Draft, Plan], None]
+    remember: Callable[[ViewKey, Kind, Draft, Plan], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Hold the part of a view that is not of the nodes' own families.
+
+    Attributes:
+        coverages: what each group stands on.
+        info: what nodes tell of themselves, where that is shown.
+        own: the aggregator's own metrics, where they are part of the view.
+    """
+
+    coverages: Coverages
+    info: Sequence[tuple[Path, Mapping[str, str]]] = ()
+    own: Sequence[FamilySnapshot] = ()
 
 
 class FleetView:
-    """What a selection and a grouping show of a fleet, at one moment.
+    """Show a fleet as a selection and a grouping ask for it, at one moment.
 
     Everything is computed from copies when it is first asked for, so that the state is held only for the copying.
 
     Args:
         snapshot: the copies.
         families: the catalog's.
-        coverages: what each group stands on.
-        own: the aggregator's own metrics, where they are part of the view.
+        beside: what is shown with them.
         memory: what outlives the view.
-
-    Attributes:
-        coverages: what each group stands on.
     """
 
-    def __init__(
-        self,
-        snapshot: ViewSnapshot,
-        families: Sequence[Family],
-        coverages: Coverages,
-        own: list[FamilySnapshot],
-        memory: Memory,
-    ) -> None:
-        self.coverages = coverages
+    def __init__(self, snapshot: ViewSnapshot, families: Sequence[Family], beside: Beside, memory: Memory) -> None:
         self._snapshot = snapshot
         self._families = families
-        self._own = own
+        self._beside = beside
         self._memory = memory
 
     @property
+    def coverages(self) -> Coverages:
+        """Return the coverage of each group."""
+        return self._beside.coverages
+
+    @property
     def coverage(self) -> Coverage:
-        """What all groups together stand on."""
+        """Return the coverage of all groups together."""
         return self.coverages.total()
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody in the view has any of its series, be they counted now or not."""
+        """Tell whether nobody in the view has any of its series, be they counted now or not."""
         return self._snapshot.is_empty
 
     @cached_property
     def metrics(self) -> list[FamilySnapshot]:
-        """The nodes' families, in the order of names; their series are made while they are read."""
+        """Return the nodes' families, in the order of names; their series are made while they are read."""
         found = self._snapshot.found(self._hold)
         self._remember()
         bounds, entries = self._snapshot.bounds, self._snapshot.series
-        labeller = Labeller(entries, self._snapshot.paths, self._snapshot.view.grouping.level)
+        labeller = Labeller(entries, self._group_labels)
         return [
             FamilySnapshot(
                 described(self._families[number], bounds.get(number, ())), LazySeries(found[number], labeller)
@@ -98,12 +112,20 @@ class FleetView:
         ]
 
     def families(self) -> list[FamilySnapshot]:
-        """Everything that a response shows: the nodes' families, coverage, the aggregator's own."""
-        names = self._snapshot.view.selection.names
-        return self.metrics + _named(self._covered(), names) + self._own
+        """Everything that a response shows: the nodes' families, coverage, information, the aggregator's own."""
+        selection = self._snapshot.view.selection
+        info = [info_family(self._beside.info, selection.matchers)] if self._beside.info else []
+        own = (
+            [_matched(one, selection.matchers) for one in self._beside.own] if selection.matchers else self._beside.own
+        )
+        return self.metrics + [
+            one
+            for one in (*self._covered(), *info, *own)
+            if not selection.names or not selection.names.isdisjoint(sample_names(one.family))
+        ]
 
     def totals(self) -> Totals:
-        """The absolute totals of a view of one group, as they go up to a parent."""
+        """Return the absolute totals of a view of one group, as they go up to a parent."""
         totals = self._snapshot.totals(self._families, self.coverage)
         self._remember()
         return totals
@@ -113,17 +135,21 @@ class FleetView:
         return lambda samples: self._memory.hold(self._snapshot, samples)
 
     def _remember(self) -> None:
-        for width, draft, plan in self._snapshot.fresh:
-            self._memory.remember(self._snapshot.view, width, draft, plan)
+        for kind, draft, plan in self._snapshot.fresh:
+            self._memory.remember(self._snapshot.view, kind, draft, plan)
+
+    @cached_property
+    def _group_labels(self) -> GroupLabels:
+        return GroupLabels(self._snapshot.view.grouping, self._snapshot.paths)
 
     def _covered(self) -> list[FamilySnapshot]:
         """Coverage as metrics, beside the numbers it qualifies."""
-        level, covered = self._snapshot.view.grouping.level, self.coverages
-        if level is None:
+        grouping, covered = self._snapshot.view.grouping, self.coverages
+        if grouping.level is None and grouping.info is None:
             whole = covered.total()
             covered = Coverages([()], np.array([whole.nodes]), np.array([whole.oldest]))
         group = np.arange(len(covered.paths), dtype=np.int32)
-        labeller = Labeller([SeriesEntry(0, ())], covered.paths, level)
+        labeller = Labeller([SeriesEntry(0, ())], self._group_labels)
         nodes = [
             Samples(np.zeros_like(group), group, covered.nodes[:, life], extra=(("state", life.label),))
             for life in Life
@@ -135,8 +161,7 @@ class FleetView:
         ]
 
 
-def _named(families: list[FamilySnapshot], names: frozenset[str]) -> list[FamilySnapshot]:
-    """Those of some families of which any sample has one of the names; all when there are no names."""
-    if not names:
-        return families
-    return [one for one in families if not names.isdisjoint(sample_names(one.family))]
+def _matched(family: FamilySnapshot, matchers: Sequence[Matcher]) -> FamilySnapshot:
+    """Keep the series of a family that all matchers select."""
+    series = [one for one in family.series if all(matcher.matches(one.labels) for matcher in matchers)]
+    return FamilySnapshot(family.family, series)

@@ -1,4 +1,4 @@
-"""Where each slot of a table goes in a view. Cells are (series, group), ordered by the series' kinds.
+"""Where each slot of a table goes in a view. Cells are (series, group), ordered by the series' shapes.
 
 A plan is remembered while neither the table's slots nor the tree change; each reduction is one pass over the values.
 """
@@ -10,8 +10,9 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from fog_aggregator.core.columns import Float64s, Int32s, Int64s
-from fog_aggregator.query.rollup import number_cells, ranges
+from fog_aggregator.core.columns import Int32s
+from fog_aggregator.core.kinds.reductions import number_cells, ranges
+from fog_aggregator.core.kinds.view import Plan
 from fog_aggregator.query.series_axis import SeriesAxis
 from fog_aggregator.query.slot_index import SlotIndex, SlotRuns
 
@@ -19,34 +20,6 @@ _MAX_INT32: Final = 2**31 - 1
 
 Version: TypeAlias = tuple[int, ...]
 """Of everything that a plan depends on: it holds for as long as this is the same."""
-Slots: TypeAlias = slice | Int64s
-"""Which slots of a table; a slice when it is all of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Where slots go.
-
-    Attributes:
-        slots: the slots in the view.
-        cell: the cell of each, shape of ``slots``.
-        series: the number of the series, or of the class of series, by cell.
-        group: the group's number, by cell.
-        born: the earliest time at which any of its slots began to count, by cell; inf when that is not known.
-        kinds: the range of cells that each kind of series has.
-    """
-
-    slots: Slots
-    cell: Int32s
-    series: Int32s
-    group: Int32s
-    born: Float64s
-    kinds: list[tuple[int, slice]]
-
-    @property
-    def size(self) -> int:
-        """How many cells there are."""
-        return len(self.series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +44,37 @@ class Draft:
 
     def make(self) -> Plan:
         """Assign the used slots to their cells."""
-        runs, rows, row = self._runs()
+        runs, rows, row_of = self._runs()
         group = self.group_of[runs.epoch]
         dtype = np.int32 if len(rows) * self.groups <= _MAX_INT32 else np.int64
-        key = np.multiply(row, self.groups, dtype=dtype)
+        if row_of is None:
+            key = np.multiply(runs.place, self.groups, dtype=dtype)
+        elif len(rows) == 1:
+            key = np.zeros(len(runs.place), dtype)
+        else:
+            key = np.multiply(row_of, self.groups, dtype=dtype)[runs.place]
         key += np.repeat(group, runs.lengths)
         # Whoever came first in a group mostly has all series of it.
         first = runs.is_first(group, self.groups)
         cells, cell = number_cells(key, key[np.repeat(first, runs.lengths)] if not first.all() else None)
-        # Cells ascend, so those of a row are a range of them, and so are those of a kind.
+        # Cells ascend, so those of a row are a range of them, and so are those of a shape.
         starts = np.multiply(np.arange(len(rows) + 1, dtype=np.int32), self.groups, dtype=dtype)
         bounds = np.searchsorted(cells, starts)
         sizes = np.diff(bounds)
         of_group = (cells - np.repeat(starts[:-1], sizes)).astype(np.int32, copy=False)
-        of_kind = ranges(self.index.kinds if self.axis is None else self.axis.kind_of[rows])
-        kinds = [(kind, slice(int(bounds[of.start]), int(bounds[of.stop]))) for kind, of in of_kind]
+        of_shape = ranges(self.index.shapes if self.axis is None else self.axis.shape_of[rows])
+        shapes = [(shape, slice(int(bounds[of.start]), int(bounds[of.stop]))) for shape, of in of_shape]
         return Plan(
             runs.slots,
             cell,
             np.repeat(rows, sizes),
             of_group,
             runs.born(group, cell, of_group, self.groups),
-            [(kind, cells) for kind, cells in kinds if cells.start < cells.stop],
+            [(shape, cells) for shape, cells in shapes if cells.start < cells.stop],
         )
 
-    def _runs(self) -> tuple[SlotRuns, Int32s, Int32s]:
-        """The slots in the view; the rows of the view, in the order of kinds; the row of each slot."""
+    def _runs(self) -> tuple[SlotRuns, Int32s, Int32s | None]:
+        """Return the slots in the view; its rows, by shape; the row of each place, None where they are the same."""
         runs = self.index.runs
         chosen = self.group_of[runs.epoch] >= 0
         if self.rank is not None:
@@ -105,7 +83,7 @@ class Draft:
         elif not chosen.all():
             runs = runs.take(np.flatnonzero(chosen))
         if self.axis is None:
-            return runs, self.index.series, runs.place
-        rows, row = self.axis.rows(self.index.series)
-        runs = runs.only(row >= 0)
-        return runs, rows, row[runs.place]
+            return runs, self.index.series, None
+        rows, row_of = self.axis.rows(self.index.series)
+        same = np.array_equal(row_of, np.arange(len(row_of)))
+        return runs.only(row_of >= 0), rows, None if same else row_of

@@ -7,17 +7,23 @@ from typing import Final
 
 import numpy as np
 
-from fog_aggregator.core.merge import FRACTIONS, NOT_COUNTED
-from fog_aggregator.core.state import State
+from fog_aggregator.core.columns import Bools, Int32s
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.kinds.view import Plan
+from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import FamilyVariants
-from fog_aggregator.query.plan import Draft, Plan, Version
-from fog_aggregator.query.selection import Selection, ViewKey
+from fog_aggregator.query.node_info import info_of
+from fog_aggregator.query.plan import Draft, Version
+from fog_aggregator.query.selection import Grouping, Selection, ViewKey
 from fog_aggregator.query.series_axis import SeriesAxis
 from fog_aggregator.query.slot_index import SlotIndex
 from fog_aggregator.query.tree import Groups, Tree
 
 REMEMBERED: Final = 100_000_000
 """Slots and cells of all remembered plans together; each is 4 to 16 bytes."""
+MOST_PLANS: Final = 2_000
+"""Anybody may ask for names and labels that nobody has: such plans are small, and would be many."""
 _GROUPS: Final = 64
 _AXES: Final = 16
 
@@ -25,14 +31,16 @@ _AXES: Final = 16
 class Planner:
     """Plan views of one state, and remember what was planned while it holds."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._variants = FamilyVariants(state)
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._variants = FamilyVariants(fleet)
         self._tree: tuple[int, Tree] | None = None
-        self._groups: OrderedDict[ViewKey, Groups] = OrderedDict()
+        self._groups: OrderedDict[ViewKey, tuple[Version, Groups]] = OrderedDict()
         self._axes: OrderedDict[ViewKey, tuple[Version, SeriesAxis]] = OrderedDict()
-        self._plans: OrderedDict[tuple[ViewKey, int], tuple[Version, Plan]] = OrderedDict()
-        self._indexes: dict[int, tuple[int, SlotIndex]] = {}
+        self._plans: OrderedDict[tuple[ViewKey, Kind], tuple[Version, Plan]] = OrderedDict()
+        self._remembered = 0
+        self._indexes: dict[Kind, tuple[int, SlotIndex]] = {}
+        self._series: tuple[int, list[SeriesEntry], Int32s] | None = None
 
     @property
     def variants(self) -> FamilyVariants:
@@ -41,77 +49,112 @@ class Planner:
 
     @property
     def tree(self) -> Tree:
-        """All nodes in path order."""
-        version = self._state.tree_version
+        """Return all nodes in path order."""
+        version = self._fleet.places_version
         if self._tree is None or self._tree[0] != version:
             before = self._tree[1] if self._tree is not None else None
-            self._tree = (version, Tree(self._state.nodes, len(self._state.rows.heard), before))
-            self._groups.clear()
+            self._tree = (version, Tree(self._fleet.places, self._fleet.place_rows, before))
         return self._tree[1]
 
     def groups(self, view: ViewKey) -> Groups:
-        """The groups of a view as the tree is now."""
-        tree = self.tree
-        groups = self._groups.get(view)
-        if groups is None:
-            groups = self._groups[view] = tree.group(view.selection, view.grouping)
+        """Return the groups of a view as the tree and its nodes' information are now."""
+        selection, grouping = Selection(view.selection.under, view.selection.own), view.grouping
+        key = ViewKey(selection, Grouping(grouping.level, grouping.info))
+        version, known = self._nodes_version(grouping), self._groups.get(key)
+        if known is None or known[0] != version:
+            known = self._groups[key] = (version, self._group(key))
             if len(self._groups) > _GROUPS:
                 self._groups.popitem(last=False)
-        return groups
+        return known[1]
 
     def axis(self, view: ViewKey) -> tuple[Version, SeriesAxis]:
-        """The series of a view as the catalog is now, and the version of what they depend on."""
-        catalog, names = self._state.catalog, view.selection.names
-        if not names:
-            return (), SeriesAxis(list(catalog.series), self._variants.kind_of())
-        version = (catalog.version,)
-        key = ViewKey(Selection(names=names))
+        """Return the series of a view as the catalog is now, and the version of what they depend on."""
+        (selection, grouping), catalog = view, self._fleet.catalog
+        if not selection.names and not selection.matchers and grouping.by is None:
+            return (), SeriesAxis(*self._known_series())
+        shown = None if grouping.by is None else self._shown(selection)
+        version = (catalog.version, 0 if shown is None else hash(shown.tobytes()))
+        key = ViewKey(Selection(names=selection.names, matchers=selection.matchers), Grouping(by=grouping.by))
         known = self._axes.get(key)
         if known is None or known[0] != version:
-            axis = SeriesAxis(list(catalog.series), self._variants.kind_of(), self._variants.called(names))
-            known = self._axes[key] = (version, axis)
+            known = self._axes[key] = (version, self._axis(key, shown))
             if len(self._axes) > _AXES:
                 self._axes.popitem(last=False)
         return known
 
-    def known(self, view: ViewKey, width: int, axis: Version) -> Plan | None:
-        """The plan of a table in a view, when it was made and still holds."""
-        plan = self._plans.get((view, width))
-        if plan is None or plan[0] != self._version(width, axis):
+    def known(self, view: ViewKey, kind: Kind, axis: Version) -> Plan | None:
+        """Return the plan of a table in a view, when it was made and still holds."""
+        plan = self._plans.get((view, kind))
+        if plan is None or plan[0] != self._version(view.grouping, kind, axis):
             return None
-        self._plans.move_to_end((view, width))
+        self._plans.move_to_end((view, kind))
         return plan[1]
 
-    def draft(self, view: ViewKey, width: int, axis: tuple[Version, SeriesAxis]) -> Draft:
-        """What the plan of a table in a view is made of; `axis` is the view's."""
-        groups, rows = self.groups(view), self._state.rows
-        node = rows.epoch_node
-        # Counts of a branch's replicas were joined; whose gauges count is for the snapshot to say.
-        counts = (node >= 0) & (rows.adds_up | (width in NOT_COUNTED))
+    def draft(self, view: ViewKey, kind: Kind, axis: tuple[Version, SeriesAxis]) -> Draft:
+        """Return what the plan of a table in a view is made of; `axis` is the view's."""
+        groups, node = self.groups(view), self._fleet.places_of_epochs(kind)
         return Draft(
-            self._version(width, axis[0]),
-            self._index(width),
-            np.where(counts, groups.of_node[node], np.int32(-1)),
+            self._version(view.grouping, kind, axis[0]),
+            self._index(kind),
+            np.where(node >= 0, groups.of_node[node], np.int32(-1)),
             max(1, len(groups.paths)),
             # Sums of fractions depend on the order in which they are added; that must not be who was heard first.
-            self.tree.rank[node] if width == FRACTIONS else None,
+            self.tree.rank[node] if kind.ordered else None,
             None if axis[1].is_identity else axis[1],
         )
 
-    def remember(self, view: ViewKey, width: int, draft: Draft, plan: Plan) -> None:
+    def remember(self, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
         """Keep a plan for as long as it holds."""
-        self._plans[view, width] = (draft.version, plan)
-        self._plans.move_to_end((view, width))
-        while sum(len(plan.cell) + plan.size for _, plan in self._plans.values()) > REMEMBERED:
-            self._plans.popitem(last=False)
+        self._forget(view, kind)
+        self._plans[view, kind] = (draft.version, plan)
+        self._remembered += _weight(plan)
+        while self._remembered > REMEMBERED or len(self._plans) > MOST_PLANS:
+            self._forget(*next(iter(self._plans)))
 
-    def _index(self, width: int) -> SlotIndex:
+    def _forget(self, view: ViewKey, kind: Kind) -> None:
+        known = self._plans.pop((view, kind), None)
+        if known is not None:
+            self._remembered -= _weight(known[1])
+
+    def _index(self, kind: Kind) -> SlotIndex:
         """Which epochs and series hold the slots of a table now: the same for every view."""
-        table = self._state.tables[width]
-        known = self._indexes.get(width)
-        if known is None or known[0] != table.version:
-            known = self._indexes[width] = (table.version, SlotIndex(table, self._state.catalog.kind_of))
+        version, known = self._fleet.slots_version(kind), self._indexes.get(kind)
+        if known is None or known[0] != version:
+            index = SlotIndex(self._fleet.slot_columns(kind), self._fleet.catalog.shape_of)
+            known = self._indexes[kind] = (version, index)
         return known[1]
 
-    def _version(self, width: int, axis: Version) -> Version:
-        return self._state.tree_version, self._state.tables[width].version, *axis
+    def _group(self, view: ViewKey) -> Groups:
+        if view.grouping.info is None:
+            return self.tree.group(*view)
+        return self.tree.group_by(view.selection, info_of(self._fleet, view.grouping.info))
+
+    def _axis(self, view: ViewKey, shown: Bools | None) -> SeriesAxis:
+        selection, grouping = view
+        chosen = shown
+        if selection.names:
+            named = self._variants.called(selection.names)
+            chosen = named if shown is None else named & shown
+        return SeriesAxis(*self._known_series(), chosen, selection.matchers, grouping.by)
+
+    def _known_series(self) -> tuple[list[SeriesEntry], Int32s]:
+        """Copy the catalog's series and the shape of each, once for all views until the catalog changes."""
+        catalog = self._fleet.catalog
+        if self._series is None or self._series[0] != catalog.version:
+            self._series = (catalog.version, list(catalog.series), self._variants.shape_of())
+        return self._series[1:]
+
+    def _shown(self, selection: Selection) -> Bools:
+        """Which series a view without labels would show, by number: those that are added up by their labels."""
+        return self._fleet.series_of(selection.under) if selection.own else ~self._fleet.left_series()
+
+    def _version(self, grouping: Grouping, kind: Kind, axis: Version) -> Version:
+        return *self._nodes_version(grouping), self._fleet.slots_version(kind), *axis
+
+    def _nodes_version(self, grouping: Grouping) -> Version:
+        return self._fleet.places_version, 0 if grouping.info is None else self._fleet.info_version
+
+
+def _weight(plan: Plan) -> int:
+    """Count a plan's slots and cells."""
+    return len(plan.cell) + plan.size

@@ -4,147 +4,111 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from math import inf
-from typing import Any, Final, TypeAlias, overload
+from typing import TypeAlias, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fog_aggregator.core.catalog import Labels, SeriesEntry
-from fog_aggregator.core.columns import Bools, Float64s, Int32s
+from fog_aggregator.core.kinds.view import Samples
+from fog_aggregator.core.series import Labels, SeriesEntry
+from fog_aggregator.query.selection import Grouping
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.exposition.samples import Columns, ColumnSeries
 from utilityfog_frontend.telemetry.labels import render_labels
-from utilityfog_frontend.telemetry.model import HistogramValue, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import SeriesSnapshot
 
-LEVEL, PATH, STAT, VALUE = "fog_level", "fog_path", "stat", "value"
-_BLOCK: Final = 1000
+LEVEL, PATH = "fog_level", "fog_path"
+GROUP, GROUP_VALUE = "fog_group", "fog_value"
 _Split: TypeAlias = tuple[Labels, Labels, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Some samples as columns, in the order of series.
+class GroupLabels:
+    """The labels of each group of a view, and their text, made when they are first read; none for a single group.
 
-    Attributes:
-        series: the catalog's number of each.
-        group: the group's number of each.
-        values: shape (n,), or (n, buckets) for histograms.
-        born: when each began to count, unix seconds, inf when that is not known; None for gauges.
-        sums: histograms only.
-        extra: labels of the statistic that these are.
+    Args:
+        grouping: that of the view.
+        paths: the groups.
     """
 
-    series: Int32s
-    group: Int32s
-    values: NDArray[Any]
-    born: Float64s | None = None
-    sums: Float64s | None = None
-    extra: Labels = ()
+    def __init__(self, grouping: Grouping, paths: Sequence[Path]) -> None:
+        self._grouping = grouping
+        self._paths = paths
 
-    def take(self, chosen: slice | Bools) -> Samples:
-        """Some of them."""
-        if not isinstance(chosen, slice) and chosen.all():
-            return self
-        return Samples(
-            self.series[chosen],
-            self.group[chosen],
-            self.values[chosen],
-            None if self.born is None else self.born[chosen],
-            None if self.sums is None else self.sums[chosen],
-            self.extra,
-        )
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the labels."""
+        if self._grouping.level is not None:
+            return frozenset((LEVEL, PATH))
+        return frozenset() if self._grouping.info is None else frozenset((GROUP, GROUP_VALUE))
 
-    def with_values(self, values: NDArray[Any]) -> Samples:
-        """The same with other values."""
-        return Samples(self.series, self.group, values, self.born, self.sums, self.extra)
+    @cached_property
+    def labels(self) -> list[Labels]:
+        """The labels of each group."""
+        if self._grouping.level is not None:
+            level = (LEVEL, str(self._grouping.level))
+            return [(level, (PATH, format_path(path))) for path in self._paths]
+        if self._grouping.info is not None:
+            key = (GROUP, self._grouping.info)
+            return [(key, (GROUP_VALUE, value)) for (value,) in self._paths]
+        return [()]
 
-    def blocks(self) -> Iterator[Samples]:
-        """All of them, some at a time."""
-        return (self.take(slice(start, start + _BLOCK)) for start in range(0, len(self.series), _BLOCK))
-
-    def python_values(self) -> list[Any]:
-        """The values as Python's."""
-        values: list[Any] = self.values.tolist()
-        if self.sums is None:
-            return values
-        sums = self.sums.tolist()
-        return [HistogramValue(tuple(counts), total) for counts, total in zip(values, sums, strict=True)]
-
-    def moments(self) -> list[float | None]:
-        """When each began to count."""
-        if self.born is None:
-            return [None] * len(self.series)
-        born: list[float | None] = self.born.tolist()
-        return [None if moment == inf else moment for moment in born]
+    @cached_property
+    def texts(self) -> list[str]:
+        """The labels of each group as text."""
+        return [render_labels(group) for group in self.labels]
 
 
 class Labeller:
-    """The labels of a cell: the series' own and, in a view by level, the group's.
+    """The labels of a cell: the series' own and those of its group.
 
     A user's label that is called as one of ours gets the prefix ``exported_``, once more where it has that already, so
     that two label sets never become one.
 
     Args:
-        series: all series by number, as they are now.
-        paths: the groups of the view.
-        level: that of the view.
+        series: all series of the view by number, as they are now.
+        groups: the labels of each group.
     """
 
-    def __init__(self, series: list[SeriesEntry], paths: Sequence[Path], level: int | None) -> None:
+    def __init__(self, series: list[SeriesEntry], groups: GroupLabels) -> None:
         self._series = series
-        self._level = level
-        self._paths = paths
-
-    @cached_property
-    def _groups(self) -> list[tuple[Labels, str]]:
-        """Each group's labels, and their text; nothing where there is but one group."""
-        if self._level is None:
-            return [((), "")]
-        level = (LEVEL, str(self._level))
-        groups = [(level, (PATH, format_path(path))) for path in self._paths]
-        return [(group, render_labels(group)) for group in groups]
+        self._groups = groups
 
     def label(self, samples: Samples, statistics: frozenset[str]) -> Iterator[SeriesSnapshot]:
-        """Each of some samples; `statistics` are the names of labels that tell their family's statistics apart."""
+        """Label some samples; `statistics` are the names of labels that tell their family's statistics apart."""
         for block in samples.blocks():
             values, born, at = block.python_values(), block.moments(), 0
+            grouped, texts = self._groups.labels, self._groups.texts
             for (before, after, left, right), groups in self._runs(block, statistics):
                 for group in groups:
-                    labels, rendered = self._groups[group]
-                    yield SeriesSnapshot(before + labels + after, values[at], born[at], None, left + rendered + right)
+                    labels, text = before + grouped[group] + after, left + texts[group] + right
+                    yield SeriesSnapshot(labels, values[at], born[at], None, text)
                     at += 1
 
     def columns(self, samples: Samples, statistics: frozenset[str], *, created: bool) -> Iterator[Columns]:
-        """The same without an object for each."""
+        """Return the same without an object for each."""
         for block in samples.blocks():
-            labels: list[str] = []
+            labels, texts = [], self._groups.texts
             for (_, _, left, right), groups in self._runs(block, statistics):
-                labels += [f"{left}{self._texts[group]}{right}" for group in groups]
+                labels += [f"{left}{texts[group]}{right}" for group in groups]
             yield Columns(labels, block.python_values(), block.moments() if created else [])
 
     def _runs(self, block: Samples, statistics: frozenset[str]) -> Iterator[tuple[_Split, list[int]]]:
-        """The samples of one series that stand together: its labels around the group's, and the groups."""
-        ours = statistics if self._level is None else statistics | {LEVEL, PATH}
+        """Return the samples of one series that stand together: its labels around the group's, and the groups."""
+        ours = statistics | self._groups.names
         renamed = re.compile(f"(exported_)*({'|'.join(ours)})") if ours else None
         starts = np.flatnonzero(np.diff(block.series, prepend=-1))
         numbers, group = block.series[starts].tolist(), block.group.tolist()
         for number, start, end in zip(numbers, starts.tolist(), [*starts[1:].tolist(), len(group)], strict=True):
             yield self._split(number, renamed, block.extra), group[start:end]
 
-    @cached_property
-    def _texts(self) -> list[str]:
-        return [text for _, text in self._groups]
-
     def _split(self, number: int, renamed: re.Pattern[str] | None, extra: Labels) -> _Split:
-        """A series' labels before and after where the group's stand, and the text of both."""
+        """Return a series' labels before and after where the group's stand, and the text of both."""
         own = self._own(number, renamed, extra)
-        if self._level is None:
+        if not self._groups.names:
             return own, (), render_labels(own), ""
-        before = tuple(pair for pair in own if pair[0] < LEVEL)
+        first = min(self._groups.names)
+        before = tuple(pair for pair in own if pair[0] < first)
         after = own[len(before) :]
         return before, after, render_labels(before) + "," if before else "", "," + render_labels(after) if after else ""
 
@@ -170,7 +134,7 @@ class LazySeries(ColumnSeries):
         return chain.from_iterable(self._labeller.label(part, self._statistics) for part in self._parts)
 
     def columns(self, *, created: bool) -> Iterator[Columns]:
-        """The same as columns."""
+        """Return the same as columns."""
         parts = (self._labeller.columns(part, self._statistics, created=created) for part in self._parts)
         return chain.from_iterable(parts)
 

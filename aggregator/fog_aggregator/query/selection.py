@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from fog_aggregator.core.catalog import Labels
+from fog_aggregator.core.series import Labels
 from fog_schema.paths import Path
 
 
@@ -22,7 +22,7 @@ class Matcher:
     equal: bool = True
 
     def matches(self, labels: Labels) -> bool:
-        """Whether a series with these labels is selected."""
+        """Tell whether a series with these labels is selected."""
         found = next((value for name, value in labels if name == self.label), "")
         return (found == self.value) is self.equal
 

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from fog_aggregator.core.catalog import SeriesEntry
 from fog_aggregator.core.columns import Bools, Int32s, Int64s
+from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.selection import Matcher
 
 
@@ -19,7 +19,7 @@ class SeriesAxis:
 
     Args:
         series: all of the catalog, by number.
-        kind_of: what each of them is of; -1 for one that was let go of.
+        shape_of: the shape of each of them; -1 for one that was let go of.
         chosen: which of them are in the view, by number; None for all.
         matchers: what their labels must be, besides.
         by: the labels that tell classes apart; None: each series is a class of its own, of the same number.
@@ -28,50 +28,50 @@ class SeriesAxis:
     def __init__(
         self,
         series: list[SeriesEntry],
-        kind_of: Int32s,
+        shape_of: Int32s,
         chosen: Bools | None = None,
         matchers: Sequence[Matcher] = (),
         by: Sequence[str] | None = None,
     ) -> None:
         self._series = series
-        self._kind_of = kind_of
+        self._shape_of = shape_of
         self._chosen = chosen
         self._matchers = matchers
         self._by = None if by is None else frozenset(by)
 
     @property
     def is_identity(self) -> bool:
-        """Whether every series is in the view, as itself."""
+        """Tell whether every series is in the view, as itself."""
         return self._chosen is None and not self._matchers and self._by is None
 
     @property
     def is_merged(self) -> bool:
-        """Whether a class may have several series."""
+        """Tell whether a class may have several series."""
         return self._by is not None
 
     @property
     def entries(self) -> list[SeriesEntry]:
-        """Each class with its labels, by number."""
+        """Return each class with its labels, by number."""
         return self._series if self._by is None else self._classes[0]
 
     @property
-    def kind_of(self) -> Int32s:
-        """What each class is of, by number."""
-        return self._kind_of if self._by is None else self._classes[1]
+    def shape_of(self) -> Int32s:
+        """Return the shape of each class, by number."""
+        return self._shape_of if self._by is None else self._classes[1]
 
     def rows(self, series: Int32s) -> tuple[Int32s, Int32s]:
-        """The classes of some series, in the order of their kinds, and each series' place among them (-1: none)."""
+        """List the classes of some series by shape, and return each series' place among them (-1: none)."""
         classes = self._class_of[series]
         used = np.unique(classes[classes >= 0])
-        used = used[np.argsort(self.kind_of[used], kind="stable")].astype(np.int32)
-        place = np.full(len(self.kind_of) + 1, -1, np.int32)  # one more, for series of no class
+        used = used[np.argsort(self.shape_of[used], kind="stable")].astype(np.int32)
+        place = np.full(len(self.shape_of) + 1, -1, np.int32)  # one more, for series of no class
         place[used] = np.arange(len(used), dtype=np.int32)
         return used, place[classes]
 
     @cached_property
     def _members(self) -> Int64s:
-        """The series in the view."""
-        chosen = self._kind_of >= 0
+        """Return the series in the view."""
+        chosen = self._shape_of >= 0
         if self._chosen is not None:
             chosen &= self._chosen
         numbers = np.flatnonzero(chosen)
@@ -83,26 +83,26 @@ class SeriesAxis:
 
     @cached_property
     def _class_of(self) -> Int32s:
-        """The class of each series, by number; -1 for those that are not in the view."""
+        """Return the class of each series, by number; -1 for those that are not in the view."""
         if self._by is not None:
             return self._classes[2]
-        class_of = np.full(len(self._kind_of), -1, np.int32)
+        class_of = np.full(len(self._shape_of), -1, np.int32)
         class_of[self._members] = self._members
         return class_of
 
     @cached_property
     def _classes(self) -> tuple[list[SeriesEntry], Int32s, Int32s]:
-        """Where labels tell classes apart: the entries, the kind of each, and `_class_of`."""
+        """Where labels tell classes apart: the entries, the shape of each, and `_class_of`."""
         by = self._by or frozenset()
         numbers: dict[SeriesEntry, int] = {}
-        kinds: list[int] = []
-        class_of = np.full(len(self._kind_of), -1, np.int32)
-        for member, kind in zip(self._members.tolist(), self._kind_of[self._members].tolist(), strict=True):
+        shapes: list[int] = []
+        class_of = np.full(len(self._shape_of), -1, np.int32)
+        for member, shape in zip(self._members.tolist(), self._shape_of[self._members].tolist(), strict=True):
             entry = self._series[member]
             # An empty value is, to Prometheus, a label that is not there.
             labels = tuple(pair for pair in entry.labels if pair[1] and pair[0] in by)
             number = numbers.setdefault(SeriesEntry(entry.family, labels, entry.bounds), len(numbers))
-            if number == len(kinds):
-                kinds.append(kind)
+            if number == len(shapes):
+                shapes.append(shape)
             class_of[member] = number
-        return list(numbers), np.array(kinds, np.int32), class_of
+        return list(numbers), np.array(shapes, np.int32), class_of

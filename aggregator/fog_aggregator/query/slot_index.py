@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
-from fog_aggregator.core.tables import FREE, Table
+from fog_aggregator.core.fleet.reading import SlotColumns
+from fog_aggregator.core.kinds.table import FREE
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class SlotRuns:
     created: Float64s
 
     def take(self, runs: Int64s) -> SlotRuns:
-        """Some of the runs, in the order given."""
+        """Return some of the runs, in the order given."""
         lengths = self.lengths[runs]
         starts, before = np.cumsum(self.lengths) - self.lengths, np.cumsum(lengths) - lengths
         at = np.arange(lengths.sum())
@@ -39,22 +40,22 @@ class SlotRuns:
         return SlotRuns(self._slots_at(at), self.place[at], lengths, self.epoch[runs], self.created[runs])
 
     def only(self, wanted: Bools) -> SlotRuns:
-        """The slots of some series; `wanted` by place."""
-        chosen = wanted[self.place]
-        if chosen.all():
+        """Return the slots of some series; `wanted` by place."""
+        if wanted.all():
             return self
+        chosen = wanted[self.place]
         run = np.repeat(np.arange(len(self.lengths)), self.lengths)
         lengths = np.bincount(run[chosen], minlength=len(self.lengths))
         some, at = lengths > 0, np.flatnonzero(chosen)
         return SlotRuns(self._slots_at(at), self.place[at], lengths[some], self.epoch[some], self.created[some])
 
     def is_first(self, group: Int32s, groups: int) -> Bools:
-        """Whether none of a run's group began before it, by run."""
+        """Tell whether none of a run's group began before it, by run."""
         first: Bools = self.created == self._first(group, groups)[group]
         return first
 
     def born(self, group: Int32s, cell: Int32s, group_of_cell: Int32s, groups: int) -> Float64s:
-        """The earliest time of each cell.
+        """Return the earliest time of each cell.
 
         Args:
             group: the group's number, by run.
@@ -88,44 +89,43 @@ class SlotRuns:
 
 
 class SlotIndex:
-    """A copy of what a plan needs of a table, made while the state is held; what follows from it is found out later.
+    """A copy of what plans need of a table, made while the fleet is held; everything else follows from it later.
 
     Args:
-        table: whose slots.
-        kind_of: what each series of the catalog is of, by their numbers.
+        slots: the table's slots.
+        shape_of: the shape of each series of the catalog, by their numbers.
 
     """
 
-    def __init__(self, table: Table, kind_of: Sequence[int]) -> None:
-        size = table.size
-        epoch, created = table.epoch[:size], table.created[:size]
-        begins = np.ones(size, np.bool_)
+    def __init__(self, slots: SlotColumns, shape_of: Sequence[int]) -> None:
+        series, epoch, created = slots
+        begins = np.ones(len(series), np.bool_)
         np.not_equal(epoch[1:], epoch[:-1], out=begins[1:])
         begins[1:] |= created[1:] != created[:-1]
         self._starts = np.flatnonzero(begins)
         self._epoch, self._created = epoch[self._starts], created[self._starts]
-        self._series = table.series[:size].copy()
-        self._kind_of = np.array(kind_of, np.int32)
+        self._series = series.copy()
+        self._shape_of = np.array(shape_of, np.int32)
 
     @cached_property
     def series(self) -> Int32s:
-        """The series that hold slots, by the catalog's numbers, in the order of their kinds."""
-        used = np.zeros(len(self._kind_of) + 1, np.bool_)  # one more, for free slots
+        """Return the series that hold slots, by the catalog's numbers, in the order of their shapes."""
+        used = np.zeros(len(self._shape_of) + 1, np.bool_)  # one more, for free slots
         # Most nodes have the series of the one before them.
         series, length = self._series, int(self._starts[1]) if len(self._starts) > 1 else len(self._series)
         used[series[:length]] = True
         used[series[length:][series[length:] != series[:-length]]] = True
         numbers = np.flatnonzero(used[:-1])
-        return numbers[np.argsort(self._kind_of[numbers], kind="stable")].astype(np.int32)
+        return numbers[np.argsort(self._shape_of[numbers], kind="stable")].astype(np.int32)
 
     @cached_property
-    def kinds(self) -> Int32s:
-        """What each of `series` is of."""
-        return self._kind_of[self.series]
+    def shapes(self) -> Int32s:
+        """Return what each of `series` is of."""
+        return self._shape_of[self.series]
 
     @cached_property
     def runs(self) -> SlotRuns:
-        """All used slots."""
+        """Return all used slots."""
         series, starts = self._series, self._starts
         slots: slice | Int64s = slice(0, len(series))
         lengths = np.diff(starts, append=len(series))
@@ -138,9 +138,9 @@ class SlotIndex:
         return SlotRuns(slots, self._place(series), lengths[some], self._epoch[some], self._created[some])
 
     def _place(self, series: Int32s) -> Int32s:
-        """The places of some series in `series`."""
+        """Return the places of some series in `series`."""
         if (np.diff(self.series) == 1).all():
             return series - self.series[:1]
-        place = np.zeros(len(self._kind_of), np.int32)
+        place = np.zeros(len(self._shape_of), np.int32)
         place[self.series] = np.arange(len(self.series), dtype=np.int32)
         return place[series]

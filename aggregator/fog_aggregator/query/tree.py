@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import compress
 from operator import attrgetter
@@ -11,7 +11,7 @@ from operator import attrgetter
 import numpy as np
 
 from fog_aggregator.core.columns import Int32s, Int64s
-from fog_aggregator.core.nodes import Node
+from fog_aggregator.core.places.place import Place
 from fog_aggregator.query.selection import Grouping, Selection
 from fog_schema.paths import Path
 
@@ -38,7 +38,7 @@ class Tree:
         rank: each node's place in `paths`, by its row.
     """
 
-    def __init__(self, nodes: Mapping[Path, Node], rows: int, before: Tree | None = None) -> None:
+    def __init__(self, nodes: Mapping[Path, Place], rows: int, before: Tree | None = None) -> None:
         self._nodes = frozenset(nodes.values())
         self.paths: list[Path] = []
         self.rows: Int64s = np.zeros(0, np.int64)
@@ -47,7 +47,7 @@ class Tree:
         self.rank: Int32s = np.zeros(rows, np.int32)
         self.rank[self.rows] = np.arange(len(self.paths), dtype=np.int32)
 
-    def _stay(self, before: Tree) -> frozenset[Node]:
+    def _stay(self, before: Tree) -> frozenset[Place]:
         """Take over the nodes that are still there; return those that are new."""
         common, stays = before._common.copy(), np.ones(len(before.paths), np.bool_)
         stays[before.rank[[node.row for node in before._nodes - self._nodes]]] = False
@@ -57,7 +57,7 @@ class Tree:
         self.rows, self._common = before.rows[stays], common[stays]
         return self._nodes - before._nodes
 
-    def _come(self, newcomers: Iterable[Node]) -> None:
+    def _come(self, newcomers: Iterable[Place]) -> None:
         """Put nodes in their places."""
         ordered = sorted(newcomers, key=attrgetter("path"))
         at = [bisect_left(self.paths, node.path) for node in ordered]
@@ -71,18 +71,16 @@ class Tree:
                 self._common[place] = _common(self.paths[place - 1], self.paths[place])
 
     def span(self, under: Path) -> range:
-        """The places of the nodes at and under a path; empty when there are none."""
+        """Return the places of the nodes at and under a path; empty when there are none."""
         if not under:
             return range(len(self.paths))
         beyond = (*under[:-1], under[-1] + "\0")  # sorts after all that begin with `under`, before its next sibling
         return range(bisect_left(self.paths, under), bisect_left(self.paths, beyond))
 
     def group(self, selection: Selection, grouping: Grouping) -> Groups:
-        """Group the nodes that a view selects."""
+        """Group the nodes that a view selects, by their paths."""
         of_node = np.full(len(self.rank), -1, np.int32)
-        span = self.span(selection.under)
-        if selection.own:
-            span = span[:1] if span and self.paths[span[0]] == selection.under else span[:0]
+        span = self.selected(selection)
         if grouping.level is None:
             of_node[self.rows[span.start : span.stop]] = 0
             return Groups([()] if span else [], of_node)
@@ -91,6 +89,22 @@ class Tree:
         begins[:1] = True
         of_node[self.rows[span.start : span.stop]] = np.cumsum(begins, dtype=np.int32) - np.int32(1)
         return Groups([self.paths[span.start + head][:cut] for head in np.flatnonzero(begins).tolist()], of_node)
+
+    def group_by(self, selection: Selection, told: Callable[[Path], str]) -> Groups:
+        """Group the nodes that a view selects by what is told of each: a tree of one level, with paths of its own."""
+        of_node = np.full(len(self.rank), -1, np.int32)
+        span = self.selected(selection)
+        values = [told(path) for path in self.paths[span.start : span.stop]]
+        groups = {value: number for number, value in enumerate(sorted(set(values)))}
+        of_node[self.rows[span.start : span.stop]] = [groups[value] for value in values]
+        return Groups([(value,) for value in groups], of_node)
+
+    def selected(self, selection: Selection) -> range:
+        """Return the places of the nodes that a view selects."""
+        span = self.span(selection.under)
+        if selection.own:
+            return span[:1] if span and self.paths[span[0]] == selection.under else span[:0]
+        return span
 
 
 def _common(one: Path, other: Path) -> int:

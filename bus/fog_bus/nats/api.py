@@ -36,7 +36,7 @@ class JetStream:
     """JetStream's API over a link, in the domain that the connection's options name.
 
     Args:
-        link: What carries calls and answers.
+        link: Carries calls and answers.
         deadline: Seconds to wait for an answer.
     """
 
@@ -47,11 +47,11 @@ class JetStream:
         self._prefix = f"$JS.{domain}.API" if domain else "$JS.API"
 
     def subject(self, call: str) -> str:
-        """The subject of a call such as `STREAM.INFO.FOG_METRICS`."""
+        """Return the subject of a call such as `STREAM.INFO.FOG_METRICS`."""
         return f"{self._prefix}.{call}"
 
     async def call(self, call: str, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Makes one call and returns its answer.
+        """Make one call and return its answer.
 
         Raises:
             JetStreamError: It was refused or not answered.
@@ -105,5 +105,5 @@ def _tail(state: Mapping[str, Any]) -> int:
 
 
 def seconds(timestamp: str) -> float:
-    """A time as the server writes it (RFC 3339, nanoseconds) in seconds since 1970."""
+    """Convert a time as the server writes it (RFC 3339, nanoseconds) to seconds since 1970."""
     return datetime.fromisoformat(timestamp).timestamp()

@@ -65,7 +65,7 @@ class Client(nats.aio.client.Client):
         await super()._process_info(info, initial_connection)
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 — nats-py's signature
-        """Drops the socket first: nats-py would wait for bytes that may never leave."""
+        """Drop the socket first: nats-py would wait for bytes that may never leave."""
         if not self.is_closed:
             self.on_end()
         self._pending.clear()
@@ -91,7 +91,7 @@ class Client(nats.aio.client.Client):
     def _build_message(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
     ) -> Msg:
-        """A subject need not be UTF-8; nats-py would end its reading on one that is not."""
+        """Decode subjects leniently: they need not be UTF-8, and nats-py would end its reading on one that is not."""
         return self.msg_class(
             subject=subject.decode(errors="replace"),
             reply=reply.decode(errors="replace"),
@@ -110,7 +110,7 @@ class _Parser(Parser):
     """
 
     async def parse(self, data: bytes = b"") -> None:
-        """Takes the next bytes from the server and hands on each message that is complete.
+        """Take the next bytes from the server and hand on each message that is complete.
 
         Raises:
             ProtocolError: These bytes are not the protocol's; any other exception would end the reading in silence.

@@ -1,4 +1,4 @@
-"""Keeps a connection to NATS for as long as the program runs.
+"""Keep a connection to NATS for as long as the program runs.
 
     async with Connection(NatsOptions.parse("nats://127.0.0.1:4222")) as connection:
         if await connection.connected(5):
@@ -96,14 +96,14 @@ class Connection:
         return self.client.max_payload if self.client is not None else None
 
     async def connected(self, deadline: float | None = None) -> bool:
-        """Waits for a connection, at most `deadline` seconds; says whether there is one."""
+        """Wait for a connection, at most `deadline` seconds; tell whether there is one."""
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline):
                 await self._up.wait()
         return self._up.is_set()
 
     async def run(self) -> None:
-        """Keeps connected until `close`. Without a server it goes on trying, and says so.
+        """Keep connected until `close`. Without a server it goes on trying, and says so.
 
         Cancelled, it drops the connection, and may be run again: a link that is lost and restored.
         """
@@ -119,7 +119,7 @@ class Connection:
             life.result()
 
     async def close(self, deadline: float = 2.0) -> None:
-        """Lets what was published reach the server, at most `deadline` seconds, and ends `run`."""
+        """Let what was published reach the server, at most `deadline` seconds, and end `run`."""
         if self.client is not None and not self._closing.is_set():
             with suppress(Exception):
                 async with asyncio.timeout(deadline):
@@ -152,7 +152,7 @@ class Connection:
             attempt += 1
 
     async def _connect(self, ended: asyncio.Event) -> Client | None:
-        """Tries each server once: those we were given, then those that the cluster told of."""
+        """Try each server once: those we were given, then those that the cluster told of."""
         given = [redacted(server) for server in self.options.servers]
         told = [server for server in self._discovered if server not in given]
         self._rng.shuffle(given)
@@ -178,7 +178,9 @@ class Connection:
                 await hook(client)
             self._client = client
             self.generation += 1
-            if client.is_connected:  # else `connected` would hide that there is none, and its callers never wait
+            if (
+                client.is_connected
+            ):  # else `connected` would tell of a connection that has ended, and its callers never wait
                 self._up.set()
             self._log(logging.INFO, "connected", f"connected to NATS at {_where(client)}")
             await ended.wait()
@@ -199,7 +201,7 @@ class Connection:
         ended.set()
 
     def _arguments(self) -> dict[str, Any]:
-        """For nats-py's `connect`: a quiet callback that cannot raise, no buffer, no reconnecting of its own."""
+        """Return arguments for nats-py's `connect`: a callback that cannot raise, no buffer, no reconnecting."""
 
         async def on_error(error: Exception) -> None:
             with suppress(Exception):
@@ -222,7 +224,7 @@ class Connection:
         return arguments
 
     def _heard(self, error: Exception) -> None:
-        """What nats-py tells while connected: above all, which request the server refused."""
+        """Take what nats-py reports while connected: above all, which request the server refused."""
         if self._client is None or isinstance(error, OSError | UnexpectedEOF):
             return  # `_connect` or `_serve` says it
         self._note(error, f"NATS: {text_of(error)}")
@@ -247,7 +249,7 @@ _REASONS: Final = (
 
 
 def reason_of(error: BaseException) -> str:
-    """One word for what went wrong, for a counter: of a small set, whatever the server's text."""
+    """Return one word for what went wrong, for a counter: of a small set, whatever the server's text."""
     if isinstance(error, TlsNotOfferedError):
         return "tls"
     text = str(error).lower()
@@ -260,7 +262,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """What went wrong, for people: without nats-py's own words around it."""
+    """Describe an error for people: without nats-py's own words around it."""
     text, _, _ = str(error).partition(", sid:")  # of a slow consumer; behind it come addresses in memory
     return text.removeprefix("nats: ") or type(error).__name__
 

@@ -2,7 +2,7 @@
 
 nats-py has consumers, but their messages cost 25 µs each, or they wait in silence when the stream is not what it was.
 This one gives 1,000 messages at a time the cheapest way there is (`cb=` on a core subscription) and ends at the first
-sign that something is not as it should be. What to do then is its user's business.
+sign that something is not as it should be. Its user decides what to do then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fog_bus.ports import LogError, Message
 _BATCH: Final = 1000
 _BATCH_BYTES: Final = 16 * 1024 * 1024
 _OVERHEAD: Final = 64 * 1024
-"""What subject, reply and headers may add to a payload; a request smaller than a message would never be served."""
+"""Bytes that subject, reply and headers may add to a payload. A request smaller than a message is never served."""
 _IN_FLIGHT: Final = 2
 _EXPIRES: Final = 30.0
 _FORGOTTEN_AFTER: Final = 60.0
@@ -38,7 +38,7 @@ _NS: Final = 1_000_000_000
 
 
 class Delivery(NamedTuple):
-    """What the server tells of a message that it delivers."""
+    """The facts that the server tells of a message that it delivers."""
 
     seq: int
     """In the stream."""
@@ -81,7 +81,7 @@ class PullConsumer:
         self._end: LogError | None = None
 
     async def open(self, seq: int) -> None:
-        """Creates the consumer, to begin with the first message at or after `seq`.
+        """Create the consumer, to begin with the first message at or after `seq`.
 
         Raises:
             JetStreamError: The server refused it or did not answer.
@@ -110,7 +110,7 @@ class PullConsumer:
         self.pending = answer["num_pending"]
 
     async def next(self) -> list[Message]:
-        """Waits for the server to speak; returns the messages that have come, none when it had nothing to deliver.
+        """Wait for the server to speak; return the messages that have come, none when it had nothing to deliver.
 
         Raises:
             LogError: Nothing more will come, or something has not come that should have.
@@ -125,7 +125,7 @@ class PullConsumer:
         return self._sort(arrived)
 
     async def close(self) -> None:
-        """Forgets the consumer, and lets the server forget it too. Does not wait and does not raise."""
+        """Forget the consumer, and let the server forget it too. Does not wait and does not raise."""
         connection = self._jetstream.link.connection
         connection.on_disconnect.remove(self._wake.set)
         if self._subscription is not None and connection.client is self._client:
@@ -136,7 +136,7 @@ class PullConsumer:
             )
 
     async def _ask(self) -> None:
-        """Keeps two requests in flight; the second covers the time that asking takes."""
+        """Keep two requests in flight; the second covers the time that asking takes."""
         request = {
             "batch": _BATCH,
             "max_bytes": max(_BATCH_BYTES, self._client.max_payload + _OVERHEAD),
@@ -159,7 +159,7 @@ class PullConsumer:
             self._end = LogError("disconnected")
 
     def _sort(self, arrived: list[Msg]) -> list[Message]:
-        """The messages among what arrived. At a sign of the end those before it count, and `next` raises the next time.
+        """Pick the messages among what arrived. Messages before a sign of the end count; `next` raises the next time.
 
         Only what the server delivers from a stream has a reply subject of `$JS.ACK`; headers prove nothing, as anyone
         who may publish can store some that look like a status.
@@ -193,7 +193,7 @@ class PullConsumer:
 
 
 def parse_delivery(reply: str) -> Delivery:
-    """Reads the reply subject of a delivered message.
+    """Read the reply subject of a delivered message.
 
     `$JS.ACK.<stream>.<consumer>.<delivered>.<seq>.<consumer seq>.<timestamp>.<pending>`: 9 tokens; with a domain and
     an account's hash before the stream 11, and a random token behind makes 12.

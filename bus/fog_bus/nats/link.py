@@ -4,9 +4,9 @@
     result = await link.publish("fog.v1.metrics.fog.0.3", frame, deadline=5)
     if result.outcome is Outcome.ACKED: ...
 
-Proof of delivery is JetStream's acknowledgement, nothing less. What timed out may have arrived all the same: repeat it,
-byte for byte. No header is sent, so no `Nats-Msg-Id` either: the server remembers those for a whole stream, where
-another node could use ours first.
+Proof of delivery is JetStream's acknowledgement, nothing less. A message that timed out may have arrived all the same:
+repeat it, byte for byte. No header is sent, so no `Nats-Msg-Id` either: the server remembers those for a whole stream,
+where another node could use ours first.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _REFUSED_SUBJECT: Final = re.compile(r'permissions violation for (publish|subscr
 
 
 class Link:
-    """What an agent or aggregator says and hears over a `Connection`. Belongs to its event loop."""
+    """Publish and listen over a `Connection`. Implements `fog_bus.ports.Bus`. Belongs to the connection's loop."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -49,13 +49,22 @@ class Link:
         connection.on_disconnect.append(self._hang_up)
         connection.on_error.append(self._refused)
 
+    @property
+    def max_payload(self) -> int | None:
+        """The longest message in bytes that the server takes; None while not connected."""
+        return self.connection.max_payload
+
+    async def connected(self, deadline: float | None = None) -> bool:
+        """Wait for a connection, at most `deadline` seconds; tell whether there is one."""
+        return await self.connection.connected(deadline)
+
     async def publish(self, subject: str, payload: bytes, deadline: float) -> Publish:
-        """Publishes once and waits at most `deadline` seconds for JetStream's acknowledgement."""
+        """Publish once and wait at most `deadline` seconds for JetStream's acknowledgement."""
         answer = await self._exchange(subject, payload, deadline)
         return answer if isinstance(answer, Publish) else parse_ack(answer)
 
     async def request(self, subject: str, payload: bytes, deadline: float) -> bytes:
-        """Asks whoever serves `subject`, the API of JetStream for one, and returns the answer.
+        """Ask the server of `subject`, the API of JetStream for one, and return the answer.
 
         Raises:
             RequestError: There was none; it says why.
@@ -66,7 +75,7 @@ class Link:
         return answer
 
     async def send(self, subject: str, payload: bytes) -> bool:
-        """Publishes without asking for an acknowledgement; False when there is no connection."""
+        """Publish without asking for an acknowledgement; False when there is no connection."""
         client = self.connection.client
         if client is None:
             return False
@@ -76,10 +85,10 @@ class Link:
             return False
         return True
 
-    async def subscribe_requests(self, subjects: Iterable[str], callback: RequestCallback) -> None:
-        """Calls back for each message on any of `subjects`, from now on and after every reconnect.
+    async def listen(self, subjects: Iterable[str], callback: RequestCallback) -> None:
+        """Call back for each message on any of `subjects`, from now on and after every reconnect.
 
-        What the callback raises is logged; at most 64 messages of a subject wait for it.
+        An exception of the callback is logged; at most 64 messages of a subject wait for it.
         """
         requests = [(subject, callback) for subject in subjects]
         self._requests += requests
@@ -88,7 +97,7 @@ class Link:
                 await self._subscribe(self.connection.client, *request)
 
     async def _exchange(self, subject: str, payload: bytes, deadline: float) -> bytes | Publish:
-        """One message out and its answer back, or what stood in the way."""
+        """Send one message and return its answer, or what stood in the way."""
         client = self.connection.client
         if client is None:
             return Publish(Outcome.DISCONNECTED)
@@ -114,13 +123,13 @@ class Link:
             del self._waiting[token]
 
     async def _listen(self, client: Client) -> None:
-        """With each new connection: a new inbox and the subscriptions."""
+        """Open a new inbox and subscribe anew, with each new connection."""
         await self._open_inbox(client)
         for request in self._requests:
             await self._subscribe(client, *request)
 
     async def _open_inbox(self, client: Client) -> None:
-        """A place for answers that nobody can guess."""
+        """Open a place for answers that nobody can guess."""
         self._deaf = ""
         self._inbox = f"{self.connection.options.inbox_prefix or '_INBOX'}.{secrets.token_hex(12)}"
         await client.subscribe(f"{self._inbox}.*", cb=self._answered)
@@ -151,7 +160,7 @@ class Link:
             self._settle(token, Publish(Outcome.DISCONNECTED))
 
     def _refused(self, text: str) -> None:
-        """nats-py gives a refused subject in lower case and only to the connection as a whole."""
+        """Settle exchanges of a refused subject; nats-py gives it in lower case and only to the whole connection."""
         found = _REFUSED_SUBJECT.search(text)
         if found is None:
             return
@@ -173,7 +182,7 @@ _MESSAGE_TOO_LARGE: Final = 10054
 
 
 def parse_ack(answer: bytes) -> Publish:
-    """Reads JetStream's answer to a publish: JSON, and nothing else than JetStream's will do."""
+    """Read JetStream's answer to a publish: JSON, and nothing else than JetStream's will do."""
     try:
         match json.loads(answer):
             case {"error": {"err_code": int(code), "description": str(text)}}:

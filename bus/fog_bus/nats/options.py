@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import ssl
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from fog_bus.options import option
+from fog_bus.options.kinds import FILE, SECRET, TEXT, URLS
+
+if TYPE_CHECKING:
+    import ssl
 
 DEFAULT_SERVER: Final = "nats://127.0.0.1:4222"
 _SCHEMES: Final = ("nats", "tls", "ws", "wss")
@@ -36,19 +41,53 @@ class NatsOptionsError(ValueError):
     """The options cannot work; the message is one line that says what to do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class NatsOptions:
+@dataclass(frozen=True, kw_only=True)
+class NatsChoice:
+    """Where NATS is: addresses, or a context of the nats command line tool. Read by commands, see `NatsOptions`."""
+
+    url: tuple[str, ...] | None = option(
+        None, "NATS server, or several", URLS, flag="--nats", aliases=("--server",), environ=("NATS_URL",)
+    )
+    context: str | None = option(
+        None, "context of the nats command line tool to use", TEXT, flag="--context", environ=("NATS_CONTEXT",)
+    )
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class NatsLogin:
+    """Our identity at NATS, and how to speak to it."""
+
+    creds: str | None = option(None, "credentials file", FILE, flag="--creds", environ=("NATS_CREDS",))
+    nkey: str | None = option(None, "file with the seed of an nkey", FILE, flag="--nkey", environ=("NATS_NKEY",))
+    user: str | None = option(None, "user name", TEXT, flag="--user", environ=("NATS_USER",))
+    password: str | None = option(
+        None, "password; better in the environment", SECRET, flag="--password", environ=("NATS_PASSWORD",)
+    )
+    token: str | None = option(
+        None, "token; better in the environment", SECRET, flag="--token", environ=("NATS_TOKEN",)
+    )
+    tls_ca: str | None = option(None, "certificates to trust", FILE, flag="--tlsca", environ=("NATS_CA",))
+    tls_cert: str | None = option(None, "our certificate", FILE, flag="--tlscert", environ=("NATS_CERT",))
+    tls_key: str | None = option(None, "the certificate's key", FILE, flag="--tlskey", environ=("NATS_KEY",))
+    inbox_prefix: str | None = option(
+        None, "first tokens of the subjects that answers come to", TEXT, flag="--inbox-prefix"
+    )
+    jetstream_domain: str | None = option(None, "JetStream domain behind leaf nodes", TEXT, flag="--js-domain")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class NatsOptions(NatsLogin):
     """How to connect. Its text never shows a secret.
 
     Args:
-        servers: Addresses (`nats://`, `tls://`, `ws://`, `wss://` or plain `host:port`), one of which is enough; a
+        servers: Addresses (`nats://`, `tls://`, `ws://`, `wss://` or plain `host:port`); one is enough, as a
             cluster tells the others. A user and password in an address are used for every server. One `tls://` or
             `wss://`, as any of the TLS files, asks for TLS everywhere: a server that has none is told nothing.
         creds: Credentials file (a JWT and its seed). Needs the package `nkeys`, as does `nkey`.
         nkey: File with an nkey's seed.
         tls_ca: File with the certificates to trust instead of the system's.
         tls_cert: Our own certificate, with `tls_key`.
-        name: What the server shows of us in its list of connections.
+        name: Our name in the server's list of connections.
         inbox_prefix: First tokens of the subjects that answers come to; what the server lets us subscribe to.
         jetstream_domain: JetStream domain to speak to, behind leaf nodes.
 
@@ -57,17 +96,7 @@ class NatsOptions:
     """
 
     servers: tuple[str, ...] = (DEFAULT_SERVER,)
-    creds: str | None = None
-    nkey: str | None = None
-    tls_ca: str | None = None
-    tls_cert: str | None = None
-    tls_key: str | None = None
-    user: str | None = None
-    password: str | None = None
-    token: str | None = None
     name: str | None = None
-    inbox_prefix: str | None = None
-    jetstream_domain: str | None = None
 
     def __post_init__(self) -> None:
         if not self.servers:
@@ -127,7 +156,7 @@ class NatsOptions:
 
     @classmethod
     def from_context(cls, name: str, config_home: Path | None = None) -> NatsOptions:
-        """Reads a context of the nats command line tool: `nats/context/NAME.json`.
+        """Read a context of the nats command line tool: `nats/context/NAME.json`.
 
         Args:
             name: The context's name.
@@ -169,9 +198,11 @@ class NatsOptions:
         return next(filter(None, map(_login_in, self.servers)), {})
 
     def tls(self) -> ssl.SSLContext | None:
-        """The TLS context, None when nothing asks for one of our own; a server that wants TLS gets the system's."""
+        """Return the TLS context, None when nothing asks for one of ours; a server that wants TLS gets the system's."""
         if self.tls_ca is None and self.tls_cert is None:
             return None
+        import ssl  # 10 ms, which `--help` can do without
+
         try:
             context = ssl.create_default_context(cafile=self.tls_ca)
             if self.tls_cert is not None:
@@ -183,7 +214,7 @@ class NatsOptions:
 
 
 def redacted(server: str) -> str:
-    """An address without its user and password."""
+    """Return an address without its user and password."""
     parts = _parts(server)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 

@@ -1,30 +1,16 @@
-"""The streams that keep frames, events and rollups, and what they must be like.
+"""Create the streams in JetStream, and compare what is there with what must be.
 
 A stream that exists is never changed behind its owner's back: what differs is reported, and changed only on request.
-
-Why `discard="old"`: a stream is a buffer for readers that were away, nothing more; counts live in the nodes' epochs
-and in the checkpoint. Full and `old`, it forgets frames that were mostly read long ago; whoever had not read them sees
-gaps by epoch and seq, and a keyframe repairs those. Full and `new`, it would refuse the newest frames of the whole
-fleet for the sake of old ones: a fleet that writes its gigabyte in an hour would go dark for three days. Both lose what
-a writer that has ended said last; `old` only when the reader was away for all that the stream holds, and `until_gap`
-tells how long that is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from fog_bus.nats.api import JetStream, JetStreamError
-from fog_schema.subjects import Subjects
+from fog_bus.streams import Difference, StreamSettings
 
-METRICS: Final = "FOG_METRICS"
-EVENTS: Final = "FOG_EVENTS"
-ROLLUPS: Final = "FOG_ROLLUPS"
-DAY: Final = 86_400.0
-MAX_AGE: Final = 3 * DAY
-_GIB: Final = 1024**3
 _NS: Final = 1_000_000_000
 _DUPLICATE_WINDOW: Final = 0.1
 """Nobody sends message ids; this is the least the server takes, and it costs memory for each id."""
@@ -41,84 +27,32 @@ _OFF: Final = (
 """With any of these a publisher's headers, or nobody's acknowledgement, would decide what the stream holds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamSettings:
-    """What a stream must be like.
-
-    Args:
-        name: Its name.
-        subjects: What it takes.
-        max_age: Seconds that it keeps a message; the aggregator's horizon must be twice that.
-        max_bytes: Its size at most, None for no limit. The server reserves it at once, and refuses if it has less.
-        replicas: 1, or 3 or 5 in a cluster.
-        storage: Where it lies.
-        discard: Whether a full stream forgets its oldest messages or refuses new ones; why old: see the module.
-    """
-
-    name: str
-    subjects: tuple[str, ...]
-    max_age: float = MAX_AGE
-    max_bytes: int | None = _GIB
-    replicas: int = 1
-    storage: Literal["file", "memory"] = "file"
-    discard: Literal["old", "new"] = "old"
-
-    def config(self) -> dict[str, Any]:
-        """The settings as JetStream's API writes them."""
-        return {
-            "name": self.name,
-            "subjects": list(self.subjects),
-            "retention": "limits",
-            "discard": self.discard,
-            "max_age": round(self.max_age * _NS),
-            "max_bytes": -1 if self.max_bytes is None else self.max_bytes,
-            "max_msgs": -1,
-            "max_msgs_per_subject": -1,  # costs 30 % of the server's CPU
-            "max_msg_size": -1,
-            "num_replicas": self.replicas,
-            "storage": self.storage,
-            "duplicate_window": round(_DUPLICATE_WINDOW * _NS),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A setting of an existing stream that is not what it must be; values as JetStream's API writes them."""
-
-    stream: str
-    setting: str
-    wanted: Any
-    found: Any
-
-    def __str__(self) -> str:
-        return f"{self.stream}: {self.setting} is {self.found!r} and should be {self.wanted!r}"
-
-
-def metrics_stream(subjects: Subjects, **others: Any) -> StreamSettings:
-    """The stream of frames: three days, a gibibyte; `others` as in `StreamSettings`."""
-    return StreamSettings(name=METRICS, subjects=tuple(subjects.subtree("metrics")), **others)
-
-
-def events_stream(subjects: Subjects, **others: Any) -> StreamSettings:
-    """The stream of events: three days, a quarter of a gibibyte; `others` as in `StreamSettings`."""
-    return StreamSettings(name=EVENTS, subjects=tuple(subjects.subtree("events")), **{"max_bytes": _GIB // 4, **others})
-
-
-def rollups_stream(subjects: Subjects, **others: Any) -> StreamSettings:
-    """The stream of rollups: three days, a quarter of a gibibyte; `others` as in `StreamSettings`."""
-    return StreamSettings(
-        name=ROLLUPS, subjects=tuple(subjects.subtree("rollups")), **{"max_bytes": _GIB // 4, **others}
-    )
+def jetstream_config(settings: StreamSettings) -> dict[str, Any]:
+    """Write settings as JetStream's API does."""
+    return {
+        "name": settings.name,
+        "subjects": list(settings.subjects),
+        "retention": "limits",
+        "discard": settings.discard,
+        "max_age": round(settings.max_age * _NS),
+        "max_bytes": -1 if settings.max_bytes is None else settings.max_bytes,
+        "max_msgs": -1,
+        "max_msgs_per_subject": -1,  # costs 30 % of the server's CPU
+        "max_msg_size": -1,
+        "num_replicas": settings.replicas,
+        "storage": settings.storage,
+        "duplicate_window": round(_DUPLICATE_WINDOW * _NS),
+    }
 
 
 async def apply(jetstream: JetStream, settings: StreamSettings, *, update: bool = False) -> list[Difference]:
-    """Creates the stream if there is none, and tells what is different about the one that exists.
+    """Create the stream if it does not exist, and tell what is different about the one that exists.
 
     May be called any number of times, by several at once.
 
     Args:
         jetstream: The API, with a credential that may create streams.
-        settings: What the stream must be like.
+        settings: The stream must be like them.
         update: Changes what is different; then only what the server does not let change remains, as an error.
 
     Raises:
@@ -127,7 +61,7 @@ async def apply(jetstream: JetStream, settings: StreamSettings, *, update: bool 
     found = await _config(jetstream, settings.name)
     if found is None:
         try:
-            await jetstream.call(f"STREAM.CREATE.{settings.name}", settings.config())
+            await jetstream.call(f"STREAM.CREATE.{settings.name}", jetstream_config(settings))
         except JetStreamError as error:
             if error.code != _NAME_IN_USE:  # someone else's, made a moment ago: compare
                 raise
@@ -141,8 +75,8 @@ async def apply(jetstream: JetStream, settings: StreamSettings, *, update: bool 
 
 
 def differences(settings: StreamSettings, found: Mapping[str, Any]) -> list[Difference]:
-    """Compares settings with a stream's configuration as JetStream's API tells it."""
-    wanted = {**settings.config(), **dict.fromkeys(_OFF, False)}
+    """Compare settings with a stream's configuration as JetStream's API tells it."""
+    wanted = {**jetstream_config(settings), **dict.fromkeys(_OFF, False)}
     actual = {**dict.fromkeys(_OFF, False), **found}
     return [
         Difference(settings.name, setting, value, actual.get(setting))
@@ -152,7 +86,7 @@ def differences(settings: StreamSettings, found: Mapping[str, Any]) -> list[Diff
 
 
 def _plain(value: Any) -> Any:
-    """The order of subjects means nothing."""
+    """Make a value comparable: the order of subjects means nothing."""
     return sorted(value) if isinstance(value, list) else value
 
 

@@ -1,7 +1,7 @@
 """The subcommands, one module each, imported only when called for.
 
 A command's module has `Settings` (a frozen dataclass of options), `run(settings) -> exit code`, and a docstring that
-`--help` shows. What is heavy is imported `later`: completions and `fog check` load every module.
+`--help` shows. Heavy modules are imported `later`: completions and `fog check` load every module.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Command:
 
 
 def load(name: str) -> Command:
-    """The command of that name.
+    """Return the command of that name.
 
     Raises:
-        UsageError: when there is none, with the nearest one there is.
+        UsageError: when no command has it, with the nearest name.
     """
     if name not in SUMMARIES:
         near = difflib.get_close_matches(name, SUMMARIES, n=1)
@@ -57,5 +57,5 @@ def load(name: str) -> Command:
 
 
 def all_options() -> list[Option]:
-    """The options of every command, for what must know them all."""
+    """Return the options of every command, for what must know them all."""
     return [option for name in SUMMARIES for option in options_of(load(name).settings, name)]

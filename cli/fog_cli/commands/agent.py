@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from dataclasses import dataclass
 from typing import Final
 
-from fog_cli.config import group, option, switch
+from fog_agent.edge.options import AgentOptions
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import FILE, PATH
+from fog_cli.config import group, part
 from fog_cli.errors import UsageError
-from fog_cli.kinds import DURATION, FILE, INTERVAL, PATH, TEXT
 from fog_cli.later import later
 from fog_cli.logs import LogSettings
 from fog_cli.nats_settings import NatsSettings
@@ -25,14 +26,10 @@ from fog_cli.nats_settings import NatsSettings
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog agent` takes."""
+    """Options of `fog agent`."""
 
     path: str = option("", "place in the tree: fog/0/3, or a template as fog/${RACK}/${HOSTNAME}", PATH)
-    interval: float = option(10.0, "how often to send", INTERVAL)
-    prefix: str = option("fog.v1", "what subjects begin with", TEXT)
-    deadline: float = option(5.0, "how long stopping may take to send the last counts", DURATION)
-    shared: bool = switch("other processes publish under this path too, and each one's gauges count")
-    ephemeral: bool = switch("this node comes and goes: that it leaves is no alert")
+    agent: AgentOptions = part(AgentOptions)
     once: bool = switch("print what would be sent, and end")
     ledger: str | None = option(None, "write here, when it ends, what was counted, as JSON, for an audit", FILE)
     stop_on_eof: bool = switch("stop when standard input ends, as it does when the parent is gone")
@@ -40,12 +37,13 @@ class Settings:
     log: LogSettings = group(LogSettings)
 
 
-_report: Final = later("fog_cli.agent:report")
-_print_once: Final = later("fog_cli.agent:print_once")
+_report: Final = later("fog_cli.work.agent:report")
+_print_once: Final = later("fog_cli.work.agent:print_once")
 
 
 def run(settings: Settings) -> int:
     """Report until told to stop."""
+    from fog_bus.nats.light import leave_out_websockets
     from fog_schema.errors import PathError
     from fog_schema.paths import expand_template, format_path
 
@@ -56,6 +54,5 @@ def run(settings: Settings) -> int:
     except PathError as error:
         raise UsageError(str(error)) from None
     if not settings.nats.context and not any(url.startswith("ws") for url in settings.nats.url or ()):
-        # nats-py imports aiohttp where it is there: 11 MB, and only for ws://. None makes the import fail.
-        sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
+        leave_out_websockets()
     return _print_once() if settings.once else _report(settings, path)

@@ -14,16 +14,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import DURATION, PATH, TEXT, WHOLE
 from fog_cli.api import ApiSettings
-from fog_cli.config import group, option, switch
-from fog_cli.kinds import DURATION, PATH, TEXT, WHOLE
+from fog_cli.config import group
 from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog audit` takes."""
+    """Options of `fog audit`."""
 
     path: str = option("", "only the nodes at and under this path", PATH, positional=True)
     most: int = option(200, "nodes to ask at most, drawn at random when there are more", WHOLE)
@@ -34,5 +35,5 @@ class Settings:
     nats: NatsSettings = group(NatsSettings)
 
 
-run: Final = later("fog_cli.audit:audit")
+run: Final = later("fog_cli.work.audit:audit")
 """0 when everything is equal."""

@@ -6,14 +6,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from fog_bus.options import option
+from fog_bus.options.kinds import FILE
 from fog_cli.commands import all_options
-from fog_cli.config import REQUIRED, option, problems, read_document
-from fog_cli.kinds import FILE
+from fog_cli.config import REQUIRED, problems, read_document
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog check` takes."""
+    """Options of `fog check`."""
 
     file: str = option(REQUIRED, "the TOML file", FILE, positional=True)
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from fog_bus.options import option
+from fog_bus.options.kinds import choice
 from fog_cli.commands import SUMMARIES, load
-from fog_cli.config import REQUIRED, Option, option, options_of
-from fog_cli.kinds import choice
+from fog_cli.config import REQUIRED, Option, options_of
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog completion` takes."""
+    """Options of `fog completion`."""
 
     shell: str = option(REQUIRED, "which shell", choice("bash", "zsh", "fish"), positional=True)
 
@@ -39,14 +40,14 @@ def _words(options: tuple[Option, ...]) -> list[str]:
 
 
 def _choices(options: Options) -> dict[str, tuple[str, ...]]:
-    """The flags that take one of a few words."""
+    """Return the flags that take one of a few words."""
     return {
         one.flags[0]: one.kind.choices for many in options.values() for one in many if one.flags and one.kind.choices
     }
 
 
 def _cases(name: str, options: Options) -> tuple[str, str]:
-    """What may follow a command, and what may follow a flag, as the branches of two `case` statements."""
+    """Write the words after a command, and those after a flag, as the branches of two `case` statements."""
     commands = [f"    {command}) {name}=({' '.join(_words(many))}) ;;" for command, many in options.items()]
     flags = [f"    {flag}) {name}=({' '.join(words)}) ;;" for flag, words in _choices(options).items()]
     return "\n".join(commands), "\n".join([*flags, f"    --config) {name}=() ;;"])

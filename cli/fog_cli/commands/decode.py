@@ -5,7 +5,7 @@
   fog decode --path fog/0/3 --nats nats://127.0.0.1:4222
   fog decode --path fog/0 --rollups
 
-What the ids of a delta mean is in the keyframe before it; alone it prints numbers.
+The keyframe before a delta defines its ids; a delta alone is printed with numbers.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fog_cli.config import group, option, switch
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import FILE, PATH, TEXT
+from fog_cli.config import group
 from fog_cli.errors import UsageError
-from fog_cli.kinds import FILE, PATH, TEXT
 from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog decode` takes."""
+    """Options of `fog decode`."""
 
     file: str = option("", "a frame, - for standard input", FILE, positional=True)
     path: str = option("", "print the frames of this path as they pass by", PATH)
@@ -31,8 +32,8 @@ class Settings:
     nats: NatsSettings = group(NatsSettings)
 
 
-_print_file: Final = later("fog_cli.decode:print_file")
-_follow: Final = later("fog_cli.decode:follow")
+_print_file: Final = later("fog_cli.work.decode:print_file")
+_follow: Final = later("fog_cli.work.decode:follow")
 
 
 def run(settings: Settings) -> int:

@@ -17,14 +17,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fog_cli.config import option, switch
-from fog_cli.kinds import ADDRESS, DURATION, INTERVAL, URLS, WHOLE, Address
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import ADDRESS, DURATION, INTERVAL, URLS, WHOLE, Address
 from fog_cli.later import later
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog demo` takes."""
+    """Options of `fog demo`."""
 
     depth: int = option(4, "levels of the tree, with the root", WHOLE)
     branching: int = option(4, "children of each inner node", WHOLE)

@@ -14,9 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import DURATION, NAME, PATH, WHOLE
 from fog_cli.api import Api, ApiSettings
-from fog_cli.config import group, option, switch
-from fog_cli.kinds import DURATION, NAME, PATH, WHOLE
+from fog_cli.config import group
 from fog_cli.terminal import Paint, printable, show_time
 
 FOLLOW_EVERY = 1.0
@@ -25,7 +26,7 @@ MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog events` takes."""
+    """Options of `fog events`."""
 
     path: str = option("", "only of this subtree", PATH, positional=True)
     name: str = option("", "only events of this name", NAME)

@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import NAME, PATH
 from fog_cli.api import Api, ApiSettings
-from fog_cli.config import REQUIRED, group, option, switch
-from fog_cli.kinds import NAME, PATH
+from fog_cli.config import REQUIRED, group
 from fog_cli.terminal import Paint, printable, show_coverage, show_labels, show_time
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog explain` takes."""
+    """Options of `fog explain`."""
 
     path: str = option(REQUIRED, "where in the tree", PATH, positional=True)
     metric: str = option(REQUIRED, "the metric's name", NAME, positional=True)

@@ -11,20 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fog_cli.config import REQUIRED, group, option
-from fog_cli.kinds import PATH, TEXT
+from fog_bus.options import option
+from fog_bus.options.kinds import PATH, TEXT
+from fog_cli.config import REQUIRED, group
 from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog forget` takes."""
+    """Options of `fog forget`."""
 
     path: str = option(REQUIRED, "the node, or the root of a subtree", PATH, positional=True)
     prefix: str = option("fog.v1", "what subjects begin with", TEXT)
     nats: NatsSettings = group(NatsSettings)
 
 
-run: Final = later("fog_cli.forget:forget")
+run: Final = later("fog_cli.work.forget:forget")
 """0 when the wish is in the stream."""

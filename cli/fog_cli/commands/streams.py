@@ -12,15 +12,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fog_cli.config import REQUIRED, group, option, switch
-from fog_cli.kinds import PERIOD, SIZE, TEXT, WHOLE, choice
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import PERIOD, SIZE, TEXT, WHOLE, choice
+from fog_cli.config import REQUIRED, group
 from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog streams` takes."""
+    """Options of `fog streams`."""
 
     action: str = option(REQUIRED, "what to do", choice("apply"), positional=True)
     update: bool = switch("change what differs, where the server lets it be changed")
@@ -34,5 +35,5 @@ class Settings:
     nats: NatsSettings = group(NatsSettings)
 
 
-run: Final = later("fog_cli.streams:apply_streams")
+run: Final = later("fog_cli.work.streams:apply_streams")
 """0 when all streams are as they should be."""

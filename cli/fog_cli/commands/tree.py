@@ -10,15 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import PATH, WHOLE
 from fog_cli.api import Api, ApiSettings
-from fog_cli.config import group, option, switch
-from fog_cli.kinds import PATH, WHOLE
+from fog_cli.config import group
 from fog_cli.terminal import Paint, show_coverage
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `fog tree` takes."""
+    """Options of `fog tree`."""
 
     path: str = option("", "only this subtree", PATH, positional=True)
     depth: int = option(3, "levels below it", WHOLE)
@@ -49,7 +50,7 @@ def _below(place: Mapping[str, Any], indent: str, paint: Paint) -> Iterator[str]
 
 
 def _told(place: Mapping[str, Any], name: str, paint: Paint) -> str:
-    """A leaf by its state, an inner place by the states below it."""
+    """Return a leaf by its state, an inner place by the states below it."""
     state = place["state"]
     own = paint(state, state) if state else ""
     if place["count"] <= (1 if state else 0):

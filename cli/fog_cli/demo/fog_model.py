@@ -1,7 +1,7 @@
 """A fog of nodes that talk along their tree, coordinate, check their health, fail now and then and recover.
 
 Pure: time and randomness are handed in, and what happens comes out as events, named and shaped as the SDK's hooks hear
-them. A discrete-event simulation: an agenda of actions, each of which may put further ones on it.
+them. A discrete-event simulation: an agenda of actions, which may put further ones on it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Node:
 
 
 def tree_paths(root: str, depth: int, branching: int) -> Iterator[Path]:
-    """The paths of a tree of `depth` levels with the root, level by level: 4 and 4 make 85."""
+    """Yield the paths of a tree of `depth` levels with the root, level by level: 4 and 4 make 85."""
     level: list[Path] = [(root,)]
     for _ in range(depth):
         yield from level

@@ -34,7 +34,7 @@ class Child:
     async def start(cls, arguments: Sequence[str], environ: Mapping[str, str], directory: Path) -> Self:
         """Start ``fog ARGUMENTS`` and wait until it is ready, as a service manager does (sd_notify).
 
-        What it says on standard error goes to a log in `directory`.
+        Its standard error goes to a log in `directory`.
 
         `environ` is added to this process's environment, less its ``FOG_…`` and ``NATS_…``: those are for the parent.
 

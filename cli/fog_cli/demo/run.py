@@ -22,20 +22,20 @@ from typing import Any, Final, TypeVar
 
 from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.options import NatsOptions
-from fog_bus.nats.provision import EVENTS, METRICS
-from fog_cli import books
+from fog_bus.options.kinds import Address, show_address
+from fog_bus.streams import EVENTS, METRICS
 from fog_cli.bus import connected_link
 from fog_cli.commands.demo import Settings
 from fog_cli.demo.aggregator_stats import AggregatorView, Numbers
 from fog_cli.demo.fog_model import Fog, tree_paths
 from fog_cli.demo.nodes import FogNodes
+from fog_cli.demo.pace import Pace, follow
 from fog_cli.demo.processes import Child
 from fog_cli.demo.screen import Screen
 from fog_cli.errors import CommandError, UsageError
-from fog_cli.kinds import Address, show_address
 from fog_cli.logs import LogSettings, set_up_logging
-from fog_cli.pace import Pace, follow
 from fog_cli.service import run_service
+from fog_cli.work import books
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer, NatsServerError
 from fog_testing.waiting import eventually
@@ -77,7 +77,7 @@ class _Place:
 
     @property
     def url(self) -> str:
-        """What to open."""
+        """Return the address to open."""
         return f"http://{show_address(self.listen)}"
 
     @property

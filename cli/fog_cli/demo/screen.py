@@ -1,4 +1,4 @@
-"""What the demo prints: what runs where, a live line, and what came of it."""
+"""Print the demo: its processes, a live line, and its result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Screen:
             self._line = ""
 
     def introduce(self, parts: Mapping[str, str], url: str) -> None:
-        """What runs, and what to open."""
+        """Print the processes that run, and the addresses to open."""
         for name, told in parts.items():
             self.say(f"  {name:<12} {told}")
         self.say("")

@@ -1,4 +1,4 @@
-"""What the books of all processes say together: how much there must be of everything, and how much there may be."""
+"""Add up the books of all processes: how much there must be of everything, and how much there may be."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ class Accounts:
     lives: list[Life] = field(default_factory=list)
 
     def paths(self, scope: Scope) -> set[str]:
-        """The paths of processes that an aggregator reads, itself or by their branch."""
+        """Return the paths of processes that an aggregator reads, itself or by their branch."""
         return {life.path for life in self.lives if scope.shows(life.path) is not None}
 
     def most(self, scope: Scope) -> View:
-        """What was counted until now, as an aggregator shows it."""
+        """Add up what was counted until now, as an aggregator shows it."""
         return self._view(scope, lambda _, row: row.counted)
 
     def least(self, scope: Scope) -> View:
-        """What must be there when it is quiet: of a node that was killed what was acknowledged, of others all."""
+        """Add up what must be there when it is quiet: acknowledged counts of killed nodes, all counts of others."""
         return self._view(scope, _sure)
 
     def levels(self, scope: Scope) -> View:
-        """The largest gauge of the nodes that run, for each path that is shown and for all together."""
+        """Return the largest gauge of the nodes that run, for each path that is shown and for all together."""
         found: View = {}
         for life in self.lives:
             for shown, row in life.shown(scope) if life.running else ():

@@ -41,7 +41,7 @@ SUBJECTS: Final = ("fog.v1.metrics.>", "fog.v1.events.>", "fog.v1.rollups.>")
 
 @dataclass(slots=True)
 class Target:
-    """What faults are done to: a process behind a proxy, and a lock, as one fault at a time has it."""
+    """The target of a fault: a process behind a proxy, and the lock that one fault at a time holds."""
 
     name: str
     proxy: FaultProxy
@@ -81,6 +81,16 @@ class Reader(Target):
         return max([int(file.stem.rpartition("-")[2]) for file in self.state_dir.glob("checkpoint-*.fog")], default=0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    directory: Path
+    rng: random.Random
+    tell: Callable[[str], None]
+    fleets: int
+    size: int
+    layout: Layout
+
+
 class Arena:
     """The whole of it: `async with Arena(…) as arena` starts everything, and ends everything.
 
@@ -93,12 +103,15 @@ class Arena:
         layout: which aggregators there are, and where the nodes are.
 
     Attributes:
-        streams: names of the streams.
         kills: processes that met a kill -9.
         accounts: every process of nodes that there ever was.
         mortal: held while nodes die or a stream loses messages: see `secure_the_dead`.
-        torn: whether a stream has ever lost messages.
         recorded: messages that passed the server, the newest of them.
+        server: the nats-server.
+        server_lock: held by the one fault that the server has at a time.
+        jetstream: the server's API, over a connection without a proxy.
+        fleets: the processes of nodes that run.
+        readers: the aggregators.
     """
 
     def __init__(
@@ -110,24 +123,28 @@ class Arena:
         size: int,
         layout: Layout,
     ) -> None:
-        self.streams = layout.streams
         self.kills = 0
         self.accounts = Accounts()
         self.mortal = asyncio.Lock()
-        self.torn = False
         self.recorded: deque[tuple[str, bytes]] = deque(maxlen=KEPT_FRAMES)
         self.server = NatsServer(directory=directory / "nats")
         self.server_lock = asyncio.Lock()
         self.fleets: list[Fleet] = []
         self.readers: list[Reader] = []
-        self._directory = directory
-        self._rng = rng
-        self._tell = tell
-        self._sizes = (fleets, size)
-        self._layout = layout
+        self._setup = _Setup(directory, rng, tell, fleets, size, layout)
         self._canaries: list[Canary] = []
-        self._unrepaired: set[int] = set()
+        self._unrepaired: set[int] | None = None  # until a stream loses messages
         self._stack = AsyncExitStack()
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The names of the streams."""
+        return self._setup.layout.streams
+
+    @property
+    def torn(self) -> bool:
+        """Whether a stream has ever lost messages."""
+        return self._unrepaired is not None
 
     async def __aenter__(self) -> Self:
         try:
@@ -143,20 +160,20 @@ class Arena:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._setup.directory.mkdir(parents=True, exist_ok=True)
         await self._stack.enter_async_context(self.server)
         self._stack.push_async_callback(self._end_children)
         connection = Connection(NatsOptions(servers=(self.server.url,), name="chaos"), longest_pause=1.0)
         self.jetstream = JetStream(Link(connection), deadline=2.0)
         connection.on_connect.append(self._record)
         await self._stack.enter_async_context(connection)
-        for name, scope in self._layout.aggregators.items():
+        for name, scope in self._setup.layout.aggregators.items():
             await self._add_reader(name, scope)
         await eventually(self.last_sequences, deadline=START_SECONDS, what="the aggregators make their streams")
-        for parent in self._layout.parents:
+        for parent in self._setup.layout.parents:
             await self._add_canary(f"{parent}/canary", connection)
-        fleets, size = self._sizes
-        for number, parent in zip(range(fleets), cycle(self._layout.parents), strict=False):
+        fleets, size = self._setup.fleets, self._setup.size
+        for number, parent in zip(range(fleets), cycle(self._setup.layout.parents), strict=False):
             fleet = Fleet(f"p{number}", await self._proxy(), path=f"{parent}/p{number}", size=size)
             self.fleets.append(fleet)
             self.start_fleet(fleet)
@@ -167,8 +184,8 @@ class Arena:
         """Start a process of nodes, under the paths that the one before had."""
         life = self._new_life(fleet.path, fleet.size)
         arguments = ["--life", str(life.number), "--path", life.path, "--nats", fleet.proxy.url]
-        arguments += ["--book", str(self._book(life.number)), "--seed", str(self._rng.getrandbits(32))]
-        fleet.child = life.child = Child("fog_proving.chaos.load", arguments, self._directory / "load.log")
+        arguments += ["--book", str(self._book(life.number)), "--seed", str(self._setup.rng.getrandbits(32))]
+        fleet.child = life.child = Child("fog_proving.chaos.load", arguments, self._setup.directory / "load.log")
         fleet.life = life
 
     def start_reader(self, reader: Reader) -> None:
@@ -182,7 +199,7 @@ class Arena:
         if reader.scope.branches:
             arguments += ["--branches", ",".join(reader.scope.branches)]
         reader.watch.begins_anew()
-        reader.child = Child("fog_cli", arguments, self._directory / f"{reader.name}.log")
+        reader.child = Child("fog_cli", arguments, self._setup.directory / f"{reader.name}.log")
 
     def kill(self, target: Target) -> None:
         """Kill -9."""
@@ -202,7 +219,7 @@ class Arena:
                 fleet.child.say("pause")
 
     def unexpected_ends(self) -> list[str]:
-        """Processes that ended, and not by a fault."""
+        """Name the processes that ended, and not by a fault."""
         children = [(life.path, life.child) for life in self.accounts.lives]
         children += [(reader.name, reader.child) for reader in self.readers]
         return [
@@ -214,9 +231,9 @@ class Arena:
         for reader in self.readers:
             for name, page in (("metrics", "/metrics"), ("nodes", "/api/nodes?limit=1000"), ("status", "/api/status")):
                 text = await reader.watch.get(page) or "no answer"
-                await asyncio.to_thread((self._directory / f"{reader.name}.{name}").write_text, text)
+                await asyncio.to_thread((self._setup.directory / f"{reader.name}.{name}").write_text, text)
 
-    # What the streams hold
+    # Contents of the streams
 
     async def last_sequences(self) -> dict[str, int] | None:
         """Each stream's last sequence; None while there is no server or no stream."""
@@ -234,10 +251,10 @@ class Arena:
         for subject in SUBJECTS:
             await client.subscribe(subject, cb=keep)
 
-    # What must be safe before something else may be lost
+    # Safety before a loss
 
     async def secure_the_dead(self) -> None:
-        """Before a stream loses messages: every aggregator has read, and saved, what nodes said that are gone.
+        """Wait, before a stream loses messages, until every aggregator has saved the frames of nodes that are gone.
 
         Acknowledged frames that the stream lost before they were read are gone if their writer is gone too: that is
         not promised (ARCHITECTURE.md), so it must not happen here. Hold `mortal`.
@@ -251,8 +268,7 @@ class Arena:
         await self._all_saved([canary.life for canary in self._canaries])
 
     def tear(self) -> None:
-        """A stream loses messages now. Hold `mortal`, and `secure_the_dead` first."""
-        self.torn = True
+        """Note that a stream loses messages now. Hold `mortal`, and `secure_the_dead` first."""
         self._unrepaired = {life.number for life in self.accounts.lives if life.running}
 
     async def secure_the_living(self, fleet: Fleet) -> None:
@@ -263,7 +279,7 @@ class Arena:
         Raises:
             TimeoutError: it is not so within 45 s.
         """
-        if fleet.life is None or fleet.child is None or fleet.life.number not in self._unrepaired:
+        if fleet.life is None or fleet.child is None or fleet.life.number not in (self._unrepaired or ()):
             return
         fleet.child.say("pause")
         try:
@@ -271,7 +287,7 @@ class Arena:
             await self._all_saved([fleet.life])
         finally:
             fleet.child.say("go")
-        self._unrepaired.discard(fleet.life.number)
+        self._unrepaired = (self._unrepaired or set()) - {fleet.life.number}
 
     async def _all_saved(self, lives: list[Life]) -> None:
         """Whoever reads these knows all that they have counted, and its checkpoints, both that it keeps, do too."""
@@ -296,18 +312,18 @@ class Arena:
         return life
 
     def _book(self, life: int) -> Path:
-        return self._directory / f"book-{life}"
+        return self._setup.directory / f"book-{life}"
 
     async def _add_reader(self, name: str, scope: Scope) -> None:
-        watch = Watch(name, f"http://127.0.0.1:{_free_port()}", self._tell)
-        reader = Reader(name, await self._proxy(), scope=scope, watch=watch, state_dir=self._directory / name)
+        watch = Watch(name, f"http://127.0.0.1:{_free_port()}", self._setup.tell)
+        reader = Reader(name, await self._proxy(), scope=scope, watch=watch, state_dir=self._setup.directory / name)
         self.readers.append(reader)
         self.start_reader(reader)
         await eventually(lambda: watch.get("/-/healthy"), deadline=START_SECONDS, what=f"{name} answers")
 
     async def _add_canary(self, path: str, connection: Connection) -> None:
         life = self._new_life(path, 1)
-        node = Node(life.book.rows[0], life.number, self._rng)
+        node = Node(life.book.rows[0], life.number, self._setup.rng)
         agent = Agent(node.collector, path=f"{path}/n0", connection=connection, interval=0.25)
         self._canaries.append(Canary(node, await self._stack.enter_async_context(agent), life))
 

@@ -31,7 +31,7 @@ Key = tuple[str, str]
 
 
 class Cell(IntEnum):
-    """What a row says, in this order, once as counted and once as acknowledged."""
+    """The numbers of a row, in this order, once as counted and once as acknowledged."""
 
     LIFE = 0
     EVENTS = 1
@@ -45,7 +45,7 @@ class Cell(IntEnum):
 
 
 class Fate(IntEnum):
-    """What became of a node."""
+    """The fate of a node."""
 
     LIVING = 0
     """It runs, or it was killed: its file cannot tell."""
@@ -66,7 +66,7 @@ class Row:
 
     @property
     def fate(self) -> Fate:
-        """What became of the node."""
+        """The fate of the node."""
         return Fate(int(self._cells[0]))
 
     @property
@@ -76,7 +76,7 @@ class Row:
 
     @property
     def acknowledged(self) -> list[float]:
-        """What is known to be in the stream."""
+        """The counts that are known to be in the stream."""
         return list(self._cells[1 + _CELLS :])
 
     def add(self, cell: int, amount: float) -> None:
@@ -125,7 +125,7 @@ def total(rows: Iterable[list[float]]) -> list[float]:
 
 
 def samples(cells: list[float]) -> dict[Key, float]:
-    """What an exposition says of such counts; one of zero need not be there."""
+    """List the samples that an exposition has of such counts; one of zero need not be there."""
     buckets = cells[Cell.BUCKETS : Cell.END]
     found = {
         (WHOLE, ""): cells[Cell.WHOLE],
@@ -141,5 +141,5 @@ def samples(cells: list[float]) -> dict[Key, float]:
 
 
 def life_key(life: int) -> Key:
-    """The sample that one process's nodes alone count on."""
+    """Return the sample that one process's nodes alone count on."""
     return LIFE, f'life="{life}"'

@@ -1,4 +1,4 @@
-"""What is done to processes and to their connections. Each fault draws from its own chance, and ends what it began.
+"""Faults of processes and of their connections. Each has a generator of its own, and undoes what it did.
 
 A fault holds its target's lock, so that no two meet in one place; in different places they overlap as they like. Locks
 are taken in one order: the server's or a process of nodes', then `mortal`, then an aggregator's.
@@ -38,7 +38,7 @@ async def kill_nodes(arena: Arena, rng: random.Random) -> str:
 
 
 async def stop_nodes(arena: Arena, rng: random.Random) -> str:
-    """A process of nodes ends in good order, as far as it can just then; the next one has the same paths."""
+    """End a process of nodes in good order, as far as it can just then, and begin the next one at the same paths."""
     fleet = rng.choice(arena.fleets)
     async with fleet.lock:
         async with arena.mortal:
@@ -51,7 +51,7 @@ async def stop_nodes(arena: Arena, rng: random.Random) -> str:
 
 
 async def replace_nodes(arena: Arena, rng: random.Random) -> str:
-    """A rolling restart: the next process begins under the same paths before the last one ends."""
+    """Restart while rolling: begin the next process under the same paths before the last one ends."""
     fleet = rng.choice(arena.fleets)
     async with fleet.lock, arena.mortal:
         old = fleet.child
@@ -64,7 +64,7 @@ async def replace_nodes(arena: Arena, rng: random.Random) -> str:
 
 
 async def double_nodes(arena: Arena, rng: random.Random) -> str:
-    """A second process under the same paths, until it is killed; the first one goes on, and its gauges count again."""
+    """Start a second process under the same paths and kill it; the first goes on, and its gauges count again."""
     fleet = rng.choice(arena.fleets)
     async with fleet.lock, arena.mortal:
         first = fleet.child, fleet.life
@@ -81,7 +81,7 @@ async def pause_nodes(arena: Arena, rng: random.Random) -> str:
 
 
 async def step_clock(arena: Arena, rng: random.Random) -> str:
-    """The wall clock of a process of nodes steps."""
+    """Step the wall clock of a process of nodes."""
     fleet, step = rng.choice(arena.fleets), rng.choice(CLOCK_STEPS)
     async with fleet.lock:
         if fleet.child is not None:
@@ -103,7 +103,7 @@ async def kill_aggregator(arena: Arena, rng: random.Random) -> str:
 
 
 async def stop_aggregator(arena: Arena, rng: random.Random) -> str:
-    """An aggregator ends in good order, and begins again."""
+    """End an aggregator in good order, and begin it again."""
     reader = rng.choice(arena.readers)
     async with reader.lock:
         if reader.child is not None:
@@ -178,7 +178,7 @@ async def half_close(arena: Arena, rng: random.Random) -> str:
 
 
 async def refuse(arena: Arena, rng: random.Random) -> str:
-    """Connections are reset, and new ones refused for a while."""
+    """Reset connections, and refuse new ones for a while."""
     target = _connected(arena, rng)
     async with target.lock:
         with refusing(target.proxy):
@@ -202,7 +202,7 @@ async def slow_down(arena: Arena, rng: random.Random) -> str:
     return await _impose(arena, rng, rng.choice((delayed, Conditions(rate=rng.uniform(3_000, 30_000)))), LONG)
 
 
-# What they have in common
+# Shared by several faults
 
 
 async def _pause(target: Target, rng: random.Random) -> str:
@@ -231,7 +231,7 @@ async def _impose(arena: Arena, rng: random.Random, conditions: Conditions, seco
 
 
 def _connected(arena: Arena, rng: random.Random) -> Target:
-    """A process of nodes, or as likely an aggregator."""
+    """Choose a process of nodes, or as likely an aggregator."""
     many: tuple[Target, ...] = tuple(arena.fleets) if rng.random() < 0.5 else tuple(arena.readers)
     return rng.choice(many)
 

@@ -1,4 +1,4 @@
-"""What an aggregator says, held against the books: at every scrape while things break, and when it is quiet again.
+"""Compare an aggregator with the books: at every scrape while things break, and when it is quiet again.
 
 While things break: no counter of nodes falls, also not over the aggregator's restarts, and none is above what the nodes
 have counted by then. 503 and no answer are no answer, and fine.
@@ -16,8 +16,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 import aiohttp
 
-from fog_aggregator.core.readiness import SHORTEST_ROUND
-from fog_cli.books import FRACTIONS_AGREE, samples
+from fog_aggregator.core.engine.readiness import SHORTEST_ROUND
+from fog_cli.work.books import FRACTIONS_AGREE, samples
 from fog_proving.chaos.books import EVENT, FRACTION, Key
 
 SCRAPE_SECONDS: Final = 4.0
@@ -51,6 +51,8 @@ class Watch:
     """Looks at one aggregator, and remembers what it has said.
 
     Attributes:
+        name: of the aggregator.
+        url: of its HTTP side.
         scrapes: looks that had an answer.
         findings: what must not be, in words.
     """
@@ -82,7 +84,7 @@ class Watch:
         return Scrape(values, kinds, started, late)
 
     async def events(self, paths: Iterable[str]) -> dict[tuple[str, int], list[int]] | None:
-        """The numbers of the events listed at and under paths, by node and life; None when it does not answer."""
+        """List the numbers of the events at and under paths, by node and life; None when it does not answer."""
         found: dict[tuple[str, int], list[int]] = defaultdict(list)
         for path in paths:
             page = await self.get(f"/api/events?path={path}&name={EVENT}&limit={MOST_EVENTS}")
@@ -93,9 +95,10 @@ class Watch:
         return found
 
     async def _late(self, started: float) -> set[str]:
-        """The paths that a new process shows without their keyframes, if it has waited a whole round for them.
+        """Return the paths that a new process shows without their keyframes, if it has waited a whole round for them.
 
-        Who does not answer is not waited for for ever, and what it has said since the checkpoint may be lost.
+        An aggregator does not wait for ever for a node that does not answer, and may have lost its counts since the
+        checkpoint.
         """
         page = await self.get(f"/api/nodes?limit={MOST_NODES}")
         late = {node["path"] for node in json.loads(page)["nodes"] if node["awaits_keyframe"]} if page else set()
@@ -103,7 +106,7 @@ class Watch:
         return late | {FLEET} if late and waited else set()
 
     async def get(self, path: str) -> str | None:
-        """A page of it; None when there is none to have."""
+        """Fetch a page; None when the aggregator does not answer."""
         timeout = aiohttp.ClientTimeout(total=SCRAPE_SECONDS)
         try:
             async with (
@@ -157,7 +160,7 @@ def above(value: float, bound: float) -> bool:
 
 
 def _split(labels: str) -> tuple[str, str]:
-    """The path that the labels name, and the rest of them."""
+    """Return the path that the labels name, and the rest of them."""
     found = _PATH.search(labels)
     if found is None:
         return FLEET, labels

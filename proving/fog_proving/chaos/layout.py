@@ -1,18 +1,18 @@
-"""Who reads what: one aggregator, a hot pair, or a root above two branches that have aggregators of their own."""
+"""The aggregators and what each reads: one, a hot pair, or a root above two branches with aggregators of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from fog_bus.nats.provision import EVENTS, METRICS, ROLLUPS
+from fog_bus.streams import EVENTS, METRICS, ROLLUPS
 
 ROOT: Final = "chaos"
 BRANCHES: Final = (f"{ROOT}/b0", f"{ROOT}/b1")
 
 
 class Scope(NamedTuple):
-    """What one aggregator reads.
+    """The part of the fog that one aggregator reads.
 
     Attributes:
         path: of the subtree; everything for the empty one. The aggregator of a subtree publishes its rollup.
@@ -23,14 +23,14 @@ class Scope(NamedTuple):
     branches: tuple[str, ...] = ()
 
     def shows(self, path: str) -> str | None:
-        """The path under which it shows what lies at a path: the branch's, where that is in one; None: not at all."""
+        """Name the path under which it shows a path: the branch's, where that is in one; None: not at all."""
         if not _lies_under(path, self.path):
             return None
         return next((branch for branch in self.branches if _lies_under(path, branch)), path)
 
 
 class Layout(NamedTuple):
-    """What a run consists of.
+    """The aggregators and the places of nodes in a run.
 
     Attributes:
         aggregators: by name; those of one scope are replicas, that must agree.

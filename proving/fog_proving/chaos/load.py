@@ -69,7 +69,7 @@ class Node:
         self._whole.increment(amount)
 
     def record(self) -> None:
-        """An event that says which it is."""
+        """Record an event that says which it is."""
         self._note(Cell.EVENTS, 1)
         number = int(self.row.counted[Cell.EVENTS])
         self.collector.record_event(EVENT, {"life": self._life, "number": number})
@@ -144,7 +144,7 @@ class Load:
 
     @staticmethod
     async def _flush(node: Node, agent: Agent) -> None:
-        """What was counted before a flush that succeeds is acknowledged after it."""
+        """Flush, and write into the book as acknowledged what was counted before."""
         while True:
             await asyncio.sleep(random.uniform(0, 2 * FLUSH_SECONDS))
             counted = node.row.counted
@@ -176,7 +176,7 @@ def _time_of_day() -> float:
 
 
 def _step_clock(seconds: float) -> None:
-    """What this process takes for the time of day steps; nothing that measures an interval may mind."""
+    """Step the time of day of this process; no measurement of an interval may depend on it."""
     before = time.time
     time.time = lambda: before() + seconds
 

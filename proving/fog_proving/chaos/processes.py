@@ -49,7 +49,7 @@ class Child:
         return self._process.poll() is not None
 
     def why_ended(self) -> str:
-        """What a child that ended by itself said last."""
+        """Return the last words of a child that ended by itself."""
         lines = self.log.read_text(errors="replace").strip().splitlines()[-3:]
         return f"ended with code {self._process.returncode}: {' | '.join(lines)}"
 
@@ -69,7 +69,7 @@ class Child:
         self._process.send_signal(signal.SIGCONT)
 
     def say(self, line: str) -> None:
-        """A line to its standard input; lost on one that is gone."""
+        """Send a line to its standard input; it is lost on a process that is gone."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError, ValueError):
                 self._process.stdin.write(f"{line}\n".encode())

@@ -1,4 +1,4 @@
-"""What is done to the server, its store and its streams.
+"""Faults of the server, its store and its streams.
 
 Before a stream loses messages, those of nodes that are gone must have been read and saved (`Arena.secure_the_dead`):
 the rest is promised to come back, from the nodes themselves. So that there is something unread to lose, the aggregators
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fog_bus.nats.api import JetStreamError
-from fog_bus.nats.provision import METRICS
+from fog_bus.streams import METRICS
 from fog_proving.chaos.arena import Arena
 from fog_testing.proxy import FaultProxy
 from fog_testing.waiting import eventually
@@ -64,7 +64,7 @@ async def wipe_store(arena: Arena, rng: random.Random) -> str:
 
 
 async def delete_streams(arena: Arena, rng: random.Random) -> str:
-    """The streams are deleted; the aggregator makes new ones."""
+    """Delete the streams; the aggregator makes new ones."""
     async with arena.server_lock, _losing(arena, rng) as how:
         for stream in arena.streams:
             await arena.jetstream.call(f"STREAM.DELETE.{stream}")
@@ -72,7 +72,7 @@ async def delete_streams(arena: Arena, rng: random.Random) -> str:
 
 
 async def roll_back_store(arena: Arena, rng: random.Random) -> str:
-    """An older copy of the store is put back, and grows, often past where the aggregators have read."""
+    """Put an older copy of the store back, and let it grow, often past where the aggregators have read."""
     grows = rng.random() < 0.6
     copy = arena.server.directory / "copy"
     async with arena.server_lock:
@@ -114,7 +114,7 @@ async def damage_store(arena: Arena, rng: random.Random) -> str:
 
 
 async def fill_disk_of_store(arena: Arena, rng: random.Random) -> str:
-    """The server can write no further, as on a full disk, until it is started anew."""
+    """Let the server write no further, as on a full disk, until it is started anew."""
     async with arena.server_lock, _losing(arena, rng) as how:
         _, hard = resource.prlimit(arena.server.pid, resource.RLIMIT_FSIZE)
         block = _largest_block(arena.server.store_dir, METRICS)
@@ -127,7 +127,7 @@ async def fill_disk_of_store(arena: Arena, rng: random.Random) -> str:
 
 
 async def refuse_frames(arena: Arena, rng: random.Random) -> str:
-    """The streams are full, and refuse what is new, for a while."""
+    """Fill the streams, so that they refuse new messages for a while."""
     async with arena.server_lock, AsyncExitStack() as stack:
         for stream in arena.streams:
             info = await arena.jetstream.call(f"STREAM.INFO.{stream}")

@@ -25,7 +25,7 @@ _FRAMES: Final = (FLEET, ("fog_agent_frames_total", ""))
 
 @dataclass(slots=True)
 class Result:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
         kills: processes that met a kill -9.
@@ -49,7 +49,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What to do, and how large.
+    """The plan and the size of a run.
 
     Args:
         directory: where everything is kept that the run leaves.
@@ -114,7 +114,7 @@ async def _settle(arena: Arena) -> Result:
 
 
 async def _judge(arena: Arena) -> Result:
-    """What every aggregator says now, held against the books."""
+    """Compare every aggregator with the books, now."""
     result = Result()
     findings: list[str] = []
     views: dict[Scope, View] = {}

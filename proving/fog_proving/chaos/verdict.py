@@ -1,11 +1,11 @@
-"""What is still wrong when it is quiet: the books held against everything that an aggregator says. Pure."""
+"""Find what is still wrong when it is quiet: compare everything that an aggregator shows with the books. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 
-from fog_cli.books import FRACTIONS_AGREE
+from fog_cli.work.books import FRACTIONS_AGREE
 from fog_proving.chaos.books import FRACTION, LEVEL, PREFIX, SECONDS
 from fog_proving.chaos.judge import FLEET, View, above
 
@@ -14,7 +14,7 @@ Listed = Mapping[tuple[str, int], list[int]]
 
 
 def missing(least: View, said: View) -> Iterator[tuple[str, str, float]]:
-    """What should be exported and is not: path, sample, how much."""
+    """Yield the samples that should be exported and are not: path, sample, how much."""
     for (path, (name, labels)), bound in least.items():
         value = said.get((path, (name, labels)), 0)
         if above(bound, value):

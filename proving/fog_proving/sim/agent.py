@@ -1,153 +1,79 @@
-"""The agent without its loops: what `fog_agent.edge.sender.Sender` decides, one decision at a time."""
+"""Drive the agent's `Publisher` step by step, as `fog_agent.edge.sender.Sender` drives it in its loops."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from random import Random
+from typing import Final
 
-from fog_agent.core.epoch_series import SourceSeries
-from fog_agent.core.event_log import EventFrame, EventLog
-from fog_agent.core.outbox import Outbox
-from fog_agent.core.publication import Epoch, Publication
-from fog_agent.core.selfmetrics import SelfMetrics
-from fog_agent.core.writer import Encoded, Settings
-from fog_agent.edge.sender import KEYFRAME_SECONDS
-from fog_schema.frames import Request
-from utilityfog_frontend.telemetry import TelemetryCollector
+from fog_agent.core.event_log import EventFrame
+from fog_agent.core.publication import Publication
+from fog_agent.core.publisher import Publisher, Severity
+from fog_agent.core.writer import Encoded
+from fog_bus.ports import Outcome, Publish
+from fog_proving.sim.books import Violation
+from fog_schema.limits import PAYLOAD_MARGIN
 
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How little an agent may hold: tiny ones make rare branches common."""
-
-    frame_bytes: int = 100_000
-    outbox_frames: int = 64
-    events: int = 1000
-
-    def apply(self, epoch: Epoch) -> None:
-        """Bound an epoch that has said nothing yet."""
-        epoch.outbox, epoch.events = Outbox(self.outbox_frames), EventLog(self.events)
-
-
-def make_publication(
-    collector: TelemetryCollector, settings: Settings, now: float, draw_epoch: Callable[[], int], bounds: Bounds
-) -> Publication:
-    """What outlives the agents of a collector, without the agent's own metrics: they would only slow it down."""
-    metrics = SelfMetrics(TelemetryCollector(self_metrics=False), settings)
-    watches, events = (collector.watch_series(),), collector.watch_events()
-    publication = Publication(watches, metrics, settings, now, draw_epoch, event_watch=events)
-    bounds.apply(publication.epoch)
-    return publication
+DEADLINE: Final = 5.0
+"""Seconds that an agent takes to stop."""
 
 
 class Agent:
-    """Publishes one publication's frames and events.
+    """Publish one publication's frames and events.
 
     Args:
-        publication: what it publishes.
-        bounds: how little it may hold.
+        max_bytes: how long a frame may be.
         clock: the time, seconds.
-        numbers: takes the value and the time of each event by the number that it gets.
 
     Attributes:
-        whole: the last keyframe of one part, with the series that were live and how many were kept.
+        publication: what it publishes.
+        publisher: decides everything.
     """
 
-    def __init__(
-        self,
-        publication: Publication,
-        bounds: Bounds,
-        clock: Callable[[], float],
-        numbers: dict[int, tuple[int, float]],
-    ) -> None:
+    def __init__(self, publication: Publication, max_bytes: int, clock: Callable[[], float]) -> None:
+        rng = Random(publication.epoch.writer.epoch)
+        self.publisher = Publisher(publication, now=clock(), phase=0.0, rng=rng, report=_report)
         self.publication = publication
-        self.bounds = bounds
+        self._max_payload = max_bytes + PAYLOAD_MARGIN
         self._clock = clock
-        self._numbers = numbers
-        self._hourly = clock() + KEYFRAME_SECONDS
-        self._repeats: list[tuple[int, int]] = []
-        self.whole: tuple[Encoded, tuple[SourceSeries, ...], int] | None = None
-
-    @property
-    def epoch(self) -> Epoch:
-        """The epoch that it publishes."""
-        return self.publication.epoch
-
-    @property
-    def series(self) -> tuple[SourceSeries, ...]:
-        """The series that are live: the same tuple while none comes or goes."""
-        return self.publication.watches[0].series()
-
-    def tick(self) -> None:
-        """One interval."""
-        writer, outbox, now = self.epoch.writer, self.epoch.outbox, self._clock()
-        events = self.publication.event_watch.take()
-        said = [(event.value, event.timestamp) for event in events]
-        self._numbers.update(enumerate(said, self.epoch.events.last + 1))
-        self.epoch.events.add(events, now)
-        if now >= self._hourly:
-            writer.keyframe_due = True
-            self._hourly = now + KEYFRAME_SECONDS
-        says_it_all = writer.within_keyframe or (writer.keyframe_due and not len(outbox))
-        if not says_it_all and not writer.ended:
-            frame = writer.encode_delta(now, self.bounds.frame_bytes)
-            if frame is not None:
-                outbox.push(frame, now)
-        if outbox.drop_if_over(now):
-            writer.dropped()
 
     def next_frame(self) -> Encoded | None:
-        """The one frame that is in flight: an older final, the outbox's head, the next part of a keyframe."""
-        if self.publication.finals:
-            return self.publication.finals[0]
-        writer, outbox = self.epoch.writer, self.epoch.outbox
-        if outbox.head is None and not writer.ended and (writer.within_keyframe or writer.keyframe_due):
-            first = not writer.within_keyframe
-            frame = writer.encode_part(self._clock(), self.bounds.frame_bytes, self.epoch.events.held)
-            if first and frame.completes:
-                self.whole = (frame, self.series, writer.retained_count)
-            outbox.push(frame, self._clock())
-        return outbox.head
-
-    def acknowledged(self, frame: Encoded) -> None:
-        """A frame is in the stream."""
-        if self.publication.finals and self.publication.finals[0] is frame:
-            self.publication.finals.pop(0)
-        elif self.epoch.outbox.acknowledged(frame):
-            self.epoch.writer.acknowledged(frame, self._clock())
+        """Return the frame to send, if its time has come."""
+        self._connect(online=True)
+        return self.publisher.next_frame(self._clock())
 
     def next_events(self) -> EventFrame | None:
-        """The next events that were never acknowledged, or those that were asked for again."""
-        log = self.epoch.events
-        frame = log.next_frame(self.epoch.header(self._clock()), self.bounds.frame_bytes)
-        while frame is None and self._repeats:
-            first, last = self._repeats.pop(0)
-            frames = log.repeat(self.epoch.header(self._clock()), first, last, self.bounds.frame_bytes)
-            if frames:
-                frame = frames[0]
-                if frame.last < last:
-                    self._repeats.insert(0, (frame.last + 1, last))
-        return frame
+        """Return the event frame to send, if its time has come."""
+        self._connect(online=True)
+        return self.publisher.next_events(self._clock())
 
-    def requested(self, request: Request) -> None:
-        """An aggregator asks for a keyframe, and perhaps for events."""
-        if request.epoch not in (0, self.epoch.writer.epoch):
-            return
-        self.epoch.writer.request_keyframe()
-        if request.epoch and request.first_event:
-            self._repeats = [*self._repeats, (request.first_event, request.last_event)][-16:]
+    def answered(self, frame: Encoded | EventFrame, answer: Publish) -> bool:
+        """Tell the publisher what became of a frame; return whether it was acknowledged."""
+        if answer.outcome is Outcome.ACKED:
+            self.publisher.acknowledged(frame, self._clock())
+            return True
+        self.publisher.refused(frame, answer, self._clock())
+        return False
 
-    def finish(self) -> bool:
-        """End the epoch, if events and an older final are safe; whether it has ended."""
-        if self.epoch.events.unsent or self.publication.finals:
-            return False
-        self.epoch.outbox.clear()
-        writer = self.epoch.writer
-        self.publication.finals = writer.finish(self._clock(), self.bounds.frame_bytes, self.epoch.events.held)
-        return True
+    def finish(self, *, online: bool) -> None:
+        """Begin to end the epoch, with a connection or without one."""
+        self._connect(online=online)
+        self.publisher.finish(self._clock(), DEADLINE)
 
-    def is_idle(self) -> bool:
-        """Whether all is said and acknowledged."""
-        epoch = self.epoch
-        due = epoch.writer.keyframe_due or epoch.writer.within_keyframe
-        return not (due or len(epoch.outbox) or epoch.events.unsent or self.publication.finals or self._repeats)
+    @property
+    def until_frame(self) -> float:
+        """Seconds until there may be something to send."""
+        return max(0.0, min(self.publisher.frame_at, self.publisher.events_at) - self._clock())
+
+    @property
+    def until_tick(self) -> float:
+        """Seconds until an interval ends."""
+        return max(0.0, self.publisher.tick_at - self._clock())
+
+    def _connect(self, *, online: bool) -> None:
+        self.publisher.connection(self._max_payload if online else None, self._clock())
+
+
+def _report(severity: Severity, _key: str, text: str) -> None:
+    if severity is Severity.ERROR:  # the product logs it and goes on; here it must not happen
+        raise Violation(text)

@@ -55,7 +55,7 @@ Cells: TypeAlias = dict[Cell, int | float]
 
 
 def cells_of(name: str, labels: Labels, bounds: Sequence[float], row: Sequence[float]) -> Iterator[tuple[Cell, float]]:
-    """The cells of one series: `row` is a counter's value, or a histogram's buckets and its sum."""
+    """Yield the cells of one series: `row` is a counter's value, or a histogram's buckets and its sum."""
     if len(row) == 1:
         yield Cell(name, labels), row[0]
         return
@@ -101,12 +101,12 @@ class EpochBook:
     repeated: bool = False
 
     def let_go(self, now: float) -> set[str]:
-        """The metrics of which a series may have left the keyframes by `now`."""
+        """Name the metrics with a series that may have left the keyframes by `now`."""
         left = {name for name, when in self.removed.items() if now - when >= KEPT}
         return left | {cell.name for cell in self.counts if cell.name == IDLING}
 
     def counted(self) -> Cells:
-        """What was counted in this epoch."""
+        """Return the counts of this epoch."""
         cells = dict(self.counts if self.end is None else self.end)
         add(cells, self.start, -1)
         return cells

@@ -1,20 +1,22 @@
-"""What must hold at every step, whatever has happened: nothing above the truth, nothing exported falls."""
+"""Check at every step, whatever has happened: no number is above the truth, no exported one falls."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, TypeAlias
 
-from fog_aggregator.core.merge import NOT_COUNTED
-from fog_aggregator.core.state import State
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping
-from fog_proving.sim.books import COUNT, SUM, Books, Cell, Cells, Labels, Violation, cells_of
+from fog_aggregator.selfmetrics import SelfMetrics
+from fog_proving.sim.books import COUNT, HORIZON, SUM, Books, Cell, Cells, Labels, Violation, cells_of
 from fog_proving.sim.program import BOUNDS
 from fog_proving.sim.reference_model import Lineage, Told
 from fog_schema.paths import RETIRED, Path, format_path, is_under
+from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import Family, HistogramValue, MetricType, SeriesSnapshot
 
 LEVELS: Final = (0, 1, 2)
@@ -24,26 +26,17 @@ Line: TypeAlias = tuple[str, Labels, float | None]
 """One exported line: a counter, or a histogram's ladder at an upper bound."""
 
 
-def held_by(state: State) -> Iterator[tuple[Path, Cell, int | float]]:
+def held_by(state: Fleet) -> Iterator[tuple[Path, Cell, int | float]]:
     """Every number of a state, straight from its tables, with the path that it counts for."""
-    paths = {node.row: path for path, node in state.nodes.items()}
-    for width, table in state.tables.items():
-        if width in NOT_COUNTED:
-            continue
-        slots = table.used()
-        slots = slots[state.rows.adds_up[table.epoch[slots]]]  # what a replica says is in what they were joined to
-        columns = (state.rows.epoch_node[table.epoch[slots]], table.series[slots], table.values[slots])
-        sums = table.sums[slots].tolist() if table.width else [0.0] * len(slots)
-        for row, series, value, total in zip(*(column.tolist() for column in columns), sums, strict=True):
-            entry = state.catalog.series[series]
-            name = state.catalog.families[entry.family].key.name
-            values = [*value, total] if table.width else [value]
-            for cell, number in cells_of(name, entry.labels, entry.bounds, values):
-                yield paths[row], cell, number
+    for path, series, values in state.counts():
+        entry = state.catalog.series[series]
+        name = state.catalog.families[entry.family].key.name
+        for cell, number in cells_of(name, entry.labels, entry.bounds, values):
+            yield path, cell, number
 
 
-def totals_of(state: State) -> dict[Path, Cells]:
-    """What a state holds at and under each path; groups of retired nodes count for the path that they are at."""
+def totals_of(state: Fleet) -> dict[Path, Cells]:
+    """Add up a state at and under each path; groups of retired nodes count for the path that they are at."""
     totals: dict[Path, Cells] = defaultdict(dict)
     for path, cell, number in held_by(state):
         place = place_of(path)
@@ -53,9 +46,9 @@ def totals_of(state: State) -> dict[Path, Cells]:
     return totals
 
 
-def ledger_of(state: State) -> dict[str, float]:
-    """What is in a state's ledger, by the name of the metric; of histograms the observations."""
-    return {state.catalog.families[family].key.name: count for family, count in state.ledger.items()}
+def ledger_of(state: Fleet) -> dict[str, float]:
+    """Add up a state's retired counts by the name of the metric; of histograms the observations."""
+    return {state.catalog.families[family].key.name: count for family, count in state.parts.retired.by_family.items()}
 
 
 def count_of(name: str, cells: Cells) -> float:
@@ -64,7 +57,7 @@ def count_of(name: str, cells: Cells) -> float:
 
 
 def place_of(path: Path) -> Path:
-    """The path that a node, or a group of retired ones, counts for."""
+    """Return the path that a node, or a group of retired ones, counts for."""
     return path[:-1] if path and path[-1] == RETIRED else path
 
 
@@ -73,17 +66,19 @@ class Watcher:
 
     Attributes:
         lineage: what the present aggregator was told.
+        began_anew: the aggregator was started again without a checkpoint.
     """
 
     def __init__(self, books: Books) -> None:
         self.lineage = Lineage()
+        self.began_anew = False
         self._books = books
         self._read: dict[tuple[Path, int], set[int]] = defaultdict(set)
         self._floors: dict[tuple[int, Path], dict[Line, float]] = {}
         self._turn = 0
 
-    def look(self, state: State) -> None:
-        """At no moment is any path above the truth.
+    def look(self, state: Fleet, *, with_retired: bool = True) -> None:
+        """At no moment is any path above the truth, nor, `with_retired`, the fleet with its retired counts.
 
         Raises:
             Violation: one is.
@@ -95,7 +90,7 @@ class Watcher:
                 counted = truth.get(cell, 0)
                 if cell.part != SUM and number > counted + self._books.slack(cell, counted):
                     raise Violation(f"{named(place)}: {said(cell)} is {number}, but {counted} were counted")
-        for name, moved in ledger_of(state).items():
+        for name, moved in ledger_of(state).items() if with_retired else ():
             held, counted = count_of(name, totals[()]) + moved, count_of(name, self._books.truth[()])
             if held > counted * (1 + 1e-12):
                 raise Violation(f"{name} is {held} with the ledger, but {counted} were counted")
@@ -121,7 +116,7 @@ class Watcher:
             floors = self._floors.get((level, path), {})
             for line, value in lines.items():
                 self._compare(path, line, value, floors.get(line, 0))
-        # What is not there any more has ended, and may begin anew.
+        # A series that is not there any more has ended, and may begin anew.
         self._floors = {key: floors for key, floors in self._floors.items() if key[0] != level}
         self._floors |= {(level, path): lines for path, lines in found.items()}
 
@@ -135,11 +130,11 @@ class Watcher:
                     floors[line] = value * (1 - 1e-12)
 
     def forget(self) -> None:
-        """What was exported may fall: what has been read may be in no stream any more."""
+        """Allow exported numbers to fall: messages that were read may be in no stream any more."""
         self._floors = {}
 
     def became_ready(self, answered: set[int], now: float) -> None:
-        """What was read once, and is in no stream any more, may have fallen, unless its writer has said it again.
+        """Allow counts to fall that were read and are in no stream any more, unless their writer has repeated them.
 
         Args:
             answered: the epochs whose writers were asked and must have answered.
@@ -149,7 +144,8 @@ class Watcher:
             told = self.lineage.told.get(key, Told())
             let_go = read - told.taken and self._books.epochs[key].let_go(now)
             unsaid = (told.seq < max(read) or not told.whole) and (not told.seq or key[1] not in answered)
-            if let_go or (unsaid and not told.final):
+            forgiven = told.returned and bool(read - told.taken)  # its keyframe is the baseline once more
+            if let_go or forgiven or (unsaid and not told.final):
                 self._floors = {
                     group: floors for group, floors in self._floors.items() if not is_under(key[0], place_of(group[1]))
                 }
@@ -166,25 +162,59 @@ class Watcher:
             raise Violation(f"{named(path)}: {read(line)} is exported as {value}, and was as {floor}")
 
 
+class NothingRefused(SelfMetrics):
+    """Counts where nothing may be refused: all that is sent is in order, so what is refused was misread."""
+
+    def __init__(self) -> None:
+        super().__init__(TelemetryCollector(self_metrics=False))
+
+    def refused(self, reason: str) -> None:
+        """Break the history: a message was no frame, or met a fault of ours."""
+        raise Violation(f"a frame is refused: {reason}")
+
+
+class AskedFleet(Fleet):
+    """A fleet that notes which epochs were asked for keyframes because of a doubt.
+
+    Args:
+        limits: The sizes that it may grow to.
+        losses: Tells how often the stream of events has lost something.
+
+    Attributes:
+        asked: By epoch, how often the stream of events had lost something when the epoch was asked last.
+    """
+
+    def __init__(self, limits: FleetLimits, losses: Callable[[], int]) -> None:
+        super().__init__(horizon=HORIZON, limits=limits)
+        self.asked: dict[int, int] = {}
+        self._losses = losses
+
+    def require_keyframes(self) -> None:
+        """Note every epoch that is known."""
+        known = (number for place in self.places.values() for number in place.epochs)
+        self.asked |= dict.fromkeys(known, self._losses())
+        super().require_keyframes()
+
+
 def named(path: Path) -> str:
-    """A path for people."""
+    """Return a path for people."""
     return format_path(path) or "the fleet"
 
 
 def said(cell: Cell) -> str:
-    """A cell for people."""
+    """Return a cell for people."""
     place = {COUNT: "", SUM: "'s sum"}.get(cell.part, f", bucket {cell.part} of {cell.bounds}")
     return f"{cell.name}{dict(cell.labels) or ''}{place}"
 
 
 def read(line: Line) -> str:
-    """An exported line for people."""
+    """Return an exported line for people."""
     name, labels, upper = line
     return f"{name}{dict(labels) or ''}" + ("" if upper is None else f" up to {upper:g}")
 
 
 def _cells(name: str, labels: Labels, upper: float | None) -> list[Cell]:
-    """What a line counts."""
+    """Return the count of a line."""
     if upper is None:
         return [Cell(name, labels)]
     every = (Cell(name, labels, bounds, part) for bounds in BOUNDS for part in range(len(bounds) + 1))
@@ -200,6 +230,6 @@ def _lines(family: Family, series: SeriesSnapshot, labels: Labels) -> Iterator[t
 
 
 def _group(labels: Labels) -> tuple[Path, Labels]:
-    """The path whose group a sample is of, and its own labels."""
+    """Return the path whose group a sample is of, and its own labels."""
     path = dict(labels)["fog_path"]
     return tuple(path.split("/")), tuple(pair for pair in labels if not pair[0].startswith("fog_"))

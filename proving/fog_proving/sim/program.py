@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from fog_agent.core.writer import Settings
-from fog_proving.sim.agent import Agent, Bounds, make_publication
-from fog_proving.sim.books import HORIZON, IDLING, INTERVAL, SUM, Books, Cell, Cells, EpochBook, Labels
-from fog_proving.sim.bus import Fate, Stream, Streams
+from fog_agent.core.epoch_series import SourceSeries
+from fog_agent.core.event_log import EventLog, RecordedEvent
+from fog_agent.core.flush import Flush
+from fog_agent.core.outbox import Outbox
+from fog_agent.core.publication import Epoch, Events, Publication
+from fog_agent.core.writer import Encoded, Settings
+from fog_agent.edge.selfmetrics import SelfMetrics
+from fog_bus.memory import Fate
+from fog_proving.sim.agent import Agent
+from fog_proving.sim.books import HORIZON, IDLING, INTERVAL, SUM, Books, Cell, Cells, EpochBook, Labels, Violation
+from fog_proving.sim.bus import Stream, Streams
+from fog_proving.sim.reference_model import acknowledged
 from fog_schema.codec import decode, encode
 from fog_schema.frames import Request
 from fog_schema.paths import Path, is_under
@@ -26,12 +35,26 @@ LABELLED: Final = ("jobs_total", IDLING, "sizes", "temperature")
 IDLE: Final = 1800.0
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of an agent's memory and of its frames: tiny ones make rare branches common."""
+
+    frame_bytes: int = 100_000
+    outbox_frames: int = 64
+    events: int = 1000
+
+    def apply(self, epoch: Epoch) -> None:
+        """Bound an epoch that has said nothing yet."""
+        epoch.outbox, epoch.events = Outbox(self.outbox_frames), EventLog(self.events)
+
+
 class Program:
     """One process.
 
     Attributes:
         path: where it publishes.
         alive: it was not killed.
+        bounds: how little its agent may hold.
         agent: the agent that is attached, if one is.
         book: what the books say of its epoch.
         counts: everything it has counted.
@@ -56,19 +79,26 @@ class Program:
         self._streams = streams
         self._books = books
         self._clock = clock
-        self._bounds = bounds
+        self.bounds = bounds
         self._buckets = BOUNDS[fine]
         self._settings = Settings(interval=INTERVAL, shared=shared)
         self._collector = TelemetryCollector(self_metrics=False, clock=clock, monotonic=clock)
-        self._publication = make_publication(self._collector, self._settings, clock(), draw_epoch, bounds)
+        self._publication = self._publish(draw_epoch)
         self.counts: Cells = {}
         self._metrics: dict[str, Any] = {}
         self._removed: dict[str, float] = {}
         self._ended_at = 0.0
+        self._flush: tuple[Flush, Cells] | None = None
+        self._keyframe: tuple[Encoded, tuple[SourceSeries, ...], int] | None = None
         self.book = self._final_book = self._open_book({})
-        self.agent: Agent | None = Agent(self._publication, bounds, clock, self.book.events)
+        self.agent: Agent | None = Agent(self._publication, bounds.frame_bytes, clock)
 
-    # What the program does
+    @property
+    def event_log(self) -> EventLog:
+        """The events that its agent holds."""
+        return self._publication.epoch.events
+
+    # The program
 
     def count(self, what: int, how: int) -> None:
         """Use one of its metrics."""
@@ -109,12 +139,21 @@ class Program:
             self._removed.setdefault(name, self._clock())
             self.gauges |= {key: 0 for key in self.gauges if key[0] == name}
 
-    # What its agent does
+    # Its agent
 
     def tick(self) -> None:
         """One interval passes."""
         if self.agent is not None:
-            self.agent.tick()
+            self.agent.publisher.tick(self._clock())
+
+    def pause(self, step: str, how: int) -> float:
+        """Seconds, at most an interval, until its agent has something to do: a frame to send, an interval to end."""
+        if self.agent is None:
+            return 0.0
+        if step in ("tick", "flow") and how % 2:
+            return min(self.agent.until_tick, INTERVAL)
+        pause = self.agent.until_frame if step == "send" else 0.0
+        return pause if pause <= INTERVAL else 0.0
 
     def send(self, what: Fate) -> bool:
         """Publish the next frame once, or the next events; whether there was anything to send."""
@@ -122,13 +161,13 @@ class Program:
             # It would outlive its tombstone, and count twice if it came before: docs/simulation.md.
             self._publication.finals, self._final_book.given_up = [], True
         agent = self.agent
-        frame = agent.next_frame() if agent is not None else None
+        frame = self._next_frame(agent) if agent is not None else None
         if agent is None or frame is None:
             return self.send_events(what)
         book = self._final_book if self._publication.finals else self.book
-        if self._streams.metrics.publish(SUBJECTS.metrics(self.path), frame.data, what):
+        if agent.answered(frame, self._streams.metrics.publish(SUBJECTS.metrics(self.path), frame.data, what)):
             book.acknowledged.append(frame.data)
-            agent.acknowledged(frame)
+        self._check_flush(agent)
         return True
 
     def send_events(self, what: Fate) -> bool:
@@ -137,26 +176,57 @@ class Program:
         frame = agent.next_events() if agent is not None else None
         if agent is None or frame is None:
             return False
-        if self._streams.events.publish(SUBJECTS.events(self.path), frame.data, what):
-            agent.epoch.events.confirm(frame)
+        agent.answered(frame, self._streams.events.publish(SUBJECTS.events(self.path), frame.data, what))
         return True
 
+    def flush(self) -> None:
+        """Ask the agent to say when all that was counted until now is safe."""
+        if self.agent is not None and not self._publication.epoch.writer.ended:
+            self._flush = (self.agent.publisher.flush(self._clock()), self.book.counted())
+            self._check_flush(self.agent)
+
+    def _check_flush(self, agent: Agent) -> None:
+        """When the agent says that it is safe, it must be in acknowledged frames."""
+        if self._flush is None or self.book.repeated or not agent.publisher.flushed(self._flush[0]):
+            return
+        safe = acknowledged(self.book)
+        for cell, counted in self._flush[1].items():
+            if cell.part != SUM and safe.get(cell, 0) < counted - self._books.slack(cell, counted):
+                raise Violation(f"flushed, but of {counted} of {cell} only {safe.get(cell, 0)} are acknowledged")
+        self._flush = None
+
+    def _next_frame(self, agent: Agent) -> Encoded | None:
+        """Return the agent's next frame; what the program was like when it was encoded is noted."""
+        writer = self._publication.epoch.writer
+        before = writer.seq
+        frame = agent.next_frame()
+        if writer.ended and self.book.end is None:
+            self.book.end, self._final_book, self._ended_at = dict(self.counts), self.book, self._clock()
+        elif frame is not None and frame.completes and before + 1 == frame.seq and not decode(frame.data).part:
+            self._keyframe = (frame, self._series, writer.retained_count)
+        return frame
+
+    @property
+    def _series(self) -> tuple[SourceSeries, ...]:
+        """The series that are live: the same tuple while none comes or goes."""
+        return self._publication.watches[0].series()
+
     def flow(self) -> None:
-        """An interval in which all goes well, unless the server does not want it."""
+        """Do all that an interval asks for, as long as the server takes it."""
         self.tick()
         for _ in range(50):
-            if self._stuck(self._streams.metrics) or not self.send(Fate.FINE):
+            if self._stuck(self._streams.metrics) or not self.send(Fate.STORED):
                 break
-        while not self._stuck(self._streams.events) and self.send_events(Fate.FINE):
+        while not self._stuck(self._streams.events) and self.send_events(Fate.STORED):
             pass
 
     def requested(self, path: Path, request: Request) -> None:
-        """An aggregator's request is heard."""
+        """Hear an aggregator's request."""
         if self.agent is not None and is_under(self.path, path):
-            self.agent.requested(request)
+            self.agent.publisher.requested(request, self._clock())
 
     def kill(self) -> None:
-        """It is gone at once."""
+        """Kill the process."""
         self.alive, self.agent = False, None
 
     def stop(self, *, online: bool, what: Fate) -> None:
@@ -164,37 +234,56 @@ class Program:
         self.tick()
         if self.agent is None:
             return
-        while online and not self._stuck(self._streams.events) and self.send_events(Fate.FINE):
+        self.agent.finish(online=online)
+        while online and not self._stuck(self._streams.events) and self.send_events(Fate.STORED):
             pass
-        while online and self._publication.finals and self.send(Fate.FINE) and not self._stuck(self._streams.metrics):
+        while online and self._publication.finals and not self._stuck(self._streams.metrics) and self.send(Fate.STORED):
             pass
-        if online and self.agent.finish():
-            self.book.end, self._final_book, self._ended_at = dict(self.counts), self.book, self._clock()
+        if online and self._is_ready_to_end and self.send(what):
             for _ in self._publication.finals[:]:
                 self.send(what)
-        self.agent = None
+        self.agent.publisher.tick(self._clock())  # without effect if the epoch has ended; else it is left open
+        self.agent = self._flush = None
+
+    @property
+    def _is_ready_to_end(self) -> bool:
+        return not (self._publication.epoch.events.unsent or self._publication.finals)
 
     def attach(self) -> None:
-        """An agent is attached again."""
+        """Attach an agent again."""
         if self.alive and self.agent is None:
             self._publication.resume(self._settings, self._clock())
             if self.book.end is not None:
-                self._bounds.apply(self._publication.epoch)
+                self.bounds.apply(self._publication.epoch)
                 self.book = self._open_book(self.book.end)
-            self.agent = Agent(self._publication, self._bounds, self._clock, self.book.events)
+            self.agent = Agent(self._publication, self.bounds.frame_bytes, self._clock)
 
     def snapshot(self, ahead: int) -> None:
-        """The machine is restored from an image: the last keyframe is said again, under a number not yet used."""
-        if self.agent is None or self.agent.whole is None:
+        """Restore the machine from an image: the last keyframe is sent again, under a number not yet used."""
+        if self.agent is None or self._keyframe is None:
             return
-        whole, series, kept = self.agent.whole
-        writer = self.agent.epoch.writer
-        unchanged = series and series is self.agent.series and kept == writer.retained_count
+        keyframe, series, retained = self._keyframe
+        writer = self._publication.epoch.writer
+        unchanged = series and series is self._series and retained == writer.retained_count
         if unchanged:  # or what came since would be taken for removed
-            frame = decode(whole.data)
+            frame = decode(keyframe.data)
             frame.seq = writer.seq + 1 + ahead % 4
-            self._streams.metrics.publish(SUBJECTS.metrics(self.path), encode(frame), Fate.FINE)
+            self._streams.metrics.publish(SUBJECTS.metrics(self.path), encode(frame), Fate.STORED)
             self.book.repeated = True
+
+    def _publish(self, draw_epoch: Callable[[], int]) -> Publication:
+        """Make what outlives the agents, without the agent's own metrics: they would only slow it down."""
+        metrics = SelfMetrics(TelemetryCollector(self_metrics=False), self._settings)
+        watches, events = (self._collector.watch_series(),), _BookedEvents(self, self._collector.watch_events())
+        now = self._clock()
+        publication = Publication(watches, metrics, self._settings, now, draw_epoch, event_watch=events)
+        self.bounds.apply(publication.epoch)
+        return publication
+
+    def note_events(self, events: Sequence[RecordedEvent]) -> None:
+        """Note events in the books under the numbers that they are about to get."""
+        recorded = [(event.value, event.timestamp) for event in events]
+        self.book.events.update(enumerate(recorded, self._publication.epoch.events.last + 1))
 
     def _stuck(self, stream: Stream) -> bool:
         return self.agent is None or stream.refusing
@@ -243,6 +332,30 @@ class Program:
     def _note(self, cell: Cell, amount: float) -> None:
         self.counts[cell] = self.counts.get(cell, 0) + amount
         self._books.count(self.path, cell, amount)
+
+
+class _BookedEvents:
+    """A program's events, noted in the books when its agent takes them."""
+
+    def __init__(self, program: Program, events: Events) -> None:
+        self._program = program
+        self._events = events
+
+    @property
+    def lost(self) -> int:
+        """As of the events."""
+        return self._events.lost
+
+    @property
+    def closed(self) -> bool:
+        """As of the events."""
+        return self._events.closed
+
+    def take(self) -> Sequence[RecordedEvent]:
+        """Return the events since the last call."""
+        events = self._events.take()
+        self._program.note_events(events)
+        return events
 
 
 def _labels(metric: Any) -> Labels:

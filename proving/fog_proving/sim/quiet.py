@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
+from fog_aggregator.core.engine.forget_queue import FORGET
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Selection
 from fog_proving.sim.books import KEPT, SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
 from fog_proving.sim.bus import Stream
 from fog_proving.sim.checks import ledger_of, named, said, totals_of
 from fog_proving.sim.program import Program
-from fog_proving.sim.reference_model import Lineage, Told
+from fog_proving.sim.reference_model import Lineage, Told, acknowledged
 from fog_schema.codec import decode
 from fog_schema.frames import FINAL
 from fog_schema.paths import Path, ancestors
@@ -24,7 +25,7 @@ from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
 
 
 class Accounts:
-    """What the fleet must show of each epoch, from the books and from what was read.
+    """Compute what the fleet must show of each epoch, from the books and from what was read.
 
     Args:
         books: the books.
@@ -43,7 +44,7 @@ class Accounts:
         self._now = now
 
     def bounds(self, under: Path) -> dict[Cell, tuple[float, float]]:
-        """The least and the most that the fleet may show at and under a path."""
+        """Return the least and the most that the fleet may show at and under a path."""
         least: Cells = {}
         vague: set[Cell] = set()
         for (path, _), book in self._books.epochs.items():
@@ -59,12 +60,12 @@ class Accounts:
         }
 
     def _least(self, book: EpochBook) -> tuple[Cells, set[str]]:
-        """What must be shown of one epoch; and the metrics of which that is exactly what it counted."""
+        """Compute what must be shown of one epoch, and the metrics for which this is exactly its count."""
         told = self._lineage.told.get((book.path, book.id), Told())
         lost = self._has_lost(book, told)
         least = told.total()  # of a writer that is gone: what was read ...
         if not (lost or told.returned or book.repeated):
-            for cell, number in _acknowledged(book).items():  # ... and that is at least what was acknowledged
+            for cell, number in acknowledged(book).items():  # ... and that is at least what was acknowledged
                 if cell.part != SUM:
                     least[cell] = max(least.get(cell, 0), number)
         certain = self._certain(book, told, lost=lost)
@@ -80,7 +81,7 @@ class Accounts:
         has_ended = book.end is not None and (id(book.counts) in self._alive or _is_final_safe(book))
         if book.id not in self._going_on and not (has_ended and (told.final or not lost)):
             return set()
-        # What left a living writer more than 15 minutes ago is not said again.
+        # A living writer does not repeat a series that left it more than 15 minutes ago.
         return {cell.name for cell in book.counted()} - (book.let_go(self._now) if lost else set())
 
     def _has_lost(self, book: EpochBook, told: Told) -> bool:
@@ -88,19 +89,11 @@ class Accounts:
         return any(data in self._removed and decode(data).seq not in told.taken for data in book.acknowledged)
 
 
-def _acknowledged(book: EpochBook) -> Cells:
-    """What the frames say that the stream acknowledged, in the order of their acknowledgement."""
-    told = Told()
-    for data in book.acknowledged:
-        told.read(decode(data))
-    return told.total()
-
-
 def _is_final_safe(book: EpochBook) -> bool:
     return any(decode(data).flags & FINAL for data in book.acknowledged)
 
 
-def conserved(accounts: Accounts, state: State, lineage: Lineage, books: Books) -> None:
+def conserved(accounts: Accounts, state: Fleet, lineage: Lineage, books: Books) -> None:
     """Every count is there: of the fleet, and of each path that has kept its own.
 
     Raises:
@@ -109,7 +102,7 @@ def conserved(accounts: Accounts, state: State, lineage: Lineage, books: Books) 
     totals = totals_of(state)
     ledger = ledger_of(state)
     moved = {place for path in lineage.retired for place in ancestors(path)}
-    for under in ((), *(path for path in state.nodes if path not in moved)):
+    for under in ((), *(path for path in state.places if path not in moved)):
         shown = totals.get(under, {})
         missing: dict[str, float] = defaultdict(float)
         for cell, (least, most) in accounts.bounds(under).items():
@@ -145,7 +138,7 @@ def gauges_equal(network: NetworkCollector, programs: Sequence[Program], paths: 
 
 
 def who_shows(programs: Sequence[Program], path: Path) -> list[Program] | None:
-    """The programs whose gauges count at a path, when all is quiet; None when nobody can say."""
+    """Return the programs whose gauges count at a path, when all is quiet; None when nobody can say."""
     here = [program for program in programs if program.path == path and program.alive]
     alone = sorted(program.book.birth for program in here if not program.book.shared)
     if any(program.book.repeated for program in programs) or (len(alone) > 1 and alone[-1] - alone[-2] < 0.01):
@@ -184,8 +177,9 @@ def events_once(
     Raises:
         Violation: one is listed twice, never happened, or is missing.
     """
-    listed = {(event.path, event.epoch, event.number): event.value for event in events.events if event.epoch}
-    if len(listed) < sum(event.epoch != 0 for event in events.events):
+    of_programs = [event for event in events.events if event.epoch and event.name != FORGET]
+    listed = {(event.path, event.epoch, event.number): event.value for event in of_programs}
+    if len(listed) < len(of_programs):
         raise Violation("an event is listed twice")
     for (path, epoch, number), value in listed.items():
         if books.epochs[path, epoch].events.get(number, (None,))[0] != value:
@@ -193,15 +187,15 @@ def events_once(
     missing = lost = 0
     for program in programs:
         if program.agent is not None and not program.book.repeated:
-            book, log = program.book, program.agent.epoch.events
+            book, log = program.book, program.event_log
             lost += log.lost
             seen = [number for number in book.events if (book.path, book.id, number) in listed]
             newest = max(seen, default=0)
             for number in book.events.keys() - seen:
                 if number > newest and not asked(book.id):
                     continue  # nothing has shown yet that there was one more: its writer says so within the hour
-                age, room = now - book.events[number][1], program.agent.bounds.events
-                if log.held[0] <= number or (age < KEPT and number > log.last - room):
+                age, room = now - book.events[number][1], program.bounds.events
+                if log.repeatable[0] <= number or (age < KEPT and number > log.last - room):
                     raise Violation(f"{named(book.path)}: event {number} is held, and not listed")
                 missing += min(seen, default=0) < number < newest  # what comes next shows the others
     if missing > lost + events.lost and not long_ago:

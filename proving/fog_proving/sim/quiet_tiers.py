@@ -1,4 +1,4 @@
-"""What must hold of a fog of tiers once all is quiet, and when its replicas leave one after the other."""
+"""Check a fog of tiers once all is quiet, and when its replicas leave one after the other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.query.selection import Selection
 from fog_proving.sim.books import PATHS, SUM, Books, Cells, Labels, Violation
 from fog_proving.sim.checks import named, said, totals_of
@@ -61,12 +62,12 @@ def at_rest(
 
 
 def _totals(member: Member) -> Cells:
-    return totals_of(member.running.state).get(BRANCH, {})
+    return totals_of(member.running.fleet).get(BRANCH, {})
 
 
 def _conserved(member: Member, accounts: Accounts, books: Books) -> None:
-    """What the living have counted is there, and of the others what no stream has lost."""
-    totals = totals_of(member.running.state)
+    """Check that all counts of the living are there, and of the others those that no stream has lost."""
+    totals = totals_of(member.running.fleet)
     for under in ((), BRANCH) if not member.scope.path else (BRANCH,):
         for cell, (least, most) in accounts.bounds(under).items():
             number, slack = totals.get(under, {}).get(cell, 0), books.slack(cell, most)
@@ -90,7 +91,9 @@ def _gauges_and_coverage(root: Member, programs: Sequence[Program]) -> None:
     expected = _merged(programs)
     totals = network.totals(Selection(BRANCH))
     shown = {}
-    for number, summary in totals.gauges.items():
+    for number, summary in totals.values.items():
+        if not isinstance(summary, GaugeSummary):
+            continue
         entry = totals.entries[number]
         shown[totals.families[entry.family].key.name, entry.labels] = (
             summary.count,
@@ -111,13 +114,14 @@ def _gauges_and_coverage(root: Member, programs: Sequence[Program]) -> None:
 def _out_of_sight(root: Member) -> None:
     """Nobody says how the branch is: no gauge of it is shown, and none of its nodes is live."""
     network = root.running.network
-    gauges, covered = network.totals(Selection(BRANCH)).gauges, network.coverage(Selection(BRANCH)).total()
+    totals, covered = network.totals(Selection(BRANCH)).values, network.coverage(Selection(BRANCH)).total()
+    gauges = [total for total in totals.values() if isinstance(total, GaugeSummary)]
     if gauges or covered.nodes[0]:
         raise Violation(f"{named(BRANCH)} is not heard, and shows {gauges} of {covered.nodes[0]} live nodes")
 
 
 def _merged(programs: Sequence[Program]) -> dict[tuple[str, Labels], tuple[int, float, float, float]] | None:
-    """What the gauges under the branch are; None when nobody can say whose count."""
+    """Compute the gauges under the branch; None when nobody can say whose count."""
     values: dict[tuple[str, Labels], list[float]] = defaultdict(list)
     for path in _paths_of_branch():
         here = who_shows(programs, path)

@@ -1,4 +1,4 @@
-"""What the frames that were read say, by SPEC.md word for word, one number at a time: the slow twin of the state.
+"""Read frames by SPEC.md word for word, one number at a time: the slow twin of the state.
 
 The books alone cannot say what a fleet must show of a writer that is gone: that depends on what was read of it.
 """
@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field
 
-from fog_aggregator.core.lifecycle import DEPARTED_SECONDS
-from fog_aggregator.core.state import STALE_INTERVALS, State
-from fog_proving.sim.books import INTERVAL, Cells, Labels, Violation, add, cells_of
-from fog_schema.codec import decode_definitions
+from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.places.rows import STALE_INTERVALS
+from fog_proving.sim.books import INTERVAL, Cells, EpochBook, Labels, Violation, add, cells_of
+from fog_schema.codec import decode, decode_definitions
 from fog_schema.frames import FINAL, GAUGE, HISTOGRAM, KEYFRAME, LAST_PART, Frame
 from fog_schema.paths import Path
 
@@ -104,14 +105,14 @@ class Told:
         self.folded, self.returned, self.returning = True, True, False
 
     def total(self) -> Cells:
-        """What it counts for."""
+        """Return what it counts for."""
         total = dict(self.kept)
         for series in self.series.values():
             add(total, series.cells())
         return total
 
     def copy(self) -> Told:
-        """A copy that goes its own way."""
+        """Return a copy that goes its own way."""
         other = copy(self)
         other.taken, other.stood_at = set(self.taken), dict(self.stood_at)
         other.kept, other.forgiven = dict(self.kept), dict(self.forgiven)
@@ -165,6 +166,14 @@ class Told:
         self.final = bool(frame.flags & FINAL)
 
 
+def acknowledged(book: EpochBook) -> Cells:
+    """Add up the frames that the stream acknowledged, in the order of their acknowledgement."""
+    told = Told()
+    for data in book.acknowledged:
+        told.read(decode(data))
+    return told.total()
+
+
 class Lineage:
     """All that one line of checkpoints and their readers was told.
 
@@ -193,14 +202,14 @@ class Lineage:
         if told.read(frame):
             told.watched, told.heard = self.watched, max(told.heard, timestamp)
 
-    def fold_silent(self, state: State, horizon: float) -> None:
+    def fold_silent(self, state: Fleet, horizon: float) -> None:
         """Note which epochs a state has folded, which must have been silent for the horizon."""
         for key, told in self._open(state):
             if self.watched - told.watched <= horizon:
                 raise Violation(f"epoch {key} is folded after {self.watched - told.watched:.0f} s of silence")
             told.fold()
 
-    def fold_crowd(self, state: State, newcomer: tuple[Path, int], limit: int) -> None:
+    def fold_crowd(self, state: Fleet, newcomer: tuple[Path, int], limit: int) -> None:
         """Note which epochs a state has folded for a newcomer: the longest silent of too many silent ones."""
         since = self.now - STALE_INTERVALS * INTERVAL
         silent = sorted(told.heard for key, told in self._at(newcomer[0]) if key != newcomer and told.heard < since)
@@ -219,20 +228,20 @@ class Lineage:
                 told.fold()
 
     def copy(self) -> Lineage:
-        """A copy that goes its own way, as a checkpoint does."""
+        """Return a copy that goes its own way, as a checkpoint does."""
         other = copy(self)
         other.retired = set(self.retired)
         other.told = {key: told.copy() for key, told in self.told.items()}
         return other
 
     def _at(self, path: Path) -> list[tuple[tuple[Path, int], Told]]:
-        """The epochs at a path that are neither folded nor ended."""
+        """Return the epochs at a path that are neither folded nor ended."""
         return [(key, told) for key, told in self.told.items() if key[0] == path and told.counts]
 
-    def _open(self, state: State) -> list[tuple[tuple[Path, int], Told]]:
-        """What should be an epoch of the state, and is none."""
+    def _open(self, state: Fleet) -> list[tuple[tuple[Path, int], Told]]:
+        """Name what should be an epoch of the state, and is not."""
         return [
             (key, told)
             for key, told in self.told.items()
-            if told.counts and not ((node := state.nodes.get(key[0])) and key[1] in node.epochs)
+            if told.counts and not ((node := state.places.get(key[0])) and key[1] in node.epochs)
         ]

@@ -11,13 +11,14 @@ from random import Random
 from typing import NamedTuple
 
 from fog_proving.sim.books import Violation
-from fog_proving.sim.mutations import MUTATIONS, reader, tiers, writer
+from fog_proving.sim.mutations import MUTATIONS, engine, reader, tiers, writer
 from fog_proving.sim.steps import History, Step, draw, shorten
 from fog_proving.sim.world import START, World
 
 __all__ = [
     "Failure",
     "Task",
+    "engine",
     "history",
     "reader",
     "run",
@@ -78,7 +79,7 @@ def run_all(tasks: Iterable[Task], jobs: int = 0) -> Iterator[Failure | None]:
 
 
 def shortest(failure: Failure) -> History:
-    """The history with every step left out that is not needed to fail; at whatever it fails then."""
+    """Return the history with every step left out that is not needed to fail; at whatever it fails then."""
     task = failure.task
     return shorten(history(task.seed, task.number), lambda steps: bool(run(steps, task.mutation)))
 

@@ -1,4 +1,4 @@
-"""What can happen, as plain values: a history is a list of steps, drawn from a seed before anything runs.
+"""Steps of a history as plain values: a history is a list of steps, drawn from a seed before anything runs.
 
 A step's two numbers choose among whatever there is when it is done, so that any sub-list of a history is a history
 too: a failing one can be made shorter by leaving steps out.
@@ -28,6 +28,7 @@ ORDINARY: Final = {
     "flow": 8,
     "tick": 4,
     "send": 10,
+    "flush": 2,
     "read": 7,
     "second": 5,
     "checkpoint": 5,
@@ -35,7 +36,7 @@ ORDINARY: Final = {
     "scrape": 6,
     "spawn": 3,
 }
-"""What goes on in any fog, with its weight."""
+"""Steps of any fog, with their weights."""
 FAULTS: Final = (
     {"remove": 4, "reset": 3},
     {"kill": 3},
@@ -51,10 +52,11 @@ FAULTS: Final = (
     {"trim": 3},
     {"refuse": 2},
     {"long_wait": 3, "very_long_wait": 3},
+    {"pause": 3},
     {"forget": 1},
     {"snapshot": 4, "ask": 4},
 )
-"""What goes wrong, or is rare. Each history has a few kinds of it, often: what needs two rare things is not rare."""
+"""Faults and rare steps. A history has few kinds of them, often: two rare steps then meet in some histories."""
 TIERED: Final = {
     "tier_flow": 12,
     "tier_read": 5,
@@ -68,19 +70,19 @@ TIERED: Final = {
     "tier_start": 4,
     "tier_stop": 2,
 }
-"""What goes on where a subtree has aggregators of its own, with its weight."""
+"""Steps where a subtree has aggregators of its own, with their weights."""
 UNTIERED: Final = frozenset({"snapshot", "forget"})
-"""What does not happen there: several aggregators would have to agree on it."""
+"""Steps that do not happen there: several aggregators would have to agree on them."""
 TIERS: Final = 0.25
 """How many histories have tiers."""
 FOLDING: Final = frozenset({"very_long_wait", "forget"})
-"""What may fold an epoch that has not ended; so may a crowd, which the first step allows."""
+"""Steps that may close an epoch that has not ended; so may a crowd, which the first step allows."""
 
 SCENES: Final[tuple[History, ...]] = (
     # An event is acknowledged, and lost together with one that was read, before anybody reads it; no other follows.
     [Step("event"), Step("beat"), Step("event"), Step("flow"), Step("lose", 1, 1), Step("beat")],
 )
-"""What may end a history: several rare things that must follow each other closely to be worth anything."""
+"""Scenes that may end a history: several rare steps that matter only close after each other."""
 
 SCENES_OF_TIERS: Final[tuple[History, ...]] = (
     # A replica has said more than what it has read when it begins from nothing.
@@ -92,6 +94,8 @@ SCENES_OF_TIERS: Final[tuple[History, ...]] = (
     ],
 )
 
+DAMAGED: Final = (0, 0, 0, 1, 2)
+"""How many of the newest checkpoints cannot be used any more, when an aggregator has crashed."""
 LENGTH: Final = (30, 90)
 SCENE: Final = 0.1
 """How many histories end with one of the scenes."""
@@ -99,7 +103,7 @@ _NUMBERS: Final = 2**16
 
 
 def draw(rng: Random) -> History:
-    """A history; the same for the same state of `rng`."""
+    """Return a history; the same for the same state of `rng`."""
     chosen: dict[str, int] = {}
     for kinds in FAULTS:
         if rng.random() < 0.35:
@@ -123,7 +127,7 @@ def draw(rng: Random) -> History:
 
 
 def shorten(history: Sequence[Step], fails: Callable[[History], bool]) -> History:
-    """A history that still fails and of which no step can be left out (delta debugging; Zeller, 1999)."""
+    """Shorten a failing history until no step of it can be left out (delta debugging; Zeller, 1999)."""
     steps, size = list(history), max(1, len(history) // 2)
     while True:
         at, shorter = 0, False

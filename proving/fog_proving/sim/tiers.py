@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from fog_agent.core.publication import Publication
-from fog_agent.core.selfmetrics import WriterMetrics
 from fog_agent.core.writer import Settings
-from fog_aggregator.components.rollup import RollupWatch
-from fog_aggregator.core.state import StateLimits
-from fog_proving.sim.agent import Agent, Bounds
-from fog_proving.sim.aggregator import DAMAGED, Aggregator, Scope
+from fog_agent.edge.selfmetrics import WriterMetrics
+from fog_aggregator.components.rollup.watch import RollupWatch
+from fog_aggregator.core.engine.engine import Scope
+from fog_aggregator.core.engine.observed import LONGEST_TICK
+from fog_aggregator.core.places.limits import FleetLimits
+from fog_bus.memory import Fate
+from fog_proving.sim.agent import Agent
+from fog_proving.sim.aggregator import Aggregator, scope_of
 from fog_proving.sim.books import INTERVAL, Books
-from fog_proving.sim.bus import Fate, Streams, fate
+from fog_proving.sim.bus import Streams, fate
 from fog_proving.sim.checks import LEVELS, Watcher
-from fog_proving.sim.program import SUBJECTS
+from fog_proving.sim.program import SUBJECTS, Bounds
+from fog_proving.sim.steps import DAMAGED
 from fog_schema.frames import Request
 from fog_schema.paths import Path, is_under
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -64,6 +68,12 @@ class Member:
         self._checkpoints: list[tuple[bytes, int]] = []
         self._known_losses = 0
         self.start()
+        self._watcher.began_anew = False
+
+    @property
+    def began_anew(self) -> bool:
+        """Whether it was ever started again without a checkpoint."""
+        return self._watcher.began_anew
 
     @property
     def running(self) -> Aggregator:
@@ -81,7 +91,8 @@ class Member:
         if self.aggregator is None:
             saved, self._known_losses = self._checkpoints[-1] if self._checkpoints else (None, 0)
             self._excuse()
-            limits = StateLimits()
+            self._watcher.began_anew |= saved is None
+            limits = FleetLimits()
             self.aggregator = Aggregator(self._streams, self._clock, limits, lambda _: None, saved, self.scope)
 
     def crash(self, damaged: int) -> None:
@@ -100,36 +111,37 @@ class Member:
         if self.aggregator is not None:
             self.aggregator.read(count)
 
-    def second(self, lost: int) -> None:
-        """What it does every second; `lost` says which of its requests nobody hears."""
+    def second(self, lost: int, longest_tick: float = LONGEST_TICK) -> None:
+        """Let it tick; `lost` says which of its requests nobody hears."""
         if self.aggregator is not None:
-            was_ready = self.aggregator.readiness.ready
-            _, swept, requests = self.aggregator.second()
-            if self.aggregator.readiness.ready and not was_ready:
+            effects = self.aggregator.second(longest_tick)
+            if effects.became_ready:
                 self._excuse()
-            if (swept.retired or swept.label_sets) and not self.scrape():
+            if (effects.swept.retired or effects.swept.label_sets) and not self.scrape():
                 self._watcher.forget()  # nobody sees it, but what has ended now may begin anew
-            self._ask([request for place, request in enumerate(requests) if not lost >> place & 1])
-            if self.agent is None and self.scope.path and self.may_publish(self.aggregator):
+            self._ask([request for place, request in enumerate(effects.requests) if not lost >> place & 1])
+            if self.agent is None and self.scope.path and self.aggregator.engine.may_publish:
                 self.agent = self._publication(self.aggregator)
 
-    def may_publish(self, aggregator: Aggregator) -> bool:
-        """Whether its numbers may go up."""
-        return aggregator.readiness.ready
+    @property
+    def pause(self) -> float:
+        """Seconds until there may be something to send; at most an interval."""
+        pause = self.agent.until_frame if self.agent is not None else 0.0
+        return pause if pause <= INTERVAL else 0.0
 
     def checkpoint(self) -> None:
         """Save state and positions."""
         if self.aggregator is not None:
             self._checkpoints = [*self._checkpoints, (self.aggregator.checkpoint(), self._losses())][-2:]
 
-    def look(self) -> None:
+    def look(self, *, with_retired: bool = True) -> None:
         """Nothing is above the truth."""
         if self.aggregator is not None:
-            self._watcher.look(self.aggregator.state)
+            self._watcher.look(self.aggregator.fleet, with_retired=with_retired)
 
     def scrape(self) -> bool:
-        """What is exported, or goes up, is never above the truth and never falls; whether it is exported."""
-        if self.aggregator is None or not (self.aggregator.readiness.ready or self.agent is not None):
+        """Check that exported and sent numbers are never above the truth and never fall; True when it exports."""
+        if self.aggregator is None or not (self.aggregator.engine.readiness.ready or self.agent is not None):
             return False
         self._watcher.scrape(self.aggregator.network, LEVELS)
         return True
@@ -137,7 +149,7 @@ class Member:
     def tick(self) -> None:
         """An interval is over: say how the totals are."""
         if self.agent is not None:
-            self.agent.tick()
+            self.agent.publisher.tick(self._clock())
             self.scrape()
 
     def send(self, what: Fate) -> bool:
@@ -145,8 +157,8 @@ class Member:
         frame = self.agent.next_frame() if self.agent is not None else None
         if self.agent is None or frame is None:
             return False
-        if self._streams.rollups.publish(SUBJECTS.rollups(self.scope.path), frame.data, what):
-            self.agent.acknowledged(frame)
+        answer = self._streams.rollups.publish(SUBJECTS.rollups(self.scope.path), frame.data, what)
+        self.agent.answered(frame, answer)
         return True
 
     def flow(self) -> None:
@@ -155,21 +167,23 @@ class Member:
         self.second(0)
         self.tick()
         for _ in range(50):
-            if self._streams.rollups.refusing or not self.send(Fate.FINE):
+            if self._streams.rollups.refusing or not self.send(Fate.STORED):
                 break
 
     def stop(self, what: Fate) -> None:
         """It ends in good order: each part of the final is sent once, and the state is saved."""
-        if self.agent is not None and self.agent.finish():
-            for _ in self.agent.publication.finals[:]:
-                self.send(what)
+        if self.agent is not None:
+            self.agent.finish(online=True)
+            if self.send(what):
+                for _ in self.agent.publication.finals[:]:
+                    self.send(what)
         self.checkpoint()
         self.crash(0)
 
     def requested(self, path: Path, request: Request) -> None:
         """Somebody's request is heard."""
         if self.agent is not None and is_under(self.scope.path, path):
-            self.agent.requested(request)
+            self.agent.publisher.requested(request, self._clock())
 
     def _publication(self, aggregator: Aggregator) -> Agent:
         """Each run is an epoch of its own."""
@@ -179,10 +193,10 @@ class Member:
             (watch,), metrics, settings, self._clock(), self._draw_epoch, coverage=lambda: watch.coverage
         )
         self._bounds.apply(publication.epoch)
-        return Agent(publication, self._bounds, self._clock, {})
+        return Agent(publication, self._bounds.frame_bytes, self._clock)
 
     def _excuse(self) -> None:
-        """What it had read before it crashed may be lost, if a stream has lost something that it has not read again."""
+        """Allow the loss of what it had read before it crashed, if a stream lost a message that it has not reread."""
         if self._losses() > self._known_losses:
             self._watcher.forget()
 
@@ -203,14 +217,19 @@ class Tiers:
         ask: Ask,
     ) -> None:
         about = (streams, books, clock, draw_epoch, bounds, ask)
-        self.replicas = [Member(name, Scope(BRANCH), *about) for name in ("one replica", "the other replica")]
-        self.root = Member("the root", Scope(branches=(BRANCH,)), *about)
+        self.replicas = [Member(name, scope_of(BRANCH), *about) for name in ("one replica", "the other replica")]
+        self.root = Member("the root", scope_of(branches=(BRANCH,)), *about)
         self.members = (*self.replicas, self.root)
 
     def look(self) -> None:
-        """Nothing is above the truth, at no tier."""
-        for member in self.members:
-            member.look()
+        """Nothing is above the truth, at no tier.
+
+        The root's retired counts are not looked at once a replica has begun anew: it counts in full what returns, and
+        the root cannot tell that it had retired some of it.
+        """
+        for replica in self.replicas:
+            replica.look()
+        self.root.look(with_retired=not any(replica.began_anew for replica in self.replicas))
 
     def beat(self) -> None:
         """An interval in which all goes well."""
@@ -223,10 +242,10 @@ class Tiers:
         for member in self.replicas:
             member.requested(path, request)
 
-    def second(self) -> None:
-        """What all of them do every second."""
+    def wait(self, seconds: float) -> None:
+        """Let all of them tick all the time that has passed."""
         for member in self.members:
-            member.second(0)
+            member.second(0, seconds)
 
     def start(self) -> None:
         """Start those that do not run."""
@@ -234,18 +253,18 @@ class Tiers:
             member.start()
 
     def restless(self, writers: Iterable[int]) -> str:
-        """What is still to be done; empty when all is quiet.
+        """Say what is still to be done; empty when all is quiet.
 
         Args:
             writers: the epochs of the programs that are attached.
         """
         agents = [member.agent for member in self.replicas if member.agent is not None]
-        writing = {*writers, *(agent.epoch.writer.epoch for agent in agents)}
+        writing = {*writers, *(agent.publication.epoch.writer.epoch for agent in agents)}
         running = [member.aggregator for member in self.members if member.aggregator is not None]
         parts = {
-            "replicas busy": sum(not agent.is_idle() for agent in agents),
-            "tiers not ready": sum(not aggregator.readiness.ready for aggregator in running),
-            "gapped in tiers": sum(epoch.id in writing for one in running for epoch in one.state.gapped),
+            "replicas busy": sum(not agent.publisher.idle for agent in agents),
+            "tiers not ready": sum(not aggregator.engine.readiness.ready for aggregator in running),
+            "gapped in tiers": sum(epoch.id in writing for one in running for epoch in one.fleet.gapped),
         }
         return ", ".join(f"{what} {count}" for what, count in parts.items() if count)
 

@@ -6,22 +6,23 @@ from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Final
 
-from fog_aggregator.core.readiness import ROUND_INTERVALS
-from fog_aggregator.core.state import StateLimits
+from fog_aggregator.core.engine.forget_queue import FORGET
+from fog_aggregator.core.engine.observed import LONGEST_TICK
+from fog_aggregator.core.engine.readiness import ROUND_INTERVALS
+from fog_aggregator.core.places.limits import FleetLimits
 from fog_bus.ports import Message
-from fog_proving.sim.agent import Bounds
-from fog_proving.sim.aggregator import DAMAGED, Aggregator
+from fog_proving.sim.aggregator import Aggregator, scope_of
 from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Books, Violation
 from fog_proving.sim.bus import Stream, Streams, fate
 from fog_proving.sim.checks import LEVELS, Watcher
-from fog_proving.sim.program import SUBJECTS, Program
+from fog_proving.sim.program import SUBJECTS, Bounds, Program
 from fog_proving.sim.quiet import Accounts, conserved, events_once, gauges_equal
 from fog_proving.sim.quiet_tiers import at_rest
 from fog_proving.sim.reference_model import Lineage
-from fog_proving.sim.steps import Step
+from fog_proving.sim.steps import DAMAGED, Step
 from fog_proving.sim.tiers import OF_TIERS, Tiers
-from fog_schema.codec import decode
-from fog_schema.frames import Request
+from fog_schema.codec import decode, encode
+from fog_schema.frames import EVENTS, Event, Frame, Request
 from fog_schema.paths import Path
 
 START: Final = 1_700_000_000.0
@@ -31,6 +32,8 @@ WAITS: Final = {
     "long_wait": (1_000.0, 4_000.0, 90_000.0, 200_000.0),
     "very_long_wait": (300_000.0, 650_000.0, 1_300_000.0),
 }
+PAUSES: Final = (4.0, 40.0, 4_000.0, 650_000.0)
+"""Seconds during which the machines of all aggregators are suspended."""
 ROUNDS: Final = 80
 """So many intervals must be enough to come to rest: the longest pause between two requests is 300 s."""
 
@@ -40,14 +43,15 @@ OF_PROGRAMS: Final[dict[str, Callable[[Program, int], object]]] = {
     "reset": lambda program, how: program.reset(how),
     "tick": lambda program, _: program.tick(),
     "send": lambda program, how: program.send(fate(how)),
+    "flush": lambda program, _: program.flush(),
     "flow": lambda program, _: program.flow(),
     "kill": lambda program, _: program.kill(),
     "stop": lambda program, how: program.stop(online=how % 4 != 0, what=fate(how // 4)),
     "attach": lambda program, _: program.attach(),
 }
 OF_STREAMS: Final[dict[str, Callable[[Stream, int], object]]] = {
-    "late": lambda stream, how: stream.deliver_late(how),
-    "lose": lambda stream, how: stream.lose(1 + how % 12),
+    "late": lambda stream, how: stream.deliver_delayed(how),
+    "lose": lambda stream, how: stream.roll_back(1 + how % 12),
     "copy": lambda stream, _: stream.copy(),
     "put_back": lambda stream, how: stream.put_back(how),
     "wipe": lambda stream, _: stream.wipe(),
@@ -72,7 +76,7 @@ class World:
         self._events = 0
         self._last_events = True
         self._bounds = Bounds()
-        self._limits = StateLimits()
+        self._limits = FleetLimits()
         self._streams = Streams(*(Stream(name, self.clock) for name in ("metrics", "events", "rollups")))
         self._tiers: Tiers | None = None
         self._checkpoints: list[tuple[bytes, Lineage]] = []
@@ -94,11 +98,12 @@ class World:
             "crash": lambda _, how: self._restart(how),
             "outage": self._outage,
             "start": lambda _, how: self._start_up(how % 2),
+            "pause": lambda _, how: self._pass(PAUSES[how % len(PAUSES)]),
             "away": lambda _, how: self._crash(DAMAGED[how % len(DAMAGED)]),
         }
 
     def clock(self) -> float:
-        """The one time there is, seconds."""
+        """Return the one time there is, seconds."""
         return self.now
 
     def do(self, step: Step) -> None:
@@ -111,14 +116,16 @@ class World:
                 OF_STREAMS[kind](stream, how)
         elif kind in OF_TIERS:
             for member in self._tiers.members[who % 3 :][:1] if self._tiers is not None else ():
+                self._pass(member.pause if kind == "tier_send" else 0)
                 OF_TIERS[kind](member, how)
         elif kind not in OF_PROGRAMS:
             self._of_the_world[kind](who, how)
         elif self._programs:
-            self._pass(INTERVAL if kind in ("tick", "flow") and how % 2 else 0)
-            OF_PROGRAMS[kind](self._programs[who % len(self._programs)], how)
+            program = self._programs[who % len(self._programs)]
+            self._pass(program.pause(kind, how))
+            OF_PROGRAMS[kind](program, how)
         if self._aggregator is not None:
-            self._watcher.look(self._aggregator.state)
+            self._watcher.look(self._aggregator.fleet)
         if self._tiers is not None:
             self._tiers.look()
 
@@ -135,7 +142,7 @@ class World:
             self._tiers.start()
         for _ in range(ROUNDS):
             self._beat()
-            self._watcher.look(aggregator.state)
+            self._watcher.look(aggregator.fleet)
             if not (restless := self._restless(aggregator)):
                 break
         else:
@@ -144,12 +151,12 @@ class World:
             self._beat()
         lineage = self._watcher.lineage
         accounts = Accounts(self._books, lineage, self._programs, self._streams.metrics, self.now)
-        conserved(accounts, aggregator.state, lineage, self._books)
+        conserved(accounts, aggregator.fleet, lineage, self._books)
         gauges_equal(aggregator.network, self._programs, sorted(set(PATHS)))
         long_ago = self.now - START > HORIZON
-        losses, doubted = self._streams.events.losses, aggregator.doubted
+        losses, doubted = self._streams.events.losses, aggregator.fleet.asked
         asked = lambda epoch: self._last_events or doubted.get(epoch) == losses  # noqa: E731
-        events_once(aggregator.events, self._programs, self._books, self.now, asked, long_ago=long_ago)
+        events_once(aggregator.engine.events, self._programs, self._books, self.now, asked, long_ago=long_ago)
         if self._tiers is not None:
             untold = Accounts(self._books, Lineage(), self._programs, self._streams.metrics, self.now)
             at_rest(self._tiers, untold, self._programs, self._books, self._beat, long_ago=long_ago)
@@ -161,22 +168,21 @@ class World:
         text = f"{running} agents, stream {stream.messages[0].seq if stream.messages else '-'} to {stream.last_seq}"
         if aggregator is None:
             return f"{text}, no aggregator"
-        position, state = aggregator.readers[0].position, aggregator.state
-        read, epochs = position.seq if position else 0, sum(len(node.epochs) for node in state.nodes.values())
-        ready = "ready" if aggregator.readiness.ready else "not ready"
-        return (
-            f"{text}, read {read}, {epochs} epochs, {len(state.gapped)} gapped, {len(state.tombstones)} folded, {ready}"
-        )
+        state, read = aggregator.fleet, aggregator.engine.cursors["metrics"].seq
+        epochs = sum(len(node.epochs) for node in state.places.values())
+        ready = "ready" if aggregator.engine.readiness.ready else "not ready"
+        gapped, closed = len(state.gapped), len(state.parts.tombstones)
+        return f"{text}, read {read}, {epochs} epochs, {gapped} gapped, {closed} closed, {ready}"
 
     def _restless(self, aggregator: Aggregator) -> str:
-        """What is still to be done; empty when all is quiet."""
+        """Say what is still to be done; empty when all is quiet."""
         writers = {program.book.id: program for program in self._programs if program.agent is not None}
-        busy = [program.path for program in writers.values() if program.agent and not program.agent.is_idle()]
-        gapped = [path for epoch, path in aggregator.state.gapped.items() if epoch.id in writers]
+        busy = [program.path for program in writers.values() if program.agent and not program.agent.publisher.idle]
+        gapped = [path for epoch, path in aggregator.fleet.gapped.items() if epoch.id in writers]
         folded = [key for key, told in self._watcher.lineage.told.items() if told.folded and key[1] in writers]
-        wishes = [wish for wish in aggregator.wishes if wish.epoch in writers]
-        parts: dict[str, object] = {"busy": busy, "gapped": gapped, "folded": folded, "wishes": wishes}
-        if not aggregator.readiness.ready:
+        wanted = [one for one in aggregator.engine.wanted(self.now) if one.epoch in writers]
+        parts: dict[str, object] = {"busy": busy, "gapped": gapped, "folded": folded, "wanted": wanted}
+        if not aggregator.engine.readiness.ready:
             parts["not ready"] = [()]
         if self._tiers is not None:
             parts["tiers"] = self._tiers.restless(writers)
@@ -188,7 +194,7 @@ class World:
         """How little everything may hold, and whether there are events at the very end that show what is missing."""
         self._last_events = who // 12 % 2 == 0
         self._bounds = Bounds((100_000, 250)[who % 2], (64, 3, 2)[who // 2 % 3], (1000, 4)[who // 6 % 2])
-        self._limits = StateLimits(silent_per_path=(64, 2, 1)[how % 3])
+        self._limits = FleetLimits(silent_per_path=(64, 2, 1)[how % 3])
         self._crash(2)
         self._up()
 
@@ -235,11 +241,12 @@ class World:
             self._tiers.beat()
 
     def _wait(self, seconds: float) -> None:
+        """Let time pass while every aggregator ticks."""
         self._second(0)
         self._pass(seconds)
-        self._second(0)
+        self._second(0, seconds)
         if self._tiers is not None:
-            self._tiers.second()
+            self._tiers.wait(seconds)
 
     def _pass(self, seconds: float) -> None:
         self.now += seconds
@@ -252,30 +259,40 @@ class World:
         if self._aggregator is not None:
             self._aggregator.read(count)
 
-    def _second(self, lost: int) -> None:
-        """What an aggregator does every second; `lost` says which of its requests nobody hears."""
+    def _second(self, lost: int, longest_tick: float = LONGEST_TICK) -> None:
+        """Let the aggregator tick; `lost` says which of its requests nobody hears."""
         aggregator, lineage = self._aggregator, self._watcher.lineage
         if aggregator is None:
             return
-        was_ready = aggregator.readiness.ready
-        watched, swept, requests = aggregator.second()
-        lineage.watched += watched
-        if aggregator.is_current:
+        effects = aggregator.second(longest_tick)
+        lineage.watched += min(effects.observed_seconds, longest_tick)
+        if aggregator.engine.observed.current:
             lineage.complete, lineage.now = True, max(lineage.now, self.now)
-        lineage.retired.update(swept.retired)
-        lineage.fold_silent(aggregator.state, HORIZON)
-        if aggregator.caught_up and self._caught_up_at is None:
+        for _, at, gone in effects.forgotten:
+            self._must_be_read(aggregator, at)
+            lineage.forget(gone, at)
+        lineage.retired.update(effects.swept.retired)
+        lineage.fold_silent(aggregator.fleet, HORIZON)
+        if aggregator.engine.caught_up and self._caught_up_at is None:
             self._caught_up_at = self.now
-        if aggregator.readiness.ready and not was_ready:
+        if effects.became_ready:
+            if not all(reader.has_read_goal for reader in aggregator.readers):
+                raise Violation("it is ready before all was read that the streams held when reading began")
             self._watcher.became_ready(self._answered(aggregator), self.now)
-        if swept.retired or swept.label_sets:
+        if effects.swept.retired or effects.swept.label_sets or effects.forgotten:
             self._scrape(LEVELS)  # what has ended now may begin anew
-        self._ask([request for place, request in enumerate(requests) if not lost >> place & 1])
+        self._ask([request for place, request in enumerate(effects.requests) if not lost >> place & 1])
+
+    def _must_be_read(self, aggregator: Aggregator, at: float) -> None:
+        """Check that no frame is unread that was stored before a time."""
+        read = aggregator.engine.cursors["metrics"].seq
+        if any(message.seq > read and message.timestamp <= at for message in self._streams.metrics.messages):
+            raise Violation("nodes are forgotten before all was read that was stored before the request")
 
     def _answered(self, aggregator: Aggregator) -> set[int]:
-        """The epochs whose writers were asked before it was ready, and did not make it wait for too long."""
+        """Return the epochs whose writers were asked before it was ready, and did not make it wait for too long."""
         waited = self.now - (self._caught_up_at or self.now)
-        if waited >= ROUND_INTERVALS * INTERVAL or not aggregator.in_doubt:
+        if waited >= ROUND_INTERVALS * INTERVAL or not aggregator.engine.readiness.needs_round:
             return set()
         return {program.book.id for program in self._programs if program.agent is not None}
 
@@ -287,7 +304,7 @@ class World:
                 self._tiers.requested(path, request)
 
     def _scrape(self, levels: Sequence[int] = ()) -> None:
-        if self._aggregator is not None and self._aggregator.readiness.ready:
+        if self._aggregator is not None and self._aggregator.engine.readiness.ready:
             self._watcher.scrape(self._aggregator.network, levels)
 
     def _checkpoint(self) -> None:
@@ -296,10 +313,10 @@ class World:
             self._checkpoints = [*self._checkpoints, saved][-2:]
 
     def _forget(self, under: Path) -> None:
-        if self._aggregator is not None:
-            gone = self._aggregator.forget(under)
-            self._watcher.lineage.forget(gone, self._aggregator.network.now())
-            self._scrape(LEVELS)
+        """An operator asks to forget what has departed under a path."""
+        event = Event(FORGET, None, {}, {}, self.now)
+        frame = encode(Frame(EVENTS, epoch=self._draw_epoch(), seq=1, events=(event,)))
+        self._streams.events.publish(SUBJECTS.events(under), frame)
 
     def _crash(self, damaged: int) -> None:
         """It crashes, with some of the newest checkpoints damaged; it has not been started again."""
@@ -332,9 +349,9 @@ class World:
         return self._aggregator
 
     def _start(self, checkpoint: bytes | None) -> Aggregator:
-        return Aggregator(self._streams, self.clock, self._limits, self._took, checkpoint)
+        return Aggregator(self._streams, self.clock, self._limits, self._took, checkpoint, scope_of())
 
-    def _took(self, messages: list[Message]) -> None:
+    def _took(self, messages: Sequence[Message]) -> None:
         """The aggregator has taken frames: what does SPEC.md say of them?"""
         lineage = self._watcher.lineage
         newcomer: tuple[Path, int] = ((), 0)
@@ -342,4 +359,4 @@ class World:
             frame, path = decode(message.data), SUBJECTS.path_of(message.subject)[1]
             newcomer = (path, frame.epoch)
             lineage.read(path, frame, message.timestamp, HORIZON)
-        lineage.fold_crowd(self._up().state, newcomer, self._limits.silent_per_path)
+        lineage.fold_crowd(self._up().fleet, newcomer, self._limits.silent_per_path)

@@ -16,15 +16,15 @@ from typing import Any
 from .labels import sorted_labels
 from .model import Exemplar, Family, FamilySnapshot, HistogramValue, Labels, MetricType, SeriesSnapshot
 from .names import base_name
-from .numeric import as_number
 from .source import MetricsSource
+from .support.numeric import as_number
 
 _GAUGES = {"gauge": "", "unknown": "", "untyped": "", "info": "_info", "stateset": ""}
 """Their types that are gauges here, and the suffix of their samples."""
 
 
 def prometheus_source(registry: Any) -> Callable[[], list[FamilySnapshot]]:
-    """Reads a registry of prometheus_client, for `TelemetryCollector.add_source`.
+    """Read a registry of prometheus_client, for `TelemetryCollector.add_source`.
 
     Counters, gauges and histograms are what they are. A summary becomes two counters, `_sum` and `_count`; info and
     state sets become gauges. Gauge histograms and quantiles, which cannot be added up, are left out.
@@ -54,7 +54,7 @@ def _families(metric: Any) -> Iterator[FamilySnapshot]:
 
 
 def _numbers(metric: Any, family: Family) -> FamilySnapshot:
-    """The samples that bear the family's name."""
+    """Return the samples that bear the family's name."""
     created = {
         sorted_labels(sample.labels): sample.value for sample in metric.samples if sample.name.endswith("_created")
     }

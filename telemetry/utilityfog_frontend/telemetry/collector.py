@@ -8,10 +8,10 @@ from typing import Any
 from .events import MAX_EVENTS, EventLog, EventWatch, TelemetryEvent
 from .hooks import HookedRegistry
 from .integrations import setup_coordination_hooks, setup_health_hooks, setup_messaging_hooks
-from .problems import logger
 from .source import MetricsSource
-from .tasks import is_alive
-from .trace import current_trace
+from .support.problems import logger
+from .support.tasks import is_alive
+from .support.trace import current_trace
 
 __all__ = [
     "TelemetryCollector",
@@ -28,10 +28,6 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
     All methods may be called from any thread. Recording works from the start; `start_collection()` adds a periodic
     run, which keeps the collector's own metrics up to date and lets hooks of type `collection` do their work.
 
-    Attributes:
-        attachments: what writers to the bus keep with the collector, because it must outlive them: an epoch, its last
-            frame. Each has a key of its own.
-
     Args:
         collection_interval: seconds between collection runs.
         max_events: events kept; the oldest go first.
@@ -41,7 +37,8 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         monotonic: seconds that never go back.
 
     Attributes:
-        attachments: what others keep for as long as the collector lives: an agent's epoch outlives the agent.
+        attachments: objects that must live as long as the collector, each under a key of its own: an agent's epoch
+            outlives the agent.
 
     Raises:
         ValueError: an interval or a number of events that is not above zero.
@@ -88,7 +85,7 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         labels: Mapping[str, str] | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        """Records that something happened, and calls the hooks that hear `name`.
+        """Record that something happened, and call the hooks that hear `name`.
 
         With OpenTelemetry, the current `trace_id` and `span_id` join the metadata.
         """
@@ -102,7 +99,7 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         self._hooks.trigger(event)
 
     def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
-        """The last `limit` events, or all that are kept, oldest first."""
+        """Return the last `limit` events, or all that are kept, oldest first."""
         return self._events.latest(limit)
 
     @property
@@ -117,7 +114,7 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
     # Metrics
 
     def reset_all_metrics(self) -> None:
-        """Starts every metric from zero again and forgets all events."""
+        """Start every metric from zero again and forget all events."""
         super().reset_all_metrics()
         self._events.clear()
         logger.info("reset all telemetry metrics and events")
@@ -132,14 +129,14 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
     _running = running  # programs of the public implementation read it
 
     async def start_collection(self) -> None:
-        """Starts a collection run every `collection_interval` seconds, the first at once. Twice does no harm."""
+        """Start a collection run every `collection_interval` seconds, the first at once. Twice does no harm."""
         if self.running:
             return
         self._task = asyncio.create_task(self._collect_for_ever(), name="telemetry collection")
         logger.info("started telemetry collection every %g s", self.collection_interval)
 
     async def stop_collection(self) -> None:
-        """Stops collection and waits for it to end."""
+        """Stop collection and wait for it to end."""
         task, self._task = self._task, None
         if not is_alive(task):
             return

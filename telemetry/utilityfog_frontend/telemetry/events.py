@@ -45,7 +45,7 @@ class EventWatch:
         self._forget = forget
 
     def take(self) -> list[TelemetryEvent]:
-        """The events since the last call, oldest first."""
+        """Return the events since the last call, oldest first."""
         with self._lock:
             events = list(self._waiting)
             self._waiting.clear()
@@ -64,7 +64,7 @@ class EventWatch:
         self._waiting.clear()
 
     def close(self) -> None:
-        """Ends the watch."""
+        """End the watch."""
         with self._lock:
             self.closed = True
             self._forget(self)
@@ -79,20 +79,20 @@ class EventLog:
         self._lock = threading.RLock()
         self._events: deque[TelemetryEvent] = deque(maxlen=max_events)
         self._watches: list[EventWatch] = []
-        self._watched = False
+        self._has_watch = False
 
     def __len__(self) -> int:
         return len(self._events)
 
     def add(self, event: TelemetryEvent) -> None:
-        """Keeps `event`, in place of the oldest when there are too many."""
+        """Keep `event`, in place of the oldest when there are too many."""
         with self._lock:
             self._events.append(event)
             for watch in self._watches:
                 watch.note(event)
 
     def latest(self, limit: int | None = None) -> list[TelemetryEvent]:
-        """The last `limit` events, or all that are kept, oldest first."""
+        """Return the last `limit` events, or all that are kept, oldest first."""
         with self._lock:
             events = list(self._events)
         return events if limit is None else events[max(len(events) - limit, 0) :]
@@ -109,8 +109,8 @@ class EventLog:
         """
         watch = EventWatch(limit, self._lock, self._forget)
         with self._lock:
-            if not self._watched:
-                self._watched = True
+            if not self._has_watch:
+                self._has_watch = True
                 for event in self._events:
                     watch.note(event)
             self._watches.append(watch)
@@ -123,7 +123,7 @@ class EventLog:
         for watch in watches:
             watch.renew(self._lock)
         self._events.clear()
-        self._watched = False
+        self._has_watch = False
 
     def _forget(self, watch: EventWatch) -> None:
         if watch in self._watches:

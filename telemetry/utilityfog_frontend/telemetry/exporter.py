@@ -9,11 +9,11 @@ from os import PathLike
 from pathlib import Path
 
 from .exposition.text import iter_text
-from .files import replace_file
-from .fork import renew_after_fork
-from .problems import logger
 from .source import MetricsSource
-from .tasks import is_alive
+from .support.files import replace_file
+from .support.fork import renew_after_fork
+from .support.problems import logger
+from .support.tasks import is_alive
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -23,7 +23,7 @@ class MetricsExporter(ABC):
 
     @abstractmethod
     async def export_metrics(self, collector: MetricsSource) -> bool:
-        """Exports once; True when that succeeded."""
+        """Export once; True when that succeeded."""
 
 
 class FileExporter(MetricsExporter):
@@ -64,14 +64,14 @@ class FileExporter(MetricsExporter):
 
     @abstractmethod
     def render(self, collector: MetricsSource) -> Iterable[bytes]:
-        """The values of `collector` now, in this exporter's format."""
+        """Return the values of `collector` now, in this exporter's format."""
 
     def get_last_export_time(self) -> float:
         """Unix seconds of the last success; 0 before the first."""
         return self._last_export
 
     async def export_metrics(self, collector: MetricsSource) -> bool:
-        """Exports once, off the event loop; True when that succeeded. Never raises."""
+        """Export once, off the event loop; True when that succeeded. Never raises."""
         for attempt in range(self._attempts):
             if attempt:
                 await self._sleep(self._backoff * 2 ** (attempt - 1))
@@ -98,7 +98,7 @@ class PrometheusAdapter(FileExporter):
     """Exports Prometheus text 0.0.4, as for node_exporter's textfile collector."""
 
     def render(self, collector: MetricsSource) -> Iterable[bytes]:
-        """The values of `collector` now as Prometheus text."""
+        """Return the values of `collector` now as Prometheus text."""
         return iter_text(collector.collect())
 
 
@@ -126,7 +126,7 @@ class JSONExporter(FileExporter):
         self.pretty = pretty
 
     def render(self, collector: MetricsSource) -> Iterable[bytes]:
-        """The snapshot of `collector` as JSON."""
+        """Return the snapshot of `collector` as JSON."""
         return [collector.export_to_json(indent=2 if self.pretty else None).encode(), b"\n"]
 
 
@@ -137,7 +137,7 @@ class MultiExporter(MetricsExporter):
         self.exporters = list(exporters)
 
     async def export_metrics(self, collector: MetricsSource) -> bool:
-        """Exports with each, whatever becomes of the others; True when all succeeded. Never raises."""
+        """Export with each, whatever becomes of the others; True when all succeeded. Never raises."""
         results = [await export_safely(exporter, collector) for exporter in self.exporters]
         return all(results)
 
@@ -177,13 +177,13 @@ class PeriodicExporter:
         return is_alive(self._task)
 
     async def start(self) -> None:
-        """Starts to export. Twice does no harm."""
+        """Start to export. Twice does no harm."""
         if not self.running:
             self._task = asyncio.create_task(self._export_for_ever(), name="periodic metrics export")
             logger.info("started periodic metrics export every %g s", self.interval)
 
     async def stop(self) -> None:
-        """Stops, and exports a last time, so that nothing recorded until now is missing."""
+        """Stop, and export a last time, so that nothing recorded until now is missing."""
         task, self._task = self._task, None
         if task is None:
             return
@@ -203,7 +203,7 @@ class PeriodicExporter:
 
 
 async def export_safely(exporter: MetricsExporter, collector: MetricsSource) -> bool:
-    """Exports once; False when that failed or raised, which is counted and logged."""
+    """Export once; False when that failed or raised, which is counted and logged."""
     try:
         return bool(await exporter.export_metrics(collector))
     except Exception as error:  # noqa: BLE001 - an exporter of the user's
@@ -215,7 +215,7 @@ async def export_to_prometheus(
     collector: MetricsSource,
     output_file: str | PathLike[str] = "/tmp/metrics.prom",  # noqa: S108 - SEED's own example
 ) -> bool:
-    """Writes Prometheus text to a file once; True when that succeeded."""
+    """Write Prometheus text to a file once; True when that succeeded."""
     return await PrometheusAdapter(output_file).export_metrics(collector)
 
 
@@ -223,14 +223,14 @@ async def export_to_json(
     collector: MetricsSource,
     output_file: str | PathLike[str] = "/tmp/metrics.json",  # noqa: S108 - SEED's own example
 ) -> bool:
-    """Writes the snapshot to a JSON file once; True when that succeeded."""
+    """Write the snapshot to a JSON file once; True when that succeeded."""
     return await JSONExporter(output_file).export_metrics(collector)
 
 
 def create_default_exporter(
     prometheus_file: str | PathLike[str] | None = None, json_file: str | PathLike[str] | None = None
 ) -> MetricsExporter:
-    """An exporter to the files that are given; to nowhere, as JSON, when none is."""
+    """Return an exporter to the files that are given; to nowhere, as JSON, when none is."""
     exporters: list[MetricsExporter] = []
     if prometheus_file:
         exporters.append(PrometheusAdapter(prometheus_file))

@@ -13,7 +13,6 @@ from .model import (
     FamilySnapshot,
     HistogramValue,
     Labels,
-    MetricType,
     MetricValue,
     SeriesSnapshot,
     Value,
@@ -27,38 +26,38 @@ Collect = Callable[[], Iterable[FamilySnapshot]]
 
 
 class ForeignSeries(Series):
-    """One series as its source last told it."""
+    """One series as its source last reported it."""
 
     __slots__ = ("_base", "_carried", "_since", "_value", "exemplars")
 
-    def __init__(self, family: Family, told: SeriesSnapshot, created: float, since: Value | None = None) -> None:
-        super().__init__(family, told.labels, told.created or created, _NO_GATE)
-        self.exemplars = told.exemplars
-        self._value = told.value
+    def __init__(self, family: Family, reported: SeriesSnapshot, created: float, since: Value | None = None) -> None:
+        super().__init__(family, reported.labels, reported.created or created, _NO_GATE)
+        self.exemplars = reported.exemplars
+        self._value = reported.value
         self._since = since  # what a forked child's parent had counted
         self._carried: Value | None = None  # what was counted before the source started again
         self._base: Value | None = None  # what the node no longer shows
 
     @property
-    def told(self) -> Value:
-        """The value as the source told it."""
+    def reported(self) -> Value:
+        """The value as the source reported it."""
         return self._value
 
     def went_down(self, value: Value) -> bool:
-        """Whether `value` is less than was told before, so that its source must have started again."""
-        if self.family.type is MetricType.GAUGE:
+        """Whether `value` is less than was reported before, so that its source must have started again."""
+        if not self.family.type.incremental:
             return False
         return _size(value) < _size(self._value)
 
-    def tell(self, told: SeriesSnapshot) -> None:
-        """Takes a new value."""
-        if self.went_down(told.value):
+    def tell(self, reported: SeriesSnapshot) -> None:
+        """Take a new value."""
+        if self.went_down(reported.value):
             self._carried, self._since = self.read(), None
-        self._value = told.value
-        self.exemplars = told.exemplars
+        self._value = reported.value
+        self.exemplars = reported.exemplars
 
     def read(self) -> Value:
-        """What was counted since this series began."""
+        """Return the count since this series began."""
         value = self._value
         if self._since is not None:
             value = subtract_values(value, self._since)
@@ -71,19 +70,19 @@ class ForeignSeries(Series):
         return self.read() if self._base is None else subtract_values(self.read(), self._base)
 
     def snapshot(self) -> SeriesSnapshot:
-        """The series with its exemplars."""
+        """Return the series with its exemplars."""
         return SeriesSnapshot(
             self.labels, self.current(), self.created, self.exemplars, self._rendered or self.render()
         )
 
     def restart(self, now: float) -> None:
-        """Counts from zero again for the node; a gauge stays what its source says."""
-        if self.family.type is not MetricType.GAUGE:
+        """Count from zero again for the node; a gauge stays what its source says."""
+        if self.family.type.incremental:
             self._base = self.read()
             self.created = now
 
     def activity(self) -> object:
-        """Always in use: its source decides when it ends."""
+        """Say that it is always in use: its source decides when it ends."""
         return object()
 
 
@@ -95,13 +94,13 @@ class ForeignState(MetricState):
         self._scope = scope
         self._live: dict[Labels, ForeignSeries] = {}
 
-    def update(self, told: Iterable[SeriesSnapshot]) -> None:
-        """Takes what the source says now; what it no longer says has ended."""
+    def update(self, reported: Iterable[SeriesSnapshot]) -> None:
+        """Take what the source says now; what it no longer says has ended."""
         lifetimes = self._scope.lifetimes
         with lifetimes.lock:
             gone = dict(self._live)
             seen = set()
-            for one in told:
+            for one in reported:
                 one.labels = sorted_labels({name: label_value(text) for name, text in one.labels})
                 series = gone.pop(one.labels, None)
                 if one.labels in seen or not self._is_sound(one.value):
@@ -118,19 +117,19 @@ class ForeignState(MetricState):
 
     def _is_sound(self, value: Value) -> bool:
         """Whether it is a count, for what counts: one below zero or NaN would spoil each total that it reaches."""
-        if self.family.type is MetricType.GAUGE:
+        if not self.family.type.incremental:
             return True
         if isinstance(value, HistogramValue):
             return isfinite(value.sum) and all(count >= 0 for count in value.counts)
         return 0 <= value < inf
 
-    def _begin(self, told: SeriesSnapshot, old: ForeignSeries | None) -> None:
+    def _begin(self, reported: SeriesSnapshot, old: ForeignSeries | None) -> None:
         try:
-            check_label_names([name for name, _ in told.labels], self.family)
+            check_label_names([name for name, _ in reported.labels], self.family)
         except ValueError:
             self._scope.problems.count("source_family")
             return
-        self._live[told.labels] = ForeignSeries(self.family, told, self._scope.clock())
+        self._live[reported.labels] = ForeignSeries(self.family, reported, self._scope.clock())
         self._scope.lifetimes.started()
         if old is not None:
             self._scope.lifetimes.ended(old)
@@ -147,18 +146,18 @@ class ForeignState(MetricState):
         """Nothing: the source decides what ends."""
 
     def reset(self) -> None:
-        """Shows counts from zero again; the source itself is not touched."""
+        """Show counts from zero again; the source itself is not touched."""
         for series in list(self._live.values()):
             series.restart(self._scope.clock())
 
     def renew(self) -> None:
         """In a forked child: what the parent counted until now is the parent's."""
-        if self.family.type is MetricType.GAUGE:
+        if not self.family.type.incremental:
             return
         now = self._scope.clock()
         for labels, series in self._live.items():
-            told = SeriesSnapshot(labels, series.told)
-            self._live[labels] = ForeignSeries(self.family, told, now, since=series.told)
+            reported = SeriesSnapshot(labels, series.reported)
+            self._live[labels] = ForeignSeries(self.family, reported, now, since=series.reported)
 
 
 class ForeignMetric(Metric):
@@ -180,7 +179,7 @@ class ForeignMetric(Metric):
         return joined_values(self.family, self._state.snapshots(), self._scope.clock())
 
     def reset(self) -> None:
-        """Shows counts from zero again; the source itself is not touched."""
+        """Show counts from zero again; the source itself is not touched."""
         self._state.reset()
 
 
@@ -197,13 +196,13 @@ class ForeignSource:
     def refresh(self) -> None:
         """Asks the source. Never raises."""
         try:
-            told = list(self._collect())
+            reported = list(self._collect())
         except Exception:  # noqa: BLE001 - a broken source must not break the scrape
             self._scope.problems.report("source", "a source of metrics failed", exc_info=True)
             return
         # A source may tell of one family in several parts; of what it no longer tells, nothing is left.
         parts: dict[str, list[SeriesSnapshot]] = {name: [] for name in self._states}
-        for snapshot in told:
+        for snapshot in reported:
             name = snapshot.family.name
             if self._state(snapshot.family) is None:
                 parts.pop(name, None)
@@ -245,4 +244,4 @@ def _size(value: Value) -> float:
     return value.count if isinstance(value, HistogramValue) else value
 
 
-_NO_GATE = Gate(lambda _amount: None)  # told values are replaced whole: there is nothing to guard
+_NO_GATE = Gate(lambda _amount: None)  # reported values are replaced whole: there is nothing to guard

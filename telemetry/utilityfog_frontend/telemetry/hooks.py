@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable
 
 from .events import TelemetryEvent
-from .problems import Problems
 from .registry import MetricRegistry
+from .support.problems import Problems
 
 Hook = Callable[[TelemetryEvent], object]
 
@@ -38,7 +38,7 @@ class HookTable:
             self._hooks[name] = tuple(hooks)
 
     def trigger(self, event: TelemetryEvent) -> None:
-        """Calls the hooks of this event's name.
+        """Call the hooks of this event's name.
 
         A hook may record events, even of the name it hears: those are kept, but it does not hear them itself.
         """
@@ -79,12 +79,12 @@ class HookedRegistry(MetricRegistry):
         self._hooks = HookTable(self._scope.problems)
 
     def add_hook(self, hook_type: str, callback: Hook) -> None:
-        """Has `callback` called with each event whose name is `hook_type`, on the thread that records it.
+        """Call `callback` with each event whose name is `hook_type`, on the thread that records it.
 
         After each collection run the hooks of type `collection` hear an event, which is not recorded, whose value has
         `duration` (seconds), `metrics_count` and `events_count`.
 
-        What a callback raises is counted and logged.
+        An exception of a callback is counted and logged.
 
         Raises:
             TypeError: not callable, or async.

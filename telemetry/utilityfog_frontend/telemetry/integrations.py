@@ -1,7 +1,7 @@
 """Ready-made hooks: metrics of coordination, messaging and health, filled from events.
 
-They count what they hear and record nothing again. Setting one up twice does no harm. What they look for in an
-event's value is documented with each; a key that is missing or has a wrong value changes nothing but
+They count the events that they hear, and record none. Setting one up twice does no harm. Each documents the keys that
+it reads in an event's value; a key that is missing or has a wrong value changes nothing but
 `telemetry_problems_total` (`hook_key_missing`, `hook_value_wrong`).
 """
 
@@ -10,7 +10,7 @@ from math import isfinite
 
 from .events import TelemetryEvent
 from .hooks import HookedRegistry
-from .numeric import as_number
+from .support.numeric import as_number
 
 HEALTH_STATES = {"UNKNOWN": 0, "HEALTHY": 1, "DEGRADED": 2, "UNHEALTHY": 3}
 
@@ -81,7 +81,7 @@ def setup_health_hooks(collector: HookedRegistry) -> None:
 
 
 def _lookup(event: TelemetryEvent, keys: tuple[str, ...]) -> object:
-    """The first of `keys` that the event's value has, or None."""
+    """Return the first of `keys` that the event's value has, or None."""
     if not isinstance(event.value, Mapping):
         return None
     return next((event.value[key] for key in keys if event.value.get(key) is not None), None)

@@ -4,7 +4,7 @@ import logging
 import threading
 
 from .collector import TelemetryCollector
-from .problems import logger as own_logger
+from .support.problems import logger as own_logger
 
 
 class TelemetryHandler(logging.Handler):
@@ -31,7 +31,7 @@ class TelemetryHandler(logging.Handler):
         self._busy = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Records one event. Never raises."""
+        """Record one event. Never raises."""
         if record.name.startswith(own_logger.name) or getattr(self._busy, "now", False):
             return
         self._busy.now = True

@@ -1,4 +1,4 @@
-"""What was measured, as plain values: the one language that collectors, exporters, agents and aggregators share.
+"""Measurements as plain values: the one language that collectors, exporters, agents and aggregators share.
 
 Nothing here has a lock, a clock or a reference to a live instrument. A value may be passed to any thread and kept.
 """
@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 Labels = tuple[tuple[str, str], ...]
 """Label names and values, sorted by name: the same set of labels is the same tuple on every node."""
@@ -19,6 +19,11 @@ class MetricType(StrEnum):
     COUNTER = "counter"
     GAUGE = "gauge"
     HISTOGRAM = "histogram"
+
+    @property
+    def incremental(self) -> bool:
+        """Whether values are counts, which add up over time and outlive their series; a gauge's value is absolute."""
+        return self is not MetricType.GAUGE
 
 
 ROLLUPS = ("sum", "min", "max", "avg", "last", "count_values")
@@ -45,6 +50,11 @@ class Family:
     bounds: tuple[float, ...] = ()
     rollup: tuple[str, ...] = ()
 
+    @property
+    def zero(self) -> "Value":
+        """Where the values of a series begin."""
+        return HistogramValue((0,) * (len(self.bounds) + 1), 0.0) if self.type is MetricType.HISTOGRAM else 0
+
 
 @dataclass(frozen=True, slots=True)
 class HistogramValue:
@@ -64,44 +74,51 @@ class HistogramValue:
         return sum(self.counts)
 
     def __sub__(self, other: "HistogramValue") -> "HistogramValue":
-        """What came after `other`, an earlier value of the same series."""
+        """Subtract `other`, an earlier value of the same series."""
+        if not isinstance(other, HistogramValue):
+            return NotImplemented
         return HistogramValue(
             tuple(mine - theirs for mine, theirs in zip(self.counts, other.counts, strict=True)), self.sum - other.sum
         )
 
     def __add__(self, other: "HistogramValue") -> "HistogramValue":
-        """Both together; their bounds must be the same."""
+        """Add both; their bounds must be the same."""
+        if not isinstance(other, HistogramValue):
+            return NotImplemented
         return HistogramValue(
             tuple(mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)), self.sum + other.sum
         )
 
 
+class Additive(Protocol):
+    """The arithmetic of every kind of value: values of a series are added and subtracted, from `Family.zero` on."""
+
+    def __add__(self, other: Self, /) -> Self:
+        """Add both."""
+
+    def __sub__(self, other: Self, /) -> Self:
+        """Subtract `other`, an earlier value of the same series."""
+
+
 Value = int | float | HistogramValue
+A = TypeVar("A", bound=Additive)
 
 
-def add_values(one: Value, other: Value) -> Value:
-    """What two series of one family counted together.
+def add_values(one: A, other: A) -> A:
+    """Add what two series of one family counted.
 
     Raises:
         TypeError: one is a histogram, the other is not.
     """
-    if isinstance(one, HistogramValue) and isinstance(other, HistogramValue):
-        return one + other
-    if isinstance(one, HistogramValue) or isinstance(other, HistogramValue):
-        raise TypeError("a histogram and a number cannot be added")
     return one + other
 
 
-def subtract_values(later: Value, earlier: Value) -> Value:
-    """What a series counted between two readings.
+def subtract_values(later: A, earlier: A) -> A:
+    """Subtract an earlier value of a series from a later one.
 
     Raises:
         TypeError: one is a histogram, the other is not.
     """
-    if isinstance(later, HistogramValue) and isinstance(earlier, HistogramValue):
-        return later - earlier
-    if isinstance(later, HistogramValue) or isinstance(earlier, HistogramValue):
-        raise TypeError("a histogram and a number cannot be subtracted")
     return later - earlier
 
 

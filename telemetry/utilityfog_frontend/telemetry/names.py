@@ -1,4 +1,4 @@
-"""What may be called what. Every refusal is a ValueError that shows the offending part."""
+"""Rules for names. Every refusal is a ValueError that shows the offending part."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ def check_label_names(names: Sequence[str], family: Family) -> None:
 
 
 def checked_bounds(buckets: Iterable[float], name: str) -> tuple[float, ...]:
-    """The finite bounds of a histogram's buckets; `+Inf` is implied and may be given.
+    """Return the finite bounds of a histogram's buckets; `+Inf` is implied and may be given.
 
     Raises:
         ValueError: not ascending, repeated, not finite, or none at all.
@@ -81,7 +81,7 @@ def checked_bounds(buckets: Iterable[float], name: str) -> tuple[float, ...]:
 
 
 def base_name(family: Family) -> str:
-    """The name of the family in OpenMetrics: a counter's without `_total`."""
+    """Return the name of the family in OpenMetrics: a counter's without `_total`."""
     return family.name.removesuffix("_total") if family.type is MetricType.COUNTER else family.name
 
 

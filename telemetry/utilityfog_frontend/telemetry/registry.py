@@ -6,7 +6,6 @@ from itertools import chain
 from typing import Any, TypeVar, overload
 
 from .foreign import Collect, ForeignSource
-from .fork import renew_after_fork
 from .instruments.counter import Counter, counter_family
 from .instruments.family import MAX_CHILDREN, FamilyState, Instrument, Scope
 from .instruments.gauge import Gauge, gauge_family
@@ -18,7 +17,8 @@ from .instruments.series import Series
 from .instruments.state_set import StateSet
 from .model import Family, FamilySnapshot
 from .names import check_family, refuse_clashes, sample_names
-from .problems import Problems
+from .support.fork import renew_after_fork
+from .support.problems import Problems
 
 H = TypeVar("H", bound=Instrument)
 L = TypeVar("L", bound=LabeledMetric[Any])
@@ -71,7 +71,7 @@ class MetricRegistry:
         max_children: int = MAX_CHILDREN,
         ttl: float | None = None,
     ) -> Counter | LabeledCounter:
-        """Registers a counter; arguments as for `Counter` and this class.
+        """Register a counter; arguments as for `Counter` and this class.
 
         Raises:
             ValueError: the name is taken, or an argument is not valid.
@@ -114,7 +114,7 @@ class MetricRegistry:
         max_children: int = MAX_CHILDREN,
         ttl: float | None = None,
     ) -> Gauge | LabeledGauge:
-        """Registers a gauge; arguments as for `Gauge` and this class.
+        """Register a gauge; arguments as for `Gauge` and this class.
 
         Raises:
             ValueError: the name is taken, or an argument is not valid.
@@ -157,7 +157,7 @@ class MetricRegistry:
         max_children: int = MAX_CHILDREN,
         ttl: float | None = None,
     ) -> Histogram | LabeledHistogram:
-        """Registers a histogram; arguments as for `Histogram` and this class.
+        """Register a histogram; arguments as for `Histogram` and this class.
 
         Raises:
             ValueError: the name is taken, or an argument is not valid.
@@ -166,7 +166,7 @@ class MetricRegistry:
         return self._register(family, Histogram, LabeledHistogram, labels, max_children, ttl)
 
     def register_info(self, name: str, description: str, info: Mapping[str, str]) -> Gauge:
-        """Registers facts that are text: a gauge that is 1, with the facts as its labels, and adds up along the tree.
+        """Register facts that are text: a gauge that is 1, with the facts as its labels; it adds up along the tree.
 
         Raises:
             ValueError: the name is taken, or an argument is not valid.
@@ -176,7 +176,7 @@ class MetricRegistry:
         return gauge
 
     def register_state_set(self, name: str, description: str, states: Sequence[str]) -> StateSet:
-        """Registers which of several states holds: for each a gauge that is 1 or 0 (see `StateSet`).
+        """Register which of several states holds: for each a gauge that is 1 or 0 (see `StateSet`).
 
         Raises:
             ValueError: the name is taken, or an argument is not valid.
@@ -185,7 +185,7 @@ class MetricRegistry:
         return StateSet(gauge, states)
 
     def add_source(self, collect: Collect) -> None:
-        """Reads metrics that are kept elsewhere, whenever this collector is read.
+        """Read metrics that are kept elsewhere, whenever this collector is read.
 
         They are exposed and travel like the collector's own. `collect()` gives absolute values since whenever; it may
         be called from any thread. A count that went down, or a series that came back, begins a new series. A family
@@ -196,7 +196,7 @@ class MetricRegistry:
             self._sources.append(ForeignSource(collect, self._scope, self._add_foreign))
 
     def get_metric(self, name: str) -> Metric | None:
-        """The metric of this name, or None."""
+        """Return the metric of this name, or None."""
         return self._metrics.get(name)
 
     def get_all_metrics(self) -> dict[str, Metric]:
@@ -214,7 +214,7 @@ class MetricRegistry:
         return self._scope.lifetimes.watch(self.refresh)
 
     def reset_all_metrics(self) -> None:
-        """Starts every metric from zero again."""
+        """Start every metric from zero again."""
         for state in list(self._states.values()):
             state.reset()
 
@@ -227,11 +227,11 @@ class MetricRegistry:
             state.sweep()
 
     def report(self, reason: str, message: str, *args: object) -> None:
-        """Counts a problem in `telemetry_problems_total`, and logs it unless its like was within the last minute."""
+        """Count a problem in `telemetry_problems_total`, and log it unless its like was within the last minute."""
         self._scope.problems.report(reason, message, *args)
 
     def count_problem(self, reason: str) -> None:
-        """Counts a problem that is not worth a line in a log."""
+        """Count a problem that is not worth a line in a log."""
         self._scope.problems.count(reason)
 
     def renew(self) -> None:
@@ -278,7 +278,7 @@ class MetricRegistry:
 
 
 def _split(labels: LabelArgument) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """Constant labels and label names, of which one is empty."""
+    """Split labels into constant ones and label names; one of both is empty."""
     if labels is None:
         return {}, ()
     if isinstance(labels, str):

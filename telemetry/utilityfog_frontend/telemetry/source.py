@@ -12,7 +12,7 @@ from .exposition.text import generate_text
 from .foreign import joined_values
 from .instruments.metric import Metric
 from .model import Family, FamilySnapshot, MetricValue
-from .problems import Problems
+from .support.problems import Problems
 
 _problems = Problems()
 
@@ -56,7 +56,7 @@ class MetricsSource(ABC):
 
     @abstractmethod
     def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
-        """The last `limit` events, or all that are kept, oldest first."""
+        """Return the last `limit` events, or all that are kept, oldest first."""
 
     @property
     @abstractmethod
@@ -78,7 +78,7 @@ class MetricsSource(ABC):
         return {snapshot.family.name: ReadOnlyMetric(snapshot, now) for snapshot in self.collect()}
 
     def get_metric(self, name: str) -> Metric | None:
-        """The metric of this name, or None."""
+        """Return the metric of this name, or None."""
         return self.get_all_metrics().get(name)
 
     def get_snapshot(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ A golden checkpoint is written once, by the program that released its version, a
     python -m tests.aggregator.golden.recipe tests/aggregator/golden/version_N
 
 The fleet has everything that a checkpoint can hold: every kind of value, histograms of two bounds, a branch with two
-replicas, closed totals, tombstones of both sorts, a keyframe of which one part came, a retired node, label sets that
+replicas, closed totals, tombstones of both sorts, one part of a keyframe, a retired node, label sets that
 left, exported fractions, events with a gap, free slots and free rows.
 """
 
@@ -20,16 +20,18 @@ from typing import Any
 from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.components.http.answers import events, nodes, retired, tree
 from fog_aggregator.components.http.explain import explain
-from fog_aggregator.core.catalog import Family, FamilyKey, SeriesEntry
 from fog_aggregator.core.checkpoint import take_image
-from fog_aggregator.core.lifecycle import Coverage
+from fog_aggregator.core.fleet.catalog import Family, FamilyKey
+from fog_aggregator.core.fleet.parts import DAY
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.state import DAY
-from fog_aggregator.core.sweep import forget
+from fog_aggregator.core.places.coverage import Coverage
+from fog_aggregator.core.places.limits import FleetLimits
+from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping, Selection, ViewKey
 from fog_aggregator.query.totals import Totals
 from fog_bus.ports import Position
+from fog_schema.frames import EPHEMERAL, KEYFRAME, LAST_PART, Frame
 from fog_schema.paths import Path, parse_path
 from tests.aggregator.fleet import Fleet, Member
 from tests.aggregator.rollups import Reporter
@@ -80,7 +82,7 @@ def branch_totals(total: float, observed: tuple[int, ...], level: GaugeSummary) 
     entries = [SeriesEntry(0, (("job", "a"),)), SeriesEntry(1, ()), SeriesEntry(2, (), (1.0, 8.0)), SeriesEntry(3, ())]
     counters: dict[int, int | float] = {0: int(total), 1: total / 8}
     histograms = {2: HistogramValue(observed, float(sum(observed)))}
-    return Totals(counters, histograms, {3: level}, entries, families, Coverage((3, 2, 1), 4.5))
+    return Totals({**counters, **histograms, 3: level}, entries, families, Coverage((3, 2, 1), 4.5))
 
 
 def early(fleet: Fleet) -> None:
@@ -96,7 +98,7 @@ def early(fleet: Fleet) -> None:
     gone[2].finish()
     fleet.now += 4000
     with fleet.network.lock:
-        forget(fleet.state, parse_path("fog/c"), fleet.now, 3600.0)
+        fleet.state.forget(parse_path("fog/c"), fleet.now, 3600.0)
     advance(fleet, LATER)
     metric(gone[1], "whole_total").labels(job="a").increment(100)
     gone[1].writer.keyframe_due = True
@@ -113,10 +115,10 @@ def early(fleet: Fleet) -> None:
 def advance(fleet: Fleet, seconds: float) -> None:
     """Let time pass in which the streams are read and nobody sends."""
     fleet.now += seconds
-    fleet.state.now = fleet.now
-    fleet.state.watched += seconds
-    fleet.state.complete = True
-    fleet.network.sweep()
+    fleet.state.parts.time.now = fleet.now
+    fleet.state.parts.time.observed_seconds += seconds
+    fleet.state.parts.time.caught_up = True
+    fleet.sweep()
 
 
 def present(fleet: Fleet) -> None:
@@ -151,13 +153,25 @@ def branch(fleet: Fleet) -> None:
     frames = [one.keyframe(branch_totals(40, (3, 1, 2), level)), other.keyframe(branch_totals(42, (2, 3, 2), level))]
     newer = GaugeSummary(4, 10.0, 0.0, 6.0, (4.0, fleet.now - 1), ((1.0, 1), (4.0, 3)))
     frames.append(one.delta(branch_totals(41.5, (4, 1, 2), newer)))
+    frames.append(Reporter(3).keyframe(branch_totals(41, (2, 2, 2), level), final=True))
     for frame in frames:
+        frame.info, frame.flags = {"version": "3"}, frame.flags | EPHEMERAL
         fleet.state.apply(("fog", "branch"), frame, fleet.now, rollup=True)
+
+
+def oddities(fleet: Fleet) -> None:
+    """Add a node that comes and goes and tells of itself, and one whose silent writers are too many."""
+    frame = Frame(KEYFRAME, 77, 1, LAST_PART | EPHEMERAL, info={"version": "1"})
+    fleet.state.apply(("fog", "d", "0"), frame, fleet.now)
+    fleet.state.limits = FleetLimits(silent_per_path=1)
+    for epoch, quiet in ((101, 900.0), (102, 800.0), (103, 0.0)):
+        fleet.state.apply(("fog", "e", "0"), Frame(KEYFRAME, epoch, 1, LAST_PART), fleet.now - quiet)
+    fleet.state.needs_keyframe_round = False
 
 
 def happenings(fleet: Fleet) -> None:
     """Add events of two writers: one lacks the third, the other no longer holds the second and third."""
-    for seq in (1, 2, 4):
+    for seq in (1, 2, 4, 4):
         fleet.event("fog/a/0", "started", {"at": [1, None]}, epoch=7, seq=seq, job="a")
     for seq in (1, 5):
         fleet.event("fog/b/0", "stopped", epoch=8, seq=seq)
@@ -208,8 +222,9 @@ def rich() -> Recorder:
     early(fleet)
     present(fleet)
     branch(fleet)
+    oddities(fleet)
     happenings(fleet)
-    for view in VIEWS.values():
+    for view in (*VIEWS.values(), ViewKey(grouping=Grouping(by=("job",)))):
         exported(fleet.network, view)  # fills the ratchet
     return fleet
 

@@ -27,7 +27,7 @@ class HostMetrics:
 
     Args:
         collector: Where the metrics are registered.
-        sources: What is read. Default: everything that the platform has.
+        sources: The sources to read. Default: everything that the platform has.
         timer: Seconds of a clock that only goes forward.
     """
 

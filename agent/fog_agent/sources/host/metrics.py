@@ -1,4 +1,4 @@
-"""What a host reports, by node_exporter's names, and how each gauge is merged along the tree."""
+"""Metrics of a host, by node_exporter's names, and how each gauge is merged along the tree."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ Samples: TypeAlias = Iterable[Sample]
 
 
 def counter(name: str, help_text: str, *labels: str) -> Metric:
-    """A counter, of which the operating system gives the total."""
+    """Define a counter whose total the operating system gives."""
     return Metric(name, MetricType.COUNTER, help_text, labels)
 
 
 def gauge(name: str, help_text: str, *labels: str, rollup: tuple[str, ...]) -> Metric:
-    """A gauge."""
+    """Return a gauge."""
     return Metric(name, MetricType.GAUGE, help_text, labels, rollup)
 
 
 SUM: Final = ("sum", "min", "max")
-"""What adds up over machines: bytes, processes."""
+"""Rollup of gauges that add up over machines: bytes, processes."""
 AVERAGE: Final = ("avg", "max")
-"""What does not, and is judged by its mean and its worst: load."""
+"""Rollup of gauges that do not, and are judged by their mean and their worst: load."""
 LARGEST: Final = ("max", "min")
 SMALLEST: Final = ("min", "max")
 
@@ -70,8 +70,8 @@ SWAP: Final = {
 LOAD: Final = tuple(gauge(f"node_load{m}", f"{m}m load average.", rollup=AVERAGE) for m in (1, 5, 15))
 
 DISK: Final = {
-    field: (counter(f"node_disk_{name}_total", told, "device"), scale)
-    for field, name, told, scale in (
+    field: (counter(f"node_disk_{name}_total", text, "device"), scale)
+    for field, name, text, scale in (
         ("read_count", "reads_completed", "The total number of reads completed successfully.", 1),
         ("write_count", "writes_completed", "The total number of writes completed successfully.", 1),
         ("read_bytes", "read_bytes", "The total number of bytes read successfully.", 1),

@@ -39,7 +39,7 @@ class Mount(NamedTuple):
 
 
 def cpu(times: Sequence[Fields]) -> Samples:
-    """`times`: for each CPU its seconds in each mode."""
+    """Give, for each CPU in `times`, its seconds in each mode."""
     for number, one in enumerate(times):
         fields = one._asdict()
         for mode in _MODES:
@@ -59,7 +59,7 @@ def memory(both: tuple[Fields, Fields]) -> Samples:
 
 
 def load(averages: tuple[float, float, float]) -> Samples:
-    """The load averages over 1, 5 and 15 minutes."""
+    """Yield the load averages over 1, 5 and 15 minutes."""
     for metric, value in zip(metrics.LOAD, averages, strict=True):
         yield metric, (), value
 
@@ -95,7 +95,7 @@ def is_reported(mount: Mount) -> bool:
 
 
 def filesystem(mounts: Iterable[tuple[Mount, os.statvfs_result | None]]) -> Samples:
-    """What statvfs said of each mount; None where it failed."""
+    """Parse the result of statvfs for each mount; None where it failed."""
     for mount, stat in mounts:
         yield metrics.FILESYSTEM_ERROR, mount, int(stat is None)
         if stat is None:

@@ -55,13 +55,13 @@ class Families:
         self._known: dict[Metric, Any] = {}
 
     def __call__(self, metric: Metric) -> Any:
-        """The family of a metric, a Counter or a Gauge."""
+        """Return the family of a metric, a Counter or a Gauge."""
         if metric not in self._known:
             self._known[metric] = self._register(metric)
         return self._known[metric]
 
     def _register(self, metric: Metric) -> Any:
-        told: dict[str, Any] = {"labels": metric.labels, "max_children": MAX_CHILDREN} if metric.labels else {}
+        options: dict[str, Any] = {"labels": metric.labels, "max_children": MAX_CHILDREN} if metric.labels else {}
         if metric.type is MetricType.COUNTER:
-            return self._collector.register_counter(metric.name, metric.help, **told)
-        return self._collector.register_gauge(metric.name, metric.help, rollup=metric.rollup, **told)
+            return self._collector.register_counter(metric.name, metric.help, **options)
+        return self._collector.register_gauge(metric.name, metric.help, rollup=metric.rollup, **options)

@@ -1,5 +1,8 @@
 """Checkpoint files: written as a whole or not at all, the last two kept, a damaged one set aside.
 
+A checkpoint of a later version of the program is never touched: this program refuses to start beside it. A damaged one
+is renamed to `….corrupt` for people to look at, and the newest three of these are kept.
+
 A large state takes seconds to write, and reading must not stop for them. So a forked child writes: it has the state as
 it was at that moment, by copy on write, and the parent goes on after some milliseconds.
 """
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import gc
 import logging
@@ -19,13 +23,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final, NoReturn, Self, TypeVar
 
-from fog_aggregator.core.checkpoint import CheckpointError, Image, read_image
+from fog_aggregator.core.checkpoint import (
+    START_BYTES,
+    VERSION,
+    CheckpointError,
+    Image,
+    LaterVersionError,
+    check_whole,
+    claimed_version,
+    decoding,
+    read_image,
+)
 
 T = TypeVar("T")
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 KEPT: Final = 2
-_PREFIX, _SUFFIX, _BESIDE = "checkpoint-", ".fog", ".tmp"
+KEPT_CORRUPT: Final = 3
+_PREFIX, _SUFFIX, _BESIDE, _CORRUPT = "checkpoint-", ".fog", ".tmp", ".corrupt"
 _PATIENCE: Final = 600.0
 """Seconds that a child may take to write."""
 
@@ -69,13 +84,15 @@ class CheckpointFiles:
     """The checkpoints in one directory, which belongs to one aggregator at a time.
 
     Raises:
-        StateDirError: the directory cannot be made or written, or another aggregator has it.
+        StateDirError: the directory cannot be made or written, another aggregator has it, or a checkpoint in it is of a
+            later version. Then nothing has been written.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._lock: IO[bytes] | None = None
         try:
+            self._refuse_later_versions()  # before the lock's file is made
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = (directory / "lock").open("ab")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -88,20 +105,43 @@ class CheckpointFiles:
     def load(self, use: Callable[[Image], T]) -> T | None:
         """What `use` makes of the newest checkpoint that is whole and that it can use; None when there is none.
 
-        `use` raises CheckpointError for one that it cannot use. Those, and damaged ones, are renamed to ``….corrupt``
-        and said so.
+        One that is damaged, or that `use` cannot decode, is set aside with a word in the log.
+
+        Raises:
+            StateDirError: a checkpoint cannot be read, or is of a later version; nothing has been renamed or written.
         """
+        self._refuse_later_versions()
         for left_over in self._directory.glob(f"{_PREFIX}*{_BESIDE}"):
             left_over.unlink(missing_ok=True)
         for file in reversed(self._files()):
             try:
-                return use(read_image(file.read_bytes()))
-            except (CheckpointError, OSError) as error:
-                aside = file.with_suffix(".corrupt")
-                LOGGER.warning("checkpoint %s is not used: %s; it is kept as %s", file, error, aside.name)
-                with contextlib.suppress(OSError):
-                    file.replace(aside)
+                with decoding():
+                    return use(read_image(_read(file)))
+            except CheckpointError as error:
+                self._set_aside(file, error)
         return None
+
+    def _refuse_later_versions(self) -> None:
+        """Look at every checkpoint, not only at the newest: an earlier program may have written after a later one."""
+        for file in self._files():
+            try:
+                if (version := claimed_version(_read(file, START_BYTES))) <= VERSION:
+                    continue
+                check_whole(_read(file))  # else it is damaged, and only seems to be of a later version
+            except CheckpointError:
+                continue
+            raise StateDirError(
+                f"{file}: {LaterVersionError(version)}: start the program that wrote it, or a later one, or give this "
+                "one another state directory with --state-dir"
+            )
+
+    def _set_aside(self, file: Path, error: CheckpointError) -> None:
+        aside = file.with_suffix(_CORRUPT)
+        LOGGER.warning("checkpoint %s is not used: %s; it is kept as %s", file, error, aside.name)
+        with contextlib.suppress(OSError):
+            file.replace(aside)
+            for old in self._files(_CORRUPT)[:-KEPT_CORRUPT]:
+                old.unlink(missing_ok=True)
 
     def save(self, image: Image, still_wanted: Callable[[], bool] = lambda: True) -> int:
         """Write a checkpoint and remove all but the last two; return its size in bytes. Blocks.
@@ -116,8 +156,7 @@ class CheckpointFiles:
         Raises:
             OSError: nothing was replaced.
         """
-        files = self._files()
-        number = _number(files[-1]) + 1 if files else 1
+        number = max(map(_number, self._files() + self._files(_CORRUPT)), default=0) + 1
         final = self._directory / f"{_PREFIX}{number:012d}{_SUFFIX}"
         beside = final.with_suffix(f".{os.getpid()}{_BESIDE}")
         with (
@@ -164,8 +203,8 @@ class CheckpointFiles:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _files(self) -> list[Path]:
-        return sorted(file for file in self._directory.glob(f"{_PREFIX}*{_SUFFIX}") if _number(file))
+    def _files(self, suffix: str = _SUFFIX) -> list[Path]:
+        return sorted(file for file in self._directory.glob(f"{_PREFIX}*{suffix}") if _number(file))
 
     def _sync(self) -> None:
         directory = os.open(self._directory, os.O_RDONLY)
@@ -173,6 +212,17 @@ class CheckpointFiles:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _read(file: Path, most: int = -1) -> bytes:
+    """Read a checkpoint, or its first bytes. A disk's error is damage; any other one says nothing about the file."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(most)
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise CheckpointError(f"the disk cannot read it: {error.strerror}") from error
+        raise StateDirError(f"{file}: cannot be read: {error.strerror}; make it readable, or move it away") from error
 
 
 def _write_and_exit(write: Callable[[], int], writing: int) -> NoReturn:
@@ -194,5 +244,5 @@ def _write_and_exit(write: Callable[[], int], writing: int) -> NoReturn:
 
 
 def _number(file: Path) -> int:
-    digits = file.name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+    digits = file.stem.removeprefix(_PREFIX)
     return int(digits) if digits.isdigit() else 0

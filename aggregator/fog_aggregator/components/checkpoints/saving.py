@@ -1,95 +1,106 @@
-"""Saves what was read, and how far, while reading goes on."""
+"""Save what was read, and how far, while reading goes on; go on from it after a restart."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from fog_aggregator.components.checkpoints.files import CheckpointFiles, StateDirError
-from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.core.checkpoint import CheckpointError, Image, Scope, restore, take_image
-from fog_aggregator.core.eventlist import EventList
-from fog_aggregator.core.state import State
+from fog_aggregator.components.checkpoints.options import CheckpointOptions
+from fog_aggregator.core.checkpoint import Image, restore
+from fog_aggregator.core.engine.engine import Engine
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_aggregator.tasks import running
+from fog_aggregator.tasks import Loops, cancel
 from fog_bus.ports import Position
 from fog_schema.paths import format_path
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 
 
-class Saving:
-    """The checkpoints of one aggregator.
+class Checkpoints:
+    """A component that restores the last checkpoint, writes one every interval, and one at the end.
 
     Args:
-        config: where they lie, and how often one is written.
-        network: whose state they hold.
-        positions: how far each stream was read; asked in the same moment as the state is taken.
+        options: The directory, and the seconds between two checkpoints.
+        engine: Goes on from a checkpoint.
+        network: Shows the restored fleet.
+        metrics: Takes the counts of checkpoints.
+        loops: Runs the loop.
     """
 
     def __init__(
         self,
-        config: AggregatorConfig,
+        options: CheckpointOptions,
+        engine: Engine,
         network: NetworkCollector,
         metrics: SelfMetrics,
-        positions: Callable[[], Mapping[str, Position]],
+        loops: Loops,
     ) -> None:
-        self._config = config
+        self._options = options
+        self._engine = engine
         self._network = network
         self._metrics = metrics
-        self._positions = positions
+        self._loops = loops
         self._writing = asyncio.Lock()
+        self._files: CheckpointFiles | None = None
+        self._task: asyncio.Task[None] | None = None
 
-    @contextlib.asynccontextmanager
-    async def going_on(self) -> AsyncIterator[Mapping[str, Position] | None]:
-        """Restore the last checkpoint; write one every interval while the body runs, and one at its end.
-
-        Yields how far the streams were read; None when there is no checkpoint.
+    async def start(self) -> None:
+        """Go on from the last checkpoint, if there is one.
 
         Raises:
-            StateDirError: the state directory cannot be used, or belongs to another aggregator or another fleet.
+            StateDirError: The state directory cannot be used, or belongs to another aggregator or another fleet.
         """
-        if self._config.state_dir is None:
-            yield None
+        if self._options.state_dir is None:
             return
-        with CheckpointFiles(self._config.state_dir) as files:
-            positions = files.load(self._restore)
-            async with running(self._save_forever(files)):
-                yield positions
-            await self._save(files)
+        files = CheckpointFiles(self._options.state_dir)
+        try:
+            files.load(self._restore)
+        except BaseException:
+            files.close()
+            raise
+        self._files = files
+        self._task = self._loops.spawn(self._save_forever(files))
 
-    def _restore(self, image: Image) -> Mapping[str, Position]:
-        if image.scope != self._scope:
+    async def stop(self, deadline: float) -> None:
+        """Write the last checkpoint, unless there is no time, and let another aggregator have the directory."""
+        await cancel(self._task)
+        if self._files is not None:
+            if deadline:
+                await self._save(self._files)
+            self._files.close()
+
+    def _restore(self, image: Image) -> None:
+        if image.scope != self._engine.scope_key:
             prefix, path, branches = image.scope
             apart = f", with {', '.join(map(format_path, branches))} apart" if branches else ""
             raise StateDirError(
-                f"{self._config.state_dir}: its checkpoint is of {format_path(path) or 'everything'} under {prefix}"
+                f"{self._options.state_dir}: its checkpoint is of {format_path(path) or 'everything'} under {prefix}"
                 f"{apart}; give this aggregator another state directory"
             )
-        known = self._network.state
-        state = State(horizon=known.horizon, limits=known.limits)
-        events, ratchet = EventList(self._config.max_events), Ratchet()
-        try:
-            positions = restore(image, state, events, ratchet)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise CheckpointError(f"it is whole, but of another shape than this program's: {error!r}") from error
-        self._network.adopt(state, events, ratchet)
-        LOGGER.info("going on from a checkpoint: %d nodes", len(state.nodes))
-        return positions
+        known = self._network.fleet
+        fleet = Fleet(horizon=known.horizon, limits=known.limits)
+        events, ratchet = EventList(self._network.events.max_events), Ratchet()
+        positions: Mapping[str, Position] = restore(image, fleet, events, ratchet)
+        with self._network.lock:
+            self._network.adopt(fleet, events, ratchet)
+            self._engine.resume(fleet, events, positions, time.monotonic())
+        LOGGER.info("going on from a checkpoint: %d nodes", fleet.node_count)
 
     async def _save_forever(self, files: CheckpointFiles) -> None:
         while True:
-            await asyncio.sleep(self._config.checkpoint_interval)
+            await asyncio.sleep(self._options.checkpoint_interval)
             await asyncio.shield(asyncio.ensure_future(self._save(files)))
 
     async def _save(self, files: CheckpointFiles) -> None:
-        """State and positions are of one moment, with nothing in between; a forked child writes them."""
+        """Write state and positions of one moment, with nothing in between, from a forked child."""
         metrics = self._metrics
         try:
             async with self._writing:
@@ -106,9 +117,4 @@ class Saving:
         metrics.checkpoint_bytes.set(size)
 
     def _take(self) -> Image:
-        network = self._network
-        return take_image(network.state, network.events, network.ratchet, self._positions(), self._scope)
-
-    @property
-    def _scope(self) -> Scope:
-        return self._config.prefix, self._config.path, tuple(sorted(self._config.branches))
+        return self._engine.image(self._network.ratchet)

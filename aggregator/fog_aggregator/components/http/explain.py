@@ -1,34 +1,22 @@
-"""Why a number is what it is: the epochs and the closed total it is made of, and what each child contributes."""
+"""Answer why a number is what it is: its epochs, its closed total, and what each child contributes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
-
-from fog_aggregator.components.http.answers import coverage_of, epoch_name
-from fog_aggregator.core.columns import Bools
-from fog_aggregator.core.merge import FRACTIONS, SUMMARIES
-from fog_aggregator.core.nodes import Epoch, Node
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.selection import Grouping, Selection
+from fog_aggregator.query.explanation import MOST_SAMPLES
+from fog_aggregator.query.inventory import coverage_of
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue, SeriesSnapshot
 
-MOST_SAMPLES: Final = 1_000
-"""Samples of each part in one answer."""
-
 
 def explain(network: NetworkCollector, path: Path, name: str) -> dict[str, Any] | None:
-    """A metric at and under a path, taken apart; None when nobody there has it."""
-    selection = Selection(path, names=frozenset({name}))
-    with network.lock:
-        view = network.view(selection)
-        children = network.view(selection, Grouping(level=len(path)))
-        node = network.state.nodes.get(path)
-        own = None if node is None else _node(network, node, name)
+    """Return a metric at and under a path, taken apart; None when nobody there has it."""
+    found = network.explain(path, name)
+    view, children = found.total, found.children
     if view.is_empty:
         return None
     return {
@@ -37,7 +25,7 @@ def explain(network: NetworkCollector, path: Path, name: str) -> dict[str, Any] 
         "families": [_family(snapshot) for snapshot in view.metrics],
         "total": list(_samples(view.metrics)),
         "coverage": coverage_of(children.coverage),
-        "node": own,
+        "node": found.node,
         "children": [
             {"path": format_path(group), "coverage": coverage_of(coverage), "own": len(group) == len(path)}
             for group, coverage in children.coverages
@@ -68,50 +56,3 @@ def _value(series: SeriesSnapshot) -> Any:
     if isinstance(value, HistogramValue):
         return {"counts": list(value.counts), "sum": value.sum, "count": value.count}
     return value
-
-
-def _node(network: NetworkCollector, node: Node, name: str) -> dict[str, Any]:
-    wanted = network.called(name)
-    return {
-        "branch": node.branch,
-        "epochs": [_epoch(network, epoch, wanted) for epoch in node.epochs.values()],
-        "closed": list(_slots(network, node.closed, wanted)),
-        "folded": node.folded,
-        "baselines": node.baselines,
-    }
-
-
-def _epoch(network: NetworkCollector, epoch: Epoch, wanted: Bools) -> dict[str, Any]:
-    return {
-        "epoch": epoch_name(epoch.id),
-        "seq": epoch.seq,
-        "born": epoch.birth,
-        "heard": epoch.heard,
-        "shared": epoch.shared,
-        "gaps": epoch.gaps,
-        "awaits_keyframe": epoch.gapped,
-        "keyframes": epoch.keyframes,
-        "returning": epoch.returning,
-        "values": list(_slots(network, epoch, wanted)),
-    }
-
-
-def _slots(network: NetworkCollector, epoch: Epoch, wanted: Bools) -> Iterator[dict[str, Any]]:
-    """What one epoch holds of some series."""
-    state = network.state
-    for width, places in epoch.maps.items():
-        table, (ids, slots) = state.tables[width], places.items()
-        mine = np.flatnonzero(wanted[table.series[slots]])[:MOST_SAMPLES]
-        for number, slot in zip(ids[mine].tolist(), slots[mine].tolist(), strict=True):
-            value = table.values[slot].tolist()
-            if width > 0:
-                value = {"counts": value, "sum": float(table.sums[slot]), "count": sum(value)}
-            elif width == SUMMARIES:
-                value = dict(zip(("count", "sum", "min", "max"), value, strict=False))
-            yield {
-                "id": number,
-                "labels": dict(state.catalog.series[int(table.series[slot])].labels),
-                "value": value,
-                "fractional": width == FRACTIONS,
-                "live": bool(table.live[slot]),
-            }

@@ -39,7 +39,7 @@ class Quiet(logging.Filter):
     """Leaves out what any stranger could fill a log with: a traceback for each request that is not HTTP."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is worth a line."""
+        """Tell whether a record is worth a line."""
         error = record.exc_info[1] if record.exc_info else None
         return not isinstance(error, HttpProcessingError)
 
@@ -50,7 +50,7 @@ SERVER_LOGGER.addFilter(Quiet())
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address, without a port, is this machine for itself."""
+    """Tell whether a host name or address, without a port, is this machine for itself."""
     name = host.strip("[]").rstrip(".").lower()
     try:
         return ipaddress.ip_address(name).is_loopback
@@ -68,7 +68,7 @@ async def only_reading(request: web.Request, handler: Handler) -> web.StreamResp
 
 @web.middleware
 async def only_our_name(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A server on loopback answers by loopback's names only.
+    """Return a server on loopback answers by loopback's names only.
 
     Else a page of a stranger's could have its own name point here, and a browser would let it read everything
     (DNS rebinding).
@@ -86,7 +86,7 @@ async def only_our_name(request: web.Request, handler: Handler) -> web.StreamRes
 
 @web.middleware
 async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error is one line: JSON with `error` under /api, text elsewhere."""
+    """Return every error is one line: JSON with `error` under /api, text elsewhere."""
     try:
         return await handler(request)
     except web.HTTPException as error:

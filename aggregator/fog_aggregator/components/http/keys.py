@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from fog_aggregator.components.http.response_slots import ResponseSlots
 from fog_aggregator.components.http.status import Status
-from fog_aggregator.components.http.turns import Turns
 from fog_aggregator.network import NetworkCollector
 
 NETWORK: Final = web.AppKey("network", NetworkCollector)
 STATUS: Final = web.AppKey("status", Status)
 OPENAPI: Final[web.AppKey[dict[str, Any]]] = web.AppKey("openapi", dict)
-TURNS: Final = web.AppKey("turns", Turns)
+SLOTS: Final = web.AppKey("slots", ResponseSlots)
 LOOPBACK: Final = web.AppKey("loopback", bool)
 """Whether the server listens on this machine alone."""

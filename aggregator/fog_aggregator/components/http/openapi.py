@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fog_aggregator.components.http.output import JSON
@@ -21,7 +21,7 @@ _ALWAYS: Final = (400, 403, 405)
 
 
 def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
-    """A schema of an object that has all of these, but for the optional ones, and no others."""
+    """Return a schema of an object that has all of these, but for the optional ones, and no others."""
     return {
         "type": "object",
         "properties": properties,
@@ -212,7 +212,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:
-    """The document for some routes."""
+    """Return the document for some routes."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "UtilityFog telemetry aggregator", "version": __version__},
@@ -231,16 +231,23 @@ def _operation(route: Route) -> dict[str, Any]:
         responses[str(code)] = {"description": _ERRORS[code], "content": {media: {"schema": error}}}
     return {
         "summary": route.summary,
-        "parameters": [_parameter(parameter) for parameter in route.parameters],
+        "parameters": [said for parameter in route.parameters for said in _parameters(parameter)],
         "responses": responses,
     }
 
 
-def _parameter(parameter: Parameter) -> dict[str, Any]:
-    return {
+def _parameters(parameter: Parameter) -> list[dict[str, Any]]:
+    """Return a parameter, and the same by its other name."""
+    schema: Mapping[str, Any] = parameter.schema
+    if parameter.most > 1:
+        schema = {"type": "array", "items": schema, "maxItems": parameter.most}
+    one = {
         "name": parameter.name,
         "in": "query",
         "description": parameter.description,
         "required": parameter.required,
-        "schema": parameter.schema,
+        "schema": schema,
     }
+    if not parameter.alias:
+        return [one]
+    return [one, {**one, "name": parameter.alias, "description": f"the same as {parameter.name}, as scrapers send it"}]

@@ -25,14 +25,14 @@ class Compressor(Protocol):
     """What turns chunks into gzip."""
 
     def compress(self, data: bytes, /) -> bytes:
-        """The next bytes, maybe none yet."""
+        """Return the next bytes, maybe none yet."""
 
     def flush(self) -> bytes:
-        """The last bytes."""
+        """Return the last bytes."""
 
 
 def accepts_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding header allows gzip."""
+    """Tell whether an Accept-Encoding header allows gzip."""
     qualities = {}
     for item in accepted.lower().split(","):
         coding, _, parameters = item.partition(";")
@@ -42,14 +42,14 @@ def accepts_gzip(accepted: str) -> bool:
 
 
 def gzip_chunks(chunks: Iterable[bytes], compressor: Compressor) -> Iterator[bytes]:
-    """The chunks as one gzip stream; some may be empty, so that who sends them can see to others in between."""
+    """Return the chunks as one gzip stream; some may be empty, so that who sends them can see to others in between."""
     for chunk in chunks:
         yield compressor.compress(chunk)
     yield compressor.flush()
 
 
 def make_compressor() -> Compressor:
-    """The fastest there is."""
+    """Return the fastest there is."""
     try:
         from isal import isal_zlib
     except ImportError:  # no wheel for this machine: four times slower, and the client sees no difference
@@ -93,7 +93,7 @@ async def send_json(request: web.Request, answer: Any) -> web.StreamResponse:
 
 
 def json_bytes(answer: Any) -> bytes:
-    """A value as a line of JSON."""
+    """Return a value as a line of JSON."""
     return json.dumps(plain_json(answer), allow_nan=False).encode() + b"\n"
 
 

@@ -9,15 +9,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from fog_aggregator.core.lifecycle import Life
+from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.selection import Grouping, Selection, ViewKey
+from fog_aggregator.query.inventory import RETIRED_STATE
 from fog_schema.errors import PathError
 from fog_schema.limits import MAX_TOKENS
 from fog_schema.paths import RETIRED, Path, format_path, parse_path
 
 MOST_LISTED: Final = 10_000
-RETIRED_STATE: Final = "retired"
 STATES: Final = (*(life.label for life in Life), RETIRED_STATE)
 
 
@@ -30,6 +29,8 @@ class Parameter:
         parse: makes the value from the text; raises ValueError with a line for people.
         default: the value when it is left out.
         required: whether it may not be.
+        most: how often it may be given; the value of one that may be given more than once is a tuple.
+        alias: another name for it.
     """
 
     name: str
@@ -38,81 +39,56 @@ class Parameter:
     parse: Callable[[str], Any]
     default: Any = None
     required: bool = False
+    most: int = 1
+    alias: str = ""
 
 
 def read_query(request: web.Request, parameters: Iterable[Parameter]) -> dict[str, Any]:
-    """The values of a request's parameters.
+    """Return the values of a request's parameters.
 
     Raises:
         HTTPBadRequest: for an unknown, repeated, missing or malformed one, in one line.
     """
     known = {parameter.name: parameter for parameter in parameters}
-    for name in request.query:
+    aliases = {parameter.alias: parameter.name for parameter in known.values() if parameter.alias}
+    given: dict[str, list[str]] = {name: [] for name in known}
+    for said, text in request.query.items():
+        name = aliases.get(said, said)
         if name not in known:
             offered = ", ".join(known) or "none"
-            raise web.HTTPBadRequest(text=f"unknown parameter {name!r}; {request.path} knows: {offered}")
-        if len(request.query.getall(name)) > 1:
-            raise web.HTTPBadRequest(text=f"the parameter {name!r} is given more than once")
-    return {name: _value(parameter, request.query.get(name)) for name, parameter in known.items()}
+            raise web.HTTPBadRequest(text=f"unknown parameter {said[:80]!r}; {request.path} knows: {offered}")
+        given[name].append(text)
+    return {name: _value(known[name], texts) for name, texts in given.items()}
 
 
-def _value(parameter: Parameter, text: str | None) -> Any:
-    if text is None:
+def _value(parameter: Parameter, texts: list[str]) -> Any:
+    name, most = parameter.name, parameter.most
+    if len(texts) > most:
+        often = "more than once" if most == 1 else f"{len(texts)} times: ask for at most {most} at once"
+        raise web.HTTPBadRequest(text=f"the parameter {name!r} is given {often}")
+    if not texts:
         if parameter.required:
-            raise web.HTTPBadRequest(text=f"the parameter {parameter.name!r} is missing: {parameter.description}")
+            raise web.HTTPBadRequest(text=f"the parameter {name!r} is missing: {parameter.description}")
         return parameter.default
-    try:
-        return parameter.parse(text)
-    except ValueError as error:
-        raise web.HTTPBadRequest(text=f"{parameter.name}={text[:80]!r}: {error}") from None
+    values = []
+    for text in texts:
+        try:
+            values.append(parameter.parse(text))
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=f"{name}={text[:80]!r}: {error}") from None
+    return values[0] if most == 1 else tuple(values)
 
 
-def read_view(query: Mapping[str, Any], network: NetworkCollector) -> ViewKey:
-    """The view that `path`, `level` and `node` ask for.
-
-    Raises:
-        HTTPBadRequest: when they do not go together.
-        HTTPNotFound: when nothing is there.
-    """
-    path, level, node = query["path"], query["level"], query["node"]
-    if node is None:
-        if level is not None and level < len(path) - 1:
-            raise web.HTTPBadRequest(
-                text=f"level {level} lies above {format_path(path)}: ask for level {len(path) - 1} or more"
-            )
-        must_be_known(network, path)
-        return ViewKey(Selection(path), Grouping(level))
-    if path or level is not None:
-        raise web.HTTPBadRequest(text="node= stands alone: it shows one node's own values, without what lies under it")
-    if network.life_of(node) is None:
-        nothing = f"no node at {format_path(node)}; path= shows what lies under it, if anything does"
-        raise web.HTTPNotFound(text=_under_a_branch(network, node) or nothing)
-    if network.is_branch(node):
-        raise web.HTTPNotFound(text=f"{format_path(node)} is a branch: what its nodes have, its own aggregator knows")
-    return ViewKey(Selection(node, own=True))
-
-
-def must_be_known(network: NetworkCollector, path: Path) -> None:
-    """Refuse a path under which there is nothing.
-
-    Raises:
-        HTTPNotFound: saying where to look.
-    """
-    if path and not network.knows(path):
-        nothing = f"no node at or under {format_path(path)}; /api/tree shows what there is"
-        raise web.HTTPNotFound(text=_under_a_branch(network, path) or nothing)
-
-
-def _under_a_branch(network: NetworkCollector, path: Path) -> str:
+def under_a_branch(network: NetworkCollector, path: Path) -> str:
     """Why nothing is known of a path that lies under a branch; empty for any other."""
-    above = next((path[:end] for end in range(1, len(path)) if network.is_branch(path[:end])), None)
+    above = network.branch_over(path)
     if above is None:
         return ""
     return f"{format_path(path)} lies under the branch {format_path(above)}: what is there, its own aggregator knows"
 
 
 def _path(text: str) -> Path:
-    """A path; also that of a group of retired nodes."""
+    """Return a path; also that of a group of retired nodes."""
     body = text.strip("/")
     home, slash, last = body.rpartition("/")
     try:
@@ -173,4 +149,3 @@ STATE: Final = Parameter("state", "only nodes in this state", {"type": "string",
 DEPTH: Final = _number("depth", "how many levels below the path to show", 0, MAX_TOKENS, 3)
 LIMIT: Final = _number("limit", "how many at most", 0, MOST_LISTED, 100)
 OFFSET: Final = _number("offset", "how many to leave out before the first", 0, 1_000_000_000, 0)
-VIEW: Final = (PATH, LEVEL, NODE)

@@ -11,12 +11,13 @@ from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
-from fog_aggregator.components.http import answers, parameters
+from fog_aggregator.components.http import answers, parameters, view_parameters
 from fog_aggregator.components.http.explain import explain
-from fog_aggregator.components.http.keys import NETWORK, OPENAPI, STATUS, TURNS
+from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.output import JSON, send, send_json
-from fog_aggregator.components.http.parameters import Parameter, must_be_known, read_query, read_view
+from fog_aggregator.components.http.parameters import Parameter, read_query
 from fog_aggregator.components.http.snapshot import snapshot_chunks
+from fog_aggregator.components.http.view_parameters import must_be_known, read_view
 from fog_schema.paths import format_path
 from utilityfog_frontend.telemetry.exposition import negotiate
 
@@ -57,7 +58,7 @@ async def _metrics(request: web.Request, query: Query) -> web.StreamResponse:
     wanted = negotiate(", ".join(request.headers.getall("Accept", ())))
     if request.method == "HEAD":
         return await send(request, (), wanted.content_type)
-    async with request.app[TURNS].take(request):
+    async with request.app[SLOTS].acquire(request):
         families = await asyncio.to_thread(network.collect, *view)
         return await send(request, wanted.iter(families), wanted.content_type)
 
@@ -68,7 +69,7 @@ async def _snapshot(request: web.Request, query: Query) -> web.StreamResponse:
     view = await asyncio.to_thread(read_view, query, network)
     if request.method == "HEAD":
         return await send(request, (), JSON)
-    async with request.app[TURNS].take(request):
+    async with request.app[SLOTS].acquire(request):
         families = await asyncio.to_thread(network.collect, *view)
         rest = {"events_count": network.events_count, "running": network.running}
         return await send(request, snapshot_chunks(families, network.now(), rest), JSON)
@@ -136,7 +137,7 @@ def _must_be_ready(request: web.Request) -> None:
 
 async def _computed(request: web.Request, compute: Callable[[], dict[str, Any]]) -> web.StreamResponse:
     """Answer with what a thread computes."""
-    async with request.app[TURNS].take(request):
+    async with request.app[SLOTS].acquire(request):
         answer = await asyncio.to_thread(compute)
     return await send_json(request, answer)
 
@@ -157,11 +158,11 @@ ROUTES: Final = (
         "/metrics",
         "the fleet's metrics, in the format that the client asks for",
         _metrics,
-        parameters.VIEW,
+        view_parameters.VIEW,
         media=_EXPOSITIONS,
         errors=(404, 503),
     ),
-    Route("/api/snapshot", "the same as JSON", _snapshot, parameters.VIEW, "Snapshot", errors=(404, 503)),
+    Route("/api/snapshot", "the same as JSON", _snapshot, view_parameters.VIEW, "Snapshot", errors=(404, 503)),
     Route(
         "/api/tree",
         "the tree with the state of its nodes",

@@ -91,8 +91,9 @@ class WebServer:
             await self._runner.cleanup()
             raise ListenError(f"cannot listen on {_shown(host, port)}: {_advice(error)}") from error
 
-    async def stop(self) -> None:
+    async def stop(self, deadline: float = SHUTDOWN_SECONDS) -> None:
         """Stop listening, give answers that are being written a moment, close all connections."""
+        del deadline  # the runner has its own, which is shorter
         if self._server is not None:
             self._server.close()
         await self._runner.cleanup()

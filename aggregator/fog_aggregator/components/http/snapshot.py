@@ -14,7 +14,7 @@ _SERIES_A_CHUNK: Final = 500
 
 
 def snapshot_chunks(families: Iterable[FamilySnapshot], timestamp: float, rest: Mapping[str, Any]) -> Iterator[bytes]:
-    """The same as `MetricsSource.get_snapshot` as JSON, a chunk at a time.
+    """Return the same as `MetricsSource.get_snapshot` as JSON, a chunk at a time.
 
     Args:
         families: what to show.

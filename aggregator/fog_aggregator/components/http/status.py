@@ -34,7 +34,7 @@ class Status(Protocol):
     """The service's state."""
 
     def ready(self) -> tuple[bool, str]:
-        """Whether the numbers are complete, and why not."""
+        """Tell whether the numbers are complete, and why not."""
 
     def streams(self) -> list[StreamStatus]:
         """How far each stream was read."""

@@ -18,7 +18,7 @@ class Start(NamedTuple):
     Args:
         seq: The first sequence.
         known: Whether the message at `seq` was handled before: then it must bear the timestamp that is remembered.
-        because: What happened to the stream, if something did.
+        because: The fault of the stream, if it has one.
     """
 
     seq: int

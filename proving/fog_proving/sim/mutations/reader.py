@@ -5,25 +5,29 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
-import fog_aggregator.core.sweep
-import fog_aggregator.query.view_snapshot
-import fog_proving.sim.aggregator
-from fog_aggregator.core.catalog import COUNTERS
+import fog_aggregator.core.kinds.bucket_histogram
+import fog_aggregator.core.places.branch
+import fog_aggregator.core.places.place
 from fog_aggregator.core.columns import ids_array
-from fog_aggregator.core.engine.stream_rules import where_to_start
-from fog_aggregator.core.eventlist import EventList, Seen
-from fog_aggregator.core.merge import FRACTIONS, Merger
-from fog_aggregator.core.nodes import Run
+from fog_aggregator.core.fleet.event_list import EventList, Seen
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.fleet_time import FleetTime
+from fog_aggregator.core.fleet.parts import Parts
+from fog_aggregator.core.fleet.retired_counts import RetiredCounts
+from fog_aggregator.core.kinds import Kind, Merge, SlotHolder, Tables
+from fog_aggregator.core.kinds.bucket_histogram import BucketHistogram
+from fog_aggregator.core.kinds.fractional_counter import FractionalCounter
+from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER, IntegerCounter
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.readiness import Readiness
-from fog_aggregator.core.state import State
+from fog_aggregator.core.places.branch import Branch
+from fog_aggregator.core.places.epoch import Epoch, Run
+from fog_aggregator.core.places.node import Node
+from fog_aggregator.core.places.place import Place, close
+from fog_aggregator.core.places.rows import Rows
 from fog_aggregator.query.ratchet import Ratchet
-from fog_bus.ports import Position
-from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.mutations import Patch, always, around, leaving_out, nothing
 from fog_schema.frames import DELTA, KEYFRAME, Frame
 
@@ -31,15 +35,15 @@ from fog_schema.frames import DELTA, KEYFRAME, Frame
 def _before_apply(change: Callable[[Any, Frame], None]) -> list[Patch]:
     """`change` gets the epoch, if there is one, and the frame, before the frame is applied."""
 
-    def apply(original: Any, self: State, path: Any, frame: Frame, timestamp: float, **options: bool) -> Outcome:
-        node = self.nodes.get(path)
-        epoch = node.epochs.get(frame.epoch) if node else None
+    def apply(original: Any, self: Fleet, path: Any, frame: Frame, timestamp: float, **options: bool) -> Outcome:
+        place = self.place(path)
+        epoch = place.epochs.get(frame.epoch) if place else None
         if epoch is not None:
             change(epoch, frame)
         outcome: Outcome = original(self, path, frame, timestamp, **options)
         return outcome
 
-    return [around(State, "apply", apply)]
+    return [around(Fleet, "apply", apply)]
 
 
 @leaving_out("R12.1", "a frame whose seq is not above the last changes nothing")
@@ -68,125 +72,112 @@ def nothing_beyond_a_gap() -> list[Patch]:
 def gaps_ignored() -> list[Patch]:
     """Nobody is asked."""
 
-    def number(original: Any, self: State, epoch: Any, frame: Frame, outcome: Outcome) -> None:
-        gapped = epoch.gapped
-        original(self, epoch, frame, outcome)
-        epoch.gapped = gapped
+    def number(original: Any, self: Epoch, frame: Frame, outcome: Outcome) -> None:
+        gapped = self.gapped
+        original(self, frame, outcome)
+        self.gapped = gapped
 
-    return [around(State, "_number", number)]
+    return [around(Epoch, "number", number)]
 
 
-def _forget_known(self: Any, epoch: Any, width: int, ids: Any) -> None:
-    self._tables[width].values[epoch.map(width).known(ids_array(ids))] = 0
+def _forget_known(kind: Kind, merge: Merge, ids: Any) -> None:
+    merge.tables[kind].values[merge.epoch.map(kind).known(ids_array(ids))] = 0
+
+
+def _from_nothing(original: Any, self: Kind, merge: Merge, section: Any) -> None:
+    """Apply a section as if nothing were known of its ids."""
+    _forget_known(self, merge, section.ids)
+    original(self, merge, section)
 
 
 @leaving_out("R12.6", "a keyframe never sets a counter below the known value")
 def counters_fall() -> list[Patch]:
     """It sets it to what it says."""
-
-    def counters(original: Any, self: Any, epoch: Any, section: Any, outcome: Outcome, *, whole: bool) -> None:
-        if whole:
-            _forget_known(self, epoch, COUNTERS, section.ids)
-        original(self, epoch, section, outcome, whole=whole)
-
-    def fractions(original: Any, self: Any, epoch: Any, section: Any, outcome: Outcome) -> None:
-        _forget_known(self, epoch, FRACTIONS, section.ids)
-        original(self, epoch, section, outcome)
-
-    return [around(Merger, "_counters", counters), around(Merger, "_fractions", fractions)]
+    return [
+        around(IntegerCounter, "apply_keyframe", _from_nothing),
+        around(FractionalCounter, "apply_keyframe", _from_nothing),
+        around(FractionalCounter, "apply_delta", _from_nothing),
+    ]
 
 
 @leaving_out("R12.7", "a histogram is replaced only when its count is not lower")
 def histograms_fall() -> list[Patch]:
     """It is replaced."""
-
-    def histograms(original: Any, self: Any, epoch: Any, group: Any, outcome: Outcome, *, whole: bool) -> None:
-        if whole:
-            self.table(group.width)
-            _forget_known(self, epoch, group.width, group.ids)
-        original(self, epoch, group, outcome, whole=whole)
-
-    return [around(Merger, "_histograms", histograms)]
+    return [around(BucketHistogram, "apply_keyframe", _from_nothing)]
 
 
 @leaving_out("R12.8", "a histogram is replaced whole")
 def histograms_in_pieces() -> list[Patch]:
     """Its sum is left as it was."""
 
-    def histograms(original: Any, self: Any, epoch: Any, group: Any, outcome: Outcome, *, whole: bool) -> None:
-        sums = self.table(group.width).sums.copy()
-        original(self, epoch, group, outcome, whole=whole)
-        if whole:
-            self.table(group.width).sums[: len(sums)] = sums
+    def applied(original: Any, self: Kind, merge: Merge, section: Any) -> None:
+        table: Any = merge.tables[self]
+        sums = table.sums.copy()
+        original(self, merge, section)
+        table.sums[: len(sums)] = sums
 
-    return [around(Merger, "_histograms", histograms)]
+    return [around(BucketHistogram, "apply_keyframe", applied)]
 
 
 @leaving_out("R12.11", "a fractional counter is fractional for good")
 def whole_again() -> list[Patch]:
-    """What was whole stays beside it."""
+    """The integer stays beside it."""
 
-    def become(original: Any, self: Any, epoch: Any, ids: Any) -> None:
-        table, places = self._tables[COUNTERS], epoch.map(COUNTERS)
+    def taken_over(original: Any, self: FractionalCounter, tables: Tables, holder: SlotHolder, ids: Any) -> None:
+        table, places = tables[INTEGER_COUNTER], holder.map(INTEGER_COUNTER)
         slots, known = places.find(ids)
         if known is not None:
             slots, ids = slots[known], ids[known]
         values, series = table.values[slots], table.series[slots]
-        original(self, epoch, ids)
+        original(self, tables, holder, ids)
         if len(ids):
             beside = -1 - ids[::-1]
-            made = table.allocate(beside, series[::-1], epoch.row, 0.0)
+            made = table.allocate(beside, series[::-1], holder.row, 0.0)
             table.values[made] = values[::-1]
             places.add(beside, made)
 
-    return [around(Merger, "_become_fractional", become)]
+    return [around(FractionalCounter, "take_over", taken_over)]
 
 
 @leaving_out("R12.10", "after a whole keyframe every known id that is not in it is removed")
 def absent_ids_stay() -> list[Patch]:
     """They stay, gauges too."""
-    return [(Merger, "drop_absent", nothing)]
+    return [(Node, "complete", nothing), (fog_aggregator.core.places.branch, "drop_absent", nothing)]
 
 
 @leaving_out("R12.5", "a removed gauge is out")
 def removed_stay() -> list[Patch]:
     """A delta's list of removed ids is not looked at."""
-    return [(Merger, "_remove", nothing)]
+    return [(fog_aggregator.core.places.place, "remove", nothing)]
 
 
 @leaving_out("R12.9", "an epoch is whole after an unbroken run of parts")
 def broken_run() -> list[Patch]:
     """The last part will do."""
 
-    def number(original: Any, self: State, epoch: Any, frame: Frame, outcome: Outcome) -> None:
-        run = epoch.run
-        original(self, epoch, frame, outcome)
-        if frame.kind == KEYFRAME and epoch.run is None:
-            epoch.run = run or Run()
-            epoch.run.next_part = frame.part
+    def number(original: Any, self: Epoch, frame: Frame, outcome: Outcome) -> None:
+        run = self.run
+        original(self, frame, outcome)
+        if frame.kind == KEYFRAME and self.run is None:
+            self.run = run or Run()
+            self.run.next_part = frame.part
 
-    return [around(State, "_number", number)]
+    return [around(Epoch, "number", number)]
 
 
 @leaving_out("R12.12", "a path's total is its closed total plus all its epochs")
 def no_closed_total() -> list[Patch]:
-    """What is folded is forgotten."""
-    return [(Merger, "fold", _drop)]
-
-
-def _drop(self: Any, _: Any, epoch: Any) -> None:
-    for width, places in epoch.maps.items():
-        self._tables[width].release(places.items()[1])
-    epoch.maps = {}
+    """The counts of a closed epoch are forgotten."""
+    return [(Node, "end_epoch", Branch.end_epoch)]
 
 
 def _tombstones(keep: Callable[[bool], bool]) -> list[Patch]:
-    def fold(original: Any, self: State, node: Any, epoch: Any, *, final: bool, lasts: float) -> None:
-        original(self, node, epoch, final=final, lasts=lasts)
+    def close_epoch(original: Any, self: Parts, place: Any, epoch: Any, *, final: bool) -> None:
+        original(self, place, epoch, final=final)
         if not keep(final):
-            del self.tombstones[node.path, epoch.id]
+            self.tombstones.remove(place.path, epoch.id)
 
-    return [around(State, "fold", fold)]
+    return [around(Parts, "close_epoch", close_epoch)]
 
 
 @leaving_out("R12.13", "a folded final epoch leaves a tombstone")
@@ -204,7 +195,7 @@ def no_long_tombstone() -> list[Patch]:
 @leaving_out("R12.16", "... which knows the last frame that was counted")
 def tombstone_without_seq() -> list[Patch]:
     """A replay is taken for a return."""
-    from fog_aggregator.core.state import Tombstone
+    from fog_aggregator.core.fleet.tombstones import Tombstone
 
     return [(Tombstone, "seq", always(0))]
 
@@ -212,141 +203,48 @@ def tombstone_without_seq() -> list[Patch]:
 @leaving_out("R12.17", "the keyframe of an epoch that returns is its baseline")
 def no_baseline() -> list[Patch]:
     """It counts again."""
-    return [(Merger, "subtract_from_closed", nothing)]
+    return [(Place, "retract", nothing)]
 
 
 @leaving_out("R12.14", "the longest silent epoch is folded early, and no living one")
 def youngest_folded() -> list[Patch]:
     """Any may be."""
 
-    def fold_crowd(self: Any, node: Any) -> None:
-        epochs = sorted(node.epochs.values(), key=operator.attrgetter("heard"), reverse=True)
+    def close_crowd(self: Fleet, place: Any) -> None:
+        epochs = sorted(place.epochs.values(), key=operator.attrgetter("last_seen"), reverse=True)
         for epoch in epochs[: max(0, len(epochs) - self.limits.silent_per_path)]:
-            self.fold(node, epoch, final=False, lasts=1e9)
+            self.parts.close_epoch(place, epoch, final=False)
 
-    return [(State, "_fold_crowd", fold_crowd)]
+    return [(Fleet, "_close_crowd", close_crowd)]
 
 
 @leaving_out("R12.19", "the horizon is measured less the time that the reader was away or behind")
 def time_not_watched() -> list[Patch]:
     """It is measured by the newest timestamp alone."""
-    return [(State, "watched", property(operator.attrgetter("now"), nothing))]
+    return [(FleetTime, "observed_seconds", property(operator.attrgetter("now"), nothing))]
 
 
 @leaving_out("R12.21", "a frame of an unknown epoch that is older than the horizon is refused")
 def ghosts_count() -> list[Patch]:
     """It begins an epoch."""
-    return [(State, "complete", always(value=False))]
-
-
-@leaving_out("R12.30", "the last message handled must be the same one")
-def not_recognised() -> list[Patch]:
-    """Its sequence will do."""
-    return [(fog_proving.sim.aggregator, "is_known", lambda *_: True)]
-
-
-@leaving_out("R12.29", "another stream of the same name is read from its start")
-def not_another_stream() -> list[Patch]:
-    """What is beyond our position will do."""
-
-    def start(position: Position | None, info: Any) -> Any:
-        known = position and position._replace(created=info.created)
-        if known is not None and known.seq > info.last_seq:
-            known = known._replace(seq=info.last_seq)
-        return where_to_start(known, info)
-
-    return [(fog_proving.sim.aggregator, "where_to_start", start), *not_recognised()]
-
-
-@leaving_out("R12.32", "state and positions are saved as one")
-def torn_checkpoint() -> list[Patch]:
-    """The positions are those of a moment later."""
-
-    def checkpoint(original: Any, self: Aggregator) -> Any:
-        before = [reader.position for reader in self.readers]
-        for reader in self.readers:
-            if reader.position is not None and reader.lag:
-                last = reader.stream.messages[-1]
-                reader.position = Position(reader.position.created, last.seq, last.timestamp_ns)
-        saved = original(self)
-        for reader, position in zip(self.readers, before, strict=True):
-            reader.position = position
-        return saved
-
-    return [around(Aggregator, "checkpoint", checkpoint)]
-
-
-@leaving_out("R12.35", "ready after the last sequence seen at connecting, and one round of keyframes")
-def ready_at_once() -> list[Patch]:
-    """It shows what it has."""
-    return [(Readiness, "ready", always(value=True))]
-
-
-@leaving_out("R12.36", "... the round of keyframes when the stream may have lost something")
-def ready_without_round() -> list[Patch]:
-    """Having caught up will do."""
-    return [(Readiness, "needs_round", always(value=False))]
-
-
-@leaving_out("R12.34", "... also after a restart in the midst of it")
-def doubt_forgotten() -> list[Patch]:
-    """Who goes on from a checkpoint has no doubt."""
-
-    def restored(original: Any, image: Any, state: State, *args: Any) -> Any:
-        positions = original(image, state, *args)
-        state.in_doubt = False
-        return positions
-
-    return [around(fog_proving.sim.aggregator, "restore", restored)]
-
-
-@leaving_out("R12.33", "a keyframe's parts that came are known after a restart")
-def run_forgotten() -> list[Patch]:
-    """They are asked for again, and an epoch that returns goes on returning."""
-
-    def restored(original: Any, image: Any, state: State, *args: Any) -> Any:
-        positions = original(image, state, *args)
-        for node in state.nodes.values():
-            for epoch in node.epochs.values():
-                epoch.run = None
-        return positions
-
-    return [around(fog_proving.sim.aggregator, "restore", restored)]
-
-
-@leaving_out("R12.31", "after a discontinuity every epoch is asked for a keyframe")
-def trusting() -> list[Patch]:
-    """Only those whose numbers show a gap are."""
-
-    def discontinuity(original: Any, self: Aggregator, what: Any) -> None:
-        with patch.object(State, "distrust", nothing):
-            original(self, what)
-
-    return [around(Aggregator, "_discontinuity", discontinuity)]
-
-
-@leaving_out("R12.37", "... and once more when a reader that begins in doubt has read all there is")
-def nobody_asked() -> list[Patch]:
-    """Nobody is whose numbers show no gap."""
-    return [(Readiness, "begins_round", lambda *_, **__: False)]
+    return [(FleetTime, "is_ghost", lambda *_: False)]
 
 
 @leaving_out("R12.22", "of several unshared epochs the latest-born one's gauges count, while it is heard")
 def all_show_gauges() -> list[Patch]:
     """Everybody's do."""
 
-    def elect(self: State, node: Any) -> None:
-        for epoch in node.epochs.values():
-            self.rows.shows_gauges[epoch.row] = True
+    def elect(self: Node, rows: Rows) -> None:
+        for epoch in self.epochs.values():
+            rows.shows_gauges[epoch.row] = True
 
-    return [(State, "elect", elect)]
+    return [(Node, "elect", elect)]
 
 
 @leaving_out("R12.23", "a stale node's gauges are out")
 def stale_gauges() -> list[Patch]:
     """They stay."""
-    everyone = lambda state, _: np.ones(len(state.rows.heard), np.bool_)  # noqa: E731
-    return [(fog_aggregator.query.view_snapshot, "live_rows", everyone)]
+    return [(Rows, "live", lambda self, _: np.ones(len(self.last_seen), np.bool_))]
 
 
 @leaving_out("R12.39", "fractional rollups pass a ratchet")
@@ -371,25 +269,24 @@ def bounds_by_position() -> list[Patch]:
             shown[:, min(bucket, len(bounds))] += counts[:, bucket]
         return shown
 
-    return [(fog_aggregator.query.view_snapshot, "show_at", show_at)]
+    return [(fog_aggregator.core.kinds.bucket_histogram, "show_at", show_at)]
 
 
 @leaving_out("R12.43", "a retired node's counts move to a group of their own")
 def retired_are_gone() -> list[Patch]:
     """They are dropped."""
-    return [(State, "merge_closed", lambda self, into, closed: _drop(self._merger, into, closed))]
+
+    def merge_closed(self: Parts, _: Place, place: Place) -> None:
+        close(self.slots.tables, None, place.closed)
+        self.roster.remove(place)
+
+    return [(Parts, "merge_closed", merge_closed)]
 
 
 @leaving_out("R12.41", "the count of a label set that left stays in the ledger")
 def no_ledger() -> list[Patch]:
     """It is dropped."""
-
-    def to_ledger(original: Any, state: State, *args: Any) -> None:
-        ledger = dict(state.ledger)
-        original(state, *args)
-        state.ledger = ledger
-
-    return [around(fog_aggregator.core.sweep, "_to_ledger", to_ledger)]
+    return [(RetiredCounts, "add", nothing)]
 
 
 @leaving_out("R12.24", "an event is listed once")

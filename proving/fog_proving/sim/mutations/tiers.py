@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from fog_aggregator.core.branches import Branches
-from fog_aggregator.core.merge import Merger, _counted
-from fog_aggregator.core.nodes import Epoch, Node, Rows
-from fog_aggregator.core.state import State
-from fog_proving.sim.mutations import Patch, around, leaving_out
-from fog_proving.sim.tiers import Member
-from fog_schema.frames import Frame
+from fog_aggregator.core.engine.engine import Engine
+from fog_aggregator.core.kinds import SlotHolder, Tables
+from fog_aggregator.core.kinds.bucket_histogram import BucketHistogram
+from fog_aggregator.core.kinds.counted import CountedKind
+from fog_aggregator.core.places.branch import Branch
+from fog_aggregator.core.places.coverage import Life
+from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.node import Node
+from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.core.places.rows import Rows
+from fog_proving.sim.mutations import Patch, always, around, leaving_out
 
 
 @leaving_out("R13.7", "the replicas of a branch are joined, and never added up")
@@ -25,89 +29,76 @@ def replicas_added_up() -> list[Patch]:
 def newest_counts() -> list[Patch]:
     """The one that was said last does, of histograms too."""
 
-    def join(original: Any, self: Merger, joined: Epoch, replica: Epoch, frame: Frame) -> None:
-        for width, ids in _counted(frame):
-            table = self.table(width)
-            told = np.unique(table.series[replica.map(width).known(ids)].astype(np.int64))
-            table.values[joined.map(width).known(told)] = 0
-        original(self, joined, replica, frame)
+    def join(original: Any, self: CountedKind, tables: Tables, joined: SlotHolder, slots: Any) -> None:
+        told = np.unique(tables[self].series[slots].astype(np.int64))
+        tables[self].values[joined.map(self).known(told)] = 0
+        original(self, tables, joined, slots)
 
-    return [around(Merger, "join", join)]
+    return [around(CountedKind, "join", join)]
 
 
 @leaving_out("R13.9", "of each bucket the larger counts")
 def histograms_joined_whole() -> list[Patch]:
     """Of each histogram the one with the larger count does: where replicas miss different things a bucket may fall."""
 
-    def join(original: Any, self: Merger, joined: Epoch, replica: Epoch, frame: Frame) -> None:
-        before = {
-            width: (slots := places.items()[1], self.table(width).values[slots])
-            for width, places in joined.maps.items()
-            if width > 0
-        }
-        original(self, joined, replica, frame)
-        for width, ids in _counted(frame):
-            if width in before:
-                table, (slots, values) = self.table(width), before[width]
-                for slot in replica.map(width).known(ids).tolist():
-                    mine = np.flatnonzero(table.series[slots] == table.series[slot])
-                    larger = table.values[slot].sum() > values[mine].sum(axis=1)
-                    table.values[slots[mine]] = np.where(larger[:, np.newaxis], table.values[slot], values[mine])
+    def raised(self: BucketHistogram, table: Any, found: Any, slots: Any) -> None:
+        larger = self.counted_at(table, slots) > self.counted_at(table, found)
+        table.sums[found[larger]] = table.sums[slots[larger]]
+        table.values[found[larger]] = table.values[slots[larger]]
 
-    return [around(Merger, "join", join)]
+    return [(BucketHistogram, "_raise", raised)]
 
 
 @leaving_out("R13.10", "a replica's final adds nothing")
 def finals_added() -> list[Patch]:
     """It is folded as a node's is."""
-    return [(State, "_closed_total", lambda _, node: node.closed)]
+    return [(Branch, "end_epoch", Node.end_epoch)]
 
 
 @leaving_out("R13.6", "nodes at and under a branch are not counted as well")
 def branches_read_directly() -> list[Patch]:
     """They are read, and so is their branch."""
-    return [(Branches, "cover", lambda *_: False)]
+    return [(BranchPatterns, "cover", lambda *_: False)]
+
+
+@leaving_out("R13.15", "a count that a replica only retains is not joined")
+def retained_joined() -> list[Patch]:
+    """Join it as any other."""
+    return [(CountedKind, "_joining", lambda _, __, slots: slots)]
 
 
 @leaving_out("R13.5", "nothing is sent up before the aggregator is ready")
 def sent_before_ready() -> list[Patch]:
-    """It says what it has."""
-    return [(Member, "may_publish", lambda *_: True)]
+    """Say what there is."""
+    return [(Engine, "may_publish", always(value=True))]
 
 
 @leaving_out("R13.12", "a branch's gauges and coverage are those of a replica that is heard")
 def unheard_replica_shown() -> list[Patch]:
     """Any may be shown, and goes on being shown."""
 
-    def elect(original: Any, self: State, node: Node) -> None:
-        original(self, node)
-        if node.branch:
-            first = min(node.epochs.values(), key=lambda epoch: epoch.birth, default=None)
-            for epoch in node.epochs.values():
-                self.rows.shows_gauges[epoch.row] = epoch is first
+    def elect(original: Any, self: Branch, rows: Rows) -> None:
+        original(self, rows)
+        first = min(self.epochs.values(), key=lambda epoch: epoch.birth, default=None)
+        for epoch in self.epochs.values():
+            rows.shows_gauges[epoch.row] = epoch is first
 
-    return [around(State, "elect", elect)]
+    return [around(Branch, "elect", elect)]
 
 
 @leaving_out("R13.13", "... and of a branch that is not heard none is shown")
 def unheard_branch_shown() -> list[Patch]:
     """Its nodes are taken to be as they were."""
-    import fog_aggregator.core.lifecycle
-
-    def of_branch(original: Any, state: State, node: Node, _life: Any, now: float) -> Any:
-        return original(state, node, fog_aggregator.core.lifecycle.Life.LIVE, now)
-
-    return [around(fog_aggregator.core.lifecycle, "_coverage_of_branch", of_branch)]
+    return [around(Branch, "coverage", lambda original, self, _, age: original(self, Life.LIVE, age))]
 
 
 @leaving_out("R13.11", "an epoch of a branch that comes back is no baseline")
 def replica_is_baseline() -> list[Patch]:
     """It is treated as a node's is."""
 
-    def new_epoch(original: Any, self: State, node: Node, frame: Frame) -> Epoch:
-        returning = (node.path, frame.epoch) in self.tombstones
-        epoch: Epoch = original(self, node, frame)
-        epoch.returning = returning
+    def begin_epoch(original: Any, self: Branch, number: int, rows: Rows, *, closed_before: bool) -> Epoch:
+        epoch: Epoch = original(self, number, rows, closed_before=closed_before)
+        epoch.returning = closed_before
         return epoch
 
-    return [around(State, "_new_epoch", new_epoch)]
+    return [around(Branch, "begin_epoch", begin_epoch)]

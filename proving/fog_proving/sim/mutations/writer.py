@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import fog_agent.core.writer
-from fog_agent.core.event_log import EventLog
+import fog_agent.core.series_register
+from fog_agent.core.event_log import EventFrame, EventLog
+from fog_agent.core.flush import FlushLog
 from fog_agent.core.publication import Epoch, Publication
+from fog_agent.core.publisher import Publisher
+from fog_agent.core.series_register import SeriesRegister
 from fog_agent.core.writer import Encoded, Writer
-from fog_proving.sim.agent import Agent
-from fog_proving.sim.bus import Fate
 from fog_proving.sim.mutations import Patch, around, leaving_out, nothing
-from fog_proving.sim.program import SUBJECTS, Program
 from fog_schema.codec import decode
 from fog_schema.frames import KEYFRAME
 
@@ -32,13 +32,13 @@ def epoch_of_its_own() -> list[Patch]:
 
 @leaving_out("R11.2", "each later epoch counts from its predecessor's final")
 def no_origins() -> list[Patch]:
-    """It counts from the collector's creation."""
+    """Count from the collector's creation."""
     return [(Writer, "origins", lambda _: {})]
 
 
 @leaving_out("R11.23", "a final that was not acknowledged is sent by the next agent")
 def final_forgotten() -> list[Patch]:
-    """It is lost with its agent."""
+    """Lose it with its agent."""
 
     def resume(original: Any, self: Publication, *args: Any) -> None:
         self.finals = []
@@ -49,7 +49,7 @@ def final_forgotten() -> list[Patch]:
 
 @leaving_out("R11.22", "an epoch ends with a final keyframe")
 def no_final() -> list[Patch]:
-    """It ends without a word."""
+    """End without a word."""
 
     def finish(original: Any, self: Writer, *args: Any) -> list[Encoded]:
         original(self, *args)
@@ -60,60 +60,56 @@ def no_final() -> list[Patch]:
 
 @leaving_out("R11.6", "an id is never used for a second series")
 def ids_again() -> list[Patch]:
-    """What comes back under the same labels has its old id."""
+    """Give its old id to a series that comes back under the same labels."""
 
     def welcome(original: Any, self: Any, *args: Any) -> None:
-        known = set(self._live)
+        known = set(self.live)
         original(self, *args)
         ids = self.__dict__.setdefault("_ids", {})
-        for series in [series for series in self._live if series not in known]:
-            tracked = self._live[series]
-            tracked.id = ids.setdefault((series.family, series.labels), tracked.id)
-            self._retained = {of: kept for of, kept in self._retained.items() if kept.tracked.id != tracked.id}
+        for source in [source for source in self.live if source not in known]:
+            series = self.live[source]
+            series.id = ids.setdefault((source.family, source.labels), series.id)
+            self.retained = {of: one for of, one in self.retained.items() if one.series.id != series.id}
 
-    def remove(original: Any, self: Any, series: Any) -> Any:
-        tracked = original(self, series)
-        if tracked and any(other.id == tracked.id for other in self._live.values()):
-            self._retained.pop(series, None)
+    def remove(original: Any, self: Any, source: Any) -> Any:
+        series = original(self, source)
+        if series and any(other.id == series.id for other in self.live.values()):
+            self.retained.pop(source, None)
             return None
-        return tracked
+        return series
 
-    return [around(Writer, "_welcome", welcome), around(Writer, "_remove", remove)]
+    return [around(SeriesRegister, "_welcome", welcome), around(SeriesRegister, "_remove", remove)]
 
 
 @leaving_out("R11.16", "a frame in flight is repeated until it is acknowledged")
 def sent_once() -> list[Patch]:
-    """What was sent once is taken for safe."""
+    """Take a frame that was sent once for safe."""
 
-    def send(original: Any, self: Program, what: Fate) -> bool:
-        if self.agent is None or (frame := self.agent.next_frame()) is None:
-            return bool(original(self, what))
-        if self._streams.metrics.publish(SUBJECTS.metrics(self.path), frame.data, what):
-            (self._final_book if self._publication.finals else self.book).acknowledged.append(frame.data)
-        self.agent.acknowledged(frame)
-        return True
+    def refused(original: Any, self: Publisher, frame: Any, outcome: Any, now: float) -> None:
+        if isinstance(frame, EventFrame):
+            original(self, frame, outcome, now)
+        else:
+            self.acknowledged(frame, now)
 
-    return [around(Program, "send", send)]
+    return [around(Publisher, "refused", refused)]
 
 
 @leaving_out("R11.15", "one frame in flight")
 def two_in_flight() -> list[Patch]:
-    """The second may overtake the first."""
+    """Let the second overtake the first."""
 
-    def send(original: Any, self: Program, what: Fate) -> bool:
-        if self.agent is None or self._publication.finals or len(self.agent.epoch.outbox) < 2:
-            return bool(original(self, what))
-        outbox = self.agent.epoch.outbox
-        frames = outbox._frames
-        frames[0], frames[1] = frames[1], frames[0]
-        return bool(original(self, what)) and bool(original(self, what))
+    def next_frame(original: Any, self: Publisher, now: float) -> Any:
+        frames = self._publication.epoch.outbox._frames
+        if len(frames) >= 2 and not self._publication.finals:
+            frames[0], frames[1] = frames[1], frames[0]
+        return original(self, now)
 
-    return [around(Program, "send", send)]
+    return [around(Publisher, "next_frame", next_frame)]
 
 
 @leaving_out("R11.8", "a delta is sent each interval, even when nothing changed")
 def no_empty_delta() -> list[Patch]:
-    """An empty one is not sent."""
+    """Send no empty one."""
 
     def encode_delta(original: Any, self: Writer, now: float, max_bytes: int) -> Encoded | None:
         encoded: Encoded | None = original(self, now, max_bytes)
@@ -129,7 +125,7 @@ def no_empty_delta() -> list[Patch]:
 
 @leaving_out("R11.11", "a keyframe is due when frames were dropped, or on request")
 def no_keyframe_due() -> list[Patch]:
-    """It comes when an hour is over."""
+    """Wait for the hourly keyframe."""
 
     def dropped(self: Writer) -> None:
         self._keyframe = None
@@ -140,7 +136,7 @@ def no_keyframe_due() -> list[Patch]:
 @leaving_out("R11.13", "no delta is encoded between the parts of a keyframe, nor read as if it did not break their run")
 def delta_between_parts() -> list[Patch]:
     """Parts and deltas mix."""
-    from fog_aggregator.core.state import State
+    from fog_aggregator.core.places.epoch import Epoch
 
     def encode_delta(original: Any, self: Writer, *args: Any) -> Any:
         keyframe, self._keyframe = self._keyframe, None
@@ -148,54 +144,68 @@ def delta_between_parts() -> list[Patch]:
         self._keyframe = keyframe
         return encoded
 
-    def tick(original: Any, self: Agent) -> None:
-        writer = self.epoch.writer
+    def tick(original: Any, self: Publisher, now: float) -> None:
+        writer = self._publication.epoch.writer
         between = writer.within_keyframe
         keyframe = writer._keyframe
         if between:
             writer._keyframe = None
-        original(self)
+        original(self, now)
         if between and writer._keyframe is None and not writer.keyframe_due:
             writer._keyframe = keyframe
 
-    def number(original: Any, self: State, epoch: Any, frame: Any, outcome: Any) -> None:
-        run = epoch.run
-        original(self, epoch, frame, outcome)
+    def number(original: Any, self: Epoch, frame: Any, outcome: Any) -> None:
+        run = self.run
+        original(self, frame, outcome)
         if frame.part or frame.kind != KEYFRAME:
-            epoch.run = epoch.run or (run if not outcome.missing else None)
+            self.run = self.run or (run if not outcome.missing else None)
 
-    return [around(Writer, "encode_delta", encode_delta), around(Agent, "tick", tick), around(State, "_number", number)]
+    return [
+        around(Writer, "encode_delta", encode_delta),
+        around(Publisher, "tick", tick),
+        around(Epoch, "number", number),
+    ]
+
+
+@leaving_out("R11.30", "a keyframe covers a flush that was asked for before its first part was encoded")
+def flushed_too_soon() -> list[Patch]:
+    """Let it cover every flush that was asked for before its last part was encoded."""
+
+    def encoded(original: Any, self: FlushLog, seq: int, _: int) -> None:
+        original(self, seq, self.asked)
+
+    return [around(FlushLog, "encoded", encoded)]
 
 
 @leaving_out("R11.18", "a removed id stays in the keyframes")
 def nothing_kept() -> list[Patch]:
-    """It goes with its series."""
+    """Let it go with its series."""
 
-    def remove(original: Any, self: Any, series: Any) -> Any:
-        tracked = original(self, series)
-        self._retained.pop(series, None)
-        return tracked
+    def remove(original: Any, self: Any, source: Any) -> Any:
+        series = original(self, source)
+        self.retained.pop(source, None)
+        return series
 
-    return [around(Writer, "_remove", remove)]
+    return [around(SeriesRegister, "_remove", remove)]
 
 
 @leaving_out("R11.19", "... until a keyframe that bore it was acknowledged")
 def kept_by_the_clock() -> list[Patch]:
-    """It stays for 15 minutes, acknowledged or not."""
+    """Let it go after 15 minutes, acknowledged or not."""
 
-    def let_go(original: Any, self: Writer, now: float) -> bool:
-        for kept in self._retained.values():
-            if kept.acknowledged is None:
-                kept.acknowledged = now
+    def let_go(original: Any, self: SeriesRegister, now: float) -> bool:
+        for retained in self.retained.values():
+            if retained.acknowledged is None:
+                retained.acknowledged = now
         return bool(original(self, now))
 
-    return [around(Writer, "_let_go", let_go), (Writer, "acknowledged", nothing)]
+    return [around(SeriesRegister, "_let_go", let_go), (Writer, "acknowledged", nothing)]
 
 
 @leaving_out("R11.20", "... and 15 minutes more")
 def kept_for_no_time() -> list[Patch]:
-    """It goes as soon as a keyframe that bore it was acknowledged."""
-    return [(fog_agent.core.writer, "RETAINED_SECONDS", 0.0)]
+    """Let it go as soon as a keyframe that bore it was acknowledged."""
+    return [(fog_agent.core.series_register, "RETAINED_SECONDS", 0.0)]
 
 
 @leaving_out("R11.26", "events that were acknowledged are repeated when asked for")
@@ -206,7 +216,7 @@ def events_not_repeated() -> list[Patch]:
 
 @leaving_out("R11.25", "the agent keeps its last events for 15 minutes")
 def events_not_kept() -> list[Patch]:
-    """It lets go of what was acknowledged."""
+    """Let go of events that were acknowledged."""
     import fog_agent.core.event_log
 
     return [(fog_agent.core.event_log, "RETAINED_SECONDS", -1.0)]

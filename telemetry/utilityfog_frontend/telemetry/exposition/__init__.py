@@ -1,4 +1,4 @@
-"""What was collected, as text: pure functions from snapshots to bytes.
+"""Write collected families as text: pure functions from snapshots to bytes.
 
 `negotiate(accept)` chooses the `Format` that a client asks for; `Format.generate(families)` writes it whole,
 `Format.iter(families)` in chunks of about 64 kB.

@@ -30,7 +30,7 @@ class Format:
     iter: Callable[[Iterable[FamilySnapshot]], Iterator[bytes]]
 
     def generate(self, families: Iterable[FamilySnapshot]) -> bytes:
-        """The families as a whole."""
+        """Return the families as a whole."""
         return b"".join(self.iter(families))
 
 
@@ -47,7 +47,7 @@ class _Range:
 
 
 def negotiate(accept: str) -> Format:
-    """The format for an Accept header: the highest q first, then the order given. `q=0` refuses.
+    """Return the format for an Accept header: the highest q first, then the order given. `q=0` refuses.
 
     The answer echoes the version and the escaping asked for. All names here are of the classic alphabet, which no
     escaping changes.
@@ -62,7 +62,7 @@ def negotiate(accept: str) -> Format:
 
 
 def _offer(wanted: _Range, refused: set[str]) -> Format | None:
-    """What there is for one range; a wildcard gets what is not refused by name."""
+    """List the formats for one media range; a wildcard gets those that are not refused by name."""
     media = wanted.media
     if media in ("*/*", "text/*", "text/plain") and "text/plain" not in refused:
         return _text(wanted)
@@ -111,5 +111,5 @@ def _parse_range(item: str) -> _Range:
 
 
 def _quality(text: str) -> float:
-    """A quality from 0 to 1; what is none refuses."""
+    """Return a quality from 0 to 1; what is none refuses."""
     return min(float(text), 1.0) if re.fullmatch(r"\d(\.\d*)?|\.\d+", text) else 0.0

@@ -9,12 +9,12 @@ from .samples import chunks, histogram_lines, in_chunks, number_lines
 
 
 def iter_openmetrics(families: Iterable[FamilySnapshot]) -> Iterator[bytes]:
-    """The text in chunks of about 64 kB. Its `# EOF` comes only when all before it was written."""
+    """Return the text in chunks of about 64 kB. Its `# EOF` comes only when all before it was written."""
     return in_chunks(_lines(families))
 
 
 def generate_openmetrics(families: Iterable[FamilySnapshot]) -> bytes:
-    """The text as a whole."""
+    """Return the text as a whole."""
     return b"".join(iter_openmetrics(families))
 
 

@@ -1,4 +1,4 @@
-"""What all text formats share: numbers, labels, and the lines of samples."""
+"""Parts that all text formats share: numbers, labels, and the lines of samples."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,15 +34,15 @@ class Columns(NamedTuple):
 
 
 class ColumnSeries(Sequence[SeriesSnapshot]):
-    """Series of which a million are written faster than as many objects could be made."""
+    """Series that are written without an object for each: a million of them would take too long to make."""
 
     @abstractmethod
     def columns(self, *, created: bool) -> Iterator[Columns]:
-        """The same series, all or some at a time; not of histograms."""
+        """Return the same series, all or some at a time; not of histograms."""
 
 
 def render_number(value: float) -> str:
-    """A number as every Prometheus parser reads it back: whole ones without a fraction, `NaN`, `+Inf`, `-Inf`."""
+    """Write a number as every Prometheus parser reads it back: integers without a fraction, `NaN`, `+Inf`, `-Inf`."""
     if type(value) is int:
         return str(value)
     if isnan(value):
@@ -60,7 +60,7 @@ def _render_float(value: float) -> str:
 
 
 def render_bound(bound: float) -> str:
-    """The value of an `le` label: always a float (`1.0`, `0.005`, `1e+06`), the text that Prometheus 3 makes of it."""
+    """Write the value of an `le` label: always a float (`1.0`, `0.005`, `1e+06`), as Prometheus 3 does."""
     if bound == inf:
         return "+Inf"
     text = repr(float(bound))
@@ -78,7 +78,7 @@ def chunks(series: Iterable[SeriesSnapshot]) -> Iterator[list[SeriesSnapshot]]:
 
 
 def in_chunks(parts: Iterable[list[str]]) -> Iterator[bytes]:
-    """Lists of lines, joined into chunks worth sending."""
+    """Join lines into chunks worth sending."""
     lines: list[str] = []
     for part in parts:
         lines += part
@@ -95,7 +95,7 @@ def _encoded(lines: list[str]) -> bytes:
 
 
 def number_lines(name: str, series: Iterable[SeriesSnapshot], created_name: str = "") -> Iterator[list[str]]:
-    """The samples of counters or gauges, in parts.
+    """Return the samples of counters or gauges, in parts.
 
     Each is followed by its time of creation if `created_name` says how that is called.
     """
@@ -105,7 +105,7 @@ def number_lines(name: str, series: Iterable[SeriesSnapshot], created_name: str 
 
 
 def _number_lines(name: str, series: list[SeriesSnapshot], created_name: str) -> list[str]:
-    """This loop is what a scrape of a million series costs."""
+    """Write simple samples: this loop is what a scrape of a million series costs."""
     lines = []
     for one in series:
         value = one.value
@@ -120,7 +120,7 @@ def _number_lines(name: str, series: list[SeriesSnapshot], created_name: str) ->
 
 
 def _column_lines(name: str, columns: Columns, created_name: str) -> list[str]:
-    """This one is what a scrape of a fleet's costs."""
+    """Write samples of arrays: this loop is what a scrape of a fleet costs."""
     labels, values, created = columns
     texts: Iterable[object] = map(_render_float, values) if type(values[0]) is float else values
     lines = [f"{name}{{{of}}} {text}\n" if of else f"{name} {text}\n" for of, text in zip(labels, texts, strict=True)]
@@ -131,7 +131,7 @@ def _column_lines(name: str, columns: Columns, created_name: str) -> list[str]:
 
 
 def histogram_lines(family: Family, series: Iterable[SeriesSnapshot], *, openmetrics: bool = False) -> list[str]:
-    """The samples of histograms: buckets, cumulative and ascending, then sum and count.
+    """Return the samples of histograms: buckets, cumulative and ascending, then sum and count.
 
     With OpenMetrics exemplars and times of creation as well, and no sum nor count where the sum may be negative, as
     it would not be a counter.

@@ -12,12 +12,12 @@ from .samples import chunks, histogram_lines, in_chunks, number_lines
 
 
 def iter_text(families: Iterable[FamilySnapshot]) -> Iterator[bytes]:
-    """The text in chunks of about 64 kB, in the order given."""
+    """Return the text in chunks of about 64 kB, in the order given."""
     return in_chunks(_lines(families))
 
 
 def generate_text(families: Iterable[FamilySnapshot]) -> bytes:
-    """The text as a whole."""
+    """Return the text as a whole."""
     return b"".join(iter_text(families))
 
 

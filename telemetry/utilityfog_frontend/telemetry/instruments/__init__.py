@@ -1,1 +1,1 @@
-"""What programs write to, and the series behind it. Import them from `utilityfog_frontend.telemetry`."""
+"""Instruments that programs write to, and the series behind. Import them from `utilityfog_frontend.telemetry`."""

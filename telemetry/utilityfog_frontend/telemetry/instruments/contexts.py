@@ -27,7 +27,7 @@ class CallScope(ABC):
     ) -> None: ...
 
     def __call__(self, function: F) -> F:
-        """Decorates `function`; of an async one the whole await counts."""
+        """Decorate `function`; of an async one the whole await counts."""
         if inspect.iscoroutinefunction(function):
 
             @wraps(function)
@@ -75,7 +75,7 @@ class ExceptionCounter(CallScope):
         self._exception = exception
 
     def fresh(self) -> Self:
-        """The same: it has no state."""
+        """Return the same: it has no state."""
         return self
 
     def __enter__(self) -> Self:
@@ -94,7 +94,7 @@ class InProgress(CallScope):
         self._leave = leave
 
     def fresh(self) -> Self:
-        """The same: it has no state."""
+        """Return the same: it has no state."""
         return self
 
     def __enter__(self) -> Self:

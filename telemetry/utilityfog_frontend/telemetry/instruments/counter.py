@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
-from utilityfog_frontend.telemetry.numeric import WHOLE_LIMIT, Number, as_number
+from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT, Number, as_number
 
 from .contexts import ExceptionCounter
 from .family import FLUSH_AT, Dormant, Instrument
@@ -43,13 +43,13 @@ class CounterSeries(Series):
         self._base: Number = 0
 
     def _append_one(self) -> None:
-        """The tick where `itertools.count` is not safe: a free-threaded 3.13."""
+        """Count one where `itertools.count` is not safe: a free-threaded 3.13."""
         self.pending.append(1)
         if len(self.pending) >= FLUSH_AT:
             self.gate.flush_if_free(self.flush)
 
     def flush(self) -> Number:
-        """Adds what is pending to the total, and returns it. The caller holds the gate."""
+        """Add what is pending to the total, and return it. The caller holds the gate."""
         gate = self.gate
         if gate.flushing:
             return self._total
@@ -78,24 +78,24 @@ class CounterSeries(Series):
             gate.flushing = False
 
     def read(self) -> Number:
-        """An int while every increment was whole, a float for ever after the first that was not."""
+        """Return an int while every increment was whole, a float for ever after the first that was not."""
         with self.gate.lock:
             return self.flush()
 
     peek = flush  # rather than to call it: a node does this at each interval for each of its counters
 
     def current(self) -> Number:
-        """What was counted since the series began, or since `restart`."""
+        """Return the count since the series began, or since `restart`."""
         return self.flush() - self._base
 
     def restart(self, now: float) -> None:
-        """Counts from zero again for the node, while `read()` goes on."""
+        """Count from zero again for the node, while `read()` goes on."""
         with self.gate.lock:
             self._base = self.flush()
             self.created = now
 
     def activity(self) -> object:
-        """The value: each use changes it."""
+        """Return the value: each use changes it."""
         return self.read()
 
 
@@ -127,7 +127,7 @@ class Counter(Instrument):
         self._stand_alone(counter_family(name, description, unit), labels)
 
     def increment(self, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
-        """Adds `amount`.
+        """Add `amount`.
 
         NaN, infinities and 2^63 or more are dropped and counted in `telemetry_problems_total`.
 
@@ -165,11 +165,11 @@ class Counter(Instrument):
     def count_exceptions(
         self, exception: type[BaseException] | tuple[type[BaseException], ...] = Exception
     ) -> ExceptionCounter:
-        """Counts exceptions that leave a `with` block or a decorated (async) function; they go on their way."""
+        """Count exceptions that leave a `with` block or a decorated (async) function; they go on their way."""
         return ExceptionCounter(self.increment, exception)
 
     def get_value(self) -> MetricValue:
-        """The value now."""
+        """Return the value now."""
         return self.get_values()[0]
 
     def _attach(self, series: CounterSeries) -> None:
@@ -187,5 +187,5 @@ class Counter(Instrument):
 
 
 def counter_family(name: str, description: str, unit: str) -> Family:
-    """The family of a counter."""
+    """Return the family of a counter."""
     return Family(name, MetricType.COUNTER, description, unit)

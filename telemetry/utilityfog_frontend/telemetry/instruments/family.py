@@ -7,7 +7,7 @@ when it is used again. There is at most one handle for a label set, so that a ke
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,12 +15,12 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
-from utilityfog_frontend.telemetry.fork import renew_after_fork
 from utilityfog_frontend.telemetry.labels import label_value, sorted_labels
-from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue, SeriesSnapshot, metric_values
+from utilityfog_frontend.telemetry.model import Family, Labels, MetricValue, SeriesSnapshot, metric_values
 from utilityfog_frontend.telemetry.names import check_family, check_label_names
-from utilityfog_frontend.telemetry.numeric import Number
-from utilityfog_frontend.telemetry.problems import Problems
+from utilityfog_frontend.telemetry.support.fork import renew_after_fork
+from utilityfog_frontend.telemetry.support.numeric import Number
+from utilityfog_frontend.telemetry.support.problems import Problems
 
 from .gate import Gate
 from .lifetimes import OVERFLOW, SeriesLifetimes
@@ -36,7 +36,7 @@ _CHUNK = 512  # series read in one go: a reader of a million must let writers fl
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the metrics of one collector share."""
+    """State that the metrics of one collector share."""
 
     lifetimes: SeriesLifetimes = field(default_factory=SeriesLifetimes)
     problems: Problems = field(default_factory=Problems)
@@ -77,7 +77,7 @@ class Instrument(Metric):
     _key: tuple[str, ...]
 
     def _stand_alone(self, family: Family, labels: Mapping[str, str] | None) -> None:
-        """Makes this a metric of its own, in no collector."""
+        """Make this a metric of its own, in no collector."""
         state = FamilyState(family, type(self), Scope(), constant=labels)
         renew_after_fork(state.scope.lifetimes)
         renew_after_fork(state)
@@ -94,12 +94,12 @@ class Instrument(Metric):
         return MappingProxyType(dict(self._series.labels))
 
     def get_values(self) -> list[MetricValue]:
-        """The current value as a list, whatever the metric's type."""
+        """Return the current value as a list, whatever the metric's type."""
         values = self._values()
         return values if isinstance(values, list) else [values]
 
     def reset(self) -> None:
-        """Starts from zero again. Counts so far stay in the totals of the fleet."""
+        """Start from zero again. Counts so far stay in the totals of the fleet."""
         self._state.reset_child(self)
 
     def _values(self) -> MetricValue | list[MetricValue]:
@@ -120,7 +120,7 @@ class Instrument(Metric):
 
     @abstractmethod
     def _attach(self, series: Any) -> None:
-        """Counts on `series` from now on."""
+        """Count on `series` from now on."""
 
     @abstractmethod
     def _detach(self) -> None:
@@ -128,6 +128,37 @@ class Instrument(Metric):
 
 
 H = TypeVar("H", bound=Instrument)
+
+
+class _IdleSeries:
+    """Find the series that nobody used for `ttl` seconds; without a `ttl`, none."""
+
+    def __init__(self, ttl: float | None) -> None:
+        self._ttl = ttl
+        self._next_sweep = 0.0
+        self._last_use: dict[Series, tuple[object, float]] = {}
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is time to look again."""
+        return self._ttl is not None and now >= self._next_sweep
+
+    def find(self, handles: "Iterable[tuple[tuple[str, ...], Instrument]]", now: float) -> Iterator[tuple[str, ...]]:
+        """Look at all of them; yield the label values of those that were idle for too long."""
+        ttl = self._ttl or 0.0
+        self._next_sweep = now + ttl / 8
+        last_use, self._last_use = self._last_use, {}  # anew: what has ended meanwhile, by whomever, must not stay
+        for values, handle in handles:
+            series: Series = handle._series
+            activity = series.activity()
+            seen, since = last_use.get(series, (None, now))
+            if activity == seen and now - since >= ttl:
+                yield values
+            else:
+                self._last_use[series] = (activity, now if activity != seen else since)
+
+    def clear(self) -> None:
+        """Forget when they were used."""
+        self._last_use.clear()
 
 
 class FamilyState(MetricState, Generic[H]):
@@ -165,19 +196,17 @@ class FamilyState(MetricState, Generic[H]):
         self._resting: WeakValueDictionary[tuple[str, ...], H] = WeakValueDictionary()
         self._max_children = max_children
         self._warned = False
-        self._ttl = ttl
-        self._next_sweep = 0.0
-        self._last_use: dict[Series, tuple[object, float]] = {}
+        self._idle = _IdleSeries(ttl)
 
     # Which series live
 
     def adopt(self, handle: H) -> H:
-        """Makes `handle` the only one of an unlabelled family."""
+        """Make `handle` the only one of an unlabelled family."""
         with self.scope.lifetimes.lock:
             return self._start((), handle)
 
     def child(self, values: tuple[str, ...]) -> H:
-        """The handle for these label values, or the overflow's when it would be one too many."""
+        """Return the handle for these label values, or the overflow's when it would be one too many."""
         child = self.children.get(values)
         if child is not None:
             return child
@@ -224,7 +253,7 @@ class FamilyState(MetricState, Generic[H]):
             )
 
     def end(self, values: tuple[str, ...]) -> bool:
-        """Ends the series of these label values; False when there is none."""
+        """End the series of these label values; False when no series has them."""
         with self.scope.lifetimes.lock:
             handle = self.children.pop(values, None)
             if handle is None:
@@ -236,46 +265,37 @@ class FamilyState(MetricState, Generic[H]):
             return True
 
     def clear(self) -> None:
-        """Ends all series."""
+        """End all series."""
         with self.scope.lifetimes.lock:
             for values in list(self.children):
                 self.end(values)
 
     def reset(self) -> None:
-        """Starts every series from zero again."""
+        """Start every series from zero again."""
         with self.scope.lifetimes.lock:
             for handle in self.children.values():
                 self.reset_child(handle)
 
     def reset_child(self, handle: Instrument) -> None:
-        """Ends the handle's series and puts a new one in its place; a gauge is set to zero."""
+        """End the handle's series and put a new one in its place; a gauge is set to zero."""
         with self.scope.lifetimes.lock:
             series: Series = handle._series
             if series.ended:
                 return
-            if self.family.type is MetricType.GAUGE or self.scope.lifetimes.refusing:
+            if not self.family.type.incremental or self.scope.lifetimes.refusing:
                 series.restart(self.scope.clock())
                 return
             handle._attach(self._new_series(series.labels))
             self.scope.lifetimes.ended(series)
 
     def sweep(self) -> None:
-        """Ends the series that nobody used for `ttl` seconds. Looks at most eight times within one ttl."""
+        """End the series that nobody used for `ttl` seconds. Looks at most eight times within one ttl."""
         now = self.scope.monotonic()
-        if self._ttl is None or now < self._next_sweep:
-            return
-        self._next_sweep = now + self._ttl / 8
-        last_use, self._last_use = self._last_use, {}  # anew: what has ended meanwhile, by whomever, must not stay
-        for values, handle in self._handles():
-            series: Series = handle._series
-            activity = series.activity()
-            seen, since = last_use.get(series, (None, now))
-            if activity == seen and now - since >= self._ttl:
+        if self._idle.is_due(now):
+            for values in self._idle.find(self._handles(), now):
                 self.end(values)
-            else:
-                self._last_use[series] = (activity, now if activity != seen else since)
 
-    # What they hold
+    # Contents
 
     def _handles(self) -> list[tuple[tuple[str, ...], H]]:
         return list(self.children.items())  # one C call, whole whatever other threads do
@@ -289,8 +309,8 @@ class FamilyState(MetricState, Generic[H]):
         return self.read(list(self.children.values()))
 
     def read(self, handles: Iterable[Instrument]) -> list[SeriesSnapshot]:
-        """The series of these handles now. Gauges are read outside the gate: theirs may be functions of the user."""
-        guard = nullcontext() if self.family.type is MetricType.GAUGE else self._gate.lock
+        """Read the series of these handles. Gauges are read outside the gate: theirs may be functions of the user."""
+        guard = self._gate.lock if self.family.type.incremental else nullcontext()
         remaining = iter(handles)
         snapshots: list[SeriesSnapshot] = []
         while chunk := list(islice(remaining, _CHUNK)):
@@ -302,10 +322,10 @@ class FamilyState(MetricState, Generic[H]):
     def renew(self) -> None:
         """In a forked child: the gate anew, counts from zero; gauges keep their values."""
         self._gate.renew()
-        if self.family.type is not MetricType.GAUGE:
+        if self.family.type.incremental:
             for handle in self.children.values():
                 handle._attach(self._new_series(handle._series.labels))
-        self._last_use.clear()
+        self._idle.clear()
 
     def _dropped(self, amount: int) -> None:
         self.scope.problems.report(

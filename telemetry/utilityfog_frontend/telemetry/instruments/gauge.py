@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from math import isfinite, nan
 
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
-from utilityfog_frontend.telemetry.numeric import WHOLE_LIMIT, Number, as_float, as_number
+from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT, Number, as_float, as_number
 
 from .contexts import InProgress
 from .family import Instrument
@@ -27,7 +27,7 @@ class GaugeSeries(Series):
         self.uses = 0
 
     def read(self) -> Number:
-        """The last value set, or what the function says now; NaN when it fails."""
+        """Return the last value set, or what the function says now; NaN when it fails."""
         function = self.function
         return self.value if function is None else function()
 
@@ -36,7 +36,7 @@ class GaugeSeries(Series):
         return self.read()
 
     def restart(self, now: float) -> None:
-        """Sets zero; what a function says stays what it says."""
+        """Set zero; what a function says stays what it says."""
         with self.gate.lock:
             self.value = 0
             self.created = now
@@ -56,8 +56,8 @@ class Gauge(Instrument):
         description: a sentence for people.
         labels: constant labels.
         unit: base unit (`bytes`, `seconds`); the name must end with it.
-        rollup: how the tree merges it: `sum`, `min`, `max`, `avg`, `last`, `count_values`, or several, of which the
-            first is the headline. Without a choice the fleet shows minimum, maximum, average and count.
+        rollup: how the tree merges it: `sum`, `min`, `max`, `avg`, `last`, `count_values`, or several; the first
+            is the headline. Without a choice the fleet shows minimum, maximum, average and count.
 
     Raises:
         ValueError: name, labels, unit or rollup are not valid.
@@ -80,7 +80,7 @@ class Gauge(Instrument):
         self._stand_alone(gauge_family(name, description, unit, rollup), labels)
 
     def set(self, value: float, labels: Mapping[str, str] | None = None) -> None:
-        """Sets the value, NaN and infinities included.
+        """Set the value, NaN and infinities included.
 
         Raises:
             TypeError: not a number.
@@ -100,7 +100,7 @@ class Gauge(Instrument):
         self._awake().set(number)
 
     def increment(self, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
-        """Adds `amount`, which may be negative. NaN and infinities are dropped and counted.
+        """Add `amount`, which may be negative. NaN and infinities are dropped and counted.
 
         Raises:
             TypeError: not a number.
@@ -127,14 +127,14 @@ class Gauge(Instrument):
         self.increment(-amount, labels)
 
     def set_to_current_time(self) -> None:
-        """Sets the unix time, in seconds."""
+        """Set the unix time, in seconds."""
         self.set(self._state.scope.clock())
 
     def set_function(self, function: Callable[[], float]) -> None:
-        """Asks `function` at each reading, on the reader's thread, until the next `set()`.
+        """Ask `function` at each reading, on the reader's thread, until the next `set()`.
 
-        It must be quick and may be called from several threads. What it raises is counted and logged; the gauge is
-        NaN then.
+        It must be quick and may be called from several threads. An exception of it is counted and logged; the
+        gauge is NaN then.
         """
 
         def ask() -> Number:
@@ -152,11 +152,11 @@ class Gauge(Instrument):
         self._awake().set_function(function)
 
     def track_inprogress(self) -> InProgress:
-        """Counts up for the time of a `with` block or a call of a decorated (async) function."""
+        """Count up for the time of a `with` block or a call of a decorated (async) function."""
         return InProgress(self.increment, self.decrement)
 
     def get_value(self) -> MetricValue:
-        """The value now."""
+        """Return the value now."""
         return self.get_values()[0]
 
     def _awake(self) -> "Gauge":
@@ -174,6 +174,6 @@ class Gauge(Instrument):
 
 
 def gauge_family(name: str, description: str, unit: str, rollup: str | Iterable[str]) -> Family:
-    """The family of a gauge; one rollup may be given as a plain string."""
+    """Return the family of a gauge; one rollup may be given as a plain string."""
     choices = (rollup,) if isinstance(rollup, str) else tuple(rollup)
     return Family(name, MetricType.GAUGE, description, unit, rollup=choices)

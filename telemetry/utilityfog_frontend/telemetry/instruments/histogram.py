@@ -20,8 +20,8 @@ from utilityfog_frontend.telemetry.model import (
     SeriesSnapshot,
 )
 from utilityfog_frontend.telemetry.names import check_label_names, checked_bounds
-from utilityfog_frontend.telemetry.numeric import Number, as_float
-from utilityfog_frontend.telemetry.trace import TRACE_API, current_trace
+from utilityfog_frontend.telemetry.support.numeric import Number, as_float
+from utilityfog_frontend.telemetry.support.trace import TRACE_API, current_trace
 
 from .contexts import Timer
 from .family import Dormant, Instrument
@@ -89,7 +89,7 @@ class HistogramSeries(Series):
         del pending[:size]
 
     def _finite(self, batch: list[float]) -> list[float]:
-        """What can be counted of a batch that has NaN (which breaks every sort), infinities or users' own types."""
+        """Return the countable values of a batch with NaN (which breaks every sort), infinities or users' own types."""
         finite = []
         for value in batch:
             try:
@@ -104,7 +104,7 @@ class HistogramSeries(Series):
         return finite
 
     def read(self) -> HistogramValue:
-        """Counts by bucket and their sum, of the same moment."""
+        """Count by bucket and their sum, of the same moment."""
         with self.gate.lock:
             value = self.peek()
         self.gate.tell_dropped()
@@ -116,28 +116,28 @@ class HistogramSeries(Series):
         return HistogramValue(tuple(self._counts), self._sum)
 
     def current(self) -> HistogramValue:
-        """What was observed since the series began, or since `restart`."""
+        """Return the observations since the series began, or since `restart`."""
         value = self.peek()
         return value if self._base is None else value - self._base
 
     def snapshot(self) -> SeriesSnapshot:
-        """The series with its exemplars."""
+        """Return the series with its exemplars."""
         exemplars = dict(self.exemplars) if self.exemplars else None
         return SeriesSnapshot(self.labels, self.current(), self.created, exemplars, self._rendered or self.render())
 
     def restart(self, now: float) -> None:
-        """Counts from zero again for the node, while `read()` goes on."""
+        """Count from zero again for the node, while `read()` goes on."""
         with self.gate.lock:
             self._base = self.peek()
             self.exemplars = None
             self.created = now
 
     def activity(self) -> object:
-        """The count: each use changes it."""
+        """Return the count: each use changes it."""
         return self.read().count
 
     def remember(self, exemplar: Exemplar) -> None:
-        """Keeps the exemplar of its bucket: the latest one."""
+        """Keep the exemplar of its bucket: the latest one."""
         with self.gate.lock:
             exemplars = dict(self.exemplars or {})
             exemplars[bisect_left(self.family.bounds, exemplar.value)] = exemplar
@@ -186,7 +186,7 @@ class Histogram(Instrument):
     def observe(
         self, value: float, labels: Mapping[str, str] | None = None, exemplar: Mapping[str, str] | None = None
     ) -> None:
-        """Counts one observation.
+        """Count one observation.
 
         NaN and infinities are dropped and counted in `telemetry_problems_total`. While OpenTelemetry traces are
         sampled, one observation in 128, and the first after each reading, carries the current trace as an exemplar.
@@ -230,7 +230,7 @@ class Histogram(Instrument):
             self._remember(value, sorted_labels({name: label_value(text) for name, text in exemplar.items()}))
 
     def _now_and_then(self, value: float) -> None:
-        """What need not be done at each observation."""
+        """Do the work that need not be done at each observation."""
         if TRACE_API in modules:
             trace = current_trace()
             if trace is not None:
@@ -256,6 +256,6 @@ class Histogram(Instrument):
 
 
 def histogram_family(name: str, description: str, buckets: Iterable[float] | None, unit: str) -> Family:
-    """The family of a histogram, its bounds checked."""
+    """Return the family of a histogram, its bounds checked."""
     bounds = checked_bounds(DEFAULT_BUCKETS if buckets is None else buckets, name)
     return Family(name, MetricType.HISTOGRAM, description, unit, bounds)

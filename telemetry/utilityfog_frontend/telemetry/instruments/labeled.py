@@ -40,7 +40,7 @@ class LabeledMetric(Metric, Generic[H]):
         return self._state.names
 
     def labels(self, /, *values: object, **named: object) -> H:
-        """The child with these label values, by position or by name; made when it is new.
+        """Return the child with these label values, by position or by name; made when it is new.
 
         Keep it where it is used often: a kept child costs as much as an unlabelled metric. Values become strings.
 
@@ -55,7 +55,7 @@ class LabeledMetric(Metric, Generic[H]):
         return self._state.child(self._as_key(values)) if child is None else child
 
     def remove(self, /, *values: object, **named: object) -> bool:
-        """Ends the child's series: it leaves the exposition, its counts stay in the totals of the fleet.
+        """End the child's series: it leaves the exposition, its counts stay in the totals of the fleet.
 
         Returns:
             Whether there was one. A program that still holds the child and uses it begins a new series.
@@ -68,15 +68,15 @@ class LabeledMetric(Metric, Generic[H]):
         return self._state.end(self._as_key(values))
 
     def clear(self) -> None:
-        """Removes all children."""
+        """Remove all children."""
         self._state.clear()
 
     def reset(self) -> None:
-        """Starts every child from zero again. Counts so far stay in the totals of the fleet."""
+        """Start every child from zero again. Counts so far stay in the totals of the fleet."""
         self._state.reset()
 
     def get_value(self) -> list[MetricValue]:
-        """The values of all children, one after the other."""
+        """Return the values of all children, one after the other."""
         now = self._state.scope.clock()
         values: list[MetricValue] = []
         for snapshot in self._state.snapshots():
@@ -111,7 +111,7 @@ class LabeledCounter(LabeledMetric[Counter]):
     """A counter with label names."""
 
     def increment(self, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
-        """Adds `amount` to the child that `labels` addresses; raises as `Counter.increment` and `labels` do."""
+        """Add `amount` to the child that `labels` addresses; raises as `Counter.increment` and `labels` do."""
         self._addressed(labels).increment(amount)
 
 
@@ -119,11 +119,11 @@ class LabeledGauge(LabeledMetric[Gauge]):
     """A gauge with label names."""
 
     def set(self, value: float, labels: Mapping[str, str] | None = None) -> None:
-        """Sets the child that `labels` addresses; raises as `Gauge.set` and `labels` do."""
+        """Set the child that `labels` addresses; raises as `Gauge.set` and `labels` do."""
         self._addressed(labels).set(value)
 
     def increment(self, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
-        """Adds to the child that `labels` addresses; raises as `Gauge.increment` and `labels` do."""
+        """Add to the child that `labels` addresses; raises as `Gauge.increment` and `labels` do."""
         self._addressed(labels).increment(amount)
 
     def decrement(self, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, Value, add_values
+from utilityfog_frontend.telemetry.model import Family, Labels, Value, add_values
 
 from .series import Series
 
@@ -27,29 +27,24 @@ class EndedSeries(Series):
     def __init__(self, like: Series, labels: Labels) -> None:
         super().__init__(like.family, labels, like.created, like.gate)
         self.ended = True
-        self._value: Value | None = None
+        self._value = like.family.zero
         self._unsettled = deque([like])
 
     def add(self, series: Series) -> None:
-        """Counts what `series` has counted."""
+        """Count what `series` has counted."""
         self._unsettled.append(series)
 
     def settle(self) -> None:
-        """Reads the oldest for the last time, and forgets it."""
+        """Read the oldest for the last time, and forget it."""
         if len(self._unsettled) > 1:
-            self._value = self._plus(self._value, self._unsettled.popleft())
+            self._value = add_values(self._value, self._unsettled.popleft().read())
 
     def read(self) -> Value:
-        """The sum of what they counted."""
+        """Return the sum of what they counted."""
         total = self._value
         for series in self._unsettled:
-            total = self._plus(total, series)
-        assert total is not None  # noqa: S101 - there is always one unsettled
+            total = add_values(total, series.read())
         return total
-
-    @staticmethod
-    def _plus(total: Value | None, series: Series) -> Value:
-        return series.read() if total is None else add_values(total, series.read())
 
     def current(self) -> Value:
         """As `read`: an ended series is shown by nobody."""
@@ -74,21 +69,21 @@ class Backlog:
         self._unsettled: deque[EndedSeries] = deque()
 
     def add(self, series: Series) -> None:
-        """Keeps what `series` counted."""
-        if series.family.type is MetricType.GAUGE:
+        """Keep what `series` counted."""
+        if not series.family.type.incremental:
             return
         labels = series.labels
         if (series.family, labels) not in self._ended and len(self._ended) >= ENDED_LIMIT:
             labels = tuple((name, OVERFLOW) for name, _ in labels)
-        kept = self._ended.get((series.family, labels))
-        if kept is None and labels == series.labels:
+        retained = self._ended.get((series.family, labels))
+        if retained is None and labels == series.labels:
             self._ended[series.family, labels] = series
-        elif isinstance(kept, EndedSeries):
-            kept.add(series)
-            self._settle_later(kept)
+        elif isinstance(retained, EndedSeries):
+            retained.add(series)
+            self._settle_later(retained)
         else:
-            both = self._ended[series.family, labels] = EndedSeries(kept or series, labels)
-            if kept is not None:
+            both = self._ended[series.family, labels] = EndedSeries(retained or series, labels)
+            if retained is not None:
                 both.add(series)
                 self._settle_later(both)
 
@@ -126,11 +121,11 @@ class SeriesLifetimes:
         return any(watch.refuses for watch in self._watches)
 
     def started(self) -> None:
-        """A series was added. The caller holds the lock."""
+        """Note a series that was added. The caller holds the lock."""
         self._cached = None
 
     def ended(self, series: Series) -> None:
-        """A series was removed. The caller holds the lock."""
+        """Note a series that was removed. The caller holds the lock."""
         series.ended = True
         self._cached = None
         for watch in self._watches:
@@ -146,14 +141,14 @@ class SeriesLifetimes:
             return self._cached
 
     def watch(self, refresh: Callable[[], None] = lambda: None) -> "SeriesWatch":
-        """A new watch, which is first told what ended while there was none. It calls `refresh` before it looks."""
+        """Begin a watch, which first gets what ended while there was none. It calls `refresh` before it looks."""
         with self.lock:
             watch = SeriesWatch(self, refresh, [] if self._watches else self._backlog.take())
             self._watches.append(watch)
             return watch
 
     def unwatch(self, watch: "SeriesWatch", untaken: list[Series]) -> None:
-        """Forgets a watch. What it has not taken is kept for the next one. The caller holds the lock."""
+        """Forget a watch, and keep what it has not taken for the next one. The caller holds the lock."""
         if watch in self._watches:
             self._watches.remove(watch)
             if not self._watches:
@@ -199,7 +194,7 @@ class SeriesWatch:
         return self._lifetimes.series()
 
     def take_ended(self) -> list[Series]:
-        """The series that ended since the last call, still readable.
+        """Return the series that ended since the last call, still readable.
 
         The first call of the first watch gives all that ended since the collector was made, as does the first call of
         a watch that follows on a closed one for the time between: merged by family and labels, at most 10,000.
@@ -218,7 +213,7 @@ class SeriesWatch:
         self._ended = []
 
     def close(self) -> None:
-        """Ends the watch."""
+        """End the watch."""
         with self._lifetimes.lock:
             if not self.closed:
                 self._lifetimes.unwatch(self, self._ended)

@@ -1,4 +1,4 @@
-"""What every metric has, whoever made it."""
+"""The interface that every metric has, whoever made it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -35,11 +35,11 @@ class Metric(ABC):
 
     @abstractmethod
     def get_value(self) -> MetricValue | list[MetricValue]:
-        """The current value; a list for a histogram (see `model.metric_values`) and for a metric with children."""
+        """Read the current value; a list for a histogram (see `model.metric_values`) and for a metric with children."""
 
     @abstractmethod
     def reset(self) -> None:
-        """Starts from zero again. Counts so far stay in the totals of the fleet."""
+        """Start from zero again. Counts so far stay in the totals of the fleet."""
 
 
 class MetricState(ABC):
@@ -57,11 +57,11 @@ class MetricState(ABC):
 
     @abstractmethod
     def sweep(self) -> None:
-        """Ends the series that were idle for too long."""
+        """End the series that were idle for too long."""
 
     @abstractmethod
     def reset(self) -> None:
-        """Starts every series from zero again."""
+        """Start every series from zero again."""
 
     @abstractmethod
     def renew(self) -> None:

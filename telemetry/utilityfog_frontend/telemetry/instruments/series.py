@@ -11,10 +11,11 @@ from .gate import Gate
 class Series(ABC):
     """One incarnation: it begins at zero, counts, and ends when its labels are removed, idle for too long, or reset.
 
-    What comes back under the same labels is another `Series`. An ended one stays readable.
+    A series that comes back under the same labels is another `Series`. An ended one stays readable.
 
     Attributes:
         family: the family's name, type, unit, ...
+        gate: the lock that all series of the family share.
         labels: sorted by name.
         created: unix seconds of its beginning.
         ended: whether it has ended.
@@ -32,7 +33,7 @@ class Series(ABC):
 
     @abstractmethod
     def read(self) -> Value:
-        """The value since the series began. Never raises; any thread may call it; flushes deferred work."""
+        """Return the value since the series began. Never raises; any thread may call it; flushes deferred work."""
 
     def peek(self) -> Value:
         """As `read`, for a caller who holds the gate: of many series, for half the price. Not for gauges."""
@@ -40,22 +41,22 @@ class Series(ABC):
 
     @abstractmethod
     def current(self) -> Value:
-        """The value that the node itself shows, for a caller who holds the gate."""
+        """Return the value that the node itself shows, for a caller who holds the gate."""
 
     @abstractmethod
     def restart(self, now: float) -> None:
-        """Makes the node's own value start from zero again, while `read()` goes on counting."""
+        """Make the node's own value start from zero again, while `read()` goes on counting."""
 
     @abstractmethod
     def activity(self) -> object:
         """Something that compares unequal after every use."""
 
     def snapshot(self) -> SeriesSnapshot:
-        """The series as the node shows it, for a caller who holds the gate."""
+        """Return the series as the node shows it, for a caller who holds the gate."""
         return SeriesSnapshot(self.labels, self.current(), self.created, None, self._rendered or self.render())
 
     def render(self) -> str:
-        """The labels in Prometheus text; rendered once, as escaping costs more than the rest of a sample."""
+        """Return the labels in Prometheus text; rendered once, as escaping costs more than the rest of a sample."""
         text = self._rendered
         if text is None:
             text = self._rendered = render_labels(self.labels)

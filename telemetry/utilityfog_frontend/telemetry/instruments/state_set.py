@@ -27,7 +27,7 @@ class StateSet:
         return list(self._gauges)
 
     def set(self, state: str) -> None:
-        """Makes `state` the one that holds.
+        """Make `state` the one that holds.
 
         Raises:
             ValueError: not one of the states.

@@ -1,0 +1,26 @@
+"""Counters whose every increment was an integer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fog_agent.core.sections.section import Row
+from fog_schema.columns import pack_ids, pack_ints
+from fog_schema.frames import Frame, Numbers
+from fog_schema.limits import MAX_WHOLE
+
+
+def fill(frame: Frame, rows: Sequence[Row], is_keyframe: bool) -> None:  # noqa: FBT001 - a `Fill`
+    """Pack what was counted since the value that was encoded before."""
+    if is_keyframe:
+        counted = [min(value, MAX_WHOLE) for _, value in rows]
+    else:
+        counted = [
+            value - (series.base or 0) if value <= MAX_WHOLE else _last_increment(series.base) for series, value in rows
+        ]
+    frame.counters = Numbers(pack_ids([series.id for series, _ in rows]), pack_ints(counted))
+
+
+def _last_increment(base: int | None) -> int:
+    """Return what is left up to the largest count, where a count stays."""
+    return MAX_WHOLE - min(base or 0, MAX_WHOLE)

@@ -1,0 +1,43 @@
+"""The one thing that every kind of value does for a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from fog_schema.frames import Frame
+
+
+class Numbered(Protocol):
+    """A series as a section sees it.
+
+    Attributes:
+        id: its number in the epoch.
+        base: the value that was encoded before; None for none.
+    """
+
+    id: int
+    base: Any
+
+
+Row: TypeAlias = tuple[Numbered, Any]
+"""A series and its value in the epoch."""
+
+Fill: TypeAlias = Callable[[Frame, Sequence[Row], bool], None]
+"""Packs the rows of one kind, ids ascending, into a frame: for a keyframe, or what came since the base."""
+
+
+class SectionsByType(dict[type, Fill]):
+    """The sections of one type of metric, by the type of the value; a subclass counts as what it is derived from."""
+
+    def __missing__(self, value_type: type) -> Fill:
+        """Find the section of a type that was not asked for before.
+
+        Raises:
+            TypeError: no section takes such a value.
+        """
+        for ancestor in value_type.__mro__:
+            if ancestor in self:
+                self[value_type] = self[ancestor]
+                return self[ancestor]
+        raise TypeError(f"a series has a value of type {value_type.__name__}, which no frame carries")

@@ -1,0 +1,141 @@
+"""The series of one epoch: their ids, those that live, and removed ones that keyframes still bear. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fog_agent.core.epoch_series import EpochSeries, EpochSeriesSet, SeriesValue, SourceSeries, Watch
+from fog_agent.core.sections import SECTIONS
+from fog_schema.limits import (
+    MAX_BOUNDS,
+    MAX_LABEL_VALUE_LENGTH,
+    MAX_LABELS,
+    MAX_NAME_LENGTH,
+    MAX_UNIT_LENGTH,
+)
+
+RETAINED_SECONDS: Final = 15 * 60.0
+"""How long a removed id stays in the keyframes after one that bore it was acknowledged."""
+MAX_RETAINED: Final = 10_000
+"""Removed ids that may wait; while more do, newcomers go to their family's overflow child."""
+MAX_LABEL_BYTES: Final = 16 * 1024
+"""Of one series, so that each fits into a frame."""
+
+
+@dataclass(slots=True)
+class Retained:
+    """A removed series that the keyframes still bear; `acknowledged` is when one that bore it was."""
+
+    series: EpochSeries
+    acknowledged: float | None = None
+
+
+class SeriesRegister:
+    """Give ids to the series of some watches, and know which of them a frame must bear.
+
+    Args:
+        watches: the series to follow.
+        origins: what each series had counted before the epoch; series that are not in it begin at zero.
+
+    Attributes:
+        refused: how many series were beyond what the wire carries.
+        live: the series that have not ended.
+        retained: removed series that keyframes still bear.
+        members: live and retained ones: a handle of a removed series may go on counting.
+    """
+
+    def __init__(self, watches: Sequence[Watch], origins: dict[SourceSeries, SeriesValue]) -> None:
+        self.refused = 0
+        self.live: dict[SourceSeries, EpochSeries] = {}
+        self.retained: dict[SourceSeries, Retained] = {}
+        self.members = EpochSeriesSet()
+        self._watches = watches
+        self._origins = origins
+        self._seen: tuple[tuple[SourceSeries, ...], ...] = ()
+        self._too_large: set[SourceSeries] = set()
+        self._next_id = 0
+
+    def follow(self, now: float) -> list[int]:
+        """Take note of series that came and that went; return the ids of those that went, ascending."""
+        live = tuple([watch.series() for watch in self._watches])
+        ended = [series for watch in self._watches for series in watch.take_ended()]
+        changed = bool(ended) or live != self._seen
+        if changed:
+            self._welcome(live, ended)
+        removed = [series.id for source in ended if (series := self._remove(source)) is not None]
+        if self._let_go(now) or changed:
+            retained = [retained.series for retained in self.retained.values()]
+            self.members = EpochSeriesSet([*self.live.values(), *retained])
+        return sorted(removed)
+
+    def retain_longer(self) -> None:
+        """Retain every removed series until another keyframe that bears it is acknowledged."""
+        for retained in self.retained.values():
+            retained.acknowledged = None
+
+    def origins(self) -> dict[SourceSeries, SeriesValue]:
+        """Tell what each live series had counted when it was last read."""
+        return {
+            source: series.last_read
+            for source, series in self.live.items()
+            if series.last_read is not None and series.incremental
+        }
+
+    def _welcome(self, live: tuple[tuple[SourceSeries, ...], ...], ended: list[SourceSeries]) -> None:
+        """Give ids to series not seen before, also to those that came and went in between: they counted.
+
+        Ids go out by type, so that each type's ids lie together and a bitmap of them is short.
+        """
+        self._seen = live
+        found = dict.fromkeys(source for group in (*live, ended) for source in group if source not in self.live)
+        too_large = {source for source in found if _is_too_large(source)}
+        self.refused += len(too_large - self._too_large)
+        self._too_large = too_large
+        for source in sorted(found.keys() - too_large, key=_registration_order(found)):
+            self.live[source] = EpochSeries(self._next_id, source, self._origins.pop(source, None))
+            self._next_id += 1
+
+    def _remove(self, source: SourceSeries) -> EpochSeries | None:
+        """Retain what a series that ended has counted; None when no frame needs to say that it went."""
+        series = self.live.pop(source, None)
+        if series is None:
+            return None
+        if not series.incremental:  # a keyframe without its id says all that is to be said of it
+            return series if series.base is not None else None
+        self.retained[source] = Retained(series)
+        return series
+
+    def _let_go(self, now: float) -> bool:
+        """Forget removed series that were retained for long enough; tell whether any were."""
+        gone = [
+            source
+            for source, retained in self.retained.items()
+            if retained.acknowledged is not None and now - retained.acknowledged >= RETAINED_SECONDS
+        ]
+        for source in gone:
+            del self.retained[source]
+        full = len(self.retained) >= MAX_RETAINED
+        for watch in self._watches:
+            watch.refuse_newcomers = full
+        return bool(gone)
+
+
+def _registration_order(found: Iterable[SourceSeries]) -> Callable[[SourceSeries], tuple[int, int]]:
+    types = {type_: place for place, type_ in enumerate(SECTIONS)}
+    places = {source: place for place, source in enumerate(found)}
+    return lambda source: (types[source.family.type], places[source])
+
+
+def _is_too_large(source: SourceSeries) -> bool:
+    """Tell whether a series is beyond what the wire carries: it is refused alone, and counted."""
+    family, labels = source.family, source.labels
+    return (
+        len(family.name) > MAX_NAME_LENGTH
+        or len(family.unit) > MAX_UNIT_LENGTH
+        or len(family.bounds) > MAX_BOUNDS
+        or len(labels) > MAX_LABELS
+        or any(len(name) > MAX_NAME_LENGTH or len(value) > MAX_LABEL_VALUE_LENGTH for name, value in labels)
+        or sum(len(name) + 4 * len(value) for name, value in labels) > MAX_LABEL_BYTES
+    )

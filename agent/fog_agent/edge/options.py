@@ -1,0 +1,24 @@
+"""The options of an agent that a person may set, with or without the command. Light: nothing of NATS is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import DURATION, INTERVAL, TEXT
+from fog_schema.subjects import DEFAULT_PREFIX
+
+DEFAULT_INTERVAL: Final = 10.0
+"""Seconds between frames."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentOptions:
+    """How an agent publishes; `Agent` takes each as an argument of the same name."""
+
+    interval: float = option(DEFAULT_INTERVAL, "how often to send", INTERVAL)
+    prefix: str = option(DEFAULT_PREFIX, "what subjects begin with", TEXT)
+    deadline: float = option(5.0, "how long stopping may take to send the last counts", DURATION)
+    shared: bool = switch("other processes publish under this path too, and each one's gauges count")
+    ephemeral: bool = switch("this node comes and goes: that it leaves is no alert")

@@ -1,0 +1,64 @@
+"""A writer's own metrics; those of an agent are ``fog_agent_*``, in a collector of its own, sent in the same frames.
+
+METRICS.md lists them and marks the ones that mean lost data.
+"""
+
+from __future__ import annotations
+
+import platform
+
+from fog_agent.core.writer import Settings
+from fog_schema import __version__
+from utilityfog_frontend.telemetry import Counter, TelemetryCollector
+
+
+class WriterMetrics:
+    """The instruments of any writer, registered in `collector` under names that begin with `prefix`."""
+
+    def __init__(self, collector: TelemetryCollector, settings: Settings, prefix: str) -> None:
+        def counter(name: str, text: str) -> Counter:
+            return collector.register_counter(f"{prefix}_{name}_total", text)
+
+        self.frames = counter("frames", "Frames acknowledged by JetStream")
+        self.bytes = counter("frame_bytes", "Bytes of acknowledged frames")
+        self.retries = counter("publish_retries", "Publishes that were not acknowledged, and repeated")
+        self.dropped = counter("frames_dropped", "Frames dropped from the full outbox; no count is lost")
+        self.keyframes = counter("keyframes", "Keyframes completed")
+        self.requests = counter("keyframe_requests", "Requests for a keyframe heard")
+        self.refused = counter("series_refused", "Series that are beyond what a frame carries")
+        gauge = collector.register_gauge
+        self.outbox = gauge(f"{prefix}_outbox_frames", "Frames waiting to be acknowledged", rollup="max")
+        self.retained = gauge(f"{prefix}_series_kept", "Removed series that keyframes still bear", rollup="max")
+        interval = gauge(f"{prefix}_interval_seconds", "How often frames are sent", rollup=("max", "min"))
+        interval.set(settings.interval)
+
+    def events_acknowledged(self, count: int) -> None:
+        """Count events that are in the stream."""
+
+    def events_lost(self, count: int) -> None:
+        """Count events that fell out before they were acknowledged."""
+
+
+class SelfMetrics(WriterMetrics):
+    """An agent's own instruments: those of its writer, its events, its version."""
+
+    def __init__(self, collector: TelemetryCollector, settings: Settings) -> None:
+        super().__init__(collector, settings, "fog_agent")
+        counter = collector.register_counter
+        self._events = counter("fog_agent_events_total", "Events acknowledged by JetStream")
+        self._lost = counter("fog_agent_events_lost_total", "Events that fell out before they were acknowledged")
+        build = collector.register_gauge(
+            "fog_agent_build_info",
+            "The agent's version and its Python's",
+            labels={"version": __version__, "python": platform.python_version()},
+            rollup="sum",
+        )
+        build.set(1)
+
+    def events_acknowledged(self, count: int) -> None:
+        """Count events that are in the stream."""
+        self._events.increment(count)
+
+    def events_lost(self, count: int) -> None:
+        """Count events that fell out before they were acknowledged."""
+        self._lost.increment(count)

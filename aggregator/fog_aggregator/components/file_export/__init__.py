@@ -1,0 +1,1 @@
+"""Write the fleet to files, beside serving it."""

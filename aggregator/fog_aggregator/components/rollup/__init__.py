@@ -1,0 +1,1 @@
+"""Send a subtree's totals to its parent: to it, an aggregator is just another node."""

@@ -1,0 +1,88 @@
+"""Publish a subtree's totals on its rollup subject, by the same writer, outbox and sender as a node's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from fog_agent.core.publication import Publication
+from fog_agent.core.schedule import phase_of
+from fog_agent.core.writer import Settings
+from fog_agent.edge.attach import new_epoch
+from fog_agent.edge.selfmetrics import WriterMetrics
+from fog_agent.edge.sender import Sender
+from fog_aggregator.components.rollup.options import RollupOptions
+from fog_aggregator.components.rollup.watch import RollupWatch
+from fog_aggregator.query.totals import Totals
+from fog_aggregator.tasks import Loops, cancel
+from fog_bus.ports import Bus
+from fog_schema import __version__
+from fog_schema.paths import Path, format_path
+from fog_schema.subjects import Subjects
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+LOGGER: Final = logging.getLogger("fog_aggregator")
+
+
+class RollupPublication:
+    """A component that publishes a subtree's totals from when the aggregator is ready until it stops.
+
+    Each run is an epoch of its own, a replica of the same truth.
+
+    Args:
+        path: The subtree's.
+        options: Seconds between frames; the moment is spread by a hash of the path.
+        subjects: The subject to publish on, and those to be asked on.
+        totals: Gives the totals as they are now.
+        own: The collector for the metrics of the publication itself (``fog_aggregator_rollup_*``).
+        bus: Carries the frames.
+        ready: Returns once the totals may go up.
+        loops: Runs the loop.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        options: RollupOptions,
+        subjects: Subjects,
+        totals: Callable[[], Totals],
+        own: TelemetryCollector,
+        bus: Bus,
+        ready: Callable[[], Awaitable[object]],
+        loops: Loops,
+    ) -> None:
+        self._path = path
+        self._subjects = subjects
+        self._watch = RollupWatch(totals)
+        info = (("version", __version__), ("host", platform.node()[:256]))
+        self._settings = Settings(options.rollup_interval, info=info)
+        self._metrics = WriterMetrics(own, self._settings, "fog_aggregator_rollup")
+        self._bus = bus
+        self._ready = ready
+        self._loops = loops
+        self._sender: Sender | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to wait until the totals may go up."""
+        self._task = self._loops.spawn(self._publish())
+
+    async def stop(self, deadline: float) -> None:
+        """End with a final, if anything was said and `deadline` seconds are enough."""
+        if self._sender is not None and deadline and not await self._sender.finish(deadline):
+            LOGGER.warning("the final rollup of %s was not acknowledged in time", format_path(self._path))
+        await cancel(self._task)
+
+    async def _publish(self) -> None:
+        await self._ready()
+        now, coverage = time.monotonic(), lambda: self._watch.coverage
+        publication = Publication((self._watch,), self._metrics, self._settings, now, new_epoch, coverage=coverage)
+        subject = self._subjects.rollups(self._path)
+        self._sender = Sender(publication, self._bus, subject, phase=phase_of(self._path))
+        await self._bus.listen(self._subjects.listens(self._path), self._sender.requested)
+        LOGGER.info("publishing the rollup of %s every %g s", format_path(self._path), self._settings.interval)
+        await self._sender.run()

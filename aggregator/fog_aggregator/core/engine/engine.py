@@ -1,0 +1,265 @@
+"""Decide all that an aggregator decides: what a batch changes, what is asked of nodes, when it is ready.
+
+Pure: messages, discontinuities and ticks come in with the time; effects go out. The service drives it from loops, the
+simulator from histories. Times called `now` are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from fog_aggregator.core.checkpoint import Image, take_image
+from fog_aggregator.core.checkpoint import Scope as ScopeKey
+from fog_aggregator.core.engine.clock import ServerClock
+from fog_aggregator.core.engine.cursor import StreamCursor
+from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
+from fog_aggregator.core.engine.forget_queue import FORGET, ForgetQueue
+from fog_aggregator.core.engine.ingest import Ingest
+from fog_aggregator.core.engine.observed import ObservedTime
+from fog_aggregator.core.engine.ports import Surroundings
+from fog_aggregator.core.engine.readiness import Readiness
+from fog_aggregator.core.engine.requests import KeyframeRequest, KeyframeRequests
+from fog_aggregator.core.engine.sweeper import Findings, Sweeper
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.sweep import Swept
+from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.core.saved import Part
+from fog_bus.ports import Discontinuity, Message, Position
+from fog_schema.frames import Request
+from fog_schema.paths import Path
+from fog_schema.subjects import Subjects
+
+_DISCONTINUITIES: Final = {
+    Discontinuity.REPLACED: "it is another one of the same name; reading it from the start",
+    Discontinuity.ROLLED_BACK: "it has lost messages that were read; reading it from the start",
+    Discontinuity.TRIMMED: "messages are gone that were not read yet; reading on",
+    Discontinuity.MISSING: "it is not there; `fog streams apply` creates it",
+}
+
+
+class HorizonError(ValueError):
+    """The horizon is shorter than twice what a stream keeps; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The part of the tree that an engine reads, and how.
+
+    Attributes:
+        subjects: Turns subjects into paths.
+        path: The subtree that is read; everything for the empty path.
+        branches: The paths below it that other aggregators publish as rollups.
+        metrics: The name of the stream of metrics.
+        events: The name of the stream of events.
+        rollups: The name of the stream of rollups, which is read where there are branches.
+        departed_after: Seconds of silence after which a node has departed.
+    """
+
+    subjects: Subjects
+    path: Path = ()
+    branches: BranchPatterns = field(default_factory=BranchPatterns)
+    metrics: str
+    events: str
+    rollups: str
+    departed_after: float = DEPARTED_SECONDS
+
+
+@dataclass(slots=True)
+class Effects:
+    """Effects of one tick: things to do, and things done.
+
+    Attributes:
+        requests: Requests to send, each to the path and all below it.
+        became_ready: It has become ready just now.
+        observed_seconds: The time that was observed since the last tick.
+        forgotten: The requests to forget that were done: the path, server's time, and the nodes that left.
+        findings: The result of the sweep, when there was one.
+    """
+
+    requests: list[tuple[Path, Request]] = field(default_factory=list)
+    became_ready: bool = False
+    observed_seconds: float = 0.0
+    forgotten: list[tuple[Path, float, list[Path]]] = field(default_factory=list)
+    findings: Findings | None = None
+
+    @property
+    def swept(self) -> Swept:
+        """The changes that the sweep made; empty when there was none."""
+        return self.findings.swept if self.findings is not None else Swept()
+
+
+class Engine:
+    """The brain of one aggregator. Not thread-safe.
+
+    Args:
+        scope: The part of the tree to read.
+        around: The read side, the counts and the log.
+
+    Attributes:
+        fleet: The nodes, as far as they were read.
+        events: The events that were read.
+        cursors: How far each stream was read, by the stream's name.
+        readiness: Whether the numbers may be shown.
+        observed: The time that counts for horizons.
+    """
+
+    def __init__(self, scope: Scope, fleet: Fleet, events: EventList, around: Surroundings) -> None:
+        self.fleet = fleet
+        self.events = events
+        self.readiness = Readiness(needs_round=True)
+        self.observed = ObservedTime()
+        self._scope = scope
+        self._around = around
+        self._clock = ServerClock()
+        self._requests = KeyframeRequests()
+        self._forget_queue = ForgetQueue()
+        self._sweeper = Sweeper()
+        self._begin({})
+
+    def resume(self, fleet: Fleet, events: EventList, positions: Mapping[str, Position], now: float) -> None:
+        """Go on from a checkpoint, before anything is read."""
+        self.fleet, self.events = fleet, events
+        self.readiness.needs_round = fleet.needs_keyframe_round
+        self._clock.note(fleet.now, now)
+        self._begin(positions)
+
+    def _begin(self, positions: Mapping[str, Position]) -> None:
+        scope, around = self._scope, self._around
+        kinds = {scope.metrics: "metrics", scope.events: "events"}
+        if scope.branches:
+            kinds[scope.rollups] = "rollups"
+        self.cursors = {
+            stream: StreamCursor(stream, scope.subjects.subtree(kind, scope.path), positions.get(stream))
+            for stream, kind in kinds.items()
+        }
+        self._ingest = Ingest(self.fleet, self.events, scope.subjects, scope.branches, around.counts, around.say)
+
+    def on_batch(self, stream: str, messages: Sequence[Message], now: float, pending: int = 0) -> None:
+        """Apply messages of a stream, and move its position: the two belong together.
+
+        Args:
+            stream: The stream's name.
+            messages: All that its reader returned, in order.
+            now: Monotonic seconds.
+            pending: How many more the reader's replica has.
+        """
+        cursor = self.cursors[stream]
+        if messages:
+            if (what := cursor.missed(messages)) is not None:
+                self.on_discontinuity(stream, what, now)
+            if ours := cursor.ours(messages):
+                self._apply(stream, ours, now)
+        cursor.take(messages, pending, now)
+
+    def on_discontinuity(self, stream: str, what: Discontinuity, now: float) -> None:
+        """Take note that a stream is not what was read: only the nodes can tell what is missing."""
+        self._around.say(f"{what} {stream}", f"stream {stream}: {_DISCONTINUITIES[what]}", None)
+        if what is not Discontinuity.MISSING:
+            self.readiness.needs_round = True
+            self._ingest.require_keyframes(self.server_time(now))
+            self.fleet.needs_keyframe_round = not self.readiness.ready  # else all that was shown is in it
+
+    def tick(self, now: float) -> Effects:
+        """Let a second pass; return what is to be done.
+
+        Raises:
+            HorizonError: A stream keeps its messages for too long.
+        """
+        self._check_horizon()
+        effects = Effects(observed_seconds=self._observe(now))
+        caught_up = self.caught_up
+        if self.readiness.begins_round(caught_up=caught_up):
+            self._ingest.require_keyframes(self.server_time(now))
+        effects.became_ready = self.readiness.update(
+            caught_up=caught_up,
+            gapped=len(self.fleet.gapped),
+            nodes=self.fleet.node_count,
+            longest_interval=self.fleet.longest_interval,
+            now=now,
+        )
+        if effects.became_ready:
+            self.fleet.needs_keyframe_round = False
+        effects.forgotten = self._forget()
+        if caught_up:
+            effects.requests = self._requests.due(self.wanted(now), now)
+        if self._sweeper.is_due(now):
+            read_side, server_now = self._around.read_side, self.server_time(now)
+            effects.findings = self._sweeper.sweep(self.fleet, self.events, read_side, now, server_now)
+        return effects
+
+    def wanted(self, now: float) -> list[KeyframeRequest]:
+        """Return what is wanted of writers, whether or not it is time to ask."""
+        return self._ingest.wanted(self.server_time(now))
+
+    def server_time(self, now: float) -> float:
+        """Return the server's time, unix seconds; 0 while it is not known."""
+        return self._clock.now(now)
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all that the streams held when their readers began has been handled."""
+        return all(cursor.caught_up for cursor in self.cursors.values())
+
+    @property
+    def may_publish(self) -> bool:
+        """Whether the totals may go up to a parent."""
+        return self.readiness.ready
+
+    def image(self, ratchet: Part) -> Image:
+        """Return fleet, events and positions of this moment as the content of a checkpoint, with what was exported."""
+        return take_image(self.fleet, self.events, ratchet, self.positions, self.scope_key)
+
+    @property
+    def scope_key(self) -> ScopeKey:
+        """The scope, as a checkpoint names it."""
+        scope = self._scope
+        return scope.subjects.prefix, scope.path, tuple(sorted(scope.branches.patterns))
+
+    @property
+    def positions(self) -> dict[str, Position]:
+        """How far each stream was read: part of the checkpoint, of the same moment as the fleet."""
+        return {stream: cursor.position for stream, cursor in self.cursors.items() if cursor.position is not None}
+
+    def _apply(self, stream: str, messages: Sequence[Message], now: float) -> None:
+        if stream == self._scope.events:
+            for event in self._ingest.events(messages):
+                if event.name == FORGET:  # it travels as an event, so that replays and a hot pair agree on it
+                    self._forget_queue.add(event.path, event.received)
+        elif stream == self._scope.metrics:
+            self._ingest.metrics(messages, self.server_time(now))
+        else:
+            self._ingest.rollups(messages, self.server_time(now))
+        self._clock.note(messages[-1].timestamp, now)
+
+    def _observe(self, now: float) -> float:
+        """Let the fleet's time go on, if the streams are read to their end: also when nobody sends."""
+        seconds = self.observed.tick(self.cursors.values(), now)
+        if self.observed.current:
+            for cursor in self.cursors.values():
+                if cursor.info is not None and not cursor.lag:
+                    self._clock.note(cursor.info.now, cursor.looked_at)
+            self.fleet.observe(seconds, self.server_time(now))
+        return seconds
+
+    def _forget(self) -> list[tuple[Path, float, list[Path]]]:
+        """Do the requests to forget for which it is known by now which nodes had departed."""
+        done = []
+        for under, at in self._forget_queue.pop_ready(self.cursors[self._scope.metrics].read_until):
+            done.append((under, at, self.fleet.forget(under, at, self._scope.departed_after)))
+            self._around.read_side.forget_ended()
+        return done
+
+    def _check_horizon(self) -> None:
+        """Refuse a stream that remembers for longer than half the horizon: it could bring back what was given up."""
+        horizon = self.fleet.horizon
+        for stream, cursor in self.cursors.items():
+            kept = cursor.info.max_age if cursor.info is not None else 0.0
+            if kept is None or 2 * kept > horizon:
+                age = "for ever" if kept is None else f"for {kept:g} s"
+                raise HorizonError(
+                    f"the stream {stream} keeps messages {age}, and the horizon of {horizon:g} s "
+                    "must be at least twice that: set a longer --horizon, or a shorter max_age with `fog streams apply`"
+                )

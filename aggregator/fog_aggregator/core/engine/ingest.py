@@ -1,0 +1,202 @@
+"""Apply messages to the fleet: subject to path, bytes to frame, frame to outcome, outcome to counts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Final, TypeAlias
+
+from fog_agent.core.event_log import RETAINED_SECONDS
+from fog_aggregator.core.engine.ports import Counts, Say
+from fog_aggregator.core.engine.requests import KeyframeRequest
+from fog_aggregator.core.fleet.batch import Batch
+from fog_aggregator.core.fleet.event_list import EventList, FleetEvent
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.outcome import Outcome, Status
+from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.core.places.rows import STALE_INTERVALS
+from fog_bus.ports import Message
+from fog_schema.codec import decode
+from fog_schema.errors import FrameError, PathError
+from fog_schema.frames import EVENTS, KEYFRAME, KIND_NAMES, Frame
+from fog_schema.paths import Path, format_path
+from fog_schema.subjects import Subjects
+
+_MOST_PATHS: Final = 2_000_000
+
+Apply: TypeAlias = Callable[[Path, Frame, float], Outcome]
+Writer: TypeAlias = tuple[Path, int]
+"""A path and an epoch there."""
+
+
+class Ingest:
+    """Batches of messages, applied to a fleet and its events. Every loss is counted; no message can stop it.
+
+    Times are the server's, unix seconds.
+
+    Args:
+        fleet: The nodes, which frames change.
+        events: The list of events.
+        subjects: Turns subjects into paths.
+        branches: The paths that are read as rollups.
+        counts: Takes the counts of messages, values and losses.
+        say: Takes warnings.
+    """
+
+    def __init__(
+        self, fleet: Fleet, events: EventList, subjects: Subjects, branches: BranchPatterns, counts: Counts, say: Say
+    ) -> None:
+        self._fleet = fleet
+        self._events = events
+        self._subjects = subjects
+        self._branches = branches
+        self._counts = counts
+        self._say = say
+        self._paths: dict[str, Path] = {}
+        self._returned: dict[Writer, KeyframeRequest] = {}
+        self._awaiting_event_ranges: dict[Writer, float] = {}
+
+    def wanted(self, now: float) -> list[KeyframeRequest]:
+        """Return the requests for keyframes, and for events that are missing.
+
+        Only writers that were heard lately are asked: one that has ended does not answer, and one that comes back is
+        asked as soon as it is heard. Of the nodes of a branch only events are heard.
+        """
+        gapped = ((path, epoch.id) for epoch, path in self._fleet.gapped.items())
+        wanted = dict.fromkeys([*gapped, *self._awaiting_event_ranges], (0, 0)) | self._events.wanted
+        asked = {key: self._request(*key, events) for key, events in wanted.items() if self._may_answer(*key, now)}
+        return list((self._returned | asked).values())
+
+    def require_keyframes(self, now: float) -> None:
+        """Want a keyframe of every writer, and of the nodes of branches too, as a stream lost messages.
+
+        The keyframes of a branch's nodes tell which events they hold; nothing else shows that the last are missing.
+        """
+        self._fleet.require_keyframes()
+        self._awaiting_event_ranges = {key: now for key in self._events.seen if self._branches.cover(key[0])}
+
+    def metrics(self, messages: Sequence[Message], now: float) -> None:
+        """Apply a batch of the stream of metrics. Branches come as rollups: the frames of their nodes are left out."""
+        tally: Counter[str] = Counter()
+        with Batch(self._fleet) as batch:
+            frames = self._of_nodes(messages) if self._branches else self._read(messages)
+            self._apply(frames, batch.apply, tally, now)
+        tally["refused_values"] += batch.refused_values
+        self._counts.frames_applied(tally)
+
+    def rollups(self, messages: Sequence[Message], now: float) -> None:
+        """Apply a batch of the stream of rollups: those of our branches; the others are for other tiers."""
+        tally: Counter[str] = Counter()
+        apply = partial(self._fleet.apply, rollup=True)
+        self._apply(self._read(messages, self._branches.has), apply, tally, now)
+        self._counts.frames_applied(tally)
+
+    def events(self, messages: Sequence[Message]) -> list[FleetEvent]:
+        """List a batch of the stream of events; return the events that were not listed before."""
+        fresh: list[FleetEvent] = []
+        for message, path, frame in self._read(messages, events=True):
+            fresh += self._events.apply(path, frame, message.timestamp)
+        self._counts.events_listed(self._events)
+        return fresh
+
+    def _request(self, path: Path, epoch: int, events: tuple[int, int] = (0, 0)) -> KeyframeRequest:
+        return KeyframeRequest(path, epoch, events, alone=self._fleet.is_asked_alone(path))
+
+    def _may_answer(self, path: Path, epoch: int, now: float) -> bool:
+        seen = self._events.seen.get((path, epoch)) if self._branches.cover(path) else None
+        if seen is None:  # a node that is read, or a branch's aggregator
+            return self._fleet.heard_lately(path, epoch, now)
+        return now - seen.last_seen <= RETAINED_SECONDS
+
+    def _of_nodes(self, messages: Sequence[Message]) -> Iterator[tuple[Message, Path, Frame]]:
+        """Yield the frames of nodes; of a branch's nodes take which events they hold, while some are missing."""
+        awaiting, covered = self._awaiting_event_ranges, self._branches.cover
+        lacking = {path for path, _ in self._events.wanted.keys() | awaiting.keys()}
+        for message, path, frame in self._read(messages, lambda path: not covered(path) or path in lacking):
+            if not covered(path):
+                yield message, path, frame
+            elif frame.events_held is not None:
+                self._events.held(path, frame.epoch, frame.events_held, message.timestamp)
+                if message.timestamp >= awaiting.get((path, frame.epoch), math.inf):
+                    del awaiting[path, frame.epoch]
+
+    def _apply(
+        self, frames: Iterable[tuple[Message, Path, Frame]], apply: Apply, tally: Counter[str], now: float
+    ) -> None:
+        for message, path, frame in frames:
+            try:
+                outcome = apply(path, frame, message.timestamp)
+            except FrameError as error:
+                self._refuse(message, error)
+            except Exception as error:  # noqa: BLE001 - a fault of ours: the next message must not find us gone for it
+                self._counts.refused("internal")
+                self._say("internal", f"a frame on {message.subject} cannot be merged", error)
+            else:
+                self._note(path, frame, outcome, message.timestamp, tally)
+                if outcome.values and now - message.timestamp > STALE_INTERVALS * frame.interval_ms / 1000:
+                    tally["late"] += outcome.values
+
+    def _read(
+        self, messages: Iterable[Message], wanted: Callable[[Path], bool] | None = None, *, events: bool = False
+    ) -> Iterator[tuple[Message, Path, Frame]]:
+        """Yield the frames of `wanted` paths; count what is no frame, or is in the wrong stream."""
+        for message in messages:
+            try:
+                path = self._paths.get(message.subject) or self._path_of(message.subject)
+                if wanted is not None and not wanted(path):
+                    continue
+                frame = decode(message.data)
+            except FrameError as error:
+                self._refuse(message, error)
+            except PathError as error:
+                self._counts.refused("subject")
+                self._say("subject", f"a message on a subject that is no node's: {error}", None)
+            else:
+                if (frame.kind == EVENTS) is events:
+                    yield message, path, frame
+                else:
+                    self._refuse(message, FrameError("kind", f"{KIND_NAMES[frame.kind]} in the other kind's stream"))
+
+    def _path_of(self, subject: str) -> Path:
+        _, path = self._subjects.path_of(subject)
+        if len(self._paths) >= _MOST_PATHS:
+            self._paths.clear()
+        self._paths[subject] = path
+        return path
+
+    def _refuse(self, message: Message, error: FrameError) -> None:
+        """Count a message by reason; it neither refreshes nor blames the node whose subject it bears."""
+        self._counts.refused(error.reason)
+        self._say(error.reason, f"a message on {message.subject} is refused: {error}", None)
+
+    def _note(self, path: Path, frame: Frame, outcome: Outcome, timestamp: float, tally: Counter[str]) -> None:
+        """Take what came of a frame into the tally, and into what is wanted of its writer."""
+        tally[outcome.status.value] += 1
+        tally["unknown_fields"] += frame.unknown_fields
+        if outcome.status is Status.AWAITS_KEYFRAME:  # the fleet has no epoch of it that could be gapped
+            self._returned[path, frame.epoch] = self._request(path, frame.epoch)
+        if outcome.status is not Status.APPLIED:
+            return
+        tally["values"] += outcome.values
+        if not outcome.new_epoch:
+            tally["missing"] += outcome.missing
+        for loss, text in _LOSSES.items():
+            if count := getattr(outcome, loss):
+                tally[loss] += count
+                self._say(loss, f"{format_path(path)}: {int(count)} {text}", None)
+        tally["keyframes"] += outcome.whole
+        if frame.kind == KEYFRAME:  # it has come; the fleet knows whether it is whole
+            self._returned.pop((path, frame.epoch), None)
+        if frame.events_held is not None:
+            self._events.held(path, frame.epoch, frame.events_held, timestamp)
+
+
+_LOSSES: Final = {
+    "unknown": "values of series that were not defined yet are left out until the next keyframe",
+    "refused_values": "values are refused: negative, not finite, too large, or not of the type they were defined with",
+    "refused_series": "series are refused: a reserved name, or a limit is reached",
+    "saturated": "sums stay at 2^63 - 1",
+    "baseline": "epoch came back that had been folded: it counts from here",
+}

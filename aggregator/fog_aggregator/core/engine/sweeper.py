@@ -1,0 +1,74 @@
+"""Let time do its work on a fleet every few seconds, and find what an operator has to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from fog_aggregator.core.engine.ports import ReadSide
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.sweep import Swept
+from fog_schema.paths import Path, format_path
+
+SWEEP_SECONDS: Final = 10.0
+_TEXTS: Final = {
+    "several_writers": "has several writers at once that are not marked as shared",
+    "families_disagree": "is not of one type, unit or bounds on all nodes: see /api/conflicts",
+}
+"""By the name of the event that is listed."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """The result of one sweep.
+
+    Attributes:
+        swept: The epochs that were folded, and the nodes and label sets that left.
+        contended: How many paths have several writers at once.
+        conflicting: How many families nodes disagree about.
+        warnings: A line for each finding that is new.
+    """
+
+    swept: Swept = field(default_factory=Swept)
+    contended: int = 0
+    conflicting: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+class Sweeper:
+    """The regular sweep of a fleet, and what it has reported."""
+
+    def __init__(self) -> None:
+        self._reported: dict[str, set[str]] = {event: set() for event in _TEXTS}
+        self._swept_at: float | None = None
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether it is time for a sweep at `now` (monotonic seconds)."""
+        if self._swept_at is None:
+            self._swept_at = now
+        return now - self._swept_at >= SWEEP_SECONDS
+
+    def sweep(self, fleet: Fleet, events: EventList, read_side: ReadSide, now: float, server_now: float) -> Findings:
+        """Fold, retire and forget what is due, and list an event for each finding that is new."""
+        self._swept_at = now
+        swept = fleet.sweep()
+        if swept.retired or swept.label_sets:
+            read_side.forget_ended()
+        events.expire(server_now - fleet.horizon)
+        writers = {format_path(path): path for path in fleet.contended(server_now)}
+        families = read_side.disagreements()
+        findings = Findings(swept, len(writers), len(families))
+        for event, found in (("several_writers", writers), ("families_disagree", families)):
+            findings.warnings += self._report(event, found, events, server_now)
+        return findings
+
+    def _report(self, event: str, found: Mapping[str, Path], events: EventList, server_now: float) -> list[str]:
+        """List an event for each subject that was not found the last time; return a line for each."""
+        text = _TEXTS[event]
+        fresh = sorted(found.keys() - self._reported[event])
+        self._reported[event] = set(found)
+        for subject in fresh:
+            events.report(found[subject], event, {"subject": subject, "text": text}, server_now)
+        return [f"{subject} {text}" for subject in fresh]

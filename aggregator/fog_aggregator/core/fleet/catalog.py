@@ -1,0 +1,241 @@
+"""Know families and label sets, each once, by a small number.
+
+Families are keyed by (name, type, unit); a series by its family, its bounds and its labels, so that histograms of
+other bounds are other series until a rollup merges them on the union.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.kinds import Kind, kind_of_definition
+from fog_aggregator.core.saved import (
+    DamagedError,
+    Saved,
+    as_count,
+    as_integer,
+    as_labels,
+    as_list,
+    as_numbers,
+    as_text,
+    as_texts,
+)
+from fog_aggregator.core.series import FORGOTTEN, Bounds, SeriesEntry
+from fog_schema.definitions import decode_definitions
+from fog_schema.frames import TYPE_NAMES, Definition
+
+RESERVED: Final = "fog_"
+ALLOWED: Final = "fog_agent_"
+"""Of the names that begin with ``fog_`` a node may only send these."""
+CACHE_BYTES: Final = 64 * 1024 * 1024
+
+
+class FamilyKey(NamedTuple):
+    """Identify a family: nodes that agree on these are merged."""
+
+    name: str
+    type: int
+    unit: str
+
+    @property
+    def type_name(self) -> str:
+        """Name the type: counter, gauge or histogram."""
+        return TYPE_NAMES[self.type]
+
+
+@dataclass(slots=True)
+class Family:
+    """A family with what the first node that brought it says of it."""
+
+    key: FamilyKey
+    help: str
+    rollup: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A frame's definitions in the catalog's numbers.
+
+    Attributes:
+        groups: kind as defined -> (ids ascending, series), both of shape (n,).
+        refused: series that were refused: reserved names, and newcomers at the limit.
+    """
+
+    groups: dict[Kind, tuple[Int64s, Int64s]]
+    refused: int
+
+
+class Catalog:
+    """Families and series by number. Numbers are dense.
+
+    Args:
+        max_series: at this many, newcomers are refused.
+
+    Attributes:
+        free: numbers to be given out again.
+        shapes: every (family, bounds) that a series ever had, with its number.
+        shape_of: the shape of each series; -1 for one that was let go of.
+        version: another one whenever a number stands for another series.
+    """
+
+    def __init__(self, max_series: int = 20_000_000) -> None:
+        self.max_series = max_series
+        self.families: list[Family] = []
+        self.series: list[SeriesEntry] = []
+        self.free: list[int] = []
+        self.shapes: dict[tuple[int, Bounds], int] = {}
+        self.shape_of = array("i")
+        self.version = 0
+        self._family_numbers: dict[FamilyKey, int] = {}
+        self.series_numbers: dict[SeriesEntry, int] = {}
+        self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
+        self._resolved_bytes = 0
+
+    @property
+    def entries(self) -> int:
+        """Count the families and label sets that are known."""
+        return len(self.families) + len(self.series_numbers)
+
+    def resolve(self, packed: bytes, room: int) -> Resolved:
+        """Open packed definitions; equal ones, as a fleet's nodes send them, are opened once.
+
+        Args:
+            packed: as a frame has them.
+            room: entries that they may add.
+
+        Raises:
+            FrameError: see `decode_definitions`.
+        """
+        known = self._resolved.get(packed)
+        if known is not None:
+            self._resolved.move_to_end(packed)
+            return known
+        resolved = self._number(decode_definitions(packed), self.entries + room)
+        if not resolved.refused:
+            self._remember(packed, resolved)
+        return resolved
+
+    def family_number(self, key: FamilyKey, help_: str, rollup: tuple[str, ...]) -> int:
+        """Return the family's number, a new one when it was not known."""
+        number = self._family_numbers.get(key)
+        if number is None:
+            number = self._family_numbers[key] = len(self.families)
+            self.families.append(Family(key, help_, rollup))
+        return number
+
+    def family_of(self, series: int) -> Family:
+        """Return the family of a series."""
+        return self.families[self.series[series].family]
+
+    def _series_number(self, entry: SeriesEntry, full_at: int) -> int | None:
+        """Return the series' number, a new one when it was not known; None at a limit."""
+        number = self.series_numbers.get(entry)
+        if number is None:
+            if len(self.series_numbers) >= self.max_series or self.entries >= full_at:
+                return None
+            if self.free:
+                number = self.free.pop()
+                self.series[number] = entry
+                self.shape_of[number] = self._shape(entry)
+            else:
+                number = len(self.series)
+                self.series.append(entry)
+                self.shape_of.append(self._shape(entry))
+            self.series_numbers[entry] = number
+            self.version += 1
+        return number
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Let go of series that have no slots any more; their numbers are given out again."""
+        for number in numbers:
+            del self.series_numbers[self.series[number]]
+            self.series[number] = FORGOTTEN
+            self.shape_of[number] = -1
+            self.free.append(number)
+        self.version += 1
+        self._resolved.clear()
+        self._resolved_bytes = 0
+
+    def image(self) -> Saved:
+        """Return all families and series."""
+        return Saved(
+            {
+                "families": [(family.key, family.help, family.rollup) for family in self.families],
+                "series": [(entry.family, entry.labels, entry.bounds) for entry in self.series],
+                "free": self.free,
+            }
+        )
+
+    def restore(self, saved: Saved) -> None:
+        """Take over the families and series of a checkpoint."""
+        for key, help_, rollup in saved.records("families", _family_key, as_text, as_texts):
+            self.family_number(key, help_, rollup)
+        if len(self.families) != len(saved.plain["families"]):
+            raise DamagedError("families has one family twice")
+        self.series = [SeriesEntry(*entry) for entry in saved.records("series", as_integer, as_labels, as_numbers)]
+        self.free = [as_count(number) for number in saved.value("free", as_list)]
+        for number in self.free:
+            if number >= len(self.series):
+                raise DamagedError(f"free has {number}, and there are {len(self.series)} series")
+            self.series[number] = FORGOTTEN
+        for entry in self.series:
+            if entry is not FORGOTTEN and not 0 <= entry.family < len(self.families):
+                raise DamagedError(f"series has one of family {entry.family}, and there are {len(self.families)}")
+        self.series_numbers = {entry: number for number, entry in enumerate(self.series) if entry is not FORGOTTEN}
+        if len(self.series_numbers) + len(set(self.free)) != len(self.series) or len(set(self.free)) != len(self.free):
+            raise DamagedError("series has one label set twice, or free one number")
+        self.shape_of = array("i", [-1 if entry is FORGOTTEN else self._shape(entry) for entry in self.series])
+        self.version += 1
+
+    def _shape(self, entry: SeriesEntry) -> int:
+        return self.shapes.setdefault((entry.family, entry.bounds), len(self.shapes))
+
+    def _number(self, definitions: list[Definition], full_at: int) -> Resolved:
+        found: dict[Kind, dict[int, int]] = {}
+        refused = 0
+        for definition in definitions:
+            if definition.name.startswith(RESERVED) and not definition.name.startswith(ALLOWED):
+                refused += definition.ids.size
+                continue
+            key = FamilyKey(definition.name, definition.type, definition.unit)
+            if self.entries >= full_at and key not in self._family_numbers:
+                refused += definition.ids.size
+                continue
+            family = self.family_number(key, definition.help, definition.rollup)
+            group = found.setdefault(kind_of_definition(definition), {})
+            for number, labels in definition.series():
+                series = self._series_number(SeriesEntry(family, tuple(sorted(labels)), definition.bounds), full_at)
+                if series is None:
+                    refused += 1
+                else:
+                    group[number] = series
+        return Resolved({kind: _columns(group) for kind, group in found.items() if group}, refused)
+
+    def _remember(self, packed: bytes, resolved: Resolved) -> None:
+        self._resolved[packed] = resolved
+        self._resolved_bytes += len(packed)
+        while self._resolved_bytes > CACHE_BYTES:
+            oldest, _ = self._resolved.popitem(last=False)
+            self._resolved_bytes -= len(oldest)
+
+
+def _family_key(value: Any) -> FamilyKey:
+    """Check that a value is a family's name, type and unit."""
+    name, type_, unit = as_list(value) if len(as_list(value)) == 3 else ("", -1, "")
+    if as_integer(type_) not in TYPE_NAMES:
+        raise DamagedError(f"{value!r} does not name a family")
+    return FamilyKey(as_text(name), type_, as_text(unit))
+
+
+def _columns(group: dict[int, int]) -> tuple[Int64s, Int64s]:
+    ids = np.fromiter(group.keys(), np.int64, len(group))
+    series = np.fromiter(group.values(), np.int64, len(group))
+    order = np.argsort(ids, kind="stable")
+    return ids[order], series[order]

@@ -1,0 +1,232 @@
+"""Apply the reader's rules (SPEC.md, sections 12 and 13): frames go in, every place's numbers come out as columns.
+
+Each epoch is a grow-only counter per id whose only writer is the node (a state-based CRDT; Shapiro, Preguica, Baquero
+and Zawirski, "Conflict-free Replicated Data Types", 2011): repeats change nothing, a gap is repaired by any keyframe,
+and at no moment is the reader above the writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import attrgetter
+from typing import TypeAlias
+
+import numpy as np
+
+from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.fleet.parts import DAY, Parts
+from fog_aggregator.core.fleet.reading import FleetReading
+from fog_aggregator.core.fleet.sweep import Swept, forget, sweep
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.outcome import Outcome, Status
+from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.limits import FleetLimits
+from fog_aggregator.core.places.place import Ids, Place
+from fog_aggregator.core.places.rows import STALE_INTERVALS
+from fog_aggregator.core.saved import Saved
+from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, Frame
+from fog_schema.paths import Path
+
+Groups: TypeAlias = dict[Kind, tuple[Int64s, Int64s]]
+"""Ids and series that a frame defines, by their kind as defined."""
+
+
+class Fleet(FleetReading):
+    """Everything that was read of a fleet. Not thread-safe.
+
+    Args:
+        horizon: seconds of silence after which an epoch is closed, and that a tombstone lasts.
+        limits: what it may grow to.
+        caught_up: it goes back to a checkpoint, or has read the streams to their end: see `FleetTime`.
+
+    Attributes:
+        limits: what it may grow to.
+    """
+
+    def __init__(self, *, horizon: float = 7 * DAY, limits: FleetLimits | None = None, caught_up: bool = False) -> None:
+        self.limits = limits or FleetLimits()
+        super().__init__(Parts(horizon, self.limits, caught_up=caught_up))
+
+    def apply(self, path: Path, frame: Frame, timestamp: float, *, rollup: bool = False) -> Outcome:
+        """Merge a frame that the server stored at `timestamp` for the node at `path`, or for the branch there.
+
+        Args:
+            path: the node's, or the branch's.
+            frame: what its writer sent.
+            timestamp: unix seconds, by the server's clock.
+            rollup: it came on a rollup subject: the path is a branch, and its epochs are replicas of one truth.
+
+        Raises:
+            FrameError: when its definitions are not valid; nothing was changed then.
+        """
+        parts = self.parts
+        place = parts.roster.get(path)
+        epoch = place.epochs.get(frame.epoch) if place is not None else None
+        if epoch is None:
+            parts.time.read(timestamp)
+            refusal = self._refuse(path, place, frame, timestamp, rollup=rollup)
+            if refusal is not None:
+                return refusal
+        elif frame.seq <= epoch.seq:
+            return Outcome(Status.DUPLICATE)
+        known = parts.catalog.entries
+        resolved = parts.catalog.resolve(frame.definitions, self._may_bring(place)) if frame.definitions else None
+        new_epoch = epoch is None
+        if place is None:
+            observed = parts.time.observed_seconds
+            place = parts.roster.add(path, rollup=rollup, observed=observed, first_seen=timestamp)
+        if epoch is None:
+            epoch = self._begin_epoch(place, frame)
+        outcome = self.advance(place, epoch, frame, timestamp)
+        outcome.new_epoch = new_epoch
+        fresh: Ids = []
+        if resolved is not None:
+            place.brought += self._price(frame.definitions, known)
+            outcome.refused_series = resolved.refused
+            fresh = self._define(place, epoch, resolved.groups, place.born(epoch, frame, timestamp), outcome)
+        place.absorb(parts.slots.tables, epoch, frame, outcome)
+        if frame.kind == KEYFRAME:
+            if epoch.returning:
+                place.retract(parts.slots.tables, epoch, fresh)
+            self._keyframe(place, epoch, frame, resolved.groups if resolved else {}, outcome)
+        if epoch.gapped:
+            parts.roster.gapped[epoch] = path
+        outcome.wants_keyframe = epoch.gapped
+        return outcome
+
+    def advance(self, place: Place, epoch: Epoch, frame: Frame, timestamp: float) -> Outcome:
+        """Take note that a frame of a known epoch came, and of its number; the caller merges its values."""
+        time, roster = self.parts.time, self.parts.roster
+        time.read(timestamp)
+        outcome = Outcome(wants_keyframe=epoch.gapped)
+        epoch.number(frame, outcome)
+        epoch.see(frame, timestamp, time.observed_seconds)
+        rows, row = roster.rows, place.row
+        rows.last_seen[row] = max(rows.last_seen[row], timestamp)
+        rows.interval[row] = frame.interval_ms / 1000
+        roster.info_version += place.take_note(epoch, frame, rows)
+        return outcome
+
+    def settle(self, kind: Kind, slots: Int64s, code: int, values: bytes, others: bytes) -> int:
+        """Merge the joined sections of several epochs, see `Kind.settle`; return how many values were refused."""
+        return kind.settle(self.parts.slots.tables[kind], slots, code, values, others)
+
+    def require_keyframes(self) -> None:
+        """Want a keyframe of every epoch (R12.31): the stream lost frames, or is another one."""
+        self.parts.roster.require_keyframes()
+
+    def observe(self, seconds: float, now: float) -> None:
+        """Let time pass in which the streams were read to their end; `now` is the server's time after it."""
+        self.parts.time.observe(seconds, now)
+
+    def sweep(self) -> Swept:
+        """Do what observed time asks for."""
+        return sweep(self.parts)
+
+    def forget(self, under: Path, at: float, departed_after: float) -> list[Path]:
+        """Retire the nodes at and under a path that had departed by `at` (server's time); return their paths."""
+        return forget(self.parts, under, at, departed_after)
+
+    def image(self) -> dict[str, Saved]:
+        """Return what each part saves; arrays are the fleet's own: write them before it changes, or in a fork."""
+        return self.parts.image()
+
+    def restore(self, saved: Mapping[str, Saved]) -> None:
+        """Take over what each part has saved; the fleet must be empty.
+
+        Raises:
+            DamagedError: a part is missing or wrong inside, or parts do not fit together.
+        """
+        self.parts.restore(saved)
+
+    def _refuse(
+        self, path: Path, place: Place | None, frame: Frame, timestamp: float, *, rollup: bool
+    ) -> Outcome | None:
+        """Tell whether an unknown epoch must not begin with this frame."""
+        parts, limits = self.parts, self.limits
+        stone = parts.tombstones.get(path, frame.epoch)
+        if stone is not None:
+            if stone.final or frame.seq <= stone.seq:
+                return Outcome(Status.FOLDED)
+            if frame.kind != KEYFRAME:
+                return Outcome(Status.AWAITS_KEYFRAME, wants_keyframe=True)
+        elif parts.time.is_ghost(timestamp):
+            return Outcome(Status.TOO_OLD)
+        if place is None:
+            full = len(parts.roster) >= limits.nodes
+        else:
+            full = len(place.epochs) >= limits.epochs_per_path or not place.is_heard_on(rollup=rollup)
+        return Outcome(Status.REFUSED) if full else None
+
+    def _begin_epoch(self, place: Place, frame: Frame) -> Epoch:
+        self._close_crowd(place)
+        closed_before = self.parts.tombstones.remove(place.path, frame.epoch)
+        return place.begin_epoch(frame.epoch, self.parts.roster.rows, closed_before=closed_before)
+
+    def _close_crowd(self, place: Place) -> None:
+        """Close the longest silent epochs of a path that has too many silent ones (R12.14); live ones are no crowd."""
+        roster = self.parts.roster
+        silent_since = self.parts.time.now - STALE_INTERVALS * roster.rows.interval[place.row]
+        silent = [epoch for epoch in place.epochs.values() if epoch.last_seen < silent_since]
+        excess = max(0, len(silent) - place.most_silent(self.limits))
+        for epoch in sorted(silent, key=attrgetter("last_seen"))[:excess]:
+            self.parts.close_epoch(place, epoch, final=False)
+            roster.closed_early += place.adds_up
+
+    def _may_bring(self, place: Place | None) -> int:
+        """Return how much a path may add to the catalog, so that none can fill it for all."""
+        if place is None:
+            return self.limits.brought_per_path
+        time = self.parts.time
+        if time.observed_seconds - place.brought_since > time.horizon:
+            place.brought, place.brought_since = 0, time.observed_seconds
+        return max(0, self.limits.brought_per_path - place.brought)
+
+    def _price(self, packed: bytes, known: int) -> int:
+        """Return what definitions cost that were resolved when so many entries were known."""
+        added = self.parts.catalog.entries - known
+        return added + len(packed) // 256 if added else 0
+
+    def _define(self, place: Place, epoch: Epoch, groups: Groups, created: float, outcome: Outcome) -> Ids:
+        """Give slots to the series that are new in this epoch; return their ids by kind."""
+        fresh: Ids = []
+        for defined, (ids, series) in groups.items():
+            kind = place.kind_of(defined)
+            known = epoch.knows(kind.forms, ids)
+            if known.all():
+                continue
+            new = np.flatnonzero(~known)
+            room = self._room(place, epoch)
+            outcome.refused_series += max(0, len(new) - room)
+            new = new[:room]
+            slots = self.parts.slots.tables[kind].allocate(ids[new], series[new], epoch.row, created)
+            epoch.map(kind).add(ids[new], slots)
+            fresh.append((kind, ids[new]))
+        return fresh
+
+    def _room(self, place: Place, epoch: Epoch) -> int:
+        limits = self.limits
+        mine = limits.series_per_epoch - sum(map(len, epoch.maps.values()))
+        return max(0, min(mine, limits.series_per_path - place.slots(), limits.slots - len(self.parts.slots)))
+
+    def _keyframe(self, place: Place, epoch: Epoch, frame: Frame, groups: Groups, outcome: Outcome) -> None:
+        """Go on with a run of parts (R12.9); at its end the epoch is complete, and a final one is closed (R12.13)."""
+        run, parts = epoch.run, self.parts
+        if run is None:
+            epoch.gapped = True
+            return
+        run.ids += [(kind, ids) for kind, (ids, _) in groups.items()]
+        run.next_part += 1
+        if not frame.flags & LAST_PART:
+            return
+        epoch.run = None
+        epoch.gapped = False
+        epoch.keyframes += 1
+        parts.roster.gapped.pop(epoch, None)
+        outcome.whole = True
+        outcome.baseline, epoch.returning = epoch.returning, False
+        place.baselines += outcome.baseline
+        place.complete(parts.slots.tables, epoch, run.ids, parts.roster.rows)
+        if frame.flags & FINAL:
+            outcome.final = True
+            parts.close_epoch(place, epoch, final=True)

@@ -1,0 +1,60 @@
+"""Know what time it is for a fleet, and how much of it was observed."""
+
+from __future__ import annotations
+
+from fog_aggregator.core.saved import Saved, as_flag, as_number
+
+
+class FleetTime:
+    """The fleet's time.
+
+    Args:
+        horizon: seconds of silence after which an epoch is closed, and that a tombstone lasts.
+        caught_up: the fleet goes back to a checkpoint, or has read the streams to their end since, so that a frame of
+            an unknown epoch older than the horizon is a ghost (R12.21): a copy of a store was put back.
+
+    Attributes:
+        now: the newest server timestamp read, seconds.
+        observed_seconds: for how long the streams were read to their end (R12.19): what horizons are measured in, so
+            that nothing is given up for a silence that was the reader's own.
+        needs_keyframe_round: counts may be missing that were shown before: nothing must be shown before a round of
+            keyframes, nor after a restart (R12.34).
+    """
+
+    def __init__(self, horizon: float, *, caught_up: bool = False) -> None:
+        self.horizon = horizon
+        self.caught_up = caught_up
+        self.now = 0.0
+        self.observed_seconds = 0.0
+        self.needs_keyframe_round = True
+
+    def read(self, timestamp: float) -> None:
+        """Take note of a server timestamp."""
+        self.now = max(self.now, timestamp)
+
+    def observe(self, seconds: float, now: float) -> None:
+        """Let time pass in which the streams were read to their end."""
+        self.observed_seconds += seconds
+        self.read(now)
+        self.caught_up = True
+
+    def is_ghost(self, timestamp: float) -> bool:
+        """Tell whether the first frame of an epoch is too old to be one (R12.21)."""
+        return self.caught_up and timestamp < self.now - self.horizon
+
+    def image(self) -> Saved:
+        """Return the time."""
+        return Saved(
+            {
+                "now": self.now,
+                "observed_seconds": self.observed_seconds,
+                "needs_keyframe_round": self.needs_keyframe_round,
+            }
+        )
+
+    def restore(self, saved: Saved) -> None:
+        """Take over the time of a checkpoint: it was caught up then."""
+        self.now = saved.value("now", as_number)
+        self.observed_seconds = saved.value("observed_seconds", as_number)
+        self.needs_keyframe_round = saved.value("needs_keyframe_round", as_flag)
+        self.caught_up = True

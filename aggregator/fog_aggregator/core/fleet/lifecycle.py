@@ -1,0 +1,81 @@
+"""Tell how the places of a fleet live, by how long ago they were heard: live, stale, departed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from fog_aggregator.core.columns import Float64s, Int32s, Int64s
+from fog_aggregator.core.fleet.roster import Roster
+from fog_aggregator.core.places.coverage import Coverage, Life
+from fog_aggregator.core.places.rows import STALE_INTERVALS, Rows
+from fog_schema.paths import Path
+
+
+class PlaceGroups(Protocol):
+    """The groups of a view: their paths, and each place's group by its row (-1: not in the view)."""
+
+    @property
+    def paths(self) -> list[Path]:
+        """The paths of the groups, in path order."""
+
+    @property
+    def of_node(self) -> Int32s:
+        """The group of each place, by its row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverages:
+    """What the groups of a view stand on, as columns.
+
+    Attributes:
+        paths: of the groups, in path order.
+        nodes: how many nodes there are; shape (groups, lives).
+        oldest: as in `Coverage`; shape (groups,).
+    """
+
+    paths: list[Path]
+    nodes: Int64s
+    oldest: Float64s
+
+    def __iter__(self) -> Iterator[tuple[Path, Coverage]]:
+        for path, (live, stale, departed), oldest in zip(
+            self.paths, self.nodes.tolist(), self.oldest.tolist(), strict=True
+        ):
+            yield path, Coverage((live, stale, departed), oldest)
+
+    def total(self) -> Coverage:
+        """Add up all groups."""
+        live, stale, departed = self.nodes.sum(axis=0).tolist()
+        return Coverage((live, stale, departed), float(self.oldest.max(initial=0.0)))
+
+
+def lives(rows: Rows, now: float, departed_after: float) -> Int64s:
+    """Return every place's Life, by its row (rows without a place: DEPARTED)."""
+    silent = now - rows.last_seen
+    life = np.full(len(silent), Life.LIVE, np.int64)
+    life[silent > STALE_INTERVALS * rows.interval] = Life.STALE
+    life[silent > np.maximum(departed_after, STALE_INTERVALS * rows.interval)] = Life.DEPARTED
+    return life
+
+
+def coverage(roster: Roster, groups: PlaceGroups, life: Int64s, now: float) -> Coverages:
+    """Return what each group of a view stands on: all nodes at once, and each branch as its aggregator says."""
+    rows, of_place = roster.rows, groups.of_node
+    nodes = np.flatnonzero((of_place >= 0) & rows.counts_itself[: len(of_place)])
+    group, states = of_place[nodes], life[nodes]
+    size, kinds = len(groups.paths), len(Life)
+    counts = np.bincount(group * kinds + states, minlength=size * kinds).reshape(size, kinds)
+    oldest = np.zeros(size)
+    alive = states == Life.LIVE
+    np.maximum.at(oldest, group[alive], np.maximum(0.0, now - rows.last_seen[nodes[alive]]))
+    for place in roster.composites():
+        at = int(of_place[place.row])
+        if at >= 0:
+            covered = place.coverage(Life(life[place.row]), max(0.0, now - float(rows.last_seen[place.row])))
+            counts[at] += covered.nodes
+            oldest[at] = max(oldest[at], covered.oldest)
+    return Coverages(groups.paths, counts, oldest)

@@ -1,0 +1,116 @@
+"""Hold the parts of a fleet together: what concerns more than one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from fog_aggregator.core.columns import Bools
+from fog_aggregator.core.fleet.catalog import Catalog
+from fog_aggregator.core.fleet.fleet_time import FleetTime
+from fog_aggregator.core.fleet.retired_counts import RetiredCounts, add_counted
+from fog_aggregator.core.fleet.roster import Roster
+from fog_aggregator.core.fleet.slots import Slots
+from fog_aggregator.core.fleet.tombstones import Tombstone, Tombstones
+from fog_aggregator.core.kinds.table import FREE
+from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.limits import FleetLimits
+from fog_aggregator.core.places.place import Place, close
+from fog_aggregator.core.saved import DamagedError, Part, Saved
+
+DAY: Final = 86_400.0
+LONG: Final = 365 * DAY
+"""How long an epoch that was closed without its final is remembered (R12.15)."""
+
+
+class Parts:
+    """The parts of a fleet, each of which saves itself.
+
+    Attributes:
+        roster: places, epochs and their rows.
+        slots: values.
+        catalog: families and series.
+        tombstones: epochs that were closed.
+        time: what time it is for the fleet.
+        retired: what was counted under label sets that left.
+    """
+
+    def __init__(self, horizon: float, limits: FleetLimits, *, caught_up: bool) -> None:
+        self.roster = Roster()
+        self.slots = Slots()
+        self.catalog = Catalog(limits.series)
+        self.tombstones = Tombstones(limits.tombstones)
+        self.time = FleetTime(horizon, caught_up=caught_up)
+        self.retired = RetiredCounts()
+
+    def close_epoch(self, place: Place, epoch: Epoch, *, final: bool) -> None:
+        """Close an epoch (R12.13, R12.14), and leave a tombstone: for the horizon, or a long one without its final."""
+        observed = self.time.observed_seconds
+        place.end_epoch(self.slots.tables, epoch)
+        place.closed.observed = observed
+        self.roster.forget_epoch(place, epoch)
+        lasts = self.time.horizon if final else LONG
+        self.tombstones.add(place.path, epoch.id, Tombstone(observed + lasts, final, epoch.seq))
+
+    def merge_closed(self, into: Place, place: Place) -> None:
+        """Add the closed total of a place to that of another, and remove the place."""
+        close(self.slots.tables, into.closed, place.closed)
+        self.roster.remove(place)
+
+    def left_series(self) -> Bools:
+        """Tell which series have left the exposition (R12.41), by their numbers."""
+        return self.retired.left(len(self.catalog.series), self.time.observed_seconds, self.time.horizon)
+
+    def retired_counts(self) -> dict[int, float]:
+        """Return what was counted under label sets that left, by family; of histograms, observations.
+
+        Both label sets that no epoch can speak of any more, and those that one still may.
+        """
+        counted = dict(self.retired.by_family)
+        gone = self.left_series()
+        gone[self.catalog.free] = False
+        if not gone.any():
+            return counted
+        for kind, table in self.slots.tables.items():
+            if not kind.counted:
+                continue
+            slots = np.flatnonzero(gone[table.series[: table.size]] & (table.series[: table.size] != FREE))
+            for series, count in zip(table.series[slots].tolist(), kind.exact_counts(table, slots), strict=True):
+                add_counted(counted, self.catalog.series[series].family, count)
+        return counted
+
+    def image(self) -> dict[str, Saved]:
+        """Return what each part saves."""
+        return {name: part.image() for name, part in self._by_name().items()}
+
+    def restore(self, saved: Mapping[str, Saved]) -> None:
+        """Take over what each part has saved.
+
+        Raises:
+            DamagedError: a part is missing or wrong inside, or parts do not fit together.
+        """
+        for name, part in self._by_name().items():
+            if name not in saved:
+                raise DamagedError(f"the part {name} is missing")
+            try:
+                part.restore(saved[name])
+            except DamagedError as error:
+                raise DamagedError(f"{name}: {error}") from None
+        entries = self.catalog.series
+        there = np.ones(len(entries), np.bool_)
+        there[self.catalog.free] = False
+        epochs = {one.row: one for place in self.roster for one in (place.closed, *place.epochs.values())}
+        self.slots.connect(epochs, there)
+        self.retired.check(len(self.catalog.families), len(entries))
+
+    def _by_name(self) -> dict[str, Part]:
+        return {
+            "roster": self.roster,
+            "slots": self.slots,
+            "catalog": self.catalog,
+            "tombstones": self.tombstones,
+            "time": self.time,
+            "retired": self.retired,
+        }

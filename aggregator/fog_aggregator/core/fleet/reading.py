@@ -1,0 +1,261 @@
+"""Read a fleet: what others may ask of it, as values and copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.fleet.catalog import Catalog
+from fog_aggregator.core.fleet.lifecycle import Coverages, PlaceGroups, coverage, lives
+from fog_aggregator.core.fleet.parts import Parts
+from fog_aggregator.core.kinds import Kind, SlotHolder
+from fog_aggregator.core.kinds.table import FREE
+from fog_aggregator.core.kinds.view import ColumnCopy, Slots
+from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.place import Place
+from fog_aggregator.core.places.rows import STALE_INTERVALS
+from fog_schema.paths import RETIRED, Path
+
+
+class SlotColumns(NamedTuple):
+    """Who holds the slots of a kind: the fleet's own columns, to be copied before the fleet changes."""
+
+    series: Int32s
+    epoch: Int32s
+    created: Float64s
+
+
+class FleetReading:
+    """What may be asked of a fleet. Nothing that is returned changes it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    @property
+    def places(self) -> Mapping[Path, Place]:
+        """All places by path; not to be changed."""
+        return self.parts.roster.places
+
+    def place(self, path: Path) -> Place | None:
+        """Return the place at a path."""
+        return self.parts.roster.get(path)
+
+    @property
+    def node_count(self) -> int:
+        """How many places there are, branches and groups of retired nodes included."""
+        return len(self.parts.roster)
+
+    @property
+    def place_rows(self) -> int:
+        """How many rows of places there are, free ones included."""
+        return len(self.parts.roster.rows.last_seen)
+
+    @property
+    def places_version(self) -> int:
+        """A number that grows whenever a place comes or goes."""
+        return self.parts.roster.version
+
+    @property
+    def info_version(self) -> int:
+        """A number that grows whenever the information of a place changes."""
+        return self.parts.roster.info_version
+
+    @property
+    def longest_interval(self) -> float:
+        """The longest interval of all places, seconds."""
+        return float(self.parts.roster.rows.interval.max(initial=0.0))
+
+    @property
+    def closed_early(self) -> int:
+        """How many epochs were closed before the horizon."""
+        return self.parts.roster.closed_early
+
+    def is_retired(self, place: Place) -> bool:
+        """Tell whether a place is a group of retired nodes."""
+        return self.parts.roster.is_retired(place)
+
+    def retired_rows(self, rows: Int64s) -> Bools:
+        """Tell which rows of places are groups of retired nodes."""
+        return self.parts.roster.rows.retired[rows]
+
+    def retired_groups(self) -> list[Place]:
+        """Return the groups of retired nodes, in path order."""
+        return sorted((place for place in self.parts.roster if place.path[-1] == RETIRED), key=lambda one: one.path)
+
+    def last_seen(self, place: Place) -> float:
+        """Return the server's time of a place's last frame; -inf when there was none."""
+        return float(self.parts.roster.rows.last_seen[place.row])
+
+    def interval(self, place: Place) -> float:
+        """Return how often a place sends, seconds."""
+        return float(self.parts.roster.rows.interval[place.row])
+
+    def is_asked_alone(self, path: Path) -> bool:
+        """Tell whether a place must be asked for keyframes alone."""
+        place = self.place(path)
+        return place is not None and place.asked_alone
+
+    def heard_lately(self, path: Path, epoch: int, now: float) -> bool:
+        """Tell whether a writer was heard within 3 of its intervals; one that was not has no answer to give."""
+        place = self.place(path)
+        if place is None or epoch not in place.epochs:
+            return False
+        return now - place.epochs[epoch].last_seen <= STALE_INTERVALS * self.interval(place)
+
+    def contended(self, now: float) -> list[Path]:
+        """Return the paths with several live writers that do not say so (``shared``)."""
+        rows = self.parts.roster.rows
+        return [place.path for place in self.parts.roster if place.contended(rows, now)]
+
+    @property
+    def gapped(self) -> Mapping[Epoch, Path]:
+        """The epochs that a keyframe is wanted from, with their paths."""
+        return self.parts.roster.gapped
+
+    @property
+    def now(self) -> float:
+        """The newest server timestamp read, unix seconds."""
+        return self.parts.time.now
+
+    @property
+    def observed_seconds(self) -> float:
+        """For how long the streams were read to their end."""
+        return self.parts.time.observed_seconds
+
+    @property
+    def horizon(self) -> float:
+        """Seconds of silence after which an epoch is closed."""
+        return self.parts.time.horizon
+
+    @property
+    def needs_keyframe_round(self) -> bool:
+        """Whether counts may be missing that were shown before; a restart does not end that."""
+        return self.parts.time.needs_keyframe_round
+
+    @needs_keyframe_round.setter
+    def needs_keyframe_round(self, needed: bool) -> None:
+        self.parts.time.needs_keyframe_round = needed
+
+    def lives(self, now: float, departed_after: float) -> Int64s:
+        """Return every place's Life, by its row."""
+        return lives(self.parts.roster.rows, now, departed_after)
+
+    def live_rows(self, now: float) -> Bools:
+        """Tell which places were heard within 3 of their intervals (R12.23), by their rows."""
+        return self.parts.roster.rows.live(now)
+
+    def coverage(self, groups: PlaceGroups, life: Int64s, now: float) -> Coverages:
+        """Return what each group of a view stands on."""
+        return coverage(self.parts.roster, groups, life, now)
+
+    @property
+    def catalog(self) -> Catalog:
+        """Families and series by number; not to be changed."""
+        return self.parts.catalog
+
+    @property
+    def series_count(self) -> int:
+        """How many label sets are known."""
+        return len(self.parts.catalog.series) - len(self.parts.catalog.free)
+
+    @property
+    def slot_count(self) -> int:
+        """How many values there are."""
+        return len(self.parts.slots)
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """The kinds of value that there are slots for."""
+        return list(self.parts.slots.tables)
+
+    def left_series(self) -> Bools:
+        """Tell which series have left the exposition, as nobody has held them for the horizon, by their numbers."""
+        return self.parts.left_series()
+
+    def retired_counts(self) -> dict[int, float]:
+        """Return what was counted under label sets that left, by family; of histograms, observations."""
+        return self.parts.retired_counts()
+
+    def slots_version(self, kind: Kind) -> int:
+        """Return a number that grows whenever a slot of a kind is handed out or taken back."""
+        return self.parts.slots.tables[kind].version
+
+    def slot_columns(self, kind: Kind) -> SlotColumns:
+        """Return who holds the slots of a kind."""
+        table = self.parts.slots.tables[kind]
+        return SlotColumns(table.series[: table.size], table.epoch[: table.size], table.created[: table.size])
+
+    def copy_slots(self, kind: Kind, slots: Slots | None, *, live: bool) -> ColumnCopy:
+        """Copy what a view needs of some slots, or of all."""
+        table = self.parts.slots.tables[kind]
+        return kind.copy(table, slice(0, table.size) if slots is None else slots, live=live)
+
+    def places_of_epochs(self, kind: Kind) -> Int32s:
+        """Return the row of each epoch's place, by the epoch's row; -1 where its slots of a kind are in no total.
+
+        The counts of a branch's replicas were joined, and are in none. Which epochs' gauges count is told apart.
+        """
+        rows = self.parts.roster.rows
+        return np.where(rows.adds_up | (not kind.counted), rows.epoch_place, np.int32(-1))
+
+    def gauges_of_epochs(self, now: float) -> tuple[Bools, Float64s]:
+        """Return whether each epoch's gauges count, and when its place sent its last frame, by the epoch's row."""
+        rows = self.parts.roster.rows
+        place = rows.epoch_place
+        return rows.shows_gauges & (place >= 0) & rows.live(now)[place], rows.last_seen[place]
+
+    def holders(self, series: Bools) -> Iterator[tuple[Int32s, Int32s]]:
+        """Return which series are live where, as pairs of their numbers and places' rows, for each kind.
+
+        Args:
+            series: which series are asked for, by their numbers; one more, false, for free slots.
+        """
+        epoch_place = self.parts.roster.rows.epoch_place
+        for table in self.parts.slots.tables.values():
+            numbers = table.series[: table.size]
+            slots = np.flatnonzero(series[numbers] & table.live[: table.size] & (numbers != FREE))
+            yield numbers[slots], epoch_place[table.epoch[slots]]
+
+    def series_of(self, path: Path) -> Bools:
+        """Tell which series the writers of a place have, by their numbers."""
+        place, held = self.place(path), np.zeros(len(self.parts.catalog.series), np.bool_)
+        epochs = () if place is None else (place.closed, *place.epochs.values())
+        for kind, ids in chain.from_iterable(epoch.maps.items() for epoch in epochs):
+            table, (_, slots) = self.parts.slots.tables[kind], ids.items()
+            held[table.series[slots[table.live[slots]]]] = True
+        return held
+
+    def describe(self, holder: SlotHolder, series: Bools, most: int) -> Iterator[dict[str, Any]]:
+        """Describe what one epoch, or closed total, has of some series; at most so many of each kind."""
+        for kind, ids in holder.maps.items():
+            table, (numbers, slots) = self.parts.slots.tables[kind], ids.items()
+            mine = np.flatnonzero(series[table.series[slots]])[:most]
+            for number, slot in zip(numbers[mine].tolist(), slots[mine].tolist(), strict=True):
+                yield {
+                    "id": number,
+                    "labels": dict(self.parts.catalog.series[int(table.series[slot])].labels),
+                    "fractional": False,
+                    "live": bool(table.live[slot]),
+                    **kind.describe(table, slot),
+                }
+
+    def counts(self) -> Iterator[tuple[Path, int, Sequence[Any]]]:
+        """Return every count that is part of a total: its path, its series' number, and its values and sum."""
+        rows, paths = self.parts.roster.rows, {place.row: place.path for place in self.parts.roster}
+        for kind, table in self.parts.slots.tables.items():
+            if not kind.counted:
+                continue
+            slots = table.used()
+            slots = slots[rows.adds_up[table.epoch[slots]]]
+            if not len(slots):
+                continue
+            column = kind.copy(table, slots, live=False)
+            places = rows.epoch_place[table.epoch[slots]].tolist()
+            values = column.values.reshape(len(slots), -1).tolist()
+            sums = column.sums.tolist() if len(column.sums) else [None] * len(slots)
+            for row, series, value, total in zip(places, table.series[slots].tolist(), values, sums, strict=True):
+                yield paths[row], series, value if total is None else [*value, total]

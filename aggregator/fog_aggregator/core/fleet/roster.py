@@ -1,0 +1,271 @@
+"""Know the places of a fleet, their epochs, and the rows that slots refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+from fog_aggregator.core.columns import Bools
+from fog_aggregator.core.kinds import kind_named
+from fog_aggregator.core.places.branch import Branch
+from fog_aggregator.core.places.epoch import CLOSED, Epoch, Run
+from fog_aggregator.core.places.node import Node
+from fog_aggregator.core.places.place import Place
+from fog_aggregator.core.places.rows import Rows
+from fog_aggregator.core.saved import (
+    DamagedError,
+    Saved,
+    as_bytes,
+    as_count,
+    as_flag,
+    as_integer,
+    as_is,
+    as_list,
+    as_path,
+    as_text,
+    as_text_mapping,
+)
+from fog_schema.paths import Path
+
+EPOCH_COLUMNS: Final[Mapping[str, type[np.generic]]] = {
+    "row": np.int64,
+    "id": np.uint64,
+    "seq": np.int64,
+    "birth": np.float64,
+    "last_seen": np.float64,
+    "observed": np.float64,
+    "shared": np.bool_,
+    "gapped": np.bool_,
+    "returning": np.bool_,
+    "huge": np.bool_,
+    "gaps": np.int64,
+    "keyframes": np.int64,
+}
+"""What is saved of every epoch, each field a column. How far a keyframe has come is saved apart."""
+
+
+PLACES: Final[Mapping[bool, type[Place]]] = {cls.branch: cls for cls in (Node, Branch)}
+"""The sorts of places, by whether they are branches."""
+_MOST_ROWS: Final = 2**26
+
+
+class Roster:
+    """The places of a fleet.
+
+    Attributes:
+        rows: what a rollup needs of all places and epochs at once.
+        gapped: the epochs that a keyframe is wanted from.
+        version: grows whenever a place comes or goes.
+        info_version: grows whenever the information of a place changes.
+        closed_early: how many epochs were closed before the horizon, as their path had too many silent ones.
+    """
+
+    def __init__(self) -> None:
+        self.rows = Rows()
+        self.gapped: dict[Epoch, Path] = {}
+        self.version = 0
+        self.info_version = 0
+        self.closed_early = 0
+        self._places: dict[Path, Place] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self._places.values())
+
+    @property
+    def places(self) -> Mapping[Path, Place]:
+        """All places by path; not to be changed."""
+        return MappingProxyType(self._places)
+
+    def get(self, where: Path) -> Place | None:
+        """Return the place at a path."""
+        return self._places.get(where)
+
+    def add(self, where: Path, *, rollup: bool, observed: float, first_seen: float) -> Place:
+        """Add a place whose first frame has come; with `rollup` on a rollup subject."""
+        cls = PLACES[rollup]
+        row = self.rows.new_place(counts_itself=cls.counts_itself)
+        closed = Epoch(self.rows.new_epoch(row), CLOSED, observed=observed)
+        place = self._places[where] = cls(where, row, closed, first_seen)
+        self.version += 1
+        return place
+
+    def add_group(self, where: Path) -> Place:
+        """Add a group of retired nodes."""
+        row = self.rows.new_place(counts_itself=False, retired=True)
+        place = self._places[where] = Node(where, row, Epoch(self.rows.new_epoch(row), CLOSED))
+        self.version += 1
+        return place
+
+    def remove(self, place: Place) -> None:
+        """Remove a place that has no epochs and no counts any more."""
+        del self._places[place.path]
+        self.rows.free_epoch(place.closed.row)
+        self.rows.free_place(place.row)
+        self.version += 1
+
+    def forget_epoch(self, place: Place, epoch: Epoch) -> None:
+        """Remove an epoch that was closed."""
+        del place.epochs[epoch.id]
+        place.closed_epochs += 1
+        self.rows.free_epoch(epoch.row)
+        self.gapped.pop(epoch, None)
+        place.elect(self.rows)
+
+    def require_keyframes(self) -> None:
+        """Want a keyframe of every epoch: each may have a hole."""
+        for where, place in self._places.items():
+            for epoch in place.epochs.values():
+                epoch.gapped = True
+                self.gapped[epoch] = where
+
+    def is_retired(self, place: Place) -> bool:
+        """Tell whether a place is a group of retired nodes."""
+        return bool(self.rows.retired[place.row])
+
+    def composites(self) -> Iterator[Place]:
+        """Return the places that stand for more, or less, than one node."""
+        rows = self.rows
+        if (~rows.counts_itself & ~rows.retired & (rows.last_seen > -np.inf)).any():
+            yield from (place for place in self if not (place.counts_itself or self.is_retired(place)))
+
+    def closed_rows(self) -> Bools:
+        """Tell which rows of epochs are closed totals."""
+        closed = np.zeros(len(self.rows.epoch_place), np.bool_)
+        closed[[place.closed.row for place in self]] = True
+        return closed
+
+    def image(self) -> Saved:
+        """Return all places, and their epochs as columns."""
+        places = list(self)
+        owned = [(place.row, epoch) for place in places for epoch in (place.closed, *place.epochs.values())]
+        rows = np.array([place.row for place in places], np.int64)
+        arrays = {
+            "place.row": rows,
+            "place.first_seen": np.array([place.first_seen for place in places], np.float64),
+            "place.retired": self.rows.retired[rows],
+            "place.last_seen": self.rows.last_seen[rows],
+            "place.interval": self.rows.interval[rows],
+            "epoch.place": np.array([row for row, _ in owned], np.int64),
+        }
+        for name, dtype in EPOCH_COLUMNS.items():
+            arrays[f"epoch.{name}"] = np.array([getattr(epoch, name) for _, epoch in owned], dtype)
+        plain = {
+            "places": [
+                (place.path, place.branch, place.info, place.ephemeral, place.baselines, place.closed_epochs)
+                for place in places
+            ],
+            "details": [(place.path, place.details) for place in places if place.details is not None],
+            "runs": [
+                (place.path, epoch.id, epoch.run.next_part, [(kind.name, ids.tobytes()) for kind, ids in epoch.run.ids])
+                for place in places
+                for epoch in place.epochs.values()
+                if epoch.run is not None
+            ],
+            "closed_early": self.closed_early,
+        }
+        return Saved(plain, arrays)
+
+    def restore(self, saved: Saved) -> None:
+        """Take over the places of a checkpoint; what their gauges count for follows from an election."""
+        self._restore_places(saved)
+        self._restore_epochs(saved)
+        self._restore_details(saved)
+        for place in self:
+            place.elect(self.rows)
+        self.version += 1
+
+    def _restore_places(self, saved: Saved) -> None:
+        places = saved.records("places", _where, as_flag, as_text_mapping, as_flag, as_count, as_count)
+        columns = {
+            name: saved.column(f"place.{name}", dtype, len(places))
+            for name, dtype in (
+                ("row", np.int64),
+                ("first_seen", np.float64),
+                ("retired", np.bool_),
+                ("last_seen", np.float64),
+                ("interval", np.float64),
+            )
+        }
+        rows = _distinct("place.row", columns["row"])
+        self.rows.reserve(rows, _distinct("epoch.row", saved.column("epoch.row", np.int64)))
+        for name in ("retired", "last_seen", "interval"):
+            getattr(self.rows, name)[rows] = columns[name]
+        for (where, branch, info, ephemeral, baselines, closed), row, first_seen in zip(
+            places, rows, columns["first_seen"].tolist(), strict=True
+        ):
+            place = PLACES[branch](where, row, Epoch(-1, CLOSED), first_seen)
+            place.info, place.ephemeral, place.baselines, place.closed_epochs = info, ephemeral, baselines, closed
+            self._places[where] = place
+            self.rows.counts_itself[row] = place.counts_itself and not self.rows.retired[row]
+        if len(self._places) != len(places):
+            raise DamagedError("places has one path twice")
+
+    def _restore_epochs(self, saved: Saved) -> None:
+        by_row = {place.row: place for place in self}
+        owners = saved.column("epoch.place", np.int64)
+        columns = [saved.column(f"epoch.{name}", dtype, len(owners)) for name, dtype in EPOCH_COLUMNS.items()]
+        for owner, *values in zip(owners.tolist(), *(column.tolist() for column in columns), strict=True):
+            epoch, place = Epoch(**dict(zip(EPOCH_COLUMNS, values, strict=True))), by_row.get(owner)
+            if place is None:
+                raise DamagedError(f"epoch.place has {owner}, which is no place's row")
+            self.rows.epoch_place[epoch.row] = owner
+            if epoch.id == CLOSED:
+                place.closed = epoch
+            else:
+                place.epochs[epoch.id] = epoch
+                self.rows.adds_up[epoch.row] = place.adds_up
+                if epoch.gapped:
+                    self.gapped[epoch] = place.path
+        found = sum(len(place.epochs) for place in self)
+        if any(place.closed.row < 0 for place in self) or found + len(self) != len(owners):
+            raise DamagedError("a place has no closed total, or one epoch twice")
+
+    def _restore_details(self, saved: Saved) -> None:
+        self.closed_early = saved.value("closed_early", as_count)
+        for where, details in saved.records("details", as_path, as_is):
+            self._known(where).restore_details(details)
+        for where, number, next_part, ids in saved.records("runs", as_path, as_integer, as_count, _run):
+            epoch = self._known(where).epochs.get(number)
+            if epoch is None:
+                raise DamagedError(f"runs has the epoch {number}, which is not at {where}")
+            epoch.run = Run(next_part, ids)
+
+    def _known(self, where: Path) -> Place:
+        place = self._places.get(where)
+        if place is None:
+            raise DamagedError(f"{where} is no place")
+        return place
+
+
+def _distinct(name: str, rows: np.ndarray) -> list[int]:
+    """Check that rows are not negative, and that none is there twice or far beyond the others."""
+    found: list[int] = rows.tolist()
+    if len(set(found)) != len(found) or min(found, default=0) < 0 or max(found, default=0) >= _MOST_ROWS:
+        raise DamagedError(f"the column {name} has a row twice, or one that cannot be")
+    return found
+
+
+def _where(value: Any) -> Path:
+    """Check that a value is the path of a place."""
+    where = as_path(value)
+    if not where:
+        raise DamagedError("a place has the empty path")
+    return where
+
+
+def _run(value: Any) -> list[tuple[Any, Any]]:
+    """Check that a value is a list of kinds with ids."""
+    found = []
+    for pair in as_list(value):
+        name, ids = as_list(pair) if len(as_list(pair)) == 2 else ("", b"")
+        try:
+            found.append((kind_named(as_text(name)), np.frombuffer(as_bytes(ids), np.int64)))
+        except ValueError as error:
+            raise DamagedError(str(error)) from None
+    return found

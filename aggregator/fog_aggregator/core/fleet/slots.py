@@ -1,0 +1,94 @@
+"""Hold the slots of all kinds of value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from fog_aggregator.core.columns import Bools
+from fog_aggregator.core.kinds import Kind, Tables, kind_named, new_tables
+from fog_aggregator.core.kinds.table import FREE, Table
+from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.saved import DamagedError, Saved, as_texts
+from fog_schema.limits import MAX_ID
+
+
+class Slots:
+    """The tables of all kinds.
+
+    Attributes:
+        tables: by kind.
+    """
+
+    def __init__(self) -> None:
+        self.tables: Tables = new_tables()
+
+    def __len__(self) -> int:
+        """Slots in use."""
+        return sum(map(len, self.tables.values()))
+
+    def held(self, series: int) -> Bools:
+        """Tell which series some writer still has, by their numbers; `series`: how many there are."""
+        held = np.zeros(series, np.bool_)
+        for table in self.tables.values():
+            live = table.live[: table.size] & (table.series[: table.size] != FREE)
+            held[table.series[: table.size][live]] = True
+        return held
+
+    def only_in(self, rows: Bools, series: int) -> Bools:
+        """Tell which series have slots of some epochs alone; `rows`: by epoch's row; `series`: how many there are."""
+        only = np.ones(series, np.bool_)
+        for table in self.tables.values():
+            slots = table.used()
+            only[table.series[slots[~rows[table.epoch[slots]]]]] = False
+        return only
+
+    def image(self) -> Saved:
+        """Return all columns."""
+        columns = {
+            f"{kind.name}.{name}": one for kind, table in self.tables.items() for name, one in table.image().items()
+        }
+        return Saved({"kinds": [kind.name for kind in self.tables]}, columns)
+
+    def restore(self, saved: Saved) -> None:
+        """Take over the columns of a checkpoint."""
+        for name in saved.value("kinds", as_texts):
+            try:
+                self.tables[kind_named(name)].restore(saved.under(f"{name}."))
+            except KeyError as error:
+                raise DamagedError(f"the column {name}.{error.args[0]} is missing") from None
+            except (ValueError, TypeError) as error:
+                raise DamagedError(f"{name}: {error}") from None
+
+    def connect(self, epochs: Mapping[int, Epoch], series: Bools) -> None:
+        """Let each epoch know its slots, after a restoration: the slots say whose they are.
+
+        Args:
+            epochs: by row.
+            series: which numbers of series there are.
+
+        Raises:
+            DamagedError: a slot is of no epoch, or of no series.
+        """
+        for kind, table in self.tables.items():
+            _connect(kind, table, epochs, series)
+
+
+def _connect(kind: Kind, table: Table, epochs: Mapping[int, Epoch], series: Bools) -> None:
+    slots = table.used()
+    if not len(slots):
+        return
+    numbers = table.series[slots]
+    if numbers.min() < 0 or numbers.max() >= len(series) or not series[numbers].all():
+        raise DamagedError(f"{kind.name} has a slot of a series that is not there")
+    if table.ids[slots].min() < 0 or table.ids[slots].max() > MAX_ID:
+        raise DamagedError(f"{kind.name} has an id that cannot be")
+    order = np.lexsort((table.ids[slots], table.epoch[slots]))
+    slots = slots[order]
+    rows, starts = np.unique(table.epoch[slots], return_index=True)
+    for row, mine in zip(rows.tolist(), np.split(slots, starts[1:]), strict=True):
+        ids = table.ids[mine]
+        if row not in epochs or not (ids[1:] > ids[:-1]).all():
+            raise DamagedError(f"{kind.name} has a slot of an epoch that is not there, or one id twice")
+        epochs[row].map(kind).add(ids, mine)

@@ -1,0 +1,134 @@
+"""Do what time does to a fleet: silent epochs are closed, departed nodes retire, label sets that nobody holds leave.
+
+No count is ever dropped: it moves to where its group's total still includes it, at last to the retired counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fog_aggregator.core.columns import Bools
+from fog_aggregator.core.fleet.parts import Parts
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.places.place import Place
+from fog_schema.paths import RETIRED, Path, ancestors, is_under
+
+
+@dataclass(slots=True)
+class Swept:
+    """What a sweep did: paths that retired, epochs that were closed, label sets that left."""
+
+    retired: list[Path] = field(default_factory=list)
+    closed: int = 0
+    label_sets: int = 0
+
+
+def sweep(parts: Parts) -> Swept:
+    """Do what observed time asks for; cheap when there is nothing to do."""
+    swept, time = Swept(), parts.time
+    for place in _silent(parts):
+        for epoch in [one for one in place.epochs.values() if time.observed_seconds - one.observed > time.horizon]:
+            parts.close_epoch(place, epoch, final=False)
+            swept.closed += 1
+        if place.may_retire(time.observed_seconds, time.horizon):
+            swept.retired.append(place.path)
+    retire(parts, swept.retired)
+    parts.tombstones.expire(time.observed_seconds)
+    swept.label_sets = _retire_label_sets(parts)
+    return swept
+
+
+def forget(parts: Parts, under: Path, at: float, departed_after: float) -> list[Path]:
+    """Retire the nodes at and under a path that had departed by `at` (server's time), on somebody's request."""
+    rows = parts.roster.rows
+    gone = [
+        place.path
+        for place in parts.roster
+        if is_under(place.path, under)
+        and place.forgettable
+        and not parts.roster.is_retired(place)
+        and at - rows.last_seen[place.row] > departed_after
+    ]
+    for path in gone:
+        retire(parts, [path])
+    return gone
+
+
+def retire(parts: Parts, paths: list[Path]) -> None:
+    """Close what is left of nodes; move their counts to groups, each below the lowest path that lives on (R12.43)."""
+    if not paths:
+        return
+    living = Counter(where for place in parts.roster if place.path[-1] != RETIRED for where in ancestors(place.path))
+    for path in paths:
+        place = parts.roster.places[path]
+        for epoch in list(place.epochs.values()):
+            parts.close_epoch(place, epoch, final=False)
+        living.subtract(ancestors(path))
+        home = path
+        while len(home) > 1 and not living[home]:
+            home = home[:-1]
+        _move(parts, place, (*home, RETIRED))
+    _lift(parts, living)
+
+
+def _silent(parts: Parts) -> list[Place]:
+    """Return the places that have something older than the horizon."""
+    oldest = parts.time.observed_seconds - parts.time.horizon
+    return [
+        place
+        for place in parts.roster
+        if not parts.roster.is_retired(place)
+        and min([epoch.observed for epoch in place.epochs.values()], default=place.closed.observed) < oldest
+    ]
+
+
+def _move(parts: Parts, place: Place, home: Path) -> None:
+    group = parts.roster.get(home)
+    if group is None:
+        group = parts.roster.add_group(home)
+    parts.merge_closed(group, place)
+
+
+def _lift(parts: Parts, living: Counter[Path]) -> None:
+    """Move groups of retired nodes up under which nothing lives any more, so that they do not pile up."""
+    for path in sorted((place.path for place in parts.roster if place.path[-1] == RETIRED), key=len, reverse=True):
+        home = path[:-1]
+        if len(home) > 1 and not living[home]:
+            _move(parts, parts.roster.places[path], (*home[:-1], RETIRED))
+
+
+def _retire_label_sets(parts: Parts) -> int:
+    """Note which series somebody holds; move those nobody has held for the horizon to the retired counts (R12.41)."""
+    series, observed = len(parts.catalog.series), parts.time.observed_seconds
+    parts.retired.hold(parts.slots.held(series), observed)
+    old = parts.left_series()
+    old[parts.catalog.free] = False
+    if not old.any():
+        return 0
+    movable = old & parts.slots.only_in(parts.roster.closed_rows(), series)  # no epoch will speak of them again
+    for kind in parts.slots.tables:
+        _to_retired_counts(parts, kind, movable)
+    numbers = np.flatnonzero(movable)
+    parts.catalog.forget(numbers.tolist())
+    parts.retired.renew(numbers, observed)
+    return len(numbers)
+
+
+def _to_retired_counts(parts: Parts, kind: Kind, movable: Bools) -> None:
+    table = parts.slots.tables[kind]
+    slots = table.used()
+    slots = slots[movable[table.series[slots]]]
+    if not len(slots):
+        return
+    owners: dict[int, list[int]] = defaultdict(list)
+    for slot, counted in zip(slots.tolist(), kind.exact_counts(table, slots), strict=True):
+        owners[int(table.epoch[slot])].append(slot)
+        if kind.counted:
+            parts.retired.add(parts.catalog.series[int(table.series[slot])].family, counted)
+    closed = {place.closed.row: place.closed for place in parts.roster}
+    for row, mine in owners.items():
+        closed[row].map(kind).discard(table.ids[np.array(mine, np.int64)])
+    table.release(slots)

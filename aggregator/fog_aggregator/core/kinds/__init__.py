@@ -1,0 +1,68 @@
+"""The kinds of value, one file each: how frames meet their columns, how totals are formed, joined and shown.
+
+A new kind is a file here and a line in `KINDS`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAMS
+from fog_aggregator.core.kinds.fractional_counter import FRACTIONAL_COUNTER
+from fog_aggregator.core.kinds.gauge import GAUGE
+from fog_aggregator.core.kinds.gauge_summary import GAUGE_SUMMARY
+from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
+from fog_aggregator.core.kinds.kind import Kind, KindSet, Merge, SlotHolder, Tables
+from fog_schema.frames import Definition
+
+__all__ = [
+    "KINDS",
+    "Kind",
+    "KindSet",
+    "Merge",
+    "SlotHolder",
+    "Tables",
+    "kind_named",
+    "kind_of_definition",
+    "new_tables",
+]
+
+KINDS: Final[tuple[KindSet, ...]] = (
+    INTEGER_COUNTER,
+    FRACTIONAL_COUNTER,
+    BUCKET_HISTOGRAMS,
+    GAUGE,
+    GAUGE_SUMMARY,
+)
+"""Every kind of value, in the order in which a frame's sections are merged."""
+
+
+def kind_of_definition(definition: Definition) -> Kind:
+    """Return the kind of the series that a frame defines.
+
+    Raises:
+        ValueError: no kind is of the definition's type.
+    """
+    for kinds in KINDS:
+        kind = kinds.of_definition(definition)
+        if kind is not None:
+            return kind
+    raise ValueError(f"no kind of value is of type {definition.type}")
+
+
+def kind_named(name: str) -> Kind:
+    """Return the kind that a checkpoint calls by a name.
+
+    Raises:
+        ValueError: no kind has the name.
+    """
+    for kinds in KINDS:
+        kind = kinds.named(name)
+        if kind is not None:
+            return kind
+    raise ValueError(f"no kind of value is called {name!r}")
+
+
+def new_tables() -> Tables:
+    """Make the empty tables of a fleet. Kinds that come in sizes get theirs when they are first needed."""
+    return Tables({kind: kind.new_table() for kind in KINDS if isinstance(kind, Kind)})

@@ -1,0 +1,253 @@
+"""Define what every kind of value does: its columns, how frames meet them, how totals are formed and shown.
+
+A kind is one object. Kinds that come in sizes (histograms by their number of buckets) have one object for each size,
+which a `KindSet` makes; every other kind is a set of its own. `KINDS` in this package lists the sets, and is the only
+list of kinds that there is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from fog_aggregator.core.columns import Bools, Int64s
+from fog_aggregator.core.kinds.id_map import IdMap
+from fog_aggregator.core.kinds.table import Table
+from fog_aggregator.core.kinds.view import Cells, ColumnCopy, Hold, Samples, ViewColumns
+from fog_aggregator.core.outcome import Outcome
+from fog_schema.columns import Ids
+from fog_schema.frames import Definition, Frame
+
+NO_SUMS = np.zeros(0)
+NO_EPOCHS = np.zeros(0, np.int32)
+
+
+Gathered: TypeAlias = "tuple[Kind, int, int, Ids, bytes, bytes]"
+"""A section that can be joined with others: kind, type code, offset of slots from ids, ids, values, other data."""
+
+
+class Kind(ABC):
+    """One kind of value.
+
+    Attributes:
+        name: what checkpoints call it.
+        forms: the kinds that a series of this kind may have in another epoch, this one first.
+        defined_as: the kind that a series has when a frame defines it.
+        at_branch: the kind that a branch's frames have in place of this one.
+    """
+
+    counted: ClassVar[bool] = True
+    """Whether its values are counts, which are kept when their series ends, and joined at a branch."""
+    ordered: ClassVar[bool] = False
+    """Whether sums depend on the order in which values are added, which is then that of paths."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.forms: tuple[Kind, ...] = (self,)
+        self.defined_as: Kind = self
+        self.at_branch: Kind = self
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @abstractmethod
+    def new_table(self) -> Table:
+        """Make an empty table with the kind's columns."""
+
+    @abstractmethod
+    def apply_delta(self, merge: Merge, section: Any) -> None:
+        """Merge a delta's section into the slots of its epoch."""
+
+    @abstractmethod
+    def apply_keyframe(self, merge: Merge, section: Any) -> None:
+        """Merge a keyframe's section into the slots of its epoch."""
+
+    def remove(self, table: Table, places: IdMap, ids: Int64s) -> None:
+        """Take note that a writer has removed some ids: a count is kept, any other value is gone."""
+        slots = places.known(ids)
+        if self.counted:
+            table.live[slots] = False
+        elif len(slots):
+            table.release(slots)
+            places.discard(ids)
+
+    def settle(self, table: Table, slots: Int64s, code: int, values: bytes, others: bytes) -> int:
+        """Merge what `KindSet.gather` has gathered of several epochs; return how many values were refused.
+
+        Args:
+            table: the kind's.
+            slots: the slot of each value.
+            code: the type code of the values.
+            values: the values of all sections, one after the other.
+            others: their other data.
+        """
+        raise NotImplementedError(
+            f"{self} sections cannot be joined: {code} {len(slots)} {values!r} {others!r} {table}"
+        )
+
+    def join(self, tables: Tables, joined: SlotHolder, slots: Int64s) -> None:
+        """Raise what a branch's replicas were joined to, to what one of them has at some slots (R13.8)."""
+        del tables, joined, slots  # only counts are joined
+
+    def close(self, tables: Tables, closed: SlotHolder | None, slots: Int64s) -> None:
+        """Release slots of an epoch; counts are added to the closed total, if there is one to add to."""
+        del closed
+        tables[self].release(slots)
+
+    def retract(self, tables: Tables, closed: SlotHolder, slots: Int64s) -> None:
+        """Subtract the counts of an epoch that returns from the closed total: they were counted."""
+        del tables, closed, slots  # only counts are in a closed total
+
+    def counted_at(self, table: Table, slots: Int64s) -> Int64s | np.ndarray:
+        """Return how much was counted at each of some slots."""
+        return table.values[slots]
+
+    def exact_counts(self, table: Table, slots: Int64s) -> list[int | float]:
+        """Return how much was counted at each of some slots, as Python's numbers, which do not overflow."""
+        counts: list[int | float] = table.values[slots].tolist()
+        return counts
+
+    def copy(self, table: Table, slots: slice | Int64s, *, live: bool) -> ColumnCopy:
+        """Copy what a view needs of some slots."""
+        return ColumnCopy(
+            np.array(table.values[slots]),
+            NO_SUMS,
+            np.array(table.live[slots]) if live else None,
+            NO_EPOCHS if self.counted else np.array(table.epoch[slots]),
+        )
+
+    @abstractmethod
+    def reduce(self, cells: Cells) -> np.ndarray:
+        """Return the total of each cell."""
+
+    @abstractmethod
+    def describe(self, table: Table, slot: int) -> dict[str, Any]:
+        """Return a slot's value, and what there is to say of it, as plain values."""
+
+
+class KindSet(ABC):
+    """A kind, or the kinds of one sort that come in sizes."""
+
+    @abstractmethod
+    def of_definition(self, definition: Definition) -> Kind | None:
+        """Return the kind of the series that a frame defines; None when it is of another set."""
+
+    @abstractmethod
+    def named(self, name: str) -> Kind | None:
+        """Return the kind that a checkpoint calls by a name; None when it is of another set."""
+
+    @abstractmethod
+    def sections(self, frame: Frame) -> Sequence[tuple[Kind, Any]]:
+        """Return what a frame says of this set's kinds."""
+
+    @abstractmethod
+    def section_ids(self, section: Any) -> Ids:
+        """Return the ids that a section is about."""
+
+    def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
+        """Gather what a delta says of this set's kinds, when it can be merged together with other epochs' deltas.
+
+        Args:
+            frame: the delta.
+            maps: where the ids of its epoch are.
+            gathered: where it is appended.
+
+        Returns:
+            False when it says something that must be merged alone.
+        """
+        del maps, gathered
+        return not self.sections(frame)
+
+    def expose(self, view: ViewColumns, hold: Hold) -> Iterator[tuple[int, Samples]]:
+        """Reduce a view's columns to samples, each with its family's number.
+
+        Args:
+            view: the columns of all kinds.
+            hold: gives the values to export of fractional samples.
+        """
+        del view, hold
+        return iter(())
+
+    def totals(self, view: ViewColumns) -> dict[int, Any]:
+        """Return a view's absolute totals by series, for a parent; the view has one group."""
+        del view
+        return {}
+
+
+@dataclass(slots=True, eq=False)
+class SlotHolder:
+    """Something that holds slots: an epoch or a closed total.
+
+    Attributes:
+        row: what slots refer to.
+        huge: it has sent counts so large that sums must be watched.
+        maps: where its ids are in the table of each kind.
+    """
+
+    row: int
+    huge: bool = field(default=False, kw_only=True)
+    maps: dict[Kind, IdMap] = field(default_factory=dict, kw_only=True)
+
+    def map(self, kind: Kind) -> IdMap:
+        """Return where its ids are in the table of a kind."""
+        found = self.maps.get(kind)
+        if found is None:
+            found = self.maps[kind] = IdMap()
+        return found
+
+    def knows(self, kinds: Sequence[Kind], ids: Int64s) -> Bools:
+        """Tell which of some ascending ids it has in the table of any of some kinds."""
+        known = np.zeros(len(ids), np.bool_)
+        for kind in kinds:
+            if kind in self.maps:
+                _, here = self.maps[kind].find(ids)
+                if here is None:
+                    return np.ones(len(ids), np.bool_)
+                known |= here
+        return known
+
+
+class Tables(dict[Kind, Table]):
+    """The tables by kind; one that is asked for is there."""
+
+    def __missing__(self, kind: Kind) -> Table:
+        table = self[kind] = kind.new_table()
+        return table
+
+
+@dataclass(slots=True)
+class Merge:
+    """One frame that meets the slots of its epoch.
+
+    Attributes:
+        tables: the tables of all kinds.
+        epoch: whose frame it is.
+        at: server's time of the epoch's last frame.
+        siblings: all epochs of the same path.
+        outcome: where values that were merged or refused are counted.
+    """
+
+    tables: Tables
+    epoch: SlotHolder
+    at: float
+    siblings: Collection[SlotHolder]
+    outcome: Outcome
+
+    def choose(self, kind: Kind, ids: Int64s, good: Bools | None) -> tuple[Int64s, Bools | None]:
+        """Return the slots of the ids that are known and whose value is good, and the mask of them (None: all)."""
+        slots, known = self.epoch.map(kind).find(ids)
+        outcome = self.outcome
+        if known is not None:
+            outcome.unknown += int(np.count_nonzero(~known))
+            good = known if good is None else known & good
+        if good is None:
+            outcome.values += len(slots)
+            return slots, None
+        outcome.refused_values += int(np.count_nonzero(~good & (known if known is not None else True)))
+        slots = slots[good]
+        outcome.values += len(slots)
+        return slots, good

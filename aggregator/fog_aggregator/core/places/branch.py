@@ -1,0 +1,145 @@
+"""A branch: its epochs are replicas of one truth, joined by maximum (R13.7), and never added up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fog_aggregator.core.columns import ids_array
+from fog_aggregator.core.kinds import KINDS, Kind, Tables
+from fog_aggregator.core.outcome import Outcome
+from fog_aggregator.core.places.coverage import Coverage, Life
+from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.limits import FleetLimits
+from fog_aggregator.core.places.place import Ids, Place, close, drop_absent
+from fog_aggregator.core.places.rows import Rows
+from fog_aggregator.core.saved import DamagedError, as_count, as_list
+from fog_schema.frames import CoverageNumbers, Frame
+from fog_schema.paths import Path
+
+
+class Branch(Place):
+    """A subtree whose aggregators publish its totals. Its `closed` total is what its replicas were joined to.
+
+    Attributes:
+        reported: what its totals stand on, as its aggregator says.
+    """
+
+    branch: ClassVar[bool] = True
+    adds_up: ClassVar[bool] = False
+    takes_batches: ClassVar[bool] = False
+    counts_itself: ClassVar[bool] = False
+    asked_alone: ClassVar[bool] = True
+    covers_below: ClassVar[bool] = True
+    forgettable: ClassVar[bool] = False  # its totals are absolute, and would count twice when it comes back (R13.14)
+
+    def __init__(self, path: Path, row: int, closed: Epoch, first_seen: float = 0.0) -> None:
+        super().__init__(path, row, closed, first_seen)
+        self.reported: CoverageNumbers | None = None
+
+    @property
+    def details(self) -> Any:
+        """What a checkpoint keeps of a branch alone: the coverage that was reported."""
+        return self.reported
+
+    def restore_details(self, details: Any) -> None:
+        """Take over the coverage that was reported.
+
+        Raises:
+            DamagedError: it is no coverage.
+        """
+        if details is not None:
+            if len(as_list(details)) != len(CoverageNumbers._fields):
+                raise DamagedError(f"{details!r} is not coverage")
+            self.reported = CoverageNumbers(*map(as_count, details))
+
+    @property
+    def node_info(self) -> Mapping[str, str]:
+        """Nothing: what its aggregator says of itself is not true of the branch's nodes."""
+        return {}
+
+    def most_silent(self, limits: FleetLimits) -> int:
+        """Return the limit for replicas: nothing is lost with them (R13.11)."""
+        return limits.silent_replicas
+
+    def kind_of(self, defined: Kind) -> Kind:
+        """Return the kind that a branch sends: its gauges come merged (R13.2)."""
+        return defined.at_branch
+
+    def born(self, epoch: Epoch, frame: Frame, timestamp: float) -> float:  # noqa: ARG002
+        """Return that nobody knows."""
+        return float("inf")
+
+    def take_note(self, epoch: Epoch, frame: Frame, rows: Rows) -> bool:
+        """Take note of what a frame says of the branch; coverage is that of the replica whose gauges count (R13.12)."""
+        changed = super().take_note(epoch, frame, rows)
+        if frame.coverage is not None and rows.shows_gauges[epoch.row]:
+            self.reported = frame.coverage
+        return changed
+
+    def absorb(self, tables: Tables, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
+        """Merge a frame into its replica, and raise what the replicas were joined to (R13.8, R13.9)."""
+        self.merge_sections(tables, epoch, frame, outcome)
+        self.join(tables, epoch, frame)
+        if frame.removed is not None and not epoch.gapped:
+            self.mark_retained(tables)
+
+    def complete(self, tables: Tables, epoch: Epoch, present: Ids, rows: Rows) -> None:
+        """Drop what a complete keyframe no longer has; its counts were joined."""
+        drop_absent(tables, None, epoch, present)
+        self.mark_retained(tables)
+        self.elect(rows)
+
+    def end_epoch(self, tables: Tables, epoch: Epoch) -> None:
+        """Release a replica's slots: nothing is added, its counts were joined (R13.10)."""
+        close(tables, None, epoch)
+
+    def join(self, tables: Tables, replica: Epoch, frame: Frame) -> None:
+        """Raise what the replicas were joined to, to what a frame has told of one (R13.8, R13.9)."""
+        for kinds in KINDS:
+            for kind, section in kinds.sections(frame):
+                if kind.counted:
+                    slots = replica.map(kind).known(ids_array(kinds.section_ids(section)))
+                    kind.join(tables, self.closed, slots)
+
+    def mark_retained(self, tables: Tables) -> None:
+        """Note which label sets some replica still has: the others may leave.
+
+        Without a replica all stay: what a silent branch had may be there still, and its totals are absolute.
+        """
+        for kind, places in self.closed.maps.items():
+            tables[kind].live[places.items()[1]] = False
+        for replica in self.epochs.values():
+            for kind, places in replica.maps.items():
+                table, slots = tables[kind], places.items()[1]
+                held = np.unique(table.series[slots[table.live[slots]]].astype(np.int64))
+                for form in kind.forms:
+                    tables[form].live[self.closed.map(form).known(held)] = True
+
+    def elect(self, rows: Rows) -> None:
+        """Choose one replica that is heard: first one that misses nothing, then the one heard last (R13.12)."""
+        oldest, epochs = rows.silent_since(self.row), self.epochs.values()
+        heard = [epoch for epoch in epochs if epoch.last_seen >= oldest]
+        best = max(heard, key=lambda epoch: (not epoch.gapped, epoch.last_seen, epoch.id), default=None)
+        for epoch in epochs:
+            rows.shows_gauges[epoch.row] = epoch is best
+
+    def coverage(self, life: Life, age: float) -> Coverage:
+        """Return what its aggregator says; of one that is not heard, all nodes are as it is itself (R13.13)."""
+        reported = self.reported
+        if reported is None:
+            return Coverage((0, 0, 0), 0.0)
+        if life is Life.LIVE:
+            return Coverage(reported[:3], reported.oldest_ms / 1000 + age if reported.live else 0.0)
+        every = sum(reported[:3])
+        return Coverage((0, every, 0) if life is Life.STALE else (0, 0, every), 0.0)
+
+    def may_retire(self, observed: float, horizon: float) -> bool:  # noqa: ARG002
+        """Never: its counts are absolute (R13.14)."""
+        return False
+
+    def contended(self, rows: Rows, now: float) -> bool:  # noqa: ARG002
+        """Never: a branch has replicas."""
+        return False

@@ -1,0 +1,69 @@
+"""Hold one epoch of a place, as far as it was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.kinds import Kind, SlotHolder
+from fog_aggregator.core.outcome import Outcome
+from fog_schema.frames import KEYFRAME, SHARED, Frame
+
+CLOSED: Final = 0
+"""The id of the pseudo-epoch that holds a path's closed total; its ids are series numbers."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Parts of a keyframe that came without a break: what the next one must be, and the ids so far by kind."""
+
+    next_part: int = 0
+    ids: list[tuple[Kind, Int64s]] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Epoch(SlotHolder):
+    """One run of one writer at a path, as far as it was read.
+
+    Attributes:
+        seq: the last frame's number; nothing at or below it changes anything.
+        birth: server's time of a frame less the epoch's age in it, the earliest seen, seconds.
+        last_seen: server's time of its last frame.
+        observed: the fleet's observed time at its last frame.
+        gapped: a frame is missing, or it was never complete: a keyframe is wanted.
+        returning: it was closed without its final: its next keyframe is a baseline.
+        run: how far the keyframe under way has come.
+        gaps: how many gaps there were.
+        keyframes: how many keyframes were complete.
+    """
+
+    id: int
+    seq: int = 0
+    birth: float = float("inf")
+    last_seen: float = 0.0
+    observed: float = 0.0
+    shared: bool = False
+    gapped: bool = True
+    returning: bool = False
+    run: Run | None = None
+    gaps: int = 0
+    keyframes: int = 0
+
+    def number(self, frame: Frame, outcome: Outcome) -> None:
+        """Take the frame's number: a hole before it is a gap (R12.2), and breaks a keyframe's run of parts (R12.9)."""
+        outcome.missing = frame.seq - self.seq - 1
+        if outcome.missing:
+            self.gapped = True
+            self.gaps += 1
+        if outcome.missing or frame.kind != KEYFRAME or (self.run and self.run.next_part != frame.part):
+            self.run = None
+        if frame.kind == KEYFRAME and frame.part == 0:
+            self.run = Run()
+        self.seq = frame.seq
+
+    def see(self, frame: Frame, timestamp: float, observed: float) -> None:
+        """Take note of when a frame came, and of what it says of its epoch."""
+        self.last_seen, self.observed = max(self.last_seen, timestamp), observed
+        self.birth = min(self.birth, max(0.0, timestamp - frame.age_ms / 1000))
+        self.shared = bool(frame.flags & SHARED)

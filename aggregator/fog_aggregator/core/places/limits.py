@@ -1,0 +1,35 @@
+"""Bound what a fleet may grow to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FleetLimits:
+    """Limits of a fleet; at a limit the newcomer is refused.
+
+    Attributes:
+        nodes: paths.
+        series: label sets of the whole fleet.
+        series_per_epoch: series of one writer.
+        series_per_path: values of one path, its closed total included.
+        brought_per_path: what a path may bring within a horizon that nobody had before: families, label sets, and each
+            256 bytes of their definitions. Entries that nobody holds any more are kept for as long.
+        slots: values of the whole fleet.
+        epochs_per_path: writers of one path.
+        silent_per_path: silent ones among these that are kept apart; over that the longest silent is closed early.
+        silent_replicas: the same at a branch, where nothing is lost with them: what they counted is joined.
+        tombstones: of epochs that were closed.
+    """
+
+    nodes: int = 1_000_000
+    series: int = 20_000_000
+    series_per_epoch: int = 1_000_000
+    series_per_path: int = 5_000_000
+    brought_per_path: int = 1_000_000
+    slots: int = 50_000_000
+    epochs_per_path: int = 1024
+    silent_per_path: int = 64
+    silent_replicas: int = 2
+    tombstones: int = 1_000_000

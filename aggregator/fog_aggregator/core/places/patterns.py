@@ -1,0 +1,35 @@
+"""Which paths come as rollups from aggregators of their own, and are not read node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fog_schema.paths import Path
+
+ANY: Final = "*"
+"""In a pattern: one token, whichever."""
+
+
+@dataclass(frozen=True, slots=True)
+class BranchPatterns:
+    """The branches of an aggregator: paths, in which a token may be ``*``; none lies under another."""
+
+    patterns: Sequence[Path] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self.patterns)
+
+    def has(self, path: Path) -> bool:
+        """Whether a path is a branch."""
+        return any(len(pattern) == len(path) and _fits(pattern, path) for pattern in self.patterns)
+
+    def cover(self, path: Path) -> bool:
+        """Whether a path lies at or under a branch."""
+        return any(len(pattern) <= len(path) and _fits(pattern, path) for pattern in self.patterns)
+
+
+def _fits(pattern: Path, path: Path) -> bool:
+    return all(wanted in (ANY, token) for wanted, token in zip(pattern, path, strict=False))

@@ -1,0 +1,82 @@
+"""The options of reading: which part of the fleet, from which subjects and streams, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS, HORIZON, MAX_EVENTS
+from fog_aggregator.core.places.patterns import ANY
+from fog_bus.options import option
+from fog_bus.options.kinds import PATH, PATHS, PERIOD, SWITCH, TEXT, WHOLE
+from fog_schema.errors import PathError
+from fog_schema.paths import Path, format_path, is_under, parse_path
+from fog_schema.subjects import DEFAULT_PREFIX
+
+
+def parse_branch(text: str) -> Path:
+    """Parse `fog/0` or `fog/*`, where each token may be `*`.
+
+    Raises:
+        ValueError: It is not a path.
+    """
+    tokens = tuple(text.removeprefix("/").removesuffix("/").split("/"))
+    try:
+        parse_path("/".join("any" if token == ANY else token for token in tokens))
+    except PathError:
+        raise ValueError(
+            f"branch {text!r} is not allowed: write a path, as in fog/0, or fog/* for all of them"
+        ) from None
+    return tokens
+
+
+def parse_branches(texts: tuple[str, ...]) -> tuple[Path, ...]:
+    """Parse several of them."""
+    return tuple(map(parse_branch, texts))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubtreeOptions:
+    """Which part of the tree is read, and which parts of it come as rollups."""
+
+    path: Path = option((), "root of the subtree to read; everything when left out", PATH, convert=parse_path)
+    branches: tuple[Path, ...] = option(
+        (),
+        "paths whose aggregators publish rollups, which are read in place of their nodes; a token may be *",
+        PATHS,
+        convert=parse_branches,
+    )
+
+    def check(self) -> None:
+        """Check that the branches lie under the path, and apart.
+
+        Raises:
+            ValueError: They do not.
+        """
+        for branch in self.branches:
+            if branch == self.path or not is_under(branch, self.path):
+                subtree = format_path(self.path)
+                raise ValueError(f"branch {format_path(branch)} does not lie under {subtree}, the subtree that is read")
+        for one, other in combinations(self.branches, 2):
+            if all(ANY in pair or pair[0] == pair[1] for pair in zip(one, other, strict=False)):
+                overlapping = f"{format_path(one)} and {format_path(other)}"
+                raise ValueError(f"branches {overlapping} overlap: what lies under both would count twice")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectOptions:
+    """The subjects that are read."""
+
+    prefix: str = option(DEFAULT_PREFIX, "what subjects begin with", TEXT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetOptions:
+    """The streams, and for how long a silent node, an epoch and an event are remembered."""
+
+    create_streams: bool = option(
+        default=True, help="leave it to fog streams apply to create streams that are missing", kind=SWITCH
+    )
+    departed_after: float = option(DEPARTED_SECONDS, "a node silent for so long has departed", PERIOD)
+    horizon: float = option(HORIZON, "how long the counts of a silent epoch are kept apart", PERIOD)
+    max_events: int = option(MAX_EVENTS, "how many events are kept", WHOLE)

@@ -1,0 +1,166 @@
+"""List what a fleet consists of, as plain values: its tree, its nodes, families in conflict, retired counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.lifecycle import Coverages
+from fog_aggregator.core.places.coverage import Coverage, Life
+from fog_aggregator.core.places.place import Place
+from fog_aggregator.query.family_variants import FamilyVariant
+from fog_aggregator.query.planner import Planner
+from fog_aggregator.query.selection import Grouping, Selection, ViewKey
+from fog_schema.paths import RETIRED, Path, format_path
+
+RETIRED_STATE: Final = "retired"
+MOST_PLACES: Final = 5_000
+"""Places of a tree in one response; the levels that would go beyond are left out."""
+MOST_PATHS: Final = 100
+"""Paths that are listed of the nodes of one variant, and versions that are counted."""
+
+
+class Inventory:
+    """Look at a fleet at one moment. Hold the fleet for as long as it is used; it returns nothing of the fleet's own.
+
+    Args:
+        fleet: what to look at.
+        planner: of the same fleet.
+        lives: every node's Life, by its row.
+        coverage: gives the coverage of each group of a view.
+        now: server's time.
+    """
+
+    def __init__(
+        self, fleet: Fleet, planner: Planner, lives: Int64s, coverage: Callable[[ViewKey], Coverages], now: float
+    ) -> None:
+        self._fleet = fleet
+        self._planner = planner
+        self._lives = lives
+        self._coverage = coverage
+        self._now = now
+
+    def tree(self, under: Path, depth: int) -> dict[str, Any]:
+        """Return the tree from a path down, as deep as asked for or as fits."""
+        root = self._place(under, self._coverage(ViewKey(Selection(under))).total())
+        places, shown = {under: root}, 0
+        for tokens in range(len(under) + 1, len(under) + 1 + depth):
+            level = self._coverage(ViewKey(Selection(under), Grouping(level=tokens - 1)))
+            deep = sum(len(path) == tokens for path in level.paths)
+            if not deep or len(places) + deep > MOST_PLACES:
+                break
+            below = [(path, coverage) for path, coverage in level if len(path) == tokens]
+            for path, coverage in below:
+                place = places[path] = self._place(path, coverage)
+                places[path[:-1]]["children"].append(place)
+            shown += 1
+        return root | {"depth": shown}
+
+    def nodes(self, under: Path, state: str | None, limit: int, offset: int) -> dict[str, Any]:
+        """Return the nodes at and under a path, in path order, a page of them."""
+        tree = self._planner.tree
+        span = tree.span(under)
+        rows = tree.rows[span.start : span.stop]
+        retired = self._fleet.retired_rows(rows)
+        if state == RETIRED_STATE:
+            chosen = np.flatnonzero(retired)
+        elif state is not None:
+            chosen = np.flatnonzero((self._lives[rows] == Life[state.upper()]) & ~retired)
+        else:
+            chosen = np.arange(len(rows))
+        page = [tree.paths[span.start + place] for place in chosen[offset : offset + limit].tolist()]
+        listed = [self._node(self._fleet.places[path]) for path in page]
+        return {"total": len(chosen), "offset": offset, "limit": limit, "nodes": listed}
+
+    def conflicts(self) -> list[dict[str, Any]]:
+        """Return the families that cannot all be shown, with the nodes that have each variant."""
+        found = self._planner.variants.survey(self._lives == Life.LIVE).disagreements()
+        return [
+            {"name": name, "versions": [self._variant(variant) for variant in variants]}
+            for name, variants in found.items()
+        ]
+
+    def retired(self) -> dict[str, Any]:
+        """Return the counts that are no longer exported: of label sets that left, and of nodes that retired."""
+        families = self._fleet.catalog.families
+        gone = self._fleet.retired_counts()
+        groups = self._fleet.retired_groups()
+        return {
+            "families": [
+                {"name": families[family].key.name, "type": families[family].key.type_name, "counted": counted}
+                for family, counted in sorted(gone.items(), key=lambda item: families[item[0]].key)
+            ],
+            "groups": [
+                {"path": format_path(node.path), "series": sum(map(len, node.closed.maps.values()))} for node in groups
+            ],
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the fleet's coverage, the versions of its nodes and how many series there are."""
+        nodes = (node for node in self._fleet.places.values() if node.path[-1] != RETIRED)
+        versions = Counter(node.info.get("version", "unknown") for node in nodes)
+        return {
+            "now": self._now,
+            "coverage": coverage_of(self._coverage(ViewKey()).total()),
+            "versions": dict(versions.most_common(MOST_PATHS)),
+            "series": self._fleet.series_count,
+        }
+
+    def _place(self, path: Path, coverage: Coverage) -> dict[str, Any]:
+        node = self._fleet.place(path)
+        return {
+            "path": format_path(path),
+            "name": path[-1] if path else "",
+            "state": None if node is None else self._life(node),
+            "children": [],
+            **coverage_of(coverage),
+        }
+
+    def _node(self, node: Place) -> dict[str, Any]:
+        last_seen, epochs = self._fleet.last_seen(node), node.epochs.values()
+        return {
+            "path": format_path(node.path),
+            "state": self._life(node),
+            "last_heard_age_seconds": self._now - last_seen if np.isfinite(last_seen) else None,
+            "interval_seconds": self._fleet.interval(node),
+            "epochs": len(epochs),
+            "series": sum(len(places) for epoch in epochs for places in epoch.maps.values()),
+            "gaps": sum(epoch.gaps for epoch in epochs),
+            "awaits_keyframe": any(epoch.gapped for epoch in epochs),
+            "folded": node.closed_epochs,
+            "baselines": node.baselines,
+            "ephemeral": node.ephemeral,
+            "branch": node.branch,
+            "first_heard": node.first_seen,
+            "info": dict(node.info),
+        }
+
+    def _life(self, node: Place) -> str:
+        return RETIRED_STATE if self._fleet.is_retired(node) else Life(self._lives[node.row]).label
+
+    def _variant(self, variant: FamilyVariant) -> dict[str, Any]:
+        tree, key = self._planner.tree, variant.family.key
+        places = np.sort(tree.rank[variant.nodes])
+        return {
+            "type": key.type_name,
+            "unit": key.unit,
+            "help": variant.family.help,
+            "bounds": list(variant.bounds),
+            "shown": variant.shown,
+            "nodes": len(places),
+            "paths": [format_path(tree.paths[place]) for place in places[:MOST_PATHS].tolist()],
+        }
+
+
+def coverage_of(coverage: Coverage) -> dict[str, Any]:
+    """Count the nodes by state, and say how old the oldest live one's last frame is."""
+    return {
+        "count": sum(coverage.nodes),
+        "nodes": {life.label: count for life, count in zip(Life, coverage.nodes, strict=True)},
+        "oldest_frame_age_seconds": coverage.oldest,
+    }

@@ -1,0 +1,158 @@
+"""One bus in the memory of one process, with the faults that a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Final, Self
+
+from fog_bus.memory.log import HEARTBEAT, MemoryLog
+from fog_bus.memory.stream import Fate, MemoryStream
+from fog_bus.ports import Outcome, Publish, Refusal, RequestCallback
+from fog_bus.rate_limited_log import RateLimitedLog
+from fog_bus.streams import Difference, StreamSettings, events_stream, metrics_stream, rollups_stream
+from fog_schema.subjects import DEFAULT_PREFIX, Subjects
+
+MAX_PAYLOAD: Final = 1024 * 1024
+
+
+class MemoryBus:
+    """A bus with its streams. Implements `fog_bus.ports.Transport`. Belongs to one event loop.
+
+    Any number of agents and aggregators may share it. It is connected from the beginning, and has the three streams
+    that agents and aggregators use.
+
+    Args:
+        prefix: The beginning of its streams' subjects.
+        clock: Seconds since 1970, the time of messages.
+        heartbeat: Seconds after which a reader of a log says that there is nothing to read.
+
+    Attributes:
+        streams: By name. Their methods make the faults of a store: `roll_back`, `wipe`, `trim`, `put_back`.
+        fate: Called with the subject of each publish; returns the publish's fate.
+    """
+
+    def __init__(
+        self, prefix: str = DEFAULT_PREFIX, *, clock: Callable[[], float] = time.time, heartbeat: float = HEARTBEAT
+    ) -> None:
+        subjects = Subjects(prefix)
+        self.streams: dict[str, MemoryStream] = {}
+        self.fate: Callable[[str], Fate] = lambda _subject: Fate.STORED
+        self._clock = clock
+        self._heartbeat = heartbeat
+        self._online = asyncio.Event()
+        self._online.set()
+        self._closed = asyncio.Event()
+        self._listeners: list[tuple[str, RequestCallback]] = []
+        self._log = RateLimitedLog(time.monotonic)
+        for settings in (metrics_stream(subjects), events_stream(subjects), rollups_stream(subjects)):
+            self.streams[settings.name] = MemoryStream(settings, clock)
+
+    def disconnect(self) -> None:
+        """Lose the connection, for everybody."""
+        self._online.clear()
+        for stream in self.streams.values():
+            stream.disrupt()
+
+    def reconnect(self) -> None:
+        """Be connected again."""
+        self._online.set()
+
+    @property
+    def max_payload(self) -> int | None:
+        """The longest message in bytes that can be published; None while disconnected."""
+        return MAX_PAYLOAD if self._online.is_set() else None
+
+    async def connected(self, deadline: float | None = None) -> bool:
+        """Wait for a connection, at most `deadline` seconds; tell whether there is one."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline):
+                await self._online.wait()
+        return self._online.is_set()
+
+    async def publish(self, subject: str, payload: bytes, deadline: float) -> Publish:
+        """Publish once; what becomes of it is known at once, also that no acknowledgement will come."""
+        del deadline
+        await asyncio.sleep(0)
+        if not self._online.is_set():
+            return Publish(Outcome.DISCONNECTED)
+        if len(payload) > MAX_PAYLOAD:
+            text = f"{len(payload)} bytes, and the bus takes {MAX_PAYLOAD}"
+            return Publish(Outcome.REFUSED, Refusal.TOO_LARGE, text)
+        stream = self._stream_of(subject)
+        if stream is None:
+            return Publish(Outcome.REFUSED, Refusal.NO_STREAM, "no stream takes this subject")
+        outcome = stream.publish(subject, payload, self.fate(subject))
+        self._deliver(subject, payload)
+        return outcome
+
+    async def send(self, subject: str, payload: bytes) -> bool:
+        """Publish without asking for an answer; return False while disconnected."""
+        if not self._online.is_set():
+            return False
+        if (stream := self._stream_of(subject)) is not None:
+            stream.publish(subject, payload)
+        self._deliver(subject, payload)
+        return True
+
+    async def listen(self, subjects: Iterable[str], callback: RequestCallback) -> None:
+        """Call back for each message on any of `subjects`, from now on, in the order in which they are sent."""
+        self._listeners += [(subject, callback) for subject in subjects]
+
+    def log(self, stream: str) -> MemoryLog:
+        """Return the stream of that name as a log."""
+        return MemoryLog(stream, partial(self.streams.get, stream), self._online, self._heartbeat)
+
+    async def provide(self, settings: StreamSettings) -> list[Difference]:
+        """Create a stream if it does not exist; nothing is ever different about one that does."""
+        if settings.name not in self.streams:
+            self.streams[settings.name] = MemoryStream(settings, self._clock)
+        return []
+
+    async def run(self) -> None:
+        """Wait for `close`."""
+        await self._closed.wait()
+
+    async def close(self, deadline: float = 2.0) -> None:
+        """End `run`. The bus stays as it is: others may use it."""
+        del deadline
+        self._closed.set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _stream_of(self, subject: str) -> MemoryStream | None:
+        streams = self.streams.values()
+        return next((one for one in streams if any(matches(taken, subject) for taken in one.settings.subjects)), None)
+
+    def _deliver(self, subject: str, payload: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        for wanted, callback in self._listeners:
+            if matches(wanted, subject):
+                loop.call_soon(self._call, callback, subject, payload)
+
+    def _call(self, callback: RequestCallback, subject: str, payload: bytes) -> None:
+        try:
+            callback(subject, payload)
+        except Exception as error:  # noqa: BLE001 - one bad message must not silence those after it
+            self._log(logging.ERROR, subject, f"a request on {subject} failed: {error!r}")
+
+
+def matches(wanted: str, subject: str) -> bool:
+    """Tell whether a subject is one that a filter names: `*` stands for one token, `>` at the end for one or more."""
+    tokens, named = subject.split("."), wanted.split(".")
+    if named[-1] == ">":
+        named.pop()
+        tokens, more = tokens[: len(named)], len(tokens) > len(named)
+        return more and all(one in ("*", token) for one, token in zip(named, tokens, strict=True))
+    return len(named) == len(tokens) and all(one in ("*", token) for one, token in zip(named, tokens, strict=True))

@@ -1,0 +1,111 @@
+"""A stream in memory as a `Log`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from fog_bus.memory.stream import MemoryStream
+from fog_bus.ports import LogError, Message, StreamInfo
+
+HEARTBEAT: Final = 0.5
+_BATCH: Final = 1000
+
+
+class MemoryLog:
+    """One stream of a bus. Implements `fog_bus.ports.Log`.
+
+    Args:
+        stream: The stream's name.
+        find: Return the stream; None while it does not exist.
+        online: Set while the bus is connected.
+        heartbeat: Seconds after which a reader says that there is nothing to read.
+    """
+
+    def __init__(
+        self, stream: str, find: Callable[[], MemoryStream | None], online: asyncio.Event, heartbeat: float = HEARTBEAT
+    ) -> None:
+        self.stream = stream
+        self._find = find
+        self._online = online
+        self._heartbeat = heartbeat
+
+    async def connected(self) -> None:
+        """Wait until the bus is connected."""
+        await self._online.wait()
+
+    async def info(self, *, beyond: int | None = None) -> StreamInfo:
+        """Tell what the stream is now.
+
+        Raises:
+            LogError: There is no stream, or the bus is not connected.
+        """
+        del beyond  # there are no deleted messages at its end
+        return self._stream().info()
+
+    async def open(self, seq: int) -> MemoryLogReader:
+        """Open a reader that begins with the first message at or after `seq`.
+
+        Raises:
+            LogError: There is no stream, or the bus is not connected.
+        """
+        return MemoryLogReader(self._stream(), self._online, seq, self._heartbeat)
+
+    def _stream(self) -> MemoryStream:
+        stream = self._find()
+        if not self._online.is_set():
+            raise LogError("disconnected")
+        if stream is None:
+            raise LogError("missing", f"there is no stream {self.stream}")
+        return stream
+
+
+class MemoryLogReader:
+    """One reader of a stream. Implements `fog_bus.ports.LogReader`."""
+
+    def __init__(self, stream: MemoryStream, online: asyncio.Event, seq: int, heartbeat: float) -> None:
+        self._stream = stream
+        self._online = online
+        self._seq = seq
+        self._heartbeat = heartbeat
+        self._disruptions = stream.disruptions
+        self._changed = asyncio.Event()
+        stream.watchers.append(self._wake)
+
+    @property
+    def pending(self) -> int:
+        """How many messages the stream has beyond the last one returned."""
+        return max(0, self._stream.last_seq - self._seq + 1)
+
+    async def next(self) -> list[Message]:
+        """Return the next messages, 1,000 at most; none when none came within a heartbeat.
+
+        Raises:
+            LogError: The stream was disrupted, or the bus is not connected any more.
+        """
+        messages = self._read()
+        if not messages:
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._heartbeat):
+                    await self._changed.wait()
+            messages = self._read()
+        if messages:
+            self._seq = messages[-1].seq + 1
+        return messages
+
+    async def close(self) -> None:
+        """Let go of the stream."""
+        self._stream.watchers.remove(self._wake)
+
+    def _read(self) -> list[Message]:
+        if not self._online.is_set():
+            raise LogError("disconnected")
+        if self._disruptions != self._stream.disruptions:
+            raise LogError("consumer", "the server was restarted")
+        return self._stream.read(self._seq, _BATCH)
+
+    def _wake(self, _removed: Sequence[Message]) -> None:
+        self._changed.set()

@@ -1,0 +1,204 @@
+"""A stream of JetStream as it was seen to behave, and no better. Pure: the clock is handed in.
+
+It keeps messages by sequence and time, and it may lose them: its end, all of it, its beginning; an older copy may be
+put back. A publish may be lost, late or stored twice, and its acknowledgement may be lost.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from fog_bus.ports import Message, Outcome, Publish, Refusal, StreamInfo
+from fog_bus.streams import StreamSettings
+
+LONGEST_DELAY: Final = 3_600.0
+"""Seconds that the network may hold on to a message that it delivers after all."""
+
+
+class Fate(Enum):
+    """The fate of a publish: what the stream holds, and what the publisher is told."""
+
+    STORED = "stored, acknowledged"
+    ACK_LOST = "stored, the acknowledgement is lost"
+    LOST = "lost"
+    DELAYED = "delayed, not acknowledged"
+    STORED_TWICE = "stored twice, acknowledged"
+    STORED_AND_DELAYED = "stored, acknowledged, and stored once more later"
+    REFUSED = "refused"
+
+
+@dataclass(slots=True)
+class _Contents:
+    created: str
+    messages: list[Message] = field(default_factory=list)
+    last_seq: int = 0
+
+    def replaced(self, messages: list[Message]) -> _Contents:
+        return _Contents(self.created, messages, self.last_seq)
+
+
+class MemoryStream:
+    """One stream.
+
+    Args:
+        settings: Its name, what it takes, and for how long. Bytes are not limited.
+        clock: Seconds since 1970.
+
+    Attributes:
+        refusal: Why every publish is refused now; None while none is.
+        disruptions: How often the server went away: a reader then looks again at what the stream is.
+        watchers: Called after each change with the messages that were removed.
+    """
+
+    def __init__(self, settings: StreamSettings, clock: Callable[[], float]) -> None:
+        self.settings = settings
+        self.refusal: Refusal | None = None
+        self.disruptions = 0
+        self.watchers: list[Callable[[Sequence[Message]], None]] = []
+        self._clock = clock
+        self._lives = itertools.count(1)
+        self._contents = self._begin()
+        self._copies: list[_Contents] = []
+        self._delayed: list[tuple[float, str, bytes]] = []
+        self._is_old_copy = False
+        self._last_ns = 0
+        self._bytes = 0
+
+    @property
+    def name(self) -> str:
+        """The stream's name."""
+        return self.settings.name
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """The messages that it holds, in the order of sequences."""
+        return self._contents.messages
+
+    @property
+    def last_seq(self) -> int:
+        """The sequence of the last message stored."""
+        return self._contents.last_seq
+
+    def read(self, seq: int, most: int) -> list[Message]:
+        """Return the first messages at or after a sequence, `most` of them at most."""
+        messages = self._contents.messages
+        if not messages or seq > messages[-1].seq:
+            return []
+        at = max(0, seq - messages[0].seq)  # no deletions in the middle: sequences have no hole
+        return messages[at : at + most]
+
+    def info(self) -> StreamInfo:
+        """Tell what the server tells of it."""
+        contents, now = self._contents, self._clock()
+        messages = contents.messages
+        return StreamInfo(
+            created=contents.created,
+            first_seq=messages[0].seq if messages else contents.last_seq + 1,
+            last_seq=contents.last_seq,
+            messages=len(messages),
+            bytes=self._bytes,
+            first_timestamp=messages[0].timestamp if messages else 0.0,
+            max_bytes=None,
+            max_age=self.settings.max_age,
+            now=now,
+            tail=messages[-1].seq if messages else 0,
+        )
+
+    # Publishers
+
+    def publish(self, subject: str, data: bytes, fate: Fate = Fate.STORED) -> Publish:
+        """Take a message, or not, as `fate` says; return what its publisher is told."""
+        refusal = self.refusal or (Refusal.OTHER if fate is Fate.REFUSED else None)
+        if refusal is not None:
+            return Publish(Outcome.REFUSED, refusal, "refused, as a test wants it")
+        if fate in (Fate.DELAYED, Fate.STORED_AND_DELAYED):
+            self._delayed.append((self._clock(), subject, data))
+        if fate in (Fate.LOST, Fate.DELAYED):
+            return Publish(Outcome.TIMEOUT)
+        for _ in range(2 if fate is Fate.STORED_TWICE else 1):
+            self._store(subject, data)
+        if fate is Fate.ACK_LOST:
+            return Publish(Outcome.TIMEOUT)
+        return Publish(Outcome.ACKED, stream=self.name, seq=self.last_seq)
+
+    def deliver_delayed(self, number: int = 0) -> None:
+        """Let one of the delayed messages arrive, unless it has been on its way for more than an hour."""
+        if self._delayed:
+            sent, subject, data = self._delayed.pop(number % len(self._delayed))
+            if self.refusal is None and self._clock() - sent < LONGEST_DELAY:
+                self._store(subject, data)
+
+    # Faults of the store
+
+    def expire(self) -> None:
+        """Remove what is older than the stream keeps; in an older copy the server has not looked yet."""
+        if self._is_old_copy:
+            return
+        oldest = (self._clock() - self.settings.max_age) * 1e9
+        messages = self._contents.messages
+        if messages and messages[0].timestamp_ns < oldest:
+            kept = [message for message in messages if message.timestamp_ns >= oldest]
+            self._become(self._contents.replaced(kept))
+
+    def trim(self, count: int) -> None:
+        """Remove the oldest messages: there are too many bytes."""
+        self._become(self._contents.replaced(self._contents.messages[count:]))
+
+    def roll_back(self, count: int) -> None:
+        """Lose the last messages, acknowledged or not: a power failure, a flipped bit."""
+        contents = self._contents
+        if contents.messages:
+            kept = contents.messages[:-count]
+            contents = _Contents(contents.created, kept, kept[-1].seq if kept else 0)
+        self._is_old_copy = False
+        self._disrupt(contents)
+
+    def wipe(self) -> None:
+        """Lose the store, and make the stream anew."""
+        self._disrupt(self._begin())
+
+    def copy(self) -> None:
+        """Copy the store."""
+        self._copies.append(self._contents.replaced(list(self._contents.messages)))
+
+    def put_back(self, number: int = -1) -> None:
+        """Put an older copy of the store back, however old; without any, the server has only restarted."""
+        contents = self._contents
+        if self._copies:
+            copy = self._copies[number % len(self._copies)]
+            contents = copy.replaced(list(copy.messages))
+            self._is_old_copy = True
+        self._disrupt(contents)
+
+    def disrupt(self) -> None:
+        """Restart the server: readers end, and begin anew."""
+        self._disrupt(self._contents)
+
+    def _begin(self) -> _Contents:
+        return _Contents(f"{self.settings.name} {next(self._lives)}")
+
+    def _disrupt(self, contents: _Contents) -> None:
+        self.disruptions += 1
+        self._become(contents)
+
+    def _become(self, contents: _Contents) -> None:
+        kept = set(contents.messages)
+        removed = [message for message in self._contents.messages if message not in kept]
+        self._contents = contents
+        self._bytes = sum(len(message.data) for message in contents.messages)
+        self._tell(removed)
+
+    def _store(self, subject: str, data: bytes) -> None:
+        self._last_ns = max(self._last_ns + 1, round(self._clock() * 1e9))
+        self._contents.last_seq += 1
+        self._contents.messages.append(Message(subject, data, self._contents.last_seq, self._last_ns))
+        self._bytes += len(data)
+        self._tell([])
+
+    def _tell(self, removed: Sequence[Message]) -> None:
+        for watcher in self.watchers:
+            watcher(removed)

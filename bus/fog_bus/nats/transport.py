@@ -1,0 +1,70 @@
+"""NATS as a `Transport`: one connection, its link, its streams.
+
+transport = NatsTransport(NatsOptions.parse("nats://127.0.0.1:4222"))
+async with transport:
+    await transport.connected(5)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from fog_bus.nats.api import JetStream, JetStreamError
+from fog_bus.nats.connection import Connection
+from fog_bus.nats.link import Link
+from fog_bus.nats.log import NatsLog
+from fog_bus.nats.options import NatsOptions
+from fog_bus.nats.provision import apply
+from fog_bus.ports import LogError
+from fog_bus.streams import Difference, StreamSettings
+
+
+class NatsTransport(Link):
+    """A link with a connection of its own. Implements `fog_bus.ports.Transport`.
+
+    Args:
+        options: Where NATS is, and who we are there.
+
+    Raises:
+        NatsOptionsError: The TLS files cannot be used.
+    """
+
+    def __init__(self, options: NatsOptions) -> None:
+        super().__init__(Connection(options))
+        self._running: asyncio.Task[None] | None = None
+
+    def log(self, stream: str) -> NatsLog:
+        """Return the stream of that name as a log."""
+        return NatsLog(self, stream)
+
+    async def provide(self, settings: StreamSettings) -> list[Difference]:
+        """Create a stream if it does not exist; return what is different about one that does.
+
+        Raises:
+            LogError: The server refused, or did not answer.
+        """
+        try:
+            return await apply(JetStream(self), settings)
+        except JetStreamError as error:
+            raise LogError(error.reason, str(error)) from error
+
+    async def run(self) -> None:
+        """Keep connected until `close`, whatever happens to servers and connections."""
+        await self.connection.run()
+
+    async def close(self, deadline: float = 2.0) -> None:
+        """Let what was published reach the server, at most `deadline` seconds, and end `run`."""
+        await self.connection.close(deadline)
+
+    async def __aenter__(self) -> Self:
+        self._running = asyncio.create_task(self.run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+        if self._running is not None:
+            await self._running

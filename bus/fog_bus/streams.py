@@ -1,0 +1,76 @@
+"""The streams that keep frames, events and rollups, and what they must be like.
+
+Why `discard="old"`: a stream is a buffer for readers that were away, nothing more; counts live in the nodes' epochs
+and in the checkpoint. Full and `old`, it forgets frames that were mostly read long ago; a reader that had not read them
+sees gaps by epoch and seq, and a keyframe repairs those. Full and `new`, it would refuse the newest frames of the whole
+fleet for the sake of old ones: a fleet that writes its gigabyte in an hour would go dark for three days. Both lose the
+last frames of a writer that has ended; `old` only when the reader was away for all that the stream holds, and
+`until_gap` tells how long that is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from fog_schema.subjects import Subjects
+
+METRICS: Final = "FOG_METRICS"
+EVENTS: Final = "FOG_EVENTS"
+ROLLUPS: Final = "FOG_ROLLUPS"
+DAY: Final = 86_400.0
+MAX_AGE: Final = 3 * DAY
+_GIB: Final = 1024**3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSettings:
+    """The settings that a stream must have.
+
+    Args:
+        name: Its name.
+        subjects: The subjects that it takes, as filters.
+        max_age: Seconds that it keeps a message; the aggregator's horizon must be twice that.
+        max_bytes: Its size at most, None for no limit. NATS reserves it at once, and refuses if it has less.
+        replicas: 1, or 3 or 5 in a cluster.
+        storage: Where it lies.
+        discard: Whether a full stream forgets its oldest messages or refuses new ones; why old: see the module.
+    """
+
+    name: str
+    subjects: tuple[str, ...]
+    max_age: float = MAX_AGE
+    max_bytes: int | None = _GIB
+    replicas: int = 1
+    storage: Literal["file", "memory"] = "file"
+    discard: Literal["old", "new"] = "old"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting of an existing stream that is not what it must be; values as the server writes them."""
+
+    stream: str
+    setting: str
+    wanted: Any
+    found: Any
+
+    def __str__(self) -> str:
+        return f"{self.stream}: {self.setting} is {self.found!r} and should be {self.wanted!r}"
+
+
+def metrics_stream(subjects: Subjects, **others: Any) -> StreamSettings:
+    """Return the settings of the stream of frames: three days, a gibibyte; `others` as in `StreamSettings`."""
+    return StreamSettings(name=METRICS, subjects=tuple(subjects.subtree("metrics")), **others)
+
+
+def events_stream(subjects: Subjects, **others: Any) -> StreamSettings:
+    """Return the settings of the stream of events: three days, a quarter of a gibibyte; `others` likewise."""
+    return StreamSettings(name=EVENTS, subjects=tuple(subjects.subtree("events")), **{"max_bytes": _GIB // 4, **others})
+
+
+def rollups_stream(subjects: Subjects, **others: Any) -> StreamSettings:
+    """Return the settings of the stream of rollups: three days, a quarter of a gibibyte; `others` likewise."""
+    return StreamSettings(
+        name=ROLLUPS, subjects=tuple(subjects.subtree("rollups")), **{"max_bytes": _GIB // 4, **others}
+    )

@@ -1,0 +1,86 @@
+"""The work of `fog agent`: the host's metrics in a collector, an agent that publishes it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from fog_agent.core.writer import Settings as WriterSettings
+from fog_agent.core.writer import Writer
+from fog_agent.edge.agent import Agent
+from fog_agent.edge.attach import new_epoch
+from fog_agent.sources.host import HostMetrics
+from fog_cli.commands.agent import Settings
+from fog_cli.errors import CommandError, UsageError
+from fog_cli.logs import set_up_logging
+from fog_cli.service import notify, run_service
+from fog_cli.work.books import Ledger
+from fog_cli.work.frame_text import FrameText
+from fog_schema.errors import PathError
+from utilityfog_frontend.telemetry.collector import TelemetryCollector
+
+MAX_FRAME: Final = 2**20
+
+
+def report(settings: Settings, path: str) -> int:
+    """Publish the host's metrics under `path` until told to stop; the exit code.
+
+    Raises:
+        UsageError: when the options cannot work.
+    """
+    set_up_logging(settings.log)
+    collector = TelemetryCollector(collection_interval=settings.agent.interval)
+    options = settings.nats.options(f"fog agent {path}")
+
+    async def serve(stop: asyncio.Event) -> int:
+        ledger = Ledger(collector)
+        collector.add_hook("collection", HostMetrics(collector).collect)
+        collector.run_collection()  # the baseline of every counter
+        try:
+            agent = Agent(
+                collector,
+                path=path,
+                options=options,
+                **asdict(settings.agent),
+            )
+        except (PathError, ValueError) as error:
+            raise UsageError(str(error)) from None
+        async with agent:
+            notify("READY=1")
+            while not await _is_set_within(stop, settings.agent.interval):
+                await asyncio.to_thread(collector.run_collection)
+        if settings.ledger:
+            _write(Path(settings.ledger), json.dumps(ledger.book()))
+        return 0
+
+    return run_service(serve, stop_on_eof=settings.stop_on_eof)
+
+
+def print_once() -> int:
+    """Print the first keyframe that an agent here would send, as `fog decode` does."""
+    collector = TelemetryCollector()
+    HostMetrics(collector).collect()
+    writer = Writer([collector.watch_series()], WriterSettings(), epoch=new_epoch(), now=0.0)
+    text = FrameText()
+    for frame in writer.finish(0.0, MAX_FRAME):
+        print("\n".join(text.lines(frame.data)))
+    return 0
+
+
+async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{file}: cannot be written: {error.strerror}") from None

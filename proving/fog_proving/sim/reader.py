@@ -1,0 +1,94 @@
+"""Drive the cursor of one simulated stream, as `fog_aggregator.reading.ReadingLoop` does: one step for each call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fog_aggregator.core.engine.engine import Engine
+from fog_bus.ports import LogError, Message
+from fog_proving.sim.books import Violation
+from fog_proving.sim.bus import Stream
+
+
+class Reader:
+    """One stream's reader; arguments as of `Aggregator`. `on_batch` is called with the messages just taken.
+
+    Attributes:
+        stream: The stream.
+        goal: Its last sequence when reading began.
+    """
+
+    def __init__(
+        self, engine: Engine, stream: Stream, clock: Callable[[], float], on_batch: Callable[[Sequence[Message]], None]
+    ) -> None:
+        self.stream = stream
+        self._engine = engine
+        self._clock = clock
+        self._on_batch = on_batch
+        self._disruptions: int | None = None
+        self._wipes = stream.wipes
+        self.goal = 0
+        self._first: int | None = None  # the sequence of the message that must be recognised, while it is awaited
+
+    def read(self, count: int, batch: int) -> None:
+        """Take at most so many messages, in batches of so many, once the stream is recognised."""
+        self.notice()
+        cursor = self._engine.cursors[self.stream.name]
+        if (self._disruptions is None and not self._begin()) or (self._first is not None and not self._recognise()):
+            return
+        unread = [message for message in self.stream.messages if message.seq > cursor.seq]
+        for start in range(0, len(unread[:count]) or 1, batch):
+            messages = unread[start : min(start + batch, count)]
+            self._engine.on_batch(self.stream.name, messages, self._clock(), len(unread) - start - len(messages))
+            if messages:
+                self._on_batch(messages)
+        if cursor.last_seq < cursor.seq or (cursor.until_gap or 0.0) < 0:
+            raise Violation(f"{self.stream.name}: read to {cursor.seq} of {cursor.last_seq}, {cursor.until_gap} s left")
+
+    @property
+    def has_read_goal(self) -> bool:
+        """Whether nothing is unread of all that the stream held when reading began."""
+        read = self._engine.cursors[self.stream.name].seq
+        return not any(read < message.seq <= self.goal for message in self.stream.messages)
+
+    def notice(self) -> None:
+        """Notice that the server was away, or what the watchdog sees."""
+        cursor, now = self._engine.cursors[self.stream.name], self._clock()
+        if self._disruptions not in (None, self.stream.disruptions):
+            self._end("disconnected")
+        elif self._disruptions is not None and cursor.must_look(now):
+            cursor.beyond(now)
+            try:
+                cursor.check(self.stream.info(), now)
+            except LogError as error:
+                self._end(error.reason)
+
+    def _begin(self) -> bool:
+        cursor, name = self._engine.cursors[self.stream.name], self.stream.name
+        if self._wipes != self.stream.wipes and (what := cursor.find_absent()) is not None:  # until it is made anew
+            self._wipes = self.stream.wipes
+            self._engine.on_discontinuity(name, what, self._clock())
+            self._end("missing")
+            return False
+        self._disruptions, self.goal = self.stream.disruptions, self.stream.last_seq
+        start = cursor.begin(self.stream.info(), self._clock())
+        if start.because is not None:
+            self._engine.on_discontinuity(name, start.because, self._clock())
+        self._first = start.seq if start.known else None
+        lags_behind = start.known and self.stream.disruptions % 4 == 3  # the replica that delivers, for a moment
+        return not (lags_behind and cursor.expects_known(self.stream.info(), self._clock()))
+
+    def _recognise(self) -> bool:
+        cursor, name, now = self._engine.cursors[self.stream.name], self.stream.name, self._clock()
+        first = next((message for message in self.stream.messages if message.seq >= (self._first or 0)), None)
+        self._first = None
+        if first is not None and cursor.recognise(first, now):
+            return True
+        if (what := cursor.fail_to_recognise(self.stream.info(), now)) is not None:
+            self._engine.on_discontinuity(name, what, now)
+        self._end("changed")
+        return self._begin()
+
+    def _end(self, reason: str) -> None:
+        self._engine.cursors[self.stream.name].end(reason, self._clock())
+        self._disruptions = self._first = None

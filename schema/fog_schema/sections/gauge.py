@@ -1,0 +1,7 @@
+"""Gauges: their values, integers while all of them are."""
+
+from __future__ import annotations
+
+from fog_schema.sections.field import ANY, Field, numbers_decoder
+
+FIELDS = (Field(6, "gauges", numbers_decoder(ANY, "gauges")),)

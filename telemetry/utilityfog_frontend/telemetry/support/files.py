@@ -1,0 +1,45 @@
+"""Files that are never seen half-written."""
+
+import os
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+
+def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
+    """Put `chunks` in place of the file at `path`: written beside it, synced to the disk, renamed over it.
+
+    Creates the folders above; keeps an existing file's mode (a new one has what the umask leaves); follows links. A
+    reader sees the old content or the new, never a part; after a failure the old one is there. A path that is no
+    regular file (a pipe, a terminal) is written to as it is.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode if path.exists() else None
+    if mode is None or stat.S_ISREG(mode):
+        _write_beside(path, mode, chunks)
+    else:
+        with path.open("wb") as file:
+            file.writelines(chunks)
+
+
+def _write_beside(path: Path, mode: int | None, chunks: Iterable[bytes]) -> None:
+    # Not by `tempfile`, whose files are 0600: no collector of another user could read them.
+    beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            beside.chmod(stat.S_IMODE(mode))
+        beside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise

@@ -1,0 +1,32 @@
+"""After a fork the child counts for itself: every lock anew, every count from zero.
+
+Another thread of the parent may have held any lock at the moment of the fork; in the child nobody will ever release it.
+"""
+
+import os
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Renewable(Protocol):
+    """Something with locks and counts of its own."""
+
+    def renew(self) -> None:
+        """Run in the child, alone, before any of its own code."""
+
+
+_renewables: WeakSet[Renewable] = WeakSet()
+
+
+def renew_after_fork(thing: Renewable) -> None:
+    """Has `thing.renew()` called in every forked child, for as long as `thing` lives."""
+    _renewables.add(thing)
+
+
+def _renew_all() -> None:
+    for thing in list(_renewables):
+        thing.renew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_renew_all)

@@ -1,0 +1,124 @@
+"""An aggregator asks for frames that it misses until they come: also after it crashed, and soon after an answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fog_agent.core.event_log import RETAINED_SECONDS
+from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_aggregator.core.engine.ingest import Ingest
+from fog_aggregator.core.engine.requests import FIRST_WAIT, KeyframeRequest, KeyframeRequests
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet as FleetState
+from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.query.ratchet import Ratchet
+from fog_aggregator.selfmetrics import SelfMetrics
+from fog_bus.ports import Message
+from fog_schema.codec import encode
+from fog_schema.frames import DELTA, EVENTS, KEYFRAME, LAST_PART, Event, Frame, Request
+from fog_schema.paths import Path
+from fog_schema.subjects import Subjects
+from tests.aggregator.fleet import START, Fleet
+
+PATH = ("fog", "0")
+
+
+def test_wanted_events_survive_a_crash() -> None:
+    """A keyframe told of events that never came, and no second one may come for an hour: the wish is saved."""
+    events = EventList()
+    event = Event("e", None, {}, {}, 1.0)
+    events.apply(PATH, Frame(kind=EVENTS, epoch=7, seq=3, events=(event,)), 100.0)
+    events.held(PATH, 7, (1, 5), 101.0)
+    image = take_image(FleetState(), events, Ratchet(), {}, ("fog.v1", (), ()))
+    after = EventList()
+    restore(read_image(b"".join(image.chunks())), FleetState(), after, Ratchet())
+    assert after.wanted == events.wanted == {(PATH, 7): (1, 5)}
+    after.held(PATH, 7, (3, 3), 102.0)
+    assert after.wanted == {}
+
+
+def test_who_has_answered_is_asked_for_something_else_at_once() -> None:
+    """Pauses grow for a node that was away, and it comes back: its keyframe tells which events are missing."""
+    requests = KeyframeRequests()
+    asked, now = 0, 0.0
+    while asked < 6:
+        asked += len(requests.due([KeyframeRequest(PATH, 7)], now))
+        now += FIRST_WAIT
+    assert requests.due([KeyframeRequest(PATH, 7)], now) == []
+    (path, request), *others = requests.due([KeyframeRequest(PATH, 7, (4, 9))], now)
+    assert (path, request.first_event, request.last_event, others) == (PATH, 4, 9, [])
+    assert requests.due([KeyframeRequest(PATH, 7, (4, 9))], now + FIRST_WAIT / 2) == []
+    assert len(requests.due([KeyframeRequest(PATH, 7, (4, 9))], now + FIRST_WAIT)) == 1
+
+
+def test_requests_for_events_are_never_put_together() -> None:
+    """Many that want keyframes are asked as one; which events are missing only their writers can be told, each."""
+    wanted = [KeyframeRequest((*PATH, str(n)), n) for n in range(1, 41)]
+    wanted += [KeyframeRequest((*PATH, str(n)), n, (1, n)) for n in range(41, 81)]
+    requests = KeyframeRequests().due(wanted, 0.0)
+    assert (PATH, Request(0)) in requests
+    assert sorted(request.last_event for _, request in requests) == [0, *range(41, 81)]
+
+
+def test_only_who_was_heard_lately_is_asked() -> None:
+    """A writer that was killed stays gapped for days; asking for it would only make its neighbours answer."""
+    state = FleetState()
+    state.apply(PATH, Frame(kind=DELTA, epoch=7, seq=3, interval_ms=1000), 100.0)
+    assert [epoch.id for epoch in state.gapped] == [7]
+    assert state.heard_lately(PATH, 7, 103.0)
+    assert not state.heard_lately(PATH, 7, 103.5)
+    assert not state.heard_lately(PATH, 8, 100.0)
+    assert not state.heard_lately(("fog",), 7, 100.0)
+    state.apply(PATH, Frame(kind=DELTA, epoch=7, seq=4, interval_ms=1000), 200.0)
+    assert state.heard_lately(PATH, 7, 200.0)
+
+
+@pytest.mark.parametrize("path", [(*PATH, "1"), PATH])
+def test_events_of_a_branchs_nodes_are_asked_for(path: Path) -> None:
+    """Nobody else could bring them: its nodes are not read, but which events they hold is, while some are missing.
+
+    Also those of a node at the branch's own path.
+    """
+    fleet = Fleet()
+    metrics, events = Subjects().metrics(path), Subjects().events(path)
+    branches = BranchPatterns([PATH])
+    ingest = Ingest(fleet.state, fleet.events, Subjects(), branches, SelfMetrics(fleet.own), lambda *_: None)
+    newest = START
+
+    def read(frame: Frame, at: float = START) -> None:
+        nonlocal newest
+        newest = at
+        message = Message(events if frame.kind == EVENTS else metrics, encode(frame), 1, int(at * 1e9))
+        if frame.kind == EVENTS:
+            ingest.events([message])
+        else:
+            ingest.metrics([message], at)
+
+    def wanted() -> list[tuple[int, int]]:
+        return [one.events for one in ingest.wanted(newest)]
+
+    event = Event("e", None, {}, {}, 1.0)
+    holds = Frame(kind=KEYFRAME, epoch=7, seq=9, interval_ms=1000, flags=LAST_PART, events_held=(2, 4))
+    read(holds)
+    assert wanted() == []
+    read(Frame(kind=EVENTS, epoch=7, seq=3, events=(event,)))
+    assert wanted() == [(1, 2)]
+    read(holds)
+    assert wanted() == [(2, 4)]
+    assert fleet.state.places == {}
+    read(Frame(kind=EVENTS, epoch=7, seq=2, events=(event, event, event)))
+    read(holds)
+    assert wanted() == []
+    ingest.require_keyframes(newest)
+    assert wanted() == [(0, 0)], "a keyframe, as there may be later ones"
+    read(replace(holds, events_held=(2, 5)))
+    assert wanted() == [(5, 5)]
+    read(Frame(kind=EVENTS, epoch=7, seq=5, events=(event,)))
+    read(holds)
+    assert wanted() == []
+    read(Frame(kind=EVENTS, epoch=8, seq=3, events=(event,)))
+    assert wanted() == [(1, 2)]
+    read(Frame(kind=EVENTS, epoch=7, seq=4, events=(event,)), START + RETAINED_SECONDS + 1)
+    assert wanted() == [], "it cannot have them any more"

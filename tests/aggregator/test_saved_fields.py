@@ -1,0 +1,193 @@
+"""Every field of everything that a checkpoint holds is saved, or listed as one that need not be.
+
+The golden recipe builds a fleet with all that there can be. It is saved and restored; then both fleets are walked,
+field by field. A field that is not saved differs, unless it has its default everywhere: then the recipe must set it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numpy as np
+
+from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_aggregator.core.fleet.catalog import Catalog
+from fog_aggregator.core.fleet.event_list import EventList, FleetEvent, Seen
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.fleet_time import FleetTime
+from fog_aggregator.core.fleet.parts import Parts
+from fog_aggregator.core.fleet.retired_counts import RetiredCounts
+from fog_aggregator.core.fleet.roster import Roster
+from fog_aggregator.core.fleet.slots import Slots
+from fog_aggregator.core.fleet.tombstones import Tombstone, Tombstones
+from fog_aggregator.core.kinds.bucket_histogram import BucketTable
+from fog_aggregator.core.kinds.gauge_summary import SummaryTable
+from fog_aggregator.core.kinds.id_map import IdMap
+from fog_aggregator.core.kinds.table import Table
+from fog_aggregator.core.places.branch import Branch
+from fog_aggregator.core.places.epoch import Epoch, Run
+from fog_aggregator.core.places.node import Node
+from fog_aggregator.core.places.rows import Rows
+from fog_aggregator.query.ratchet import Ratchet
+from tests.aggregator.golden.recipe import POSITIONS, SCOPE, Recorder, rich
+
+WALKED: Final = (
+    Parts, Roster, Rows, Node, Branch, Epoch, Run, Slots, Table, BucketTable, SummaryTable, IdMap, Catalog, Tombstones,
+    Tombstone, FleetTime, RetiredCounts, EventList, Seen, FleetEvent, Ratchet,
+)  # fmt: skip
+
+TRANSIENT: Final[dict[tuple[str, str], str]] = {
+    ("Catalog", "version"): "counts changes since the program began",
+    ("Catalog", "shapes"): "numbers shapes anew, in the order of series",
+    ("Catalog", "shape_of"): "as shapes",
+    ("Catalog", "max_series"): "configured",
+    ("Catalog", "_resolved"): "remembers definitions that were opened",
+    ("Catalog", "_resolved_bytes"): "as _resolved",
+    ("FleetTime", "caught_up"): "a fleet that goes on from a checkpoint goes back to one",
+    ("FleetTime", "horizon"): "configured",
+    ("Tombstones", "limit"): "configured",
+    ("Roster", "version"): "counts changes since the program began",
+    ("Roster", "info_version"): "counts changes since the program began",
+    ("Node", "brought"): "what a path may bring is counted anew after a restart",
+    ("Branch", "brought"): "as a node's",
+    ("Node", "brought_since"): "as brought",
+    ("Branch", "brought_since"): "as brought",
+    ("Rows", "_free_places"): "the rows that are free are handed out in another order",
+    ("Rows", "_free_epochs"): "as _free_places",
+    ("Table", "version"): "counts changes since the program began",
+    ("BucketTable", "version"): "as a table's",
+    ("SummaryTable", "version"): "as a table's",
+    ("Table", "_free"): "the slots that are free are handed out in another order",
+    ("BucketTable", "_free"): "as a table's",
+    ("SummaryTable", "_free"): "as a table's",
+    ("EventList", "_writers"): "in the order in which writers were heard last, which is saved with what was seen",
+}
+"""What need not be saved, and why."""
+
+FRESH: Final[dict[type, Callable[[], Any]]] = {
+    Node: lambda: Node((), 0, Epoch(0, 0)),
+    Branch: lambda: Branch((), 0, Epoch(0, 0)),
+    Epoch: lambda: Epoch(0, 0),
+    Run: Run,
+    Rows: Rows,
+    IdMap: IdMap,
+    Catalog: Catalog,
+    Tombstones: lambda: Tombstones(0),
+    FleetTime: lambda: FleetTime(0.0),
+    RetiredCounts: RetiredCounts,
+    EventList: EventList,
+    Seen: Seen,
+    Ratchet: Ratchet,
+    Roster: Roster,
+    Slots: Slots,
+    Table: lambda: Table(np.int64),
+    BucketTable: lambda: BucketTable(1),
+    SummaryTable: SummaryTable,
+}
+"""How each class begins that has fields with defaults."""
+
+
+def fields(one: Any) -> Iterator[tuple[str, Any]]:
+    """List the fields of an object, with slots or without."""
+    names = {name for cls in type(one).__mro__ for name in getattr(cls, "__slots__", ())}
+    yield from ((name, getattr(one, name)) for name in sorted(names | set(getattr(one, "__dict__", {}))))
+
+
+def plain(value: Any, size: int | None = None) -> Any:
+    """Turn a value into one that can be compared; of a table's columns only the first `size` rows are in use."""
+    if isinstance(value, np.ndarray):
+        return [repr(one) for one in value[:size].tolist()]
+    if isinstance(value, dict):
+        empty = [key for key, one in value.items() if isinstance(one, Table | IdMap) and not len(one)]
+        return {_key(key): plain(one) for key, one in value.items() if key not in empty}
+    if isinstance(value, IdMap):
+        return plain(value.items())  # what else it has follows from whether these are a block
+    if isinstance(value, list | tuple | deque | array):
+        return [plain(one) for one in value]
+    if isinstance(value, WALKED):
+        used = value.size if isinstance(value, Table) else None
+        return {name: plain(one, used) for name, one in saved_fields(value)}
+    return repr(value)
+
+
+def _key(key: Any) -> str:
+    return f"epoch {key.id}" if isinstance(key, Epoch) else str(plain(key))
+
+
+def saved_fields(one: Any) -> Iterator[tuple[str, Any]]:
+    """List the fields that must be saved."""
+    return ((name, value) for name, value in fields(one) if (type(one).__name__, name) not in TRANSIENT)
+
+
+def trimmed(fleet: Fleet) -> Fleet:
+    """Cut the spare capacity of rows."""
+    rows = fleet.parts.roster.rows
+    for name in ("last_seen", "interval", "retired", "counts_itself"):
+        setattr(rows, name, getattr(rows, name)[: rows._places])  # noqa: SLF001
+    for name in ("epoch_place", "adds_up", "shows_gauges"):
+        setattr(rows, name, getattr(rows, name)[: rows._epochs])  # noqa: SLF001
+    return fleet
+
+
+def reached(root: Any) -> dict[type, list[Any]]:
+    """Collect every object below some that is walked, by class; whatever holds it."""
+    found: dict[type, list[Any]] = {cls: [] for cls in WALKED}
+    waiting, seen = [root], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, WALKED):
+            found[type(one)].append(one)
+            waiting += [value for _, value in fields(one)]
+        elif isinstance(one, dict):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, list | tuple | deque):
+            waiting += one
+    return found
+
+
+def roots(recorder: Recorder) -> list[Any]:
+    """Name the parts of an aggregator that are saved."""
+    return [trimmed(recorder.state).parts, recorder.events, recorder.network.ratchet]
+
+
+def restored(recorder: Recorder) -> list[Any]:
+    """Save the parts and restore them."""
+    image = take_image(recorder.state, recorder.events, recorder.network.ratchet, POSITIONS, SCOPE)
+    fleet, events, ratchet = Fleet(), EventList(), Ratchet()
+    assert restore(read_image(b"".join(image.chunks())), fleet, events, ratchet) == POSITIONS
+    return [trimmed(fleet).parts, events, ratchet]
+
+
+def test_every_field_is_restored() -> None:
+    """Whatever is not listed as transient is the same after a restart."""
+    recorder = rich()
+    for before, after in zip(roots(recorder), restored(recorder), strict=True):
+        for (name, mine), (_, theirs) in zip(saved_fields(before), saved_fields(after), strict=True):
+            assert plain(theirs) == plain(mine), f"{type(before).__name__}.{name}"
+
+
+def test_the_recipe_sets_every_field() -> None:
+    """A field that has its default everywhere proves nothing: give it another value in the recipe."""
+    unset = set()
+    for cls, several in reached(roots(rich())).items():
+        assert several, f"the recipe makes no {cls.__name__}"
+        if cls in FRESH:
+            fresh = FRESH[cls]()
+            unset |= {
+                f"{cls.__name__}.{name}"
+                for name, default in saved_fields(fresh)
+                if all(plain(getattr(one, name)) == plain(default) for one in several)
+            }
+    assert unset == {"Branch.baselines"}, "a branch has none"
+
+
+def test_transient_fields_are_there() -> None:
+    """A list of fields that are gone hides those that come."""
+    several = reached(roots(rich()))
+    assert set(TRANSIENT) <= {(cls.__name__, name) for cls, ones in several.items() for name, _ in fields(ones[0])}
