@@ -123,7 +123,7 @@ def measure_levels(network: NetworkCollector, frame: Frame) -> float:
         return timed(lambda: network.collect(grouping=grouping)), watch.longest * 1e3
 
     def come() -> None:
-        network.state.apply(next(newcomers), frame, NOW)
+        network.fleet.apply(next(newcomers), frame, NOW)
 
     print("| level | groups | cold ms | held ms | one came ms | held ms | warm ms | held ms |")
     print("|---|---|---|---|---|---|---|---|")
@@ -160,7 +160,7 @@ def measure_groupings(network: NetworkCollector, frame: Frame) -> None:
             return timed(lambda: network.collect(selection, grouping))
 
         def come() -> None:
-            network.state.apply(next(newcomers), frame, NOW)
+            network.fleet.apply(next(newcomers), frame, NOW)
 
         cold, came = look(), min(look() for _ in range(ROUNDS) for _ in [come()])
         warm = min(look() for _ in range(ROUNDS))

@@ -56,7 +56,7 @@ class Batch:
     def __init__(self, fleet: Fleet) -> None:
         self.refused_values = 0
         self._fleet = fleet
-        self._places = fleet.places
+        self._place = fleet.parts.roster.get
         self._joined: dict[tuple[Kind, int], _Joined] = {}
         self._touched: set[Epoch] = set()
 
@@ -74,7 +74,7 @@ class Batch:
         Raises:
             FrameError: as `Fleet.apply` does.
         """
-        place = self._places.get(path)
+        place = self._place(path)
         epoch = place.epochs.get(frame.epoch) if place is not None and place.takes_batches else None
         gathered: list[Gathered] = []
         if place is None or epoch is None or not _is_plain(epoch, frame, gathered):

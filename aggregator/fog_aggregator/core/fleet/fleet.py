@@ -79,33 +79,38 @@ class Fleet(FleetReading):
             epoch = self._begin_epoch(place, frame)
         outcome = self.advance(place, epoch, frame, timestamp)
         outcome.new_epoch = new_epoch
-        fresh: Ids = []
         if resolved is not None:
             place.brought += self._price(frame.definitions, known)
             outcome.refused_series = resolved.refused
-            fresh = self._define(place, epoch, resolved.groups, place.born(epoch, frame, timestamp), outcome)
-        place.absorb(parts.slots.tables, epoch, frame, outcome)
-        if frame.kind == KEYFRAME:
-            if epoch.returning:
-                place.retract(parts.slots.tables, epoch, fresh)
-            self._keyframe(place, epoch, frame, resolved.groups if resolved else {}, outcome)
-        if epoch.gapped:
-            parts.roster.gapped[epoch] = path
-        outcome.wants_keyframe = epoch.gapped
+        self._merge(place, epoch, frame, (resolved.groups if resolved else {}, timestamp), outcome)
         return outcome
 
     def advance(self, place: Place, epoch: Epoch, frame: Frame, timestamp: float) -> Outcome:
         """Take note that a frame of a known epoch came, and of its number; the caller merges its values."""
         time, roster = self.parts.time, self.parts.roster
-        time.read(timestamp)
+        time.now = max(time.now, timestamp)
         outcome = Outcome(wants_keyframe=epoch.gapped)
         epoch.number(frame, outcome)
         epoch.see(frame, timestamp, time.observed_seconds)
         rows, row = roster.rows, place.row
         rows.last_seen[row] = max(rows.last_seen[row], timestamp)
         rows.interval[row] = frame.interval_ms / 1000
-        roster.info_version += place.take_note(epoch, frame, rows)
+        if place.take_note(epoch, frame, rows):
+            roster.info_version += 1
         return outcome
+
+    def _merge(self, place: Place, epoch: Epoch, frame: Frame, defined: tuple[Groups, float], outcome: Outcome) -> None:
+        """Merge what a frame says; `defined`: the ids and series that it defines, and when it came."""
+        parts, (groups, timestamp) = self.parts, defined
+        fresh = self._define(place, epoch, groups, place.born(epoch, frame, timestamp), outcome)
+        place.absorb(parts.slots.tables, epoch, frame, outcome)
+        if frame.kind == KEYFRAME:
+            if epoch.returning:
+                place.retract(parts.slots.tables, epoch, fresh)
+            self._keyframe(place, epoch, frame, groups, outcome)
+        if epoch.gapped:
+            parts.roster.gapped[epoch] = place.path
+        outcome.wants_keyframe = epoch.gapped
 
     def settle(self, kind: Kind, slots: Int64s, code: int, values: bytes, others: bytes) -> int:
         """Merge the joined sections of several epochs, see `Kind.settle`; return how many values were refused."""

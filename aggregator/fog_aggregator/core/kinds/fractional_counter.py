@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int64s, float_values, ids_array
 from fog_aggregator.core.kinds.counted import CountedKind
+from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER, FractionalForm, IntegerCounter
-from fog_aggregator.core.kinds.kind import Kind, KindSet, Merge, SlotHolder, Tables
+from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge, SlotHolder, Tables
 from fog_aggregator.core.kinds.reductions import sum_fractions
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells, Hold, Samples, ViewColumns, find_keys
@@ -54,6 +55,11 @@ class FractionalCounter(CountedKind, FractionalForm, KindSet):
     def section_ids(self, section: Numbers) -> Ids:
         """Return the ids of the counters."""
         return section.ids
+
+    def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
+        """Gather nothing: each value must be compared with the known one."""
+        del maps, gathered
+        return frame.fractions is None
 
     def apply_delta(self, merge: Merge, section: Numbers) -> None:
         """Set the values, none below what is known; a counter that was an integer becomes a fraction (R12.11)."""

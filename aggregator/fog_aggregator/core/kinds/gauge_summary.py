@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s, float_values, ids_array, whole_values
 from fog_aggregator.core.kinds.gauge import GAUGE, Gauge
-from fog_aggregator.core.kinds.kind import Kind, KindSet, Merge
+from fog_aggregator.core.kinds.id_map import IdMap
+from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge
 from fog_aggregator.core.kinds.merged_gauges import (
     COUNT,
     COUNT_VALUES,
@@ -166,6 +167,11 @@ class MergedGauge(Kind, KindSet):
         if summaries is None:
             raise ValueError("a section without summaries")
         return summaries.ids
+
+    def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
+        """Gather nothing: each summary is checked."""
+        del maps, gathered
+        return frame.summaries is None and frame.value_counts is None
 
     def apply_delta(self, merge: Merge, section: SummarySection) -> None:
         """Set the summaries (R13.2); what one does not say (a newest value) it no longer has."""

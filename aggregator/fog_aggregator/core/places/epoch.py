@@ -64,6 +64,9 @@ class Epoch(SlotHolder):
 
     def see(self, frame: Frame, timestamp: float, observed: float) -> None:
         """Take note of when a frame came, and of what it says of its epoch."""
-        self.last_seen, self.observed = max(self.last_seen, timestamp), observed
-        self.birth = min(self.birth, max(0.0, timestamp - frame.age_ms / 1000))
+        self.observed = observed
+        self.last_seen = max(self.last_seen, timestamp)
+        birth = timestamp - frame.age_ms / 1000
+        if birth < self.birth:
+            self.birth = max(birth, 0.0)
         self.shared = bool(frame.flags & SHARED)
