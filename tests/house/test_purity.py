@@ -9,7 +9,9 @@ from typing import Final
 from tests.house.offenders import Found, guard, hold
 from tests.house.source import Module, imports, modules
 
-PURE: Final = re.compile(r"(^|/)(core|query|promql)/|^schema/fog_schema/|^bus/fog_bus/(ports|streams|memory/stream)\.py$")
+PURE: Final = re.compile(
+    r"(^|/)(core|query|promql)/|^schema/fog_schema/|^bus/fog_bus/(ports|streams|memory/stream)\.py$"
+)
 """The files that must be pure."""
 
 IMPURE: Final = {

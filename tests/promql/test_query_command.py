@@ -32,7 +32,7 @@ y -1.5e-7 60
 
 @pytest.fixture
 def file(tmp_path: Path) -> str:
-    """A file of samples."""
+    """Write a file of samples."""
     path = tmp_path / "samples.txt"
     path.write_text(SAMPLES)
     return str(path)
@@ -182,7 +182,7 @@ def server() -> Iterator[str]:
     """Where the answers come from."""
     Answering.answers, Answering.asked = [], []
     http = HTTPServer(("127.0.0.1", 0), Answering)
-    thread = threading.Thread(target=http.serve_forever)
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield f"http://127.0.0.1:{http.server_port}"
     http.shutdown()
@@ -199,6 +199,14 @@ def test_data_of_a_server_is_printed_as_it_is(server: str, capsys: pytest.Captur
     assert run(["query", "--url", server, "--json", "--time", "1.5", "--", "2"], {}) == 0
     assert capsys.readouterr() == (f"{DATA}\n", "fog query: one\nfog query: two\n")
     assert Answering.asked == [("/api/v1/query", {"query": ["2"], "time": ["1.500"]})]
+
+
+@pytest.mark.parametrize(("time", "sent"), [("-1.5", "-1.500"), ("-0.02", "-0.020"), ("-2", "-2.000"), ("0", "0.000")])
+def test_moments_before_1970_are_asked_for(time: str, sent: str, server: str) -> None:
+    """The sign belongs to the seconds and to the milliseconds."""
+    Answering.answers = [(200, f'{{"status":"success","data":{DATA}}}')]
+    assert run(["query", "--url", server, f"--time={time}", "2"], {}) == 0
+    assert Answering.asked == [("/api/v1/query", {"query": ["2"], "time": [sent]})]
 
 
 def test_ranges_are_asked_for(server: str, capsys: pytest.CaptureFixture[str]) -> None:

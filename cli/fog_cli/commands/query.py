@@ -1,8 +1,10 @@
 """Evaluates a PromQL expression: asks an aggregator or any Prometheus, or reads a file of samples.
 
-  fog query 'sum(rate(messages_sent_total[5m]))'
+  fog query --url http://127.0.0.1:9090 'sum(rate(messages_sent_total[5m]))'
   fog query --url http://127.0.0.1:9090 --start 2026-11-26T06:00:00Z --end 2026-11-26T07:00:00Z --step 1m -- 'up'
   fog query --openmetrics samples.txt --time 60 --json -- '-x'
+
+Aggregators do not serve the Prometheus HTTP API yet: name a server of it with --url.
 
 Times are seconds since 1970 or RFC 3339; without any the moment is now, or that of the newest sample of the file. A
 file has OpenMetrics samples, each with its timestamp; the value `stale` is a stale marker. An expression that begins
@@ -17,15 +19,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import FILE, TEXT, URL
 from fog_cli.api import ApiSettings
-from fog_cli.config import REQUIRED, group, option, switch
-from fog_cli.kinds import FILE, TEXT, URL
+from fog_cli.config import REQUIRED, group
 from fog_cli.later import later
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The options of `fog query`."""
+    """Options of `fog query`."""
 
     expression: str = option(REQUIRED, "the expression", TEXT, positional=True)
     time: str = option("", "the moment to evaluate at", TEXT)
@@ -38,5 +41,5 @@ class Settings:
     api: ApiSettings = group(ApiSettings)
 
 
-run: Final = later("fog_cli.queries.query:query")
+run: Final = later("fog_cli.work.query:query")
 """0 with an answer."""

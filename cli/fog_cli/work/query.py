@@ -194,24 +194,25 @@ def _ask(base: str, expression: str, moments: _Moments) -> _Answer:
 
 
 def _seconds(milliseconds: int) -> str:
-    return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
+    seconds, rest = divmod(abs(milliseconds), 1000)
+    return f"{'-' if milliseconds < 0 else ''}{seconds}.{rest:03d}"
 
 
 def _read(url: str, body: str, status: str = "200 OK") -> _Answer:
     """Read what the API says; its data stays as it is, digit by digit."""
     try:
-        said: Any = json.loads(body)
+        answer: Any = json.loads(body)
     except ValueError:
-        said = None
-    if not isinstance(said, dict) or "status" not in said:
+        answer = None
+    if not isinstance(answer, dict) or "status" not in answer:
         raise CommandError(f"{url} is no Prometheus HTTP API: it answers {status}")
-    if said["status"] != "success":
-        raise _QueryFailedError(str(said.get("errorType", "execution")), str(said.get("error", status)))
-    notes = tuple(str(note) for name in ("warnings", "infos") for note in said.get(name) or ())
+    if answer["status"] != "success":
+        raise _QueryFailedError(str(answer.get("errorType", "execution")), str(answer.get("error", status)))
+    notes = tuple(str(note) for name in ("warnings", "infos") for note in answer.get(name) or ())
     if body.startswith(_DATA):
         _, end = json.JSONDecoder().raw_decode(body, len(_DATA))
         return _Answer(body[len(_DATA) : end], notes)
-    return _Answer(json.dumps(said.get("data"), ensure_ascii=False, separators=(",", ":")), notes)
+    return _Answer(json.dumps(answer.get("data"), ensure_ascii=False, separators=(",", ":")), notes)
 
 
 def _table(data: Mapping[str, Any], paint: Paint) -> Iterator[str]:

@@ -1,1 +1,0 @@
-"""Questions in PromQL, to a server or to a file."""
