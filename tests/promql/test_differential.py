@@ -20,6 +20,7 @@ from tests.promql.asking import columns
 from tests.promql.comparing import answers, difference, is_known
 from tests.promql.grammar import LENGTH, START, Grammar, random_series
 from tests.promql.prometheus import BINARY, WHY_NOT, Prometheus, running_prometheus
+from tests.promql.recorded import TIMES
 
 CASES: Final = int(os.environ.get("FOG_PROMQL_CASES", "400"))
 SEEDS: Final = [int(seed) for seed in os.environ.get("FOG_PROMQL_SEEDS", "2,3").split(",")]
@@ -68,6 +69,13 @@ def test_numbers_are_written_alike(prometheus: Prometheus, value: float) -> None
     for expression in (f"vector({text})", text):
         theirs = prometheus.ask_bytes("query", query=expression, time="1.5").decode()
         assert f'"data":{data_json(instant_query(expression, storage, 1500).data)}}}' in theirs
+
+
+@pytest.mark.parametrize(("expression", "moment", "data"), TIMES)
+def test_recorded_answers_are_the_judges(prometheus: Prometheus, expression: str, moment: str, data: str) -> None:
+    """A Prometheus of today writes what was recorded."""
+    answer = prometheus.ask_bytes("query", query=expression, time=moment).decode()
+    assert f'"data":{data}}}' in answer
 
 
 ERRORS: Final = (

@@ -29,6 +29,7 @@ from fog_aggregator.promql.formatting import (
     format_time,
 )
 from tests.promql.asking import load
+from tests.promql.recorded import TIMES
 
 NUMBERS = st.floats() | st.integers(-(10**22), 10**22).map(float) | st.floats(1e-7, 1e-5)
 
@@ -97,6 +98,12 @@ def test_numbers_are_read_back(value: float) -> None:
 def test_times_have_none_or_three_decimals(time: int, text: str) -> None:
     """Before 1970 too."""
     assert format_time(time) == text
+
+
+@pytest.mark.parametrize(("expression", "moment", "data"), TIMES)
+def test_times_are_written_as_recorded(expression: str, moment: str, data: str) -> None:
+    """Of scalars and strings as numbers are (`1.5`), of vectors and matrices with three decimals (`1.500`)."""
+    assert data_json(instant_query(expression, STORAGE, round(float(moment) * 1000)).data) == data
 
 
 STORAGE = load('x{a="1"} 1 2.5 _ 1e21', 'x{a="0"} 3', 'n{q="a\\"b\\\\c\\nd"} NaN')
