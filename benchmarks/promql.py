@@ -43,7 +43,7 @@ QUERIES = (
 
 
 def make_series(count: int) -> dict[Labels, tuple[Ints, Floats]]:
-    """Counters of whole numbers, a tenth as many of fractions, and buckets of histograms."""
+    """Counters of integers, a tenth as many of fractions, and buckets of histograms."""
     chance = np.random.default_rng(7)
     times = START + np.arange(SAMPLES, dtype=np.int64) * INTERVAL
     series: dict[Labels, tuple[Ints, Floats]] = {}
@@ -79,7 +79,7 @@ def fill(server: Prometheus, series: dict[Labels, tuple[Ints, Floats]]) -> None:
 
 
 def best(work: Callable[[], object]) -> float:
-    """The shortest time in milliseconds."""
+    """Measure the shortest time in milliseconds."""
     times = []
     for _ in range(ROUNDS):
         begin = time.perf_counter()

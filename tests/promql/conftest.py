@@ -12,7 +12,7 @@ from tests.promql.prometheus import BINARY, WHY_NOT, Prometheus, running_prometh
 
 @pytest.fixture(scope="session")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus with the random series of seed 1; the test is skipped where none is installed."""
+    """Run a Prometheus with the random series of seed 1; the test is skipped where none is installed."""
     if BINARY is None:
         pytest.skip(WHY_NOT)
     with running_prometheus(tmp_path_factory.mktemp("prometheus")) as server:

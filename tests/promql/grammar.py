@@ -96,7 +96,7 @@ class Grammar:
         self._chance = random.Random(seed)
 
     def expression(self) -> str:
-        """An instant vector or, now and then, a scalar."""
+        """Draw an instant vector or, now and then, a scalar."""
         return self._scalar(3) if self._chance.random() < 0.05 else self._vector(3)
 
     def _pick(self, *choices: str) -> str:

@@ -65,7 +65,7 @@ def test_the_limits_are_those_of_the_code() -> None:
 
 @pytest.fixture(scope="module")
 def storage() -> MemoryStorage:
-    """The series that Prometheus has too."""
+    """Hold the series that Prometheus has too."""
     return MemoryStorage(random_series(1))
 
 

@@ -12,7 +12,7 @@ PAIR = load('x{a="1"} 1', 'x{a="2"} 2', 'y{a="1"} 10', 'y{a="3"} 30')
 
 
 def error_of(storage: object, expression: str, at: float = 0.0) -> str:
-    """The text of the error that an expression gives."""
+    """Return the text of the error that an expression gives."""
     with pytest.raises(EvaluationError) as caught:
         ask(storage, expression, at)  # type: ignore[arg-type]
     assert caught.value.error_type == "execution"

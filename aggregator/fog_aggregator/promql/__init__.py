@@ -4,7 +4,7 @@ r"""PromQL: a fence around the parser, an evaluator on matrices, and the JSON of
     result = instant_query("rate(x_total[1m])", storage, 10_000)
     print(data_json(result.data))
 
-Times are whole milliseconds. The semantics are those of Prometheus 3, without native histograms and without what is
+Times are integer milliseconds. The semantics are those of Prometheus 3, without native histograms and without what is
 experimental there. Evaluation takes long on much data: run it in a thread, with `Options.expired` to end it.
 """
 

@@ -36,9 +36,9 @@ def _digits(value: float) -> tuple[str, str, int]:
     """Split a finite number into its sign, its digits and the power of ten of the first digit."""
     mantissa, _, exponent = f"{value!r}".partition("e")
     sign = "-" if mantissa.startswith("-") else ""
-    whole, _, fraction = mantissa.lstrip("-").partition(".")
-    digits = whole + ("" if fraction == "0" else fraction)
-    power = len(whole) - 1 + int(exponent or 0)
+    integer, _, fraction = mantissa.lstrip("-").partition(".")
+    digits = integer + ("" if fraction == "0" else fraction)
+    power = len(integer) - 1 + int(exponent or 0)
     stripped = digits.lstrip("0")
     power -= len(digits) - len(stripped)
     return sign, stripped.rstrip("0") or "0", power if stripped else 0
@@ -51,8 +51,8 @@ def format_plain(value: float) -> str:
     sign, digits, power = _digits(value)
     if power < 0:
         return f"{sign}0.{'0' * (-power - 1)}{digits}"
-    whole, fraction = digits[: power + 1].ljust(power + 1, "0"), digits[power + 1 :]
-    return f"{sign}{whole}.{fraction}" if fraction else sign + whole
+    integer, fraction = digits[: power + 1].ljust(power + 1, "0"), digits[power + 1 :]
+    return f"{sign}{integer}.{fraction}" if fraction else sign + integer
 
 
 def format_exponent(value: float) -> str:

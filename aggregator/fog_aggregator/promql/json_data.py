@@ -23,8 +23,8 @@ from fog_aggregator.promql.query import (
 )
 from fog_aggregator.promql.storage import Floats, Ints
 
-_WHOLE: Final = 10**15
-"""Whole numbers below this one have no exponent in any way of writing."""
+_PLAIN_INTEGERS: Final = 10**15
+"""Integers below this one have no exponent in any way of writing."""
 
 
 def data_json(data: Data) -> str:
@@ -42,7 +42,7 @@ def data_json(data: Data) -> str:
 
 
 def response_json(result: Result) -> str:
-    """Write a whole answer of the API."""
+    """Write a complete answer of the API."""
     notes = "".join(
         f',"{name}":{_texts(texts)}'
         for name, texts in (("warnings", result.warnings), ("infos", result.infos))
@@ -97,13 +97,13 @@ def _series(labels: Labels, prefixes: Sequence[str], values: Floats) -> str:
 
 
 def _numbers(values: Floats) -> list[str]:
-    """Write numbers; whole ones, the most frequent, without asking each."""
+    """Write numbers; integers, the most frequent, without asking each."""
     with np.errstate(invalid="ignore"):
-        whole = values.astype(np.int64)
+        integers = values.astype(np.int64)
     # A negative zero, NaN and what is beyond 64 bits come back as something else.
-    same = np.array_equal(whole.astype(np.float64).view(np.int64), np.ascontiguousarray(values).view(np.int64))
-    if same and (np.abs(whole) < _WHOLE).all():
-        return list(map(str, whole.tolist()))
+    same = np.array_equal(integers.astype(np.float64).view(np.int64), np.ascontiguousarray(values).view(np.int64))
+    if same and (np.abs(integers) < _PLAIN_INTEGERS).all():
+        return list(map(str, integers.tolist()))
     return format_samples(values.tolist())
 
 

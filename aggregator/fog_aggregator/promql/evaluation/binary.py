@@ -115,8 +115,8 @@ def vectors(node: Binary, left: Matrix, right: Matrix) -> Matrix:
     _refuse_ambiguity(node, sides.left_of[many_rows], labels, present)
     found = compute(node.operator, one, many) if swapped else compute(node.operator, many, one)
     if node.operator in COMPARISONS and not node.returns_bool:
-        kept = present & (found != 0)
-        return tidy(Matrix(labels, one if swapped else many, kept))
+        passed = present & (found != 0)
+        return tidy(Matrix(labels, one if swapped else many, passed))
     return tidy(Matrix(labels, found, present))
 
 

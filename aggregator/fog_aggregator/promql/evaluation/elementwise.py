@@ -27,7 +27,7 @@ def round_to(values: Floats, nearest: Floats) -> Floats:
 
 
 def _of_seconds(compute: Callable[[Ints], Ints]) -> Elementwise:
-    """Make a function of seconds since 1970 out of one of whole seconds; NaN for what is no time."""
+    """Make a function of seconds since 1970 out of one of integer seconds; NaN for what is no time."""
 
     def of_values(values: Floats) -> Floats:
         is_time = np.abs(values) < _YEARS

@@ -95,8 +95,8 @@ def _clamp(matrix: Matrix, low: Floats, high: Floats) -> Matrix:
     """Hold values between limits; as in Go, an infinite limit holds NaN too."""
     present = matrix.present & ~(high < low)
     below = np.where(np.isneginf(high), high, np.minimum(high, matrix.values))
-    held = np.where(np.isposinf(low), low, np.maximum(low, below))
-    return relabel(Matrix(matrix.labels, held, present))
+    clamped = np.where(np.isposinf(low), low, np.maximum(low, below))
+    return relabel(Matrix(matrix.labels, clamped, present))
 
 
 def _round(_: Context, __: Call, values: Sequence[Value]) -> Value:

@@ -96,13 +96,13 @@ def tidy(matrix: Matrix, *, merge: bool = True) -> Matrix:
     if not merge:
         raise EvaluationError(SAME_LABELS)
     values, present = matrix.values.copy(), matrix.present.copy()
-    for position, kept in enumerate(target):
-        if position != kept:
+    for position, target_row in enumerate(target):
+        if position != target_row:
             mask = present[position]
-            if (present[kept] & mask).any():
+            if (present[target_row] & mask).any():
                 raise EvaluationError(SAME_LABELS)
-            values[kept][mask] = values[position][mask]
-            present[kept] |= mask
+            values[target_row][mask] = values[position][mask]
+            present[target_row] |= mask
     rows = np.fromiter(first.values(), np.int64, len(first))
     return Matrix(list(first), values[rows], present[rows])
 

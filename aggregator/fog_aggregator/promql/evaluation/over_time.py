@@ -80,14 +80,14 @@ def _compensated(block: Block) -> tuple[Floats, Floats]:
     """Sum each window, with what rounding lost."""
     total, lost = np.zeros(block.shape), np.zeros(block.shape)
     for values, inside, everywhere, _ in _each_sample(block):
-        new, kept = add_compensated(total, lost, values)
+        new, new_lost = add_compensated(total, lost, values)
         total = new if everywhere else np.where(inside, new, total)
-        lost = kept if everywhere else np.where(inside, kept, lost)
+        lost = new_lost if everywhere else np.where(inside, new_lost, lost)
     return total, lost
 
 
-def _whole_sums(block: Block) -> Floats | None:
-    """Sum each window of whole numbers; None when there are fractions."""
+def _exact_sums(block: Block) -> Floats | None:
+    """Sum each window of integers; None when there are fractions."""
     prefix = whole_prefix(block.values)
     if prefix is None:
         return None
@@ -98,9 +98,9 @@ def _whole_sums(block: Block) -> Floats | None:
 
 def total(block: Block) -> Found:
     """Sum the values."""
-    whole = _whole_sums(block)
-    if whole is not None:
-        return whole, block.has(1)
+    exact = _exact_sums(block)
+    if exact is not None:
+        return exact, block.has(1)
     sums, lost = _compensated(block)
     return np.where(np.isinf(sums), sums, sums + lost), block.has(1)
 
@@ -108,9 +108,9 @@ def total(block: Block) -> Found:
 def mean(block: Block) -> Found:
     """Average the values; a sum that overflows does not make the average infinite."""
     counts = block.counts
-    whole = _whole_sums(block)
-    if whole is not None:
-        return whole / counts, block.has(1)
+    exact = _exact_sums(block)
+    if exact is not None:
+        return exact / counts, block.has(1)
     sums, lost = _compensated(block)
     found, present = sums / counts + lost / counts, block.has(1)
     for row, step in np.argwhere(np.isinf(sums) & present):
@@ -152,9 +152,9 @@ def quantile(block: Block, wanted: Floats) -> Found:
     """Compute a quantile, one for each step."""
     found = np.full(block.shape, np.nan)
     counts = np.broadcast_to(block.counts, block.shape)
-    width = max(1, int(block.counts.max(initial=0)))
-    steps = max(1, _GATHERED // (block.rows * width))
-    offsets = np.arange(width)
+    longest = max(1, int(block.counts.max(initial=0)))
+    steps = max(1, _GATHERED // (block.rows * longest))
+    offsets = np.arange(longest)
     for start in range(0, block.ends.size, steps):
         cut = slice(start, start + steps)
         low = np.broadcast_to(block.base + block.low, block.shape)[:, cut, None]
@@ -202,11 +202,11 @@ def _regression(block: Block, origin: Ints | Floats) -> tuple[Floats, Floats]:
         seconds = np.broadcast_to((block.times_at(positions) - origin) / 1000.0, block.shape)
         constant &= ~inside | (values == begin)
         for number, term in enumerate((seconds, values, seconds * values, seconds * seconds)):
-            new, kept = add_compensated(*sums[number], term)
+            new, new_lost = add_compensated(*sums[number], term)
             if not everywhere:
-                new, kept = np.where(inside, new, sums[number][0]), np.where(inside, kept, sums[number][1])
-            sums[number] = new, kept
-    of_time, of_value, of_both, of_squares = (whole + lost for whole, lost in sums)
+                new, new_lost = np.where(inside, new, sums[number][0]), np.where(inside, new_lost, sums[number][1])
+            sums[number] = new, new_lost
+    of_time, of_value, of_both, of_squares = (total + lost for total, lost in sums)
     counts = block.counts
     covariance = of_both - of_time * of_value / counts
     spread = of_squares - of_time * of_time / counts

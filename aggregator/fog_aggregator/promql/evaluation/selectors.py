@@ -103,17 +103,17 @@ def _evaluate_subquery(subquery: Subquery, moments: Moments, context: Context, e
 
 def _over(parts: list[Part], moments: Moments, function: WindowFunction, context: Context, *, fixed: bool) -> Matrix:
     """Apply a function block by block; what is the same for all steps is computed once."""
-    width = moments.ends.size
+    step_count = moments.ends.size
     found = []
     for part in parts:
         context.usage.add_samples(len(part.labels) * context.steps.size)
-        values = np.empty((len(part.labels), width))
+        values = np.empty((len(part.labels), step_count))
         present = np.zeros(values.shape, np.bool_)
         for rows, block in blocks(part, moments):
             context.check_time()
             values[rows], present[rows] = function(block)
         found.append(Matrix(list(part.labels), values, present))
-    matrix = drop_absent(stack(found, width)) if found else empty(width)
+    matrix = drop_absent(stack(found, step_count)) if found else empty(step_count)
     return broadcast(matrix, context.steps.size) if fixed else matrix
 
 

@@ -1,4 +1,4 @@
-"""Sums that lose nothing: compensated, or of whole numbers. Never differences of running sums of fractions."""
+"""Sums that lose nothing: compensated, or of integers. Never differences of running sums of fractions."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def add_compensated(total: Floats, lost: Floats, values: Floats) -> tuple[Floats
     new = total + values
     part = new - total
     error = (total - (new - part)) + (values - part)
-    kept = lost + error
+    new_lost = lost + error
     finite = np.isfinite(new)
     if not finite.all():
-        kept = np.where(finite, kept, 0.0)
-    return new, kept
+        new_lost = np.where(finite, new_lost, 0.0)
+    return new, new_lost
 
 
 def whole_prefix(values: Floats) -> Ints | None:
-    """Make running sums, if all values are whole and so small that integers count them exactly; else None.
+    """Make running sums, if all values are integers and so small that integers count them exactly; else None.
 
     Returns:
         One more element than values: the sum of values ``[a:b]`` is ``prefix[b] - prefix[a]``.
@@ -89,11 +89,11 @@ def _tree_sum(values: Floats) -> tuple[Floats, Floats]:
     lost = np.broadcast_to(lost, values.shape)
     while total.shape[0] > 1:
         half = total.shape[0] // 2
-        new, kept = add_compensated(total[:half], lost[:half] + lost[half : 2 * half], total[half : 2 * half])
+        new, new_lost = add_compensated(total[:half], lost[:half] + lost[half : 2 * half], total[half : 2 * half])
         if total.shape[0] % 2:
             new = np.concatenate((new, total[-1:]))
-            kept = np.concatenate((kept, lost[-1:]))
-        total, lost = new, kept
+            new_lost = np.concatenate((new_lost, lost[-1:]))
+        total, lost = new, new_lost
     return total[0], lost[0]
 
 
@@ -104,9 +104,9 @@ def incremental_mean(values: Sequence[float]) -> float:
     for value in values[1:]:
         count += 1.0
         if not incremental:
-            new, kept = _add(value, total, lost)
+            new, new_lost = _add(value, total, lost)
             if abs(new) != np.inf:
-                total, lost = new, kept
+                total, lost = new, new_lost
                 continue
             incremental = True
             mean, lost = total / (count - 1), lost / (count - 1)

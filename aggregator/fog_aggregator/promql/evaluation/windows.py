@@ -114,14 +114,14 @@ def blocks(part: Part, moments: Moments) -> Iterator[tuple[slice, Block]]:
 
 
 def _shared_blocks(part: Part, moments: Moments) -> Iterator[tuple[slice, Block]]:
-    width = part.times.size
+    samples = part.times.size
     low = part.times.searchsorted(moments.before, "right")[None, :]
     high = part.times.searchsorted(moments.ends, "right")[None, :]
-    height = max(1, min(BLOCK, BLOCK * 400 // max(width, moments.ends.size)))
+    height = max(1, min(BLOCK, BLOCK * 400 // max(samples, moments.ends.size)))
     for start in range(0, len(part.labels), height):
         rows = slice(start, min(start + height, len(part.labels)))
         count = rows.stop - rows.start
-        base = np.arange(count, dtype=np.int64)[:, None] * width
+        base = np.arange(count, dtype=np.int64)[:, None] * samples
         values = part.values[rows].reshape(-1)
         ends, reach = moments.ends, moments.reach
         yield rows, Block(count, part.times, values, low, high, base, shared=True, ends=ends, reach=reach)
@@ -165,5 +165,5 @@ def without_stale(part: Part) -> list[Part]:
         return [part]
     if part.offsets is None:
         return parts_of_grid(part.labels, part.times, part.values, ~stale.reshape(part.values.shape))
-    kept = np.concatenate(([0], np.cumsum(~stale)))
-    return [Part(part.labels, part.times[~stale], part.values[~stale], kept[part.offsets])]
+    retained = np.concatenate(([0], np.cumsum(~stale)))
+    return [Part(part.labels, part.times[~stale], part.values[~stale], retained[part.offsets])]

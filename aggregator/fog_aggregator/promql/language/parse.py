@@ -188,7 +188,7 @@ _CONVERTERS: Final[dict[str, Callable[[Any], Expression]]] = {
 
 
 def _milliseconds(duration: timedelta) -> int:
-    """Count the whole milliseconds of a duration, exactly: a negative one has negative days and positive seconds."""
+    """Count the integer milliseconds of a duration, exactly: a negative one has negative days and positive seconds."""
     count = duration.days * 86_400_000 + duration.seconds * 1000 + duration.microseconds // 1000
     if abs(count) >= MAX_TIME:
         raise BadQueryError("parse error: duration out of range")

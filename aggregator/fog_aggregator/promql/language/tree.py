@@ -1,4 +1,4 @@
-"""The tree of an expression: frozen data classes with durations and times in whole milliseconds.
+"""The tree of an expression: frozen data classes with durations and times in integer milliseconds.
 
 Parentheses are not in the tree: they only group, and `timestamp((x))` means `timestamp(x)`.
 """
