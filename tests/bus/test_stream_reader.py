@@ -43,12 +43,10 @@ async def test_from_the_start_and_on(fog_nats: NatsServer) -> None:
             last = reading.messages[-1]
             assert reader.position is not None
             assert reader.position[1:] == (last.seq, last.timestamp_ns) == (1210, last.timestamp_ns)
-            assert last.subject == "s.a"
-            assert last.timestamp == last.timestamp_ns / 1e9
+            assert (last.subject, last.timestamp) == ("s.a", last.timestamp_ns / 1e9)
             assert reader.info is not None
             assert reader.read_until == reader.info.now > last.timestamp
-            assert (reader.lag, reader.last_seq, reader.caught_up) == (0, 1210, True)
-            assert reader.until_gap is None
+            assert (reader.lag, reader.last_seq, reader.caught_up, reader.until_gap) == (0, 1210, True, None)
             assert not reader.restarts
             assert not reading.discontinuities
 

@@ -19,21 +19,18 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from nats.errors import UnexpectedEOF
 
 from fog_bus.backoff import backoff
-from fog_bus.nats.client import Client, TlsNotOfferedError
-from fog_bus.nats.options import NatsOptions, NatsOptionsError, redacted
-from fog_bus.rate_limited_log import RateLimitedLog
+from fog_bus.nats.client import Client
+from fog_bus.nats.dialer import PING_INTERVAL, Dialer, drop
+from fog_bus.nats.options import NatsOptions, NatsOptionsError
+from fog_bus.nats.troubles import Troubles, reason_of, text_of
 
 __all__ = ["Client", "Connection", "NatsOptions", "NatsOptionsError", "reason_of", "text_of"]
 
-PING_INTERVAL: Final = 10.0
-MAX_OUTSTANDING_PINGS: Final = 2
-CONNECT_TIMEOUT: Final = 5.0
-_DROP_TIMEOUT: Final = 1.0
 _STEADY: Final = 10.0
 """A connection that lived this many seconds was a good one: the next pause is a short one."""
 
@@ -49,8 +46,6 @@ class Connection:
 
     Attributes:
         generation: How many connections there have been; a new number is a new client.
-        errors: How often what went wrong, by reason: see `reason_of`.
-        failures: Why the last attempt at each server failed, by its address; empty once there is a connection.
         on_connect: Awaited with each new client, before anyone else sees it: the place to subscribe.
         on_disconnect: Called when a client's connection has ended.
         on_error: Called with what the server says of a request that it refused, such as a publish without permission.
@@ -69,21 +64,27 @@ class Connection:
     ) -> None:
         self.options = options
         self.generation = 0
-        self.errors: Counter[str] = Counter()
-        self.failures: dict[str, BaseException] = {}
         self.on_connect: list[Callable[[Client], Awaitable[None]]] = []
         self.on_disconnect: list[Callable[[], None]] = []
         self.on_error: list[Callable[[str], None]] = []
-        self._tls = options.tls()
-        self._rng = rng or random.Random()
-        self._longest_pause = longest_pause
-        self._ping_interval = ping_interval
-        self._discovered: list[str] = []
+        rng = rng or random.Random()
+        self._troubles = Troubles()
+        self._dialer = Dialer(options, rng, ping_interval, self._troubles)
+        self._pause_after = partial(backoff, rng=rng, longest=longest_pause)
         self._client: Client | None = None
         self._up = asyncio.Event()
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._log = RateLimitedLog(lambda: asyncio.get_running_loop().time())
+
+    @property
+    def errors(self) -> Counter[str]:
+        """How often what went wrong, by reason: see `reason_of`."""
+        return self._troubles.errors
+
+    @property
+    def failures(self) -> dict[str, BaseException]:
+        """Why the last attempt at each server failed, by its address; empty once there is a connection."""
+        return self._dialer.failures
 
     @property
     def client(self) -> Client | None:
@@ -143,34 +144,13 @@ class Connection:
         while True:
             ended = asyncio.Event()
             started = loop.time()
-            client = await self._connect(ended)
+            client = await self._dialer.connect(partial(self._ended, ended), self._on_error)
             if client is not None:
                 await self._serve(client, ended)
                 if loop.time() - started > _STEADY:
                     attempt = 0
-            await asyncio.sleep(backoff(attempt, self._rng, longest=self._longest_pause))
+            await asyncio.sleep(self._pause_after(attempt))
             attempt += 1
-
-    async def _connect(self, ended: asyncio.Event) -> Client | None:
-        """Try each server once: those we were given, then those that the cluster told of."""
-        given = [redacted(server) for server in self.options.servers]
-        told = [server for server in self._discovered if server not in given]
-        self._rng.shuffle(given)
-        self._rng.shuffle(told)
-        for server in given + told:
-            client = Client(insist_on_tls=self.options.wants_tls)
-            client.on_end = partial(self._ended, ended)
-            try:
-                await client.connect([server], **self._arguments())
-                self.failures.clear()
-                return client
-            except Exception as error:  # noqa: BLE001 — the next server, or the next round, may do better
-                self.failures[server] = error
-                self._note(error, f"cannot connect to NATS at {server}: {text_of(error)}; trying again")
-            finally:
-                if not client.is_connected:
-                    await _drop(client)
-        return None
 
     async def _serve(self, client: Client, ended: asyncio.Event) -> None:
         try:
@@ -178,21 +158,19 @@ class Connection:
                 await hook(client)
             self._client = client
             self.generation += 1
-            if (
-                client.is_connected
-            ):  # else `connected` would tell of a connection that has ended, and its callers never wait
+            if client.is_connected:  # or `connected` would be true of one that has ended, and its callers never wait
                 self._up.set()
-            self._log(logging.INFO, "connected", f"connected to NATS at {_where(client)}")
+            self._troubles.log(logging.INFO, "connected", f"connected to NATS at {_where(client)}")
             await ended.wait()
             error = client.last_error or ConnectionError("it was closed")
-            self._note(error, f"lost the connection to NATS: {text_of(error)}; connecting again")
+            self._troubles.note(error, f"lost the connection to NATS: {text_of(error)}; connecting again")
         except Exception as error:  # noqa: BLE001 — a hook met the end of its connection
-            self._note(error, f"lost a new connection to NATS: {text_of(error)}; connecting again")
+            self._troubles.note(error, f"lost a new connection to NATS: {text_of(error)}; connecting again")
         finally:
             self._up.clear()
             self._client = None
-            self._discovered = [uri.geturl() for uri in client.servers]
-            await _drop(client)
+            self._dialer.discovered(uri.geturl() for uri in client.servers)
+            await drop(client)
             for gone in self.on_disconnect:
                 gone()
 
@@ -200,78 +178,14 @@ class Connection:
         self._up.clear()
         ended.set()
 
-    def _arguments(self) -> dict[str, Any]:
-        """Return arguments for nats-py's `connect`: a callback that cannot raise, no buffer, no reconnecting."""
-
-        async def on_error(error: Exception) -> None:
-            with suppress(Exception):
-                self._heard(error)
-
-        arguments: dict[str, Any] = {
-            "error_cb": on_error,
-            "name": self.options.name,
-            "allow_reconnect": False,
-            "connect_timeout": CONNECT_TIMEOUT,
-            "ping_interval": self._ping_interval,
-            "max_outstanding_pings": MAX_OUTSTANDING_PINGS,
-            "pending_size": -1,
-            **self.options.login(),
-        }
-        if self._tls is not None:
-            arguments["tls"] = self._tls
-        if self.options.inbox_prefix is not None:
-            arguments["inbox_prefix"] = self.options.inbox_prefix
-        return arguments
-
-    def _heard(self, error: Exception) -> None:
+    def _on_error(self, error: Exception) -> None:
         """Take what nats-py reports while connected: above all, which request the server refused."""
         if self._client is None or isinstance(error, OSError | UnexpectedEOF):
-            return  # `_connect` or `_serve` says it
-        self._note(error, f"NATS: {text_of(error)}")
+            return  # the dialer or `_serve` says it
+        self._troubles.note(error, f"NATS: {text_of(error)}")
         for hook in self.on_error:
             hook(text_of(error))
-
-    def _note(self, error: BaseException, text: str) -> None:
-        reason = reason_of(error)
-        self.errors[reason] += 1
-        self._log(logging.WARNING, f"{reason} {text_of(error)}", text)
-
-
-_REASONS: Final = (
-    ("permissions violation", "permission"),
-    ("authorization violation", "authorization"),
-    ("authentication", "authorization"),
-    ("stale connection", "stale"),
-    ("unexpected eof", "closed"),
-    ("slow consumer", "slow_consumer"),
-    ("maximum payload", "too_large"),
-)
-
-
-def reason_of(error: BaseException) -> str:
-    """Return one word for what went wrong, for a counter: of a small set, whatever the server's text."""
-    if isinstance(error, TlsNotOfferedError):
-        return "tls"
-    text = str(error).lower()
-    for words, reason in _REASONS:
-        if words in text:
-            return reason
-    if isinstance(error, TimeoutError):
-        return "timeout"
-    return "unreachable" if isinstance(error, OSError) else "other"
-
-
-def text_of(error: BaseException) -> str:
-    """Describe an error for people: without nats-py's own words around it."""
-    text, _, _ = str(error).partition(", sid:")  # of a slow consumer; behind it come addresses in memory
-    return text.removeprefix("nats: ") or type(error).__name__
 
 
 def _where(client: Client) -> str:
     return client.connected_url.netloc if client.connected_url is not None else "?"
-
-
-async def _drop(client: Client) -> None:
-    with suppress(Exception):
-        async with asyncio.timeout(_DROP_TIMEOUT):
-            await client.close()

@@ -49,6 +49,18 @@ class Delivery(NamedTuple):
     """How many more of this consumer's messages the stream has."""
 
 
+class _Address(NamedTuple):
+    """The names by which a consumer is spoken to."""
+
+    stream: str
+    name: str
+    inbox: str
+
+    def subject(self, verb: str) -> str:
+        """Return the API's subject of a verb about this consumer, without prefix."""
+        return f"CONSUMER.{verb}.{self.stream}.{self.name}"
+
+
 class PullConsumer:
     """One consumer, from one sequence of a stream on. Belongs to one client: it does not survive a reconnect.
 
@@ -69,10 +81,9 @@ class PullConsumer:
         self.pending = 0
         self._jetstream = jetstream
         self._client = client
-        self._stream = stream
         self._heartbeat = heartbeat
-        self._name = f"fog-{secrets.token_hex(8)}"
-        self._inbox = f"{jetstream.link.connection.options.inbox_prefix or '_INBOX'}.{secrets.token_hex(12)}"
+        prefix = jetstream.link.connection.options.inbox_prefix or "_INBOX"
+        self._address = _Address(stream, f"fog-{secrets.token_hex(8)}", f"{prefix}.{secrets.token_hex(12)}")
         self._subscription: Subscription | None = None
         self._arrived: list[Msg] = []
         self._wake = asyncio.Event()
@@ -94,10 +105,10 @@ class PullConsumer:
 
         self._jetstream.link.connection.on_disconnect.append(wake.set)
         self._subscription = await self._client.subscribe(
-            self._inbox, cb=on_message, pending_msgs_limit=0, pending_bytes_limit=0
+            self._address.inbox, cb=on_message, pending_msgs_limit=0, pending_bytes_limit=0
         )
         config = {
-            "name": self._name,
+            "name": self._address.name,
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": seq,
             "ack_policy": "none",
@@ -105,8 +116,8 @@ class PullConsumer:
             "mem_storage": True,
             "num_replicas": 1,
         }
-        request = {"stream_name": self._stream, "config": config}
-        answer = await self._jetstream.call(f"CONSUMER.CREATE.{self._stream}.{self._name}", request)
+        request = {"stream_name": self._address.stream, "config": config}
+        answer = await self._jetstream.call(self._address.subject("CREATE"), request)
         self.pending = answer["num_pending"]
 
     async def next(self) -> list[Message]:
@@ -131,9 +142,7 @@ class PullConsumer:
         if self._subscription is not None and connection.client is self._client:
             with suppress(NatsError):
                 await self._subscription.unsubscribe()
-            await self._jetstream.link.send(
-                self._jetstream.subject(f"CONSUMER.DELETE.{self._stream}.{self._name}"), b""
-            )
+            await self._jetstream.link.send(self._jetstream.subject(self._address.subject("DELETE")), b"")
 
     async def _ask(self) -> None:
         """Keep two requests in flight; the second covers the time that asking takes."""
@@ -143,9 +152,9 @@ class PullConsumer:
             "expires": int(_EXPIRES * _NS),
             "idle_heartbeat": int(self._heartbeat * _NS),
         }
-        subject = self._jetstream.subject(f"CONSUMER.MSG.NEXT.{self._stream}.{self._name}")
+        subject = self._jetstream.subject(self._address.subject("MSG.NEXT"))
         while self._asked <= (_IN_FLIGHT - 1) * _BATCH:
-            await self._client.publish(subject, json.dumps(request).encode(), reply=self._inbox)
+            await self._client.publish(subject, json.dumps(request).encode(), reply=self._address.inbox)
             self._asked += _BATCH
 
     async def _listen(self) -> None:
