@@ -1,4 +1,4 @@
-"""What an aggregator tells of itself: ``fog_aggregator_*``. METRICS.md lists them and marks the ones that mean loss."""
+"""Count what an aggregator does: ``fog_aggregator_*``. METRICS.md lists them and marks the ones that mean loss."""
 
 from __future__ import annotations
 
@@ -27,12 +27,23 @@ _CPU: Final = Family(
 _PAGE: Final = resource.getpagesize()
 
 
-class SelfMetrics:
-    """The aggregator's own instruments, registered in `collector`."""
+_LOSSES: Final = (
+    ("unknown", "values_unknown", "Values of series not yet defined; the next keyframe brings them"),
+    ("refused_values", "values_refused", "Values refused: negative, not finite, too large, mistyped"),
+    ("refused_series", "series_refused", "Series refused: a reserved name, or a limit"),
+    ("saturated", "values_saturated", "Sums that stay at 2^63 - 1"),
+    ("baseline", "epochs_rebased", "Epochs that came back after they were folded, and count from there"),
+    ("late", "values_late", "Values that came more than 3 intervals after they were sent: a late burst"),
+    ("unknown_fields", "fields_unknown", "Fields of a later version that were skipped"),
+)
+"""The results of values by their name in a tally: the name of the counter, and its help text."""
+
+
+class FrameCounters:
+    """Count what came of the messages that were read; registered in `collector`."""
 
     def __init__(self, collector: TelemetryCollector) -> None:
         counter = collector.register_counter
-        self.collector = collector
         self._frames = counter("fog_aggregator_frames_total", "Frames read, by what was done with them", ["outcome"])
         for status in Status:
             self._frames.labels(outcome=status.value)
@@ -40,18 +51,49 @@ class SelfMetrics:
         self._values = counter("fog_aggregator_values_total", "Values merged")
         self._keyframes = counter("fog_aggregator_keyframes_total", "Keyframes completed")
         self._missing = counter("fog_aggregator_frames_missing_total", "Frames that never came; keyframes repair them")
-        self._losses = {
-            loss: counter(f"fog_aggregator_{name}_total", text)
-            for loss, name, text in (
-                ("unknown", "values_unknown", "Values of series not yet defined; the next keyframe brings them"),
-                ("refused_values", "values_refused", "Values refused: negative, not finite, too large, mistyped"),
-                ("refused_series", "series_refused", "Series refused: a reserved name, or a limit"),
-                ("saturated", "values_saturated", "Sums that stay at 2^63 - 1"),
-                ("baseline", "epochs_rebased", "Epochs that came back after they were folded, and count from there"),
-                ("late", "values_late", "Values that came more than 3 intervals after they were sent: a late burst"),
-                ("unknown_fields", "fields_unknown", "Fields of a later version that were skipped"),
-            )
-        }
+        self._losses = {loss: counter(f"fog_aggregator_{name}_total", text) for loss, name, text in _LOSSES}
+
+    def applied(self, tally: Counter[str]) -> None:
+        """Take what came of a batch of frames."""
+        for status in Status:
+            if count := tally[status.value]:
+                self._frames.labels(outcome=status.value).increment(count)
+        self._values.increment(tally["values"])
+        self._keyframes.increment(tally["keyframes"])
+        self._missing.increment(min(tally["missing"], MAX_WHOLE))  # more at once would be dropped
+        for loss, counter in self._losses.items():
+            if count := tally[loss]:
+                counter.increment(count)
+
+    def refused(self, reason: str) -> None:
+        """Count a message that is no frame."""
+        self._refused.labels(reason=reason).increment()
+
+
+class CheckpointMetrics:
+    """The instruments of checkpoints, registered in `collector`.
+
+    Attributes:
+        written: Checkpoints by their result.
+        duration: Seconds that writing the last one took.
+        size: Bytes of the last one.
+    """
+
+    def __init__(self, collector: TelemetryCollector) -> None:
+        self.written = collector.register_counter("fog_aggregator_checkpoints_total", "Checkpoints written", ["result"])
+        self.duration = collector.register_gauge(
+            "fog_aggregator_checkpoint_duration_seconds", "How long writing the last checkpoint took"
+        )
+        self.size = collector.register_gauge("fog_aggregator_checkpoint_bytes", "Size of the last checkpoint")
+
+
+class SelfMetrics:
+    """The aggregator's own instruments, registered in `collector`."""
+
+    def __init__(self, collector: TelemetryCollector) -> None:
+        counter = collector.register_counter
+        self.collector = collector
+        self._frames = FrameCounters(collector)
         self.contended = collector.register_gauge(
             "fog_aggregator_paths_contended", "Paths with several writers at once that are not marked as shared"
         )
@@ -65,30 +107,16 @@ class SelfMetrics:
             counter("fog_aggregator_events_lost_total", "Events that their writers no longer hold"),
         )
         self._event_totals = (0, 0, 0)
-        self.checkpoints = counter("fog_aggregator_checkpoints_total", "Checkpoints written", ["result"])
-        self.checkpoint_duration = collector.register_gauge(
-            "fog_aggregator_checkpoint_duration_seconds", "How long writing the last checkpoint took"
-        )
-        self.checkpoint_bytes = collector.register_gauge(
-            "fog_aggregator_checkpoint_bytes", "Size of the last checkpoint"
-        )
+        self.checkpoints = CheckpointMetrics(collector)
         _register_process(collector)
 
     def frames_applied(self, tally: Counter[str]) -> None:
         """Take what came of a batch of frames."""
-        for status in Status:
-            if count := tally[status.value]:
-                self._frames.labels(outcome=status.value).increment(count)
-        self._values.increment(tally["values"])
-        self._keyframes.increment(tally["keyframes"])
-        self._missing.increment(min(tally["missing"], MAX_WHOLE))  # more at once would be dropped
-        for loss, counter in self._losses.items():
-            if count := tally[loss]:
-                counter.increment(count)
+        self._frames.applied(tally)
 
     def refused(self, reason: str) -> None:
-        """A message was no frame."""
-        self._refused.labels(reason=reason).increment()
+        """Count a message that is no frame."""
+        self._frames.refused(reason)
 
     def events_listed(self, events: EventList) -> None:
         """Take the event list's own totals."""
@@ -98,7 +126,7 @@ class SelfMetrics:
         self._event_totals = totals
 
     def watch(self, network: NetworkCollector, readers: Iterable[StreamCursor], ready: Callable[[], bool]) -> None:
-        """Gauges over what is there: state, streams, readiness."""
+        """Register gauges over what is there: state, streams, readiness."""
         gauge, fleet = self.collector.register_gauge, network.fleet
         gauge("fog_aggregator_ready", "Whether the numbers are complete: 1 or 0").set_function(lambda: int(ready()))
         gauge("fog_aggregator_series", "Label sets known").set_function(lambda: len(fleet.catalog.series))
@@ -136,7 +164,7 @@ _STREAM_GAUGES: Final[tuple[tuple[str, str, Callable[[StreamCursor], float]], ..
 
 
 def _register_process(collector: TelemetryCollector) -> None:
-    """The process as the kernel sees it, by the usual names with our prefix: nodes have ``process_*`` of their own."""
+    """Register the process as the kernel sees it, by the usual names with our prefix: nodes have ``process_*``."""
     build = collector.register_gauge(
         "fog_aggregator_build_info",
         "The aggregator's version and its Python's",

@@ -37,12 +37,8 @@ from utilityfog_frontend.telemetry.exposition import generate_text
 from utilityfog_frontend.telemetry.model import HistogramValue
 
 CHOICES: tuple[tuple[str, ...], ...] = (
-    (),
-    ("sum", "min"),
-    ("max", "count_values"),
-    ("avg",),
-    ("last",),
-    ("last", "count_values", "sum"),
+    *((), ("sum", "min"), ("max", "count_values"), ("avg",)),
+    *(("last",), ("last", "count_values", "sum")),
 )
 
 

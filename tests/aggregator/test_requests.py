@@ -75,30 +75,38 @@ def test_only_who_was_heard_lately_is_asked() -> None:
     assert state.heard_lately(PATH, 7, 200.0)
 
 
+class BranchEvents:
+    """Read frames of a node at or under a branch, and ask which of its events are wanted."""
+
+    def __init__(self, path: Path) -> None:
+        self.fleet = Fleet()
+        self._metrics, self._events = Subjects().metrics(path), Subjects().events(path)
+        fleet, metrics = self.fleet, SelfMetrics(self.fleet.own)
+        self.ingest = Ingest(fleet.state, fleet.events, Subjects(), BranchPatterns([PATH]), metrics, lambda *_: None)
+        self.newest = START
+
+    def read(self, frame: Frame, at: float = START) -> None:
+        """Read a frame."""
+        self.newest = at
+        message = Message(self._events if frame.kind == EVENTS else self._metrics, encode(frame), 1, int(at * 1e9))
+        if frame.kind == EVENTS:
+            self.ingest.events([message])
+        else:
+            self.ingest.metrics([message], at)
+
+    def wanted(self) -> list[tuple[int, int]]:
+        """Return the ranges of events that are wanted."""
+        return [one.events for one in self.ingest.wanted(self.newest)]
+
+
 @pytest.mark.parametrize("path", [(*PATH, "1"), PATH])
 def test_events_of_a_branchs_nodes_are_asked_for(path: Path) -> None:
     """Nobody else could bring them: its nodes are not read, but which events they hold is, while some are missing.
 
     Also those of a node at the branch's own path.
     """
-    fleet = Fleet()
-    metrics, events = Subjects().metrics(path), Subjects().events(path)
-    branches = BranchPatterns([PATH])
-    ingest = Ingest(fleet.state, fleet.events, Subjects(), branches, SelfMetrics(fleet.own), lambda *_: None)
-    newest = START
-
-    def read(frame: Frame, at: float = START) -> None:
-        nonlocal newest
-        newest = at
-        message = Message(events if frame.kind == EVENTS else metrics, encode(frame), 1, int(at * 1e9))
-        if frame.kind == EVENTS:
-            ingest.events([message])
-        else:
-            ingest.metrics([message], at)
-
-    def wanted() -> list[tuple[int, int]]:
-        return [one.events for one in ingest.wanted(newest)]
-
+    of_branch = BranchEvents(path)
+    read, wanted = of_branch.read, of_branch.wanted
     event = Event("e", None, {}, {}, 1.0)
     holds = Frame(kind=KEYFRAME, epoch=7, seq=9, interval_ms=1000, flags=LAST_PART, events_held=(2, 4))
     read(holds)
@@ -107,11 +115,11 @@ def test_events_of_a_branchs_nodes_are_asked_for(path: Path) -> None:
     assert wanted() == [(1, 2)]
     read(holds)
     assert wanted() == [(2, 4)]
-    assert fleet.state.places == {}
+    assert of_branch.fleet.state.places == {}
     read(Frame(kind=EVENTS, epoch=7, seq=2, events=(event, event, event)))
     read(holds)
     assert wanted() == []
-    ingest.require_keyframes(newest)
+    of_branch.ingest.require_keyframes(of_branch.newest)
     assert wanted() == [(0, 0)], "a keyframe, as there may be later ones"
     read(replace(holds, events_held=(2, 5)))
     assert wanted() == [(5, 5)]

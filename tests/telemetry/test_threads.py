@@ -215,6 +215,16 @@ def test_a_handler_that_interrupts_a_fold_neither_counts_twice_nor_sees_too_much
     assert counter.get_value().value == 1 + fractions / 2
 
 
+def read_by_another_thread(read: Callable[[], tuple[float, float]]) -> tuple[float, float]:
+    """Return what another thread reads, which must not wait for ever."""
+    results: list[tuple[float, float]] = []
+    reader = threading.Thread(target=lambda: results.append(read()), daemon=True)
+    reader.start()
+    reader.join(10)
+    assert results, "the reader waits for ever"
+    return results[0]
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
 def test_a_handler_that_raises_leaves_no_lock_and_no_count_behind(bare: TelemetryCollector) -> None:
     """Ctrl-C, or a time limit, may strike within a flush: what was counted is counted once, and others can read."""
@@ -245,16 +255,7 @@ def test_a_handler_that_raises_leaves_no_lock_and_no_count_behind(bare: Telemetr
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    totals: list[float] = []
-
-    def read() -> None:
-        totals.append(counter.get_value().value)
-        totals.append(histogram.get_value()[-1].value)
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    reader.join(10)
-    assert len(totals) == 2, "the reader waits for ever"
+    totals = read_by_another_thread(lambda: (counter.get_value().value, histogram.get_value()[-1].value))
     # An interruption may come between a call that counted and our own count of it.
     assert 0 <= totals[0] - counted <= 2 * 500
     assert 0 <= totals[1] - observed <= 500

@@ -109,12 +109,12 @@ class Checkpoints:
                     child = files.begin(self._take)
                 size = await child.finished()
         except OSError as error:
-            metrics.checkpoints.labels(result="failed").increment()
+            metrics.checkpoints.written.labels(result="failed").increment()
             LOGGER.warning("checkpoint not written: %s; the last one stays", error)
             return
-        metrics.checkpoints.labels(result="written").increment()
-        metrics.checkpoint_duration.set(time.monotonic() - began)
-        metrics.checkpoint_bytes.set(size)
+        metrics.checkpoints.written.labels(result="written").increment()
+        metrics.checkpoints.duration.set(time.monotonic() - began)
+        metrics.checkpoints.size.set(size)
 
     def _take(self) -> Image:
         return self._engine.image(self._network.ratchet)

@@ -39,6 +39,10 @@ class Branch(Place):
         super().__init__(path, row, closed, first_seen)
         self.reported: CoverageNumbers | None = None
 
+    def is_heard_on(self, *, rollup: bool) -> bool:
+        """Take rollups alone."""
+        return rollup
+
     @property
     def details(self) -> Any:
         """What a checkpoint keeps of a branch alone: the coverage that was reported."""

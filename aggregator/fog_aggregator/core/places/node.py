@@ -26,6 +26,10 @@ class Node(Place):
     covers_below: ClassVar[bool] = False
     forgettable: ClassVar[bool] = True
 
+    def is_heard_on(self, *, rollup: bool) -> bool:
+        """Take frames of metrics alone."""
+        return not rollup
+
     @property
     def node_info(self) -> Mapping[str, str]:
         """What the node says of itself."""

@@ -76,10 +76,9 @@ class Place(ABC):
         epoch.returning = closed_before and self.adds_up
         return epoch
 
-    @classmethod
-    def is_heard_on(cls, *, rollup: bool) -> bool:
-        """Tell whether its frames come on such a subject; those on the other sort of subject are refused."""
-        return cls.branch is rollup
+    @abstractmethod
+    def is_heard_on(self, *, rollup: bool) -> bool:
+        """Tell whether its frames come on such a subject; frames on the other sort of subject are refused."""
 
     @property
     @abstractmethod
