@@ -91,6 +91,27 @@ class _Setup:
     layout: Layout
 
 
+class Direct:
+    """A connection to the server without a proxy.
+
+    Attributes:
+        jetstream: The server's API.
+        recorded: The newest of the messages that passed the server.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.jetstream = JetStream(Link(connection), deadline=2.0)
+        self.recorded: deque[tuple[str, bytes]] = deque(maxlen=KEPT_FRAMES)
+        connection.on_connect.append(self._record)
+
+    async def _record(self, client: Client) -> None:
+        async def record(message: Msg) -> None:
+            self.recorded.append((message.subject, message.data))
+
+        for subject in SUBJECTS:
+            await client.subscribe(subject, cb=record)
+
+
 class Arena:
     """The whole of it: `async with Arena(…) as arena` starts everything, and ends everything.
 
@@ -106,11 +127,9 @@ class Arena:
         kills: processes that met a kill -9.
         accounts: every process of nodes that there ever was.
         mortal: held while nodes die or a stream loses messages: see `secure_the_dead`.
-        recorded: messages that passed the server, the newest of them.
         server: the nats-server.
         server_lock: held by the one fault that the server has at a time.
-        jetstream: the server's API, over a connection without a proxy.
-        fleets: the processes of nodes that run.
+        direct: a connection to the server without a proxy.
         readers: the aggregators.
     """
 
@@ -126,7 +145,6 @@ class Arena:
         self.kills = 0
         self.accounts = Accounts()
         self.mortal = asyncio.Lock()
-        self.recorded: deque[tuple[str, bytes]] = deque(maxlen=KEPT_FRAMES)
         self.server = NatsServer(directory=directory / "nats")
         self.server_lock = asyncio.Lock()
         self.fleets: list[Fleet] = []
@@ -164,8 +182,7 @@ class Arena:
         await self._stack.enter_async_context(self.server)
         self._stack.push_async_callback(self._end_children)
         connection = Connection(NatsOptions(servers=(self.server.url,), name="chaos"), longest_pause=1.0)
-        self.jetstream = JetStream(Link(connection), deadline=2.0)
-        connection.on_connect.append(self._record)
+        self.direct = Direct(connection)
         await self._stack.enter_async_context(connection)
         for name, scope in self._setup.layout.aggregators.items():
             await self._add_reader(name, scope)
@@ -236,20 +253,12 @@ class Arena:
     # Contents of the streams
 
     async def last_sequences(self) -> dict[str, int] | None:
-        """Each stream's last sequence; None while there is no server or no stream."""
+        """Return each stream's last sequence; None while there is no server or no stream."""
+        jetstream = self.direct.jetstream
         try:
-            return {
-                name: (await self.jetstream.call(f"STREAM.INFO.{name}"))["state"]["last_seq"] for name in self.streams
-            }
+            return {name: (await jetstream.call(f"STREAM.INFO.{name}"))["state"]["last_seq"] for name in self.streams}
         except JetStreamError:
             return None
-
-    async def _record(self, client: Client) -> None:
-        async def keep(message: Msg) -> None:
-            self.recorded.append((message.subject, message.data))
-
-        for subject in SUBJECTS:
-            await client.subscribe(subject, cb=keep)
 
     # Safety before a loss
 

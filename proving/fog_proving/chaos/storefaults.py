@@ -67,7 +67,7 @@ async def delete_streams(arena: Arena, rng: random.Random) -> str:
     """Delete the streams; the aggregator makes new ones."""
     async with arena.server_lock, _losing(arena, rng) as how:
         for stream in arena.streams:
-            await arena.jetstream.call(f"STREAM.DELETE.{stream}")
+            await arena.direct.jetstream.call(f"STREAM.DELETE.{stream}")
     return how
 
 
@@ -130,7 +130,7 @@ async def refuse_frames(arena: Arena, rng: random.Random) -> str:
     """Fill the streams, so that they refuse new messages for a while."""
     async with arena.server_lock, AsyncExitStack() as stack:
         for stream in arena.streams:
-            info = await arena.jetstream.call(f"STREAM.INFO.{stream}")
+            info = await arena.direct.jetstream.call(f"STREAM.INFO.{stream}")
             stack.push_async_callback(_configure, arena, stream, info["config"])
             full = {"discard": "new", "max_msgs": max(1, info["state"]["messages"])}
             await _configure(arena, stream, info["config"] | full)
@@ -143,17 +143,17 @@ async def trim_streams(arena: Arena, rng: random.Random) -> str:
     async with arena.server_lock, _losing(arena, rng, away=True) as how:
         kept = rng.choice((0, 5, 50))
         for stream in arena.streams:
-            await arena.jetstream.call(f"STREAM.PURGE.{stream}", {"keep": kept} if kept else None)
+            await arena.direct.jetstream.call(f"STREAM.PURGE.{stream}", {"keep": kept} if kept else None)
     return f"to {kept} messages, {how}"
 
 
 async def deliver_again(arena: Arena, rng: random.Random) -> str:
     """Messages of long ago come once more, in another order, among the new ones."""
-    several = list(arena.recorded)
+    several = list(arena.direct.recorded)
     chosen = rng.sample(several, min(len(several), rng.choice((20, 200, 1000))))
     delivered = 0
     for subject, payload in chosen:
-        delivered += await arena.jetstream.link.send(subject, payload)
+        delivered += await arena.direct.jetstream.link.send(subject, payload)
         await asyncio.sleep(0.001)
     return f"{delivered} messages"
 
@@ -187,7 +187,7 @@ async def _losing(arena: Arena, rng: random.Random, *, away: bool | None = None)
 async def _configure(arena: Arena, stream: str, config: Mapping[str, Any]) -> None:
     async def done() -> bool:
         with suppress(JetStreamError):
-            return bool(await arena.jetstream.call(f"STREAM.UPDATE.{stream}", config))
+            return bool(await arena.direct.jetstream.call(f"STREAM.UPDATE.{stream}", config))
         return False
 
     await eventually(done, what=f"{stream} is configured")

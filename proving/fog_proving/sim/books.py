@@ -18,8 +18,8 @@ INTERVAL: Final = 10.0
 PATHS: Final = (("f", "0", "0"), ("f", "0", "1"), ("f", "1", "0"), ("f", "0"), ("f", "0", "0"))
 """Where programs are."""
 
-KEPT: Final = 900.0
-"""How long what was removed can still be asked for, seconds."""
+RETENTION: Final = 900.0
+"""How long a series that was removed can still be asked for, seconds."""
 
 IDLING: Final = "idle_total"
 """The metric whose children leave by themselves when nobody uses them."""
@@ -102,7 +102,7 @@ class EpochBook:
 
     def let_go(self, now: float) -> set[str]:
         """Name the metrics with a series that may have left the keyframes by `now`."""
-        left = {name for name, when in self.removed.items() if now - when >= KEPT}
+        left = {name for name, when in self.removed.items() if now - when >= RETENTION}
         return left | {cell.name for cell in self.counts if cell.name == IDLING}
 
     def counted(self) -> Cells:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Final
 
 from fog_bus.memory import Fate, MemoryStream
 from fog_bus.ports import Message, Outcome, Publish, Refusal
 from fog_bus.streams import MAX_AGE, StreamSettings
+from fog_proving.sim.books import Books
 
 _FATES: Final = (
     *(Fate.STORED, Fate.STORED, Fate.STORED),
@@ -81,3 +83,33 @@ class Streams:
         if tiers and number // 3 % 2:
             return ([self.rollups], [self.metrics, self.rollups], self.every())[number % 3]
         return ([self.metrics], [self.events], [self.metrics, self.events])[number % 3]
+
+
+class Stage:
+    """Hold what everybody in a history shares: time, books and streams.
+
+    Attributes:
+        now: The time, seconds.
+        books: The truth about everything that was counted.
+        streams: All of them.
+    """
+
+    def __init__(self, start: float) -> None:
+        self.now = start
+        self.books = Books()
+        self.streams = Streams(*(Stream(name, self.clock) for name in ("metrics", "events", "rollups")))
+        self._rng = Random(0)
+
+    def clock(self) -> float:
+        """Return the one time there is, seconds."""
+        return self.now
+
+    def draw_epoch(self) -> int:
+        """Return the number of a new epoch; such numbers have no order."""
+        return self._rng.getrandbits(64) or 1
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; streams drop what is too old."""
+        self.now += seconds
+        for stream in self.streams.every():
+            stream.expire()

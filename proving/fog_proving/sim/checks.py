@@ -14,7 +14,7 @@ from fog_aggregator.query.selection import Grouping
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_proving.sim.books import COUNT, HORIZON, SUM, Books, Cell, Cells, Labels, Violation, cells_of
 from fog_proving.sim.program import BOUNDS
-from fog_proving.sim.reference_model import Lineage, Told
+from fog_proving.sim.reference_model import EpochModel, Lineage
 from fog_schema.paths import RETIRED, Path, format_path, is_under
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import Family, HistogramValue, MetricType, SeriesSnapshot
@@ -26,7 +26,7 @@ Line: TypeAlias = tuple[str, Labels, float | None]
 """One exported line: a counter, or a histogram's ladder at an upper bound."""
 
 
-def held_by(state: Fleet) -> Iterator[tuple[Path, Cell, int | float]]:
+def numbers_of(state: Fleet) -> Iterator[tuple[Path, Cell, int | float]]:
     """Every number of a state, straight from its tables, with the path that it counts for."""
     for path, series, values in state.counts():
         entry = state.catalog.series[series]
@@ -38,7 +38,7 @@ def held_by(state: Fleet) -> Iterator[tuple[Path, Cell, int | float]]:
 def totals_of(state: Fleet) -> dict[Path, Cells]:
     """Add up a state at and under each path; groups of retired nodes count for the path that they are at."""
     totals: dict[Path, Cells] = defaultdict(dict)
-    for path, cell, number in held_by(state):
+    for path, cell, number in numbers_of(state):
         place = place_of(path)
         for depth in range(len(place) + 1):
             cells = totals[place[:depth]]
@@ -46,7 +46,7 @@ def totals_of(state: Fleet) -> dict[Path, Cells]:
     return totals
 
 
-def ledger_of(state: Fleet) -> dict[str, float]:
+def retired_by_name(state: Fleet) -> dict[str, float]:
     """Add up a state's retired counts by the name of the metric; of histograms the observations."""
     return {state.catalog.families[family].key.name: count for family, count in state.parts.retired.by_family.items()}
 
@@ -65,7 +65,7 @@ class Watcher:
     """Looks at a state and at what is exported of it, the books beside it. It outlives the aggregator.
 
     Attributes:
-        lineage: what the present aggregator was told.
+        lineage: what the present aggregator has read.
         began_anew: the aggregator was started again without a checkpoint.
     """
 
@@ -89,11 +89,11 @@ class Watcher:
             for cell, number in cells.items():
                 counted = truth.get(cell, 0)
                 if cell.part != SUM and number > counted + self._books.slack(cell, counted):
-                    raise Violation(f"{named(place)}: {said(cell)} is {number}, but {counted} were counted")
-        for name, moved in ledger_of(state).items() if with_retired else ():
-            held, counted = count_of(name, totals[()]) + moved, count_of(name, self._books.truth[()])
-            if held > counted * (1 + 1e-12):
-                raise Violation(f"{name} is {held} with the ledger, but {counted} were counted")
+                    raise Violation(f"{named(place)}: {cell_text(cell)} is {number}, but {counted} were counted")
+        for name, moved in retired_by_name(state).items() if with_retired else ():
+            shown, counted = count_of(name, totals[()]) + moved, count_of(name, self._books.truth[()])
+            if shown > counted * (1 + 1e-12):
+                raise Violation(f"{name} is {shown} with the retired counts, but {counted} were counted")
 
     def scrape(self, network: NetworkCollector, levels: Sequence[int] = ()) -> None:
         """No exported line is above the truth, and none falls. Without `levels`, each time another one is looked at.
@@ -121,9 +121,9 @@ class Watcher:
         self._floors |= {(level, path): lines for path, lines in found.items()}
 
     def crashed(self) -> None:
-        """The aggregator is gone, and with it what it was told since its checkpoint."""
-        for key, told in self.lineage.told.items():
-            self._read[key] |= told.taken
+        """Note that the aggregator is gone, and with it what it has read since its checkpoint."""
+        for key, model in self.lineage.epochs.items():
+            self._read[key] |= model.taken
         for floors in self._floors.values():  # and the last digits of sums of fractions that its ratchet held
             for line, value in floors.items():
                 if type(value) is float:
@@ -141,11 +141,11 @@ class Watcher:
             now: the time, seconds.
         """
         for key, read in self._read.items():
-            told = self.lineage.told.get(key, Told())
-            let_go = read - told.taken and self._books.epochs[key].let_go(now)
-            unsaid = (told.seq < max(read) or not told.whole) and (not told.seq or key[1] not in answered)
-            forgiven = told.returned and bool(read - told.taken)  # its keyframe is the baseline once more
-            if let_go or forgiven or (unsaid and not told.final):
+            model = self.lineage.epochs.get(key, EpochModel())
+            let_go = read - model.taken and self._books.epochs[key].let_go(now)
+            unsaid = (model.seq < max(read) or not model.is_complete) and (not model.seq or key[1] not in answered)
+            forgiven = model.comeback.happened and bool(read - model.taken)  # its keyframe is the baseline once more
+            if let_go or forgiven or (unsaid and not model.final):
                 self._floors = {
                     group: floors for group, floors in self._floors.items() if not is_under(key[0], place_of(group[1]))
                 }
@@ -157,9 +157,9 @@ class Watcher:
         cells = [cell for cell in _cells(name, labels, upper) if cell in truth]
         counted = sum(truth[cell] for cell in cells)
         if value > counted + sum(self._books.slack(cell, counted) for cell in cells):
-            raise Violation(f"{named(path)}: {read(line)} is exported as {value}, but {counted} were counted")
+            raise Violation(f"{named(path)}: {line_text(line)} is exported as {value}, but {counted} were counted")
         if value < floor:
-            raise Violation(f"{named(path)}: {read(line)} is exported as {value}, and was as {floor}")
+            raise Violation(f"{named(path)}: {line_text(line)} is exported as {value}, and was as {floor}")
 
 
 class NothingRefused(SelfMetrics):
@@ -201,13 +201,13 @@ def named(path: Path) -> str:
     return format_path(path) or "the fleet"
 
 
-def said(cell: Cell) -> str:
+def cell_text(cell: Cell) -> str:
     """Return a cell for people."""
     place = {COUNT: "", SUM: "'s sum"}.get(cell.part, f", bucket {cell.part} of {cell.bounds}")
     return f"{cell.name}{dict(cell.labels) or ''}{place}"
 
 
-def read(line: Line) -> str:
+def line_text(line: Line) -> str:
     """Return an exported line for people."""
     name, labels, upper = line
     return f"{name}{dict(labels) or ''}" + ("" if upper is None else f" up to {upper:g}")

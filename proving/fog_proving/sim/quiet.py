@@ -13,11 +13,11 @@ from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Selection
-from fog_proving.sim.books import KEPT, SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
+from fog_proving.sim.books import RETENTION, SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
 from fog_proving.sim.bus import Stream
-from fog_proving.sim.checks import ledger_of, named, said, totals_of
+from fog_proving.sim.checks import cell_text, named, retired_by_name, totals_of
 from fog_proving.sim.program import Program
-from fog_proving.sim.reference_model import Lineage, Told, acknowledged
+from fog_proving.sim.reference_model import EpochModel, Lineage, acknowledged
 from fog_schema.codec import decode
 from fog_schema.frames import FINAL
 from fog_schema.paths import Path, ancestors
@@ -38,7 +38,7 @@ class Accounts:
     def __init__(self, books: Books, lineage: Lineage, programs: Sequence[Program], stream: Stream, now: float) -> None:
         self._books = books
         self._lineage = lineage
-        self._going_on = {program.book.id for program in programs if program.alive}
+        self._running = {program.book.id for program in programs if program.alive}
         self._alive = {id(program.counts) for program in programs if program.alive}
         self._removed = stream.removed
         self._now = now
@@ -61,32 +61,32 @@ class Accounts:
 
     def _least(self, book: EpochBook) -> tuple[Cells, set[str]]:
         """Compute what must be shown of one epoch, and the metrics for which this is exactly its count."""
-        told = self._lineage.told.get((book.path, book.id), Told())
-        lost = self._has_lost(book, told)
-        least = told.total()  # of a writer that is gone: what was read ...
-        if not (lost or told.returned or book.repeated):
+        model = self._lineage.epochs.get((book.path, book.id), EpochModel())
+        lost = self._has_lost(book, model)
+        least = model.total()  # of a writer that is gone: what was read ...
+        if not (lost or model.comeback.happened or book.repeated):
             for cell, number in acknowledged(book).items():  # ... and that is at least what was acknowledged
                 if cell.part != SUM:
                     least[cell] = max(least.get(cell, 0), number)
-        certain = self._certain(book, told, lost=lost)
+        certain = self._certain(book, model, lost=lost)
         exactly = book.counted()
-        add(exactly, told.forgiven, -1)
+        add(exactly, model.comeback.forgiven, -1)
         least |= {cell: number for cell, number in exactly.items() if cell.name in certain}
         return least, certain
 
-    def _certain(self, book: EpochBook, told: Told, *, lost: bool) -> set[str]:
-        """The metrics whose every count must be there: the writer lives and says them, or its last word is safe."""
+    def _certain(self, book: EpochBook, model: EpochModel, *, lost: bool) -> set[str]:
+        """Name the metrics whose every count must be there: its writer lives, or its final is safe."""
         if book.repeated or book.given_up:
             return set()
         has_ended = book.end is not None and (id(book.counts) in self._alive or _is_final_safe(book))
-        if book.id not in self._going_on and not (has_ended and (told.final or not lost)):
+        if book.id not in self._running and not (has_ended and (model.final or not lost)):
             return set()
         # A living writer does not repeat a series that left it more than 15 minutes ago.
         return {cell.name for cell in book.counted()} - (book.let_go(self._now) if lost else set())
 
-    def _has_lost(self, book: EpochBook, told: Told) -> bool:
+    def _has_lost(self, book: EpochBook, model: EpochModel) -> bool:
         """Whether the stream dropped a frame that it had acknowledged before it was read."""
-        return any(data in self._removed and decode(data).seq not in told.taken for data in book.acknowledged)
+        return any(data in self._removed and decode(data).seq not in model.taken for data in book.acknowledged)
 
 
 def _is_final_safe(book: EpochBook) -> bool:
@@ -100,7 +100,7 @@ def conserved(accounts: Accounts, state: Fleet, lineage: Lineage, books: Books) 
         Violation: one is not.
     """
     totals = totals_of(state)
-    ledger = ledger_of(state)
+    retired = retired_by_name(state)
     moved = {place for path in lineage.retired for place in ancestors(path)}
     for under in ((), *(path for path in state.places if path not in moved)):
         shown = totals.get(under, {})
@@ -108,14 +108,14 @@ def conserved(accounts: Accounts, state: Fleet, lineage: Lineage, books: Books) 
         for cell, (least, most) in accounts.bounds(under).items():
             number = shown.get(cell, 0)
             slack = books.slack(cell, most)
-            if cell.name in ledger:
+            if cell.name in retired:
                 missing[cell.name] += max(0, least - number - slack) if cell.part != SUM else 0
             elif not least - slack <= number <= most + slack:
-                what = f"{named(under)}: {said(cell)} is {number} after quiet"
+                what = f"{named(under)}: {cell_text(cell)} is {number} after quiet"
                 raise Violation(f"{what}, but must be at least {least} and at most {most}")
         for name, number in missing.items():
-            if not under and number > ledger[name] * (1 + 1e-12):
-                raise Violation(f"{name}: {number} are missing, and only {ledger[name]} are in the ledger")
+            if not under and number > retired[name] * (1 + 1e-12):
+                raise Violation(f"{name}: {number} are missing, and only {retired[name]} are in the retired counts")
 
 
 def gauges_equal(network: NetworkCollector, programs: Sequence[Program], paths: Sequence[Path]) -> None:
@@ -177,13 +177,7 @@ def events_once(
     Raises:
         Violation: one is listed twice, never happened, or is missing.
     """
-    of_programs = [event for event in events.events if event.epoch and event.name != FORGET]
-    listed = {(event.path, event.epoch, event.number): event.value for event in of_programs}
-    if len(listed) < len(of_programs):
-        raise Violation("an event is listed twice")
-    for (path, epoch, number), value in listed.items():
-        if books.epochs[path, epoch].events.get(number, (None,))[0] != value:
-            raise Violation(f"{named(path)}: event {number} is listed as {value}, and was another one")
+    listed = _listed_once(events, books)
     missing = lost = 0
     for program in programs:
         if program.agent is not None and not program.book.repeated:
@@ -195,8 +189,20 @@ def events_once(
                 if number > newest and not asked(book.id):
                     continue  # nothing has shown yet that there was one more: its writer says so within the hour
                 age, room = now - book.events[number][1], program.bounds.events
-                if log.repeatable[0] <= number or (age < KEPT and number > log.last - room):
+                if log.repeatable[0] <= number or (age < RETENTION and number > log.last - room):
                     raise Violation(f"{named(book.path)}: event {number} is held, and not listed")
                 missing += min(seen, default=0) < number < newest  # what comes next shows the others
     if missing > lost + events.lost and not long_ago:
         raise Violation(f"{missing} events are missing, {lost + events.lost} are counted as lost")
+
+
+def _listed_once(events: EventList, books: Books) -> set[tuple[Path, int, int]]:
+    """Check that each listed event is one that was recorded, and is listed once; return which are listed."""
+    of_programs = [event for event in events.events if event.epoch and event.name != FORGET]
+    listed = {(event.path, event.epoch, event.number): event.value for event in of_programs}
+    if len(listed) < len(of_programs):
+        raise Violation("an event is listed twice")
+    for (path, epoch, number), value in listed.items():
+        if books.epochs[path, epoch].events.get(number, (None,))[0] != value:
+            raise Violation(f"{named(path)}: event {number} is listed as {value}, and was another one")
+    return set(listed)

@@ -9,14 +9,14 @@ from typing import Final
 from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.query.selection import Selection
 from fog_proving.sim.books import PATHS, SUM, Books, Cells, Labels, Violation
-from fog_proving.sim.checks import named, said, totals_of
+from fog_proving.sim.checks import cell_text, named, totals_of
 from fog_proving.sim.program import Program
 from fog_proving.sim.quiet import Accounts, who_shows
 from fog_proving.sim.tiers import BRANCH, Member, Tiers
 from fog_schema.paths import Path, is_under
 
 UNHEARD: Final = 6
-"""So many intervals after its last frame nobody shows what a replica said."""
+"""So many intervals after its last frame nobody shows what a replica has sent."""
 
 
 def at_rest(
@@ -50,7 +50,7 @@ def at_rest(
     for replica in tiers.replicas:
         for program in programs:
             if program.alive:
-                program.count(6, int(program.gauges.get(("level", ()), 0)) + 1)
+                program.workload.count(6, int(program.gauges.get(("level", ()), 0)) + 1)
         replica.crash(0)
         for _ in range(UNHEARD):
             beat()
@@ -72,21 +72,21 @@ def _conserved(member: Member, accounts: Accounts, books: Books) -> None:
         for cell, (least, most) in accounts.bounds(under).items():
             number, slack = totals.get(under, {}).get(cell, 0), books.slack(cell, most)
             if not least - slack <= number <= most + slack:
-                what = f"{member.name} has {number} of {said(cell)} under {named(under)} after quiet"
+                what = f"{member.name} has {number} of {cell_text(cell)} under {named(under)} after quiet"
                 raise Violation(f"{what}, but must have at least {least} and at most {most}")
 
 
 def _joined(tiers: Tiers, books: Books) -> None:
-    """The root has no less than the better of the replicas."""
+    """Check that the root has no less than the better of the replicas."""
     joined = _totals(tiers.root)
     for replica in tiers.replicas:
         for cell, number in _totals(replica).items():
             if cell.part != SUM and joined.get(cell, 0) < number - books.slack(cell, number):
-                raise Violation(f"the root has {joined.get(cell, 0)} of {said(cell)}, and {replica.name} {number}")
+                raise Violation(f"the root has {joined.get(cell, 0)} of {cell_text(cell)}, and {replica.name} {number}")
 
 
 def _gauges_and_coverage(root: Member, programs: Sequence[Program]) -> None:
-    """The branch's gauges are those of its living programs, merged; it has as many nodes as live there."""
+    """Check that the branch's gauges are its living programs', merged, and its nodes as many as live there."""
     network = root.running.network
     expected = _merged(programs)
     totals = network.totals(Selection(BRANCH))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.fleet.fleet import Fleet
@@ -30,119 +30,144 @@ class _Series:
 
 
 @dataclass(slots=True)
-class Told:
+class _Keyframe:
+    """A keyframe whose parts are being read: its ids until now, and the number of the part that must be next."""
+
+    ids: set[int] = field(default_factory=set)
+    next_part: int = 0
+
+
+@dataclass(slots=True)
+class _Return:
+    """The return of an epoch that was closed without its final.
+
+    Attributes:
+        closed_at: what each id had counted when the epoch was closed.
+        forgiven: what was counted between the epoch's close and its return.
+        happened: the epoch was closed at least once.
+        going_on: it has sent something again, and no complete keyframe yet.
+    """
+
+    closed_at: dict[int, Cells] = field(default_factory=dict)
+    forgiven: Cells = field(default_factory=dict)
+    happened: bool = False
+    going_on: bool = False
+
+    def copy(self) -> _Return:
+        return replace(self, closed_at=dict(self.closed_at), forgiven=dict(self.forgiven))
+
+
+@dataclass(slots=True)
+class EpochModel:
     """One epoch, as far as it was read.
 
     Attributes:
         seq: the last frame's number.
         taken: the numbers of all frames that were changes.
         series: what is known of each id.
-        kept: what ids had counted that are no longer borne, and of an epoch that returned what is not its own.
-        forgiven: what was counted between the epoch's folding and its return.
-        stood_at: what each id had counted when it was folded.
-        folded: it was folded without its final.
-        returned: that has happened to it.
-        returning: and a keyframe says where to go on.
+        retained: what ids had counted that are no longer in use, and of an epoch that returned what is not its own.
+        closed: it was closed without its final.
+        comeback: what its return after that has changed.
         final: it has ended.
-        watched: watched time at its last frame.
-        heard: server's time of its last frame.
+        observed_seconds: observed time at its last frame.
+        last_seen: server's time of its last frame.
+        keyframe: the keyframe that is being read, if one is.
+        is_complete: a keyframe was read completely, and no frame is missing since.
     """
 
     seq: int = 0
     taken: set[int] = field(default_factory=set)
     series: dict[int, _Series] = field(default_factory=dict)
-    kept: Cells = field(default_factory=dict)
-    forgiven: Cells = field(default_factory=dict)
-    stood_at: dict[int, Cells] = field(default_factory=dict)
-    folded: bool = False
-    returned: bool = False
-    returning: bool = False
+    retained: Cells = field(default_factory=dict)
+    closed: bool = False
+    comeback: _Return = field(default_factory=_Return)
     final: bool = False
-    watched: float = 0.0
-    heard: float = 0.0
-    run: set[int] | None = None
-    next_part: int = 0
-    whole: bool = False
+    observed_seconds: float = 0.0
+    last_seen: float = 0.0
+    keyframe: _Keyframe | None = None
+    is_complete: bool = False
 
     @property
     def counts(self) -> bool:
-        """Whether it is an epoch of its own, neither folded nor ended."""
-        return not (self.final or self.folded)
+        """Whether it is an epoch of its own, neither closed nor ended."""
+        return not (self.final or self.closed)
 
     def read(self, frame: Frame) -> bool:
-        """Take a frame; whether it was changes."""
-        whole = frame.kind == KEYFRAME
-        if self.final or frame.seq <= self.seq or (self.folded and not whole):
+        """Take a frame; tell whether it changed anything."""
+        is_keyframe = frame.kind == KEYFRAME
+        if self.final or frame.seq <= self.seq or (self.closed and not is_keyframe):
             return False
-        if self.folded:
-            self.folded, self.returning = False, True
+        if self.closed:
+            self.closed, self.comeback.going_on = False, True
         gap = frame.seq != self.seq + 1
         self.seq = frame.seq
         self.taken.add(frame.seq)
-        self.whole = self.whole and not gap
+        self.is_complete = self.is_complete and not gap
         fresh = self._define(frame)
-        self._merge(frame, whole=whole)
-        if self.returning and whole:
-            for number in fresh:
-                cells = self.series[number].cells()
-                add(self.kept, cells, -1)
-                add(self.forgiven, cells)
-                add(self.forgiven, self.stood_at.pop(number, {}), -1)
-        if whole and frame.part == 0:
-            self.run, self.next_part = set(), 0
-        elif gap or not whole or frame.part != self.next_part:
-            self.run = None
-        if whole and self.run is not None:
-            self._part(frame, self.run)
+        self._merge(frame, is_keyframe=is_keyframe)
+        if self.comeback.going_on and is_keyframe:
+            self._forgive(fresh)
+        if is_keyframe and frame.part == 0:
+            self.keyframe = _Keyframe()
+        elif gap or not is_keyframe or (self.keyframe and frame.part != self.keyframe.next_part):
+            self.keyframe = None
+        if is_keyframe and self.keyframe is not None:
+            self._part(frame, self.keyframe)
         return True
 
-    def fold(self) -> None:
-        """It was silent for too long: what it counted until now stands, and it goes on from its return."""
-        self.stood_at |= {number: series.cells() for number, series in self.series.items()}
+    def close(self) -> None:
+        """Close it after too long a silence: its counts until now stand, and it goes on from its return."""
+        self.comeback.closed_at |= {number: series.cells() for number, series in self.series.items()}
         for series in self.series.values():
-            add(self.kept, series.cells())
-        self.series, self.run, self.whole = {}, None, False
-        self.folded, self.returned, self.returning = True, True, False
+            add(self.retained, series.cells())
+        self.series, self.keyframe, self.is_complete = {}, None, False
+        self.closed, self.comeback.happened, self.comeback.going_on = True, True, False
 
     def total(self) -> Cells:
         """Return what it counts for."""
-        total = dict(self.kept)
+        total = dict(self.retained)
         for series in self.series.values():
             add(total, series.cells())
         return total
 
-    def copy(self) -> Told:
+    def copy(self) -> EpochModel:
         """Return a copy that goes its own way."""
         other = copy(self)
-        other.taken, other.stood_at = set(self.taken), dict(self.stood_at)
-        other.kept, other.forgiven = dict(self.kept), dict(self.forgiven)
+        other.taken, other.retained, other.comeback = set(self.taken), dict(self.retained), self.comeback.copy()
         other.series = {number: copy(series) for number, series in self.series.items()}
         for series in other.series.values():
             series.row = list(series.row)
-        other.run = None if self.run is None else set(self.run)
+        if self.keyframe is not None:
+            other.keyframe = replace(self.keyframe, ids=set(self.keyframe.ids))
         return other
+
+    def _forgive(self, fresh: list[int]) -> None:
+        """Count ids that a keyframe of a returning epoch has defined from here on, less what they had counted."""
+        for number in fresh:
+            cells = self.series[number].cells()
+            add(self.retained, cells, -1)
+            add(self.comeback.forgiven, cells)
+            add(self.comeback.forgiven, self.comeback.closed_at.pop(number, {}), -1)
 
     def _define(self, frame: Frame) -> list[int]:
         fresh = []
         for definition in decode_definitions(frame.definitions) if frame.definitions else ():
-            width = len(definition.bounds) + 2 if definition.type == HISTOGRAM else 1
+            zeros: list[float] = [0] * (len(definition.bounds) + 2 if definition.type == HISTOGRAM else 1)
             for number, labels in definition.series():
                 if number not in self.series and definition.type != GAUGE:
-                    self.series[number] = _Series(
-                        definition.name, tuple(sorted(labels)), definition.bounds, [0] * width
-                    )
+                    self.series[number] = _Series(definition.name, tuple(sorted(labels)), definition.bounds, zeros)
                     fresh.append(number)
         return fresh
 
-    def _merge(self, frame: Frame, *, whole: bool) -> None:
+    def _merge(self, frame: Frame, *, is_keyframe: bool) -> None:
         for section in (frame.counters, frame.fractions):
             if section is not None:
                 for number, value in zip(section.ids.tolist(), section.values.tolist(), strict=True):
-                    self._set(number, [value], add=not whole and section is frame.counters)
+                    self._set(number, [value], add=not is_keyframe and section is frame.counters)
         for group in frame.histograms:
-            counts, width = group.counts.tolist(), group.width
+            counts, size = group.counts.tolist(), group.width
             for place, (number, total) in enumerate(zip(group.ids.tolist(), group.sums.tolist(), strict=True)):
-                self._set(number, [*counts[place * width : (place + 1) * width], total], add=not whole)
+                self._set(number, [*counts[place * size : (place + 1) * size], total], add=not is_keyframe)
 
     def _set(self, number: int, row: list[float], *, add: bool) -> None:
         series = self.series.get(number)
@@ -154,94 +179,100 @@ class Told:
         elif len(row) == 1 or sum(row[:-1]) >= sum(series.row[:-1]):
             series.row = [max(series.row[0], row[0])] if len(row) == 1 else row
 
-    def _part(self, frame: Frame, run: set[int]) -> None:
-        self.next_part += 1
+    def _part(self, frame: Frame, keyframe: _Keyframe) -> None:
+        keyframe.next_part += 1
         for definition in decode_definitions(frame.definitions) if frame.definitions else ():
-            run.update(definition.ids.tolist())
+            keyframe.ids.update(definition.ids.tolist())
         if not frame.flags & LAST_PART:
             return
-        for number in self.series.keys() - run:
-            add(self.kept, self.series.pop(number).cells())
-        self.run, self.returning, self.whole = None, False, True
+        for number in self.series.keys() - keyframe.ids:
+            add(self.retained, self.series.pop(number).cells())
+        self.keyframe, self.comeback.going_on, self.is_complete = None, False, True
         self.final = bool(frame.flags & FINAL)
 
 
 def acknowledged(book: EpochBook) -> Cells:
     """Add up the frames that the stream acknowledged, in the order of their acknowledgement."""
-    told = Told()
+    model = EpochModel()
     for data in book.acknowledged:
-        told.read(decode(data))
-    return told.total()
+        model.read(decode(data))
+    return model.total()
 
 
 class Lineage:
-    """All that one line of checkpoints and their readers was told.
+    """All that one line of checkpoints and their readers has read.
 
     Attributes:
         now: the newest server timestamp read.
-        watched: seconds during which the streams were read to their end.
+        epochs: every epoch that was read, by path and number.
+        observed_seconds: seconds during which the streams were read to their end.
         complete: it began with a checkpoint, or has read the streams to their end.
         retired: paths whose counts have moved to a group of retired ones.
     """
 
     def __init__(self) -> None:
-        self.told: dict[tuple[Path, int], Told] = {}
+        self.epochs: dict[tuple[Path, int], EpochModel] = {}
         self.now = 0.0
-        self.watched = 0.0
+        self.observed_seconds = 0.0
         self.complete = False
         self.retired: set[Path] = set()
 
     def read(self, path: Path, frame: Frame, timestamp: float, horizon: float) -> None:
         """Take a frame, unless it is a ghost: of an epoch not known, and older than the horizon."""
         self.now = max(self.now, timestamp)
-        told = self.told.get((path, frame.epoch))
-        if told is None:
+        model = self.epochs.get((path, frame.epoch))
+        if model is None:
             if self.complete and timestamp < self.now - horizon:
                 return
-            told = self.told[path, frame.epoch] = Told()
-        if told.read(frame):
-            told.watched, told.heard = self.watched, max(told.heard, timestamp)
+            model = self.epochs[path, frame.epoch] = EpochModel()
+        if model.read(frame):
+            model.observed_seconds = self.observed_seconds
+            model.last_seen = max(model.last_seen, timestamp)
 
-    def fold_silent(self, state: Fleet, horizon: float) -> None:
-        """Note which epochs a state has folded, which must have been silent for the horizon."""
-        for key, told in self._open(state):
-            if self.watched - told.watched <= horizon:
-                raise Violation(f"epoch {key} is folded after {self.watched - told.watched:.0f} s of silence")
-            told.fold()
+    def close_silent(self, fleet: Fleet, horizon: float) -> None:
+        """Note which epochs a fleet has closed, which must have been silent for the horizon."""
+        for key, model in self._open(fleet):
+            if self.observed_seconds - model.observed_seconds <= horizon:
+                raise Violation(
+                    f"epoch {key} is closed after {self.observed_seconds - model.observed_seconds:.0f} s of silence"
+                )
+            model.close()
 
-    def fold_crowd(self, state: Fleet, newcomer: tuple[Path, int], limit: int) -> None:
-        """Note which epochs a state has folded for a newcomer: the longest silent of too many silent ones."""
+    def close_crowd(self, fleet: Fleet, newcomer: tuple[Path, int], limit: int) -> None:
+        """Note which epochs a fleet has closed for a newcomer: the longest silent of too many silent ones."""
         since = self.now - STALE_INTERVALS * INTERVAL
-        silent = sorted(told.heard for key, told in self._at(newcomer[0]) if key != newcomer and told.heard < since)
-        for key, told in self._open(state):
-            if key[0] != newcomer[0] or told.heard not in silent[: max(0, len(silent) - limit)]:
-                raise Violation(f"epoch {key} is folded, one of {len(silent)} silent ones")
-            told.fold()
+        silent = sorted(
+            model.last_seen for key, model in self._at(newcomer[0]) if key != newcomer and model.last_seen < since
+        )
+        for key, model in self._open(fleet):
+            if key[0] != newcomer[0] or model.last_seen not in silent[: max(0, len(silent) - limit)]:
+                raise Violation(f"epoch {key} is closed, one of {len(silent)} silent ones")
+            model.close()
 
     def forget(self, gone: Iterable[Path], now: float) -> None:
         """Note that nodes were forgotten, which must have departed."""
         for path in gone:
             self.retired.add(path)
-            for key, told in self._at(path):
-                if now - told.heard <= DEPARTED_SECONDS:
-                    raise Violation(f"epoch {key} is forgotten after {now - told.heard:.0f} s")
-                told.fold()
+            for key, model in self._at(path):
+                if now - model.last_seen <= DEPARTED_SECONDS:
+                    raise Violation(f"epoch {key} is forgotten after {now - model.last_seen:.0f} s")
+                model.close()
 
     def copy(self) -> Lineage:
         """Return a copy that goes its own way, as a checkpoint does."""
         other = copy(self)
         other.retired = set(self.retired)
-        other.told = {key: told.copy() for key, told in self.told.items()}
+        other.epochs = {key: model.copy() for key, model in self.epochs.items()}
         return other
 
-    def _at(self, path: Path) -> list[tuple[tuple[Path, int], Told]]:
-        """Return the epochs at a path that are neither folded nor ended."""
-        return [(key, told) for key, told in self.told.items() if key[0] == path and told.counts]
+    def _at(self, path: Path) -> list[tuple[tuple[Path, int], EpochModel]]:
+        """Return the epochs at a path that are neither closed nor ended."""
+        return [(key, model) for key, model in self.epochs.items() if key[0] == path and model.counts]
 
-    def _open(self, state: Fleet) -> list[tuple[tuple[Path, int], Told]]:
-        """Name what should be an epoch of the state, and is not."""
+    def _open(self, fleet: Fleet) -> list[tuple[tuple[Path, int], EpochModel]]:
+        """Name what should be an epoch of the fleet, and is not."""
         return [
-            (key, told)
-            for key, told in self.told.items()
-            if told.counts and not ((node := state.places.get(key[0])) and key[1] in node.epochs)
+            (key, model)
+            for key, model in self.epochs.items()
+            if model.counts and not ((node := fleet.places.get(key[0])) and key[1] in node.epochs)
         ]

@@ -95,7 +95,7 @@ def trace(steps: Sequence[Step], mutation: str = "") -> Iterator[str]:
             except Violation as violation:
                 yield f"{step}: {violation}"
                 return
-            yield f"{before - START:>12.3f}  {step.kind} {step.who} {step.how}: {world.said()}"
+            yield f"{before - START:>12.3f}  {step.kind} {step.who} {step.how}: {world.text()}"
         try:
             world.rest()
         except Violation as violation:

@@ -19,8 +19,8 @@ from fog_aggregator.core.places.limits import FleetLimits
 from fog_bus.memory import Fate
 from fog_proving.sim.agent import Agent
 from fog_proving.sim.aggregator import Aggregator, scope_of
-from fog_proving.sim.books import INTERVAL, Books
-from fog_proving.sim.bus import Streams, fate
+from fog_proving.sim.books import INTERVAL
+from fog_proving.sim.bus import Stage, fate
 from fog_proving.sim.checks import LEVELS, Watcher
 from fog_proving.sim.program import SUBJECTS, Bounds
 from fog_proving.sim.steps import DAMAGED
@@ -40,6 +40,7 @@ class Member:
 
     Attributes:
         name: for people.
+        scope: what it reads, and the branch that it publishes.
         aggregator: its present run, if it runs.
         agent: what publishes the subtree's totals, from when the aggregator is ready.
     """
@@ -48,10 +49,7 @@ class Member:
         self,
         name: str,
         scope: Scope,
-        streams: Streams,
-        books: Books,
-        clock: Callable[[], float],
-        draw_epoch: Callable[[], int],
+        stage: Stage,
         bounds: Bounds,
         ask: Ask,
     ) -> None:
@@ -59,12 +57,10 @@ class Member:
         self.scope = scope
         self.aggregator: Aggregator | None = None
         self.agent: Agent | None = None
-        self._streams = streams
-        self._clock = clock
-        self._draw_epoch = draw_epoch
+        self._stage = stage
         self._bounds = Bounds(max(bounds.frame_bytes, SMALLEST_FRAME), bounds.outbox_frames)
         self._ask = ask
-        self._watcher = Watcher(books)
+        self._watcher = Watcher(stage.books)
         self._checkpoints: list[tuple[bytes, int]] = []
         self._known_losses = 0
         self.start()
@@ -92,17 +88,17 @@ class Member:
             saved, self._known_losses = self._checkpoints[-1] if self._checkpoints else (None, 0)
             self._excuse()
             self._watcher.began_anew |= saved is None
-            limits = FleetLimits()
-            self.aggregator = Aggregator(self._streams, self._clock, limits, lambda _: None, saved, self.scope)
+            about = (self._stage.streams, self._stage.clock)
+            self.aggregator = Aggregator(*about, FleetLimits(), lambda _: None, saved, self.scope)
 
     def crash(self, damaged: int) -> None:
-        """It is gone at once, and its newest checkpoints may be."""
+        """End it at once; its newest checkpoints may be gone too."""
         self._watcher.crashed()
         self._checkpoints = self._checkpoints[: max(0, len(self._checkpoints) - damaged)]
         self.aggregator = self.agent = None
 
     def restart(self, damaged: int) -> None:
-        """It crashes, and is started again at once."""
+        """Crash it, and start it again at once."""
         self.crash(damaged)
         self.start()
 
@@ -147,9 +143,9 @@ class Member:
         return True
 
     def tick(self) -> None:
-        """An interval is over: say how the totals are."""
+        """End an interval: send the totals."""
         if self.agent is not None:
-            self.agent.publisher.tick(self._clock())
+            self.agent.publisher.tick(self._stage.now)
             self.scrape()
 
     def send(self, what: Fate) -> bool:
@@ -157,21 +153,21 @@ class Member:
         frame = self.agent.next_frame() if self.agent is not None else None
         if self.agent is None or frame is None:
             return False
-        answer = self._streams.rollups.publish(SUBJECTS.rollups(self.scope.path), frame.data, what)
+        answer = self._stage.streams.rollups.publish(SUBJECTS.rollups(self.scope.path), frame.data, what)
         self.agent.answered(frame, answer)
         return True
 
     def flow(self) -> None:
-        """An interval in which all goes well, unless the server does not want it."""
+        """Let an interval pass in which all goes well, unless the server does not want it."""
         self.read(1000)
         self.second(0)
         self.tick()
         for _ in range(50):
-            if self._streams.rollups.refusing or not self.send(Fate.STORED):
+            if self._stage.streams.rollups.refusing or not self.send(Fate.STORED):
                 break
 
     def stop(self, what: Fate) -> None:
-        """It ends in good order: each part of the final is sent once, and the state is saved."""
+        """End it in good order: each part of the final is sent once, and the state is saved."""
         if self.agent is not None:
             self.agent.finish(online=True)
             if self.send(what):
@@ -183,17 +179,22 @@ class Member:
     def requested(self, path: Path, request: Request) -> None:
         """Somebody's request is heard."""
         if self.agent is not None and is_under(self.scope.path, path):
-            self.agent.publisher.requested(request, self._clock())
+            self.agent.publisher.requested(request, self._stage.now)
 
     def _publication(self, aggregator: Aggregator) -> Agent:
-        """Each run is an epoch of its own."""
+        """Publish in a new epoch: each run is one of its own."""
         settings, watch = Settings(interval=INTERVAL), RollupWatch(aggregator.network.totals)
         metrics = WriterMetrics(TelemetryCollector(self_metrics=False), settings, "fog_aggregator_rollup")
         publication = Publication(
-            (watch,), metrics, settings, self._clock(), self._draw_epoch, coverage=lambda: watch.coverage
+            (watch,),
+            metrics,
+            settings,
+            self._stage.now,
+            self._stage.draw_epoch,
+            coverage=lambda: watch.coverage,
         )
         self._bounds.apply(publication.epoch)
-        return Agent(publication, self._bounds.frame_bytes, self._clock)
+        return Agent(publication, self._bounds.frame_bytes, self._stage.clock)
 
     def _excuse(self) -> None:
         """Allow the loss of what it had read before it crashed, if a stream lost a message that it has not reread."""
@@ -201,22 +202,14 @@ class Member:
             self._watcher.forget()
 
     def _losses(self) -> int:
-        return self._streams.metrics.losses + self._streams.rollups.losses
+        return self._stage.streams.metrics.losses + self._stage.streams.rollups.losses
 
 
 class Tiers:
     """Two replicas and a root; arguments as of `Member`."""
 
-    def __init__(
-        self,
-        streams: Streams,
-        books: Books,
-        clock: Callable[[], float],
-        draw_epoch: Callable[[], int],
-        bounds: Bounds,
-        ask: Ask,
-    ) -> None:
-        about = (streams, books, clock, draw_epoch, bounds, ask)
+    def __init__(self, stage: Stage, bounds: Bounds, ask: Ask) -> None:
+        about = (stage, bounds, ask)
         self.replicas = [Member(name, scope_of(BRANCH), *about) for name in ("one replica", "the other replica")]
         self.root = Member("the root", scope_of(branches=(BRANCH,)), *about)
         self.members = (*self.replicas, self.root)
@@ -232,7 +225,7 @@ class Tiers:
         self.root.look(with_retired=not any(replica.began_anew for replica in self.replicas))
 
     def beat(self) -> None:
-        """An interval in which all goes well."""
+        """Let an interval pass in which all goes well."""
         for member in self.members:
             member.flow()
         self.root.scrape()

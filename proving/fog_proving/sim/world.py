@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from random import Random
 from typing import Final
 
 from fog_aggregator.core.engine.forget_queue import FORGET
@@ -12,8 +11,8 @@ from fog_aggregator.core.engine.readiness import ROUND_INTERVALS
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_bus.ports import Message
 from fog_proving.sim.aggregator import Aggregator, scope_of
-from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Books, Violation
-from fog_proving.sim.bus import Stream, Streams, fate
+from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Violation
+from fog_proving.sim.bus import Stage, Stream, fate
 from fog_proving.sim.checks import LEVELS, Watcher
 from fog_proving.sim.program import SUBJECTS, Bounds, Program
 from fog_proving.sim.quiet import Accounts, conserved, events_once, gauges_equal
@@ -38,9 +37,9 @@ ROUNDS: Final = 80
 """So many intervals must be enough to come to rest: the longest pause between two requests is 300 s."""
 
 OF_PROGRAMS: Final[dict[str, Callable[[Program, int], object]]] = {
-    "count": lambda program, how: program.count(how, how // 8),
-    "remove": lambda program, how: program.remove(how, how // 4),
-    "reset": lambda program, how: program.reset(how),
+    "count": lambda program, how: program.workload.count(how, how // 8),
+    "remove": lambda program, how: program.workload.remove(how, how // 4),
+    "reset": lambda program, how: program.workload.reset(how),
     "tick": lambda program, _: program.tick(),
     "send": lambda program, how: program.send(fate(how)),
     "flush": lambda program, _: program.flush(),
@@ -68,16 +67,13 @@ class World:
     """
 
     def __init__(self) -> None:
-        self.now = START
-        self._rng = Random(0)  # for the ids of epochs, which have no order
-        self._books = Books()
-        self._watcher = Watcher(self._books)
+        self._stage = Stage(START)
+        self._watcher = Watcher(self._stage.books)
         self._programs: list[Program] = []
         self._events = 0
         self._last_events = True
         self._bounds = Bounds()
         self._limits = FleetLimits()
-        self._streams = Streams(*(Stream(name, self.clock) for name in ("metrics", "events", "rollups")))
         self._tiers: Tiers | None = None
         self._checkpoints: list[tuple[bytes, Lineage]] = []
         self._aggregator: Aggregator | None = self._start(None)
@@ -98,13 +94,14 @@ class World:
             "crash": lambda _, how: self._restart(how),
             "outage": self._outage,
             "start": lambda _, how: self._start_up(how % 2),
-            "pause": lambda _, how: self._pass(PAUSES[how % len(PAUSES)]),
+            "pause": lambda _, how: self._stage.advance(PAUSES[how % len(PAUSES)]),
             "away": lambda _, how: self._crash(DAMAGED[how % len(DAMAGED)]),
         }
 
-    def clock(self) -> float:
-        """Return the one time there is, seconds."""
-        return self.now
+    @property
+    def now(self) -> float:
+        """The one time there is, seconds."""
+        return self._stage.now
 
     def do(self, step: Step) -> None:
         """Let one thing happen, and look."""
@@ -116,13 +113,13 @@ class World:
                 OF_STREAMS[kind](stream, how)
         elif kind in OF_TIERS:
             for member in self._tiers.members[who % 3 :][:1] if self._tiers is not None else ():
-                self._pass(member.pause if kind == "tier_send" else 0)
+                self._stage.advance(member.pause if kind == "tier_send" else 0)
                 OF_TIERS[kind](member, how)
         elif kind not in OF_PROGRAMS:
             self._of_the_world[kind](who, how)
         elif self._programs:
             program = self._programs[who % len(self._programs)]
-            self._pass(program.pause(kind, how))
+            self._stage.advance(program.pause(kind, how))
             OF_PROGRAMS[kind](program, how)
         if self._aggregator is not None:
             self._watcher.look(self._aggregator.fleet)
@@ -131,7 +128,7 @@ class World:
 
     def rest(self) -> None:
         """Heal everything, wait until it is quiet, and look at all that must hold then."""
-        for stream in self._streams.every():
+        for stream in self._stage.streams.every():
             stream.refuse(refusing=False)
         for program in self._programs:
             program.attach()
@@ -150,20 +147,20 @@ class World:
         for _ in range(4):  # those that are gone are stale by then
             self._beat()
         lineage = self._watcher.lineage
-        accounts = Accounts(self._books, lineage, self._programs, self._streams.metrics, self.now)
-        conserved(accounts, aggregator.fleet, lineage, self._books)
+        accounts = Accounts(self._stage.books, lineage, self._programs, self._stage.streams.metrics, self.now)
+        conserved(accounts, aggregator.fleet, lineage, self._stage.books)
         gauges_equal(aggregator.network, self._programs, sorted(set(PATHS)))
         long_ago = self.now - START > HORIZON
-        losses, doubted = self._streams.events.losses, aggregator.fleet.asked
+        losses, doubted = self._stage.streams.events.losses, aggregator.fleet.asked
         asked = lambda epoch: self._last_events or doubted.get(epoch) == losses  # noqa: E731
-        events_once(aggregator.engine.events, self._programs, self._books, self.now, asked, long_ago=long_ago)
+        events_once(aggregator.engine.events, self._programs, self._stage.books, self.now, asked, long_ago=long_ago)
         if self._tiers is not None:
-            untold = Accounts(self._books, Lineage(), self._programs, self._streams.metrics, self.now)
-            at_rest(self._tiers, untold, self._programs, self._books, self._beat, long_ago=long_ago)
+            untold = Accounts(self._stage.books, Lineage(), self._programs, self._stage.streams.metrics, self.now)
+            at_rest(self._tiers, untold, self._programs, self._stage.books, self._beat, long_ago=long_ago)
 
-    def said(self) -> str:
-        """How things are, in a line for people."""
-        stream, aggregator = self._streams.metrics, self._aggregator
+    def text(self) -> str:
+        """Describe how things are, in a line for people."""
+        stream, aggregator = self._stage.streams.metrics, self._aggregator
         running = sum(program.agent is not None for program in self._programs)
         text = f"{running} agents, stream {stream.messages[0].seq if stream.messages else '-'} to {stream.last_seq}"
         if aggregator is None:
@@ -179,9 +176,9 @@ class World:
         writers = {program.book.id: program for program in self._programs if program.agent is not None}
         busy = [program.path for program in writers.values() if program.agent and not program.agent.publisher.idle]
         gapped = [path for epoch, path in aggregator.fleet.gapped.items() if epoch.id in writers]
-        folded = [key for key, told in self._watcher.lineage.told.items() if told.folded and key[1] in writers]
+        closed = [key for key, model in self._watcher.lineage.epochs.items() if model.closed and key[1] in writers]
         wanted = [one for one in aggregator.engine.wanted(self.now) if one.epoch in writers]
-        parts: dict[str, object] = {"busy": busy, "gapped": gapped, "folded": folded, "wanted": wanted}
+        parts: dict[str, object] = {"busy": busy, "gapped": gapped, "closed": closed, "wanted": wanted}
         if not aggregator.engine.readiness.ready:
             parts["not ready"] = [()]
         if self._tiers is not None:
@@ -191,7 +188,7 @@ class World:
     # Programs and time
 
     def _fog(self, who: int, how: int) -> None:
-        """How little everything may hold, and whether there are events at the very end that show what is missing."""
+        """Draw how little everything may hold, and whether events at the very end show that others are missing."""
         self._last_events = who // 12 % 2 == 0
         self._bounds = Bounds((100_000, 250)[who % 2], (64, 3, 2)[who // 2 % 3], (1000, 4)[who // 6 % 2])
         self._limits = FleetLimits(silent_per_path=(64, 2, 1)[how % 3])
@@ -199,22 +196,20 @@ class World:
         self._up()
 
     def _add_tiers(self) -> None:
-        """A subtree gets aggregators of its own, and they a root, beside the one that reads everything."""
+        """Give a subtree aggregators of its own, and them a root, beside the one that reads everything."""
         if self._tiers is None:
-            about = (self._streams, self._books, self.clock, self._draw_epoch, self._bounds)
-            self._tiers = Tiers(*about, self._ask)
+            self._tiers = Tiers(self._stage, self._bounds, self._ask)
 
     def _pick(self, number: int) -> list[Stream]:
-        return self._streams.pick(number, tiers=self._tiers is not None)
+        return self._stage.streams.pick(number, tiers=self._tiers is not None)
 
     def _spawn(self, who: int, how: int) -> None:
         if len(self._programs) < MOST_PROGRAMS:
             path, shared, fine = PATHS[who % len(PATHS)], how % 3 == 0, how % 5 == 0
-            about = (path, self._streams, self._books, self.clock, self._draw_epoch, self._bounds)
-            self._programs.append(Program(*about, shared=shared, fine=fine))
+            self._programs.append(Program(self._stage, path, self._bounds, shared=shared, fine=fine))
 
     def _snapshot(self, who: int, how: int) -> None:
-        """A machine is restored from an image, and what it says again is read before the truth is."""
+        """Restore a machine from an image; the frames that it repeats are read before the true ones."""
         self._read(1000)
         self._scrape(LEVELS)
         for program in self._programs[who % max(1, len(self._programs)) :][:1]:
@@ -222,16 +217,13 @@ class World:
         self._read(1000)
         self._scrape(LEVELS)
 
-    def _draw_epoch(self) -> int:
-        return self._rng.getrandbits(64) or 1
-
     def _event(self, program: Program) -> None:
         self._events += 1
         program.record(self._events)
 
     def _beat(self) -> None:
-        """An interval in which all goes well."""
-        self._pass(INTERVAL)
+        """Let an interval pass in which all goes well."""
+        self._stage.advance(INTERVAL)
         for program in self._programs:
             program.flow()
         self._read(1000)
@@ -243,15 +235,10 @@ class World:
     def _wait(self, seconds: float) -> None:
         """Let time pass while every aggregator ticks."""
         self._second(0)
-        self._pass(seconds)
+        self._stage.advance(seconds)
         self._second(0, seconds)
         if self._tiers is not None:
             self._tiers.wait(seconds)
-
-    def _pass(self, seconds: float) -> None:
-        self.now += seconds
-        for stream in self._streams.every():
-            stream.expire()
 
     # The aggregator
 
@@ -265,14 +252,14 @@ class World:
         if aggregator is None:
             return
         effects = aggregator.second(longest_tick)
-        lineage.watched += min(effects.observed_seconds, longest_tick)
+        lineage.observed_seconds += min(effects.observed_seconds, longest_tick)
         if aggregator.engine.observed.current:
             lineage.complete, lineage.now = True, max(lineage.now, self.now)
         for _, at, gone in effects.forgotten:
             self._must_be_read(aggregator, at)
             lineage.forget(gone, at)
         lineage.retired.update(effects.swept.retired)
-        lineage.fold_silent(aggregator.fleet, HORIZON)
+        lineage.close_silent(aggregator.fleet, HORIZON)
         if aggregator.engine.caught_up and self._caught_up_at is None:
             self._caught_up_at = self.now
         if effects.became_ready:
@@ -286,7 +273,7 @@ class World:
     def _must_be_read(self, aggregator: Aggregator, at: float) -> None:
         """Check that no frame is unread that was stored before a time."""
         read = aggregator.engine.cursors["metrics"].seq
-        if any(message.seq > read and message.timestamp <= at for message in self._streams.metrics.messages):
+        if any(message.seq > read and message.timestamp <= at for message in self._stage.streams.metrics.messages):
             raise Violation("nodes are forgotten before all was read that was stored before the request")
 
     def _answered(self, aggregator: Aggregator) -> set[int]:
@@ -313,20 +300,20 @@ class World:
             self._checkpoints = [*self._checkpoints, saved][-2:]
 
     def _forget(self, under: Path) -> None:
-        """An operator asks to forget what has departed under a path."""
+        """Publish an operator's request to forget what has departed under a path."""
         event = Event(FORGET, None, {}, {}, self.now)
-        frame = encode(Frame(EVENTS, epoch=self._draw_epoch(), seq=1, events=(event,)))
-        self._streams.events.publish(SUBJECTS.events(under), frame)
+        frame = encode(Frame(EVENTS, epoch=self._stage.draw_epoch(), seq=1, events=(event,)))
+        self._stage.streams.events.publish(SUBJECTS.events(under), frame)
 
     def _crash(self, damaged: int) -> None:
-        """It crashes, with some of the newest checkpoints damaged; it has not been started again."""
+        """Crash the aggregator, with some of the newest checkpoints damaged, and do not start it again."""
         self._watcher.crashed()
         self._checkpoints = self._checkpoints[: max(0, len(self._checkpoints) - damaged)]
         self._watcher.lineage = self._checkpoints[-1][1].copy() if self._checkpoints else Lineage()
         self._aggregator = self._caught_up_at = None
 
     def _outage(self, who: int, how: int) -> None:
-        """The power fails where streams and aggregator are."""
+        """Let the power fail where streams and aggregator are."""
         for stream in self._pick(who):
             OF_STREAMS[("lose", "lose", "wipe")[who // 3 % 3]](stream, how)
         self._restart(how)
@@ -336,7 +323,7 @@ class World:
         self._start_up(how // len(DAMAGED) % 2)
 
     def _start_up(self, catches_up: int) -> None:
-        """It is started, and may have the time to read what there is, and to show it, before anybody says more."""
+        """Start the aggregator; it may have time to read all there is, and to show it, before anybody sends more."""
         self._up()
         for _ in range(catches_up):
             self._read(1000)
@@ -349,14 +336,14 @@ class World:
         return self._aggregator
 
     def _start(self, checkpoint: bytes | None) -> Aggregator:
-        return Aggregator(self._streams, self.clock, self._limits, self._took, checkpoint, scope_of())
+        return Aggregator(self._stage.streams, self._stage.clock, self._limits, self._took, checkpoint, scope_of())
 
     def _took(self, messages: Sequence[Message]) -> None:
-        """The aggregator has taken frames: what does SPEC.md say of them?"""
+        """Let the reference model take the frames that the aggregator has taken."""
         lineage = self._watcher.lineage
         newcomer: tuple[Path, int] = ((), 0)
         for message in messages:
             frame, path = decode(message.data), SUBJECTS.path_of(message.subject)[1]
             newcomer = (path, frame.epoch)
             lineage.read(path, frame, message.timestamp, HORIZON)
-        lineage.fold_crowd(self._up().fleet, newcomer, self._limits.silent_per_path)
+        lineage.close_crowd(self._up().fleet, newcomer, self._limits.silent_per_path)
