@@ -47,6 +47,8 @@ class NetworkCollector(MetricsSource):
 
     Attributes:
         lock: held while the fleet is read or written; any thread may read.
+        ratchet: the fractional values that were exported.
+        active: False once the service has stopped.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class NetworkCollector(MetricsSource):
             snapshot = ViewSnapshot(self.fleet, self._planner, key, self.now())
             covered = self.coverage(selection, grouping)
             info = self._known_info(key)
-            memory = Memory(partial(self._hold, self.ratchet), partial(self._remember, self._planner))
+            memory = Memory(partial(self._clamp, self.ratchet), partial(self._remember, self._planner))
             return FleetView(snapshot, self.fleet.catalog.families, Beside(covered, info, own), memory)
 
     def _known_info(self, view: ViewKey) -> list[tuple[Path, Mapping[str, str]]]:
@@ -127,16 +129,16 @@ class NetworkCollector(MetricsSource):
         """Return the newest events that are asked for, oldest first, and how many there were of all."""
         with self.lock:
             found, every = list(self.events.query(under, name, since, limit)), self.events
-            kept, total, repeated, lost = len(every.events), every.total, every.repeated, every.lost
-        return found, {"kept": kept, "total": total, "repeated": repeated, "lost": lost}
+            counts = {"kept": len(every.events), "total": every.total, "repeated": every.repeated, "lost": every.lost}
+        return found, counts
 
-    def _hold(self, ratchet: Ratchet, snapshot: ViewSnapshot, samples: Samples) -> list[float]:
-        """`ratchet` is the one of the moment of the view: series' numbers are given out again."""
+    def _clamp(self, ratchet: Ratchet, snapshot: ViewSnapshot, samples: Samples) -> list[float]:
+        """Pass values through `ratchet`, the one of the moment of the view: series' numbers are given out again."""
         with self._clamping:
             return clamped(ratchet, snapshot.view, snapshot.paths, snapshot.series, samples)
 
     def _remember(self, planner: Planner, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
-        """`planner` is the one of the moment of the view: another state's numbers are others."""
+        """Give a plan to `planner`, the one of the moment of the view: another state's numbers are others."""
         with self.lock:
             planner.remember(view, kind, draft, plan)
 
@@ -189,7 +191,7 @@ class NetworkCollector(MetricsSource):
             return self.fleet.coverage(groups, self.lives(), self.now())
 
     def life_of(self, path: Path) -> Life | None:
-        """Tell whether the node at a path is live, stale or departed; None when there is none."""
+        """Tell whether the node at a path is live, stale or departed; None without a node."""
         with self.lock:
             node = self.fleet.place(path)
             return None if node is None else Life(self.lives()[node.row])

@@ -167,7 +167,7 @@ def _scope(config: AggregatorConfig, subjects: Subjects) -> Scope:
 
 
 def _streams(config: AggregatorConfig, subjects: Subjects) -> Sequence[StreamSettings]:
-    """The streams that the aggregator makes; none where a command does it."""
+    """Return the streams that the aggregator makes; none where a command does it."""
     if not config.create_streams:
         return ()
     max_age = min(MAX_AGE, config.horizon / 2)

@@ -54,8 +54,8 @@ class Api:
                 body: bytes = answer.read()
                 return body
         except urllib.error.HTTPError as error:
-            said = error.read().decode(errors="replace").strip()
-            raise CommandError(f"{self.url} says {error.code} {error.reason}: {_message(said)}") from None
+            text = error.read().decode(errors="replace").strip()
+            raise CommandError(f"{self.url} says {error.code} {error.reason}: {_message(text)}") from None
         except (OSError, ValueError) as error:
             why = getattr(error, "reason", error)
             raise CommandError(
@@ -66,8 +66,8 @@ class Api:
 def _message(body: str) -> str:
     """Read the text of an error's body, which is JSON with `error` or plain text."""
     try:
-        said = json.loads(body)
+        answer = json.loads(body)
     except ValueError:
-        said = body
-    text = str(said.get("error", said)) if isinstance(said, dict) else str(said)
+        answer = body
+    text = str(answer.get("error", answer)) if isinstance(answer, dict) else str(answer)
     return text.splitlines()[0] if text else "no reason given"

@@ -61,21 +61,21 @@ def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str]) -> dic
 
 
 def _add(place: argparse._ActionsContainer, option: Option) -> None:
-    told = option.help.replace("%", "%%")
+    text = option.help.replace("%", "%%")
     if option.positional:
         place.add_argument(
             option.name,
             metavar=option.kind.metavar,
             nargs=None if option.default is REQUIRED else "?",
             choices=option.kind.choices or None,
-            help=told,
+            help=text,
         )
         return
     if option.default not in (None, "", ()) and option.kind is not SWITCH:
         shown = option.kind.show(option.default).strip('[]"')
-        told += f" (default {shown})"
-    told += f" [{', '.join(option.environ)}]"
+        text += f" (default {shown})"
+    text += f" [{', '.join(option.environ)}]"
     if option.kind is SWITCH:
-        place.add_argument(*option.flags, dest=option.name, action="store_const", const=not option.default, help=told)
+        place.add_argument(*option.flags, dest=option.name, action="store_const", const=not option.default, help=text)
     else:
-        place.add_argument(*option.flags, dest=option.name, metavar=option.kind.metavar, help=told)
+        place.add_argument(*option.flags, dest=option.name, metavar=option.kind.metavar, help=text)

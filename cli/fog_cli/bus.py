@@ -63,7 +63,7 @@ class Refusals:
         self.found: list[str] = []
         link.connection.on_error.append(self._add)
 
-    async def heard(self) -> list[str]:
+    async def answers(self) -> list[str]:
         """Wait until the server has judged what was asked of it so far, and return what it refused."""
         if self._link.connection.client is not None:
             with suppress(TimeoutError, NatsError):

@@ -43,6 +43,8 @@ class Option:
         table: Its TOML table; the command's own when it is in no group.
         flags: On the command line; none for a positional argument, which is nowhere but there.
         environ: Variables, the first that is set counts.
+        declared: How a component declares it.
+        default: The value when it is given nowhere.
     """
 
     key: str

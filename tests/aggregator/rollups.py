@@ -44,7 +44,7 @@ class Reporter:
         return self._frame(totals, DELTA, 0)
 
     def skip(self, totals: Totals) -> None:
-        """A delta that never arrives."""
+        """Make a delta that never arrives."""
         self.delta(totals)
 
     def _frame(self, totals: Totals, kind: int, flags: int) -> Frame:

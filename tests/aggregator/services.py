@@ -39,7 +39,7 @@ async def serving_all(*settings: AggregatorConfig) -> AsyncIterator[list[Aggrega
 
 @contextlib.asynccontextmanager
 async def running(settings: AggregatorConfig) -> AsyncIterator[tuple[Aggregator, asyncio.Task[None]]]:
-    """An aggregator that runs while the body does, ready or not, and its task; it is stopped unless that has ended."""
+    """Run an aggregator while the body does, ready or not; yield it and its task; stop it unless that has ended."""
     aggregator, stop = Aggregator(settings), asyncio.Event()
     task = asyncio.create_task(aggregator.run(stop))
     yield aggregator, task

@@ -149,7 +149,7 @@ def test_no_number_of_an_event_keeps_the_state_from_being_saved(told: list[tuple
     events = EventList(10)
     for epoch, number, held in told:
         if held:
-            events.held(EVIL, epoch, (number, MAX_SEQ - 1), NOW)
+            events.reported(EVIL, epoch, (number, MAX_SEQ - 1), NOW)
         else:
             hear(events, EVIL, epoch, number)
     after = EventList(10)

@@ -64,7 +64,7 @@ def test_counts_beyond_the_wires_limit_stay_there() -> None:
 
 
 def observe(fleet: Fleet, path: str, buckets: list[float], *values: float) -> None:
-    """A node with some observations."""
+    """Observe some values at a node that joins."""
     histogram = fleet.join(path).collector.register_histogram("wait_seconds", "Waiting", buckets)
     for value in values:
         histogram.observe(value)

@@ -30,12 +30,12 @@ def test_wanted_events_survive_a_crash() -> None:
     events = EventList()
     event = Event("e", None, {}, {}, 1.0)
     events.apply(PATH, Frame(kind=EVENTS, epoch=7, seq=3, events=(event,)), 100.0)
-    events.held(PATH, 7, (1, 5), 101.0)
+    events.reported(PATH, 7, (1, 5), 101.0)
     image = take_image(FleetState(), events, Ratchet(), {}, ("fog.v1", (), ()))
     after = EventList()
     restore(read_image(b"".join(image.chunks())), FleetState(), after, Ratchet())
     assert after.wanted == events.wanted == {(PATH, 7): (1, 5)}
-    after.held(PATH, 7, (3, 3), 102.0)
+    after.reported(PATH, 7, (3, 3), 102.0)
     assert after.wanted == {}
 
 

@@ -65,7 +65,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("SummaryTable", "_free"): "as a table's",
     ("EventList", "_writers"): "in the order in which writers were heard last, which is saved with what was seen",
 }
-"""What need not be saved, and why."""
+"""The fields that need not be saved, and why."""
 
 FRESH: Final[dict[type, Callable[[], Any]]] = {
     Node: lambda: Node((), 0, Epoch(0, 0)),

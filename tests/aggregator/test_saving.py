@@ -47,7 +47,7 @@ def files(directory: Path, pattern: str = "checkpoint-*.fog") -> list[Path]:
 
 
 def engine_of(network: NetworkCollector) -> Engine:
-    """An engine that has read nothing."""
+    """Make an engine that has read nothing."""
     scope = Scope(subjects=Subjects(), metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
     around = Surroundings(network, SelfMetrics(TelemetryCollector(self_metrics=False)), lambda *_: None)
     return Engine(scope, network.fleet, network.events, around)

@@ -83,7 +83,7 @@ def test_a_gap_is_asked_about_and_repaired() -> None:
     assert (outcome.missing, outcome.wants_keyframe, jobs(fleet)) == (1, True, 5)
     assert fleet.state.gapped == {epoch_of(fleet): PATH}
     member.writer.request_keyframe()
-    assert member.send().whole
+    assert member.send().completed
     assert (jobs(fleet), fleet.state.gapped) == (7, {})
 
 
@@ -114,14 +114,14 @@ def test_only_an_unbroken_run_of_parts_is_whole() -> None:
     def part(seq: int, number: int, flags: int = 0) -> Outcome:
         return fleet.state.apply(PATH, Frame(KEYFRAME, 7, seq, flags, number), fleet.now)
 
-    assert not part(1, 0).whole
-    assert not part(3, 2, LAST_PART).whole
-    assert not part(4, 0).whole
+    assert not part(1, 0).completed
+    assert not part(3, 2, LAST_PART).completed
+    assert not part(4, 0).completed
     fleet.state.apply(PATH, Frame(DELTA, 7, 5), fleet.now)
-    assert not part(6, 1, LAST_PART).whole
-    assert not part(7, 0).whole
-    assert not part(8, 1).whole
-    assert part(9, 2, LAST_PART).whole
+    assert not part(6, 1, LAST_PART).completed
+    assert not part(7, 0).completed
+    assert not part(8, 1).completed
+    assert part(9, 2, LAST_PART).completed
     assert not epoch_of(fleet).gapped
 
 

@@ -129,7 +129,7 @@ class Tiers:
     agents: contextlib.AsyncExitStack
 
     async def begin(self) -> None:
-        """The nodes come, when the aggregators are there: so nobody has to ask them for keyframes."""
+        """Start the nodes when the aggregators are there, so that nobody has to ask them for keyframes."""
         for node in self.nodes:
             await self.agents.enter_async_context(node.agent)
 

@@ -16,7 +16,7 @@ from fog_schema.subjects import Subjects
 
 
 async def make_streams(url: str, **login: str) -> None:
-    """The three streams, as an aggregator makes them that has branches or is one."""
+    """Make the three streams, as an aggregator does that has branches or is one."""
     connection = Connection(NatsOptions.parse(url, **login))
     jetstream = JetStream(Link(connection))
     async with connection:

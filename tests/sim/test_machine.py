@@ -37,7 +37,7 @@ class Fog(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(["tiers", *sorted(TIERED)]), who=NUMBERS, how=NUMBERS)
     def tier(self, kind: str, who: int, how: int) -> None:
-        """Aggregators of a subtree and their root; before there are any, nothing."""
+        """Do something with the aggregators of a subtree and their root, if there are any."""
         self._do(Step(kind, who, how))
 
     @rule(who=NUMBERS, how=NUMBERS)

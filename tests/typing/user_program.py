@@ -87,7 +87,7 @@ with histogram.time(), gauge.track_inprogress():
 
 
 def on_event(event: TelemetryEvent) -> None:
-    """A hook."""
+    """Print an event."""
     print(event.name, event.value, event.labels["source"])
 
 

@@ -1,6 +1,6 @@
 """Frame what the parts of an aggregator save as one unit with the positions in the streams (R12.32), and read it back.
 
-What each part saves stands beside its fields; here are the file's frame, its version, its checksum and the migration of
+Each part says beside its fields how it is saved; here are the file's frame, version and checksum, and the migration of
 earlier versions. The file is: magic, length of the index, the index (msgpack: version, plain values, and where each
 array is), the arrays, a BLAKE2b checksum of all of it.
 """
@@ -61,12 +61,12 @@ class Image:
 
     @property
     def scope(self) -> Scope:
-        """What it is of."""
+        """The scope of the aggregator that it is of."""
         prefix, subtree, branches = self.plain["scope"]
         return as_text(prefix), as_path(subtree), tuple(map(as_path, as_list(branches)))
 
     def chunks(self) -> Iterable[bytes | memoryview]:
-        """The bytes of the file, piece by piece."""
+        """Return the bytes of the file, piece by piece."""
         arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
         index = [(name, array.dtype.str, array.shape) for name, array in arrays.items()]
         head: bytes = msgpack.packb({"version": VERSION, "plain": self.plain, "arrays": index})
@@ -125,7 +125,7 @@ def decoding() -> Iterator[None]:
 
 
 def read_image(data: bytes) -> Image:
-    """The image in a file's bytes.
+    """Read the image in a file's bytes.
 
     Raises:
         CheckpointError: when they are damaged, or of an earlier version that is not read.

@@ -45,16 +45,16 @@ def migrate(plain: Plain, arrays: Arrays) -> tuple[Plain, Arrays]:
     moved = {f"roster/place.{new}": arrays[f"node/{old}"] for old, new in _PLACES.items()}
     moved |= {f"roster/epoch.{new}": arrays[f"epoch/{old}"] for old, new in _EPOCHS.items()}
     moved["retired/last_held"] = arrays["series/held"]
-    widths = sorted({int(name.split("/")[1]) for name in arrays if name.startswith("table/")})
-    for width in widths:
-        columns = [name for name in arrays if name.startswith(f"table/{width}/")]
+    numbers = sorted({int(name.split("/")[1]) for name in arrays if name.startswith("table/")})
+    for number in numbers:
+        columns = [name for name in arrays if name.startswith(f"table/{number}/")]
         for column in (name.rpartition("/")[2] for name in columns):
-            if column != "sums" or width > 0:
-                moved[f"slots/{_kind(width)}.{column}"] = arrays[f"table/{width}/{column}"]
+            if column != "sums" or number > 0:
+                moved[f"slots/{_kind(number)}.{column}"] = arrays[f"table/{number}/{column}"]
     moved |= _value_counts(plain, arrays)
     parts = {
         "roster": _roster(plain, arrays),
-        "slots": {"kinds": [_kind(width) for width in widths]},
+        "slots": {"kinds": [_kind(number) for number in numbers]},
         "catalog": {"families": plain["families"], "series": plain["series"], "free": plain["series_free"]},
         "tombstones": {"stones": plain["tombstones"]},
         "time": {
@@ -69,9 +69,9 @@ def migrate(plain: Plain, arrays: Arrays) -> tuple[Plain, Arrays]:
     return {"scope": plain["scope"], "streams": plain["streams"], "parts": parts}, moved
 
 
-def _kind(width: int) -> str:
-    """Return the name of a kind: positive numbers were histograms of so many buckets."""
-    return f"bucket_histogram_{width}" if width > 0 else _KINDS[width]
+def _kind(number: int) -> str:
+    """Return the name of a kind by its number in version 4: positive ones were histograms of so many buckets."""
+    return f"bucket_histogram_{number}" if number > 0 else _KINDS[number]
 
 
 def _roster(plain: Plain, arrays: Arrays) -> Plain:
@@ -80,7 +80,7 @@ def _roster(plain: Plain, arrays: Arrays) -> Plain:
         "places": [(path, branch, *rest) for (path, *rest), branch in zip(plain["nodes"], branches, strict=True)],
         "details": [(path, coverage) for path, coverage, _ in plain["replicas"] if coverage is not None],
         "runs": [
-            (path, epoch, next_part, [(_kind(width), ids) for width, ids in known])
+            (path, epoch, next_part, [(_kind(number), ids) for number, ids in known])
             for path, epoch, next_part, known in plain["runs"]
         ],
         "closed_early": plain["folded_early"],

@@ -1,4 +1,4 @@
-"""What came of a frame, as a value."""
+"""Describe the outcome of a frame as a value."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from enum import Enum
 
 
 class Status(Enum):
-    """What a reader did with a frame."""
+    """The decision of a reader about a frame."""
 
     APPLIED = "applied"
     DUPLICATE = "duplicate"
     FOLDED = "folded"
     """Of an epoch that is in the closed total: it was counted."""
     AWAITS_KEYFRAME = "awaits_keyframe"
-    """A delta of an epoch that was folded without its final: only a keyframe can say where to go on."""
+    """A delta of an epoch that was closed without its final: only a keyframe can say where to go on."""
     TOO_OLD = "too_old"
     """Of an unknown epoch, and older than the horizon."""
     REFUSED = "refused"
@@ -23,10 +23,10 @@ class Status(Enum):
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of one frame.
+    """The outcome of one frame.
 
     Attributes:
-        status: what was done with it.
+        status: the decision about it.
         values: values merged.
         missing: frames that are missing before it.
         unknown: values of ids that were not known, dropped; a keyframe brings them.
@@ -34,10 +34,10 @@ class Outcome:
         refused_series: series that were refused: reserved names, or a limit.
         saturated: sums that stay at 2^63 - 1.
         new_epoch: the first frame of its epoch that was read.
-        whole: it completed a keyframe: the epoch is exact.
-        final: it ended its epoch, which is folded into the closed total.
+        completed: it completed a keyframe: the epoch is exact.
+        final: it ended its epoch, which is added to the closed total.
         wants_keyframe: the node should be asked for one.
-        baseline: the keyframe is where an epoch goes on that had been folded early.
+        baseline: the keyframe is where an epoch goes on that had been closed early.
     """
 
     status: Status = Status.APPLIED
@@ -48,7 +48,7 @@ class Outcome:
     refused_series: int = 0
     saturated: int = 0
     new_epoch: bool = False
-    whole: bool = False
+    completed: bool = False
     final: bool = False
     wants_keyframe: bool = False
     baseline: bool = False

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class DamagedError(ValueError):
-    """What was saved is not what a part can go on from; the text says why."""
+    """A part cannot go on from what was saved; the text says why."""
 
 
 class Part(Protocol):
@@ -37,7 +37,7 @@ class Part(Protocol):
 
 
 class Saved:
-    """What one part saves.
+    """The image of one part.
 
     Args:
         plain: values that msgpack knows, by name.

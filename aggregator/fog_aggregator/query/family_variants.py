@@ -25,6 +25,8 @@ class FamilyVariant:
     """One of several families, or bounds of one, that cannot all be shown.
 
     Attributes:
+        family: the family.
+        bounds: its bounds.
         nodes: rows of the live nodes that hold it.
         shown: whether it is the one that is shown.
     """
@@ -48,18 +50,18 @@ class FamilyVariants:
         return list(self._fleet.catalog.shapes)
 
     def shape_of(self) -> Int32s:
-        """Return the shape of each series, by their numbers; -1 where there is none."""
+        """Return the shape of each series, by their numbers; -1 for a free number."""
         return np.array(self._fleet.catalog.shape_of, np.int32)
 
     def called(self, names: Iterable[str]) -> Bools:
-        """Which series are of a family of which any sample has one of these names, by their numbers."""
+        """Tell which series, by number, are of a family that has a sample of one of these names."""
         wanted = frozenset(names)
         mine = [not wanted.isdisjoint(sample_names(described(family))) for family in self._fleet.catalog.families]
         chosen: Bools = np.array([mine[family] for family, _ in self.shapes] + [False], np.bool_)
         return chosen[self.shape_of()]
 
     def survey(self, live: Bools) -> Survey:
-        """Who holds what cannot all be shown; `live`: by node's row. What it returns needs the state no more."""
+        """Survey the variants that cannot all be shown; `live`: by node's row. The result needs no lock."""
         shapes = self.shapes
         bounds_of = Counter(family for family, _ in shapes)
         suspects = [
@@ -93,7 +95,7 @@ class FamilyVariants:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Who holds what cannot all be shown.
+    """Tell which nodes hold the variants that cannot all be shown.
 
     Attributes:
         shapes: every (family, bounds), by its number.
@@ -106,14 +108,14 @@ class Survey:
     nodes: Mapping[int, Int64s]
 
     def hidden(self, present: Iterable[int]) -> frozenset[int]:
-        """Which of some families are not shown when all of them are in a view."""
+        """Return which of some families are not shown when all of them are in a view."""
         rows: dict[int, list[Int64s]] = defaultdict(list)
         for shape, nodes in self.nodes.items():
             rows[self.shapes[shape][0]].append(nodes)
-        held = {family: len(np.unique(np.concatenate(nodes))) for family, nodes in rows.items()}
+        holders = {family: len(np.unique(np.concatenate(nodes))) for family, nodes in rows.items()}
         taken: set[str] = set()
         hidden = set()
-        for number in sorted(present, key=lambda number: (-held.get(number, 0), number)):
+        for number in sorted(present, key=lambda number: (-holders.get(number, 0), number)):
             names = set(sample_names(described(self.families[number])))
             if taken.isdisjoint(names):
                 taken |= names
@@ -130,10 +132,10 @@ class Survey:
 
     def disagreements(self) -> dict[str, list[FamilyVariant]]:
         """Return what cannot be shown together, by name: the shown one first, then by the number of nodes."""
-        held = {shape: rows for shape, rows in self.nodes.items() if len(rows)}
-        hidden, bounds = self.hidden({self.shapes[shape][0] for shape in held}), self.shown_bounds(held)
+        holders = {shape: rows for shape, rows in self.nodes.items() if len(rows)}
+        hidden, bounds = self.hidden({self.shapes[shape][0] for shape in holders}), self.shown_bounds(holders)
         found: dict[str, list[FamilyVariant]] = defaultdict(list)
-        for shape, rows in held.items():
+        for shape, rows in holders.items():
             number, own = self.shapes[shape]
             family = self.families[number]
             shown = number not in hidden and own == bounds[number]

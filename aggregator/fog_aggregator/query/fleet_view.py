@@ -12,7 +12,7 @@ import numpy as np
 from fog_aggregator.core.fleet.catalog import Family
 from fog_aggregator.core.fleet.lifecycle import Coverages
 from fog_aggregator.core.kinds import Kind
-from fog_aggregator.core.kinds.view import Hold, Plan, Samples
+from fog_aggregator.core.kinds.view import Clamp, Plan, Samples
 from fog_aggregator.core.places.coverage import Coverage, Life
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
@@ -41,11 +41,11 @@ class Memory:
     """Keep a part of a view for later ones.
 
     Attributes:
-        hold: gives the values to export of some fractional counters, none below what was exported before.
+        clamp: gives the values to export of some fractional counters, none below what was exported before.
         remember: keeps a plan for the next view of the same key.
     """
 
-    hold: Callable[[ViewSnapshot, Samples], list[float]]
+    clamp: Callable[[ViewSnapshot, Samples], list[float]]
     remember: Callable[[ViewKey, Kind, Draft, Plan], None]
 
 
@@ -100,7 +100,7 @@ class FleetView:
     @cached_property
     def metrics(self) -> list[FamilySnapshot]:
         """Return the nodes' families, in the order of names; their series are made while they are read."""
-        found = self._snapshot.found(self._hold)
+        found = self._snapshot.found(self._clamp)
         self._remember()
         bounds, entries = self._snapshot.bounds, self._snapshot.series
         labeller = Labeller(entries, self._group_labels)
@@ -131,8 +131,8 @@ class FleetView:
         return totals
 
     @property
-    def _hold(self) -> Hold:
-        return lambda samples: self._memory.hold(self._snapshot, samples)
+    def _clamp(self) -> Clamp:
+        return lambda samples: self._memory.clamp(self._snapshot, samples)
 
     def _remember(self) -> None:
         for kind, draft, plan in self._snapshot.fresh:
@@ -146,8 +146,8 @@ class FleetView:
         """Coverage as metrics, beside the numbers it qualifies."""
         grouping, covered = self._snapshot.view.grouping, self.coverages
         if grouping.level is None and grouping.info is None:
-            whole = covered.total()
-            covered = Coverages([()], np.array([whole.nodes]), np.array([whole.oldest]))
+            all_groups = covered.total()
+            covered = Coverages([()], np.array([all_groups.nodes]), np.array([all_groups.oldest]))
         group = np.arange(len(covered.paths), dtype=np.int32)
         labeller = Labeller([SeriesEntry(0, ())], self._group_labels)
         nodes = [

@@ -24,7 +24,7 @@ Version: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a plan is made of: copies, so that making it, which takes long, needs no state.
+    """Hold copies of all that a plan is made from, so that making it, which takes long, needs no lock.
 
     Attributes:
         version: of the tree, the table and the series.

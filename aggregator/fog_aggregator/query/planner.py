@@ -44,7 +44,7 @@ class Planner:
 
     @property
     def variants(self) -> FamilyVariants:
-        """Who holds which family."""
+        """The variants of families, and their holders."""
         return self._variants
 
     @property

@@ -157,9 +157,9 @@ def _grouped_keys(
     (selection, grouping), by = view, view.grouping.by
     matchers = () if by is None else selection.matchers  # else each value is a series' own, however it was chosen
     for number, group in _cells(samples):
-        told = () if grouping.info is None else (grouping.info, *paths[group])
+        info = () if grouping.info is None else (grouping.info, *paths[group])
         entry = series[number]
-        yield GroupedKey(*_place(view, paths[group]), told, matchers, by, entry.family, entry.labels)
+        yield GroupedKey(*_place(view, paths[group]), info, matchers, by, entry.family, entry.labels)
 
 
 def _cells(samples: Samples) -> Iterator[tuple[int, int]]:

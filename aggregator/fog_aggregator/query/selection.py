@@ -1,4 +1,4 @@
-"""What is asked of a fleet: which nodes and series (`Selection`), added up to which groups (`Grouping`)."""
+"""Describe a question to a fleet: which nodes and series (`Selection`), added up to which groups (`Grouping`)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ class Matcher:
     """Select series by one label. A label that a series does not have is the empty text, as in Prometheus.
 
     Attributes:
+        label: the label's name.
+        value: the value to compare with.
         equal: whether the value must be this one, or must not.
     """
 
@@ -34,7 +36,7 @@ class Selection:
     Attributes:
         under: only nodes at and under this path; all for the empty one.
         own: only the node at `under` itself.
-        names: only families of which any sample has one of these names; all when empty.
+        names: only families that have a sample of one of these names; all when empty.
         matchers: only series that all of them match.
     """
 

@@ -15,7 +15,7 @@ from fog_aggregator.query.selection import Matcher
 class SeriesAxis:
     """Number the rows of a view, which are classes of series. Copies: the state is needed no more.
 
-    What follows from the copies is computed when it is asked for.
+    Everything else is computed from the copies when it is asked for.
 
     Args:
         series: all of the catalog, by number.

@@ -1,4 +1,4 @@
-"""Who holds the slots of a table at one moment, in runs: what the plans of all views are made from."""
+"""Index the holders of a table's slots at one moment, in runs: the plans of all views are made from it."""
 
 from __future__ import annotations
 

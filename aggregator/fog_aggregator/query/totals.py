@@ -18,7 +18,7 @@ Total: TypeAlias = int | float | HistogramValue | GaugeSummary
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a subtree has counted.
+    """The counts of a subtree.
 
     Attributes:
         values: the total of each series, by the catalog's number.

@@ -29,7 +29,7 @@ class Tree:
 
     Args:
         nodes: by path.
-        rows: how many rows of nodes there are.
+        size: how many rows of nodes there are.
         before: an earlier tree of the same state: few nodes come and go, and what stays is taken over.
 
     Attributes:
@@ -38,13 +38,13 @@ class Tree:
         rank: each node's place in `paths`, by its row.
     """
 
-    def __init__(self, nodes: Mapping[Path, Place], rows: int, before: Tree | None = None) -> None:
+    def __init__(self, nodes: Mapping[Path, Place], size: int, before: Tree | None = None) -> None:
         self._nodes = frozenset(nodes.values())
         self.paths: list[Path] = []
         self.rows: Int64s = np.zeros(0, np.int64)
         self._common: Int32s = np.zeros(0, np.int32)  # how many tokens each path has in common with the one before it
         self._come(self._nodes if before is None else self._stay(before))
-        self.rank: Int32s = np.zeros(rows, np.int32)
+        self.rank: Int32s = np.zeros(size, np.int32)
         self.rank[self.rows] = np.arange(len(self.paths), dtype=np.int32)
 
     def _stay(self, before: Tree) -> frozenset[Place]:
@@ -71,7 +71,7 @@ class Tree:
                 self._common[place] = _common(self.paths[place - 1], self.paths[place])
 
     def span(self, under: Path) -> range:
-        """Return the places of the nodes at and under a path; empty when there are none."""
+        """Return the places of the nodes at and under a path; empty without any."""
         if not under:
             return range(len(self.paths))
         beyond = (*under[:-1], under[-1] + "\0")  # sorts after all that begin with `under`, before its next sibling
@@ -90,11 +90,11 @@ class Tree:
         of_node[self.rows[span.start : span.stop]] = np.cumsum(begins, dtype=np.int32) - np.int32(1)
         return Groups([self.paths[span.start + head][:cut] for head in np.flatnonzero(begins).tolist()], of_node)
 
-    def group_by(self, selection: Selection, told: Callable[[Path], str]) -> Groups:
-        """Group the nodes that a view selects by what is told of each: a tree of one level, with paths of its own."""
+    def group_by(self, selection: Selection, value_of: Callable[[Path], str]) -> Groups:
+        """Group the nodes that a view selects by a value of each: a tree of one level, with paths of its own."""
         of_node = np.full(len(self.rank), -1, np.int32)
         span = self.selected(selection)
-        values = [told(path) for path in self.paths[span.start : span.stop]]
+        values = [value_of(path) for path in self.paths[span.start : span.stop]]
         groups = {value: number for number, value in enumerate(sorted(set(values)))}
         of_node[self.rows[span.start : span.stop]] = [groups[value] for value in values]
         return Groups([(value,) for value in groups], of_node)

@@ -15,7 +15,7 @@ import numpy as np
 from fog_aggregator.core.fleet.catalog import Family
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import KINDS, Kind
-from fog_aggregator.core.kinds.view import Cells, ColumnCopy, Hold, Plan, Samples, ViewColumns
+from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Plan, Samples, ViewColumns
 from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import Bounds, SeriesEntry
 from fog_aggregator.query.plan import Draft, Version
@@ -66,7 +66,7 @@ class ViewSnapshot:
         version, self._axis = planner.axis(view)
         self._survey = planner.variants.survey(fleet.live_rows(now))
         self._choices = [family.rollup for family in fleet.catalog.families]
-        self._held = ~fleet.left_series()
+        self._present = ~fleet.left_series()
         self._counting, self._last_seen = fleet.gauges_of_epochs(now)
         axis = (version, self._axis)
         self._copies = {kind: _copy(fleet, planner, view, kind, axis) for kind in fleet.kinds}
@@ -83,14 +83,14 @@ class ViewSnapshot:
         self._plan()
         return not any(cells.plan.size for cells in self._cells.values())
 
-    def found(self, hold: Hold) -> Found:
-        """Reduce all columns to samples by family; values of fractional counters go through `hold`."""
+    def found(self, clamp: Clamp) -> Found:
+        """Reduce all columns to samples by family; values of fractional counters go through `clamp`."""
         self._plan()
         self.bounds = self._survey.shown_bounds({shape for plan, _ in self._cells.values() for shape, _ in plan.shapes})
         found: Found = defaultdict(list)
         view = self._columns()
         for kinds in KINDS:
-            for family, samples in kinds.expose(view, hold):
+            for family, samples in kinds.expose(view, clamp):
                 found[family].append(samples)
         hidden = self._survey.hidden(found)
         return {family: samples for family, samples in found.items() if family not in hidden}
@@ -117,7 +117,7 @@ class ViewSnapshot:
             self.bounds,
             max(1, len(self.paths)),
             _is_single(self.view),
-            np.ones(len(self.series), np.bool_) if self._axis.is_merged else self._held,
+            np.ones(len(self.series), np.bool_) if self._axis.is_merged else self._present,
             self._counting,
             self._last_seen,
         )

@@ -141,8 +141,8 @@ class MemoryStream:
         oldest = (self._clock() - self.settings.max_age) * 1e9
         messages = self._contents.messages
         if messages and messages[0].timestamp_ns < oldest:
-            kept = [message for message in messages if message.timestamp_ns >= oldest]
-            self._become(self._contents.replaced(kept))
+            retained = [message for message in messages if message.timestamp_ns >= oldest]
+            self._become(self._contents.replaced(retained))
 
     def trim(self, count: int) -> None:
         """Remove the oldest messages: there are too many bytes."""
@@ -152,8 +152,8 @@ class MemoryStream:
         """Lose the last messages, acknowledged or not: a power failure, a flipped bit."""
         contents = self._contents
         if contents.messages:
-            kept = contents.messages[:-count]
-            contents = _Contents(contents.created, kept, kept[-1].seq if kept else 0)
+            retained = contents.messages[:-count]
+            contents = _Contents(contents.created, retained, retained[-1].seq if retained else 0)
         self._is_old_copy = False
         self._disrupt(contents)
 
@@ -186,8 +186,8 @@ class MemoryStream:
         self._become(contents)
 
     def _become(self, contents: _Contents) -> None:
-        kept = set(contents.messages)
-        removed = [message for message in self._contents.messages if message not in kept]
+        retained = set(contents.messages)
+        removed = [message for message in self._contents.messages if message not in retained]
         self._contents = contents
         self._bytes = sum(len(message.data) for message in contents.messages)
         self._tell(removed)

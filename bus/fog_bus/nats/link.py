@@ -171,8 +171,8 @@ class Link:
             )
         for token, (subject, _) in self._waiting.items():
             if self._deaf or (what == "publish" and subject.lower() == refused):
-                told = self._deaf or f'permissions violation for publish to "{subject}"'
-                self._settle(token, Publish(Outcome.REFUSED, Refusal.PERMISSION, told))
+                refusal = self._deaf or f'permissions violation for publish to "{subject}"'
+                self._settle(token, Publish(Outcome.REFUSED, Refusal.PERMISSION, refusal))
 
 
 _NO_JETSTREAM: Final = frozenset({10039, 10076})

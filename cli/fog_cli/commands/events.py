@@ -42,7 +42,7 @@ def run(settings: Settings) -> int:
     paint = Paint()
     with suppress(KeyboardInterrupt):  # how --follow ends
         for event in _events(settings):
-            print(json.dumps(event) if settings.json else _told(event, paint), flush=settings.follow)
+            print(json.dumps(event) if settings.json else _line(event, paint), flush=settings.follow)
     return 0
 
 
@@ -69,7 +69,7 @@ def _identity(event: Mapping[str, Any]) -> tuple[object, ...]:
     return event["path"], event["epoch"], event["number"]
 
 
-def _told(event: Mapping[str, Any], paint: Paint) -> str:
+def _line(event: Mapping[str, Any], paint: Paint) -> str:
     parts = [paint("faint", show_time(event["received"])), event["path"], paint("bold", printable(event["name"]))]
     parts += [json.dumps(part) for part in (event["value"], event["labels"], event["metadata"]) if part]
     return "  ".join(parts)

@@ -40,8 +40,8 @@ def run(settings: Settings) -> int:
 def _lines(found: Mapping[str, Any], paint: Paint) -> Iterator[str]:
     for family in found["families"]:
         merged = f", merged by {', '.join(family['rollup'])}" if family["rollup"] else ""
-        told = printable(family["help"])
-        yield f"{paint('bold', found['name'])} at {found['path']}: {family['type']}{merged}. {told}"
+        text = printable(family["help"])
+        yield f"{paint('bold', found['name'])} at {found['path']}: {family['type']}{merged}. {text}"
     yield from _values(found["total"], "  ")
     yield f"It stands on {show_coverage(found['coverage']['nodes'], paint)}."
     if found["node"]:

@@ -35,7 +35,7 @@ def run(settings: Settings) -> int:
         return 0
     root = Api(settings.api.url).json("/api/tree", query)
     paint = Paint()
-    print(_told(root, root["path"] or "everything", paint))
+    print(_line(root, root["path"] or "everything", paint))
     for line in _below(root, "", paint):
         print(line)
     return 0
@@ -45,11 +45,11 @@ def _below(place: Mapping[str, Any], indent: str, paint: Paint) -> Iterator[str]
     children = place["children"]
     for child in children:
         is_last = child is children[-1]
-        yield indent + ("└─ " if is_last else "├─ ") + _told(child, child["name"], paint)
+        yield indent + ("└─ " if is_last else "├─ ") + _line(child, child["name"], paint)
         yield from _below(child, indent + ("   " if is_last else "│  "), paint)
 
 
-def _told(place: Mapping[str, Any], name: str, paint: Paint) -> str:
+def _line(place: Mapping[str, Any], name: str, paint: Paint) -> str:
     """Return a leaf by its state, an inner place by the states below it."""
     state = place["state"]
     own = paint(state, state) if state else ""

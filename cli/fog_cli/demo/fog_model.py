@@ -149,7 +149,7 @@ class Fog:
         self._plan(now + duration, done, node)
 
     def _coordinate(self, now: float, node: Node) -> None:
-        """A parent asks its children; those with a link answer."""
+        """Let a parent ask its children; those with a link answer."""
         self._plan(now + COORDINATE_EVERY, self._coordinate, node)
         if not (node.linked and node.children):
             return

@@ -64,15 +64,15 @@ class Child:
         return child
 
     async def _ready(self, manager: socket.socket) -> None:
-        heard = asyncio.create_task(asyncio.get_running_loop().sock_recv(manager, 100))
+        received = asyncio.create_task(asyncio.get_running_loop().sock_recv(manager, 100))
         ended = asyncio.create_task(self._process.wait())
         try:
-            await asyncio.wait({heard, ended}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({received, ended}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             self.check()
-            if not heard.done():
+            if not received.done():
                 raise CommandError(f"{self.name} was not ready within {START_SECONDS:g} s")
         finally:
-            heard.cancel()
+            received.cancel()
             ended.cancel()
 
     @property
@@ -106,5 +106,5 @@ class Child:
     def _complaint(self) -> CommandError:
         lines = self.log.read_text(errors="replace").splitlines()
         words = (line.strip(" |+-") for line in reversed(lines))  # the frame around a traceback of several errors
-        said = next(filter(None, words), "it said nothing").removeprefix(f"{self.name}: ")
-        return CommandError(f"{self.name} ended with code {self._process.returncode}: {said}")
+        last_words = next(filter(None, words), "it said nothing").removeprefix(f"{self.name}: ")
+        return CommandError(f"{self.name} ended with code {self._process.returncode}: {last_words}")

@@ -33,16 +33,16 @@ class Screen:
 
     def introduce(self, parts: Mapping[str, str], url: str) -> None:
         """Print the processes that run, and the addresses to open."""
-        for name, told in parts.items():
-            self.say(f"  {name:<12} {told}")
+        for name, text in parts.items():
+            self.say(f"  {name:<12} {text}")
         self.say("")
-        for address, told in {
+        for address, text in {
             "/": "the dashboard",
             "/metrics": "the whole fog, as Prometheus reads it",
             "/metrics?level=1": "each branch",
             "/api/tree": "the tree, /api/nodes, /api/events, /api/snapshot",
         }.items():
-            self.say(f"  {url}{address:<20} {told}")
+            self.say(f"  {url}{address:<20} {text}")
         self.say("\nCtrl-C stops it.\n")
 
     async def follow(self, view: AggregatorView) -> None:

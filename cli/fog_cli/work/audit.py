@@ -92,8 +92,8 @@ def audit(settings: Settings) -> int:
         raise UsageError(str(error)) from None
     findings, status = asyncio.run(_audit(settings, path, subjects))
     if settings.json:
-        told = {name: getattr(findings, name) for name in TOLD}
-        print(json.dumps(told | {"coverage": status["coverage"], "streams": status["streams"]}))
+        texts = {name: getattr(findings, name) for name in TOLD}
+        print(json.dumps(texts | {"coverage": status["coverage"], "streams": status["streams"]}))
     else:
         print("\n".join(report(findings, status)))
     return 0 if findings.equal else 1
@@ -110,9 +110,9 @@ async def _audit(settings: Settings, path: Path, subjects: Subjects) -> tuple[Fi
         refusals = Refusals(link, [*subjects.subtree("metrics", path), *asked])
         listener = Listener(link, subjects, chosen, listing.above)
         await listener.ask(path)
-        _check(await refusals.heard())
+        _check(await refusals.answers())
         await listener.wait(settings.patience)
-        _check(await refusals.heard())  # above a branch a writer is asked once it is heard
+        _check(await refusals.answers())  # above a branch a writer is asked once it is heard
         turns = asyncio.Semaphore(AT_ONCE)
         await asyncio.gather(*(_compare(api, name, listener.epochs(name), findings, turns) for name in chosen))
     return findings, await asyncio.to_thread(api.json, "/api/status")
@@ -148,7 +148,7 @@ class Listener:
         if client is None:
             return
         for subject in self._subjects.subtree("metrics", path):
-            await client.subscribe(subject, cb=self._heard)
+            await client.subscribe(subject, cb=self._received)
         for name in self._replicas:
             if name not in self._above:
                 await self._ask(name, Request())
@@ -165,7 +165,7 @@ class Listener:
         """Return the epochs of a path whose values are known."""
         return {epoch: one for epoch, one in self._replicas.get(name, {}).items() if one.after}
 
-    async def _heard(self, message: Msg) -> None:
+    async def _received(self, message: Msg) -> None:
         try:
             _, path = self._subjects.path_of(message.subject)
             frame = decode(message.data)

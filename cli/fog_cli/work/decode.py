@@ -57,7 +57,7 @@ def follow(settings: Settings) -> int:
             link.connection.on_connect.append(screen.listen)
             if link.connection.client is not None:
                 await screen.listen(link.connection.client)
-            _complain(await refusals.heard(), screen.subjects)
+            _complain(await refusals.answers(), screen.subjects)
             await stop.wait()
         return 0
 

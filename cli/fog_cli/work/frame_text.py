@@ -117,8 +117,8 @@ class FrameText:
         ids, lengths, values, counts = counted
         pairs = zip(values.tolist(), counts.tolist(), strict=True)
         for number, length in zip(ids.tolist(), lengths.tolist(), strict=True):
-            told = [f"{_number(value)} on {_nodes(count)}" for value, count in islice(pairs, int(length))]
-            yield f"  gauge {self._name(frame, number)} is {', '.join(told) or 'nothing'}"
+            texts = [f"{_number(value)} on {_nodes(count)}" for value, count in islice(pairs, int(length))]
+            yield f"  gauge {self._name(frame, number)} is {', '.join(texts) or 'nothing'}"
 
     def _name(self, frame: Frame, number: int) -> str:
         known = self._known.get((frame.epoch, number))

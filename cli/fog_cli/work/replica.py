@@ -49,7 +49,7 @@ class Replica:
     after: OrderedDict[int, Mapping[int, Value]] = field(default_factory=OrderedDict)
     _values: dict[int, Value] = field(default_factory=dict)
     _last: int = 0
-    _whole: bool = False
+    _is_complete: bool = False
 
     def apply(self, frame: Frame) -> None:
         """Take the next frame of the epoch. After a gap nothing is known until the next whole keyframe."""
@@ -59,14 +59,14 @@ class Replica:
         self._last = frame.seq
         self._define(decode_definitions(frame.definitions))
         if frame.kind == DELTA:
-            self._whole = self._whole and is_next
+            self._is_complete = self._is_complete and is_next
         elif frame.part == 0 or not is_next:
-            self._whole = False
+            self._is_complete = False
             self._values = {} if frame.part == 0 else self._values
         self._values |= dict(self._read(frame))
         if frame.kind != DELTA and frame.flags & LAST_PART:
-            self._whole = frame.part == 0 or is_next
-        if self._whole:
+            self._is_complete = frame.part == 0 or is_next
+        if self._is_complete:
             self.after[frame.seq] = dict(self._values)
             if len(self.after) > KEPT_FRAMES:
                 self.after.popitem(last=False)

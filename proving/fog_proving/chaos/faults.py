@@ -186,7 +186,7 @@ async def refuse(arena: Arena, rng: random.Random) -> str:
     return target.name
 
 
-async def hold(arena: Arena, rng: random.Random) -> str:
+async def hold_back(arena: Arena, rng: random.Random) -> str:
     """Bytes wait, in one direction or in both, of old connections or of new ones or of all."""
     return await _impose(arena, rng, HELD, rng.choice((WHILE, LONG)))
 

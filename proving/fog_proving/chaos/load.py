@@ -43,7 +43,7 @@ class Node:
         self._rng = rng
         register = self.collector
         self._acts = register.register_counter(LIFE, "Acts of one process's nodes", ["life"]).labels(life)
-        self._whole = register.register_counter(WHOLE, "Whole counts")
+        self._integers = register.register_counter(WHOLE, "Whole counts")
         self._fraction = register.register_counter(FRACTION, "Counts that become fractional")
         self._jobs = register.register_counter(JOBS, "Counts of children that come and go", ["kind"])
         self._level = register.register_gauge(LEVEL, "A level", rollup="max")
@@ -66,7 +66,7 @@ class Node:
     def _count(self) -> None:
         amount = self._rng.randint(1, 5)
         self._note(Cell.WHOLE, amount)
-        self._whole.increment(amount)
+        self._integers.increment(amount)
 
     def record(self) -> None:
         """Record an event that says which it is."""
@@ -89,7 +89,7 @@ class Node:
         self._jobs.remove(self._rng.choice(KINDS))
 
     def _restart(self) -> None:
-        self._rng.choice([self._whole, self._fraction, self._jobs, self._seconds]).reset()
+        self._rng.choice([self._integers, self._fraction, self._jobs, self._seconds]).reset()
 
     def _observe(self) -> None:
         value = self._rng.lognormvariate(-2, 2.5)
@@ -157,11 +157,11 @@ class Load:
             node.row.finish()
 
     def _hear(self) -> None:
-        said = os.read(sys.stdin.fileno(), 4096).decode()
-        if not said:
+        orders = os.read(sys.stdin.fileno(), 4096).decode()
+        if not orders:
             asyncio.get_running_loop().remove_reader(sys.stdin)
             self.stop.set()
-        for line in said.splitlines():
+        for line in orders.splitlines():
             match line.split():
                 case ["pause"]:
                     self._counting = False

@@ -39,7 +39,7 @@ CONNECTIONS: Final[Deck] = {
     faults.cut: 2,
     faults.half_close: 2,
     faults.refuse: 1,
-    faults.hold: 2,
+    faults.hold_back: 2,
     faults.swallow: 2,
     faults.slow_down: 1,
     storefaults.deliver_again: 3,
@@ -108,13 +108,13 @@ class Plan:
     async def _happen(self, fault: Fault, arena: Arena, rng: random.Random) -> None:
         name, began = fault.__name__, time.monotonic()
         try:
-            said = await fault(arena, rng)
+            report = await fault(arena, rng)
         except (TimeoutError, JetStreamError, storefaults.LeftOutError) as error:
             self.left_out[name] += 1
-            said = f"left out: {error}"
+            report = f"left out: {error}"
         else:
             self.done[name] += 1
-        self.tell(f"{name}: {said} ({time.monotonic() - began:.1f} s)")
+        self.tell(f"{name}: {report} ({time.monotonic() - began:.1f} s)")
 
 
 def _shuffled(cards: list[Fault], rng: random.Random) -> Iterator[Fault]:

@@ -141,10 +141,10 @@ async def refuse_frames(arena: Arena, rng: random.Random) -> str:
 async def trim_streams(arena: Arena, rng: random.Random) -> str:
     """Messages are purged that were not read yet: all of them, or all but the last few."""
     async with arena.server_lock, _losing(arena, rng, away=True) as how:
-        kept = rng.choice((0, 5, 50))
+        spared = rng.choice((0, 5, 50))
         for stream in arena.streams:
-            await arena.direct.jetstream.call(f"STREAM.PURGE.{stream}", {"keep": kept} if kept else None)
-    return f"to {kept} messages, {how}"
+            await arena.direct.jetstream.call(f"STREAM.PURGE.{stream}", {"keep": spared} if spared else None)
+    return f"to {spared} messages, {how}"
 
 
 async def deliver_again(arena: Arena, rng: random.Random) -> str:
@@ -166,13 +166,13 @@ async def _losing(arena: Arena, rng: random.Random, *, away: bool | None = None)
     """
     away = rng.random() < 0.5 if away is None else away
     paused = rng.random() < 0.5
-    kept = rng.sample(arena.readers, rng.randint(1, len(arena.readers))) if away else []
+    spared = rng.sample(arena.readers, rng.randint(1, len(arena.readers))) if away else []
     async with arena.mortal, AsyncExitStack() as stack:
-        for reader in kept:
+        for reader in spared:
             await stack.enter_async_context(reader.lock)
         await arena.secure_the_dead()
         arena.tear()
-        for reader in kept:
+        for reader in spared:
             if paused and reader.child is not None:
                 reader.child.pause()
                 stack.callback(reader.child.resume)
@@ -180,7 +180,7 @@ async def _losing(arena: Arena, rng: random.Random, *, away: bool | None = None)
                 stack.enter_context(refusing(reader.proxy))
         if away:
             await asyncio.sleep(rng.uniform(*WHILE))
-        names = ", ".join(reader.name for reader in kept)
+        names = ", ".join(reader.name for reader in spared)
         yield f"{names} {'paused' if paused else 'cut off'} before" if away else "under the aggregators' eyes"
 
 

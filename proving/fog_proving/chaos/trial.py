@@ -126,16 +126,16 @@ async def _judge(arena: Arena) -> Result:
         if scrape is None or listed is None:
             findings.append(f"{reader.name} does not answer, or is not ready")
             continue
-        said = scrape.values
+        shown = scrape.values
         found = [
-            f"{amount:g} of {sample} of {path} are missing" for path, sample, amount in verdict.missing(least, said)
+            f"{amount:g} of {sample} of {path} are missing" for path, sample, amount in verdict.missing(least, shown)
         ]
-        found += verdict.wrong_gauges(accounts.levels(scope), said)
+        found += verdict.wrong_gauges(accounts.levels(scope), shown)
         found += verdict.wrong_events(events, listed)
-        found += verdict.disagreements(views.setdefault(scope, said), said)
+        found += verdict.disagreements(views.setdefault(scope, shown), shown)
         findings += [f"{reader.name}: {finding}" for finding in found]
-        result.lost = max(result.lost, int(verdict.lost(least, said)) + verdict.lost_events(events, listed))
-        result.frames = max(result.frames, int(said.get(_FRAMES, 0)))
+        result.lost = max(result.lost, int(verdict.lost(least, shown)) + verdict.lost_events(events, listed))
+        result.frames = max(result.frames, int(shown.get(_FRAMES, 0)))
     result.events = sum(int(row.counted[Cell.EVENTS]) for life in arena.accounts.lives for row in life.book.rows)
     result.findings = tuple(findings)
     return result

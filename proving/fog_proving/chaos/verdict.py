@@ -13,18 +13,18 @@ Listed = Mapping[tuple[str, int], list[int]]
 """The numbers of the events that are listed, by node and life."""
 
 
-def missing(least: View, said: View) -> Iterator[tuple[str, str, float]]:
+def missing(least: View, shown: View) -> Iterator[tuple[str, str, float]]:
     """Yield the samples that should be exported and are not: path, sample, how much."""
     for (path, (name, labels)), bound in least.items():
-        value = said.get((path, (name, labels)), 0)
+        value = shown.get((path, (name, labels)), 0)
         if above(bound, value):
             yield path or "the fleet", f"{name}{{{labels}}}", bound - value
 
 
-def lost(least: View, said: View) -> float:
+def lost(least: View, shown: View) -> float:
     """How many whole counts of the fleet are missing."""
-    whole = {place: bound for place, bound in least.items() if place[0] == FLEET and place[1][0] not in _FRACTIONAL}
-    return sum(amount for _, _, amount in missing(whole, said))
+    integers = {place: bound for place, bound in least.items() if place[0] == FLEET and place[1][0] not in _FRACTIONAL}
+    return sum(amount for _, _, amount in missing(integers, shown))
 
 
 _FRACTIONAL = {
@@ -34,10 +34,10 @@ _FRACTIONAL = {
 }  # buckets hold each count several times: `_count` has it
 
 
-def wrong_gauges(last_set: View, said: View) -> Iterator[str]:
+def wrong_gauges(last_set: View, shown: View) -> Iterator[str]:
     """Gauges that are not what the nodes that run set theirs to."""
     for (path, key), value in last_set.items():
-        exported = said.get((path, key))
+        exported = shown.get((path, key))
         if exported != value:
             yield f"{LEVEL} of {path or 'the fleet'} is {exported!r}, and was set to {value!r}"
 

@@ -75,6 +75,8 @@ class EpochBook:
     """One epoch of a program, as the program knows it.
 
     Attributes:
+        path: where its program is.
+        id: its number.
         counts: everything that its program counts, also before and after this epoch.
         start: what that was when the epoch began.
         removed: when a series of the program's metrics was removed or reset for the first time, by their names.

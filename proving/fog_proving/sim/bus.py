@@ -27,6 +27,7 @@ class Stream(MemoryStream):
     """One stream.
 
     Attributes:
+        refusal: The reason for which it refuses messages, if it does.
         removed: Payloads that it held once and lost, even if only for a while.
         losses: How often it has lost something.
         wipes: How often it was lost with its store.

@@ -45,13 +45,13 @@ class _Return:
         closed_at: what each id had counted when the epoch was closed.
         forgiven: what was counted between the epoch's close and its return.
         happened: the epoch was closed at least once.
-        going_on: it has sent something again, and no complete keyframe yet.
+        returning: it has sent something again, and no complete keyframe yet.
     """
 
     closed_at: dict[int, Cells] = field(default_factory=dict)
     forgiven: Cells = field(default_factory=dict)
     happened: bool = False
-    going_on: bool = False
+    returning: bool = False
 
     def copy(self) -> _Return:
         return replace(self, closed_at=dict(self.closed_at), forgiven=dict(self.forgiven))
@@ -98,14 +98,14 @@ class EpochModel:
         if self.final or frame.seq <= self.seq or (self.closed and not is_keyframe):
             return False
         if self.closed:
-            self.closed, self.comeback.going_on = False, True
+            self.closed, self.comeback.returning = False, True
         gap = frame.seq != self.seq + 1
         self.seq = frame.seq
         self.taken.add(frame.seq)
         self.is_complete = self.is_complete and not gap
         fresh = self._define(frame)
         self._merge(frame, is_keyframe=is_keyframe)
-        if self.comeback.going_on and is_keyframe:
+        if self.comeback.returning and is_keyframe:
             self._forgive(fresh)
         if is_keyframe and frame.part == 0:
             self.keyframe = _Keyframe()
@@ -121,7 +121,7 @@ class EpochModel:
         for series in self.series.values():
             add(self.retained, series.cells())
         self.series, self.keyframe, self.is_complete = {}, None, False
-        self.closed, self.comeback.happened, self.comeback.going_on = True, True, False
+        self.closed, self.comeback.happened, self.comeback.returning = True, True, False
 
     def total(self) -> Cells:
         """Return what it counts for."""
@@ -187,7 +187,7 @@ class EpochModel:
             return
         for number in self.series.keys() - keyframe.ids:
             add(self.retained, self.series.pop(number).cells())
-        self.keyframe, self.comeback.going_on, self.is_complete = None, False, True
+        self.keyframe, self.comeback.returning, self.is_complete = None, False, True
         self.final = bool(frame.flags & FINAL)
 
 

@@ -175,7 +175,7 @@ def happenings(fleet: Fleet) -> None:
         fleet.event("fog/a/0", "started", {"at": [1, None]}, epoch=7, seq=seq, job="a")
     for seq in (1, 5):
         fleet.event("fog/b/0", "stopped", epoch=8, seq=seq)
-    fleet.events.held(("fog", "b", "0"), 8, (4, 5), fleet.now)
+    fleet.events.reported(("fog", "b", "0"), 8, (4, 5), fleet.now)
     fleet.events.report(("fog", "a"), "fog_noticed", 1.5, fleet.now)
 
 

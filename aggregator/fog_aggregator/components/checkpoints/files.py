@@ -58,26 +58,26 @@ class WritingChild:
         self._directory = directory
 
     async def finished(self) -> int:
-        """The size in bytes, once it is written.
+        """Wait until it is written; return its size in bytes.
 
         Raises:
             OSError: nothing was replaced; the text is the child's.
         """
-        ok, said = await asyncio.to_thread(self._hear)
+        ok, answer = await asyncio.to_thread(self._read_answer)
         if not ok:
-            raise OSError(said or "the writing process ended without a word")
-        return int(said)
+            raise OSError(answer or "the writing process ended without a word")
+        return int(answer)
 
-    def _hear(self) -> tuple[bool, str]:
+    def _read_answer(self) -> tuple[bool, str]:
         with open(self._reading, "rb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor, not a path
             ready, _, _ = select.select([pipe], [], [], _PATIENCE)
             if not ready:
                 os.kill(self._pid, signal.SIGKILL)
-            said = pipe.read(1000) or b""
+            answer = pipe.read(1000) or b""
         _, status = os.waitpid(self._pid, 0)
         for left_over in self._directory.glob(f"{_PREFIX}*.{self._pid}{_BESIDE}"):  # when it was killed
             left_over.unlink(missing_ok=True)
-        return os.waitstatus_to_exitcode(status) == 0, said.decode(errors="replace")
+        return os.waitstatus_to_exitcode(status) == 0, answer.decode(errors="replace")
 
 
 class CheckpointFiles:
@@ -103,7 +103,7 @@ class CheckpointFiles:
             raise StateDirError(f"{directory}: cannot be used for checkpoints: {error.strerror}") from error
 
     def load(self, use: Callable[[Image], T]) -> T | None:
-        """What `use` makes of the newest checkpoint that is whole and that it can use; None when there is none.
+        """Return the result of `use` for the newest checkpoint that is undamaged and that it can use; None without any.
 
         One that is damaged, or that `use` cannot decode, is set aside with a word in the log.
 
@@ -226,7 +226,7 @@ def _read(file: Path, most: int = -1) -> bytes:
 
 
 def _write_and_exit(write: Callable[[], int], writing: int) -> NoReturn:
-    """The child's life: not the parent's signals, sockets or exit handlers; one word about how it went."""
+    """Live as the child: drop the parent's signals, sockets and exit handlers, write, and answer with one word."""
     code = 1
     try:
         signal.set_wakeup_fd(-1)

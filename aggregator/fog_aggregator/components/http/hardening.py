@@ -1,4 +1,4 @@
-"""What stands between the network and the handlers: methods, hosts, headers, errors."""
+"""Stand between the network and the handlers: methods, hosts, headers, errors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Quiet(logging.Filter):
 
 
 SERVER_LOGGER: Final = logging.getLogger("fog_aggregator.components.http.server")
-"""What aiohttp says goes here."""
+"""The logger that aiohttp writes to."""
 SERVER_LOGGER.addFilter(Quiet())
 
 

@@ -1,4 +1,4 @@
-"""What an application knows, by key."""
+"""Name the things that an application knows."""
 
 from __future__ import annotations
 

@@ -231,7 +231,7 @@ def _operation(route: Route) -> dict[str, Any]:
         responses[str(code)] = {"description": _ERRORS[code], "content": {media: {"schema": error}}}
     return {
         "summary": route.summary,
-        "parameters": [said for parameter in route.parameters for said in _parameters(parameter)],
+        "parameters": [described for parameter in route.parameters for described in _parameters(parameter)],
         "responses": responses,
     }
 

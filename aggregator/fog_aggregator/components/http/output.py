@@ -22,7 +22,7 @@ _SCRAPE_TIMEOUT: Final = "X-Prometheus-Scrape-Timeout-Seconds"
 
 
 class Compressor(Protocol):
-    """What turns chunks into gzip."""
+    """Turn chunks into gzip."""
 
     def compress(self, data: bytes, /) -> bytes:
         """Return the next bytes, maybe none yet."""
@@ -99,5 +99,5 @@ def json_bytes(answer: Any) -> bytes:
 
 def _patience(request: web.Request) -> float:
     """How long the client waits, as far as it says."""
-    said = request.headers.get(_SCRAPE_TIMEOUT, "")
-    return min(float(said), LONGEST_ANSWER) if re.fullmatch(r"\d{1,6}(\.\d{1,9})?", said) else LONGEST_ANSWER
+    header = request.headers.get(_SCRAPE_TIMEOUT, "")
+    return min(float(header), LONGEST_ANSWER) if re.fullmatch(r"\d{1,6}(\.\d{1,9})?", header) else LONGEST_ANSWER

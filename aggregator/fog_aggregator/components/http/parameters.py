@@ -25,6 +25,8 @@ class Parameter:
     """One query parameter.
 
     Attributes:
+        name: the name in the query.
+        description: its meaning, for the OpenAPI document and for errors.
         schema: of its text, as OpenAPI says it.
         parse: makes the value from the text; raises ValueError with a line for people.
         default: the value when it is left out.
@@ -52,11 +54,11 @@ def read_query(request: web.Request, parameters: Iterable[Parameter]) -> dict[st
     known = {parameter.name: parameter for parameter in parameters}
     aliases = {parameter.alias: parameter.name for parameter in known.values() if parameter.alias}
     given: dict[str, list[str]] = {name: [] for name in known}
-    for said, text in request.query.items():
-        name = aliases.get(said, said)
+    for given_name, text in request.query.items():
+        name = aliases.get(given_name, given_name)
         if name not in known:
             offered = ", ".join(known) or "none"
-            raise web.HTTPBadRequest(text=f"unknown parameter {said[:80]!r}; {request.path} knows: {offered}")
+            raise web.HTTPBadRequest(text=f"unknown parameter {given_name[:80]!r}; {request.path} knows: {offered}")
         given[name].append(text)
     return {name: _value(known[name], texts) for name, texts in given.items()}
 
@@ -97,7 +99,7 @@ def _path(text: str) -> Path:
         raise ValueError(str(error)) from None
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
+def _integer(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) <= len(str(high)) and low <= int(text) <= high):
             raise ValueError(f"a whole number from {low} to {high} is needed")
@@ -131,7 +133,7 @@ def _text(text: str) -> str:
 def _number(name: str, description: str, low: int, high: int, default: int | None = None) -> Parameter:
     schema = {"type": "integer", "minimum": low, "maximum": high}
     return Parameter(
-        name, description, schema if default is None else schema | {"default": default}, _whole(low, high), default
+        name, description, schema if default is None else schema | {"default": default}, _integer(low, high), default
     )
 
 

@@ -32,7 +32,10 @@ class Route:
     """One thing that is served.
 
     Attributes:
+        path: where it is served.
+        summary: one line for the OpenAPI document.
         answer: makes the response, given the checked parameters.
+        parameters: the ones that it takes.
         schema: name of the answer's schema in `fog_aggregator.components.http.openapi`; empty for what is not JSON.
         media: media types of the answer.
         errors: statuses beside 400 that the answer may have.

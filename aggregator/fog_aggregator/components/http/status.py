@@ -1,4 +1,4 @@
-"""What the HTTP side asks of the service behind it."""
+"""Define the questions that the HTTP side asks the service behind it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ class StreamStatus:
     """How far a stream was read.
 
     Attributes:
+        name: the stream's name.
         sequence: the last one that the numbers include.
         last_sequence: the stream's last one.
         lag: messages of ours in between.
-        bytes: what the stream holds.
-        max_bytes: what it may hold; None without a limit.
+        bytes: the stream's size.
+        max_bytes: the size that it may have; None without a limit.
         seconds_until_gap: how long we may be away before it drops what was not read; None when it never does.
         restarts: how often reading began anew, by reason.
     """
@@ -37,4 +38,4 @@ class Status(Protocol):
         """Tell whether the numbers are complete, and why not."""
 
     def streams(self) -> list[StreamStatus]:
-        """How far each stream was read."""
+        """Return how far each stream was read."""

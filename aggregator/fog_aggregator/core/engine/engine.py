@@ -256,9 +256,9 @@ class Engine:
         """Refuse a stream that remembers for longer than half the horizon: it could bring back what was given up."""
         horizon = self.fleet.horizon
         for stream, cursor in self.cursors.items():
-            kept = cursor.info.max_age if cursor.info is not None else 0.0
-            if kept is None or 2 * kept > horizon:
-                age = "for ever" if kept is None else f"for {kept:g} s"
+            max_age = cursor.info.max_age if cursor.info is not None else 0.0
+            if max_age is None or 2 * max_age > horizon:
+                age = "for ever" if max_age is None else f"for {max_age:g} s"
                 raise HorizonError(
                     f"the stream {stream} keeps messages {age}, and the horizon of {horizon:g} s "
                     "must be at least twice that: set a longer --horizon, or a shorter max_age with `fog streams apply`"

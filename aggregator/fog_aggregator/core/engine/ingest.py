@@ -118,7 +118,7 @@ class Ingest:
             if not covered(path):
                 yield message, path, frame
             elif frame.events_held is not None:
-                self._events.held(path, frame.epoch, frame.events_held, message.timestamp)
+                self._events.reported(path, frame.epoch, frame.events_held, message.timestamp)
                 if message.timestamp >= awaiting.get((path, frame.epoch), math.inf):
                     del awaiting[path, frame.epoch]
 
@@ -186,11 +186,11 @@ class Ingest:
             if count := getattr(outcome, loss):
                 tally[loss] += count
                 self._say(loss, f"{format_path(path)}: {int(count)} {text}", None)
-        tally["keyframes"] += outcome.whole
+        tally["keyframes"] += outcome.completed
         if frame.kind == KEYFRAME:  # it has come; the fleet knows whether it is whole
             self._returned.pop((path, frame.epoch), None)
         if frame.events_held is not None:
-            self._events.held(path, frame.epoch, frame.events_held, timestamp)
+            self._events.reported(path, frame.epoch, frame.events_held, timestamp)
 
 
 _LOSSES: Final = {

@@ -83,10 +83,10 @@ def until_gap(position: Position | None, info: StreamInfo) -> float | None:
 
     A reader at the stream's end has all the time that a message is kept.
     """
-    kept = retention(info)
-    if kept is None or info.messages == 0 or (position is not None and position.seq >= info.tail):
-        return kept
+    retained = retention(info)
+    if retained is None or info.messages == 0 or (position is not None and position.seq >= info.tail):
+        return retained
     oldest_unread = (
         position.timestamp_ns / 1e9 if position is not None and position.timestamp_ns else info.first_timestamp
     )
-    return max(0.0, kept - (info.now - oldest_unread))
+    return max(0.0, retained - (info.now - oldest_unread))

@@ -1,7 +1,7 @@
 """Merge the plain deltas of many nodes together: what numpy costs for each call, a batch pays once.
 
 A plain delta is what a fleet sends nearly always: next in its epoch, of series that are known and lie in a block, its
-counts in unsigned columns of 32 bits at most, of which no value can be refused. Its columns are retained as bytes, and
+counts in unsigned columns of 32 bits at most, so that no value can be refused. Its columns are retained as bytes, and
 those of one kind and type are joined and merged in one go when the batch is settled. Everything else goes through
 `Fleet.apply`, after what was retained. The outcome is the same as that of applying one by one.
 """

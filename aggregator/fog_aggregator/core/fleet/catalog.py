@@ -79,6 +79,9 @@ class Catalog:
         max_series: at this many, newcomers are refused.
 
     Attributes:
+        families: families by number.
+        series: series by number.
+        series_numbers: the number of each series that is known.
         free: numbers to be given out again.
         shapes: every (family, bounds) that a series ever had, with its number.
         shape_of: the shape of each series; -1 for one that was let go of.

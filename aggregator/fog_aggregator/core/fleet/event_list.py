@@ -41,8 +41,14 @@ class FleetEvent:
     """An event with where it came from.
 
     Attributes:
+        path: the path of its writer.
+        epoch: the epoch of its writer; 0 for the aggregator's own.
         number: its number in the epoch of its writer.
         received: server's time, seconds.
+        name: its name.
+        value: its value.
+        labels: its labels.
+        metadata: what its writer has added.
         timestamp: the node's own, seconds.
     """
 
@@ -124,6 +130,8 @@ class EventList:
     """The newest events of a fleet. Not thread-safe.
 
     Attributes:
+        events: the newest events, oldest first.
+        seen: the numbers that were seen, by path and epoch.
         total: events ever listed.
         repeated: events that had been listed before.
         lost: events that their writers no longer hold, and that never came; it stays at 2^63 - 1.
@@ -173,7 +181,7 @@ class EventList:
         return fresh
 
     def see(self, path: Path, epoch: int, at: float) -> Seen:
-        """Return what was seen of an epoch of which something came at a time."""
+        """Return the numbers seen of an epoch, from which a frame came at a time."""
         writers = self._writers.setdefault(path, {})
         writers.pop(epoch, None)
         writers[epoch] = None  # they are in the order in which they were heard last
@@ -198,10 +206,10 @@ class EventList:
         self.events.append(event)
         return event
 
-    def held(self, path: Path, epoch: int, held: tuple[int, int], now: float) -> None:
-        """Note which events a writer holds: those missing here are wanted (R12.25), earlier ones are lost (R12.26)."""
+    def reported(self, path: Path, epoch: int, numbers: tuple[int, int], now: float) -> None:
+        """Note which events a writer has: missing ones are wanted (R12.25), earlier ones are lost (R12.26)."""
         self.wanted.pop((path, epoch), None)
-        first, last = held
+        first, last = numbers
         if not last:
             return
         seen = self.see(path, epoch, now)

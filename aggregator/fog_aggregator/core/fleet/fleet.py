@@ -36,11 +36,8 @@ class Fleet(FleetReading):
 
     Args:
         horizon: seconds of silence after which an epoch is closed, and that a tombstone lasts.
-        limits: what it may grow to.
+        limits: the sizes that it may grow to; None for the defaults.
         caught_up: it goes back to a checkpoint, or has read the streams to their end: see `FleetTime`.
-
-    Attributes:
-        limits: what it may grow to.
     """
 
     def __init__(self, *, horizon: float = 7 * DAY, limits: FleetLimits | None = None, caught_up: bool = False) -> None:
@@ -228,7 +225,7 @@ class Fleet(FleetReading):
         epoch.gapped = False
         epoch.keyframes += 1
         parts.roster.gapped.pop(epoch, None)
-        outcome.whole = True
+        outcome.completed = True
         outcome.baseline, epoch.returning = epoch.returning, False
         place.baselines += outcome.baseline
         place.complete(parts.slots.tables, epoch, run.ids, parts.roster.rows)

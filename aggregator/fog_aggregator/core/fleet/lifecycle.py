@@ -29,7 +29,7 @@ class PlaceGroups(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Coverages:
-    """What the groups of a view stand on, as columns.
+    """The nodes and ages that the groups of a view stand on, as columns.
 
     Attributes:
         paths: of the groups, in path order.

@@ -26,15 +26,15 @@ LONG: Final = 365 * DAY
 
 
 class Parts:
-    """The parts of a fleet, each of which saves itself.
+    """The parts of a fleet; each saves itself.
 
     Attributes:
         roster: places, epochs and their rows.
         slots: values.
         catalog: families and series.
         tombstones: epochs that were closed.
-        time: what time it is for the fleet.
-        retired: what was counted under label sets that left.
+        time: the fleet's own time.
+        retired: the counts of label sets that left.
     """
 
     def __init__(self, horizon: float, limits: FleetLimits, *, caught_up: bool) -> None:

@@ -22,7 +22,7 @@ from fog_schema.paths import RETIRED, Path
 
 
 class SlotColumns(NamedTuple):
-    """Who holds the slots of a kind: the fleet's own columns, to be copied before the fleet changes."""
+    """The holders of the slots of a kind: the fleet's own columns, to be copied before the fleet changes."""
 
     series: Int32s
     epoch: Int32s
@@ -30,7 +30,7 @@ class SlotColumns(NamedTuple):
 
 
 class FleetReading:
-    """What may be asked of a fleet. Nothing that is returned changes it."""
+    """Answer questions about a fleet. Nothing that is returned changes it."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -222,12 +222,12 @@ class FleetReading:
 
     def series_of(self, path: Path) -> Bools:
         """Tell which series the writers of a place have, by their numbers."""
-        place, held = self.place(path), np.zeros(len(self.parts.catalog.series), np.bool_)
+        place, present = self.place(path), np.zeros(len(self.parts.catalog.series), np.bool_)
         epochs = () if place is None else (place.closed, *place.epochs.values())
         for kind, ids in chain.from_iterable(epoch.maps.items() for epoch in epochs):
             table, (_, slots) = self.parts.slots.tables[kind], ids.items()
-            held[table.series[slots[table.live[slots]]]] = True
-        return held
+            present[table.series[slots[table.live[slots]]]] = True
+        return present
 
     def describe(self, holder: SlotHolder, series: Bools, most: int) -> Iterator[dict[str, Any]]:
         """Describe what one epoch, or closed total, has of some series; at most so many of each kind."""

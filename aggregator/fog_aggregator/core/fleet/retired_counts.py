@@ -11,10 +11,11 @@ from fog_schema.limits import MAX_WHOLE
 
 
 class RetiredCounts:
-    """What was counted under label sets that left, and since when nobody holds those that have not left yet.
+    """Keep the counts of label sets that left, and since when nobody has had those that have not left yet.
 
     Attributes:
         by_family: counts by family; of histograms, observations.
+        last_held: observed time at which some writer had the series last, by its number.
     """
 
     def __init__(self) -> None:
@@ -25,13 +26,13 @@ class RetiredCounts:
         """Add what was counted under a label set; integers stay at 2^63 - 1, as a checkpoint has no place for more."""
         add_counted(self.by_family, family, counted)
 
-    def hold(self, held: Bools, observed: float) -> None:
+    def note_present(self, present: Bools, observed: float) -> None:
         """Note which series some writer has, by their numbers; those that are new were held until now."""
         known = len(self.last_held)
-        if known < len(held):
-            self.last_held = grow(self.last_held, len(held))
+        if known < len(present):
+            self.last_held = grow(self.last_held, len(present))
             self.last_held[known:] = observed
-        self.last_held[held] = observed
+        self.last_held[present] = observed
 
     def renew(self, series: Int64s, observed: float) -> None:
         """Note that some numbers stand for nothing now: what gets them next is held from then on."""

@@ -44,7 +44,7 @@ EPOCH_COLUMNS: Final[Mapping[str, type[np.generic]]] = {
     "gaps": np.int64,
     "keyframes": np.int64,
 }
-"""What is saved of every epoch, each field a column. How far a keyframe has come is saved apart."""
+"""The fields that are saved of every epoch, each a column. How far a keyframe has come is saved apart."""
 
 
 PLACES: Final[Mapping[bool, type[Place]]] = {cls.branch: cls for cls in (Node, Branch)}

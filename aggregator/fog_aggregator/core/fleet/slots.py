@@ -28,13 +28,13 @@ class Slots:
         """Slots in use."""
         return sum(map(len, self.tables.values()))
 
-    def held(self, series: int) -> Bools:
+    def present(self, series: int) -> Bools:
         """Tell which series some writer still has, by their numbers; `series`: how many there are."""
-        held = np.zeros(series, np.bool_)
+        present = np.zeros(series, np.bool_)
         for table in self.tables.values():
             live = table.live[: table.size] & (table.series[: table.size] != FREE)
-            held[table.series[: table.size][live]] = True
-        return held
+            present[table.series[: table.size][live]] = True
+        return present
 
     def only_in(self, rows: Bools, series: int) -> Bools:
         """Tell which series have slots of some epochs alone; `rows`: by epoch's row; `series`: how many there are."""

@@ -19,7 +19,7 @@ from fog_schema.paths import RETIRED, Path, ancestors, is_under
 
 @dataclass(slots=True)
 class Swept:
-    """What a sweep did: paths that retired, epochs that were closed, label sets that left."""
+    """The results of a sweep: paths that retired, epochs that were closed, label sets that left."""
 
     retired: list[Path] = field(default_factory=list)
     closed: int = 0
@@ -103,7 +103,7 @@ def _lift(parts: Parts, living: Counter[Path]) -> None:
 def _retire_label_sets(parts: Parts) -> int:
     """Note which series somebody holds; move those nobody has held for the horizon to the retired counts (R12.41)."""
     series, observed = len(parts.catalog.series), parts.time.observed_seconds
-    parts.retired.hold(parts.slots.held(series), observed)
+    parts.retired.note_present(parts.slots.present(series), observed)
     old = parts.left_series()
     old[parts.catalog.free] = False
     if not old.any():

@@ -26,7 +26,7 @@ from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge
 from fog_aggregator.core.kinds.reductions import number_cells, sum_buckets, sum_fractions
 from fog_aggregator.core.kinds.table import Table
-from fog_aggregator.core.kinds.view import Cells, ColumnCopy, Hold, Samples, ViewColumns
+from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Samples, ViewColumns
 from fog_aggregator.core.series import Labels
 from fog_schema.columns import F64, Ids
 from fog_schema.frames import HISTOGRAM, Definition, Frame, Histograms
@@ -196,7 +196,7 @@ class BucketHistograms(KindSet):
             gathered.append((kind, counts.code, places.offset, ids, counts.data, sums.data))
         return True
 
-    def expose(self, view: ViewColumns, hold: Hold) -> Iterator[tuple[int, Samples]]:  # noqa: ARG002
+    def expose(self, view: ViewColumns, clamp: Clamp) -> Iterator[tuple[int, Samples]]:  # noqa: ARG002
         """Show histograms at one set of bounds for each family (R12.28)."""
         parts: dict[int, list[Samples]] = defaultdict(list)
         for kind, cells in self._cells(view):

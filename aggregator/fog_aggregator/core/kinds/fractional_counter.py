@@ -14,7 +14,7 @@ from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER, Fractiona
 from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge, SlotHolder, Tables
 from fog_aggregator.core.kinds.reductions import sum_fractions
 from fog_aggregator.core.kinds.table import Table
-from fog_aggregator.core.kinds.view import Cells, Hold, Samples, ViewColumns, find_keys
+from fog_aggregator.core.kinds.view import Cells, Clamp, Samples, ViewColumns, find_keys
 from fog_schema.columns import Ids
 from fog_schema.frames import Definition, Frame, Numbers
 
@@ -109,13 +109,13 @@ class FractionalCounter(CountedKind, FractionalForm, KindSet):
         plan, column = cells
         return sum_fractions(plan.cell, plan.size, column.values)
 
-    def expose(self, view: ViewColumns, hold: Hold) -> Iterator[tuple[int, Samples]]:
+    def expose(self, view: ViewColumns, clamp: Clamp) -> Iterator[tuple[int, Samples]]:
         """Show all counters. Where a cell has integers and fractions they are one sample, a fraction."""
         integers = view.cells[self._integers]
         plan, shown = integers.plan, view.shown(integers)
         counts = self._integers.reduce(integers)
         if view.cells[self].plan.size:
-            yield from self._fractions(view, hold, counts, shown)
+            yield from self._fractions(view, clamp, counts, shown)
         yield from view.by_family(Samples(plan.series, plan.group, counts, plan.born), plan, shown)
 
     def totals(self, view: ViewColumns) -> dict[int, Any]:
@@ -131,7 +131,7 @@ class FractionalCounter(CountedKind, FractionalForm, KindSet):
         return {"value": float(table.values[slot]), "fractional": True}
 
     def _fractions(
-        self, view: ViewColumns, hold: Hold, counts: Int64s, integers_shown: Bools
+        self, view: ViewColumns, clamp: Clamp, counts: Int64s, integers_shown: Bools
     ) -> Iterator[tuple[int, Samples]]:
         """Add integers to the fractions of their cells; those cells are then no longer shown as integers."""
         cells, integers = view.cells[self], view.cells[self._integers].plan
@@ -143,7 +143,7 @@ class FractionalCounter(CountedKind, FractionalForm, KindSet):
         shown[both] |= integers_shown[at]
         integers_shown[at] = False
         samples = Samples(plan.series, plan.group, sums, born)
-        sums[shown] = hold(samples.take(shown))
+        sums[shown] = clamp(samples.take(shown))
         yield from view.by_family(samples, plan, shown)
 
     def _meet_other_form(

@@ -30,7 +30,7 @@ from fog_aggregator.core.kinds.merged_gauges import (
 )
 from fog_aggregator.core.kinds.reductions import ranges
 from fog_aggregator.core.kinds.table import Table
-from fog_aggregator.core.kinds.view import Cells, ColumnCopy, Hold, Samples, Slots, ValuesOfSlots, ViewColumns
+from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Samples, Slots, ValuesOfSlots, ViewColumns
 from fog_aggregator.core.series import Labels
 from fog_schema.columns import Ids
 from fog_schema.frames import Definition, Frame, Lasts, Summaries, ValueCounts
@@ -93,10 +93,10 @@ class SummaryTable(Table):
     def values_of_slots(self) -> ValuesOfSlots:
         """Return all values of all gauges, as columns."""
         slots = np.array(sorted(self.value_counts), np.int64)
-        held = [self.value_counts[slot] for slot in slots.tolist()]
-        slot = np.repeat(slots, [len(values) for values, _ in held])
-        values = np.concatenate([np.zeros(0), *(values for values, _ in held)])
-        nodes = np.concatenate([np.zeros(0, np.int64), *(nodes for _, nodes in held)])
+        counts_of = [self.value_counts[slot] for slot in slots.tolist()]
+        slot = np.repeat(slots, [len(values) for values, _ in counts_of])
+        values = np.concatenate([np.zeros(0), *(values for values, _ in counts_of)])
+        nodes = np.concatenate([np.zeros(0, np.int64), *(nodes for _, nodes in counts_of)])
         return ValuesOfSlots(slot, self.epoch[slot].astype(np.int64), values, nodes)
 
     def image(self) -> dict[str, NDArray[Any]]:
@@ -193,7 +193,7 @@ class MergedGauge(Kind, KindSet):
         plan, column = cells
         return np.bincount(plan.cell, column.values[:, COUNT], plan.size).astype(np.int64)
 
-    def expose(self, view: ViewColumns, hold: Hold) -> Iterator[tuple[int, Samples]]:  # noqa: ARG002
+    def expose(self, view: ViewColumns, clamp: Clamp) -> Iterator[tuple[int, Samples]]:  # noqa: ARG002
         """Show all gauges, merged as their family asks; a node's own as it is, NaN and infinities too."""
         plan, column = view.cells[self._single]
         counts = view.counting[column.epoch]
@@ -290,8 +290,8 @@ def _as_asked(
             continue
         extra: Labels = () if choice and position == 0 else ((STAT, stat),)
         # A branch that knows the family with other choices does not tell a newest value.
-        told = present[statistics["last_at"][present] > -np.inf] if stat == "last" else present
-        yield Samples(gauges.series[told], gauges.group[told], statistics[stat][told], extra=extra)
+        known = present[statistics["last_at"][present] > -np.inf] if stat == "last" else present
+        yield Samples(gauges.series[known], gauges.group[known], statistics[stat][known], extra=extra)
 
 
 def _count_values(gauges: Gauges, cells: Int64s) -> list[Samples]:

@@ -17,7 +17,7 @@ import numpy as np
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.table import Table
-from fog_aggregator.core.kinds.view import Cells, ColumnCopy, Hold, Samples, ViewColumns
+from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Samples, ViewColumns
 from fog_aggregator.core.outcome import Outcome
 from fog_schema.columns import Ids
 from fog_schema.frames import Definition, Frame
@@ -162,14 +162,14 @@ class KindSet(ABC):
         del maps, gathered
         return not self.sections(frame)
 
-    def expose(self, view: ViewColumns, hold: Hold) -> Iterator[tuple[int, Samples]]:
+    def expose(self, view: ViewColumns, clamp: Clamp) -> Iterator[tuple[int, Samples]]:
         """Reduce a view's columns to samples, each with its family's number.
 
         Args:
             view: the columns of all kinds.
-            hold: gives the values to export of fractional samples.
+            clamp: gives the values to export of fractional samples.
         """
-        del view, hold
+        del view, clamp
         return iter(())
 
     def totals(self, view: ViewColumns) -> dict[int, Any]:

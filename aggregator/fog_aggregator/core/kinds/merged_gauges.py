@@ -161,7 +161,7 @@ def summaries_of(gauges: Gauges, choices: Sequence[tuple[str, ...]]) -> Iterator
     if "last" in asked:
         pairs = zip(found["last"][present].tolist(), found["last_at"][present].tolist(), strict=True)
         wanted = wants[0, present] & (found["last_at"][present] > -np.inf)  # not every branch tells one
-        lasts = [pair if told else None for pair, told in zip(pairs, wanted.tolist(), strict=True)]
+        lasts = [pair if known else None for pair, known in zip(pairs, wanted.tolist(), strict=True)]
     numbers, counts = gauges.series[present].tolist(), [values.get(cell, ()) for cell in present.tolist()]
     yield from zip(numbers, map(GaugeSummary, *columns, lasts, counts), strict=True)
 

@@ -157,7 +157,7 @@ class Samples:
         return [None if moment == inf else moment for moment in born]
 
 
-Hold: TypeAlias = Callable[[Samples], list[float]]
+Clamp: TypeAlias = Callable[[Samples], list[float]]
 """Gives the values to export of some samples."""
 
 
@@ -174,7 +174,7 @@ class ViewColumns:
         bounds: at which each family of histograms is shown.
         groups: how many groups there are, at least 1.
         own: the view is of one node alone.
-        kept: whether a series is still exposed, by their numbers.
+        present: whether a series is still exposed, by their numbers.
         counting: whether an epoch's gauges count, by its row.
         last_seen: when an epoch's node sent its last frame, by its row.
     """
@@ -187,7 +187,7 @@ class ViewColumns:
     bounds: Mapping[int, Bounds]
     groups: int
     own: bool
-    kept: Bools
+    present: Bools
     counting: Bools
     last_seen: Float64s
 
@@ -198,7 +198,7 @@ class ViewColumns:
     def shown(self, cells: Cells) -> Bools:
         """Tell which cells are exposed: a node shows what its writers have, the fleet what anybody had lately."""
         plan, column = cells
-        return self.kept[plan.series] if column.live is None else any_of(plan.cell, plan.size, column.live)
+        return self.present[plan.series] if column.live is None else any_of(plan.cell, plan.size, column.live)
 
     def split(self, samples: Samples, plan: Plan, shown: Bools) -> Iterator[tuple[int, Samples]]:
         """Return those samples, one for each cell of a plan, that are shown, by shape."""
@@ -216,8 +216,8 @@ class ViewColumns:
 
     def kept_only(self, plan: Plan, values: list[T]) -> dict[int, T]:
         """Return the values, one for each cell, by series, but for those that have left."""
-        kept, numbers = self.kept[plan.series].tolist(), plan.series.tolist()
-        return {number: value for number, value, stays in zip(numbers, values, kept, strict=True) if stays}
+        present, numbers = self.present[plan.series].tolist(), plan.series.tolist()
+        return {number: value for number, value, stays in zip(numbers, values, present, strict=True) if stays}
 
     @cached_property
     def _place(self) -> Int64s:

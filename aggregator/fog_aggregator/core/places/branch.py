@@ -45,7 +45,7 @@ class Branch(Place):
 
     @property
     def details(self) -> Any:
-        """What a checkpoint keeps of a branch alone: the coverage that was reported."""
+        """The part of a checkpoint that only branches have: the coverage that was reported."""
         return self.reported
 
     def restore_details(self, details: Any) -> None:
@@ -118,15 +118,15 @@ class Branch(Place):
         for replica in self.epochs.values():
             for kind, places in replica.maps.items():
                 table, slots = tables[kind], places.items()[1]
-                held = np.unique(table.series[slots[table.live[slots]]].astype(np.int64))
+                present = np.unique(table.series[slots[table.live[slots]]].astype(np.int64))
                 for form in kind.forms:
-                    tables[form].live[self.closed.map(form).known(held)] = True
+                    tables[form].live[self.closed.map(form).known(present)] = True
 
     def elect(self, rows: Rows) -> None:
         """Choose one replica that is heard: first one that misses nothing, then the one heard last (R13.12)."""
         oldest, epochs = rows.silent_since(self.row), self.epochs.values()
-        heard = [epoch for epoch in epochs if epoch.last_seen >= oldest]
-        best = max(heard, key=lambda epoch: (not epoch.gapped, epoch.last_seen, epoch.id), default=None)
+        audible = [epoch for epoch in epochs if epoch.last_seen >= oldest]
+        best = max(audible, key=lambda epoch: (not epoch.gapped, epoch.last_seen, epoch.id), default=None)
         for epoch in epochs:
             rows.shows_gauges[epoch.row] = epoch is best
 

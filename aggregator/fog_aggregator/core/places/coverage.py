@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Life(IntEnum):
-    """What a node is, worst last."""
+    """The state of a node, worst last."""
 
     LIVE = 0
     STALE = 1

@@ -27,10 +27,12 @@ class Epoch(SlotHolder):
     """One run of one writer at a path, as far as it was read.
 
     Attributes:
+        id: its number, drawn by its writer.
         seq: the last frame's number; nothing at or below it changes anything.
         birth: server's time of a frame less the epoch's age in it, the earliest seen, seconds.
         last_seen: server's time of its last frame.
         observed: the fleet's observed time at its last frame.
+        shared: its writer says that others write at the same path.
         gapped: a frame is missing, or it was never complete: a keyframe is wanted.
         returning: it was closed without its final: its next keyframe is a baseline.
         run: how far the keyframe under way has come.

@@ -32,7 +32,7 @@ class Node(Place):
 
     @property
     def node_info(self) -> Mapping[str, str]:
-        """What the node says of itself."""
+        """The node's information about itself."""
         return self.info
 
     def most_silent(self, limits: FleetLimits) -> int:

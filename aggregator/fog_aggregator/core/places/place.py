@@ -43,7 +43,7 @@ class Place(ABC):
     """
 
     branch: ClassVar[bool]
-    """What the API says of it."""
+    """Whether the API calls it a branch."""
     adds_up: ClassVar[bool]
     """Whether the counts of its epochs are part of its total."""
     takes_batches: ClassVar[bool]
@@ -83,11 +83,11 @@ class Place(ABC):
     @property
     @abstractmethod
     def node_info(self) -> Mapping[str, str]:
-        """What is known of the node at the path; nothing for a branch: what its aggregator says is not its nodes'."""
+        """The information about the node at the path; empty for a branch: its aggregator is none of its nodes."""
 
     @property
     def details(self) -> Any:
-        """What a checkpoint keeps of this sort of place alone."""
+        """The part of a checkpoint that only this sort of place has."""
         return None
 
     def restore_details(self, details: Any) -> None:
@@ -113,7 +113,7 @@ class Place(ABC):
 
     @abstractmethod
     def absorb(self, tables: Tables, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
-        """Merge what a frame says."""
+        """Merge the values of a frame."""
 
     @abstractmethod
     def complete(self, tables: Tables, epoch: Epoch, present: Ids, rows: Rows) -> None:

@@ -12,7 +12,7 @@ STALE_INTERVALS = 3
 
 
 class Rows:
-    """What a rollup and a sweep need of all places and epochs at once, as arrays; rows are reused when free.
+    """Hold as arrays what rollups and sweeps need of all places and epochs at once; rows are reused when free.
 
     Attributes:
         epoch_place: the place's row, by epoch's row; -1 for a free one.

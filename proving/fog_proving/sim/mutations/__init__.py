@@ -55,7 +55,7 @@ def leaving_out(number: str, rule: str) -> Callable[[Callable[[], list[Patch]]],
 
 
 def around(owner: Any, name: str, changed: Callable[..., Any]) -> Patch:
-    """A method replaced by `changed`, which is called with the original before its arguments."""
+    """Replace a method by `changed`, which is called with the original before its arguments."""
     original = getattr(owner, name)
     return owner, name, lambda *args, **options: changed(original, *args, **options)
 

@@ -131,7 +131,7 @@ def replica_believed() -> list[Patch]:
     return [around(StreamCursor, "expects_known", expects_known)]
 
 
-@leaving_out("R12.37", "... and once more when a reader that begins in doubt has read all there is")
+@leaving_out("R12.37", "... and once more when a reader that begins with a doubt has read all there is")
 def nobody_asked() -> list[Patch]:
     """Ask nobody whose numbers show no gap."""
     return [(Readiness, "begins_round", lambda *_, **__: False)]

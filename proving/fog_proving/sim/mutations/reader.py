@@ -48,7 +48,7 @@ def _before_apply(change: Callable[[Any, Frame], None]) -> list[Patch]:
 
 @leaving_out("R12.1", "a frame whose seq is not above the last changes nothing")
 def no_seq_check() -> list[Patch]:
-    """It is taken as if it were next."""
+    """Take it as if it were next."""
 
     def change(epoch: Any, frame: Frame) -> None:
         if frame.seq <= epoch.seq:
@@ -92,7 +92,7 @@ def _from_nothing(original: Any, self: Kind, merge: Merge, section: Any) -> None
 
 @leaving_out("R12.6", "a keyframe never sets a counter below the known value")
 def counters_fall() -> list[Patch]:
-    """It sets it to what it says."""
+    """Set it to the keyframe's value."""
     return [
         around(IntegerCounter, "apply_keyframe", _from_nothing),
         around(FractionalCounter, "apply_keyframe", _from_nothing),
@@ -102,7 +102,7 @@ def counters_fall() -> list[Patch]:
 
 @leaving_out("R12.7", "a histogram is replaced only when its count is not lower")
 def histograms_fall() -> list[Patch]:
-    """It is replaced."""
+    """Replace it always."""
     return [around(BucketHistogram, "apply_keyframe", _from_nothing)]
 
 
@@ -121,7 +121,7 @@ def histograms_in_pieces() -> list[Patch]:
 
 @leaving_out("R12.11", "a fractional counter is fractional for good")
 def whole_again() -> list[Patch]:
-    """The integer stays beside it."""
+    """Leave the integer beside it."""
 
     def taken_over(original: Any, self: FractionalCounter, tables: Tables, holder: SlotHolder, ids: Any) -> None:
         table, places = tables[INTEGER_COUNTER], holder.map(INTEGER_COUNTER)
@@ -139,7 +139,7 @@ def whole_again() -> list[Patch]:
     return [around(FractionalCounter, "take_over", taken_over)]
 
 
-@leaving_out("R12.10", "after a whole keyframe every known id that is not in it is removed")
+@leaving_out("R12.10", "after a complete keyframe every known id that is not in it is removed")
 def absent_ids_stay() -> list[Patch]:
     """They stay, gauges too."""
     return [(Node, "complete", nothing), (fog_aggregator.core.places.branch, "drop_absent", nothing)]
@@ -147,13 +147,13 @@ def absent_ids_stay() -> list[Patch]:
 
 @leaving_out("R12.5", "a removed gauge is out")
 def removed_stay() -> list[Patch]:
-    """A delta's list of removed ids is not looked at."""
+    """Ignore a delta's list of removed ids."""
     return [(fog_aggregator.core.places.place, "remove", nothing)]
 
 
-@leaving_out("R12.9", "an epoch is whole after an unbroken run of parts")
+@leaving_out("R12.9", "an epoch is complete after an unbroken run of parts")
 def broken_run() -> list[Patch]:
-    """The last part will do."""
+    """Be content with the last part."""
 
     def number(original: Any, self: Epoch, frame: Frame, outcome: Outcome) -> None:
         run = self.run
@@ -167,7 +167,7 @@ def broken_run() -> list[Patch]:
 
 @leaving_out("R12.12", "a path's total is its closed total plus all its epochs")
 def no_closed_total() -> list[Patch]:
-    """The counts of a closed epoch are forgotten."""
+    """Forget the counts of a closed epoch."""
     return [(Node, "end_epoch", Branch.end_epoch)]
 
 
@@ -180,13 +180,13 @@ def _tombstones(keep: Callable[[bool], bool]) -> list[Patch]:
     return [around(Parts, "close_epoch", close_epoch)]
 
 
-@leaving_out("R12.13", "a folded final epoch leaves a tombstone")
+@leaving_out("R12.13", "a final epoch that was closed leaves a tombstone")
 def no_short_tombstone() -> list[Patch]:
-    """A replay of it counts again."""
+    """Count a replay of it again."""
     return _tombstones(operator.not_)
 
 
-@leaving_out("R12.15", "an epoch folded without its final leaves a long tombstone")
+@leaving_out("R12.15", "an epoch closed without its final leaves a long tombstone")
 def no_long_tombstone() -> list[Patch]:
     """Its return counts in full."""
     return _tombstones(bool)
@@ -194,7 +194,7 @@ def no_long_tombstone() -> list[Patch]:
 
 @leaving_out("R12.16", "... which knows the last frame that was counted")
 def tombstone_without_seq() -> list[Patch]:
-    """A replay is taken for a return."""
+    """Take a replay for a return."""
     from fog_aggregator.core.fleet.tombstones import Tombstone
 
     return [(Tombstone, "seq", always(0))]
@@ -202,11 +202,11 @@ def tombstone_without_seq() -> list[Patch]:
 
 @leaving_out("R12.17", "the keyframe of an epoch that returns is its baseline")
 def no_baseline() -> list[Patch]:
-    """It counts again."""
+    """Count it again."""
     return [(Place, "retract", nothing)]
 
 
-@leaving_out("R12.14", "the longest silent epoch is folded early, and no living one")
+@leaving_out("R12.14", "the longest silent epoch is closed early, and no living one")
 def youngest_folded() -> list[Patch]:
     """Any may be."""
 
@@ -220,13 +220,13 @@ def youngest_folded() -> list[Patch]:
 
 @leaving_out("R12.19", "the horizon is measured less the time that the reader was away or behind")
 def time_not_watched() -> list[Patch]:
-    """It is measured by the newest timestamp alone."""
+    """Measure it by the newest timestamp alone."""
     return [(FleetTime, "observed_seconds", property(operator.attrgetter("now"), nothing))]
 
 
 @leaving_out("R12.21", "a frame of an unknown epoch that is older than the horizon is refused")
 def ghosts_count() -> list[Patch]:
-    """It begins an epoch."""
+    """Begin an epoch with it."""
     return [(FleetTime, "is_ghost", lambda *_: False)]
 
 
@@ -255,7 +255,7 @@ def no_ratchet() -> list[Patch]:
 
 @leaving_out("R12.40", "... which forgets what has ended")
 def ratchet_for_ever() -> list[Patch]:
-    """A number that is given out again inherits."""
+    """Let a number that is given out again inherit."""
     return [(Ratchet, "only", lambda self, _: self)]
 
 
@@ -283,9 +283,9 @@ def retired_are_gone() -> list[Patch]:
     return [(Parts, "merge_closed", merge_closed)]
 
 
-@leaving_out("R12.41", "the count of a label set that left stays in the ledger")
+@leaving_out("R12.41", "the count of a label set that left stays in the retired counts")
 def no_ledger() -> list[Patch]:
-    """It is dropped."""
+    """Drop it."""
     return [(RetiredCounts, "add", nothing)]
 
 

@@ -27,11 +27,11 @@ def replicas_added_up() -> list[Patch]:
 
 @leaving_out("R13.8", "of each counter the larger counts")
 def newest_counts() -> list[Patch]:
-    """The one that was said last does, of histograms too."""
+    """Let the one that was sent last count, of histograms too."""
 
     def join(original: Any, self: CountedKind, tables: Tables, joined: SlotHolder, slots: Any) -> None:
-        told = np.unique(tables[self].series[slots].astype(np.int64))
-        tables[self].values[joined.map(self).known(told)] = 0
+        sent = np.unique(tables[self].series[slots].astype(np.int64))
+        tables[self].values[joined.map(self).known(sent)] = 0
         original(self, tables, joined, slots)
 
     return [around(CountedKind, "join", join)]
@@ -51,7 +51,7 @@ def histograms_joined_whole() -> list[Patch]:
 
 @leaving_out("R13.10", "a replica's final adds nothing")
 def finals_added() -> list[Patch]:
-    """It is folded as a node's is."""
+    """Close it as a node's is closed."""
     return [(Branch, "end_epoch", Node.end_epoch)]
 
 
@@ -94,7 +94,7 @@ def unheard_branch_shown() -> list[Patch]:
 
 @leaving_out("R13.11", "an epoch of a branch that comes back is no baseline")
 def replica_is_baseline() -> list[Patch]:
-    """It is treated as a node's is."""
+    """Treat it as a node's is treated."""
 
     def begin_epoch(original: Any, self: Branch, number: int, rows: Rows, *, closed_before: bool) -> Epoch:
         epoch: Epoch = original(self, number, rows, closed_before=closed_before)
