@@ -322,3 +322,21 @@ def test_what_cannot_be_encoded_is_reported_and_tried_again(node: Node, monkeypa
         assert node.publisher.next_frame(node.now) is None
     assert node.publisher.failed
     assert not node.publisher.idle
+
+
+def test_a_keyframe_that_was_repeated_while_events_arrived_is_followed_by_another() -> None:
+    """It does not tell of these events: a reader that begins anew would not know that it lacks them."""
+    node = Node()
+    keyframe = node.publisher.next_frame(node.now)
+    assert keyframe is not None
+    node.publisher.refused(keyframe, TIMEOUT, node.now)
+    node.collector.record_event("late", {})
+    node.publisher.tick(node.now)
+    events = node.publisher.next_events(node.now)
+    assert events is not None
+    node.publisher.acknowledged(events, node.now)
+    node.now += LAST_RETRY
+    assert node.acknowledge() is keyframe
+    node.now += INTERVAL
+    tells = [frame.events_held for frame in (decode(encoded.data) for encoded in node.drain())]
+    assert (1, 1) in tells

@@ -102,6 +102,15 @@ KNOWN: Final = {
         Step("beat", 0, 155),
         Step("kill", 0, 0),
     ),
+    "stale-keyframe-stays": (
+        Step("spawn", 30912, 54056),
+        Step("refuse", 58188, 53452),
+        Step("event", 1033, 56502),
+        Step("send", 34490, 24115),
+        Step("flow", 10844, 39139),
+        Step("outage", 7309, 52053),
+        Step("send", 23146, 6134),
+    ),
     "flushed-too-soon": (
         Step("fog", 27187, 0),
         Step("spawn", 44018, 39009),

@@ -66,6 +66,8 @@ class Publisher:
         self._events = EventChannel(publication.epoch, Backoff(rng))
         self._flushes = FlushLog()
         self._keyframe_covers = 0  # flushes asked for before the present keyframe began
+        self._keyframe_tells = 0  # the last event that the present keyframe tells of
+        self._keyframe_repeated = False
         self._max_bytes = _frame_bytes(DEFAULT_MAX_PAYLOAD)
         self._connected = False
         self._stage = _Stage.RUNNING
@@ -116,11 +118,14 @@ class Publisher:
         elif publication.epoch.outbox.acknowledged(frame):
             publication.epoch.writer.acknowledged(frame, now)
             self._flushes.acknowledged(frame.seq)
+            if frame.completes:
+                self._supersede_stale_keyframe(now)
 
     def refused(self, frame: Encoded | EventFrame, outcome: Publish, now: float) -> None:
         """Take note that a frame was not acknowledged: send it again after a pause, or with the next connection."""
         if isinstance(frame, EventFrame) and frame.repeated:
             return  # whoever asked for it asks again
+        self._keyframe_repeated |= isinstance(frame, Encoded)
         self._publication.metrics.retries.increment()
         backoff = self._events.backoff if isinstance(frame, EventFrame) else self._backoff
         if outcome.outcome is Outcome.DISCONNECTED:
@@ -278,12 +283,21 @@ class Publisher:
         epoch = self._publication.epoch
         if not epoch.writer.within_keyframe:
             self._keyframe_covers = self._flushes.asked
+            self._keyframe_tells = epoch.events.last
+            self._keyframe_repeated = False
         frame = epoch.writer.encode_part(now, self._max_bytes, epoch.events.repeatable)
         epoch.outbox.push(frame, now)
         if frame.completes:
             self._flushes.encoded(frame.seq, self._keyframe_covers)
             if self._flushes.uncovered:  # asked for after the keyframe began, which may not have all of it
                 self._encode_delta(now)
+
+    def _supersede_stale_keyframe(self, now: float) -> None:
+        """Let another keyframe follow one that had to be repeated while events arrived: it does not tell of these."""
+        epoch = self._publication.epoch
+        if self._keyframe_repeated and epoch.events.acknowledged > self._keyframe_tells:
+            self._schedule.spread_keyframe(now)
+            epoch.writer.keyframe_due = True
 
     def _encode_final(self, now: float) -> None:
         epoch = self._publication.epoch

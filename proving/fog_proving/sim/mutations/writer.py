@@ -177,6 +177,12 @@ def flushed_too_soon() -> list[Patch]:
     return [around(FlushLog, "encoded", encoded)]
 
 
+@leaving_out("R11.31", "a keyframe that was repeated while events were acknowledged is followed by another one")
+def stale_keyframe_stays() -> list[Patch]:
+    """Let it be the last."""
+    return [(Publisher, "_supersede_stale_keyframe", nothing)]
+
+
 @leaving_out("R11.18", "a removed id stays in the keyframes")
 def nothing_kept() -> list[Patch]:
     """Let it go with its series."""
