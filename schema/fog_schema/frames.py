@@ -30,7 +30,7 @@ EPHEMERAL: Final = 8
 FLAG_NAMES: Final = {FINAL: "final", SHARED: "shared", LAST_PART: "last part", EPHEMERAL: "ephemeral"}
 
 COUNTER, GAUGE, HISTOGRAM = 0, 1, 2
-TYPE_NAMES: Final = {COUNTER: "counter", GAUGE: "gauge", HISTOGRAM: "histogram"}
+TYPE_NAMES: Final = dict(enumerate(("counter", "gauge", "histogram")))
 
 
 @dataclass(slots=True)
@@ -58,6 +58,11 @@ class Definition:
     label_names: tuple[str, ...]
     ids: Ids
     label_values: tuple[str, ...]
+
+    @property
+    def incremental(self) -> bool:
+        """Whether its values are counts; a gauge's are absolute."""
+        return self.type != GAUGE
 
     def series(self) -> list[tuple[int, tuple[tuple[str, str], ...]]]:
         """List each id with its labels."""

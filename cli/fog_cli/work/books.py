@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 from utilityfog_frontend.telemetry.instruments.series import Series
-from utilityfog_frontend.telemetry.model import HistogramValue, MetricType
+from utilityfog_frontend.telemetry.model import HistogramValue
 
 Entry: TypeAlias = tuple[str, int | float]
 Book: TypeAlias = dict[str, int | float]
@@ -38,7 +38,7 @@ class Ledger:
 def _entries(many: Iterable[Series]) -> Iterator[Entry]:
     for series in many:
         name, value = series.family.name, series.read()
-        if series.family.type is MetricType.GAUGE:
+        if not series.family.type.incremental:
             continue
         if isinstance(value, HistogramValue):
             yield f"{name}_count", value.count

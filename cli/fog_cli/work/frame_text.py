@@ -11,12 +11,9 @@ from fog_cli.terminal import Paint, printable, show_coverage, show_labels, show_
 from fog_schema.codec import decode, decode_definitions, decode_request
 from fog_schema.errors import FrameError
 from fog_schema.frames import (
-    COUNTER,
     DELTA,
     FLAG_NAMES,
-    GAUGE,
     KIND_NAMES,
-    TYPE_NAMES,
     CoverageNumbers,
     Definition,
     Event,
@@ -65,9 +62,9 @@ class FrameText:
         if frame.coverage:
             yield f"  stands on {_coverage(frame.coverage)}"
         sign = "+" if frame.kind == DELTA else "= "
-        yield from self._numbers(frame, frame.counters, TYPE_NAMES[COUNTER], sign)
-        yield from self._numbers(frame, frame.fractions, TYPE_NAMES[COUNTER], "= ")
-        yield from self._numbers(frame, frame.gauges, TYPE_NAMES[GAUGE], "= ")
+        yield from self._numbers(frame, frame.counters, "counter", sign)
+        yield from self._numbers(frame, frame.fractions, "counter", "= ")
+        yield from self._numbers(frame, frame.gauges, "gauge", "= ")
         for group in frame.histograms:
             yield from self._histograms(frame, group, sign)
         yield from self._merged(frame)

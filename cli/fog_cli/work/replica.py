@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from fog_schema.codec import decode_definitions
-from fog_schema.frames import DELTA, EVENTS, GAUGE, LAST_PART, Definition, Frame, Numbers
+from fog_schema.frames import DELTA, EVENTS, LAST_PART, Definition, Frame, Numbers
 
 KEPT_FRAMES: Final = 64
 """Frames whose values are kept: an aggregator that is asked in between stands at one of them."""
@@ -73,7 +73,7 @@ class Replica:
 
     def _define(self, definitions: list[Definition]) -> None:
         for definition in definitions:
-            if definition.type != GAUGE:
+            if definition.incremental:
                 self.names |= {number: Name(definition.name, labels) for number, labels in definition.series()}
 
     def _read(self, frame: Frame) -> Iterator[tuple[int, Value]]:

@@ -17,7 +17,7 @@ from fog_proving.sim.program import BOUNDS
 from fog_proving.sim.reference_model import EpochModel, Lineage
 from fog_schema.paths import RETIRED, Path, format_path, is_under
 from utilityfog_frontend.telemetry import TelemetryCollector
-from utilityfog_frontend.telemetry.model import Family, HistogramValue, MetricType, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import Family, HistogramValue, SeriesSnapshot
 
 LEVELS: Final = (0, 1, 2)
 INFINITY: Final = float("inf")
@@ -108,7 +108,7 @@ class Watcher:
     def _scrape(self, network: NetworkCollector, level: int) -> None:
         found: dict[Path, dict[Line, float]] = defaultdict(dict)
         for family in network.collect(grouping=Grouping(level)):
-            if family.family.type is not MetricType.GAUGE:
+            if family.family.type.incremental:
                 for series in family.series:
                     path, labels = _group(series.labels)
                     found[path].update(_lines(family.family, series, labels))

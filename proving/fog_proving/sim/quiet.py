@@ -21,7 +21,7 @@ from fog_proving.sim.reference_model import EpochModel, Lineage, acknowledged
 from fog_schema.codec import decode
 from fog_schema.frames import FINAL
 from fog_schema.paths import Path, ancestors
-from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
+from utilityfog_frontend.telemetry.model import FamilySnapshot
 
 
 class Accounts:
@@ -148,7 +148,7 @@ def who_shows(programs: Sequence[Program], path: Path) -> list[Program] | None:
 
 def _gauges(families: Sequence[FamilySnapshot]) -> Iterator[tuple[tuple[str, Labels], float]]:
     for family in families:
-        if family.family.type is MetricType.GAUGE and not family.family.name.startswith("fog_"):
+        if not family.family.type.incremental and not family.family.name.startswith("fog_"):
             for series in family.series:
                 if not isinstance(series.value, int | float):
                     raise Violation(f"a gauge that is no number: {series}")

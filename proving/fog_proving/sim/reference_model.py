@@ -14,7 +14,7 @@ from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_proving.sim.books import INTERVAL, Cells, EpochBook, Labels, Violation, add, cells_of
 from fog_schema.codec import decode, decode_definitions
-from fog_schema.frames import FINAL, GAUGE, HISTOGRAM, KEYFRAME, LAST_PART, Frame
+from fog_schema.frames import FINAL, HISTOGRAM, KEYFRAME, LAST_PART, Frame
 from fog_schema.paths import Path
 
 
@@ -154,7 +154,7 @@ class EpochModel:
         for definition in decode_definitions(frame.definitions) if frame.definitions else ():
             zeros: list[float] = [0] * (len(definition.bounds) + 2 if definition.type == HISTOGRAM else 1)
             for number, labels in definition.series():
-                if number not in self.series and definition.type != GAUGE:
+                if number not in self.series and definition.incremental:
                     self.series[number] = _Series(definition.name, tuple(sorted(labels)), definition.bounds, zeros)
                     fresh.append(number)
         return fresh

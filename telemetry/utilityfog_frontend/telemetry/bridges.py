@@ -60,7 +60,7 @@ def _numbers(metric: Any, family: Family) -> FamilySnapshot:
     }
     series = []
     for sample in metric.samples:
-        if sample.name == family.name and not (family.type is MetricType.COUNTER and isnan(sample.value)):
+        if sample.name == family.name and not (family.type.incremental and isnan(sample.value)):
             labels = sorted_labels(sample.labels)
             series.append(SeriesSnapshot(labels, as_number(sample.value), created.get(labels)))
     return FamilySnapshot(family, series)
@@ -148,7 +148,6 @@ def _add_samples(metric: Any, family: Family, series: SeriesSnapshot) -> None:
         metric.add_sample(family.name + "_sum", labels, value.sum)
         metric.add_sample(family.name + "_count", labels, cumulative)
     else:
-        suffix = "_total" if family.type is MetricType.COUNTER else ""
-        metric.add_sample(metric.name + suffix, labels, value)
-    if series.created is not None and family.type is not MetricType.GAUGE:
+        metric.add_sample(metric.name + family.type.number_suffix, labels, value)
+    if series.created is not None and family.type.incremental:
         metric.add_sample(metric.name + "_created", labels, series.created)

@@ -1,17 +1,16 @@
 """Metrics that are counted elsewhere and only read here: another library's registry, the host's counters."""
 
 from collections.abc import Callable, Iterable
-from math import inf, isfinite
 
 from .instruments.family import Scope
 from .instruments.gate import Gate
 from .instruments.metric import Metric, MetricState
 from .instruments.series import Series
+from .kinds import is_count, size_of
 from .labels import label_value, sorted_labels
 from .model import (
     Family,
     FamilySnapshot,
-    HistogramValue,
     Labels,
     MetricValue,
     SeriesSnapshot,
@@ -47,7 +46,7 @@ class ForeignSeries(Series):
         """Whether `value` is less than was reported before, so that its source must have started again."""
         if not self.family.type.incremental:
             return False
-        return _size(value) < _size(self._value)
+        return size_of(value) < size_of(self._value)
 
     def tell(self, reported: SeriesSnapshot) -> None:
         """Take a new value."""
@@ -116,12 +115,7 @@ class ForeignState(MetricState):
                 lifetimes.ended(series)
 
     def _is_sound(self, value: Value) -> bool:
-        """Whether it is a count, for what counts: one below zero or NaN would spoil each total that it reaches."""
-        if not self.family.type.incremental:
-            return True
-        if isinstance(value, HistogramValue):
-            return isfinite(value.sum) and all(count >= 0 for count in value.counts)
-        return 0 <= value < inf
+        return not self.family.type.incremental or is_count(value)
 
     def _begin(self, reported: SeriesSnapshot, old: ForeignSeries | None) -> None:
         try:
@@ -238,10 +232,6 @@ def joined_values(family: Family, series: Iterable[SeriesSnapshot], now: float) 
     if len(values) == 1:
         return values[0]
     return [value for several in values for value in (several if isinstance(several, list) else [several])]
-
-
-def _size(value: Value) -> float:
-    return value.count if isinstance(value, HistogramValue) else value
 
 
 _NO_GATE = Gate(lambda _amount: None)  # reported values are replaced whole: there is nothing to guard

@@ -6,24 +6,29 @@ Nothing here has a lock, a clock or a reference to a live instrument. A value ma
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import NamedTuple, TypeVar
+
+from .kinds import Additive, HistogramValue, MetricType, Value
+
+__all__ = [  # noqa: RUF022 - in plain order, as every list of public names here
+    "Additive",
+    "Exemplar",
+    "Family",
+    "FamilySnapshot",
+    "HistogramValue",
+    "Labels",
+    "MetricType",
+    "MetricValue",
+    "ROLLUPS",
+    "SeriesSnapshot",
+    "Value",
+    "add_values",
+    "metric_values",
+    "subtract_values",
+]
 
 Labels = tuple[tuple[str, str], ...]
 """Label names and values, sorted by name: the same set of labels is the same tuple on every node."""
-
-
-class MetricType(StrEnum):
-    """The three kinds of metric."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-    @property
-    def incremental(self) -> bool:
-        """Whether values are counts, which add up over time and outlive their series; a gauge's value is absolute."""
-        return self is not MetricType.GAUGE
 
 
 ROLLUPS = ("sum", "min", "max", "avg", "last", "count_values")
@@ -52,55 +57,10 @@ class Family:
 
     @property
     def zero(self) -> "Value":
-        """Where the values of a series begin."""
-        return HistogramValue((0,) * (len(self.bounds) + 1), 0.0) if self.type is MetricType.HISTOGRAM else 0
+        """The value at which a series begins."""
+        return self.type.zero(self.bounds)
 
 
-@dataclass(frozen=True, slots=True)
-class HistogramValue:
-    """Observations by bucket.
-
-    Attributes:
-        counts: observations in each bucket alone (not cumulative); one more than bounds, the last is +Inf's.
-        sum: of all observed values, in the metric's unit.
-    """
-
-    counts: tuple[int, ...]
-    sum: float
-
-    @property
-    def count(self) -> int:
-        """All observations."""
-        return sum(self.counts)
-
-    def __sub__(self, other: "HistogramValue") -> "HistogramValue":
-        """Subtract `other`, an earlier value of the same series."""
-        if not isinstance(other, HistogramValue):
-            return NotImplemented
-        return HistogramValue(
-            tuple(mine - theirs for mine, theirs in zip(self.counts, other.counts, strict=True)), self.sum - other.sum
-        )
-
-    def __add__(self, other: "HistogramValue") -> "HistogramValue":
-        """Add both; their bounds must be the same."""
-        if not isinstance(other, HistogramValue):
-            return NotImplemented
-        return HistogramValue(
-            tuple(mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)), self.sum + other.sum
-        )
-
-
-class Additive(Protocol):
-    """The arithmetic of every kind of value: values of a series are added and subtracted, from `Family.zero` on."""
-
-    def __add__(self, other: Self, /) -> Self:
-        """Add both."""
-
-    def __sub__(self, other: Self, /) -> Self:
-        """Subtract `other`, an earlier value of the same series."""
-
-
-Value = int | float | HistogramValue
 A = TypeVar("A", bound=Additive)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import isfinite
 
-from .model import ROLLUPS, Family, MetricType
+from .model import ROLLUPS, Family
 
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -52,8 +52,8 @@ def check_label_names(names: Sequence[str], family: Family) -> None:
         _refuse_unless(_LABEL_NAME, f"metric {family.name!r}: label name", name)
         if name.startswith("__"):
             raise ValueError(f"metric {family.name!r}: label name {name!r}: names beginning with '__' are reserved")
-        if name == "le" and family.type is MetricType.HISTOGRAM:
-            raise ValueError(f"metric {family.name!r}: label name 'le' is reserved for the bounds of buckets")
+        if name in family.type.reserved_labels:
+            raise ValueError(f"metric {family.name!r}: label name {name!r} is reserved for the bounds of buckets")
         if name in names[:index]:
             raise ValueError(f"metric {family.name!r}: label name {name!r} is given twice")
 
@@ -82,22 +82,12 @@ def checked_bounds(buckets: Iterable[float], name: str) -> tuple[float, ...]:
 
 def base_name(family: Family) -> str:
     """Return the name of the family in OpenMetrics: a counter's without `_total`."""
-    return family.name.removesuffix("_total") if family.type is MetricType.COUNTER else family.name
+    return family.type.base_name(family.name)
 
 
 def sample_names(family: Family) -> Iterator[str]:
-    """Every name under which the family appears in any format. No two families of a collector may share one."""
-    yield family.name
-    if family.type is MetricType.COUNTER:
-        base = base_name(family)
-        if base != family.name:
-            yield base
-        else:
-            yield base + "_total"
-        yield base + "_created"
-    elif family.type is MetricType.HISTOGRAM:
-        for suffix in ("_bucket", "_sum", "_count", "_created"):
-            yield family.name + suffix
+    """Return every name under which the family appears in any format. No two families may share one."""
+    return family.type.sample_names(family.name)
 
 
 def refuse_clashes(family: Family, owners: Mapping[str, str]) -> None:

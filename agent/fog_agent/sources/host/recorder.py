@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from fog_agent.sources.host.metrics import Metric, Samples
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
-from utilityfog_frontend.telemetry.model import MetricType
 
 MAX_CHILDREN: Final = 20_000
 """Series of one family: a machine of 512 CPUs has 4,096 of `node_cpu_seconds_total`."""
@@ -36,10 +35,10 @@ class Recorder:
             family = self._family(metric)
             series = family.labels(*labels) if labels else family
             key = (metric, labels)
-            if metric.type is MetricType.GAUGE:
-                series.set(value)
-            else:
+            if metric.type.incremental:
                 series.increment(max(0, value - self._totals.get(key, value)))
+            else:
+                series.set(value)
             seen[key] = value
         for metric, labels in self._totals.keys() - seen.keys():
             if labels:
@@ -62,6 +61,6 @@ class Families:
 
     def _register(self, metric: Metric) -> Any:
         options: dict[str, Any] = {"labels": metric.labels, "max_children": MAX_CHILDREN} if metric.labels else {}
-        if metric.type is MetricType.COUNTER:
+        if metric.type.incremental:
             return self._collector.register_counter(metric.name, metric.help, **options)
         return self._collector.register_gauge(metric.name, metric.help, rollup=metric.rollup, **options)

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from utilityfog_frontend.telemetry.exposition.json import plain_json
-from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType, MetricValue, metric_values
+from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricValue, metric_values
 
 _SERIES_A_CHUNK: Final = 500
 
@@ -32,11 +32,14 @@ def snapshot_chunks(families: Iterable[FamilySnapshot], timestamp: float, rest: 
 
 def _metric(snapshot: FamilySnapshot, timestamp: float) -> Iterator[bytes]:
     """One value when there is one series, and it is no histogram; else a list."""
-    family = snapshot.family
-    values = (metric_values(family, one, timestamp) for one in snapshot.series)
-    if len(snapshot.series) == 1 and family.type is not MetricType.HISTOGRAM:
-        yield from (_json(value) for value in values if isinstance(value, MetricValue))
-        return
+    values: Iterator[MetricValue | list[MetricValue]]
+    values = (metric_values(snapshot.family, one, timestamp) for one in snapshot.series)
+    if len(snapshot.series) == 1:
+        value = next(values)
+        if isinstance(value, MetricValue):
+            yield _json(value)
+            return
+        values = iter([value])
     flat = chain.from_iterable([value] if isinstance(value, MetricValue) else value for value in values)
     between = b"["
     while part := list(islice(flat, _SERIES_A_CHUNK)):

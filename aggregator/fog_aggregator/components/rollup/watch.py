@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import le
 
 from fog_agent.core.epoch_series import SeriesValue
+from fog_aggregator.core.kinds.later import later
 from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
 from fog_aggregator.query.totals import Totals
 from fog_schema.frames import CoverageNumbers
-from utilityfog_frontend.telemetry.model import Family, HistogramValue
+from utilityfog_frontend.telemetry.model import Family
 
 
 class RollupSeries:
@@ -79,7 +79,7 @@ class RollupWatch:
                 continue
             known += 1
             if value != one.value:
-                one.value = _later(one.value, value)
+                one.value = later(one.value, value)
         if known < len(live):
             self._end(totals)
         if fresh and not self.refuse_newcomers:
@@ -111,13 +111,3 @@ def coverage_numbers(coverage: Coverage) -> CoverageNumbers:
     """Return the coverage as it travels: seconds are milliseconds."""
     live, stale, departed = coverage.nodes
     return CoverageNumbers(live, stale, departed, round(coverage.oldest * 1000))
-
-
-def _later(before: SeriesValue, now: SeriesValue) -> SeriesValue:
-    """Return the later of two totals; but a count never falls, and one that had fractions stays fractional."""
-    if isinstance(before, HistogramValue) and isinstance(now, HistogramValue):
-        return now if all(map(le, before.counts, now.counts)) else before  # one bucket of another replica may be less
-    if isinstance(before, int | float) and isinstance(now, int | float):
-        most = max(before, now)
-        return float(most) if isinstance(before, float) else most
-    return now

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot
 from utilityfog_frontend.telemetry.names import base_name
 
-from .samples import chunks, histogram_lines, in_chunks, number_lines
+from .kinds import openmetrics_lines
+from .samples import in_chunks
 
 
 def iter_openmetrics(families: Iterable[FamilySnapshot]) -> Iterator[bytes]:
@@ -22,7 +23,7 @@ def _lines(families: Iterable[FamilySnapshot]) -> Iterator[list[str]]:
     for snapshot in families:
         family = snapshot.family
         yield [_header(family)]
-        yield from _samples(snapshot)
+        yield from openmetrics_lines(snapshot)
     yield ["# EOF\n"]
 
 
@@ -31,13 +32,3 @@ def _header(family: Family) -> str:
     help_text = family.help.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
     unit = f"# UNIT {name} {family.unit}\n" if family.unit else ""
     return f"# TYPE {name} {family.type.value}\n{unit}# HELP {name} {help_text}\n"
-
-
-def _samples(snapshot: FamilySnapshot) -> Iterator[list[str]]:
-    family, series = snapshot.family, snapshot.series
-    name = base_name(family)
-    if family.type is MetricType.GAUGE:
-        return number_lines(name, series)
-    if family.type is MetricType.HISTOGRAM:
-        return (histogram_lines(family, part, openmetrics=True) for part in chunks(series))
-    return number_lines(name + "_total", series, name + "_created")

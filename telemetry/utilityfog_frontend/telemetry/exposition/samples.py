@@ -6,8 +6,9 @@ from itertools import accumulate, islice
 from math import inf, isnan
 from typing import NamedTuple
 
+from utilityfog_frontend.telemetry.kinds import histogram_of
 from utilityfog_frontend.telemetry.labels import render_labels
-from utilityfog_frontend.telemetry.model import Exemplar, Family, HistogramValue, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import Exemplar, Family, SeriesSnapshot
 
 LINES_A_CHUNK = 1_000
 """At about 64 bytes a line, chunks of 64 kB."""
@@ -141,9 +142,7 @@ def histogram_lines(family: Family, series: Iterable[SeriesSnapshot], *, openmet
     signed = min(family.bounds, default=0) < 0
     lines = []
     for one in series:
-        value = one.value
-        if not isinstance(value, HistogramValue):
-            raise TypeError(f"a series of the histogram {name!r} has the value {value!r}")
+        value = histogram_of(one.value, name)
         labels = render_labels(one.labels) if one.rendered is None else one.rendered
         bucket = f"{name}_bucket{{{labels}," if labels else f"{name}_bucket{{"
         counts = accumulate(value.counts)

@@ -6,9 +6,10 @@ alphabet. Neither has units, exemplars, timestamps, `_created` (it would be a se
 
 from collections.abc import Iterable, Iterator
 
-from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
+from utilityfog_frontend.telemetry.model import FamilySnapshot
 
-from .samples import chunks, histogram_lines, in_chunks, number_lines
+from .kinds import text_lines
+from .samples import in_chunks
 
 
 def iter_text(families: Iterable[FamilySnapshot]) -> Iterator[bytes]:
@@ -29,7 +30,4 @@ def _lines(families: Iterable[FamilySnapshot]) -> Iterator[list[str]]:
         help_text = family.help.replace("\\", r"\\").replace("\n", r"\n")
         yield [f"{between}# HELP {name} {help_text}\n# TYPE {name} {family.type.value}\n"]
         between = "\n"
-        if family.type is MetricType.HISTOGRAM:
-            yield from (histogram_lines(family, part) for part in chunks(snapshot.series))
-        else:
-            yield from number_lines(name, snapshot.series)
+        yield from text_lines(snapshot)

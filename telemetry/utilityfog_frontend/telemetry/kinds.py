@@ -1,0 +1,121 @@
+"""The kinds of metric and of value: whoever needs to know in which way they differ asks here.
+
+Nothing here has a lock, a clock or a reference to a live instrument.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from math import inf, isfinite
+from typing import Protocol, Self
+
+
+class MetricType(StrEnum):
+    """The three kinds of metric, and everything in which they differ for those that read values."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+    @property
+    def incremental(self) -> bool:
+        """Whether values are counts, which add up over time and outlive their series; a gauge's value is absolute."""
+        return self is not MetricType.GAUGE
+
+    @property
+    def reserved_labels(self) -> tuple[str, ...]:
+        """The label names that series may not have: `le` has the bounds of buckets."""
+        return ("le",) if self is MetricType.HISTOGRAM else ()
+
+    @property
+    def number_suffix(self) -> str:
+        """The end of the name of a sample with a plain number, in OpenMetrics."""
+        return "_total" if self is MetricType.COUNTER else ""
+
+    def zero(self, bounds: tuple[float, ...]) -> "Value":
+        """Return the value at which a series begins."""
+        return HistogramValue((0,) * (len(bounds) + 1), 0.0) if self is MetricType.HISTOGRAM else 0
+
+    def base_name(self, name: str) -> str:
+        """Return the name of a family in OpenMetrics: a counter's without `_total`."""
+        return name.removesuffix("_total") if self is MetricType.COUNTER else name
+
+    def sample_names(self, name: str) -> Iterator[str]:
+        """Yield every name under which a family appears in any format."""
+        yield name
+        if self is MetricType.COUNTER:
+            base = self.base_name(name)
+            yield base if base != name else base + "_total"
+            yield base + "_created"
+        elif self is MetricType.HISTOGRAM:
+            yield from (name + suffix for suffix in ("_bucket", "_sum", "_count", "_created"))
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramValue:
+    """Observations by bucket.
+
+    Attributes:
+        counts: observations in each bucket alone (not cumulative); one more than bounds, the last is +Inf's.
+        sum: of all observed values, in the metric's unit.
+    """
+
+    counts: tuple[int, ...]
+    sum: float
+
+    @property
+    def count(self) -> int:
+        """All observations."""
+        return sum(self.counts)
+
+    def __sub__(self, other: "HistogramValue") -> "HistogramValue":
+        """Subtract `other`, an earlier value of the same series."""
+        if not isinstance(other, HistogramValue):
+            return NotImplemented
+        return HistogramValue(
+            tuple(mine - theirs for mine, theirs in zip(self.counts, other.counts, strict=True)), self.sum - other.sum
+        )
+
+    def __add__(self, other: "HistogramValue") -> "HistogramValue":
+        """Add both; their bounds must be the same."""
+        if not isinstance(other, HistogramValue):
+            return NotImplemented
+        return HistogramValue(
+            tuple(mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)), self.sum + other.sum
+        )
+
+
+class Additive(Protocol):
+    """The arithmetic of every kind of value: values of a series are added and subtracted, from `Family.zero` on."""
+
+    def __add__(self, other: Self, /) -> Self:
+        """Add both."""
+
+    def __sub__(self, other: Self, /) -> Self:
+        """Subtract `other`, an earlier value of the same series."""
+
+
+Value = int | float | HistogramValue
+
+
+def histogram_of(value: Value, name: str) -> HistogramValue:
+    """Return a histogram's value.
+
+    Raises:
+        TypeError: the value is none, in a series of the histogram `name`.
+    """
+    if not isinstance(value, HistogramValue):
+        raise TypeError(f"a series of the histogram {name!r} has the value {value!r}")
+    return value
+
+
+def size_of(value: Value) -> float:
+    """Return how much was counted: a number as it is, of a histogram the observations."""
+    return value.count if isinstance(value, HistogramValue) else value
+
+
+def is_count(value: Value) -> bool:
+    """Tell whether a value can be counted: one below zero or NaN would spoil each total that it reaches."""
+    if isinstance(value, HistogramValue):
+        return isfinite(value.sum) and all(count >= 0 for count in value.counts)
+    return 0 <= value < inf
