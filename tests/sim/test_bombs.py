@@ -14,7 +14,7 @@ from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.engine import Engine
 from fog_proving.sim.run import history, run
 
-SEED = 7
+SEED = 1
 HISTORIES = 300
 DECIDERS: tuple[type, ...] = (Publisher, Engine, StreamCursor)
 """The classes whose public methods decide what agents and aggregators do."""

@@ -200,16 +200,6 @@ def test_a_rule_left_out_is_caught(name: str) -> None:
 
 
 HELD: Final = {
-    "of a histogram's label set, which is shown as one line, some bounds leave and others stay": (
-        Step("tiers"),
-        Step("spawn", 33867, 48795),
-        Step("count", 21211, 44868),
-        Step("spawn", 45029, 52407),
-        Step("beat", 45309, 48980),
-        Step("count", 59879, 28676),
-        Step("beat", 55492, 36850),
-        Step("very_long_wait", 62893, 20173),
-    ),
     "a request to forget is of the very moment at which a frame is stored that was not read": (
         Step("spawn", 30620, 43315),
         Step("forget", 53703, 50147),

@@ -226,6 +226,7 @@ def read_by_another_thread(read: Callable[[], tuple[float, float]]) -> tuple[flo
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it may strike in a weak reference
 def test_a_handler_that_raises_leaves_no_lock_and_no_count_behind(bare: TelemetryCollector) -> None:
     """Ctrl-C, or a time limit, may strike within a flush: what was counted is counted once, and others can read."""
     counter = bare.register_counter("a_total")

@@ -14,7 +14,6 @@ from fog_aggregator.core.columns import Bools
 from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.places.place import Place
-from fog_aggregator.core.series import Labels
 from fog_schema.paths import RETIRED, Path, ancestors, is_under
 
 
@@ -104,7 +103,7 @@ def _lift(parts: Parts, living: Counter[Path]) -> None:
 def _retire_label_sets(parts: Parts) -> int:
     """Note which series somebody holds; move those nobody has held for the horizon to the retired counts (R12.41)."""
     series, observed = len(parts.catalog.series), parts.time.observed_seconds
-    parts.retired.note_present(_with_other_bounds(parts, parts.slots.present(series)), observed)
+    parts.retired.note_present(parts.slots.present(series), observed)
     old = parts.left_series()
     old[parts.catalog.free] = False
     if not old.any():
@@ -116,21 +115,6 @@ def _retire_label_sets(parts: Parts) -> int:
     parts.catalog.forget(numbers.tolist())
     parts.retired.renew(numbers, observed)
     return len(numbers)
-
-
-def _with_other_bounds(parts: Parts, present: Bools) -> Bools:
-    """Count a histogram's label set as present with all its bounds when it is with any: they are shown as one line."""
-    shapes_of = Counter(family for family, _ in parts.catalog.shapes)
-    several = {family for family, shapes in shapes_of.items() if shapes > 1}
-    if not several:
-        return present
-    alike: dict[tuple[int, Labels], list[int]] = defaultdict(list)
-    for number, entry in enumerate(parts.catalog.series):
-        if entry.family in several:
-            alike[entry.family, entry.labels].append(number)
-    for numbers in alike.values():
-        present[numbers] = present[numbers].any()
-    return present
 
 
 def _to_retired_counts(parts: Parts, kind: Kind, movable: Bools) -> None:
