@@ -113,7 +113,7 @@ async def test_two_agents_on_one_collector_and_path_are_an_error(fog_nats: NatsS
 
 
 async def test_a_request_is_answered_with_a_keyframe(fog_fleet: Fleet, fog_nats: NatsServer) -> None:
-    """Whoever asks an ancestor asks the node; the keyframe is counted on both sides."""
+    """A request to an ancestor is one to the node; the keyframe is counted on both sides."""
     await fog_fleet.node("fog/0/3")
     await fog_fleet.settle()
     before = fog_fleet.value("fog_agent_keyframes_total")

@@ -275,7 +275,7 @@ async def test_a_replica_that_is_not_ready_sends_nothing(fog_nats: NatsServer) -
 
 
 async def test_a_request_is_answered_with_a_keyframe(fog_nats: NatsServer) -> None:
-    """Whoever asks at the branch's path or above, or its epoch alone, hears all its totals again; no other epoch."""
+    """A request to the branch's path or above, or to its epoch alone, brings all its totals again; no other epoch."""
     async with serving(branch(fog_nats)), Connection(NatsOptions(servers=(fog_nats.url,))) as connection:
         assert await connection.connected(10)
         [first, *_] = await eventually(lambda: frames(fog_nats, BRANCH))

@@ -156,7 +156,7 @@ time.sleep(600)
 
 
 def test_a_paused_child_ends_with_its_parent(tmp_path: Path) -> None:
-    """Whoever kills the suite, even while something in it is paused, leaves nothing behind."""
+    """A kill of the suite, even while something in it is paused, leaves nothing behind."""
     with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path / "log")], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         status = Path(f"/proc/{int(parent.stdout.readline())}/stat")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fog_cli.work.frame_text import FrameText
+from fog_cli.actions.frame_text import FrameText
 from fog_schema.codec import decode_definitions, encode, encode_definitions
 from fog_schema.columns import pack_ids, pack_ints
 from fog_schema.frames import COUNTER, DELTA, EVENTS, FINAL, KEYFRAME, Definition, Event, Frame, Numbers

@@ -13,9 +13,9 @@ from nats.aio.msg import Msg
 from fog_agent import Agent
 from fog_agent.core.writer import Settings, Writer
 from fog_bus.nats.options import NatsOptions
+from fog_cli.actions.audit import Findings, Listener, Listing, compare_epoch, report, sort_out
+from fog_cli.actions.replica import Replica, Total
 from fog_cli.bus import connected_link
-from fog_cli.work.audit import Findings, Listener, Listing, compare_epoch, report, sort_out
-from fog_cli.work.replica import Replica, Total
 from fog_schema.codec import decode, decode_request
 from fog_schema.frames import Request
 from fog_schema.subjects import Subjects

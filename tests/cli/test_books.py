@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fog_cli.work import books
+from fog_cli.actions import books
 
 TEXT = """\
 # HELP a_total Things, # TYPE and all

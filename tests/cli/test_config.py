@@ -80,7 +80,7 @@ def test_a_group_has_its_own_table_and_variables() -> None:
 def test_a_bad_value_is_named_with_its_origin(
     flags: dict[str, str | bool], environ: dict[str, str], toml: str, said: str
 ) -> None:
-    """Whoever gave the value can find it."""
+    """An error names the place that gave the value."""
     with pytest.raises(UsageError) as caught:
         settle(flags, environ, toml)
     assert said in str(caught.value)

@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.options import NatsOptions
-from fog_cli.work.frame_text import FrameText
+from fog_cli.actions.frame_text import FrameText
 from fog_schema.codec import decode_request, encode
 from fog_schema.columns import pack_floats, pack_ids, pack_ints
 from fog_schema.frames import DELTA, Frame, Lasts, Request, ValueCounts

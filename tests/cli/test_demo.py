@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from fog_agent import Agent, NatsOptions
+from fog_cli.actions import books
 from fog_cli.demo.fog_model import Fog, tree_paths
 from fog_cli.demo.nodes import FogNodes
-from fog_cli.work import books
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually, wait_until
 from tests.cli.aggregators import events_at, free_address

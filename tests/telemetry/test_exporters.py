@@ -147,7 +147,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_a_link_is_followed_and_a_mode_is_kept(tmp_path: Path) -> None:
-    """Whoever made the file decides who may read it."""
+    """The owner of the file decides who may read it."""
     file, link = tmp_path / "metrics.prom", tmp_path / "link"
     file.touch(0o600)
     link.symlink_to(file)

@@ -113,7 +113,7 @@ def test_an_empty_collector_is_valid(bare: TelemetryCollector) -> None:
 
 
 def test_a_cached_rendering_is_used() -> None:
-    """Whoever makes snapshots on the fly can keep the rendered labels, which cost more than all the rest."""
+    """A source that makes snapshots on the fly can keep the rendered labels, which cost more than all the rest."""
     family = Family("a", MetricType.GAUGE)
     snapshot = FamilySnapshot(family, [SeriesSnapshot((("x", "1"),), 2, rendered='x="cached"')])
     assert b'a{x="cached"} 2\n' in generate_text([snapshot])

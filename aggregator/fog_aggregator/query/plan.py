@@ -54,7 +54,7 @@ class Draft:
         else:
             key = np.multiply(row_of, self.groups, dtype=dtype)[runs.place]
         key += np.repeat(group, runs.lengths)
-        # Whoever came first in a group mostly has all series of it.
+        # The first of a group mostly has all series of it.
         first = runs.is_first(group, self.groups)
         cells, cell = number_cells(key, key[np.repeat(first, runs.lengths)] if not first.all() else None)
         # Cells ascend, so those of a row are a range of them, and so are those of a shape.

@@ -67,7 +67,7 @@ class SlotRuns:
         born, is_first = first[group_of_cell], self.created == first[group]
         if is_first.all():
             return born
-        # Whoever came first mostly has all series of its group; only what it has not is looked for among the others.
+        # The first of a group mostly has all its series; only what it has not is looked for among the others.
         mixed = np.zeros(groups, np.bool_)
         mixed[group[~is_first]] = True
         settled = ~mixed[group_of_cell]

@@ -37,8 +37,8 @@ class Settings:
     log: LogSettings = group(LogSettings)
 
 
-_report: Final = later("fog_cli.work.agent:report")
-_print_once: Final = later("fog_cli.work.agent:print_once")
+_report: Final = later("fog_cli.actions.agent:report")
+_print_once: Final = later("fog_cli.actions.agent:print_once")
 
 
 def run(settings: Settings) -> int:

@@ -34,5 +34,5 @@ class Settings:
     log: LogSettings = group(LogSettings)
 
 
-run: Final = later("fog_cli.work.aggregator:serve")
+run: Final = later("fog_cli.actions.aggregator:serve")
 """Serve until told to stop."""

@@ -35,5 +35,5 @@ class Settings:
     nats: NatsSettings = group(NatsSettings)
 
 
-run: Final = later("fog_cli.work.audit:audit")
+run: Final = later("fog_cli.actions.audit:audit")
 """0 when everything is equal."""

@@ -32,8 +32,8 @@ class Settings:
     nats: NatsSettings = group(NatsSettings)
 
 
-_print_file: Final = later("fog_cli.work.decode:print_file")
-_follow: Final = later("fog_cli.work.decode:follow")
+_print_file: Final = later("fog_cli.actions.decode:print_file")
+_follow: Final = later("fog_cli.actions.decode:follow")
 
 
 def run(settings: Settings) -> int:

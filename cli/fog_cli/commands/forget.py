@@ -27,5 +27,5 @@ class Settings:
     nats: NatsSettings = group(NatsSettings)
 
 
-run: Final = later("fog_cli.work.forget:forget")
+run: Final = later("fog_cli.actions.forget:forget")
 """0 when the wish is in the stream."""

@@ -41,5 +41,5 @@ class Settings:
     api: ApiSettings = group(ApiSettings)
 
 
-run: Final = later("fog_cli.work.query:query")
+run: Final = later("fog_cli.actions.query:query")
 """0 with an answer."""

@@ -35,5 +35,5 @@ class Settings:
     nats: NatsSettings = group(NatsSettings)
 
 
-run: Final = later("fog_cli.work.streams:apply_streams")
+run: Final = later("fog_cli.actions.streams:apply_streams")
 """0 when all streams are as they should be."""

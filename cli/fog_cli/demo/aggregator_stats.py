@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from fog_cli.actions import books
 from fog_cli.api import Api
 from fog_cli.errors import CommandError
-from fog_cli.work import books
 
 NODES = "fog_aggregator_nodes"
 FRAMES = "fog_aggregator_frames_total"

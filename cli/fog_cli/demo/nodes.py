@@ -10,8 +10,8 @@ from typing import Final
 from fog_agent.edge.agent import Agent
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.options import NatsOptions
+from fog_cli.actions.books import Book, Ledger, add
 from fog_cli.demo.fog_model import LINK_LOST, LINK_RESTORED, Fog, Happening
-from fog_cli.work.books import Book, Ledger, add
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.collector import (
     TelemetryCollector,

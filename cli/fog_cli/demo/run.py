@@ -24,6 +24,7 @@ from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.options import NatsOptions
 from fog_bus.options.kinds import Address, show_address
 from fog_bus.streams import EVENTS, METRICS
+from fog_cli.actions import books
 from fog_cli.bus import connected_link
 from fog_cli.commands.demo import Settings
 from fog_cli.demo.aggregator_stats import AggregatorView, Numbers
@@ -35,7 +36,6 @@ from fog_cli.demo.screen import Screen
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.logs import LogSettings, set_up_logging
 from fog_cli.service import run_service
-from fog_cli.work import books
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer, NatsServerError
 from fog_testing.waiting import eventually

@@ -299,7 +299,7 @@ class Arena:
         self._unrepaired = (self._unrepaired or set()) - {fleet.life.number}
 
     async def _all_saved(self, lives: list[Life]) -> None:
-        """Whoever reads these knows all that they have counted, and its checkpoints, both that it keeps, do too."""
+        """Wait until their readers know all that they counted, and have it in both checkpoints that each keeps."""
         accounts = Accounts(lives)
         readers = [reader for reader in self.readers if accounts.paths(reader.scope)]
         for reader in readers:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TypeAlias
 import aiohttp
 
 from fog_aggregator.core.engine.readiness import SHORTEST_ROUND
-from fog_cli.work.books import FRACTIONS_AGREE, samples
+from fog_cli.actions.books import FRACTIONS_AGREE, samples
 from fog_proving.chaos.books import EVENT, FRACTION, Key
 
 SCRAPE_SECONDS: Final = 4.0

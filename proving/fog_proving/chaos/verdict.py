@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from fog_cli.work.books import FRACTIONS_AGREE
+from fog_cli.actions.books import FRACTIONS_AGREE
 from fog_proving.chaos.books import FRACTION, LEVEL, PREFIX, SECONDS
 from fog_proving.chaos.judge import FLEET, View, above
 

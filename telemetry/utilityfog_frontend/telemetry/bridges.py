@@ -126,7 +126,7 @@ class PrometheusBridge:
 
     def collect(self) -> Iterator[Any]:
         """All families as prometheus_client's metrics."""
-        # Whoever asks is a registry of prometheus_client, so it is loaded: the SDK itself imports nothing of it.
+        # The caller is a registry of prometheus_client, so it is loaded: the SDK itself imports nothing of it.
         metric_type = sys.modules["prometheus_client.metrics_core"].Metric
         for snapshot in self._source.collect():
             family = snapshot.family

@@ -13,12 +13,12 @@ from fog_agent.core.writer import Writer
 from fog_agent.edge.agent import Agent
 from fog_agent.edge.attach import new_epoch
 from fog_agent.sources.host import HostMetrics
+from fog_cli.actions.books import Ledger
+from fog_cli.actions.frame_text import FrameText
 from fog_cli.commands.agent import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.logs import set_up_logging
 from fog_cli.service import notify, run_service
-from fog_cli.work.books import Ledger
-from fog_cli.work.frame_text import FrameText
 from fog_schema.errors import PathError
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 

@@ -13,12 +13,12 @@ from typing import Any, Final, NamedTuple
 from nats.aio.msg import Msg
 
 from fog_bus.nats.link import Link
+from fog_cli.actions.replica import Replica, Total, Value
 from fog_cli.api import Api
 from fog_cli.bus import Refusals, connected_link
 from fog_cli.commands.audit import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.terminal import Paint, show_coverage, show_labels
-from fog_cli.work.replica import Replica, Total, Value
 from fog_schema.codec import decode, encode_request
 from fog_schema.errors import FrameError, PathError
 from fog_schema.frames import Frame, Request

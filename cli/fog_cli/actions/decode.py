@@ -12,11 +12,11 @@ from pathlib import Path as File
 from nats.aio.msg import Msg
 
 from fog_bus.nats.client import Client
+from fog_cli.actions.frame_text import FrameText
 from fog_cli.bus import Refusals, connected_link
 from fog_cli.commands.decode import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.service import run_service
-from fog_cli.work.frame_text import FrameText
 from fog_schema.codec import decode, encode_request
 from fog_schema.errors import FrameError, PathError
 from fog_schema.frames import Request
