@@ -10,7 +10,7 @@ from tests.house.offenders import Found, guard, hold
 from tests.house.source import Module, imports, modules
 
 PURE: Final = re.compile(
-    r"(^|/)(core|query|promql)/|^schema/fog_schema/|^bus/fog_bus/(ports|streams|memory/stream)\.py$"
+    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/notifications/|^schema/fog_schema/|^bus/fog_bus/(ports|streams|memory/stream)\.py$"
 )
 """The files that must be pure."""
 
@@ -48,6 +48,12 @@ OWN: Final = {
     "aggregator/fog_aggregator/core": ("fog_aggregator.core", "fog_agent.core"),
     "aggregator/fog_aggregator/query": ("fog_aggregator.query", "fog_aggregator.core", "fog_agent.core"),
     "aggregator/fog_aggregator/promql": ("fog_aggregator.promql",),
+    "aggregator/fog_aggregator/notifications": (
+        "fog_aggregator.notifications",
+        "fog_aggregator.promql.labels",
+        "fog_aggregator.promql.errors",
+        "fog_aggregator.core.saved",
+    ),
     "schema/fog_schema": (),
     "bus/fog_bus": (),
 }

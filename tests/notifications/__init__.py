@@ -1,0 +1,1 @@
+"""Tests of notifications: what is owed to whom, and real receivers."""
