@@ -10,7 +10,8 @@ from tests.house.offenders import Found, guard, hold
 from tests.house.source import Module, imports, modules
 
 PURE: Final = re.compile(
-    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/notifications/|^schema/fog_schema/|^bus/fog_bus/(ports|streams|memory/stream)\.py$"
+    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/(history|notifications)/|^schema/fog_schema/"
+    r"|^bus/fog_bus/(ports|streams|memory/stream)\.py$"
 )
 """The files that must be pure."""
 
@@ -54,6 +55,7 @@ OWN: Final = {
         "fog_aggregator.promql.errors",
         "fog_aggregator.core.saved",
     ),
+    "aggregator/fog_aggregator/history": ("fog_aggregator.history", "fog_aggregator.promql", "fog_aggregator.core"),
     "schema/fog_schema": (),
     "bus/fog_bus": (),
 }
