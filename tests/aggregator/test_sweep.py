@@ -17,6 +17,7 @@ from fog_schema.frames import FINAL, HISTOGRAM, KEYFRAME, LAST_PART, Definition,
 from fog_schema.limits import MAX_WHOLE
 from fog_schema.paths import RETIRED, Path, parse_path
 from tests.aggregator.fleet import Fleet, Member
+from utilityfog_frontend.telemetry.model import HistogramValue
 
 JOBS = Cell("jobs_total", ())
 
@@ -35,6 +36,11 @@ def fleet_of(*paths: str) -> tuple[Fleet, list[Member]]:
 def total(fleet: Fleet, path: str = "") -> float:
     """Return the jobs at and under a path."""
     return totals_of(fleet.state).get(parse_path(path) if path else (), {}).get(JOBS, 0)
+
+
+def number_of(value: float | HistogramValue) -> float:
+    """Return a value, or how many observations there are."""
+    return sum(value.counts) if isinstance(value, HistogramValue) else value
 
 
 def groups(fleet: Fleet) -> set[Path]:
@@ -99,6 +105,35 @@ def test_a_label_set_leaves_for_the_ledger_and_may_come_back() -> None:
     newcomer.collector.register_counter("jobs_total").increment(2)
     newcomer.send()
     assert total(fleet) == 2
+
+
+def test_a_histogram_leaves_with_all_its_bounds_or_with_none() -> None:
+    """They are shown as one: while a node holds some bounds, the count of others stays."""
+    fleet = Fleet()
+    for path, bounds, jobs in (("fog/0", [1.0], "ab"), ("fog/1", [1.0, 2.0], "a")):
+        delay = fleet.join(path).collector.register_histogram("delay", "", bounds, labels=["job"])
+        for job in jobs:
+            delay.labels(job=job).observe(0.5)
+    fleet.send()
+    (gone, held), time = fleet.members, fleet.state.parts.time
+    for _ in range(2):
+        time.observed_seconds += 8 * DAY
+        held.send()
+        fleet.state.sweep()
+    assert fleet.state.places.keys() == {held.path, ("fog", RETIRED)}
+
+    def shown() -> dict[str, float]:
+        families = {family.family.name: family.series for family in fleet.network.collect()}
+        return {one.labels[0][1]: number_of(one.value) for one in families.get("delay", ())}
+
+    assert shown() == {"a": 2}
+    assert list(fleet.state.retired_counts().values()) == [1]
+    held.finish()
+    for _ in range(2):
+        time.observed_seconds += 8 * DAY
+        fleet.state.sweep()
+    assert (gone.path in fleet.state.places, shown()) == (False, {})
+    assert list(fleet.state.retired_counts().values()) == [3]
 
 
 def test_the_ledger_stays_at_the_largest_count() -> None:

@@ -160,6 +160,16 @@ KNOWN: Final = {
         Step("read", 0, 1),
         Step("second"),
     ),
+    "bounds-leave-alone": (
+        Step("tiers"),
+        Step("spawn", 33867, 48795),
+        Step("count", 21211, 44868),
+        Step("spawn", 45029, 52407),
+        Step("beat", 45309, 48980),
+        Step("count", 59879, 28676),
+        Step("beat", 55492, 36850),
+        Step("very_long_wait", 62893, 20173),
+    ),
     "retained-joined": (
         Step("tiers"),
         Step("spawn", 31896, 53324),

@@ -4,6 +4,9 @@ A golden checkpoint is written once, by the program that released its version, a
 
     python -m tests.aggregator.golden.recipe tests/aggregator/golden/version_N
 
+So is what it exported (`metrics-….txt`, `answers.json`). The answers afterwards (`answers-after….json`) are by the
+rules of the program that goes on from it: a rule that changes these answers says so in its commit.
+
 The fleet has everything that a checkpoint can hold: every kind of value, histograms of two bounds, a branch with two
 replicas, closed totals, tombstones of both sorts, one part of a keyframe, a retired node, label sets that
 left, exported fractions, events with a gap, free slots and free rows.

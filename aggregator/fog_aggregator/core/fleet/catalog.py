@@ -7,14 +7,14 @@ other bounds are other series until a rollup merges them on the union.
 from __future__ import annotations
 
 from array import array
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.kinds import Kind, kind_of_definition
 from fog_aggregator.core.saved import (
     DamagedError,
@@ -136,6 +136,22 @@ class Catalog:
     def family_of(self, series: int) -> Family:
         """Return the family of a series."""
         return self.families[self.series[series].family]
+
+    def with_other_bounds(self, chosen: Bools) -> Bools:
+        """Add to some series, by number, those that differ from one of them in their bounds alone (R12.45)."""
+        bounds_of: dict[int, list[Bounds]] = defaultdict(list)
+        for family, bounds in self.shapes:
+            bounds_of[family].append(bounds)
+        if len(bounds_of) == len(self.shapes):
+            return chosen
+        several = np.array([len(bounds_of[family]) > 1 for family, _ in self.shapes])
+        shapes = np.array(self.shape_of, np.int32)
+        widened = chosen.copy()
+        for number in np.flatnonzero(~chosen & (shapes >= 0) & several[shapes]).tolist():
+            entry = self.series[number]
+            alike = (SeriesEntry(entry.family, entry.labels, bounds) for bounds in bounds_of[entry.family])
+            widened[number] = any(chosen[other] for one in alike if (other := self.series_numbers.get(one)) is not None)
+        return widened
 
     def _series_number(self, entry: SeriesEntry, full_at: int) -> int | None:
         """Return the series' number, a new one when it was not known; None at a limit."""

@@ -103,7 +103,7 @@ def _lift(parts: Parts, living: Counter[Path]) -> None:
 def _retire_label_sets(parts: Parts) -> int:
     """Note which series somebody holds; move those nobody has held for the horizon to the retired counts (R12.41)."""
     series, observed = len(parts.catalog.series), parts.time.observed_seconds
-    parts.retired.note_present(parts.slots.present(series), observed)
+    parts.retired.note_present(parts.catalog.with_other_bounds(parts.slots.present(series)), observed)
     old = parts.left_series()
     old[parts.catalog.free] = False
     if not old.any():

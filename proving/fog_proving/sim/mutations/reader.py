@@ -12,6 +12,7 @@ import fog_aggregator.core.kinds.bucket_histogram
 import fog_aggregator.core.places.branch
 import fog_aggregator.core.places.place
 from fog_aggregator.core.columns import ids_array
+from fog_aggregator.core.fleet.catalog import Catalog
 from fog_aggregator.core.fleet.event_list import EventList, Seen
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.fleet_time import FleetTime
@@ -287,6 +288,12 @@ def retired_are_gone() -> list[Patch]:
 def no_ledger() -> list[Patch]:
     """Drop it."""
     return [(RetiredCounts, "add", nothing)]
+
+
+@leaving_out("R12.45", "a histogram's label set leaves with all its bounds or with none")
+def bounds_leave_alone() -> list[Patch]:
+    """Each leaves alone."""
+    return [(Catalog, "with_other_bounds", lambda _, present: present)]
 
 
 @leaving_out("R12.24", "an event is listed once")
