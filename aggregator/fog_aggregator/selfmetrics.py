@@ -17,6 +17,7 @@ from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.network import NetworkCollector
 from fog_schema import __version__
+from fog_schema.errors import REASONS
 from fog_schema.limits import MAX_WHOLE
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot
@@ -39,6 +40,11 @@ _LOSSES: Final = (
 """The results of values by their name in a tally: the name of the counter, and its help text."""
 
 
+REFUSALS: Final = (*REASONS, "subject", "internal")
+"""Why messages are refused: reasons of the wire, a subject without a path, a fault of ours. Counted from 0 on, as a
+first loss is an increase only where there was a 0 before it."""
+
+
 class FrameCounters:
     """Count what came of the messages that were read; registered in `collector`."""
 
@@ -48,6 +54,8 @@ class FrameCounters:
         for status in Status:
             self._frames.labels(outcome=status.value)
         self._refused = counter("fog_aggregator_messages_refused_total", "Messages that are no frame", ["reason"])
+        for reason in REFUSALS:
+            self._refused.labels(reason=reason)
         self._values = counter("fog_aggregator_values_total", "Values merged")
         self._keyframes = counter("fog_aggregator_keyframes_total", "Keyframes completed")
         self._missing = counter("fog_aggregator_frames_missing_total", "Frames that never came; keyframes repair them")
@@ -81,6 +89,8 @@ class CheckpointMetrics:
 
     def __init__(self, collector: TelemetryCollector) -> None:
         self.written = collector.register_counter("fog_aggregator_checkpoints_total", "Checkpoints written", ["result"])
+        for result in ("written", "failed"):
+            self.written.labels(result=result)
         self.duration = collector.register_gauge(
             "fog_aggregator_checkpoint_duration_seconds", "How long writing the last checkpoint took"
         )

@@ -241,6 +241,6 @@ async def test_a_child_that_cannot_write_is_counted(tmp_path: Path, monkeypatch:
     checkpoints = Checkpoints(AggregatorConfig(state_dir=tmp_path), engine_of(network), network, metrics, Loops())
     await checkpoints.start()
     await checkpoints.stop(1.0)
-    failed = {value.labels["result"]: value.value for value in metrics.checkpoints.written.get_value()}
-    assert failed == {"failed": 1}
+    results = {value.labels["result"]: value.value for value in metrics.checkpoints.written.get_value()}
+    assert results == {"written": 0, "failed": 1}
     assert len(files(tmp_path)) == 1

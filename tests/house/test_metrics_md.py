@@ -22,6 +22,7 @@ from fog_schema.subjects import Subjects
 from tests.aggregator.fleet import Fleet
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import FamilySnapshot
+from utilityfog_frontend.telemetry.support.problems import REASONS
 
 PAGE = (Path(__file__).parents[2] / "METRICS.md").read_text("utf-8")
 
@@ -40,17 +41,34 @@ def told(snapshots: Iterable[FamilySnapshot], prefix: str) -> dict[str, str]:
     return {family.name: family.type.value for family in families if family.name.startswith(prefix)}
 
 
-def of_a_program() -> dict[str, str]:
-    """Return a collector's own."""
-    return told(TelemetryCollector().collect(), "telemetry_")
+def program() -> TelemetryCollector:
+    """Return a collector with its own metrics alone."""
+    return TelemetryCollector()
 
 
-def of_an_agent() -> dict[str, str]:
-    """Return an agent's registry, and what the host's sources add for `fog agent`."""
+def agent() -> TelemetryCollector:
+    """Return an agent's registry, with what the host's sources add for `fog agent`."""
     collector = TelemetryCollector(self_metrics=False)
     AgentMetrics(collector, Settings())
     HostMetrics(collector)
-    return told(collector.collect(), "fog_")
+    return collector
+
+
+def aggregator() -> TelemetryCollector:
+    """Return an aggregator's registry."""
+    collector = TelemetryCollector(self_metrics=False)
+    AggregatorMetrics(collector)
+    return collector
+
+
+def of_a_program() -> dict[str, str]:
+    """Return a collector's own."""
+    return told(program().collect(), "telemetry_")
+
+
+def of_an_agent() -> dict[str, str]:
+    """Return an agent's registry."""
+    return told(agent().collect(), "fog_")
 
 
 def of_an_aggregator() -> dict[str, str]:
@@ -80,6 +98,31 @@ def test_what_is_listed_is_what_there_is(prefix: str, metrics: dict[str, str]) -
     listed = {name.strip("`"): kind.partition(",")[0] for name, kind, *_ in rows() if name.startswith(f"`{prefix}")}
     assert listed == metrics
     assert all(name.startswith(prefix) for name in metrics)
+
+
+@pytest.mark.parametrize("collector", [program(), agent(), aggregator()], ids=["program", "agent", "aggregator"])
+def test_counters_by_reason_have_every_reason_from_the_start(collector: TelemetryCollector) -> None:
+    """At 0, and METRICS.md names each: a loss is an increase only where there was a 0 before it."""
+    meanings = {cells[0].strip("`"): cells[2] for cells in rows()}
+    found = [snapshot for snapshot in collector.collect() if snapshot.family.name in meanings]
+    by_reason = [one for one in found if one.family.type.value == "counter" and " by `" in meanings[one.family.name]]
+    assert by_reason
+    for snapshot in by_reason:
+        [label, *named] = re.findall(r"`(\w+)`", meanings[snapshot.family.name].partition(" by ")[2])
+        values = {dict(series.labels)[label]: series.value for series in snapshot.series}
+        assert values, snapshot.family.name
+        assert set(values.values()) == {0}
+        assert not named or set(values) == set(named), snapshot.family.name
+    undocumented = {one.family.name for one in found if one.family.type.value == "counter" and not one.series}
+    assert not undocumented, "a counter without a series at the start"
+
+
+def test_the_reasons_of_problems_are_documented() -> None:
+    """In the page of the SDK, each with what is lost."""
+    page = (Path(__file__).parents[2] / "docs" / "telemetry.md").read_text("utf-8")
+    table = page.partition("| reason | what happened | lost |")[2].partition("\n\n")[0]
+    firsts = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(firsts))) == sorted(REASONS)
 
 
 def test_a_counter_ends_in_total_and_nothing_else_does() -> None:

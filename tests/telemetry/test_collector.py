@@ -11,6 +11,7 @@ from fog_testing.waiting import eventually
 from tests.telemetry.conftest import Clock
 from tests.telemetry.helpers import problems, value, values
 from utilityfog_frontend.telemetry import TelemetryCollector, TelemetryEvent
+from utilityfog_frontend.telemetry.support.problems import REASONS
 
 
 def test_events_are_kept_with_all_they_were_given(collector: TelemetryCollector, clock: Clock) -> None:
@@ -244,6 +245,8 @@ def test_debug_logging_says_what_happens(collector: TelemetryCollector, caplog: 
 
 
 def test_problems_are_counted_by_reason(collector: TelemetryCollector) -> None:
-    """One counter for all that goes wrong; refused labels are there from the start."""
+    """One counter for all that goes wrong; every reason is there from the start, so that a first problem increases."""
+    before = values(collector, "telemetry_problems_total")
     collector.count_problem("hook_key_missing")
-    assert values(collector, "telemetry_problems_total") == {("label_limit",): 0, ("hook_key_missing",): 1}
+    assert before == {(reason,): 0 for reason in REASONS}
+    assert values(collector, "telemetry_problems_total") == before | {("hook_key_missing",): 1}

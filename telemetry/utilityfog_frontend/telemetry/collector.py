@@ -9,7 +9,7 @@ from .events import MAX_EVENTS, EventLog, EventWatch, TelemetryEvent
 from .hooks import HookedRegistry
 from .integrations import setup_coordination_hooks, setup_health_hooks, setup_messaging_hooks
 from .source import MetricsSource
-from .support.problems import logger
+from .support.problems import REASONS, logger
 from .support.tasks import is_alive
 from .support.trace import current_trace
 
@@ -73,7 +73,8 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         problems = registry.register_counter(
             "telemetry_problems_total", "What went wrong inside the telemetry itself, by reason", ["reason"]
         )
-        problems.labels("label_limit")  # must be there before it happens: to count a refusal must not be refused
+        for reason in REASONS:  # there before it happens: to count a refusal must not be refused
+            problems.labels(reason)
         self._scope.problems.counter = problems
 
     # Events

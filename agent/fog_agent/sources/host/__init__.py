@@ -49,6 +49,8 @@ class HostMetrics:
         self._errors = collector.register_counter(
             "fog_agent_source_errors_total", "Readings of a source that failed.", ("source",)
         )
+        for source, _ in self._sources:
+            self._errors.labels(source.name)
 
     def collect(self, _event: object = None) -> None:
         """Read every source once; takes about a millisecond. Never raises: what fails is counted and logged."""

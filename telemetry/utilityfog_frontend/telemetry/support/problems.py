@@ -3,11 +3,26 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 logger = logging.getLogger("utilityfog_frontend.telemetry")
 
 QUIET_SECONDS = 60.0
+
+REASONS: Final = (
+    "not_finite",
+    "label_limit",
+    "gauge_function",
+    "hook",
+    "hook_key_missing",
+    "hook_value_wrong",
+    "source",
+    "source_family",
+    "source_value",
+    "export",
+    "collection",
+)
+"""The reasons that are counted from 0 on: a first problem is an increase only where there was a 0 before it."""
 
 
 class CountsReasons(Protocol):
