@@ -7,7 +7,7 @@ transport, but for the one line that chooses it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import NamedTuple, Protocol
@@ -178,11 +178,11 @@ class Bus(Protocol):
 
 
 class LogReader(Protocol):
-    """The messages of a log from one sequence on. It ends with the first LogError; a new one is opened then."""
+    """The messages of a log from one place on. It ends with the first LogError; a new one is opened then."""
 
     @property
     def pending(self) -> int:
-        """How many messages the log had beyond the last one returned, in the view of the replica that delivers."""
+        """How many more of its messages the log had, in the view of the replica that delivers."""
 
     async def next(self) -> list[Message]:
         """Wait until the log speaks; return the messages that came in order, none when it had none.
@@ -219,6 +219,20 @@ class Log(Protocol):
 
     async def open(self, seq: int) -> LogReader:
         """Open a reader that begins with the first message at or after `seq`.
+
+        Raises:
+            LogError: It was refused, or not answered.
+        """
+
+    async def open_at(self, timestamp: float, subjects: Sequence[str]) -> LogReader:
+        """Open a reader of some subjects' messages, to begin with the first one stored at or after a moment.
+
+        The log forgets the reader when it is closed.
+
+        Args:
+            timestamp: Seconds since 1970, by the server's clock.
+            subjects: The filters that a message's subject must match one of: `*` stands for one token, `>` at the end
+                for one or more. None may match what another one matches.
 
         Raises:
             LogError: It was refused, or not answered.

@@ -70,6 +70,29 @@ async def test_a_log_is_read_from_any_sequence_and_goes_on(bus: Transport) -> No
     await reader.close()
 
 
+async def test_a_log_is_read_from_a_moment_on_and_by_subject(bus: Transport) -> None:
+    """A reader gets its subjects' messages from that moment on, those that come later too, and knows how many wait."""
+    log, filters = bus.log(METRICS), ["fog.v1.metrics.fog.0", "fog.v1.metrics.fog.0.>"]
+    for number, subject in enumerate(["fog.0", "fog.0.3", "fog.1", "fog.0.3.1", "fog.00"]):
+        await bus.publish(f"fog.v1.metrics.{subject}", b"%d" % number, LONG)
+    reader = await log.open(1)
+    stored = await read(reader, 5)
+    await reader.close()
+    node = await log.open_at(0.0, ["fog.v1.metrics.fog.0.3"])
+    assert node.pending == 1
+    assert [one.data for one in await read(node, 1)] == [b"1"]
+    assert node.pending == 0
+    subtree = await log.open_at(stored[1].timestamp, filters)
+    waiting = asyncio.create_task(read(subtree, 3))
+    await bus.publish("fog.v1.metrics.fog.1", b"other", LONG)
+    await bus.publish("fog.v1.metrics.fog.0.4", b"later", LONG)
+    assert [(one.data, one.seq) for one in await waiting] == [(b"1", 2), (b"3", 4), (b"later", 7)]
+    nothing = await log.open_at(stored[4].timestamp + 1000, filters)
+    assert nothing.pending == 0
+    for one in (node, subtree, nothing):
+        await one.close()
+
+
 async def test_a_log_tells_what_it_is(bus: Transport) -> None:
     """First and last sequence, how many messages, and a creation time that stays."""
     log = bus.log(METRICS)
@@ -85,7 +108,7 @@ async def test_a_log_tells_what_it_is(bus: Transport) -> None:
 async def test_a_log_that_is_not_there(bus: Transport) -> None:
     """Both questions say so in the same word, until the stream is provided."""
     log = bus.log("OTHER")
-    for ask in (log.info, lambda: log.open(1)):
+    for ask in (log.info, lambda: log.open(1), lambda: log.open_at(0.0, [">"])):
         with pytest.raises(LogError) as error:
             await ask()
         assert error.value.reason == "missing"
@@ -136,7 +159,7 @@ async def test_without_a_connection(bus: Transport) -> None:
         await eventually(lambda: bus.max_payload is None)
     assert (bus.max_payload, await bus.connected(0), await bus.send(SUBJECT, b"2")) == (None, False, False)
     assert (await bus.publish(SUBJECT, b"2", LONG)).outcome is Outcome.DISCONNECTED
-    for ask in (log.info, lambda: log.open(1), lambda: read(reader, 2)):
+    for ask in (log.info, lambda: log.open(1), lambda: log.open_at(0.0, [">"]), lambda: read(reader, 2)):
         with pytest.raises(LogError) as error:
             await ask()
         assert error.value.reason == "disconnected"

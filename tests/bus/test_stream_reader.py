@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -167,19 +168,16 @@ async def test_the_watchdog(fog_nats: NatsServer) -> None:
 
 
 class Lagging(PullConsumer):
-    """A consumer on a replica that lags behind: it knows the first `shown` messages only, until it is let go.
-
-    A replica's own word: beyond those nothing is pending.
-    """
+    """A consumer on a replica that lags behind: until it is let go, it knows and counts the first `shown` messages."""
 
     shown = 100
     released = asyncio.Event()
 
-    async def open(self, seq: int) -> None:
+    async def open(self, start: Mapping[str, Any]) -> None:
         """As of any consumer, but for what is pending."""
-        await super().open(seq)
+        await super().open(start)
         self._kept: list[Message] = []
-        self.pending = max(0, min(self.pending, self.shown + 1 - seq))
+        self.pending = max(0, min(self.pending, self.shown + 1 - start["opt_start_seq"]))
 
     async def next(self) -> list[Message]:
         """Return what it knows."""

@@ -11,6 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
+from fog_bus.memory.filters import matches
 from fog_bus.memory.log import HEARTBEAT, MemoryLog
 from fog_bus.memory.stream import Fate, MemoryStream
 from fog_bus.ports import Outcome, Publish, Refusal, RequestCallback
@@ -146,13 +147,3 @@ class MemoryBus:
             callback(subject, payload)
         except Exception as error:  # noqa: BLE001 - one bad message must not silence those after it
             self._log(logging.ERROR, subject, f"a request on {subject} failed: {error!r}")
-
-
-def matches(wanted: str, subject: str) -> bool:
-    """Tell whether a subject is one that a filter names: `*` stands for one token, `>` at the end for one or more."""
-    tokens, named = subject.split("."), wanted.split(".")
-    if named[-1] == ">":
-        named.pop()
-        tokens, more = tokens[: len(named)], len(tokens) > len(named)
-        return more and all(one in ("*", token) for one, token in zip(named, tokens, strict=True))
-    return len(named) == len(tokens) and all(one in ("*", token) for one, token in zip(named, tokens, strict=True))

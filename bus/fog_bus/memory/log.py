@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from operator import attrgetter
 from typing import Final
 
+from fog_bus.memory.filters import matches
 from fog_bus.memory.stream import MemoryStream
 from fog_bus.ports import LogError, Message, StreamInfo
 
@@ -53,6 +56,17 @@ class MemoryLog:
         """
         return MemoryLogReader(self._stream(), self._online, seq, self._heartbeat)
 
+    async def open_at(self, timestamp: float, subjects: Sequence[str]) -> MemoryLogReader:
+        """Open a reader of some subjects' messages that begins with the first one stored at or after a moment.
+
+        Raises:
+            LogError: There is no stream, or the bus is not connected.
+        """
+        stream = self._stream()
+        at = bisect_left(stream.messages, timestamp * 1e9, key=attrgetter("timestamp_ns"))
+        seq = stream.messages[at].seq if at < len(stream.messages) else stream.last_seq + 1
+        return MemoryLogReader(stream, self._online, seq, self._heartbeat, subjects)
+
     def _stream(self) -> MemoryStream:
         stream = self._find()
         if not self._online.is_set():
@@ -65,19 +79,29 @@ class MemoryLog:
 class MemoryLogReader:
     """One reader of a stream. Implements `fog_bus.ports.LogReader`."""
 
-    def __init__(self, stream: MemoryStream, online: asyncio.Event, seq: int, heartbeat: float) -> None:
+    def __init__(
+        self,
+        stream: MemoryStream,
+        online: asyncio.Event,
+        seq: int,
+        heartbeat: float,
+        subjects: Sequence[str] = (),
+    ) -> None:
         self._stream = stream
         self._online = online
         self._seq = seq
         self._heartbeat = heartbeat
+        self._subjects = subjects
         self._disruptions = stream.disruptions
         self._changed = asyncio.Event()
         stream.watchers.append(self._wake)
 
     @property
     def pending(self) -> int:
-        """How many messages the stream has beyond the last one returned."""
-        return max(0, self._stream.last_seq - self._seq + 1)
+        """How many messages of its subjects the stream has beyond the last one returned."""
+        if not self._subjects:
+            return max(0, self._stream.last_seq - self._seq + 1)
+        return sum(map(self._is_ours, self._stream.read(self._seq, len(self._stream.messages))))
 
     async def next(self) -> list[Message]:
         """Return the next messages, 1,000 at most; none when none came within a heartbeat.
@@ -94,7 +118,7 @@ class MemoryLogReader:
             messages = self._read()
         if messages:
             self._seq = messages[-1].seq + 1
-        return messages
+        return [message for message in messages if self._is_ours(message)]
 
     async def close(self) -> None:
         """Let go of the stream."""
@@ -106,6 +130,9 @@ class MemoryLogReader:
         if self._disruptions != self._stream.disruptions:
             raise LogError("consumer", "the server was restarted")
         return self._stream.read(self._seq, _BATCH)
+
+    def _is_ours(self, message: Message) -> bool:
+        return not self._subjects or any(matches(subject, message.subject) for subject in self._subjects)
 
     def _wake(self, _removed: Sequence[Message]) -> None:
         self._changed.set()

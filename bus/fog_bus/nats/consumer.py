@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import secrets
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -61,8 +64,22 @@ class _Address(NamedTuple):
         return f"CONSUMER.{verb}.{self.stream}.{self.name}"
 
 
+def from_sequence(seq: int) -> dict[str, Any]:
+    """Let a consumer begin with the first message at or after a sequence."""
+    return {"deliver_policy": "by_start_sequence", "opt_start_seq": seq}
+
+
+def from_time(timestamp: float, subjects: Sequence[str]) -> dict[str, Any]:
+    """Let a consumer of some subjects begin with the first message stored at or after a moment, unix seconds.
+
+    The moment is rounded down to a microsecond: a message may be too early by as much.
+    """
+    at = datetime.fromtimestamp(math.floor(timestamp * 1e6) / 1e6, UTC).isoformat()
+    return {"deliver_policy": "by_start_time", "opt_start_time": at, "filter_subjects": list(subjects)}
+
+
 class PullConsumer:
-    """One consumer, from one sequence of a stream on. Belongs to one client: it does not survive a reconnect.
+    """One consumer, from one place of a stream on. Belongs to one client: it does not survive a reconnect.
 
     Its memory is bounded by what it asks for: two requests in flight, each of 1,000 messages and 16 MiB at most.
 
@@ -91,8 +108,11 @@ class PullConsumer:
         self._received = 0
         self._end: LogError | None = None
 
-    async def open(self, seq: int) -> None:
-        """Create the consumer, to begin with the first message at or after `seq`.
+    async def open(self, start: Mapping[str, Any]) -> None:
+        """Create the consumer.
+
+        Args:
+            start: Where it begins, and which subjects it delivers: `from_sequence`, `from_time`.
 
         Raises:
             JetStreamError: The server refused it or did not answer.
@@ -109,8 +129,7 @@ class PullConsumer:
         )
         config = {
             "name": self._address.name,
-            "deliver_policy": "by_start_sequence",
-            "opt_start_seq": seq,
+            **start,
             "ack_policy": "none",
             "inactive_threshold": int(_FORGOTTEN_AFTER * _NS),
             "mem_storage": True,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from nats.errors import Error as NatsError
 
 from fog_bus.nats.api import JetStream, JetStreamError, parse_stream_info
-from fog_bus.nats.consumer import PullConsumer
+from fog_bus.nats.consumer import PullConsumer, from_sequence, from_time
 from fog_bus.nats.link import Link
 from fog_bus.ports import LogError, Message, StreamInfo
 
@@ -55,12 +58,23 @@ class NatsLog:
         Raises:
             LogError: The server refused it or did not answer.
         """
+        return await self._open(from_sequence(seq))
+
+    async def open_at(self, timestamp: float, subjects: Sequence[str]) -> NatsLogReader:
+        """Create a consumer of some subjects that begins with the first message stored at or after a moment.
+
+        Raises:
+            LogError: The server refused it or did not answer.
+        """
+        return await self._open(from_time(timestamp, subjects))
+
+    async def _open(self, start: Mapping[str, Any]) -> NatsLogReader:
         client = self._connection.client
         if client is None:
             raise LogError("disconnected")
         consumer = PullConsumer(self._jetstream, client, self.stream, heartbeat=self._heartbeat)
         try:
-            await consumer.open(seq)
+            await consumer.open(start)
         except (JetStreamError, NatsError) as error:
             await consumer.close()
             raise _log_error(error) from error
