@@ -22,6 +22,7 @@ _EXTRAS = {
     "psutil": "host",
     "re2": "aggregator",
     "textual": "top",
+    "yaml": "aggregator",
 }
 """Which extra of the package brings a module that a light install does not have."""
 

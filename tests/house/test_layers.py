@@ -17,7 +17,7 @@ TELEMETRY: frozenset[str] = frozenset()
 SCHEMA = frozenset({"msgpack"})
 BUS = frozenset({"fog_schema", "nats"})
 AGENT = frozenset({"utilityfog_frontend", "fog_schema", "fog_bus", "psutil"})
-AGGREGATOR = AGENT - {"psutil"} | {"fog_agent", "msgpack", "numpy", "aiohttp", "isal", "promql_parser", "re2"}
+AGGREGATOR = AGENT - {"psutil"} | {"fog_agent", "msgpack", "numpy", "aiohttp", "isal", "promql_parser", "re2", "yaml"}
 TESTING = AGGREGATOR | {"fog_aggregator", "nats", "pytest"}
 CLI = AGGREGATOR | {"fog_aggregator", "fog_testing", "nats", "psutil", "textual"}
 PROVING = TESTING | {"fog_cli", "fog_testing"}
@@ -35,7 +35,7 @@ ALLOWED = {
 # Without the extras. `None` makes an import fail.
 BARE_INSTALL = """
 import sys
-for extra in ("aiohttp", "isal", "numpy", "promql_parser", "psutil", "re2", "textual"):
+for extra in ("aiohttp", "isal", "numpy", "promql_parser", "psutil", "re2", "textual", "yaml"):
     sys.modules[extra] = None
 import utilityfog_frontend.telemetry, fog_schema, fog_bus, fog_agent, fog_cli
 """

@@ -37,7 +37,7 @@ OF_SYS: Final = {"byteorder", "intern", "maxsize", "getsizeof"}
 """Facts of the interpreter; the rest of `sys` is the process's."""
 
 OF_CLOCKS: Final = {"now", "utcnow", "today"}
-THIRD_PARTY: Final = {"numpy", "msgpack", "promql_parser", "re2"}
+THIRD_PARTY: Final = {"numpy", "msgpack", "promql_parser", "re2", "yaml"}
 SHARED: Final = ("fog_schema", "fog_bus.ports", "fog_bus.streams")
 """Pure packages and modules that every core may know."""
 

@@ -1,1 +1,1 @@
-"""Rules and alerts."""
+"""Tests of rule files: the format, the templates, the evaluation; promtool is the judge."""
