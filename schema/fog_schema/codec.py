@@ -60,7 +60,7 @@ def decode(data: bytes) -> Frame:
     Raises:
         FrameError: with a reason of `fog_schema.errors.REASONS`.
     """
-    header = _envelope(data, HEADER_LENGTH)
+    header = read_envelope(data, HEADER_LENGTH)
     kind, flags, epoch, seq, part, age_ms, interval_ms, body = header[2:HEADER_LENGTH]
     if not (
         type(kind) is type(flags) is type(epoch) is type(seq) is type(part) is type(age_ms) is type(interval_ms) is int
@@ -105,7 +105,7 @@ def decode_request(data: bytes) -> Request:
     Raises:
         FrameError: when the bytes are anything else.
     """
-    kind, epoch, first, last = _envelope(data, REQUEST_LENGTH)[2:REQUEST_LENGTH]
+    kind, epoch, first, last = read_envelope(data, REQUEST_LENGTH)[2:REQUEST_LENGTH]
     if not (type(kind) is type(epoch) is type(first) is type(last) is int and kind == REQUEST):
         raise FrameError("malformed", "not a request: its kind, an epoch, a first and a last event are expected")
     if not (0 <= epoch <= limits.MAX_EPOCH and 0 <= first <= limits.MAX_SEQ and 0 <= last <= limits.MAX_SEQ):
@@ -113,8 +113,12 @@ def decode_request(data: bytes) -> Request:
     return Request(epoch, first, last)
 
 
-def _envelope(data: bytes, length: int) -> tuple[Any, ...]:
-    """Return the array of `length` elements, or more of a later version, that begins as ours do."""
+def read_envelope(data: bytes, length: int) -> tuple[Any, ...]:
+    """Return the array of `length` elements, or more of a later version, that begins as ours do.
+
+    Raises:
+        FrameError: reason ``not_a_frame``, ``version``, ``limit`` or ``malformed``.
+    """
     if data[1:6] != _BEGINNING or not 0x90 | length <= data[0] <= 0x9F:
         if data[1:5] == PREAMBLE[1:] and 0x90 | length <= data[0] <= 0x9F:
             raise FrameError("version", f"only version {VERSION} is known here")

@@ -19,6 +19,7 @@ REASONS: Final = {
     "ids": "an id column that is not strictly ascending, or out of range",
     "definition": "a definition with a name, label, type or bounds that are not allowed",
     "event": "an event that does not have the shape that the specification gives",
+    "command": "a command that does not have the shape that the specification gives",
 }
 
 

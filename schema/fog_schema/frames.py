@@ -16,8 +16,8 @@ from fog_schema.sections.gauge_summary import ValueCounts as ValueCounts  # noqa
 MAGIC: Final = "fog"
 VERSION: Final = 1
 
-KEYFRAME, DELTA, EVENTS, REQUEST = 1, 2, 3, 4
-KIND_NAMES: Final = {KEYFRAME: "keyframe", DELTA: "delta", EVENTS: "events", REQUEST: "request"}
+KEYFRAME, DELTA, EVENTS, REQUEST, COMMAND = 1, 2, 3, 4, 5
+KIND_NAMES: Final = {KEYFRAME: "keyframe", DELTA: "delta", EVENTS: "events", REQUEST: "request", COMMAND: "command"}
 
 FINAL: Final = 1
 """The writer ended its epoch in good order; always on the last part of a keyframe."""

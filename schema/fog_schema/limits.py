@@ -55,3 +55,7 @@ MAX_EVENT_DEPTH: Final = 8
 """How deep an event's value, or one of its metadata, may nest."""
 MAX_TIMESTAMP: Final = 253_402_300_799
 """The last second of the year 9999: what calendars of most languages know."""
+
+# Commands
+MAX_ID_LENGTH: Final = 64
+MAX_COMMENT_LENGTH: Final = 1024

@@ -6,6 +6,7 @@
 | ``fog.v1.events.<path>``  | the node at the path    | the stream of events                         |
 | ``fog.v1.resync.<path>``  | an aggregator           | every node at or under the path              |
 | ``fog.v1.rollups.<path>`` | a subtree's aggregator  | the aggregator above it                      |
+| ``fog.v1.control.<path>`` | an operator             | the stream of commands                       |
 | ``fog.v1.alerts.<path>``  | an aggregator           | whoever is to be told                        |
 """
 
@@ -52,6 +53,10 @@ class Subjects:
         """Where the aggregator of the subtree at `path` publishes its totals."""
         return self._subject("rollups", path)
 
+    def control(self, path: Path) -> str:
+        """Where an operator publishes commands for `path` and all below it."""
+        return self._subject("control", path)
+
     def alerts(self, path: Path) -> str:
         """Where alerts about `path` are published."""
         return self._subject("alerts", path)
@@ -64,6 +69,10 @@ class Subjects:
         """List the filters that match every subject of `kind` at or under `path`; all of the kind without a path."""
         base = self._subject(kind, path)
         return [base, f"{base}.>"] if path else [f"{base}.>"]
+
+    def commands(self, path: Path = ()) -> list[str]:
+        """List the filters that match every command that concerns the subtree at `path`: those to places above too."""
+        return [*map(self.control, ancestors(path)[:-1]), *self.subtree("control", path)]
 
     def path_of(self, subject: str) -> tuple[str, Path]:
         """Split a subject into its kind and its path.

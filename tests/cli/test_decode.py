@@ -6,6 +6,7 @@ import asyncio
 from math import nan
 from pathlib import Path
 
+import msgpack
 import pytest
 from nats.aio.msg import Msg
 
@@ -14,6 +15,7 @@ from fog_bus.nats.options import NatsOptions
 from fog_cli.actions.frame_text import FrameText
 from fog_schema.codec import decode_request, encode
 from fog_schema.columns import pack_floats, pack_ids, pack_ints
+from fog_schema.commands import SILENCE, Command, encode_command
 from fog_schema.frames import DELTA, Frame, Lasts, Request, ValueCounts
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
@@ -45,6 +47,23 @@ def test_a_rollup_for_a_person() -> None:
         "  gauge #4 release is 2 on 200 nodes, 3 on 101 nodes",
         '  removed #3 inlet_celsius{side="left"}',
     ]
+
+
+def test_a_command_for_a_person() -> None:
+    """Its lines, also those of a later revision."""
+    silence = Command(
+        SILENCE, "7a", "jo", "new rack", ((2, "site", "zü.*"), (1, "severity", "page")), duration=7_200_000
+    )
+    assert list(FrameText().lines(encode_command(silence))) == [
+        "command silence 7a",
+        '  matches site=~"zü.*"',
+        '  matches severity!="page"',
+        "  from when it is stored for 2h",
+        "  author jo",
+        "  comment new rack",
+    ]
+    later = msgpack.packb(("fog", 1, 5, 1, {2: "jo", 9: 1}, "later"))
+    assert list(FrameText().lines(later)) == ["command forget", "  author jo", "  2 unknown fields"]
 
 
 @pytest.mark.parametrize("time", [nan, -1.0, 1e300, float("inf")])

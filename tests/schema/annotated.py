@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from itertools import islice
@@ -15,15 +16,23 @@ import msgpack
 from fog_schema import codec
 from fog_schema.codec import decode_definitions
 from fog_schema.columns import BITMAP, U8, U16, U32, Column, Ids, unpack_floats
+from fog_schema.commands import COMMAND_FIELDS, COMMAND_NAMES, COMMAND_PREAMBLE, OPERATORS, Command
 from fog_schema.frames import FLAG_NAMES, KIND_NAMES, TYPE_NAMES, CoverageNumbers, Definition, Frame, Numbers
 
 HEADER: Final = ("magic", "version", "kind", "flags", "epoch", "seq", "part", "age_ms", "interval_ms", "body")
 REQUEST: Final = ("magic", "version", "kind", "epoch", "first event", "last event")
+COMMAND: Final = ("magic", "version", "kind", "command", "command body")
 DEFINITION: Final = ("name", "type", "unit", "help", "bounds", "rollup", "label names", "ids", "label values")
 EVENT: Final = ("name", "value", "labels", "metadata", "timestamp")
 IDS: Final = ("form", "base", "data")
 COLUMN: Final = ("code", "data")
-FIELDS: Final = {field.number: field.attribute.replace("_", " ") for field in codec.FIELDS}
+OTHERS: Final = {codec.REQUEST_PREAMBLE[0]: ("request", REQUEST), COMMAND_PREAMBLE[0]: ("command", COMMAND)}
+"""Messages that are no frames, by their first byte: what they are, and their elements."""
+BODIES: Final = {
+    "body": {field.number: field.attribute.replace("_", " ") for field in codec.FIELDS},
+    "command body": {number: name.replace("_", " ") for number, (name, _) in COMMAND_FIELDS.items()},
+}
+FIELDS: Final = BODIES["body"]
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "counters": ("ids", "values"),
     "fractions": ("ids", "values"),
@@ -45,10 +54,13 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "definition": DEFINITION,
     "event": EVENT,
     "events held": ("first", "last"),
+    "matcher": ("operator", "name", "value"),
 }
-MEMBERS: Final = {"histograms": "group", "events": "event", "definitions": "definition"}
+MEMBERS: Final = {"histograms": "group", "events": "event", "definitions": "definition", "matchers": "matcher"}
 NAMES: Final[dict[str, dict[int, str]]] = {
     "kind": KIND_NAMES,
+    "command": COMMAND_NAMES,
+    "operator": dict(enumerate(OPERATORS)),
     "type": TYPE_NAMES,
     "form": {BITMAP: "bitmap", U8: "u8 offsets", U16: "u16 offsets", U32: "u32 offsets"},
     "code": dict(enumerate(("u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f64"), U8)),
@@ -63,8 +75,8 @@ def parse_hex(text: str) -> bytes:
 
 def annotate(data: bytes) -> str:
     """Hex with a comment for each item, indented by how deep it is."""
-    names = REQUEST if data[0] == codec.REQUEST_PREAMBLE[0] else HEADER
-    return "\n".join(_aligned(_Walk(data).array("frame" if names is HEADER else "request", 0, names))) + "\n"
+    what, names = OTHERS.get(data[0], ("frame", HEADER))
+    return "\n".join(_aligned(_Walk(data).array(what, 0, names))) + "\n"
 
 
 def _aligned(lines: Iterator[tuple[bytes, str, int]]) -> Iterator[str]:
@@ -97,8 +109,8 @@ class _Walk:
         yield head, f"{what}: map of {count}".removeprefix(": "), depth
         for _ in range(count):
             key, key_bytes = self._scalar()
-            if what == "body":
-                name = FIELDS.get(key, "unknown")
+            if what in BODIES:
+                name = BODIES[what].get(key, "unknown")
                 yield key_bytes, f"field {key}: {name}", depth + 1
                 yield from self.item(name, depth + 1)
             else:
@@ -154,6 +166,15 @@ def _say(what: str, value: Any) -> str:
         name = NAMES.get(what, {}).get(value) if isinstance(value, int) else None
         text = f"{value}, {name}" if name else repr(value)
     return f"{what}: {text}".rstrip() if what else text
+
+
+def describe_command(command: Command) -> dict[str, Any]:
+    """Return the content of a command as JSON; what is empty is left out."""
+    matchers = [f"{name}{OPERATORS[operator]}{json.dumps(value)}" for operator, name, value in command.matchers]
+    described = {name: getattr(command, name) for name, _ in COMMAND_FIELDS.values()} | {"matchers": matchers}
+    kept = {key: value for key, value in described.items() if value not in ("", 0, [])}
+    unknown = {"unknown_fields": command.unknown_fields} if command.unknown_fields else {}
+    return {"kind": "command", "command": COMMAND_NAMES[command.command], **kept, **unknown}
 
 
 def describe(frame: Frame) -> dict[str, Any]:

@@ -8,14 +8,20 @@ from pathlib import Path
 import pytest
 
 from fog_schema.codec import decode, decode_definitions, decode_request, encode, encode_request
+from fog_schema.commands import decode_command, encode_command
 from fog_schema.errors import REASONS, FrameError
-from tests.schema.annotated import annotate, describe, parse_hex
+from tests.schema.annotated import annotate, describe, describe_command, parse_hex
 
 VECTORS = Path(__file__).parents[2] / "schema" / "vectors"
 VALID = {file.stem: file for file in sorted(VECTORS.glob("valid/*.hex"))}
 INVALID = {file.stem: file for file in sorted(VECTORS.glob("invalid/*.hex"))}
-NOT_OURS = {"unknown_fields", "wide_integers"}
+NOT_OURS = {"command_unknown_fields", "unknown_fields", "wide_integers"}
 """Valid, but not as our encoder would write them."""
+
+
+def whole_frame(data: bytes) -> object:
+    """Decode a frame with its definitions."""
+    return decode_definitions(decode(data).definitions)
 
 
 def test_nothing_is_missing() -> None:
@@ -42,6 +48,11 @@ def test_a_valid_vector_means_what_it_says(name: str) -> None:
             "last_event": request.last_event,
         }
         return
+    if meaning["kind"] == "command":
+        command = decode_command(data)
+        assert describe_command(command) == meaning
+        assert (encode_command(command) == data) == (name not in NOT_OURS)
+        return
     frame = decode(data)
     assert describe(frame) == meaning
     assert (encode(frame) == data) == (name not in NOT_OURS)
@@ -53,6 +64,7 @@ def test_an_invalid_vector_is_refused_for_its_reason(name: str) -> None:
     text = INVALID[name].read_text("utf-8")
     head, _, reason = text.splitlines()[0].rpartition(" ")
     assert head == "# reason:"
+    read = decode_command if name.startswith("command_") else whole_frame
     with pytest.raises(FrameError) as refused:
-        decode_definitions(decode(parse_hex(text)).definitions)
+        read(parse_hex(text))
     assert refused.value.reason == reason

@@ -9,6 +9,7 @@ from itertools import islice
 from fog_bus.options.kinds import show_duration
 from fog_cli.terminal import Paint, printable, show_coverage, show_labels, show_time
 from fog_schema.codec import decode, decode_definitions, decode_request
+from fog_schema.commands import COMMAND_NAMES, OPERATORS, Command, decode_command
 from fog_schema.errors import FrameError
 from fog_schema.frames import (
     DELTA,
@@ -34,19 +35,17 @@ class FrameText:
         self._known: dict[tuple[int, int], tuple[Definition, str]] = {}
 
     def lines(self, data: bytes) -> Iterator[str]:
-        """Yield the lines for one message, a frame or a request.
+        """Yield the lines for one message: a frame, a request or a command.
 
         Raises:
-            FrameError: when it is neither.
+            FrameError: when it is none of them.
         """
         try:
             frame = decode(data)
         except FrameError as error:
             if error.reason != "not_a_frame":
                 raise
-            request = decode_request(data)
-            which = f" of epoch {request.epoch:016x}, its events {request.first_event} to {request.last_event}"
-            yield "request for keyframes" + (which if request.epoch else "")
+            yield from _other(data)
             return
         yield _heading(frame, len(data))
         for definition in decode_definitions(frame.definitions):
@@ -120,6 +119,32 @@ class FrameText:
     def _name(self, frame: Frame, number: int) -> str:
         known = self._known.get((frame.epoch, number))
         return f"#{number} {known[0].name}{known[1]}" if known else f"#{number}"
+
+
+def _other(data: bytes) -> Iterator[str]:
+    """Yield the lines of a message that is no frame."""
+    try:
+        request = decode_request(data)
+    except FrameError:
+        yield from _command(decode_command(data))
+        return
+    which = f" of epoch {request.epoch:016x}, its events {request.first_event} to {request.last_event}"
+    yield "request for keyframes" + (which if request.epoch else "")
+
+
+def _command(command: Command) -> Iterator[str]:
+    yield printable(f"command {COMMAND_NAMES[command.command]} {command.id}".rstrip())
+    for operator, name, value in command.matchers:
+        yield "  matches " + printable(f"{name}{OPERATORS[operator]}{json.dumps(value, ensure_ascii=False)}")
+    if command.ends_at or command.duration:
+        begins = show_time(command.starts_at / 1000) if command.starts_at else "when it is stored"
+        lasts = f"for {show_duration(command.duration / 1000)}" if command.duration else ""
+        yield f"  from {begins} {lasts or f'until {show_time(command.ends_at / 1000)}'}"
+    for what in ("author", "comment"):
+        if text := getattr(command, what):
+            yield f"  {what} {printable(text)}"
+    if command.unknown_fields:
+        yield f"  {command.unknown_fields} unknown fields"
 
 
 def _heading(frame: Frame, size: int) -> str:
