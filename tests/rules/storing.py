@@ -8,6 +8,7 @@ import numpy as np
 
 from fog_aggregator.promql import MemoryStorage, instant_query
 from fog_aggregator.promql.labels import Labels, make_labels, show
+from fog_aggregator.promql.language.tree import Expression
 from fog_aggregator.rules import RuleFile, RuleGroupState, Sample, load, vector_of
 from fog_aggregator.rules.templates import Vector
 
@@ -29,9 +30,9 @@ class Samples:
         """Store one sample."""
         self.series.setdefault(make_labels({"__name__": name, **labels}), {})[at] = value
 
-    def query(self, expression: str, at: int) -> Vector:
+    def query(self, expression: str | Expression, at: int) -> Vector:
         """Evaluate."""
-        self.asked.append(expression)
+        self.asked.append(str(expression))
         columns = {
             labels: (np.array(sorted(found), np.int64), np.array([found[time] for time in sorted(found)], np.float64))
             for labels, found in self.series.items()

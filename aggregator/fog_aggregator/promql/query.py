@@ -75,13 +75,13 @@ class Result:
     infos: tuple[str, ...] = ()
 
 
-def instant_query(text: str, storage: Storage, time: int, options: Options = DEFAULT) -> Result:
-    """Evaluate an expression at one moment, in milliseconds.
+def instant_query(text: str | Expression, storage: Storage, time: int, options: Options = DEFAULT) -> Result:
+    """Evaluate an expression, as text or as it was parsed, at one moment, in milliseconds.
 
     Raises:
         QueryError: when it cannot be read or evaluated; its `error_type` is that of the API.
     """
-    expression = parse(text)
+    expression = parse(text) if isinstance(text, str) else text
     _check_times(time)
     context = _context(np.array([time], np.int64), storage, options, time, time)
     with _guarded():

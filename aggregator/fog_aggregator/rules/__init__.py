@@ -8,22 +8,16 @@ Times are integer milliseconds. The format is Prometheus' own, and so are the wo
 """
 
 from fog_aggregator.rules.alert import Alert, AlertState
-from fog_aggregator.rules.evaluate import (
-    GroupResult,
-    RuleGroupState,
-    RuleProblem,
-    RuleStorage,
-    Sample,
-    Surroundings,
-    vector_of,
-)
+from fog_aggregator.rules.evaluate import GroupResult, RuleGroupState, RuleProblem, vector_of
 from fog_aggregator.rules.load import Problem, RuleFileError, load
 from fog_aggregator.rules.model import AlertingRule, RecordingRule, Rule, RuleFile, RuleGroup
+from fog_aggregator.rules.ports import Circumstances, RuleStorage, Sample, Surroundings
 
 __all__ = [
     "Alert",
     "AlertState",
     "AlertingRule",
+    "Circumstances",
     "GroupResult",
     "Problem",
     "RecordingRule",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
 from fog_aggregator.promql.labels import Labels, with_label
-from fog_aggregator.rules.model import AlertingRule
+from fog_aggregator.rules.verdicts.coverage import Behind
 
 ALERT_NAME: Final = "alertname"
 ALERT_STATE: Final = "alertstate"
@@ -27,18 +28,57 @@ class AlertState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Nobody can say at present whether an alert is true.
+
+    Attributes:
+        since: When that began.
+        why: The reason, in words.
+    """
+
+    since: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"since {written(self.since)}, {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Things to know of an alert beside its state.
+
+    Attributes:
+        sent_at: When receivers were last told of it; None before.
+        suppressed_by: The silent branch that keeps it from being told; empty for none.
+        ended_by: Why it resolved, when its expression is not the reason.
+        late: How late the values were that it stands on, when that was too late to fire at once.
+        flapping: How often it fires, when that is too often.
+    """
+
+    sent_at: int | None = None
+    suppressed_by: str = ""
+    ended_by: str = ""
+    late: str = ""
+    flapping: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One alert of a rule.
 
     Attributes:
         labels: Its identity, with `alertname`.
         annotations: The texts for people; made anew at each evaluation.
-        value: The value of the expression when it last held.
-        active_at: When the expression began to hold.
+        value: The value of the expression when it was last true.
+        active_at: When the expression began to be true; time in doubt does not count while it is pending.
         state: Its state.
         fired_at: When it began to fire; None while it does not.
         resolved_at: When it ceased to fire; None before.
-        keep_firing_since: Since when it fires by `keep_firing_for` alone; None while the expression holds.
+        keep_firing_since: Since when it fires by `keep_firing_for` alone; None while the expression is true.
+        series: The labels of the series that it was made of, without the name.
+        behind: The nodes that stood behind it when it was last true; None before.
+        doubt: The reason why nobody can say whether it is true; None when that is known.
+        notes: Things to know of it.
     """
 
     labels: Labels
@@ -49,41 +89,72 @@ class Alert:
     fired_at: int | None = None
     resolved_at: int | None = None
     keep_firing_since: int | None = None
+    series: Labels = ()
+    behind: Behind | None = None
+    doubt: Doubt | None = None
+    notes: Notes = Notes()
 
     @property
     def is_active(self) -> bool:
         """Whether it is pending or firing."""
         return self.state is not AlertState.INACTIVE
 
+    @property
+    def is_firing(self) -> bool:
+        """Whether it fires."""
+        return self.state is AlertState.FIRING
 
-def observe(known: Alert | None, new: Alert, rule: AlertingRule, at: int) -> Alert:
-    """Follow an alert whose expression holds at this evaluation; one that had resolved begins again."""
-    alert = new
-    if known is not None and known.is_active:
-        alert = replace(known, value=new.value, annotations=new.annotations, keep_firing_since=None)
-    return promote(alert, rule, at)
+    @property
+    def is_held(self) -> bool:
+        """Whether it goes on firing because nobody can say that it is over."""
+        return self.is_firing and self.doubt is not None
+
+    @property
+    def all_annotations(self) -> Labels:
+        """Its annotations, with what receivers should know beside them."""
+        notes = self.notes
+        beside = {"ended_by": notes.ended_by, "late": notes.late, "flapping": notes.flapping}
+        if self.doubt is not None:
+            beside["no_data" if self.is_firing else "waits"] = str(self.doubt)
+        added = {name: text for name, text in beside.items() if text}
+        return tuple(sorted((dict(self.annotations) | added).items())) if added else self.annotations
 
 
-def miss(known: Alert, rule: AlertingRule, at: int) -> Alert | None:
-    """Follow an alert whose expression does not hold at this evaluation; None when it may be forgotten."""
-    if known.state is AlertState.PENDING:
-        return None
-    if known.state is AlertState.INACTIVE:
-        return known if at - (known.resolved_at or 0) <= RESOLVED_RETENTION else None
-    since = known.keep_firing_since if known.keep_firing_since is not None else at
-    if at - since < rule.keep_firing_for:
-        return promote(replace(known, keep_firing_since=since), rule, at)
-    return replace(known, state=AlertState.INACTIVE, resolved_at=at)
+def written(time: int) -> str:
+    """Write a time for people, in UTC."""
+    return datetime.fromtimestamp(time // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def promote(alert: Alert, rule: AlertingRule, at: int) -> Alert:
-    """Let an active alert fire once it has held for long enough; a longer `for` makes it pending again."""
-    is_due = at - alert.active_at >= rule.pending_for
-    if is_due and alert.state is AlertState.PENDING:
-        return replace(alert, state=AlertState.FIRING, fired_at=at)
-    if not is_due and alert.state is AlertState.FIRING:
-        return replace(alert, state=AlertState.PENDING, fired_at=None, keep_firing_since=None)
-    return alert
+def refreshed(known: Alert | None, new: Alert) -> Alert:
+    """Take over value and texts of this evaluation; an alert that had resolved begins again."""
+    if known is None or not known.is_active:
+        return new
+    return replace(known, value=new.value, annotations=new.annotations, keep_firing_since=None, series=new.series)
+
+
+def doubted(alert: Alert, at: int, passed: int, why: str) -> Alert:
+    """Follow an alert while nothing is known about it: one that fires is held, the clock of a pending one stands still.
+
+    Args:
+        alert: The alert.
+        at: The time of this evaluation.
+        passed: The milliseconds since the one before.
+        why: The reason, in words.
+    """
+    since = alert.doubt.since if alert.doubt is not None else at
+    shift = passed if alert.state is AlertState.PENDING else 0
+    return replace(alert, doubt=Doubt(since, why), active_at=alert.active_at + shift)
+
+
+def ended(alert: Alert, at: int, why: str = "") -> Alert:
+    """Resolve an alert that fires."""
+    notes = replace(alert.notes, ended_by=why)
+    return replace(alert, state=AlertState.INACTIVE, resolved_at=at, doubt=None, keep_firing_since=None, notes=notes)
+
+
+def is_remembered(alert: Alert, at: int) -> bool:
+    """Tell whether a resolved alert is still to be remembered."""
+    return at - (alert.resolved_at or 0) <= RESOLVED_RETENTION
 
 
 def alerts_series(alert: Alert) -> Labels:

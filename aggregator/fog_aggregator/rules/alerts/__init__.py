@@ -1,0 +1,1 @@
+"""Alerts beyond their life cycle: flapping, pairs of aggregators, notices, and how all of it is saved."""

@@ -1,0 +1,184 @@
+"""Evaluate one alerting rule again and again: the alerts that it has, and why it cannot be judged when it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from fog_aggregator.promql.errors import EvaluationError, QueryError
+from fog_aggregator.promql.labels import NAME, Labels, make_labels, without_name
+from fog_aggregator.promql.language.tree import Expression
+from fog_aggregator.rules.alert import ALERT_NAME, Alert, alerts_series, doubted, for_state_series, written
+from fog_aggregator.rules.alerts.flapping import Flapping
+from fog_aggregator.rules.alerts.following import ON_SILENCE, Following
+from fog_aggregator.rules.model import AlertingRule
+from fog_aggregator.rules.ports import Evaluation, RuleError, RuleStorage, Sample
+from fog_aggregator.rules.templates import TemplateData, Vector
+from fog_aggregator.rules.verdicts.judge import Judge
+from fog_aggregator.rules.verdicts.reads import reach, selectors
+from fog_aggregator.rules.verdicts.skeleton import Skeleton, skeleton
+
+META: Final = "fog_meta"
+"""The group of rules on the process's own state: they are evaluated whatever the fleet's numbers are worth."""
+MAX_ALERTS: Final = 10_000
+"""Alerts of one rule."""
+MAX_TEMPLATE_QUERIES: Final = 10
+"""Queries by the templates of one rule, in one evaluation."""
+
+
+class Evaluated(NamedTuple):
+    """The samples of one evaluation of a rule, and what went wrong, or nothing."""
+
+    samples: list[Sample]
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class AlertingState:
+    """The state of one alerting rule.
+
+    Attributes:
+        rule: The rule.
+        key: Its name among all rules: equal in both aggregators of a pair, and after a restart.
+        part: The skeleton of its expression.
+        alerts: Its alerts by their labels; resolved ones that are remembered among them.
+        flapping: How often each alert has fired lately.
+        over_limit: How many alerts there would be more without the group's limit.
+        last_evaluation: When it was last evaluated; None before.
+        is_resumed: It goes on from a checkpoint: the time since does not count for pending alerts.
+        problem: The problem of the last evaluation; empty for none.
+    """
+
+    rule: AlertingRule
+    key: str
+    part: Skeleton
+    alerts: dict[Labels, Alert] = field(default_factory=dict)
+    flapping: dict[Labels, Flapping] = field(default_factory=dict)
+    over_limit: int = 0
+    last_evaluation: int | None = None
+    is_resumed: bool = False
+    problem: str = ""
+
+    @classmethod
+    def of(cls, rule: AlertingRule, key: str, recorded: Mapping[str, Expression]) -> AlertingState:
+        """Begin with a rule; `recorded` has the expressions of recording rules by what they record."""
+        return cls(rule, key, skeleton(rule.tree, recorded))
+
+    def evaluate(self, now: Evaluation) -> Evaluated:
+        """Let the alerts move on. A rule that fails, or cannot be judged, keeps them as they are."""
+        if self.is_resumed:
+            self._suspend(now.at, "the aggregator was away")
+            self.is_resumed, self.last_evaluation = False, now.at
+        self.problem = ""
+        if reason := self.paused(now):
+            self._suspend(now.at, reason)
+        else:
+            try:
+                self._follow(now)
+            except (QueryError, RuleError) as error:
+                self.problem = str(error)
+                self._suspend(now.at, f"its rule fails: {error}")
+        self.last_evaluation = now.at
+        active = (alert for alert in self.alerts.values() if alert.is_active)
+        return Evaluated(list(_samples(active, now.moment)), self.problem)
+
+    @property
+    def reads_nothing(self) -> bool:
+        """Whether its expression reads no series: then all it can prove is that rules are evaluated."""
+        return next(selectors(self.rule.tree), None) is None
+
+    def paused(self, now: Evaluation) -> str:
+        """Tell why the rule cannot be judged now; empty when it can be."""
+        conditions = now.circumstances
+        if now.group.name == META and not self.reads_nothing:
+            return ""
+        if conditions.paused:
+            return conditions.paused
+        since, back = conditions.known_since, reach(self.rule.tree)
+        if since is not None and now.moment - back < since:
+            return f"it looks back {back // 1000} s, and the numbers are known since {written(since)}"
+        return ""
+
+    def _follow(self, now: Evaluation) -> None:
+        """Evaluate the expression, and judge every alert.
+
+        Raises:
+            QueryError: The expression cannot be evaluated.
+            RuleError: Two alerts have the same labels, or there are too many.
+        """
+        found = self._instances(now, now.storage.query(self.rule.tree, now.moment))
+
+        def labels_of(expression: Expression) -> list[Labels]:
+            return [labels for labels, _ in now.storage.query(expression, now.moment)]
+
+        judge = Judge(self.part, now.circumstances.coverage, labels_of)
+        following = Following(self.rule, self.key, self.part, now, judge, self._passed(now.at), self.flapping)
+        self.alerts, self.over_limit = following.follow(self.alerts, found)
+        for labels in [labels for labels, one in self.flapping.items() if one.is_over(now.at)]:
+            del self.flapping[labels]
+        if self.over_limit:
+            active = sum(alert.is_active for alert in self.alerts.values())
+            raise RuleError(f"exceeded limit of {now.group.limit} with {active + self.over_limit} alerts")
+
+    def _passed(self, at: int) -> int:
+        return at - self.last_evaluation if self.last_evaluation is not None else 0
+
+    def _suspend(self, at: int, why: str) -> None:
+        passed = self._passed(at)
+        self.alerts = {
+            labels: doubted(alert, at, passed, why) if alert.is_active else alert
+            for labels, alert in self.alerts.items()
+        }
+
+    def _instances(self, now: Evaluation, vector: Vector) -> dict[Labels, Alert]:
+        """Make an alert of each series, labels and annotations written out."""
+        query, around = TemplateQueries(now.storage, now.at), now.surroundings
+        if len(vector) > MAX_ALERTS:
+            raise RuleError(
+                f"{len(vector)} alerts are too many: a rule may have {MAX_ALERTS}; aggregate, or raise the bar"
+            )
+        instances: dict[Labels, Alert] = {}
+        for labels, value in vector:
+            data = TemplateData(labels, value, query, around.external_labels, around.external_url)
+            pairs = {name: text for name, text in labels if name != NAME}
+            pairs |= {name: template.render(data, self.rule.name) for name, template in self.rule.labels}
+            identity = make_labels(pairs | {ALERT_NAME: self.rule.name})
+            if identity in instances:
+                raise RuleError("vector contains metrics with the same labelset after applying alert labels")
+            annotations = tuple(
+                sorted(
+                    (name, template.render(data, self.rule.name))
+                    for name, template in self.rule.annotations
+                    if name != ON_SILENCE
+                )
+            )
+            instances[identity] = Alert(identity, annotations, value, now.at, series=without_name(labels))
+        return instances
+
+
+class TemplateQueries:
+    """Evaluates the queries of templates, each once in an evaluation of a rule, and no more than some."""
+
+    def __init__(self, storage: RuleStorage, at: int) -> None:
+        self._storage = storage
+        self._at = at
+        self._known: dict[str, Vector] = {}
+
+    def __call__(self, expression: str) -> Vector:
+        """Evaluate an expression at the time of the evaluation.
+
+        Raises:
+            QueryError: when it cannot be evaluated, or is one too many.
+        """
+        if expression not in self._known:
+            if len(self._known) == MAX_TEMPLATE_QUERIES:
+                raise EvaluationError(f"the templates of a rule may make {MAX_TEMPLATE_QUERIES} queries an evaluation")
+            self._known[expression] = self._storage.query(expression, self._at)
+        return self._known[expression]
+
+
+def _samples(active: Iterable[Alert], time: int) -> Iterable[Sample]:
+    for alert in active:
+        yield Sample(alerts_series(alert), time, 1.0)
+        yield Sample(for_state_series(alert), time, float(alert.active_at // 1000))

@@ -1,0 +1,193 @@
+"""Follow the alerts of one rule through one evaluation: verdicts turn into states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from fog_aggregator.promql.errors import QueryError
+from fog_aggregator.promql.labels import Labels
+from fog_aggregator.promql.language.parse import parse
+from fog_aggregator.promql.language.tree import Call, Expression, Window
+from fog_aggregator.rules.alert import Alert, AlertState, doubted, ended, is_remembered, refreshed
+from fog_aggregator.rules.alerts.flapping import Flapping
+from fog_aggregator.rules.model import AlertingRule
+from fog_aggregator.rules.ports import Evaluation
+from fog_aggregator.rules.verdicts.coverage import Behind, Fate, Silence, ending, stand_behind
+from fog_aggregator.rules.verdicts.judge import Judge, scopes_of
+from fog_aggregator.rules.verdicts.reads import is_about_itself, subexpressions
+from fog_aggregator.rules.verdicts.skeleton import Skeleton
+from fog_aggregator.rules.verdicts.truth import Truth
+from fog_schema.paths import format_path, is_under
+
+ON_SILENCE: Final = "fog_on_silence"
+"""The annotation that says what silence means for a rule."""
+LATE_SHARE: Final = 0.01
+"""So many of the values may come late before an alert on a rate waits."""
+
+_RATES: Final = frozenset({"rate", "increase", "irate", "delta", "idelta", "deriv"})
+_LATE: Final = "increase(fog_aggregator_values_late_total[{0}ms]) / increase(fog_aggregator_values_total[{0}ms])"
+
+
+class OnSilence(StrEnum):
+    """The meanings that the silence of nodes behind an alert may have."""
+
+    HOLD = "hold"
+    """Nobody knows whether it is true."""
+    RESOLVE = "resolve"
+    """As in Prometheus: data that are missing say nothing."""
+    FIRE = "fire"
+    """It is true."""
+
+
+def on_silence(rule: AlertingRule) -> OnSilence:
+    """Read what silence means for a rule.
+
+    Raises:
+        ValueError: The annotation says none of the words that there are.
+    """
+    text = next((template.source for name, template in rule.annotations if name == ON_SILENCE), OnSilence.HOLD)
+    try:
+        return OnSilence(text)
+    except ValueError:
+        words = ", ".join(OnSilence)
+        raise ValueError(f"the annotation {ON_SILENCE} is {text!r}: write one of {words}") from None
+
+
+def rate_window(expression: Expression) -> int:
+    """Return the longest window of a rate in an expression, in milliseconds; 0 without any."""
+    calls = (one for one in subexpressions(expression) if isinstance(one, Call) and one.function in _RATES)
+    return max((part.range for call in calls for part in call.arguments if isinstance(part, Window)), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The alerts of one rule in one evaluation.
+
+    Attributes:
+        rule: The rule.
+        key: Its name among all rules, also those of another aggregator.
+        part: The skeleton of its expression.
+        now: The evaluation.
+        judge: Judges label sets.
+        passed: The milliseconds since the evaluation before.
+        flapping: How often each alert has fired lately; it is changed.
+    """
+
+    rule: AlertingRule
+    key: str
+    part: Skeleton
+    now: Evaluation
+    judge: Judge
+    passed: int
+    flapping: dict[Labels, Flapping]
+
+    def follow(self, known: Mapping[Labels, Alert], found: Mapping[Labels, Alert]) -> tuple[dict[Labels, Alert], int]:
+        """Follow all alerts; return them with the number of those that were one too many.
+
+        Args:
+            known: The alerts after the evaluation before.
+            found: A new alert for each series of the result.
+        """
+        alerts: dict[Labels, Alert] = {}
+        for labels, before in known.items():
+            if (after := self._missing(before) if labels not in found else None) is not None:
+                alerts[labels] = after
+        active = {labels for labels, alert in known.items() if alert.is_active}
+        limit, over = self.now.group.limit, 0
+        room = limit - len(active) if limit else len(found)
+        for labels in sorted(found):
+            if labels not in active:
+                room, over = room - 1, over + (room <= 0)
+                if room < 0:
+                    continue
+            alerts[labels] = self._present(known.get(labels), found[labels])
+        return alerts, over
+
+    def _present(self, known: Alert | None, new: Alert) -> Alert:
+        alert = refreshed(known, new)
+        truth, silence = Truth.TRUE, Silence(0, 0)
+        if (meaning := on_silence(self.rule)) is not OnSilence.RESOLVE:
+            truth, silence = self.judge.present(alert.series, alert.behind)
+        if truth is Truth.TRUE or meaning is OnSilence.FIRE:
+            behind = stand_behind(scopes_of(self.part, alert.series), self.now.circumstances.coverage)
+            return self._true(replace(alert, behind=behind))
+        if alert.is_firing:
+            return replace(alert, doubt=None)
+        return doubted(alert, self.now.at, self.passed if known is not None and known.is_active else 0, str(silence))
+
+    def _missing(self, known: Alert) -> Alert | None:
+        at = self.now.at
+        if not known.is_active:
+            return known if is_remembered(known, at) else None
+        truth, silence = Truth.FALSE, Silence(0, 0)
+        if (meaning := on_silence(self.rule)) is not OnSilence.RESOLVE:
+            truth, silence = self.judge.missing(known.series, known.behind or Behind())
+        if truth is Truth.TRUE or (truth is Truth.UNKNOWN and meaning is OnSilence.FIRE):
+            return self._true(known)
+        if truth is Truth.UNKNOWN:
+            return doubted(known, at, self.passed, str(silence))
+        return self._false(known) if known.is_firing else None
+
+    def _true(self, alert: Alert) -> Alert:
+        """Follow an alert that is true: it may fire now, and one that was suppressed may be told."""
+        at = self.now.at
+        alert = replace(alert, doubt=None, keep_firing_since=None)
+        if alert.is_firing:
+            if alert.notes.suppressed_by:
+                return replace(alert, notes=replace(alert.notes, suppressed_by=self._silent_branch(alert)))
+            return alert
+        if at - alert.active_at < self.rule.pending_for:
+            return alert
+        if not alert.notes.late and (late := self._late()):
+            return replace(alert, notes=replace(alert.notes, late=late))
+        flapping = self.flapping.get(alert.labels, Flapping()).fire(at)
+        self.flapping[alert.labels] = flapping
+        notes = replace(alert.notes, suppressed_by=self._silent_branch(alert), flapping=str(flapping))
+        return replace(alert, state=AlertState.FIRING, fired_at=at, notes=notes)
+
+    def _false(self, alert: Alert) -> Alert:
+        """Follow an alert that fires and is seen to be false: it resolves, unless something keeps it."""
+        at = self.now.at
+        since = alert.keep_firing_since if alert.keep_firing_since is not None else at
+        flapping = self.flapping.get(alert.labels, Flapping())
+        if at - since < max(self.rule.keep_firing_for, flapping.keep):
+            return replace(alert, keep_firing_since=since, doubt=None)
+        if self.now.circumstances.still_fires(self.key, alert.labels):
+            return doubted(alert, at, 0, "another aggregator still sees it")
+        return ended(alert, at, self._ended_by(alert))
+
+    def _ended_by(self, alert: Alert) -> str:
+        """Tell what became of the nodes behind an alert, when it is over because they are."""
+        coverage = self.now.circumstances.coverage
+        fate = ending(alert.behind or Behind(), scopes_of(self.part, alert.series), coverage)
+        if fate is Fate.ENDED:
+            return "node_ended"
+        if fate is Fate.GONE:
+            silent_for = self.now.at - alert.doubt.since if alert.doubt is not None else 0
+            return "retired" if silent_for >= coverage.horizon else "forgotten"
+        return ""
+
+    def _silent_branch(self, alert: Alert) -> str:
+        """Name the silent branch that all nodes behind an alert lie under; empty without one."""
+        scopes = scopes_of(self.part, alert.series)
+        if not scopes or is_about_itself(self.rule.tree):
+            return ""
+        for branch in self.now.circumstances.silent_branches:
+            if all(is_under(scope.path, branch) for scope in scopes):
+                return format_path(branch)
+        return ""
+
+    def _late(self) -> str:
+        """Tell how many of the values came late that a rate stands on; empty when they are few."""
+        window = rate_window(self.rule.tree)
+        if not window or is_about_itself(self.rule.tree):
+            return ""
+        try:
+            shares = self.now.storage.query(parse(_LATE.format(window)), self.now.moment)
+        except QueryError:
+            return ""
+        share = max((value for _, value in shares), default=0.0)
+        return f"{share:.1%} of the values of the last {window // 1000} s came late" if share > LATE_SHARE else ""
