@@ -10,7 +10,7 @@ from tests.house.offenders import Found, guard, hold
 from tests.house.source import Module, imports, modules
 
 PURE: Final = re.compile(
-    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/(history|notifications|rules)/|^schema/fog_schema/"
+    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/(history|notifications|past|rules)/|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|memory/stream)\.py$"
 )
 """The files that must be pure."""
@@ -61,6 +61,13 @@ OWN: Final = {
         "fog_aggregator.notifications",
         "fog_aggregator.promql",
         "fog_aggregator.core.saved",
+    ),
+    "aggregator/fog_aggregator/past": (
+        "fog_aggregator.past",
+        "fog_aggregator.history.routing",
+        "fog_aggregator.query",
+        "fog_aggregator.promql",
+        "fog_aggregator.core",
     ),
     "aggregator/fog_aggregator/history": ("fog_aggregator.history", "fog_aggregator.promql", "fog_aggregator.core"),
     "schema/fog_schema": (),

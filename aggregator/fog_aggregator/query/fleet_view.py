@@ -98,6 +98,14 @@ class FleetView:
         return self._snapshot.is_empty
 
     @cached_property
+    def shown(self) -> frozenset[int]:
+        """Return the numbers of the series that have a sample."""
+        found = self._snapshot.found(self._clamp)
+        self._remember()
+        numbers = [samples.series for parts in found.values() for samples in parts]
+        return frozenset(np.concatenate([np.zeros(0, np.int32), *numbers]).tolist())
+
+    @cached_property
     def metrics(self) -> list[FamilySnapshot]:
         """Return the nodes' families, in the order of names; their series are made while they are read."""
         found = self._snapshot.found(self._clamp)

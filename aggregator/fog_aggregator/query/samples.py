@@ -96,7 +96,7 @@ class Labeller:
     def _runs(self, block: Samples, statistics: frozenset[str]) -> Iterator[tuple[_Split, list[int]]]:
         """Return the samples of one series that stand together: its labels around the group's, and the groups."""
         ours = statistics | self._groups.names
-        renamed = re.compile(f"(exported_)*({'|'.join(ours)})") if ours else None
+        renamed = _to_rename(ours)
         starts = np.flatnonzero(np.diff(block.series, prepend=-1))
         numbers, group = block.series[starts].tolist(), block.group.tolist()
         for number, start, end in zip(numbers, starts.tolist(), [*starts[1:].tolist(), len(group)], strict=True):
@@ -113,10 +113,22 @@ class Labeller:
         return before, after, render_labels(before) + "," if before else "", "," + render_labels(after) if after else ""
 
     def _own(self, number: int, renamed: re.Pattern[str] | None, extra: Labels) -> Labels:
-        own = self._series[number].labels
-        if renamed is not None:
-            own = tuple((f"exported_{name}" if renamed.fullmatch(name) else name, value) for name, value in own)
-        return tuple(sorted((*own, *extra)))
+        return tuple(sorted((*_renamed(self._series[number].labels, renamed), *extra)))
+
+
+def renamed_labels(labels: Labels, ours: frozenset[str]) -> Labels:
+    """Return a series' labels; one that is called as one of ours gets the prefix ``exported_``, see `Labeller`."""
+    return _renamed(labels, _to_rename(ours))
+
+
+def _to_rename(ours: frozenset[str]) -> re.Pattern[str] | None:
+    return re.compile(f"(exported_)*({'|'.join(ours)})") if ours else None
+
+
+def _renamed(labels: Labels, pattern: re.Pattern[str] | None) -> Labels:
+    if pattern is None:
+        return labels
+    return tuple((f"exported_{name}" if pattern.fullmatch(name) else name, value) for name, value in labels)
 
 
 class LazySeries(ColumnSeries):

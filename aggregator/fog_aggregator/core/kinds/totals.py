@@ -1,0 +1,55 @@
+"""Turn totals of series back into columns, as if one epoch had counted them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from fog_aggregator.core.columns import Int32s
+from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAMS
+from fog_aggregator.core.kinds.fractional_counter import FRACTIONAL_COUNTER
+from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
+from fog_aggregator.core.kinds.kind import NO_EPOCHS, NO_SUMS, Kind
+from fog_aggregator.core.kinds.view import ColumnCopy
+from utilityfog_frontend.telemetry.model import HistogramValue, Value
+
+
+def is_counted(total: Any) -> TypeGuard[Value]:
+    """Tell whether a total is of a kind whose values are counts."""
+    return isinstance(total, int | float | HistogramValue)
+
+
+def is_nothing(total: Value) -> bool:
+    """Tell whether nothing was counted."""
+    return not (any(total.counts) or total.sum) if isinstance(total, HistogramValue) else total == 0
+
+
+def columns_of(totals: Iterable[tuple[int, Value, bool]]) -> dict[Kind, tuple[Int32s, ColumnCopy]]:
+    """Return totals as the columns of their kinds.
+
+    Args:
+        totals: the series' number, its total, and whether a writer still has the series.
+    """
+    by_kind: dict[Kind, list[tuple[int, Value, bool]]] = defaultdict(list)
+    for row in totals:
+        by_kind[_kind_of(row[1])].append(row)
+    return {kind: _column(kind, *zip(*rows, strict=True)) for kind, rows in by_kind.items()}
+
+
+def _kind_of(total: Value) -> Kind:
+    if isinstance(total, HistogramValue):
+        return BUCKET_HISTOGRAMS.of_size(len(total.counts))
+    return INTEGER_COUNTER if isinstance(total, int) else FRACTIONAL_COUNTER
+
+
+def _column(
+    kind: Kind, series: tuple[int, ...], totals: tuple[Value, ...], live: tuple[bool, ...]
+) -> tuple[Int32s, ColumnCopy]:
+    histograms = [total for total in totals if isinstance(total, HistogramValue)]
+    sums = np.array([total.sum for total in histograms]) if histograms else NO_SUMS
+    values = [total.counts for total in histograms] if histograms else totals
+    dtype = kind.new_table().values.dtype
+    return np.array(series, np.int32), ColumnCopy(np.array(values, dtype), sums, np.array(live, np.bool_), NO_EPOCHS)

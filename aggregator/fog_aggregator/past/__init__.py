@@ -1,0 +1,1 @@
+"""The past of nodes, read from their stream: stored frames go through the same core again. Pure."""
