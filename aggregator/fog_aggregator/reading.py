@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from fog_aggregator.core.engine.cursor import StreamCursor
@@ -20,13 +21,14 @@ LONGEST_PAUSE: Final = 5.0
 """Seconds between two generations that got nowhere."""
 
 
+@dataclass(frozen=True, slots=True)
 class ReadingLoop:
     """Hand all messages of a log to `handle`, in order. Belongs to one event loop.
 
     `handle` moves the cursor's position as it returns, with no await in between: state and position belong together.
     An error that it raises ends `run`.
 
-    Args:
+    Attributes:
         log: The log to read.
         cursor: Decides, and knows the position.
         handle: Takes messages, 2,000 at most, and how many more are pending; must not block.
@@ -34,70 +36,61 @@ class ReadingLoop:
         longest_pause: Seconds.
     """
 
-    def __init__(
-        self,
-        log: Log,
-        cursor: StreamCursor,
-        handle: Callable[[Sequence[Message], int], None],
-        on_discontinuity: Callable[[Discontinuity], None],
-        longest_pause: float = LONGEST_PAUSE,
-    ) -> None:
-        self._log = log
-        self._cursor = cursor
-        self._handle = handle
-        self._on_discontinuity = on_discontinuity
-        self._longest_pause = longest_pause
-        self._rng = random.Random()
-        self._say = RateLimitedLog(time.monotonic, logger=LOGGER)
+    log: Log
+    cursor: StreamCursor
+    handle: Callable[[Sequence[Message], int], None]
+    on_discontinuity: Callable[[Discontinuity], None]
+    longest_pause: float = LONGEST_PAUSE
 
     async def run(self) -> None:
         """Read until cancelled."""
+        rng, log_line = random.Random(), RateLimitedLog(time.monotonic, logger=LOGGER)
         while True:
-            await self._log.connected()
+            await self.log.connected()
             try:
                 await self._generation()
             except LogError as error:
                 if error.reason != "disconnected":  # the connection has said so
-                    text = f"stream {self._cursor.stream}: reading begins anew: {error}"
-                    self._say(logging.WARNING, error.reason, text)
-                failures = self._cursor.end(error.reason, time.monotonic())
-            await asyncio.sleep(backoff(failures, self._rng, first=_FIRST_PAUSE, longest=self._longest_pause))
+                    text = f"stream {self.cursor.stream}: reading begins anew: {error}"
+                    log_line(logging.WARNING, error.reason, text)
+                failures = self.cursor.end(error.reason, time.monotonic())
+            await asyncio.sleep(backoff(failures, rng, first=_FIRST_PAUSE, longest=self.longest_pause))
 
     async def _generation(self) -> None:
-        start = self._cursor.begin(await self._info(), time.monotonic())
+        start = self.cursor.begin(await self._info(), time.monotonic())
         if start.because is not None:
-            self._on_discontinuity(start.because)
-        reader = await self._log.open(start.seq)
+            self.on_discontinuity(start.because)
+        reader = await self.log.open(start.seq)
         try:
             if start.known:
                 await self._recognise(reader)
             while True:
                 messages = await reader.next()
-                self._handle(messages, reader.pending)
-                if self._cursor.must_look(now := time.monotonic()):
-                    self._cursor.check(await self._info(self._cursor.beyond(now)), time.monotonic())
+                self.handle(messages, reader.pending)
+                if self.cursor.must_look(now := time.monotonic()):
+                    self.cursor.check(await self._info(self.cursor.beyond(now)), time.monotonic())
                 await asyncio.sleep(0)  # a backlog must not keep everyone else waiting
         finally:
             await reader.close()
 
     async def _recognise(self, reader: LogReader) -> None:
         """Read the first message, which must be the last one that was handled."""
-        cursor = self._cursor
+        cursor = self.cursor
         while not (messages := await reader.next()):
             if not cursor.expects_known(await self._info(cursor.seq), time.monotonic()):
                 break
         if messages and cursor.recognise(messages[0], time.monotonic()):
-            self._handle(messages[1:], reader.pending)
+            self.handle(messages[1:], reader.pending)
             return
         what = cursor.fail_to_recognise(await self._info(), time.monotonic())
         if what is not None:
-            self._on_discontinuity(what)
+            self.on_discontinuity(what)
         raise LogError("changed", "the last message that was handled is not there any more")
 
     async def _info(self, beyond: int | None = None) -> StreamInfo:
         try:
-            return await self._log.info(beyond=beyond)
+            return await self.log.info(beyond=beyond)
         except LogError as error:
-            if error.reason == "missing" and (what := self._cursor.find_absent()) is not None:
-                self._on_discontinuity(what)
+            if error.reason == "missing" and (what := self.cursor.find_absent()) is not None:
+                self.on_discontinuity(what)
             raise

@@ -105,9 +105,10 @@ class Aggregator:
                 self.network.totals,
                 own,
                 bus,
-                brain.may_publish.wait,
+                lambda: self._engine.may_publish,
                 loops,
             )
+            brain.after_tick.append(rollup.tick)
             self._components.insert(self._components.index(brain), rollup)
 
     async def run(self, stop: asyncio.Event, on_listening: Callable[[], object] = lambda: None) -> None:

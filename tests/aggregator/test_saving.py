@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from fog_aggregator.components.checkpoints.files import CheckpointFiles, StateDirError
+from fog_aggregator.components.checkpoints.directory import StateDirError
+from fog_aggregator.components.checkpoints.files import CheckpointFiles
 from fog_aggregator.components.checkpoints.saving import Checkpoints
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.checkpoint import VERSION, Image, claimed_version, take_image

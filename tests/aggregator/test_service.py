@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fog_agent import Agent, NatsOptions
-from fog_aggregator.components.checkpoints.files import StateDirError
+from fog_aggregator.components.checkpoints.directory import StateDirError
 from fog_aggregator.core.engine.engine import HorizonError
 from fog_aggregator.service import Aggregator
 from fog_bus.nats.api import JetStream

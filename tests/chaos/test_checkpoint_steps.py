@@ -10,8 +10,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from fog_aggregator.components.checkpoints.files import KEPT, CheckpointFiles
+from fog_aggregator.components.checkpoints.files import CheckpointFiles
 from fog_aggregator.core.checkpoint import Image, take_image
+from fog_aggregator.core.checkpoint_keeper import KEPT
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.query.ratchet import Ratchet

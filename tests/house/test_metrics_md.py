@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -75,7 +74,7 @@ def of_an_aggregator() -> dict[str, str]:
     """Return an aggregator's registry with all that it may hold, and its coverage."""
     fleet = Fleet()
     AggregatorMetrics(fleet.own).watch(fleet.network, (), lambda: True)
-    link, never = Link(Connection(NatsOptions())), asyncio.Event().wait
+    link, never = Link(Connection(NatsOptions())), lambda: False
     RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
     return told(fleet.network.collect(), "fog_")
 

@@ -12,6 +12,7 @@ from tests.house.source import Module, imports, modules
 PURE: Final = re.compile(
     r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/(history|notifications|past|rules)/|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|memory/stream)\.py$"
+    r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
 )
 """The files that must be pure."""
 
@@ -49,6 +50,12 @@ OWN: Final = {
     "aggregator/fog_aggregator/core": ("fog_aggregator.core", "fog_agent.core"),
     "aggregator/fog_aggregator/query": ("fog_aggregator.query", "fog_aggregator.core", "fog_agent.core"),
     "aggregator/fog_aggregator/promql": ("fog_aggregator.promql",),
+    "aggregator/fog_aggregator/components/rollup": (
+        "fog_aggregator.components.rollup.watch",
+        "fog_aggregator.query",
+        "fog_aggregator.core",
+        "fog_agent.core",
+    ),
     "aggregator/fog_aggregator/notifications": (
         "fog_aggregator.notifications",
         "fog_aggregator.promql.labels",

@@ -7,6 +7,8 @@ import tomllib
 from collections import Counter
 from typing import Final
 
+import pytest
+
 from tests.house.offenders import Found, guard, hold
 from tests.house.source import PACKAGES, every_module, modules, read
 
@@ -14,6 +16,15 @@ MODULES: Final = 15
 FILE_LINES: Final = 400
 FUNCTION_LINES: Final = 40
 ATTRIBUTES: Final = 12
+LOOPS: Final = {
+    "agent/fog_agent/edge/sender.py": 100,
+    "aggregator/fog_aggregator/brain.py": 100,
+    "aggregator/fog_aggregator/reading.py": 100,
+    "proving/fog_proving/sim/agent.py": 80,
+    "proving/fog_proving/sim/aggregator.py": 80,
+}
+"""The drivers of the objects that decide, and the lines that each stays below: a driver decides nothing."""
+
 WIRE: Final = "schema/fog_schema/"
 """The data classes here have the fields of the wire, however many these are."""
 
@@ -99,6 +110,12 @@ def test_a_function_has_at_most_forty_lines() -> None:
 def test_a_class_has_at_most_twelve_attributes() -> None:
     """Private ones too."""
     hold("large-classes")
+
+
+@pytest.mark.parametrize("file", LOOPS)
+def test_what_drives_the_deciding_objects_is_short(file: str) -> None:
+    """The service's loops and the simulator drive the same objects."""
+    assert len(read(file).splitlines()) < LOOPS[file]
 
 
 def test_the_wheel_has_every_package_but_proving() -> None:

@@ -10,13 +10,15 @@ from unittest.mock import patch
 import pytest
 
 from fog_agent.core.publisher import Publisher
+from fog_aggregator.components.rollup.replica import Replica
+from fog_aggregator.core.checkpoint_keeper import CheckpointKeeper, SavingSchedule
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.engine import Engine
 from fog_proving.sim.run import history, run
 
 SEED = 1
 HISTORIES = 300
-DECIDERS: tuple[type, ...] = (Publisher, Engine, StreamCursor)
+DECIDERS: tuple[type, ...] = (Publisher, Engine, StreamCursor, CheckpointKeeper, SavingSchedule, Replica)
 """The classes whose public methods decide what agents and aggregators do."""
 
 

@@ -43,13 +43,14 @@ class CheckpointError(ValueError):
 class LaterVersionError(Exception):
     """A checkpoint that a later version of the program has written: nothing is wrong with it.
 
-    Attributes:
+    Args:
         version: The checkpoint's.
+        name: The checkpoint's, for people, where it is known.
     """
 
-    def __init__(self, version: int) -> None:
-        super().__init__(f"it is of version {version}, and this program reads versions up to {VERSION}")
-        self.version = version
+    def __init__(self, version: int, name: str = "") -> None:
+        text = f"it is of version {version}, and this program reads versions up to {VERSION}"
+        super().__init__(f"{name}: {text}" if name else text)
 
 
 @dataclass(slots=True)

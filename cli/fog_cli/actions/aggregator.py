@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from fog_aggregator.components.checkpoints.files import StateDirError
+from fog_aggregator.components.checkpoints.directory import StateDirError
 from fog_aggregator.components.http.server import ListenError
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.engine.engine import HorizonError

@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from fog_aggregator.components.checkpoints.files import KEPT
+from fog_aggregator.core.checkpoint_keeper import KEPT
 from fog_proving.chaos.arena import Arena, Target
 from fog_proving.chaos.storefaults import LONG, MOMENT, WHILE, LeftOutError, refusing
 from fog_testing.proxy import BLACK_HOLE, CLEAR, HELD, Conditions, Direction

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.limits import FleetLimits
@@ -188,6 +188,10 @@ class AskedFleet(Fleet):
         super().__init__(horizon=HORIZON, limits=limits)
         self.asked: dict[int, int] = {}
         self._losses = losses
+
+    def fresh(self) -> Self:
+        """Return an empty fleet of this sort."""
+        return type(self)(self.limits, self._losses)
 
     def require_keyframes(self) -> None:
         """Note every epoch that is known."""

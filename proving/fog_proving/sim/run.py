@@ -55,8 +55,8 @@ def history(seed: int, number: int) -> History:
 def run(steps: Sequence[Step], mutation: str = "") -> str:
     """Run a history to its rest; what went wrong, or nothing."""
     with MUTATIONS[mutation].applied():
-        world = World()
         try:
+            world = World()
             for step in steps:
                 world.do(step)
             world.rest()

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
-from fog_agent.core.publication import Publication
 from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import WriterMetrics
-from fog_aggregator.components.rollup.watch import RollupWatch
+from fog_aggregator.components.rollup.replica import Replica
 from fog_aggregator.core.engine.engine import Scope
 from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.places.limits import FleetLimits
@@ -23,6 +22,7 @@ from fog_proving.sim.books import INTERVAL
 from fog_proving.sim.bus import Stage, fate
 from fog_proving.sim.checks import LEVELS, Watcher
 from fog_proving.sim.program import SUBJECTS, Bounds
+from fog_proving.sim.shelf import Shelf
 from fog_proving.sim.steps import DAMAGED
 from fog_schema.frames import Request
 from fog_schema.paths import Path, is_under
@@ -61,8 +61,7 @@ class Member:
         self._bounds = Bounds(max(bounds.frame_bytes, SMALLEST_FRAME), bounds.outbox_frames)
         self._ask = ask
         self._watcher = Watcher(stage.books)
-        self._checkpoints: list[tuple[bytes, int]] = []
-        self._known_losses = 0
+        self._shelf = Shelf(0)  # with how much the streams had lost at each checkpoint
         self.start()
         self._watcher.began_anew = False
 
@@ -85,16 +84,16 @@ class Member:
     def start(self) -> None:
         """Start it, if it does not run: from its last checkpoint that is left."""
         if self.aggregator is None:
-            saved, self._known_losses = self._checkpoints[-1] if self._checkpoints else (None, 0)
+            self._known_losses = self._shelf.newest_note
             self._excuse()
-            self._watcher.began_anew |= saved is None
-            about = (self._stage.streams, self._stage.clock)
-            self.aggregator = Aggregator(*about, FleetLimits(), lambda _: None, saved, self.scope)
+            self._watcher.began_anew |= not self._shelf.newest
+            self.aggregator = Aggregator(self._stage, self.scope, FleetLimits(), self._shelf, lambda _: None)
+            self._replica = self._new_replica(self.aggregator)
 
     def crash(self, damaged: int) -> None:
         """End it at once; its newest checkpoints may be gone too."""
         self._watcher.crashed()
-        self._checkpoints = self._checkpoints[: max(0, len(self._checkpoints) - damaged)]
+        self._shelf.damage(damaged)
         self.aggregator = self.agent = None
 
     def restart(self, damaged: int) -> None:
@@ -116,8 +115,8 @@ class Member:
             if (effects.swept.retired or effects.swept.label_sets) and not self.scrape():
                 self._watcher.forget()  # nobody sees it, but what has ended now may begin anew
             self._ask([request for place, request in enumerate(effects.requests) if not lost >> place & 1])
-            if self.agent is None and self.scope.path and self.aggregator.engine.may_publish:
-                self.agent = self._publication(self.aggregator)
+            if self.scope.path:
+                self._publish(may_publish=self.aggregator.engine.may_publish)
 
     @property
     def pause(self) -> float:
@@ -128,7 +127,8 @@ class Member:
     def checkpoint(self) -> None:
         """Save state and positions."""
         if self.aggregator is not None:
-            self._checkpoints = [*self._checkpoints, (self.aggregator.checkpoint(), self._losses())][-2:]
+            self.aggregator.checkpoint()
+            self._shelf.note(self._losses())
 
     def look(self, *, with_retired: bool = True) -> None:
         """Nothing is above the truth."""
@@ -181,20 +181,16 @@ class Member:
         if self.agent is not None and is_under(self.scope.path, path):
             self.agent.publisher.requested(request, self._stage.now)
 
-    def _publication(self, aggregator: Aggregator) -> Agent:
-        """Publish in a new epoch: each run is one of its own."""
-        settings, watch = Settings(interval=INTERVAL), RollupWatch(aggregator.network.totals)
+    def _new_replica(self, aggregator: Aggregator) -> Replica:
+        settings = Settings(interval=INTERVAL)
         metrics = WriterMetrics(TelemetryCollector(self_metrics=False), settings, "fog_aggregator_rollup")
-        publication = Publication(
-            (watch,),
-            metrics,
-            settings,
-            self._stage.now,
-            self._stage.draw_epoch,
-            coverage=lambda: watch.coverage,
-        )
-        self._bounds.apply(publication.epoch)
-        return Agent(publication, self._bounds.frame_bytes, self._stage.clock)
+        return Replica(aggregator.network.totals, settings, metrics, self._stage.draw_epoch)
+
+    def _publish(self, *, may_publish: bool) -> None:
+        """Begin to publish, if its time has come."""
+        if (publication := self._replica.begin(may_publish=may_publish, now=self._stage.now)) is not None:
+            self._bounds.apply(publication.epoch)
+            self.agent = Agent(publication, self._bounds.frame_bytes, self._stage.clock)
 
     def _excuse(self) -> None:
         """Allow the loss of what it had read before it crashed, if a stream lost a message that it has not reread."""

@@ -15,9 +15,10 @@ from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Violation
 from fog_proving.sim.bus import Stage, Stream, fate
 from fog_proving.sim.checks import LEVELS, Watcher
 from fog_proving.sim.program import SUBJECTS, Bounds, Program
-from fog_proving.sim.quiet import Accounts, conserved, events_once, gauges_equal
-from fog_proving.sim.quiet_tiers import at_rest
+from fog_proving.sim.quiet.fleet import Accounts, conserved, events_once, gauges_equal
+from fog_proving.sim.quiet.tiers import at_rest
 from fog_proving.sim.reference_model import Lineage
+from fog_proving.sim.shelf import Shelf
 from fog_proving.sim.steps import DAMAGED, Step
 from fog_proving.sim.tiers import OF_TIERS, Tiers
 from fog_schema.codec import decode, encode
@@ -75,8 +76,8 @@ class World:
         self._bounds = Bounds()
         self._limits = FleetLimits()
         self._tiers: Tiers | None = None
-        self._checkpoints: list[tuple[bytes, Lineage]] = []
-        self._aggregator: Aggregator | None = self._start(None)
+        self._shelf = Shelf(Lineage())
+        self._aggregator: Aggregator | None = self._start()
         self._caught_up_at: float | None = None
         self._of_the_world: dict[str, Callable[[int, int], object]] = {
             "fog": self._fog,
@@ -296,8 +297,8 @@ class World:
 
     def _checkpoint(self) -> None:
         if self._aggregator is not None:
-            saved = (self._aggregator.checkpoint(), self._watcher.lineage.copy())
-            self._checkpoints = [*self._checkpoints, saved][-2:]
+            self._aggregator.checkpoint()
+            self._shelf.note(self._watcher.lineage.copy())
 
     def _forget(self, under: Path) -> None:
         """Publish an operator's request to forget what has departed under a path."""
@@ -308,8 +309,8 @@ class World:
     def _crash(self, damaged: int) -> None:
         """Crash the aggregator, with some of the newest checkpoints damaged, and do not start it again."""
         self._watcher.crashed()
-        self._checkpoints = self._checkpoints[: max(0, len(self._checkpoints) - damaged)]
-        self._watcher.lineage = self._checkpoints[-1][1].copy() if self._checkpoints else Lineage()
+        self._shelf.damage(damaged)
+        self._watcher.lineage = self._shelf.newest_note.copy()
         self._aggregator = self._caught_up_at = None
 
     def _outage(self, who: int, how: int) -> None:
@@ -332,11 +333,11 @@ class World:
 
     def _up(self) -> Aggregator:
         if self._aggregator is None:
-            self._aggregator = self._start(self._checkpoints[-1][0] if self._checkpoints else None)
+            self._aggregator = self._start()
         return self._aggregator
 
-    def _start(self, checkpoint: bytes | None) -> Aggregator:
-        return Aggregator(self._stage.streams, self._stage.clock, self._limits, self._took, checkpoint, scope_of())
+    def _start(self) -> Aggregator:
+        return Aggregator(self._stage, scope_of(), self._limits, self._shelf, self._took)
 
     def _took(self, messages: Sequence[Message]) -> None:
         """Let the reference model take the frames that the aggregator has taken."""

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from typing import Final
 
-from fog_aggregator.components.checkpoints.files import CheckpointFiles, StateDirError
+from fog_aggregator.components.checkpoints.directory import StateDirError
+from fog_aggregator.components.checkpoints.files import CheckpointFiles
 from fog_aggregator.components.checkpoints.options import CheckpointOptions
-from fog_aggregator.core.checkpoint import Image, restore
+from fog_aggregator.components.checkpoints.resumption import OtherScopeError, resume
+from fog_aggregator.core.checkpoint import Image
+from fog_aggregator.core.checkpoint_keeper import SavingSchedule
 from fog_aggregator.core.engine.engine import Engine
-from fog_aggregator.core.fleet.event_list import EventList
-from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.tasks import Loops, cancel
-from fog_bus.ports import Position
 from fog_schema.paths import format_path
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
@@ -62,7 +60,7 @@ class Checkpoints:
             return
         files = CheckpointFiles(self._options.state_dir)
         try:
-            files.load(self._restore)
+            files.load(self._resume)
         except BaseException:
             files.close()
             raise
@@ -77,27 +75,24 @@ class Checkpoints:
                 await self._save(self._files)
             self._files.close()
 
-    def _restore(self, image: Image) -> None:
-        if image.scope != self._engine.scope_key:
+    def _resume(self, image: Image) -> None:
+        try:
+            resume(self._engine, self._network, image, time.monotonic())
+        except OtherScopeError:
             prefix, path, branches = image.scope
             apart = f", with {', '.join(map(format_path, branches))} apart" if branches else ""
             raise StateDirError(
                 f"{self._options.state_dir}: its checkpoint is of {format_path(path) or 'everything'} under {prefix}"
                 f"{apart}; give this aggregator another state directory"
-            )
-        known = self._network.fleet
-        fleet = Fleet(horizon=known.horizon, limits=known.limits)
-        events, ratchet = EventList(self._network.events.max_events), Ratchet()
-        positions: Mapping[str, Position] = restore(image, fleet, events, ratchet)
-        with self._network.lock:
-            self._network.adopt(fleet, events, ratchet)
-            self._engine.resume(fleet, events, positions, time.monotonic())
-        LOGGER.info("going on from a checkpoint: %d nodes", fleet.node_count)
+            ) from None
+        LOGGER.info("going on from a checkpoint: %d nodes", self._engine.fleet.node_count)
 
     async def _save_forever(self, files: CheckpointFiles) -> None:
+        schedule = SavingSchedule(self._options.checkpoint_interval, time.monotonic())
         while True:
-            await asyncio.sleep(self._options.checkpoint_interval)
+            await asyncio.sleep(schedule.due_at - time.monotonic())
             await asyncio.shield(asyncio.ensure_future(self._save(files)))
+            schedule.ended(time.monotonic())
 
     async def _save(self, files: CheckpointFiles) -> None:
         """Write state and positions of one moment, with nothing in between, from a forked child."""

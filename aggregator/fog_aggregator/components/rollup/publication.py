@@ -6,17 +6,16 @@ import asyncio
 import logging
 import platform
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
-from fog_agent.core.publication import Publication
 from fog_agent.core.schedule import phase_of
 from fog_agent.core.writer import Settings
 from fog_agent.edge.attach import new_epoch
 from fog_agent.edge.selfmetrics import WriterMetrics
 from fog_agent.edge.sender import Sender
 from fog_aggregator.components.rollup.options import RollupOptions
-from fog_aggregator.components.rollup.watch import RollupWatch
+from fog_aggregator.components.rollup.replica import Replica
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.tasks import Loops, cancel
 from fog_bus.ports import Bus
@@ -31,8 +30,6 @@ LOGGER: Final = logging.getLogger("fog_aggregator")
 class RollupPublication:
     """A component that publishes a subtree's totals from when the aggregator is ready until it stops.
 
-    Each run is an epoch of its own, a replica of the same truth.
-
     Args:
         path: The subtree's.
         options: Seconds between frames; the moment is spread by a hash of the path.
@@ -40,7 +37,7 @@ class RollupPublication:
         totals: Gives the totals as they are now.
         own: The collector for the metrics of the publication itself (``fog_aggregator_rollup_*``).
         bus: Carries the frames.
-        ready: Returns once the totals may go up.
+        may_publish: Tells whether the totals may go up.
         loops: Runs the loop.
     """
 
@@ -52,24 +49,30 @@ class RollupPublication:
         totals: Callable[[], Totals],
         own: TelemetryCollector,
         bus: Bus,
-        ready: Callable[[], Awaitable[object]],
+        may_publish: Callable[[], bool],
         loops: Loops,
     ) -> None:
         self._path = path
         self._subjects = subjects
-        self._watch = RollupWatch(totals)
         info = (("version", __version__), ("host", platform.node()[:256]))
-        self._settings = Settings(options.rollup_interval, info=info)
-        self._metrics = WriterMetrics(own, self._settings, "fog_aggregator_rollup")
+        self._settings = settings = Settings(options.rollup_interval, info=info)
+        self._replica = Replica(totals, settings, WriterMetrics(own, settings, "fog_aggregator_rollup"), new_epoch)
         self._bus = bus
-        self._ready = ready
+        self._may_publish = may_publish
         self._loops = loops
         self._sender: Sender | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to wait until the totals may go up."""
-        self._task = self._loops.spawn(self._publish())
+        """Do nothing yet: `tick` begins once the totals may go up."""
+
+    def tick(self) -> None:
+        """Begin to publish, if the totals may go up from now on."""
+        publication = self._replica.begin(may_publish=self._may_publish(), now=time.monotonic())
+        if publication is not None:
+            subject = self._subjects.rollups(self._path)
+            self._sender = Sender(publication, self._bus, subject, phase=phase_of(self._path))
+            self._task = self._loops.spawn(self._publish(self._sender))
 
     async def stop(self, deadline: float) -> None:
         """End with a final, if anything was said and `deadline` seconds are enough."""
@@ -77,12 +80,7 @@ class RollupPublication:
             LOGGER.warning("the final rollup of %s was not acknowledged in time", format_path(self._path))
         await cancel(self._task)
 
-    async def _publish(self) -> None:
-        await self._ready()
-        now, coverage = time.monotonic(), lambda: self._watch.coverage
-        publication = Publication((self._watch,), self._metrics, self._settings, now, new_epoch, coverage=coverage)
-        subject = self._subjects.rollups(self._path)
-        self._sender = Sender(publication, self._bus, subject, phase=phase_of(self._path))
-        await self._bus.listen(self._subjects.listens(self._path), self._sender.requested)
+    async def _publish(self, sender: Sender) -> None:
+        await self._bus.listen(self._subjects.listens(self._path), sender.requested)
         LOGGER.info("publishing the rollup of %s every %g s", format_path(self._path), self._settings.interval)
-        await self._sender.run()
+        await sender.run()

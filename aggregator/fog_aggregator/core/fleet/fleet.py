@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from operator import attrgetter
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 
@@ -43,6 +43,10 @@ class Fleet(FleetReading):
     def __init__(self, *, horizon: float = 7 * DAY, limits: FleetLimits | None = None, caught_up: bool = False) -> None:
         self.limits = limits or FleetLimits()
         super().__init__(Parts(horizon, self.limits, caught_up=caught_up))
+
+    def fresh(self) -> Self:
+        """Return an empty fleet with the same horizon and limits."""
+        return type(self)(horizon=self.horizon, limits=self.limits)
 
     def apply(self, path: Path, frame: Frame, timestamp: float, *, rollup: bool = False) -> Outcome:
         """Merge a frame that the server stored at `timestamp` for the node at `path`, or for the branch there.

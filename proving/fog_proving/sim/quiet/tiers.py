@@ -11,7 +11,7 @@ from fog_aggregator.query.selection import Selection
 from fog_proving.sim.books import PATHS, SUM, Books, Cells, Labels, Violation
 from fog_proving.sim.checks import cell_text, named, totals_of
 from fog_proving.sim.program import Program
-from fog_proving.sim.quiet import Accounts, who_shows
+from fog_proving.sim.quiet.fleet import Accounts, who_shows
 from fog_proving.sim.tiers import BRANCH, Member, Tiers
 from fog_schema.paths import Path, is_under
 

@@ -1,0 +1,1 @@
+"""Check what must hold once all is healed and quiet."""
