@@ -16,8 +16,8 @@ from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.view import Plan, Samples
 from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.query.explanation import Explanation, take_apart
-from fog_aggregator.query.family_variants import FamilyVariant
-from fog_aggregator.query.fleet_view import Beside, FleetView, Memory
+from fog_aggregator.query.family_variants import FamilyVariant, described
+from fog_aggregator.query.fleet_view import COVERAGE_FAMILIES, Beside, FleetView, Memory
 from fog_aggregator.query.inventory import Inventory
 from fog_aggregator.query.node_info import NODE_INFO, known_info
 from fog_aggregator.query.plan import Draft
@@ -28,7 +28,7 @@ from fog_aggregator.query.totals import Totals
 from fog_aggregator.query.tree import Tree
 from fog_aggregator.query.view_snapshot import ViewSnapshot
 from fog_schema.paths import Path, format_path
-from utilityfog_frontend.telemetry import TelemetryCollector, TelemetryEvent
+from utilityfog_frontend.telemetry import TelemetryCollector, TelemetryEvent, model
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 from utilityfog_frontend.telemetry.source import MetricsSource
 
@@ -178,6 +178,12 @@ class NetworkCollector(MetricsSource):
         """Tell whether there is a node at or under a path."""
         with self.lock:
             return bool(self.tree.span(path))
+
+    def descriptions(self) -> list[model.Family]:
+        """Return every family that a view may show, our own too; several of one name where nodes disagree."""
+        own = [one.family for one in self.own.collect()]
+        with self.lock:
+            return [described(family) for family in self.fleet.catalog.families] + [*COVERAGE_FAMILIES, *own]
 
     def conflicts(self) -> dict[str, list[FamilyVariant]]:
         """Return the families that cannot all be shown, by name; hold `lock` while reading the rows of nodes."""

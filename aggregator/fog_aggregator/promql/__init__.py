@@ -8,17 +8,25 @@ Times are integer milliseconds. The semantics are those of Prometheus 3, without
 experimental there. Evaluation takes long on much data: run it in a thread, with `Options.expired` to end it.
 """
 
-from fog_aggregator.promql.errors import BadQueryError, EvaluationError, QueryError, QueryTimeoutError
+from fog_aggregator.promql.errors import (
+    BadQueryError,
+    CanceledError,
+    EvaluationError,
+    QueryError,
+    QueryTimeoutError,
+    UnavailableError,
+)
 from fog_aggregator.promql.evaluation.context import Limits, Options
 from fog_aggregator.promql.json_data import data_json, error_json, response_json
 from fog_aggregator.promql.language.parse import parse, prettify
 from fog_aggregator.promql.memory import MemoryStorage
 from fog_aggregator.promql.openmetrics import OpenMetricsError, read_openmetrics
 from fog_aggregator.promql.query import Result, instant_query, range_query
-from fog_aggregator.promql.storage import Part, Selection, Storage, parts_of_grid
+from fog_aggregator.promql.storage import Part, Selection, SeriesStorage, Storage, parts_of_grid
 
 __all__ = [
     "BadQueryError",
+    "CanceledError",
     "EvaluationError",
     "Limits",
     "MemoryStorage",
@@ -29,7 +37,9 @@ __all__ = [
     "QueryTimeoutError",
     "Result",
     "Selection",
+    "SeriesStorage",
     "Storage",
+    "UnavailableError",
     "data_json",
     "error_json",
     "instant_query",

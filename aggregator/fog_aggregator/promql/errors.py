@@ -3,7 +3,9 @@
 QueryError
 ├── BadQueryError      `bad_data`: the expression or a parameter cannot be read
 ├── EvaluationError    `execution`: the expression was read, and its evaluation is not defined on these series
-└── QueryTimeoutError  `timeout`: the evaluation took longer than it may
+├── QueryTimeoutError  `timeout`: the evaluation took longer than it may
+├── CanceledError      `canceled`: whoever evaluates it stops
+└── UnavailableError   `unavailable`: there is nothing to evaluate it on yet, or nobody free to do so
 """
 
 from __future__ import annotations
@@ -31,3 +33,15 @@ class QueryTimeoutError(QueryError):
     """The evaluation took longer than it may."""
 
     error_type = "timeout"
+
+
+class CanceledError(QueryError):
+    """Whoever evaluates the query stops before it has an answer."""
+
+    error_type = "canceled"
+
+
+class UnavailableError(QueryError):
+    """There is nothing to evaluate the query on yet, or nobody is free to do so."""
+
+    error_type = "unavailable"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -29,26 +29,29 @@ _PLAIN_INTEGERS: Final = 10**15
 
 def data_json(data: Data) -> str:
     """Write ``{"resultType":…,"result":…}``."""
-    if isinstance(data, ScalarResult):
-        return _of_type("scalar", f'[{_plain_time(data.time)},"{format_plain(data.value)}"]')
-    if isinstance(data, StringResult):
-        return _of_type("string", f"[{_plain_time(data.time)},{_text(data.value)}]")
-    if isinstance(data, VectorResult):
-        return _of_type("vector", f"[{','.join(_samples(data))}]")
-    if isinstance(data, SeriesResult):
-        series = (_series(labels, _prefixes(times), values) for labels, times, values in data.series)
-        return _of_type("matrix", f"[{','.join(series)}]")
-    return _of_type("matrix", f"[{','.join(_rows(data))}]")
+    return "".join(_data_pieces(data))
 
 
 def response_json(result: Result) -> str:
     """Write a complete answer of the API."""
-    notes = "".join(
-        f',"{name}":{_texts(texts)}'
-        for name, texts in (("warnings", result.warnings), ("infos", result.infos))
-        if texts
-    )
-    return f'{{"status":"success","data":{data_json(result.data)}{notes}}}'
+    return "".join(response_pieces(result))
+
+
+def response_pieces(result: Result) -> Iterator[str]:
+    """Write a complete answer of the API, a series at a time."""
+    yield '{"status":"success","data":'
+    yield from _data_pieces(result.data)
+    yield notes_json(result.warnings, result.infos) + "}"
+
+
+def notes_json(warnings: Sequence[str], infos: Sequence[str] = ()) -> str:
+    """Write the members of an answer that say how it should be read, each after a comma; nothing for none."""
+    return "".join(f',"{name}":{_texts(texts)}' for name, texts in (("warnings", warnings), ("infos", infos)) if texts)
+
+
+def labels_json(labels: Labels) -> str:
+    """Write a label set as an object."""
+    return "{" + ",".join(f"{_text(name)}:{_text(value)}" for name, value in labels) + "}"
 
 
 def error_json(error: QueryError) -> str:
@@ -61,8 +64,25 @@ def _plain_time(milliseconds: int) -> str:
     return format_sample(milliseconds / 1000)
 
 
-def _of_type(name: str, result: str) -> str:
-    return f'{{"resultType":"{name}","result":{result}}}'
+def _data_pieces(data: Data) -> Iterator[str]:
+    if isinstance(data, ScalarResult):
+        yield f'{{"resultType":"scalar","result":[{_plain_time(data.time)},"{format_plain(data.value)}"]}}'
+        return
+    if isinstance(data, StringResult):
+        yield f'{{"resultType":"string","result":[{_plain_time(data.time)},{_text(data.value)}]}}'
+        return
+    if isinstance(data, VectorResult):
+        name, series = "vector", _samples(data)
+    elif isinstance(data, SeriesResult):
+        name, series = "matrix", (_series(labels, _prefixes(times), values) for labels, times, values in data.series)
+    else:
+        name, series = "matrix", _rows(data)
+    yield f'{{"resultType":"{name}","result":['
+    comma = ""
+    for one in series:
+        yield comma + one
+        comma = ","
+    yield "]}"
 
 
 def _text(value: str) -> str:
@@ -73,14 +93,10 @@ def _texts(values: Sequence[str]) -> str:
     return f"[{','.join(map(_text, values))}]"
 
 
-def _metric(labels: Labels) -> str:
-    return "{" + ",".join(f"{_text(name)}:{_text(value)}" for name, value in labels) + "}"
-
-
 def _samples(data: VectorResult) -> Iterable[str]:
     time = format_time(data.time)
     for labels, value in zip(data.labels, data.values.tolist(), strict=True):
-        yield f'{{"metric":{_metric(labels)},"value":[{time},"{format_sample(value)}"]}}'
+        yield f'{{"metric":{labels_json(labels)},"value":[{time},"{format_sample(value)}"]}}'
 
 
 def _prefixes(times: Ints) -> list[str]:
@@ -93,7 +109,7 @@ def _series(labels: Labels, prefixes: Sequence[str], values: Floats) -> str:
     pieces = [""] * (2 * len(prefixes))
     pieces[::2], pieces[1::2] = prefixes, _numbers(values)
     body = "".join(pieces).removeprefix('"],')
-    return f'{{"metric":{_metric(labels)},"values":[{body}"]]}}'
+    return f'{{"metric":{labels_json(labels)},"values":[{body}"]]}}'
 
 
 def _numbers(values: Floats) -> list[str]:

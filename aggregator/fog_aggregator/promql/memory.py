@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -27,13 +27,29 @@ class MemoryStorage:
         self._names = [_rows_by_name(part.labels) for part in self._parts]
 
     @property
+    def oldest(self) -> int | None:
+        """The time of the oldest sample in milliseconds; None without samples."""
+        return min((int(part.times.min()) for part in self._parts if part.times.size), default=None)
+
+    @property
     def newest(self) -> int | None:
         """The time of the newest sample in milliseconds; None without samples."""
         return max((int(part.times.max()) for part in self._parts if part.times.size), default=None)
 
     def select(self, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
         """Find the series that fulfil every matcher, with their samples from `start` to `end`, both included."""
-        found: list[Part] = []
+        return Selection([part for one, rows in self._found(matchers) for part in _cut(one, rows, start, end)])
+
+    def series(self, matchers: Sequence[Matcher], start: int, end: int) -> Sequence[Labels]:
+        """Find the series that fulfil every matcher and have a sample from `start` to `end`, both included."""
+        found: list[Labels] = []
+        for part in self.select(matchers, start, end).parts:
+            there = [bool(part.times.size)] * len(part.labels) if part.offsets is None else np.diff(part.offsets) > 0
+            found += [labels for labels, has_samples in zip(part.labels, there, strict=True) if has_samples]
+        return found
+
+    def _found(self, matchers: Sequence[Matcher]) -> Iterator[tuple[Part, Ints]]:
+        """Find the rows of each part that fulfil every matcher."""
         named = [matcher for matcher in matchers if matcher.name == NAME and matcher.kind is MatchKind.EQUAL]
         others = [matcher for matcher in matchers if matcher not in named[:1]]
         for part, names in zip(self._parts, self._names, strict=True):
@@ -41,8 +57,7 @@ class MemoryStorage:
             if rows.size and others:
                 rows = rows[select_labels([part.labels[row] for row in rows.tolist()], others)]
             if rows.size:
-                found += _cut(part, rows, start, end)
-        return Selection(found)
+                yield part, rows
 
 
 def _rows_by_name(all_labels: Sequence[Labels]) -> dict[str, Ints]:

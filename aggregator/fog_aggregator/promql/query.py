@@ -75,13 +75,13 @@ class Result:
     infos: tuple[str, ...] = ()
 
 
-def instant_query(text: str | Expression, storage: Storage, time: int, options: Options = DEFAULT) -> Result:
-    """Evaluate an expression, as text or as it was parsed, at one moment, in milliseconds.
+def instant_query(query: str | Expression, storage: Storage, time: int, options: Options = DEFAULT) -> Result:
+    """Evaluate an expression, as text or parsed, at one moment in milliseconds.
 
     Raises:
         QueryError: when it cannot be read or evaluated; its `error_type` is that of the API.
     """
-    expression = parse(text) if isinstance(text, str) else text
+    expression = parse(query) if isinstance(query, str) else query
     _check_times(time)
     context = _context(np.array([time], np.int64), storage, options, time, time)
     with _guarded():
@@ -89,14 +89,16 @@ def instant_query(text: str | Expression, storage: Storage, time: int, options: 
     return Result(data, context.annotations.warnings, context.annotations.infos)
 
 
-def range_query(text: str, storage: Storage, start: int, end: int, step: int, options: Options = DEFAULT) -> Result:
+def range_query(
+    query: str | Expression, storage: Storage, start: int, end: int, step: int, options: Options = DEFAULT
+) -> Result:
     """Evaluate an expression at ``start``, ``start + step`` and so on until `end`, all in milliseconds.
 
     Raises:
         QueryError: as `instant_query`; and for steps that are none or too many.
     """
     _check_range(start, end, step, options)
-    expression = parse(text)
+    expression = parse(query) if isinstance(query, str) else query
     kind = type_of(expression)
     if kind not in {ValueType.VECTOR, ValueType.SCALAR}:
         raise BadQueryError(f'invalid expression type "{kind.value}" for range query, must be Scalar or instant Vector')

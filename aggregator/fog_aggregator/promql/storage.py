@@ -61,6 +61,25 @@ class Storage(Protocol):
         """
 
 
+class SeriesStorage(Storage, Protocol):
+    """A source of samples that can list its series without reading them."""
+
+    @property
+    def oldest(self) -> int | None:
+        """The time of the oldest sample in milliseconds; None without samples."""
+
+    @property
+    def newest(self) -> int | None:
+        """The time of the newest sample."""
+
+    def series(self, matchers: Sequence[Matcher], start: int, end: int) -> Sequence[Labels]:
+        """Find the series that fulfil every matcher and may have a sample from `start` to `end`, both included.
+
+        Raises:
+            QueryError: as `select`.
+        """
+
+
 def is_stale(values: Floats) -> Mask:
     """Tell which values are stale markers."""
     bits: Mask = values.view(np.uint64) == np.uint64(_STALE_BITS)

@@ -34,6 +34,8 @@ _OLDEST: Final = model.Family(
     "Age of the last frame of the live node that has been silent longest",
     unit="seconds",
 )
+COVERAGE_FAMILIES: Final = (_NODES, _OLDEST)
+"""Families that each view has beside the nodes' own."""
 
 
 @dataclass(frozen=True, slots=True)

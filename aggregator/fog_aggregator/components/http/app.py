@@ -9,6 +9,9 @@ from aiohttp import web
 from fog_aggregator.components.http.hardening import add_headers, only_our_name, only_reading, plain_errors
 from fog_aggregator.components.http.keys import LOOPBACK, NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.openapi import document
+from fog_aggregator.components.http.prometheus.route import API, Api
+from fog_aggregator.components.http.prometheus.routes import API_ROUTES
+from fog_aggregator.components.http.prometheus.schemas import API_SCHEMAS
 from fog_aggregator.components.http.response_slots import ResponseSlots
 from fog_aggregator.components.http.routes import ROUTES
 from fog_aggregator.components.http.status import Status
@@ -17,15 +20,26 @@ from fog_aggregator.network import NetworkCollector
 _LARGEST_REQUEST: Final = 1024
 
 
-def make_app(network: NetworkCollector, status: Status) -> web.Application:
-    """Return the application that serves a network-wide collector; nothing can be changed through it."""
+def make_app(network: NetworkCollector, status: Status, api: Api | None = None) -> web.Application:
+    """Return the application that serves a network-wide collector; nothing can be changed through it.
+
+    Args:
+        network: What is served.
+        status: What the numbers stand on.
+        api: Those who answer under /api/v1; without them nothing is served there.
+    """
     app = web.Application(middlewares=[plain_errors, only_reading, only_our_name], client_max_size=_LARGEST_REQUEST)
+    routes = (*ROUTES, *(API_ROUTES if api else ()))
     app[NETWORK] = network
     app[STATUS] = status
-    app[OPENAPI] = document(ROUTES)
+    app[OPENAPI] = document(routes, API_SCHEMAS if api else {})
     app[SLOTS] = ResponseSlots()
     app[LOOPBACK] = False
+    if api is not None:
+        app[API] = api
     app.on_response_prepare.append(add_headers)
-    for route in ROUTES:
+    for route in routes:
         app.router.add_get(route.path, route.handle)
+        for method in route.methods[1:]:
+            app.router.add_route(method, route.path, route.handle)
     return app

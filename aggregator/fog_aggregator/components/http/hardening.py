@@ -32,6 +32,9 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Server": "fog",
 }
+_PROMETHEUS: Final = "/api/v1/"
+"""Routes of this API write their own errors; these here are of what is before a route."""
+
 _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]*)(?::\d{1,5})?")
 
 
@@ -60,8 +63,8 @@ def is_loopback(host: str) -> bool:
 
 @web.middleware
 async def only_reading(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Nothing here can be changed over HTTP."""
-    if request.method not in _READING:
+    """Answer GET and HEAD, and a POST where a route takes questions in that form: nothing is changed over HTTP."""
+    if request.method not in _READING and request.match_info.http_exception is not None:
         raise web.HTTPMethodNotAllowed(request.method, _READING, text="only GET and HEAD: nothing is changed over HTTP")
     return await handler(request)
 
@@ -86,7 +89,7 @@ async def only_our_name(request: web.Request, handler: Handler) -> web.StreamRes
 
 @web.middleware
 async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Return every error is one line: JSON with `error` under /api, text elsewhere."""
+    """Return every error as one line: JSON with `error` under /api, text elsewhere, and under /api/v1 as there."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -103,7 +106,7 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
 
 
 def _error(request: web.Request, status: int, line: str, headers: dict[str, str]) -> web.Response:
-    if request.path.startswith("/api/"):
+    if request.path.startswith("/api/") and not request.path.startswith(_PROMETHEUS):
         return web.Response(
             status=status, body=json_bytes({"error": line}), content_type="application/json", headers=headers
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from fog_aggregator.components.http.output import JSON
 from fog_aggregator.components.http.parameters import STATES, Parameter
 from fog_aggregator.components.http.routes import Route
 from fog_schema import __version__
@@ -14,13 +14,16 @@ _ERRORS: Final = {
     400: "a parameter is unknown, missing or malformed",
     403: "the Host header names another server",
     404: "nothing is there",
-    405: "only GET and HEAD are answered",
+    405: "only GET and HEAD are answered, and POST where it is described",
+    422: "the expression cannot be evaluated on these series, or takes more than it may",
     503: "not ready, or busy",
 }
 _ALWAYS: Final = (400, 403, 405)
+_PLACES: Final = re.compile(r"\{(\w+)\}")
+FORM: Final = "application/x-www-form-urlencoded"
 
 
-def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
+def object_of(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
     """Return a schema of an object that has all of these, but for the optional ones, and no others."""
     return {
         "type": "object",
@@ -30,210 +33,222 @@ def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
     }
 
 
-def _list(items: dict[str, Any]) -> dict[str, Any]:
+def list_of(items: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema of a list."""
     return {"type": "array", "items": items}
 
 
-def _map(values: dict[str, Any]) -> dict[str, Any]:
+def map_of(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema of an object with any names."""
     return {"type": "object", "additionalProperties": values}
 
 
-def _ref(name: str) -> dict[str, Any]:
+def ref_to(name: str) -> dict[str, Any]:
+    """Return a reference to a schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+def or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema of what may be null."""
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-_TEXT: Final = {"type": "string"}
-_WHOLE: Final = {"type": "integer"}
-_NUMBER: Final = {"type": "number"}
-_FLAG: Final = {"type": "boolean"}
-_ANY: Final[dict[str, Any]] = {}
-_LABELS: Final = _map(_TEXT)
+TEXT: Final = {"type": "string"}
+WHOLE: Final = {"type": "integer"}
+NUMBER: Final = {"type": "number"}
+FLAG: Final = {"type": "boolean"}
+ANY: Final[dict[str, Any]] = {}
+LABELS: Final = map_of(TEXT)
 _STATE: Final = {"type": "string", "enum": list(STATES)}
 _COUNTED: Final = {
-    "count": _WHOLE,
-    "nodes": _object({"live": _WHOLE, "stale": _WHOLE, "departed": _WHOLE}),
-    "oldest_frame_age_seconds": _NUMBER,
+    "count": WHOLE,
+    "nodes": object_of({"live": WHOLE, "stale": WHOLE, "departed": WHOLE}),
+    "oldest_frame_age_seconds": NUMBER,
 }
 _PLACE: Final = {
-    "path": _TEXT,
-    "name": _TEXT,
-    "state": _or_null(_STATE),
-    "children": _list(_ref("Place")),
+    "path": TEXT,
+    "name": TEXT,
+    "state": or_null(_STATE),
+    "children": list_of(ref_to("Place")),
     **_COUNTED,
 }
 _VALUE: Final = {
     "anyOf": [
-        _NUMBER,
+        NUMBER,
         {"type": "string", "enum": ["NaN", "+Inf", "-Inf"]},
-        _object({"counts": _list(_WHOLE), "sum": {"anyOf": [_NUMBER, _TEXT]}, "count": _WHOLE}),
-        _object({"count": _NUMBER, "sum": _NUMBER, "min": _NUMBER, "max": _NUMBER}),
+        object_of({"counts": list_of(WHOLE), "sum": {"anyOf": [NUMBER, TEXT]}, "count": WHOLE}),
+        object_of({"count": NUMBER, "sum": NUMBER, "min": NUMBER, "max": NUMBER}),
     ],
     "description": "a histogram's counts are of each bucket alone, the last is +Inf's; a branch's gauge is merged",
 }
 
 SCHEMAS: Final[dict[str, dict[str, Any]]] = {
-    "Error": _object({"error": {"type": "string", "description": "one line for people"}}),
-    "Snapshot": _object(
+    "Error": object_of({"error": {"type": "string", "description": "one line for people"}}),
+    "Snapshot": object_of(
         {
-            "timestamp": _NUMBER,
-            "metrics": _map({"anyOf": [_ref("Value"), _list(_ref("Value"))]}),
-            "events_count": _WHOLE,
-            "running": _FLAG,
+            "timestamp": NUMBER,
+            "metrics": map_of({"anyOf": [ref_to("Value"), list_of(ref_to("Value"))]}),
+            "events_count": WHOLE,
+            "running": FLAG,
         }
     ),
-    "Value": _object({"value": {"anyOf": [_NUMBER, _TEXT]}, "labels": _LABELS, "timestamp": _NUMBER}),
-    "Coverage": _object(dict(_COUNTED)),
-    "Place": _object(_PLACE),
-    "Tree": _object({**_PLACE, "depth": _WHOLE}),
-    "Nodes": _object({"total": _WHOLE, "offset": _WHOLE, "limit": _WHOLE, "nodes": _list(_ref("Node"))}),
-    "Node": _object(
+    "Value": object_of({"value": {"anyOf": [NUMBER, TEXT]}, "labels": LABELS, "timestamp": NUMBER}),
+    "Coverage": object_of(dict(_COUNTED)),
+    "Place": object_of(_PLACE),
+    "Tree": object_of({**_PLACE, "depth": WHOLE}),
+    "Nodes": object_of({"total": WHOLE, "offset": WHOLE, "limit": WHOLE, "nodes": list_of(ref_to("Node"))}),
+    "Node": object_of(
         {
-            "path": _TEXT,
+            "path": TEXT,
             "state": _STATE,
-            "last_heard_age_seconds": _or_null(_NUMBER),
-            "interval_seconds": _NUMBER,
-            "epochs": _WHOLE,
-            "series": _WHOLE,
-            "gaps": _WHOLE,
-            "awaits_keyframe": _FLAG,
-            "folded": _WHOLE,
-            "baselines": _WHOLE,
-            "ephemeral": _FLAG,
-            "branch": _FLAG,
-            "first_heard": _NUMBER,
-            "info": _map(_TEXT),
+            "last_heard_age_seconds": or_null(NUMBER),
+            "interval_seconds": NUMBER,
+            "epochs": WHOLE,
+            "series": WHOLE,
+            "gaps": WHOLE,
+            "awaits_keyframe": FLAG,
+            "folded": WHOLE,
+            "baselines": WHOLE,
+            "ephemeral": FLAG,
+            "branch": FLAG,
+            "first_heard": NUMBER,
+            "info": map_of(TEXT),
         }
     ),
-    "Events": _object(
-        {"kept": _WHOLE, "total": _WHOLE, "repeated": _WHOLE, "lost": _WHOLE, "events": _list(_ref("Event"))}
+    "Events": object_of(
+        {"kept": WHOLE, "total": WHOLE, "repeated": WHOLE, "lost": WHOLE, "events": list_of(ref_to("Event"))}
     ),
-    "Event": _object(
+    "Event": object_of(
         {
-            "path": _TEXT,
-            "epoch": _TEXT,
-            "number": _WHOLE,
-            "received": _NUMBER,
-            "timestamp": _NUMBER,
-            "name": _TEXT,
-            "value": _ANY,
-            "labels": _LABELS,
-            "metadata": _map(_ANY),
+            "path": TEXT,
+            "epoch": TEXT,
+            "number": WHOLE,
+            "received": NUMBER,
+            "timestamp": NUMBER,
+            "name": TEXT,
+            "value": ANY,
+            "labels": LABELS,
+            "metadata": map_of(ANY),
         }
     ),
-    "Explanation": _object(
+    "Explanation": object_of(
         {
-            "path": _TEXT,
-            "name": _TEXT,
-            "families": _list(
-                _object({"type": _TEXT, "unit": _TEXT, "help": _TEXT, "bounds": _list(_NUMBER), "rollup": _list(_TEXT)})
+            "path": TEXT,
+            "name": TEXT,
+            "families": list_of(
+                object_of(
+                    {"type": TEXT, "unit": TEXT, "help": TEXT, "bounds": list_of(NUMBER), "rollup": list_of(TEXT)}
+                )
             ),
-            "total": _list(_ref("Sample")),
-            "coverage": _ref("Coverage"),
-            "node": _or_null(
-                _object(
+            "total": list_of(ref_to("Sample")),
+            "coverage": ref_to("Coverage"),
+            "node": or_null(
+                object_of(
                     {
-                        "branch": _FLAG,
-                        "epochs": _list(_ref("Epoch")),
-                        "closed": _list(_ref("Held")),
-                        "folded": _WHOLE,
-                        "baselines": _WHOLE,
+                        "branch": FLAG,
+                        "epochs": list_of(ref_to("Epoch")),
+                        "closed": list_of(ref_to("Held")),
+                        "folded": WHOLE,
+                        "baselines": WHOLE,
                     }
                 )
             ),
-            "children": _list(_object({"path": _TEXT, "coverage": _ref("Coverage"), "own": _FLAG})),
-            "contributions": _list(_ref("Sample")),
+            "children": list_of(object_of({"path": TEXT, "coverage": ref_to("Coverage"), "own": FLAG})),
+            "contributions": list_of(ref_to("Sample")),
         }
     ),
-    "Sample": _object({"labels": _LABELS, "value": _VALUE, "created": _or_null(_NUMBER)}),
-    "Epoch": _object(
+    "Sample": object_of({"labels": LABELS, "value": _VALUE, "created": or_null(NUMBER)}),
+    "Epoch": object_of(
         {
-            "epoch": _TEXT,
-            "seq": _WHOLE,
-            "born": _NUMBER,
-            "heard": _NUMBER,
-            "shared": _FLAG,
-            "gaps": _WHOLE,
-            "awaits_keyframe": _FLAG,
-            "keyframes": _WHOLE,
-            "returning": _FLAG,
-            "values": _list(_ref("Held")),
+            "epoch": TEXT,
+            "seq": WHOLE,
+            "born": NUMBER,
+            "heard": NUMBER,
+            "shared": FLAG,
+            "gaps": WHOLE,
+            "awaits_keyframe": FLAG,
+            "keyframes": WHOLE,
+            "returning": FLAG,
+            "values": list_of(ref_to("Held")),
         }
     ),
-    "Held": _object({"id": _WHOLE, "labels": _LABELS, "value": _VALUE, "fractional": _FLAG, "live": _FLAG}),
-    "Retired": _object(
+    "Held": object_of({"id": WHOLE, "labels": LABELS, "value": _VALUE, "fractional": FLAG, "live": FLAG}),
+    "Retired": object_of(
         {
-            "families": _list(_object({"name": _TEXT, "type": _TEXT, "counted": _NUMBER})),
-            "groups": _list(_object({"path": _TEXT, "series": _WHOLE})),
+            "families": list_of(object_of({"name": TEXT, "type": TEXT, "counted": NUMBER})),
+            "groups": list_of(object_of({"path": TEXT, "series": WHOLE})),
         }
     ),
-    "Conflicts": _object({"families": _list(_object({"name": _TEXT, "versions": _list(_ref("Version"))}))}),
-    "Version": _object(
+    "Conflicts": object_of({"families": list_of(object_of({"name": TEXT, "versions": list_of(ref_to("Version"))}))}),
+    "Version": object_of(
         {
-            "type": _TEXT,
-            "unit": _TEXT,
-            "help": _TEXT,
-            "bounds": _list(_NUMBER),
-            "shown": _FLAG,
-            "nodes": _WHOLE,
-            "paths": _list(_TEXT),
+            "type": TEXT,
+            "unit": TEXT,
+            "help": TEXT,
+            "bounds": list_of(NUMBER),
+            "shown": FLAG,
+            "nodes": WHOLE,
+            "paths": list_of(TEXT),
         }
     ),
-    "Status": _object(
+    "Status": object_of(
         {
-            "ready": _FLAG,
-            "reason": _TEXT,
-            "now": _NUMBER,
-            "version": _TEXT,
-            "wire_version": _WHOLE,
-            "coverage": _ref("Coverage"),
-            "versions": _map(_WHOLE),
-            "series": _WHOLE,
-            "streams": _list(_ref("Stream")),
+            "ready": FLAG,
+            "reason": TEXT,
+            "now": NUMBER,
+            "version": TEXT,
+            "wire_version": WHOLE,
+            "coverage": ref_to("Coverage"),
+            "versions": map_of(WHOLE),
+            "series": WHOLE,
+            "streams": list_of(ref_to("Stream")),
         }
     ),
-    "Stream": _object(
+    "Stream": object_of(
         {
-            "name": _TEXT,
-            "sequence": _WHOLE,
-            "last_sequence": _WHOLE,
-            "lag": _WHOLE,
-            "bytes": _WHOLE,
-            "max_bytes": _or_null(_WHOLE),
-            "seconds_until_gap": _or_null(_NUMBER),
-            "restarts": _map(_WHOLE),
+            "name": TEXT,
+            "sequence": WHOLE,
+            "last_sequence": WHOLE,
+            "lag": WHOLE,
+            "bytes": WHOLE,
+            "max_bytes": or_null(WHOLE),
+            "seconds_until_gap": or_null(NUMBER),
+            "restarts": map_of(WHOLE),
         }
     ),
     "OpenAPI": {"type": "object"},
 }
 
 
-def document(routes: Iterable[Route]) -> dict[str, Any]:
-    """Return the document for some routes."""
+def document(routes: Iterable[Route], more: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the document for some routes, with the schemas that are not of `SCHEMAS`."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "UtilityFog telemetry aggregator", "version": __version__},
-        "paths": {route.path: {"get": _operation(route)} for route in routes},
-        "components": {"schemas": SCHEMAS},
+        "paths": {
+            route.path: {method.lower(): _operation(route, method) for method in route.methods} for route in routes
+        },
+        "components": {"schemas": {**SCHEMAS, **more}},
     }
 
 
-def _operation(route: Route) -> dict[str, Any]:
-    schema = _ref(route.schema) if route.schema else _TEXT
+def _operation(route: Route, method: str) -> dict[str, Any]:
+    schema = ref_to(route.schema) if route.schema else TEXT
     responses: dict[str, Any] = {
         "200": {"description": route.summary, "content": {media: {"schema": schema} for media in route.media}}
     }
-    media, error = (JSON, _ref("Error")) if route.path.startswith("/api/") else ("text/plain", _TEXT)
     for code in sorted((*_ALWAYS, *route.errors)):
-        responses[str(code)] = {"description": _ERRORS[code], "content": {media: {"schema": error}}}
-    return {
-        "summary": route.summary,
-        "parameters": [described for parameter in route.parameters for described in _parameters(parameter)],
-        "responses": responses,
-    }
+        media, error = route.error_form(code)
+        content = {media: {"schema": ref_to(error) if error else TEXT}}
+        responses[str(code)] = {"description": _ERRORS[code], "content": content}
+    described = [one for parameter in route.parameters for one in _parameters(parameter)]
+    places = [{"name": name, "in": "path", "required": True, "schema": TEXT} for name in _PLACES.findall(route.path)]
+    operation: dict[str, Any] = {"summary": route.summary, "parameters": places + described, "responses": responses}
+    if method == "POST":
+        form = {"type": "object", "properties": {one["name"]: one["schema"] for one in described}}
+        operation["requestBody"] = {"content": {FORM: {"schema": form}}}
+        operation["parameters"] = places
+    return operation
 
 
 def _parameters(parameter: Parameter) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ import json
 import logging
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from concurrent.futures import Executor
 from typing import Any, Final, Protocol
 
 from aiohttp import web
@@ -58,10 +59,18 @@ def make_compressor() -> Compressor:
     return fast
 
 
-async def send(request: web.Request, chunks: Iterable[bytes], content_type: str) -> web.StreamResponse:
+async def send(
+    request: web.Request, chunks: Iterable[bytes], content_type: str, threads: Executor | None = None
+) -> web.StreamResponse:
     """Answer with some chunks; after each, others have their turn on the loop.
 
     A client that reads too slowly is cut off: half an answer must not pass for a whole one.
+
+    Args:
+        request: The request.
+        chunks: The body.
+        content_type: Its type.
+        threads: Where chunks are made and compressed; None for the loop itself, which suits small ones.
     """
     response = web.StreamResponse(headers={"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"})
     if accepts_gzip(request.headers.get("Accept-Encoding", "")):
@@ -71,10 +80,9 @@ async def send(request: web.Request, chunks: Iterable[bytes], content_type: str)
     if request.method != "HEAD":
         try:
             async with asyncio.timeout(_patience(request)):
-                for chunk in chunks:
+                async for chunk in _in_turn(chunks, threads):
                     if chunk:
                         await response.write(chunk)
-                    await asyncio.sleep(0)
         except ConnectionError:
             raise
         except Exception as error:
@@ -85,6 +93,18 @@ async def send(request: web.Request, chunks: Iterable[bytes], content_type: str)
             return response
     await response.write_eof()
     return response
+
+
+async def _in_turn(chunks: Iterable[bytes], threads: Executor | None) -> AsyncIterator[bytes]:
+    """Make one chunk after the other, and let others have the loop in between."""
+    if threads is None:
+        for chunk in chunks:
+            yield chunk
+            await asyncio.sleep(0)
+        return
+    loop, source = asyncio.get_running_loop(), iter(chunks)
+    while (made := await loop.run_in_executor(threads, next, source, None)) is not None:
+        yield made
 
 
 async def send_json(request: web.Request, answer: Any) -> web.StreamResponse:

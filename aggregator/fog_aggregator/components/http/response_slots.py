@@ -20,10 +20,15 @@ SLOW_SECONDS: Final = 2.0
 
 
 class ResponseSlots:
-    """Slots for responses in the making. Belongs to one event loop."""
+    """Slots for responses in the making. Belongs to one event loop.
 
-    def __init__(self) -> None:
-        self._free = asyncio.Semaphore(MOST_AT_ONCE)
+    Args:
+        most: how many are made at once.
+    """
+
+    def __init__(self, most: int = MOST_AT_ONCE) -> None:
+        self._most = most
+        self._free = asyncio.Semaphore(most)
         self._taken: list[tuple[float, web.Request]] = []
 
     @asynccontextmanager
@@ -38,7 +43,7 @@ class ResponseSlots:
             await asyncio.wait_for(self._free.acquire(), LONGEST_WAIT)
         except TimeoutError:
             raise web.HTTPServiceUnavailable(
-                text=f"busy: {MOST_AT_ONCE} answers are being written already; try again"
+                text=f"busy: {self._most} answers are being written already; try again"
             ) from None
         finally:
             watch.cancel()

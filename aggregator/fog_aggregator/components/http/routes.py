@@ -39,6 +39,7 @@ class Route:
         schema: name of the answer's schema in `fog_aggregator.components.http.openapi`; empty for what is not JSON.
         media: media types of the answer.
         errors: statuses beside 400 that the answer may have.
+        methods: how it may be asked beside HEAD.
     """
 
     path: str
@@ -48,10 +49,16 @@ class Route:
     schema: str = ""
     media: tuple[str, ...] = (JSON,)
     errors: tuple[int, ...] = ()
+    methods: tuple[str, ...] = ("GET",)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Check the parameters and answer."""
         return await self.answer(request, read_query(request, self.parameters))
+
+    def error_form(self, status: int) -> tuple[str, str]:
+        """Return the media type of an error, and the name of its schema; empty for text."""
+        del status
+        return (JSON, "Error") if self.path.startswith("/api/") else ("text/plain", "")
 
 
 async def _metrics(request: web.Request, query: Query) -> web.StreamResponse:

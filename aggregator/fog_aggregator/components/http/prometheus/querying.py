@@ -1,0 +1,96 @@
+"""Answer expressions: at a moment, over a range, laid out; and exemplars, which nobody keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+from aiohttp import web
+
+from fog_aggregator.components.http.output import JSON, send
+from fog_aggregator.components.http.prometheus.route import API, TRUNCATED, success
+from fog_aggregator.promql.errors import BadQueryError
+from fog_aggregator.promql.evaluation.context import Options
+from fog_aggregator.promql.json_data import response_pieces
+from fog_aggregator.promql.query import (
+    Data,
+    MatrixResult,
+    Result,
+    SeriesResult,
+    VectorResult,
+    instant_query,
+    range_query,
+)
+
+Query: TypeAlias = Mapping[str, Any]
+
+
+async def query(request: web.Request, given: Query) -> web.StreamResponse:
+    """Evaluate at one moment."""
+    queries = request.app[API].queries
+    time = queries.now() if given["time"] is None else given["time"]
+    return await _evaluated(request, given, partial(instant_query, given["query"], queries.storage, time))
+
+
+async def query_range(request: web.Request, given: Query) -> web.StreamResponse:
+    """Evaluate at the steps of a range."""
+    start, end, step = given["start"], given["end"], given["step"]
+    _check_range(start, end, step)
+    work = partial(range_query, given["query"], request.app[API].queries.storage, start, end, step)
+    return await _evaluated(request, given, work)
+
+
+def _check_range(start: int, end: int, step: int) -> None:
+    """Name the parameter, as a Prometheus does."""
+    if end < start:
+        raise BadQueryError('invalid parameter "end": end timestamp must not be before start time')
+    if step <= 0:
+        raise BadQueryError(
+            'invalid parameter "step": zero or negative query resolution step widths are not accepted. '
+            "Try a positive integer"
+        )
+
+
+async def _evaluated(request: web.Request, given: Query, work: Callable[[Options], Result]) -> web.StreamResponse:
+    queries = request.app[API].queries
+    warnings = queries.warnings()
+    if request.method == "HEAD":
+        return await send(request, (), JSON)
+    async with queries.slot(request, given["timeout"]) as deadline:
+        options = queries.evaluation(deadline, given["lookback_delta"])
+        result = _cut(await queries.compute(partial(work, options)), given["limit"])
+        result = replace(result, warnings=(*warnings, *result.warnings))
+        return await queries.send(request, response_pieces(result), deadline)
+
+
+def _cut(result: Result, limit: int) -> Result:
+    """Keep so many series; all for 0."""
+    data: Data = result.data
+    cut: Data
+    if not limit:
+        return result
+    if isinstance(data, VectorResult) and len(data.labels) > limit:
+        cut = replace(data, labels=data.labels[:limit], values=data.values[:limit])
+    elif isinstance(data, MatrixResult) and data.matrix.rows > limit:
+        cut = replace(data, matrix=data.matrix.take(np.arange(limit)))
+    elif isinstance(data, SeriesResult) and len(data.series) > limit:
+        cut = replace(data, series=data.series[:limit])
+    else:
+        return result
+    return replace(result, data=cut, warnings=(*result.warnings, TRUNCATED))
+
+
+async def format_query(_request: web.Request, given: Query) -> web.StreamResponse:
+    """Lay an expression out."""
+    return success(given["query"])
+
+
+async def exemplars(_request: web.Request, given: Query) -> web.StreamResponse:
+    """Answer with none: exemplars stay on the nodes' own expositions."""
+    start, end = given["start"], given["end"]
+    if start is not None and end is not None and end < start:
+        raise BadQueryError("end timestamp must not be before start timestamp")
+    return success([])
