@@ -19,6 +19,9 @@ from fog_aggregator.brain import Brain
 from fog_aggregator.components.checkpoints.saving import Checkpoints
 from fog_aggregator.components.file_export.export import FileExport
 from fog_aggregator.components.http.app import make_app
+from fog_aggregator.components.http.prometheus.places import TreePlaces
+from fog_aggregator.components.http.prometheus.queries import Queries
+from fog_aggregator.components.http.prometheus.route import Api
 from fog_aggregator.components.http.server import WebServer
 from fog_aggregator.components.http.status import StreamStatus
 from fog_aggregator.components.rollup.publication import RollupPublication
@@ -30,6 +33,7 @@ from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
+from fog_aggregator.sources.fleet_storage import FleetStorage
 from fog_aggregator.streams import BusConnection
 from fog_aggregator.tasks import Loops
 from fog_bus.nats.transport import NatsTransport
@@ -87,7 +91,9 @@ class Aggregator:
         bus = transport or NatsTransport(config.nats)
         connection = BusConnection(bus, _streams(config, subjects), loops)
         brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
-        self.web = WebServer(make_app(self.network, self), config.listen)
+        queries = Queries(FleetStorage(()), config, self._server_time, self.ready)
+        api = Api(queries, TreePlaces(self.network))
+        self.web = WebServer(make_app(self.network, self, api), config.listen)
         self._loops = loops
         self._deadline = 0.0  # what fails, or is cancelled, has no time
         self._components: list[Component] = [
@@ -96,6 +102,7 @@ class Aggregator:
             connection,
             brain,
             FileExport(self.network, config),
+            queries,
         ]
         if config.publish_rollup:
             rollup = RollupPublication(

@@ -10,7 +10,8 @@ from tests.house.offenders import Found, guard, hold
 from tests.house.source import Module, imports, modules
 
 PURE: Final = re.compile(
-    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/(history|notifications|past|rules)/|^schema/fog_schema/"
+    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/(history|notifications|past|rules|sources)/"
+    r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|memory/stream)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
 )
@@ -77,6 +78,11 @@ OWN: Final = {
         "fog_aggregator.core",
     ),
     "aggregator/fog_aggregator/history": ("fog_aggregator.history", "fog_aggregator.promql", "fog_aggregator.core"),
+    "aggregator/fog_aggregator/sources": (
+        "fog_aggregator.sources",
+        "fog_aggregator.history",
+        "fog_aggregator.promql",
+    ),
     "schema/fog_schema": (),
     "bus/fog_bus": (),
 }

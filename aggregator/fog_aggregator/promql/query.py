@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -21,6 +21,8 @@ from fog_aggregator.promql.language.tree import Expression, Subquery, ValueType,
 from fog_aggregator.promql.storage import Floats, Ints, Storage
 
 DEFAULT: Final = Options()
+TRUNCATED: Final = "results truncated due to limit"
+"""The warning of an answer that has not all series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,23 @@ def range_query(
     else:
         matrix = _sorted(value)
     return Result(MatrixResult(steps, matrix), context.annotations.warnings, context.annotations.infos)
+
+
+def limit_series(result: Result, limit: int) -> Result:
+    """Keep the first `limit` series, with a warning if there are more; all for 0."""
+    data = result.data
+    cut: Data
+    if not limit:
+        return result
+    if isinstance(data, VectorResult) and len(data.labels) > limit:
+        cut = replace(data, labels=data.labels[:limit], values=data.values[:limit])
+    elif isinstance(data, MatrixResult) and data.matrix.rows > limit:
+        cut = replace(data, matrix=data.matrix.take(np.arange(limit)))
+    elif isinstance(data, SeriesResult) and len(data.series) > limit:
+        cut = replace(data, series=data.series[:limit])
+    else:
+        return result
+    return replace(result, data=cut, warnings=(*result.warnings, TRUNCATED))
 
 
 def _check_times(*times: int) -> None:

@@ -24,9 +24,9 @@ def make_app(network: NetworkCollector, status: Status, api: Api | None = None) 
     """Return the application that serves a network-wide collector; nothing can be changed through it.
 
     Args:
-        network: What is served.
-        status: What the numbers stand on.
-        api: Those who answer under /api/v1; without them nothing is served there.
+        network: The collector.
+        status: The state of the service behind it.
+        api: Answers under /api/v1; without it nothing is served there.
     """
     app = web.Application(middlewares=[plain_errors, only_reading, only_our_name], client_max_size=_LARGEST_REQUEST)
     routes = (*ROUTES, *(API_ROUTES if api else ()))

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from fog_aggregator.components.http.keys import NETWORK
 from fog_aggregator.components.http.output import JSON, send
-from fog_aggregator.components.http.prometheus.route import API, list_texts
+from fog_aggregator.components.http.prometheus.route import API, list_texts, success_text
 from fog_aggregator.components.http.prometheus.values import unescape_name
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.promql.errors import BadQueryError
@@ -113,11 +113,11 @@ def _described(network: NetworkCollector, metric: str | None, limit: int) -> dic
 def _metadata_texts(describe: Callable[[], Mapping[str, Any]], limit: int) -> Iterator[str]:
     described = describe()
     names = sorted(described)[: limit or None]
-    yield json.dumps({"status": "success", "data": {name: described[name] for name in names}})
+    yield success_text({name: described[name] for name in names})
 
 
 def _success_texts(compute: Callable[[], Any]) -> Iterator[str]:
-    yield json.dumps({"status": "success", "data": compute()})
+    yield success_text(compute())
 
 
 def _cardinality(storage: SeriesStorage, limit: int) -> dict[str, Any]:

@@ -7,23 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
-import numpy as np
 from aiohttp import web
 
 from fog_aggregator.components.http.output import JSON, send
-from fog_aggregator.components.http.prometheus.route import API, TRUNCATED, success
+from fog_aggregator.components.http.prometheus.route import API, success
 from fog_aggregator.promql.errors import BadQueryError
 from fog_aggregator.promql.evaluation.context import Options
 from fog_aggregator.promql.json_data import response_pieces
-from fog_aggregator.promql.query import (
-    Data,
-    MatrixResult,
-    Result,
-    SeriesResult,
-    VectorResult,
-    instant_query,
-    range_query,
-)
+from fog_aggregator.promql.query import Result, instant_query, limit_series, range_query
 
 Query: TypeAlias = Mapping[str, Any]
 
@@ -61,26 +52,9 @@ async def _evaluated(request: web.Request, given: Query, work: Callable[[Options
         return await send(request, (), JSON)
     async with queries.slot(request, given["timeout"]) as deadline:
         options = queries.evaluation(deadline, given["lookback_delta"])
-        result = _cut(await queries.compute(partial(work, options)), given["limit"])
+        result = limit_series(await queries.compute(partial(work, options)), given["limit"])
         result = replace(result, warnings=(*warnings, *result.warnings))
         return await queries.send(request, response_pieces(result), deadline)
-
-
-def _cut(result: Result, limit: int) -> Result:
-    """Keep so many series; all for 0."""
-    data: Data = result.data
-    cut: Data
-    if not limit:
-        return result
-    if isinstance(data, VectorResult) and len(data.labels) > limit:
-        cut = replace(data, labels=data.labels[:limit], values=data.values[:limit])
-    elif isinstance(data, MatrixResult) and data.matrix.rows > limit:
-        cut = replace(data, matrix=data.matrix.take(np.arange(limit)))
-    elif isinstance(data, SeriesResult) and len(data.series) > limit:
-        cut = replace(data, series=data.series[:limit])
-    else:
-        return result
-    return replace(result, data=cut, warnings=(*result.warnings, TRUNCATED))
 
 
 async def format_query(_request: web.Request, given: Query) -> web.StreamResponse:

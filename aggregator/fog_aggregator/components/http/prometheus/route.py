@@ -18,6 +18,7 @@ from fog_aggregator.components.http.prometheus.queries import Queries
 from fog_aggregator.components.http.routes import Route
 from fog_aggregator.promql.errors import QueryError
 from fog_aggregator.promql.json_data import error_json, notes_json
+from fog_aggregator.promql.query import TRUNCATED
 
 LOGGER: Final = logging.getLogger("fog_aggregator.components.http")
 FORMS: Final = ("GET", "POST")
@@ -28,8 +29,6 @@ STATUS_OF: Final = {"bad_data": 400, "execution": 422, "timeout": 503, "canceled
 
 _BEFORE_ROUTES: Final = (403, 405)
 
-TRUNCATED: Final = "results truncated due to limit"
-
 
 class InternalError(QueryError):
     """A fault of our own."""
@@ -39,7 +38,7 @@ class InternalError(QueryError):
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Those who answer.
+    """The parts that answer.
 
     Attributes:
         queries: Evaluates, and lists series.
@@ -86,7 +85,12 @@ def failure(error: QueryError) -> web.Response:
 
 def success(data: Any) -> web.Response:
     """Return a small answer."""
-    return web.Response(body=json.dumps({"status": "success", "data": data}).encode() + b"\n", content_type=JSON)
+    return web.Response(body=success_text(data).encode() + b"\n", content_type=JSON)
+
+
+def success_text(data: Any) -> str:
+    """Write an answer as short as it can be."""
+    return json.dumps({"status": "success", "data": data}, ensure_ascii=False, separators=(",", ":"))
 
 
 def list_texts(items: Iterable[str], limit: int, warnings: tuple[str, ...] = ()) -> Iterator[str]:
@@ -95,7 +99,7 @@ def list_texts(items: Iterable[str], limit: int, warnings: tuple[str, ...] = ())
     Args:
         items: The values.
         limit: How many to write at most; 0 for all.
-        warnings: What the answer should be read with; that it was cut is added.
+        warnings: For the reader; that the list was cut is added.
     """
     source = iter(items)
     yield '{"status":"success","data":['

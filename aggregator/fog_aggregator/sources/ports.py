@@ -1,0 +1,38 @@
+"""The ports of sources: whoever keeps samples of the fleet, or of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from fog_aggregator.history.routing import View
+from fog_aggregator.promql.labels import Labels, Matcher
+from fog_aggregator.promql.storage import Selection, SeriesStorage
+
+
+class ViewSource(Protocol):
+    """Keeps samples of some views. Any thread may ask."""
+
+    @property
+    def oldest(self) -> int | None:
+        """The time of the oldest sample in milliseconds; None without samples."""
+
+    @property
+    def newest(self) -> int | None:
+        """The time of the newest sample."""
+
+    def holds(self, view: View) -> bool:
+        """Tell whether this source answers for a view."""
+
+    def select(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
+        """Find the series of a view that fulfil every matcher, with their samples from `start` to `end`."""
+
+    def series(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Sequence[Labels]:
+        """List the series of a view that fulfil every matcher and may have a sample from `start` to `end`."""
+
+
+class NamedStorage(SeriesStorage, Protocol):
+    """Series that are called by names of their own, as rules make them: no part of any view."""
+
+    def names(self) -> frozenset[str]:
+        """Return the names of all its series."""

@@ -1,0 +1,1 @@
+"""The Prometheus HTTP API of an aggregator, asked as its clients ask it."""
