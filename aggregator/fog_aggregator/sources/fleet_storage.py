@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fog_aggregator.history.routing import Level, NodeOwn, Subtree, View, route
 from fog_aggregator.promql.errors import EvaluationError
 from fog_aggregator.promql.labels import NAME, Labels, Matcher, MatchKind
 from fog_aggregator.promql.storage import Selection
 from fog_aggregator.sources.coverage import partial_coverage
-from fog_aggregator.sources.ports import NamedStorage, ViewSource
+from fog_aggregator.sources.ports import NamedStorage, ViewSource, for_request
 from fog_schema.paths import format_path
 
 
@@ -24,6 +24,10 @@ class FleetStorage:
     def __init__(self, sources: Sequence[ViewSource], named: NamedStorage | None = None) -> None:
         self._sources = sources
         self._named = named
+
+    def until(self, expired: Callable[[], bool]) -> FleetStorage:
+        """Return the same storage for one request, which ends when `expired` says so."""
+        return FleetStorage([for_request(source, expired) for source in self._sources], self._named)
 
     @property
     def oldest(self) -> int | None:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
 from fog_aggregator.history.routing import View
 from fog_aggregator.promql.labels import Labels, Matcher
 from fog_aggregator.promql.storage import Selection, SeriesStorage
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@runtime_checkable
+class Cancellable(Protocol[T_co]):
+    """Reads for long, and stops when nobody wants the answer any more."""
+
+    def until(self, expired: Callable[[], bool]) -> T_co:
+        """Return the same for one request, which ends when `expired` says so."""
 
 
 class ViewSource(Protocol):
@@ -29,6 +40,11 @@ class ViewSource(Protocol):
 
     def series(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Sequence[Labels]:
         """List the series of a view that fulfil every matcher and may have a sample from `start` to `end`."""
+
+
+def for_request(source: T, expired: Callable[[], bool]) -> T:
+    """Return a source, or a storage, for one request, which ends when `expired` says so; most never take long."""
+    return source.until(expired) if isinstance(source, Cancellable) else source
 
 
 class NamedStorage(SeriesStorage, Protocol):

@@ -29,17 +29,18 @@ _MOST_COUNTED: Final = 10
 """Lines of each table of status/tsdb, as Prometheus has."""
 
 
+Find: TypeAlias = Callable[[], Iterable[Labels]]
+
+
 async def series(request: web.Request, given: Query) -> web.StreamResponse:
     """List the label sets that any of the selectors finds."""
-    find = partial(_found, request.app[API].queries.storage, given)
-    return await _listed(request, given, lambda: map(labels_json, sorted(find())))
+    return await _listed(request, given, lambda find: map(labels_json, sorted(find())))
 
 
 async def label_names(request: web.Request, given: Query) -> web.StreamResponse:
     """List the names of labels; without a selector also those that say which part of the fleet is meant."""
-    find = partial(_found, request.app[API].queries.storage, given)
     more = () if given["match[]"] else request.app[API].places.names()
-    return await _listed(request, given, lambda: map(json.dumps, sorted({*_names(find()), *more})))
+    return await _listed(request, given, lambda find: map(_text, sorted({*_names(find()), *more})))
 
 
 async def label_values(request: web.Request, given: Query) -> web.StreamResponse:
@@ -48,8 +49,8 @@ async def label_values(request: web.Request, given: Query) -> web.StreamResponse
     name = unescape_name(raw)
     if name == raw and not _LABEL.fullmatch(name):
         raise BadQueryError(f'invalid label name: "{name[:200]}"')
-    find, places = partial(_found, request.app[API].queries.storage, given), request.app[API].places
-    return await _listed(request, given, lambda: map(json.dumps, sorted(_values(find(), name) or places.values(name))))
+    places = request.app[API].places
+    return await _listed(request, given, lambda find: map(_text, sorted(_values(find(), name) or places.values(name))))
 
 
 async def metadata(request: web.Request, given: Query) -> web.StreamResponse:
@@ -64,19 +65,24 @@ async def status_tsdb(request: web.Request, given: Query) -> web.StreamResponse:
     """Count series by name, by label and by pair."""
     queries = request.app[API].queries
     async with queries.slot(request) as deadline:
-        count = partial(_cardinality, queries.storage, given["limit"] or _MOST_COUNTED)
+        count = partial(_cardinality, queries.storage(deadline), given["limit"] or _MOST_COUNTED)
         return await queries.send(request, _success_texts(count), deadline)
 
 
-async def _listed(request: web.Request, given: Query, items: Callable[[], Iterable[str]]) -> web.StreamResponse:
+async def _listed(request: web.Request, given: Query, items: Callable[[Find], Iterable[str]]) -> web.StreamResponse:
     """Answer with a list that a thread makes."""
     queries = request.app[API].queries
     warnings = queries.warnings()
     if request.method == "HEAD":
         return await send(request, (), JSON)
     async with queries.slot(request) as deadline:
-        found = await queries.compute(items)
+        find = partial(_found, queries.storage(deadline), given)
+        found = await queries.compute(partial(items, find))
         return await queries.send(request, list_texts(found, given["limit"], warnings), deadline)
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _found(storage: SeriesStorage, given: Query) -> Iterator[Labels]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final, TypeVar
 
 from aiohttp import web
@@ -18,6 +18,7 @@ from fog_aggregator.components.http.response_slots import ResponseSlots
 from fog_aggregator.promql.errors import CanceledError, QueryTimeoutError, UnavailableError
 from fog_aggregator.promql.evaluation.context import Limits, Options
 from fog_aggregator.promql.storage import SeriesStorage
+from fog_aggregator.sources.ports import for_request
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class Deadline:
 
     def expired(self) -> bool:
         """Tell whether the evaluation should end."""
-        return time.monotonic() > self.at or self.request.transport is None or self.stopping()
+        return monotonic() > self.at or self.request.transport is None or self.stopping()
 
 
 class Queries:
@@ -58,7 +59,7 @@ class Queries:
         clock: Callable[[], float],
         ready: Callable[[], tuple[bool, str]],
     ) -> None:
-        self.storage = storage
+        self._storage = storage
         self._options = options
         self._clock = clock
         self._ready = ready
@@ -90,9 +91,13 @@ class Queries:
         ready, reason = self._ready()
         if ready:
             return ()
-        if self.storage.newest is None:
+        if self._storage.newest is None:
             raise UnavailableError(f"not ready: {reason}")
         return (f"not ready: {reason}; newer numbers may be missing",)
+
+    def storage(self, deadline: Deadline) -> SeriesStorage:
+        """Return the samples for what is done until a deadline."""
+        return for_request(self._storage, deadline.expired)
 
     def evaluation(self, deadline: Deadline, lookback: int | None = None) -> Options:
         """Return how a query is evaluated."""
@@ -111,7 +116,7 @@ class Queries:
             UnavailableError: when no slot became free.
         """
         seconds = min(self._options.query_timeout, (patience or 0) / 1000 or self._options.query_timeout)
-        deadline = Deadline(request, time.monotonic() + seconds, lambda: self._stopping)
+        deadline = Deadline(request, monotonic() + seconds, lambda: self._stopping)
         try:
             async with self._slots.acquire(request):
                 yield deadline

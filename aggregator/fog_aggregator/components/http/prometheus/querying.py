@@ -15,27 +15,26 @@ from fog_aggregator.promql.errors import BadQueryError
 from fog_aggregator.promql.evaluation.context import Options
 from fog_aggregator.promql.json_data import response_pieces
 from fog_aggregator.promql.query import Result, instant_query, limit_series, range_query
+from fog_aggregator.promql.storage import SeriesStorage
 
 Query: TypeAlias = Mapping[str, Any]
 
 
+Evaluate: TypeAlias = Callable[[SeriesStorage, Options], Result]
+
+
 async def query(request: web.Request, given: Query) -> web.StreamResponse:
     """Evaluate at one moment."""
-    queries = request.app[API].queries
-    time = queries.now() if given["time"] is None else given["time"]
-    return await _evaluated(request, given, partial(instant_query, given["query"], queries.storage, time))
+    expression, time = given["query"], given["time"]
+    moment = request.app[API].queries.now() if time is None else time
+    return await _evaluated(
+        request, given, lambda storage, options: instant_query(expression, storage, moment, options)
+    )
 
 
 async def query_range(request: web.Request, given: Query) -> web.StreamResponse:
     """Evaluate at the steps of a range."""
-    start, end, step = given["start"], given["end"], given["step"]
-    _check_range(start, end, step)
-    work = partial(range_query, given["query"], request.app[API].queries.storage, start, end, step)
-    return await _evaluated(request, given, work)
-
-
-def _check_range(start: int, end: int, step: int) -> None:
-    """Name the parameter, as a Prometheus does."""
+    expression, start, end, step = given["query"], given["start"], given["end"], given["step"]
     if end < start:
         raise BadQueryError('invalid parameter "end": end timestamp must not be before start time')
     if step <= 0:
@@ -43,16 +42,20 @@ def _check_range(start: int, end: int, step: int) -> None:
             'invalid parameter "step": zero or negative query resolution step widths are not accepted. '
             "Try a positive integer"
         )
+    return await _evaluated(
+        request, given, lambda storage, options: range_query(expression, storage, start, end, step, options)
+    )
 
 
-async def _evaluated(request: web.Request, given: Query, work: Callable[[Options], Result]) -> web.StreamResponse:
+async def _evaluated(request: web.Request, given: Query, evaluate: Evaluate) -> web.StreamResponse:
     queries = request.app[API].queries
     warnings = queries.warnings()
     if request.method == "HEAD":
         return await send(request, (), JSON)
     async with queries.slot(request, given["timeout"]) as deadline:
         options = queries.evaluation(deadline, given["lookback_delta"])
-        result = limit_series(await queries.compute(partial(work, options)), given["limit"])
+        result = await queries.compute(partial(evaluate, queries.storage(deadline), options))
+        result = limit_series(result, given["limit"])
         result = replace(result, warnings=(*warnings, *result.warnings))
         return await queries.send(request, response_pieces(result), deadline)
 
