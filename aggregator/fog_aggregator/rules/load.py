@@ -174,8 +174,8 @@ def _rule(fields: Fields, shared: dict[str, str]) -> Rule | None:
         tree=tree,
         pending_for=fields.duration("for") or 0,
         keep_firing_for=fields.duration("keep_firing_for") or 0,
-        labels=_templates("label", _with_shared(_labels(fields), shared, fields.place), fields.report),
-        annotations=_templates("annotation", _annotations(fields), fields.report),
+        labels=_templates(alert, "label", _with_shared(_labels(fields), shared, fields.place), fields.report),
+        annotations=_templates(alert, "annotation", _annotations(fields), fields.report),
         line=fields.place.line,
     )
 
@@ -226,11 +226,11 @@ def _with_shared(
     yield from ((name, value, place) for name, value in shared.items() if name not in names)
 
 
-def _templates(role: str, texts: Iterable[tuple[str, str, Place]], report: Report) -> Templates:
+def _templates(alert: str, role: str, texts: Iterable[tuple[str, str, Place]], report: Report) -> Templates:
     compiled: list[tuple[str, Template]] = []
     for name, text, place in texts:
         try:
-            compiled.append((name, compile_template(text)))
+            compiled.append((name, compile_template(text, alert)))
         except TemplateError as error:
             report(place, f'{role} "{name}": {error}')
     return tuple(sorted(compiled, key=lambda pair: pair[0]))

@@ -142,16 +142,12 @@ class AlertingState:
         for labels, value in vector:
             data = TemplateData(labels, value, query, around.external_labels, around.external_url)
             pairs = {name: text for name, text in labels if name != NAME}
-            pairs |= {name: template.render(data, self.rule.name) for name, template in self.rule.labels}
+            pairs |= {name: template.render(data) for name, template in self.rule.labels}
             identity = make_labels(pairs | {ALERT_NAME: self.rule.name})
             if identity in instances:
                 raise RuleError("vector contains metrics with the same labelset after applying alert labels")
             annotations = tuple(
-                sorted(
-                    (name, template.render(data, self.rule.name))
-                    for name, template in self.rule.annotations
-                    if name != ON_SILENCE
-                )
+                sorted((name, template.render(data)) for name, template in self.rule.annotations if name != ON_SILENCE)
             )
             instances[identity] = Alert(identity, annotations, value, now.at, series=without_name(labels))
         return instances
