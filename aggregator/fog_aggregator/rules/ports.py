@@ -48,8 +48,9 @@ class Surroundings:
     external_url: str = ""
 
 
-def _nobody(rule: str, labels: Labels) -> bool:
-    del rule, labels
+def nobody_fires(labels: Labels) -> bool:
+    """Stand for an aggregator that is alone."""
+    del labels
     return False
 
 
@@ -62,14 +63,14 @@ class Circumstances:
         paused: Why nothing can be said about the fleet at all: it is not ready, is cut off, or is behind; or empty.
         known_since: The time in milliseconds from which on the numbers are known; None when they always were.
         silent_branches: The paths under which everything is silent.
-        still_fires: Tells whether another aggregator still sees an alert of a rule.
+        still_fires: Tells whether another aggregator still sees an alert of the group.
     """
 
     coverage: Coverage = field(default_factory=FullCoverage)
     paused: str = ""
     known_since: int | None = None
     silent_branches: tuple[Path, ...] = ()
-    still_fires: Callable[[str, Labels], bool] = _nobody
+    still_fires: Callable[[Labels], bool] = nobody_fires
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,9 +113,10 @@ class AlertingState:
             return [labels for labels, _ in now.storage.query(expression, now.moment)]
 
         judge = Judge(self.part, now.circumstances.coverage, labels_of)
-        following = Following(self.rule, self.key, self.part, now, judge, self._passed(now.at), self.flapping)
+        following = Following(self.rule, self.part, now, judge, self._passed(now.at), self.flapping)
         self.alerts, self.over_limit = following.follow(self.alerts, found)
-        for labels in [labels for labels, one in self.flapping.items() if one.is_over(now.at)]:
+        quiet = {labels for labels, one in self.flapping.items() if one.is_over(now.at)}
+        for labels in quiet - {labels for labels, alert in self.alerts.items() if alert.is_active}:
             del self.flapping[labels]
         if self.over_limit:
             active = sum(alert.is_active for alert in self.alerts.values())

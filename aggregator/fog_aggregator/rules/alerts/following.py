@@ -27,6 +27,9 @@ ON_SILENCE: Final = "fog_on_silence"
 LATE_SHARE: Final = 0.01
 """So many of the values may come late before an alert on a rate waits."""
 
+STILL_SEEN: Final = "another aggregator still sees it"
+"""The doubt of an alert that is over here, and is not there."""
+
 _RATES: Final = frozenset({"rate", "increase", "irate", "delta", "idelta", "deriv"})
 _LATE: Final = "increase(fog_aggregator_values_late_total[{0}ms]) / increase(fog_aggregator_values_total[{0}ms])"
 
@@ -68,7 +71,6 @@ class Following:
 
     Attributes:
         rule: The rule.
-        key: Its name among all rules, also those of another aggregator.
         part: The skeleton of its expression.
         now: The evaluation.
         judge: Judges label sets.
@@ -77,7 +79,6 @@ class Following:
     """
 
     rule: AlertingRule
-    key: str
     part: Skeleton
     now: Evaluation
     judge: Judge
@@ -113,7 +114,8 @@ class Following:
             truth, silence = self.judge.present(alert.series, alert.behind)
         if truth is Truth.TRUE or meaning is OnSilence.FIRE:
             behind = stand_behind(scopes_of(self.part, alert.series), self.now.circumstances.coverage)
-            return self._true(replace(alert, behind=behind))
+            since = alert.active_at if alert.behind is not None else self.now.at  # before, it was never seen to be true
+            return self._true(replace(alert, behind=behind, active_at=since))
         if alert.is_firing:
             return replace(alert, doubt=None)
         return doubted(alert, self.now.at, self.passed if known is not None and known.is_active else 0, str(silence))
@@ -155,8 +157,8 @@ class Following:
         flapping = self.flapping.get(alert.labels, Flapping())
         if at - since < max(self.rule.keep_firing_for, flapping.keep):
             return replace(alert, keep_firing_since=since, doubt=None)
-        if self.now.circumstances.still_fires(self.key, alert.labels):
-            return doubted(alert, at, 0, "another aggregator still sees it")
+        if self.now.circumstances.still_fires(alert.labels):
+            return doubted(alert, at, 0, STILL_SEEN)
         return ended(alert, at, self._ended_by(alert))
 
     def _ended_by(self, alert: Alert) -> str:

@@ -1,0 +1,226 @@
+"""Tests of what the receivers of alerts hear: after restarts and reloads, below a silent branch, and of flapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgpack
+import pytest
+
+from fog_aggregator.core.saved import DamagedError, Saved
+from fog_aggregator.promql.labels import Labels
+from fog_aggregator.rules.alert import Alert
+from fog_aggregator.rules.alerts.notices import RESEND, RESOLVED_RESENT, SHORTEST_END
+from fog_aggregator.rules.ports import Circumstances, Surroundings
+from fog_aggregator.rules.rule_set import RuleSet, slot, states_of
+from tests.rules.alert_watch import RULE, Watch
+from tests.rules.storing import MINUTE, Samples, load_text
+
+
+def test_a_restart_neither_resolves_nor_fires_again() -> None:
+    """Firing is firing, with the same beginning; it is re-sent at once."""
+    watch = Watch(hold="1m")
+    watch.step(9)
+    watch.step(9)
+    (first,) = watch.heard
+    before = watch.alert
+    watch.restart()
+    assert watch.alert == before
+    (again,) = watch.tell(again=True)
+    assert again.key == first.key
+    watch.minute += 30
+    watch.step(9)
+    assert [one.key for one in watch.heard] == [first.key]
+    watch.restart()
+    watch.step(1)
+    assert [(one.firing, one.starts_at) for one in watch.heard] == [(False, first.starts_at)]
+    watch.restart()
+    assert [one.firing for one in watch.tell(again=True)] == [False]
+
+
+def test_time_away_does_not_count_for_a_pending_alert() -> None:
+    """Nobody saw whether it was true."""
+    watch = Watch(hold="2m")
+    watch.step(9)
+    watch.step(9)
+    watch.restart()
+    watch.minute += 10
+    watch.step(9)
+    assert watch.state == "pending"
+    watch.step(9)
+    assert watch.state == "firing"
+
+
+def test_a_rule_that_left_the_file_resolves_once() -> None:
+    """At a reload, and after a restart with another file."""
+    for restarts in (False, True):
+        watch = Watch()
+        watch.step(9)
+        if restarts:
+            watch.restart("groups: []")
+        else:
+            watch.set.replace([load_text("groups: []")])
+        (notice,) = watch.set.take_removed(MINUTE)
+        assert (notice.firing, dict(notice.annotations)["ended_by"]) == (False, "rule_removed")
+        assert watch.set.take_removed(MINUTE) == []
+
+
+def test_a_reload_leaves_rules_alone_that_are_as_before() -> None:
+    """Another `for` changes nothing for an alert that fires; another expression is another rule."""
+    watch = Watch()
+    watch.step(9)
+    watch.set.replace([load_text(watch.text.replace("for: 0s", "for: 1h"))])
+    watch.step(9)
+    assert watch.state == "firing"
+    assert [one.starts_at for one in watch.heard] == [0]
+    watch.set.replace([load_text(watch.text.replace("temp > 5", "temp > 6"))])
+    assert len(watch.set.take_removed(MINUTE)) == 1
+
+
+@pytest.mark.parametrize("at", range(12))
+def test_a_damaged_record_is_refused(at: int) -> None:
+    """Each field has its check."""
+    watch = Watch()
+    watch.step(9)
+    plain = msgpack.unpackb(msgpack.packb(watch.set.image().plain))
+    plain["rules"][0][2][0][at] = {"not": "this"}
+    with pytest.raises(DamagedError):
+        watch.set.restore(Saved(plain))
+
+
+def test_an_alert_lasts_for_receivers_until_long_after_the_next_word() -> None:
+    """A quarter of an hour, or four intervals if that is more."""
+    watch = Watch()
+    watch.step(9)
+    assert watch.heard[0].ends_at == SHORTEST_END
+    telling = watch.set.telling(0, 10 * MINUTE, 60 * MINUTE)
+    alert = watch.alert
+    assert alert is not None
+    assert telling.notice("x", alert).ends_at == (10 + 4 * 60) * MINUTE
+    assert telling.notice("temp > 5", alert).generator_url == "http://fog/graph?g0.expr=temp+%3E+5&g0.tab=1"
+
+
+def test_receivers_hear_again_of_what_fires_and_of_what_has_resolved() -> None:
+    """Of the latter for five minutes; of what was never told they hear nothing."""
+    watch = Watch()
+    watch.step(9)
+    assert watch.tell() == []
+    told = 0
+    for _ in range(12):
+        watch.step(1)
+        told += len(watch.heard)
+    assert told == RESOLVED_RESENT // RESEND + 1
+
+
+def test_another_aggregator_that_sees_it_holds_an_alert() -> None:
+    """Firing wins, and nobody hears that it is over."""
+    watch = Watch()
+    watch.step(9)
+    watch.step(1, still_fires=lambda _: True)
+    assert watch.state == "held"
+    assert [one.firing for one in watch.heard] == [True]
+    watch.step(1, still_fires=lambda _: False)
+    assert watch.state == "inactive"
+
+
+BRANCH: Final = RULE.replace("temp > 5", "temp{fog_level='1'} > 5")
+
+
+def branch_step(watch: Watch, silent: tuple[tuple[str, ...], ...], value: float = 9) -> Alert:
+    """Let a minute pass in which the group fog/0 has a value."""
+    watch.minute += 1
+    at = watch.minute * MINUTE
+    watch.storage.series.clear()
+    watch.storage.put("temp", at, value, fog_level="1", fog_path="fog/0")
+    (group,) = watch.set.groups
+    group.evaluate(at, watch.storage, Circumstances(coverage=watch.fleet, silent_branches=silent))
+    watch.heard = watch.tell()
+    alert = watch.alert
+    assert alert is not None
+    return alert
+
+
+def test_below_a_silent_branch_nothing_new_is_told() -> None:
+    """The alert is there, and says why nobody hears of it; it is told when the branch is back and it is still true."""
+    watch = Watch(BRANCH)
+    alert = branch_step(watch, (("fog", "0"),))
+    assert (alert.is_firing, alert.notes.suppressed_by, watch.heard) == (True, "fog/0", [])
+    assert states_of(watch.set.groups)["suppressed"] == 1
+    alert = branch_step(watch, ())
+    assert [one.starts_at for one in watch.heard] == [0]
+    branch_step(watch, (("fog", "0"),))
+    assert [one.firing for one in watch.heard] == [True]
+    branch_step(watch, (("fog", "0"),), 1)
+    assert [one.firing for one in watch.heard] == [False]
+
+
+def test_an_alert_that_was_suppressed_resolves_in_silence() -> None:
+    """Nobody heard that it fired. A branch elsewhere suppresses nothing."""
+    watch = Watch(BRANCH)
+    branch_step(watch, (("fog", "0"),))
+    assert branch_step(watch, (("fog", "0"),), 1).state.value == "inactive"
+    assert watch.heard == []
+    watch = Watch(BRANCH)
+    branch_step(watch, (("fog", "1"), ("fog", "0", "1")))
+    assert len(watch.heard) == 1
+
+
+def flaps(watch: Watch) -> Iterator[str]:
+    """Let an alert be true and false every five minutes for five hours."""
+    for minute in range(300):
+        watch.step(9 if minute // 5 % 2 == 0 else 1)
+        yield watch.state
+
+
+def test_an_alert_that_flaps_goes_on_firing() -> None:
+    """From the third firing in an hour on; it says so."""
+    watch = Watch()
+    states = list(flaps(watch))
+    fired = sum(one == "firing" and before != "firing" for before, one in zip(["", *states], states, strict=False))
+    assert fired == 3
+    alert = watch.alert
+    assert alert is not None
+    assert dict(alert.all_annotations)["flapping"] == "fired 3 times in an hour; goes on firing for 15 minutes"
+
+
+LATE: Final = RULE.replace("temp > 5", "increase(x[2m]) > 5")
+
+
+def late_storage(late: float) -> Samples:
+    """Store a counter that grows, and how many of all values came late."""
+    storage = Samples({"x": {minute: 100.0 * minute for minute in range(9)}})
+    for minute in range(9):
+        storage.put("fog_aggregator_values_total", minute * MINUTE, 100.0 * minute)
+        storage.put("fog_aggregator_values_late_total", minute * MINUTE, late * minute)
+    return storage
+
+
+@pytest.mark.parametrize(("late", "waits"), [(0.5, 0), (5.0, 1)])
+def test_a_rate_over_late_values_waits_for_one_more_evaluation(late: float, waits: int) -> None:
+    """More than one in a hundred are too many; it fires then, and says so."""
+    watch, storage = Watch(LATE), late_storage(late)
+    (group,) = watch.set.groups
+    states = []
+    for minute in range(4, 7):
+        group.evaluate(minute * MINUTE, storage, Circumstances(coverage=watch.fleet))
+        states.append(watch.state)
+    assert states == ["pending"] * waits + ["firing"] * (3 - waits)
+    alert = watch.alert
+    assert alert is not None
+    assert dict(alert.all_annotations).get("late", "") == waits * "5.0% of the values of the last 120 s came late"
+
+
+def test_slots_are_the_same_in_every_aggregator() -> None:
+    """They are multiples of the interval since 1970."""
+    assert [slot(at, MINUTE) for at in (0, 59_999, 60_000, 119_999)] == [0, 0, MINUTE, MINUTE]
+
+
+def test_labels_of_the_process_are_added_where_there_are_none() -> None:
+    """An alert's own win."""
+    labels: Labels = (("alertname", "ours"), ("site", "a"))
+    watch = Watch()
+    watch.set = RuleSet(Surroundings(external_labels=labels))
+    watch.set.replace([load_text(watch.text)])
+    watch.step(9)
+    assert watch.heard[0].labels == (("alertname", "Hot"), ("site", "a"))

@@ -1,0 +1,228 @@
+"""Alerts that do not lie: what holds them, and what ends them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from fog_aggregator.promql import EvaluationError
+from fog_aggregator.rules.alerts.following import on_silence
+from fog_aggregator.rules.alerts.notices import SHORTEST_END
+from fog_aggregator.rules.verdicts.coverage import Fate
+from tests.rules.alert_watch import NODES, RULE, Watch
+from tests.rules.storing import MINUTE, Samples, load_text
+
+
+def test_silence_holds_an_alert_and_tells_nobody_anew() -> None:
+    """It is re-sent with the same beginning, says since when and why, and resolves once all have spoken."""
+    watch = Watch()
+    watch.step(9)
+    (first,) = watch.heard
+    watch.fleet.set(Fate.SILENT, NODES[0])
+    watch.step(None)
+    assert watch.state == "held"
+    (again,) = watch.heard
+    assert (again.key, again.firing, again.is_held) == (first.key, True, True)
+    assert dict(again.annotations)["no_data"] == "since 1970-01-01T00:01:00Z, 1 of 2 nodes silent"
+    watch.step(1)
+    assert watch.state == "held"
+    watch.fleet.set(Fate.LIVE, NODES[0])
+    watch.step(1)
+    assert watch.state == "inactive"
+    assert [(one.firing, one.starts_at, one.ends_at) for one in watch.heard] == [(False, 0, 3 * MINUTE)]
+
+
+def test_a_true_word_ends_the_doubt() -> None:
+    """Held, then true again: the same firing, and nothing of the doubt is left."""
+    watch = Watch()
+    watch.step(9)
+    watch.fleet.set(Fate.SILENT, NODES[0])
+    watch.step(None)
+    alert = watch.step(8)
+    assert alert is not None
+    assert (watch.state, alert.doubt, alert.fired_at) == ("firing", None, 0)
+
+
+def test_the_clock_of_a_pending_alert_stands_still_in_doubt() -> None:
+    """Two minutes of truth are two minutes, with any silence between them."""
+    watch = Watch(hold="2m")
+    watch.step(9)
+    watch.step(9)
+    watch.fleet.set(Fate.SILENT, NODES[0])
+    for _ in range(5):
+        watch.step(None)
+        assert watch.state == "pending"
+    watch.fleet.set(Fate.LIVE, NODES[0])
+    watch.step(9)
+    assert watch.state == "firing"
+    watch = Watch(hold="2m")
+    watch.step(9)
+    watch.step(None)
+    assert watch.alert is None
+
+
+@pytest.mark.parametrize(
+    ("fate", "why"), [(Fate.ENDED, "node_ended"), (Fate.GONE, "forgotten"), (Fate.LIVE, "")], ids=str
+)
+def test_an_alert_says_what_ended_it(fate: Fate, why: str) -> None:
+    """Its nodes, or the data."""
+    watch = Watch()
+    watch.step(9)
+    watch.fleet.set(fate, *NODES)
+    watch.step(None)
+    assert watch.state == "inactive"
+    (notice,) = watch.heard
+    assert dict(notice.annotations).get("ended_by", "") == why
+
+
+def test_a_held_alert_ends_with_its_nodes() -> None:
+    """In good order, by request, or at the horizon; and with nothing else."""
+    for minutes, why in ((3, "forgotten"), (20, "retired")):
+        watch = Watch()
+        watch.fleet.horizon = 10 * MINUTE
+        watch.step(9)
+        watch.fleet.set(Fate.SILENT, *NODES)
+        for _ in range(minutes):
+            watch.step(None)
+            assert watch.state == "held"
+        watch.fleet.set(Fate.GONE, *NODES)
+        watch.step(None)
+        (notice,) = watch.heard
+        assert (notice.firing, dict(notice.annotations)["ended_by"]) == (False, why)
+
+
+def test_a_rule_may_say_that_silence_resolves() -> None:
+    """As Prometheus has it; receivers never see the word."""
+    watch = Watch(means="resolve")
+    watch.step(9)
+    assert dict(watch.heard[0].annotations) == {"summary": "hot"}
+    watch.fleet.set(Fate.SILENT, NODES[0])
+    watch.step(None)
+    assert watch.state == "inactive"
+
+
+def test_a_rule_may_say_that_silence_fires() -> None:
+    """The clock of `for` goes on."""
+    watch = Watch(means="fire", hold="2m")
+    watch.step(9)
+    watch.fleet.set(Fate.SILENT, NODES[0])
+    watch.step(None)
+    watch.step(None)
+    assert watch.state == "firing"
+
+
+def test_another_word_about_silence_is_an_error() -> None:
+    """The text says which there are."""
+    (rule,) = load_text(RULE.replace("FOR", "0s").replace("KEEP", "0s")).groups[0].rules
+    with pytest.raises(ValueError, match="is 'MEANS': write one of hold, resolve, fire"):
+        on_silence(rule)  # type: ignore[arg-type]
+
+
+LESS: Final = RULE.replace("temp > 5", "temp < 5")
+
+
+def test_a_new_alert_that_silence_could_have_made_waits() -> None:
+    """It says who is missed, its clock does not run, and it fires once they have spoken."""
+    watch = Watch(LESS, hold="1m")
+    watch.fleet.set(Fate.SILENT, NODES[0])
+    for _ in range(5):
+        alert = watch.step(1)
+        assert watch.state == "pending"
+    assert alert is not None
+    assert dict(alert.all_annotations)["waits"] == "since 1970-01-01T00:00:00Z, 1 of 2 nodes silent"
+    watch.fleet.set(Fate.LIVE, NODES[0])
+    watch.step(1)
+    assert watch.state == "pending"
+    watch.step(1)
+    assert watch.state == "firing"
+
+
+def test_nothing_is_said_while_the_numbers_are_not_known() -> None:
+    """Not ready, cut off, behind: firing alerts are re-sent, pending ones wait, and nothing new begins."""
+    watch = Watch()
+    watch.step(9)
+    for _ in range(3):
+        watch.step(None, paused="not connected to NATS")
+        assert watch.state == "held"
+        assert [one.firing for one in watch.heard] == [True]
+    watch.step(1)
+    assert watch.state == "inactive"
+    watch.step(9, paused="not ready")
+    assert watch.state == "inactive"
+    watch.step(9)
+    assert watch.state == "firing"
+
+
+def test_a_rule_waits_until_the_numbers_reach_back_as_far_as_it_looks() -> None:
+    """And says so."""
+    watch = Watch(RULE.replace("temp > 5", "max_over_time(temp[2m]) > 5"))
+    watch.step(9, known_since=0)
+    watch.step(9, known_since=0)
+    assert watch.alert is None
+    watch.step(9, known_since=0)
+    assert watch.state == "firing"
+
+
+META: Final = """\
+groups:
+- name: fog_meta
+  rules:
+  - alert: Hot
+    expr: temp > 5
+"""
+
+
+def test_rules_on_the_process_itself_are_always_evaluated() -> None:
+    """They are what speaks when nothing else may; their group has that name."""
+    watch = Watch(META)
+    watch.step(9, paused="not ready")
+    assert watch.state == "firing"
+    watch.step(1, paused="not ready")
+    assert watch.state == "inactive"
+
+
+def test_the_watchdog_is_told_only_while_verdicts_are_given() -> None:
+    """Its silence is the alarm."""
+    watch = Watch(META.replace("temp > 5", "vector(1)"))
+    watch.step()
+    assert [one.firing for one in watch.heard] == [True]
+    watch.step(paused="not ready")
+    assert watch.heard == []
+    watch.step()
+    assert [one.firing for one in watch.heard] == [True]
+
+
+def test_errors_do_not_resolve() -> None:
+    """The alert is extended, and says that its rule fails."""
+    watch = Watch()
+    watch.step(9)
+    watch.storage.query = _fails  # type: ignore[assignment]
+    watch.step(None)
+    assert watch.state == "held"
+    (notice,) = watch.heard
+    assert notice.ends_at == MINUTE + SHORTEST_END
+    assert "its rule fails: 'text'" in dict(notice.annotations)["no_data"]
+
+
+def _fails(expression: object, at: int) -> object:
+    del expression, at
+    raise EvaluationError("'text'")
+
+
+def test_a_limit_takes_nothing_away() -> None:
+    """The ones that are there stay, newcomers beyond it are not made, and the rule says how many there are."""
+    watch = Watch(RULE.replace("- name: g", "- name: g\n  limit: 2"))
+    group = watch.set.groups[0]
+    storage = Samples()
+    for number in (2, 3):
+        storage.put("temp", 0, 9.0, n=str(number))
+    group.evaluate(0, storage)
+    for number in (1, 2, 3, 4):
+        storage.put("temp", MINUTE, 9.0, n=str(number))
+    result = group.evaluate(MINUTE, storage)
+    state = group.alerting[0]
+    assert [dict(labels)["n"] for labels in state.alerts] == ["2", "3"]
+    assert state.over_limit == 2
+    assert [problem.text for problem in result.problems] == ["exceeded limit of 2 with 4 alerts"]
+    assert all(alert.is_firing for alert in state.alerts.values())

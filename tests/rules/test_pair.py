@@ -1,0 +1,82 @@
+"""Two aggregators of one fleet: firing wins, and who is silent has no say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fog_aggregator.rules.alerts import pair
+from fog_aggregator.rules.alerts.pair import Pair, VerdictsError, decode, encode, name_of, verdicts
+
+HOT: Final = (("alertname", "Hot"), ("fog_path", "fog/0"))
+MINUTE: Final = 60_000
+WORD: Final = verdicts("b", "g", 0, MINUTE, [name_of(HOT)], ready=True)
+
+
+def test_what_the_other_sees_fire_goes_on() -> None:
+    """For that group and that alert, while it is ready and was heard in the last three intervals."""
+    ours = Pair("a")
+    assert not ours.still_fires("g", HOT, 0)
+    ours.hear(WORD)
+    assert ours.still_fires("g", HOT, 3 * MINUTE)
+    assert not ours.still_fires("g", HOT, 3 * MINUTE + 1)
+    assert not ours.still_fires("h", HOT, 0)
+    assert not ours.still_fires("g", HOT[:1], 0)
+    ours.hear(replace(WORD, ready=False))
+    assert not ours.still_fires("g", HOT, 0)
+
+
+def test_the_newest_word_counts() -> None:
+    """Also when an older one comes after it; and nobody hears himself."""
+    ours = Pair("a")
+    ours.hear(replace(WORD, at=MINUTE, firing=frozenset()))
+    ours.hear(WORD)
+    ours.hear(replace(WORD, replica="a", at=2 * MINUTE))
+    assert not ours.still_fires("g", HOT, MINUTE)
+
+
+def test_a_word_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When there is more, nothing is over."""
+    monkeypatch.setattr(pair, "MAX_ALERTS", 2)
+    word = verdicts("b", "g", 0, MINUTE, "cba", ready=True)
+    assert (word.firing, word.more) == (frozenset("ab"), True)
+    ours = Pair("a")
+    ours.hear(word)
+    assert ours.still_fires("g", HOT, 0)
+
+
+def test_many_words_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ones that were heard last are."""
+    monkeypatch.setattr(pair, "MAX_GROUPS", 1)
+    ours = Pair("a")
+    for number in range(20):
+        ours.hear(replace(WORD, replica=f"b{number}", group=f"g{number}"))
+    assert [ours.still_fires(f"g{number}", HOT, 0) for number in (11, 12)] == [False, True]
+
+
+@given(st.frozensets(st.text("0123456789abcdef", min_size=16, max_size=16)), st.booleans(), st.integers(0, 2**53))
+def test_a_word_is_read_as_it_was_written(firing: frozenset[str], ready: bool, at: int) -> None:  # noqa: FBT001
+    """Whatever it says."""
+    word = verdicts("b", "g", at, MINUTE, firing, ready=ready)
+    assert decode(encode(word)) == word
+
+
+@given(
+    st.binary(max_size=60)
+    | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda x: b'{"verdicts":%r}' % (x,))
+)
+def test_anything_else_is_refused(data: bytes) -> None:
+    """With a text, and nothing else is raised."""
+    with pytest.raises(VerdictsError, match="no word on alerts"):
+        decode(data)
+
+
+@pytest.mark.parametrize("wrong", [{"at": -1}, {"at": 1.5}, {"replica": 7}, {"interval": True}, {"group": "x" * 1_001}])
+def test_wrong_values_are_refused(wrong: dict[str, object]) -> None:
+    """Of each field."""
+    with pytest.raises(VerdictsError):
+        decode(encode(replace(WORD, **wrong)))  # type: ignore[arg-type]
