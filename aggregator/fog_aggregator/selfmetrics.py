@@ -114,9 +114,10 @@ class SelfMetrics:
         self._event_counters = (
             counter("fog_aggregator_events_total", "Events listed"),
             counter("fog_aggregator_events_repeated_total", "Events that had been listed before"),
+            counter("fog_aggregator_events_refused_total", "Events with a name that is an aggregator's own"),
             counter("fog_aggregator_events_lost_total", "Events that their writers no longer hold"),
         )
-        self._event_totals = (0, 0, 0)
+        self._event_totals = (0, 0, 0, 0)
         self.checkpoints = CheckpointMetrics(collector)
         _register_process(collector)
 
@@ -130,7 +131,7 @@ class SelfMetrics:
 
     def events_listed(self, events: EventList) -> None:
         """Take the event list's own totals."""
-        totals = (events.total, events.repeated, events.lost)
+        totals = (events.total, events.repeated, events.refused, events.lost)
         for counter, total, before in zip(self._event_counters, totals, self._event_totals, strict=True):
             counter.increment(total - before)
         self._event_totals = totals

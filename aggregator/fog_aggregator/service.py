@@ -40,11 +40,13 @@ from fog_bus.nats.transport import NatsTransport
 from fog_bus.ports import Transport
 from fog_bus.rate_limited_log import RateLimitedLog
 from fog_bus.streams import (
+    CONTROL,
     EVENTS,
     MAX_AGE,
     METRICS,
     ROLLUPS,
     StreamSettings,
+    control_stream,
     events_stream,
     metrics_stream,
     rollups_stream,
@@ -170,6 +172,7 @@ def _scope(config: AggregatorConfig, subjects: Subjects) -> Scope:
         metrics=METRICS,
         events=EVENTS,
         rollups=ROLLUPS,
+        control=CONTROL,
         departed_after=config.departed_after,
     )
 
@@ -182,7 +185,7 @@ def _streams(config: AggregatorConfig, subjects: Subjects) -> Sequence[StreamSet
     kinds = [metrics_stream, events_stream]
     if config.branches or config.publish_rollup:
         kinds.append(rollups_stream)
-    return [kind(subjects, max_age=max_age) for kind in kinds]
+    return [*(kind(subjects, max_age=max_age) for kind in kinds), control_stream(subjects)]
 
 
 def _warnings() -> Say:

@@ -1,4 +1,4 @@
-"""The streams that keep frames, events and rollups, and what they must be like.
+"""The streams that keep frames, events, rollups and commands, and what they must be like.
 
 Why `discard="old"`: a stream is a buffer for readers that were away, nothing more; counts live in the nodes' epochs
 and in the checkpoint. Full and `old`, it forgets frames that were mostly read long ago; a reader that had not read them
@@ -18,8 +18,11 @@ from fog_schema.subjects import Subjects
 METRICS: Final = "FOG_METRICS"
 EVENTS: Final = "FOG_EVENTS"
 ROLLUPS: Final = "FOG_ROLLUPS"
+CONTROL: Final = "FOG_CONTROL"
 DAY: Final = 86_400.0
 MAX_AGE: Final = 3 * DAY
+COMMANDS_MAX_AGE: Final = 90 * DAY
+"""Longer than the others: an aggregator that begins anew learns from the stream which silences are active."""
 _GIB: Final = 1024**3
 
 
@@ -74,3 +77,9 @@ def rollups_stream(subjects: Subjects, **others: Any) -> StreamSettings:
     return StreamSettings(
         name=ROLLUPS, subjects=tuple(subjects.subtree("rollups")), **{"max_bytes": _GIB // 4, **others}
     )
+
+
+def control_stream(subjects: Subjects, **others: Any) -> StreamSettings:
+    """Return the settings of the stream of commands: 90 days, 16 MiB, some 100,000 of them; `others` likewise."""
+    settings = {"max_age": COMMANDS_MAX_AGE, "max_bytes": _GIB // 64, **others}
+    return StreamSettings(name=CONTROL, subjects=tuple(subjects.subtree("control")), **settings)

@@ -9,20 +9,20 @@ from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
 from fog_bus.nats.options import NatsOptions
 from fog_bus.nats.provision import apply
-from fog_bus.streams import METRICS, events_stream, metrics_stream, rollups_stream
+from fog_bus.streams import METRICS, control_stream, events_stream, metrics_stream, rollups_stream
 from fog_schema.codec import decode
 from fog_schema.frames import Frame
 from fog_schema.subjects import Subjects
 
 
 async def make_streams(url: str, **login: str) -> None:
-    """Make the three streams, as an aggregator does that has branches or is one."""
+    """Make the four streams, as an aggregator does that has branches or is one."""
     connection = Connection(NatsOptions.parse(url, **login))
     jetstream = JetStream(Link(connection))
     async with connection:
         assert await connection.connected(10)
-        for settings in (metrics_stream(Subjects()), events_stream(Subjects()), rollups_stream(Subjects())):
-            await apply(jetstream, settings)
+        for make in (metrics_stream, events_stream, rollups_stream, control_stream):
+            await apply(jetstream, make(Subjects()))
 
 
 async def last_frame(url: str, path: tuple[str, ...], stream: str = METRICS, **login: str) -> Frame:

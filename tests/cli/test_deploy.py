@@ -12,7 +12,8 @@ import pytest
 
 from fog_agent import Agent, NatsOptions
 from fog_bus.ports import Refusal
-from fog_bus.streams import ROLLUPS
+from fog_bus.streams import CONTROL, ROLLUPS
+from fog_schema.commands import FORGET, Command, encode_command
 from fog_schema.frames import FINAL
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
@@ -30,7 +31,7 @@ SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[NatsServer]:
     """Provide a nats-server with the production configuration, but for addresses, which are the test's own."""
-    for user in ("SYS", "ADMIN", "AGGREGATOR", "AGGREGATOR_0", "0_3"):
+    for user in ("SYS", "ADMIN", "OPERATOR", "AGGREGATOR", "AGGREGATOR_0", "0_3"):
         monkeypatch.setenv(f"FOG_{user}_PASSWORD", f"secret-{user}")
     text = (DEPLOY / "nats-server.conf").read_text()
     with NatsServer(config=re.sub(r"^(listen|http|  store_dir): .*$", "", text, flags=re.MULTILINE)) as running:
@@ -103,6 +104,21 @@ async def test_nobody_but_the_administrator_makes_streams(server: NatsServer) ->
     done = run("streams", "apply", "--nats", server.url, "--inbox-prefix", "_INBOX_AGG", **login)
     assert done.returncode == 1
     assert "permission" in done.stderr.lower()
+
+
+OPERATOR = {"user": "operator", "password": "secret-OPERATOR", "inbox_prefix": "_INBOX_OPERATOR"}
+AGGREGATOR = {"user": "aggregator", "password": "secret-AGGREGATOR", "inbox_prefix": "_INBOX_AGG"}
+NODE = {"user": "fog-0-3", "password": "secret-0_3", "inbox_prefix": "_INBOX_AGENT.fog.0.3"}
+
+
+@pytest.mark.parametrize(("who", "permitted"), [(OPERATOR, True), (AGGREGATOR, False), (BRANCH, False), (NODE, False)])
+async def test_only_an_operator_commands(server: NatsServer, who: dict[str, str], *, permitted: bool) -> None:
+    """A node, and an aggregator, cannot publish a command, not even to its own path."""
+    await make_streams(server.url, user="admin", password="secret-ADMIN")
+    async with connected(server.url, **who) as link:
+        answer = await link.publish("fog.v1.control.fog.0.3", encode_command(Command(FORGET)), 5)
+    assert answer.refusal is (None if permitted else Refusal.PERMISSION)
+    assert (answer.stream == CONTROL) is permitted
 
 
 @pytest.mark.parametrize("file", ["fog.toml", "branch.toml", "root.toml"])

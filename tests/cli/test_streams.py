@@ -8,7 +8,7 @@ from tests.cli.processes import run
 
 def test_apply(fog_nats: NatsServer) -> None:
     """Creates; finds them fine; reports what differs and leaves it; changes it when asked to."""
-    fine = "FOG_METRICS: fine\nFOG_EVENTS: fine\nFOG_ROLLUPS: fine\n"
+    fine = "FOG_METRICS: fine\nFOG_EVENTS: fine\nFOG_ROLLUPS: fine\nFOG_CONTROL: fine\n"
     for _ in range(2):
         done = run("streams", "apply", "--nats", fog_nats.url)
         assert (done.returncode, done.stdout, done.stderr) == (0, fine, "")

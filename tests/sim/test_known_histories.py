@@ -160,6 +160,15 @@ KNOWN: Final = {
         Step("read", 0, 1),
         Step("second"),
     ),
+    "waiting-requests-not-saved": (
+        Step("spawn", 1, 1),
+        Step("count"),
+        Step("beat"),
+        Step("forget"),
+        Step("read", 0, 1),
+        Step("checkpoint"),
+        Step("crash"),
+    ),
     "bounds-leave-alone": (
         Step("tiers"),
         Step("spawn", 33867, 48795),

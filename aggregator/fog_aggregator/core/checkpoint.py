@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import msgpack
@@ -160,7 +161,14 @@ def _decode(data: bytes) -> Image:
     raise CheckpointError(f"it is of version {head['version']}, this program reads versions 4 to {VERSION}")
 
 
-def take_image(fleet: Fleet, events: Part, ratchet: Part, streams: Mapping[str, Position], scope: Scope) -> Image:
+def take_image(
+    fleet: Fleet,
+    events: Part,
+    ratchet: Part,
+    streams: Mapping[str, Position],
+    scope: Scope,
+    others: Mapping[str, Part] = MappingProxyType({}),
+) -> Image:
     """Return everything that must survive.
 
     Args:
@@ -169,8 +177,10 @@ def take_image(fleet: Fleet, events: Part, ratchet: Part, streams: Mapping[str, 
         ratchet: what was exported of fractional counters.
         streams: how far each stream was read.
         scope: what it is of; a checkpoint of another scope is another fleet.
+        others: more parts, by name.
     """
     parts = fleet.image() | {"events": events.image(), "ratchet": ratchet.image()}
+    parts |= {name: part.image() for name, part in others.items()}
     plain = {
         "scope": scope,
         "streams": {name: tuple(position) for name, position in streams.items()},
@@ -179,8 +189,13 @@ def take_image(fleet: Fleet, events: Part, ratchet: Part, streams: Mapping[str, 
     return Image(plain, {f"{name}/{key}": array for name, part in parts.items() for key, array in part.arrays.items()})
 
 
-def restore(image: Image, fleet: Fleet, events: Part, ratchet: Part) -> dict[str, Position]:
+def restore(
+    image: Image, fleet: Fleet, events: Part, ratchet: Part, others: Mapping[str, Part] = MappingProxyType({})
+) -> dict[str, Position]:
     """Put an image into an empty fleet, event list and ratchet; return how far the streams were read.
+
+    Each of `others` takes over what was saved under its name, in place of what it has. A part that the image does not
+    have stays as it is: a program wrote it that did not know the part.
 
     Raises:
         CheckpointError: the image is not what `take_image` returns.
@@ -193,6 +208,9 @@ def restore(image: Image, fleet: Fleet, events: Part, ratchet: Part) -> dict[str
         fleet.restore(parts)
         events.restore(parts["events"])
         ratchet.restore(parts["ratchet"])
+        for name, other in others.items():
+            if name in parts:
+                other.restore(parts[name])
         return {as_text(name): _position(mark) for name, mark in as_mapping(image.plain["streams"]).items()}
 
 

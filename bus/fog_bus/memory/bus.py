@@ -16,7 +16,14 @@ from fog_bus.memory.log import HEARTBEAT, MemoryLog
 from fog_bus.memory.stream import Fate, MemoryStream
 from fog_bus.ports import Outcome, Publish, Refusal, RequestCallback
 from fog_bus.rate_limited_log import RateLimitedLog
-from fog_bus.streams import Difference, StreamSettings, events_stream, metrics_stream, rollups_stream
+from fog_bus.streams import (
+    Difference,
+    StreamSettings,
+    control_stream,
+    events_stream,
+    metrics_stream,
+    rollups_stream,
+)
 from fog_schema.subjects import DEFAULT_PREFIX, Subjects
 
 MAX_PAYLOAD: Final = 1024 * 1024
@@ -25,7 +32,7 @@ MAX_PAYLOAD: Final = 1024 * 1024
 class MemoryBus:
     """A bus with its streams. Implements `fog_bus.ports.Transport`. Belongs to one event loop.
 
-    Any number of agents and aggregators may share it. It is connected from the beginning, and has the three streams
+    Any number of agents and aggregators may share it. It is connected from the beginning, and has the four streams
     that agents and aggregators use.
 
     Args:
@@ -51,7 +58,8 @@ class MemoryBus:
         self._closed = asyncio.Event()
         self._listeners: list[tuple[str, RequestCallback]] = []
         self._log = RateLimitedLog(time.monotonic)
-        for settings in (metrics_stream(subjects), events_stream(subjects), rollups_stream(subjects)):
+        for make in (metrics_stream, events_stream, rollups_stream, control_stream):
+            settings = make(subjects)
             self.streams[settings.name] = MemoryStream(settings, clock)
 
     def disconnect(self) -> None:

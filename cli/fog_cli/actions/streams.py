@@ -7,7 +7,7 @@ from typing import Any
 
 from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.provision import apply
-from fog_bus.streams import StreamSettings, events_stream, metrics_stream, rollups_stream
+from fog_bus.streams import StreamSettings, control_stream, events_stream, metrics_stream, rollups_stream
 from fog_cli.bus import connected_link
 from fog_cli.commands.streams import Settings
 from fog_cli.errors import CommandError, UsageError
@@ -31,6 +31,7 @@ def apply_streams(settings: Settings) -> int:
         metrics_stream(subjects, max_bytes=settings.max_bytes, **alike),
         events_stream(subjects, max_bytes=settings.max_event_bytes, **alike),
         rollups_stream(subjects, max_bytes=settings.max_rollup_bytes, **alike),
+        control_stream(subjects, replicas=settings.replicas, storage=settings.storage),
     )
     return asyncio.run(_apply(settings, wanted))
 

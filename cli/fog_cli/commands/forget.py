@@ -2,8 +2,8 @@
 
   fog forget fog/0/3
 
-Their counts stay in every total, in the group ~retired below the path. The wish travels as an event in the stream, so
-that every aggregator and every replay agrees; it needs the right to publish events of that path.
+Their counts stay in every total, in the group ~retired below the path. The command is kept by a stream, so that every
+aggregator and every replay agrees; it needs an operator's credential, which may publish commands to that path.
 """
 
 from __future__ import annotations
@@ -28,4 +28,4 @@ class Settings:
 
 
 run: Final = later("fog_cli.actions.forget:forget")
-"""0 when the wish is in the stream."""
+"""0 when the command is in the stream."""

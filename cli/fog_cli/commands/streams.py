@@ -1,4 +1,4 @@
-"""Creates the streams that keep frames, events and rollups, or says how those that exist differ from what they must be.
+"""Creates the streams of frames, events, rollups and commands, or says how those that exist differ from what is needed.
 
   fog streams apply
   fog streams apply --user admin --replicas 3 --max-bytes 20GiB
@@ -25,7 +25,11 @@ class Settings:
 
     action: str = option(REQUIRED, "what to do", choice("apply"), positional=True)
     update: bool = switch("change what differs, where the server lets it be changed")
-    max_age: float = option(3 * 86400.0, "how long messages are kept; an aggregator's horizon is twice that", PERIOD)
+    max_age: float = option(
+        3 * 86400.0,
+        "how long messages are kept, but for commands (90 days); an aggregator's horizon is twice that",
+        PERIOD,
+    )
     max_bytes: int = option(2**30, "size of the stream of metrics, reserved at once", SIZE)
     max_event_bytes: int = option(2**28, "size of the stream of events, reserved at once", SIZE)
     max_rollup_bytes: int = option(2**28, "size of the stream of rollups, reserved at once", SIZE)

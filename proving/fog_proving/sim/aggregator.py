@@ -32,9 +32,9 @@ SAVE_INTERVAL: Final = 1.0
 def scope_of(path: Path = (), branches: tuple[Path, ...] = ()) -> Scope:
     """Return what an aggregator is of: a subtree, and the branches of it that other aggregators publish."""
     branching = BranchPatterns(branches)
-    return Scope(
-        subjects=SUBJECTS, path=path, branches=branching, metrics="metrics", events="events", rollups="rollups"
-    )
+    control = "" if path or branches else "control"
+    part = partial(Scope, subjects=SUBJECTS, path=path, branches=branching, control=control)
+    return part(metrics="metrics", events="events", rollups="rollups")
 
 
 class Aggregator:

@@ -69,21 +69,22 @@ class Stream(MemoryStream):
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """The streams of a fog; that of rollups is read where there are tiers."""
+    """The streams of a fog; that of rollups is read by tiers, that of commands by the others."""
 
     metrics: Stream
     events: Stream
     rollups: Stream
+    control: Stream
 
     def every(self) -> list[Stream]:
         """List all of them."""
-        return [self.metrics, self.events, self.rollups]
+        return [self.metrics, self.events, self.rollups, self.control]
 
     def pick(self, number: int, *, tiers: bool) -> list[Stream]:
         """Pick one of them, or several: most of what happens to a server happens to all."""
         if tiers and number // 3 % 2:
             return ([self.rollups], [self.metrics, self.rollups], self.every())[number % 3]
-        return ([self.metrics], [self.events], [self.metrics, self.events])[number % 3]
+        return ([self.metrics], [self.events], [self.metrics, self.events, self.control])[number % 3]
 
 
 class Stage:
@@ -98,7 +99,7 @@ class Stage:
     def __init__(self, start: float) -> None:
         self.now = start
         self.books = Books()
-        self.streams = Streams(*(Stream(name, self.clock) for name in ("metrics", "events", "rollups")))
+        self.streams = Streams(*(Stream(name, self.clock) for name in ("metrics", "events", "rollups", "control")))
         self._rng = Random(0)
 
     def clock(self) -> float:

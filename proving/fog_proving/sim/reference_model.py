@@ -208,6 +208,7 @@ class Lineage:
         observed_seconds: seconds during which the streams were read to their end.
         complete: it began with a checkpoint, or has read the streams to their end.
         retired: paths whose counts have moved to a group of retired ones.
+        requests_done: when the requests to forget were stored that were done.
     """
 
     def __init__(self) -> None:
@@ -216,6 +217,7 @@ class Lineage:
         self.observed_seconds = 0.0
         self.complete = False
         self.retired: set[Path] = set()
+        self.requests_done: set[float] = set()
 
     def read(self, path: Path, frame: Frame, timestamp: float, horizon: float) -> None:
         """Take a frame, unless it is a ghost: of an epoch not known, and older than the horizon."""
@@ -262,6 +264,7 @@ class Lineage:
         """Return a copy that goes its own way, as a checkpoint does."""
         other = copy(self)
         other.retired = set(self.retired)
+        other.requests_done = set(self.requests_done)
         other.epochs = {key: model.copy() for key, model in self.epochs.items()}
         return other
 

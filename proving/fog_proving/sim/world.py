@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from fog_aggregator.core.engine.forget_queue import FORGET
 from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.engine.readiness import ROUND_INTERVALS
 from fog_aggregator.core.places.limits import FleetLimits
@@ -21,8 +20,9 @@ from fog_proving.sim.reference_model import Lineage
 from fog_proving.sim.shelf import Shelf
 from fog_proving.sim.steps import DAMAGED, Step
 from fog_proving.sim.tiers import OF_TIERS, Tiers
-from fog_schema.codec import decode, encode
-from fog_schema.frames import EVENTS, Event, Frame, Request
+from fog_schema.codec import decode
+from fog_schema.commands import FORGET, Command, encode_command
+from fog_schema.frames import Request
 from fog_schema.paths import Path
 
 START: Final = 1_700_000_000.0
@@ -182,6 +182,8 @@ class World:
         parts: dict[str, object] = {"busy": busy, "gapped": gapped, "closed": closed, "wanted": wanted}
         if not aggregator.engine.readiness.ready:
             parts["not ready"] = [()]
+        asked = {message.timestamp for message in self._stage.streams.control.messages}
+        parts["requests to forget"] = sorted(asked - self._watcher.lineage.requests_done)
         if self._tiers is not None:
             parts["tiers"] = self._tiers.restless(writers)
         return ", ".join(f"{what} {which}" for what, which in parts.items() if which)
@@ -259,12 +261,13 @@ class World:
         for _, at, gone in effects.forgotten:
             self._must_be_read(aggregator, at)
             lineage.forget(gone, at)
+            lineage.requests_done.add(at)
         lineage.retired.update(effects.swept.retired)
         lineage.close_silent(aggregator.fleet, HORIZON)
         if aggregator.engine.caught_up and self._caught_up_at is None:
             self._caught_up_at = self.now
         if effects.became_ready:
-            if not all(reader.has_read_goal for reader in aggregator.readers):
+            if not all(reader.has_read_goal for reader in aggregator.readers if reader.stream.name != "control"):
                 raise Violation("it is ready before all was read that the streams held when reading began")
             self._watcher.became_ready(self._answered(aggregator), self.now)
         if effects.swept.retired or effects.swept.label_sets or effects.forgotten:
@@ -302,9 +305,7 @@ class World:
 
     def _forget(self, under: Path) -> None:
         """Publish an operator's request to forget what has departed under a path."""
-        event = Event(FORGET, None, {}, {}, self.now)
-        frame = encode(Frame(EVENTS, epoch=self._stage.draw_epoch(), seq=1, events=(event,)))
-        self._stage.streams.events.publish(SUBJECTS.events(under), frame)
+        self._stage.streams.control.publish(SUBJECTS.control(under), encode_command(Command(FORGET)))
 
     def _crash(self, damaged: int) -> None:
         """Crash the aggregator, with some of the newest checkpoints damaged, and do not start it again."""

@@ -180,6 +180,7 @@ def happenings(fleet: Fleet) -> None:
         fleet.event("fog/b/0", "stopped", epoch=8, seq=seq)
     fleet.events.reported(("fog", "b", "0"), 8, (4, 5), fleet.now)
     fleet.events.report(("fog", "a"), "fog_noticed", 1.5, fleet.now)
+    fleet.events.refused += 1
 
 
 class Recorder(Fleet):

@@ -29,7 +29,7 @@ def resume(engine: Engine, network: NetworkCollector, image: Image, now: float) 
     if image.scope != engine.scope_key:
         raise OtherScopeError
     fleet, events, ratchet = network.fleet.fresh(), EventList(network.events.max_events), Ratchet()
-    positions = restore(image, fleet, events, ratchet)
+    positions = restore(image, fleet, events, ratchet, engine.parts)
     with network.lock:
         network.adopt(fleet, events, ratchet)
         engine.resume(fleet, events, positions, now)

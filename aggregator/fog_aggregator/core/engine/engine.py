@@ -15,7 +15,7 @@ from fog_aggregator.core.checkpoint import Scope as ScopeKey
 from fog_aggregator.core.engine.clock import ServerClock
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
-from fog_aggregator.core.engine.forget_queue import FORGET, ForgetQueue
+from fog_aggregator.core.engine.forget_queue import ForgetQueue
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.observed import ObservedTime
 from fog_aggregator.core.engine.ports import Surroundings
@@ -28,6 +28,7 @@ from fog_aggregator.core.fleet.sweep import Swept
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.saved import Part
 from fog_bus.ports import Discontinuity, Message, Position
+from fog_schema.commands import FORGET, Command
 from fog_schema.frames import Request
 from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
@@ -55,6 +56,7 @@ class Scope:
         metrics: The name of the stream of metrics.
         events: The name of the stream of events.
         rollups: The name of the stream of rollups, which is read where there are branches.
+        control: The name of the stream of commands; empty to read none.
         departed_after: Seconds of silence after which a node has departed.
     """
 
@@ -64,6 +66,7 @@ class Scope:
     metrics: str
     events: str
     rollups: str
+    control: str = ""
     departed_after: float = DEPARTED_SECONDS
 
 
@@ -131,10 +134,10 @@ class Engine:
         kinds = {scope.metrics: "metrics", scope.events: "events"}
         if scope.branches:
             kinds[scope.rollups] = "rollups"
-        self.cursors = {
-            stream: StreamCursor(stream, scope.subjects.subtree(kind, scope.path), positions.get(stream))
-            for stream, kind in kinds.items()
-        }
+        filters = {stream: scope.subjects.subtree(kind, scope.path) for stream, kind in kinds.items()}
+        if scope.control:
+            filters[scope.control] = scope.subjects.commands(scope.path)
+        self.cursors = {stream: StreamCursor(stream, ours, positions.get(stream)) for stream, ours in filters.items()}
         self._ingest = Ingest(self.fleet, self.events, scope.subjects, scope.branches, around.counts, around.say)
 
     def on_batch(self, stream: str, messages: Sequence[Message], now: float, pending: int = 0) -> None:
@@ -157,7 +160,7 @@ class Engine:
     def on_discontinuity(self, stream: str, what: Discontinuity, now: float) -> None:
         """Take note that a stream is not what was read: only the nodes can tell what is missing."""
         self._around.say(f"{what} {stream}", f"stream {stream}: {_DISCONTINUITIES[what]}", None)
-        if what is not Discontinuity.MISSING:
+        if what is not Discontinuity.MISSING and stream != self._scope.control:
             self.readiness.needs_round = True
             self._ingest.require_keyframes(self.server_time(now))
             self.fleet.needs_keyframe_round = not self.readiness.ready  # else all that was shown is in it
@@ -201,7 +204,12 @@ class Engine:
     @property
     def caught_up(self) -> bool:
         """Whether all that the streams held when their readers began has been handled."""
-        return all(cursor.caught_up for cursor in self.cursors.values())
+        return all(cursor.caught_up for cursor in self._of_counts.values())
+
+    @property
+    def _of_counts(self) -> dict[str, StreamCursor]:
+        """The streams on which counts stand: all but that of commands, for which nothing waits (R12.48)."""
+        return {stream: cursor for stream, cursor in self.cursors.items() if stream != self._scope.control}
 
     @property
     def may_publish(self) -> bool:
@@ -210,7 +218,12 @@ class Engine:
 
     def image(self, ratchet: Part) -> Image:
         """Return fleet, events and positions of this moment as the content of a checkpoint, with what was exported."""
-        return take_image(self.fleet, self.events, ratchet, self.positions, self.scope_key)
+        return take_image(self.fleet, self.events, ratchet, self.positions, self.scope_key, self.parts)
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """More that is saved of the same moment as the fleet, by name."""
+        return {"forget_queue": self._forget_queue, **self._around.parts}
 
     @property
     def scope_key(self) -> ScopeKey:
@@ -225,20 +238,26 @@ class Engine:
 
     def _apply(self, stream: str, messages: Sequence[Message], now: float) -> None:
         if stream == self._scope.events:
-            for event in self._ingest.events(messages):
-                if event.name == FORGET:  # it travels as an event, so that replays and a hot pair agree on it
-                    self._forget_queue.add(event.path, event.received)
+            self._ingest.events(messages)
         elif stream == self._scope.metrics:
             self._ingest.metrics(messages, self.server_time(now))
+        elif stream == self._scope.control:
+            self._ingest.commands(messages, self._take_command)
         else:
             self._ingest.rollups(messages, self.server_time(now))
         self._clock.note(messages[-1].timestamp, now)
 
+    def _take_command(self, path: Path, command: Command, stored_at: float) -> None:
+        if command.command == FORGET:
+            self._forget_queue.add(path, stored_at)
+        elif self._around.take_command is not None:
+            self._around.take_command(path, command, stored_at)
+
     def _observe(self, now: float) -> float:
         """Let the fleet's time go on, if the streams are read to their end: also when nobody sends."""
-        seconds = self.observed.tick(self.cursors.values(), now)
+        seconds = self.observed.tick(self._of_counts.values(), now)
         if self.observed.current:
-            for cursor in self.cursors.values():
+            for cursor in self._of_counts.values():
                 if cursor.info is not None and not cursor.lag:
                     self._clock.note(cursor.info.now, cursor.looked_at)
             self.fleet.observe(seconds, self.server_time(now))
@@ -255,7 +274,7 @@ class Engine:
     def _check_horizon(self) -> None:
         """Refuse a stream that remembers for longer than half the horizon: it could bring back what was given up."""
         horizon = self.fleet.horizon
-        for stream, cursor in self.cursors.items():
+        for stream, cursor in self._of_counts.items():
             max_age = cursor.info.max_age if cursor.info is not None else 0.0
             if max_age is None or 2 * max_age > horizon:
                 age = "for ever" if max_age is None else f"for {max_age:g} s"

@@ -1,13 +1,15 @@
-"""Hold requests to forget departed nodes until all that was stored before them is read."""
+"""Hold requests to forget departed nodes until all that was stored before them is read (R12.44)."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from fog_aggregator.core.saved import DamagedError, Saved, as_number, as_path
+from fog_schema.errors import FrameError
 from fog_schema.paths import Path
 
-FORGET: Final = "fog_forget"
-"""The event that asks to forget the departed nodes at and under its path."""
+MOST_WAITING: Final = 1000
+"""Requests that wait at most; one more is refused, and its operator asks again."""
 
 
 class ForgetQueue:
@@ -20,9 +22,19 @@ class ForgetQueue:
     def __init__(self) -> None:
         self._waiting: list[tuple[Path, float]] = []
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def add(self, under: Path, at: float) -> None:
-        """Add a request, made at `at` (server's time), to forget what had departed at and under a path."""
-        self._waiting.append((under, at))
+        """Add a request, made at `at` (server's time), to forget what had departed at and under a path.
+
+        Raises:
+            FrameError: Too many wait.
+        """
+        if len(self._waiting) >= MOST_WAITING:
+            raise FrameError("limit", f"{MOST_WAITING} requests to forget wait for frames that are not read yet")
+        if (under, at) not in self._waiting:  # it is read again
+            self._waiting.append((under, at))
 
     def pop_ready(self, read_until: float) -> list[tuple[Path, float]]:
         """Remove and return the requests that are older than `read_until`: all frames stored before then are read.
@@ -32,3 +44,14 @@ class ForgetQueue:
         ready = [request for request in self._waiting if request[1] < read_until]
         self._waiting = [request for request in self._waiting if request[1] >= read_until]
         return ready
+
+    def image(self) -> Saved:
+        """Return the requests that wait."""
+        return Saved({"waiting": list(self._waiting)})
+
+    def restore(self, saved: Saved) -> None:
+        """Take over the requests that waited, in place of those that are here."""
+        waiting = saved.records("waiting", as_path, as_number)
+        if len(waiting) > MOST_WAITING:
+            raise DamagedError(f"{len(waiting)} requests wait, at most {MOST_WAITING} can")
+        self._waiting = [(under, float(at)) for under, at in waiting]

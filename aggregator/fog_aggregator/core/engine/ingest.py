@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from fog_agent.core.event_log import RETAINED_SECONDS
-from fog_aggregator.core.engine.ports import Counts, Say
+from fog_aggregator.core.engine.ports import Counts, Say, Take
 from fog_aggregator.core.engine.requests import KeyframeRequest
 from fog_aggregator.core.fleet.batch import Batch
 from fog_aggregator.core.fleet.event_list import EventList, FleetEvent
@@ -19,6 +19,7 @@ from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_bus.ports import Message
 from fog_schema.codec import decode
+from fog_schema.commands import decode_command
 from fog_schema.errors import FrameError, PathError
 from fog_schema.frames import EVENTS, KEYFRAME, KIND_NAMES, Frame
 from fog_schema.paths import Path, format_path
@@ -101,6 +102,18 @@ class Ingest:
         self._counts.events_listed(self._events)
         return fresh
 
+    def commands(self, messages: Sequence[Message], take: Take) -> None:
+        """Hand the commands of a batch of the stream of commands to `take`; count what is none, or cannot be done."""
+        for message in messages:
+            try:
+                path = self._path_of(message.subject)
+                command = decode_command(message.data)
+                take(path, command, message.timestamp)
+            except FrameError as error:
+                self._refuse(message, error)
+            except PathError as error:
+                self._refuse_subject(error)
+
     def _request(self, path: Path, epoch: int, events: tuple[int, int] = (0, 0)) -> KeyframeRequest:
         return KeyframeRequest(path, epoch, events, alone=self._fleet.is_asked_alone(path))
 
@@ -151,8 +164,7 @@ class Ingest:
             except FrameError as error:
                 self._refuse(message, error)
             except PathError as error:
-                self._counts.refused("subject")
-                self._say("subject", f"a message on a subject that is no node's: {error}", None)
+                self._refuse_subject(error)
             else:
                 if (frame.kind == EVENTS) is events:
                     yield message, path, frame
@@ -165,6 +177,10 @@ class Ingest:
             self._paths.clear()
         self._paths[subject] = path
         return path
+
+    def _refuse_subject(self, error: PathError) -> None:
+        self._counts.refused("subject")
+        self._say("subject", f"a message on a subject that is no node's: {error}", None)
 
     def _refuse(self, message: Message, error: FrameError) -> None:
         """Count a message by reason; it neither refreshes nor blames the node whose subject it bears."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.saved import Part
+from fog_schema.commands import Command
 from fog_schema.paths import Path
+
+Take: TypeAlias = Callable[[Path, Command, float], None]
+"""Do what a command to a path says that the server stored at a time; raises FrameError when that cannot be done."""
 
 Say: TypeAlias = Callable[[str, str, Exception | None], None]
 """Log a warning: the reason by which lines are limited, the text, and the error of a fault of our own."""
@@ -45,8 +50,12 @@ class Surroundings:
         read_side: Shows the fleet.
         counts: Takes the counts of messages, values and losses.
         say: Takes warnings.
+        take_command: Does what commands say that are not the engine's own; None to ignore them.
+        parts: More that is saved in the checkpoint, of the same moment as the fleet, by name.
     """
 
     read_side: ReadSide
     counts: Counts
     say: Say
+    take_command: Take | None = None
+    parts: Mapping[str, Part] = field(default_factory=dict)

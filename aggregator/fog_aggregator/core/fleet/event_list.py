@@ -31,6 +31,8 @@ from fog_schema.frames import Frame
 from fog_schema.limits import MAX_WHOLE
 from fog_schema.paths import Path, is_under
 
+RESERVED: Final = "fog_"
+"""Names of events that begin so are the aggregators' own; those of nodes are refused (R12.50)."""
 MAX_RANGES: Final = 64
 MAX_WRITERS: Final = 1024
 """Epochs of a path whose numbers are remembered; beyond that the one silent for longest is forgotten."""
@@ -134,6 +136,7 @@ class EventList:
         seen: the numbers that were seen, by path and epoch.
         total: events ever listed.
         repeated: events that had been listed before.
+        refused: events with a reserved name.
         lost: events that their writers no longer hold, and that never came; it stays at 2^63 - 1.
         wanted: the range of numbers to ask a writer for, by (path, epoch), until a keyframe of it leaves none.
     """
@@ -142,6 +145,7 @@ class EventList:
         self.events: deque[FleetEvent] = deque(maxlen=max_events)
         self.total = 0
         self.repeated = 0
+        self.refused = 0
         self.lost = 0
         self.seen: dict[tuple[Path, int], Seen] = {}
         self._writers: dict[Path, dict[int, None]] = {}
@@ -159,6 +163,9 @@ class EventList:
         for number, event in enumerate(frame.events, frame.seq):
             if not seen.add(number):
                 self.repeated += 1
+                continue
+            if event.name.startswith(RESERVED):
+                self.refused += 1
                 continue
             fresh.append(
                 FleetEvent(
@@ -246,6 +253,7 @@ class EventList:
                 "wanted": [(*key, *numbers) for key, numbers in self.wanted.items()],
                 "total": self.total,
                 "repeated": self.repeated,
+                "refused": self.refused,
                 "lost": self.lost,
             }
         )
@@ -260,9 +268,9 @@ class EventList:
             self.see(where, epoch, last_seen).ranges = ranges
         for where, epoch, first, last in saved.records("wanted", as_path, as_integer, as_integer, as_integer):
             self.wanted[where, epoch] = first, last
-        self.total, self.repeated, self.lost = (
-            min(saved.value(name, as_count), MAX_WHOLE) for name in ("total", "repeated", "lost")
-        )
+        for name in ("total", "repeated", "refused", "lost"):
+            if name != "refused" or name in saved.plain:  # earlier checkpoints do not have it
+                setattr(self, name, min(saved.value(name, as_count), MAX_WHOLE))
 
     def query(
         self, under: Path = (), name: str | None = None, since: float | None = None, limit: int | None = None

@@ -15,6 +15,7 @@ from fog_aggregator.core.engine.observed import ObservedTime
 from fog_aggregator.core.engine.readiness import Readiness
 from fog_aggregator.core.engine.stream_rules import where_to_start
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.saved import Saved
 from fog_bus.ports import Position
 from fog_proving.sim.mutations import Patch, always, around, leaving_out, nothing
 
@@ -106,6 +107,12 @@ def trusting() -> list[Patch]:
 def forgotten_at_once() -> list[Patch]:
     """Do it as it comes."""
     return [around(ForgetQueue, "pop_ready", lambda original, self, _: original(self, float("inf")))]
+
+
+@leaving_out("R12.47", "a request to forget that waits is part of the checkpoint")
+def waiting_requests_not_saved() -> list[Patch]:
+    """Save no request."""
+    return [around(ForgetQueue, "image", lambda *_: Saved({"waiting": []}))]
 
 
 @leaving_out("R12.19", "a tick observes at most 3 s, and nothing before the backlog is read")

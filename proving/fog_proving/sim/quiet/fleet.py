@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from fog_aggregator.core.engine.forget_queue import FORGET
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.network import NetworkCollector
@@ -198,7 +197,7 @@ def events_once(
 
 def _listed_once(events: EventList, books: Books) -> set[tuple[Path, int, int]]:
     """Check that each listed event is one that was recorded, and is listed once; return which are listed."""
-    of_programs = [event for event in events.events if event.epoch and event.name != FORGET]
+    of_programs = [event for event in events.events if event.epoch]
     listed = {(event.path, event.epoch, event.number): event.value for event in of_programs}
     if len(listed) < len(of_programs):
         raise Violation("an event is listed twice")
