@@ -93,7 +93,7 @@ class Aggregator:
         bus = transport or NatsTransport(config.nats)
         connection = BusConnection(bus, _streams(config, subjects), loops)
         brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
-        queries = Queries(FleetStorage(()), config, self._server_time, self.ready)
+        queries = Queries(FleetStorage(()), config, self._server_time, self.ready, own)
         api = Api(queries, TreePlaces(self.network))
         self.web = WebServer(make_app(self.network, self, api), config.listen)
         self._loops = loops

@@ -11,6 +11,7 @@ import pytest
 from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.sources.host import HostMetrics
+from fog_aggregator.components.http.prometheus.metrics import ApiMetrics
 from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rollup.publication import RollupPublication
 from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
@@ -74,6 +75,7 @@ def of_an_aggregator() -> dict[str, str]:
     """Return an aggregator's registry with all that it may hold, and its coverage."""
     fleet = Fleet()
     AggregatorMetrics(fleet.own).watch(fleet.network, (), lambda: True)
+    ApiMetrics(fleet.own)
     link, never = Link(Connection(NatsOptions())), lambda: False
     RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
     return told(fleet.network.collect(), "fog_")

@@ -159,7 +159,7 @@ def _context(steps: Ints, storage: Storage, options: Options, start: int, end: i
         options=options,
         storage=storage,
         annotations=Annotations(),
-        usage=Usage(options.limits),
+        usage=Usage(options.limits, options.taken),
         is_range=start != end,
     )
 

@@ -1,10 +1,12 @@
 """Evaluates a PromQL expression: asks an aggregator or any Prometheus, or reads a file of samples.
 
-  fog query --url http://127.0.0.1:9090 'sum(rate(messages_sent_total[5m]))'
-  fog query --url http://127.0.0.1:9090 --start 2026-11-26T06:00:00Z --end 2026-11-26T07:00:00Z --step 1m -- 'up'
+  fog query 'sum(rate(orders_total[5m]))'
+  fog query 'topk(3, sum by (fog_path) (rate(orders_total{fog_level="1"}[5m])))'
+  fog query --start 2026-11-26T06:00:00Z --end 2026-11-26T07:00:00Z --step 1m -- 'orders_total{fog_path="fog/0"}'
+  fog query --url http://127.0.0.1:9090 'up'
   fog query --openmetrics samples.txt --time 60 --json -- '-x'
 
-Aggregators do not serve the Prometheus HTTP API yet: name a server of it with --url.
+Without --url the aggregator is asked, http://127.0.0.1:10364 or what --api names.
 
 Times are seconds since 1970 or RFC 3339; without any the moment is now, or that of the newest sample of the file. A
 file has OpenMetrics samples, each with its timestamp; the value `stale` is a stale marker. An expression that begins

@@ -84,7 +84,7 @@ class Asked:
 async def asking(storage: SeriesStorage, *, now: float = NOW, **limits: Any) -> AsyncIterator[Asked]:
     """Serve the API on a free port for as long as the body runs, beside a small fleet; limits are QueryOptions'."""
     fleet, status, rules = sample_fleet(), FakeStatus(), FakeRules()
-    queries = Queries(storage, QueryOptions(**limits), lambda: now, status.ready)
+    queries = Queries(storage, QueryOptions(**limits), lambda: now, status.ready, fleet.own)
     api = Api(queries, TreePlaces(fleet.network), rules)
     server = WebServer(make_app(fleet.network, status, api), ("127.0.0.1", 0))
     await server.start()

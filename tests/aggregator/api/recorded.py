@@ -108,6 +108,7 @@ GET: Final = (
     ("targets", 200, fine('{"activeTargets":[],"droppedTargets":[]}')),
     ("targets?state=active", 200, fine('{"activeTargets":[],"droppedTargets":[]}')),
     ("targets/metadata", 200, fine("[]")),
+    ("scrape_pools", 200, fine('{"scrapePools":[]}')),
     ("alertmanagers", 200, fine('{"activeAlertmanagers":[],"droppedAlertmanagers":[]}')),
 )
 """Path under /api/v1, status, body."""

@@ -11,8 +11,10 @@ from collections.abc import AsyncIterator, Sequence
 import numpy as np
 import pytest
 
+from fog_aggregator.components.http.prometheus.metrics import RESULTS
 from fog_aggregator.components.http.prometheus.parameters import LARGEST_FORM, MOST_FIELDS, MOST_SELECTORS
-from fog_aggregator.promql import MemoryStorage, Selection
+from fog_aggregator.components.http.prometheus.queries import Budget
+from fog_aggregator.promql import MemoryStorage, Selection, UnavailableError
 from fog_aggregator.promql.labels import Labels, Matcher, make_labels
 from fog_testing.waiting import eventually
 from tests.aggregator.api.asking import Asked, asking
@@ -128,6 +130,31 @@ async def test_samples_and_values_are_limited() -> None:
         status, error_type, text = await asked.error("query", {"query": "rate(x_total[5m])", "time": 590})
         assert (status, error_type, "ask for fewer series" in text) == (422, "execution", True)
         assert len((await asked.data("query", {"query": 'x_total{a="1"}', "time": 590}))["result"]) == 1
+
+
+async def test_all_queries_together_are_limited() -> None:
+    """Twice as many samples as one may take; a query that has ended gives its own back."""
+    async with asking(SAMPLES, query_samples=2_000) as asked:
+        for _ in range(5):
+            assert len((await asked.data("query", {"query": "rate(x_total[5m])", "time": 590}))["result"]) == 50
+    budget = Budget(10)
+    budget.take(6)
+    with pytest.raises(UnavailableError, match="busy: queries may take 10 samples together"):
+        budget.take(6)
+    budget.give_back(6)
+    budget.take(10)
+
+
+async def test_requests_are_counted_by_their_result(asked: Asked) -> None:
+    """Each result is there from the start, at 0; evaluations are timed."""
+    await asked.data("query", {"query": "x_total", "time": 590})
+    await asked.error("query", {"query": "x_total +", "time": 590})
+    await asked.data("rules")
+    shown = (await asked.ask("/metrics")).text.splitlines()
+    for result in RESULTS:
+        count = {"success": 2, "bad_data": 1}.get(result, 0)
+        assert f'fog_aggregator_api_requests_total{{result="{result}"}} {count}' in shown
+    assert "fog_aggregator_query_duration_seconds_count 1" in shown
 
 
 @pytest.mark.parametrize(("patience", "seconds"), [("", 7), ("1h", 7), ("1500ms", 1.5), ("2", 2)])

@@ -32,6 +32,10 @@ def _never() -> bool:
     return False
 
 
+def _nothing(count: int) -> None:
+    del count
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How queries are evaluated.
@@ -41,6 +45,7 @@ class Options:
         subquery_step: The step of subqueries that name none, in milliseconds.
         limits: How much a query may take.
         expired: Tells whether the time is up; it is asked often.
+        taken: Is told of samples that are read and values that are computed, and may raise a QueryError of its own.
         closed: Whether ranges contain their beginning, as they did before Prometheus 3; for comparisons with one.
     """
 
@@ -48,6 +53,7 @@ class Options:
     subquery_step: int = 60_000
     limits: Limits = field(default_factory=Limits)
     expired: Callable[[], bool] = _never
+    taken: Callable[[int], None] = _nothing
     closed: bool = False
 
 
@@ -56,6 +62,7 @@ class Usage:
     """The samples and series that a query has taken so far."""
 
     limits: Limits
+    taken: Callable[[int], None] = _nothing
     samples: int = 0
     series: int = 0
 
@@ -71,6 +78,7 @@ class Usage:
                 "query processing would load too many samples into memory in query execution: "
                 f"more than {self.limits.samples}; ask for fewer series, a shorter range or a wider step"
             )
+        self.taken(count)
 
     def add_series(self, count: int) -> None:
         """Count series.

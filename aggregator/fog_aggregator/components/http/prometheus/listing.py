@@ -56,17 +56,17 @@ async def label_values(request: web.Request, given: Query) -> web.StreamResponse
 async def metadata(request: web.Request, given: Query) -> web.StreamResponse:
     """Tell type, help and unit of the fleet's metrics and of the aggregator's own."""
     queries = request.app[API].queries
-    async with queries.slot(request) as deadline:
+    async with queries.slot(request) as evaluation:
         describe = partial(_described, request.app[NETWORK], given["metric"], given["limit_per_metric"])
-        return await queries.send(request, _metadata_texts(describe, given["limit"]), deadline)
+        return await queries.send(request, _metadata_texts(describe, given["limit"]), evaluation)
 
 
 async def status_tsdb(request: web.Request, given: Query) -> web.StreamResponse:
     """Count series by name, by label and by pair."""
     queries = request.app[API].queries
-    async with queries.slot(request) as deadline:
-        count = partial(_cardinality, queries.storage(deadline), given["limit"] or _MOST_COUNTED)
-        return await queries.send(request, _success_texts(count), deadline)
+    async with queries.slot(request) as evaluation:
+        count = partial(_cardinality, queries.storage(evaluation), given["limit"] or _MOST_COUNTED)
+        return await queries.send(request, _success_texts(count), evaluation)
 
 
 async def _listed(request: web.Request, given: Query, items: Callable[[Find], Iterable[str]]) -> web.StreamResponse:
@@ -75,10 +75,10 @@ async def _listed(request: web.Request, given: Query, items: Callable[[Find], It
     warnings = queries.warnings()
     if request.method == "HEAD":
         return await send(request, (), JSON)
-    async with queries.slot(request) as deadline:
-        find = partial(_found, queries.storage(deadline), given)
+    async with queries.slot(request) as evaluation:
+        find = partial(_found, queries.storage(evaluation), given)
         found = await queries.compute(partial(items, find))
-        return await queries.send(request, list_texts(found, given["limit"], warnings), deadline)
+        return await queries.send(request, list_texts(found, given["limit"], warnings), evaluation)
 
 
 def _text(value: str) -> str:

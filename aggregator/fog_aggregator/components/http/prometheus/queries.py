@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -13,33 +14,83 @@ from typing import Final, TypeVar
 from aiohttp import web
 
 from fog_aggregator.components.http.output import JSON, send
+from fog_aggregator.components.http.prometheus.metrics import ApiMetrics
 from fog_aggregator.components.http.prometheus.options import QueryOptions
 from fog_aggregator.components.http.response_slots import ResponseSlots
 from fog_aggregator.promql.errors import CanceledError, QueryTimeoutError, UnavailableError
 from fog_aggregator.promql.evaluation.context import Limits, Options
 from fog_aggregator.promql.storage import SeriesStorage
 from fog_aggregator.sources.ports import for_request
+from utilityfog_frontend.telemetry import TelemetryCollector
 
 T = TypeVar("T")
+
+_AT_ONCE: Final = 2
+"""As many queries may take all that one may take, together."""
 
 PIECE: Final = 65_536
 """Characters of an answer that are made and sent together."""
 
 
-@dataclass(slots=True)
-class Deadline:
-    """The end of a request's evaluation: its time is up, its client is gone, or the service stops.
+class Budget:
+    """Samples that all queries may take together. Threads take them.
 
-    Threads ask it, the loop sets it.
+    Args:
+        most: How many that are.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    def take(self, count: int) -> None:
+        """Take some.
+
+        Raises:
+            UnavailableError: when there are not so many left.
+        """
+        with self._lock:
+            if self._taken + count > self._most:
+                raise UnavailableError(f"busy: queries may take {self._most} samples together; try again")
+            self._taken += count
+
+    def give_back(self, count: int) -> None:
+        """Give back the samples of a query that has ended."""
+        with self._lock:
+            self._taken -= count
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """The evaluation of a request. It ends when its time is up, its client is gone, or the service stops.
+
+    Attributes:
+        request: The request.
+        deadline: When the time is up, by the monotonic clock.
+        stopping: Tells whether the service stops.
+        budget: Where its samples come from.
+        taken: How many it has taken.
     """
 
     request: web.Request
-    at: float
+    deadline: float
     stopping: Callable[[], bool]
+    budget: Budget
+    taken: int = 0
 
     def expired(self) -> bool:
         """Tell whether the evaluation should end."""
-        return monotonic() > self.at or self.request.transport is None or self.stopping()
+        return monotonic() > self.deadline or self.request.transport is None or self.stopping()
+
+    def take(self, count: int) -> None:
+        """Take samples.
+
+        Raises:
+            UnavailableError: when all queries together would have too many.
+        """
+        self.budget.take(count)
+        self.taken += count
 
 
 class Queries:
@@ -50,6 +101,10 @@ class Queries:
         options: The limits.
         clock: The time now, in seconds since 1970: the moment of queries that name none.
         ready: Tells whether the numbers are complete, and why not.
+        collector: Takes its metrics.
+
+    Attributes:
+        metrics: Counts requests.
     """
 
     def __init__(
@@ -58,12 +113,15 @@ class Queries:
         options: QueryOptions,
         clock: Callable[[], float],
         ready: Callable[[], tuple[bool, str]],
+        collector: TelemetryCollector,
     ) -> None:
+        self.metrics = ApiMetrics(collector)
         self._storage = storage
         self._options = options
         self._clock = clock
         self._ready = ready
         self._stopping = False
+        self._budget = Budget(_AT_ONCE * options.query_samples)
         self._slots = ResponseSlots(options.query_concurrency)
         self._threads = ThreadPoolExecutor(options.query_concurrency, thread_name_prefix="query")
 
@@ -95,18 +153,19 @@ class Queries:
             raise UnavailableError(f"not ready: {reason}")
         return (f"not ready: {reason}; newer numbers may be missing",)
 
-    def storage(self, deadline: Deadline) -> SeriesStorage:
-        """Return the samples for what is done until a deadline."""
-        return for_request(self._storage, deadline.expired)
+    def storage(self, evaluation: Evaluation) -> SeriesStorage:
+        """Return the samples for an evaluation."""
+        return for_request(self._storage, evaluation.expired)
 
-    def evaluation(self, deadline: Deadline, lookback: int | None = None) -> Options:
-        """Return how a query is evaluated."""
+    def evaluate_with(self, evaluation: Evaluation, lookback: int | None = None) -> Options:
+        """Return how an evaluation goes."""
         limits = Limits(samples=self._options.query_samples)
-        return Options(lookback=lookback or Options().lookback, limits=limits, expired=deadline.expired)
+        lookback = lookback or Options().lookback
+        return Options(lookback=lookback, limits=limits, expired=evaluation.expired, taken=evaluation.take)
 
     @asynccontextmanager
-    async def slot(self, request: web.Request, patience: int | None = None) -> AsyncIterator[Deadline]:
-        """Occupy a slot, and give the deadline of what is done in it.
+    async def slot(self, request: web.Request, patience: int | None = None) -> AsyncIterator[Evaluation]:
+        """Occupy a slot, and give the evaluation that is done in it.
 
         Args:
             request: The request.
@@ -116,12 +175,14 @@ class Queries:
             UnavailableError: when no slot became free.
         """
         seconds = min(self._options.query_timeout, (patience or 0) / 1000 or self._options.query_timeout)
-        deadline = Deadline(request, monotonic() + seconds, lambda: self._stopping)
+        evaluation = Evaluation(request, monotonic() + seconds, lambda: self._stopping, self._budget)
         try:
             async with self._slots.acquire(request):
-                yield deadline
+                yield evaluation
         except web.HTTPServiceUnavailable as error:
             raise UnavailableError(str(error.text)) from None
+        finally:
+            self._budget.give_back(evaluation.taken)
 
     async def compute(self, work: Callable[[], T]) -> T:
         """Run something in a thread.
@@ -137,12 +198,12 @@ class Queries:
                 raise CanceledError("the aggregator stops: ask again when it is back") from None
             raise
 
-    async def send(self, request: web.Request, texts: Iterable[str], deadline: Deadline) -> web.StreamResponse:
+    async def send(self, request: web.Request, texts: Iterable[str], evaluation: Evaluation) -> web.StreamResponse:
         """Answer with JSON in pieces, made in a thread."""
-        return await send(request, _pieces(texts, deadline), JSON, self._threads)
+        return await send(request, _pieces(texts, evaluation), JSON, self._threads)
 
 
-def _pieces(texts: Iterable[str], deadline: Deadline) -> Iterator[bytes]:
+def _pieces(texts: Iterable[str], evaluation: Evaluation) -> Iterator[bytes]:
     """Join texts to larger pieces."""
     pending: list[str] = []
     size = 0
@@ -150,7 +211,7 @@ def _pieces(texts: Iterable[str], deadline: Deadline) -> Iterator[bytes]:
         pending.append(text)
         size += len(text)
         if size >= PIECE:
-            if deadline.expired():
+            if evaluation.expired():
                 raise TimeoutError("the time of the query is up")
             yield "".join(pending).encode()
             pending, size = [], 0

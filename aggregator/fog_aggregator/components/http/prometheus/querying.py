@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from time import monotonic
 from typing import Any, TypeAlias
 
 from aiohttp import web
@@ -52,12 +53,14 @@ async def _evaluated(request: web.Request, given: Query, evaluate: Evaluate) -> 
     warnings = queries.warnings()
     if request.method == "HEAD":
         return await send(request, (), JSON)
-    async with queries.slot(request, given["timeout"]) as deadline:
-        options = queries.evaluation(deadline, given["lookback_delta"])
-        result = await queries.compute(partial(evaluate, queries.storage(deadline), options))
+    async with queries.slot(request, given["timeout"]) as evaluation:
+        options = queries.evaluate_with(evaluation, given["lookback_delta"])
+        begin = monotonic()
+        result = await queries.compute(partial(evaluate, queries.storage(evaluation), options))
+        queries.metrics.duration.observe(monotonic() - begin)
         result = limit_series(result, given["limit"])
         result = replace(result, warnings=(*warnings, *result.warnings))
-        return await queries.send(request, response_pieces(result), deadline)
+        return await queries.send(request, response_pieces(result), evaluation)
 
 
 async def format_query(_request: web.Request, given: Query) -> web.StreamResponse:

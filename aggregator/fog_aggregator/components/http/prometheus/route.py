@@ -12,6 +12,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from fog_aggregator.components.http.output import JSON
+from fog_aggregator.components.http.prometheus.metrics import SUCCESS
 from fog_aggregator.components.http.prometheus.parameters import read_fields, read_parameters
 from fog_aggregator.components.http.prometheus.ports import NO_PLACES, NO_RULES, Places, RulesStatus
 from fog_aggregator.components.http.prometheus.queries import Queries
@@ -60,16 +61,21 @@ class ApiRoute(Route):
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Check the parameters and answer."""
+        requests = request.app[API].queries.metrics.requests
         try:
             query = read_parameters(await read_fields(request), self.parameters)
-            return await self.answer(request, query)
+            response = await self.answer(request, query)
         except QueryError as error:
+            requests.labels(result=error.error_type).increment()
             return failure(error)
         except (web.HTTPException, ConnectionError):
             raise
         except Exception:
             LOGGER.exception("%s %s failed", request.method, request.path_qs[:200])
+            requests.labels(result=InternalError.error_type).increment()
             return failure(InternalError("this is a bug in the aggregator; its log has the details"))
+        requests.labels(result=SUCCESS).increment()
+        return response
 
     def error_form(self, status: int) -> tuple[str, str]:
         """Return the media type of an error, and the name of its schema; errors of the server are text, as there."""

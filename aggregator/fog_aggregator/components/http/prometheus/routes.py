@@ -121,6 +121,13 @@ API_ROUTES: Final = (
     ),
     ApiRoute("/api/v1/targets/metadata", "none: an aggregator scrapes nothing", _constant([]), (), "EmptyAnswer"),
     ApiRoute(
+        "/api/v1/scrape_pools",
+        "none: an aggregator scrapes nothing",
+        _constant({"scrapePools": []}),
+        (),
+        "PoolsAnswer",
+    ),
+    ApiRoute(
         "/api/v1/alertmanagers",
         "none in Prometheus' form: /api/v1/rules and the log say where alerts go",
         _constant({"activeAlertmanagers": [], "droppedAlertmanagers": []}),

@@ -96,6 +96,7 @@ API_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
     ),
     "AlertsAnswer": _answer(object_of({"alerts": list_of(ref_to("Alert"))})),
     "TargetsAnswer": _answer(object_of({"activeTargets": list_of(ANY), "droppedTargets": list_of(ANY)})),
+    "PoolsAnswer": _answer(object_of({"scrapePools": _TEXTS})),
     "AlertmanagersAnswer": _answer(
         object_of({"activeAlertmanagers": list_of(ANY), "droppedAlertmanagers": list_of(ANY)})
     ),
