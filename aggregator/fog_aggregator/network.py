@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -151,7 +152,14 @@ class NetworkCollector(MetricsSource):
                 own, path, series = key
                 return series not in free and (path in nodes if own else bool(tree.span(path)))
 
-            self.ratchet = self.ratchet.only(lasts)
+            with self._clamping:
+                self.ratchet = self.ratchet.only(lasts)
+
+    @contextmanager
+    def held_still(self) -> Iterator[None]:
+        """Keep every thread from reading the fleet, from changing it and from exporting values: for a checkpoint."""
+        with self.lock, self._clamping:
+            yield
 
     def disagreements(self) -> dict[str, Path]:
         """Return the families on which nodes disagree, each with a node whose variant is not shown."""

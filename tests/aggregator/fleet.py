@@ -122,3 +122,13 @@ class Fleet:
         """Return the event list hears an event."""
         frame = Frame(EVENTS, epoch, seq, events=(Event(name, value, labels, {}, self.now),))
         self.events.apply(parse_path(path), decode(encode(frame)), self.now)
+
+
+def counting(path: str, kinds: dict[str, float], fleet: Fleet | None = None, **info: Any) -> Fleet:
+    """Return a fleet with a node that has counted so much of each kind."""
+    fleet = fleet or Fleet()
+    counter = fleet.join(path, **info).collector.register_counter("work_total", "", ["kind"])
+    for kind, amount in kinds.items():
+        counter.labels(kind).increment(amount)
+    fleet.members[-1].send()
+    return fleet

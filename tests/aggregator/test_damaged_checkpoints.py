@@ -127,6 +127,26 @@ def test_no_column_may_have_another_shape(whole: Image, change: str) -> None:
             use(image)
 
 
+def test_a_series_has_values_of_its_familys_kind(whole: Image) -> None:
+    """A slot of a series whose family, or whose bounds, ask for values of another kind is damage."""
+    catalog = whole.plain["parts"]["catalog"]
+    types = [key[1] for key, *_ in catalog["families"]]
+    for number, (family, labels, bounds) in enumerate(catalog["series"]):
+        others = [other for other, type_ in enumerate(types) if type_ != types[family]]
+        changes: list[tuple[int, Any, list[float]]] = [(other, labels, []) for other in others]
+        if bounds:
+            changes += [(family, labels, changed) for changed in (bounds[:-1], [*bounds, bounds[-1] + 1], bounds[::-1])]
+        else:
+            changes.append((family, labels, [1.0, 2.0]))
+        for changed in changes:
+            image = copy.deepcopy(whole)
+            image.plain["parts"]["catalog"]["series"][number] = changed
+            if number in catalog["free"] or bounds == changed[2] == bounds[::-1]:
+                continue
+            with pytest.raises(CheckpointError):
+                use(image)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_wrong_value_is_damage_or_harmless(whole: Image, data: st.DataObject) -> None:

@@ -7,20 +7,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import msgpack
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fog_aggregator.core.saved import Saved
 from fog_aggregator.query import planner as planners
-from fog_aggregator.query import ratchet as ratchets
-from fog_aggregator.query.ratchet import GroupedKey, Ratchet
 from fog_aggregator.query.selection import Matcher
 from fog_schema.paths import Path, format_path
 from tests import reference
-from tests.aggregator.fleet import Fleet, asked
+from tests.aggregator.fleet import Fleet, asked, counting
 from tests.aggregator.rollups import Reporter
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue
@@ -204,16 +200,6 @@ def totals(families: Iterable[FamilySnapshot]) -> dict[str, float]:
     return found
 
 
-def counting(path: str, kinds: dict[str, float], fleet: Fleet | None = None, **info: Any) -> Fleet:
-    """Return a fleet with a node that has counted so much of each kind."""
-    fleet = fleet or Fleet()
-    counter = fleet.join(path, **info).collector.register_counter("work_total", "", ["kind"])
-    for kind, amount in kinds.items():
-        counter.labels(kind).increment(amount)
-    fleet.members[-1].send()
-    return fleet
-
-
 def test_a_sum_by_labels_loses_what_has_left() -> None:
     """Return a label set that left the exposition is in no sum any more, also where a plan was remembered before."""
     fleet = counting("fog/0", {"a": 1, "b": 2})
@@ -316,68 +302,6 @@ def test_a_family_is_named_by_any_of_its_samples() -> None:
         assert [one.family.name for one in fleet.network.collect(*asked(names=[name]))] == ["wait"]
     for name in ("work", "work_total"):
         assert [one.family.name for one in fleet.network.collect(*asked(names=[name]))] == ["work_total"]
-
-
-def test_a_sum_by_labels_does_not_fall_by_a_last_digit() -> None:
-    """Return the same fractions added in another order are held at what was exported; what really left is not."""
-    fleet = counting("fog/0", {"a": 0.1, "b": 0.2})
-    view = {"by": ()}
-    value = fleet.samples("work_total", **view)[()]
-    (key,) = fleet.network.ratchet.grouped
-    fleet.network.ratchet.grouped[key] = higher = math.nextafter(value, 1)
-    assert fleet.samples("work_total", **view) == {(): higher}
-    fleet.network.ratchet.grouped[key] = 2.0
-    assert fleet.samples("work_total", **view) == {(): value}
-    assert fleet.network.ratchet.exported == {}
-
-
-@pytest.mark.parametrize(
-    "others",
-    [
-        {"by": ("kind",)},
-        {"by": (), "matchers": [Matcher("kind", "a")]},
-        {"by": (), "level": 0},
-        {"by": (), "info": "version"},
-        {"by": (), "under": ("fog", "0"), "own": True},
-    ],
-)
-def test_what_was_exported_of_one_view_holds_no_other_one_up(others: Any) -> None:
-    """Return each selection, grouping and label set has a value of its own to be held at."""
-    fleet = counting("fog/0", {"a": 0.5})
-    fleet.samples("work_total", by=())
-    fleet.samples("work_total", **others)
-    assert len(fleet.network.ratchet.grouped) == 2
-
-
-def test_what_is_held_up_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Return the values that were exported least lately are forgotten first."""
-    monkeypatch.setattr(ratchets, "MOST_GROUPED", 2)
-    ratchet = Ratchet()
-    keys = [
-        GroupedKey(own=False, path=(), group=(), matchers=(), by=(), family=family, labels=()) for family in range(3)
-    ]
-    for key in (keys[0], keys[1], keys[0], keys[2]):
-        ratchet.clamp_grouped(key, 1.0)
-    assert list(ratchet.grouped) == [keys[0], keys[2]]
-
-
-def test_what_is_held_up_outlives_a_restart() -> None:
-    """Return a checkpoint has it, with every part of the key."""
-    ratchet, other = Ratchet(), Ratchet()
-    matchers = (Matcher("kind", "a", equal=False),)
-    one = GroupedKey(
-        own=True,
-        path=("f", "0"),
-        group=("version", "1"),
-        matchers=matchers,
-        by=("zone",),
-        family=3,
-        labels=(("zone", "x"),),
-    )
-    ratchet.clamp_grouped(one, 0.5)
-    ratchet.clamp_grouped(one._replace(own=False, path=(), by=None, labels=()), 1.5)
-    other.restore(Saved(msgpack.unpackb(msgpack.packb(ratchet.image().plain))))
-    assert other.grouped == ratchet.grouped
 
 
 def test_plans_of_names_that_nobody_has_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from fog_aggregator.core.kinds.view import Samples
@@ -25,8 +26,13 @@ from fog_schema.paths import Path
 RatchetKey: TypeAlias = tuple[bool, Path, int]
 """Whether it is a node's own value (else its subtree's), the path, the series."""
 
-MOST_GROUPED: Final = 100_000
-"""Values of views by labels or by information that are remembered: the least lately exported ones go first."""
+MOST_GROUPED: Final = 8 * 1024 * 1024
+"""Bytes of the values of views by labels or by information that are remembered, as a checkpoint has them: anybody may
+ask for such views, with texts of any length. The least lately exported ones go first."""
+_FIXED: Final = 40
+"""Bytes of a remembered value beside the texts of its key."""
+_EACH: Final = 5
+"""Bytes of a text beside its own."""
 _LAST_DIGITS: Final = 1e-9
 """A sum that is lower by so much of itself, or less, was added in another order; by more, something has left it."""
 
@@ -52,9 +58,16 @@ class GroupedKey(NamedTuple):
     family: int
     labels: Labels
 
+    @property
+    def weight(self) -> int:
+        """Bytes that a checkpoint needs for it, at most."""
+        pairs = (*((one.label, one.value) for one in self.matchers), *self.labels)
+        texts = (*self.path, *self.group, *(self.by or ()), *chain.from_iterable(pairs))
+        return _FIXED + sum(_EACH + len(text.encode()) for text in texts)
+
 
 class Ratchet:
-    """The largest value exported of each fractional counter.
+    """The largest value exported of each fractional counter. Not thread-safe.
 
     The same floats added in another order can come out one unit lower; Prometheus takes that for a reset and adds the
     whole total again. Integer counters need no ratchet, and sums of histograms may fall, as observations may be
@@ -69,6 +82,7 @@ class Ratchet:
     def __init__(self) -> None:
         self.exported: dict[RatchetKey, float] = {}
         self.grouped: OrderedDict[GroupedKey, float] = OrderedDict()
+        self._weight = 0
 
     def clamp(self, key: RatchetKey, value: float) -> float:
         """Return the value to export: never below the last one, nor, by a last digit, below zero."""
@@ -80,29 +94,37 @@ class Ratchet:
 
     def clamp_grouped(self, key: GroupedKey, value: float) -> float:
         """Return the value to export: not below the last one by a last digit, nor below zero."""
-        last = self.grouped.pop(key, 0.0)
+        last = self.grouped.get(key, 0.0)
         value = max(value, 0.0)
         if value < last <= value * (1 + _LAST_DIGITS):
             value = last
-        self.grouped[key] = value
-        if len(self.grouped) > MOST_GROUPED:
-            self.grouped.popitem(last=False)
+        self._remember(key, value)
         return value
+
+    def _remember(self, key: GroupedKey, value: float) -> None:
+        """Take over a value as the most lately exported one."""
+        if key not in self.grouped:
+            self._weight += key.weight
+        self.grouped[key] = value
+        self.grouped.move_to_end(key)
+        while self._weight > MOST_GROUPED:
+            oldest, _ = self.grouped.popitem(last=False)
+            self._weight -= oldest.weight
 
     def only(self, lasts: Callable[[RatchetKey], bool]) -> Ratchet:
         """Return a ratchet without what has ended, and may begin anew from less."""
         other = Ratchet()
-        other.exported = {key: value for key, value in list(self.exported.items()) if lasts(key)}
-        other.grouped = self.grouped
+        other.exported = {key: value for key, value in self.exported.items() if lasts(key)}
+        other.grouped, other._weight = self.grouped.copy(), self._weight
         return other
 
     def image(self) -> Saved:
         """Return what was exported."""
         grouped = [
             (*key[:3], [(one.label, one.value, one.equal) for one in key.matchers], *key[4:], value)
-            for key, value in list(self.grouped.items())
+            for key, value in self.grouped.items()
         ]
-        return Saved({"exported": [(*key, value) for key, value in list(self.exported.items())], "grouped": grouped})
+        return Saved({"exported": [(*key, value) for key, value in self.exported.items()], "grouped": grouped})
 
     def restore(self, saved: Saved) -> None:
         """Take over what was exported when a checkpoint was written."""
@@ -110,7 +132,7 @@ class Ratchet:
             self.exported[own, where, series] = value
         checks = (as_flag, as_path, as_texts, _matchers, _names, as_count, as_labels, as_number)
         for *key, value in saved.records("grouped", *checks):
-            self.grouped[GroupedKey(*key)] = value
+            self._remember(GroupedKey(*key), value)
 
 
 def _matchers(value: Any) -> tuple[Matcher, ...]:

@@ -100,7 +100,9 @@ class Checkpoints:
         try:
             async with self._writing:
                 began = time.monotonic()
-                with self._network.lock:  # no thread is in the middle of anything
+                with (
+                    self._network.held_still()
+                ):  # the child has no other thread that could end what it is in the middle of
                     child = files.begin(self._take)
                 size = await child.finished()
         except OSError as error:

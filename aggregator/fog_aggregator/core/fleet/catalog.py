@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int64s
-from fog_aggregator.core.kinds import Kind, kind_of_definition
+from fog_aggregator.core.kinds import Kind, kind_of_family
 from fog_aggregator.core.saved import (
     DamagedError,
     Saved,
@@ -205,13 +205,27 @@ class Catalog:
                 raise DamagedError(f"free has {number}, and there are {len(self.series)} series")
             self.series[number] = FORGOTTEN
         for entry in self.series:
-            if entry is not FORGOTTEN and not 0 <= entry.family < len(self.families):
-                raise DamagedError(f"series has one of family {entry.family}, and there are {len(self.families)}")
+            if entry is not FORGOTTEN:
+                self._check(entry)
         self.series_numbers = {entry: number for number, entry in enumerate(self.series) if entry is not FORGOTTEN}
         if len(self.series_numbers) + len(set(self.free)) != len(self.series) or len(set(self.free)) != len(self.free):
             raise DamagedError("series has one label set twice, or free one number")
         self.shape_of = array("i", [-1 if entry is FORGOTTEN else self._shape(entry) for entry in self.series])
         self.version += 1
+
+    def kinds_of_shapes(self) -> list[Kind]:
+        """Return the kind that the series of each shape are defined as, by the shape's number."""
+        return [kind_of_family(self.families[family].key.type, bounds) for family, bounds in self.shapes]
+
+    def _check(self, entry: SeriesEntry) -> None:
+        """Check that a series of a checkpoint is of a family, and has bounds as that family's type has them."""
+        if not 0 <= entry.family < len(self.families):
+            raise DamagedError(f"series has one of family {entry.family}, and there are {len(self.families)}")
+        key = self.families[entry.family].key
+        try:
+            kind_of_family(key.type, entry.bounds)
+        except ValueError as error:
+            raise DamagedError(f"{key.name}: {error}") from None
 
     def _shape(self, entry: SeriesEntry) -> int:
         return self.shapes.setdefault((entry.family, entry.bounds), len(self.shapes))
@@ -228,7 +242,7 @@ class Catalog:
                 refused += definition.ids.size
                 continue
             family = self.family_number(key, definition.help, definition.rollup)
-            group = found.setdefault(kind_of_definition(definition), {})
+            group = found.setdefault(kind_of_family(definition.type, definition.bounds), {})
             for number, labels in definition.series():
                 series = self._series_number(SeriesEntry(family, tuple(sorted(labels)), definition.bounds), full_at)
                 if series is None:

@@ -98,12 +98,9 @@ class Parts:
                 part.restore(saved[name])
             except DamagedError as error:
                 raise DamagedError(f"{name}: {error}") from None
-        entries = self.catalog.series
-        there = np.ones(len(entries), np.bool_)
-        there[self.catalog.free] = False
         epochs = {one.row: one for place in self.roster for one in (place.closed, *place.epochs.values())}
-        self.slots.connect(epochs, there)
-        self.retired.check(len(self.catalog.families), len(entries))
+        self.slots.connect(epochs, np.array(self.catalog.shape_of, np.int32), self.catalog.kinds_of_shapes())
+        self.retired.check(len(self.catalog.families), len(self.catalog.series))
 
     def _by_name(self) -> dict[str, Part]:
         return {

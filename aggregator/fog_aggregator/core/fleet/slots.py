@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fog_aggregator.core.columns import Bools
+from fog_aggregator.core.columns import Bools, Int32s, Int64s
 from fog_aggregator.core.kinds import Kind, Tables, kind_named, new_tables
 from fog_aggregator.core.kinds.table import FREE, Table
 from fog_aggregator.core.places.epoch import Epoch
@@ -61,27 +61,33 @@ class Slots:
             except (ValueError, TypeError) as error:
                 raise DamagedError(f"{name}: {error}") from None
 
-    def connect(self, epochs: Mapping[int, Epoch], series: Bools) -> None:
+    def connect(self, epochs: Mapping[int, Epoch], shape_of: Int32s, kinds: Sequence[Kind]) -> None:
         """Let each epoch know its slots, after a restoration: the slots say whose they are.
 
         Args:
             epochs: by row.
-            series: which numbers of series there are.
+            shape_of: the shape of each series, by its number; -1 for a number that is free.
+            kinds: the kind that the series of each shape are defined as.
 
         Raises:
-            DamagedError: a slot is of no epoch, or of no series.
+            DamagedError: a slot is of no epoch, of no series, or of one that has values of another kind.
         """
         for kind, table in self.tables.items():
-            _connect(kind, table, epochs, series)
+            slots = table.used()
+            if len(slots):
+                _check_series(kind, table.series[slots], shape_of, kinds)
+                _connect(kind, table, slots, epochs)
 
 
-def _connect(kind: Kind, table: Table, epochs: Mapping[int, Epoch], series: Bools) -> None:
-    slots = table.used()
-    if not len(slots):
-        return
-    numbers = table.series[slots]
-    if numbers.min() < 0 or numbers.max() >= len(series) or not series[numbers].all():
+def _check_series(kind: Kind, series: Int32s, shape_of: Int32s, kinds: Sequence[Kind]) -> None:
+    if series.min() < 0 or series.max() >= len(shape_of) or (shape_of[series] < 0).any():
         raise DamagedError(f"{kind.name} has a slot of a series that is not there")
+    for shape in np.unique(shape_of[series]).tolist():
+        if kinds[shape] is not kind.defined_as:
+            raise DamagedError(f"{kind.name} has a slot of a series whose values are {kinds[shape].name}")
+
+
+def _connect(kind: Kind, table: Table, slots: Int64s, epochs: Mapping[int, Epoch]) -> None:
     if table.ids[slots].min() < 0 or table.ids[slots].max() > MAX_ID:
         raise DamagedError(f"{kind.name} has an id that cannot be")
     order = np.lexsort((table.ids[slots], table.epoch[slots]))

@@ -13,7 +13,7 @@ from fog_aggregator.core.kinds.gauge import GAUGE
 from fog_aggregator.core.kinds.gauge_summary import GAUGE_SUMMARY
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_aggregator.core.kinds.kind import Kind, KindSet, Merge, SlotHolder, Tables
-from fog_schema.frames import Definition
+from fog_aggregator.core.series import Bounds
 
 __all__ = [
     "KINDS",
@@ -23,7 +23,7 @@ __all__ = [
     "SlotHolder",
     "Tables",
     "kind_named",
-    "kind_of_definition",
+    "kind_of_family",
     "new_tables",
 ]
 
@@ -37,17 +37,21 @@ KINDS: Final[tuple[KindSet, ...]] = (
 """Every kind of value, in the order in which a frame's sections are merged."""
 
 
-def kind_of_definition(definition: Definition) -> Kind:
-    """Return the kind of the series that a frame defines.
+def kind_of_family(type_: int, bounds: Bounds) -> Kind:
+    """Return the kind that the series of a family are defined as.
+
+    Args:
+        type_: the family's type, one of `fog_schema.frames`.
+        bounds: the upper bounds of a histogram's buckets, without +Inf; else none.
 
     Raises:
-        ValueError: no kind is of the definition's type.
+        ValueError: no kind is of the type, or has such bounds.
     """
     for kinds in KINDS:
-        kind = kinds.of_definition(definition)
+        kind = kinds.of_family(type_, bounds)
         if kind is not None:
             return kind
-    raise ValueError(f"no kind of value is of type {definition.type}")
+    raise ValueError(f"no kind of value is of type {type_} with bounds {bounds}")
 
 
 def kind_named(name: str) -> Kind:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
+from operator import lt
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -27,9 +29,9 @@ from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge
 from fog_aggregator.core.kinds.reductions import number_cells, sum_buckets, sum_fractions
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Samples, ViewColumns
-from fog_aggregator.core.series import Labels
+from fog_aggregator.core.series import Bounds, Labels
 from fog_schema.columns import F64, Ids
-from fog_schema.frames import HISTOGRAM, Definition, Frame, Histograms
+from fog_schema.frames import HISTOGRAM, Frame, Histograms
 from utilityfog_frontend.telemetry.model import HistogramValue
 
 
@@ -166,9 +168,10 @@ class BucketHistograms(KindSet):
             kind = self._sizes[buckets] = BucketHistogram(f"{self._PREFIX}{buckets}", buckets)
         return kind
 
-    def of_definition(self, definition: Definition) -> Kind | None:
+    def of_family(self, type_: int, bounds: Bounds) -> Kind | None:
         """Take every histogram: it has a bucket for each bound, and one for +Inf."""
-        return self.of_size(len(definition.bounds) + 1) if definition.type == HISTOGRAM else None
+        possible = type_ == HISTOGRAM and all(map(isfinite, bounds)) and all(map(lt, bounds, bounds[1:]))
+        return self.of_size(len(bounds) + 1) if possible else None
 
     def named(self, name: str) -> Kind | None:
         """Return a kind by its name."""

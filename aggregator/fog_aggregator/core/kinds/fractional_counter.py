@@ -15,8 +15,9 @@ from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge, SlotH
 from fog_aggregator.core.kinds.reductions import sum_fractions
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells, Clamp, Samples, ViewColumns, find_keys
+from fog_aggregator.core.series import Bounds
 from fog_schema.columns import Ids
-from fog_schema.frames import Definition, Frame, Numbers
+from fog_schema.frames import Frame, Numbers
 
 
 class FractionalCounter(CountedKind, FractionalForm, KindSet):
@@ -40,7 +41,7 @@ class FractionalCounter(CountedKind, FractionalForm, KindSet):
         """Make an empty table of doubles."""
         return Table(np.float64)
 
-    def of_definition(self, definition: Definition) -> Kind | None:  # noqa: ARG002
+    def of_family(self, type_: int, bounds: Bounds) -> Kind | None:  # noqa: ARG002
         """Take none: every counter begins as an integer."""
         return None
 

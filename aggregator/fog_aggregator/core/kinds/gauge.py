@@ -13,9 +13,10 @@ from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge
 from fog_aggregator.core.kinds.reductions import sum_fractions
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells
+from fog_aggregator.core.series import Bounds
 from fog_schema.columns import Ids
 from fog_schema.frames import GAUGE as GAUGE_TYPE
-from fog_schema.frames import Definition, Frame, Numbers
+from fog_schema.frames import Frame, Numbers
 
 
 class Gauge(Kind, KindSet):
@@ -27,9 +28,9 @@ class Gauge(Kind, KindSet):
         """Make an empty table of doubles."""
         return Table(np.float64)
 
-    def of_definition(self, definition: Definition) -> Kind | None:
+    def of_family(self, type_: int, bounds: Bounds) -> Kind | None:
         """Take every gauge."""
-        return self if definition.type == GAUGE_TYPE else None
+        return self if type_ == GAUGE_TYPE and not bounds else None
 
     def named(self, name: str) -> Kind | None:
         """Return the kind by its name."""

@@ -31,9 +31,9 @@ from fog_aggregator.core.kinds.merged_gauges import (
 from fog_aggregator.core.kinds.reductions import ranges
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Samples, Slots, ValuesOfSlots, ViewColumns
-from fog_aggregator.core.series import Labels
+from fog_aggregator.core.series import Bounds, Labels
 from fog_schema.columns import Ids
-from fog_schema.frames import Definition, Frame, Lasts, Summaries, ValueCounts
+from fog_schema.frames import Frame, Lasts, Summaries, ValueCounts
 from utilityfog_frontend.telemetry.exposition.samples import render_number
 
 STAT: Final = "stat"
@@ -147,7 +147,7 @@ class MergedGauge(Kind, KindSet):
         """Make an empty table of summaries."""
         return SummaryTable()
 
-    def of_definition(self, definition: Definition) -> Kind | None:  # noqa: ARG002
+    def of_family(self, type_: int, bounds: Bounds) -> Kind | None:  # noqa: ARG002
         """Take none: a definition does not tell a gauge that is merged from one that is not."""
         return None
 

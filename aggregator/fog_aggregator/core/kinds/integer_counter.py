@@ -23,8 +23,9 @@ from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge, SlotH
 from fog_aggregator.core.kinds.reductions import sum_integers
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells
+from fog_aggregator.core.series import Bounds
 from fog_schema.columns import Ids
-from fog_schema.frames import COUNTER, Definition, Frame, Numbers
+from fog_schema.frames import COUNTER, Frame, Numbers
 
 
 class FractionalForm(Kind):
@@ -51,9 +52,9 @@ class IntegerCounter(CountedKind, KindSet):
         """Make an empty table of 64-bit integers."""
         return Table(np.int64)
 
-    def of_definition(self, definition: Definition) -> Kind | None:
+    def of_family(self, type_: int, bounds: Bounds) -> Kind | None:
         """Take every counter."""
-        return self if definition.type == COUNTER else None
+        return self if type_ == COUNTER and not bounds else None
 
     def named(self, name: str) -> Kind | None:
         """Return the kind by its name."""

@@ -19,8 +19,9 @@ from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Samples, ViewColumns
 from fog_aggregator.core.outcome import Outcome
+from fog_aggregator.core.series import Bounds
 from fog_schema.columns import Ids
-from fog_schema.frames import Definition, Frame
+from fog_schema.frames import Frame
 
 NO_SUMS = np.zeros(0)
 NO_EPOCHS = np.zeros(0, np.int32)
@@ -133,8 +134,8 @@ class KindSet(ABC):
     """A kind, or the kinds of one sort that come in sizes."""
 
     @abstractmethod
-    def of_definition(self, definition: Definition) -> Kind | None:
-        """Return the kind of the series that a frame defines; None when it is of another set."""
+    def of_family(self, type_: int, bounds: Bounds) -> Kind | None:
+        """Return the kind that series of a type and bounds are defined as; None when it is of another set."""
 
     @abstractmethod
     def named(self, name: str) -> Kind | None:
