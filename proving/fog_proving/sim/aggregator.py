@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
 from fog_aggregator.components.checkpoints.resumption import resume
 from fog_aggregator.core.checkpoint_keeper import CheckpointKeeper, SavingSchedule
@@ -13,52 +12,45 @@ from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.places.limits import FleetLimits
-from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.network import NetworkCollector
-from fog_bus.ports import Message
 from fog_proving.sim.bus import Stage
-from fog_proving.sim.checks import AskedFleet, NothingRefused
-from fog_proving.sim.program import SUBJECTS
+from fog_proving.sim.checks import DOUBTS, AskedFleet, Ears, NothingRefused
 from fog_proving.sim.reader import Reader
 from fog_proving.sim.shelf import Shelf
-from fog_schema.paths import Path
 from utilityfog_frontend.telemetry import TelemetryCollector
 
-OnFrames: TypeAlias = Callable[[Sequence[Message]], None]
 SAVE_INTERVAL: Final = 1.0
 """Seconds between two checkpoints at least; short, so that a history has many."""
 
 
-def scope_of(path: Path = (), branches: tuple[Path, ...] = ()) -> Scope:
-    """Return what an aggregator is of: a subtree, and the branches of it that other aggregators publish."""
-    branching = BranchPatterns(branches)
-    control = "" if path or branches else "control"
-    part = partial(Scope, subjects=SUBJECTS, path=path, branches=branching, control=control)
-    return part(metrics="metrics", events="events", rollups="rollups")
-
-
 class Aggregator:
-    """One run of an aggregator's process, with the checkpoints of `shelf`; `on_frames` gets the frames it took."""
+    """One run of an aggregator's process, with the checkpoints of `shelf`; `ears` hear what it takes."""
 
-    def __init__(self, stage: Stage, scope: Scope, limits: FleetLimits, shelf: Shelf[Any], on_frames: OnFrames) -> None:
-        self._clock, streams = stage.clock, stage.streams
+    def __init__(self, stage: Stage, scope: Scope, limits: FleetLimits, shelf: Shelf[Any], ears: Ears) -> None:
+        self._clock, streams, self._doubt = stage.clock, stage.streams, ears.doubt
         fleet, events = AskedFleet(limits, lambda: streams.events.losses), EventList()
         own, server_time = TelemetryCollector(self_metrics=False), lambda: self.engine.server_time(stage.now)
         self.network = NetworkCollector(fleet, events, own, server_time)
-        around = Surroundings(self.network, NothingRefused(), lambda *_: None)
+        around = Surroundings(self.network, NothingRefused(), self._say)
         self.engine: Engine = Engine(scope, fleet, events, around)
         self._keeper, self._schedule = CheckpointKeeper(shelf), SavingSchedule(SAVE_INTERVAL, stage.now)
         self._keeper.load(partial(resume, self.engine, self.network, now=stage.now))
         # One at a time where crowds are folded: the books must see each fold.
         self._batch = 1000 if limits == FleetLimits() else 1
         mine = [stream for stream in streams.every() if stream.name in self.engine.cursors]
-        hearers = {"metrics": on_frames}
+        hearers = {"metrics": ears.frames}
         self.readers = [Reader(self.engine, one, stage.clock, hearers.get(one.name, lambda _: None)) for one in mine]
 
     @property
     def fleet(self) -> AskedFleet:
         """The fleet, as far as it was read."""
         return cast("AskedFleet", self.engine.fleet)
+
+    def _say(self, key: str, *_: object) -> None:
+        """Hear a warning; about a stream of frames it is a doubt."""
+        if key in DOUBTS:
+            self.fleet.must_ask()
+            self._doubt()
 
     def read(self, count: int) -> None:
         """Read at most so many messages of each stream."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Final
 
+from fog_aggregator.core.engine.engine import Scope
+from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_bus.memory import Fate, MemoryStream
 from fog_bus.ports import Message, Outcome, Publish, Refusal
 from fog_bus.streams import MAX_AGE, StreamSettings
 from fog_proving.sim.books import Books
+from fog_schema.paths import Path
+from fog_schema.subjects import Subjects
 
+SUBJECTS: Final = Subjects()
 _FATES: Final = (
     *(Fate.STORED, Fate.STORED, Fate.STORED),
     *(Fate.STORED, Fate.ACK_LOST, Fate.LOST, Fate.DELAYED, Fate.STORED_TWICE, Fate.STORED_AND_DELAYED),
@@ -85,6 +91,13 @@ class Streams:
         if tiers and number // 3 % 2:
             return ([self.rollups], [self.metrics, self.rollups], self.every())[number % 3]
         return ([self.metrics], [self.events], [self.metrics, self.events, self.control])[number % 3]
+
+
+def scope_of(path: Path = (), branches: tuple[Path, ...] = ()) -> Scope:
+    """Return what an aggregator is of: a subtree, and the branches of it that other aggregators publish."""
+    control = "" if path or branches else "control"
+    part = partial(Scope, subjects=SUBJECTS, path=path, branches=BranchPatterns(branches), control=control)
+    return part(metrics="metrics", events="events", rollups="rollups")
 
 
 class Stage:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
-from typing import Final, Self, TypeAlias
+from typing import Final, NamedTuple, Self, TypeAlias
 
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping
 from fog_aggregator.selfmetrics import SelfMetrics
+from fog_bus.ports import Discontinuity, Message
 from fog_proving.sim.books import COUNT, HORIZON, SUM, Books, Cell, Cells, Labels, Violation, cells_of
 from fog_proving.sim.program import BOUNDS
 from fog_proving.sim.reference_model import EpochModel, Lineage
@@ -19,6 +20,12 @@ from fog_schema.paths import RETIRED, Path, format_path, is_under
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import Family, HistogramValue, SeriesSnapshot
 
+DOUBTS: Final = {
+    f"{what} {stream}"
+    for what in {*Discontinuity} - {Discontinuity.MISSING}
+    for stream in ("metrics", "events", "rollups")
+}
+"""Warnings about a stream after which everybody must be asked for a keyframe."""
 LEVELS: Final = (0, 1, 2)
 INFINITY: Final = float("inf")
 
@@ -162,6 +169,13 @@ class Watcher:
             raise Violation(f"{named(path)}: {line_text(line)} is exported as {value}, and was as {floor}")
 
 
+class Ears(NamedTuple):
+    """Hear what an aggregator takes, and its doubts about a stream."""
+
+    frames: Callable[[Sequence[Message]], None] = lambda _: None
+    doubt: Callable[[], None] = lambda: None
+
+
 class NothingRefused(SelfMetrics):
     """Counts where nothing may be refused: all that is sent is in order, so what is refused was misread."""
 
@@ -174,7 +188,7 @@ class NothingRefused(SelfMetrics):
 
 
 class AskedFleet(Fleet):
-    """A fleet that notes which epochs were asked for keyframes because of a doubt.
+    """A fleet that notes which epochs were asked for keyframes because of a doubt, or must have been.
 
     Args:
         limits: The sizes that it may grow to.
@@ -195,9 +209,13 @@ class AskedFleet(Fleet):
 
     def require_keyframes(self) -> None:
         """Note every epoch that is known."""
+        self.must_ask()
+        super().require_keyframes()
+
+    def must_ask(self) -> None:
+        """Note every epoch that is known."""
         known = (number for place in self.places.values() for number in place.epochs)
         self.asked |= dict.fromkeys(known, self._losses())
-        super().require_keyframes()
 
 
 def named(path: Path) -> str:

@@ -17,15 +17,13 @@ from fog_agent.edge.selfmetrics import SelfMetrics
 from fog_bus.memory import Fate
 from fog_proving.sim.agent import Agent
 from fog_proving.sim.books import HORIZON, IDLING, INTERVAL, SUM, Cell, Cells, EpochBook, Labels, Violation
-from fog_proving.sim.bus import Stage, Stream
+from fog_proving.sim.bus import SUBJECTS, Stage, Stream
 from fog_proving.sim.reference_model import acknowledged
 from fog_schema.codec import decode, encode
 from fog_schema.frames import Request
 from fog_schema.paths import Path, is_under
-from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry import TelemetryCollector
 
-SUBJECTS: Final = Subjects()
 BOUNDS: Final = ((1.0, 2.0), (1.0, 2.0, 4.0))
 INTEGERS: Final = (1, 2, 3, 300, 70_000, 5.0, 2**40)
 FRACTIONS: Final = (1, 0.1, 0.3, 2.5, 0.7)

@@ -209,6 +209,7 @@ class Lineage:
         complete: it began with a checkpoint, or has read the streams to their end.
         retired: paths whose counts have moved to a group of retired ones.
         requests_done: when the requests to forget were stored that were done.
+        needs_round: everybody must be asked for a keyframe, and answer, before an aggregator is ready.
     """
 
     def __init__(self) -> None:
@@ -218,6 +219,7 @@ class Lineage:
         self.complete = False
         self.retired: set[Path] = set()
         self.requests_done: set[float] = set()
+        self.needs_round = True
 
     def read(self, path: Path, frame: Frame, timestamp: float, horizon: float) -> None:
         """Take a frame, unless it is a ghost: of an epoch not known, and older than the horizon."""

@@ -17,11 +17,11 @@ from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_bus.memory import Fate
 from fog_proving.sim.agent import Agent
-from fog_proving.sim.aggregator import Aggregator, scope_of
+from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.books import INTERVAL
-from fog_proving.sim.bus import Stage, fate
-from fog_proving.sim.checks import LEVELS, Watcher
-from fog_proving.sim.program import SUBJECTS, Bounds
+from fog_proving.sim.bus import SUBJECTS, Stage, fate, scope_of
+from fog_proving.sim.checks import LEVELS, Ears, Watcher
+from fog_proving.sim.program import Bounds
 from fog_proving.sim.shelf import Shelf
 from fog_proving.sim.steps import DAMAGED
 from fog_schema.frames import Request
@@ -87,7 +87,7 @@ class Member:
             self._known_losses = self._shelf.newest_note
             self._excuse()
             self._watcher.began_anew |= not self._shelf.newest
-            self.aggregator = Aggregator(self._stage, self.scope, FleetLimits(), self._shelf, lambda _: None)
+            self.aggregator = Aggregator(self._stage, self.scope, FleetLimits(), self._shelf, Ears())
             self._replica = self._new_replica(self.aggregator)
 
     def crash(self, damaged: int) -> None:

@@ -9,11 +9,11 @@ from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.engine.readiness import ROUND_INTERVALS
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_bus.ports import Message
-from fog_proving.sim.aggregator import Aggregator, scope_of
+from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Violation
-from fog_proving.sim.bus import Stage, Stream, fate
-from fog_proving.sim.checks import LEVELS, Watcher
-from fog_proving.sim.program import SUBJECTS, Bounds, Program
+from fog_proving.sim.bus import SUBJECTS, Stage, Stream, fate, scope_of
+from fog_proving.sim.checks import LEVELS, Ears, Watcher
+from fog_proving.sim.program import Bounds, Program
 from fog_proving.sim.quiet.fleet import Accounts, conserved, events_once, gauges_equal
 from fog_proving.sim.quiet.tiers import at_rest
 from fog_proving.sim.reference_model import Lineage
@@ -269,7 +269,8 @@ class World:
         if effects.became_ready:
             if not all(reader.has_read_goal for reader in aggregator.readers if reader.stream.name != "control"):
                 raise Violation("it is ready before all was read that the streams held when reading began")
-            self._watcher.became_ready(self._answered(aggregator), self.now)
+            self._watcher.became_ready(self._answered(), self.now)
+            lineage.needs_round = False
         if effects.swept.retired or effects.swept.label_sets or effects.forgotten:
             self._scrape(LEVELS)  # what has ended now may begin anew
         self._ask([request for place, request in enumerate(effects.requests) if not lost >> place & 1])
@@ -280,10 +281,15 @@ class World:
         if any(message.seq > read and message.timestamp <= at for message in self._stage.streams.metrics.messages):
             raise Violation("nodes are forgotten before all was read that was stored before the request")
 
-    def _answered(self, aggregator: Aggregator) -> set[int]:
+    def _note_doubt(self) -> None:
+        """Note that the aggregator doubts a stream: before it is ready again, everybody must have been asked."""
+        if self._aggregator is not None and not self._aggregator.engine.readiness.ready:
+            self._watcher.lineage.needs_round = True
+
+    def _answered(self) -> set[int]:
         """Return the epochs whose writers were asked before it was ready, and did not make it wait for too long."""
         waited = self.now - (self._caught_up_at or self.now)
-        if waited >= ROUND_INTERVALS * INTERVAL or not aggregator.engine.readiness.needs_round:
+        if waited >= ROUND_INTERVALS * INTERVAL or not self._watcher.lineage.needs_round:
             return set()
         return {program.book.id for program in self._programs if program.agent is not None}
 
@@ -338,7 +344,7 @@ class World:
         return self._aggregator
 
     def _start(self) -> Aggregator:
-        return Aggregator(self._stage, scope_of(), self._limits, self._shelf, self._took)
+        return Aggregator(self._stage, scope_of(), self._limits, self._shelf, Ears(self._took, self._note_doubt))
 
     def _took(self, messages: Sequence[Message]) -> None:
         """Let the reference model take the frames that the aggregator has taken."""
