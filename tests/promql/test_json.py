@@ -6,6 +6,7 @@ import json
 import math
 import struct
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,11 +26,18 @@ from fog_aggregator.promql.formatting import (
     format_general,
     format_plain,
     format_sample,
-    format_samples,
     format_time,
+    prepare_samples,
 )
 from tests.promql.asking import load
 from tests.promql.recorded import TIMES
+
+
+def prepared(*row: float) -> str:
+    """Write a row of numbers as the answers do."""
+    (numbers,) = prepare_samples(np.array([row]))
+    return " ".join(map(str, numbers))
+
 
 NUMBERS = st.floats() | st.integers(-(10**22), 10**22).map(float) | st.floats(1e-7, 1e-5)
 
@@ -61,9 +69,15 @@ NUMBERS = st.floats() | st.integers(-(10**22), 10**22).map(float) | st.floats(1e
 def test_numbers_are_written_as_prometheus_does(value: float, sample: str, plain: str, exponent: str) -> None:
     """In vectors, in scalars and labels, in rules and alerts."""
     assert format_sample(value) == sample
-    assert format_samples([value]) == [sample]
+    assert prepared(value) == sample
     assert format_plain(value) == plain
     assert format_exponent(value) == exponent
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=6))
+def test_rows_of_numbers_are_written_as_each_alone(row: list[float]) -> None:
+    """Whatever stands beside it."""
+    assert prepared(*row) == " ".join(map(format_sample, row))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +92,7 @@ def test_numbers_in_messages(value: float, text: str) -> None:
 @given(NUMBERS)
 def test_numbers_are_read_back(value: float) -> None:
     """Every way of writing keeps every digit."""
-    for text in (format_sample(value), format_plain(value), format_exponent(value), *format_samples([value])):
+    for text in (format_sample(value), format_plain(value), format_exponent(value), prepared(value)):
         back = float(text)
         assert math.isnan(back) if math.isnan(value) else struct.pack("d", back) == struct.pack("d", value)
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
+
+import numpy as np
+
+from fog_aggregator.promql.storage import Floats
 
 _PLAIN_BELOW: Final = 1e21
 _PLAIN_FROM: Final = 1e-6
 _GENERAL_DIGITS: Final = 6
 _REPR_PLAIN: Final = (1e-4, 1e16)
-"""Between these, `repr` has no exponent."""
+"""From the one up to the other, `repr` of a fraction has no exponent."""
+_PLAIN_INTEGERS: Final = 10**15
+"""Integers below this one have no exponent in any way of writing."""
 
 _NUMBER: Final = re.compile(
     r"[+-]?(?:inf(?:inity)?|nan|0x[0-9a-f]+(?:\.[0-9a-f]*)?(?:p[+-]?\d+)?|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)",
@@ -80,15 +86,28 @@ def format_general(value: float) -> str:
     return format_plain(value) if -4 <= power < _GENERAL_DIGITS else format_exponent(value)
 
 
-def format_samples(values: Sequence[float]) -> list[str]:
-    """Write many numbers as `format_sample` does; ordinary ones at the speed of `repr`."""
+def prepare_samples(values: Floats) -> Iterator[Sequence[object]]:
+    """Prepare rows of numbers, each so that `str` of it is what `format_sample` writes.
+
+    Integers and ordinary fractions, which are most, are written by the interpreter without a look at each.
+    """
     low, high = _REPR_PLAIN
-    return [
-        (text[:-2] if (text := repr(value)).endswith(".0") else text)
-        if value == 0 or low <= abs(value) < high
-        else format_sample(value)
-        for value in values
-    ]
+    with np.errstate(invalid="ignore"):
+        integers = values.astype(np.int64)
+        size = np.abs(values)
+    bits = np.ascontiguousarray(values).view(np.int64)
+    # A negative zero, NaN and what is beyond 64 bits come back as something else.
+    integer = integers.astype(np.float64).view(np.int64) == bits
+    plain = (integer & (size < _PLAIN_INTEGERS)).all(axis=1)
+    odd = integer | (size < low) | ~(size < high)
+    for row in range(len(values)):
+        if plain[row]:
+            yield integers[row].tolist()
+            continue
+        numbers: list[object] = values[row].tolist()
+        for place in np.flatnonzero(odd[row]).tolist():
+            numbers[place] = format_sample(float(values[row, place]))
+        yield numbers
 
 
 def format_time(milliseconds: int) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
 from fog_aggregator.promql.errors import QueryError
 from fog_aggregator.promql.evaluation.matrix import Matrix
-from fog_aggregator.promql.formatting import format_plain, format_sample, format_samples, format_time
+from fog_aggregator.promql.formatting import format_plain, format_sample, format_time, prepare_samples
 from fog_aggregator.promql.labels import Labels
 from fog_aggregator.promql.query import (
     Data,
@@ -21,10 +21,9 @@ from fog_aggregator.promql.query import (
     StringResult,
     VectorResult,
 )
-from fog_aggregator.promql.storage import Floats, Ints
 
-_PLAIN_INTEGERS: Final = 10**15
-"""Integers below this one have no exponent in any way of writing."""
+_ROWS: Final = 100
+"""Series that are looked at together."""
 
 
 def data_json(data: Data) -> str:
@@ -74,7 +73,7 @@ def _data_pieces(data: Data) -> Iterator[str]:
     if isinstance(data, VectorResult):
         name, series = "vector", _samples(data)
     elif isinstance(data, SeriesResult):
-        name, series = "matrix", (_series(labels, _prefixes(times), values) for labels, times, values in data.series)
+        name, series = "matrix", _raw_series(data)
     else:
         name, series = "matrix", _rows(data)
     yield f'{{"resultType":"{name}","result":['
@@ -85,51 +84,48 @@ def _data_pieces(data: Data) -> Iterator[str]:
     yield "]}"
 
 
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+_text: Final = json.JSONEncoder(ensure_ascii=False).encode
+"""Writes a text; the fastest way to do so for many short ones."""
 
 
 def _texts(values: Sequence[str]) -> str:
     return f"[{','.join(map(_text, values))}]"
 
 
-def _samples(data: VectorResult) -> Iterable[str]:
+def _samples(data: VectorResult) -> Iterator[str]:
     time = format_time(data.time)
-    for labels, value in zip(data.labels, data.values.tolist(), strict=True):
-        yield f'{{"metric":{labels_json(labels)},"value":[{time},"{format_sample(value)}"]}}'
+    (numbers,) = prepare_samples(data.values[None, :])
+    for labels, number in zip(data.labels, numbers, strict=True):
+        yield f'{{"metric":{labels_json(labels)},"value":[{time},"{number}"]}}'
 
 
-def _prefixes(times: Ints) -> list[str]:
-    """Write what comes before each value: the end of the one before it, and its time."""
-    return [f'"],[{format_time(time)},"' for time in times.tolist()]
+def _template(times: Sequence[str]) -> str:
+    """Write a series' samples with a place for each number."""
+    return ",".join([f'[{time},"%s"]' for time in times])
 
 
-def _series(labels: Labels, prefixes: Sequence[str], values: Floats) -> str:
-    """Write one series: what comes before each number and the numbers, in turn."""
-    pieces = [""] * (2 * len(prefixes))
-    pieces[::2], pieces[1::2] = prefixes, _numbers(values)
-    body = "".join(pieces).removeprefix('"],')
-    return f'{{"metric":{labels_json(labels)},"values":[{body}"]]}}'
+def _series(labels: Labels, template: str, numbers: Sequence[object]) -> str:
+    """Write one series."""
+    return f'{{"metric":{labels_json(labels)},"values":[{template % tuple(numbers)}]}}'
 
 
-def _numbers(values: Floats) -> list[str]:
-    """Write numbers; integers, the most frequent, without asking each."""
-    with np.errstate(invalid="ignore"):
-        integers = values.astype(np.int64)
-    # A negative zero, NaN and what is beyond 64 bits come back as something else.
-    same = np.array_equal(integers.astype(np.float64).view(np.int64), np.ascontiguousarray(values).view(np.int64))
-    if same and (np.abs(integers) < _PLAIN_INTEGERS).all():
-        return list(map(str, integers.tolist()))
-    return format_samples(values.tolist())
+def _raw_series(data: SeriesResult) -> Iterator[str]:
+    for labels, times, values in data.series:
+        (numbers,) = prepare_samples(values[None, :])
+        yield _series(labels, _template(list(map(format_time, times.tolist()))), numbers)
 
 
-def _rows(data: MatrixResult) -> Iterable[str]:
+def _rows(data: MatrixResult) -> Iterator[str]:
     matrix: Matrix = data.matrix
-    prefixes = _prefixes(data.steps)
+    times = list(map(format_time, data.steps.tolist()))
+    whole_template = _template(times)
     complete = np.all(matrix.present, axis=1).tolist()
-    for row, labels in enumerate(matrix.labels):
-        if complete[row]:
-            yield _series(labels, prefixes, matrix.values[row])
-        else:
-            there = np.flatnonzero(matrix.present[row])
-            yield _series(labels, [prefixes[step] for step in there.tolist()], matrix.values[row][there])
+    for start in range(0, matrix.rows, _ROWS):
+        block = slice(start, start + _ROWS)
+        for row, numbers in enumerate(prepare_samples(matrix.values[block]), start):
+            if complete[row]:
+                yield _series(matrix.labels[row], whole_template, numbers)
+                continue
+            there = np.flatnonzero(matrix.present[row]).tolist()
+            template = _template([times[step] for step in there])
+            yield _series(matrix.labels[row], template, [numbers[step] for step in there])
