@@ -8,6 +8,7 @@ from fog_aggregator.components.checkpoints.options import CheckpointOptions
 from fog_aggregator.components.file_export.options import FileExportOptions
 from fog_aggregator.components.http.options import HttpOptions
 from fog_aggregator.components.http.prometheus.options import QueryOptions
+from fog_aggregator.components.past.options import PastOptions
 from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.options import FleetOptions, SubjectOptions, SubtreeOptions
 from fog_bus.nats.options import NatsOptions
@@ -23,6 +24,7 @@ class AggregatorConfig(
     SubtreeOptions,
     HttpOptions,
     QueryOptions,
+    PastOptions,
 ):
     """The settings of one aggregator: every option of its parts, the last named part's first, and the connection.
 

@@ -24,6 +24,9 @@ from fog_aggregator.components.http.prometheus.queries import Queries
 from fog_aggregator.components.http.prometheus.route import Api
 from fog_aggregator.components.http.server import WebServer
 from fog_aggregator.components.http.status import StreamStatus
+from fog_aggregator.components.past.past import Past
+from fog_aggregator.components.past.present import PresentState
+from fog_aggregator.components.past.source import PastSource
 from fog_aggregator.components.rollup.publication import RollupPublication
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.engine.engine import Engine, Scope
@@ -93,9 +96,11 @@ class Aggregator:
         bus = transport or NatsTransport(config.nats)
         connection = BusConnection(bus, _streams(config, subjects), loops)
         brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
-        queries = Queries(FleetStorage(()), config, self._server_time, self.ready, own)
+        present = PresentState(self._engine, self.network, METRICS, BranchPatterns(config.branches))
+        past = Past(present, bus.log(METRICS), subjects, config)
+        queries = Queries(FleetStorage((PastSource(past),)), config, self._server_time, self.ready, own)
         api = Api(queries, TreePlaces(self.network))
-        self.web = WebServer(make_app(self.network, self, api), config.listen)
+        self.web = WebServer(make_app(self.network, self, api, past), config.listen)
         self._loops = loops
         self._deadline = 0.0  # what fails, or is cancelled, has no time
         self._components: list[Component] = [
@@ -104,6 +109,7 @@ class Aggregator:
             connection,
             brain,
             FileExport(self.network, config),
+            past,
             queries,
         ]
         if config.publish_rollup:

@@ -15,8 +15,8 @@ from fog_aggregator.core.kinds.view import Samples
 from fog_aggregator.past.anchor import Constant, Key, with_constants
 from fog_aggregator.past.moments import Axis, Column, Moment, reduce_moments
 from fog_aggregator.past.replay import Replay
-from fog_aggregator.promql.labels import NAME, Labels, make_labels
-from fog_aggregator.promql.storage import STALE, Floats, Ints, Mask
+from fog_aggregator.promql.labels import NAME, Labels, Matcher, make_labels, select_labels
+from fog_aggregator.promql.storage import STALE, Floats, Ints, Mask, Part, parts_of_grid
 from fog_aggregator.query.family_variants import described
 from fog_aggregator.query.samples import GroupLabels, Labeller, LazySeries, renamed_labels
 from fog_aggregator.query.selection import TOGETHER
@@ -40,12 +40,22 @@ class Answer:
         times: of the moments, milliseconds, ascending.
         values: shape (rows, times); a stale marker where a row ends.
         present: which of them are samples.
+        known_since: unix seconds; before that some writer's counts are not known, and there are no samples.
     """
 
     labels: Sequence[Labels]
     times: Ints
     values: Floats
     present: Mask
+    known_since: float
+
+    def select(self, matchers: Sequence[Matcher], start: int, end: int) -> list[Part]:
+        """Find the rows that fulfil every matcher, with their samples from `start` to `end`, both included."""
+        low, high = self.times.searchsorted([start, end + 1]).tolist()
+        rows = np.array(select_labels(self.labels, matchers), np.int64)
+        labels = [self.labels[row] for row in rows.tolist()]
+        span = slice(low, high)
+        return parts_of_grid(labels, self.times[span], self.values[rows, span], self.present[rows, span])
 
     @property
     def bytes(self) -> int:
@@ -68,7 +78,7 @@ def make_answer(replay: Replay, found: Mapping[Key, Constant], view: Labels, *, 
     for span in _spans(moments, constant):
         for family, samples in reduce_moments(moments[span], axis, constant, own=own):
             rows.put(family, samples, span.start)
-    return rows.answer(np.array([moment.time for moment in moments], np.int64))
+    return rows.answer(np.array([moment.time for moment in moments], np.int64), replay.known_since)
 
 
 def families_at(moment: Moment, axis: Axis, constant: Mapping[Kind, Column], *, own: bool) -> list[FamilySnapshot]:
@@ -128,7 +138,7 @@ class _Rows:
         for offset, column in enumerate(columns):
             self._set(first[inverse] + offset, at, column)
 
-    def answer(self, times: Ints) -> Answer:
+    def answer(self, times: Ints, known_since: float) -> Answer:
         """Return all rows, those that end with a stale marker."""
         empty: Any = np.zeros((0, self._moments))
         values = np.concatenate([empty, *self._values])[: self._size]
@@ -136,7 +146,7 @@ class _Rows:
         ends = np.zeros_like(present)
         ends[:, 1:] = present[:, :-1] & ~present[:, 1:]
         values[ends] = STALE
-        return Answer(self._labels, times, values, present | ends)
+        return Answer(self._labels, times, values, present | ends, known_since)
 
     def _set(self, row: Ints, at: Ints, column: np.ndarray[Any, Any]) -> None:
         block, place = np.divmod(row, _ROWS)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from operator import attrgetter
 from typing import Final
 
@@ -54,6 +55,7 @@ class Question:
         own: whether only the node's own values are wanted.
         start: the first moment.
         step: seconds between the moments of a subtree; those of a node are the moments at which it was heard.
+        at: the moments, ascending, where it is not all from the first one on that are wanted.
         most: how many values may be held.
     """
 
@@ -61,6 +63,7 @@ class Question:
     own: bool
     start: float
     step: float = 10.0
+    at: tuple[float, ...] = ()
     most: int = 10_000_000
 
     @property
@@ -72,6 +75,12 @@ class Question:
     def selection(self) -> Selection:
         """Return the nodes that are looked at."""
         return Selection(self.path, own=self.own)
+
+    @property
+    def moments(self) -> Iterator[float]:
+        """Return the moments that are wanted whatever is heard."""
+        first = math.ceil(self.start / self.step)
+        return iter(self.at) if self.at else (number * self.step for number in count(first))
 
     def subjects(self, subjects: Subjects) -> list[str]:
         """Return the filters of the frames that are to be read."""
@@ -112,7 +121,9 @@ class Replay:
         self._recorder = Recorder(self._fleet, own=question.own)
         say = lambda _key, _text, _error: None  # noqa: E731
         self._ingest = Ingest(self._fleet, EventList(), subjects, BranchPatterns(), _Nothing(), say)
-        self._next = math.ceil(question.start / question.step) * question.step
+        self._due = question.moments
+        self._next = next(self._due, math.inf)
+        self._as_heard = question.own and not question.at
         self._size = 0
 
     def take(self, messages: Sequence[Message]) -> None:
@@ -121,19 +132,21 @@ class Replay:
         Raises:
             TooMuchError: there are more values than may be held.
         """
-        take = self._take_own if self._question.own else self._take_subtree
-        take(messages)
+        if self._as_heard:
+            self._take_each(messages)
+        else:
+            self._take_between(messages)
 
     def finish(self, until: float) -> None:
-        """Keep the moments from the last frame until a time.
+        """Keep the moments from the last frame until a time, that one included.
 
         Raises:
             TooMuchError: as `take`.
         """
-        if self._question.own:
+        if self._as_heard:
             self._pass_silence(until)
         else:
-            self._pass_steps(until)
+            self._pass_moments(math.nextafter(until, math.inf))
 
     def totals(self) -> Totals:
         """Return the totals at the last frame."""
@@ -155,22 +168,22 @@ class Replay:
             for epoch in place.epochs.values()
         }
 
-    def _take_own(self, messages: Sequence[Message]) -> None:
+    def _take_each(self, messages: Sequence[Message]) -> None:
         early = bisect_left(messages, self._question.start, key=attrgetter("timestamp"))
         self._apply(messages[:early])
         for message in messages[early:]:
             self._pass_silence(message.timestamp)
             self._apply([message])
             if not self._is_amid_keyframe(message.timestamp):
-                self._record(message.timestamp_ns // 1_000_000)
+                self._record(-(-message.timestamp_ns // 1_000_000))
 
-    def _take_subtree(self, messages: Sequence[Message]) -> None:
+    def _take_between(self, messages: Sequence[Message]) -> None:
         batch: list[Message] = []
         for message in messages:
             if message.timestamp > self._next:
                 self._apply(batch)
                 batch = []
-                self._pass_steps(message.timestamp)
+                self._pass_moments(message.timestamp)
             batch.append(message)
         self._apply(batch)
 
@@ -179,11 +192,11 @@ class Replay:
             self._ingest.metrics(messages, messages[-1].timestamp)
             self._note_unknown()
 
-    def _pass_steps(self, until: float) -> None:
-        """Keep the moments of a subtree before a time."""
+    def _pass_moments(self, until: float) -> None:
+        """Keep the moments before a time."""
         while self._next < until:
             self._record(round(self._next * 1000))
-            self._next += self._question.step
+            self._next = next(self._due, math.inf)
 
     def _pass_silence(self, until: float) -> None:
         """Keep moments of a node that was not heard before a time: one when its gauges leave, and some later."""

@@ -30,6 +30,10 @@ class BranchPatterns:
         """Whether a path lies at or under a branch."""
         return any(len(pattern) <= len(path) and _fits(pattern, path) for pattern in self.patterns)
 
+    def meet(self, path: Path) -> bool:
+        """Whether a path lies at, under or above a branch."""
+        return any(_fits(pattern, path) for pattern in self.patterns)
+
 
 def _fits(pattern: Path, path: Path) -> bool:
     return all(wanted in (ANY, token) for wanted, token in zip(pattern, path, strict=False))

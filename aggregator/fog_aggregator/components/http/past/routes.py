@@ -1,0 +1,19 @@
+"""The table of the routes to the past."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fog_aggregator.components.http.past import moments
+from fog_aggregator.components.http.routes import Route
+
+PAST_ROUTES: Final = (
+    Route(
+        "/api/at",
+        "the collector as it was at a moment, or what has changed since an earlier one",
+        moments.at,
+        moments.PARAMETERS,
+        "Moment",
+        errors=(404, 503),
+    ),
+)

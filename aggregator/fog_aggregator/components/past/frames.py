@@ -1,0 +1,88 @@
+"""Read the frames of one question from the stream, within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from fog_aggregator.components.past.errors import PastError
+from fog_aggregator.past.replay import Question
+from fog_bus.ports import Log, LogError, LogReader, Message, Position, StreamInfo
+from fog_schema.subjects import Subjects
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingLimits:
+    """How much one question may read."""
+
+    messages: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Where frames are read, and how many at most. Belongs to one event loop."""
+
+    log: Log
+    subjects: Subjects
+    limits: ReadingLimits
+
+    async def look(self, until: Position) -> StreamInfo:
+        """Tell what the stream is that was read up to a position.
+
+        Raises:
+            PastError: it is another one, or does not answer.
+        """
+        try:
+            info = await self.log.info()
+        except LogError as error:
+            raise self._unreadable(error) from error
+        if info.created != until.created:
+            raise PastError(f"the stream {self.log.stream} was replaced just now: ask again in some seconds", 503)
+        return info
+
+    async def read(
+        self, question: Question, until: Position, take: Callable[[Sequence[Message]], Awaitable[None]]
+    ) -> None:
+        """Hand all frames of a question to `take`, in order, up to a position of the stream.
+
+        The stream forgets the reader when this ends, however it ends.
+
+        Raises:
+            PastError: they are too many, or cannot be read.
+        """
+        try:
+            reader = await self.log.open_at(question.reach, question.subjects(self.subjects))
+            try:
+                await self._read(reader, until, take)
+            finally:
+                await reader.close()
+        except LogError as error:
+            raise self._unreadable(error) from error
+
+    async def _read(
+        self, reader: LogReader, until: Position, take: Callable[[Sequence[Message]], Awaitable[None]]
+    ) -> None:
+        if reader.pending > self.limits.messages:
+            raise _too_much(f"{reader.pending:,} frames, and a question may read {self.limits.messages:,}")
+        size = 0
+        while reader.pending:
+            messages = await reader.next()
+            mine = [message for message in messages if message.seq <= until.seq]
+            size += sum(len(message.data) for message in mine)
+            if size > self.limits.bytes:
+                raise _too_much(f"more than {self.limits.bytes:,} bytes of frames, which is what a question may read")
+            if mine:
+                await take(mine)
+            if len(mine) < len(messages):
+                break
+
+    def _unreadable(self, error: LogError) -> PastError:
+        return PastError(f"the stream {self.log.stream} cannot be read now: {error}", 503)
+
+
+def _too_much(found: str) -> PastError:
+    return PastError(
+        f"the answer lies in {found}: ask for a later beginning or for a deeper path; of whole levels the history "
+        "has rollups at hand"
+    )

@@ -1,0 +1,93 @@
+"""The present, to which every answer about the past is tied: what the aggregator holds, and how far it has read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fog_aggregator.components.past.errors import PastError
+from fog_aggregator.core.engine.engine import Engine
+from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.query.fleet_view import FleetView
+from fog_aggregator.query.selection import Selection
+from fog_bus.ports import Position
+from fog_schema.paths import Path, format_path
+
+Numbers: TypeAlias = dict[tuple[Path, int], int]
+"""The number of the last frame of each writer, by its path and epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The numbers of a place, as the aggregator holds them.
+
+    Attributes:
+        view: the numbers.
+        position: how far the stream was read for them.
+        numbers: of the last frame of each writer.
+        now: server's time.
+    """
+
+    view: FleetView
+    position: Position
+    numbers: Numbers
+    now: float
+
+
+class PresentState:
+    """Tells what an aggregator holds. Any thread may ask.
+
+    Args:
+        engine: knows how far streams were read.
+        network: shows the fleet.
+        stream: the name of the stream of metrics.
+        branches: the paths that are read as rollups: the stream has no totals of them.
+    """
+
+    def __init__(self, engine: Engine, network: NetworkCollector, stream: str, branches: BranchPatterns) -> None:
+        self._engine = engine
+        self._network = network
+        self._stream = stream
+        self._branches = branches
+
+    def now(self) -> float:
+        """Return the server's time, unix seconds."""
+        return self._network.now()
+
+    def look(self, selection: Selection) -> Present:
+        """Look at the numbers, and at how far the stream was read for them, in one go.
+
+        Raises:
+            PastError: nothing was read yet.
+        """
+        with self._network.lock:
+            position = self._engine.cursors[self._stream].position
+            if position is None:
+                raise PastError(f"the stream {self._stream} was not read yet", 503)
+            view = self._network.view(selection)
+            return Present(view, position, self.numbers(selection), self._network.now())
+
+    def numbers(self, selection: Selection) -> Numbers:
+        """Return the number of the last frame of each writer that has not ended."""
+        with self._network.lock:
+            tree, places = self._network.tree, self._network.fleet.places
+            span = tree.selected(selection)
+            paths = tree.paths[span.start : span.stop]
+            return {(path, epoch.id): epoch.seq for path in paths for epoch in places[path].epochs.values()}
+
+    def check(self, path: Path, *, own: bool) -> None:
+        """Check that questions about a path have an answer.
+
+        Raises:
+            PastError: they have none.
+        """
+        if not self._engine.readiness.ready:
+            raise PastError(f"not ready: {self._engine.readiness.why_not()}", 503)
+        where = format_path(path) or "the whole fleet"
+        if self._branches.meet(path):
+            raise PastError(
+                f"{where} is read as rollups of branches: the past of its nodes, their own aggregators know"
+            )
+        if not (self._network.life_of(path) is not None if own else self._network.knows(path)):
+            raise PastError(f"no node at {'' if own else 'or under '}{where}", 404)

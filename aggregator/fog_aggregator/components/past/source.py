@@ -1,0 +1,107 @@
+"""The past as a source of samples for queries, which are evaluated in threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from fog_aggregator.components.past.errors import PastError
+from fog_aggregator.components.past.past import Past
+from fog_aggregator.history.routing import NodeOwn, Subtree, View
+from fog_aggregator.promql.errors import EvaluationError, QueryTimeoutError
+from fog_aggregator.promql.labels import Labels, Matcher
+from fog_aggregator.promql.storage import Selection
+
+T = TypeVar("T")
+
+_LISTED_MS: Final = 3_600_000
+_LOOK: Final = 0.05
+"""Seconds after which a thread that waits looks whether its request is still wanted."""
+
+
+def _never() -> bool:
+    return False
+
+
+class PastSource:
+    """Samples of nodes, and of subtrees, as the stream has them. Threads ask it; never the event loop's.
+
+    Args:
+        past: reads the stream.
+        expired: tells whether the request has ended; then reading ends too.
+    """
+
+    def __init__(self, past: Past, expired: Callable[[], bool] = _never) -> None:
+        self._past = past
+        self._expired = expired
+
+    @property
+    def oldest(self) -> int | None:
+        """Return that it is not known: nothing is kept here."""
+        return None
+
+    @property
+    def newest(self) -> int | None:
+        """Return that it is not known."""
+        return None
+
+    def until(self, expired: Callable[[], bool]) -> PastSource:
+        """Return the same source for one request, which ends when `expired` says so."""
+        return PastSource(self._past, expired)
+
+    def holds(self, view: View) -> bool:
+        """Tell whether a view can be read from the stream: a node, or a subtree."""
+        return isinstance(view, NodeOwn | Subtree)
+
+    def select(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
+        """Find the series of a view that fulfil every matcher, with their samples from `start` to `end`.
+
+        Raises:
+            EvaluationError: the stream cannot be read, or not within the bounds.
+            QueryTimeoutError: the request has ended.
+        """
+        if not isinstance(view, NodeOwn | Subtree):
+            raise EvaluationError("the stream has the past of nodes and subtrees alone")
+        try:
+            answer = self._wait(self._past.samples(view, start / 1000, end / 1000))
+        except PastError as error:
+            if error.status == 404:  # as for any series that nobody has
+                return Selection((), (str(error),))
+            raise EvaluationError(str(error)) from None
+        late = answer.known_since * 1000 > start
+        warnings = (
+            (f"counts before {answer.known_since:.3f} are not known: the stream has no keyframe",) if late else ()
+        )
+        return Selection(answer.select(matchers, start, end), warnings)
+
+    def series(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Sequence[Labels]:
+        """List the series of a view that fulfil every matcher and have a sample in the last hour before `end`.
+
+        Raises:
+            QueryError: as `select`.
+        """
+        found: list[Labels] = []
+        end = min(end, self._past.now_ms())
+        for part in self.select(view, matchers, max(start, end - _LISTED_MS), end).parts:
+            sizes = [part.times.size] * len(part.labels) if part.offsets is None else np.diff(part.offsets).tolist()
+            found += [labels for labels, size in zip(part.labels, sizes, strict=True) if size]
+        return found
+
+    def _wait(self, question: Coroutine[Any, Any, T]) -> T:
+        """Let the event loop do something, and wait for it as long as the request is wanted."""
+        loop = self._past.loop
+        if loop is None or loop.is_closed():
+            question.close()
+            raise EvaluationError("the aggregator stops: ask again when it is back")
+        future: Future[T] = asyncio.run_coroutine_threadsafe(question, loop)
+        while True:
+            try:
+                return future.result(_LOOK)
+            except TimeoutError:
+                if self._expired():
+                    future.cancel()
+                    raise QueryTimeoutError("the query ended before the stream was read") from None
