@@ -115,6 +115,7 @@ async def test_matchers_choose_series(served: Served) -> None:
 async def test_labels_are_summed_over(served: Served) -> None:
     """Counters add, histograms merge, a gauge is merged as its family asks; a level stays one level."""
     found = samples((await served.ask("/metrics?by=nothing")).text)
+    assert samples((await served.ask("/metrics?by=")).text) == found
     assert found["requests_total", frozenset()] == 28 + 7 * 0.5
     found = samples((await served.ask("/metrics?by=nothing&level=1&name=requests_total")).text)
     assert found["requests_total", frozenset({("fog_level", "1"), ("fog_path", "fog/0")})] == 2 + 3 + 4 + 3 * 0.5
@@ -152,7 +153,7 @@ async def test_nodes_are_grouped_by_what_they_tell(served: Served) -> None:
         ('match=path="a', "match='path=\"a': a value that begins with \" must end with it"),
         ("match=path=" + "a" * 1025, "match='path=" + "a" * 75 + "': no label's value is longer than 1024"),
         ("&".join(["match=a=b"] * 17), f"the parameter 'match' is given 17 times: ask for at most {MOST_MATCHERS}"),
-        ("by=", "by='': '' is not the name of a label: names with commas are needed, as in by=job,zone"),
+        ("match=le=5", "match='le=5': a histogram is selected whole"),
         ("by=a,,b", "by='a,,b': '' is not the name of a label"),
         ("by=le", "by='le': 'le' is no label of a node's metric: the buckets of a histogram always stay apart"),
         ("by=fog_path", "by='fog_path': 'fog_path' is no label of a node's metric: level=N gives a sum for each path"),

@@ -252,6 +252,22 @@ async def test_close_lets_everything_out(fog_nats: NatsServer) -> None:
         await eventually(lambda: len(got) == 50)
 
 
+@pytest.mark.parametrize("deadline", [0, 1e-5])
+async def test_closing_in_no_time_is_no_fault(
+    fog_nats: NatsServer, caplog: pytest.LogCaptureFixture, deadline: float
+) -> None:
+    """Give up what is under way without a word: a flush that is cancelled is not a fault of the protocol."""
+    caplog.set_level(logging.INFO)
+    for _ in range(20):
+        connection = Connection(NatsOptions.parse(fog_nats.url))
+        running = asyncio.create_task(connection.run())
+        assert await connection.connected(5)
+        await connection.close(deadline)
+        await asyncio.sleep(0)
+        await running
+    assert {record.levelname for record in caplog.records} <= {"INFO"}, caplog.messages
+
+
 async def test_closing_on_a_server_that_hangs(fog_nats: NatsServer) -> None:
     """`close` keeps to its deadline, and `run` ends."""
     connection = Connection(NatsOptions.parse(fog_nats.url))

@@ -120,8 +120,8 @@ class Connection:
             life.result()
 
     async def close(self, deadline: float = 2.0) -> None:
-        """Let what was published reach the server, at most `deadline` seconds, and end `run`."""
-        if self.client is not None and not self._closing.is_set():
+        """Let what was published reach the server, at most `deadline` seconds, and end `run`; with 0 end it at once."""
+        if self.client is not None and deadline > 0 and not self._closing.is_set():
             with suppress(Exception):
                 async with asyncio.timeout(deadline):
                     await self.client.flush()
@@ -162,6 +162,8 @@ class Connection:
                 self._up.set()
             self._troubles.log(logging.INFO, "connected", f"connected to NATS at {_where(client)}")
             await ended.wait()
+            if self._closing.is_set():
+                return  # nats-py takes the answer to a flush that was given up for a fault of the protocol
             error = client.last_error or ConnectionError("it was closed")
             self._troubles.note(error, f"lost the connection to NATS: {text_of(error)}; connecting again")
         except Exception as error:  # noqa: BLE001 — a hook met the end of its connection

@@ -95,6 +95,8 @@ def _matcher(text: str) -> Matcher:
     if found is None:
         raise ValueError("label=value or label!=value is needed, as in match=method=GET")
     label, operator, value = found.groups()
+    if label == "le":
+        raise ValueError("a histogram is selected whole: its buckets cannot be chosen, so leave le out")
     if operator in ("=~", "!~"):
         raise ValueError(
             "regular expressions are not offered, as one could keep the aggregator busy for ever: "
@@ -111,7 +113,7 @@ def _matcher(text: str) -> Matcher:
 
 
 def _label_names(text: str) -> tuple[str, ...]:
-    names = text.split(",")
+    names = text.split(",") if text else []
     if len(names) > MAX_LABELS:
         raise ValueError(f"these are {len(names)} labels, and no metric has more than {MAX_LABELS}")
     for name in names:
@@ -150,7 +152,7 @@ MATCH: Final = Parameter(
 )
 BY: Final = Parameter(
     "by",
-    "add up series that are equal in these labels, whatever other labels they have",
+    "add up series that are equal in these labels, whatever other labels they have; all of a metric for no labels",
     {"type": "string", "example": "method,status"},
     _label_names,
 )
