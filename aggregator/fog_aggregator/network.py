@@ -13,15 +13,13 @@ from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.fleet.event_list import EventList, FleetEvent
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.lifecycle import Coverages
-from fog_aggregator.core.kinds import Kind
-from fog_aggregator.core.kinds.view import Plan, Samples
+from fog_aggregator.core.kinds.view import Samples
 from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.query.explanation import Explanation, take_apart
 from fog_aggregator.query.family_variants import FamilyVariant, described
 from fog_aggregator.query.fleet_view import COVERAGE_FAMILIES, Beside, FleetView, Memory
 from fog_aggregator.query.inventory import Inventory
 from fog_aggregator.query.node_info import NODE_INFO, known_info
-from fog_aggregator.query.plan import Draft
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.ratchet import Ratchet, RatchetKey, clamped
 from fog_aggregator.query.selection import EVERYTHING, TOGETHER, Grouping, Selection, ViewKey
@@ -88,8 +86,8 @@ class NetworkCollector(MetricsSource):
             snapshot = ViewSnapshot(self.fleet, self._planner, key, self.now())
             covered = self.coverage(selection, grouping)
             info = self._known_info(key)
-            memory = Memory(partial(self._clamp, self.ratchet), partial(self._remember, self._planner))
-            return FleetView(snapshot, self.fleet.catalog.families, Beside(covered, info, own), memory)
+            memory = Memory(partial(self._clamp, self.ratchet), self._planner.offer)
+            return FleetView(snapshot, self.fleet.families, Beside(covered, info, own), memory)
 
     def _known_info(self, view: ViewKey) -> list[tuple[Path, Mapping[str, str]]]:
         """Return the information of the view's nodes, where it is asked for by name: it has a sample for each node."""
@@ -138,15 +136,10 @@ class NetworkCollector(MetricsSource):
         with self._clamping:
             return clamped(ratchet, snapshot.view, snapshot.paths, snapshot.series, samples)
 
-    def _remember(self, planner: Planner, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
-        """Give a plan to `planner`, the one of the moment of the view: another state's numbers are others."""
-        with self.lock:
-            planner.remember(view, kind, draft, plan)
-
     def forget_ended(self) -> None:
         """Forget what was exported of nodes and series that are gone: they may begin anew."""
         with self.lock:
-            nodes, tree, free = self.fleet.places, self.tree, set(self.fleet.catalog.free)
+            nodes, tree, free = self.fleet.places, self.tree, self.fleet.free_series
 
             def lasts(key: RatchetKey) -> bool:
                 own, path, series = key
@@ -191,7 +184,7 @@ class NetworkCollector(MetricsSource):
         """Return every family that a view may show, our own too; several of one name where nodes disagree."""
         own = [one.family for one in self.own.collect()]
         with self.lock:
-            return [described(family) for family in self.fleet.catalog.families] + [*COVERAGE_FAMILIES, *own]
+            return [described(family) for family in self.fleet.families] + [*COVERAGE_FAMILIES, *own]
 
     def conflicts(self) -> dict[str, list[FamilyVariant]]:
         """Return the families that cannot all be shown, by name; hold `lock` while reading the rows of nodes."""

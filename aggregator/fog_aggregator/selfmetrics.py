@@ -140,7 +140,7 @@ class SelfMetrics:
         """Register gauges over what is there: state, streams, readiness."""
         gauge, fleet = self.collector.register_gauge, network.fleet
         gauge("fog_aggregator_ready", "Whether the numbers are complete: 1 or 0").set_function(lambda: int(ready()))
-        gauge("fog_aggregator_series", "Label sets known").set_function(lambda: len(fleet.catalog.series))
+        gauge("fog_aggregator_series", "Label sets known").set_function(lambda: fleet.series_count)
         slots = gauge("fog_aggregator_slots", "Values held")
         slots.set_function(lambda: fleet.slot_count)
         gapped = gauge("fog_aggregator_epochs_gapped", "Epochs that want a keyframe: their counts are late")

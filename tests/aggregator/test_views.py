@@ -313,7 +313,7 @@ def test_plans_of_names_that_nobody_has_are_bounded(monkeypatch: pytest.MonkeyPa
         view = asked(names=[f"name_{number}"])
         for width in fleet.state.parts.slots.tables:
             draft = planner.draft(view, width, planner.axis(view))
-            planner.remember(view, width, draft, draft.make())
+            planner.offer(view, width, draft, draft.make())
     remembered = [asked(names=[f"name_{number}"]) for number in range(20)]
     known = [
         planner.known(view, width, planner.axis(view)[0])

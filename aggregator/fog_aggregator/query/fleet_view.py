@@ -44,11 +44,11 @@ class Memory:
 
     Attributes:
         clamp: gives the values to export of some fractional counters, none below what was exported before.
-        remember: keeps a plan for the next view of the same key.
+        offer: gives a plan to the next view of the same key.
     """
 
     clamp: Callable[[ViewSnapshot, Samples], list[float]]
-    remember: Callable[[ViewKey, Kind, Draft, Plan], None]
+    offer: Callable[[ViewKey, Kind, Draft, Plan], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,9 @@ class Beside:
 class FleetView:
     """Show a fleet as a selection and a grouping ask for it, at one moment.
 
-    Everything is computed from copies when it is first asked for, so that the state is held only for the copying.
+    Everything is computed from copies when it is first asked for, so that the state is held only for the copying; it
+    stays what it was then. A fractional counter is shown at least as high as it was exported by anybody before: what
+    one reader saw must not fall for the next, whichever view is older.
 
     Args:
         snapshot: the copies.
@@ -103,7 +105,7 @@ class FleetView:
     def shown(self) -> frozenset[int]:
         """Return the numbers of the series that have a sample."""
         found = self._snapshot.found(self._clamp)
-        self._remember()
+        self._offer()
         numbers = [samples.series for parts in found.values() for samples in parts]
         return frozenset(np.concatenate([np.zeros(0, np.int32), *numbers]).tolist())
 
@@ -111,7 +113,7 @@ class FleetView:
     def metrics(self) -> list[FamilySnapshot]:
         """Return the nodes' families, in the order of names; their series are made while they are read."""
         found = self._snapshot.found(self._clamp)
-        self._remember()
+        self._offer()
         bounds, entries = self._snapshot.bounds, self._snapshot.series
         labeller = Labeller(entries, self._group_labels)
         return [
@@ -137,16 +139,16 @@ class FleetView:
     def totals(self) -> Totals:
         """Return the absolute totals of a view of one group, as they go up to a parent."""
         totals = self._snapshot.totals(self._families, self.coverage)
-        self._remember()
+        self._offer()
         return totals
 
     @property
     def _clamp(self) -> Clamp:
         return lambda samples: self._memory.clamp(self._snapshot, samples)
 
-    def _remember(self) -> None:
+    def _offer(self) -> None:
         for kind, draft, plan in self._snapshot.fresh:
-            self._memory.remember(self._snapshot.view, kind, draft, plan)
+            self._memory.offer(self._snapshot.view, kind, draft, plan)
 
     @cached_property
     def _group_labels(self) -> GroupLabels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import Final
 
 import numpy as np
@@ -39,6 +39,7 @@ class Planner:
         self._axes: OrderedDict[ViewKey, tuple[Version, SeriesAxis]] = OrderedDict()
         self._plans: OrderedDict[tuple[ViewKey, Kind], tuple[Version, Plan]] = OrderedDict()
         self._remembered = 0
+        self._offered: deque[tuple[ViewKey, Kind, Draft, Plan]] = deque()
         self._indexes: dict[Kind, tuple[int, SlotIndex]] = {}
         self._series: tuple[int, list[SeriesEntry], Int32s] | None = None
 
@@ -84,6 +85,8 @@ class Planner:
 
     def known(self, view: ViewKey, kind: Kind, axis: Version) -> Plan | None:
         """Return the plan of a table in a view, when it was made and still holds."""
+        while self._offered:
+            self._remember(*self._offered.popleft())
         plan = self._plans.get((view, kind))
         if plan is None or plan[0] != self._version(view.grouping, kind, axis):
             return None
@@ -103,7 +106,11 @@ class Planner:
             None if axis[1].is_identity else axis[1],
         )
 
-    def remember(self, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
+    def offer(self, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
+        """Take a plan that a view has made, for later views. Any thread may call it, whoever holds the fleet."""
+        self._offered.append((view, kind, draft, plan))
+
+    def _remember(self, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
         """Keep a plan for as long as it holds."""
         self._forget(view, kind)
         self._plans[view, kind] = (draft.version, plan)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
-from fog_aggregator.core.fleet.catalog import Catalog
+from fog_aggregator.core.fleet.catalog import Catalog, Family
 from fog_aggregator.core.fleet.lifecycle import Coverages, PlaceGroups, coverage, lives
 from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.kinds import Kind, SlotHolder
@@ -63,6 +63,16 @@ class FleetReading:
     def info_version(self) -> int:
         """A number that grows whenever the information of a place changes."""
         return self.parts.roster.info_version
+
+    @property
+    def families(self) -> list[Family]:
+        """All families by number, as a copy."""
+        return list(self.parts.catalog.families)
+
+    @property
+    def free_series(self) -> frozenset[int]:
+        """The numbers that no label set has now, and that are given out again."""
+        return frozenset(self.parts.catalog.free)
 
     @property
     def longest_interval(self) -> float:
