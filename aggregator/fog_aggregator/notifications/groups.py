@@ -1,0 +1,101 @@
+"""Tell a webhook of the alerts of a subtree in one message: what fires there, and what has resolved since the last.
+
+The body is version 4 of Alertmanager's webhook, and so are group_wait, group_interval and repeat_interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fog_aggregator.notifications.changes import ChangesOutbox, alert_json
+from fog_aggregator.notifications.notice import Notice, fingerprint
+from fog_aggregator.notifications.outbox import Batch, IsSilenced, Owed
+from fog_aggregator.promql.labels import Labels
+from fog_schema.paths import format_path
+
+MAX_IN_BODY: Final = 1_000
+"""Alerts of one message; how many more there are stands in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How alerts are put together. Times are milliseconds.
+
+    Attributes:
+        tokens: So many tokens of an alert's path name its group.
+        wait: How long the first news of a group waits for others.
+        interval: How long further news of a group wait after a message.
+        repeat: After how long a group is told again that fires all the time.
+    """
+
+    tokens: int = 2
+    wait: int = 10_000
+    interval: int = 60_000
+    repeat: int = 4 * 3_600_000
+
+    def name(self, notice: Notice) -> str:
+        """Name an alert's group: the place, or nothing for the alerts of the whole."""
+        return format_path(notice.path[: self.tokens])
+
+
+class GroupsOutbox(ChangesOutbox):
+    """The notices that a webhook is owed."""
+
+    def __init__(self, name: str, grouping: Grouping) -> None:
+        super().__init__(name)
+        self._grouping = grouping
+
+    def _due(self, now: int, is_silenced: IsSilenced) -> list[Batch]:
+        groups: dict[str, list[Owed]] = {}
+        for owed in self._owed.values():
+            if not (owed.notice.firing and is_silenced(owed.notice)) and owed.notice.key != owed.refused:
+                groups.setdefault(self._grouping.name(owed.notice), []).append(owed)
+        return [_batch(name, members) for name, members in groups.items() if self._is_due(members, now)]
+
+    def _is_due(self, members: list[Owed], now: int) -> bool:
+        grouping = self._grouping
+        delivered_at = max(owed.delivered_at for owed in members)
+        news = [owed.since for owed in members if owed.is_news]
+        if news:
+            return (now - min(news) >= grouping.wait and now - delivered_at >= grouping.interval) or now < delivered_at
+        fires = any(owed.notice.firing and not owed.notice.is_held for owed in members)
+        return fires and now - delivered_at >= grouping.repeat
+
+
+def _batch(group: str, members: list[Owed]) -> Batch:
+    repeats = 0 if any(owed.is_news for owed in members) else max(owed.delivered_at for owed in members)
+    return Batch(tuple(owed.notice for owed in members), group, repeats)
+
+
+def webhook_body(batch: Batch, external_url: str) -> dict[str, Any]:
+    """Write a group as the JSON that Alertmanager posts to webhooks; firing alerts first."""
+    notices = sorted(batch.notices, key=lambda notice: (not notice.firing, notice.starts_at))
+    shown = notices[:MAX_IN_BODY]
+    place = {"fog_site": batch.group} if batch.group else {}
+    return {
+        "version": "4",
+        "groupKey": "{}:{" + ", ".join(f'{name}="{value}"' for name, value in place.items()) + "}",
+        "truncatedAlerts": len(notices) - len(shown),
+        "status": "firing" if any(notice.firing for notice in notices) else "resolved",
+        "receiver": "webhook",
+        "groupLabels": place,
+        "commonLabels": _common(notice.labels for notice in notices),
+        "commonAnnotations": _common(notice.annotations for notice in notices),
+        "externalURL": external_url,
+        "alerts": [alert_json(notice) for notice in shown],
+    }
+
+
+def idempotence_key(batch: Batch) -> str:
+    """Name a message: the same for the same news of the same alerts, whoever sends it; another for a repetition."""
+    keys = [*sorted(notice.key for notice in batch.notices), str(batch.repeats)]
+    return f"{fingerprint(tuple((key, '') for key in keys)):016x}"
+
+
+def _common(several: Iterable[Labels]) -> dict[str, str]:
+    """Keep the pairs that all have."""
+    first, *others = several
+    common = set(first).intersection(*others)
+    return {name: value for name, value in first if (name, value) in common}

@@ -1,0 +1,171 @@
+"""Silences: alerts that are kept from receivers for a while, by an operator's command (R12.49)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from fog_aggregator.core.saved import DamagedError, Saved, as_integer, as_list, as_number, as_path, as_text, as_texts
+from fog_aggregator.notifications.notice import Notice
+from fog_aggregator.promql.errors import BadQueryError
+from fog_aggregator.promql.labels import Matcher, MatchKind, label
+from fog_schema.commands import OPERATORS, SILENCE, UNSILENCE, Command
+from fog_schema.errors import FrameError
+from fog_schema.limits import MAX_TIMESTAMP
+from fog_schema.paths import Path, is_under
+
+MAX_SILENCES: Final = 1_000
+"""Silences that are known at once, ended ones among them; one more is refused."""
+RETAINED: Final = 5 * 86_400_000
+"""For how many milliseconds a silence that is over is still listed, as Alertmanager does."""
+_LATEST: Final = MAX_TIMESTAMP * 1000
+
+_Test: TypeAlias = tuple[str, Callable[[str], bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """One silence. Times are milliseconds since 1970, the server's.
+
+    Attributes:
+        id: Its name.
+        path: The part of the tree that it is for.
+        matchers: The conditions that an alert's labels fulfil, all of them.
+        starts_at: Its beginning.
+        ends_at: Its end.
+        author: The operator.
+        comment: The reason.
+        updated_at: When the last command about it was stored.
+    """
+
+    id: str
+    path: Path
+    matchers: tuple[Matcher, ...]
+    starts_at: int
+    ends_at: int
+    author: str
+    comment: str
+    updated_at: float
+
+    def state(self, now: int) -> str:
+        """Name its state as Alertmanager does: pending, active or expired."""
+        if now >= self.ends_at:
+            return "expired"
+        return "active" if now >= self.starts_at else "pending"
+
+
+class Silences:
+    """All silences that are known. Not thread-safe; saves itself."""
+
+    def __init__(self) -> None:
+        self._silences: dict[str, Silence] = {}
+        self._tests: dict[str, tuple[_Test, ...]] = {}
+        self._verdicts: dict[str, tuple[str, ...]] = {}  # by fingerprint, of all silences at any time
+
+    def __iter__(self) -> Iterator[Silence]:
+        return iter(list(self._silences.values()))
+
+    def __len__(self) -> int:
+        return len(self._silences)
+
+    def take(self, path: Path, command: Command, stored_at: float) -> None:
+        """Do what a command says that was stored at a time, unix seconds.
+
+        Raises:
+            FrameError: It cannot be done: a matcher cannot be read, or there are too many silences.
+        """
+        known = self._silences.get(command.id)
+        if known is not None and stored_at <= known.updated_at:
+            return  # it is read again
+        now = int(stored_at * 1000)
+        if command.command == UNSILENCE:
+            if known is not None and is_under(known.path, path) and known.state(now) != "expired":
+                self._put(replace(known, ends_at=max(now, known.starts_at), updated_at=stored_at))
+        elif command.command == SILENCE:
+            self._add(path, command, stored_at, known)
+
+    def silencing(self, notice: Notice, now: int) -> tuple[str, ...]:
+        """Return the ids of the silences that are active for an alert."""
+        found = self._verdicts.get(notice.fingerprint)
+        if found is None:
+            if len(self._verdicts) >= MAX_SILENCES * 100:
+                self._verdicts.clear()
+            found = tuple(one.id for one in self._silences.values() if self._covers(one, notice))
+            self._verdicts[notice.fingerprint] = found
+        return tuple(one for one in found if self._silences[one].state(now) == "active")
+
+    def image(self) -> Saved:
+        """Return every silence."""
+        return Saved(
+            {
+                "silences": [
+                    (
+                        one.id, one.path, [(m.kind.value, m.name, m.value) for m in one.matchers],
+                        one.starts_at, one.ends_at, one.author, one.comment, one.updated_at,
+                    )
+                    for one in self._silences.values()
+                ]
+            }
+        )  # fmt: skip
+
+    def restore(self, saved: Saved) -> None:
+        """Take over the silences that were saved, in place of those that are known."""
+        checks = (as_text, as_path, _as_matchers, as_integer, as_integer, as_text, as_text, as_number)
+        silences = {record[0]: Silence(*record) for record in saved.records("silences", *checks)}
+        try:
+            tests = {name: _tests(one.matchers) for name, one in silences.items()}
+        except FrameError as error:
+            raise DamagedError(error.detail) from None
+        self._silences, self._tests, self._verdicts = silences, tests, {}
+
+    def _add(self, path: Path, command: Command, stored_at: float, known: Silence | None) -> None:
+        now = int(stored_at * 1000)
+        starts_at = command.starts_at or now
+        silence = Silence(
+            command.id,
+            path,
+            tuple(Matcher(MatchKind(OPERATORS[operator]), name, value) for operator, name, value in command.matchers),
+            starts_at,
+            min(command.ends_at or starts_at + command.duration, _LATEST),
+            command.author,
+            command.comment,
+            stored_at,
+        )
+        if known is not None and not is_under(known.path, path):
+            raise FrameError("command", f"the silence {command.id} was made for another part of the tree")
+        tests = _tests(silence.matchers)
+        if all(test("") for _, test in tests):
+            raise FrameError("command", "a silence needs a matcher that an absent label does not fulfil")
+        for old in [one for one in self._silences.values() if now - one.ends_at > RETAINED]:
+            del self._silences[old.id], self._tests[old.id]
+        if known is None and len(self._silences) >= MAX_SILENCES:
+            raise FrameError("limit", f"there are {MAX_SILENCES} silences")
+        self._tests[silence.id] = tests
+        self._put(silence)
+
+    def _put(self, silence: Silence) -> None:
+        self._silences[silence.id] = silence
+        self._verdicts.clear()
+
+    def _covers(self, silence: Silence, notice: Notice) -> bool:
+        inside = is_under(notice.path, silence.path) if notice.path else len(silence.path) == 1
+        return inside and all(test(label(notice.labels, name)) for name, test in self._tests[silence.id])
+
+
+def _tests(matchers: tuple[Matcher, ...]) -> tuple[_Test, ...]:
+    try:
+        return tuple((one.name, one.test()) for one in matchers)
+    except BadQueryError as error:
+        raise FrameError("command", str(error)) from None
+
+
+def _as_matchers(value: object) -> tuple[Matcher, ...]:
+    """Check that a value is a list of matchers."""
+    found = []
+    for one in as_list(value):
+        texts = as_texts(one)
+        if len(texts) != 3 or texts[0] not in OPERATORS:
+            raise DamagedError(f"{one!r} is no matcher")
+        found.append(Matcher(MatchKind(texts[0]), texts[1], texts[2]))
+    return tuple(found)
