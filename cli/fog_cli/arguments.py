@@ -50,7 +50,9 @@ def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str]) -> dic
     Raises:
         UsageError: for what the parser does not know, with the nearest flag it does.
     """
-    known, unknown = parser.parse_known_args(argv)
+    many = any(action.nargs == "*" for action in parser._actions)  # noqa: SLF001 - argparse offers no other way to list them
+    parse = parser.parse_known_intermixed_args if many else parser.parse_known_args  # flags between words and files
+    known, unknown = parse(argv)
     if unknown:
         word = unknown[0].partition("=")[0]
         flags = [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001 - argparse offers no other way to list them
@@ -65,8 +67,9 @@ def _add(place: argparse._ActionsContainer, option: Option) -> None:
     if option.positional:
         place.add_argument(
             option.name,
+            default=argparse.SUPPRESS,
             metavar=option.kind.metavar,
-            nargs=None if option.default is REQUIRED else "?",
+            nargs="*" if option.kind.is_many else None if option.default is REQUIRED else "?",
             choices=option.kind.choices or None,
             help=text,
         )

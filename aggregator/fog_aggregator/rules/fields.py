@@ -14,6 +14,9 @@ Report: TypeAlias = Callable[[Place, str], None]
 
 _KINDS: Final = {Scalar: "!!str", Items: "!!seq", Entries: "!!map"}
 
+_SPECIAL: Final = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
+"""Numbers as YAML writes them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fields:
@@ -64,6 +67,28 @@ class Fields:
         except ValueError:
             self.report(node.place, f"cannot unmarshal {describe(node)} into int")
             return 0
+
+    def number(self, name: str) -> float:
+        """Read a number."""
+        node = self._node(name)
+        if node is None:
+            return 0.0
+        text = as_text(node, self.report)
+        try:
+            return float(_SPECIAL.get(text.lower(), text))
+        except ValueError:
+            self.report(node.place, f"cannot unmarshal {describe(node)} into float64")
+            return 0.0
+
+    def switch(self, name: str) -> bool:
+        """Read a truth value."""
+        node = self._node(name)
+        if node is None:
+            return False
+        text = as_text(node, self.report)
+        if text not in {"true", "false"}:
+            self.report(node.place, f"cannot unmarshal {describe(node)} into bool")
+        return text == "true"
 
     def texts(self, name: str) -> dict[str, tuple[str, Place]]:
         """Read a mapping of texts, each with its place."""

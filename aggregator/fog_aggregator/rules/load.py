@@ -65,6 +65,11 @@ class RuleFileError(Exception):
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
+    @classmethod
+    def of(cls, file: str, text: str) -> RuleFileError:
+        """Make the error of a file as such."""
+        return cls([Problem(file, text)])
+
 
 def load(content: bytes, file: str) -> RuleFile:
     """Read the groups of a file; `file` is its name, for the problems.
@@ -167,6 +172,7 @@ def _rule(fields: Fields, shared: dict[str, str]) -> Rule | None:
         labels = make_labels(shared | {key: value for key, value, _ in _labels(fields)})
         return RecordingRule(record, expression, tree, labels, fields.place.line)
     if not alert:
+        list(_labels(fields))  # for its problems
         return None
     return AlertingRule(
         name=alert,

@@ -56,7 +56,7 @@ def nobody_fires(labels: Labels) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """The conditions of one evaluation, beside its samples. The defaults are those of a single Prometheus.
+    """The conditions of one evaluation, beside its samples. The defaults are those of an aggregator that is alone.
 
     Attributes:
         coverage: Knows the nodes behind the numbers.
@@ -64,6 +64,7 @@ class Circumstances:
         known_since: The time in milliseconds from which on the numbers are known; None when they always were.
         silent_branches: The paths under which everything is silent.
         still_fires: Tells whether another aggregator still sees an alert of the group.
+        damps_flapping: Whether an alert that fires again and again goes on firing for a while; not so in Prometheus.
     """
 
     coverage: Coverage = field(default_factory=FullCoverage)
@@ -71,6 +72,7 @@ class Circumstances:
     known_since: int | None = None
     silent_branches: tuple[Path, ...] = ()
     still_fires: Callable[[Labels], bool] = nobody_fires
+    damps_flapping: bool = True
 
 
 @dataclass(frozen=True, slots=True)

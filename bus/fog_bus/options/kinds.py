@@ -33,7 +33,8 @@ Address = tuple[str, int]
 class Kind(Generic[T]):
     """One kind of value. `metavar` stands for it in `--help`; `choices` are offered by shells.
 
-    `unset` is shown, and read, in place of an empty default that is not what a person writes.
+    `unset` is shown, and read, in place of an empty default that is not what a person writes. With `is_many` a
+    positional argument may stand there several times, or not at all.
     """
 
     metavar: str
@@ -41,6 +42,7 @@ class Kind(Generic[T]):
     show: Callable[[T], str] = json.dumps
     choices: tuple[str, ...] = ()
     unset: object = None
+    is_many: bool = False
 
 
 def _text(value: object) -> str:
@@ -135,6 +137,12 @@ def _paths(value: object) -> tuple[str, ...]:
     return tuple(part.strip() for part in parts if part.strip())
 
 
+def _files(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        raise ValueError("must be a list of files")
+    return tuple(value)
+
+
 def redact(url: str) -> str:
     """Return the URL without its user and password."""
     return _USERINFO.sub("//…@", url)
@@ -158,6 +166,7 @@ TEXT: Final = Kind("TEXT", _text)
 PATH: Final = Kind("PATH", _text, unset="")
 PATHS: Final = Kind("PATH[,PATH]", _paths, unset=())
 FILE: Final = Kind("FILE", _text)
+FILES: Final = Kind("FILE", _files, is_many=True)
 DIRECTORY: Final = Kind("DIR", _text, unset="")
 NAME: Final = Kind("NAME", _text)
 URL: Final = Kind("URL", _text)

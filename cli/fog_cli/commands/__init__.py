@@ -27,7 +27,8 @@ SUMMARIES: Final = {
     "streams": "create the streams, or say how they differ",
     "forget": "retire departed nodes now",
     "decode": "print frames for a person",
-    "check": "say whether a configuration file is fine",
+    "check": "say whether configuration and rule files are fine",
+    "test": "run unit tests of rule files",
     "completion": "print the completions of a shell",
 }
 

@@ -1,29 +1,55 @@
-"""Says whether a configuration file is fine, for every command that reads it: all problems, one a line."""
+"""Says whether files are fine: a configuration file, for every command that reads it, or Prometheus rule files.
+
+  fog check fog.toml
+  fog check rules rules/*.yml
+
+All problems are printed, one a line. Rule files are checked in the words of `promtool check rules`, and with its exit
+codes: 0 when all is fine, 1 when a file cannot be used, 3 for what --lint finds with --lint-fatal. A configuration file
+that is called "rules" is written ./rules.
+"""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from fog_bus.options import option
-from fog_bus.options.kinds import FILE
+from fog_bus.options import option, switch
+from fog_bus.options.kinds import FILE, FILES, choice
 from fog_cli.commands import all_options
 from fog_cli.config import REQUIRED, problems, read_document
+from fog_cli.errors import UsageError
+from fog_cli.later import later
+
+_check_rules: Final = later("fog_cli.actions.rules:check_rules")
+_RULES: Final = "rules"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Options of `fog check`."""
 
-    file: str = option(REQUIRED, "the TOML file", FILE, positional=True)
+    file: str = option(REQUIRED, "the TOML file, or the word rules", FILE, positional=True)
+    files: tuple[str, ...] = option((), "rule files", FILES, positional=True)
+    lint: str = option("all", "what else to look for in rule files", choice("all", "duplicate-rules", "none"))
+    lint_fatal: bool = switch("let what --lint finds be an error")
 
 
 def run(settings: Settings) -> int:
+    """0 when they are fine."""
+    if settings.file == _RULES:
+        return _check_rules(settings)
+    if settings.files:
+        raise UsageError(f"{settings.files[0]} is one too many: for rule files write fog check rules FILE ...")
+    return _check_configuration(settings.file)
+
+
+def _check_configuration(file: str) -> int:
     """0 when it is fine, 1 when it is not."""
-    found = problems(read_document(Path(settings.file)), all_options())
+    found = problems(read_document(Path(file)), all_options())
     for problem in found:
-        print(f"{settings.file}: {problem}", file=sys.stderr)
+        print(f"{file}: {problem}", file=sys.stderr)
     if not found:
-        print(f"{settings.file}: fine")
+        print(f"{file}: fine")
     return 1 if found else 0

@@ -145,8 +145,9 @@ class Following:
             return alert
         if not alert.notes.late and (late := self._late()):
             return replace(alert, notes=replace(alert.notes, late=late))
-        flapping = self.flapping.get(alert.labels, Flapping()).fire(at)
-        self.flapping[alert.labels] = flapping
+        flapping = Flapping()
+        if self.now.circumstances.damps_flapping:
+            flapping = self.flapping[alert.labels] = self.flapping.get(alert.labels, flapping).fire(at)
         notes = replace(alert.notes, suppressed_by=self._silent_branch(alert), flapping=str(flapping))
         return replace(alert, state=AlertState.FIRING, fired_at=at, notes=notes)
 
