@@ -19,6 +19,7 @@ from fog_aggregator.brain import Brain
 from fog_aggregator.components.checkpoints.saving import Checkpoints
 from fog_aggregator.components.file_export.export import FileExport
 from fog_aggregator.components.http.app import make_app
+from fog_aggregator.components.http.prometheus.live import LiveSource
 from fog_aggregator.components.http.prometheus.places import TreePlaces
 from fog_aggregator.components.http.prometheus.queries import Queries
 from fog_aggregator.components.http.prometheus.route import Api
@@ -98,8 +99,8 @@ class Aggregator:
         brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
         present = PresentState(self._engine, self.network, METRICS, BranchPatterns(config.branches))
         past = Past(present, bus.log(METRICS), subjects, config)
-        queries = Queries(FleetStorage((PastSource(past),)), config, self._server_time, self.ready, own)
-        api = Api(queries, TreePlaces(self.network))
+        storage = FleetStorage((PastSource(past), LiveSource(self.network)))
+        api = Api(Queries(storage, config, self._server_time, self.ready, own), TreePlaces(self.network))
         self.web = WebServer(make_app(self.network, self, api, past), config.listen)
         self._loops = loops
         self._deadline = 0.0  # what fails, or is cancelled, has no time
@@ -110,7 +111,7 @@ class Aggregator:
             brain,
             FileExport(self.network, config),
             past,
-            queries,
+            api.queries,
         ]
         if config.publish_rollup:
             rollup = RollupPublication(

@@ -86,6 +86,14 @@ def is_stale(values: Floats) -> Mask:
     return bits
 
 
+def parts_of_moment(samples: Sequence[tuple[Labels, float]], time: int) -> list[Part]:
+    """Make parts of samples that are all of one moment."""
+    if not samples:
+        return []
+    values = np.array([value for _, value in samples], np.float64)[:, None]
+    return [Part([labels for labels, _ in samples], np.array([time], np.int64), values)]
+
+
 def parts_of_grid(labels: Sequence[Labels], times: Ints, values: Floats, present: Mask) -> list[Part]:
     """Cut a grid [series x times] with holes into parts: complete rows share the times, the others get their own."""
     if not len(labels) or not times.size:

@@ -18,7 +18,9 @@ from fog_aggregator.components.http.prometheus.ports import AlertStatus, GroupSt
 from fog_aggregator.components.http.prometheus.queries import Queries
 from fog_aggregator.components.http.prometheus.route import Api
 from fog_aggregator.components.http.server import WebServer
-from fog_aggregator.promql import SeriesStorage
+from fog_aggregator.history.routing import Level, View
+from fog_aggregator.promql import MemoryStorage, Selection, SeriesStorage
+from fog_aggregator.promql.labels import Labels, Matcher
 from tests.aggregator.serving import Answer, FakeStatus, sample_fleet
 
 NOW = 1_700_000_000.0
@@ -38,6 +40,32 @@ class FakeRules:
     def alerts(self) -> Sequence[AlertStatus]:
         """As said."""
         return self.active
+
+
+class KeptView:
+    """A source that keeps the past of one view, as a storage has it."""
+
+    def __init__(self, view: View, storage: MemoryStorage) -> None:
+        self._view, self._storage = view, storage
+        self.oldest, self.newest = storage.oldest, storage.newest
+
+    def holds(self, view: View) -> bool:
+        """Tell whether it is this view; of a level, whatever its paths."""
+        if isinstance(view, Level) and isinstance(self._view, Level):
+            return view.level == self._view.level
+        return view == self._view
+
+    def select(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
+        """Find series."""
+        return self._storage.select([*matchers, *_of_paths(view)], start, end)
+
+    def series(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Sequence[Labels]:
+        """List series."""
+        return self._storage.series([*matchers, *_of_paths(view)], start, end)
+
+
+def _of_paths(view: View) -> Sequence[Matcher]:
+    return view.path_matchers if isinstance(view, Level) else ()
 
 
 @dataclass

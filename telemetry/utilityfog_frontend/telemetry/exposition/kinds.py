@@ -1,11 +1,13 @@
 """Choose the lines of a family by its type: the one place where the text formats differ by it."""
 
 from collections.abc import Iterator
+from itertools import accumulate
+from math import inf
 
-from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
+from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue, Labels, MetricType
 from utilityfog_frontend.telemetry.names import base_name
 
-from .samples import chunks, histogram_lines, number_lines
+from .samples import chunks, histogram_lines, number_lines, render_bound
 
 
 def text_lines(snapshot: FamilySnapshot) -> Iterator[list[str]]:
@@ -25,3 +27,18 @@ def openmetrics_lines(snapshot: FamilySnapshot) -> Iterator[list[str]]:
     if family.type is MetricType.HISTOGRAM:
         return (histogram_lines(family, part, openmetrics=True) for part in chunks(series))
     return number_lines(name + "_total", series, name + "_created")
+
+
+def number_samples(snapshot: FamilySnapshot) -> Iterator[tuple[str, Labels, float]]:
+    """Return the samples of a family as values: its name in Prometheus text, labels with `le` as the last, number."""
+    family = snapshot.family
+    name = base_name(family)
+    for one in snapshot.series:
+        value = one.value
+        if not isinstance(value, HistogramValue):
+            yield family.name, one.labels, value
+            continue
+        for bound, count in zip((*family.bounds, inf), accumulate(value.counts), strict=True):
+            yield f"{name}_bucket", (*one.labels, ("le", render_bound(bound))), count
+        yield f"{name}_sum", one.labels, value.sum
+        yield f"{name}_count", one.labels, value.count
