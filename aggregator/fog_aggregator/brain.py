@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.reading import ReadingLoop
+from fog_aggregator.reading import ReadingLoop, yield_turn
 from fog_aggregator.report import report
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.tasks import Loops, cancel
@@ -35,6 +35,7 @@ class Brain:
         streams_made: Reading begins once it is set.
         loops: Runs the loops.
         after_tick: Called after each tick of the engine.
+        pause: Lets others have their turn between two batches, and a history catch up with its steps.
     """
 
     engine: Engine
@@ -45,6 +46,7 @@ class Brain:
     streams_made: asyncio.Event
     loops: Loops
     after_tick: list[Callable[[], None]] = field(default_factory=list)
+    pause: Callable[[], Awaitable[object]] = yield_turn
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -63,11 +65,17 @@ class Brain:
     async def _read(self, stream: str) -> None:
         await self.streams_made.wait()
         cursor, log = self.engine.cursors[stream], self.bus.log(stream)
-        await ReadingLoop(log, cursor, partial(self._take, stream), partial(self._discontinuity, stream)).run()
+        take, report_gap = partial(self._take, stream), partial(self._discontinuity, stream)
+        loop = ReadingLoop(log, cursor, take, report_gap, portion=partial(self._portion, stream), pause=self.pause)
+        await loop.run()
 
     def _take(self, stream: str, messages: Sequence[Message], pending: int) -> None:
         with self.network.lock:
             self.engine.on_batch(stream, messages, time.monotonic(), pending)
+
+    def _portion(self, stream: str, messages: Sequence[Message]) -> int:
+        with self.network.lock:
+            return self.engine.until_step(stream, messages, time.monotonic())
 
     def _discontinuity(self, stream: str, what: Discontinuity) -> None:
         with self.network.lock:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,11 @@ LOGGER: Final = logging.getLogger("fog_aggregator")
 _FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 5.0
 """Seconds between two generations that got nowhere."""
+
+
+async def yield_turn() -> None:
+    """Let others have their turn on the loop."""
+    await asyncio.sleep(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class ReadingLoop:
         handle: Takes messages, 2,000 at most, and how many more are pending; must not block.
         on_discontinuity: Called before messages are read again, and when some were missed.
         longest_pause: Seconds.
+        portion: Says how many of the next messages to hand over; with 0 it has done something else before them.
+        pause: Lets others have their turn between two portions, or batches.
     """
 
     log: Log
@@ -41,6 +48,8 @@ class ReadingLoop:
     handle: Callable[[Sequence[Message], int], None]
     on_discontinuity: Callable[[Discontinuity], None]
     longest_pause: float = LONGEST_PAUSE
+    portion: Callable[[Sequence[Message]], int] = len
+    pause: Callable[[], Awaitable[object]] = yield_turn
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -66,12 +75,23 @@ class ReadingLoop:
                 await self._recognise(reader)
             while True:
                 messages = await reader.next()
-                self.handle(messages, reader.pending)
+                await self._hand_over(messages, reader.pending)
                 if self.cursor.must_look(now := time.monotonic()):
                     self.cursor.check(await self._info(self.cursor.beyond(now)), time.monotonic())
-                await asyncio.sleep(0)  # a backlog must not keep everyone else waiting
+                await self.pause()  # a backlog must not keep everyone else waiting
         finally:
             await reader.close()
+
+    async def _hand_over(self, messages: Sequence[Message], pending: int) -> None:
+        """Hand all of a batch over, portion by portion; an empty batch too, as it says what is pending."""
+        while True:
+            count = self.portion(messages)
+            if count or not messages:
+                self.handle(messages[:count], pending + len(messages) - count)
+                messages = messages[count:]
+            if not messages:
+                return
+            await self.pause()
 
     async def _recognise(self, reader: LogReader) -> None:
         """Read the first message, which must be the last one that was handled."""
@@ -80,7 +100,7 @@ class ReadingLoop:
             if not cursor.expects_known(await self._info(cursor.seq), time.monotonic()):
                 break
         if messages and cursor.recognise(messages[0], time.monotonic()):
-            self.handle(messages[1:], reader.pending)
+            await self._hand_over(messages[1:], reader.pending)
             return
         what = cursor.fail_to_recognise(await self._info(), time.monotonic())
         if what is not None:

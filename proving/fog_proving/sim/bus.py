@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from fog_aggregator.core.engine.engine import Scope
 from fog_aggregator.core.places.patterns import BranchPatterns
@@ -107,12 +107,16 @@ class Stage:
         now: The time, seconds.
         books: The truth about everything that was counted.
         streams: All of them.
+        step_books: The steps that aggregators have taken, by what they read.
+        step_truths: Remember the truth at steps.
     """
 
     def __init__(self, start: float) -> None:
         self.now = start
         self.books = Books()
         self.streams = Streams(*(Stream(name, self.clock) for name in ("metrics", "events", "rollups", "control")))
+        self.step_books: dict[object, Any] = {}
+        self.step_truths: list[Any] = []
         self._rng = Random(0)
 
     def clock(self) -> float:
@@ -125,6 +129,8 @@ class Stage:
 
     def advance(self, seconds: float) -> None:
         """Let time pass; streams drop what is too old."""
+        for truths in self.step_truths:
+            truths.pass_by(self.now, self.now + seconds)
         self.now += seconds
         for stream in self.streams.every():
             stream.expire()

@@ -39,11 +39,20 @@ class Reader:
         unread = [message for message in self.stream.messages if message.seq > cursor.seq]
         for start in range(0, len(unread[:count]) or 1, batch):
             messages = unread[start : min(start + batch, count)]
-            self._engine.on_batch(self.stream.name, messages, self._clock(), len(unread) - start - len(messages))
-            if messages:
-                self._on_batch(messages)
+            self._hand_over(messages, len(unread) - start - len(messages))
         if cursor.last_seq < cursor.seq or (cursor.until_gap or 0.0) < 0:
             raise Violation(f"{self.stream.name}: read to {cursor.seq} of {cursor.last_seq}, {cursor.until_gap} s left")
+
+    def _hand_over(self, messages: Sequence[Message], pending: int) -> None:
+        while True:
+            count = self._engine.until_step(self.stream.name, messages, self._clock())
+            if count or not messages:
+                part, messages = messages[:count], messages[count:]
+                self._engine.on_batch(self.stream.name, part, self._clock(), pending + len(messages))
+                if part:
+                    self._on_batch(part)
+            if not messages:
+                return
 
     @property
     def has_read_goal(self) -> bool:

@@ -21,6 +21,7 @@ from fog_aggregator.core.engine.observed import ObservedTime
 from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.engine.readiness import Readiness
 from fog_aggregator.core.engine.requests import KeyframeRequest, KeyframeRequests
+from fog_aggregator.core.engine.steps import Steps
 from fog_aggregator.core.engine.sweeper import Findings, Sweeper
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
@@ -138,7 +139,17 @@ class Engine:
         if scope.control:
             filters[scope.control] = scope.subjects.commands(scope.path)
         self.cursors = {stream: StreamCursor(stream, ours, positions.get(stream)) for stream, ours in filters.items()}
+        counted = {stream: self.cursors[stream] for stream, kind in kinds.items() if kind != "events"}
+        taker, fleet = around.history, self.fleet
+        self._steps = None if taker is None else Steps(taker, counted, fleet, self.readiness)
         self._ingest = Ingest(self.fleet, self.events, scope.subjects, scope.branches, around.counts, around.say)
+
+    def until_step(self, stream: str, messages: Sequence[Message], now: float) -> int:
+        """Return how many of the next messages of a stream to apply before a step of the history is to be taken.
+
+        With 0 for some messages a step was taken just now: ask again.
+        """
+        return len(messages) if self._steps is None else self._steps.until_next(stream, messages, now)
 
     def on_batch(self, stream: str, messages: Sequence[Message], now: float, pending: int = 0) -> None:
         """Apply messages of a stream, and move its position: the two belong together.
@@ -162,6 +173,8 @@ class Engine:
         self._around.say(f"{what} {stream}", f"stream {stream}: {_DISCONTINUITIES[what]}", None)
         if what is not Discontinuity.MISSING and stream != self._scope.control:
             self.readiness.needs_round = True
+            if self._steps is not None:
+                self._steps.missed_messages()
             self._ingest.require_keyframes(self.server_time(now))
             self.fleet.needs_keyframe_round = not self.readiness.ready  # else all that was shown is in it
 
@@ -186,6 +199,8 @@ class Engine:
         if effects.became_ready:
             self.fleet.needs_keyframe_round = False
         effects.forgotten = self._forget()
+        if self._steps is not None:
+            self._steps.tick(now)
         if caught_up:
             effects.requests = self._requests.due(self.wanted(now), now)
         if self._sweeper.is_due(now):

@@ -42,6 +42,26 @@ class ReadSide(Protocol):
         """Return the families on which nodes disagree, each with a node whose variant is not shown."""
 
 
+class StepTaker(Protocol):
+    """Keeps the numbers of the fleet at steps of the streams' time."""
+
+    @property
+    def length(self) -> int:
+        """Milliseconds from one step to the next."""
+
+    @property
+    def retention(self) -> int:
+        """How long a step is kept, milliseconds: earlier ones need not be taken."""
+
+    def take(self, at: int, *, live: bool) -> None:
+        """Take the numbers as they are now, as those of the step at `at`, milliseconds since 1970.
+
+        Args:
+            at: The time of the step, of the streams' time.
+            live: It is the present; else what was missed is being read.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """The things that an engine has around it.
@@ -52,6 +72,7 @@ class Surroundings:
         say: Takes warnings.
         take_command: Does what commands say that are not the engine's own; None to ignore them.
         parts: More that is saved in the checkpoint, of the same moment as the fleet, by name.
+        history: Takes steps; None where nobody does.
     """
 
     read_side: ReadSide
@@ -59,3 +80,4 @@ class Surroundings:
     say: Say
     take_command: Take | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
+    history: StepTaker | None = None

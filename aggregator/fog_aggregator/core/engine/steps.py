@@ -1,0 +1,120 @@
+"""Decide when the streams' time passes a step of the history, and whether the numbers of that moment may be kept.
+
+A step is a multiple of its length, in the time of the streams: the server's timestamps of messages, and its clock while
+nothing comes. The numbers of a step are those after all messages before it and none later, so that whoever reads a
+stream, at once or days later, has the same numbers at the same steps. Where two streams are counted, of metrics and of
+rollups, a step comes when both have passed it; the one that was ahead has brought a little more by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from fog_aggregator.core.engine.cursor import StreamCursor
+from fog_aggregator.core.engine.ports import StepTaker
+from fog_aggregator.core.engine.readiness import ROUND_INTERVALS, Readiness
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_bus.ports import Message
+
+MOST_AT_ONCE: Final = 10
+"""Steps that one tick takes: after a pause of the process there may be many, and a tick must end soon."""
+
+
+class Steps:
+    """The steps of one run of an engine. Times are milliseconds of the streams' time; `now` is monotonic seconds.
+
+    Args:
+        taker: Takes the numbers, and knows the length of a step.
+        cursors: The streams whose messages are counted.
+        fleet: The numbers.
+        readiness: Whether they are complete.
+    """
+
+    def __init__(
+        self, taker: StepTaker, cursors: Mapping[str, StreamCursor], fleet: Fleet, readiness: Readiness
+    ) -> None:
+        self._taker = taker
+        self._cursors = cursors
+        self._fleet = fleet
+        self._readiness = readiness
+        self._complete = False
+        self._since: float | None = None
+        self._next: int | None = None
+        read = [cursor.position.timestamp_ns for cursor in cursors.values() if cursor.position is not None]
+        if any(read):  # with two streams, what the slower one had not passed is taken again
+            self._begin(max(read) / 1e6 - (taker.length if len(cursors) > 1 else 0))
+
+    def until_next(self, stream: str, messages: Sequence[Message], now: float) -> int:
+        """Return how many messages come before the next step; with 0 that step was taken: ask again."""
+        if stream not in self._cursors or not messages:
+            return len(messages)
+        if self._next is None:
+            self._begin(messages[0].timestamp_ns / 1e6)
+        self._skip_forgotten(now)
+        due = (self._next or 0) * 1_000_000
+        count = next((at for at, message in enumerate(messages) if message.timestamp_ns >= due), len(messages))
+        others = (cursor for name, cursor in self._cursors.items() if name != stream)
+        if count == len(messages) or any(cursor.read_until * 1e9 < due for cursor in others):
+            return len(messages)
+        if not count:
+            self._take(now)
+        return count
+
+    def tick(self, now: float) -> None:
+        """Take the steps that have passed while nobody sent anything."""
+        passed = min(cursor.read_until for cursor in self._cursors.values()) * 1e3
+        if not passed:
+            return
+        if self._next is None:
+            self._begin(passed)
+        for _ in range(MOST_AT_ONCE):
+            self._skip_forgotten(now)
+            if passed < (self._next or 0):
+                break
+            self._take(now)
+
+    def missed_messages(self) -> None:
+        """Take note that messages were missed: before it was ready, its numbers are not complete any more."""
+        self._complete = self._complete and self._readiness.ready
+
+    def _begin(self, time: float) -> None:
+        """Begin with the first step after a moment."""
+        self._next = (int(time) // self._taker.length + 1) * self._taker.length
+        self._since = self._next / 1e3
+
+    def _skip_forgotten(self, now: float) -> None:
+        """Leave out what the history would forget at once: a stream may hold days."""
+        present = self._present(now)
+        if present is not None and self._next is not None:
+            first = int(present * 1e3) - self._taker.retention
+            self._next = max(self._next, -(-first // self._taker.length) * self._taker.length)
+
+    def _present(self, now: float) -> float | None:
+        """Return the server's time now, unix seconds, whatever was read."""
+        infos = [
+            cursor.info.now + now - cursor.looked_at for cursor in self._cursors.values() if cursor.info is not None
+        ]
+        return max(infos, default=None)
+
+    def _take(self, now: float) -> None:
+        at = self._next or 0
+        self._next = at + self._taker.length
+        if self._may_be_kept(at / 1e3):
+            present = self._present(now)
+            self._taker.take(at, live=present is not None and at / 1e3 > present - self._taker.length / 1e3)
+
+    def _may_be_kept(self, at: float) -> bool:
+        """Tell whether the numbers are complete: a total that is still being found would show as a burst of counts.
+
+        Without a checkpoint they are when every live writer has sent a complete keyframe, and there was time for all
+        writers to be heard.
+        """
+        if not self._complete:
+            fleet, ready = self._fleet, self._readiness
+            known = not ready.needs_round or ready.ready
+            heard_all = self._since is not None and at - self._since >= ROUND_INTERVALS * fleet.longest_interval
+            self._complete = known or (
+                heard_all and not any(fleet.heard_lately(path, one.id, at) for one, path in fleet.gapped.items())
+            )
+        return self._complete

@@ -1,0 +1,195 @@
+"""Steps go by the streams' time: whoever reads a stream, in whatever portions, takes the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from fog_aggregator.core.checkpoint import Image, restore
+from fog_aggregator.core.engine.engine import Engine, Scope
+from fog_aggregator.core.engine.ports import Surroundings
+from fog_aggregator.core.engine.steps import MOST_AT_ONCE
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet as FleetState
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.query.ratchet import Ratchet
+from fog_aggregator.selfmetrics import SelfMetrics
+from fog_bus.ports import Message, StreamInfo
+from fog_schema.subjects import Subjects
+from tests.aggregator.fleet import MAX_BYTES, Fleet
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+BEGIN = 1_700_000_000.0
+"""A multiple of the step, when the stream begins."""
+STEP = 10_000
+
+
+class Recorder:
+    """Takes the total of one counter at each step."""
+
+    length = STEP
+    retention = 3_600_000
+
+    def __init__(self) -> None:
+        self.steps: dict[int, float] = {}
+        self.live: list[bool] = []
+        self.network: NetworkCollector
+
+    def take(self, at: int, *, live: bool) -> None:
+        """Take a step."""
+        metric = self.network.get_metric("work_total")
+        self.steps[at - int(BEGIN * 1000)] = metric.get_value().value if metric is not None else 0  # type: ignore[union-attr]
+        self.live.append(live)
+
+
+class Reading:
+    """An engine that reads messages which are handed to it.
+
+    Args:
+        image: A checkpoint to go on from.
+    """
+
+    def __init__(self, image: Image | None = None) -> None:
+        self.recorder = Recorder()
+        own = TelemetryCollector(self_metrics=False)
+        fleet, events = FleetState(), EventList()
+        network = self.recorder.network = NetworkCollector(fleet, events, own, lambda: BEGIN)
+        around = Surroundings(network, SelfMetrics(own), lambda *_: None, history=self.recorder)
+        scope = Scope(subjects=Subjects(), metrics="M", events="E", rollups="R")
+        self.engine = Engine(scope, fleet, events, around)
+        if image is not None:
+            positions = restore(image, fleet, events, Ratchet())
+            self.engine.resume(fleet, events, positions, 0.0)
+
+    def begin(self, messages: Sequence[Message], now: float) -> None:
+        """Begin a generation on a stream that holds these messages."""
+        self.look(messages, now)
+        start = self.engine.cursors["M"].begin(info_of(messages, now), 0.0)
+        if start.known:
+            assert self.engine.cursors["M"].recognise(next(one for one in messages if one.seq == start.seq), 0.0)
+
+    def look(self, messages: Sequence[Message], now: float) -> None:
+        """See what the stream is at a moment of the server's time."""
+        cursor = self.engine.cursors["M"]
+        if cursor.position is not None:
+            cursor.look(info_of(messages, now), 0.0)
+
+    def read(self, messages: Sequence[Message], batch: int = 1000) -> None:
+        """Read what was not read yet, in batches."""
+        unread = [message for message in messages if message.seq > self.engine.cursors["M"].seq]
+        for start in range(0, len(unread), batch):
+            rest = unread[start : start + batch]
+            while rest:
+                count = self.engine.until_step("M", rest, 0.0)
+                if count:
+                    self.engine.on_batch("M", rest[:count], 0.0)
+                rest = rest[count:]
+
+
+def info_of(messages: Sequence[Message], now: float) -> StreamInfo:
+    """Describe a stream of these messages."""
+    first = messages[0] if messages else None
+    last = messages[-1].seq if messages else 0
+    beginning = first.timestamp if first else 0.0
+    return StreamInfo("then", first.seq if first else 1, last, len(messages), 1, beginning, None, 3600.0, now, last)
+
+
+def frames(moments: Sequence[float]) -> Iterator[Message]:
+    """Yield the frames of a node that counts 1 and sends at these moments, seconds after the beginning."""
+    fleet = Fleet()
+    fleet.now = BEGIN
+    member = fleet.join("fog/0")
+    work = member.collector.register_counter("work_total", "Work")
+    for seq, moment in enumerate(moments, 1):
+        fleet.now = BEGIN + moment
+        work.increment()
+        frame = member.writer.encode_part(fleet.now, MAX_BYTES) if seq == 1 else None
+        frame = frame or member.writer.encode_delta(fleet.now, MAX_BYTES)
+        assert frame is not None
+        yield Message("fog.v1.metrics.fog.0", frame.data, seq, int(fleet.now * 1e9))
+
+
+MOMENTS = [1, 4, 9.999, 10, 12, 25, 33, 61, 62]
+TRUTH = {10_000: 3, 20_000: 5, 30_000: 6, 40_000: 7, 50_000: 7, 60_000: 7}
+"""By a step's time, the messages that were stored before it."""
+
+
+@pytest.mark.parametrize("batch", [1, 2, 1000])
+def test_numbers_are_those_before_the_step(batch: int) -> None:
+    """Batches are cut where a step lies in them; silent steps in between are taken too, with the same numbers."""
+    messages, reading = list(frames(MOMENTS)), Reading()
+    reading.engine.readiness.needs_round = False
+    reading.begin(messages, BEGIN + 62)
+    reading.read(messages, batch)
+    assert reading.recorder.steps == TRUTH
+    assert reading.recorder.live == [False] * 5 + [True]
+
+
+def test_a_restart_takes_the_steps_that_it_has_missed() -> None:
+    """It goes on with the first step after its checkpoint's position, and has the numbers of one that stayed."""
+    messages, early = list(frames(MOMENTS)), Reading()
+    early.engine.readiness.needs_round = False
+    early.begin(messages[:4], BEGIN + 10)
+    early.read(messages[:4])
+    early.engine.fleet.needs_keyframe_round = False
+    assert early.recorder.steps == {10_000: 3}
+    later = Reading(early.engine.image(Ratchet()))
+    later.begin(messages, BEGIN + 62)
+    later.read(messages)
+    assert early.recorder.steps | later.recorder.steps == TRUTH
+    assert not early.recorder.steps.keys() & later.recorder.steps.keys()
+
+
+def test_time_passes_while_nobody_sends() -> None:
+    """The server's clock passes steps, a few in each tick, once all that it holds was read; never before."""
+    messages, reading = list(frames([1, 2])), Reading()
+    reading.engine.readiness.needs_round = False
+    reading.begin(messages, BEGIN + 5)
+    reading.read(messages[:1])
+    reading.look(messages, BEGIN + 500)
+    reading.engine.tick(0.0)
+    assert reading.recorder.steps == {}
+    reading.read(messages)
+    for ticks in (1, 2):
+        reading.engine.tick(0.0)
+        assert list(reading.recorder.steps) == [STEP * at for at in range(1, ticks * MOST_AT_ONCE + 1)]
+    assert set(reading.recorder.steps.values()) == {2}
+
+
+def test_an_old_backlog_begins_where_the_history_does() -> None:
+    """Of a stream of days only the steps are taken that the history keeps, of a gap as well."""
+    messages, reading = list(frames([1, 7_000, 7_012, 100_000])), Reading()
+    reading.engine.readiness.needs_round = False
+    reading.begin(messages, BEGIN + 7_012)
+    reading.read(messages[:3])
+    assert list(reading.recorder.steps) == list(range(3_420_000, 7_020_000, STEP))
+    reading.look(messages, BEGIN + 100_000)
+    reading.read(messages)
+    assert len(reading.recorder.steps) == 360 + 361
+
+
+def test_without_a_checkpoint_no_total_is_kept_that_is_still_being_found() -> None:
+    """A stream that has lost the beginning of an epoch: no steps before a keyframe of every live writer."""
+    fleet = Fleet()
+    fleet.now = BEGIN
+    members = [fleet.join(f"fog/{name}") for name in "ab"]
+    counters = [member.collector.register_counter("work_total", "Work") for member in members]
+    messages: list[Message] = []
+    for tick in range(12):
+        for member, counter in zip(members, counters, strict=True):
+            fleet.now = BEGIN + 10 * tick + 1 + len(messages) / 1000
+            counter.increment()
+            if tick == 6 and member is members[1]:
+                member.writer.request_keyframe()
+            due = member.writer.keyframe_due
+            frame = (member.writer.encode_part if due else member.writer.encode_delta)(fleet.now, MAX_BYTES)
+            assert frame is not None
+            subject = f"fog.v1.metrics.{'.'.join(member.path)}"
+            messages.append(Message(subject, frame.data, len(messages) + 1, int(fleet.now * 1e9)))
+    kept = [one for one in messages if one.seq == 1 or one.seq > 2]  # the first keyframe of one of them is lost
+    kept = [Message(*one[:2], seq, one[3]) for seq, one in enumerate(kept, 1)]
+    reading = Reading()
+    reading.begin(kept, BEGIN + 200)
+    reading.read(kept)
+    assert reading.recorder.steps == {at * STEP: 2 * at for at in range(7, 12)}
