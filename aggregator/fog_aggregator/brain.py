@@ -11,10 +11,10 @@ from typing import Final
 
 from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.reading import ReadingLoop, yield_turn
+from fog_aggregator.reading import ReadingLoop
 from fog_aggregator.report import report
 from fog_aggregator.selfmetrics import SelfMetrics
-from fog_aggregator.tasks import Loops, cancel
+from fog_aggregator.tasks import Loops, cancel, yield_turn
 from fog_bus.ports import Discontinuity, Message, Transport
 from fog_schema.codec import encode_request
 from fog_schema.subjects import Subjects
@@ -35,7 +35,7 @@ class Brain:
         streams_made: Reading begins once it is set.
         loops: Runs the loops.
         after_tick: Called after each tick of the engine.
-        pause: Lets others have their turn between two batches, and a history catch up with its steps.
+        pause: Lets others have their turn, and a history catch up with its steps.
     """
 
     engine: Engine
@@ -65,17 +65,20 @@ class Brain:
     async def _read(self, stream: str) -> None:
         await self.streams_made.wait()
         cursor, log = self.engine.cursors[stream], self.bus.log(stream)
-        take, report_gap = partial(self._take, stream), partial(self._discontinuity, stream)
-        loop = ReadingLoop(log, cursor, take, report_gap, portion=partial(self._portion, stream), pause=self.pause)
-        await loop.run()
+        await ReadingLoop(log, cursor, partial(self._take, stream), partial(self._discontinuity, stream)).run()
 
-    def _take(self, stream: str, messages: Sequence[Message], pending: int) -> None:
-        with self.network.lock:
-            self.engine.on_batch(stream, messages, time.monotonic(), pending)
-
-    def _portion(self, stream: str, messages: Sequence[Message]) -> int:
-        with self.network.lock:
-            return self.engine.until_step(stream, messages, time.monotonic())
+    async def _take(self, stream: str, messages: Sequence[Message], pending: int) -> None:
+        """Apply a batch, portion by portion where steps of the history lie in it."""
+        while True:
+            with self.network.lock:
+                now = time.monotonic()
+                count = self.engine.until_step(stream, messages, now)
+                if count or not messages:
+                    self.engine.on_batch(stream, messages[:count], now, pending + len(messages) - count)
+            messages = messages[count:]
+            if not messages:
+                return
+            await self.pause()
 
     def _discontinuity(self, stream: str, what: Discontinuity) -> None:
         with self.network.lock:

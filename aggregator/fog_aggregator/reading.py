@@ -21,35 +21,26 @@ LONGEST_PAUSE: Final = 5.0
 """Seconds between two generations that got nowhere."""
 
 
-async def yield_turn() -> None:
-    """Let others have their turn on the loop."""
-    await asyncio.sleep(0)
-
-
 @dataclass(frozen=True, slots=True)
 class ReadingLoop:
     """Hand all messages of a log to `handle`, in order. Belongs to one event loop.
 
-    `handle` moves the cursor's position as it returns, with no await in between: state and position belong together.
+    `handle` moves the cursor's position with the state, with no await in between: the two belong together.
     An error that it raises ends `run`.
 
     Attributes:
         log: The log to read.
         cursor: Decides, and knows the position.
-        handle: Takes messages, 2,000 at most, and how many more are pending; must not block.
+        handle: Takes messages, 2,000 at most, and how many more are pending; must not block. An awaitable is awaited.
         on_discontinuity: Called before messages are read again, and when some were missed.
         longest_pause: Seconds.
-        portion: Says how many of the next messages to hand over; with 0 it has done something else before them.
-        pause: Lets others have their turn between two portions, or batches.
     """
 
     log: Log
     cursor: StreamCursor
-    handle: Callable[[Sequence[Message], int], None]
+    handle: Callable[[Sequence[Message], int], Awaitable[None] | None]
     on_discontinuity: Callable[[Discontinuity], None]
     longest_pause: float = LONGEST_PAUSE
-    portion: Callable[[Sequence[Message]], int] = len
-    pause: Callable[[], Awaitable[object]] = yield_turn
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -78,20 +69,13 @@ class ReadingLoop:
                 await self._hand_over(messages, reader.pending)
                 if self.cursor.must_look(now := time.monotonic()):
                     self.cursor.check(await self._info(self.cursor.beyond(now)), time.monotonic())
-                await self.pause()  # a backlog must not keep everyone else waiting
+                await asyncio.sleep(0)  # a backlog must not keep everyone else waiting
         finally:
             await reader.close()
 
     async def _hand_over(self, messages: Sequence[Message], pending: int) -> None:
-        """Hand all of a batch over, portion by portion; an empty batch too, as it says what is pending."""
-        while True:
-            count = self.portion(messages)
-            if count or not messages:
-                self.handle(messages[:count], pending + len(messages) - count)
-                messages = messages[count:]
-            if not messages:
-                return
-            await self.pause()
+        if (rest := self.handle(messages, pending)) is not None:
+            await rest
 
     async def _recognise(self, reader: LogReader) -> None:
         """Read the first message, which must be the last one that was handled."""
@@ -102,8 +86,7 @@ class ReadingLoop:
         if messages and cursor.recognise(messages[0], time.monotonic()):
             await self._hand_over(messages[1:], reader.pending)
             return
-        what = cursor.fail_to_recognise(await self._info(), time.monotonic())
-        if what is not None:
+        if (what := cursor.fail_to_recognise(await self._info(), time.monotonic())) is not None:
             self.on_discontinuity(what)
         raise LogError("changed", "the last message that was handled is not there any more")
 

@@ -38,6 +38,11 @@ class Loops:
             self._failed.set()
 
 
+async def yield_turn() -> None:
+    """Let others have their turn on the loop."""
+    await asyncio.sleep(0)
+
+
 async def cancel(*tasks: asyncio.Task[None] | None) -> None:
     """Cancel tasks and wait until they have ended, however they end."""
     for task in tasks:

@@ -15,7 +15,7 @@ from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.network import NetworkCollector
 from fog_proving.sim.bus import Stage
 from fog_proving.sim.checks import DOUBTS, AskedFleet, Ears, NothingRefused
-from fog_proving.sim.history import StepBook, Truths
+from fog_proving.sim.history import book_of
 from fog_proving.sim.reader import Reader
 from fog_proving.sim.shelf import Shelf
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -32,7 +32,7 @@ class Aggregator:
         fleet, events = AskedFleet(limits, lambda: streams.events.losses), EventList()
         own, server_time = TelemetryCollector(self_metrics=False), lambda: self.engine.server_time(stage.now)
         self.network = NetworkCollector(fleet, events, own, server_time)
-        steps = self._step_book(stage, scope).taker(lambda: self.fleet)
+        steps = book_of(stage, scope).taker(lambda: self.fleet)
         around = Surroundings(self.network, NothingRefused(), self._say, history=steps)
         self.engine: Engine = Engine(scope, fleet, events, around)
         self._keeper, self._schedule = CheckpointKeeper(shelf), SavingSchedule(SAVE_INTERVAL, stage.now)
@@ -42,14 +42,6 @@ class Aggregator:
         mine = [stream for stream in streams.every() if stream.name in self.engine.cursors]
         hearers = {"metrics": ears.frames}
         self.readers = [Reader(self.engine, one, stage.clock, hearers.get(one.name, lambda _: None)) for one in mine]
-
-    def _step_book(self, stage: Stage, scope: Scope) -> StepBook:
-        one_stream, key = not scope.branches, (scope.path, tuple(sorted(scope.branches.patterns)))
-        if not stage.step_truths:
-            stage.step_truths.append(Truths(stage.books))
-        fresh = StepBook(stage.streams, stage.step_truths[0], one_stream=one_stream)
-        book: StepBook = stage.step_books.setdefault(key, fresh)
-        return book
 
     @property
     def fleet(self) -> AskedFleet:

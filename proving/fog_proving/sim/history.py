@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from fog_aggregator.core.engine.engine import Scope
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_proving.sim.books import SUM, Books, Cells, Violation
-from fog_proving.sim.bus import Streams
+from fog_proving.sim.bus import Stage, Streams
 from fog_proving.sim.checks import totals_of
 
 STEP: Final = 10_000
@@ -114,3 +115,12 @@ class Taker:
             raise Violation(f"step {at} comes after {self._last}")
         self._last = at
         self._book.note(at, self._fleet())
+
+
+def book_of(stage: Stage, scope: Scope) -> StepBook:
+    """Return the book of all who read the same."""
+    if not stage.step_truths:
+        stage.step_truths.append(Truths(stage.books))
+    fresh = StepBook(stage.streams, stage.step_truths[0], one_stream=not scope.branches)
+    book: StepBook = stage.step_books.setdefault((scope.path, tuple(sorted(scope.branches.patterns))), fresh)
+    return book

@@ -12,7 +12,6 @@ from typing import Final
 
 from fog_aggregator.core.checkpoint import Image, take_image
 from fog_aggregator.core.checkpoint import Scope as ScopeKey
-from fog_aggregator.core.engine.clock import ServerClock
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.engine.forget_queue import ForgetQueue
@@ -21,7 +20,7 @@ from fog_aggregator.core.engine.observed import ObservedTime
 from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.engine.readiness import Readiness
 from fog_aggregator.core.engine.requests import KeyframeRequest, KeyframeRequests
-from fog_aggregator.core.engine.steps import Steps
+from fog_aggregator.core.engine.steps import Steps, StreamsTime
 from fog_aggregator.core.engine.sweeper import Findings, Sweeper
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
@@ -117,7 +116,7 @@ class Engine:
         self.observed = ObservedTime()
         self._scope = scope
         self._around = around
-        self._clock = ServerClock()
+        self._time = StreamsTime()
         self._requests = KeyframeRequests()
         self._forget_queue = ForgetQueue()
         self._sweeper = Sweeper()
@@ -127,7 +126,7 @@ class Engine:
         """Go on from a checkpoint, before anything is read."""
         self.fleet, self.events = fleet, events
         self.readiness.needs_round = fleet.needs_keyframe_round
-        self._clock.note(fleet.now, now)
+        self._time.clock.note(fleet.now, now)
         self._begin(positions)
 
     def _begin(self, positions: Mapping[str, Position]) -> None:
@@ -141,7 +140,7 @@ class Engine:
         self.cursors = {stream: StreamCursor(stream, ours, positions.get(stream)) for stream, ours in filters.items()}
         counted = {stream: self.cursors[stream] for stream, kind in kinds.items() if kind != "events"}
         taker, fleet = around.history, self.fleet
-        self._steps = None if taker is None else Steps(taker, counted, fleet, self.readiness)
+        self._time.steps = None if taker is None else Steps(taker, counted, fleet, self.readiness)
         self._ingest = Ingest(self.fleet, self.events, scope.subjects, scope.branches, around.counts, around.say)
 
     def until_step(self, stream: str, messages: Sequence[Message], now: float) -> int:
@@ -149,7 +148,8 @@ class Engine:
 
         With 0 for some messages a step was taken just now: ask again.
         """
-        return len(messages) if self._steps is None else self._steps.until_next(stream, messages, now)
+        steps = self._time.steps
+        return len(messages) if steps is None else steps.until_next(stream, messages, now)
 
     def on_batch(self, stream: str, messages: Sequence[Message], now: float, pending: int = 0) -> None:
         """Apply messages of a stream, and move its position: the two belong together.
@@ -173,8 +173,8 @@ class Engine:
         self._around.say(f"{what} {stream}", f"stream {stream}: {_DISCONTINUITIES[what]}", None)
         if what is not Discontinuity.MISSING and stream != self._scope.control:
             self.readiness.needs_round = True
-            if self._steps is not None:
-                self._steps.missed_messages()
+            if self._time.steps is not None:
+                self._time.steps.missed_messages()
             self._ingest.require_keyframes(self.server_time(now))
             self.fleet.needs_keyframe_round = not self.readiness.ready  # else all that was shown is in it
 
@@ -199,8 +199,8 @@ class Engine:
         if effects.became_ready:
             self.fleet.needs_keyframe_round = False
         effects.forgotten = self._forget()
-        if self._steps is not None:
-            self._steps.tick(now)
+        if self._time.steps is not None:
+            self._time.steps.tick(now)
         if caught_up:
             effects.requests = self._requests.due(self.wanted(now), now)
         if self._sweeper.is_due(now):
@@ -214,7 +214,7 @@ class Engine:
 
     def server_time(self, now: float) -> float:
         """Return the server's time, unix seconds; 0 while it is not known."""
-        return self._clock.now(now)
+        return self._time.clock.now(now)
 
     @property
     def caught_up(self) -> bool:
@@ -260,7 +260,7 @@ class Engine:
             self._ingest.commands(messages, self._take_command)
         else:
             self._ingest.rollups(messages, self.server_time(now))
-        self._clock.note(messages[-1].timestamp, now)
+        self._time.clock.note(messages[-1].timestamp, now)
 
     def _take_command(self, path: Path, command: Command, stored_at: float) -> None:
         if command.command == FORGET:
@@ -274,7 +274,7 @@ class Engine:
         if self.observed.current:
             for cursor in self._of_counts.values():
                 if cursor.info is not None and not cursor.lag:
-                    self._clock.note(cursor.info.now, cursor.looked_at)
+                    self._time.clock.note(cursor.info.now, cursor.looked_at)
             self.fleet.observe(seconds, self.server_time(now))
         return seconds
 

@@ -9,8 +9,10 @@ rollups, a step comes when both have passed it; the one that was ahead has broug
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
+from fog_aggregator.core.engine.clock import ServerClock
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.ports import StepTaker
 from fog_aggregator.core.engine.readiness import ROUND_INTERVALS, Readiness
@@ -19,6 +21,19 @@ from fog_bus.ports import Message
 
 MOST_AT_ONCE: Final = 10
 """Steps that one tick takes: after a pause of the process there may be many, and a tick must end soon."""
+
+
+@dataclass(slots=True)
+class StreamsTime:
+    """The streams' time, as far as an engine knows it.
+
+    Attributes:
+        clock: The server's clock.
+        steps: The steps of the history; None where nobody takes them.
+    """
+
+    clock: ServerClock = field(default_factory=ServerClock)
+    steps: Steps | None = None
 
 
 class Steps:
