@@ -87,8 +87,8 @@ def _test_file(file: str, chosen: Callable[[str], bool]) -> list[str]:
     tests = _read(file, read_unit_tests)
     names = list(_rule_files(Path(file).parent, tests))
     to_run = [test for test in tests.tests if chosen(test.name)]
-    groups = [group for name in names for group in _read(name, load).groups] if to_run else []
-    return [failure for test in to_run for failure in run_unit_test(tests, test, groups)]
+    rules = [_read(name, load) for name in names] if to_run else []
+    return [failure for test in to_run for failure in run_unit_test(tests, test, rules)]
 
 
 def _rule_files(folder: Path, tests: UnitTestFile) -> Iterator[str]:

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fog_aggregator.promql.labels import Labels
+from fog_aggregator.rules.verdicts.coverage import Fate
+from fog_schema.paths import Path
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedAlert:
-    """An alert that must fire."""
+    """An alert that must fire; with a state, it must be in that: `firing` or `held`."""
 
     labels: Labels
     annotations: Labels
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,9 @@ class UnitTest:
         expressions: The expected values.
         external_labels, external_url: Of the process that is tested.
         start: The time of the first sample, and of the first evaluation.
+        coverage: The states of nodes, an interval apart from the start on, and the last one from then on; None before a
+            node is there.
+        restarts: The times, from the start, before whose evaluation the aggregator restarts from its checkpoint.
     """
 
     name: str
@@ -64,6 +70,8 @@ class UnitTest:
     external_labels: Labels = ()
     external_url: str = ""
     start: int = 0
+    coverage: Mapping[Path, tuple[Fate | None, ...]] = field(default_factory=dict)
+    restarts: tuple[int, ...] = ()
 
     @property
     def last(self) -> int:

@@ -10,6 +10,7 @@ from fog_aggregator.promql.labels import Labels, MatchKind, make_labels
 from fog_aggregator.promql.language.parse import parse
 from fog_aggregator.promql.language.tree import Selector
 from fog_aggregator.promql.storage import STALE
+from fog_aggregator.rules.verdicts.coverage import Fate
 
 MAX_SAMPLES: Final = 1_000_000
 """Of one series."""
@@ -18,6 +19,7 @@ _NUMBER: Final = r"(?:[Ii]nf|[Nn]a[Nn]|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
 _ITEM: Final = re.compile(
     rf"(?:(?P<blank>_)|(?P<stale>stale)|(?P<value>[+-]?{_NUMBER})(?P<step>[+-]{_NUMBER})?)(?:x(?P<count>\d{{1,9}}))?"
 )
+_STATE: Final = re.compile(rf"(?P<word>_|{'|'.join(fate.value for fate in Fate)})(?:x(?P<count>\d{{1,9}}))?")
 _NO_LABELS: Final = re.compile(r"\{\s*\}")
 
 
@@ -38,6 +40,25 @@ def read_series(text: str) -> Labels:
     if any(matcher.kind is not MatchKind.EQUAL for matcher in selector.matchers):
         raise ValueError(f"{text!r} is no series: its labels have one value each")
     return make_labels({matcher.name: matcher.value for matcher in selector.matchers})
+
+
+def read_states(text: str) -> tuple[Fate | None, ...]:
+    """Read the states of a node: None where it is not there yet.
+
+    Raises:
+        ValueError: for what is none, and for too many.
+    """
+    states: list[Fate | None] = []
+    for item in text.split():
+        match = _STATE.fullmatch(item)
+        if match is None:
+            words = ", ".join(fate.value for fate in Fate)
+            raise ValueError(f"{item[:80]!r} is no state of a node: write _, {words}, or livex5 for six times")
+        count = int(match["count"] or 0) + (match["word"] != "_" or not match["count"])
+        if len(states) + count > MAX_SAMPLES:
+            raise ValueError(f"a node of a test may have {MAX_SAMPLES} states")
+        states += [None if match["word"] == "_" else Fate(match["word"])] * count
+    return tuple(states)
 
 
 def read_values(text: str) -> tuple[float | None, ...]:

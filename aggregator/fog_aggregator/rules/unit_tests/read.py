@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from fog_aggregator.promql.labels import Labels, make_labels
+from fog_aggregator.rules.durations import parse_duration
 from fog_aggregator.rules.fields import Fields, Report, as_text, read_fields
 from fog_aggregator.rules.load import MAX_PROBLEMS, Problem, RuleFileError
 from fog_aggregator.rules.unit_tests.model import (
@@ -17,8 +18,11 @@ from fog_aggregator.rules.unit_tests.model import (
     UnitTest,
     UnitTestFile,
 )
-from fog_aggregator.rules.unit_tests.notation import read_series, read_values
+from fog_aggregator.rules.unit_tests.notation import read_series, read_states, read_values
+from fog_aggregator.rules.verdicts.coverage import Fate
 from fog_aggregator.rules.yaml_tree import Node, Place, YamlError, read_document
+from fog_schema.errors import PathError
+from fog_schema.paths import Path, parse_path
 
 FILE_FIELDS: Final = ("rule_files", "evaluation_interval", "group_eval_order", "fuzzy_compare", "tests")
 TEST_FIELDS: Final = (
@@ -30,7 +34,10 @@ TEST_FIELDS: Final = (
     "external_url",
     "name",
     "start_timestamp",
+    "coverage",
+    "restart_at",
 )
+STATES: Final = ("", "firing", "held")
 _MINUTE: Final = 60_000
 
 
@@ -85,6 +92,8 @@ def _test(node: Node, interval: int, report: Report) -> UnitTest:
         external_labels=_labels(fields, "external_labels"),
         external_url=fields.text("external_url"),
         start=_start(fields),
+        coverage=dict(_node(one, report) for one in fields.nodes("coverage", "node")),
+        restarts=tuple(_durations(fields.nodes("restart_at", "duration"), report)),
     )
 
 
@@ -120,6 +129,30 @@ def _series(node: Node, report: Report) -> tuple[Labels, tuple[float | None, ...
     return labels, values
 
 
+def _node(node: Node, report: Report) -> tuple[Path, tuple[Fate | None, ...]]:
+    """Read the states of a node."""
+    fields = read_fields(node, "node", ("path", "states"), report)
+    path: Path = ()
+    states: tuple[Fate | None, ...] = ()
+    try:
+        path = parse_path(fields.text("path"))
+    except PathError as error:
+        report(fields.place_of("path"), str(error))
+    try:
+        states = read_states(fields.text("states"))
+    except ValueError as error:
+        report(fields.place_of("states"), str(error))
+    return path, states
+
+
+def _durations(nodes: Sequence[Node], report: Report) -> Iterator[int]:
+    for node in nodes:
+        try:
+            yield parse_duration(as_text(node, report))
+        except ValueError as error:
+            report(node.place, str(error))
+
+
 def _alert_test(node: Node, test: str, report: Report) -> AlertTest:
     fields = read_fields(node, "main.alertTestCase", ("eval_time", "alertname", "exp_alerts"), report)
     name = fields.text("alertname")
@@ -134,10 +167,15 @@ def _alert_test(node: Node, test: str, report: Report) -> AlertTest:
 
 def _alerts(fields: Fields, name: str, report: Report) -> Iterator[ExpectedAlert]:
     for node in fields.nodes("exp_alerts", "main.alert"):
-        alert = read_fields(node, "main.alert", ("exp_labels", "exp_annotations"), report)
+        alert = read_fields(node, "main.alert", ("exp_labels", "exp_annotations", "exp_state"), report)
+        state = alert.text("exp_state")
+        if state not in STATES:
+            report(
+                alert.place_of("exp_state"), f"{state[:80]!r} is no state: write {' or '.join(filter(None, STATES))}"
+            )
         labels = dict(_labels(alert, "exp_labels")) | {"alertname": name}
         annotations = {key: text for key, (text, _) in alert.texts("exp_annotations").items()}
-        yield ExpectedAlert(make_labels(labels), tuple(sorted(annotations.items())))
+        yield ExpectedAlert(make_labels(labels), tuple(sorted(annotations.items())), state)
 
 
 def _expression_test(node: Node, report: Report) -> ExpressionTest:

@@ -25,6 +25,7 @@ def show_alerts(alerts: Sequence[ExpectedAlert]) -> str:
         return "[]"
     listed = [
         f"{place}:\n  Labels:{show_labels(alert.labels)}\n  Annotations:{show_labels(alert.annotations)}"
+        + (f"\n  State:{alert.state}" if alert.state else "")
         for place, alert in enumerate(alerts)
     ]
     return "[\n{}\n]".format(",\n".join(listed)).replace("\n", f"\n{_INDENT}")
