@@ -19,6 +19,8 @@ from fog_aggregator.brain import Brain
 from fog_aggregator.components.checkpoints.saving import Checkpoints
 from fog_aggregator.components.file_export.export import FileExport
 from fog_aggregator.components.http.app import make_app
+from fog_aggregator.components.http.past.blame import TreeAndLevels
+from fog_aggregator.components.http.past.keys import PastApi
 from fog_aggregator.components.http.prometheus.live import LiveSource
 from fog_aggregator.components.http.prometheus.places import TreePlaces
 from fog_aggregator.components.http.prometheus.queries import Queries
@@ -59,6 +61,8 @@ from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
+STEP: Final = 10.0
+"""Seconds between the moments of a past that has no steps of its own."""
 
 
 class Component(Protocol):
@@ -98,10 +102,10 @@ class Aggregator:
         connection = BusConnection(bus, _streams(config, subjects), loops)
         brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
         present = PresentState(self._engine, self.network, METRICS, BranchPatterns(config.branches))
-        past = Past(present, bus.log(METRICS), subjects, config)
+        past = Past(present, bus.log(METRICS), subjects, config, STEP)
         storage = FleetStorage((PastSource(past), LiveSource(self.network)))
-        api = Api(Queries(storage, config, self._server_time, self.ready, own), TreePlaces(self.network))
-        self.web = WebServer(make_app(self.network, self, api, past), config.listen)
+        queries = Queries(storage, config, self._server_time, self.ready, own)
+        self.web = self._make_web(queries, past, storage)
         self._loops = loops
         self._deadline = 0.0  # what fails, or is cancelled, has no time
         self._components: list[Component] = [
@@ -111,7 +115,7 @@ class Aggregator:
             brain,
             FileExport(self.network, config),
             past,
-            api.queries,
+            queries,
         ]
         if config.publish_rollup:
             rollup = RollupPublication(
@@ -163,6 +167,11 @@ class Aggregator:
             )
             for stream, cursor in self._engine.cursors.items()
         ]
+
+    def _make_web(self, queries: Queries, past: Past, storage: FleetStorage) -> WebServer:
+        api = Api(queries, TreePlaces(self.network))
+        past_api = PastApi(past, TreeAndLevels(self.network, storage.keeps))
+        return WebServer(make_app(self.network, self, api, past_api), self.config.listen)
 
     async def _stop(self, component: Component) -> None:
         await component.stop(self._deadline)

@@ -10,7 +10,7 @@ from tests.house.offenders import Found, guard, hold
 from tests.house.source import Module, imports, modules
 
 PURE: Final = re.compile(
-    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/(history|notifications|past|rules|sources)/"
+    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/(analysis|history|notifications|past|rules|sources)/"
     r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|memory/stream)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
@@ -69,6 +69,11 @@ OWN: Final = {
         "fog_aggregator.notifications",
         "fog_aggregator.promql",
         "fog_aggregator.core.saved",
+    ),
+    "aggregator/fog_aggregator/analysis": (
+        "fog_aggregator.analysis",
+        "fog_aggregator.history.routing",
+        "fog_aggregator.promql",
     ),
     "aggregator/fog_aggregator/past": (
         "fog_aggregator.past",

@@ -99,8 +99,9 @@ async def test_a_total_goes_on_over_epochs(fog_nats: NatsServer) -> None:
         assert {"change": 1, "labels": {"type": "count"}} in changes["wait_seconds"]
 
 
-async def test_a_subtree_is_the_sum_of_its_nodes(fog_nats: NatsServer) -> None:
+async def test_a_subtree_is_the_sum_of_its_nodes(fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """`path=` and `fog_path` alone show the totals of all nodes under the path as they were, and nothing of others."""
+    monkeypatch.setattr("fog_aggregator.service.STEP", 0.5)
     async with asked(fog_nats) as fog:
         shops = [Shop(await fog.node(path)) for path in ("fog/0", "fog/0/1", "fog/0/2", "fog/1")]
         for amount, shop in enumerate(shops):
@@ -114,7 +115,7 @@ async def test_a_subtree_is_the_sum_of_its_nodes(fog_nats: NatsServer) -> None:
         assert plain(answer["metrics"])["load"] == [([], 111.0)]
         status, answer = await fog.get("/api/at", time=first)
         assert plain(answer["metrics"])["orders_total"] == [([("city", "Bern")], 1111)]
-        step = (first // 10 + 1) * 10
+        step = fog.aggregator.network.now() // 0.5 * 0.5 + 0.5
         await eventually(lambda: fog.aggregator.network.now() > step, deadline=15, what="a step has passed")
         total = await fog.value('orders_total{fog_path="fog/0"}', step + 1)
         assert total == {"__name__=orders_total,city=Bern,fog_path=fog/0": 116}

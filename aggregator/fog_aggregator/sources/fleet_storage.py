@@ -29,6 +29,10 @@ class FleetStorage:
         """Return the same storage for one request, which ends when `expired` says so."""
         return FleetStorage([for_request(source, expired) for source in self._sources], self._named)
 
+    def keeps(self, view: View) -> bool:
+        """Tell whether some source keeps samples of a view, so that questions about moments that are gone are cheap."""
+        return any(source.newest is not None and source.holds(view) for source in self._sources)
+
     @property
     def oldest(self) -> int | None:
         """The time of the oldest sample of all sources; None without samples."""

@@ -23,6 +23,7 @@ SUMMARIES: Final = {
     "events": "print the fleet's events",
     "query": "evaluate a PromQL expression",
     "explain": "say why a number is what it is",
+    "blame": "say which part of the tree a change comes from",
     "audit": "hold the nodes' own counts against the aggregator's",
     "streams": "create the streams, or say how they differ",
     "forget": "retire departed nodes now",

@@ -9,7 +9,7 @@ from aiohttp import web
 from fog_aggregator.components.http.hardening import add_headers, only_our_name, only_reading, plain_errors
 from fog_aggregator.components.http.keys import LOOPBACK, NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.openapi import document
-from fog_aggregator.components.http.past.moments import PAST
+from fog_aggregator.components.http.past.keys import PAST, PastApi
 from fog_aggregator.components.http.past.routes import PAST_ROUTES
 from fog_aggregator.components.http.past.schemas import PAST_SCHEMAS
 from fog_aggregator.components.http.prometheus.route import API, Api
@@ -18,14 +18,13 @@ from fog_aggregator.components.http.prometheus.schemas import API_SCHEMAS
 from fog_aggregator.components.http.response_slots import ResponseSlots
 from fog_aggregator.components.http.routes import ROUTES
 from fog_aggregator.components.http.status import Status
-from fog_aggregator.components.past.past import Past
 from fog_aggregator.network import NetworkCollector
 
 _LARGEST_REQUEST: Final = 1024
 
 
 def make_app(
-    network: NetworkCollector, status: Status, api: Api | None = None, past: Past | None = None
+    network: NetworkCollector, status: Status, api: Api | None = None, past: PastApi | None = None
 ) -> web.Application:
     """Return the application that serves a network-wide collector; nothing can be changed through it.
 

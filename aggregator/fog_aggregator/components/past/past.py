@@ -50,9 +50,7 @@ class Past:
         step: seconds between the moments of subtrees.
     """
 
-    def __init__(
-        self, present: PresentState, log: Log, subjects: Subjects, options: PastOptions, step: float = 10.0
-    ) -> None:
+    def __init__(self, present: PresentState, log: Log, subjects: Subjects, options: PastOptions, step: float) -> None:
         self._present = present
         self._frames = Frames(log, subjects, ReadingLimits(options.past_messages, MOST_BYTES))
         self._timeout = options.past_timeout
@@ -69,6 +67,11 @@ class Past:
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """Return the event loop that it belongs to; None before it was started."""
         return self._loop
+
+    @property
+    def step(self) -> float:
+        """Return the seconds between the moments of subtrees."""
+        return self._step
 
     @property
     def timeout(self) -> float:

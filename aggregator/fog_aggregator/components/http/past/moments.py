@@ -13,13 +13,11 @@ from aiohttp import web
 from fog_aggregator.components.http.keys import SLOTS
 from fog_aggregator.components.http.output import JSON, json_bytes, send
 from fog_aggregator.components.http.parameters import NODE, PATH, Parameter
+from fog_aggregator.components.http.past.keys import PAST
 from fog_aggregator.components.http.past.waiting import while_wanted
 from fog_aggregator.components.http.snapshot import snapshot_chunks
-from fog_aggregator.components.past.past import Past
 from fog_aggregator.past.difference import Change, Held, changes
 from fog_schema.paths import format_path
-
-PAST: Final = web.AppKey("past", Past)
 
 
 def moment(text: str) -> float:
@@ -66,7 +64,7 @@ async def at(request: web.Request, query: Mapping[str, Any]) -> web.StreamRespon
         return await send(request, (), JSON)
     where, own = path if node is None else node, node is not None
     wanted = (time,) if since is None else (since, time)
-    found = await while_wanted(request, request.app[PAST].families(where, wanted, own=own))
+    found = await while_wanted(request, request.app[PAST].past.families(where, wanted, own=own))
     rest = {"path": format_path(where), "own": own, "since": since}
     async with request.app[SLOTS].acquire(request):
         if since is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fog_aggregator.components.http.past import moments
+from fog_aggregator.components.http.past import blame, moments
 from fog_aggregator.components.http.routes import Route
 
 PAST_ROUTES: Final = (
@@ -15,5 +15,13 @@ PAST_ROUTES: Final = (
         moments.PARAMETERS,
         "Moment",
         errors=(404, 503),
+    ),
+    Route(
+        "/api/blame",
+        "which part of the tree a change comes from",
+        blame.blamed,
+        blame.PARAMETERS,
+        "Blame",
+        errors=(422, 503),
     ),
 )

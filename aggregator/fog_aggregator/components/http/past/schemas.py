@@ -9,6 +9,7 @@ from fog_aggregator.components.http.openapi import (
     LABELS,
     NUMBER,
     TEXT,
+    WHOLE,
     list_of,
     map_of,
     object_of,
@@ -16,6 +17,7 @@ from fog_aggregator.components.http.openapi import (
     ref_to,
 )
 
+_PART: Final = {"before": NUMBER, "after": NUMBER, "change": NUMBER}
 _NUMBER: Final = {"anyOf": [NUMBER, TEXT]}
 
 PAST_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
@@ -26,6 +28,39 @@ PAST_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "path": TEXT,
             "own": FLAG,
             "since": or_null(NUMBER),
+        }
+    ),
+    "Blame": object_of(
+        {
+            "query": TEXT,
+            "path": TEXT,
+            "from": NUMBER,
+            "to": NUMBER,
+            "found": object_of({"path": TEXT, "share": or_null(NUMBER), "reason": TEXT}),
+            "places": list_of(
+                object_of(
+                    {
+                        "path": TEXT,
+                        **_PART,
+                        "share": or_null(NUMBER),
+                        "rest": NUMBER,
+                        "children": list_of(ref_to("BlamedChild")),
+                        "left_out": WHOLE,
+                    }
+                )
+            ),
+            "warnings": list_of(TEXT),
+        }
+    ),
+    "BlamedChild": object_of(
+        {
+            "path": TEXT,
+            "own": FLAG,
+            **_PART,
+            "contribution": or_null(NUMBER),
+            "surprise": NUMBER,
+            "distance": or_null(NUMBER),
+            "suspect": FLAG,
         }
     ),
     "Change": {

@@ -1,0 +1,1 @@
+"""Contributions, distances and the way down to what explains a change."""
