@@ -193,6 +193,14 @@ class Ready:
         """Say that it is ready, always."""
         return True, ""
 
+    def is_connected(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def is_current(self) -> bool:
+        """Return whether it is ready."""
+        return self.ready()[0]
+
     def streams(self) -> list[StreamStatus]:
         """None."""
         return []

@@ -136,10 +136,21 @@ class SelfMetrics:
             counter.increment(total - before)
         self._event_totals = totals
 
-    def watch(self, network: NetworkCollector, readers: Iterable[StreamCursor], ready: Callable[[], bool]) -> None:
-        """Register gauges over what is there: state, streams, readiness."""
+    def watch(
+        self,
+        network: NetworkCollector,
+        readers: Iterable[StreamCursor],
+        connected: Callable[[], bool],
+        current: Callable[[], bool],
+    ) -> None:
+        """Register gauges over what is there: state, streams, whether it is connected and current."""
         gauge, fleet = self.collector.register_gauge, network.fleet
-        gauge("fog_aggregator_ready", "Whether the numbers are complete: 1 or 0").set_function(lambda: int(ready()))
+        gauge("fog_aggregator_connected", "Whether the server answers for every stream").set_function(
+            lambda: int(connected())
+        )
+        gauge("fog_aggregator_ready", "Whether the numbers are complete and of this moment").set_function(
+            lambda: int(current())
+        )
         gauge("fog_aggregator_series", "Label sets known").set_function(lambda: fleet.series_count)
         slots = gauge("fog_aggregator_slots", "Values held")
         slots.set_function(lambda: fleet.slot_count)
@@ -162,6 +173,11 @@ def _or_infinity(value: float | None) -> float:
 _STREAM_GAUGES: Final[tuple[tuple[str, str, Callable[[StreamCursor], float]], ...]] = (
     ("sequence", "Sequence that the numbers include", lambda reader: reader.position.seq if reader.position else 0),
     ("last_sequence", "The stream's last sequence", lambda reader: reader.last_seq),
+    (
+        "read_until_timestamp_seconds",
+        "The server's time until which all that was stored is in the numbers, unix time",
+        lambda reader: reader.read_until,
+    ),
     ("lag_messages", "Messages in the stream that were not read yet", lambda reader: reader.lag),
     ("restarts", "How often reading began anew", lambda reader: reader.restarts.total()),
     ("bytes", "Bytes the stream holds", lambda reader: reader.info.bytes if reader.info else 0),

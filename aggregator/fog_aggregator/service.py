@@ -149,8 +149,16 @@ class Aggregator:
             self._deadline = AgentOptions.deadline
 
     def ready(self) -> tuple[bool, str]:
-        """Tell whether the numbers are complete, and why not."""
+        """Tell whether the numbers may be shown, and why not; once ready it stays so."""
         return self._engine.readiness.ready, self._engine.readiness.why_not()
+
+    def is_connected(self) -> bool:
+        """Tell whether the server answers for every stream; else all that is shown is of an earlier moment."""
+        return self._engine.is_connected(time.monotonic())
+
+    def is_current(self) -> bool:
+        """Tell whether the numbers are complete and of this moment: what `fog_aggregator_ready` says."""
+        return self._engine.is_current(time.monotonic())
 
     def streams(self) -> list[StreamStatus]:
         """Tell how far each stream was read."""

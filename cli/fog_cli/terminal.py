@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import IO, Final
 
-_CODES: Final = {"live": "32", "stale": "33", "departed": "31", "retired": "2", "faint": "2", "bold": "1"}
+_CODES: Final = {
+    "live": "32",
+    "stale": "33",
+    "departed": "31",
+    "ended": "2",
+    "missing": "31",
+    "retired": "2",
+    "faint": "2",
+    "bold": "1",
+}
 
 
 class Paint:

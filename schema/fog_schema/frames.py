@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fog_schema.columns import Ids
 from fog_schema.sections.bucket_histogram import Histograms as Histograms  # noqa: PLC0414 - part of this module's interface
+from fog_schema.sections.coverage import Absences as Absences  # noqa: PLC0414 - part of this module's interface
 from fog_schema.sections.coverage import CoverageNumbers as CoverageNumbers  # noqa: PLC0414 - part of this module's interface
 from fog_schema.sections.field import Numbers as Numbers  # noqa: PLC0414 - part of this module's interface
 from fog_schema.sections.gauge_summary import Lasts as Lasts  # noqa: PLC0414 - part of this module's interface
@@ -111,6 +112,7 @@ class Frame:
         lasts: the newest value of some of them.
         value_counts: how many nodes have which value, of some of them.
         coverage: what the rollup stands on.
+        absences: the nodes that ended and those that are missing; None where nobody is absent.
         removed: ids that were removed: in a delta since the last frame, in a keyframe those that it still bears.
         info: about the node (version, os, role, …); keyframes only.
         events_held: first and last number of the events that the writer can repeat; keyframes only.
@@ -135,6 +137,7 @@ class Frame:
     lasts: Lasts | None = None
     value_counts: ValueCounts | None = None
     coverage: CoverageNumbers | None = None
+    absences: Absences | None = None
     info: dict[str, str] | None = None
     events_held: tuple[int, int] | None = None
     events: tuple[Event, ...] = ()

@@ -12,7 +12,7 @@ from fog_agent.core.summary import GaugeSummary
 from fog_agent.core.writer import Settings, Writer
 from fog_schema.codec import decode
 from fog_schema.columns import F64, I8, U8, U16, Column
-from fog_schema.frames import KEYFRAME, LAST_PART, CoverageNumbers, Frame
+from fog_schema.frames import KEYFRAME, LAST_PART, Absences, CoverageNumbers, Frame
 from fog_schema.limits import MAX_VALUE_COUNTS
 from tests.agent.node import BIG, SMALL, defined, removed
 from tests.agent.reader import Reader
@@ -48,10 +48,11 @@ class Subtree:
     ended: list[Total] = field(default_factory=list)
     refuse_newcomers: bool = False
     coverage: CoverageNumbers = COVERAGE
+    absences: Absences = field(default_factory=Absences)
     reader: Reader = field(default_factory=Reader)
 
     def __post_init__(self) -> None:
-        self.writer = Writer([self], Settings(), epoch=7, now=0.0, coverage=lambda: self.coverage)
+        self.writer = Writer([self], Settings(), epoch=7, now=0.0, coverage=lambda: (self.coverage, self.absences))
 
     def series(self) -> tuple[Total, ...]:
         """Return the live series."""
@@ -169,6 +170,14 @@ def test_every_frame_says_what_it_stands_on() -> None:
     assert {part.coverage for part in parts} == {COVERAGE}
     subtree.coverage = CoverageNumbers(6, 0, 0, 5)
     assert subtree.delta().coverage == CoverageNumbers(6, 0, 0, 5)
+
+
+def test_absent_nodes_travel_where_there_are_any() -> None:
+    """A reader of before knows no such field, and counts it as unknown."""
+    subtree = Subtree((Total(LEVEL, PLAIN, ()),))
+    assert {part.absences for part in subtree.keyframe()} == {None}
+    subtree.absences = Absences(ended=2, missing=1)
+    assert subtree.delta().absences == Absences(2, 1)
 
 
 def test_a_keyframe_in_parts_has_every_gauge_once() -> None:

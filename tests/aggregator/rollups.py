@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fog_agent.core.summary import GaugeSummary
+from fog_aggregator.components.rollup.watch import coverage_numbers
 from fog_aggregator.query.totals import Totals
 from fog_schema.codec import decode, encode, encode_definitions
 from fog_schema.columns import pack_floats, pack_ids, pack_ints
@@ -13,7 +14,6 @@ from fog_schema.frames import (
     FINAL,
     KEYFRAME,
     LAST_PART,
-    CoverageNumbers,
     Definition,
     Frame,
     Histograms,
@@ -61,7 +61,8 @@ class Reporter:
         _gauges(frame, changed)
         frame.removed = pack_ids(gone) if gone else None
         covered = totals.coverage
-        frame.coverage = CoverageNumbers(*covered.nodes, round(covered.oldest * 1000))
+        frame.coverage, absences = coverage_numbers(covered)
+        frame.absences = absences if any(absences) else None
         self._base = now
         return decode(encode(frame))
 

@@ -26,6 +26,14 @@ class FakeStatus:
         """Ready without a reason not to be."""
         return not self.reason, self.reason
 
+    def is_connected(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def is_current(self) -> bool:
+        """Return whether it is ready."""
+        return self.ready()[0]
+
     def streams(self) -> list[StreamStatus]:
         """As listed."""
         return self.listed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -40,19 +41,34 @@ def restored(folder: FilePath) -> Fleet:
 
 def expected(folder: FilePath, name: str) -> Any:
     """Read a golden answer."""
-    return json.loads((folder / name).read_text())
+    return in_states_of_before(json.loads((folder / name).read_text()))
 
 
 def answered(fleet: Fleet) -> Any:
     """Ask the fleet what the golden answers say."""
-    return json.loads(json.dumps(answers(fleet.network)))
+    return in_states_of_before(json.loads(json.dumps(answers(fleet.network))))
+
+
+def as_told_before(exported: str) -> str:
+    """Leave out the states of nodes that came with version 6, where nobody is in them."""
+    return re.sub(r'fog_aggregator_nodes\{[^}]*state="(ended|missing)"\} 0\n', "", exported)
+
+
+def in_states_of_before(answers: Any) -> Any:
+    """Leave out the same in answers."""
+    if isinstance(answers, list):
+        return [in_states_of_before(one) for one in answers]
+    if not isinstance(answers, dict):
+        return answers
+    later = {"ended", "missing"} if "departed" in answers else set()
+    return {name: in_states_of_before(one) for name, one in answers.items() if name not in later or one}
 
 
 def test_every_version_exports_what_it_exported(folder: FilePath) -> None:
     """Metrics of the root, by level and of one node, and what the JSON interface says."""
     fleet = restored(folder)
     for name, view in VIEWS.items():
-        assert exported(fleet.network, view) == (folder / name).read_text()
+        assert as_told_before(exported(fleet.network, view)) == as_told_before((folder / name).read_text())
     assert answered(fleet) == expected(folder, "answers.json")
 
 

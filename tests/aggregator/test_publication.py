@@ -16,7 +16,7 @@ from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.options import parse_branch
 from fog_aggregator.query.totals import Total, Totals
-from fog_schema.frames import COUNTER, GAUGE, HISTOGRAM, CoverageNumbers
+from fog_schema.frames import COUNTER, GAUGE, HISTOGRAM, Absences, CoverageNumbers
 from tests.agent.reader import Reader
 from utilityfog_frontend.telemetry import model
 from utilityfog_frontend.telemetry.model import HistogramValue, MetricType
@@ -40,7 +40,7 @@ class Subtree:
 
     def __init__(self) -> None:
         self.totals = Totals(
-            {0: 5, 3: HistogramValue((1, 2), 4.5), 2: ONE}, [*ENTRIES], FAMILIES, Coverage((1, 2, 3), 0.25)
+            {0: 5, 3: HistogramValue((1, 2), 4.5), 2: ONE}, [*ENTRIES], FAMILIES, Coverage((1, 2, 3, 4, 5), 0.25)
         )
         self.watch = RollupWatch(lambda: self.totals)
         self.writer = Writer([self.watch], Settings(), epoch=7, now=0.0)
@@ -153,9 +153,9 @@ def test_a_counter_that_had_fractions_is_never_whole_again(subtree: Subtree) -> 
 
 
 def test_coverage_travels_in_milliseconds(subtree: Subtree) -> None:
-    """Nodes by state, and the age of the oldest frame."""
+    """Nodes by state, and the age of the oldest frame; beside it those that ended and those that are missing."""
     subtree.watch.series()
-    assert subtree.watch.coverage == CoverageNumbers(1, 2, 3, 250)
+    assert subtree.watch.coverage == (CoverageNumbers(1, 2, 3, 250), Absences(4, 5))
 
 
 def test_a_writer_sends_absolute_totals(subtree: Subtree) -> None:

@@ -30,13 +30,13 @@ from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.places.branch import Branch
 from fog_aggregator.core.places.epoch import Epoch, Run
 from fog_aggregator.core.places.node import Node
-from fog_aggregator.core.places.rows import Rows
+from fog_aggregator.core.places.rows import RowPool, Rows
 from fog_aggregator.query.ratchet import Ratchet
 from tests.aggregator.golden.recipe import POSITIONS, SCOPE, Recorder, rich
 
 WALKED: Final = (
-    Parts, Roster, Rows, Node, Branch, Epoch, Run, Slots, Table, BucketTable, SummaryTable, IdMap, Catalog, Tombstones,
-    Tombstone, FleetTime, RetiredCounts, EventList, Seen, FleetEvent, Ratchet,
+    Parts, Roster, Rows, RowPool, Node, Branch, Epoch, Run, Slots, Table, BucketTable, SummaryTable, IdMap, Catalog,
+    Tombstones, Tombstone, FleetTime, RetiredCounts, EventList, Seen, FleetEvent, Ratchet,
 )  # fmt: skip
 
 TRANSIENT: Final[dict[tuple[str, str], str]] = {
@@ -48,6 +48,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Catalog", "_resolved_bytes"): "as _resolved",
     ("FleetTime", "caught_up"): "a fleet that goes on from a checkpoint goes back to one",
     ("FleetTime", "horizon"): "configured",
+    ("FleetTime", "pace"): "told by whoever reads",
     ("Tombstones", "limit"): "configured",
     ("Roster", "version"): "counts changes since the program began",
     ("Roster", "info_version"): "counts changes since the program began",
@@ -55,8 +56,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Branch", "brought"): "as a node's",
     ("Node", "brought_since"): "as brought",
     ("Branch", "brought_since"): "as brought",
-    ("Rows", "_free_places"): "the rows that are free are handed out in another order",
-    ("Rows", "_free_epochs"): "as _free_places",
+    ("RowPool", "_free"): "the rows that are free are handed out in another order",
     ("Table", "version"): "counts changes since the program began",
     ("BucketTable", "version"): "as a table's",
     ("SummaryTable", "version"): "as a table's",
@@ -73,6 +73,7 @@ FRESH: Final[dict[type, Callable[[], Any]]] = {
     Epoch: lambda: Epoch(0, 0),
     Run: Run,
     Rows: Rows,
+    RowPool: RowPool,
     IdMap: IdMap,
     Catalog: Catalog,
     Tombstones: lambda: Tombstones(0),
@@ -125,10 +126,10 @@ def saved_fields(one: Any) -> Iterator[tuple[str, Any]]:
 def trimmed(fleet: Fleet) -> Fleet:
     """Cut the spare capacity of rows."""
     rows = fleet.parts.roster.rows
-    for name in ("last_seen", "interval", "retired", "counts_itself"):
-        setattr(rows, name, getattr(rows, name)[: rows._places])  # noqa: SLF001
+    for name in ("last_seen", "audible_at", "interval", "retired", "ended", "counts_itself"):
+        setattr(rows, name, getattr(rows, name)[: rows._places.size])  # noqa: SLF001
     for name in ("epoch_place", "adds_up", "shows_gauges"):
-        setattr(rows, name, getattr(rows, name)[: rows._epochs])  # noqa: SLF001
+        setattr(rows, name, getattr(rows, name)[: rows._epochs.size])  # noqa: SLF001
     return fleet
 
 

@@ -17,6 +17,11 @@ from tests.aggregator.serving import Served, sample_fleet, serving
 STREAM = StreamStatus("FOG_METRICS", 90, 100, 10, 4_000, 1_000_000, 3_600.0, {"missed heartbeats": 2})
 
 
+def nodes_of(**several: int) -> dict[str, int]:
+    """Return nodes by state; nobody is in those that are not named."""
+    return dict.fromkeys(("live", "stale", "departed", "ended", "missing"), 0) | several
+
+
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
     """Provide a small fleet, served."""
@@ -68,7 +73,11 @@ async def test_an_inner_place_need_not_be_a_node() -> None:
             "other": 1,
         }
         tree = await served.json("/api/tree?path=fog/a")
-        assert (tree["state"], tree["nodes"], tree["depth"]) == (None, {"live": 2, "stale": 0, "departed": 0}, 2)
+        assert (tree["state"], tree["nodes"], tree["depth"]) == (
+            None,
+            nodes_of(live=2),
+            2,
+        )
 
 
 async def test_nodes_are_listed_with_their_lives(served: Served) -> None:
@@ -217,7 +226,7 @@ async def test_status_says_what_the_numbers_stand_on(served: Served) -> None:
     found = await served.json("/api/status")
     assert found["streams"] == [asdict(STREAM)]
     assert found["versions"] == {"0.1": 7}
-    assert found["coverage"]["nodes"] == {"live": 7, "stale": 0, "departed": 0}
+    assert found["coverage"]["nodes"] == nodes_of(live=7)
     assert (found["ready"], found["now"]) == (True, START)
 
 
@@ -226,7 +235,7 @@ async def test_status_says_what_the_numbers_stand_on(served: Served) -> None:
     [
         ("/api/nodes?limit=10001", "limit='10001': a whole number from 0 to 10000 is needed"),
         ("/api/nodes?limit=" + "9" * 5000, "a whole number from 0 to 10000 is needed"),
-        ("/api/nodes?state=well", "state='well': a state is one of live, stale, departed, retired"),
+        ("/api/nodes?state=well", "state='well': a state is one of live, stale, departed, ended, missing, retired"),
         ("/api/events?since=yesterday", "since='yesterday': unix seconds are needed"),
         ("/api/events?since=nan", "since='nan': unix seconds are needed"),
         ("/api/events?name=", "name='': it is empty"),

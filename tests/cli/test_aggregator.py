@@ -51,15 +51,15 @@ def test_port_in_use(tmp_path: Path) -> None:
 
 
 async def test_forget(fog_nats: NatsServer) -> None:
-    """A departed node is gone at once, and its counts stay in the total."""
+    """A node that ended, or departed, is gone at once, and its counts stay in the total."""
     await make_streams(fog_nats.url)
     collector = TelemetryCollector()
     collector.register_counter("things_total", "Things").increment(3)
     async with Agent(collector, path="fog/0/3", servers=fog_nats.url, interval=0.1) as agent:
         assert await agent.flush()
     async with aggregator("--nats", fog_nats.url, "--departed-after", "100ms") as view:
-        await eventually(lambda: shows(view, 'fog_aggregator_nodes{state="departed"} 1'))
+        await eventually(lambda: shows(view, 'fog_aggregator_nodes{state="ended"} 1'))
         done = run("forget", "fog/0", "--nats", fog_nats.url)
         assert (done.returncode, done.stderr) == (0, "")
-        text = await eventually(lambda: shows(view, 'fog_aggregator_nodes{state="departed"} 0'))
+        text = await eventually(lambda: shows(view, 'fog_aggregator_nodes{state="ended"} 0'))
         assert "things_total 3" in text.splitlines()

@@ -74,7 +74,7 @@ def of_an_agent() -> dict[str, str]:
 def of_an_aggregator() -> dict[str, str]:
     """Return an aggregator's registry with all that it may hold, and its coverage."""
     fleet = Fleet()
-    AggregatorMetrics(fleet.own).watch(fleet.network, (), lambda: True)
+    AggregatorMetrics(fleet.own).watch(fleet.network, (), lambda: True, lambda: True)
     ApiMetrics(fleet.own)
     link, never = Link(Connection(NatsOptions())), lambda: False
     RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())

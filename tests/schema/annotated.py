@@ -17,7 +17,7 @@ from fog_schema import codec
 from fog_schema.codec import decode_definitions
 from fog_schema.columns import BITMAP, U8, U16, U32, Column, Ids, unpack_floats
 from fog_schema.commands import COMMAND_FIELDS, COMMAND_NAMES, COMMAND_PREAMBLE, OPERATORS, Command
-from fog_schema.frames import FLAG_NAMES, KIND_NAMES, TYPE_NAMES, CoverageNumbers, Definition, Frame, Numbers
+from fog_schema.frames import FLAG_NAMES, KIND_NAMES, TYPE_NAMES, Absences, CoverageNumbers, Definition, Frame, Numbers
 
 HEADER: Final = ("magic", "version", "kind", "flags", "epoch", "seq", "part", "age_ms", "interval_ms", "body")
 REQUEST: Final = ("magic", "version", "kind", "epoch", "first event", "last event")
@@ -42,6 +42,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "lasts": ("ids", "values", "times"),
     "value counts": ("ids", "lengths", "values", "counts"),
     "coverage": CoverageNumbers._fields,
+    "absences": Absences._fields,
     "ids": IDS,
     "removed": IDS,
     "values": COLUMN,
@@ -198,6 +199,7 @@ def describe(frame: Frame) -> dict[str, Any]:
         "lasts": dict(_lasts(frame)),
         "value_counts": dict(_value_counts(frame)),
         "coverage": frame.coverage._asdict() if frame.coverage else None,
+        "absences": frame.absences._asdict() if frame.absences else None,
         "removed": frame.removed.tolist() if frame.removed else [],
         "events": [
             {

@@ -14,7 +14,7 @@ from fog_agent.core.epoch_series import Watch
 from fog_agent.core.event_log import EventLog, RecordedEvent
 from fog_agent.core.outbox import Outbox
 from fog_agent.core.writer import Encoded, Settings, Writer
-from fog_schema.frames import EVENTS, CoverageNumbers, Frame
+from fog_schema.frames import EVENTS, Absences, CoverageNumbers, Frame
 
 
 @dataclass(slots=True)
@@ -143,7 +143,7 @@ class Publication:
         draw_epoch: Callable[[], int],
         *,
         event_watch: Events | None = None,
-        coverage: Callable[[], CoverageNumbers] | None = None,
+        coverage: Callable[[], tuple[CoverageNumbers, Absences]] | None = None,
     ) -> None:
         self.metrics = metrics
         self.watches = watches

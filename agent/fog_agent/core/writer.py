@@ -16,7 +16,7 @@ from fog_agent.core.frame_builder import FrameBuilder
 from fog_agent.core.series_register import Retained, SeriesRegister
 from fog_schema.codec import encode
 from fog_schema.errors import FrameError
-from fog_schema.frames import DELTA, EPHEMERAL, FINAL, KEYFRAME, LAST_PART, SHARED, CoverageNumbers, Frame
+from fog_schema.frames import DELTA, EPHEMERAL, FINAL, KEYFRAME, LAST_PART, SHARED, Absences, CoverageNumbers, Frame
 from fog_schema.limits import MAX_DEFINED, MAX_INFO_ENTRIES, MAX_INFO_LENGTH
 
 MIN_FRAME_BYTES: Final = 64 * 1024
@@ -82,7 +82,7 @@ class Writer:
         epoch: int,
         now: float,
         origins: dict[SourceSeries, SeriesValue] | None = None,
-        coverage: Callable[[], CoverageNumbers] | None = None,
+        coverage: Callable[[], tuple[CoverageNumbers, Absences]] | None = None,
     ) -> None:
         self.epoch = epoch
         self.settings = settings
@@ -223,7 +223,8 @@ class Writer:
     ) -> Encoded | None:
         """Encode a frame and give it its number; None, and nothing has changed, when it is too large."""
         if self._coverage is not None:
-            frame.coverage = self._coverage()
+            frame.coverage, absences = self._coverage()
+            frame.absences = absences if any(absences) else None
         try:
             data = encode(builder.fill(frame))
         except FrameError:

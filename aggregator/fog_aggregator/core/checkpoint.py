@@ -18,16 +18,17 @@ from typing import Any, Final, TypeAlias
 import msgpack
 import numpy as np
 
-from fog_aggregator.core.checkpoint_4 import migrate
+from fog_aggregator.core import checkpoint_4, checkpoint_5
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.saved import DamagedError, Part, Saved, as_integer, as_list, as_mapping, as_path, as_text
 from fog_bus.ports import Position
 from fog_schema.paths import Path
 
 MAGIC: Final = b"FOGCKPT1"
-VERSION: Final = 5
+VERSION: Final = 6
 _LENGTH: Final = struct.Struct("<Q")
 _DIGEST_SIZE: Final = 16
+_MIGRATIONS: Final = {4: checkpoint_4.migrate, 5: checkpoint_5.migrate}
 START_BYTES: Final = 64
 """So much of a file tells its version."""
 
@@ -154,11 +155,11 @@ def _decode(data: bytes) -> Image:
     if at != len(data) - _DIGEST_SIZE:
         raise CheckpointError(f"it has {len(data) - _DIGEST_SIZE - at} bytes of which its index says nothing")
     plain = as_mapping(head["plain"])
-    if head["version"] == VERSION:
-        return Image(plain, arrays)
-    if head["version"] == 4:
-        return Image(*migrate(plain, arrays))
-    raise CheckpointError(f"it is of version {head['version']}, this program reads versions 4 to {VERSION}")
+    if head["version"] not in (*_MIGRATIONS, VERSION):
+        raise CheckpointError(f"it is of version {head['version']}, this program reads versions 4 to {VERSION}")
+    for version in range(head["version"], VERSION):
+        plain, arrays = _MIGRATIONS[version](plain, arrays)
+    return Image(plain, arrays)
 
 
 def take_image(

@@ -21,7 +21,7 @@ import numpy as np
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
-from fog_aggregator.core.places.coverage import Coverage
+from fog_aggregator.core.places.coverage import NOBODY, Coverage
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_aggregator.past.moments import Axis, Moment, Recorder
@@ -39,7 +39,7 @@ REACH: Final = 4_200.0
 SILENT_STEP: Final = 30.0
 """Seconds between the moments of a silent node: its counts stand still, and its gauges are out."""
 _LATE_MS: Final = 1
-_NO_COVERAGE: Final = Coverage((0, 0, 0), 0.0)
+_NO_COVERAGE: Final = Coverage(NOBODY, 0.0)
 
 
 class TooMuchError(Exception):

@@ -122,11 +122,11 @@ class Inventory:
         }
 
     def _node(self, node: Place) -> dict[str, Any]:
-        last_seen, epochs = self._fleet.last_seen(node), node.epochs.values()
+        silence, epochs = self._fleet.silence(node, self._now), node.epochs.values()
         return {
             "path": format_path(node.path),
             "state": self._life(node),
-            "last_heard_age_seconds": self._now - last_seen if np.isfinite(last_seen) else None,
+            "last_heard_age_seconds": silence if np.isfinite(silence) else None,
             "interval_seconds": self._fleet.interval(node),
             "epochs": len(epochs),
             "series": sum(len(places) for epoch in epochs for places in epoch.maps.values()),

@@ -15,6 +15,7 @@ from fog_schema.frames import (
     DELTA,
     FLAG_NAMES,
     KIND_NAMES,
+    Absences,
     CoverageNumbers,
     Definition,
     Event,
@@ -59,7 +60,7 @@ class FrameText:
         if frame.events_held:
             yield f"  holds events {frame.events_held[0]} to {frame.events_held[1]}"
         if frame.coverage:
-            yield f"  stands on {_coverage(frame.coverage)}"
+            yield f"  stands on {_coverage(frame.coverage, frame.absences or Absences())}"
         sign = "+" if frame.kind == DELTA else "= "
         yield from self._numbers(frame, frame.counters, "counter", sign)
         yield from self._numbers(frame, frame.fractions, "counter", "= ")
@@ -159,8 +160,8 @@ def _heading(frame: Frame, size: int) -> str:
     return ", ".join(parts)
 
 
-def _coverage(coverage: CoverageNumbers) -> str:
-    states = {"live": coverage.live, "stale": coverage.stale, "departed": coverage.departed}
+def _coverage(coverage: CoverageNumbers, absences: Absences) -> str:
+    states = {"live": coverage.live, "stale": coverage.stale, "departed": coverage.departed, **absences._asdict()}
     return f"{show_coverage(states, Paint(environ={'NO_COLOR': '1'}))}, oldest frame {coverage.oldest_ms / 1000:g}s ago"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from fog_aggregator.core.engine.engine import Engine
 from fog_bus.ports import LogError, Message
-from fog_proving.sim.books import Violation
+from fog_proving.sim.books import INTERVAL, Violation
 from fog_proving.sim.bus import Stream
 
 
@@ -23,6 +23,7 @@ class Reader:
     ) -> None:
         self.stream = stream
         self._engine = engine
+        engine.observed.longest_pause = INTERVAL  # it reads once an interval
         self._clock = clock
         self._on_batch = on_batch
         self._disruptions: int | None = None

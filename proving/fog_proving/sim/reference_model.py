@@ -210,6 +210,8 @@ class Lineage:
         retired: paths whose counts have moved to a group of retired ones.
         requests_done: when the requests to forget were stored that were done.
         needs_round: everybody must be asked for a keyframe, and answer, before an aggregator is ready.
+        listened_until: when the reader listened last.
+        silences: for how long each path may have been silent at most, as the reader listened, seconds.
     """
 
     def __init__(self) -> None:
@@ -220,10 +222,14 @@ class Lineage:
         self.retired: set[Path] = set()
         self.requests_done: set[float] = set()
         self.needs_round = True
+        self.silences: dict[Path, float] = {}
+        self.listened_until = 0.0
 
     def read(self, path: Path, frame: Frame, timestamp: float, horizon: float) -> None:
         """Take a frame, unless it is a ghost: of an epoch not known, and older than the horizon."""
-        self.now = max(self.now, timestamp)
+        if timestamp > self.now:
+            self.listen(min(timestamp - self.now, INTERVAL))
+            self.now = timestamp
         model = self.epochs.get((path, frame.epoch))
         if model is None:
             if self.complete and timestamp < self.now - horizon:
@@ -232,6 +238,29 @@ class Lineage:
         if model.read(frame):
             model.observed_seconds = self.observed_seconds
             model.last_seen = max(model.last_seen, timestamp)
+            self.silences[path] = min(self.silences.get(path, float("inf")), self.now - timestamp)
+
+    def listen(self, seconds: float) -> None:
+        """Let time pass in which a node may have been heard."""
+        for path in self.silences:
+            self.silences[path] += seconds
+
+    def listen_until(self, now: float, longest: float = 0.0) -> None:
+        """Let time pass until `now`, as much as a reader counts that listens once an interval, or as often as told."""
+        self.listen(min(now - self.listened_until, max(longest, INTERVAL)))
+        self.listened_until = now
+
+    def check_silences(self, fleet: Fleet, now: float) -> None:
+        """Check that no node is called silent for time in which nobody could have been heard.
+
+        Raises:
+            Violation: one is.
+        """
+        live = fleet.live_rows(now)
+        for path, silent in self.silences.items():
+            place = fleet.places.get(path)
+            if place is not None and not live[place.row] and silent < STALE_INTERVALS * INTERVAL:
+                raise Violation(f"{path} is silent, but for {silent:.0f} s at most as far as the reader could hear")
 
     def close_silent(self, fleet: Fleet, horizon: float) -> None:
         """Note which epochs a fleet has closed, which must have been silent for the horizon."""
@@ -265,7 +294,7 @@ class Lineage:
     def copy(self) -> Lineage:
         """Return a copy that goes its own way, as a checkpoint does."""
         other = copy(self)
-        other.retired = set(self.retired)
+        other.retired, other.silences = set(self.retired), dict(self.silences)
         other.requests_done = set(self.requests_done)
         other.epochs = {key: model.copy() for key, model in self.epochs.items()}
         return other

@@ -145,7 +145,7 @@ class World:
                 break
         else:
             raise Violation(f"not at rest after {ROUNDS} intervals: {restless}")
-        for _ in range(4):  # those that are gone are stale by then
+        for _ in range(6):  # those that are gone are stale by then, also if the reader was cut off just now
             self._beat()
         lineage = self._watcher.lineage
         accounts = Accounts(self._stage.books, lineage, self._programs, self._stage.streams.metrics, self.now)
@@ -247,6 +247,7 @@ class World:
 
     def _read(self, count: int) -> None:
         if self._aggregator is not None:
+            self._watcher.lineage.listen_until(self.now)
             self._aggregator.read(count)
 
     def _second(self, lost: int, longest_tick: float = LONGEST_TICK) -> None:
@@ -254,7 +255,11 @@ class World:
         aggregator, lineage = self._aggregator, self._watcher.lineage
         if aggregator is None:
             return
+        lineage.listen_until(self.now, longest_tick)
         effects = aggregator.second(longest_tick)
+        lineage.check_silences(aggregator.fleet, aggregator.engine.server_time(self.now))
+        if aggregator.engine.is_current(self.now) and not aggregator.engine.caught_up:
+            raise Violation("it says that its numbers are of this moment, and has not read all that the streams held")
         lineage.observed_seconds += min(effects.observed_seconds, longest_tick)
         if aggregator.engine.observed.current:
             lineage.complete, lineage.now = True, max(lineage.now, self.now)

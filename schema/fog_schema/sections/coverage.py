@@ -1,4 +1,4 @@
-"""The nodes that a rollup stands on: on rollup subjects only."""
+"""The nodes that a rollup stands on, and those that it does not: on rollup subjects only."""
 
 from __future__ import annotations
 
@@ -18,13 +18,37 @@ class CoverageNumbers(NamedTuple):
     oldest_ms: int
 
 
-def decode(value: object) -> CoverageNumbers:
+class Absences(NamedTuple):
+    """Nodes that are absent from a rollup's gauges for a known reason.
+
+    Args:
+        ended: Nodes that have ended in good order.
+        missing: Nodes that are expected and were never heard.
+    """
+
+    ended: int = 0
+    missing: int = 0
+
+
+def decode_coverage(value: object) -> CoverageNumbers:
     """Check four integers."""
     if type(value) is not tuple or len(value) != 4 or not all(type(one) is int for one in value):
         raise FrameError("malformed", "coverage: not four integers, live, stale and departed nodes and an age")
-    if not all(0 <= one <= limits.MAX_AGE_MS for one in value):
-        raise FrameError("malformed", f"coverage: a number is not from 0 to {limits.MAX_AGE_MS}")
+    _check("coverage", value)
     return CoverageNumbers(*value)
 
 
-FIELDS = (Field(13, "coverage", decode),)
+def decode_absences(value: object) -> Absences:
+    """Check two integers."""
+    if type(value) is not tuple or len(value) != 2 or not all(type(one) is int for one in value):
+        raise FrameError("malformed", "absences: not two integers, ended and missing nodes")
+    _check("absences", value)
+    return Absences(*value)
+
+
+def _check(what: str, numbers: tuple[int, ...]) -> None:
+    if not all(0 <= one <= limits.MAX_AGE_MS for one in numbers):
+        raise FrameError("malformed", f"{what}: a number is not from 0 to {limits.MAX_AGE_MS}")
+
+
+FIELDS = (Field(13, "coverage", decode_coverage), Field(14, "absences", decode_absences))

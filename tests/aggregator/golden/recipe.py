@@ -85,7 +85,7 @@ def branch_totals(total: float, observed: tuple[int, ...], level: GaugeSummary) 
     entries = [SeriesEntry(0, (("job", "a"),)), SeriesEntry(1, ()), SeriesEntry(2, (), (1.0, 8.0)), SeriesEntry(3, ())]
     counters: dict[int, int | float] = {0: int(total), 1: total / 8}
     histograms = {2: HistogramValue(observed, float(sum(observed)))}
-    return Totals({**counters, **histograms, 3: level}, entries, families, Coverage((3, 2, 1), 4.5))
+    return Totals({**counters, **histograms, 3: level}, entries, families, Coverage((3, 2, 1, 2, 1), 4.5))
 
 
 def early(fleet: Fleet) -> None:
@@ -118,7 +118,7 @@ def early(fleet: Fleet) -> None:
 def advance(fleet: Fleet, seconds: float) -> None:
     """Let time pass in which the streams are read and nobody sends."""
     fleet.now += seconds
-    fleet.state.parts.time.now = fleet.now
+    fleet.state.parts.time.read(fleet.now)
     fleet.state.parts.time.observed_seconds += seconds
     fleet.state.parts.time.caught_up = True
     fleet.sweep()
@@ -170,6 +170,14 @@ def oddities(fleet: Fleet) -> None:
     for epoch, quiet in ((101, 900.0), (102, 800.0), (103, 0.0)):
         fleet.state.apply(("fog", "e", "0"), Frame(KEYFRAME, epoch, 1, LAST_PART), fleet.now - quiet)
     fleet.state.needs_keyframe_round = False
+
+
+def leaving(fleet: Fleet) -> None:
+    """Add a node that ends in good order."""
+    member = fleet.join("fog/f/0")
+    member.collector.register_counter("whole_total", "Counted in whole numbers", ["job"]).labels("a").increment(4)
+    member.send()
+    member.finish()
 
 
 def happenings(fleet: Fleet) -> None:
@@ -226,6 +234,7 @@ def rich() -> Recorder:
     early(fleet)
     present(fleet)
     branch(fleet)
+    leaving(fleet)
     oddities(fleet)
     happenings(fleet)
     for view in (*VIEWS.values(), ViewKey(grouping=Grouping(by=("job",)))):

@@ -61,6 +61,8 @@ def status(network: NetworkCollector, service: Status) -> dict[str, Any]:
     return {
         "ready": ready,
         "reason": reason,
+        "connected": service.is_connected(),
+        "current": service.is_current(),
         "version": __version__,
         "wire_version": VERSION,
         **network.inventory(lambda fleet: fleet.summary()),

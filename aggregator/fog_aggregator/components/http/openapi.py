@@ -62,7 +62,7 @@ LABELS: Final = map_of(TEXT)
 _STATE: Final = {"type": "string", "enum": list(STATES)}
 _COUNTED: Final = {
     "count": WHOLE,
-    "nodes": object_of({"live": WHOLE, "stale": WHOLE, "departed": WHOLE}),
+    "nodes": object_of(dict.fromkeys(("live", "stale", "departed", "ended", "missing"), WHOLE)),
     "oldest_frame_age_seconds": NUMBER,
 }
 _PLACE: Final = {
@@ -195,6 +195,8 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         {
             "ready": FLAG,
             "reason": TEXT,
+            "connected": FLAG,
+            "current": FLAG,
             "now": NUMBER,
             "version": TEXT,
             "wire_version": WHOLE,

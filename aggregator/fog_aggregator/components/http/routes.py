@@ -136,7 +136,10 @@ async def _healthy(_request: web.Request, _: Query) -> web.StreamResponse:
 
 async def _ready(request: web.Request, _: Query) -> web.StreamResponse:
     _must_be_ready(request)
-    return web.Response(text="ready\n")
+    connected = request.app[STATUS].is_connected()
+    return web.Response(
+        text="ready\n" if connected else "ready, and cut off from NATS: numbers are of an earlier moment\n"
+    )
 
 
 def _must_be_ready(request: web.Request) -> None:

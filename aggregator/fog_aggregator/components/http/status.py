@@ -35,7 +35,13 @@ class Status(Protocol):
     """The service's state."""
 
     def ready(self) -> tuple[bool, str]:
-        """Tell whether the numbers are complete, and why not."""
+        """Tell whether the numbers may be shown, and why not; once ready it stays so."""
+
+    def is_connected(self) -> bool:
+        """Tell whether the server answers for every stream; else all that is shown is of an earlier moment."""
+
+    def is_current(self) -> bool:
+        """Tell whether the numbers are complete and of this moment."""
 
     def streams(self) -> list[StreamStatus]:
         """Return how far each stream was read."""

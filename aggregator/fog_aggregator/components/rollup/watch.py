@@ -10,7 +10,7 @@ from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
 from fog_aggregator.query.totals import Totals
-from fog_schema.frames import CoverageNumbers
+from fog_schema.frames import Absences, CoverageNumbers
 from utilityfog_frontend.telemetry.model import Family
 
 
@@ -59,7 +59,7 @@ class RollupWatch:
 
     def __init__(self, totals: Callable[[], Totals]) -> None:
         self.refuse_newcomers = False
-        self.coverage = CoverageNumbers(0, 0, 0, 0)
+        self.coverage = CoverageNumbers(0, 0, 0, 0), Absences()
         self._totals = totals
         self._live: dict[int, RollupSeries] = {}
         self._series: tuple[RollupSeries, ...] = ()
@@ -107,7 +107,7 @@ class RollupWatch:
         return family
 
 
-def coverage_numbers(coverage: Coverage) -> CoverageNumbers:
+def coverage_numbers(coverage: Coverage) -> tuple[CoverageNumbers, Absences]:
     """Return the coverage as it travels: seconds are milliseconds."""
-    live, stale, departed = coverage.nodes
-    return CoverageNumbers(live, stale, departed, round(coverage.oldest * 1000))
+    live, stale, departed, ended, missing = coverage.nodes
+    return CoverageNumbers(live, stale, departed, round(coverage.oldest * 1000)), Absences(ended, missing)

@@ -24,6 +24,8 @@ from fog_bus.ports import Discontinuity, LogError, Message, Position, StreamInfo
 
 STEADY_SECONDS: Final = 10.0
 """A generation that lived for so long was a good one, even if it read nothing."""
+SPEECHLESS_SECONDS: Final = 10.0
+"""A server that has not spoken for so long is out of reach: it speaks every 2 s, also when it has nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class StreamCursor:
         position: The last message that was handled, by this reader or an earlier one.
         info: The stream when it was last looked at.
         looked_at: When the stream was last looked at, monotonic seconds.
+        spoke_at: When the server last spoke about the stream, monotonic seconds: it sent messages, or had none, or told
+            what the stream is.
         caught_up: Whether all was handled that the stream held at the beginning of this generation, as its leader told.
         restarts: How many generations ended, by reason.
     """
@@ -78,6 +82,7 @@ class StreamCursor:
         self.position = position
         self.info: StreamInfo | None = None
         self.looked_at = -float("inf")
+        self.spoke_at = -float("inf")
         self.caught_up = False
         self.restarts: Counter[str] = Counter()
         self._is_ours = matcher(filters)
@@ -152,6 +157,7 @@ class StreamCursor:
             now: Monotonic seconds.
         """
         generation = self._running
+        self.spoke_at = now
         if messages and self.position is not None:
             last = messages[-1]
             self.position = Position(self.position.created, last.seq, last.timestamp_ns)
@@ -170,7 +176,7 @@ class StreamCursor:
     def look(self, info: StreamInfo, now: float) -> None:
         """Take note of what the stream is now."""
         self.info = info
-        self.looked_at = now
+        self.looked_at = self.spoke_at = now
         self._is_absent = False
         if self._generation is not None:
             self._note_progress()
@@ -205,6 +211,10 @@ class StreamCursor:
         )
         self._failures = 0 if got_on else self._failures + 1
         return self._failures
+
+    def is_connected(self, now: float) -> bool:
+        """Tell whether it is read: a generation has begun, and the server has spoken within 10 s."""
+        return self._generation is not None and now - self.spoke_at <= SPEECHLESS_SECONDS
 
     @property
     def seq(self) -> int:

@@ -106,7 +106,7 @@ class Engine:
         events: The events that were read.
         cursors: How far each stream was read, by the stream's name.
         readiness: Whether the numbers may be shown.
-        observed: The time that counts for horizons.
+        observed: The time that counts for horizons, and for silence.
     """
 
     def __init__(self, scope: Scope, fleet: Fleet, events: EventList, around: Surroundings) -> None:
@@ -141,6 +141,7 @@ class Engine:
         counted = {stream: self.cursors[stream] for stream, kind in kinds.items() if kind != "events"}
         taker, fleet = around.history, self.fleet
         self._time.steps = None if taker is None else Steps(taker, counted, fleet, self.readiness)
+        self.fleet.listen(0.0, live=False)
         self._ingest = Ingest(self.fleet, self.events, scope.subjects, scope.branches, around.counts, around.say)
 
     def until_step(self, stream: str, messages: Sequence[Message], now: float) -> int:
@@ -164,6 +165,8 @@ class Engine:
         if messages:
             if (what := cursor.missed(messages)) is not None:
                 self.on_discontinuity(stream, what, now)
+            cursor.spoke_at = now
+            self._listen()
             if ours := cursor.ours(messages):
                 self._apply(stream, ours, now)
         cursor.take(messages, pending, now)
@@ -186,6 +189,7 @@ class Engine:
         """
         self._check_horizon()
         effects = Effects(observed_seconds=self._observe(now))
+        self._listen()
         caught_up = self.caught_up
         if self.readiness.begins_round(caught_up=caught_up):
             self._ingest.require_keyframes(self.server_time(now))
@@ -225,6 +229,18 @@ class Engine:
     def _of_counts(self) -> dict[str, StreamCursor]:
         """The streams on which counts stand: all but that of commands, for which nothing waits (R12.48)."""
         return {stream: cursor for stream, cursor in self.cursors.items() if stream != self._scope.control}
+
+    def is_connected(self, now: float) -> bool:
+        """Tell whether every stream is read; else all that is shown is of an earlier moment, nodes' states included."""
+        return all(cursor.is_connected(now) for cursor in self._of_counts.values())
+
+    def is_current(self, now: float) -> bool:
+        """Tell whether the numbers are complete and of this moment: ready, connected, and read to the end for a while.
+
+        Once ready, `readiness` stays: counts are shown also while the server is away. This does not.
+        """
+        steady = self.observed.audible.is_steady(self.fleet.longest_interval, now)
+        return self.readiness.ready and steady and self.is_connected(now)
 
     @property
     def may_publish(self) -> bool:
@@ -277,6 +293,11 @@ class Engine:
                     self._time.clock.note(cursor.info.now, cursor.looked_at)
             self.fleet.observe(seconds, self.server_time(now))
         return seconds
+
+    def _listen(self) -> None:
+        """Let audible time go on up to when the server spoke last."""
+        seconds = self.observed.listen(self._of_counts.values())
+        self.fleet.listen(seconds, live=self.observed.audible.live)
 
     def _forget(self) -> list[tuple[Path, float, list[Path]]]:
         """Do the requests to forget for which it is known by now which nodes had departed."""

@@ -89,13 +89,16 @@ class Fleet(FleetReading):
     def advance(self, place: Place, epoch: Epoch, frame: Frame, timestamp: float) -> Outcome:
         """Take note that a frame of a known epoch came, and of its number; the caller merges its values."""
         time, roster = self.parts.time, self.parts.roster
-        time.now = max(time.now, timestamp)
+        if timestamp > time.now:
+            time.read(timestamp)
         outcome = Outcome(wants_keyframe=epoch.gapped)
         epoch.number(frame, outcome)
         epoch.see(frame, timestamp, time.observed_seconds)
         rows, row = roster.rows, place.row
         rows.last_seen[row] = max(rows.last_seen[row], timestamp)
+        rows.audible_at[row] = max(rows.audible_at[row], time.audible_by(timestamp))
         rows.interval[row] = frame.interval_ms / 1000
+        rows.ended[row] = False
         if place.take_note(epoch, frame, rows):
             roster.info_version += 1
         return outcome
@@ -124,6 +127,17 @@ class Fleet(FleetReading):
     def observe(self, seconds: float, now: float) -> None:
         """Let time pass in which the streams were read to their end; `now` is the server's time after it."""
         self.parts.time.observe(seconds, now)
+
+    def listen(self, seconds: float, *, live: bool) -> None:
+        """Let time pass in which a node that had sent something would have been heard.
+
+        Args:
+            seconds: How much there was since the last call.
+            live: The streams are read to their end; else timestamps tell how time passes in the backlog.
+        """
+        time = self.parts.time
+        time.audible_seconds += seconds
+        time.pace = 0.0 if live else self.shortest_interval
 
     def sweep(self) -> Swept:
         """Do what observed time asks for."""
@@ -236,3 +250,4 @@ class Fleet(FleetReading):
         if frame.flags & FINAL:
             outcome.final = True
             parts.close_epoch(place, epoch, final=True)
+            parts.roster.note_end(place)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from fog_aggregator.core.saved import Saved, as_flag, as_number
 
 
@@ -15,6 +17,11 @@ class FleetTime:
 
     Attributes:
         now: the newest server timestamp read, seconds.
+        audible_seconds: for how long a node that had sent something would have been heard, seconds: what its silence is
+            measured in, so that no node is silent for time in which the reader heard nothing.
+        pace: what one timestamp may add to the audible time at most, beyond the one before. 0 while the streams are
+            read to their end, as a clock tells then. In a backlog the shortest interval of all nodes: a longer gap
+            means that nobody could send. Infinite for a fleet that no engine drives: timestamps are its time.
         observed_seconds: for how long the streams were read to their end (R12.19): what horizons are measured in, so
             that nothing is given up for a silence that was the reader's own.
         needs_keyframe_round: counts may be missing that were shown before: nothing must be shown before a round of
@@ -25,17 +32,31 @@ class FleetTime:
         self.horizon = horizon
         self.caught_up = caught_up
         self.now = 0.0
+        self.audible_seconds = 0.0
+        self.pace = math.inf
         self.observed_seconds = 0.0
         self.needs_keyframe_round = True
 
     def read(self, timestamp: float) -> None:
         """Take note of a server timestamp."""
-        self.now = max(self.now, timestamp)
+        if timestamp > self.now:
+            self.audible_seconds += min(timestamp - self.now, self.pace)
+            self.now = timestamp
+
+    def audible_by(self, timestamp: float) -> float:
+        """Return the audible time at a timestamp that was just read: now, unless it is part of a backlog."""
+        return self.audible_seconds - (self.now - timestamp) if self.pace else self.audible_seconds
+
+    def audible_at(self, now: float) -> float:
+        """Return the audible time at `now` (server's time)."""
+        return self.audible_seconds + max(0.0, now - self.now) if self.pace == math.inf else self.audible_seconds
 
     def observe(self, seconds: float, now: float) -> None:
         """Let time pass in which the streams were read to their end."""
         self.observed_seconds += seconds
-        self.read(now)
+        if self.pace == math.inf:
+            self.read(now)
+        self.now = max(self.now, now)
         self.caught_up = True
 
     def is_ghost(self, timestamp: float) -> bool:
@@ -47,6 +68,7 @@ class FleetTime:
         return Saved(
             {
                 "now": self.now,
+                "audible_seconds": self.audible_seconds,
                 "observed_seconds": self.observed_seconds,
                 "needs_keyframe_round": self.needs_keyframe_round,
             }
@@ -55,6 +77,7 @@ class FleetTime:
     def restore(self, saved: Saved) -> None:
         """Take over the time of a checkpoint: it was caught up then."""
         self.now = saved.value("now", as_number)
+        self.audible_seconds = saved.value("audible_seconds", as_number)
         self.observed_seconds = saved.value("observed_seconds", as_number)
         self.needs_keyframe_round = saved.value("needs_keyframe_round", as_flag)
         self.caught_up = True

@@ -1,4 +1,4 @@
-"""Tell how the places of a fleet live, by how long ago they were heard: live, stale, departed."""
+"""Tell how the places of a fleet live, by how long ago they were heard, and whether they ended in good order."""
 
 from __future__ import annotations
 
@@ -42,27 +42,25 @@ class Coverages:
     oldest: Float64s
 
     def __iter__(self) -> Iterator[tuple[Path, Coverage]]:
-        for path, (live, stale, departed), oldest in zip(
-            self.paths, self.nodes.tolist(), self.oldest.tolist(), strict=True
-        ):
-            yield path, Coverage((live, stale, departed), oldest)
+        for path, nodes, oldest in zip(self.paths, self.nodes.tolist(), self.oldest.tolist(), strict=True):
+            yield path, Coverage(tuple(nodes), oldest)
 
     def total(self) -> Coverage:
         """Add up all groups."""
-        live, stale, departed = self.nodes.sum(axis=0).tolist()
-        return Coverage((live, stale, departed), float(self.oldest.max(initial=0.0)))
+        return Coverage(tuple(self.nodes.sum(axis=0).tolist()), float(self.oldest.max(initial=0.0)))
 
 
-def lives(rows: Rows, now: float, departed_after: float) -> Int64s:
-    """Return every place's Life, by its row (rows without a place: DEPARTED)."""
-    silent = now - rows.last_seen
+def lives(rows: Rows, audible: float, departed_after: float) -> Int64s:
+    """Return every place's Life at an audible time, by its row (rows without a place: DEPARTED)."""
+    silent = audible - rows.audible_at
     life = np.full(len(silent), Life.LIVE, np.int64)
     life[silent > STALE_INTERVALS * rows.interval] = Life.STALE
     life[silent > np.maximum(departed_after, STALE_INTERVALS * rows.interval)] = Life.DEPARTED
+    life[rows.ended] = Life.ENDED
     return life
 
 
-def coverage(roster: Roster, groups: PlaceGroups, life: Int64s, now: float) -> Coverages:
+def coverage(roster: Roster, groups: PlaceGroups, life: Int64s, audible: float) -> Coverages:
     """Return what each group of a view stands on: all nodes at once, and each branch as its aggregator says."""
     rows, of_place = roster.rows, groups.of_node
     nodes = np.flatnonzero((of_place >= 0) & rows.counts_itself[: len(of_place)])
@@ -71,11 +69,11 @@ def coverage(roster: Roster, groups: PlaceGroups, life: Int64s, now: float) -> C
     counts = np.bincount(group * kinds + states, minlength=size * kinds).reshape(size, kinds)
     oldest = np.zeros(size)
     alive = states == Life.LIVE
-    np.maximum.at(oldest, group[alive], np.maximum(0.0, now - rows.last_seen[nodes[alive]]))
+    np.maximum.at(oldest, group[alive], np.maximum(0.0, audible - rows.audible_at[nodes[alive]]))
     for place in roster.composites():
         at = int(of_place[place.row])
         if at >= 0:
-            covered = place.coverage(Life(life[place.row]), max(0.0, now - float(rows.last_seen[place.row])))
+            covered = place.coverage(Life(life[place.row]), max(0.0, audible - float(rows.audible_at[place.row])))
             counts[at] += covered.nodes
             oldest[at] = max(oldest[at], covered.oldest)
     return Coverages(groups.paths, counts, oldest)

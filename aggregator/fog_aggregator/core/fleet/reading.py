@@ -80,6 +80,12 @@ class FleetReading:
         return float(self.parts.roster.rows.interval.max(initial=0.0))
 
     @property
+    def shortest_interval(self) -> float:
+        """The shortest interval of all places, seconds; 0 without any."""
+        intervals = self.parts.roster.rows.interval
+        return float(intervals.min(initial=np.inf, where=intervals > 0)) if intervals.any() else 0.0
+
+    @property
     def closed_early(self) -> int:
         """How many epochs were closed before the horizon."""
         return self.parts.roster.closed_early
@@ -131,6 +137,10 @@ class FleetReading:
         """The newest server timestamp read, unix seconds."""
         return self.parts.time.now
 
+    def audible_at(self, now: float) -> float:
+        """Return the audible time, in which silence is measured; `now` is the server's time."""
+        return self.parts.time.audible_at(now)
+
     @property
     def observed_seconds(self) -> float:
         """For how long the streams were read to their end."""
@@ -151,16 +161,20 @@ class FleetReading:
         self.parts.time.needs_keyframe_round = needed
 
     def lives(self, now: float, departed_after: float) -> Int64s:
-        """Return every place's Life, by its row."""
-        return lives(self.parts.roster.rows, now, departed_after)
+        """Return every place's Life at `now` (server's time), by its row."""
+        return lives(self.parts.roster.rows, self.audible_at(now), departed_after)
 
     def live_rows(self, now: float) -> Bools:
         """Tell which places were heard within 3 of their intervals (R12.23), by their rows."""
-        return self.parts.roster.rows.live(now)
+        return self.parts.roster.rows.live(self.audible_at(now))
+
+    def silence(self, place: Place, now: float) -> float:
+        """Return for how many audible seconds a place has been silent; inf when it was never heard."""
+        return max(0.0, self.audible_at(now) - float(self.parts.roster.rows.audible_at[place.row]))
 
     def coverage(self, groups: PlaceGroups, life: Int64s, now: float) -> Coverages:
         """Return what each group of a view stands on."""
-        return coverage(self.parts.roster, groups, life, now)
+        return coverage(self.parts.roster, groups, life, self.audible_at(now))
 
     @property
     def catalog(self) -> Catalog:
@@ -216,7 +230,8 @@ class FleetReading:
         """Return whether each epoch's gauges count, and when its place sent its last frame, by the epoch's row."""
         rows = self.parts.roster.rows
         place = rows.epoch_place
-        return rows.shows_gauges & (place >= 0) & rows.live(now)[place], rows.last_seen[place]
+        live = rows.live(self.audible_at(now))
+        return rows.shows_gauges & (place >= 0) & live[place], rows.last_seen[place]
 
     def holders(self, series: Bools) -> Iterator[tuple[Int32s, Int32s]]:
         """Return which series are live where, as pairs of their numbers and places' rows, for each kind.

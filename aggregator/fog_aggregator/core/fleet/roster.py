@@ -117,6 +117,12 @@ class Roster:
         self.gapped.pop(epoch, None)
         place.elect(self.rows)
 
+    def note_end(self, place: Place) -> None:
+        """Take note that a writer of a place has ended in good order: so has the place, if no other is heard."""
+        oldest = self.rows.silent_since(place.row)
+        others = any(epoch.last_seen >= oldest for epoch in place.epochs.values())
+        self.rows.ended[place.row] = place.counts_itself and not others
+
     def require_keyframes(self) -> None:
         """Want a keyframe of every epoch: each may have a hole."""
         for where, place in self._places.items():
@@ -150,6 +156,8 @@ class Roster:
             "place.first_seen": np.array([place.first_seen for place in places], np.float64),
             "place.retired": self.rows.retired[rows],
             "place.last_seen": self.rows.last_seen[rows],
+            "place.audible_at": self.rows.audible_at[rows],
+            "place.ended": self.rows.ended[rows],
             "place.interval": self.rows.interval[rows],
             "epoch.place": np.array([row for row, _ in owned], np.int64),
         }
@@ -188,13 +196,15 @@ class Roster:
                 ("row", np.int64),
                 ("first_seen", np.float64),
                 ("retired", np.bool_),
+                ("ended", np.bool_),
                 ("last_seen", np.float64),
+                ("audible_at", np.float64),
                 ("interval", np.float64),
             )
         }
         rows = _distinct("place.row", columns["row"])
         self.rows.reserve(rows, _distinct("epoch.row", saved.column("epoch.row", np.int64)))
-        for name in ("retired", "last_seen", "interval"):
+        for name in ("retired", "ended", "last_seen", "audible_at", "interval"):
             getattr(self.rows, name)[rows] = columns[name]
         for (where, branch, info, ephemeral, baselines, closed), row, first_seen in zip(
             places, rows, columns["first_seen"].tolist(), strict=True

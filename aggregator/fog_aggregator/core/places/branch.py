@@ -10,13 +10,14 @@ import numpy as np
 from fog_aggregator.core.columns import ids_array
 from fog_aggregator.core.kinds import KINDS, Kind, Tables
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.places.coverage import Coverage, Life
+from fog_aggregator.core.places.coverage import NOBODY, Coverage, Life
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Ids, Place, close, drop_absent
 from fog_aggregator.core.places.rows import Rows
 from fog_aggregator.core.saved import DamagedError, as_count, as_list
-from fog_schema.frames import CoverageNumbers, Frame
+from fog_schema.frames import Absences, CoverageNumbers, Frame
+from fog_schema.limits import MAX_AGE_MS
 from fog_schema.paths import Path
 
 
@@ -25,6 +26,7 @@ class Branch(Place):
 
     Attributes:
         reported: what its totals stand on, as its aggregator says.
+        absences: its nodes that ended and that are missing, as its aggregator says.
     """
 
     branch: ClassVar[bool] = True
@@ -38,6 +40,7 @@ class Branch(Place):
     def __init__(self, path: Path, row: int, closed: Epoch, first_seen: float = 0.0) -> None:
         super().__init__(path, row, closed, first_seen)
         self.reported: CoverageNumbers | None = None
+        self.absences = Absences()
 
     def is_heard_on(self, *, rollup: bool) -> bool:
         """Take rollups alone."""
@@ -46,7 +49,7 @@ class Branch(Place):
     @property
     def details(self) -> Any:
         """The part of a checkpoint that only branches have: the coverage that was reported."""
-        return self.reported
+        return None if self.reported is None else (*self.reported, *self.absences)
 
     def restore_details(self, details: Any) -> None:
         """Take over the coverage that was reported.
@@ -55,9 +58,12 @@ class Branch(Place):
             DamagedError: it is no coverage.
         """
         if details is not None:
-            if len(as_list(details)) != len(CoverageNumbers._fields):
+            if len(as_list(details)) != len(CoverageNumbers._fields) + len(Absences._fields):
                 raise DamagedError(f"{details!r} is not coverage")
-            self.reported = CoverageNumbers(*map(as_count, details))
+            *numbers, ended, missing = map(as_count, details)
+            if max(details) > MAX_AGE_MS:
+                raise DamagedError(f"{details!r} is more than a frame can say")
+            self.reported, self.absences = CoverageNumbers(*numbers), Absences(ended, missing)
 
     @property
     def node_info(self) -> Mapping[str, str]:
@@ -80,7 +86,7 @@ class Branch(Place):
         """Take note of what a frame says of the branch; coverage is that of the replica whose gauges count (R13.12)."""
         changed = super().take_note(epoch, frame, rows)
         if frame.coverage is not None and rows.shows_gauges[epoch.row]:
-            self.reported = frame.coverage
+            self.reported, self.absences = frame.coverage, frame.absences or Absences()
         return changed
 
     def absorb(self, tables: Tables, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
@@ -132,13 +138,13 @@ class Branch(Place):
 
     def coverage(self, life: Life, age: float) -> Coverage:
         """Return what its aggregator says; of one that is not heard, all nodes are as it is itself (R13.13)."""
-        reported = self.reported
+        reported, absences = self.reported, self.absences
         if reported is None:
-            return Coverage((0, 0, 0), 0.0)
+            return Coverage(NOBODY, 0.0)
         if life is Life.LIVE:
-            return Coverage(reported[:3], reported.oldest_ms / 1000 + age if reported.live else 0.0)
+            return Coverage((*reported[:3], *absences), reported.oldest_ms / 1000 + age if reported.live else 0.0)
         every = sum(reported[:3])
-        return Coverage((0, every, 0) if life is Life.STALE else (0, 0, every), 0.0)
+        return Coverage((0, every, 0, *absences) if life is Life.STALE else (0, 0, every, *absences), 0.0)
 
     def may_retire(self, observed: float, horizon: float) -> bool:  # noqa: ARG002
         """Never: its counts are absolute (R13.14)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s
@@ -9,6 +11,29 @@ from fog_aggregator.core.kinds.table import grow
 
 STALE_INTERVALS = 3
 """So many of its intervals a node, or a writer of it, may be silent while its gauges count."""
+
+
+class RowPool:
+    """Hand out rows; those that were given back first.
+
+    Attributes:
+        size: how many rows there are, free ones included.
+    """
+
+    def __init__(self, taken: Sequence[int] = ()) -> None:
+        self.size = max(taken, default=-1) + 1
+        self._free = sorted(set(range(self.size)) - set(taken))
+
+    def take(self) -> int:
+        """Return a row."""
+        if self._free:
+            return self._free.pop()
+        self.size += 1
+        return self.size - 1
+
+    def give_back(self, row: int) -> None:
+        """Take back a row that nobody uses any more."""
+        self._free.append(row)
 
 
 class Rows:
@@ -19,8 +44,10 @@ class Rows:
         adds_up: whether the epoch's counts are part of the path's total, by epoch's row: a replica's are not.
         shows_gauges: whether the epoch's gauges count, by epoch's row.
         last_seen: server's time of the place's last frame, by place's row; -inf before the first.
+        audible_at: the audible time at the place's last frame, by place's row; -inf before the first.
         interval: how often the place sends, seconds, by place's row.
         retired: whether the row is a group of retired nodes, by place's row.
+        ended: whether the place's writers have ended in good order, by place's row.
         counts_itself: whether coverage counts the place as one node, by place's row.
     """
 
@@ -29,60 +56,55 @@ class Rows:
         self.adds_up: Bools = np.zeros(0, np.bool_)
         self.shows_gauges: Bools = np.zeros(0, np.bool_)
         self.last_seen: Float64s = np.zeros(0)
+        self.audible_at: Float64s = np.zeros(0)
         self.interval: Float64s = np.zeros(0)
         self.retired: Bools = np.zeros(0, np.bool_)
+        self.ended: Bools = np.zeros(0, np.bool_)
         self.counts_itself: Bools = np.zeros(0, np.bool_)
-        self._free_epochs: list[int] = []
-        self._free_places: list[int] = []
-        self._places = 0
-        self._epochs = 0
+        self._places = RowPool()
+        self._epochs = RowPool()
 
     def silent_since(self, row: int) -> float:
         """Return the server's time before which a writer of a place was silent for too long, seen from its newest."""
         return float(self.last_seen[row] - STALE_INTERVALS * self.interval[row])
 
-    def live(self, now: float) -> Bools:
+    def live(self, audible: float) -> Bools:
         """Tell which places were heard within 3 of their intervals (R12.23), by place's row."""
-        return now - self.last_seen <= STALE_INTERVALS * self.interval
+        return audible - self.audible_at <= STALE_INTERVALS * self.interval
 
     def reserve(self, places: list[int], epochs: list[int]) -> None:
         """Take the rows of a checkpoint as they were; the rows between them are free."""
-        self._places, self._epochs = max(places, default=-1) + 1, max(epochs, default=-1) + 1
-        self.last_seen, self.interval = np.full(self._places, -np.inf), np.zeros(self._places)
-        self.retired, self.counts_itself = np.zeros(self._places, np.bool_), np.zeros(self._places, np.bool_)
-        self.epoch_place = np.full(self._epochs, -1, np.int32)
-        self.adds_up, self.shows_gauges = np.ones(self._epochs, np.bool_), np.zeros(self._epochs, np.bool_)
-        self._free_places = sorted(set(range(self._places)) - set(places))
-        self._free_epochs = sorted(set(range(self._epochs)) - set(epochs))
+        self._places, self._epochs = RowPool(places), RowPool(epochs)
+        of_places, of_epochs = self._places.size, self._epochs.size
+        self.last_seen, self.audible_at = np.full(of_places, -np.inf), np.full(of_places, -np.inf)
+        self.interval = np.zeros(of_places)
+        self.retired, self.counts_itself = np.zeros(of_places, np.bool_), np.zeros(of_places, np.bool_)
+        self.ended = np.zeros(of_places, np.bool_)
+        self.epoch_place = np.full(of_epochs, -1, np.int32)
+        self.adds_up, self.shows_gauges = np.ones(of_epochs, np.bool_), np.zeros(of_epochs, np.bool_)
 
     def new_place(self, *, counts_itself: bool, retired: bool = False) -> int:
         """Return a row for a place."""
-        if self._free_places:
-            row = self._free_places.pop()
-        else:
-            row = self._places
-            self._places += 1
-            if row == len(self.last_seen):
-                rows = max(64, 2 * row)
-                self.last_seen, self.interval = grow(self.last_seen, rows), grow(self.interval, rows)
-                self.retired, self.counts_itself = grow(self.retired, rows), grow(self.counts_itself, rows)
-        self.last_seen[row] = -np.inf
+        row = self._places.take()
+        if row == len(self.last_seen):
+            rows = max(64, 2 * row)
+            self.last_seen, self.audible_at = grow(self.last_seen, rows), grow(self.audible_at, rows)
+            self.interval, self.ended = grow(self.interval, rows), grow(self.ended, rows)
+            self.retired, self.counts_itself = grow(self.retired, rows), grow(self.counts_itself, rows)
+        self.last_seen[row] = self.audible_at[row] = -np.inf
         self.interval[row] = 0.0
+        self.ended[row] = False
         self.retired[row] = retired
         self.counts_itself[row] = counts_itself
         return row
 
     def new_epoch(self, place: int, *, adds_up: bool = True) -> int:
         """Return a row for an epoch of the place at row `place`."""
-        if self._free_epochs:
-            row = self._free_epochs.pop()
-        else:
-            row = self._epochs
-            self._epochs += 1
-            if row == len(self.epoch_place):
-                rows = max(64, 2 * row)
-                self.epoch_place, self.adds_up = grow(self.epoch_place, rows), grow(self.adds_up, rows)
-                self.shows_gauges = grow(self.shows_gauges, rows)
+        row = self._epochs.take()
+        if row == len(self.epoch_place):
+            rows = max(64, 2 * row)
+            self.epoch_place, self.adds_up = grow(self.epoch_place, rows), grow(self.adds_up, rows)
+            self.shows_gauges = grow(self.shows_gauges, rows)
         self.epoch_place[row] = place
         self.adds_up[row] = adds_up
         self.shows_gauges[row] = False
@@ -92,10 +114,10 @@ class Rows:
         """Take back the row of an epoch that has no slots any more."""
         self.epoch_place[row] = -1
         self.shows_gauges[row] = False
-        self._free_epochs.append(row)
+        self._epochs.give_back(row)
 
     def free_place(self, row: int) -> None:
         """Take back the row of a place that is gone."""
-        self.last_seen[row] = -np.inf
-        self.counts_itself[row] = False
-        self._free_places.append(row)
+        self.last_seen[row] = self.audible_at[row] = -np.inf
+        self.counts_itself[row] = self.ended[row] = False
+        self._places.give_back(row)

@@ -248,6 +248,12 @@ def stale_gauges() -> list[Patch]:
     return [(Rows, "live", lambda self, _: np.ones(len(self.last_seen), np.bool_))]
 
 
+@leaving_out("R12.51", "silence is time in which the reader could have heard a node")
+def silent_while_cut_off() -> list[Patch]:
+    """Take the time between timestamps, whoever was away."""
+    return [(Fleet, "listen", nothing)]
+
+
 @leaving_out("R12.39", "fractional rollups pass a ratchet")
 def no_ratchet() -> list[Patch]:
     """They do not."""

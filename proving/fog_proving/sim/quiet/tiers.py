@@ -105,7 +105,7 @@ def _gauges_and_coverage(root: Member, programs: Sequence[Program]) -> None:
         raise Violation(f"{named(BRANCH)} shows at the root {shown}, but its gauges are {expected}")
     for under in ((), BRANCH):
         living = {program.path for program in programs if program.alive and is_under(program.path, under)}
-        live, stale, departed = network.coverage(Selection(under)).total().nodes
+        live, stale, departed, *_ = network.coverage(Selection(under)).total().nodes
         if live != len(living):
             what = f"{named(under)} stands at the root on {live} live, {stale} stale and {departed} departed nodes"
             raise Violation(f"{what}, but {len(living)} live")

@@ -6,7 +6,7 @@ const MOST_PLACES = 500;
 const MOST_TOTALS = 40;
 const MOST_EVENTS = 15;
 const MOST_SERIES = 20_000; // with more, a browser has better things to do than to add them up
-const STATES = ["live", "stale", "departed"];
+const STATES = ["live", "stale", "departed", "missing", "ended"];
 
 const at = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en");
@@ -48,7 +48,7 @@ function size(bytes) {
   return `${number.format(Number(bytes.toPrecision(3)))} ${units[unit]}`;
 }
 
-/** The shares of live, stale and departed nodes, for eyes only: the numbers stand beside it. */
+/** The shares of nodes by state, for eyes only: the numbers stand beside it. */
 function shares(nodes) {
   return STATES.filter((state) => nodes[state]).map((state) => {
     const share = make("i", { className: state });
@@ -59,9 +59,10 @@ function shares(nodes) {
 
 function showStatus(status) {
   const ready = at("ready");
-  const text = status.ready ? "ready" : `not ready: ${status.reason}`;
+  const away = status.connected ? "" : ", cut off from NATS: states of nodes are those of an earlier moment";
+  const text = (status.ready ? "ready" : `not ready: ${status.reason}`) + away;
   if (ready.textContent !== text) ready.textContent = text; // a screen reader says it when it changes, not each time
-  ready.dataset.ready = status.ready;
+  ready.dataset.ready = status.ready && status.connected;
   const { nodes, count, oldest_frame_age_seconds: oldest } = status.coverage;
   at("bar").replaceChildren(...shares(nodes));
   const figures = [["nodes", whole.format(count)]];
@@ -96,10 +97,10 @@ function showTree(tree) {
   at("where").replaceChildren(...steps);
   const places = [tree, ...tree.children.slice(0, MOST_PLACES)].filter((place) => place.path);
   const rows = places.map((place) => {
-    const { live, stale, departed } = place.nodes;
+    const { live } = place.nodes;
     const spread = make("div", { className: "bar" }, ...shares(place.nodes));
     spread.setAttribute("role", "img");
-    spread.setAttribute("aria-label", `${live} live, ${stale} stale, ${departed} departed`);
+    spread.setAttribute("aria-label", STATES.map((state) => `${place.nodes[state]} ${state}`).join(", "));
     return row(
       heading(place === tree ? make("strong", { textContent: place.path }) : link(place.path, place.name)),
       cell(place.state ?? "–", place.state ?? "quiet"),
