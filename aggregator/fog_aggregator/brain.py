@@ -52,12 +52,7 @@ class Brain:
     async def start(self) -> None:
         """Begin to read."""
         cursors = self.engine.cursors
-        self.metrics.watch(
-            self.network,
-            cursors.values(),
-            connected=lambda: self.engine.is_connected(time.monotonic()),
-            current=lambda: self.engine.is_current(time.monotonic()),
-        )
+        self.metrics.watch(self.network, cursors.values(), self.engine)
         work = [self._read(stream) for stream in cursors]
         self._tasks = [self.loops.spawn(one) for one in (*work, self._every_second())]
 

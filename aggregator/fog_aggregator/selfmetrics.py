@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.fleet.event_list import EventList
@@ -43,6 +43,16 @@ _LOSSES: Final = (
 REFUSALS: Final = (*REASONS, "subject", "internal")
 """Why messages are refused: reasons of the wire, a subject without a path, a fault of ours. Counted from 0 on, as a
 first loss is an increase only where there was a 0 before it."""
+
+
+class Presence(Protocol):
+    """Whether numbers are of this moment; times are monotonic seconds."""
+
+    def is_connected(self, now: float) -> bool:
+        """Tell whether the server answers for every stream."""
+
+    def is_current(self, now: float) -> bool:
+        """Tell whether the numbers are complete and of this moment."""
 
 
 class FrameCounters:
@@ -136,20 +146,14 @@ class SelfMetrics:
             counter.increment(total - before)
         self._event_totals = totals
 
-    def watch(
-        self,
-        network: NetworkCollector,
-        readers: Iterable[StreamCursor],
-        connected: Callable[[], bool],
-        current: Callable[[], bool],
-    ) -> None:
+    def watch(self, network: NetworkCollector, readers: Iterable[StreamCursor], presence: Presence) -> None:
         """Register gauges over what is there: state, streams, whether it is connected and current."""
         gauge, fleet = self.collector.register_gauge, network.fleet
         gauge("fog_aggregator_connected", "Whether the server answers for every stream").set_function(
-            lambda: int(connected())
+            lambda: int(presence.is_connected(time.monotonic()))
         )
         gauge("fog_aggregator_ready", "Whether the numbers are complete and of this moment").set_function(
-            lambda: int(current())
+            lambda: int(presence.is_current(time.monotonic()))
         )
         gauge("fog_aggregator_series", "Label sets known").set_function(lambda: fleet.series_count)
         slots = gauge("fog_aggregator_slots", "Values held")

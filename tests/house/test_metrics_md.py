@@ -71,10 +71,22 @@ def of_an_agent() -> dict[str, str]:
     return told(agent().collect(), "fog_")
 
 
+class Present:
+    """An engine that is connected and current."""
+
+    def is_connected(self, now: float) -> bool:
+        """Return that it is, always."""
+        return now >= 0
+
+    def is_current(self, now: float) -> bool:
+        """Return that it is, always."""
+        return now >= 0
+
+
 def of_an_aggregator() -> dict[str, str]:
     """Return an aggregator's registry with all that it may hold, and its coverage."""
     fleet = Fleet()
-    AggregatorMetrics(fleet.own).watch(fleet.network, (), lambda: True, lambda: True)
+    AggregatorMetrics(fleet.own).watch(fleet.network, (), Present())
     ApiMetrics(fleet.own)
     link, never = Link(Connection(NatsOptions())), lambda: False
     RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
