@@ -131,7 +131,7 @@ class Grammar:
             f"count_over_time(load[{self._pick('2m', '5m')}])",
             f"min_over_time(({inner})[5m:1m])",
             f"load - on (zone, node) {self._selector()}",
-            f"load * on (node) group_left () sum by (node) ({self._selector()})",
+            f"load + on (node) group_left () sum by (node) ({self._selector()})",
         )
 
     def _selector(self) -> str:
