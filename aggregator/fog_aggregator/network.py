@@ -186,6 +186,11 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             return [described(family) for family in self.fleet.families] + [*COVERAGE_FAMILIES, *own]
 
+    def size(self, path: Path) -> int:
+        """Return how many nodes there are at and under a path."""
+        with self.lock:
+            return len(self.tree.span(path))
+
     def conflicts(self) -> dict[str, list[FamilyVariant]]:
         """Return the families that cannot all be shown, by name; hold `lock` while reading the rows of nodes."""
         with self.lock:

@@ -27,6 +27,8 @@ from fog_aggregator.components.http.prometheus.queries import Queries
 from fog_aggregator.components.http.prometheus.route import Api
 from fog_aggregator.components.http.server import WebServer
 from fog_aggregator.components.http.status import StreamStatus
+from fog_aggregator.components.past.frames import Frames
+from fog_aggregator.components.past.metrics import PastMetrics
 from fog_aggregator.components.past.past import Past
 from fog_aggregator.components.past.present import PresentState
 from fog_aggregator.components.past.source import PastSource
@@ -101,8 +103,7 @@ class Aggregator:
         bus = transport or NatsTransport(config.nats)
         connection = BusConnection(bus, _streams(config, subjects), loops)
         brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
-        present = PresentState(self._engine, self.network, METRICS, BranchPatterns(config.branches))
-        past = Past(present, bus.log(METRICS), subjects, config, STEP)
+        past = self._make_past(Frames(bus.log(METRICS), subjects, config.path, config.past_messages, PastMetrics(own)))
         storage = FleetStorage((PastSource(past), LiveSource(self.network)))
         queries = Queries(storage, config, self._server_time, self.ready, own)
         self.web = self._make_web(queries, past, storage)
@@ -175,6 +176,10 @@ class Aggregator:
             )
             for stream, cursor in self._engine.cursors.items()
         ]
+
+    def _make_past(self, frames: Frames) -> Past:
+        present = PresentState(self._engine, self.network, METRICS, BranchPatterns(self.config.branches))
+        return Past(present, frames, self.config, STEP)
 
     def _make_web(self, queries: Queries, past: Past, storage: FleetStorage) -> WebServer:
         api = Api(queries, TreePlaces(self.network))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from fog_agent import Agent, NatsOptions
 from fog_bus.ports import Refusal
 from fog_bus.streams import CONTROL, ROLLUPS
+from fog_cli.api import Api
 from fog_schema.commands import FORGET, Command, encode_command
 from fog_schema.frames import FINAL
 from fog_testing.nats_server import NatsServer
@@ -57,13 +59,20 @@ async def test_a_node_publishes_as_itself_alone(server: NatsServer) -> None:
 
 
 async def test_an_aggregator_needs_no_more_than_it_has(server: NatsServer) -> None:
-    """With the permissions of its user it reads a node's counts, and has every metric that fog_rules.yml asks for."""
+    """With the permissions of its user it reads a node's counts and their past.
+
+    It has every metric that fog_rules.yml asks for.
+    """
     await make_streams(server.url, user="admin", password="secret-ADMIN")
     async with node(server.url, "fog/0/3") as itself:
         assert await itself.flush()
     options = ["--nats", server.url, "--user", "aggregator", "--inbox-prefix", "_INBOX_AGG", "--no-create-streams"]
     async with aggregator(*options, FOG_NATS_PASSWORD="secret-AGGREGATOR") as view:
         text = await eventually(lambda: shows(view, "things_total 1"))
+        api = Api(view.url)
+        now = (await asyncio.to_thread(api.json, "/api/status"))["now"]
+        past = await asyncio.to_thread(api.json, "/api/at", {"path": "fog", "time": now})
+        assert past["metrics"]["things_total"]["value"] == 1
     rules = (DEPLOY / "fog_rules.yml").read_text()
     assert {name for name in re.findall(r"fog_aggregator_\w+", rules) if f"# TYPE {name} " not in text} == set()
 

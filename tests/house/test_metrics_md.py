@@ -12,6 +12,7 @@ from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.sources.host import HostMetrics
 from fog_aggregator.components.http.prometheus.metrics import ApiMetrics
+from fog_aggregator.components.past.metrics import PastMetrics
 from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rollup.publication import RollupPublication
 from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
@@ -88,6 +89,7 @@ def of_an_aggregator() -> dict[str, str]:
     fleet = Fleet()
     AggregatorMetrics(fleet.own).watch(fleet.network, (), Present())
     ApiMetrics(fleet.own)
+    PastMetrics(fleet.own)
     link, never = Link(Connection(NatsOptions())), lambda: False
     RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
     return told(fleet.network.collect(), "fog_")

@@ -81,6 +81,7 @@ OWN: Final = {
         "fog_aggregator.query",
         "fog_aggregator.promql",
         "fog_aggregator.core",
+        "fog_agent.core",
     ),
     "aggregator/fog_aggregator/history": ("fog_aggregator.history", "fog_aggregator.promql", "fog_aggregator.core"),
     "aggregator/fog_aggregator/sources": (

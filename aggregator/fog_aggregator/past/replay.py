@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from fog_agent.core.schedule import KEYFRAME_SECONDS
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
@@ -31,10 +32,10 @@ from fog_aggregator.query.selection import Selection, ViewKey
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.query.view_snapshot import ViewSnapshot
 from fog_bus.ports import Message
-from fog_schema.paths import Path
+from fog_schema.paths import Path, is_under
 from fog_schema.subjects import Subjects
 
-REACH: Final = 4_200.0
+REACH: Final = 7 / 6 * KEYFRAME_SECONDS
 """Seconds before the first moment from which frames are read: a keyframe comes every hour, spread by a tenth."""
 SILENT_STEP: Final = 30.0
 """Seconds between the moments of a silent node: its counts stand still, and its gauges are out."""
@@ -82,9 +83,11 @@ class Question:
         first = math.ceil(self.start / self.step)
         return iter(self.at) if self.at else (number * self.step for number in count(first))
 
-    def subjects(self, subjects: Subjects) -> list[str]:
-        """Return the filters of the frames that are to be read."""
-        return [subjects.metrics(self.path)] if self.own else subjects.subtree("metrics", self.path)
+    def subjects(self, subjects: Subjects, scope: Path) -> list[str]:
+        """Return the filters of the frames that are to be read; `scope`: the subtree that is read at all."""
+        if self.own:
+            return [subjects.metrics(self.path)]
+        return subjects.subtree("metrics", scope if is_under(scope, self.path) else self.path)
 
 
 class _Nothing:

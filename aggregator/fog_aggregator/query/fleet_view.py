@@ -104,7 +104,7 @@ class FleetView:
     @cached_property
     def shown(self) -> frozenset[int]:
         """Return the numbers of the series that have a sample."""
-        found = self._snapshot.found(self._clamp)
+        found = self._snapshot.found(lambda samples: samples.values.tolist())  # nothing is exported of it
         self._offer()
         numbers = [samples.series for parts in found.values() for samples in parts]
         return frozenset(np.concatenate([np.zeros(0, np.int32), *numbers]).tolist())

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from fog_aggregator.components.past.errors import PastError
+from fog_aggregator.components.past.metrics import PastMetrics
 from fog_aggregator.past.replay import Question
 from fog_bus.ports import Log, LogError, LogReader, Message, Position, StreamInfo
+from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 
-
-@dataclass(frozen=True, slots=True)
-class ReadingLimits:
-    """How much one question may read."""
-
-    messages: int
-    bytes: int
+MOST_BYTES: Final = 256 * 1024 * 1024
+"""Bytes of frames that one question may read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Where frames are read, and how many at most. Belongs to one event loop."""
+    """Where frames are read, and how many at most. Belongs to one event loop.
+
+    Attributes:
+        log: the stream of metrics.
+        subjects: turns paths into subjects.
+        scope: the subtree that the aggregator reads.
+        most: frames that one question may read.
+        metrics: counts.
+    """
 
     log: Log
     subjects: Subjects
-    limits: ReadingLimits
+    scope: Path
+    most: int
+    metrics: PastMetrics
 
     async def look(self, until: Position) -> StreamInfo:
         """Tell what the stream is that was read up to a position.
@@ -52,7 +60,7 @@ class Frames:
             PastError: they are too many, or cannot be read.
         """
         try:
-            reader = await self.log.open_at(question.reach, question.subjects(self.subjects))
+            reader = await self.log.open_at(question.reach, question.subjects(self.subjects, self.scope))
             try:
                 await self._read(reader, until, take)
             finally:
@@ -63,15 +71,16 @@ class Frames:
     async def _read(
         self, reader: LogReader, until: Position, take: Callable[[Sequence[Message]], Awaitable[None]]
     ) -> None:
-        if reader.pending > self.limits.messages:
-            raise _too_much(f"{reader.pending:,} frames, and a question may read {self.limits.messages:,}")
+        if reader.pending > self.most:
+            raise _too_much(f"{reader.pending:,} frames, and a question may read {self.most:,}")
         size = 0
         while reader.pending:
             messages = await reader.next()
             mine = [message for message in messages if message.seq <= until.seq]
+            self.metrics.frames.increment(len(messages))
             size += sum(len(message.data) for message in mine)
-            if size > self.limits.bytes:
-                raise _too_much(f"more than {self.limits.bytes:,} bytes of frames, which is what a question may read")
+            if size > MOST_BYTES:
+                raise _too_much(f"more than {MOST_BYTES:,} bytes of frames, which is what a question may read")
             if mine:
                 await take(mine)
             if len(mine) < len(messages):

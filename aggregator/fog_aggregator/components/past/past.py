@@ -13,7 +13,8 @@ from typing import Final, TypeVar
 
 from fog_aggregator.components.past.cache import Cache, Remembered
 from fog_aggregator.components.past.errors import PastError
-from fog_aggregator.components.past.frames import Frames, ReadingLimits
+from fog_aggregator.components.past.frames import Frames
+from fog_aggregator.components.past.metrics import ANSWERED, FAILED, REFUSED, REMEMBERED
 from fog_aggregator.components.past.options import PastOptions
 from fog_aggregator.components.past.present import Present, PresentState
 from fog_aggregator.components.past.sharing import Shared
@@ -23,17 +24,15 @@ from fog_aggregator.past.answer import Answer, families_at, make_answer
 from fog_aggregator.past.difference import Held
 from fog_aggregator.past.replay import SILENT_STEP, Question, Replay, TooMuchError
 from fog_aggregator.query.selection import Selection
-from fog_bus.ports import Log, Message
+from fog_bus.ports import Message
 from fog_schema.paths import Path, format_path
-from fog_schema.subjects import Subjects
 
 AT_ONCE: Final = 2
 """Questions that read the stream at the same time; others wait for their turn, within their own time."""
-MOST_BYTES: Final = 256 * 1024 * 1024
-"""Bytes of frames that one question may read."""
 _BEGINS: Final = 300.0
 """Questions begin at multiples of so many seconds, so that one answer serves those that begin a little later."""
 _BYTES_OF_VALUE: Final = 8
+_LATER: Final = 503
 
 T = TypeVar("T")
 Moments = list[Held]
@@ -44,15 +43,14 @@ class Past:
 
     Args:
         present: tells what the aggregator holds now.
-        log: the stream of metrics.
-        subjects: turns subjects into paths.
+        frames: reads the stream of metrics.
         options: the bounds.
         step: seconds between the moments of subtrees.
     """
 
-    def __init__(self, present: PresentState, log: Log, subjects: Subjects, options: PastOptions, step: float) -> None:
+    def __init__(self, present: PresentState, frames: Frames, options: PastOptions, step: float) -> None:
         self._present = present
-        self._frames = Frames(log, subjects, ReadingLimits(options.past_messages, MOST_BYTES))
+        self._frames = frames
         self._timeout = options.past_timeout
         self._most = options.past_memory // _BYTES_OF_VALUE
         self._step = step
@@ -105,6 +103,7 @@ class Past:
         start = max(0.0, start)
         known = self._cache.find(path, start, own=own)
         if known is not None and self._is_current(known, end):
+            self._frames.metrics.questions.labels(result=REMEMBERED).increment()
             return known.answer
         begin = math.floor(start / _BEGINS) * _BEGINS
         question = Question(path, own=own, start=begin, step=self._step, most=self._most)
@@ -124,17 +123,26 @@ class Past:
 
     @asynccontextmanager
     async def _bounded(self) -> AsyncIterator[None]:
+        """Bound the time and the number of questions that read the stream, and count how they end."""
+        result = FAILED
         try:
             async with asyncio.timeout(self._timeout), self._turns:
                 yield
+            result = ANSWERED
         except TimeoutError:
             raise PastError(
                 f"reading the stream took longer than {self._timeout:g} s: ask for a shorter range or a deeper path, "
                 "or set a longer --past-timeout",
-                503,
+                _LATER,
             ) from None
         except TooMuchError as error:
+            result = REFUSED
             raise PastError(f"{error}, or set a larger --past-memory") from None
+        except PastError as error:
+            result = FAILED if error.status == _LATER else REFUSED
+            raise
+        finally:
+            self._frames.metrics.questions.labels(result=result).increment()
 
     async def _samples(self, question: Question, view: NodeOwn | Subtree) -> Answer:
         async with self._bounded():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from fog_aggregator.components.past.errors import PastError
 from fog_aggregator.core.engine.engine import Engine
@@ -33,6 +33,10 @@ class Present:
     position: Position
     numbers: Numbers
     now: float
+
+
+MOST_NODES: Final = 20_000
+"""Nodes of a subtree whose past is read from the stream."""
 
 
 class PresentState:
@@ -91,3 +95,6 @@ class PresentState:
             )
         if not (self._network.life_of(path) is not None if own else self._network.knows(path)):
             raise PastError(f"no node at {'' if own else 'or under '}{where}", 404)
+        nodes = 1 if own else self._network.size(path)
+        if nodes > MOST_NODES:
+            raise PastError(f"{where} has {nodes:,} nodes, and {MOST_NODES:,} can be read: ask for a deeper path")

@@ -12,12 +12,13 @@ import numpy as np
 from fog_aggregator.components.past.errors import PastError
 from fog_aggregator.components.past.past import Past
 from fog_aggregator.history.routing import NodeOwn, Subtree, View
-from fog_aggregator.promql.errors import EvaluationError, QueryTimeoutError
+from fog_aggregator.promql.errors import EvaluationError, QueryTimeoutError, UnavailableError
 from fog_aggregator.promql.labels import Labels, Matcher
 from fog_aggregator.promql.storage import Selection
 
 T = TypeVar("T")
 
+_LATER: Final = 503
 _LISTED_MS: Final = 3_600_000
 _LOOK: Final = 0.05
 """Seconds after which a thread that waits looks whether its request is still wanted."""
@@ -61,7 +62,8 @@ class PastSource:
         """Find the series of a view that fulfil every matcher, with their samples from `start` to `end`.
 
         Raises:
-            EvaluationError: the stream cannot be read, or not within the bounds.
+            EvaluationError: the stream cannot be read within the bounds.
+            UnavailableError: the stream cannot be read now.
             QueryTimeoutError: the request has ended.
         """
         if not isinstance(view, NodeOwn | Subtree):
@@ -71,7 +73,7 @@ class PastSource:
         except PastError as error:
             if error.status == 404:  # as for any series that nobody has
                 return Selection((), (str(error),))
-            raise EvaluationError(str(error)) from None
+            raise (UnavailableError if error.status == _LATER else EvaluationError)(str(error)) from None
         late = answer.known_since * 1000 > start
         warnings = (
             (f"counts before {answer.known_since:.3f} are not known: the stream has no keyframe",) if late else ()
@@ -96,7 +98,7 @@ class PastSource:
         loop = self._past.loop
         if loop is None or loop.is_closed():
             question.close()
-            raise EvaluationError("the aggregator stops: ask again when it is back")
+            raise UnavailableError("the aggregator stops: ask again when it is back")
         future: Future[T] = asyncio.run_coroutine_threadsafe(question, loop)
         while True:
             try:
