@@ -10,6 +10,7 @@ from fog_aggregator.components.http.options import HttpOptions
 from fog_aggregator.components.http.prometheus.options import QueryOptions
 from fog_aggregator.components.past.options import PastOptions
 from fog_aggregator.components.rollup.options import RollupOptions
+from fog_aggregator.components.rules.options import RulesOptions
 from fog_aggregator.options import FleetOptions, SubjectOptions, SubtreeOptions
 from fog_bus.nats.options import NatsOptions
 
@@ -21,6 +22,7 @@ class AggregatorConfig(
     CheckpointOptions,
     SubjectOptions,
     RollupOptions,
+    RulesOptions,
     SubtreeOptions,
     HttpOptions,
     QueryOptions,

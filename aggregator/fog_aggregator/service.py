@@ -12,6 +12,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from fog_agent.edge.options import AgentOptions
@@ -33,6 +34,14 @@ from fog_aggregator.components.past.past import Past
 from fog_aggregator.components.past.present import PresentState
 from fog_aggregator.components.past.source import PastSource
 from fog_aggregator.components.rollup.publication import RollupPublication
+from fog_aggregator.components.rules.conditions import EngineConditions
+from fog_aggregator.components.rules.evaluation import Rules, make_rule_set
+from fog_aggregator.components.rules.files import read_rules
+from fog_aggregator.components.rules.partner import Partner
+from fog_aggregator.components.rules.ports import LogNotifier
+from fog_aggregator.components.rules.status import RulesView
+from fog_aggregator.components.rules.storage import RuleSeries
+from fog_aggregator.components.rules.worker import RuleWorker
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.engine.engine import Engine, Scope
 from fog_aggregator.core.engine.ports import Say, Surroundings
@@ -40,6 +49,8 @@ from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.rules.rule_set import RuleSet
+from fog_aggregator.rules.series import RETENTION
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.sources.fleet_storage import FleetStorage
 from fog_aggregator.streams import BusConnection
@@ -90,6 +101,7 @@ class Aggregator:
 
     Raises:
         NatsOptionsError: The TLS files cannot be used.
+        RulesError: A rule file cannot be used.
     """
 
     def __init__(self, config: AggregatorConfig, transport: Transport | None = None) -> None:
@@ -99,14 +111,19 @@ class Aggregator:
         fleet, events = Fleet(horizon=config.horizon), EventList(config.max_events)
         metrics = SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after)
-        self._engine = Engine(_scope(config, subjects), fleet, events, Surroundings(self.network, metrics, _warnings()))
         bus = transport or NatsTransport(config.nats)
+        rule_set = make_rule_set(config)
+        around = Surroundings(self.network, metrics, _warnings(), parts={"rules": rule_set})
+        self._engine = Engine(_scope(config, subjects), fleet, events, around)
         connection = BusConnection(bus, _streams(config, subjects), loops)
         brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
         past = self._make_past(Frames(bus.log(METRICS), subjects, config.path, config.past_messages, PastMetrics(own)))
-        storage = FleetStorage((PastSource(past), LiveSource(self.network)))
+        series = RuleSeries()
+        storage = FleetStorage((PastSource(past), LiveSource(self.network)), series)
         queries = Queries(storage, config, self._server_time, self.ready, own)
-        self.web = self._make_web(queries, past, storage)
+        self.web = self._make_web(queries, past, storage, rule_set)
+        worker = RuleWorker(storage, series, self.network, config.query_samples)
+        rules = self._rules = self._make_rules(rule_set, worker, own, Partner(bus, subjects, config.path), loops)
         self._loops = loops
         self._deadline = 0.0  # what fails, or is cancelled, has no time
         self._components: list[Component] = [
@@ -114,23 +131,13 @@ class Aggregator:
             Checkpoints(config, self._engine, self.network, metrics, loops),
             connection,
             brain,
+            rules,
             FileExport(self.network, config),
             past,
             queries,
         ]
         if config.publish_rollup:
-            rollup = RollupPublication(
-                config.path,
-                config,
-                subjects,
-                self.network.totals,
-                own,
-                bus,
-                lambda: self._engine.may_publish,
-                loops,
-            )
-            brain.after_tick.append(rollup.tick)
-            self._components.insert(self._components.index(brain), rollup)
+            self._publish_rollup(brain, subjects, own, bus)
 
     async def run(self, stop: asyncio.Event, on_listening: Callable[[], object] = lambda: None) -> None:
         """Serve until `stop` is set; `on_listening` is called once HTTP answers.
@@ -148,6 +155,23 @@ class Aggregator:
                     on_listening()
             await self._loops.wait(stop)
             self._deadline = AgentOptions.deadline
+
+    def _publish_rollup(self, brain: Brain, subjects: Subjects, own: TelemetryCollector, bus: Transport) -> None:
+        totals, may_publish = self.network.totals, lambda: self._engine.may_publish
+        rollup = RollupPublication(self.config.path, self.config, subjects, totals, own, bus, may_publish, self._loops)
+        brain.after_tick.append(rollup.tick)
+        self._components.insert(self._components.index(brain), rollup)
+
+    def _make_rules(
+        self, rule_set: RuleSet, worker: RuleWorker, own: TelemetryCollector, partner: Partner, loops: Loops
+    ) -> Rules:
+        read = partial(read_rules, self.config.rules, RETENTION)
+        conditions = EngineConditions(self._engine, worker.storage)
+        return Rules(read, rule_set, worker, own, conditions, partner, LogNotifier(), loops)
+
+    async def reload(self) -> str:
+        """Read the rule files anew; return what is wrong with them, or nothing."""
+        return await self._rules.reload()
 
     def ready(self) -> tuple[bool, str]:
         """Tell whether the numbers may be shown, and why not; once ready it stays so."""
@@ -181,8 +205,8 @@ class Aggregator:
         present = PresentState(self._engine, self.network, METRICS, BranchPatterns(self.config.branches))
         return Past(present, frames, self.config, STEP)
 
-    def _make_web(self, queries: Queries, past: Past, storage: FleetStorage) -> WebServer:
-        api = Api(queries, TreePlaces(self.network))
+    def _make_web(self, queries: Queries, past: Past, storage: FleetStorage, rules: RuleSet) -> WebServer:
+        api = Api(queries, TreePlaces(self.network), RulesView(rules))
         past_api = PastApi(past, TreeAndLevels(self.network, storage.keeps))
         return WebServer(make_app(self.network, self, api, past_api), self.config.listen)
 

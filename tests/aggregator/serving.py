@@ -34,6 +34,10 @@ class FakeStatus:
         """Return whether it is ready."""
         return self.ready()[0]
 
+    async def reload(self) -> str:
+        """Find nothing wrong, unless there is a reason."""
+        return self.reason
+
     def streams(self) -> list[StreamStatus]:
         """As listed."""
         return self.listed

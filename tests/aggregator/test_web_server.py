@@ -231,3 +231,16 @@ async def test_a_bug_is_logged_and_says_so(
     assert "oh no" not in answer.text
     assert "oh no" in caplog.text
     assert (await served.ask("/-/healthy")).status == 200
+
+
+async def test_rules_are_reloaded_from_this_machine(served: Served) -> None:
+    """By a program, and by no browser; what is wrong is the answer."""
+    assert (await served.ask("/-/reload", "POST")).text == "reloaded\n"
+    for header in ("Origin", "Sec_Fetch_Site"):
+        answer = await served.ask("/-/reload", "POST", **{header: "x"})
+        assert answer.status == 403
+        assert "from this machine alone" in answer.text
+    served.status.reason = "rules.yml: 1:1: wrong"
+    answer = await served.ask("/-/reload", "POST")
+    assert (answer.status, answer.text) == (422, "the rules are as they were: rules.yml: 1:1: wrong\n")
+    assert (await served.ask("/-/reload")).status == 405

@@ -15,6 +15,9 @@ from fog_aggregator.components.http.prometheus.metrics import ApiMetrics
 from fog_aggregator.components.past.metrics import PastMetrics
 from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rollup.publication import RollupPublication
+from fog_aggregator.components.rules.metrics import RuleMetrics
+from fog_aggregator.components.rules.storage import RuleSeries
+from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
 from fog_aggregator.tasks import Loops
 from fog_bus.nats.connection import Connection, NatsOptions
@@ -90,6 +93,7 @@ def of_an_aggregator() -> dict[str, str]:
     AggregatorMetrics(fleet.own).watch(fleet.network, (), Present())
     ApiMetrics(fleet.own)
     PastMetrics(fleet.own)
+    RuleMetrics(fleet.own, RuleSet(), RuleSeries())
     link, never = Link(Connection(NatsOptions())), lambda: False
     RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
     return told(fleet.network.collect(), "fog_")

@@ -52,6 +52,11 @@ class _Series:
         self.begin += int(self._times[self.begin : self.end].searchsorted(before))
 
     @property
+    def oldest(self) -> int:
+        """The time of the first sample."""
+        return int(self._times[self.begin])
+
+    @property
     def newest(self) -> int:
         """The time of the last sample."""
         return int(self._times[self.end - 1])
@@ -85,6 +90,20 @@ class SampleStore:
 
     def __len__(self) -> int:
         return sum(map(len, self._series.values()))
+
+    @property
+    def oldest(self) -> int | None:
+        """The time of the oldest sample; None without any."""
+        return min((one.oldest for pool in self._series.values() for one in pool.values()), default=None)
+
+    @property
+    def newest(self) -> int | None:
+        """The time of the newest sample; None without any."""
+        return max((one.newest for pool in self._series.values() for one in pool.values()), default=None)
+
+    def names(self) -> frozenset[str]:
+        """Return the names of all series."""
+        return frozenset(self._series)
 
     def write(self, samples: Sequence[Sample]) -> str:
         """Store samples; return what could not be stored, in words, or nothing."""

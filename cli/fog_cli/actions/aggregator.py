@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from fog_aggregator.components.checkpoints.directory import StateDirError
 from fog_aggregator.components.http.server import ListenError
@@ -16,6 +18,8 @@ from fog_cli.commands.aggregator import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.logs import set_up_logging
 from fog_cli.service import notify, run_service
+
+_RELOADS: Final[set[asyncio.Future[str]]] = set()
 
 
 def serve(settings: Settings) -> int:
@@ -33,6 +37,7 @@ def serve(settings: Settings) -> int:
             aggregator = Aggregator(config)
         except ValueError as error:
             raise UsageError(str(error)) from None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: reload(aggregator))
         try:
             await aggregator.run(stop, on_listening=lambda: notify("READY=1"))
         except (ListenError, StateDirError, HorizonError) as error:
@@ -40,6 +45,13 @@ def serve(settings: Settings) -> int:
         return 0
 
     return run_service(work, stop_on_eof=settings.stop_on_eof)
+
+
+def reload(aggregator: Aggregator) -> None:
+    """Read the rule files anew; the aggregator logs what is wrong with them."""
+    task = asyncio.ensure_future(aggregator.reload())
+    _RELOADS.add(task)
+    task.add_done_callback(_RELOADS.discard)
 
 
 def configuration(settings: Settings) -> AggregatorConfig:

@@ -47,7 +47,9 @@ def make_app(
         app[PAST] = past
     app.on_response_prepare.append(add_headers)
     for route in routes:
-        app.router.add_get(route.path, route.handle)
-        for method in route.methods[1:]:
-            app.router.add_route(method, route.path, route.handle)
+        for method in route.methods:
+            if method == "GET":
+                app.router.add_get(route.path, route.handle)
+            else:
+                app.router.add_route(method, route.path, route.handle)
     return app

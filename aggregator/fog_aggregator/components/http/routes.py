@@ -16,6 +16,7 @@ from fog_aggregator.components.http.explain import explain
 from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.output import JSON, send, send_json
 from fog_aggregator.components.http.parameters import Parameter, read_query
+from fog_aggregator.components.http.prometheus.reloading import reload
 from fog_aggregator.components.http.snapshot import snapshot_chunks
 from fog_aggregator.components.http.view_parameters import must_be_known, read_view
 from fog_schema.paths import format_path
@@ -214,6 +215,14 @@ ROUTES: Final = (
     Route("/api/openapi.json", "this description", _openapi, schema="OpenAPI"),
     Route("/-/healthy", "whether the process answers", _healthy, media=("text/plain",)),
     Route("/-/ready", "whether the numbers are complete", _ready, media=("text/plain",), errors=(503,)),
+    Route(
+        "/-/reload",
+        "reads the rule files anew, for this machine alone",
+        reload,
+        media=("text/plain",),
+        errors=(403, 422),
+        methods=("POST",),
+    ),
     Route("/", "a page for people", _file("index.html", "text/html"), media=("text/html",)),
     Route("/app.js", "its program", _file("app.js", "text/javascript"), media=("text/javascript",)),
     Route("/style.css", "its looks", _file("style.css", "text/css"), media=("text/css",)),

@@ -43,5 +43,8 @@ class Status(Protocol):
     def is_current(self) -> bool:
         """Tell whether the numbers are complete and of this moment."""
 
+    async def reload(self) -> str:
+        """Read the rule files anew; return what is wrong with them, or nothing."""
+
     def streams(self) -> list[StreamStatus]:
         """Return how far each stream was read."""

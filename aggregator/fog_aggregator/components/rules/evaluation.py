@@ -1,0 +1,166 @@
+"""Evaluate rules on slots of the server's time; swap them when asked to; tell receivers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from fog_aggregator.components.rules.coverage import FleetCoverage
+from fog_aggregator.components.rules.files import RulesError, parse_labels
+from fog_aggregator.components.rules.metrics import FAILED, RELOADED, RuleMetrics
+from fog_aggregator.components.rules.options import RulesOptions
+from fog_aggregator.components.rules.partner import Partner
+from fog_aggregator.components.rules.ports import Conditions, Notifier
+from fog_aggregator.components.rules.worker import RuleWorker, Slots
+from fog_aggregator.notifications.notice import Notice
+from fog_aggregator.rules.evaluate import GroupResult, RuleGroupState
+from fog_aggregator.rules.model import RuleFile
+from fog_aggregator.rules.ports import Circumstances, Surroundings
+from fog_aggregator.rules.rule_set import RuleSet, slot
+from fog_aggregator.tasks import Loops, cancel
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+LOGGER: Final = logging.getLogger("fog_aggregator.rules")
+_LOOK: Final = 1.0
+"""Seconds between two looks at the clock: it may be set, and groups may come."""
+
+
+def make_rule_set(options: RulesOptions) -> RuleSet:
+    """Make the empty set of rules: part of the checkpoint, before there is anything to evaluate.
+
+    Raises:
+        RulesError: A label of the process cannot be used.
+    """
+    surroundings = Surroundings(parse_labels(options.external_labels), options.external_url.rstrip("/"))
+    return RuleSet(surroundings, round(options.rules_interval * 1000))
+
+
+class Rules:
+    """A component that evaluates rules.
+
+    Args:
+        read: Reads the files; raises RulesError.
+        rules: Takes the rules of the files.
+        worker: Evaluates groups.
+        own: Takes the metrics of rules.
+        conditions: The state of the service.
+        partner: Knows what the other aggregator of a pair sees.
+        notifier: Hears of alerts.
+        loops: Runs the loop.
+
+    Attributes:
+        set: The rules with their states.
+
+    Raises:
+        RulesError: A file cannot be used.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], list[RuleFile]],
+        rules: RuleSet,
+        worker: RuleWorker,
+        own: TelemetryCollector,
+        conditions: Conditions,
+        partner: Partner,
+        notifier: Notifier,
+        loops: Loops,
+    ) -> None:
+        self.set = rules
+        self._read = read
+        self._worker = worker
+        self._conditions = conditions
+        self._partner = partner
+        self._notifier = notifier
+        self._loops = loops
+        self._evaluating = asyncio.Lock()
+        self._slots = Slots()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.set.replace(read())
+        self._metrics = RuleMetrics(own, self.set, worker.series)
+
+    async def start(self) -> None:
+        """Begin: receivers hear at once what fired before, and what is over because its rule is gone."""
+        now = self._conditions.now()
+        self._begin(now)
+        for group in self.set.groups:
+            self._tell(self._due(group, now, again=True), now)
+        self._tasks = [self._loops.spawn(self._evaluate_forever()), self._loops.spawn(self._partner.listen())]
+
+    async def stop(self, deadline: float) -> None:
+        """End. Receivers hear nothing: alerts go on when the aggregator is back."""
+        del deadline
+        self._worker.stop()
+        await cancel(*self._tasks)
+
+    async def reload(self) -> str:
+        """Read the files anew and swap all rules; when one cannot be used the old rules stay. Return the problem."""
+        try:
+            files = await asyncio.to_thread(self._read)
+        except RulesError as error:
+            self._metrics.reloaded(FAILED)
+            LOGGER.error("the rules are as they were: %s", error)  # noqa: TRY400 - no fault of ours
+            return str(error)
+        async with self._evaluating:
+            self.set.replace(files)
+            self._begin(self._conditions.now())
+            self._metrics.show(self.set)
+        self._metrics.reloaded(RELOADED)
+        LOGGER.info("rules reloaded: %d groups", len(self.set.groups))
+        return ""
+
+    def _begin(self, now: int) -> None:
+        """Begin with the groups that are there now, and say what is over because its rule is there no more."""
+        self._slots.begin({group: slot(now, self.set.interval(group.group)) for group in self.set.groups})
+        self._tell(self.set.take_removed(now), now)
+
+    async def _evaluate_forever(self) -> None:
+        while True:
+            async with self._evaluating:
+                for group in list(self.set.groups):
+                    await self._evaluate_when_due(group)
+            await asyncio.sleep(_LOOK)
+
+    async def _evaluate_when_due(self, group: RuleGroupState) -> None:
+        """Evaluate a group if a slot has come; slots that passed meanwhile are left out, and counted."""
+        interval, paused = self.set.interval(group.group), self._conditions.paused()
+        at = slot(self._conditions.now(), interval)
+        missed = self._slots.take(group, at, interval)
+        if missed is None:
+            return
+        if not paused:
+            self._metrics.missed.increment(missed)
+        began = time.monotonic()
+        result = await self._worker.evaluate(group, at, interval, self._given(group, at, paused))
+        self._note(group, result, time.monotonic() - began)
+        notices = self._due(group, at)
+        self.set.note(group)
+        self._tell(notices, at)
+        await self._partner.say(group, at, interval, ready=not paused)
+
+    def _given(self, group: RuleGroupState, at: int, paused: str) -> Callable[[FleetCoverage], Circumstances]:
+        """Take the conditions that belong to the loop; the nodes are looked at in the thread."""
+        oldest, branches = self._conditions.known_since(), self._conditions.silent_branches()
+        since = oldest if oldest is not None else at  # only the present is known
+        still_fires = self._partner.view(group.group, at)
+        return lambda coverage: Circumstances(coverage, paused, since, branches, still_fires)
+
+    def _note(self, group: RuleGroupState, result: GroupResult, seconds: float) -> None:
+        for problem in result.problems:
+            LOGGER.warning("%s, rule %d, %s: %s", group.group.name, problem.number, problem.name, problem.text)
+        self._metrics.evaluated(group.group.name, len(group.rules), len(result.problems), seconds)
+        self._metrics.show(self.set)
+
+    def _due(self, group: RuleGroupState, at: int, *, again: bool = False) -> list[Notice]:
+        """Take the notices of a group that are due."""
+        interval = self.set.interval(group.group)
+        telling = self.set.telling(at, max(at, self._conditions.now()), interval, again=again)
+        return self.set.take_notices(group, telling, self._partner.view(group.group, at))
+
+    def _tell(self, notices: Sequence[Notice], at: int) -> None:
+        if notices:
+            self._metrics.fired.increment(sum(notice.firing and notice.starts_at == at for notice in notices))
+            self._notifier.submit(notices, at)

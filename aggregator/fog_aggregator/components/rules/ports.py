@@ -1,0 +1,54 @@
+"""Name what the evaluation of rules asks of the service around it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from fog_aggregator.notifications.notice import Notice
+from fog_aggregator.promql.labels import show
+from fog_schema.paths import Path
+
+LOGGER: Final = logging.getLogger("fog_aggregator.alerts")
+
+
+class Notifier(Protocol):
+    """Tells receivers of alerts. Belongs to the event loop."""
+
+    def submit(self, notices: Sequence[Notice], at: int) -> None:
+        """Take alerts that fire or have resolved; `at` is the server's time in milliseconds."""
+
+
+class LogNotifier:
+    """Writes alerts to the log, once each."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def submit(self, notices: Sequence[Notice], at: int) -> None:
+        """Write what is new."""
+        del at
+        for notice in notices:
+            if self._known.get(notice.fingerprint) != notice.key:
+                self._known.pop(notice.fingerprint, None)
+                self._known[notice.fingerprint] = notice.key
+                LOGGER.warning("%s: %s", notice.status, show(notice.labels))
+        while len(self._known) > 10_000:  # the oldest are forgotten
+            del self._known[next(iter(self._known))]
+
+
+class Conditions(Protocol):
+    """The state of the service, as far as verdicts depend on it. Called on the event loop."""
+
+    def paused(self) -> str:
+        """Say why nothing can be said about the fleet now; empty when something can."""
+
+    def now(self) -> int:
+        """Return the time in milliseconds that evaluations are of: the server's, or the machine's while it is away."""
+
+    def known_since(self) -> int | None:
+        """Return the time in milliseconds from which on the fleet's numbers are known; None when none are."""
+
+    def silent_branches(self) -> tuple[Path, ...]:
+        """Return the paths under which everything is silent."""

@@ -1,0 +1,242 @@
+"""The component of rules: slots, reload, what receivers hear, and what stands behind numbers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from fog_aggregator.components.rules import evaluation
+from fog_aggregator.components.rules.coverage import FleetCoverage
+from fog_aggregator.components.rules.files import RulesError, parse_labels, read_rules
+from fog_aggregator.components.rules.status import RulesView
+from fog_aggregator.core.saved import Saved
+from fog_aggregator.rules.verdicts.coverage import Fate, Standing
+from fog_aggregator.rules.verdicts.reads import Scope
+from fog_bus.memory import MemoryBus
+from fog_testing.waiting import eventually
+from tests.aggregator.fleet import Fleet
+from tests.aggregator.rules import MINUTE, Watched
+
+HOT = """\
+groups:
+- name: heat
+  rules:
+  - alert: Hot
+    expr: temp > 5
+    annotations: {summary: it is hot}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "_LOOK", 0.002)
+
+
+def write(directory: Path, text: str = HOT, name: str = "rules.yml") -> Path:
+    """Write a rule file."""
+    file = directory / name
+    file.write_text(text)
+    return file
+
+
+@contextlib.asynccontextmanager
+async def running(watched: Watched) -> AsyncIterator[Watched]:
+    """Run a component while the body does."""
+    await watched.rules.start()
+    try:
+        yield watched
+    finally:
+        await watched.rules.stop(1.0)
+
+
+async def minute(watched: Watched, minutes: int = 1) -> None:
+    """Let time pass, and wait for the evaluation."""
+    before = watched.count("rule_evaluations_total", rule_group="heat")
+    watched.conditions.time += minutes * MINUTE
+    await eventually(
+        lambda: watched.count("rule_evaluations_total", rule_group="heat") > before, what="rules are evaluated"
+    )
+
+
+async def test_rules_are_evaluated_at_slots(tmp_path: Path) -> None:
+    """The first lies in the future, none is evaluated twice, and those that were left out are counted."""
+    async with running(Watched(MemoryBus(), write(tmp_path))) as watched:
+        watched.numbers.set("temp", 9)
+        watched.conditions.time += MINUTE - 1
+        assert watched.count("rule_evaluations_total", rule_group="heat") == 0
+        await minute(watched)
+        assert watched.heard.words == ["Hot firing"]
+        assert watched.heard.notices[0].starts_at % MINUTE == 0
+        await minute(watched, 4)
+        assert watched.count("rule_evaluations_total", rule_group="heat") == 2
+        assert watched.count("rule_iterations_missed_total") == 3
+        assert watched.count("alerts", state="firing") == 1
+        assert watched.count("alerts_fired_total") == 1
+
+
+async def test_an_alert_resolves_for_its_receivers(tmp_path: Path) -> None:
+    """And not when the service ends."""
+    async with running(Watched(MemoryBus(), write(tmp_path))) as watched:
+        watched.numbers.set("temp", 9)
+        await minute(watched)
+        watched.numbers.set("temp", 1)
+        await minute(watched)
+        watched.numbers.set("temp", 9)
+        await minute(watched)
+    assert watched.heard.words == ["Hot firing", "Hot resolved", "Hot firing"]
+
+
+async def test_what_fired_is_told_when_the_service_is_back(tmp_path: Path) -> None:
+    """At once, before anything is evaluated; and that a rule has left its file."""
+    async with running(Watched(MemoryBus(), write(tmp_path))) as watched:
+        watched.numbers.set("temp", 9)
+        await minute(watched)
+    saved = watched.rules.set.image()
+    again = Watched(MemoryBus(), write(tmp_path))
+    again.conditions.time += 40 * MINUTE
+    again.conditions.reason = "not ready"
+    again.rules.set.restore(Saved(saved.plain))
+    async with running(again):
+        assert again.heard.words == ["Hot firing"]
+        assert again.heard.notices[0].ends_at == again.conditions.time + 15 * MINUTE
+        await minute(again)
+        assert RulesView(again.rules.set).alerts()[0].annotations["no_data"].endswith(", not ready")
+    other = Watched(MemoryBus(), write(tmp_path, HOT.replace("Hot", "Cold")))
+    other.rules.set.restore(Saved(saved.plain))
+    async with running(other):
+        assert other.heard.words == ["Hot resolved"]
+
+
+async def test_a_reload_swaps_all_rules_or_none(tmp_path: Path) -> None:
+    """A bad file keeps the old ones; what is wrong is said, and counted."""
+    file = write(tmp_path)
+    async with running(Watched(MemoryBus(), file)) as watched:
+        watched.numbers.set("temp", 9)
+        await minute(watched)
+        file.write_text(HOT.replace("temp > 5", "temp >"))
+        problem = await watched.rules.reload()
+        assert "rules.yml" in problem
+        assert 'group "heat", rule 1, "Hot"' in problem
+        await minute(watched)
+        assert watched.heard.words == ["Hot firing"] * 2
+        file.write_text(HOT.replace("alert: Hot", "alert: Warm"))
+        assert await watched.rules.reload() == ""
+        assert watched.heard.words[2:] == ["Hot resolved"]
+        assert dict(watched.heard.notices[2].annotations)["ended_by"] == "rule_removed"
+        await minute(watched)
+        await minute(watched)
+        assert watched.heard.words[3:] == ["Warm firing"] * 2
+    assert watched.count("rule_reloads_total", result="failed") == 1
+    assert watched.count("rule_reloads_total", result="reloaded") == 1
+
+
+async def test_two_aggregators_agree_that_an_alert_is_over(tmp_path: Path) -> None:
+    """The one that sees it fire wins, until it sees it no more, or is silent itself."""
+    bus, file = MemoryBus(), write(tmp_path)
+    async with running(Watched(bus, file)) as one, running(Watched(bus, file)) as other:
+        for watched in (one, other):
+            watched.numbers.set("temp", 9)
+            await minute(watched)
+        one.numbers.set("temp", 1)
+        await minute(one)
+        await minute(other)
+        assert one.heard.words == ["Hot firing"] * 2
+        assert one.count("alerts", state="held") == 1
+        other.numbers.set("temp", 1)
+        await minute(other)
+        await minute(one)
+        assert [watched.heard.words[-1] for watched in (one, other)] == ["Hot resolved"] * 2
+
+
+async def test_rules_that_fail_are_counted(tmp_path: Path) -> None:
+    """By their group; the alert is held."""
+    file = write(tmp_path, HOT.replace("temp > 5", "temp + on () other > 5"))
+    async with running(Watched(MemoryBus(), file)) as watched:
+        watched.numbers.set("temp", 9)
+        watched.numbers.set("other", 1)
+        await minute(watched)
+        watched.numbers.set("other", 1, a="b")
+        await minute(watched)
+        assert watched.count("rule_failures_total", rule_group="heat") == 1
+        assert watched.count("alerts", state="held") == 1
+        (group,) = RulesView(watched.rules.set).rules()
+        assert group.rules[0].health == "err"
+        assert group.rules[0].last_error
+
+
+async def test_without_a_past_only_the_present_is_judged(tmp_path: Path) -> None:
+    """A rule that looks back waits until numbers are kept for so long."""
+    watched = Watched(MemoryBus(), write(tmp_path, HOT.replace("temp > 5", "absent_over_time(temp[5m])")))
+    watched.conditions.since = None
+    async with running(watched):
+        await minute(watched)
+        assert watched.heard.notices == []
+        watched.conditions.since = 0
+        await minute(watched)
+        assert watched.heard.words == ["Hot firing"]
+
+
+def test_files_are_read_by_name_and_by_pattern(tmp_path: Path) -> None:
+    """Each once; every problem is told."""
+    first, second = write(tmp_path, name="a.yml"), write(tmp_path, name="b.yml")
+    files = read_rules([str(tmp_path / "*.yml"), str(first)], MINUTE)
+    assert [file.file for file in files] == [str(first), str(second)]
+    second.write_text(HOT.replace("temp > 5", "rate(temp[5m]) > 5"))
+    first.write_text("groups: 7")
+    with pytest.raises(RulesError) as caught:
+        read_rules([str(first), str(second), str(tmp_path / "c.yml"), str(tmp_path / "*.rules")], MINUTE)
+    lines = str(caught.value).splitlines()
+    assert any("it looks back 300 s, and numbers are kept for 60 s: set --history-retention" in line for line in lines)
+    assert any("c.yml: cannot be read: No such file or directory" in line for line in lines)
+    assert any("*.rules: no file has such a name" in line for line in lines)
+    assert any(line.startswith(f"{first}: ") for line in lines), lines
+
+
+def test_labels_are_pairs() -> None:
+    """Names as Prometheus has them."""
+    assert parse_labels(["site=north", "a=b=c", "none="]) == (("a", "b=c"), ("site", "north"))
+    with pytest.raises(RulesError, match="write NAME=VALUE"):
+        parse_labels(["1site=x"])
+
+
+def fleet_of_four() -> Fleet:
+    """Make a fleet with two nodes that have `temp`."""
+    fleet = Fleet()
+    for path in ("fog/0/1", "fog/0/2", "fog/1/1", "fog/1/2"):
+        collector = fleet.join(path).collector
+        collector.register_gauge("temp" if path.startswith("fog/0") else "other", "A gauge").set(1)
+    fleet.send()
+    return fleet
+
+
+def test_coverage_is_of_the_nodes_that_have_a_metric() -> None:
+    """In the part of the tree that is asked for; silent ones among them."""
+    fleet = fleet_of_four()
+    live: dict[tuple[str, ...], Fate] = {("fog", "0", "1"): Fate.LIVE, ("fog", "0", "2"): Fate.LIVE}
+    names = frozenset({"temp"})
+    assert FleetCoverage(fleet.network, 7.0).standing(Scope(names=names)) == Standing(2, 0, 0, live)
+    fleet.now += 60
+    for member in fleet.members[1:]:
+        member.send()
+    coverage = FleetCoverage(fleet.network, 7.0)
+    assert coverage.horizon == 7000
+    assert coverage.standing(Scope(names=names)) == Standing(1, 1, 0, live | {("fog", "0", "1"): Fate.SILENT})
+    assert coverage.standing(Scope()).silent == 1
+    assert coverage.standing(Scope(("fog", "1"))) == coverage.standing(Scope(("fog", "1"), names=frozenset({"other"})))
+    assert coverage.standing(Scope(("fog", "1"), names=names)) == Standing()
+    assert coverage.standing(Scope(("fog", "0", "1"), own=True)).silent == 1
+    assert coverage.standing(Scope(("fog", "0"), own=True)) == Standing()
+    fates = [coverage.fate(path) for path in (("fog", "0", "1"), ("fog", "1", "1"), ("fog", "9"))]
+    assert fates == [Fate.SILENT, Fate.LIVE, Fate.GONE]
+
+
+def test_many_nodes_are_a_number() -> None:
+    """More than 64 are not listed."""
+    fleet = Fleet()
+    for number in range(65):
+        fleet.join(f"fog/{number}")
+    fleet.send()
+    assert FleetCoverage(fleet.network, 7.0).standing(Scope()) == Standing(65, 0, 0, None)
