@@ -26,7 +26,10 @@ class EngineConditions:
         engine = self._engine
         if not engine.readiness.ready:
             return f"not ready: {engine.readiness.why_not()}"
-        return "" if engine.observed.current else "the streams are not read to their end"
+        now = time.monotonic()
+        if not engine.is_connected(now):
+            return "cut off from NATS"
+        return "" if engine.is_current(now) else "the streams are not read to their end"
 
     def now(self) -> int:
         """Return the time in milliseconds that evaluations are of.
