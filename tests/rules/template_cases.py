@@ -189,6 +189,25 @@ FAILURES: Final[list[Case]] = [
     (None, "{{ $value 1 }}", failed("1:115", "<$value>: can't give argument to non-function $value")),
     (None, "{{ .Value 1 }}", failed("1:115", "<.Value>: Value has arguments but cannot be invoked as function")),
     (None, "{{ .Labels.job 1 }}", failed("1:122", "<.Labels.job>: job is not a method but has arguments")),
+    (None, "{{ $x := $x }}", failed("1:121", "<$x>: undefined variable: $x")),
+    (
+        None,
+        "é {{ .Gone.x }}",
+        failed(
+            "1:119",
+            "<.Gone.x>: can't evaluate field Gone in type struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value float64 }",
+        ),
+    ),
+    (None, "{{ nil 1 }}", failed("1:115", "<nil>: can't give argument to non-function nil")),
+    (
+        None,
+        "{{ .Gone 1 }}",
+        failed(
+            "1:115",
+            "<.Gone>: can't evaluate field Gone in type struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value float64 }",
+        ),
+    ),
+    (None, "{{ toUpper nil }}", failed("1:123", "<nil>: cannot assign nil to string")),
     (None, "{{ nil }}", failed("1:115", "<nil>: nil is not a command")),
     (None, "{{ range $value }}x{{ end }}", failed("1:121", "<$value>: range can't iterate over 7")),
     (

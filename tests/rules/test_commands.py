@@ -201,6 +201,12 @@ def test_bad_files_of_tests(text: str, tmp_path: Path, capsys: pytest.CaptureFix
     assert re.search(r"  FAILED:\n.*(t|bad)\.yml: \d+:\d+: ", err)
 
 
+def test_a_file_without_an_end_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """No more is read than may be."""
+    code, _, err = fog(capsys, "check", "rules", "/dev/zero")
+    assert (code, "/dev/zero: the file has more than 1048576 bytes" in err) == (1, True)
+
+
 def test_hostile_tests_end_in_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Samples and evaluations are bounded before they are made."""
     file = tmp_path / "t.yml"

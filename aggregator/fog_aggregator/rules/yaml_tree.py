@@ -87,7 +87,7 @@ def read_document(content: bytes) -> Document:
         YamlError: for what is not UTF-8 or YAML, and for what goes beyond a limit.
     """
     if len(content) > MAX_BYTES:
-        raise YamlError(f"the file has {len(content)} bytes: at most {MAX_BYTES} are read, split it")
+        raise YamlError(f"the file has more than {MAX_BYTES} bytes: split it")
     try:
         text = content.decode()
     except UnicodeDecodeError as error:

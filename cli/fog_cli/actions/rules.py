@@ -14,6 +14,7 @@ from fog_aggregator.promql.labels import compile_pattern
 from fog_aggregator.rules import RuleFile, RuleFileError, load
 from fog_aggregator.rules.model import rule_labels
 from fog_aggregator.rules.unit_tests import UnitTestFile, read_unit_tests, run_unit_test
+from fog_aggregator.rules.yaml_tree import MAX_BYTES
 from fog_cli.commands import check, test
 from fog_cli.errors import UsageError
 from fog_cli.terminal import printable
@@ -108,7 +109,9 @@ def _read(file: str, read: Callable[[bytes, str], Any]) -> Any:
         RuleFileError: when it cannot be read or used.
     """
     try:
-        return read(Path(file).read_bytes(), file)
+        with Path(file).open("rb") as opened:
+            content = opened.read(MAX_BYTES + 1)
+        return read(content, file)
     except OSError as error:
         raise RuleFileError.of(file, f"cannot be read: {error.strerror}") from None
 

@@ -76,7 +76,7 @@ class Execution:
         """Make the error that ends the execution, with the place of the node at hand as Go writes it."""
         source, name, position = self._source, self._name, self._at.position
         line = source.count("\n", 0, position) + 1
-        column = position + _OFFSET if line == 1 else position - source.rfind("\n", 0, position) - 1
+        column = len(source[source.rfind("\n", 0, position) + 1 : position].encode()) + (_OFFSET if line == 1 else 0)
         where = f'template: {name}:{line}:{column}: executing "{name}" at <{self._at}>'
         return ExecutionError(f"{where}: {text}")
 
@@ -156,11 +156,11 @@ class Execution:
         if isinstance(first, Function):
             return self._call(first, command, arguments, dot, final)
         self._at = first
-        if isinstance(first, Nil):
-            raise self._failure("nil is not a command")
         has_arguments = bool(arguments) or final is not _NOTHING
         if has_arguments and not getattr(first, "names", ()):
             raise self._failure(f"can't give argument to non-function {first}")
+        if isinstance(first, Nil):
+            raise self._failure("nil is not a command")
         return self._value(first, dot, has_arguments=has_arguments)
 
     def _value(self, word: Operand, dot: Any, *, has_arguments: bool = False) -> Any:
@@ -177,17 +177,23 @@ class Execution:
         elif isinstance(word, Chain):
             value = self._value(word.operand, dot)
         else:
-            value = next(value for name, value in reversed(self._variables) if name == word.name)
+            value = self._variable(word.name)
         self._at = word
         return self._fields(value, word.names, has_arguments=has_arguments)
 
+    def _variable(self, name: str) -> Any:
+        for known, value in reversed(self._variables):
+            if known == name:
+                return value
+        raise self._failure(f"undefined variable: {name}")
+
     def _fields(self, value: Any, names: Sequence[str], *, has_arguments: bool) -> Any:
         for name in names:
-            if has_arguments and name is names[-1]:
-                what = "is not a method but has arguments"
-                if isinstance(value, Struct):
-                    what = "has arguments but cannot be invoked as function"
-                raise self._failure(f"{name} {what}")
+            is_called = has_arguments and name is names[-1]
+            if is_called and isinstance(value, dict):
+                raise self._failure(f"{name} is not a method but has arguments")
+            if is_called and isinstance(value, Struct) and name in value.fields:
+                raise self._failure(f"{name} has arguments but cannot be invoked as function")
             if isinstance(value, dict):
                 value = value.get(name, "")
             elif isinstance(value, Struct) and name in value.fields:
@@ -246,7 +252,7 @@ class Execution:
         if wanted == ANY or type_name(value) == wanted:
             return value
         if value is None:
-            raise self._failure(f"invalid value; expected {wanted}")
+            raise self._failure(f"cannot assign nil to {wanted}")
         raise self._failure(f"wrong type for value; expected {wanted}; got {type_name(value)}")
 
 

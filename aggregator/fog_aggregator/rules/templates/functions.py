@@ -85,9 +85,9 @@ def _check_basic(value: Any) -> None:
 
 def _equal(first: Any, *others: Any) -> bool:
     """Tell whether the first value equals any of the others."""
-    _check_basic(first)
     if not others:
         raise CallError("missing argument for comparison")
+    _check_basic(first)
     for other in others:
         _check_basic(other)
         if type(first) is not type(other):

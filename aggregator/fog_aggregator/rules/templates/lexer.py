@@ -16,7 +16,7 @@ _COMMENT: Final = re.compile(r"\{\{(?:- )?/\*")
 _COMMENT_END: Final = re.compile(r"\*/(?P<trim> -)?\}\}")
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+(?=\s-\}\})|\s+)
-    |(?P<text>"(?:[^"\\\n]|\\.)*")
+    |(?P<text>"(?:[^"\\\n]|\\[^\n])*")
     |(?P<raw>`[^`]*`)
     |(?P<number>[+-]?(?:0[xX][0-9a-fA-F_]+|0[bBoO][0-7_]+|[0-9][0-9_]*\.?[0-9_]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?))
     |(?P<field>\.\w+)
