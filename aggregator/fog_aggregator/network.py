@@ -13,8 +13,10 @@ from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.fleet.event_list import EventList, FleetEvent
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.lifecycle import Coverages
+from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.kinds.view import Samples
 from fog_aggregator.core.places.coverage import Life
+from fog_aggregator.core.places.expected import NOBODY_EXPECTED, Expected
 from fog_aggregator.query.explanation import Explanation, take_apart
 from fog_aggregator.query.family_variants import FamilyVariant, described
 from fog_aggregator.query.fleet_view import COVERAGE_FAMILIES, Beside, FleetView, Memory
@@ -26,7 +28,7 @@ from fog_aggregator.query.selection import EVERYTHING, TOGETHER, Grouping, Selec
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.query.tree import Tree
 from fog_aggregator.query.view_snapshot import ViewSnapshot
-from fog_schema.paths import Path, format_path
+from fog_schema.paths import Path, format_path, is_under
 from utilityfog_frontend.telemetry import TelemetryCollector, TelemetryEvent, model
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 from utilityfog_frontend.telemetry.source import MetricsSource
@@ -47,6 +49,7 @@ class NetworkCollector(MetricsSource):
     Attributes:
         lock: held while the fleet is read or written; any thread may read.
         ratchet: the fractional values that were exported.
+        expected: the nodes that an operator expects.
         active: False once the service has stopped.
     """
 
@@ -57,6 +60,7 @@ class NetworkCollector(MetricsSource):
         own: TelemetryCollector,
         clock: Callable[[], float],
         departed_after: float = DEPARTED_SECONDS,
+        expected: Expected = NOBODY_EXPECTED,
     ) -> None:
         self.lock = threading.RLock()
         self._clamping = threading.Lock()
@@ -66,7 +70,9 @@ class NetworkCollector(MetricsSource):
         self.ratchet = Ratchet()
         self.active = True
         self._clock = clock
+        self.expected = expected
         self._departed_after = departed_after
+        self._known: tuple[int, frozenset[Path]] = (-1, frozenset())
         self._planner = Planner(fleet)
 
     def adopt(self, fleet: Fleet, events: EventList, ratchet: Ratchet) -> None:
@@ -74,6 +80,7 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             self.fleet, self.events, self.ratchet = fleet, events, ratchet
             self._planner = Planner(fleet)
+            self._known = (-1, frozenset())
 
     def view(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> FleetView:
         """Look at the fleet as it is now: copied in one go, read without a lock.
@@ -87,7 +94,8 @@ class NetworkCollector(MetricsSource):
             covered = self.coverage(selection, grouping)
             info = self._known_info(key)
             memory = Memory(partial(self._clamp, self.ratchet), self._planner.offer)
-            return FleetView(snapshot, self.fleet.families, Beside(covered, info, own), memory)
+            losses = self.losses() if grouping == TOGETHER and not selection.under else None
+            return FleetView(snapshot, self.fleet.families, Beside(covered, info, own, losses), memory)
 
     def _known_info(self, view: ViewKey) -> list[tuple[Path, Mapping[str, str]]]:
         """Return the information of the view's nodes, where it is asked for by name: it has a sample for each node."""
@@ -120,7 +128,7 @@ class NetworkCollector(MetricsSource):
         """List something of the fleet as it is now; `read` is called with the fleet held, and keeps nothing of it."""
         with self.lock:
             coverage = lambda view: self.coverage(*view)  # noqa: E731
-            return read(Inventory(self.fleet, self._planner, self.lives(), coverage, self.now()))
+            return read(Inventory(self.fleet, self._planner, self.lives(), coverage, self.missing, self.now()))
 
     def find_events(
         self, under: Path, name: str | None, since: float | None, limit: int
@@ -200,7 +208,32 @@ class NetworkCollector(MetricsSource):
         """Return what each group of a view stands on."""
         with self.lock:
             groups = self._planner.groups(ViewKey(selection, grouping))
-            return self.fleet.coverage(groups, self.lives(), self.now())
+            covered = self.fleet.coverage(groups, self.lives(), self.now())
+            return (
+                covered if grouping.info is not None else covered.with_missing(self.missing(selection), grouping.level)
+            )
+
+    def missing(self, selection: Selection = EVERYTHING) -> list[tuple[Path, int]]:
+        """Return how many expected nodes were never heard, and where; of a branch only its aggregator knows them."""
+        if not self.expected:
+            return []
+        with self.lock:
+            lives, tree = self.lives(), self.tree
+            if self._known[0] != self.fleet.places_version:
+                known = (path for path in self.expected.paths if self.branch_over(path) or path in self.fleet.places)
+                self._known = (self.fleet.places_version, frozenset(known))
+            spans = ((under, tree.span(under)) for under in self.expected.counts)
+            counted = {under: self.fleet.heard_under(tree.rows[at.start : at.stop], lives) for under, at in spans}
+            found = self.expected.missing(self._known[1], counted)
+        under = selection.under
+        return [one for one in found if (one[0] == under if selection.own else is_under(one[0], under))]
+
+    def losses(self) -> Losses:
+        """Return how many nodes stand at each path and how many are silent, those included that were never heard."""
+        with self.lock:
+            losses = self.fleet.losses(self.tree.paths, self.tree.rows, self.lives())
+        missing = self.missing()
+        return losses.with_missing(missing) if missing else losses
 
     def life_of(self, path: Path) -> Life | None:
         """Tell whether the node at a path is live, stale or departed; None without a node."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path as FilePath
+from typing import Final
 
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS, HORIZON, MAX_EVENTS
+from fog_aggregator.core.places.expected import NOBODY_EXPECTED, Expected, parse_expected
 from fog_aggregator.core.places.patterns import ANY
 from fog_bus.options import option
-from fog_bus.options.kinds import PATH, PATHS, PERIOD, SWITCH, TEXT, WHOLE
+from fog_bus.options.kinds import PATH, PATHS, PERIOD, SWITCH, TEXT, WHOLE, Kind
 from fog_schema.errors import PathError
 from fog_schema.paths import Path, format_path, is_under, parse_path
 from fog_schema.subjects import DEFAULT_PREFIX
@@ -33,6 +36,33 @@ def parse_branch(text: str) -> Path:
 def parse_branches(texts: tuple[str, ...]) -> tuple[Path, ...]:
     """Parse several of them."""
     return tuple(map(parse_branch, texts))
+
+
+EXPECTED: Final = Kind("PATH[=N][,…]", PATHS.parse, unset=())
+
+
+def read_expected(texts: tuple[str, ...]) -> Expected:
+    """Read which nodes are expected; `@FILE` stands for the lines of a file, without comments (#).
+
+    Raises:
+        ValueError: A file cannot be read, or a line is not what it must be.
+    """
+    items: list[str] = []
+    for text in texts:
+        if text.startswith("@"):
+            items += _lines(text[1:])
+        else:
+            items.append(text)
+    return parse_expected(items)
+
+
+def _lines(name: str) -> list[str]:
+    try:
+        text = FilePath(name).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"the file of expected nodes {name!r} cannot be read: {error}") from None
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +106,12 @@ class FleetOptions:
 
     create_streams: bool = option(
         default=True, help="leave it to fog streams apply to create streams that are missing", kind=SWITCH
+    )
+    expect: Expected = option(
+        NOBODY_EXPECTED,
+        "nodes that must be there: paths, how many lie under one, as in fog/0=48, or @FILE with one of these a line",
+        EXPECTED,
+        convert=read_expected,
     )
     departed_after: float = option(DEPARTED_SECONDS, "a node silent for so long has departed", PERIOD)
     horizon: float = option(HORIZON, "how long the counts of a silent epoch are kept apart", PERIOD)

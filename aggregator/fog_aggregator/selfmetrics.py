@@ -155,6 +155,8 @@ class SelfMetrics:
         gauge("fog_aggregator_ready", "Whether the numbers are complete and of this moment").set_function(
             lambda: int(presence.is_current(time.monotonic()))
         )
+        expected = gauge("fog_aggregator_nodes_expected", "Nodes that an operator expects")
+        expected.set_function(lambda: network.expected.total)
         gauge("fog_aggregator_series", "Label sets known").set_function(lambda: fleet.series_count)
         slots = gauge("fog_aggregator_slots", "Values held")
         slots.set_function(lambda: fleet.slot_count)

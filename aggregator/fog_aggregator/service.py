@@ -110,7 +110,7 @@ class Aggregator:
         own = TelemetryCollector(self_metrics=False)
         fleet, events = Fleet(horizon=config.horizon), EventList(config.max_events)
         metrics = SelfMetrics(own)
-        self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after)
+        self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)
         bus = transport or NatsTransport(config.nats)
         rule_set = make_rule_set(config)
         around = Surroundings(self.network, metrics, _warnings(), parts={"rules": rule_set})

@@ -78,9 +78,11 @@ class Fleet:
         self.network = NetworkCollector(self.state, self.events, self.own, lambda: self.now)
         self.members: list[Member] = []
 
-    def join(self, path: str, *, interval: float = 10.0, shared: bool = False, **info: str) -> Member:
+    def join(
+        self, path: str, *, interval: float = 10.0, shared: bool = False, ephemeral: bool = False, **info: str
+    ) -> Member:
         """Return a new writer at a path; it sends nothing yet."""
-        settings = Settings(interval=interval, shared=shared, info=tuple(info.items()))
+        settings = Settings(interval=interval, shared=shared, ephemeral=ephemeral, info=tuple(info.items()))
         member = Member(self, parse_path(path), len(self.members) + 1, settings)
         self.members.append(member)
         return member

@@ -50,7 +50,8 @@ def answered(fleet: Fleet) -> Any:
 
 
 def as_told_before(exported: str) -> str:
-    """Leave out the states of nodes that came with version 6, where nobody is in them."""
+    """Leave out what came with version 6: states of nodes, where nobody is in them, and where the silent ones are."""
+    exported = re.sub(r"# HELP fog_aggregator_silent .*?(?=# HELP|\Z)", "", exported, flags=re.DOTALL)
     return re.sub(r'fog_aggregator_nodes\{[^}]*state="(ended|missing)"\} 0\n', "", exported)
 
 
@@ -68,7 +69,8 @@ def test_every_version_exports_what_it_exported(folder: FilePath) -> None:
     """Metrics of the root, by level and of one node, and what the JSON interface says."""
     fleet = restored(folder)
     for name, view in VIEWS.items():
-        assert as_told_before(exported(fleet.network, view)) == as_told_before((folder / name).read_text())
+        shown, golden = exported(fleet.network, view), (folder / name).read_text()
+        assert (as_told_before(shown) if folder.name in {"version_4", "version_5"} else shown) == golden
     assert answered(fleet) == expected(folder, "answers.json")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from fog_aggregator.core.fleet.catalog import Family
 from fog_aggregator.core.fleet.lifecycle import Coverages
+from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.view import Clamp, Plan, Samples
 from fog_aggregator.core.places.coverage import Coverage, Life
@@ -22,9 +23,9 @@ from fog_aggregator.query.samples import GroupLabels, Labeller, LazySeries
 from fog_aggregator.query.selection import Matcher, ViewKey
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.query.view_snapshot import ViewSnapshot
-from fog_schema.paths import Path
+from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry import model
-from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType
+from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType, SeriesSnapshot
 from utilityfog_frontend.telemetry.names import sample_names
 
 _NODES: Final = model.Family("fog_aggregator_nodes", MetricType.GAUGE, "Nodes by state")
@@ -34,8 +35,11 @@ _OLDEST: Final = model.Family(
     "Age of the last frame of the live node that has been silent longest",
     unit="seconds",
 )
-COVERAGE_FAMILIES: Final = (_NODES, _OLDEST)
-"""Families that each view has beside the nodes' own."""
+_SILENT: Final = model.Family("fog_aggregator_silent", MetricType.GAUGE, "Silent nodes, at the paths that cover them")
+COVERAGE_FAMILIES: Final = (_NODES, _OLDEST, _SILENT)
+"""Families that views have beside the nodes' own; the last one that of everything alone."""
+SITE_TOKENS: Final = 2
+"""So many tokens of a path name a site: alerts of one site are grouped by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,13 @@ class Beside:
         coverages: what each group stands on.
         info: what nodes tell of themselves, where that is shown.
         own: the aggregator's own metrics, where they are part of the view.
+        losses: the nodes that are silent, where that is part of the view.
     """
 
     coverages: Coverages
     info: Sequence[tuple[Path, Mapping[str, str]]] = ()
     own: Sequence[FamilySnapshot] = ()
+    losses: Losses | None = None
 
 
 class FleetView:
@@ -161,7 +167,7 @@ class FleetView:
             all_groups = covered.total()
             covered = Coverages([()], np.array([all_groups.nodes]), np.array([all_groups.oldest]))
         group = np.arange(len(covered.paths), dtype=np.int32)
-        labeller = Labeller([SeriesEntry(0, ())], self._group_labels)
+        labeller = Labeller([SeriesEntry(0, ())], GroupLabels(grouping, covered.paths))
         nodes = [
             Samples(np.zeros_like(group), group, covered.nodes[:, life], extra=(("state", life.label),))
             for life in Life
@@ -170,7 +176,26 @@ class FleetView:
         return [
             FamilySnapshot(_NODES, LazySeries(nodes, labeller)),
             FamilySnapshot(_OLDEST, LazySeries(ages, labeller)),
+            *([_silent(self._beside.losses)] if self._beside.losses is not None else []),
         ]
+
+
+def _silent(losses: Losses) -> FamilySnapshot:
+    """Make a sample for each place that covers silent nodes."""
+    return FamilySnapshot(
+        _SILENT,
+        [
+            SeriesSnapshot(
+                (
+                    ("fog_kind", entry.extent.value),
+                    ("fog_path", format_path(entry.path)),
+                    ("fog_site", format_path(entry.path[:SITE_TOKENS])),
+                ),
+                entry.nodes,
+            )
+            for entry in losses.cover()
+        ],
+    )
 
 
 def _matched(family: FamilySnapshot, matchers: Sequence[Matcher]) -> FamilySnapshot:

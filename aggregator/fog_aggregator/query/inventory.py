@@ -33,16 +33,24 @@ class Inventory:
         planner: of the same fleet.
         lives: every node's Life, by its row.
         coverage: gives the coverage of each group of a view.
+        missing: tells how many expected nodes of a selection were never heard, and where.
         now: server's time.
     """
 
     def __init__(
-        self, fleet: Fleet, planner: Planner, lives: Int64s, coverage: Callable[[ViewKey], Coverages], now: float
+        self,
+        fleet: Fleet,
+        planner: Planner,
+        lives: Int64s,
+        coverage: Callable[[ViewKey], Coverages],
+        missing: Callable[[Selection], list[tuple[Path, int]]],
+        now: float,
     ) -> None:
         self._fleet = fleet
         self._planner = planner
         self._lives = lives
         self._coverage = coverage
+        self._missing = missing
         self._now = now
 
     def tree(self, under: Path, depth: int) -> dict[str, Any]:
@@ -62,7 +70,11 @@ class Inventory:
         return root | {"depth": shown}
 
     def nodes(self, under: Path, state: str | None, limit: int, offset: int) -> dict[str, Any]:
-        """Return the nodes at and under a path, in path order, a page of them."""
+        """Return the nodes at and under a path, in path order, a page of them; missing ones where that is asked for."""
+        if state == Life.MISSING.label:
+            found = self._missing(Selection(under))
+            absent = [_missing_node(*one) for one in found[offset : offset + limit]]
+            return {"total": len(found), "offset": offset, "limit": limit, "nodes": absent}
         tree = self._planner.tree
         span = tree.span(under)
         rows = tree.rows[span.start : span.stop]
@@ -155,6 +167,26 @@ class Inventory:
             "nodes": len(places),
             "paths": [format_path(tree.paths[place]) for place in places[:MOST_PATHS].tolist()],
         }
+
+
+def _missing_node(path: Path, count: int) -> dict[str, Any]:
+    """Describe a node that was never heard, or several that are expected at and under a path."""
+    return {
+        "path": format_path(path),
+        "state": Life.MISSING.label,
+        "last_heard_age_seconds": None,
+        "interval_seconds": 0.0,
+        "epochs": 0,
+        "series": 0,
+        "gaps": 0,
+        "awaits_keyframe": False,
+        "folded": 0,
+        "baselines": 0,
+        "ephemeral": False,
+        "branch": False,
+        "first_heard": 0.0,
+        "info": {"missing": f"{count} of the nodes at and under this path"} if count > 1 else {},
+    }
 
 
 def coverage_of(coverage: Coverage) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from fog_aggregator.core.columns import Float64s, Int32s, Int64s
 from fog_aggregator.core.fleet.roster import Roster
+from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.places.coverage import Coverage, Life
 from fog_aggregator.core.places.rows import STALE_INTERVALS, Rows
 from fog_schema.paths import Path
@@ -45,6 +46,24 @@ class Coverages:
         for path, nodes, oldest in zip(self.paths, self.nodes.tolist(), self.oldest.tolist(), strict=True):
             yield path, Coverage(tuple(nodes), oldest)
 
+    def with_missing(self, missing: Sequence[tuple[Path, int]], level: int | None) -> Coverages:
+        """Return the same with nodes that were never heard; where nobody was heard they are groups of their own.
+
+        Args:
+            missing: how many there are, by path, of those that the view selects.
+            level: as the view is grouped: None for one group.
+        """
+        if not missing:
+            return self
+        groups = {path: (nodes, age) for path, nodes, age in zip(self.paths, self.nodes, self.oldest, strict=True)}
+        for path, count in missing:
+            group = () if level is None else path[: level + 1]
+            nodes, age = groups.get(group, (np.zeros(len(Life), np.int64), 0.0))
+            groups[group] = (nodes + np.int64(count) * (np.arange(len(Life)) == Life.MISSING), age)
+        paths = sorted(groups)
+        nodes = np.array([groups[path][0] for path in paths], np.int64)
+        return Coverages(paths, nodes, np.array([groups[path][1] for path in paths]))
+
     def total(self) -> Coverage:
         """Add up all groups."""
         return Coverage(tuple(self.nodes.sum(axis=0).tolist()), float(self.oldest.max(initial=0.0)))
@@ -77,3 +96,29 @@ def coverage(roster: Roster, groups: PlaceGroups, life: Int64s, audible: float) 
             counts[at] += covered.nodes
             oldest[at] = max(oldest[at], covered.oldest)
     return Coverages(groups.paths, counts, oldest)
+
+
+def losses(roster: Roster, paths: Sequence[Path], order: Int64s, life: Int64s) -> Losses:
+    """Return how many nodes stand at each path, and how many of these are silent.
+
+    Nodes that have ended count as neither, nor do silent ones that say that they come and go (ephemeral).
+
+    Args:
+        roster: the places.
+        paths: of all places, in path order.
+        order: their rows.
+        life: every place's Life, by its row.
+    """
+    itself, states = roster.rows.counts_itself[order], life[order]
+    silent = (itself & ((states == Life.STALE) | (states == Life.DEPARTED))).astype(np.int64)
+    nodes = (itself & (states == Life.LIVE)) + silent
+    for at in np.flatnonzero(silent).tolist():
+        if roster.places[paths[at]].ephemeral:
+            nodes[at] = silent[at] = 0
+    at_row = np.full(len(life), -1, np.int64)
+    at_row[order] = np.arange(len(order))
+    for place in roster.composites():
+        live, stale, departed, _, missing = place.coverage(Life(life[place.row]), 0.0).nodes
+        nodes[at_row[place.row]] = live + stale + departed + missing
+        silent[at_row[place.row]] = stale + departed + missing
+    return Losses(paths, nodes, silent)

@@ -10,11 +10,13 @@ import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.fleet.catalog import Catalog, Family
-from fog_aggregator.core.fleet.lifecycle import Coverages, PlaceGroups, coverage, lives
+from fog_aggregator.core.fleet.lifecycle import Coverages, PlaceGroups, coverage, lives, losses
 from fog_aggregator.core.fleet.parts import Parts
+from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.kinds import Kind, SlotHolder
 from fog_aggregator.core.kinds.table import FREE
 from fog_aggregator.core.kinds.view import ColumnCopy, Slots
+from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.place import Place
 from fog_aggregator.core.places.rows import STALE_INTERVALS
@@ -175,6 +177,17 @@ class FleetReading:
     def coverage(self, groups: PlaceGroups, life: Int64s, now: float) -> Coverages:
         """Return what each group of a view stands on."""
         return coverage(self.parts.roster, groups, life, self.audible_at(now))
+
+    def losses(self, paths: Sequence[Path], order: Int64s, life: Int64s) -> Losses:
+        """Return how many nodes stand at each path, and how many are silent; `order`: the rows of the paths."""
+        return losses(self.parts.roster, paths, order, life)
+
+    def heard_under(self, order: Int64s, life: Int64s) -> int:
+        """Return how many nodes were heard among some rows of places, those that have ended included."""
+        nodes = int(self.parts.roster.rows.counts_itself[order].sum())
+        among = set(order.tolist())
+        branches = (place for place in self.parts.roster.composites() if place.row in among)
+        return nodes + sum(sum(place.coverage(Life(life[place.row]), 0.0).nodes[:-1]) for place in branches)
 
     @property
     def catalog(self) -> Catalog:
