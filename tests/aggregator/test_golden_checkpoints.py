@@ -51,7 +51,7 @@ def answered(fleet: Fleet) -> Any:
 
 def as_told_before(exported: str) -> str:
     """Leave out what came with version 6: states of nodes, where nobody is in them, and where the silent ones are."""
-    exported = re.sub(r"# HELP fog_aggregator_silent .*?(?=# HELP|\Z)", "", exported, flags=re.DOTALL)
+    exported = re.sub(r"\n# HELP fog_aggregator_silent .*?(?=\n# HELP|\Z)", "", exported, flags=re.DOTALL)
     return re.sub(r'fog_aggregator_nodes\{[^}]*state="(ended|missing)"\} 0\n', "", exported)
 
 
