@@ -194,7 +194,7 @@ FAILURES: Final[list[Case]] = [
         None,
         "é {{ .Gone.x }}",
         failed(
-            "1:119",
+            "1:123",
             "<.Gone.x>: can't evaluate field Gone in type struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value float64 }",
         ),
     ),
