@@ -167,7 +167,7 @@ async def test_a_question_ends_with_its_request(
     fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     """A client that goes away leaves no consumer on the server."""
-    async with asked(fog_nats) as fog:
+    async with asked(fog_nats, past_timeout=60.0) as fog:
         await history(fog, "fog/0/3")
         now, before, held = fog.aggregator.network.now(), await consumers(fog_nats), Held(monkeypatch)
         asking = (
