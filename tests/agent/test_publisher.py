@@ -11,7 +11,7 @@ import pytest
 from fog_agent.core.event_log import EventFrame
 from fog_agent.core.publication import Publication
 from fog_agent.core.publisher import Publisher, Severity
-from fog_agent.core.schedule import FIRST_RETRY, KEYFRAME_SECONDS, LAST_RETRY, MAX_JITTER
+from fog_agent.core.schedule import FIRST_RETRY, KEYFRAME_SECONDS, LAST_RETRY, MAX_JITTER, Schedule
 from fog_agent.core.writer import Encoded, Settings
 from fog_agent.edge.selfmetrics import SelfMetrics
 from fog_bus.ports import Outcome, Publish, Refusal
@@ -168,6 +168,18 @@ def test_a_request_is_answered_within_the_interval(node: Node) -> None:
     assert node.publisher.frame_at == due
     node.now = due
     assert node.kinds() == [KEYFRAME]
+
+
+@pytest.mark.parametrize(("interval", "longest"), [(60.0, 10.0), (3.0, 3.0)])
+def test_an_answer_is_delayed_by_ten_seconds_at_most(interval: float, longest: float) -> None:
+    """R11.14: at most an interval, at most 10 s, and spread over all of that."""
+    delays = []
+    for seed in range(200):
+        schedule = Schedule(interval, 0.0, 100.0, Random(seed))
+        schedule.spread_keyframe(100.0)
+        delays.append(schedule.keyframe_at - 100)
+    assert min(delays) < longest / 20
+    assert longest * 0.95 < max(delays) <= longest
 
 
 def test_a_keyframe_comes_every_hour(node: Node) -> None:
