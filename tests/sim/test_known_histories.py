@@ -324,6 +324,17 @@ HELD: Final = {
         Step("send", 1992, 25688),
         Step("wait", 1447, 63187),
     ),
+    "an older copy of the stream brings back a frame that was lost before it was read, after a request to forget": (
+        Step("spawn", 56769, 12815),
+        Step("beat", 61086, 21610),
+        Step("copy", 61401, 42685),
+        Step("forget", 44946, 435),
+        Step("send", 19824, 58646),
+        Step("lose", 62448, 45626),
+        Step("read", 34001, 51851),
+        Step("put_back", 58494, 44538),
+        Step("second", 3062, 31591),
+    ),
     "an epoch that returned is read from its baseline again, as its later frames are lost": (
         Step("spawn", 44970, 7441),
         Step("flow", 19635, 11018),

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple, Self, TypeAlias
 
+from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping
-from fog_aggregator.selfmetrics import SelfMetrics
 from fog_bus.ports import Discontinuity, Message
 from fog_proving.sim.books import COUNT, HORIZON, SUM, Books, Cell, Cells, Labels, Violation, cells_of
 from fog_proving.sim.program import BOUNDS
 from fog_proving.sim.reference_model import EpochModel, Lineage
 from fog_schema.paths import RETIRED, Path, format_path, is_under
-from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import Family, HistogramValue, SeriesSnapshot
 
 DOUBTS: Final = {
@@ -176,15 +175,20 @@ class Ears(NamedTuple):
     doubt: Callable[[], None] = lambda: None
 
 
-class NothingRefused(SelfMetrics):
+class NothingRefused:
     """Counts where nothing may be refused: all that is sent is in order, so what is refused was misread."""
 
-    def __init__(self) -> None:
-        super().__init__(TelemetryCollector(self_metrics=False))
+    def frames_applied(self, tally: Counter[str]) -> None:
+        """Check that what came of a batch of frames can be counted."""
+        if min(tally.values(), default=0) < 0:
+            raise Violation(f"a count is negative: {tally}")
 
     def refused(self, reason: str) -> None:
         """Break the history: a message was no frame, or met a fault of ours."""
         raise Violation(f"a frame is refused: {reason}")
+
+    def events_listed(self, events: EventList) -> None:
+        """Do nothing: the totals are checked when all is quiet."""
 
 
 class AskedFleet(Fleet):
