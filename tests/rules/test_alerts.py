@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from fog_aggregator.promql import EvaluationError
-from fog_aggregator.rules.alerts.following import on_silence
+from fog_aggregator.rules import RuleFileError
 from fog_aggregator.rules.alerts.notices import SHORTEST_END
 from fog_aggregator.rules.verdicts.coverage import Fate
 from tests.rules.alert_watch import NODES, RULE, Watch
@@ -113,10 +113,9 @@ def test_a_rule_may_say_that_silence_fires() -> None:
 
 
 def test_another_word_about_silence_is_an_error() -> None:
-    """The text says which there are."""
-    (rule,) = load_text(RULE.replace("FOR", "0s").replace("KEEP", "0s")).groups[0].rules
-    with pytest.raises(ValueError, match="is 'MEANS': write one of hold, resolve, fire"):
-        on_silence(rule)  # type: ignore[arg-type]
+    """The text says which there are, when the file is loaded."""
+    with pytest.raises(RuleFileError, match="is 'MEANS': write one of hold, resolve, fire"):
+        load_text(RULE.replace("FOR", "0s").replace("KEEP", "0s"))
 
 
 LESS: Final = RULE.replace("temp > 5", "temp < 5")

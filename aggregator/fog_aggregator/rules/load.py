@@ -12,7 +12,16 @@ from fog_aggregator.promql.labels import NAME, make_labels
 from fog_aggregator.promql.language.parse import parse
 from fog_aggregator.promql.language.tree import Expression, Number
 from fog_aggregator.rules.fields import Fields, Report, read_fields
-from fog_aggregator.rules.model import AlertingRule, RecordingRule, Rule, RuleFile, RuleGroup, Templates
+from fog_aggregator.rules.model import (
+    ON_SILENCE,
+    AlertingRule,
+    OnSilence,
+    RecordingRule,
+    Rule,
+    RuleFile,
+    RuleGroup,
+    Templates,
+)
 from fog_aggregator.rules.templates import Template, TemplateError, compile_template
 from fog_aggregator.rules.yaml_tree import Node, Place, YamlError, read_document
 
@@ -183,7 +192,18 @@ def _rule(fields: Fields, shared: dict[str, str]) -> Rule | None:
         labels=_templates(alert, "label", _with_shared(_labels(fields), shared, fields.place), fields.report),
         annotations=_templates(alert, "annotation", _annotations(fields), fields.report),
         line=fields.place.line,
+        on_silence=_on_silence(fields),
     )
+
+
+def _on_silence(fields: Fields) -> OnSilence:
+    """Read the meaning of silence for a rule."""
+    annotations = replace(fields, report=_ignore).texts("annotations")
+    text, place = annotations.get(ON_SILENCE, (OnSilence.HOLD.value, fields.place))
+    if text not in set(OnSilence):
+        fields.report(place, f"the annotation {ON_SILENCE} is {text[:80]!r}: write one of {', '.join(OnSilence)}")
+        return OnSilence.HOLD
+    return OnSilence(text)
 
 
 def _expression(fields: Fields) -> Expression:

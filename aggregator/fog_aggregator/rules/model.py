@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from enum import StrEnum
+from typing import Final, TypeAlias
 
 from fog_aggregator.promql.labels import Labels
 from fog_aggregator.promql.language.tree import Expression
@@ -11,6 +12,20 @@ from fog_aggregator.rules.templates import Template
 
 Templates: TypeAlias = tuple[tuple[str, Template], ...]
 """Templates by name, sorted by name."""
+
+ON_SILENCE: Final = "fog_on_silence"
+"""The annotation that says what the silence of nodes means for a rule; receivers do not get it."""
+
+
+class OnSilence(StrEnum):
+    """The meanings that the silence of nodes behind an alert may have."""
+
+    HOLD = "hold"
+    """Nobody knows whether it is true."""
+    RESOLVE = "resolve"
+    """As in Prometheus: data that are missing say nothing."""
+    FIRE = "fire"
+    """It is true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,7 @@ class AlertingRule:
         labels: Set on each alert, over those of the series; the group's are among them.
         annotations: The texts of the alert for people.
         line: Where the rule stands in its file.
+        on_silence: The meaning of the silence of nodes behind an alert, from the annotation `fog_on_silence`.
     """
 
     name: str
@@ -35,6 +51,7 @@ class AlertingRule:
     labels: Templates = ()
     annotations: Templates = ()
     line: int = 0
+    on_silence: OnSilence = OnSilence.HOLD
 
 
 @dataclass(frozen=True, slots=True)

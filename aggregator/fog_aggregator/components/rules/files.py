@@ -14,6 +14,7 @@ from fog_aggregator.promql.labels import Labels
 from fog_aggregator.rules.load import RuleFileError, load
 from fog_aggregator.rules.model import RuleFile
 from fog_aggregator.rules.verdicts.reads import reach
+from fog_aggregator.rules.yaml_tree import MAX_BYTES
 
 BUILTIN: Final = "builtin.yml"
 MAX_FILES: Final = 1_000
@@ -67,7 +68,8 @@ def _content(name: str) -> bytes:
     if name == DEFAULT:
         shipped = resources.files("fog_aggregator.rules").joinpath(BUILTIN)
         return shipped.read_bytes() if shipped.is_file() else b""
-    return Path(name).read_bytes()
+    with Path(name).open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def _too_far(file: RuleFile, retention: int) -> Iterable[str]:

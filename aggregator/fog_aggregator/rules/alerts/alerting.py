@@ -11,8 +11,8 @@ from fog_aggregator.promql.labels import NAME, Labels, make_labels, without_name
 from fog_aggregator.promql.language.tree import Expression
 from fog_aggregator.rules.alert import ALERT_NAME, Alert, alerts_series, doubted, for_state_series, written
 from fog_aggregator.rules.alerts.flapping import Flapping
-from fog_aggregator.rules.alerts.following import ON_SILENCE, Following
-from fog_aggregator.rules.model import AlertingRule
+from fog_aggregator.rules.alerts.following import Following
+from fog_aggregator.rules.model import ON_SILENCE, AlertingRule
 from fog_aggregator.rules.ports import Evaluation, RuleError, RuleStorage, Sample
 from fog_aggregator.rules.templates import TemplateData, Vector
 from fog_aggregator.rules.verdicts.judge import Judge

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
 from fog_aggregator.promql.errors import QueryError
@@ -13,7 +12,7 @@ from fog_aggregator.promql.language.parse import parse
 from fog_aggregator.promql.language.tree import Call, Expression, Window
 from fog_aggregator.rules.alert import Alert, AlertState, doubted, ended, is_remembered, refreshed
 from fog_aggregator.rules.alerts.flapping import Flapping
-from fog_aggregator.rules.model import AlertingRule
+from fog_aggregator.rules.model import AlertingRule, OnSilence
 from fog_aggregator.rules.ports import Evaluation
 from fog_aggregator.rules.verdicts.coverage import Behind, Fate, Silence, ending, stand_behind
 from fog_aggregator.rules.verdicts.judge import Judge, scopes_of
@@ -22,8 +21,6 @@ from fog_aggregator.rules.verdicts.skeleton import Skeleton
 from fog_aggregator.rules.verdicts.truth import Truth
 from fog_schema.paths import format_path, is_under
 
-ON_SILENCE: Final = "fog_on_silence"
-"""The annotation that says what silence means for a rule."""
 LATE_SHARE: Final = 0.01
 """So many of the values may come late before an alert on a rate waits."""
 
@@ -32,31 +29,6 @@ STILL_SEEN: Final = "another aggregator still sees it"
 
 _RATES: Final = frozenset({"rate", "increase", "irate", "delta", "idelta", "deriv"})
 _LATE: Final = "increase(fog_aggregator_values_late_total[{0}ms]) / increase(fog_aggregator_values_total[{0}ms])"
-
-
-class OnSilence(StrEnum):
-    """The meanings that the silence of nodes behind an alert may have."""
-
-    HOLD = "hold"
-    """Nobody knows whether it is true."""
-    RESOLVE = "resolve"
-    """As in Prometheus: data that are missing say nothing."""
-    FIRE = "fire"
-    """It is true."""
-
-
-def on_silence(rule: AlertingRule) -> OnSilence:
-    """Read what silence means for a rule.
-
-    Raises:
-        ValueError: The annotation says none of the words that there are.
-    """
-    text = next((template.source for name, template in rule.annotations if name == ON_SILENCE), OnSilence.HOLD)
-    try:
-        return OnSilence(text)
-    except ValueError:
-        words = ", ".join(OnSilence)
-        raise ValueError(f"the annotation {ON_SILENCE} is {text!r}: write one of {words}") from None
 
 
 def rate_window(expression: Expression) -> int:
@@ -110,7 +82,7 @@ class Following:
     def _present(self, known: Alert | None, new: Alert) -> Alert:
         alert = refreshed(known, new)
         truth, silence = Truth.TRUE, Silence(0, 0)
-        if (meaning := on_silence(self.rule)) is not OnSilence.RESOLVE:
+        if (meaning := self.rule.on_silence) is not OnSilence.RESOLVE:
             truth, silence = self.judge.present(alert.series, alert.behind)
         if truth is Truth.TRUE or meaning is OnSilence.FIRE:
             behind = stand_behind(scopes_of(self.part, alert.series), self.now.circumstances.coverage)
@@ -125,7 +97,7 @@ class Following:
         if not known.is_active:
             return known if is_remembered(known, at) else None
         truth, silence = Truth.FALSE, Silence(0, 0)
-        if (meaning := on_silence(self.rule)) is not OnSilence.RESOLVE:
+        if (meaning := self.rule.on_silence) is not OnSilence.RESOLVE:
             truth, silence = self.judge.missing(known.series, known.behind or Behind())
         if truth is Truth.TRUE or (truth is Truth.UNKNOWN and meaning is OnSilence.FIRE):
             return self._true(known)
