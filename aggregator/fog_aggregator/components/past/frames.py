@@ -15,6 +15,8 @@ from fog_schema.subjects import Subjects
 
 MOST_BYTES: Final = 256 * 1024 * 1024
 """Bytes of frames that one question may read."""
+_SILENCES: Final = 2
+"""Heartbeats without messages after which nothing more is waited for: what was pending has expired meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,10 @@ class Frames:
     ) -> None:
         if reader.pending > self.most:
             raise _too_much(f"{reader.pending:,} frames, and a question may read {self.most:,}")
-        size = 0
-        while reader.pending:
+        size = silences = 0
+        while reader.pending and silences < _SILENCES:
             messages = await reader.next()
+            silences = 0 if messages else silences + 1
             mine = [message for message in messages if message.seq <= until.seq]
             self.metrics.frames.increment(len(messages))
             size += sum(len(message.data) for message in mine)

@@ -17,6 +17,12 @@ class _Running(Generic[T]):
     waiting: int = 0
 
 
+def look_at(task: asyncio.Task[Any]) -> None:
+    """Take note of a task's error, which may have nobody any more who waits for it."""
+    if not task.cancelled():
+        task.exception()
+
+
 class Shared(Generic[K, T]):
     """Work that is under way, by its key. Belongs to one event loop."""
 
@@ -31,6 +37,7 @@ class Shared(Generic[K, T]):
         running = self._running.get(key)
         if running is None:
             running = self._running[key] = _Running(asyncio.create_task(make()))
+            running.task.add_done_callback(look_at)
         running.waiting += 1
         try:
             return await asyncio.shield(running.task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from fog_aggregator.promql.storage import Selection
 T = TypeVar("T")
 
 _LATER: Final = 503
+_STOPS: Final = "the aggregator stops: ask again when it is back"
 _LISTED_MS: Final = 3_600_000
 _LOOK: Final = 0.05
 """Seconds after which a thread that waits looks whether its request is still wanted."""
@@ -98,7 +99,7 @@ class PastSource:
         loop = self._past.loop
         if loop is None or loop.is_closed():
             question.close()
-            raise UnavailableError("the aggregator stops: ask again when it is back")
+            raise UnavailableError(_STOPS)
         future: Future[T] = asyncio.run_coroutine_threadsafe(question, loop)
         while True:
             try:
@@ -107,3 +108,5 @@ class PastSource:
                 if self._expired():
                     future.cancel()
                     raise QueryTimeoutError("the query ended before the stream was read") from None
+            except CancelledError:
+                raise UnavailableError(_STOPS) from None

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from aiohttp import web
 
 from fog_aggregator.components.past.errors import PastError
+from fog_aggregator.components.past.sharing import look_at
 
 T = TypeVar("T")
 
@@ -24,6 +25,7 @@ async def while_wanted(request: web.Request, work: Coroutine[Any, Any, T]) -> T:
         ConnectionResetError: the client went away.
     """
     task = asyncio.create_task(work)
+    task.add_done_callback(look_at)
     try:
         while not (await asyncio.wait({task}, timeout=_LOOK))[0]:
             if request.transport is None:
