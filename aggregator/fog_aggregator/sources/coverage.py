@@ -34,28 +34,28 @@ def partial_coverage(source: ViewSource, view: View, time: int) -> tuple[str, ..
     """
     if isinstance(view, NodeOwn):
         return ()  # a node's own past ends where the node fell silent, for everybody to see
-    if isinstance(view, Level) and source.holds(Whole()) and not any(_silent(source, Whole(), time).values()):
+    if isinstance(view, Level) and source.holds(Whole()) and not _count(source, Whole(), time)[0]:
         return ()  # one small look instead of one at each group
-    silent, present = _silent(source, view, time), _count(source, view, time, PRESENT)
-    found = sorted(path for path, count in silent.items() if count)
+    silent, present = _count(source, view, time)
+    found = sorted(silent)
     warnings = [f"{silent[path]} of {present[path]} nodes{_under(path)} were silent" for path in found[:MOST_NAMED]]
     if len(found) > MOST_NAMED:
         warnings.append(f"nodes under {len(found) - MOST_NAMED} more paths were silent")
     return tuple(warnings)
 
 
-def _silent(source: ViewSource, view: View, time: int) -> Counter[str]:
-    return _count(source, view, time, SILENT)
-
-
-def _count(source: ViewSource, view: View, time: int, states: frozenset[str]) -> Counter[str]:
-    """Add up the newest counts of nodes in some states, for each path."""
-    counts: Counter[str] = Counter()
+def _count(source: ViewSource, view: View, time: int) -> tuple[Counter[str], Counter[str]]:
+    """Add up the newest counts of silent nodes, and of all that should be heard, for each path that has any."""
+    silent: Counter[str] = Counter()
+    present: Counter[str] = Counter()
     for part in source.select(view, _NODES, time - _REACH, time).parts:
         for labels, value in _newest(part):
-            if label(labels, "state") in states:
-                counts[label(labels, PATH)] += round(value)
-    return counts
+            path, state = label(labels, PATH), label(labels, "state")
+            if value and state in PRESENT:
+                present[path] += round(value)
+                if state in SILENT:
+                    silent[path] += round(value)
+    return silent, present
 
 
 def _newest(part: Part) -> Iterator[tuple[Labels, float]]:
