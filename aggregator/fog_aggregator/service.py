@@ -166,7 +166,7 @@ class Aggregator:
         self, rule_set: RuleSet, worker: RuleWorker, own: TelemetryCollector, partner: Partner, loops: Loops
     ) -> Rules:
         read = partial(read_rules, self.config.rules, RETENTION)
-        conditions = EngineConditions(self._engine, worker.storage)
+        conditions = EngineConditions(self._engine, worker.storage, self.network.losses)
         return Rules(read, rule_set, worker, own, conditions, partner, LogNotifier(), loops)
 
     async def reload(self) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from fog_aggregator.components.rules.storage import FleetSamples
 from fog_aggregator.core.engine.engine import Engine
+from fog_aggregator.core.fleet.silent_cover import Extent, Losses
 from fog_schema.paths import Path
 
 
@@ -15,11 +17,13 @@ class EngineConditions:
     Args:
         engine: Knows whether the numbers are of now.
         storage: The samples of the fleet.
+        losses: Tells which nodes are silent.
     """
 
-    def __init__(self, engine: Engine, storage: FleetSamples) -> None:
+    def __init__(self, engine: Engine, storage: FleetSamples, losses: Callable[[], Losses]) -> None:
         self._engine = engine
         self._storage = storage
+        self._losses = losses
 
     def paused(self) -> str:
         """Say why nothing can be said about the fleet now; empty when something can."""
@@ -46,5 +50,5 @@ class EngineConditions:
         return self._storage.oldest
 
     def silent_branches(self) -> tuple[Path, ...]:
-        """Return the paths under which everything is silent."""
-        return ()
+        """Return the paths under which everything is silent. Any thread may ask: it may take a while."""
+        return tuple(entry.path for entry in self._losses().cover() if entry.extent is Extent.SUBTREE)

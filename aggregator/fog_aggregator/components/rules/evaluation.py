@@ -143,10 +143,10 @@ class Rules:
 
     def _given(self, group: RuleGroupState, at: int, paused: str) -> Callable[[FleetCoverage], Circumstances]:
         """Take the conditions that belong to the loop; the nodes are looked at in the thread."""
-        oldest, branches = self._conditions.known_since(), self._conditions.silent_branches()
+        oldest, silent = self._conditions.known_since(), self._conditions.silent_branches
         since = oldest if oldest is not None else at  # only the present is known
         still_fires = self._partner.view(group.group, at)
-        return lambda coverage: Circumstances(coverage, paused, since, branches, still_fires)
+        return lambda coverage: Circumstances(coverage, paused, since, silent(), still_fires)
 
     def _note(self, group: RuleGroupState, result: GroupResult, seconds: float) -> None:
         for problem in result.problems:

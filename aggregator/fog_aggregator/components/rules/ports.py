@@ -51,4 +51,4 @@ class Conditions(Protocol):
         """Return the time in milliseconds from which on the fleet's numbers are known; None when none are."""
 
     def silent_branches(self) -> tuple[Path, ...]:
-        """Return the paths under which everything is silent."""
+        """Return the paths under which everything is silent. Any thread may ask: it may take a while."""
