@@ -139,6 +139,8 @@ def test_no_single_child() -> None:
         ("fog", "0", "2"): 4,
         ("fog", "0", "3"): 6,
     }
+    own = next(child for child in found.steps[0].children if child.path == ("fog", "0"))
+    assert own.share.distance is None, "it is no sibling of its children"
 
 
 def test_levels_are_asked_at_once() -> None:

@@ -244,7 +244,8 @@ def _step(place: Path, parts: dict[Path, Part], known: Part | None, change: floa
         change: the change that is to be explained; None for that of this place.
         enough: the share that explains a change.
     """
-    total, found = _sum(list(parts.values())), shares(list(parts.values()))
+    total = _sum(list(parts.values()))
+    found = shares(list(parts.values()), [path != place for path in parts])
     suspects = set(explanation(found, enough=enough))
     children = [
         Child(path, part, share, number in suspects)

@@ -53,13 +53,19 @@ class Share:
     distance: float | None
 
 
-def shares(parts: Sequence[Part]) -> list[Share]:
-    """Return the role of each part in the change of their sum."""
+def shares(parts: Sequence[Part], siblings: Sequence[bool] | None = None) -> list[Share]:
+    """Return the role of each part in the change of their sum.
+
+    Args:
+        parts: the parts.
+        siblings: which of them are alike, so that they have a distance from each other; None for all.
+    """
     before, after = sum(part.before for part in parts), sum(part.after for part in parts)
-    change = sum(part.change for part in parts)
+    change, alike = sum(part.change for part in parts), siblings or [True] * len(parts)
+    apart = iter(distances([part.change for part, is_one in zip(parts, alike, strict=True) if is_one]))
     return [
-        Share(part.change / change if change else None, surprise(part, before, after), distance)
-        for part, distance in zip(parts, distances([part.change for part in parts]), strict=True)
+        Share(part.change / change if change else None, surprise(part, before, after), next(apart) if is_one else None)
+        for part, is_one in zip(parts, alike, strict=True)
     ]
 
 
