@@ -15,7 +15,9 @@ from fog_cli.main import run
 from tests.rules.promtool import needs_promtool, promtool
 
 FILES: Final = Path(__file__).parent / "files"
-RULES: Final = sorted(FILES.glob("*.rules.yml"))
+ROOT: Final = FILES.parents[2]
+SHIPPED: Final = [ROOT / "aggregator/fog_aggregator/rules/builtin.yml", ROOT / "deploy/fog_rules.yml"]
+RULES: Final = [*sorted(FILES.glob("*.rules.yml")), *SHIPPED]
 TESTS: Final = sorted(FILES.glob("*.test.yml"))
 
 Output = tuple[int, str, str]

@@ -106,3 +106,31 @@ def test_promtool_knows_these_words_not(tmp_path: Path) -> None:
     (tmp_path / "test.yml").write_text("tests: [{interval: 1m, restart_at: [5m]}]\n")
     done = promtool("test", "rules", "test.yml", folder=tmp_path)
     assert (done.returncode, "field restart_at not found in type main.testGroup" in done.stderr) == (1, True)
+
+
+NEWER: Final = """\
+evaluation_interval: 1m
+fuzzy_compare: FUZZY
+tests:
+- interval: 1m
+  start_timestamp: START
+  input_series: [{series: x, values: '0.1+0x5'}]
+  promql_expr_test:
+  - {expr: x * 3, eval_time: 2m, exp_samples: [{labels: '{}', value: 0.3}]}
+  - {expr: timestamp(x), eval_time: 2m, exp_samples: [{labels: '{}', value: SECONDS}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "seconds", "fuzzy", "failing"),
+    [
+        ("0", "120", "true", 0), ("0", "120", "false", 1), ("1700000000", "1700000120", "true", 0),
+        ("1700000000.5", "1700000120.5", "true", 0), ("2023-11-14T22:13:20Z", "1700000120", "true", 0),
+        ("5", "120", "true", 1),
+    ],
+)  # fmt: skip
+def test_fields_that_are_newer_than_the_judge(start: str, seconds: str, fuzzy: str, failing: int) -> None:
+    """A test may begin at any time, and its values may be compared up to the last bit."""
+    text = NEWER.replace("START", start).replace("SECONDS", seconds).replace("FUZZY", fuzzy)
+    file = read_unit_tests(text.encode(), "test.yml")
+    assert [len(run_unit_test(file, test, [])) for test in file.tests] == [failing]

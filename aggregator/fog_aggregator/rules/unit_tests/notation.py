@@ -20,11 +20,11 @@ _ITEM: Final = re.compile(
     rf"(?:(?P<blank>_)|(?P<stale>stale)|(?P<value>[+-]?{_NUMBER})(?P<step>[+-]{_NUMBER})?)(?:x(?P<count>\d{{1,9}}))?"
 )
 _STATE: Final = re.compile(rf"(?P<word>_|{'|'.join(fate.value for fate in Fate)})(?:x(?P<count>\d{{1,9}}))?")
-_NO_LABELS: Final = re.compile(r"\{\s*\}")
+_NO_LABELS: Final = re.compile(r"(?:\{\s*\})?")
 
 
 def read_series(text: str) -> Labels:
-    """Read a series: a name with labels, or labels alone.
+    """Read a series: a name with labels, or either alone; no text is a series without any.
 
     Raises:
         ValueError: for what is none.
