@@ -205,6 +205,10 @@ class Ready:
         """None."""
         return []
 
+    def silences(self) -> list[dict[str, Any]]:
+        """None."""
+        return []
+
 
 async def longest_pause(done: asyncio.Event) -> float:
     """Milliseconds that the loop left a task waiting that wants its turn all the time."""

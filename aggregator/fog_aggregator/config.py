@@ -8,6 +8,7 @@ from fog_aggregator.components.checkpoints.options import CheckpointOptions
 from fog_aggregator.components.file_export.options import FileExportOptions
 from fog_aggregator.components.http.options import HttpOptions
 from fog_aggregator.components.http.prometheus.options import QueryOptions
+from fog_aggregator.components.notifications.options import NotificationOptions
 from fog_aggregator.components.past.options import PastOptions
 from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rules.options import RulesOptions
@@ -27,6 +28,7 @@ class AggregatorConfig(
     HttpOptions,
     QueryOptions,
     PastOptions,
+    NotificationOptions,
 ):
     """The settings of one aggregator: every option of its parts, the last named part's first, and the connection.
 

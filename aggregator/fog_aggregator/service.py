@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from fog_agent.edge.options import AgentOptions
 from fog_aggregator.brain import Brain
@@ -28,6 +28,8 @@ from fog_aggregator.components.http.prometheus.queries import Queries
 from fog_aggregator.components.http.prometheus.route import Api
 from fog_aggregator.components.http.server import WebServer
 from fog_aggregator.components.http.status import StreamStatus
+from fog_aggregator.components.notifications.making import Situation, make_notifications
+from fog_aggregator.components.notifications.notifier import Notifications
 from fog_aggregator.components.past.frames import Frames
 from fog_aggregator.components.past.metrics import PastMetrics
 from fog_aggregator.components.past.past import Past
@@ -38,7 +40,6 @@ from fog_aggregator.components.rules.conditions import EngineConditions
 from fog_aggregator.components.rules.evaluation import Rules, make_rule_set
 from fog_aggregator.components.rules.files import read_rules
 from fog_aggregator.components.rules.partner import Partner
-from fog_aggregator.components.rules.ports import LogNotifier
 from fog_aggregator.components.rules.status import RulesView
 from fog_aggregator.components.rules.storage import RuleSeries
 from fog_aggregator.components.rules.worker import RuleWorker
@@ -48,7 +49,9 @@ from fog_aggregator.core.engine.ports import Say, Surroundings
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.core.saved import Part
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.notifications.silences_json import silence_json
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.rules.series import RETENTION
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -113,7 +116,10 @@ class Aggregator:
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)
         bus = transport or NatsTransport(config.nats)
         rule_set = make_rule_set(config)
-        around = Surroundings(self.network, metrics, _warnings(), parts={"rules": rule_set})
+        self._notifications = self._make_notifications(bus, subjects, own, loops)
+        silences = self._notifications.silences
+        saved: dict[str, Part] = {"rules": rule_set, "silences": silences, "notifications": self._notifications}
+        around = Surroundings(self.network, metrics, _warnings(), silences.take, saved)
         self._engine = Engine(_scope(config, subjects), fleet, events, around)
         connection = BusConnection(bus, _streams(config, subjects), loops)
         brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
@@ -130,6 +136,7 @@ class Aggregator:
             self.web,
             Checkpoints(config, self._engine, self.network, metrics, loops),
             connection,
+            self._notifications,
             brain,
             rules,
             FileExport(self.network, config),
@@ -162,12 +169,19 @@ class Aggregator:
         brain.after_tick.append(rollup.tick)
         self._components.insert(self._components.index(brain), rollup)
 
+    def _make_notifications(
+        self, bus: Transport, subjects: Subjects, own: TelemetryCollector, loops: Loops
+    ) -> Notifications:
+        config, silences_known = self.config, lambda: self._engine.cursors[CONTROL].caught_up
+        situation = Situation(config.path, config.external_url, self._time_of_alerts, silences_known)
+        return make_notifications(config, bus, subjects, situation, own, loops)
+
     def _make_rules(
         self, rule_set: RuleSet, worker: RuleWorker, own: TelemetryCollector, partner: Partner, loops: Loops
     ) -> Rules:
         read = partial(read_rules, self.config.rules, RETENTION)
         conditions = EngineConditions(self._engine, worker.storage, self.network.losses)
-        return Rules(read, rule_set, worker, own, conditions, partner, LogNotifier(), loops)
+        return Rules(read, rule_set, worker, own, conditions, partner, self._notifications, loops)
 
     async def reload(self) -> str:
         """Read the rule files anew; return what is wrong with them, or nothing."""
@@ -201,6 +215,11 @@ class Aggregator:
             for stream, cursor in self._engine.cursors.items()
         ]
 
+    def silences(self) -> list[dict[str, Any]]:
+        """Return the silences, as Alertmanager writes them, the newest first."""
+        now, silences = int(self._server_time() * 1000), self._notifications.silences
+        return [silence_json(one, now) for one in sorted(silences, key=lambda one: -one.updated_at)]
+
     def _make_past(self, frames: Frames) -> Past:
         present = PresentState(self._engine, self.network, METRICS, BranchPatterns(self.config.branches))
         return Past(present, frames, self.config, STEP)
@@ -212,6 +231,10 @@ class Aggregator:
 
     async def _stop(self, component: Component) -> None:
         await component.stop(self._deadline)
+
+    def _time_of_alerts(self) -> float:
+        """Return the server's time, or this machine's while none was heard: also then alerts are told."""
+        return self._server_time() or time.time()
 
     def _server_time(self) -> float:
         return self._engine.server_time(time.monotonic())

@@ -12,6 +12,9 @@ import aiohttp
 from fog_aggregator.components.http.app import make_app
 from fog_aggregator.components.http.server import WebServer
 from fog_aggregator.components.http.status import StreamStatus
+from fog_aggregator.notifications.silences import Silence
+from fog_aggregator.notifications.silences_json import silence_json
+from fog_aggregator.promql.labels import Matcher, MatchKind
 from tests.aggregator.fleet import Fleet
 
 
@@ -41,6 +44,11 @@ class FakeStatus:
     def streams(self) -> list[StreamStatus]:
         """As listed."""
         return self.listed
+
+    def silences(self) -> list[dict[str, Any]]:
+        """One, that is over."""
+        silence = Silence("a", ("fog",), (Matcher(MatchKind.REGEX, "site", "n.*"),), 0, 1_000, "jo", "why", 0.5)
+        return [silence_json(silence, 2_000)]
 
 
 @dataclass

@@ -261,7 +261,7 @@ async def test_the_description_is_true(served: Served) -> None:
     document = await served.json("/api/openapi.json")
     assert list(document["paths"]) == [route.path for route in ROUTES]
     checker = Checker(document["components"]["schemas"])
-    for route in ROUTES:
+    for route in (one for one in ROUTES if "GET" in one.methods):
         operation = document["paths"][route.path]["get"]
         described = [parameter["name"] for parameter in operation["parameters"]]
         names = [(parameter.name, parameter.alias) for parameter in route.parameters]

@@ -77,6 +77,14 @@ async def test_nothing_can_be_changed(served: Served, method: str) -> None:
         assert set(answer.headers["Allow"].split(",")) == {"GET", "HEAD"}
 
 
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_silences_are_not_made_over_http(served: Served, method: str) -> None:
+    """A client of Alertmanager that tries is told how they are made."""
+    answer = await served.ask("/api/silences", method)
+    assert answer.status == 403
+    assert "fog silence add" in answer.text
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:10364", "127.0.0.1.evil.example", "", "a b", "[::1"])
 async def test_a_strangers_name_is_refused_on_loopback(served: Served, host: str) -> None:
     """A page whose name was made to point here cannot read the fleet."""

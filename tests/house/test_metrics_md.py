@@ -12,6 +12,7 @@ from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.sources.host import HostMetrics
 from fog_aggregator.components.http.prometheus.metrics import ApiMetrics
+from fog_aggregator.components.notifications.metrics import NotificationMetrics
 from fog_aggregator.components.past.metrics import PastMetrics
 from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rollup.publication import RollupPublication
@@ -94,6 +95,7 @@ def of_an_aggregator() -> dict[str, str]:
     ApiMetrics(fleet.own)
     PastMetrics(fleet.own)
     RuleMetrics(fleet.own, RuleSet(), RuleSeries())
+    NotificationMetrics(fleet.own, ("log",), lambda: 0.0)
     link, never = Link(Connection(NatsOptions())), lambda: False
     RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
     return told(fleet.network.collect(), "fog_")

@@ -35,6 +35,9 @@ _HEADERS: Final = {
 _PROMETHEUS: Final = "/api/v1/"
 """Routes of this API write their own errors; these here are of what is before a route."""
 
+_SILENCES: Final = "/api/silences"
+"""Clients of Alertmanager change them so; this server knows no users, and its own credential is no operator's."""
+
 _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]*)(?::\d{1,5})?")
 
 
@@ -64,6 +67,10 @@ def is_loopback(host: str) -> bool:
 @web.middleware
 async def only_reading(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer GET and HEAD, and a POST where a route takes questions in that form: nothing is changed over HTTP."""
+    if request.method not in _READING and request.path.startswith(_SILENCES):
+        raise web.HTTPForbidden(
+            text="silences are made and ended by an operator's command, not over HTTP: `fog silence add`, `expire`"
+        )
     if request.method not in _READING and request.match_info.http_exception is not None:
         raise web.HTTPMethodNotAllowed(request.method, _READING, text="only GET and HEAD: nothing is changed over HTTP")
     return await handler(request)

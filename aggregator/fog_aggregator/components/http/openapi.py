@@ -191,6 +191,14 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "paths": list_of(TEXT),
         }
     ),
+    "Silences": list_of(ref_to("Silence")),
+    "Silence": object_of(
+        {
+            **dict.fromkeys(("id", "updatedAt", "comment", "createdBy", "startsAt", "endsAt", "path"), TEXT),
+            "status": object_of({"state": {"type": "string", "enum": ["pending", "active", "expired"]}}),
+            "matchers": list_of(object_of({"name": TEXT, "value": TEXT, "isRegex": FLAG, "isEqual": FLAG})),
+        }
+    ),
     "Status": object_of(
         {
             "ready": FLAG,

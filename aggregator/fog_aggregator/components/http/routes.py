@@ -127,6 +127,10 @@ async def _status(request: web.Request, _: Query) -> web.StreamResponse:
     return await send_json(request, answers.status(request.app[NETWORK], request.app[STATUS]))
 
 
+async def _silences(request: web.Request, _: Query) -> web.StreamResponse:
+    return await send_json(request, request.app[STATUS].silences())
+
+
 async def _openapi(request: web.Request, _: Query) -> web.StreamResponse:
     return await send_json(request, request.app[OPENAPI])
 
@@ -212,6 +216,7 @@ ROUTES: Final = (
     Route("/api/retired", "counts of what is no longer exported", _retired, schema="Retired", errors=(503,)),
     Route("/api/conflicts", "metrics that nodes disagree about", _conflicts, schema="Conflicts", errors=(503,)),
     Route("/api/status", "what the numbers stand on", _status, schema="Status"),
+    Route("/api/silences", "the silences, as Alertmanager writes them", _silences, schema="Silences"),
     Route("/api/openapi.json", "this description", _openapi, schema="OpenAPI"),
     Route("/-/healthy", "whether the process answers", _healthy, media=("text/plain",)),
     Route("/-/ready", "whether the numbers are complete", _ready, media=("text/plain",), errors=(503,)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +48,6 @@ class Status(Protocol):
 
     def streams(self) -> list[StreamStatus]:
         """Return how far each stream was read."""
+
+    def silences(self) -> list[dict[str, Any]]:
+        """Return the silences, as Alertmanager writes them."""

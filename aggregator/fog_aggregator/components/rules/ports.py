@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 from fog_aggregator.notifications.notice import Notice
-from fog_aggregator.promql.labels import show
 from fog_schema.paths import Path
-
-LOGGER: Final = logging.getLogger("fog_aggregator.alerts")
 
 
 class Notifier(Protocol):
@@ -18,24 +14,6 @@ class Notifier(Protocol):
 
     def submit(self, notices: Sequence[Notice], at: int) -> None:
         """Take alerts that fire or have resolved; `at` is the server's time in milliseconds."""
-
-
-class LogNotifier:
-    """Writes alerts to the log, once each."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def submit(self, notices: Sequence[Notice], at: int) -> None:
-        """Write what is new."""
-        del at
-        for notice in notices:
-            if self._known.get(notice.fingerprint) != notice.key:
-                self._known.pop(notice.fingerprint, None)
-                self._known[notice.fingerprint] = notice.key
-                LOGGER.warning("%s: %s", notice.status, show(notice.labels))
-        while len(self._known) > 10_000:  # the oldest are forgotten
-            del self._known[next(iter(self._known))]
 
 
 class Conditions(Protocol):

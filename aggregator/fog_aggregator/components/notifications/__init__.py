@@ -1,0 +1,1 @@
+"""Tell receivers of alerts: Alertmanagers, webhooks, NATS and the log."""
