@@ -35,11 +35,11 @@ class Places(Protocol):
     def children(self, place: Path) -> Sequence[Path]:
         """Return the paths of one more token with nodes at or under them, and the place itself if it is a node."""
 
-    def has_level(self, level: int) -> bool:
-        """Tell whether there is history of a level."""
+    def has_level(self, level: int, since: int) -> bool:
+        """Tell whether there is history of a level since a time, milliseconds."""
 
-    def has_total(self, place: Path) -> bool:
-        """Tell whether there is history of the total of a place."""
+    def has_total(self, place: Path, since: int) -> bool:
+        """Tell whether there is history of the total of a place since a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +181,12 @@ class _Descent:
     def _first_part(self) -> Part | None:
         """Return the values of the first place as they are; None where there is no history of them."""
         question = self._question
-        if not self._places.has_total(question.path):
+        if not self._places.has_total(question.path, question.start):
             return None
         return _sum(list(self._values(of_subtree(question.expression, question.path)).values()))
 
     def _children(self, place: Path) -> dict[Path, Part]:
-        if self._places.has_level(len(place)):
+        if self._places.has_level(len(place), self._question.start):
             found = self._values(of_children(self._question.expression, place))
             if "" in found:
                 raise BadQueryError(

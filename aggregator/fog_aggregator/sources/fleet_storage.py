@@ -29,9 +29,10 @@ class FleetStorage:
         """Return the same storage for one request, which ends when `expired` says so."""
         return FleetStorage([for_request(source, expired) for source in self._sources], self._named)
 
-    def keeps(self, view: View) -> bool:
-        """Tell whether some source keeps samples of a view, so that questions about moments that are gone are cheap."""
-        return any(source.newest is not None and source.holds(view) for source in self._sources)
+    def keeps(self, view: View, since: int) -> bool:
+        """Tell whether some source keeps samples of a view since a time in milliseconds."""
+        old_enough = (source for source in self._sources if source.oldest is not None and source.oldest <= since)
+        return any(source.holds(view) for source in old_enough)
 
     @property
     def oldest(self) -> int | None:

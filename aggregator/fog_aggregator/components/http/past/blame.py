@@ -16,7 +16,7 @@ from fog_aggregator.components.http.past.keys import PAST
 from fog_aggregator.components.http.past.moments import moment
 from fog_aggregator.components.http.prometheus.route import API, STATUS_OF
 from fog_aggregator.components.http.prometheus.values import parse_duration
-from fog_aggregator.history.routing import Level, Subtree, View, Whole
+from fog_aggregator.history.routing import Subtree, View, Whole
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.promql.errors import QueryError
 from fog_aggregator.promql.language.parse import parse
@@ -34,10 +34,10 @@ class TreeAndLevels:
 
     Args:
         network: knows the tree.
-        keeps: tells whether samples of a view are kept.
+        keeps: tells whether samples of a view are kept since a time.
     """
 
-    def __init__(self, network: NetworkCollector, keeps: Callable[[View], bool]) -> None:
+    def __init__(self, network: NetworkCollector, keeps: Callable[[View, int], bool]) -> None:
         self._network = network
         self._keeps = keeps
 
@@ -46,13 +46,13 @@ class TreeAndLevels:
         with self._network.lock:
             return self._network.tree.group(Selection(place), Grouping(level=len(place))).paths
 
-    def has_level(self, level: int) -> bool:
-        """Tell whether there is history of a level."""
-        return self._keeps(Level(level))
+    def has_level(self, level: int, since: int) -> bool:
+        """Tell whether there is history of a level: then its groups are kept as subtrees."""
+        return self._keeps(Subtree(("any",) * (level + 1)), since)
 
-    def has_total(self, place: Path) -> bool:
+    def has_total(self, place: Path, since: int) -> bool:
         """Tell whether there is history of the total of a place."""
-        return self._keeps(Subtree(place) if place else Whole())
+        return self._keeps(Subtree(place) if place else Whole(), since)
 
 
 def _enough(text: str) -> float:
