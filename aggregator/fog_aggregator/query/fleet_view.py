@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -70,6 +70,20 @@ class Beside:
     info: Sequence[tuple[Path, Mapping[str, str]]] = ()
     own: Sequence[FamilySnapshot] = ()
     losses: Losses | None = None
+
+
+class FamilySamples(NamedTuple):
+    """A family with its samples as columns.
+
+    Attributes:
+        family: the family.
+        parts: its samples, each part of one statistic.
+        labeller: knows their labels.
+    """
+
+    family: model.Family
+    parts: list[Samples]
+    labeller: Labeller
 
 
 class FleetView:
@@ -142,6 +156,31 @@ class FleetView:
             if not selection.names or not selection.names.isdisjoint(sample_names(one.family))
         ]
 
+    def sampled(self) -> list[FamilySamples]:
+        """Return the nodes' families and coverage as columns; fractional counters as they were added up."""
+        found = self._snapshot.found(lambda samples: samples.values.tolist())
+        self._remember()
+        bounds, labeller = self._snapshot.bounds, Labeller(self._snapshot.series, self._group_labels)
+        families = [
+            FamilySamples(described(self._families[number], bounds.get(number, ())), found[number], labeller)
+            for number in sorted(found, key=lambda number: self._families[number].key)
+        ]
+        return families + self._coverage_samples()
+
+    @property
+    def own(self) -> Sequence[FamilySnapshot]:
+        """Return the aggregator's own families, where they are part of the view."""
+        return self._beside.own
+
+    def losses(self) -> list[FamilySnapshot]:
+        """Return the places that cover silent nodes, as a family, where it is part of the view."""
+        return [_silent(self._beside.losses)] if self._beside.losses is not None else []
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Return the version of what label sets depend on."""
+        return self._snapshot.version
+
     def totals(self) -> Totals:
         """Return the absolute totals of a view of one group, as they go up to a parent."""
         totals = self._snapshot.totals(self._families, self.coverage)
@@ -162,6 +201,10 @@ class FleetView:
 
     def _covered(self) -> list[FamilySnapshot]:
         """Coverage as metrics, beside the numbers it qualifies."""
+        counted = [FamilySnapshot(one.family, LazySeries(one.parts, one.labeller)) for one in self._coverage_samples()]
+        return counted + self.losses()
+
+    def _coverage_samples(self) -> list[FamilySamples]:
         grouping, covered = self._snapshot.view.grouping, self.coverages
         if grouping.level is None and grouping.info is None:
             all_groups = covered.total()
@@ -173,11 +216,7 @@ class FleetView:
             for life in Life
         ]
         ages = [Samples(np.zeros_like(group), group, covered.oldest)]
-        return [
-            FamilySnapshot(_NODES, LazySeries(nodes, labeller)),
-            FamilySnapshot(_OLDEST, LazySeries(ages, labeller)),
-            *([_silent(self._beside.losses)] if self._beside.losses is not None else []),
-        ]
+        return [FamilySamples(_NODES, nodes, labeller), FamilySamples(_OLDEST, ages, labeller)]
 
 
 def _silent(losses: Losses) -> FamilySnapshot:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import TypeAlias, overload
+from math import inf
+from typing import Any, NamedTuple, TypeAlias, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fog_aggregator.core.kinds.view import Samples
 from fog_aggregator.core.series import Labels, SeriesEntry
 from fog_aggregator.query.selection import Grouping
 from fog_schema.paths import Path, format_path
-from utilityfog_frontend.telemetry.exposition.samples import Columns, ColumnSeries
+from utilityfog_frontend.telemetry.exposition.samples import Columns, ColumnSeries, render_bound
 from utilityfog_frontend.telemetry.labels import render_labels
-from utilityfog_frontend.telemetry.model import SeriesSnapshot
+from utilityfog_frontend.telemetry.model import Family, SeriesSnapshot
 
 LEVEL, PATH = "fog_level", "fog_path"
 GROUP, GROUP_VALUE = "fog_group", "fog_value"
@@ -85,6 +87,16 @@ class Labeller:
                     yield SeriesSnapshot(labels, values[at], born[at], None, text)
                     at += 1
 
+    def label_sets(self, samples: Samples, statistics: frozenset[str]) -> list[Labels]:
+        """Return the label sets of some samples."""
+        grouped = self._groups.labels
+        return [
+            before + grouped[group] + after
+            for block in samples.blocks()
+            for (before, after, _, _), groups in self._runs(block, statistics)
+            for group in groups
+        ]
+
     def columns(self, samples: Samples, statistics: frozenset[str], *, created: bool) -> Iterator[Columns]:
         """Return the same without an object for each."""
         for block in samples.blocks():
@@ -131,13 +143,36 @@ def _renamed(labels: Labels, pattern: re.Pattern[str] | None) -> Labels:
     return tuple((f"exported_{name}" if pattern.fullmatch(name) else name, value) for name, value in labels)
 
 
+class SampleColumn(NamedTuple):
+    """One sample of each series of a family: the end of its name, the bound of its bucket, and its values."""
+
+    suffix: str
+    bound: str
+    values: NDArray[Any]
+
+
+def sample_columns(family: Family, samples: Samples) -> list[SampleColumn]:
+    """Return the samples that a family's series have in OpenMetrics; of a histogram the buckets, the sum, the count."""
+    if samples.sums is None:
+        return [SampleColumn(family.type.number_suffix, "", samples.values)]
+    buckets = samples.values.cumsum(axis=1)
+    bounds = map(render_bound, (*family.bounds, inf))
+    columns = [SampleColumn("_bucket", bound, one) for bound, one in zip(bounds, buckets.T, strict=True)]
+    return [*columns, SampleColumn("_sum", "", samples.sums), SampleColumn("_count", "", buckets[:, -1])]
+
+
+def statistics_of(parts: Iterable[Samples]) -> frozenset[str]:
+    """Return the names of the labels that tell the statistics of a family apart."""
+    return frozenset(name for part in parts for name, _ in part.extra)
+
+
 class LazySeries(ColumnSeries):
     """The series of one family, made anew each time they are read. Any thread may read them, at any time later."""
 
     def __init__(self, parts: list[Samples], labeller: Labeller) -> None:
         self._parts = parts
         self._labeller = labeller
-        self._statistics = frozenset(name for part in parts for name, _ in part.extra)
+        self._statistics = statistics_of(parts)
 
     def __len__(self) -> int:
         return sum(len(part.series) for part in self._parts)
