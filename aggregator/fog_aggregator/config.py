@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from fog_aggregator.components.checkpoints.options import CheckpointOptions
 from fog_aggregator.components.file_export.options import FileExportOptions
+from fog_aggregator.components.history.options import HistoryOptions
 from fog_aggregator.components.http.options import HttpOptions
 from fog_aggregator.components.http.prometheus.options import QueryOptions
 from fog_aggregator.components.notifications.options import NotificationOptions
@@ -29,6 +30,7 @@ class AggregatorConfig(
     QueryOptions,
     PastOptions,
     NotificationOptions,
+    HistoryOptions,
 ):
     """The settings of one aggregator: every option of its parts, the last named part's first, and the connection.
 

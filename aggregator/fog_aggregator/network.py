@@ -82,19 +82,23 @@ class NetworkCollector(MetricsSource):
             self._planner = Planner(fleet)
             self._known = (-1, frozenset())
 
-    def view(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> FleetView:
+    def view(
+        self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER, at: float | None = None
+    ) -> FleetView:
         """Look at the fleet as it is now: copied in one go, read without a lock.
 
-        The aggregator's own metrics are part of what is neither a subtree nor split into groups.
+        The aggregator's own metrics are part of what is neither a subtree nor split into groups. With `at` the fleet is
+        that of this moment of the server's time, unix seconds, without the aggregator's own metrics.
         """
         key = ViewKey(selection, grouping)
-        own = self.own.collect() if grouping == TOGETHER and not selection.under else []
+        own = self.own.collect() if at is None and grouping == TOGETHER and not selection.under else []
         with self.lock:
-            snapshot = ViewSnapshot(self.fleet, self._planner, key, self.now())
-            covered = self.coverage(selection, grouping)
+            snapshot = ViewSnapshot(self.fleet, self._planner, key, self.now() if at is None else at)
+            covered = self.coverage(selection, grouping, at)
             info = self._known_info(key)
-            memory = Memory(partial(self._clamp, self.ratchet), self._planner.offer)
-            losses = self.losses() if grouping == TOGETHER and not selection.under else None
+            version = (self.fleet.catalog.version, self.fleet.places_version)
+            memory = Memory(partial(self._clamp, self.ratchet), self._planner.offer, version)
+            losses = self.losses(at) if grouping == TOGETHER and not selection.under else None
             return FleetView(snapshot, self.fleet.families, Beside(covered, info, own, losses), memory)
 
     def _known_info(self, view: ViewKey) -> list[tuple[Path, Mapping[str, str]]]:
@@ -174,9 +178,13 @@ class NetworkCollector(MetricsSource):
         """Server's time, unix seconds."""
         return self._clock()
 
-    def lives(self) -> Int64s:
-        """Return every node's Life, by its row. Hold `lock`."""
-        return self.fleet.lives(self.now(), self._departed_after)
+    def lives(self, at: float | None = None) -> Int64s:
+        """Return every node's Life, by its row, now or at a moment of the server's time. Hold `lock`."""
+        return self.fleet.lives(self.now() if at is None else at, self._departed_after)
+
+    def level_sizes(self) -> list[int]:
+        """Return how many groups each level has, from level 0 to the deepest. Hold `lock`."""
+        return self.tree.level_sizes
 
     @property
     def tree(self) -> Tree:
@@ -204,35 +212,37 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             return self._planner.variants.survey(self.lives() == Life.LIVE).disagreements()
 
-    def coverage(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> Coverages:
-        """Return what each group of a view stands on."""
+    def coverage(
+        self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER, at: float | None = None
+    ) -> Coverages:
+        """Return what each group of a view stands on, now or at a moment of the server's time."""
         with self.lock:
             groups = self._planner.groups(ViewKey(selection, grouping))
-            covered = self.fleet.coverage(groups, self.lives(), self.now())
-            return (
-                covered if grouping.info is not None else covered.with_missing(self.missing(selection), grouping.level)
-            )
+            covered = self.fleet.coverage(groups, self.lives(at), self.now() if at is None else at)
+            if grouping.info is not None:
+                return covered
+            return covered.with_missing(self.missing(selection, at), grouping.level)
 
-    def missing(self, selection: Selection = EVERYTHING) -> list[tuple[Path, int]]:
+    def missing(self, selection: Selection = EVERYTHING, at: float | None = None) -> list[tuple[Path, int]]:
         """Return how many expected nodes were never heard, and where; of a branch only its aggregator knows them."""
         if not self.expected:
             return []
         with self.lock:
-            lives, tree = self.lives(), self.tree
+            lives, tree = self.lives(at), self.tree
             if self._known[0] != self.fleet.places_version:
                 known = (path for path in self.expected.paths if self.branch_over(path) or path in self.fleet.places)
                 self._known = (self.fleet.places_version, frozenset(known))
             spans = ((under, tree.span(under)) for under in self.expected.counts)
-            counted = {under: self.fleet.heard_under(tree.rows[at.start : at.stop], lives) for under, at in spans}
+            counted = {under: self.fleet.heard_under(tree.rows[one.start : one.stop], lives) for under, one in spans}
             found = self.expected.missing(self._known[1], counted)
         under = selection.under
         return [one for one in found if (one[0] == under if selection.own else is_under(one[0], under))]
 
-    def losses(self) -> Losses:
+    def losses(self, at: float | None = None) -> Losses:
         """Return how many nodes stand at each path and how many are silent, those included that were never heard."""
         with self.lock:
-            losses = self.fleet.losses(self.tree.paths, self.tree.rows, self.lives())
-        missing = self.missing()
+            losses = self.fleet.losses(self.tree.paths, self.tree.rows, self.lives(at))
+        missing = self.missing(at=at)
         return losses.with_missing(missing) if missing else losses
 
     def life_of(self, path: Path) -> Life | None:

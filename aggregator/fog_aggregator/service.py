@@ -19,6 +19,7 @@ from fog_agent.edge.options import AgentOptions
 from fog_aggregator.brain import Brain
 from fog_aggregator.components.checkpoints.saving import Checkpoints
 from fog_aggregator.components.file_export.export import FileExport
+from fog_aggregator.components.history.history import History
 from fog_aggregator.components.http.app import make_app
 from fog_aggregator.components.http.past.blame import TreeAndLevels
 from fog_aggregator.components.http.past.keys import PastApi
@@ -114,18 +115,20 @@ class Aggregator:
         fleet, events = Fleet(horizon=config.horizon), EventList(config.max_events)
         metrics = SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)
+        history = History(config, config.state_dir, self.network, own)
         bus = transport or NatsTransport(config.nats)
         rule_set = make_rule_set(config)
         self._notifications = self._make_notifications(bus, subjects, own, loops)
         silences = self._notifications.silences
         saved: dict[str, Part] = {"rules": rule_set, "silences": silences, "notifications": self._notifications}
-        around = Surroundings(self.network, metrics, _warnings(), silences.take, saved)
+        around = Surroundings(self.network, metrics, _warnings(), silences.take, saved, history.recorder)
         self._engine = Engine(_scope(config, subjects), fleet, events, around)
         connection = BusConnection(bus, _streams(config, subjects), loops)
-        brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
+        made = connection.streams_made
+        brain = Brain(self._engine, self.network, metrics, bus, subjects, made, loops, pause=history.settle)
         past = self._make_past(Frames(bus.log(METRICS), subjects, config.path, config.past_messages, PastMetrics(own)))
         series = RuleSeries()
-        storage = FleetStorage((PastSource(past), LiveSource(self.network)), series)
+        storage = FleetStorage((history.source, PastSource(past), LiveSource(self.network)), series)
         queries = Queries(storage, config, self._server_time, self.ready, own)
         self.web = self._make_web(queries, past, storage, rule_set)
         worker = RuleWorker(storage, series, self.network, config.query_samples)
@@ -135,6 +138,7 @@ class Aggregator:
         self._components: list[Component] = [
             self.web,
             Checkpoints(config, self._engine, self.network, metrics, loops),
+            history,
             connection,
             self._notifications,
             brain,

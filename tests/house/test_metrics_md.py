@@ -11,6 +11,7 @@ import pytest
 from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.sources.host import HostMetrics
+from fog_aggregator.components.history.metrics import HistoryMetrics
 from fog_aggregator.components.http.prometheus.metrics import ApiMetrics
 from fog_aggregator.components.notifications.metrics import NotificationMetrics
 from fog_aggregator.components.past.metrics import PastMetrics
@@ -96,6 +97,7 @@ def of_an_aggregator() -> dict[str, str]:
     PastMetrics(fleet.own)
     RuleMetrics(fleet.own, RuleSet(), RuleSeries())
     NotificationMetrics(fleet.own, ("log",), lambda: 0.0)
+    HistoryMetrics(fleet.own)
     link, never = Link(Connection(NatsOptions())), lambda: False
     RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
     return told(fleet.network.collect(), "fog_")

@@ -83,7 +83,12 @@ OWN: Final = {
         "fog_aggregator.core",
         "fog_agent.core",
     ),
-    "aggregator/fog_aggregator/history": ("fog_aggregator.history", "fog_aggregator.promql", "fog_aggregator.core"),
+    "aggregator/fog_aggregator/history": (
+        "fog_aggregator.query",
+        "fog_aggregator.history",
+        "fog_aggregator.promql",
+        "fog_aggregator.core",
+    ),
     "aggregator/fog_aggregator/sources": (
         "fog_aggregator.sources",
         "fog_aggregator.history",

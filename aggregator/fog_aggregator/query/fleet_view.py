@@ -49,10 +49,12 @@ class Memory:
     Attributes:
         clamp: gives the values to export of some fractional counters, none below what was exported before.
         offer: gives a plan to the next view of the same key.
+        version: of what numbers of series and groups stand for: while it is the same, so are the label sets.
     """
 
     clamp: Callable[[ViewSnapshot, Samples], list[float]]
     offer: Callable[[ViewKey, Kind, Draft, Plan], None]
+    version: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,18 +161,13 @@ class FleetView:
     def sampled(self) -> list[FamilySamples]:
         """Return the nodes' families and coverage as columns; fractional counters as they were added up."""
         found = self._snapshot.found(lambda samples: samples.values.tolist())
-        self._remember()
+        self._offer()
         bounds, labeller = self._snapshot.bounds, Labeller(self._snapshot.series, self._group_labels)
         families = [
             FamilySamples(described(self._families[number], bounds.get(number, ())), found[number], labeller)
             for number in sorted(found, key=lambda number: self._families[number].key)
         ]
         return families + self._coverage_samples()
-
-    @property
-    def own(self) -> Sequence[FamilySnapshot]:
-        """Return the aggregator's own families, where they are part of the view."""
-        return self._beside.own
 
     def losses(self) -> list[FamilySnapshot]:
         """Return the places that cover silent nodes, as a family, where it is part of the view."""
@@ -179,7 +176,7 @@ class FleetView:
     @property
     def version(self) -> tuple[int, int]:
         """Return the version of what label sets depend on."""
-        return self._snapshot.version
+        return self._memory.version
 
     def totals(self) -> Totals:
         """Return the absolute totals of a view of one group, as they go up to a parent."""

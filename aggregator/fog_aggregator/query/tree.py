@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import compress
 from operator import attrgetter
 
@@ -69,6 +70,13 @@ class Tree:
         for place in np.unique((came, came + 1)).tolist():
             if 0 < place < len(self.paths):
                 self._common[place] = _common(self.paths[place - 1], self.paths[place])
+
+    @cached_property
+    def level_sizes(self) -> list[int]:
+        """Return how many groups each level has, from level 0 to that of the longest path."""
+        levels = max(map(len, self.paths), default=0)
+        sizes: list[int] = np.cumsum(np.bincount(self._common, minlength=levels))[:levels].tolist()
+        return sizes
 
     def span(self, under: Path) -> range:
         """Return the places of the nodes at and under a path; empty without any."""

@@ -56,7 +56,6 @@ class ViewSnapshot:
         paths: the groups of the view.
         bounds: at which each family of histograms is shown, once it was `found`.
         fresh: the plans that were made by then, to be remembered.
-        version: of what numbers of series and of groups stand for: while it is the same, so are their label sets.
     """
 
     def __init__(self, fleet: Fleet, planner: Planner, view: ViewKey, now: float) -> None:
@@ -64,7 +63,6 @@ class ViewSnapshot:
         self.paths = planner.groups(view).paths
         self.bounds: dict[int, Bounds] = {}
         self.fresh: list[tuple[Kind, Draft, Plan]] = []
-        self.version = (fleet.catalog.version, fleet.places_version)
         version, self._axis = planner.axis(view)
         self._survey = planner.variants.survey(fleet.live_rows(now))
         self._choices = [family.rollup for family in fleet.catalog.families]

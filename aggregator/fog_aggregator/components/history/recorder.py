@@ -1,0 +1,206 @@
+"""Take steps: copy the fleet on the event loop, and do the rest in a thread of its own, one step after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from fog_aggregator.components.history.files import HistoryFiles
+from fog_aggregator.components.history.metrics import HistoryMetrics
+from fog_aggregator.history.capture import Capture, sample_count
+from fog_aggregator.history.records import block_bytes
+from fog_aggregator.history.step import WHOLE, Depth, Step
+from fog_aggregator.history.store import HistoryStore
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.query.fleet_view import FleetView
+from fog_aggregator.query.selection import Grouping
+from utilityfog_frontend.telemetry.model import FamilySnapshot
+
+LOGGER: Final = logging.getLogger("fog_aggregator")
+MOST_PENDING: Final = 2
+"""Steps that wait for the thread; reading waits when there are more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Copies of a fleet at a step.
+
+    Attributes:
+        at: The time of the step in milliseconds.
+        groups: How many groups each level has.
+        views: The whole, and the levels that may fit.
+        own: The places that cover silent nodes; the aggregator's own metrics, if the step is the present.
+    """
+
+    at: int
+    groups: Sequence[int]
+    views: Mapping[Depth, FleetView]
+    own: Sequence[FamilySnapshot]
+
+
+class Recorder:
+    """Takes steps for an engine, and puts them into a store and on disk.
+
+    Args:
+        network: The fleet.
+        store: Has the steps.
+        lock: Held while the store is read or written.
+        metrics: Takes the counts.
+        length: Milliseconds from one step to the next.
+        retention: How long a step is kept, milliseconds.
+
+    Attributes:
+        files: The files on disk; None for a history in memory alone.
+    """
+
+    def __init__(
+        self,
+        network: NetworkCollector,
+        store: HistoryStore,
+        lock: threading.Lock,
+        metrics: HistoryMetrics,
+        length: int,
+        retention: int,
+    ) -> None:
+        self.files: HistoryFiles | None = None
+        self.length = length
+        self.retention = retention
+        self._network = network
+        self._store = store
+        self._lock = lock
+        self._metrics = metrics
+        self._captures: dict[Depth, Capture] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
+        self._pending: deque[Future[None]] = deque()
+        self._reported: frozenset[Depth] = frozenset()
+
+    def take(self, at: int, *, live: bool) -> None:
+        """Copy the fleet as it is now, for the step at `at`. Called with the network held, on the event loop."""
+        newest = self._store.newest
+        if newest is not None and at <= newest:
+            return  # a run before has taken it
+        began = time.perf_counter()
+        groups, network = self._network.level_sizes(), self._network
+        views = {WHOLE: network.view(at=at / 1e3)}
+        for depth in self._store.choice.candidates(groups):
+            views[depth] = network.view(grouping=Grouping(level=depth), at=at / 1e3)
+        own = [*views[WHOLE].losses(), *(network.own.collect() if live else ())]
+        self._pending.append(self._thread.submit(self._process, Taken(at, groups, views, own)))
+        self._metrics.copying.set(time.perf_counter() - began)
+
+    async def settle(self) -> None:
+        """Wait until few steps wait for the thread, and let others have their turn."""
+        while self._pending and (self._pending[0].done() or len(self._pending) > MOST_PENDING):
+            await asyncio.wrap_future(self._pending.popleft())
+        await asyncio.sleep(0)
+
+    def stop(self, *, finish: bool) -> None:
+        """End the thread, with what waits for it done, or not. Blocks."""
+        self._thread.shutdown(wait=True, cancel_futures=not finish)
+        if self.files is not None:
+            self.files.close()
+
+    def load(self) -> None:
+        """Take over what is on disk: blocks, and the steps since the last one. Blocks."""
+        files, store = self.files, self._store
+        if files is None:
+            return
+        for block in files.blocks():
+            try:
+                store.insert(block.times, block.levels)
+            except ValueError as error:
+                LOGGER.warning("history: a block is left out: %s", error)
+        for step in files.steps():
+            store.append(step)
+        self._drop()
+
+    def _process(self, taken: Taken) -> None:
+        """Turn copies into a step, and keep it; whatever goes wrong, the next step has its turn."""
+        began = time.perf_counter()
+        try:
+            step = self._step(taken)
+            with self._lock:
+                fresh = self._store.append(step)
+            if fresh:
+                self._metrics.steps.increment()
+                self._write(step)
+                if self._store.is_full:
+                    self._close_block()
+            self._report()
+            self._drop()
+        except Exception:
+            self._metrics.failed.increment()
+            LOGGER.exception("history: the step at %d is lost", taken.at)
+        self._metrics.seconds.set(time.perf_counter() - began)
+
+    def _step(self, taken: Taken) -> Step:
+        """Make the columns of the levels that fit; the label sets of others are never made."""
+        sampled = {depth: view.sampled() for depth, view in taken.views.items()}
+        own = sum(len(family.series) for family in taken.own)
+        counts = {depth: sample_count(families) for depth, families in sampled.items()}
+        counts[WHOLE] += own
+        fitting = self._store.choice.measured(taken.groups, counts)
+        levels = {}
+        for depth in fitting:
+            capture = self._captures.setdefault(depth, Capture())
+            version = taken.views[depth].version
+            levels[depth] = capture.columns(sampled[depth], version, taken.own if depth == WHOLE else ())
+        self._captures = {depth: capture for depth, capture in self._captures.items() if depth in levels}
+        return Step(taken.at, levels)
+
+    def _close_block(self) -> None:
+        block = self._store.encode_head()
+        if self.files is not None:
+            labels = {depth: self._store.labels(depth) for depth in block.levels}
+            self._on_disk(lambda files: files.write_block(block.span, block_bytes(block, labels)))
+        with self._lock:
+            self._store.adopt(block)
+
+    def _write(self, step: Step) -> None:
+        self._on_disk(lambda files: files.append(step))
+
+    def _on_disk(self, write: Callable[[HistoryFiles], object]) -> None:
+        """Write something, if there is a disk; a disk that fails costs the file, and no step in memory."""
+        if self.files is None:
+            return
+        try:
+            write(self.files)
+        except OSError as error:
+            self._metrics.writes.labels(result="failed").increment()
+            LOGGER.warning("history not written: %s; it goes on in memory", error)
+        else:
+            self._metrics.writes.labels(result="written").increment()
+
+    def _drop(self) -> None:
+        """Remove the files of blocks that the store has let go of."""
+        with self._lock:
+            dropped, newest = self._store.take_dropped(), self._store.newest or 0
+        for block in dropped:
+            reason = "retention" if block.span[1] < newest - self.retention else "memory"
+            self._metrics.dropped.labels(reason=reason).increment()
+            if self.files is not None:
+                self.files.remove(block.span)
+
+    def _report(self) -> None:
+        """Tell how many series each level has; a level that does not fit any more is named once in the log."""
+        choice = self._store.choice
+        self._metrics.bytes.set(self._store.bytes)
+        self._metrics.oldest.set((self._store.oldest or 0) / 1e3)
+        left_out = {depth: lost.series for depth, lost in choice.left_out.items()}
+        self._metrics.levels(self._store.series, left_out)
+        for depth in sorted(left_out.keys() - self._reported):
+            lost = choice.left_out[depth]
+            LOGGER.warning(
+                "history: level %d is not kept: it has %d series, and %d of --history-series were left for it",
+                depth,
+                lost.series,
+                lost.limit,
+            )
+        self._reported = frozenset(left_out)

@@ -1,0 +1,133 @@
+"""Answer selectors from the history, as a source of samples beside others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from fog_aggregator.history.finding import Found
+from fog_aggregator.history.routing import LEVEL, NODE, PATH, Level, NodeOwn, Subtree, View, Whole
+from fog_aggregator.history.step import WHOLE, Depth
+from fog_aggregator.history.store import HistoryStore
+from fog_aggregator.promql.errors import EvaluationError
+from fog_aggregator.promql.labels import Labels, Matcher, MatchKind, make_labels
+from fog_aggregator.promql.storage import Part, Selection
+from fog_schema.paths import format_path
+
+MOST_VALUES: Final = 50_000_000
+"""Values that one selector may find: 450 MB while it is answered."""
+
+
+class HistorySource:
+    """The past of the whole, of levels and of the subtrees that are groups of a level. Any thread may ask.
+
+    Args:
+        store: Has the steps.
+        lock: Held while the store is read or written.
+    """
+
+    def __init__(self, store: HistoryStore, lock: threading.Lock) -> None:
+        self._store = store
+        self._lock = lock
+
+    @property
+    def oldest(self) -> int | None:
+        """The time of the oldest step in milliseconds; None without any."""
+        with self._lock:
+            return self._store.oldest
+
+    @property
+    def newest(self) -> int | None:
+        """The time of the newest step in milliseconds; None without any."""
+        with self._lock:
+            return self._store.newest
+
+    def holds(self, view: View) -> bool:
+        """Tell whether the view is kept: a subtree is that if its level fits; a node's own past lies in the stream.
+
+        A level that does not fit is answered for here as well: by an error that says so.
+        """
+        if self.newest is None:
+            return False
+        return isinstance(view, Whole | Level) or (isinstance(view, Subtree) and self._is_kept(len(view.path) - 1))
+
+    def select(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
+        """Find the series of a view that fulfil every matcher, with their samples from `start` to `end`.
+
+        Raises:
+            QueryError: the level is not kept, the samples are too many, or a regular expression cannot be read.
+        """
+        return self._select(view, matchers, start, end, births=False)
+
+    def counted_from_zero(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
+        """Find the same; a counter that began while it was watched has a zero at the step before its first.
+
+        `increase()` then has its first counts as well, which alerts on losses are about.
+
+        Raises:
+            QueryError: as `select`.
+        """
+        return self._select(view, matchers, start, end, births=True)
+
+    def series(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Sequence[Labels]:
+        """List the series of a view that fulfil every matcher and may have a sample from `start` to `end`.
+
+        Raises:
+            QueryError: the level is not kept, or a regular expression cannot be read.
+        """
+        del start, end
+        found, _ = self._find(view, matchers, 0, -1)
+        return _labelled(found.labels, view)
+
+    def _select(self, view: View, matchers: Sequence[Matcher], start: int, end: int, *, births: bool) -> Selection:
+        found, warnings = self._find(view, matchers, start, end)
+        if found.size > MOST_VALUES:
+            raise EvaluationError(
+                f"the selector finds {len(found.labels)} series with {found.size} values, more than {MOST_VALUES}: "
+                "ask for fewer series or a shorter range"
+            )
+        parts = found.read(births=births)
+        if isinstance(view, Level) and view.level <= self._store.choice.deepest:
+            return Selection(parts, warnings)
+        return Selection(
+            [Part(_labelled(part.labels, view), part.times, part.values, part.offsets) for part in parts], warnings
+        )
+
+    def _find(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> tuple[Found, tuple[str, ...]]:
+        with self._lock:
+            depth, conditions = self._place(view)
+            found = self._store.find(depth, (*matchers, *conditions), start, end)
+            lost = self._store.choice.left_out.get(depth)
+            if lost is None:
+                return found, ()
+            text = (
+                f"level {depth} is not kept: it has {lost.series} series, and {lost.limit} of --history-series were "
+                "left for it"
+            )
+            if not found.labels or not any(piece.source for piece in found.pieces):
+                raise EvaluationError(f"{text}; ask for a level above, for one node with {NODE}, or raise the limit")
+            return found, (f"{text}; what is shown ends where it no longer fitted",)
+
+    def _place(self, view: View) -> tuple[Depth, tuple[Matcher, ...]]:
+        """Return the level that has a view, and the conditions that choose its groups."""
+        if isinstance(view, Level):
+            return min(view.level, max(0, self._store.choice.deepest)), view.path_matchers
+        if isinstance(view, Subtree):
+            return len(view.path) - 1, (Matcher(MatchKind.EQUAL, PATH, format_path(view.path)),)
+        if isinstance(view, NodeOwn):
+            raise EvaluationError(f"the past of one node is not kept here: {format_path(view.path)}")
+        return WHOLE, ()
+
+    def _is_kept(self, depth: Depth) -> bool:
+        with self._lock:
+            return depth in self._store.series
+
+
+def _labelled(every: Sequence[Labels], view: View) -> list[Labels]:
+    """Give series the labels that named the view, in place of those of the level that has it."""
+    if isinstance(view, Subtree):
+        return [tuple(pair for pair in labels if pair[0] != LEVEL) for labels in every]
+    if isinstance(view, Level):
+        return [make_labels({**dict(labels), LEVEL: str(view.level)}) for labels in every]
+    return list(every)
