@@ -70,7 +70,7 @@ class Capture:
             one is not other for one, other in zip(parts, self._parts, strict=True)
         )
         self._version, self._parts = version, parts
-        mine = [sample for family in own for sample in _own_samples(family)]
+        mine = [sample for family in own for sample in own_samples(family)]
         labels = [labels for labels, _, _ in mine]
         if changed or self._table is None or labels != self._own:
             self._own = labels
@@ -127,7 +127,7 @@ def _columns_of(family: FamilySamples) -> Iterator[_Found]:
             yield _Found(family, place, name + column.suffix, column)
 
 
-def _own_samples(family: FamilySnapshot) -> Iterator[tuple[Labels, float, float]]:
+def own_samples(family: FamilySnapshot) -> Iterator[tuple[Labels, float, float]]:
     """Yield the samples of one of the aggregator's own families: labels, value, when it began to count."""
     for one in family.series:
         born = (one.created or -inf) if family.family.type.incremental else nan

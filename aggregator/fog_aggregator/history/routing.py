@@ -110,7 +110,7 @@ def route(matchers: Sequence[Matcher]) -> Routed:
         BadQueryError: the labels name no view, or more than one; the text says what to write.
     """
     left = tuple(matcher for matcher in matchers if matcher.name not in (LEVEL, PATH, NODE))
-    if any(_is_own_name(matcher) for matcher in matchers):
+    if any(is_own_name(matcher) for matcher in matchers):
         return Routed(Whole(), tuple(matchers))
     levels, paths, nodes = (_conditions(matchers, name) for name in (LEVEL, PATH, NODE))
     if nodes:
@@ -136,7 +136,8 @@ _PATTERN: Final = (
 )
 
 
-def _is_own_name(matcher: Matcher) -> bool:
+def is_own_name(matcher: Matcher) -> bool:
+    """Tell whether a matcher names one of the aggregator's own metrics, which are part of the whole alone."""
     named = matcher.name == NAME and matcher.kind is MatchKind.EQUAL
     return named and matcher.value.startswith(OWN_PREFIX) and matcher.value not in OF_EACH_VIEW
 

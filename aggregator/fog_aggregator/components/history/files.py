@@ -2,7 +2,7 @@
 
 A block is written beside, synced, renamed and the directory synced, so that it is whole or not there. A step is
 appended to the journal and synced at once: a power failure costs no step before the checkpoint's. Damaged files are
-renamed to `….corrupt`, and the newest three are kept. Whoever owns the state directory's lock owns these files.
+renamed to `….corrupt`, and the newest three are kept. The owner of the state directory's lock owns these files.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Final
 from fog_aggregator.components.history.files import HistoryFiles
 from fog_aggregator.components.history.metrics import HistoryMetrics
 from fog_aggregator.components.history.options import HistoryOptions
+from fog_aggregator.components.history.present import OwnPresent
 from fog_aggregator.components.history.recorder import Recorder
 from fog_aggregator.components.history.source import HistorySource
 from fog_aggregator.history.store import HistoryLimits, HistoryStore
@@ -47,7 +48,7 @@ class History:
         if options.history_memory:
             length = round(options.history_step * 1000)
             self.recorder = Recorder(network, store, lock, metrics, length, retention)
-        self.source = HistorySource(store, lock)
+        self.source = HistorySource(store, lock, OwnPresent(network.now, own.collect))
         self._state_dir = state_dir
         self._store = store
         self._metrics = metrics

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
+from fog_aggregator.components.history.present import OwnPresent
 from fog_aggregator.history.finding import Found
-from fog_aggregator.history.routing import LEVEL, NODE, PATH, Level, NodeOwn, Subtree, View, Whole
+from fog_aggregator.history.routing import LEVEL, NODE, PATH, Level, NodeOwn, Subtree, View, Whole, is_own_name
 from fog_aggregator.history.step import WHOLE, Depth
 from fog_aggregator.history.store import HistoryStore
 from fog_aggregator.promql.errors import EvaluationError
@@ -25,9 +26,11 @@ class HistorySource:
     Args:
         store: Has the steps.
         lock: Held while the store is read or written.
+        present: Adds the present of the aggregator's own series.
     """
 
-    def __init__(self, store: HistoryStore, lock: threading.Lock) -> None:
+    def __init__(self, store: HistoryStore, lock: threading.Lock, present: OwnPresent) -> None:
+        self._present = present
         self._store = store
         self._lock = lock
 
@@ -88,6 +91,8 @@ class HistorySource:
                 "ask for fewer series or a shorter range"
             )
         parts = found.read(births=births)
+        if isinstance(view, Whole) and any(map(is_own_name, matchers)):
+            return Selection(self._present.extend(parts, matchers, self.newest or 0, end), warnings)
         if isinstance(view, Level) and view.level <= self._store.choice.deepest:
             return Selection(parts, warnings)
         return Selection(

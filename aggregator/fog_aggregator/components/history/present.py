@@ -1,0 +1,62 @@
+"""Add the present to the aggregator's own series: when the streams' time stands still, they are what tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from fog_aggregator.history.capture import own_samples
+from fog_aggregator.promql.labels import Labels, Matcher, select_labels
+from fog_aggregator.promql.storage import Part
+from utilityfog_frontend.telemetry.model import FamilySnapshot
+
+
+class OwnPresent:
+    """The aggregator's own series as they are now. Any thread may ask.
+
+    Args:
+        now: Gives the server's time, unix seconds; 0 while it is not known.
+        collect: Gives the aggregator's own families.
+    """
+
+    def __init__(self, now: Callable[[], float], collect: Callable[[], Sequence[FamilySnapshot]]) -> None:
+        self._now = now
+        self._collect = collect
+
+    def extend(self, parts: Sequence[Part], matchers: Sequence[Matcher], newest: int, end: int) -> list[Part]:
+        """Add a sample of now to the series that fulfil every matcher, if that is after the newest step.
+
+        Args:
+            parts: The samples that the history has of them.
+            matchers: They choose some of the aggregator's own series.
+            newest: The time of the newest step in milliseconds.
+            end: The last time that is asked for.
+        """
+        moment = min(round(self._now() * 1000), end)
+        if moment <= newest:
+            return list(parts)
+        samples = [(labels, value) for family in self._collect() for labels, value, _ in own_samples(family)]
+        chosen = select_labels([labels for labels, _ in samples], matchers)
+        return _joined(parts, dict(samples[place] for place in chosen), moment)
+
+
+def _joined(parts: Sequence[Part], fresh: Mapping[Labels, float], moment: int) -> list[Part]:
+    times: dict[Labels, list[int]] = {}
+    values: dict[Labels, list[float]] = {}
+    for part in parts:
+        for row, labels in enumerate(part.labels):
+            if part.offsets is None:
+                times[labels], values[labels] = part.times.tolist(), part.values[row].tolist()
+            else:
+                span = slice(int(part.offsets[row]), int(part.offsets[row + 1]))
+                times[labels], values[labels] = part.times[span].tolist(), part.values[span].tolist()
+    for labels, value in fresh.items():
+        times.setdefault(labels, []).append(moment)
+        values.setdefault(labels, []).append(float(value))
+    if not times:
+        return []
+    offsets = np.cumsum([0, *map(len, times.values())]).astype(np.int64)
+    flat_times = np.array([one for own in times.values() for one in own], np.int64)
+    flat_values = np.array([one for own in values.values() for one in own], np.float64)
+    return [Part(list(times), flat_times, flat_values, offsets)]
