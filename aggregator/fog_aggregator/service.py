@@ -117,7 +117,7 @@ class Aggregator:
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)
         history = History(config, config.state_dir, self.network, own)
         bus = transport or NatsTransport(config.nats)
-        rule_set = make_rule_set(config)
+        rule_set, series = make_rule_set(config), RuleSeries()
         self._notifications = self._make_notifications(bus, subjects, own, loops)
         silences = self._notifications.silences
         saved: dict[str, Part] = {"rules": rule_set, "silences": silences, "notifications": self._notifications}
@@ -127,7 +127,6 @@ class Aggregator:
         made = connection.streams_made
         brain = Brain(self._engine, self.network, metrics, bus, subjects, made, loops, pause=history.settle)
         past = self._make_past(Frames(bus.log(METRICS), subjects, config.path, config.past_messages, PastMetrics(own)))
-        series = RuleSeries()
         storage = FleetStorage((history.source, PastSource(past), LiveSource(self.network)), series)
         queries = Queries(storage, config, self._server_time, self.ready, own)
         self.web = self._make_web(queries, past, storage, rule_set)
