@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fog_aggregator.rules.alerts import pair
-from fog_aggregator.rules.alerts.pair import Pair, VerdictsError, decode, encode, name_of, verdicts
+from fog_aggregator.rules.alerts.pair import Pair, Verdicts, VerdictsError, decode, encode, limited, name_of
 
 HOT: Final = (("alertname", "Hot"), ("fog_path", "fog/0"))
 MINUTE: Final = 60_000
-WORD: Final = verdicts("b", "g", 0, MINUTE, [name_of(HOT)], ready=True)
+WORD: Final = Verdicts("b", "g", 0, MINUTE, True, frozenset([name_of(HOT)]), frozenset(["Cold"]))  # noqa: FBT003
 
 
 def test_what_the_other_sees_fire_goes_on() -> None:
@@ -30,6 +30,18 @@ def test_what_the_other_sees_fire_goes_on() -> None:
     assert not ours.still_fires("g", HOT, 0)
 
 
+def test_somebody_else_may_judge() -> None:
+    """Whoever is ready, was heard lately, and has rules that work."""
+    ours = Pair("a")
+    assert not ours.judges("g", "Hot", 0)
+    ours.hear(WORD)
+    assert ours.judges("g", "Hot", 3 * MINUTE)
+    assert not ours.judges("g", "Cold", 0)
+    assert not ours.judges("g", "Hot", 3 * MINUTE + 1)
+    ours.hear(replace(WORD, ready=False))
+    assert not ours.judges("g", "Hot", 0)
+
+
 def test_the_newest_word_counts() -> None:
     """Also when an older one comes after it; and nobody hears himself."""
     ours = Pair("a")
@@ -42,7 +54,7 @@ def test_the_newest_word_counts() -> None:
 def test_a_word_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """When there is more, nothing is over."""
     monkeypatch.setattr(pair, "MAX_ALERTS", 2)
-    word = verdicts("b", "g", 0, MINUTE, "cba", ready=True)
+    word = limited(replace(WORD, firing=frozenset("cba")))
     assert (word.firing, word.more) == (frozenset("ab"), True)
     ours = Pair("a")
     ours.hear(word)
@@ -61,7 +73,7 @@ def test_many_words_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(st.frozensets(st.text("0123456789abcdef", min_size=16, max_size=16)), st.booleans(), st.integers(0, 2**53))
 def test_a_word_is_read_as_it_was_written(firing: frozenset[str], ready: bool, at: int) -> None:  # noqa: FBT001
     """Whatever it says."""
-    word = verdicts("b", "g", at, MINUTE, firing, ready=ready)
+    word = replace(WORD, at=at, firing=firing, ready=ready)
     assert decode(encode(word)) == word
 
 

@@ -34,10 +34,12 @@ class Doubt:
     Attributes:
         since: When that began.
         why: The reason, in words.
+        is_unable: This aggregator cannot judge at all at present; else the fleet does not tell.
     """
 
     since: int
     why: str
+    is_unable: bool = False
 
     def __str__(self) -> str:
         return f"since {written(self.since)}, {self.why}"
@@ -132,7 +134,7 @@ def refreshed(known: Alert | None, new: Alert) -> Alert:
     return replace(known, value=new.value, annotations=new.annotations, keep_firing_since=None, series=new.series)
 
 
-def doubted(alert: Alert, at: int, passed: int, why: str) -> Alert:
+def doubted(alert: Alert, at: int, passed: int, why: str, *, is_unable: bool = False) -> Alert:
     """Follow an alert while nothing is known about it: one that fires is held, the clock of a pending one stands still.
 
     Args:
@@ -140,15 +142,17 @@ def doubted(alert: Alert, at: int, passed: int, why: str) -> Alert:
         at: The time of this evaluation.
         passed: The milliseconds since the one before.
         why: The reason, in words.
+        is_unable: Whether this aggregator cannot judge at all.
     """
     since = alert.doubt.since if alert.doubt is not None else at
     shift = passed if alert.state is AlertState.PENDING else 0
-    return replace(alert, doubt=Doubt(since, why), active_at=alert.active_at + shift)
+    return replace(alert, doubt=Doubt(since, why, is_unable), active_at=alert.active_at + shift)
 
 
 def ended(alert: Alert, at: int, why: str = "") -> Alert:
     """Resolve an alert that fires."""
-    notes = replace(alert.notes, ended_by=why)
+    sent_at = None if alert.notes.sent_at is None else min(alert.notes.sent_at, at - 1)  # the end is news
+    notes = replace(alert.notes, ended_by=why, sent_at=sent_at)
     return replace(alert, state=AlertState.INACTIVE, resolved_at=at, doubt=None, keep_firing_since=None, notes=notes)
 
 

@@ -54,6 +54,12 @@ def nobody_fires(labels: Labels) -> bool:
     return False
 
 
+def nobody_judges(alert: str) -> bool:
+    """Stand for an aggregator that is alone."""
+    del alert
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """The conditions of one evaluation, beside its samples. The defaults are those of an aggregator that is alone.
@@ -64,6 +70,7 @@ class Circumstances:
         known_since: The time in milliseconds from which on the numbers are known; None when they always were.
         silent_branches: The paths under which everything is silent.
         still_fires: Tells whether another aggregator still sees an alert of the group.
+        judged_elsewhere: Tells whether another aggregator gives verdicts on the alerts of a name.
         damps_flapping: Whether an alert that fires again and again goes on firing for a while; not so in Prometheus.
     """
 
@@ -72,6 +79,7 @@ class Circumstances:
     known_since: int | None = None
     silent_branches: tuple[Path, ...] = ()
     still_fires: Callable[[Labels], bool] = nobody_fires
+    judged_elsewhere: Callable[[str], bool] = nobody_judges
     damps_flapping: bool = True
 
 

@@ -77,7 +77,7 @@ class RuleSet:
     def take_notices(
         self, group: RuleGroupState, telling: Telling, still_fires: Callable[[Labels], bool]
     ) -> list[Notice]:
-        """Take the notices of a group that are due."""
+        """Take the notices of a group that are due; see `take_due`."""
         return [notice for state in group.alerting for notice in take_due(state, telling, still_fires)]
 
     def telling(self, at: int, until: int, interval: int, *, again: bool = False) -> Telling:
@@ -125,12 +125,18 @@ def slot(at: int, interval: int) -> int:
     return at - at % interval
 
 
-def seen_firing(group: RuleGroupState) -> Iterator[Labels]:
-    """List the alerts of a group that fire, but for those that do so because another aggregator sees them."""
+def seen_true(group: RuleGroupState) -> Iterator[Labels]:
+    """List the alerts of a group that are true as far as this aggregator can see: firing, or pending."""
     for state in group.alerting:
         for labels, alert in state.alerts.items():
-            if alert.is_firing and not (alert.doubt is not None and alert.doubt.why == STILL_SEEN):
+            doubt = alert.doubt
+            if alert.is_active and not (doubt is not None and (doubt.is_unable or doubt.why == STILL_SEEN)):
                 yield labels
+
+
+def not_judged(group: RuleGroupState) -> frozenset[str]:
+    """Name the alerts of a group that were not judged, or not all, in its last evaluation."""
+    return frozenset(state.rule.name for state in group.alerting if state.is_unable or state.over_limit)
 
 
 def states_of(groups: Iterable[RuleGroupState]) -> Mapping[str, int]:

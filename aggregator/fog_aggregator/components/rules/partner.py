@@ -9,10 +9,10 @@ from pathlib import PurePath
 from typing import Final
 
 from fog_aggregator.promql.labels import Labels
-from fog_aggregator.rules.alerts.pair import Pair, VerdictsError, decode, encode, name_of, verdicts
+from fog_aggregator.rules.alerts.pair import Pair, Verdicts, VerdictsError, decode, encode, limited, name_of
 from fog_aggregator.rules.evaluate import RuleGroupState
 from fog_aggregator.rules.model import RuleGroup
-from fog_aggregator.rules.rule_set import seen_firing
+from fog_aggregator.rules.rule_set import not_judged, seen_true
 from fog_bus.ports import Transport
 from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
@@ -45,12 +45,17 @@ class Partner:
         name = _name(group)
         return lambda labels: self._pair.still_fires(name, labels, at)
 
+    def judges(self, group: RuleGroup, at: int) -> Callable[[str], bool]:
+        """Return who tells whether another aggregator gives verdicts on the alerts of a name."""
+        name = _name(group)
+        return lambda alert: self._pair.judges(name, alert, at)
+
     async def say(self, group: RuleGroupState, at: int, interval: int, *, ready: bool) -> None:
         """Say which alerts of a group fire."""
         if group.alerting:
-            names = map(name_of, seen_firing(group))
-            word = verdicts(self._pair.replica, _name(group.group), at, interval, names, ready=ready)
-            await self._bus.send(self._subject, encode(word))
+            firing = frozenset(map(name_of, seen_true(group)))
+            word = Verdicts(self._pair.replica, _name(group.group), at, interval, ready, firing, not_judged(group))
+            await self._bus.send(self._subject, encode(limited(word)))
 
     def _hear(self, subject: str, data: bytes) -> None:
         del subject

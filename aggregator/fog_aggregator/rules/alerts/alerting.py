@@ -9,13 +9,15 @@ from typing import Final, NamedTuple
 from fog_aggregator.promql.errors import EvaluationError, QueryError
 from fog_aggregator.promql.labels import NAME, Labels, make_labels, without_name
 from fog_aggregator.promql.language.tree import Expression
-from fog_aggregator.rules.alert import ALERT_NAME, Alert, alerts_series, doubted, for_state_series, written
+from fog_aggregator.rules.alert import ALERT_NAME, Alert, alerts_series, doubted, ended, for_state_series, written
 from fog_aggregator.rules.alerts.flapping import Flapping
-from fog_aggregator.rules.alerts.following import Following
+from fog_aggregator.rules.alerts.following import Following, ended_by
+from fog_aggregator.rules.alerts.pair import INTERVALS
 from fog_aggregator.rules.model import ON_SILENCE, AlertingRule
 from fog_aggregator.rules.ports import Evaluation, RuleError, RuleStorage, Sample
 from fog_aggregator.rules.templates import TemplateData, Vector
-from fog_aggregator.rules.verdicts.judge import Judge
+from fog_aggregator.rules.verdicts.coverage import Behind, silence_behind
+from fog_aggregator.rules.verdicts.judge import Judge, scopes_of
 from fog_aggregator.rules.verdicts.reads import reach, selectors
 from fog_aggregator.rules.verdicts.skeleton import Skeleton, skeleton
 
@@ -48,6 +50,8 @@ class AlertingState:
         last_evaluation: When it was last evaluated; None before.
         is_resumed: It goes on from a checkpoint: the time since does not count for pending alerts.
         problem: The problem of the last evaluation; empty for none.
+        is_unable: Whether the last evaluation gave no verdicts.
+        undisputed: For how many evaluations nothing but the failing rule keeps an alert.
     """
 
     rule: AlertingRule
@@ -59,6 +63,8 @@ class AlertingState:
     last_evaluation: int | None = None
     is_resumed: bool = False
     problem: str = ""
+    is_unable: bool = False
+    undisputed: dict[Labels, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rule: AlertingRule, key: str, recorded: Mapping[str, Expression]) -> AlertingState:
@@ -70,15 +76,18 @@ class AlertingState:
         if self.is_resumed:
             self._suspend(now.at, "the aggregator was away")
             self.is_resumed, self.last_evaluation = False, now.at
-        self.problem = ""
+        self.problem, self.is_unable = "", False
         if reason := self.paused(now):
+            self.is_unable = True
             self._suspend(now.at, reason)
         else:
             try:
                 self._follow(now)
+                self.undisputed = {}
             except (QueryError, RuleError) as error:
                 self.problem = str(error)
-                self._suspend(now.at, f"its rule fails: {error}")
+                if not self.over_limit:
+                    self._fail(now, f"its rule fails: {error}")
         self.last_evaluation = now.at
         active = (alert for alert in self.alerts.values() if alert.is_active)
         return Evaluated(list(_samples(active, now.moment)), self.problem)
@@ -107,6 +116,7 @@ class AlertingState:
             QueryError: The expression cannot be evaluated.
             RuleError: Two alerts have the same labels, or there are too many.
         """
+        self.over_limit = 0
         found = self._instances(now, now.storage.query(self.rule.tree, now.moment))
 
         def labels_of(expression: Expression) -> list[Labels]:
@@ -125,10 +135,27 @@ class AlertingState:
     def _passed(self, at: int) -> int:
         return at - self.last_evaluation if self.last_evaluation is not None else 0
 
+    def _fail(self, now: Evaluation, why: str) -> None:
+        """Leave the alerts as they are, but for those that another aggregator can judge, and sees to be over.
+
+        It may have been away when an alert began, and its word is of its last evaluation: it counts when all the nodes
+        behind the alert have spoken for some evaluations.
+        """
+        self.is_unable = True
+        self._suspend(now.at, why)
+        around = now.circumstances
+        for labels, alert in self.alerts.items():
+            scopes = scopes_of(self.part, alert.series)
+            silence = silence_behind(alert.behind or Behind(), scopes, around.coverage)
+            disputed = not alert.is_firing or silence or around.still_fires(labels)
+            self.undisputed[labels] = 0 if disputed else self.undisputed.get(labels, 0) + 1
+            if self.undisputed[labels] > INTERVALS and around.judged_elsewhere(self.rule.name):
+                self.alerts[labels] = ended(alert, now.at, ended_by(alert, self.part, now))
+
     def _suspend(self, at: int, why: str) -> None:
         passed = self._passed(at)
         self.alerts = {
-            labels: doubted(alert, at, passed, why) if alert.is_active else alert
+            labels: doubted(alert, at, passed, why, is_unable=True) if alert.is_active else alert
             for labels, alert in self.alerts.items()
         }
 

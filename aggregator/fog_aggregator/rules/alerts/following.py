@@ -37,6 +37,18 @@ def rate_window(expression: Expression) -> int:
     return max((part.range for call in calls for part in call.arguments if isinstance(part, Window)), default=0)
 
 
+def ended_by(alert: Alert, part: Skeleton, now: Evaluation) -> str:
+    """Tell what became of the nodes behind an alert, when it is over because they are; else nothing."""
+    coverage = now.circumstances.coverage
+    fate = ending(alert.behind or Behind(), scopes_of(part, alert.series), coverage)
+    if fate is Fate.ENDED:
+        return "node_ended"
+    if fate is Fate.GONE:
+        silent_for = now.at - alert.doubt.since if alert.doubt is not None else 0
+        return "retired" if silent_for >= coverage.horizon else "forgotten"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Following:
     """The alerts of one rule in one evaluation.
@@ -132,18 +144,7 @@ class Following:
             return replace(alert, keep_firing_since=since, doubt=None)
         if self.now.circumstances.still_fires(alert.labels):
             return doubted(alert, at, 0, STILL_SEEN)
-        return ended(alert, at, self._ended_by(alert))
-
-    def _ended_by(self, alert: Alert) -> str:
-        """Tell what became of the nodes behind an alert, when it is over because they are."""
-        coverage = self.now.circumstances.coverage
-        fate = ending(alert.behind or Behind(), scopes_of(self.part, alert.series), coverage)
-        if fate is Fate.ENDED:
-            return "node_ended"
-        if fate is Fate.GONE:
-            silent_for = self.now.at - alert.doubt.since if alert.doubt is not None else 0
-            return "retired" if silent_for >= coverage.horizon else "forgotten"
-        return ""
+        return ended(alert, at, ended_by(alert, self.part, self.now))
 
     def _silent_branch(self, alert: Alert) -> str:
         """Name the silent branch that all nodes behind an alert lie under; empty without one."""

@@ -7,8 +7,7 @@ objection: a dead aggregator keeps no alert.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fog_aggregator.notifications.notice import fingerprint
@@ -36,7 +35,8 @@ class Verdicts:
         at: The time of the evaluation, milliseconds.
         interval: The milliseconds between two evaluations.
         ready: Whether its numbers are complete.
-        firing: The fingerprints of the alerts that it sees fire.
+        firing: The fingerprints of the alerts that it sees to be true.
+        unable: The names of the alerts that it cannot judge.
         more: There were too many to list.
     """
 
@@ -46,6 +46,7 @@ class Verdicts:
     interval: int
     ready: bool
     firing: frozenset[str]
+    unable: frozenset[str] = frozenset()
     more: bool = False
 
 
@@ -54,10 +55,11 @@ def name_of(labels: Labels) -> str:
     return f"{fingerprint(labels):016x}"
 
 
-def verdicts(replica: str, group: str, at: int, interval: int, firing: Iterable[str], *, ready: bool) -> Verdicts:
-    """Say which alerts fire, as far as they fit."""
-    names = sorted(firing)
-    return Verdicts(replica, group, at, interval, ready, frozenset(names[:MAX_ALERTS]), len(names) > MAX_ALERTS)
+def limited(one: Verdicts) -> Verdicts:
+    """Leave out the alerts that are too many."""
+    if len(one.firing) <= MAX_ALERTS:
+        return one
+    return replace(one, firing=frozenset(sorted(one.firing)[:MAX_ALERTS]), more=True)
 
 
 def encode(one: Verdicts) -> bytes:
@@ -69,6 +71,7 @@ def encode(one: Verdicts) -> bytes:
         "interval": one.interval,
         "ready": one.ready,
         "firing": sorted(one.firing),
+        "unable": sorted(one.unable),
         "more": one.more,
     }
     return json.dumps({"verdicts": content}, separators=(",", ":")).encode()
@@ -82,7 +85,7 @@ def decode(data: bytes) -> Verdicts:
     """
     try:
         content = json.loads(data)["verdicts"]
-        one = Verdicts(**{**content, "firing": frozenset(content["firing"])})
+        one = Verdicts(**{**content, **{name: frozenset(content[name]) for name in ("firing", "unable")}})
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise VerdictsError(f"it is no word on alerts: {error!r}") from None
     _check(one)
@@ -90,11 +93,12 @@ def decode(data: bytes) -> Verdicts:
 
 
 def _check(one: Verdicts) -> None:
-    texts: list[Any] = [one.replica, one.group, *one.firing]
+    texts: list[Any] = [one.replica, one.group, *one.firing, *one.unable]
     if not all(isinstance(text, str) and len(text) <= 1_000 for text in texts):
         raise VerdictsError("it is no word on alerts: a text is none, or is too long")
     numbers = (one.at, one.interval)
-    if not all(type(number) is int and number >= 0 for number in numbers) or len(one.firing) > MAX_ALERTS:
+    many = max(len(one.firing), len(one.unable)) > MAX_ALERTS
+    if many or not all(type(number) is int and number >= 0 for number in numbers):
         raise VerdictsError("it is no word on alerts: a number is none, or there are too many alerts")
 
 
@@ -121,10 +125,14 @@ class Pair:
         if len(self._words) > MAX_PARTNERS * MAX_GROUPS:
             del self._words[next(iter(self._words))]
 
+    def judges(self, group: str, alert: str, at: int) -> bool:
+        """Tell whether another aggregator gives verdicts on the alerts of a name at a time."""
+        return any(self._has_a_say(one, group, at) and alert not in one.unable for one in self._words.values())
+
     def still_fires(self, group: str, labels: Labels, at: int) -> bool:
         """Tell whether another aggregator sees an alert fire that was false here at a time."""
-        for one in self._words.values():
-            has_a_say = one.group == group and one.ready and at - one.at <= INTERVALS * one.interval
-            if has_a_say and (one.more or name_of(labels) in one.firing):
-                return True
-        return False
+        words = [one for one in self._words.values() if self._has_a_say(one, group, at)]
+        return any(one.more or name_of(labels) in one.firing for one in words)
+
+    def _has_a_say(self, one: Verdicts, group: str, at: int) -> bool:
+        return one.group == group and one.ready and at - one.at <= INTERVALS * one.interval

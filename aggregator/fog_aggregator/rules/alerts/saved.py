@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from fog_aggregator.core.saved import (
     DamagedError,
     as_count,
+    as_flag,
     as_integer,
     as_labels,
     as_list,
@@ -74,7 +75,7 @@ def _alert_image(alert: Alert) -> list[Any]:
         alert.keep_firing_since,
         alert.series,
         None if behind is None else (behind.count, behind.nodes, behind.silent),
-        None if doubt is None else (doubt.since, doubt.why),
+        None if doubt is None else (doubt.since, doubt.why, doubt.is_unable),
         (notes.sent_at, notes.suppressed_by, notes.ended_by, notes.late, notes.flapping),
     ]
 
@@ -109,8 +110,8 @@ def _behind(value: Any) -> Behind:
 
 
 def _doubt(value: Any) -> Doubt:
-    since, why = _fields(value, 2)
-    return Doubt(as_integer(since), as_text(why))
+    since, why, is_unable = _fields(value, 3)
+    return Doubt(as_integer(since), as_text(why), as_flag(is_unable))
 
 
 def _notes(value: Any) -> Notes:

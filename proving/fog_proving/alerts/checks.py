@@ -1,0 +1,156 @@
+"""The promises about alerts, as an outsider sees them: by the truth, and by what people were notified of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from fog_aggregator.promql.labels import Labels, label, show
+from fog_aggregator.rules.verdicts.coverage import Fate
+from fog_proving.alerts.fleet import GROUP_HOT, HOT, MINUTE
+from fog_proving.alerts.receiver import Notification
+from fog_proving.alerts.world import MINUTES, World
+from fog_schema.paths import Path
+
+_SPAN: Final = 2
+"""Minutes that an aggregator may be behind the truth."""
+_LONG: Final = 6
+"""Minutes after which an alert that is seen to be over has resolved."""
+_EACH_HOUR: Final = 5
+"""Notifications of one alert in an hour."""
+_FOR: Final = 3
+"""Evaluations that a `for` of two minutes takes."""
+
+
+def lies(world: World) -> list[str]:
+    """List what was told that is not so, or not told that is."""
+    found = [*_resolved(world), *_fired(world), *_branches(world), *_lasting(world), *_repeated(world)]
+    return [f"minute {minute}: {text}" for minute, text in sorted(found)]
+
+
+def _recent(minute: int) -> range:
+    return range(max(0, minute - _SPAN), minute + 1)
+
+
+def _resolved(world: World) -> Iterator[tuple[int, str]]:
+    """No alert resolves while it is true, and it says what has ended it."""
+    for one in world.receiver.log:
+        if one.firing:
+            continue
+        why = dict(one.notice.annotations).get("ended_by", "")
+        if why == "rule_removed":
+            continue
+        if all(_still_true(world, one.labels, one.minute, minute) for minute in _recent(one.minute)):
+            yield one.minute, f"{show(one.labels)} resolved and is true{' (time was up)' * one.timed_out}"
+        if label(one.labels, "alertname") == "NodeHot" and not one.timed_out:
+            fate = world.log[one.minute].fates[_path(one.labels)]
+            before = world.log[max(0, one.minute - 1)].fates[_path(one.labels)]
+            over = {Fate.ENDED: "node_ended", Fate.GONE: "forgotten"}
+            if fate in over and fate is before and why != over[fate]:
+                yield one.minute, f"{show(one.labels)} resolved because its node is {fate.value}, and says {why!r}"
+
+
+def _still_true(world: World, labels: Labels, resolved: int, minute: int) -> bool:
+    """Tell whether an alert was true, by the nodes that stood behind it when it was last seen to be true."""
+    truth = world.truths[minute].get(labels, False)
+    if label(labels, "alertname") != "GroupHot" or not truth:
+        return truth
+    branch = label(labels, "fog_path").split("/")[1]
+    for earlier in range(resolved, -1, -1):
+        fates = world.log[earlier].fates
+        live = [path for path, fate in fates.items() if path[1] == branch and fate is Fate.LIVE]
+        if sum(world.temperatures[earlier][path] for path in live) > GROUP_HOT and earlier in world.judged:
+            there = [path for path in live if world.log[resolved].fates[path] in {Fate.LIVE, Fate.SILENT}]
+            return sum(world.temperatures[minute][path] for path in there) > GROUP_HOT
+    return False
+
+
+def _fired(world: World) -> Iterator[tuple[int, str]]:
+    """No alert fires without a true verdict, sooner than it may, or without saying what is odd about it."""
+    for one in world.receiver.log:
+        if not one.firing:
+            continue
+        name, begun = label(one.labels, "alertname"), one.notice.starts_at // MINUTE
+        known = [world.truths[minute].get(one.labels) for minute in _recent(begun)]
+        if name in {"NodeHot", "GroupHot", "GroupCold"} and not any(known):
+            yield one.minute, f"{show(one.labels)} fires and is not true"
+        if name == "GroupHot" and not world.is_pair and world.hot[begun].get(one.labels, 0) < _FOR:
+            yield one.minute, f"{show(one.labels)} fires after {world.hot[begun].get(one.labels, 0)} evaluations"
+        if name == "Failing" and _late(world, begun) and "late" not in dict(one.notice.annotations):
+            yield one.minute, f"{show(one.labels)} stands on late values and does not say so"
+
+
+def _late(world: World, minute: int) -> bool:
+    """Tell whether many values came late in the window of a rate."""
+    totals = []
+    for name in ("fog_aggregator_values_late_total", "fog_aggregator_values_total"):
+        first, last = (world.log[at].values[(("__name__", name),)] for at in (max(0, minute - 2), minute))
+        totals.append(last - first)
+    return totals[1] > 0 and totals[0] / totals[1] > 5 * 0.01
+
+
+def _branches(world: World) -> Iterator[tuple[int, str]]:
+    """Of a branch that falls silent people hear once, and below it nothing new begins."""
+    for branch in {path for seen in world.log.values() for path in seen.silent}:
+        begun: int | None = None
+        for minute in range(MINUTES):
+            if branch in world.log[minute].silent:
+                begun = minute if begun is None else begun
+                continue
+            if begun is not None:
+                yield from _episode(world, branch, begun, minute)
+            begun = None
+
+
+def _episode(world: World, branch: Path, begun: int, over: int) -> Iterator[tuple[int, str]]:
+    new = [
+        one
+        for one in world.receiver.log
+        if one.firing and begun + _SPAN < one.notice.starts_at // MINUTE and one.minute < over and _under(one, branch)
+    ]
+    if len(new) > 1 or any(label(one.labels, "alertname") != "BranchSilent" for one in new):
+        yield new[-1].minute, f"{len(new)} notifications of {branch}, which is silent: {show(new[-1].labels)}"
+
+
+def _under(one: Notification, branch: Path) -> bool:
+    return _path(one.labels)[: len(branch)] == branch
+
+
+def _path(labels: Labels) -> Path:
+    return tuple(label(labels, "fog_path").split("/"))
+
+
+def _lasting(world: World) -> Iterator[tuple[int, str]]:
+    """Find alerts that fire for ever: they were seen to be over, or their rule is gone.
+
+    An aggregator with a rule that fails keeps its alerts.
+    """
+    if any(replica.samples.failing for replica in world.replicas):
+        return
+    for labels, notice in world.receiver.firing.items():
+        name, last = label(labels, "alertname"), range(MINUTES - _LONG, MINUTES)
+        if name == "GroupHot" and world.removed.issuperset(last):
+            yield MINUTES, f"{show(labels)} fires, and its rule is gone"
+        if name != "NodeHot" or not world.judged.issuperset(last) or "flapping" in dict(notice.annotations):
+            continue
+        path = _path(labels)
+        fates = {world.log[minute].fates[path] for minute in last}
+        cool = all(world.temperatures[minute][path] <= HOT for minute in last)
+        if fates <= {Fate.ENDED, Fate.GONE} or (fates == {Fate.LIVE} and cool):
+            yield MINUTES, f"{show(labels)} fires for ever: {', '.join(fate.value for fate in fates)}"
+
+
+def _repeated(world: World) -> Iterator[tuple[int, str]]:
+    """People do not hear the same again and again, and an alert that fires does not begin anew."""
+    if world.is_pair:
+        return
+    for one in world.receiver.moved:
+        yield one.minute, f"{show(one.labels)} began anew while it fired"
+    firings: dict[Labels, list[int]] = {}
+    for one in world.receiver.log:
+        if one.firing:
+            firings.setdefault(one.labels, []).append(one.minute)
+    for labels, minutes in firings.items():
+        for first, later in zip(minutes, minutes[_EACH_HOUR:], strict=False):
+            if later - first < 60:
+                yield later, f"{show(labels)} fired {_EACH_HOUR + 1} times within an hour"

@@ -1,0 +1,163 @@
+"""The fleet as it really is, minute by minute, and what an aggregator can see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from fog_aggregator.promql.labels import Labels, make_labels
+from fog_aggregator.rules.verdicts.coverage import MOST_LISTED, Fate, Standing
+from fog_aggregator.rules.verdicts.reads import Scope
+from fog_schema.paths import Path, format_path
+
+MINUTE: Final = 60_000
+BRANCHES: Final = 3
+NODES: Final = 4
+BRANCH_SHARE: Final = 0.75
+"""A branch with so many silent nodes is a silent branch; the product's own threshold is higher, its branches larger."""
+
+HOT: Final = 5
+GROUP_HOT: Final = 20
+FEW: Final = 6
+FAILING: Final = 30
+
+
+@dataclass
+class Node:
+    """One node: its fate, its true temperature, and the errors that it has counted."""
+
+    path: Path
+    temperature: int = 3
+    errors: int = 0
+    error_rate: int = 0
+    fate: Fate = Fate.LIVE
+    is_dead: bool = False
+    late: int = 0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The view of one minute that an aggregator has which reads everything.
+
+    Attributes:
+        values: The samples of that minute, by series.
+        fates: The fate of each node.
+        silent: The silent branches.
+    """
+
+    values: Mapping[Labels, float]
+    fates: Mapping[Path, Fate]
+    silent: tuple[Path, ...]
+
+
+@dataclass
+class Fleet:
+    """All nodes."""
+
+    random: Random
+    nodes: dict[Path, Node] = field(default_factory=dict)
+    late_total: int = 0
+    values_total: int = 0
+
+    def __post_init__(self) -> None:
+        for branch in range(BRANCHES):
+            for number in range(NODES):
+                path = ("fog", str(branch), str(number))
+                self.nodes[path] = Node(path, temperature=self.random.randint(2, 4))
+
+    def branch(self, branch: int) -> list[Node]:
+        """List the nodes of a branch that are there."""
+        return [node for node in self.nodes.values() if node.path[1] == str(branch) and node.fate is not Fate.GONE]
+
+    def tick(self) -> None:
+        """Let a minute pass: what lives counts on; what was cut off brings all that it counted when it returns."""
+        for node in self.nodes.values():
+            if node.fate in {Fate.LIVE, Fate.SILENT} and not node.is_dead:
+                node.errors += node.error_rate
+                self.values_total += 100
+                if node.fate is Fate.SILENT:
+                    node.late += 100
+                elif node.late:
+                    self.late_total, node.late = self.late_total + node.late, 0
+
+    def truths(self) -> dict[Labels, bool]:
+        """Tell of each alert whether it is true, by all nodes that have not ended: a dead one is as it was."""
+        truths = {}
+        for node in self._there():
+            name = {"alertname": "NodeHot", "fog_level": "2", "fog_path": format_path(node.path)}
+            truths[make_labels(name)] = node.temperature > HOT
+        for branch in range(BRANCHES):
+            mine = [node for node in self.branch(branch) if node.fate is not Fate.ENDED]
+            place = {"fog_level": "1", "fog_path": f"fog/{branch}"}
+            total = sum(node.temperature for node in mine)
+            truths[make_labels({"alertname": "GroupHot", **place})] = total > GROUP_HOT
+            truths[make_labels({"alertname": "GroupCold", **place})] = bool(mine) and total < FEW
+        return truths
+
+    def seen(self) -> Seen:
+        """Return what a reader of everything sees now."""
+        values: dict[Labels, float] = {}
+        silent: list[Path] = []
+        for branch in range(BRANCHES):
+            mine = self.branch(branch)
+            live = [node for node in mine if node.fate is Fate.LIVE]
+            place = {"fog_level": "1", "fog_path": f"fog/{branch}"}
+            if live:
+                values[_series("temp", place)] = sum(node.temperature for node in live)
+            counted = [node for node in mine if node.fate is not Fate.SILENT]
+            values[_series("errors", place)] = sum(node.errors for node in counted) + self._errors_heard(branch)
+            for node in live:
+                values[_series("temp", {"fog_level": "2", "fog_path": format_path(node.path)})] = node.temperature
+            silent += self._cover(branch, mine, values)
+        values[_series("fog_aggregator_values_total", {})] = self.values_total
+        values[_series("fog_aggregator_values_late_total", {})] = self.late_total
+        return Seen(values, {path: node.fate for path, node in self.nodes.items()}, tuple(silent))
+
+    def _errors_heard(self, branch: int) -> int:
+        """Return the errors of silent nodes as they were heard last: counts stay."""
+        return sum(
+            node.errors - node.error_rate * (node.late // 100) if not node.is_dead else node.errors
+            for node in self.branch(branch)
+            if node.fate is Fate.SILENT
+        )
+
+    def _cover(self, branch: int, mine: list[Node], values: dict[Labels, float]) -> Iterator[Path]:
+        losses = [node for node in mine if node.fate is Fate.SILENT]
+        expected = [node for node in mine if node.fate is not Fate.ENDED]
+        if losses and len(losses) >= BRANCH_SHARE * len(expected):
+            path = ("fog", str(branch))
+            place = {"fog_path": format_path(path), "fog_kind": "subtree"}
+            values[_series("fog_aggregator_silent", place)] = len(losses)
+            yield path
+            return
+        for node in losses:
+            values[_series("fog_aggregator_silent", {"fog_path": format_path(node.path), "fog_kind": "node"})] = 1
+
+    def _there(self) -> Iterator[Node]:
+        return (node for node in self.nodes.values() if node.fate in {Fate.LIVE, Fate.SILENT})
+
+
+def _series(name: str, labels: Mapping[str, str]) -> Labels:
+    return make_labels({"__name__": name, **labels})
+
+
+@dataclass(frozen=True)
+class SeenCoverage:
+    """The nodes behind numbers, as one look at the fleet showed them."""
+
+    seen: Seen
+    horizon: int = 7 * 86_400_000
+
+    def standing(self, scope: Scope) -> Standing:
+        """Tell how the nodes of a scope are."""
+        mine = {path: fate for path, fate in self.seen.fates.items() if scope.holds(path)}
+        counts = {fate: list(mine.values()).count(fate) for fate in Fate}
+        listed = {path: fate for path, fate in mine.items() if fate in {Fate.LIVE, Fate.SILENT}}
+        nodes = listed if len(listed) <= MOST_LISTED else None
+        return Standing(counts[Fate.LIVE], counts[Fate.SILENT], counts[Fate.ENDED], nodes)
+
+    def fate(self, path: Path) -> Fate:
+        """Tell what became of a node."""
+        return self.seen.fates.get(path, Fate.GONE)

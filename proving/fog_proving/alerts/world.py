@@ -1,0 +1,224 @@
+"""One history: what happens to nodes and aggregators, minute by minute, and what people are notified of meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from fog_aggregator.promql.labels import Labels, make_labels
+from fog_aggregator.rules.verdicts.coverage import Fate
+from fog_proving.alerts.fleet import BRANCHES, GROUP_HOT, HOT, Fleet, Node, Seen
+from fog_proving.alerts.receiver import Receiver
+from fog_proving.alerts.replica import FEWER_RULES, RULES, Replica
+from fog_schema.paths import Path
+
+MINUTES: Final = 90
+_QUIET: Final = 8
+"""Minutes at the end in which nothing happens any more."""
+
+
+@dataclass
+class World:
+    """Everything there is in one history.
+
+    Attributes:
+        random: Makes the history.
+        fleet: The nodes as they are.
+        replicas: One aggregator, or a pair.
+        receiver: Hears of alerts.
+        log: The view of each minute that a reader of everything has.
+        truths: Of each minute, which alerts were true.
+        temperatures: Of each minute, the true temperature of each node.
+        judged: The minutes in which some aggregator gave verdicts on temperatures.
+        hot: In how many evaluations each group was seen hot since it was last seen not to be.
+        removed: The minutes in which the rule GroupHot was not there.
+        flapping: The node that is hot every other two minutes, if there is one.
+    """
+
+    random: Random
+    fleet: Fleet
+    replicas: list[Replica]
+    receiver: Receiver = field(default_factory=Receiver)
+    log: dict[int, Seen] = field(default_factory=dict)
+    truths: dict[int, dict[Labels, bool]] = field(default_factory=dict)
+    temperatures: dict[int, dict[Path, int]] = field(default_factory=dict)
+    judged: set[int] = field(default_factory=set)
+    hot: dict[int, dict[Labels, int]] = field(default_factory=dict)
+    removed: set[int] = field(default_factory=set)
+    flapping: Node | None = None
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether there are two aggregators."""
+        return len(self.replicas) > 1
+
+
+def play(seed: int) -> World:
+    """Play a history; every third one has a pair of aggregators."""
+    random = Random(seed)
+    replicas = [Replica("a"), Replica("b")] if seed % 3 == 2 else [Replica("a")]
+    world = World(random, Fleet(random), replicas)
+    if seed % 4 == 1:
+        world.flapping = random.choice(list(world.fleet.nodes.values()))
+    for minute in range(MINUTES):
+        _minute(world, minute)
+    return world
+
+
+def _minute(world: World, now: int) -> None:
+    if now < MINUTES - _QUIET:
+        for _ in range(world.random.choice((0, 0, 1, 2))):
+            world.random.choice(_EVENTS)(world, now)
+    if world.flapping is not None:
+        world.flapping.temperature = 9 if now % 4 < 2 else 2
+    world.fleet.tick()
+    world.log[now], world.truths[now] = world.fleet.seen(), world.fleet.truths()
+    world.hot[now] = dict(world.hot.get(now - 1, {}))
+    world.temperatures[now] = {path: node.temperature for path, node in world.fleet.nodes.items()}
+    words = [word for replica in world.replicas for word in _evaluate(world, replica, now)]
+    for replica in world.replicas:
+        if now >= replica.back_at:
+            for word in words:
+                replica.pair.hear(word)
+        world.receiver.post(now, replica.outgoing)
+        replica.outgoing = []
+    world.receiver.tick(now, now * 60_000)
+    if "GroupHot" not in world.replicas[0].rules:
+        world.removed.add(now)
+
+
+def _evaluate(world: World, replica: Replica, now: int) -> list:  # type: ignore[type-arg]
+    if now < replica.back_at:
+        return []
+    if now == replica.back_at and now:
+        replica.restart(now)
+    replica.read(now, world.log)
+    words = replica.evaluate(now)
+    if replica.seen is not None and not replica.paused(now) and not replica.samples.failing:
+        world.judged.add(now)
+        _count_hot(world, replica.seen, now)
+    return words
+
+
+def _count_hot(world: World, seen: Seen, now: int) -> None:
+    counts = dict(world.hot.get(now - 1, {}))
+    for branch in range(BRANCHES):
+        place = {"fog_level": "1", "fog_path": f"fog/{branch}"}
+        value = seen.values.get(make_labels({"__name__": "temp", **place}))
+        labels = make_labels({"alertname": "GroupHot", **place})
+        if value is not None and value > GROUP_HOT:
+            counts[labels] = counts.get(labels, 0) + 1
+        elif all(fate is not Fate.SILENT for path, fate in seen.fates.items() if path[1] == str(branch)):
+            counts[labels] = 0
+    world.hot[now] = counts
+
+
+def _there(world: World) -> list[Node]:
+    return [node for node in world.fleet.nodes.values() if node.fate in {Fate.LIVE, Fate.SILENT}]
+
+
+def _heats(world: World, now: int) -> None:
+    del now
+    for node in world.random.sample(_there(world), k=min(3, len(_there(world)))):
+        node.temperature = world.random.choice((0, 1, 3, HOT, HOT + 1, 9, 12)) if not node.is_dead else node.temperature
+
+
+def _branch_heats(world: World, now: int) -> None:
+    del now
+    temperature = world.random.choice((0, 1, 3, 7, 9))
+    for node in world.fleet.branch(world.random.randrange(BRANCHES)):
+        if not node.is_dead:
+            node.temperature = temperature
+
+
+def _all_heat(world: World, now: int) -> None:
+    del now
+    for node in _there(world):
+        if not node.is_dead:
+            node.temperature = 9
+
+
+def _errors(world: World, now: int) -> None:
+    del now
+    node = world.random.choice(_there(world) or list(world.fleet.nodes.values()))
+    node.error_rate = world.random.choice((0, 0, 5, 20))
+
+
+def _dies(world: World, now: int) -> None:
+    del now
+    for node in world.random.sample(_there(world), k=min(1, len(_there(world)))):
+        node.fate, node.is_dead = Fate.SILENT, True
+
+
+def _is_cut_off(world: World, now: int) -> None:
+    del now
+    for node in world.random.sample(_there(world), k=min(2, len(_there(world)))):
+        node.fate = Fate.SILENT
+
+
+def _branch_dies(world: World, now: int) -> None:
+    del now
+    mine = [node for node in world.fleet.branch(world.random.randrange(BRANCHES)) if node.fate is Fate.LIVE]
+    for node in mine[: world.random.choice((3, 4))]:
+        node.fate, node.is_dead = Fate.SILENT, world.random.random() < 0.5
+
+
+def _return(world: World, now: int) -> None:
+    del now
+    silent = [node for node in world.fleet.nodes.values() if node.fate is not Fate.LIVE]
+    for node in world.random.sample(silent, k=min(4, len(silent))):
+        if node.is_dead or node.fate is not Fate.SILENT:
+            node.late = 0
+        node.fate, node.is_dead = Fate.LIVE, False
+
+
+def _ends(world: World, now: int) -> None:
+    del now
+    live = [node for node in world.fleet.nodes.values() if node.fate is Fate.LIVE]
+    for node in world.random.sample(live, k=min(1, len(live))):
+        node.fate = Fate.ENDED
+
+
+def _is_forgotten(world: World, now: int) -> None:
+    del now
+    silent = [node for node in world.fleet.nodes.values() if node.fate is Fate.SILENT]
+    for node in world.random.sample(silent, k=min(1, len(silent))):
+        node.fate, node.is_dead = Fate.GONE, True
+
+
+def _crash(world: World, now: int) -> None:
+    replica = world.random.choice(world.replicas)
+    if now >= replica.back_at:
+        replica.crash(now, world.random.randint(1, 9), world.random.randint(0, 3))
+
+
+def _lose_nats(world: World, now: int) -> None:
+    world.random.choice(world.replicas).cut_off_until = now + world.random.randint(1, 5)
+
+
+def _fail(world: World, now: int) -> None:
+    del now
+    replica = world.random.choice(world.replicas)
+    replica.samples.failing = "" if replica.samples.failing else "temp"
+
+
+def _lag(world: World, now: int) -> None:
+    del now
+    replica = world.random.choice(world.replicas)
+    replica.lags = world.is_pair and not replica.lags
+
+
+def _reload(world: World, now: int) -> None:
+    rules = RULES if world.replicas[0].rules == FEWER_RULES else FEWER_RULES
+    for replica in world.replicas:
+        if now >= replica.back_at:
+            replica.reload(now, rules)
+        replica.rules = rules
+
+
+_EVENTS: Final[tuple[Callable[[World, int], None], ...]] = (
+    _heats, _heats, _heats, _branch_heats, _branch_heats, _all_heat, _errors, _dies, _is_cut_off, _is_cut_off,
+    _branch_dies, _return, _return, _ends, _is_forgotten, _crash, _lose_nats, _fail, _fail, _lag, _reload,
+)  # fmt: skip
