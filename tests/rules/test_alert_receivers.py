@@ -224,3 +224,15 @@ def test_labels_of_the_process_are_added_where_there_are_none() -> None:
     watch.set.replace([load_text(watch.text)])
     watch.step(9)
     assert watch.heard[0].labels == (("alertname", "Hot"), ("site", "a"))
+
+
+def test_an_alert_that_ends_in_the_minute_in_which_it_was_told_again_is_told_to_have_ended() -> None:
+    """After a restart: it fired before, is told at once, and is over at the first evaluation."""
+    watch = Watch()
+    watch.step(9)
+    watch.restart()
+    watch.minute += 1
+    assert [one.firing for one in watch.tell(again=True)] == [True]
+    watch.minute -= 1
+    watch.step(1)
+    assert [one.firing for one in watch.heard] == [False]

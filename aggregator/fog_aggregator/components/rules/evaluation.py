@@ -135,11 +135,12 @@ class Rules:
             self._metrics.missed.increment(missed)
         began = time.monotonic()
         result = await self._worker.evaluate(group, at, interval, self._given(group, at, paused))
-        self._note(group, result, time.monotonic() - began)
+        seconds = time.monotonic() - began
         notices = self._due(group, at)
         self.set.note(group)
         self._tell(notices, at)
         await self._partner.say(group, at, interval, ready=not paused)
+        self._note(group, result, seconds)
 
     def _given(self, group: RuleGroupState, at: int, paused: str) -> Callable[[FleetCoverage], Circumstances]:
         """Take the conditions that belong to the loop; the nodes are looked at in the thread."""
