@@ -129,3 +129,25 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_the_story_is_told_as_it_must_be() -> None:
+    """A dead branch is one alert, a node with errors is one, a node that ended is none; all are over at the end."""
+    with fog("demo", "--story", "--json", "--duration", "60", "--listen", free_address()) as process:
+        out, err = process.communicate(timeout=180)
+    assert (process.returncode, err) == (0, ""), out
+    result = json.loads(out)
+    assert (result["missing"], result["unexpected"]) == ([], [])
+    assert sorted(result["reported"]) == [
+        ["firing", "FogBranchSilent", "fog/1"],
+        ["firing", "NodeErrors", "fog/0/b"],
+        ["resolved", "FogBranchSilent", "fog/1"],
+        ["resolved", "NodeErrors", "fog/0/b"],
+    ]
+
+
+def test_a_story_that_is_too_short_is_refused() -> None:
+    """Alerts take their time."""
+    done = run("demo", "--story", "--duration", "2")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the story takes 30 s at least" in done.stderr

@@ -4,9 +4,14 @@
   fog demo --depth 5 --branching 3
   fog demo --duration 20 --json
 
+  fog demo --story
+
 The nodes exchange messages along the tree, coordinate, check their health, fail now and then and recover. At the end,
 Ctrl-C or not, what the nodes counted is held against what the aggregator exports: exit code 1 when it differs. A second
 Ctrl-C ends it at once.
+
+With --story a branch dies, one node's errors rise and one node ends in good order, in two minutes. All that
+its alerts do is printed, and held against the story: exit code 1 when it differs.
 
 All nodes live in one process. Two cores keep up with 1,093 nodes at the default interval: --depth 7 --branching 3.
 With more, time is dropped, and that is said (dropped_seconds with --json); counts are not. 5,000 are the most.
@@ -33,6 +38,7 @@ class Settings:
     seed: int | None = option(None, "of everything that chance decides; drawn when left out", WHOLE)
     listen: Address | None = option(None, "address of the aggregator (127.0.0.1:10364, or a free port)", ADDRESS)
     json: bool = switch("print nothing but one JSON object, at the end")
+    story: bool = switch("play a story in place of it, of who is woken for what: two minutes, or --duration")
     nats: tuple[str, ...] | None = option(None, "use this server, with JetStream, instead of starting one", URLS)
 
 

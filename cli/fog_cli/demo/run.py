@@ -33,6 +33,7 @@ from fog_cli.demo.nodes import FogNodes
 from fog_cli.demo.pace import Pace, follow
 from fog_cli.demo.processes import Child
 from fog_cli.demo.screen import Screen
+from fog_cli.demo.story import SECONDS, SHORTEST, Story
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.logs import LogSettings, set_up_logging
 from fog_cli.service import run_service
@@ -62,7 +63,18 @@ def demo(settings: Settings) -> int:
         raise UsageError(f"--depth and --branching must be 1 or more, and make at most {MOST_NODES} nodes, not {nodes}")
     set_up_logging(LogSettings(level="error"))
     screen = Screen(quiet=settings.json)
+    if settings.story:
+        return run_service(lambda stop: _tell(settings, screen, stop), drain=DRAIN_SECONDS)
     return run_service(lambda stop: _Demo(settings, screen).run(stop), drain=DRAIN_SECONDS)
+
+
+async def _tell(settings: Settings, screen: Screen, stop: asyncio.Event) -> int:
+    seconds = SECONDS if settings.duration is None else settings.duration
+    if seconds < SHORTEST:
+        raise UsageError(f"the story takes {SHORTEST:g} s at least, and --duration is {seconds:g} s")
+    with tempfile.TemporaryDirectory(prefix="fog-demo-") as name:
+        story = Story(seconds, settings.listen or _free_address(), screen)
+        return await story.tell(stop, Path(name), as_json=settings.json)
 
 
 @dataclass(frozen=True, slots=True)

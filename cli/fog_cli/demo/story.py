@@ -1,0 +1,214 @@
+"""`fog demo --story`: a branch dies, one node's errors rise, one node ends in good order.
+
+A small tree of real agents in this process, a real nats-server, and an aggregator that evaluates three rules. All that
+its alerts do is printed as it happens, and held against what must happen: the dead branch is one alert, however many
+nodes it has, the node with errors is one, and the node that ended is none. All of them are over at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from fog_agent.edge.agent import Agent
+from fog_bus.nats.connection import Connection
+from fog_bus.nats.options import NatsOptions
+from fog_bus.options.kinds import Address, show_address
+from fog_cli.api import Api
+from fog_cli.demo.processes import Child
+from fog_cli.demo.screen import Screen
+from fog_cli.errors import CommandError
+from fog_testing.nats_server import NatsServer, NatsServerError
+from utilityfog_frontend.telemetry.collector import TelemetryCollector
+
+SECONDS: Final = 120.0
+SHORTEST: Final = 30.0
+INTERVAL: Final = 0.5
+DEAD, FAILING, LEAVING = "fog/1", "fog/0/b", "fog/0/c"
+PATHS: Final = tuple(f"fog/{branch}/{name}" for branch in (0, 1) for name in "abcd")
+RULES: Final = """
+groups:
+  - name: story
+    interval: 1s
+    rules:
+      - alert: FogBranchSilent
+        expr: fog_aggregator_silent{fog_kind="subtree"} > 0
+        for: 2s
+        annotations: {summary: "All under {{ $labels.fog_path }} is silent: {{ $value }} nodes"}
+      - alert: FogNodesSilent
+        expr: fog_aggregator_silent{fog_kind=~"node|scattered"} > 0
+        for: 5s
+        annotations: {summary: "{{ $value }} nodes are silent at or under {{ $labels.fog_path }}"}
+      - alert: NodeErrors
+        expr: error_ratio{fog_level="2"} > 0.1
+        for: 2s
+        annotations: {summary: "{{ $value | humanizePercentage }} of the requests at {{ $labels.fog_path }} fail"}
+"""
+"""The shipped rules of nodes with shorter patience, and one of a user's own."""
+MUST: Final = (
+    ("firing", "FogBranchSilent", DEAD),
+    ("firing", "NodeErrors", FAILING),
+    ("resolved", "FogBranchSilent", DEAD),
+    ("resolved", "NodeErrors", FAILING),
+)
+"""All that must be told, whatever the order."""
+
+
+@dataclass(slots=True)
+class _Node:
+    """A node of the story."""
+
+    agent: Agent
+    connection: Connection
+    ratio: Any
+    link: asyncio.Task[None] | None = None
+
+    def connect(self) -> None:
+        self.link = asyncio.create_task(self.connection.run())
+
+    async def cut(self) -> None:
+        """Lose the connection, as when the power fails: nothing more is sent, no farewell either."""
+        if self.link is not None:
+            self.link.cancel()
+            await asyncio.gather(self.link, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """End in good order."""
+        await self.agent.stop()
+        await self.connection.close()
+        if self.link is not None:
+            await self.link
+
+
+@dataclass(slots=True)
+class _Alerts:
+    """The alerts that fire, and what became of them, in order."""
+
+    firing: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    reported: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def look(self, listed: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Compare with what fires now; return a line for each change."""
+        now = {
+            (alert["labels"]["alertname"], alert["labels"].get("fog_path", "")): alert["annotations"]["summary"]
+            for alert in listed
+            if alert["state"] == "firing"
+        }
+        begun = [("firing", *key, text) for key, text in now.items() if key not in self.firing]
+        ended = [("resolved", *key, text) for key, text in self.firing.items() if key not in now]
+        self.firing = now
+        self.reported += [(what, name, path) for what, name, path, _ in begun + ended]
+        return [f"{what:<8} {name} {path}: {text}" for what, name, path, text in begun + ended]
+
+
+class Story:
+    """One telling.
+
+    Args:
+        seconds: How long it takes; the moments are shares of it.
+        listen: The aggregator's address.
+        screen: Takes the lines.
+    """
+
+    def __init__(self, seconds: float, listen: Address, screen: Screen) -> None:
+        self._seconds = seconds
+        self._listen = listen
+        self._screen = screen
+        self._nodes: dict[str, _Node] = {}
+        self._alerts = _Alerts()
+        self._began = time.monotonic()
+
+    async def tell(self, stop: asyncio.Event, directory: Path, *, as_json: bool) -> int:
+        """Play it, and say whether all went as it must; 0 when it did.
+
+        Raises:
+            CommandError: A part does not start.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                server = await stack.enter_async_context(NatsServer())
+            except NatsServerError as error:
+                raise CommandError(str(error)) from None
+            await self._start(server.url, directory, stack)
+            await self._play(stop)
+            await asyncio.gather(*(node.stop() for node in self._nodes.values()))
+        missing = [one for one in MUST if one not in self._alerts.reported]
+        others = [one for one in self._alerts.reported if one not in MUST]
+        result = {"reported": self._alerts.reported, "missing": missing, "unexpected": others}
+        if as_json:
+            print(json.dumps(result))
+        if not (missing or others):
+            self._screen.say("\nas it must be: one alert for the branch, one for the node, none for the one that ended")
+        for what, found in (("never reported", missing), ("reported for nothing", others)):
+            for one in found:
+                self._screen.say(f"but {what}: {' '.join(one)}")
+        return 1 if missing or others else 0
+
+    async def _start(self, servers: str, directory: Path, stack: AsyncExitStack) -> None:
+        rules = directory / "story.yml"
+        rules.write_text(RULES)
+        arguments = ["aggregator", "--listen", show_address(self._listen), "--rules", str(rules)]
+        child = await Child.start(arguments, {"FOG_NATS_URL": servers}, directory)
+        stack.push_async_callback(child.stop)
+        self._screen.say(f"  http://{show_address(self._listen)}/  the dashboard; /api/v1/alerts has the alerts\n")
+        options = NatsOptions.parse(servers, name="fog demo")
+        for path in PATHS:
+            node = self._nodes[path] = _node(path, options)
+            node.connect()
+            await node.agent.start()
+
+    async def _play(self, stop: asyncio.Event) -> None:
+        """Do what the story says at its moments, and look at the alerts in between."""
+        api = Api(f"http://{show_address(self._listen)}")
+        self._began = time.monotonic()
+        chapters = [
+            (0.15, f"power fails under {DEAD}: its four nodes are gone", self._power_fails),
+            (0.30, f"errors rise at {FAILING}", self._errors_rise),
+            (0.40, f"{LEAVING} ends in good order, as in a scale-down", self._one_ends),
+            (0.60, f"power is back under {DEAD}", self._power_is_back),
+            (0.70, f"{FAILING} is repaired", self._errors_end),
+        ]
+        while not stop.is_set() and (at := (time.monotonic() - self._began) / self._seconds) < 1.0:
+            while chapters and chapters[0][0] <= at:
+                _, text, happens = chapters.pop(0)
+                self._say(text)
+                await happens()
+            for line in self._alerts.look((await asyncio.to_thread(api.json, "/api/v1/alerts"))["data"]["alerts"]):
+                self._say(f"  {line}")
+            if not chapters and all(one in self._alerts.reported for one in MUST):
+                break
+            await asyncio.sleep(INTERVAL)
+
+    def _say(self, text: str) -> None:
+        self._screen.say(f"+{time.monotonic() - self._began:5.1f} s  {text}")
+
+    async def _power_fails(self) -> None:
+        await asyncio.gather(*(node.cut() for path, node in self._nodes.items() if path.startswith(DEAD)))
+
+    async def _power_is_back(self) -> None:
+        for path, node in self._nodes.items():
+            if path.startswith(DEAD):
+                node.connect()
+
+    async def _errors_rise(self) -> None:
+        self._nodes[FAILING].ratio.set(0.25)
+
+    async def _errors_end(self) -> None:
+        self._nodes[FAILING].ratio.set(0.0)
+
+    async def _one_ends(self) -> None:
+        await self._nodes.pop(LEAVING).stop()
+
+
+def _node(path: str, options: NatsOptions) -> _Node:
+    collector = TelemetryCollector()
+    ratio = collector.register_gauge("error_ratio", "Share of requests that fail", rollup="max")
+    ratio.set(0.0)
+    connection = Connection(replace(options, name=f"fog demo {path}"))
+    return _Node(Agent(collector, path=path, connection=connection, interval=INTERVAL), connection, ratio)
