@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fog_cli.commands.forget import Settings
+from fog_cli.commands.operator.forget import Settings
 from fog_cli.control import author, publish_command
 from fog_schema.commands import FORGET, Command
 

@@ -27,11 +27,16 @@ SUMMARIES: Final = {
     "audit": "hold the nodes' own counts against the aggregator's",
     "streams": "create the streams, or say how they differ",
     "forget": "retire departed nodes now",
+    "silence": "keep alerts from receivers for a while",
     "decode": "print frames for a person",
     "check": "say whether configuration and rule files are fine",
     "test": "run unit tests of rule files",
     "completion": "print the completions of a shell",
 }
+
+
+OPERATORS: Final = frozenset({"forget", "silence"})
+"""The commands of an operator, which go to all aggregators; their modules are in a folder of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,8 @@ def load(name: str) -> Command:
         near = difflib.get_close_matches(name, SUMMARIES, n=1)
         hint = f"did you mean fog {near[0]}?" if near else "fog --help lists the commands"
         raise UsageError(f"{name} is not a command; {hint}")
-    module = importlib.import_module(f"fog_cli.commands.{name}")
+    folder = "fog_cli.commands.operator" if name in OPERATORS else "fog_cli.commands"
+    module = importlib.import_module(f"{folder}.{name}")
     return Command(name, module.Settings, module.run, module.__doc__ or SUMMARIES[name])
 
 

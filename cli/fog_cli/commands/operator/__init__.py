@@ -1,0 +1,1 @@
+"""Subcommands for an operator: commands to the aggregators, by the control stream."""
