@@ -16,6 +16,7 @@ from fog_aggregator.promql.labels import Labels, Matcher, MatchKind, make_labels
 from fog_aggregator.promql.storage import Part, Selection
 from fog_schema.paths import format_path
 
+_INSTEAD: Final = f"; ask for a level above, for one node with {NODE}, or raise the limit"
 MOST_VALUES: Final = 50_000_000
 """Values that one selector may find: 450 MB while it is answered."""
 
@@ -80,17 +81,22 @@ class HistorySource:
             QueryError: the level is not kept, or a regular expression cannot be read.
         """
         del start, end
-        found, _ = self._find(view, matchers, 0, -1)
+        found, lost = self._find(view, matchers, 0, -1)
+        if lost and not found.labels:
+            raise EvaluationError(lost + _INSTEAD)
         return _labelled(found.labels, view)
 
     def _select(self, view: View, matchers: Sequence[Matcher], start: int, end: int, *, births: bool) -> Selection:
-        found, warnings = self._find(view, matchers, start, end)
+        found, lost = self._find(view, matchers, start, end)
         if found.size > MOST_VALUES:
             raise EvaluationError(
                 f"the selector finds {len(found.labels)} series with {found.size} values, more than {MOST_VALUES}: "
                 "ask for fewer series or a shorter range"
             )
         parts = found.read(births=births)
+        if lost and not parts:
+            raise EvaluationError(lost + _INSTEAD)
+        warnings = (f"{lost}; what is shown ends where it no longer fitted",) if lost else ()
         if isinstance(view, Whole) and any(map(is_own_name, matchers)):
             return Selection(self._present.extend(parts, matchers, self.newest or 0, end), warnings)
         if isinstance(view, Level) and view.level <= self._store.choice.deepest:
@@ -99,20 +105,16 @@ class HistorySource:
             [Part(_labelled(part.labels, view), part.times, part.values, part.offsets) for part in parts], warnings
         )
 
-    def _find(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> tuple[Found, tuple[str, ...]]:
+    def _find(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> tuple[Found, str]:
+        """Find series, and say why their level is not kept any more; empty where it is."""
         with self._lock:
             depth, conditions = self._place(view)
             found = self._store.find(depth, (*matchers, *conditions), start, end)
             lost = self._store.choice.left_out.get(depth)
-            if lost is None:
-                return found, ()
-            text = (
-                f"level {depth} is not kept: it has {lost.series} series, and {lost.limit} of --history-series were "
-                "left for it"
-            )
-            if not found.labels or not any(piece.source for piece in found.pieces):
-                raise EvaluationError(f"{text}; ask for a level above, for one node with {NODE}, or raise the limit")
-            return found, (f"{text}; what is shown ends where it no longer fitted",)
+        if lost is None:
+            return found, ""
+        left = f"{lost.limit} of --history-series were left for it"
+        return found, f"level {depth} is not kept: it has {lost.series} series, and {left}"
 
     def _place(self, view: View) -> tuple[Depth, tuple[Matcher, ...]]:
         """Return the level that has a view, and the conditions that choose its groups."""
