@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 from fog_aggregator.core.checkpoint import CheckpointError, Image
+from fog_proving.sim.books import Violation
 
 T = TypeVar("T")
 
@@ -66,5 +67,11 @@ class Shelf(Generic[T]):
         self._aside[number] = self._files.pop(number)
 
     def remove(self, number: int, *, aside: bool = False) -> None:
-        """Remove one."""
+        """Remove one.
+
+        Raises:
+            Violation: then there would be none to go on from when the newest is damaged.
+        """
         del (self._aside if aside else self._files)[number]
+        if not aside and len(self._files) < 2:
+            raise Violation("the checkpoint before the newest one is not kept")
