@@ -145,7 +145,7 @@ class World:
                 break
         else:
             raise Violation(f"not at rest after {ROUNDS} intervals: {restless}")
-        for _ in range(6):  # those that are gone are stale by then, also if the reader was cut off just now
+        for _ in range(7):  # those that are gone are stale by then, also if the stream was made anew just now
             self._beat()
         lineage = self._watcher.lineage
         accounts = Accounts(self._stage.books, lineage, self._programs, self._stage.streams.metrics, self.now)
