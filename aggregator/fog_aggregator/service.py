@@ -78,8 +78,6 @@ from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
-STEP: Final = 10.0
-"""Seconds between the moments of a past that has no steps of its own."""
 
 
 class Component(Protocol):
@@ -102,6 +100,7 @@ class Aggregator:
     Attributes:
         network: The network-wide collector, readable by any exporter.
         web: The HTTP server; its address is known once `run` has started it.
+        sources: Whoever keeps samples, in the order in which they are asked.
 
     Raises:
         NatsOptionsError: The TLS files cannot be used.
@@ -127,13 +126,13 @@ class Aggregator:
         made = connection.streams_made
         brain = Brain(self._engine, self.network, metrics, bus, subjects, made, loops, pause=history.settle)
         past = self._make_past(Frames(bus.log(METRICS), subjects, config.path, config.past_messages, PastMetrics(own)))
-        storage = FleetStorage((history.source, PastSource(past), LiveSource(self.network)), series)
+        self.sources = (history.source, PastSource(past), LiveSource(self.network))
+        storage = FleetStorage(self.sources, series)
         queries = Queries(storage, config, self._server_time, self.ready, own)
         self.web = self._make_web(queries, past, storage, rule_set)
         worker = RuleWorker(storage, series, self.network, config.query_samples)
         rules = self._rules = self._make_rules(rule_set, worker, own, Partner(bus, subjects, config.path), loops)
-        self._loops = loops
-        self._deadline = 0.0  # what fails, or is cancelled, has no time
+        self._loops, self._deadline = loops, 0.0  # what fails, or is cancelled, has no time
         self._components: list[Component] = [
             self.web,
             Checkpoints(config, self._engine, self.network, metrics, loops),
@@ -225,7 +224,7 @@ class Aggregator:
 
     def _make_past(self, frames: Frames) -> Past:
         present = PresentState(self._engine, self.network, METRICS, BranchPatterns(self.config.branches))
-        return Past(present, frames, self.config, STEP)
+        return Past(present, frames, self.config, self.config.history_step)
 
     def _make_web(self, queries: Queries, past: Past, storage: FleetStorage, rules: RuleSet) -> WebServer:
         api = Api(queries, TreePlaces(self.network), RulesView(rules))

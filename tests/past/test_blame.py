@@ -6,8 +6,6 @@ import asyncio
 import json
 from typing import Any
 
-import pytest
-
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
 from tests.aggregator.schema import Checker
@@ -37,10 +35,9 @@ async def blame(fog: Asked, **parameters: Any) -> Any:
     return answer
 
 
-async def test_the_node_with_the_errors_is_found(fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_node_with_the_errors_is_found(fog_nats: NatsServer) -> None:
     """By exact sums of its own past, read from the stream; the command prints it."""
-    monkeypatch.setattr("fog_aggregator.service.STEP", STEP)
-    async with asked(fog_nats) as fog:
+    async with asked(fog_nats, history_step=STEP) as fog:
         errors = {}
         for path in ("fog/0", "fog/0/1", "fog/0/2", "fog/0/3", "fog/1/1"):
             errors[path] = (await fog.node(path)).register_counter("errors_total", "Errors", ["code"])

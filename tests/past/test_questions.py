@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from fog_aggregator.components.past.source import PastSource
+from fog_aggregator.history.routing import Subtree
 from fog_aggregator.past.replay import Replay
+from fog_aggregator.promql.storage import Part
 from fog_bus.nats.log import NatsLog, NatsLogReader
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
@@ -99,10 +102,9 @@ async def test_a_total_goes_on_over_epochs(fog_nats: NatsServer) -> None:
         assert {"change": 1, "labels": {"type": "count"}} in changes["wait_seconds"]
 
 
-async def test_a_subtree_is_the_sum_of_its_nodes(fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_subtree_is_the_sum_of_its_nodes(fog_nats: NatsServer) -> None:
     """`path=` and `fog_path` alone show the totals of all nodes under the path as they were, and nothing of others."""
-    monkeypatch.setattr("fog_aggregator.service.STEP", 0.5)
-    async with asked(fog_nats) as fog:
+    async with asked(fog_nats, history_step=0.5) as fog:
         shops = [Shop(await fog.node(path)) for path in ("fog/0", "fog/0/1", "fog/0/2", "fog/1")]
         for amount, shop in enumerate(shops):
             shop.work(10**amount)
@@ -222,3 +224,38 @@ async def test_a_dead_server(fog_nats: NatsServer) -> None:
             assert "took longer than 0.5 s" in answer["error"]
         finally:
             fog_nats.resume()
+
+
+async def test_the_stream_and_the_history_agree(fog_nats: NatsServer) -> None:
+    """The totals of a subtree at the steps of the history are those that its frames say, sample by sample."""
+    async with asked(fog_nats, history_step=0.5) as fog:
+        shops = [Shop(await fog.node(path)) for path in ("fog/0", "fog/0/1", "fog/0/2", "fog/1")]
+        begin = await fog.settle()
+        history, past, *_ = fog.aggregator.sources
+        assert isinstance(past, PastSource)
+        amount = 0
+        while (history.newest or 0) < 1000 * (begin + 4):
+            amount += 1
+            shops[amount % 4].work(amount)
+            await fog.settle()
+        view, times = Subtree(("fog", "0")), (round(begin * 1000), history.newest or 0)
+        kept, read = [
+            {
+                (labels, time): value
+                for part in (await asyncio.to_thread(source.select, view, (), *times)).parts
+                for row, labels in enumerate(part.labels)
+                for time, value in zip(*samples_of(part, row), strict=True)
+            }
+            for source in (history, past)
+        ]
+        ours = {key: value for key, value in kept.items() if not dict(key[0])["__name__"].startswith("fog_aggregator_")}
+        assert len(ours) > 100
+        assert read == ours
+
+
+def samples_of(part: Part, row: int) -> tuple[list[int], list[float]]:
+    """Return the times and the values of one row."""
+    if part.offsets is None:
+        return part.times.tolist(), part.values[row].tolist()
+    span = slice(int(part.offsets[row]), int(part.offsets[row + 1]))
+    return part.times[span].tolist(), part.values[span].tolist()

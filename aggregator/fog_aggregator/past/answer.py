@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -18,9 +17,15 @@ from fog_aggregator.past.replay import Replay
 from fog_aggregator.promql.labels import NAME, Labels, Matcher, make_labels, select_labels
 from fog_aggregator.promql.storage import STALE, Floats, Ints, Mask, Part, parts_of_grid
 from fog_aggregator.query.family_variants import described
-from fog_aggregator.query.samples import GroupLabels, Labeller, LazySeries, renamed_labels
+from fog_aggregator.query.samples import (
+    GroupLabels,
+    Labeller,
+    LazySeries,
+    SampleColumn,
+    renamed_labels,
+    sample_columns,
+)
 from fog_aggregator.query.selection import TOGETHER
-from utilityfog_frontend.telemetry.exposition.samples import render_bound
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot
 from utilityfog_frontend.telemetry.names import base_name
 
@@ -109,13 +114,6 @@ def _spans(moments: Sequence[Moment], constant: Mapping[Kind, Column]) -> Iterat
     return (slice(start, end) for start, end in pairwise([*starts, len(moments)]) if end > start)
 
 
-class _Line(NamedTuple):
-    """One row that a series has: the end of its name, and the bound of its bucket."""
-
-    suffix: str
-    bound: str = ""
-
-
 class _Rows:
     """Rows of samples that grow as series come."""
 
@@ -131,12 +129,12 @@ class _Rows:
 
     def put(self, family: int, samples: Samples, start: int) -> None:
         """Put samples of a family in their rows; `start`: the moment that is their group 0."""
-        lines, columns = _columns(_described(self._axis, family), samples)
+        columns = sample_columns(_described(self._axis, family), samples)
         numbers, inverse = np.unique(samples.series, return_inverse=True)
-        first = np.array([self._rows(family, number, samples.extra, lines) for number in numbers.tolist()], np.int64)
+        first = np.array([self._rows(family, number, samples.extra, columns) for number in numbers.tolist()], np.int64)
         at = samples.group.astype(np.int64) + start
         for offset, column in enumerate(columns):
-            self._set(first[inverse] + offset, at, column)
+            self._set(first[inverse] + offset, at, column.values)
 
     def answer(self, times: Ints, known_since: float) -> Answer:
         """Return all rows, those that end with a stale marker."""
@@ -155,14 +153,16 @@ class _Rows:
             self._values[number][place[mine], at[mine]] = column[mine]
             self._present[number][place[mine], at[mine]] = True
 
-    def _rows(self, family: int, number: int, extra: tuple[tuple[str, str], ...], lines: Sequence[_Line]) -> int:
+    def _rows(
+        self, family: int, number: int, extra: tuple[tuple[str, str], ...], columns: Sequence[SampleColumn]
+    ) -> int:
         """Return the first row of a series, making its rows when it is new."""
         key = (family, number, extra)
         first = self._first.get(key)
         if first is None:
             first = self._first[key] = self._size
-            self._labels += _labels(self._axis, key, lines, self._view)
-            self._size += len(lines)
+            self._labels += _labels(self._axis, key, columns, self._view)
+            self._size += len(columns)
             while len(self._values) * _ROWS < self._size:
                 self._values.append(np.full((_ROWS, self._moments), np.nan))
                 self._present.append(np.zeros((_ROWS, self._moments), np.bool_))
@@ -173,19 +173,10 @@ _ROWS: Final = 256
 """Rows that are made at once."""
 
 
-def _columns(family: Family, samples: Samples) -> tuple[list[_Line], list[np.ndarray[Any, Any]]]:
-    """Return the rows that each series of a family has, and the values of each row."""
-    if samples.sums is None:
-        return [_Line(family.type.number_suffix)], [samples.values]
-    buckets = samples.values.cumsum(axis=1)
-    lines = [_Line("_bucket", render_bound(bound)) for bound in (*family.bounds, inf)]
-    return [*lines, _Line("_sum"), _Line("_count")], [*buckets.T, samples.sums, buckets[:, -1]]
-
-
-def _labels(axis: Axis, block: _Block, lines: Iterable[_Line], view: Labels) -> Iterator[Labels]:
+def _labels(axis: Axis, block: _Block, columns: Iterable[SampleColumn], view: Labels) -> Iterator[Labels]:
     family, number, extra = block
     name = base_name(_described(axis, family))
     ours = frozenset(label for label, _ in (*extra, *view))
     own = dict(renamed_labels(axis.entries[number].labels, ours)) | dict(extra) | dict(view)
-    for suffix, bound in lines:
+    for suffix, bound, _ in columns:
         yield make_labels({**own, NAME: name + suffix, "le": bound} if bound else {**own, NAME: name + suffix})
