@@ -123,15 +123,15 @@ class Aggregator:
         around = Surroundings(self.network, metrics, _warnings(), silences.take, saved, history.recorder)
         self._engine = Engine(_scope(config, subjects), fleet, events, around)
         connection = BusConnection(bus, _streams(config, subjects), loops)
-        made = connection.streams_made
-        brain = Brain(self._engine, self.network, metrics, bus, subjects, made, loops, pause=history.settle)
+        brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
         past = self._make_past(Frames(bus.log(METRICS), subjects, config.path, config.past_messages, PastMetrics(own)))
         self.sources = (history.source, PastSource(past), LiveSource(self.network))
         storage = FleetStorage(self.sources, series)
         queries = Queries(storage, config, self._server_time, self.ready, own)
         self.web = self._make_web(queries, past, storage, rule_set)
-        worker = RuleWorker(storage, series, self.network, config.query_samples)
+        worker = self._make_worker(history, series)
         rules = self._rules = self._make_rules(rule_set, worker, own, Partner(bus, subjects, config.path), loops)
+        brain.pause = history.settle
         self._loops, self._deadline = loops, 0.0  # what fails, or is cancelled, has no time
         self._components: list[Component] = [
             self.web,
@@ -221,6 +221,11 @@ class Aggregator:
         """Return the silences, as Alertmanager writes them, the newest first."""
         now, silences = int(self._server_time() * 1000), self._notifications.silences
         return [silence_json(one, now) for one in sorted(silences, key=lambda one: -one.updated_at)]
+
+    def _make_worker(self, history: History, series: RuleSeries) -> RuleWorker:
+        """Make what evaluates rules: `increase()` has the first counts of a counter there."""
+        storage = FleetStorage((history.from_zero, *self.sources[1:]), series)
+        return RuleWorker(storage, series, self.network, self.config.query_samples)
 
     def _make_past(self, frames: Frames) -> Past:
         present = PresentState(self._engine, self.network, METRICS, BranchPatterns(self.config.branches))

@@ -35,6 +35,7 @@ class History:
     Attributes:
         recorder: Takes the steps; None for no history.
         source: Answers selectors.
+        from_zero: Answers those of rules: counters that began while they were watched count from zero.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class History:
         if options.history_memory:
             length = round(options.history_step * 1000)
             self.recorder = Recorder(network, store, lock, metrics, length, retention)
-        self.source = HistorySource(store, lock, OwnPresent(network.now, own.collect))
+        present = OwnPresent(network.now, own.collect)
+        self.source = HistorySource(store, lock, present)
+        self.from_zero = HistorySource(store, lock, present, from_zero=True)
         self._state_dir = state_dir
         self._store = store
         self._metrics = metrics

@@ -28,10 +28,15 @@ class HistorySource:
         store: Has the steps.
         lock: Held while the store is read or written.
         present: Adds the present of the aggregator's own series.
+        from_zero: A counter that began while it was watched has a zero at the step before its first: `increase()` then
+            has its first counts as well, which alerts on losses are about.
     """
 
-    def __init__(self, store: HistoryStore, lock: threading.Lock, present: OwnPresent) -> None:
+    def __init__(
+        self, store: HistoryStore, lock: threading.Lock, present: OwnPresent, *, from_zero: bool = False
+    ) -> None:
         self._present = present
+        self._from_zero = from_zero
         self._store = store
         self._lock = lock
 
@@ -62,17 +67,23 @@ class HistorySource:
         Raises:
             QueryError: the level is not kept, the samples are too many, or a regular expression cannot be read.
         """
-        return self._select(view, matchers, start, end, births=False)
-
-    def counted_from_zero(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
-        """Find the same; a counter that began while it was watched has a zero at the step before its first.
-
-        `increase()` then has its first counts as well, which alerts on losses are about.
-
-        Raises:
-            QueryError: as `select`.
-        """
-        return self._select(view, matchers, start, end, births=True)
+        found, lost = self._find(view, matchers, start, end)
+        if found.size > MOST_VALUES:
+            raise EvaluationError(
+                f"the selector finds {len(found.labels)} series with {found.size} values, more than {MOST_VALUES}: "
+                "ask for fewer series or a shorter range"
+            )
+        parts = found.read(births=self._from_zero)
+        if lost and not parts:
+            raise EvaluationError(lost + _INSTEAD)
+        warnings = (f"{lost}; what is shown ends where it no longer fitted",) if lost else ()
+        if isinstance(view, Whole) and any(map(is_own_name, matchers)):
+            return Selection(self._present.extend(parts, matchers, self.newest or 0, end), warnings)
+        if isinstance(view, Level) and view.level <= self._store.choice.deepest:
+            return Selection(parts, warnings)
+        return Selection(
+            [Part(_labelled(part.labels, view), part.times, part.values, part.offsets) for part in parts], warnings
+        )
 
     def series(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Sequence[Labels]:
         """List the series of a view that fulfil every matcher and may have a sample from `start` to `end`.
@@ -85,25 +96,6 @@ class HistorySource:
         if lost and not found.labels:
             raise EvaluationError(lost + _INSTEAD)
         return _labelled(found.labels, view)
-
-    def _select(self, view: View, matchers: Sequence[Matcher], start: int, end: int, *, births: bool) -> Selection:
-        found, lost = self._find(view, matchers, start, end)
-        if found.size > MOST_VALUES:
-            raise EvaluationError(
-                f"the selector finds {len(found.labels)} series with {found.size} values, more than {MOST_VALUES}: "
-                "ask for fewer series or a shorter range"
-            )
-        parts = found.read(births=births)
-        if lost and not parts:
-            raise EvaluationError(lost + _INSTEAD)
-        warnings = (f"{lost}; what is shown ends where it no longer fitted",) if lost else ()
-        if isinstance(view, Whole) and any(map(is_own_name, matchers)):
-            return Selection(self._present.extend(parts, matchers, self.newest or 0, end), warnings)
-        if isinstance(view, Level) and view.level <= self._store.choice.deepest:
-            return Selection(parts, warnings)
-        return Selection(
-            [Part(_labelled(part.labels, view), part.times, part.values, part.offsets) for part in parts], warnings
-        )
 
     def _find(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> tuple[Found, str]:
         """Find series, and say why their level is not kept any more; empty where it is."""
