@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import urllib.error
 import urllib.request
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,10 +17,12 @@ from urllib.parse import urlencode
 import psutil
 import pytest
 
+from fog_agent import Agent
 from fog_testing.fleet import Fleet
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
 from tests.aggregator.api.test_clients import PROMTOOL
+from tests.aggregator.services import config, serving
 from tests.cli.aggregators import free_address, is_healthy
 from tests.cli.processes import fog, run
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -40,14 +43,16 @@ async def with_orders(fleet: Fleet) -> str:
 
 async def asked(url: str, expression: str) -> dict[str, float]:
     """Evaluate now; each series' value by its path, its node, or nothing."""
-    request = f"{url}/api/v1/query?{urlencode({'query': expression})}"
-
-    def ask() -> Any:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.loads(answer.read())["data"]["result"]
-
-    found = await asyncio.to_thread(ask)
+    found = (await asyncio.to_thread(fetch, f"{url}/api/v1/query?{urlencode({'query': expression})}"))["result"]
+    if found and not isinstance(found[0], dict):  # a scalar
+        return {"": float(found[1])}
     return {one["metric"].get("fog_path", one["metric"].get("fog_node", "")): float(one["value"][1]) for one in found}
+
+
+def fetch(url: str) -> Any:
+    """Return the data of an answer."""
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return json.loads(answer.read())["data"]
 
 
 async def becomes(url: str, expression: str, expected: dict[str, float]) -> None:
@@ -70,8 +75,49 @@ async def test_every_view_is_asked_in_promql(fog_fleet: Fleet) -> None:
     await becomes(url, 'sum(orders_total{fog_level="2"}) - sum(orders_total)', {"": 0})
     buckets = 'histogram_quantile(0.5, sum by (le, fog_path) (wait_seconds_bucket{fog_level="1"}))'
     await becomes(url, buckets, {"fog/0": 0.55, "fog/1": 0.55})
-    names = await asyncio.to_thread(urllib.request.urlopen, f"{url}/api/v1/label/__name__/values")
-    assert {"orders_total", "wait_seconds_bucket"} <= set(json.loads(names.read())["data"])
+    names = await asyncio.to_thread(fetch, f"{url}/api/v1/label/__name__/values")
+    assert {"orders_total", "wait_seconds_bucket"} <= set(names)
+
+
+async def test_steps_are_kept_and_asked_over_a_range(fog_nats: NatsServer) -> None:
+    """What happens between steps is seen in a range, in each view alike, by promtool's kind of question too."""
+    settings = config(fog_nats, history_step=1.0)
+    async with AsyncExitStack() as stack:
+        aggregator = await stack.enter_async_context(serving(settings))
+        host, port = aggregator.web.address
+        url = f"http://{host}:{port}"
+        counters = []
+        for path in ORDERS:
+            collector = TelemetryCollector()
+            await stack.enter_async_context(Agent(collector, path=path, servers=fog_nats.url, interval=0.2))
+            counters.append(collector.register_counter("orders_total", "Orders"))
+        for round_ in (1, 2, 3):
+            for counter in counters:
+                counter.increment(round_)
+            await becomes(url, "orders_total", {"": 3 * round_ * (round_ + 1) / 2})
+        now = await asked(url, "time()")
+        ranged = {"start": now[""] - 60, "end": now[""], "step": 1}
+        answers = {
+            expression: await asyncio.to_thread(ask_range, url, expression, ranged)
+            for expression in (
+                "sum(orders_total)",
+                'sum(orders_total{fog_level="1"})',
+                'sum(orders_total{fog_level="2"})',
+                'sum(orders_total{fog_path="fog"})',
+            )
+        }
+        whole = answers["sum(orders_total)"]
+        assert {9.0, 18.0} <= set(whole.values())
+        assert list(whole.values()) == sorted(whole.values())
+        assert all(answer == whole for answer in answers.values())
+
+
+def ask_range(url: str, expression: str, ranged: dict[str, float]) -> dict[float, float]:
+    """Evaluate over a range; the value of the only series at each moment."""
+    form = urlencode({"query": expression} | ranged).encode()
+    with urllib.request.urlopen(f"{url}/api/v1/query_range", form, timeout=20) as answer:
+        (series,) = json.loads(answer.read())["data"]["result"]
+    return {moment: float(value) for moment, value in series["values"]}
 
 
 async def test_fog_query_asks_an_aggregator(fog_fleet: Fleet) -> None:
