@@ -129,7 +129,7 @@ class Grammar:
             f"changes(flips[{self._pick('3m', '10m')}])",
             f"max_over_time(load[{self._pick('2m', '5m')}])",
             f"count_over_time(load[{self._pick('2m', '5m')}])",
-            f"min_over_time(({inner})[5m:1m])",
+            f"min_over_time(({inner})[5m:{self._pick('', '1m')}])",
             f"load - on (zone, node) {self._selector()}",
             f"load + on (node) group_left () sum by (node) ({self._selector()})",
         )

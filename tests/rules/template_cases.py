@@ -207,6 +207,7 @@ FAILURES: Final[list[Case]] = [
             "<.Gone>: can't evaluate field Gone in type struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value float64 }",
         ),
     ),
+    (None, "{{ eq 1 1.0 }}", failed("1:115", "<eq 1 1.0>: error calling eq: incompatible types for comparison")),
     (None, "{{ toUpper nil }}", failed("1:123", "<nil>: cannot assign nil to string")),
     (None, "{{ nil }}", failed("1:115", "<nil>: nil is not a command")),
     (None, "{{ range $value }}x{{ end }}", failed("1:121", "<$value>: range can't iterate over 7")),

@@ -179,6 +179,20 @@ def test_rules_that_fail_or_are_not_there(tmp_path: Path, capsys: pytest.Capture
 
 
 @needs_promtool
+def test_two_values_for_one_time_are_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rule that writes a series of the test; the same value twice is none."""
+    (tmp_path / "r.yml").write_text("groups: [{name: g, rules: [{record: x, expr: y}]}]\n")
+    for value, code in (("2x5", 1), ("1x5", 0)):
+        series = f"[{{series: x, values: {value}}}, {{series: y, values: 1x5}}]"
+        file = tmp_path / "t.yml"
+        test = f"{{interval: 1m, input_series: {series}, promql_expr_test: [{{expr: z, eval_time: 1m}}]}}"
+        file.write_text(f"rule_files: [r.yml]\ntests: [{test}]\n")
+        found = fog(capsys, "test", "rules", str(file))
+        assert found == judge(tmp_path, "test", "rules", str(file))
+        assert (found[0], "err: duplicate sample for timestamp" in found[2]) == (code, bool(code))
+
+
+@needs_promtool
 @pytest.mark.parametrize(
     "text",
     [

@@ -90,11 +90,11 @@ groups:
   - &first {alert: A, expr: up == 0, for: 1m, labels: &set {a: x}}
   - <<: *first
     alert: B
-  - {alert: C, expr: up, labels: *set}
+  - {alert: C, <<: *first, expr: up, labels: *set}
 """
     rules = load_text(text).groups[0].rules
     assert [(one.name, one.expression) for one in rules] == [("A", "up == 0"), ("B", "up == 0"), ("C", "up")]
-    assert [one.pending_for for one in rules if isinstance(one, AlertingRule)] == [60_000, 60_000, 0]
+    assert [one.pending_for for one in rules if isinstance(one, AlertingRule)] == [60_000, 60_000, 60_000]
 
 
 @pytest.mark.parametrize(
