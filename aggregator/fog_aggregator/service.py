@@ -54,7 +54,6 @@ from fog_aggregator.core.saved import Part
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.notifications.silences_json import silence_json
 from fog_aggregator.rules.rule_set import RuleSet
-from fog_aggregator.rules.series import RETENTION
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.sources.fleet_storage import FleetStorage
 from fog_aggregator.streams import BusConnection
@@ -181,7 +180,7 @@ class Aggregator:
     def _make_rules(
         self, rule_set: RuleSet, worker: RuleWorker, own: TelemetryCollector, partner: Partner, loops: Loops
     ) -> Rules:
-        read = partial(read_rules, self.config.rules, RETENTION)
+        read = partial(read_rules, self.config.rules, round(self.config.history_retention * 1000))
         conditions = EngineConditions(self._engine, worker.storage, self.network.losses)
         return Rules(read, rule_set, worker, own, conditions, partner, self._notifications, loops)
 

@@ -225,3 +225,40 @@ def test_a_limit_takes_nothing_away() -> None:
     assert state.over_limit == 2
     assert [problem.text for problem in result.problems] == ["exceeded limit of 2 with 4 alerts"]
     assert all(alert.is_firing for alert in state.alerts.values())
+
+
+def test_a_node_that_falls_silent_still_stands_behind_what_it_sent_before() -> None:
+    """The numbers are older than what is known of nodes: the alert is true once more, then its series is gone."""
+    watch = Watch()
+    watch.step(9)
+    watch.fleet.set(Fate.SILENT, *NODES)
+    watch.step(9)
+    watch.step(None)
+    assert watch.state == "held"
+    watch = Watch()
+    watch.fleet.set(Fate.SILENT, *NODES)
+    watch.step(9)
+    watch.step(None)
+    assert watch.state == "held"
+
+
+def test_a_node_that_is_silent_for_long_stands_behind_nothing() -> None:
+    """An alert that is true without it is over when the others say so."""
+    watch = Watch()
+    watch.step(9)
+    watch.fleet.set(Fate.SILENT, NODES[0])
+    for _ in range(7):
+        watch.step(9)
+    watch.step(1)
+    assert watch.state == "inactive"
+
+
+def test_a_node_that_ends_is_the_reason_also_when_its_numbers_last_longer() -> None:
+    """The alert is true once more, then its series is gone: it says that its node has ended."""
+    watch = Watch()
+    watch.step(9)
+    watch.fleet.set(Fate.ENDED, *NODES)
+    watch.step(9)
+    watch.step(None)
+    (notice,) = watch.heard
+    assert dict(notice.annotations)["ended_by"] == "node_ended"

@@ -14,7 +14,7 @@ from fog_aggregator.rules.alert import Alert, AlertState, doubted, ended, is_rem
 from fog_aggregator.rules.alerts.flapping import Flapping
 from fog_aggregator.rules.model import AlertingRule, OnSilence
 from fog_aggregator.rules.ports import Evaluation
-from fog_aggregator.rules.verdicts.coverage import Behind, Fate, Silence, ending, stand_behind
+from fog_aggregator.rules.verdicts.coverage import Behind, Fate, Silence, ending, remember
 from fog_aggregator.rules.verdicts.judge import Judge, scopes_of
 from fog_aggregator.rules.verdicts.reads import is_about_itself, subexpressions
 from fog_aggregator.rules.verdicts.skeleton import Skeleton
@@ -97,7 +97,8 @@ class Following:
         if (meaning := self.rule.on_silence) is not OnSilence.RESOLVE:
             truth, silence = self.judge.present(alert.series, alert.behind)
         if truth is Truth.TRUE or meaning is OnSilence.FIRE:
-            behind = stand_behind(scopes_of(self.part, alert.series), self.now.circumstances.coverage)
+            scopes, coverage = scopes_of(self.part, alert.series), self.now.circumstances.coverage
+            behind = remember(alert.behind, scopes, coverage, self.now.at)
             since = alert.active_at if alert.behind is not None else self.now.at  # before, it was never seen to be true
             return self._true(replace(alert, behind=behind, active_at=since))
         if alert.is_firing:

@@ -74,7 +74,7 @@ def _alert_image(alert: Alert) -> list[Any]:
         alert.resolved_at,
         alert.keep_firing_since,
         alert.series,
-        None if behind is None else (behind.count, behind.nodes, behind.silent),
+        None if behind is None else (behind.count, behind.nodes, behind.silent, behind.silent_since),
         None if doubt is None else (doubt.since, doubt.why, doubt.is_unable),
         (notes.sent_at, notes.suppressed_by, notes.ended_by, notes.late, notes.flapping),
     ]
@@ -104,9 +104,9 @@ def _state(value: Any) -> AlertState:
 
 
 def _behind(value: Any) -> Behind:
-    count, nodes, silent = _fields(value, 3)
+    count, nodes, silent, since = _fields(value, 4)
     paths = None if nodes is None else tuple(map(as_path, as_list(nodes)))
-    return Behind(as_count(count), paths, as_count(silent))
+    return Behind(as_count(count), paths, as_count(silent), _optional(as_integer)(since))
 
 
 def _doubt(value: Any) -> Doubt:

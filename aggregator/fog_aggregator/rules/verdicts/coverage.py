@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, Protocol
 
 from fog_aggregator.rules.verdicts.reads import Scope
 from fog_schema.paths import Path
 
+LOOKBACK: Final = 300_000
+"""Numbers are no older than that, in milliseconds."""
 MOST_LISTED: Final = 64
 """So many nodes are remembered by name; of more there is a number."""
 
@@ -79,11 +81,13 @@ class Behind:
         count: How many they were.
         nodes: Their paths; None when they were more than `MOST_LISTED`.
         silent: Where there is only a number: how many nodes of the scope were silent then, and did not stand behind it.
+        silent_since: Since when some of them do not live while it is true all the same; None while all do.
     """
 
     count: int = 0
     nodes: tuple[Path, ...] | None = ()
     silent: int = 0
+    silent_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,27 @@ def _joined(one: Scope, other: Scope) -> Scope:
     return Scope(one.path, own=one.own, names=names, of_silence=one.of_silence)
 
 
+def remember(known: Behind | None, scopes: Sequence[Scope], coverage: Coverage, at: int) -> Behind:
+    """Remember who stands behind an alert that is true now; `at` is the time of the evaluation.
+
+    The numbers may be older than what is known of the nodes. When a node falls silent, or ends, the alert may be true
+    for a while by what the node sent before: for so long it still stands behind it.
+    """
+    about_silence = any(scope.of_silence for scope in scopes)
+    if known is not None and not about_silence and not _all_live(known, scopes, coverage):
+        since = known.silent_since if known.silent_since is not None else at
+        if at - since <= LOOKBACK:
+            return replace(known, silent_since=since)
+    return stand_behind(scopes, coverage)
+
+
+def _all_live(known: Behind, scopes: Sequence[Scope], coverage: Coverage) -> bool:
+    """Tell whether everybody lives who stood behind an alert."""
+    if known.nodes is not None:
+        return all(coverage.fate(path) is Fate.LIVE for path in known.nodes)
+    return sum(coverage.standing(scope).live for scope in scopes) >= known.count
+
+
 def stand_behind(scopes: Sequence[Scope], coverage: Coverage) -> Behind:
     """Remember who stands behind an alert that is true now: the live nodes, or the silent ones where it is of these."""
     count, silent = 0, 0
@@ -128,6 +153,8 @@ def stand_behind(scopes: Sequence[Scope], coverage: Coverage) -> Behind:
             nodes.update(path for path, fate in now.nodes.items() if fate is wanted)
         else:
             nodes = None
+    if not count and silent:  # it is true by what they sent before
+        return stand_behind([replace(scope, of_silence=True) for scope in scopes], coverage)
     if nodes is None or len(nodes) > MOST_LISTED:
         return Behind(count, None, silent)
     return Behind(len(nodes), tuple(sorted(nodes)))
