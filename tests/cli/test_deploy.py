@@ -132,6 +132,17 @@ async def test_only_an_operator_commands(server: NatsServer, who: dict[str, str]
     assert (answer.stream == CONTROL) is permitted
 
 
+@pytest.mark.parametrize(
+    ("who", "refusal"),
+    [(AGGREGATOR, Refusal.NO_STREAM), (BRANCH, Refusal.NO_STREAM), (NODE, Refusal.PERMISSION)],
+)
+async def test_only_aggregators_publish_alerts(server: NatsServer, who: dict[str, str], refusal: Refusal) -> None:
+    """No stream has to keep them; a node may not publish them, not even of its own path."""
+    async with connected(server.url, **who) as link:
+        answer = await link.publish("fog.v1.alerts.fog.0.3", b"{}", 5)
+    assert answer.refusal is refusal
+
+
 @pytest.mark.parametrize("file", ["fog.toml", "branch.toml", "root.toml"])
 def test_configuration_is_fine(file: str) -> None:
     """Each passes the check that the first line of fog.toml names."""
