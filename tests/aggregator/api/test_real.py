@@ -80,7 +80,7 @@ async def test_every_view_is_asked_in_promql(fog_fleet: Fleet) -> None:
 
 
 async def test_steps_are_kept_and_asked_over_a_range(fog_nats: NatsServer) -> None:
-    """What happens between steps is seen in a range, in each view alike, by promtool's kind of question too."""
+    """A range shows the growth between steps, in each view alike."""
     settings = config(fog_nats, history_step=1.0)
     async with AsyncExitStack() as stack:
         aggregator = await stack.enter_async_context(serving(settings))
