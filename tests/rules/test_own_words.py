@@ -102,7 +102,7 @@ def test_what_cannot_be_is_said(field: str, said: str) -> None:
 
 @needs_promtool
 def test_promtool_knows_these_words_not(tmp_path: Path) -> None:
-    """A file with them is for us alone, as docs/alerts.md says."""
+    """A file with them is for us alone, as docs/rules.md says."""
     (tmp_path / "test.yml").write_text("tests: [{interval: 1m, restart_at: [5m]}]\n")
     done = promtool("test", "rules", "test.yml", folder=tmp_path)
     assert (done.returncode, "field restart_at not found in type main.testGroup" in done.stderr) == (1, True)

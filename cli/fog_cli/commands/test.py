@@ -4,7 +4,7 @@
   fog test rules --run 'disk|memory' tests/alerts.yml
 
 A file of tests names the rule files, the series they see, and the alerts and values that are expected at given times;
-docs/alerts.md has the format. Exit code 0 when all tests pass, 1 when one fails or a file cannot be read.
+docs/rules.md has the format. Exit code 0 when all tests pass, 1 when one fails or a file cannot be read.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from tests.promql.asking import load
 from tests.rules.promtool import judge_texts, needs_promtool, promtool
 from tests.rules.storing import load_text
 
-PAGE: Final = read("docs/alerts.md")
+PAGE: Final = read("docs/rules.md")
 ROW: Final = re.compile(r"^\| ([^|]+) \| [^|]+ \| `(.+)` \| `([^|]*)` \|$", re.MULTILINE)
 YAML: Final = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERIES: Final = {'load{node="1", zone="x"}': "1234.5", 'spare{zone="x"}': "3"}
