@@ -77,4 +77,7 @@ def _alert(alert: Alert) -> AlertStatus:
         active_at=alert.active_at,
         value=alert.value,
         keep_firing_since=alert.keep_firing_since,
+        held_since=alert.doubt.since if alert.is_held and alert.doubt is not None else None,
+        suppressed_by=alert.notes.suppressed_by,
+        nodes=alert.behind.count if alert.behind is not None else 0,
     )

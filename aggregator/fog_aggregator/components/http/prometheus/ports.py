@@ -20,6 +20,9 @@ class AlertStatus:
         active_at: When it became active, milliseconds since 1970.
         value: Of the expression, at the last evaluation.
         keep_firing_since: Since when it fires only because of `keep_firing_for`; None if its expression holds.
+        held_since: Since when nobody can say whether it still should fire; None if somebody can.
+        suppressed_by: The silent branch that keeps it from being told; empty for none.
+        nodes: How many nodes stood behind it when it was last true.
     """
 
     labels: Labels
@@ -28,6 +31,9 @@ class AlertStatus:
     active_at: int
     value: float
     keep_firing_since: int | None = None
+    held_since: int | None = None
+    suppressed_by: str = ""
+    nodes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,9 @@ def _alert(alert: AlertStatus) -> dict[str, Any]:
         "activeAt": _moment(alert.active_at),
         **({"keepFiringSince": _moment(since)} if since is not None else {}),
         "value": format_exponent(alert.value),
+        **({"heldSince": _moment(alert.held_since)} if alert.held_since is not None else {}),
+        **({"suppressedBy": alert.suppressed_by} if alert.suppressed_by else {}),
+        **({"nodesBehind": alert.nodes} if alert.nodes else {}),
     }
 
 
