@@ -154,7 +154,7 @@ class Story:
         rules = directory / "story.yml"
         rules.write_text(RULES)
         arguments = ["aggregator", "--listen", show_address(self._listen), "--rules", str(rules)]
-        arguments += ["--state-dir", str(directory / "state")]
+        arguments += ["--state-dir", str(directory / "state"), "--history-step", "1s"]  # what rules see is as old
         child = await Child.start(arguments, {"FOG_NATS_URL": servers}, directory)
         stack.push_async_callback(child.stop)
         self._screen.say(f"  http://{show_address(self._listen)}/  the dashboard; /api/v1/alerts has the alerts\n")
