@@ -147,6 +147,18 @@ def test_a_series_has_values_of_its_familys_kind(whole: Image) -> None:
                 use(image)
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1.0])
+@pytest.mark.parametrize("name", ["slots/gauge_summary.values", "roster/place.interval", "roster/place.last_seen"])
+def test_what_no_node_can_have_sent_is_damage(whole: Image, name: str, wrong: float) -> None:
+    """A summary that is not finite, or of less than no node, and a time that is none are found, not added up."""
+    if wrong < 0 and name.endswith("last_seen"):
+        return  # a server's clock may stand anywhere
+    image = copy.deepcopy(whole)
+    image.arrays[name].reshape(-1)[0] = wrong
+    with pytest.raises(CheckpointError):
+        use(image)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_wrong_value_is_damage_or_harmless(whole: Image, data: st.DataObject) -> None:

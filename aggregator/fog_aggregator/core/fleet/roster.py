@@ -202,6 +202,9 @@ class Roster:
                 ("interval", np.float64),
             )
         }
+        interval, moments = columns["interval"], np.stack([columns["last_seen"], columns["audible_at"]])
+        if not ((interval >= 0) & (interval < np.inf)).all() or not (moments < np.inf).all():
+            raise DamagedError("place.interval, last_seen or audible_at has what is no time")
         rows = _distinct("place.row", columns["row"])
         self.rows.reserve(rows, _distinct("epoch.row", saved.column("epoch.row", np.int64)))
         for name in ("retired", "ended", "last_seen", "audible_at", "interval"):

@@ -113,9 +113,16 @@ class SummaryTable(Table):
         """Take over the columns of a checkpoint; the table must be empty.
 
         Raises:
-            ValueError: a column is missing, or is not of the type and shape of this table's.
+            ValueError: a column is missing, or is not of the type and shape of this table's, or no node can have sent
+                a summary.
         """
         super().restore(columns)
+        rows, dated = self.values[self.used()], self.values[self.used(), LAST:]
+        possible = np.isfinite(rows[:, : MAX + 1]).all(axis=1) & (rows[:, MIN] <= rows[:, MAX])
+        possible &= (rows[:, COUNT] >= 0) & (rows[:, COUNT] <= MOST_NODES)
+        possible &= np.isfinite(dated).all(axis=1) | np.isnan(dated).all(axis=1)
+        if not possible.all():
+            raise ValueError(f"{rows[~possible][0].tolist()} is no summary of a gauge")
         slot, value, nodes = (columns[f"value_counts.{name}"] for name in ("slot", "value", "nodes"))
         shapes = [(column.dtype.str, column.shape) for column in (slot, value, nodes)]
         if shapes != [("<i8", (len(slot),)), ("<f8", (len(slot),)), ("<i8", (len(slot),))]:
