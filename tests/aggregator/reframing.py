@@ -22,5 +22,6 @@ def reframed(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
 
 
 def contents(directory: Path) -> dict[str, tuple[bytes, int]]:
-    """Read every file of a directory, with the time of its last change."""
-    return {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in directory.iterdir()}
+    """Read every file of a directory itself, with the time of its last change."""
+    files = (file for file in directory.iterdir() if file.is_file())
+    return {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in files}

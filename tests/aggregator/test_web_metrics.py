@@ -189,4 +189,5 @@ async def test_an_empty_fleet_is_served_too() -> None:
         assert set((await served.json("/api/snapshot"))["metrics"]) == {
             "fog_aggregator_nodes",
             "fog_aggregator_oldest_frame_age_seconds",
+            "fog_aggregator_silent",
         }

@@ -25,7 +25,11 @@ def migrate(plain: Plain, arrays: Arrays) -> tuple[Plain, Arrays]:
         "roster/place.ended": _ended(roster["places"], parts["tombstones"]["stones"], arrays),
     }
     details = [(path, (*coverage, 0, 0)) for path, coverage in roster["details"]]
-    later = {"roster": roster | {"details": details}, "time": time | {"audible_seconds": time["now"]}}
+    later = {
+        "roster": roster | {"details": details},
+        "time": time | {"audible_seconds": time["now"]},
+        "events": {"refused": 0} | parts["events"],
+    }
     return plain | {"parts": parts | later}, arrays | moved
 
 

@@ -269,8 +269,7 @@ class EventList:
         for where, epoch, first, last in saved.records("wanted", as_path, as_integer, as_integer, as_integer):
             self.wanted[where, epoch] = first, last
         for name in ("total", "repeated", "refused", "lost"):
-            if name != "refused" or name in saved.plain:  # earlier checkpoints do not have it
-                setattr(self, name, min(saved.value(name, as_count), MAX_WHOLE))
+            setattr(self, name, min(saved.value(name, as_count), MAX_WHOLE))
 
     def query(
         self, under: Path = (), name: str | None = None, since: float | None = None, limit: int | None = None
