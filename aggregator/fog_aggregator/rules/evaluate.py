@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -56,20 +56,26 @@ class GroupResult:
 
 @dataclass(slots=True)
 class RecordingState:
-    """The state of one recording rule."""
+    """The state of one recording rule; `known_since` is as in `Recorder`."""
 
     rule: RecordingRule
+    key: str
     problem: str = ""
     last_evaluation: int | None = None
+    known_since: int | None = None
 
     def evaluate(self, now: Evaluation) -> Evaluated:
         """Evaluate the rule; while nothing can be said about the fleet it has no samples."""
         self.problem = ""
         self.last_evaluation = now.at
+        since, self.known_since = self.known_since, None
         if now.circumstances.paused and now.group.name != META:
             return Evaluated([])
         try:
-            return Evaluated(self._samples(now))
+            found = self._samples(now)
+            if not now.unknown(self.rule.tree):
+                self.known_since = now.moment if since is None else since
+            return Evaluated(found)
         except (QueryError, RuleError) as error:
             self.problem = str(error)
             return Evaluated([], self.problem)
@@ -113,12 +119,13 @@ class RuleGroupState:
         self.group = group
         known = recorded_by((group,)) if recorded is None else recorded
         self.rules: list[RuleState] = [
-            RecordingState(rule)
+            RecordingState(rule, rule_key(group, rule))
             if isinstance(rule, RecordingRule)
             else AlertingState.of(rule, rule_key(group, rule), known)
             for rule in group.rules
         ]
         self.last_evaluation: int | None = None
+        self.recorders: Mapping[str, Sequence[RecordingState]] = recorders_of((self,))
         self._surroundings = surroundings or Surroundings()
         self._written: list[frozenset[Labels]] = [frozenset() for _ in group.rules]
 
@@ -129,14 +136,19 @@ class RuleGroupState:
 
     def evaluate(self, at: int, storage: RuleStorage, circumstances: Circumstances | None = None) -> GroupResult:
         """Evaluate the rules one after the other; the samples of each are stored before the next one is."""
-        now = Evaluation(at, self.group, storage, self._surroundings, circumstances or Circumstances())
+        now = Evaluation(at, self.group, storage, self._surroundings, circumstances or Circumstances(), self.recorders)
         problems: list[RuleProblem] = []
         samples = 0
         for number, state in enumerate(self.rules, 1):
             found, problem = state.evaluate(now)
             samples += len(found)
-            state.problem = problem = problem or self._write(number - 1, found, now)
+            if found or not problem:  # what is held goes on, also in the series of alerts
+                refused = self._write(number - 1, found, now)
+                problem = problem or refused
+            state.problem = problem
             if problem:
+                if isinstance(state, RecordingState):
+                    state.known_since = None
                 problems.append(RuleProblem(number, state.rule.name, problem))
         self.last_evaluation = at
         alerts = tuple((state.rule, tuple(state.alerts.values())) for state in self.alerting)
@@ -161,6 +173,16 @@ def health(state: RuleState) -> Health:
 def recorded_by(groups: Iterable[RuleGroup]) -> dict[str, Expression]:
     """Collect the expressions of recording rules, by the names of the series that they record."""
     return {rule.name: rule.tree for group in groups for rule in group.rules if isinstance(rule, RecordingRule)}
+
+
+def recorders_of(groups: Iterable[RuleGroupState]) -> dict[str, list[RecordingState]]:
+    """Collect the states of recording rules, by the names of the series that they record."""
+    found: dict[str, list[RecordingState]] = {}
+    for group in groups:
+        for state in group.rules:
+            if isinstance(state, RecordingState):
+                found.setdefault(state.rule.name, []).append(state)
+    return found
 
 
 def vector_of(result: Result) -> Vector:

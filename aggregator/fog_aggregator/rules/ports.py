@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from fog_aggregator.promql.labels import Labels
+from fog_aggregator.promql.labels import NAME, Labels
 from fog_aggregator.promql.language.tree import Expression
+from fog_aggregator.rules.alert import written
 from fog_aggregator.rules.model import RuleGroup
 from fog_aggregator.rules.templates import Vector
 from fog_aggregator.rules.verdicts.coverage import Coverage, FullCoverage
+from fog_aggregator.rules.verdicts.reads import equal, reach, selectors
 from fog_schema.paths import Path
 
 
@@ -83,17 +85,43 @@ class Circumstances:
     damps_flapping: bool = True
 
 
+class Recorder(Protocol):
+    """A recording rule, for those who read its series."""
+
+    @property
+    def known_since(self) -> int | None:
+        """The time from which on its series were made without a break; None while they are not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One evaluation of a group: when, of what, with what around it."""
+    """One evaluation of a group: when, of what, with what around it; `recorders` by the names that they record."""
 
     at: int
     group: RuleGroup
     storage: RuleStorage
     surroundings: Surroundings
     circumstances: Circumstances
+    recorders: Mapping[str, Sequence[Recorder]] = field(default_factory=dict)
 
     @property
     def moment(self) -> int:
         """The time of the samples: that of the evaluation less the group's offset."""
         return self.at - (self.group.query_offset or 0)
+
+    def unknown(self, expression: Expression) -> str:
+        """Tell why the numbers that an expression reads do not reach back far enough; empty when they do.
+
+        A recorded series is made by its rule alone: after a pause, a failure or a restart it is not there, and that
+        says nothing about the fleet.
+        """
+        known_since, back = self.circumstances.known_since, reach(expression)
+        if known_since is None:
+            return ""
+        if self.moment - back < known_since:
+            return f"it looks back {back // 1000} s, and the numbers are known since {written(known_since)}"
+        for name in (equal(selector, NAME) for selector in selectors(expression)):
+            for since in (recorder.known_since for recorder in self.recorders.get(name, ())):
+                if since is None or self.moment - back < since:
+                    return f"{name} is not recorded {f'before {written(since)}' if since is not None else 'now'}"
+        return ""

@@ -13,7 +13,7 @@ from fog_aggregator.rules.alerts.alerting import AlertingState
 from fog_aggregator.rules.alerts.following import STILL_SEEN
 from fog_aggregator.rules.alerts.notices import RESEND, Telling, take_due
 from fog_aggregator.rules.alerts.saved import alerts_of, key_of, restore_state, state_image
-from fog_aggregator.rules.evaluate import RuleGroupState, recorded_by
+from fog_aggregator.rules.evaluate import RuleGroupState, recorded_by, recorders_of
 from fog_aggregator.rules.model import RuleFile, RuleGroup
 from fog_aggregator.rules.ports import Surroundings
 
@@ -56,9 +56,14 @@ class RuleSet:
         for state in self._alerting():
             before.setdefault(state.key, []).append(state)
         times = {(state.group.file, state.group.name): state.last_evaluation for state in self.groups}
+        known = {one.key: one.known_since for several in recorders_of(self.groups).values() for one in several}
         self.groups = [RuleGroupState(group, self._surroundings, recorded) for group in groups]
+        recorders = recorders_of(self.groups)
+        for recorder in (one for several in recorders.values() for one in several):
+            recorder.known_since = known.get(recorder.key)
         for group in self.groups:
             group.last_evaluation = times.get((group.group.file, group.group.name))
+            group.recorders = recorders
         for state in self._alerting():
             if same := before.get(state.key):
                 _take_over(state, same.pop(0))

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from fog_aggregator.promql.errors import EvaluationError, QueryError
 from fog_aggregator.promql.labels import NAME, Labels, make_labels, without_name
 from fog_aggregator.promql.language.tree import Expression
-from fog_aggregator.rules.alert import ALERT_NAME, Alert, alerts_series, doubted, ended, for_state_series, written
+from fog_aggregator.rules.alert import ALERT_NAME, Alert, alerts_series, doubted, ended, for_state_series
 from fog_aggregator.rules.alerts.flapping import Flapping
 from fog_aggregator.rules.alerts.following import Following, ended_by
 from fog_aggregator.rules.alerts.pair import INTERVALS
@@ -18,7 +18,7 @@ from fog_aggregator.rules.ports import Evaluation, RuleError, RuleStorage, Sampl
 from fog_aggregator.rules.templates import TemplateData, Vector
 from fog_aggregator.rules.verdicts.coverage import Behind, silence_behind
 from fog_aggregator.rules.verdicts.judge import Judge, scopes_of
-from fog_aggregator.rules.verdicts.reads import reach, selectors
+from fog_aggregator.rules.verdicts.reads import selectors
 from fog_aggregator.rules.verdicts.skeleton import Skeleton, skeleton
 
 META: Final = "fog_meta"
@@ -102,12 +102,7 @@ class AlertingState:
         conditions = now.circumstances
         if now.group.name == META and not self.reads_nothing:
             return ""
-        if conditions.paused:
-            return conditions.paused
-        since, back = conditions.known_since, reach(self.rule.tree)
-        if since is not None and now.moment - back < since:
-            return f"it looks back {back // 1000} s, and the numbers are known since {written(since)}"
-        return ""
+        return conditions.paused or now.unknown(self.rule.tree)
 
     def _follow(self, now: Evaluation) -> None:
         """Evaluate the expression, and judge every alert.

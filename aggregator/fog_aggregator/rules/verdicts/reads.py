@@ -93,11 +93,11 @@ def reads(expression: Expression, recorded: Mapping[str, Expression] | None = No
     """
     found: dict[Read, None] = {}
     for selector in selectors(expression):
-        name = _equal(selector, NAME)
+        name = equal(selector, NAME)
         if recorded and name in recorded and depth < _DEEPEST:
             found |= dict.fromkeys(reads(recorded[name], recorded, depth + 1))
         else:
-            found[Read(name, _scope(selector, name), bool(_equal(selector, LEVEL)))] = None
+            found[Read(name, _scope(selector, name), bool(equal(selector, LEVEL)))] = None
     return tuple(found)
 
 
@@ -105,13 +105,13 @@ def _scope(selector: Selector, name: str) -> Scope | None:
     if name.startswith(OWN_PREFIX) or name in {"ALERTS", "ALERTS_FOR_STATE"}:
         return None
     names = frozenset({name}) if name else frozenset()
-    if node := _equal(selector, NODE):
+    if node := equal(selector, NODE):
         return Scope(_path(node), own=True, names=names)
-    path = _equal(selector, PATH)
+    path = equal(selector, PATH)
     return Scope(_path(path) if path else (), names=names)
 
 
-def _equal(selector: Selector, name: str) -> str:
+def equal(selector: Selector, name: str) -> str:
     """Return the value that a label must have; empty when nothing fixes it."""
     values = [one.value for one in selector.matchers if one.name == name and one.kind is MatchKind.EQUAL]
     return values[0] if values else ""
