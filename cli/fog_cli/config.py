@@ -14,6 +14,7 @@ environment or a file by itself.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -206,7 +207,12 @@ def _parse(one: Option, raw: object, origin: str) -> Any:
     try:
         return one.kind.parse(raw)
     except ValueError as error:
-        raise UsageError(f"{origin}: {raw!r} {error}") from None
+        raise UsageError(f"{origin}: {_shown(raw)} {error}") from None
+
+
+def _shown(raw: object) -> str:
+    """Write a value that cannot be used for a message, without the user and password that a URL may have."""
+    return re.sub(r"//.*@", "//…@", repr(raw))
 
 
 def _build(settings: type[S], table: str, values: Mapping[str, Any]) -> S:
@@ -277,7 +283,7 @@ def _entries(table: str, entries: Mapping[str, object], known: Mapping[str, Opti
         try:
             one.kind.parse(raw)
         except ValueError as error:
-            yield f"[{table}] {key}: {raw!r} {error}"
+            yield f"[{table}] {key}: {_shown(raw)} {error}"
 
 
 def _hint(name: str, known: Mapping[str, Option]) -> str:

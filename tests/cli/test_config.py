@@ -105,6 +105,16 @@ def test_a_password_in_an_address_is_not_printed() -> None:
     assert "host" in text
 
 
+def test_a_password_in_an_address_that_cannot_be_used_is_not_told() -> None:
+    """The message is in a journal."""
+    toml = "[bus]\nurl = 'http://me:hu/sh@host'"
+    with pytest.raises(UsageError) as caught:
+        settle({}, {}, toml)
+    assert "'http://…@host' is not" in str(caught.value)
+    (said,) = problems(tomllib.loads(toml), OPTIONS)
+    assert said.startswith("[bus] url: 'http://…@host' is not")
+
+
 def test_unknown_keys_come_with_the_nearest_known_one() -> None:
     """A typing error is not silently a default, and every problem of the file is listed."""
     toml = """

@@ -60,7 +60,8 @@ class Hook:
         if status == 200:
             self.bodies.append(body)
         headers = {"Location": "/elsewhere"} if 300 <= status < 400 else {}
-        return web.Response(status=status, text="so it is", headers=headers)
+        text = f"so it is: cannot POST {request.path_qs} ({request.headers.get('Authorization')})"  # as many do
+        return web.Response(status=status, text=text, headers=headers)
 
     def alerts(self) -> list[str]:
         """List the alerts that it was told, in short."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import ssl
 import time
 from base64 import b64encode
@@ -22,6 +23,9 @@ TIMEOUT: Final = 10.0
 """Seconds for all of a request, as Prometheus gives it."""
 _READ: Final = 500
 _MOST_CONNECTIONS: Final = 32
+_WORDS: Final = re.compile(r"[^/?&= ]+")
+_SHORTEST: Final = 3
+"""Shorter parts of a URL hide nothing, and would cut an answer to pieces."""
 
 
 class Target:
@@ -30,6 +34,9 @@ class Target:
     Args:
         url: The URL, as people write it.
         below: More of its path.
+
+    Attributes:
+        headers: The headers of each post.
     """
 
     def __init__(self, url: str, below: str = "") -> None:
@@ -40,6 +47,16 @@ class Target:
             self.headers["Authorization"] = f"Basic {b64encode(login.encode()).decode()}"
         path = parts.path.rstrip("/") + below if below else parts.path
         self.url = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, parts.query, ""))
+        names = [part for one in (parts.username, parts.password) if one for part in (one, unquote(one))]
+        words = [*names, *_WORDS.findall(f"{parts.path} {unquote(parts.path)} {parts.query} {unquote(parts.query)}")]
+        words += self.headers.get("Authorization", "").split()[1:]
+        self._secrets = sorted({word for word in words if len(word) >= _SHORTEST}, key=len, reverse=True)
+
+    def without_secrets(self, text: str) -> str:
+        """Cut from an answer what it repeats of the URL: many servers say which path they do not know."""
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return text
 
 
 class HttpClient:
@@ -63,7 +80,7 @@ class HttpClient:
             async with self._open().post(target.url, data=body, headers=given, allow_redirects=False) as answer:
                 text = await answer.content.read(_READ)
                 if answer.status >= 300:
-                    self._complain(name, f"it says {answer.status}: {_one_line(text)}")
+                    self._complain(name, f"it says {answer.status}: {_one_line(target, text)}")
                 return answer.status
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             self._complain(name, _why(error))
@@ -90,8 +107,8 @@ class HttpClient:
         self._say(logging.WARNING, name, f"alerts do not get to {name}: {why}")
 
 
-def _one_line(text: bytes) -> str:
-    return " ".join(text.decode(errors="replace").split())[:200] or "no reason given"
+def _one_line(target: Target, text: bytes) -> str:
+    return " ".join(target.without_secrets(text.decode(errors="replace")).split())[:200] or "no reason given"
 
 
 def _why(error: Exception) -> str:
