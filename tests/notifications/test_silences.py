@@ -118,11 +118,15 @@ def test_what_cannot_be_done_is_refused(command: Command, why: str) -> None:
 
 
 def test_they_are_bounded() -> None:
-    """At the limit the newcomer is refused; those that have been over for long make room."""
+    """At the limit the newcomer is refused, unless one is over; those that have been over for long make room anyway."""
     silences = known(*(silence(f"{number}") for number in range(MAX_SILENCES)))
     with pytest.raises(FrameError, match="1000 silences"):
-        silences.take(("fog",), silence("x"), NOON + 5000)
-    silences.take(("fog",), silence("x"), NOON + 5000 + (HOUR + RETAINED) / 1000)
+        silences.take(("fog",), silence("x"), NOON + 1500)
+    silences.take(("fog",), Command(UNSILENCE, "7"), NOON + 1501)
+    silences.take(("fog",), silence("x"), NOON + 1502)
+    assert len(silences) == MAX_SILENCES
+    assert {"7", "x"} & {one.id for one in silences} == {"x"}
+    silences.take(("fog",), silence("y"), NOON + 5003 + (HOUR + RETAINED) / 1000)
     assert len(silences) == 1
 
 

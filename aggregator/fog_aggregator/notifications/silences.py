@@ -16,7 +16,7 @@ from fog_schema.limits import MAX_TIMESTAMP
 from fog_schema.paths import Path, is_under
 
 MAX_SILENCES: Final = 1_000
-"""Silences that are known at once, ended ones among them; one more is refused."""
+"""Silences that are known at once; for one more the one that ended first is dropped, and without one it is refused."""
 RETAINED: Final = 5 * 86_400_000
 """For how many milliseconds a silence that is over is still listed, as Alertmanager does."""
 _LATEST: Final = MAX_TIMESTAMP * 1000
@@ -140,9 +140,16 @@ class Silences:
         for old in [one for one in self._silences.values() if now - one.ends_at > RETAINED]:
             del self._silences[old.id], self._tests[old.id]
         if known is None and len(self._silences) >= MAX_SILENCES:
-            raise FrameError("limit", f"there are {MAX_SILENCES} silences")
+            self._make_room(now)
         self._tests[silence.id] = tests
         self._put(silence)
+
+    def _make_room(self, now: int) -> None:
+        over = [one for one in self._silences.values() if one.state(now) == "expired"]
+        if not over:
+            raise FrameError("limit", f"there are {MAX_SILENCES} silences")
+        first = min(over, key=lambda one: one.ends_at)
+        del self._silences[first.id], self._tests[first.id]
 
     def _put(self, silence: Silence) -> None:
         self._silences[silence.id] = silence
