@@ -76,6 +76,18 @@ def test_an_alert_says_what_ended_it(fate: Fate, why: str) -> None:
     assert dict(notice.annotations).get("ended_by", "") == why
 
 
+def test_the_clock_of_a_pause_may_be_behind() -> None:
+    """While the server is away the machine's clock counts: what is pending is no older for that."""
+    watch = Watch(hold="5m")
+    watch.minute = 9
+    watch.step(9)
+    watch.minute = 2
+    watch.step(None, paused="cut off")
+    watch.minute = 10
+    watch.step(9)
+    assert watch.state == "pending"
+
+
 def test_a_held_alert_ends_with_its_nodes() -> None:
     """In good order, by request, or at the horizon; and with nothing else."""
     for minutes, why in ((3, "forgotten"), (20, "retired")):

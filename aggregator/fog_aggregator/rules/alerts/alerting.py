@@ -128,7 +128,8 @@ class AlertingState:
             raise RuleError(f"exceeded limit of {now.group.limit} with {active + self.over_limit} alerts")
 
     def _passed(self, at: int) -> int:
-        return at - self.last_evaluation if self.last_evaluation is not None else 0
+        """Return the milliseconds since the evaluation before; the clock of a pause may be behind the one before it."""
+        return max(0, at - self.last_evaluation) if self.last_evaluation is not None else 0
 
     def _fail(self, now: Evaluation, why: str) -> None:
         """Leave the alerts as they are, but for those that another aggregator can judge, and sees to be over.
