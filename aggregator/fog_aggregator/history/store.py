@@ -90,6 +90,11 @@ class HistoryStore:
         return sum(len(block.times) for block in self._blocks) + len(self._times)
 
     @property
+    def unencoded(self) -> int:
+        """How many steps are in no block yet."""
+        return len(self._times)
+
+    @property
     def series(self) -> Mapping[Depth, int]:
         """How many series each level had at the newest step."""
         return self._newest

@@ -2,7 +2,8 @@
 
 A block is written beside, synced, renamed and the directory synced, so that it is whole or not there. A step is
 appended to the journal and synced at once: a power failure costs no step before the checkpoint's. Damaged files are
-renamed to `….corrupt`, and the newest three are kept. The owner of the state directory's lock owns these files.
+renamed to `….corrupt`, and the newest three are kept; a step that a full disk took in part is cut off again. The owner
+of the state directory's lock owns these files.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ class HistoryFiles:
         directory: It is made when it is missing.
         on_damage: Called for each file that is set aside.
 
+    Attributes:
+        damaged: Whether a file was set aside.
+
     Raises:
         OSError: the directory cannot be made.
     """
@@ -36,6 +40,7 @@ class HistoryFiles:
     def __init__(self, directory: Path, on_damage: Callable[[], object]) -> None:
         self._directory = directory
         self._on_damage = on_damage
+        self.damaged = False
         self._journal: tuple[Journal, IO[bytes], Path] | None = None
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         for left_over in directory.glob(f"*{_BESIDE}"):
@@ -65,22 +70,27 @@ class HistoryFiles:
             if self._journal is None:
                 path = self._directory / f"{_JOURNAL}{step.time:015d}{_SUFFIX}"
                 self._journal = (Journal(), path.open("wb", buffering=0), path)
-            journal, file, _ = self._journal
-            file.write(journal.records(step))
-            os.fdatasync(file.fileno())
+            journal, file, path = self._journal
+            size = file.tell()
+            try:
+                _write_all(file, journal.records(step))
+                os.fdatasync(file.fileno())
+            except OSError:
+                _cut(path, size)
+                raise
         except BaseException:
             self.close()
             raise
 
     def write_block(self, span: tuple[int, int], data: bytes) -> None:
-        """Write a block, and remove the journals: it has their steps. Blocks.
+        """Write a block. Blocks.
 
         Args:
             span: The times of its first and last step, milliseconds.
             data: Its bytes.
 
         Raises:
-            OSError: nothing was written or removed.
+            OSError: nothing was written.
         """
         final = self._block(span)
         beside = final.with_suffix(_BESIDE)
@@ -94,6 +104,9 @@ class HistoryFiles:
             beside.unlink(missing_ok=True)
             raise
         self._sync()
+
+    def remove_journals(self) -> None:
+        """Remove the journals: blocks have their steps."""
         self.close()
         for journal in self._directory.glob(f"{_JOURNAL}*{_SUFFIX}"):
             journal.unlink(missing_ok=True)
@@ -120,6 +133,7 @@ class HistoryFiles:
             aside = file.with_suffix(_ASIDE)
             LOGGER.warning("history %s is not used from the damage on: %s; it is kept as %s", file, error, aside.name)
             self._on_damage()
+            self.damaged = True
             with contextlib.suppress(OSError):
                 file.replace(aside)
                 for old in sorted(self._directory.glob(f"*{_ASIDE}"))[:-KEPT_ASIDE]:
@@ -131,3 +145,19 @@ class HistoryFiles:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _write_all(file: IO[bytes], data: bytes) -> None:
+    """Write all of some bytes: a disk that is nearly full takes a part, and says so only the next time."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
+def _cut(path: Path, size: int) -> None:
+    """Cut a file back to what is whole; remove one that has nothing."""
+    with contextlib.suppress(OSError):
+        if size:
+            os.truncate(path, size)
+        else:
+            path.unlink()

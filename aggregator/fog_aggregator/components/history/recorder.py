@@ -118,7 +118,10 @@ class Recorder:
             except ValueError as error:
                 LOGGER.warning("history: a block is left out: %s", error)
         for step in files.steps():
-            store.append(step)
+            if store.append(step) and store.is_full:  # journals may have more steps than a block
+                self._close_block()
+        if files.damaged and store.unencoded:  # the file that had them is set aside: another end would lose them
+            self._close_block()
         self._drop()
 
     def _process(self, taken: Taken) -> None:
@@ -131,8 +134,8 @@ class Recorder:
             if fresh:
                 self._metrics.steps.increment()
                 self._write(step)
-                if self._store.is_full:
-                    self._close_block()
+                if self._store.is_full and self._close_block() and self.files is not None:
+                    self.files.remove_journals()
             self._report()
             self._drop()
         except Exception:
@@ -155,28 +158,31 @@ class Recorder:
         self._captures = {depth: capture for depth, capture in self._captures.items() if depth in levels}
         return Step(taken.at, levels)
 
-    def _close_block(self) -> None:
-        block = self._store.encode_head()
+    def _close_block(self) -> bool:
+        """Make a block of the steps that are not in one yet; tell whether it is on disk."""
+        block, written = self._store.encode_head(), False
         if self.files is not None:
             labels = {depth: self._store.labels(depth) for depth in block.levels}
-            self._on_disk(lambda files: files.write_block(block.span, block_bytes(block, labels)))
+            written = self._on_disk(lambda files: files.write_block(block.span, block_bytes(block, labels)))
         with self._lock:
             self._store.adopt(block)
+        return written
 
     def _write(self, step: Step) -> None:
         self._on_disk(lambda files: files.append(step))
 
-    def _on_disk(self, write: Callable[[HistoryFiles], object]) -> None:
+    def _on_disk(self, write: Callable[[HistoryFiles], object]) -> bool:
         """Write something, if there is a disk; a disk that fails costs the file, and no step in memory."""
         if self.files is None:
-            return
+            return False
         try:
             write(self.files)
         except OSError as error:
             self._metrics.writes.labels(result="failed").increment()
             LOGGER.warning("history not written: %s; it goes on in memory", error)
-        else:
-            self._metrics.writes.labels(result="written").increment()
+            return False
+        self._metrics.writes.labels(result="written").increment()
+        return True
 
     def _drop(self) -> None:
         """Remove the files of blocks that the store has let go of."""

@@ -1,0 +1,97 @@
+"""A history on disk comes back after every end: also where a disk was full, journals are long, or a journal is torn."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from fog_aggregator.components.history import files as module
+from fog_aggregator.components.history.files import HistoryFiles
+from fog_aggregator.components.history.metrics import HistoryMetrics
+from fog_aggregator.components.history.recorder import Recorder
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.history.step import WHOLE
+from fog_aggregator.history.store import HistoryLimits, HistoryStore
+from fog_aggregator.network import NetworkCollector
+from tests.history.building import STEP, Tables
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+STEPS = 150
+"""Of a journal: more than the sixty of a block."""
+
+
+def write(directory: Path, steps: int = STEPS) -> HistoryFiles:
+    """Write a journal of steps, as an aggregator does whose blocks cannot be written."""
+    written, tables = HistoryFiles(directory, lambda: None), Tables()
+    for number in range(1, steps + 1):
+        written.append(tables.step(number * STEP, {WHOLE: {f"x_total/n={one}": number for one in range(100)}}))
+    written.close()
+    return written
+
+
+def load(directory: Path, network: NetworkCollector, limits: HistoryLimits | None = None) -> tuple[int, bool]:
+    """Start on a directory, end without any order, and return how many steps were found and whether files were bad."""
+    store = HistoryStore(limits or HistoryLimits())
+    metrics = HistoryMetrics(TelemetryCollector())
+    recorder = Recorder(network, store, threading.Lock(), metrics, STEP, HistoryLimits().retention)
+    recorder.files = HistoryFiles(directory, lambda: None)
+    recorder.load()
+    return store.steps, recorder.files.damaged
+
+
+@pytest.fixture
+def network() -> NetworkCollector:
+    """Return an empty fleet; nothing is read of it."""
+    return NetworkCollector(Fleet(), EventList(), TelemetryCollector(self_metrics=False), lambda: 0.0)
+
+
+def test_a_journal_longer_than_a_block_is_taken_over(tmp_path: Path, network: NetworkCollector) -> None:
+    """A journal of more steps than a block may have, as the block could not be written, comes back at every start."""
+    write(tmp_path)
+    assert [load(tmp_path, network) for _ in range(3)] == [(STEPS, False)] * 3
+
+
+def test_a_history_starts_with_less_memory(tmp_path: Path, network: NetworkCollector) -> None:
+    """A journal of more steps than fit into a smaller memory at once is taken over as far as it fits."""
+    write(tmp_path)
+    steps, damaged = load(tmp_path, network, HistoryLimits(memory=150_000))
+    assert 0 < steps <= STEPS
+    assert not damaged
+
+
+def test_steps_of_a_torn_journal_outlive_the_next_end(tmp_path: Path, network: NetworkCollector) -> None:
+    """The journal that is set aside is not read again: its steps are in a block by then."""
+    write(tmp_path, 20)
+    [journal] = tmp_path.glob("journal-*")
+    os.truncate(journal, journal.stat().st_size - 5)
+    assert load(tmp_path, network) == (19, True)
+    assert load(tmp_path, network) == (19, False)
+
+
+def test_a_step_that_does_not_fit_on_the_disk_is_cut_off(
+    tmp_path: Path, network: NetworkCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a full disk the steps before and after come back, and no file is called damaged."""
+    written, tables = HistoryFiles(tmp_path, lambda: None), Tables()
+    steps = [tables.step(number * STEP, {WHOLE: {"x_total": number}}) for number in range(1, 6)]
+    written.append(steps[0])
+    write_all = module._write_all  # noqa: SLF001 - a disk that takes half and then says that it is full
+
+    def full(file: IO[bytes], data: bytes) -> None:
+        write_all(file, data[: len(data) // 2])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_write_all", full)
+        for step in steps[1:3]:
+            with pytest.raises(OSError, match="No space left"):
+                written.append(step)
+    for step in steps[3:]:
+        written.append(step)
+    written.close()
+    assert load(tmp_path, network) == (3, False)
