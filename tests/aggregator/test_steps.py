@@ -9,7 +9,7 @@ import pytest
 from fog_aggregator.core.checkpoint import Image, restore
 from fog_aggregator.core.engine.engine import Engine, Scope
 from fog_aggregator.core.engine.ports import Surroundings
-from fog_aggregator.core.engine.steps import MOST_AT_ONCE
+from fog_aggregator.core.engine.steps import MOST_AHEAD, MOST_AT_ONCE
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet as FleetState
 from fog_aggregator.network import NetworkCollector
@@ -193,3 +193,31 @@ def test_without_a_checkpoint_no_total_is_kept_that_is_still_being_found() -> No
     reading.begin(kept, BEGIN + 200)
     reading.read(kept)
     assert reading.recorder.steps == {at * STEP: 2 * at for at in range(7, 12)}
+
+
+MONTH = 30 * 86_400.0
+
+
+def test_a_clock_that_is_wrong_for_a_moment_makes_no_steps() -> None:
+    """Messages of a server that was a month ahead count in the next step, which is of the server's time again."""
+    messages, reading = list(frames([1, 4, 12, MONTH, MONTH + 25, 33, 41, 62])), Reading()
+    reading.engine.readiness.needs_round = False
+    reading.begin(messages, BEGIN + 62)
+    reading.read(messages)
+    assert {at: total for at, total in reading.recorder.steps.items() if at <= 20_000} == {10_000: 2, 20_000: 3}
+    assert max(reading.recorder.steps) <= 62_000 + MOST_AHEAD + STEP
+
+
+def test_a_clock_that_was_set_back_goes_on() -> None:
+    """The server itself said that a month had passed, and then that it had not: steps are taken of its time again."""
+    messages, reading = list(frames([1, 4, MONTH, 33, 41, 62])), Reading()
+    reading.engine.readiness.needs_round = False
+    reading.begin(messages, BEGIN + MONTH)
+    reading.read(messages[:3])
+    assert max(reading.recorder.steps) == MONTH * 1000
+    reading.recorder.steps.clear()
+    reading.look(messages, BEGIN + 40)
+    reading.read(messages)
+    reading.look(messages, BEGIN + 62)
+    reading.engine.tick(0.0)
+    assert reading.recorder.steps == {50_000: 5, 60_000: 5}

@@ -165,3 +165,17 @@ def test_a_block_from_elsewhere_is_put_in_its_place() -> None:
     }
     with pytest.raises(ValueError, match="overlap"):
         store.insert(block.times, {0: (labels, level)})
+
+
+def test_steps_that_have_not_come_are_forgotten() -> None:
+    """Blocks that lie before a time stay; the others are let go of, and steps from that time on are taken."""
+    store, tables = HistoryStore(HistoryLimits()), Tables()
+    for number in (1, 2, 100, 200):
+        store.append(tables.step(number * STEP, {WHOLE: {"x_total": number}}))
+        if number in (2, 100):
+            store.adopt(store.encode_head())
+    store.forget_from(3 * STEP)
+    assert [block.span for block in store.take_dropped()] == [(100 * STEP, 100 * STEP)]
+    assert store.append(tables.step(3 * STEP, {WHOLE: {"x_total": 3}}))
+    [found] = samples(store.find(WHOLE, (), 0, 10**9)).values()
+    assert found == [(number * STEP, number) for number in (1, 2, 3)]

@@ -174,6 +174,13 @@ class HistoryStore:
         self._share()
         self._trim()
 
+    def forget_from(self, time: int) -> None:
+        """Let go of the blocks that reach beyond a time, and of the steps that are in none, if they do."""
+        self._dropped += [block for block in self._blocks if block.span[1] >= time]
+        self._blocks = tuple(block for block in self._blocks if block.span[1] < time)
+        self._heads, self._times, self._last = {}, [], {}
+        self._share()
+
     def take_dropped(self) -> list[Block]:
         """Return the blocks that were let go of since this was asked last."""
         dropped, self._dropped = self._dropped, []

@@ -14,6 +14,7 @@ from typing import Final
 
 from fog_aggregator.components.history.files import HistoryFiles
 from fog_aggregator.components.history.metrics import HistoryMetrics
+from fog_aggregator.core.engine.steps import MOST_AHEAD
 from fog_aggregator.history.capture import Capture, sample_count
 from fog_aggregator.history.records import block_bytes
 from fog_aggregator.history.step import WHOLE, Depth, Step
@@ -37,12 +38,14 @@ class Taken:
         groups: How many groups each level has.
         views: The whole, and the levels that may fit.
         own: The places that cover silent nodes; the aggregator's own metrics, if the step is the present.
+        set_back: Whether the clock was wrong: the steps from this one on are of a time that has not come.
     """
 
     at: int
     groups: Sequence[int]
     views: Mapping[Depth, FleetView]
     own: Sequence[FamilySnapshot]
+    set_back: bool = False
 
 
 class Recorder:
@@ -83,8 +86,9 @@ class Recorder:
 
     def take(self, at: int, *, live: bool) -> None:
         """Copy the fleet as it is now, for the step at `at`. Called with the network held, on the event loop."""
-        newest = self._store.newest
-        if newest is not None and at <= newest:
+        newest = self._store.newest or 0
+        set_back = live and at < newest - 2 * (MOST_AHEAD + self.length)
+        if at <= newest and not set_back:
             return  # a run before has taken it
         began = time.perf_counter()
         groups, network = self._network.level_sizes(), self._network
@@ -92,7 +96,7 @@ class Recorder:
         for depth in self._store.choice.candidates(groups):
             views[depth] = network.view(grouping=Grouping(level=depth), at=at / 1e3)
         own = [*views[WHOLE].losses(), *(network.own.collect() if live else ())]
-        self._pending.append(self._thread.submit(self._process, Taken(at, groups, views, own)))
+        self._pending.append(self._thread.submit(self._process, Taken(at, groups, views, own, set_back)))
         self._metrics.copying.set(time.perf_counter() - began)
 
     async def settle(self) -> None:
@@ -129,6 +133,8 @@ class Recorder:
         began = time.perf_counter()
         try:
             step = self._step(taken)
+            if taken.set_back and (self._store.newest or 0) >= taken.at:
+                self._set_back(taken.at)
             with self._lock:
                 fresh = self._store.append(step)
             if fresh:
@@ -157,6 +163,14 @@ class Recorder:
             levels[depth] = capture.columns(sampled[depth], version, taken.own if depth == WHOLE else ())
         self._captures = {depth: capture for depth, capture in self._captures.items() if depth in levels}
         return Step(taken.at, levels)
+
+    def _set_back(self, at: int) -> None:
+        """Let go of the steps of a time that has not come."""
+        LOGGER.warning("history: the server's clock was set back: steps later than %d are forgotten", at)
+        with self._lock:
+            self._store.forget_from(at)
+        if self.files is not None:
+            self.files.remove_journals()
 
     def _close_block(self) -> bool:
         """Make a block of the steps that are not in one yet; tell whether it is on disk."""

@@ -4,6 +4,8 @@ A step is a multiple of its length, in the time of the streams: the server's tim
 nothing comes. The numbers of a step are those after all messages before it and none later, so that whoever reads a
 stream, at once or days later, has the same numbers at the same steps. Where two streams are counted, of metrics and of
 rollups, a step comes when both have passed it; the one that was ahead has brought a little more by then.
+
+A server's clock may be wrong for a moment. Messages from a time that the server says has not come yet make no steps.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from fog_bus.ports import Message
 
 MOST_AT_ONCE: Final = 10
 """Steps that one tick takes: after a pause of the process there may be many, and a tick must end soon."""
+
+MOST_AHEAD: Final = 60_000
+"""Milliseconds that a step may lie ahead of the server's time: the servers of a cluster have a clock each."""
 
 
 @dataclass(slots=True)
@@ -66,7 +71,8 @@ class Steps:
             return len(messages)
         if self._next is None:
             self._begin(messages[0].timestamp_ns / 1e6)
-        self._skip_forgotten(now)
+        if self._is_ahead(now):
+            return len(messages)
         due = (self._next or 0) * 1_000_000
         count = next((at for at, message in enumerate(messages) if message.timestamp_ns >= due), len(messages))
         others = (cursor for name, cursor in self._cursors.items() if name != stream)
@@ -84,8 +90,7 @@ class Steps:
         if self._next is None:
             self._begin(passed)
         for _ in range(MOST_AT_ONCE):
-            self._skip_forgotten(now)
-            if passed < (self._next or 0):
+            if self._is_ahead(now) or passed < (self._next or 0):
                 break
             self._take(now)
 
@@ -98,12 +103,20 @@ class Steps:
         self._next = (int(time) // self._taker.length + 1) * self._taker.length
         self._since = self._next / 1e3
 
-    def _skip_forgotten(self, now: float) -> None:
-        """Leave out what the history would forget at once: a stream may hold days."""
+    def _is_ahead(self, now: float) -> bool:
+        """Leave out what the history would forget at once: a stream may hold days; tell whether the step must wait.
+
+        Steps that the clock ran through while it was wrong are come back from.
+        """
         present = self._present(now)
-        if present is not None and self._next is not None:
-            first = int(present * 1e3) - self._taker.retention
-            self._next = max(self._next, -(-first // self._taker.length) * self._taker.length)
+        if present is None or self._next is None:
+            return False
+        most = MOST_AHEAD + self._taker.length
+        if self._next > present * 1e3 + 2 * most:
+            self._begin(present * 1e3)
+        first = int(present * 1e3) - self._taker.retention
+        self._next = max(self._next, -(-first // self._taker.length) * self._taker.length)
+        return self._next > present * 1e3 + most
 
     def _present(self, now: float) -> float | None:
         """Return the server's time now, unix seconds, whatever was read."""
