@@ -22,7 +22,7 @@ SUBTREE = parse_path("fog/0")
 
 def ask(fleet: StoredFleet, path: Path, *, own: bool, start: float) -> Answer:
     """Ask a fleet's stream for what was from a moment on."""
-    question = Question(path, own, start)
+    question = Question(path, own, start, stored_since=fleet.messages[0].timestamp)
     replay = Replay(question, SUBJECTS)
     replay.take(fleet.of(path, own=own, since=question.reach))
     replay.finish(fleet.now)
@@ -106,6 +106,30 @@ def test_what_is_not_known_is_not_shown() -> None:
     assert ask(fleet, NODE, own=True, start=START + 5_000).times.tolist()[0] == round((START + 7_000) * 1000)
     unknown = ask(fleet, NODE, own=True, start=START + 12_000)
     assert (unknown.labels, unknown.times.tolist()) == ([], [])
+
+
+def test_what_a_trimmed_stream_has_lost_is_not_shown() -> None:
+    """A writer whose keyframe was trimmed, though it lay within reach, is missed: no total of the others is shown."""
+    fleet = StoredFleet()
+    members = [fleet.join(f"fog/0/{number}") for number in range(2)]
+    counters = [member.collector.register_counter("steps_total") for member in members]
+    for step in range(300):
+        fleet.now = START + 10.0 * step
+        for member, counter, keyframe in zip(members, counters, (60, 200), strict=True):
+            counter.increment()
+            member.writer.keyframe_due |= step == keyframe
+            member.send()
+    fleet.messages = [one for one in fleet.messages if one.timestamp >= START + 500]
+    fleet.now += 1
+    answer = ask(fleet, SUBTREE, own=False, start=START + 1_000)
+    assert answer.known_since == START + 1_990
+    assert answer.times.tolist()[0] == round((START + 2_000) * 1000)
+    [total] = [
+        value
+        for labels, value in at(answer, round((START + 2_000) * 1000)).items()
+        if ("__name__", "steps_total") in labels
+    ]
+    assert total == 402
 
 
 def test_what_was_counted_before_the_reach_is_there() -> None:

@@ -58,6 +58,7 @@ class Question:
         step: seconds between the moments of a subtree; those of a node are the moments at which it was heard.
         at: the moments, ascending, where it is not all from the first one on that are wanted.
         most: how many values may be held.
+        stored_since: the time of the first message that the stream has, unix seconds: it lost those before.
     """
 
     path: Path
@@ -66,6 +67,7 @@ class Question:
     step: float = 10.0
     at: tuple[float, ...] = ()
     most: int = 10_000_000
+    stored_since: float = 0.0
 
     @property
     def reach(self) -> float:
@@ -219,10 +221,10 @@ class Replay:
         return place is not None and any(one.run is not None and one.last_seen >= now for one in place.epochs.values())
 
     def _note_unknown(self) -> None:
-        """Note until when writers were heard whose counts are not known: they began before the reach."""
-        reach = self._question.reach
+        """Note until when writers were heard whose counts are not known: they began before the first frame here."""
+        began = max(self._question.reach, self._question.stored_since)
         for epoch in self._fleet.gapped:
-            if not epoch.keyframes and epoch.gaps and epoch.birth < reach:
+            if not epoch.keyframes and epoch.gaps and epoch.birth < began:
                 self.known_since = max(self.known_since, epoch.last_seen)
 
     def _record(self, time: int) -> None:
