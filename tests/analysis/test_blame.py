@@ -26,8 +26,9 @@ START, END = 600_000, 1_200_000
 class Tree:
     """The places of the fleet, with history of some levels."""
 
-    def __init__(self, levels: Sequence[int]) -> None:
+    def __init__(self, levels: Sequence[int], *, totals: bool = True) -> None:
         self._levels = levels
+        self._totals = totals
 
     def children(self, place: Path) -> Sequence[Path]:
         """Return the next places."""
@@ -40,9 +41,9 @@ class Tree:
         return level in self._levels
 
     def has_total(self, place: Path, since: int) -> bool:
-        """Tell that there is history of every total."""
+        """Tell whether there is history of totals: of every one, or of none."""
         del place, since
-        return True
+        return self._totals
 
 
 def values(place: Path, *, own: bool = False) -> tuple[int, int]:
@@ -127,6 +128,15 @@ def test_the_deepest_place_is_found(expression: str, levels: Sequence[int]) -> N
     assert (worst.path, worst.suspect) == (("fog", "2", "3"), True)
     assert worst.share.distance is not None
     assert worst.share.distance > 100
+
+
+def test_a_change_from_before_all_history_is_told() -> None:
+    """Where nothing is known of the earlier moment, all that there is counts as the change, and a warning says so."""
+    late = read_openmetrics('errors_total{fog_path="fog"} 5 1200\n')
+    question = Question(parse("errors_total"), (), START, END)
+    found = blame(question, Exact(late), Tree((), totals=False), Options())
+    assert (found.steps[0].part.before, found.steps[0].part.after) == (0, 5)
+    assert "no history of the total reaches back to 600.000: what is not known of then counts as 0" in found.warnings
 
 
 def test_no_single_child() -> None:

@@ -156,6 +156,8 @@ class _Descent:
                 break
             step = _step(place, parts, known, steps[0].part.change if steps else None, self._question.enough)
             steps.append(step)
+            if known is None and not step.part.before and step.part.change:
+                self._warn_of_nothing_before()
             share = step.share
             chosen = self._chosen(step, steps[0].part.change)
             if chosen is None:
@@ -166,6 +168,11 @@ class _Descent:
                 reason = "these are its own values"
                 break
         return Blame(steps, place, share, reason, tuple(self._warnings))
+
+    def _warn_of_nothing_before(self) -> None:
+        since = self._question.start / 1000
+        text = f"no history of the total reaches back to {since:.3f}: what is not known of then counts as 0"
+        self._warnings[text] = None
 
     def _chosen(self, step: Step, change: float) -> Child | None:
         if not change:
