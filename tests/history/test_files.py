@@ -95,3 +95,19 @@ def test_a_step_that_does_not_fit_on_the_disk_is_cut_off(
         written.append(step)
     written.close()
     assert load(tmp_path, network) == (3, False)
+
+
+def test_files_that_cannot_be_removed_cost_no_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A directory that has become read-only is told of in the log, and raises nothing: steps go on in memory."""
+    write(tmp_path, 3)
+    files = HistoryFiles(tmp_path, lambda: None)
+
+    def refuse(self: Path, **_: object) -> None:
+        raise OSError(30, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    files.remove_journals()
+    files.remove((1, 2))
+    assert caplog.text.count("cannot be removed: [Errno 30] Read-only file system") == 2

@@ -109,11 +109,11 @@ class HistoryFiles:
         """Remove the journals: blocks have their steps."""
         self.close()
         for journal in self._directory.glob(f"{_JOURNAL}*{_SUFFIX}"):
-            journal.unlink(missing_ok=True)
+            _remove(journal)
 
     def remove(self, span: tuple[int, int]) -> None:
         """Remove a block; it is no error when it is gone."""
-        self._block(span).unlink(missing_ok=True)
+        _remove(self._block(span))
 
     def close(self) -> None:
         """Let go of the journal."""
@@ -161,3 +161,11 @@ def _cut(path: Path, size: int) -> None:
             os.truncate(path, size)
         else:
             path.unlink()
+
+
+def _remove(file: Path) -> None:
+    """Remove a file; one that cannot be removed is read at the next start, and removed then."""
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        LOGGER.warning("history %s cannot be removed: %s", file, error)
