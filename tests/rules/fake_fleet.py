@@ -16,6 +16,7 @@ class FakeFleet:
     fates: dict[Path, Fate] = field(default_factory=dict)
     horizon: int = 7 * 86_400_000
     listed: int = MOST_LISTED
+    overdue: int | None = None
 
     @classmethod
     def of(cls, *paths: str, fate: Fate = Fate.LIVE) -> FakeFleet:
@@ -37,3 +38,8 @@ class FakeFleet:
     def fate(self, path: Path) -> Fate:
         """Tell what became of a node."""
         return self.fates.get(path, Fate.GONE)
+
+    def last_word(self, scope: Scope) -> int | None:
+        """Tell when the overdue node spoke last."""
+        del scope
+        return self.overdue

@@ -76,6 +76,24 @@ def test_an_alert_says_what_ended_it(fate: Fate, why: str) -> None:
     assert dict(notice.annotations).get("ended_by", "") == why
 
 
+def test_a_live_node_that_is_overdue_is_waited_for() -> None:
+    """A number that falls says nothing before the node has spoken again, or is silent; nobody hears of the wait."""
+    for fate, state in ((Fate.LIVE, "inactive"), (Fate.SILENT, "held"), (Fate.ENDED, "inactive")):
+        watch = Watch()
+        watch.step(9)
+        watch.fleet.overdue = 30_000  # its last word; the number begins to be false at the first minute
+        assert [watch.step(value) and watch.state for value in (1, None)] == ["firing", "firing"]
+        watch.fleet.set(fate, NODES[0])
+        watch.fleet.overdue = MINUTE + 1 if fate is Fate.LIVE else None
+        watch.step(None)
+        assert watch.state == state
+    watch = Watch(means="resolve")
+    watch.step(9)
+    watch.fleet.overdue = 30_000
+    watch.step(1)
+    assert watch.state == "inactive"
+
+
 def test_the_clock_of_a_pause_may_be_behind() -> None:
     """While the server is away the machine's clock counts: what is pending is no older for that."""
     watch = Watch(hold="5m")

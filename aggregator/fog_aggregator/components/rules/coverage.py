@@ -32,7 +32,9 @@ class FleetCoverage:
         self._network = network
         with network.lock:
             self._tree = network.tree
+            self._now = network.now()
             self._lives: Int64s = network.lives()
+            self._last_seen, self._overdue_after = network.fleet.words()
             self._retired: Bools = network.fleet.retired_rows(self._tree.rows)
             self._branches = {path for path, place in network.fleet.places.items() if place.covers_below}
         self._standings: dict[Scope, Standing] = {}
@@ -49,6 +51,13 @@ class FleetCoverage:
         with self._network.lock:
             place = self._network.fleet.place(path)
             return Fate.GONE if place is None else self._fate_of(place)
+
+    def last_word(self, scope: Scope) -> int | None:
+        """Return the time of the last word of the live node that is overdue for longest; None when none is overdue."""
+        _, rows, wanted = self._rows(scope)
+        words = self._last_seen[rows]
+        late = wanted & (self._lives[rows] == Life.LIVE) & (self._now - words > self._overdue_after[rows])
+        return round(float(words[late].min()) * 1000) if late.any() else None
 
     def _look(self, scope: Scope) -> Standing:
         counts = dict.fromkeys(Fate, 0)
@@ -69,13 +78,8 @@ class FleetCoverage:
 
     def _places(self, scope: Scope) -> Iterator[tuple[Path, Place | None]]:
         """Walk the nodes and branches of a scope; of the many that live, the place is not looked up."""
-        tree, span = self._tree, self._tree.span(scope.path)
-        if scope.own:
-            span = span[:1] if span and tree.paths[span[0]] == scope.path else span[:0]
-        rows = tree.rows[span.start : span.stop]
-        wanted = ~self._retired[span.start : span.stop]
-        if scope.names:
-            wanted &= self._holding(scope.names)[rows]
+        tree = self._tree
+        span, rows, wanted = self._rows(scope)
         alive = self._lives[rows] == Life.LIVE
         with self._network.lock:
             for at in np.flatnonzero(wanted).tolist():
@@ -84,6 +88,17 @@ class FleetCoverage:
                     yield path, None
                 elif (place := self._network.fleet.place(path)) is not None:
                     yield path, place
+
+    def _rows(self, scope: Scope) -> tuple[range, Int64s, Bools]:
+        """Return the places at and under a scope's path, their rows, and which of them are the scope's."""
+        tree, span = self._tree, self._tree.span(scope.path)
+        if scope.own:
+            span = span[:1] if span and tree.paths[span[0]] == scope.path else span[:0]
+        rows = tree.rows[span.start : span.stop]
+        wanted = ~self._retired[span.start : span.stop]
+        if scope.names:
+            wanted &= self._holding(scope.names)[rows]
+        return span, rows, wanted
 
     def _holding(self, names: frozenset[str]) -> Bools:
         """Tell which rows of places have a series of some metrics, live or not."""

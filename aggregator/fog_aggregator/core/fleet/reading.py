@@ -104,6 +104,11 @@ class FleetReading:
         """Return the groups of retired nodes, in path order."""
         return sorted((place for place in self.parts.roster if place.path[-1] == RETIRED), key=lambda one: one.path)
 
+    def words(self) -> tuple[Float64s, Float64s]:
+        """Return the server's time of the last frame, and how often one is sent in seconds, of all places by row."""
+        rows = self.parts.roster.rows
+        return rows.last_seen.copy(), rows.interval.copy()
+
     def last_seen(self, place: Place) -> float:
         """Return the server's time of a place's last frame; -inf when there was none."""
         return float(self.parts.roster.rows.last_seen[place.row])

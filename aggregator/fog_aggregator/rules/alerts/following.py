@@ -141,11 +141,22 @@ class Following:
         at = self.now.at
         since = alert.keep_firing_since if alert.keep_firing_since is not None else at
         flapping = self.flapping.get(alert.labels, Flapping())
-        if at - since < max(self.rule.keep_firing_for, flapping.keep):
+        if at - since < max(self.rule.keep_firing_for, flapping.keep) or self._is_overdue(alert, since):
             return replace(alert, keep_firing_since=since, doubt=None)
         if self.now.circumstances.still_fires(alert.labels):
             return doubted(alert, at, 0, STILL_SEEN)
         return ended(alert, at, ended_by(alert, self.part, self.now))
+
+    def _is_overdue(self, alert: Alert, since: int) -> bool:
+        """Tell whether a live node of the alert owes a word from after the moment when it began to be false.
+
+        A rate falls as soon as a node is dead, and it is silent only some intervals later.
+        """
+        if self.rule.on_silence is OnSilence.RESOLVE:
+            return False
+        scopes = (scope for scope in scopes_of(self.part, alert.series) if not scope.of_silence)
+        words = map(self.now.circumstances.coverage.last_word, scopes)
+        return any(word is not None and word <= since for word in words)
 
     def _silent_branch(self, alert: Alert) -> str:
         """Name the silent branch that all nodes behind an alert lie under; empty without one."""

@@ -39,3 +39,8 @@ class UnitTestFleet:
     def fate(self, path: Path) -> Fate:
         """Tell what became of a node."""
         return self._now.get(path, Fate.GONE)
+
+    def last_word(self, scope: Scope) -> int | None:
+        """Tell that nobody is overdue: a test says at once who is silent."""
+        del scope
+        return None

@@ -56,6 +56,9 @@ class Coverage(Protocol):
     def fate(self, path: Path) -> Fate:
         """Tell what became of a node."""
 
+    def last_word(self, scope: Scope) -> int | None:
+        """Return the time of the last word of the live node that is overdue for longest; None when none is overdue."""
+
 
 class FullCoverage:
     """A fleet in which no node is ever silent: verdicts are those of Prometheus."""
@@ -71,6 +74,11 @@ class FullCoverage:
         """Tell that a node is live."""
         del path
         return Fate.LIVE
+
+    def last_word(self, scope: Scope) -> int | None:
+        """Tell that nobody is overdue."""
+        del scope
+        return None
 
 
 @dataclass(frozen=True, slots=True)
