@@ -61,6 +61,26 @@ def test_time_is_limited_by_whoever_has_a_clock() -> None:
     instant_query("sum(rate(x[5m])) + sum(x)", STORAGE, 900_000, Options(expired=after(100)))
 
 
+@pytest.mark.parametrize(
+    "function", ["avg_over_time", "sum_over_time", "stddev_over_time", "stdvar_over_time", "deriv"]
+)
+def test_the_time_is_looked_at_within_a_window(function: str) -> None:
+    """One window of many samples is gone through one by one: 10,000 of them ask for the time some 40 times more."""
+    few, many = (
+        load("x " + " ".join(f"{number / 7}" for number in range(size)), interval=0.001) for size in (100, 10_000)
+    )
+    asked = [0]
+
+    def count() -> bool:
+        asked[0] += 1
+        return False
+
+    instant_query(f"{function}(x[1m])", few, 10_000, Options(expired=count))
+    least, asked[0] = asked[0], 0
+    instant_query(f"{function}(x[1m])", many, 10_000, Options(expired=count))
+    assert asked[0] >= least + 39
+
+
 def test_the_time_is_looked_at_in_each_block() -> None:
     """A block is 200 series: 1,000 series ask for it five times more than one."""
     many = load(*[f'x{{a="{number}"}} 1 2' for number in range(1000)])

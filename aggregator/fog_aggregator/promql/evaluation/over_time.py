@@ -17,6 +17,8 @@ Found: TypeAlias = tuple[Floats, Mask]
 
 _GATHERED: Final = 4_000_000
 """Samples that are copied out of windows at a time."""
+_UNCHECKED: Final = 256
+"""Samples of a window that are gone through until the time is looked at."""
 
 
 def last(block: Block) -> Found:
@@ -71,6 +73,8 @@ def _each_sample(block: Block) -> Iterator[tuple[Floats, Mask, bool, Ints]]:
     """
     counts = block.counts
     for number in range(int(counts.max(initial=0))):
+        if number % _UNCHECKED == 0:
+            block.moments.check_time()
         inside = counts > number
         positions = block.low + number
         yield block.at(positions), inside, bool(inside.all()), positions

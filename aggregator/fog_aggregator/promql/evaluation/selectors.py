@@ -36,7 +36,7 @@ def read(selector: Selector, moments: Moments, context: Context) -> list[Part]:
 def last_samples(selector: Selector, context: Context, *, times: bool = False) -> Matrix:
     """Take the last sample of each series at each step, or its time in seconds; none where it is stale or too old."""
     ends, fixed = context.moments(selector.offset, selector.at)
-    moments = Moments(ends, context.options.lookback, context.options.closed)
+    moments = Moments(ends, context.options.lookback, context.options.closed, context.check_time)
 
     def newest(block: Block) -> tuple[Floats, Mask]:
         found = block.at(block.high - 1)
@@ -81,7 +81,7 @@ def window_parts(argument: Window | Subquery, context: Context, evaluate: Evalua
     """
     place = argument.selector if isinstance(argument, Window) else argument
     ends, fixed = context.moments(place.offset, place.at)
-    moments = Moments(ends, argument.range, context.options.closed)
+    moments = Moments(ends, argument.range, context.options.closed, context.check_time)
     if isinstance(argument, Subquery):
         return _evaluate_subquery(argument, moments, context, evaluate), moments, fixed
     parts = read(argument.selector, moments, context)

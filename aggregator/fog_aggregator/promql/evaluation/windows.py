@@ -5,7 +5,7 @@ A block is small enough for the cache, which is what makes the functions over wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,11 +19,15 @@ BLOCK: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """The windows that are asked for, one a step: ``(end - reach, end]``, or with both ends in when `closed`."""
+    """The windows that are asked for, one a step: ``(end - reach, end]``, or with both ends in when `closed`.
+
+    `check_time` raises when the time of the query is up; functions that take long on one block call it.
+    """
 
     ends: Ints
     reach: int
     closed: bool
+    check_time: Callable[[], None]
 
     @property
     def first_wanted(self) -> int:
@@ -52,8 +56,7 @@ class Block:
         low, high: Positions in `times` [1 x steps] for a shared grid, else [rows x steps]; `high` is not in the window.
         base: Where each row begins in `values` [rows x 1], for a shared grid; else zeros.
         shared: Whether all rows have the same times.
-        ends: The end of each window [steps].
-        reach: The length of the windows.
+        moments: The windows that are asked for.
     """
 
     rows: int
@@ -63,8 +66,17 @@ class Block:
     high: Ints
     base: Ints
     shared: bool
-    ends: Ints
-    reach: int
+    moments: Moments
+
+    @property
+    def ends(self) -> Ints:
+        """The end of each window [steps]."""
+        return self.moments.ends
+
+    @property
+    def reach(self) -> int:
+        """The length of the windows."""
+        return self.moments.reach
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -123,8 +135,7 @@ def _shared_blocks(part: Part, moments: Moments) -> Iterator[tuple[slice, Block]
         count = rows.stop - rows.start
         base = np.arange(count, dtype=np.int64)[:, None] * samples
         values = part.values[rows].reshape(-1)
-        ends, reach = moments.ends, moments.reach
-        yield rows, Block(count, part.times, values, low, high, base, shared=True, ends=ends, reach=reach)
+        yield rows, Block(count, part.times, values, low, high, base, shared=True, moments=moments)
 
 
 def _own_blocks(part: Part, offsets: Ints, moments: Moments) -> Iterator[tuple[slice, Block]]:
@@ -141,8 +152,7 @@ def _own_blocks(part: Part, offsets: Ints, moments: Moments) -> Iterator[tuple[s
         lengths = np.diff(offsets[rows.start : rows.stop + 1])
         low, high = _search_rows(times, lengths, moments.before), _search_rows(times, lengths, moments.ends)
         base = np.zeros((count, 1), np.int64)
-        ends, reach = moments.ends, moments.reach
-        yield rows, Block(count, times, values, low, high, base, shared=False, ends=ends, reach=reach)
+        yield rows, Block(count, times, values, low, high, base, shared=False, moments=moments)
 
 
 def _search_rows(times: Ints, lengths: Ints, wanted: Ints) -> Ints:
