@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import msgpack
@@ -9,7 +10,8 @@ import msgpack
 from fog_aggregator.core.saved import Saved
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.rules.alert import Alert
-from fog_aggregator.rules.ports import Circumstances, Surroundings, nobody_fires
+from fog_aggregator.rules.alerts.pair import Verdicts, View
+from fog_aggregator.rules.ports import Circumstances, Surroundings
 from fog_aggregator.rules.rule_set import RuleSet
 from tests.rules.fake_fleet import FakeFleet
 from tests.rules.storing import MINUTE, Samples, load_text
@@ -39,25 +41,34 @@ class Watch:
         self.set.replace([load_text(self.text)])
         self.minute = -1
         self.heard: list[Notice] = []
-        self.conditions = Circumstances(coverage=self.fleet)
+        self.others = View()
 
     def step(self, value: float | None = None, **conditions: object) -> Alert | None:
         """Let a minute pass in which `temp` has a value, or none; return the alert."""
         self.minute += 1
         at = self.minute * MINUTE
+        self.others = replace(self.others, at=at)
         self.storage.series.clear()  # no lookback: a name without a value is not there
         if value is not None:
             self.storage.put("temp", at, value)
         for group in self.set.groups:
-            group.evaluate(at, self.storage, Circumstances(**{"coverage": self.fleet, **conditions}))  # type: ignore[arg-type]
+            group.evaluate(at, self.storage, Circumstances(**self._around(conditions)))  # type: ignore[arg-type]
         self.heard = self.tell()
         return self.alert
+
+    def _around(self, conditions: dict[str, object]) -> dict[str, object]:
+        return {"coverage": self.fleet, "others": self.others, **conditions}
+
+    def hears(self, **word: object) -> None:
+        """Hear another aggregator say something of the alert."""
+        known = Verdicts("b", self.others.group, self.minute * MINUTE, MINUTE, ready=True, firing=frozenset())
+        self.others.pair.hear(replace(known, **word))  # type: ignore[arg-type]
 
     def tell(self, *, again: bool = False) -> list[Notice]:
         """Take what is due."""
         at = max(self.minute, 0) * MINUTE
         telling = self.set.telling(at, at, MINUTE, again=again)
-        notices = [one for group in self.set.groups for one in self.set.take_notices(group, telling, nobody_fires)]
+        notices = [one for group in self.set.groups for one in self.set.take_notices(group, telling, self.others)]
         for group in self.set.groups:
             self.set.note(group)
         return notices

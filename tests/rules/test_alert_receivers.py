@@ -12,10 +12,13 @@ from fog_aggregator.core.saved import DamagedError, Saved
 from fog_aggregator.promql.labels import Labels
 from fog_aggregator.rules.alert import Alert
 from fog_aggregator.rules.alerts.notices import RESEND, RESOLVED_RESENT, SHORTEST_END
+from fog_aggregator.rules.alerts.pair import End, name_of
 from fog_aggregator.rules.ports import Circumstances, Surroundings
 from fog_aggregator.rules.rule_set import RuleSet, slot, states_of
 from tests.rules.alert_watch import RULE, Watch
 from tests.rules.storing import MINUTE, Samples, load_text
+
+NAME: Final = name_of((("alertname", "Hot"),))
 
 
 def test_a_restart_neither_resolves_nor_fires_again() -> None:
@@ -36,7 +39,9 @@ def test_a_restart_neither_resolves_nor_fires_again() -> None:
     watch.step(1)
     assert [(one.firing, one.starts_at) for one in watch.heard] == [(False, first.starts_at)]
     watch.restart()
-    assert [one.firing for one in watch.tell(again=True)] == [False]
+    assert watch.tell(again=True) == []  # told before; in a pair it may fire again by now
+    watch.step(1)
+    assert [one.firing for one in watch.heard] == [False]
 
 
 def test_time_away_does_not_count_for_a_pending_alert() -> None:
@@ -117,11 +122,43 @@ def test_another_aggregator_that_sees_it_holds_an_alert() -> None:
     """Firing wins, and nobody hears that it is over."""
     watch = Watch()
     watch.step(9)
-    watch.step(1, still_fires=lambda _: True)
+    watch.hears(firing=frozenset([NAME]))
+    watch.step(1)
     assert watch.state == "held"
     assert [one.firing for one in watch.heard] == [True]
-    watch.step(1, still_fires=lambda _: False)
+    watch.hears()
+    watch.step(1)
     assert watch.state == "inactive"
+
+
+def test_an_end_that_another_aggregator_has_seen_ends_what_cannot_be_judged() -> None:
+    """With its time and its reason; an end before the doubt began is of an earlier alert."""
+    watch = Watch()
+    watch.step(9)
+    watch.step(9)
+    watch.hears(ended={NAME: End(1 * MINUTE, "node_ended")})
+    watch.step(paused="cut off")
+    assert watch.state == "held"
+    watch.hears(ended={NAME: End(2 * MINUTE, "node_ended")})
+    watch.step(paused="cut off")
+    assert (watch.state, [one.ends_at for one in watch.heard]) == ("inactive", [2 * MINUTE])
+    assert dict(watch.heard[0].annotations)["ended_by"] == "node_ended"
+
+
+def test_what_has_resolved_is_told_again_by_those_alone_who_see_it() -> None:
+    """It may have begun anew elsewhere: one that cannot judge does not know, and one that hears so is silent."""
+    watch = Watch()
+    watch.step(9)
+    watch.step(1)
+    assert [one.firing for one in watch.heard] == [False]
+    watch.step(paused="cut off")
+    assert watch.heard == []
+    watch.hears(doubted=frozenset([NAME]))
+    watch.step(1)
+    assert watch.heard == []
+    watch.hears()
+    watch.step(1)
+    assert [one.firing for one in watch.heard] == [False]
 
 
 BRANCH: Final = RULE.replace("temp > 5", "temp{fog_level='1'} > 5")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fog_aggregator.rules.alerts import pair
-from fog_aggregator.rules.alerts.pair import Pair, Verdicts, VerdictsError, decode, encode, limited, name_of
+from fog_aggregator.rules.alerts.pair import End, Pair, Verdicts, VerdictsError, View, decode, encode, limited, name_of
 
 HOT: Final = (("alertname", "Hot"), ("fog_path", "fog/0"))
 MINUTE: Final = 60_000
@@ -20,26 +20,46 @@ WORD: Final = Verdicts("b", "g", 0, MINUTE, True, frozenset([name_of(HOT)]), fro
 def test_what_the_other_sees_fire_goes_on() -> None:
     """For that group and that alert, while it is ready and was heard in the last three intervals."""
     ours = Pair("a")
-    assert not ours.still_fires("g", HOT, 0)
+    assert not View(ours, "g", 0).still_fires(HOT)
     ours.hear(WORD)
-    assert ours.still_fires("g", HOT, 3 * MINUTE)
-    assert not ours.still_fires("g", HOT, 3 * MINUTE + 1)
-    assert not ours.still_fires("h", HOT, 0)
-    assert not ours.still_fires("g", HOT[:1], 0)
+    assert View(ours, "g", 3 * MINUTE).still_fires(HOT)
+    assert not View(ours, "g", 3 * MINUTE + 1).still_fires(HOT)
+    assert not View(ours, "h", 0).still_fires(HOT)
+    assert not View(ours, "g", 0).still_fires(HOT[:1])
     ours.hear(replace(WORD, ready=False))
-    assert not ours.still_fires("g", HOT, 0)
+    assert not View(ours, "g", 0).still_fires(HOT)
 
 
 def test_somebody_else_may_judge() -> None:
     """Whoever is ready, was heard lately, and has rules that work."""
     ours = Pair("a")
-    assert not ours.judges("g", "Hot", 0)
+    assert not View(ours, "g", 0).judges("Hot")
     ours.hear(WORD)
-    assert ours.judges("g", "Hot", 3 * MINUTE)
-    assert not ours.judges("g", "Cold", 0)
-    assert not ours.judges("g", "Hot", 3 * MINUTE + 1)
+    assert View(ours, "g", 3 * MINUTE).judges("Hot")
+    assert not View(ours, "g", 0).judges("Cold")
+    assert not View(ours, "g", 3 * MINUTE + 1).judges("Hot")
     ours.hear(replace(WORD, ready=False))
-    assert not ours.judges("g", "Hot", 0)
+    assert not View(ours, "g", 0).judges("Hot")
+
+
+def test_what_another_holds_is_still_told() -> None:
+    """It does not see it, and it tells receivers that it fires: also while it is not ready."""
+    ours = Pair("a")
+    ours.hear(replace(WORD, firing=frozenset(), doubted=frozenset([name_of(HOT)]), ready=False))
+    view = View(ours, "g", 3 * MINUTE)
+    assert view.still_told(HOT)
+    assert not view.still_fires(HOT)
+    assert not View(ours, "g", 3 * MINUTE + 1).still_told(HOT)
+
+
+def test_the_newest_end_counts() -> None:
+    """Other aggregators may have seen several, or none."""
+    ours = Pair("a")
+    assert View(ours, "g", 0).end(HOT) is None
+    ours.hear(replace(WORD, ended={name_of(HOT): End(2, "node_ended")}))
+    ours.hear(replace(WORD, replica="c", ended={name_of(HOT): End(1, "")}))
+    assert View(ours, "g", 0).end(HOT) == End(2, "node_ended")
+    assert View(ours, "h", 0).end(HOT) is None
 
 
 def test_the_newest_word_counts() -> None:
@@ -48,17 +68,19 @@ def test_the_newest_word_counts() -> None:
     ours.hear(replace(WORD, at=MINUTE, firing=frozenset()))
     ours.hear(WORD)
     ours.hear(replace(WORD, replica="a", at=2 * MINUTE))
-    assert not ours.still_fires("g", HOT, MINUTE)
+    assert not View(ours, "g", MINUTE).still_fires(HOT)
 
 
 def test_a_word_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """When there is more, nothing is over."""
     monkeypatch.setattr(pair, "MAX_ALERTS", 2)
-    word = limited(replace(WORD, firing=frozenset("cba")))
+    ends = {name: End(at, "") for at, name in enumerate("cba")}
+    word = limited(replace(WORD, firing=frozenset("cba"), doubted=frozenset("def"), ended=ends))
     assert (word.firing, word.more) == (frozenset("ab"), True)
+    assert (word.doubted, set(word.ended)) == (frozenset("de"), {"a", "b"})
     ours = Pair("a")
     ours.hear(word)
-    assert ours.still_fires("g", HOT, 0)
+    assert View(ours, "g", 0).still_fires(HOT)
 
 
 def test_many_words_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,13 +89,14 @@ def test_many_words_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = Pair("a")
     for number in range(20):
         ours.hear(replace(WORD, replica=f"b{number}", group=f"g{number}"))
-    assert [ours.still_fires(f"g{number}", HOT, 0) for number in (11, 12)] == [False, True]
+    assert [View(ours, f"g{number}", 0).still_fires(HOT) for number in (11, 12)] == [False, True]
 
 
 @given(st.frozensets(st.text("0123456789abcdef", min_size=16, max_size=16)), st.booleans(), st.integers(0, 2**53))
 def test_a_word_is_read_as_it_was_written(firing: frozenset[str], ready: bool, at: int) -> None:  # noqa: FBT001
     """Whatever it says."""
-    word = replace(WORD, at=at, firing=firing, ready=ready)
+    ends = {name: End(at, "forgotten") for name in firing}
+    word = replace(WORD, at=at, firing=firing, ready=ready, doubted=firing, ended=ends)
     assert decode(encode(word)) == word
 
 
@@ -87,7 +110,19 @@ def test_anything_else_is_refused(data: bytes) -> None:
         decode(data)
 
 
-@pytest.mark.parametrize("wrong", [{"at": -1}, {"at": 1.5}, {"replica": 7}, {"interval": True}, {"group": "x" * 1_001}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"at": -1},
+        {"at": 1.5},
+        {"replica": 7},
+        {"interval": True},
+        {"group": "x" * 1_001},
+        {"ended": {"a": End(-1, "")}},
+        {"ended": {"a": End(1, "x" * 1_001)}},
+        {"doubted": {"x" * 1_001}},
+    ],
+)
 def test_wrong_values_are_refused(wrong: dict[str, object]) -> None:
     """Of each field."""
     with pytest.raises(VerdictsError):

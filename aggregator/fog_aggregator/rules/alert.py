@@ -134,7 +134,9 @@ def refreshed(known: Alert | None, new: Alert) -> Alert:
     return replace(known, value=new.value, annotations=new.annotations, keep_firing_since=None, series=new.series)
 
 
-def doubted(alert: Alert, at: int, passed: int, why: str, *, is_unable: bool = False) -> Alert:
+def doubted(
+    alert: Alert, at: int, passed: int, why: str, *, is_unable: bool = False, since: int | None = None
+) -> Alert:
     """Follow an alert while nothing is known about it: one that fires is held, the clock of a pending one stands still.
 
     Args:
@@ -143,8 +145,10 @@ def doubted(alert: Alert, at: int, passed: int, why: str, *, is_unable: bool = F
         passed: The milliseconds since the one before.
         why: The reason, in words.
         is_unable: Whether this aggregator cannot judge at all.
+        since: When the doubt began, if it did not now.
     """
-    since = alert.doubt.since if alert.doubt is not None else at
+    begun = at if since is None else since
+    since = alert.doubt.since if alert.doubt is not None else begun
     shift = passed if alert.state is AlertState.PENDING else 0
     return replace(alert, doubt=Doubt(since, why, is_unable), active_at=alert.active_at + shift)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from fog_aggregator.promql.labels import NAME, Labels
 from fog_aggregator.promql.language.tree import Expression
 from fog_aggregator.rules.alert import written
+from fog_aggregator.rules.alerts.pair import View
 from fog_aggregator.rules.model import RuleGroup
 from fog_aggregator.rules.templates import Vector
 from fog_aggregator.rules.verdicts.coverage import Coverage, FullCoverage
@@ -50,18 +51,6 @@ class Surroundings:
     external_url: str = ""
 
 
-def nobody_fires(labels: Labels) -> bool:
-    """Stand for an aggregator that is alone."""
-    del labels
-    return False
-
-
-def nobody_judges(alert: str) -> bool:
-    """Stand for an aggregator that is alone."""
-    del alert
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """The conditions of one evaluation, beside its samples. The defaults are those of an aggregator that is alone.
@@ -71,8 +60,7 @@ class Circumstances:
         paused: Why nothing can be said about the fleet at all: it is not ready, is cut off, or is behind; or empty.
         known_since: The time in milliseconds from which on the numbers are known; None when they always were.
         silent_branches: The paths under which everything is silent.
-        still_fires: Tells whether another aggregator still sees an alert of the group.
-        judged_elsewhere: Tells whether another aggregator gives verdicts on the alerts of a name.
+        others: The words of the other aggregators on the group.
         damps_flapping: Whether an alert that fires again and again goes on firing for a while; not so in Prometheus.
     """
 
@@ -80,8 +68,7 @@ class Circumstances:
     paused: str = ""
     known_since: int | None = None
     silent_branches: tuple[Path, ...] = ()
-    still_fires: Callable[[Labels], bool] = nobody_fires
-    judged_elsewhere: Callable[[str], bool] = nobody_judges
+    others: View = field(default_factory=View)
     damps_flapping: bool = True
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fog_aggregator.core.saved import Saved, as_list
 from fog_aggregator.notifications.notice import Notice
-from fog_aggregator.promql.labels import Labels
 from fog_aggregator.rules.alert import Alert, ended
 from fog_aggregator.rules.alerts.alerting import AlertingState
 from fog_aggregator.rules.alerts.following import STILL_SEEN
 from fog_aggregator.rules.alerts.notices import RESEND, Telling, take_due
+from fog_aggregator.rules.alerts.pair import End, Verdicts, View, name_of
 from fog_aggregator.rules.alerts.saved import alerts_of, key_of, restore_state, state_image
 from fog_aggregator.rules.evaluate import RuleGroupState, recorded_by, recorders_of
 from fog_aggregator.rules.model import RuleFile, RuleGroup
@@ -79,11 +79,9 @@ class RuleSet:
         telling = self.telling(at, at, self._interval)
         return [telling.notice("", ended(alert, at, RULE_REMOVED)) for alert in ending]
 
-    def take_notices(
-        self, group: RuleGroupState, telling: Telling, still_fires: Callable[[Labels], bool]
-    ) -> list[Notice]:
+    def take_notices(self, group: RuleGroupState, telling: Telling, others: View) -> list[Notice]:
         """Take the notices of a group that are due; see `take_due`."""
-        return [notice for state in group.alerting for notice in take_due(state, telling, still_fires)]
+        return [notice for state in group.alerting for notice in take_due(state, telling, others)]
 
     def telling(self, at: int, until: int, interval: int, *, again: bool = False) -> Telling:
         """Say how receivers are told of an evaluation; see `Telling`."""
@@ -130,18 +128,37 @@ def slot(at: int, interval: int) -> int:
     return at - at % interval
 
 
-def seen_true(group: RuleGroupState) -> Iterator[Labels]:
-    """List the alerts of a group that are true as far as this aggregator can see: firing, or pending."""
-    for state in group.alerting:
-        for labels, alert in state.alerts.items():
-            doubt = alert.doubt
-            if alert.is_active and not (doubt is not None and (doubt.is_unable or doubt.why == STILL_SEEN)):
-                yield labels
+def verdicts(group: RuleGroupState, view: View, interval: int, *, ready: bool) -> Verdicts:
+    """Say of a group, after its evaluation, what another aggregator should know.
+
+    Args:
+        group: The group.
+        view: Names this aggregator, the group and the time.
+        interval: The milliseconds between two evaluations.
+        ready: Whether the numbers are complete.
+    """
+    alerts = [alert for state in group.alerting for alert in state.alerts.values()]
+    return Verdicts(
+        replica=view.pair.replica,
+        group=view.group,
+        at=view.at,
+        interval=interval,
+        ready=ready,
+        firing=frozenset(name_of(alert.labels) for alert in alerts if _is_seen(alert)),
+        unable=frozenset(state.rule.name for state in group.alerting if state.is_unable or state.over_limit),
+        doubted=frozenset(name_of(alert.labels) for alert in alerts if alert.is_held and not _is_seen(alert)),
+        ended={
+            name_of(alert.labels): End(alert.resolved_at, alert.notes.ended_by)
+            for alert in alerts
+            if not alert.is_active and alert.resolved_at is not None
+        },
+    )
 
 
-def not_judged(group: RuleGroupState) -> frozenset[str]:
-    """Name the alerts of a group that were not judged, or not all, in its last evaluation."""
-    return frozenset(state.rule.name for state in group.alerting if state.is_unable or state.over_limit)
+def _is_seen(alert: Alert) -> bool:
+    """Tell whether an alert is true as far as this aggregator can see: firing, or pending."""
+    doubt = alert.doubt
+    return alert.is_active and not (doubt is not None and (doubt.is_unable or doubt.why == STILL_SEEN))
 
 
 def states_of(groups: Iterable[RuleGroupState]) -> Mapping[str, int]:

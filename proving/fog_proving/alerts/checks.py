@@ -40,7 +40,8 @@ def _resolved(world: World) -> Iterator[tuple[int, str]]:
         why = dict(one.notice.annotations).get("ended_by", "")
         if why == "rule_removed":
             continue
-        if all(_still_true(world, one.labels, one.minute, minute) for minute in _recent(one.minute)):
+        views = (one.minute, one.minute - 1) if world.is_pair else (one.minute,)  # one of a pair may be a minute late
+        if all(_still_true(world, one.labels, view, minute) for view in views for minute in _recent(one.minute)):
             yield one.minute, f"{show(one.labels)} resolved and is true{' (time was up)' * one.timed_out}"
         if label(one.labels, "alertname") == "NodeHot" and not one.timed_out:
             fate = world.log[one.minute].fates[_path(one.labels)]
@@ -50,17 +51,20 @@ def _resolved(world: World) -> Iterator[tuple[int, str]]:
                 yield one.minute, f"{show(one.labels)} resolved because its node is {fate.value}, and says {why!r}"
 
 
-def _still_true(world: World, labels: Labels, resolved: int, minute: int) -> bool:
-    """Tell whether an alert was true, by the nodes that stood behind it when it was last seen to be true."""
+def _still_true(world: World, labels: Labels, view: int, minute: int) -> bool:
+    """Tell whether an alert was true in a minute, by the nodes that stood behind it when it was last seen to be true.
+
+    `view` is the minute of the view of whoever said that it has resolved.
+    """
     truth = world.truths[minute].get(labels, False)
     if label(labels, "alertname") != "GroupHot" or not truth:
         return truth
     branch = label(labels, "fog_path").split("/")[1]
-    for earlier in range(resolved, -1, -1):
+    for earlier in range(view, -1, -1):
         fates = world.log[earlier].fates
         live = [path for path, fate in fates.items() if path[1] == branch and fate is Fate.LIVE]
         if sum(world.temperatures[earlier][path] for path in live) > GROUP_HOT and earlier in world.judged:
-            there = [path for path in live if world.log[resolved].fates[path] in {Fate.LIVE, Fate.SILENT}]
+            there = [path for path in live if world.log[view].fates[path] in {Fate.LIVE, Fate.SILENT}]
             return sum(world.temperatures[minute][path] for path in there) > GROUP_HOT
     return False
 

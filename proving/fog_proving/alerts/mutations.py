@@ -12,7 +12,7 @@ from fog_aggregator.rules.alerts import alerting, following, notices
 from fog_aggregator.rules.alerts.alerting import AlertingState
 from fog_aggregator.rules.alerts.flapping import Flapping
 from fog_aggregator.rules.alerts.following import Following
-from fog_aggregator.rules.alerts.pair import Pair
+from fog_aggregator.rules.alerts.pair import View
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.rules.verdicts import judge
 from fog_aggregator.rules.verdicts.coverage import Behind, Fate, Silence
@@ -26,11 +26,11 @@ def _nobody(*_: Any) -> Silence:
     return Silence(0, 0)
 
 
-def _wiped(state: AlertingState, at: int, why: str) -> None:
+def _wiped(state: AlertingState, at: int, why: str, since: int | None = None) -> None:
     if why.startswith("its rule fails"):
         state.alerts = {}
     else:
-        _SUSPEND(state, at, why)
+        _SUSPEND(state, at, why, since)
 
 
 _SUSPEND: Final = AlertingState._suspend  # noqa: SLF001 - mutations reach in
@@ -75,7 +75,11 @@ MUTATIONS: Final[dict[str, Patch]] = {
     "6: receivers wait four minutes": lambda: mock.patch.object(notices, "SHORTEST_END", 0),
     "7: errors take alerts away": lambda: mock.patch.object(AlertingState, "_suspend", _wiped),
     "7: the limit takes alerts away": lambda: mock.patch.object(Following, "follow", _wiped_at_the_limit),
-    "8: each resolves alone": lambda: mock.patch.object(Pair, "still_fires", return_value=False),
+    "8: each resolves alone": lambda: mock.patch.object(View, "still_fires", return_value=False),
+    "8: an end is nobody else's": lambda: mock.patch.object(View, "end", return_value=None),
+    "8: what has resolved is told again blindly": lambda: mock.patch.object(
+        notices, "_may_resolve", lambda _, alert, others: not others.still_fires(alert.labels)
+    ),
     "9: nothing is suppressed": lambda: mock.patch.object(Following, "_silent_branch", return_value=""),
     "11: flapping alerts flap": lambda: mock.patch.object(
         Flapping, "fire", lambda self, at: Flapping((*self.fired, at)[-3:])

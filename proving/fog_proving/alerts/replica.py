@@ -16,11 +16,11 @@ from fog_aggregator.promql.language.tree import Expression
 from fog_aggregator.promql.memory import MemoryStorage
 from fog_aggregator.promql.query import instant_query
 from fog_aggregator.promql.storage import STALE
-from fog_aggregator.rules.alerts.pair import Pair, Verdicts, name_of
+from fog_aggregator.rules.alerts.pair import Pair, Verdicts, View
 from fog_aggregator.rules.evaluate import vector_of
 from fog_aggregator.rules.load import load
 from fog_aggregator.rules.ports import Circumstances, Sample
-from fog_aggregator.rules.rule_set import RuleSet, not_judged, seen_true
+from fog_aggregator.rules.rule_set import RuleSet, verdicts
 from fog_aggregator.rules.templates import Vector
 from fog_proving.alerts.fleet import MINUTE, Seen, SeenCoverage
 
@@ -168,29 +168,16 @@ class Replica:
         if seen is None:
             return []
         for group in self.set.groups:
-            name = group.group.name
-
-            def still_fires(labels: Labels, name: str = name) -> bool:
-                return self.pair.still_fires(name, labels, now * MINUTE)
-
-            def judges(alert: str, name: str = name) -> bool:
-                return self.pair.judges(name, alert, now * MINUTE)
-
-            conditions = Circumstances(SeenCoverage(seen), paused, 0, seen.silent, still_fires, judges)
+            others = View(self.pair, group.group.name, now * MINUTE)
+            conditions = Circumstances(SeenCoverage(seen), paused, 0, seen.silent, others)
             group.evaluate(now * MINUTE, self.samples, conditions)
-            firing = frozenset(map(name_of, seen_true(group)))
-            words.append(Verdicts(self.name, name, now * MINUTE, MINUTE, not paused, firing, not_judged(group)))
+            words.append(verdicts(group, others, MINUTE, ready=not paused))
         self._tell(now)
         return words
 
     def _tell(self, now: int, *, again: bool = False) -> None:
         at = now * MINUTE
         for group in self.set.groups:
-            name = group.group.name
-
-            def still_fires(labels: Labels, name: str = name) -> bool:
-                return self.pair.still_fires(name, labels, at)
-
             telling = self.set.telling(at, at, MINUTE, again=again)
-            self.outgoing += self.set.take_notices(group, telling, still_fires)
+            self.outgoing += self.set.take_notices(group, telling, View(self.pair, group.group.name, at))
             self.set.note(group)

@@ -146,8 +146,8 @@ class Rules:
         """Take the conditions that belong to the loop; the nodes are looked at in the thread."""
         oldest, silent = self._conditions.known_since(), self._conditions.silent_branches
         since = oldest if oldest is not None else at  # only the present is known
-        partner = self._partner.view(group.group, at), self._partner.judges(group.group, at)
-        return lambda coverage: Circumstances(coverage, paused, since, silent(), *partner)
+        others = self._partner.view(group.group, at)
+        return lambda coverage: Circumstances(coverage, paused, since, silent(), others)
 
     def _note(self, group: RuleGroupState, result: GroupResult, seconds: float) -> None:
         for problem in result.problems:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
 from pathlib import PurePath
 from typing import Final
 
-from fog_aggregator.promql.labels import Labels
-from fog_aggregator.rules.alerts.pair import Pair, Verdicts, VerdictsError, decode, encode, limited, name_of
+from fog_aggregator.rules.alerts.pair import Pair, VerdictsError, View, decode, encode, limited
 from fog_aggregator.rules.evaluate import RuleGroupState
 from fog_aggregator.rules.model import RuleGroup
-from fog_aggregator.rules.rule_set import not_judged, seen_true
+from fog_aggregator.rules.rule_set import verdicts
 from fog_bus.ports import Transport
 from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
@@ -40,21 +38,14 @@ class Partner:
         """Hear the others from now on."""
         await self._bus.listen([self._subject], self._hear)
 
-    def view(self, group: RuleGroup, at: int) -> Callable[[Labels], bool]:
-        """Return who tells whether another aggregator still sees an alert of a group fire."""
-        name = _name(group)
-        return lambda labels: self._pair.still_fires(name, labels, at)
-
-    def judges(self, group: RuleGroup, at: int) -> Callable[[str], bool]:
-        """Return who tells whether another aggregator gives verdicts on the alerts of a name."""
-        name = _name(group)
-        return lambda alert: self._pair.judges(name, alert, at)
+    def view(self, group: RuleGroup, at: int) -> View:
+        """Return the words of the other aggregators on a group at a time."""
+        return View(self._pair, _name(group), at)
 
     async def say(self, group: RuleGroupState, at: int, interval: int, *, ready: bool) -> None:
-        """Say which alerts of a group fire."""
+        """Say which alerts of a group fire, and which ones ended."""
         if group.alerting:
-            firing = frozenset(map(name_of, seen_true(group)))
-            word = Verdicts(self._pair.replica, _name(group.group), at, interval, ready, firing, not_judged(group))
+            word = verdicts(group, self.view(group.group, at), interval, ready=ready)
             await self._bus.send(self._subject, encode(limited(word)))
 
     def _hear(self, subject: str, data: bytes) -> None:

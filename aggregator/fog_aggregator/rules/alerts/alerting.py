@@ -74,7 +74,7 @@ class AlertingState:
     def evaluate(self, now: Evaluation) -> Evaluated:
         """Let the alerts move on. A rule that fails, or cannot be judged, keeps them as they are."""
         if self.is_resumed:
-            self._suspend(now.at, "the aggregator was away")
+            self._suspend(now.at, "the aggregator was away", self.last_evaluation)
             self.is_resumed, self.last_evaluation = False, now.at
         self.problem, self.is_unable = "", False
         if reason := self.paused(now):
@@ -88,6 +88,8 @@ class AlertingState:
                 self.problem = str(error)
                 if not self.over_limit:
                     self._fail(now, f"its rule fails: {error}")
+        if self.is_unable:
+            self._take_over_ends(now)
         self.last_evaluation = now.at
         active = (alert for alert in self.alerts.values() if alert.is_active)
         return Evaluated(list(_samples(active, now.moment)), self.problem)
@@ -143,15 +145,23 @@ class AlertingState:
         for labels, alert in self.alerts.items():
             scopes = scopes_of(self.part, alert.series)
             silence = silence_behind(alert.behind or Behind(), scopes, around.coverage)
-            disputed = not alert.is_firing or silence or around.still_fires(labels)
+            disputed = not alert.is_firing or silence or around.others.still_fires(labels)
             self.undisputed[labels] = 0 if disputed else self.undisputed.get(labels, 0) + 1
-            if self.undisputed[labels] > INTERVALS and around.judged_elsewhere(self.rule.name):
+            if self.undisputed[labels] > INTERVALS and around.others.judges(self.rule.name):
                 self.alerts[labels] = ended(alert, now.at, ended_by(alert, self.part, now))
 
-    def _suspend(self, at: int, why: str) -> None:
+    def _take_over_ends(self, now: Evaluation) -> None:
+        """End the alerts that another aggregator has seen to end since this one could last judge them."""
+        for labels, alert in self.alerts.items():
+            end = now.circumstances.others.end(labels) if alert.is_held else None
+            if end is not None and alert.doubt is not None and end.at >= alert.doubt.since:
+                self.alerts[labels] = ended(alert, end.at, end.why)
+
+    def _suspend(self, at: int, why: str, since: int | None = None) -> None:
+        """Leave the alerts as they are while none can be judged; `since` is when that began, if it was before."""
         passed = self._passed(at)
         self.alerts = {
-            labels: doubted(alert, at, passed, why, is_unable=True) if alert.is_active else alert
+            labels: doubted(alert, at, passed, why, is_unable=True, since=since) if alert.is_active else alert
             for labels, alert in self.alerts.items()
         }
 

@@ -143,7 +143,7 @@ class Following:
         flapping = self.flapping.get(alert.labels, Flapping())
         if at - since < max(self.rule.keep_firing_for, flapping.keep) or self._is_overdue(alert, since):
             return replace(alert, keep_firing_since=since, doubt=None)
-        if self.now.circumstances.still_fires(alert.labels):
+        if self.now.circumstances.others.still_fires(alert.labels):
             return doubted(alert, at, 0, STILL_SEEN)
         return ended(alert, at, ended_by(alert, self.part, self.now))
 

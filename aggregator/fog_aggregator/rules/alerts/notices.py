@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote_plus
@@ -11,6 +10,7 @@ from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.promql.labels import Labels
 from fog_aggregator.rules.alert import Alert
 from fog_aggregator.rules.alerts.alerting import AlertingState
+from fog_aggregator.rules.alerts.pair import View
 from fog_aggregator.rules.ports import Surroundings
 
 RESEND: Final = 60_000
@@ -58,22 +58,33 @@ class Telling:
         )
 
 
-def take_due(state: AlertingState, telling: Telling, still_fires: Callable[[Labels], bool]) -> list[Notice]:
+def take_due(state: AlertingState, telling: Telling, others: View) -> list[Notice]:
     """Take the notices of a rule's alerts that are due, and note that they were told.
 
     Args:
         state: The rule's state; it is changed.
         telling: How receivers are told.
-        still_fires: Tells whether another aggregator still sees an alert: then nobody is told that it has resolved.
+        others: The other aggregators: of an alert that fires there nobody is told that it has resolved.
     """
     notices = []
     for labels, alert in state.alerts.items():
         if _is_due(alert, telling) and not (state.reads_nothing and alert.is_held):
-            if not alert.is_firing and still_fires(labels):
+            if not alert.is_firing and not _may_resolve(state, alert, others):
                 continue
             state.alerts[labels] = sent = replace(alert, notes=replace(alert.notes, sent_at=telling.at))
             notices.append(telling.notice(state.rule.expression, sent))
     return notices
+
+
+def _may_resolve(state: AlertingState, alert: Alert, others: View) -> bool:
+    """Tell whether receivers may be told that an alert has resolved.
+
+    The first time nobody else may see it fire. Once told, it may have begun anew elsewhere: so it is told again only by
+    one that has just seen it to be false, and while nobody else tells that it fires.
+    """
+    if (alert.notes.sent_at or 0) < (alert.resolved_at or 0):
+        return not others.still_fires(alert.labels)
+    return not (state.is_unable or state.is_resumed or others.still_told(alert.labels))
 
 
 def _is_due(alert: Alert, telling: Telling) -> bool:

@@ -1,14 +1,17 @@
 """Agree with another aggregator of the same fleet: an alert is over when both say so, and firing wins.
 
-Each says after every evaluation of a group which of its alerts fire. Silence, or the word that it is not ready, is no
-objection: a dead aggregator keeps no alert.
+Each says after every evaluation of a group which of its alerts it sees to be true, which ones it holds because it
+cannot judge them, and which ones ended, and why. Silence, or the word that it is not ready, is no objection: a dead
+aggregator keeps no alert. An end that one has seen ends the alert also where it could not be judged meanwhile: else one
+would say "resolved" and the other "firing" in turn.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fog_aggregator.notifications.notice import fingerprint
 from fog_aggregator.promql.labels import Labels
@@ -25,6 +28,13 @@ class VerdictsError(ValueError):
     """A message that is no word of another aggregator; the text says why."""
 
 
+class End(NamedTuple):
+    """The end of an alert: when it resolved, milliseconds, and what ended it; empty when it was seen to be false."""
+
+    at: int
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """The word of one aggregator on one group.
@@ -38,6 +48,8 @@ class Verdicts:
         firing: The fingerprints of the alerts that it sees to be true.
         unable: The names of the alerts that it cannot judge.
         more: There were too many to list.
+        doubted: The fingerprints of the alerts that fire there, and that it cannot judge.
+        ended: The alerts that resolved of late, by their fingerprints.
     """
 
     replica: str
@@ -48,6 +60,8 @@ class Verdicts:
     firing: frozenset[str]
     unable: frozenset[str] = frozenset()
     more: bool = False
+    doubted: frozenset[str] = frozenset()
+    ended: Mapping[str, End] = field(default_factory=dict)
 
 
 def name_of(labels: Labels) -> str:
@@ -56,10 +70,11 @@ def name_of(labels: Labels) -> str:
 
 
 def limited(one: Verdicts) -> Verdicts:
-    """Leave out the alerts that are too many."""
-    if len(one.firing) <= MAX_ALERTS:
-        return one
-    return replace(one, firing=frozenset(sorted(one.firing)[:MAX_ALERTS]), more=True)
+    """Leave out the alerts that are too many; of those that ended, the ones that ended first."""
+    doubted = frozenset(sorted(one.doubted)[:MAX_ALERTS])
+    ended = dict(sorted(one.ended.items(), key=lambda item: item[1].at)[-MAX_ALERTS:])
+    more = len(one.firing) > MAX_ALERTS
+    return replace(one, firing=frozenset(sorted(one.firing)[:MAX_ALERTS]), more=more, doubted=doubted, ended=ended)
 
 
 def encode(one: Verdicts) -> bytes:
@@ -73,6 +88,8 @@ def encode(one: Verdicts) -> bytes:
         "firing": sorted(one.firing),
         "unable": sorted(one.unable),
         "more": one.more,
+        "doubted": sorted(one.doubted),
+        "ended": {name: list(end) for name, end in sorted(one.ended.items())},
     }
     return json.dumps({"verdicts": content}, separators=(",", ":")).encode()
 
@@ -85,19 +102,22 @@ def decode(data: bytes) -> Verdicts:
     """
     try:
         content = json.loads(data)["verdicts"]
-        one = Verdicts(**{**content, **{name: frozenset(content[name]) for name in ("firing", "unable")}})
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        names = {name: frozenset(content[name]) for name in ("firing", "unable", "doubted")}
+        ended = {name: End(*end) for name, end in content["ended"].items()}
+        one = Verdicts(**{**content, **names, "ended": ended})
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise VerdictsError(f"it is no word on alerts: {error!r}") from None
     _check(one)
     return one
 
 
 def _check(one: Verdicts) -> None:
-    texts: list[Any] = [one.replica, one.group, *one.firing, *one.unable]
+    whys = [end.why for end in one.ended.values()]
+    texts: list[Any] = [one.replica, one.group, *one.firing, *one.unable, *one.doubted, *one.ended, *whys]
     if not all(isinstance(text, str) and len(text) <= 1_000 for text in texts):
         raise VerdictsError("it is no word on alerts: a text is none, or is too long")
-    numbers = (one.at, one.interval)
-    many = max(len(one.firing), len(one.unable)) > MAX_ALERTS
+    numbers = (one.at, one.interval, *(end.at for end in one.ended.values()))
+    many = max(map(len, (one.firing, one.unable, one.doubted, one.ended))) > MAX_ALERTS
     if many or not all(type(number) is int and number >= 0 for number in numbers):
         raise VerdictsError("it is no word on alerts: a number is none, or there are too many alerts")
 
@@ -125,14 +145,43 @@ class Pair:
         if len(self._words) > MAX_PARTNERS * MAX_GROUPS:
             del self._words[next(iter(self._words))]
 
-    def judges(self, group: str, alert: str, at: int) -> bool:
-        """Tell whether another aggregator gives verdicts on the alerts of a name at a time."""
-        return any(self._has_a_say(one, group, at) and alert not in one.unable for one in self._words.values())
+    def words_on(self, group: str, at: int) -> Iterator[Verdicts]:
+        """List the words on a group that were not said too long before a time. Any thread may ask."""
+        words = list(self._words.values())
+        return (one for one in words if one.group == group and at - one.at <= INTERVALS * one.interval)
 
-    def still_fires(self, group: str, labels: Labels, at: int) -> bool:
-        """Tell whether another aggregator sees an alert fire that was false here at a time."""
-        words = [one for one in self._words.values() if self._has_a_say(one, group, at)]
-        return any(one.more or name_of(labels) in one.firing for one in words)
 
-    def _has_a_say(self, one: Verdicts, group: str, at: int) -> bool:
-        return one.group == group and one.ready and at - one.at <= INTERVALS * one.interval
+@dataclass(frozen=True, slots=True)
+class View:
+    """The words of the other aggregators on one group at one time; without any, this one is alone.
+
+    Attributes:
+        pair: All their words.
+        group: The group's name.
+        at: The time in milliseconds.
+    """
+
+    pair: Pair = field(default_factory=lambda: Pair(""))
+    group: str = ""
+    at: int = 0
+
+    def judges(self, alert: str) -> bool:
+        """Tell whether another aggregator gives verdicts on the alerts of a name."""
+        return any(one.ready and alert not in one.unable for one in self._lately())
+
+    def still_fires(self, labels: Labels) -> bool:
+        """Tell whether another aggregator sees an alert fire that was false here."""
+        return any(one.ready and (one.more or name_of(labels) in one.firing) for one in self._lately())
+
+    def still_told(self, labels: Labels) -> bool:
+        """Tell whether another aggregator says that an alert fires, be it seen or held."""
+        name = name_of(labels)
+        return any(one.more or name in one.firing or name in one.doubted for one in self._lately())
+
+    def end(self, labels: Labels) -> End | None:
+        """Return the newest end of an alert in another aggregator."""
+        name = name_of(labels)
+        return max((one.ended[name] for one in self._lately() if name in one.ended), default=None)
+
+    def _lately(self) -> Iterator[Verdicts]:
+        return self.pair.words_on(self.group, self.at)
