@@ -276,8 +276,8 @@ class World:
                 raise Violation("it is ready before all was read that the streams held when reading began")
             self._watcher.became_ready(self._answered(), self.now)
             lineage.needs_round = False
-        if effects.swept.retired or effects.swept.label_sets or effects.forgotten:
-            self._scrape(LEVELS)  # what has ended now may begin anew
+        if (effects.swept.retired or effects.swept.label_sets or effects.forgotten) and not self._scrape(LEVELS):
+            self._watcher.forget()  # nobody sees it, but what has ended now may begin anew
         self._ask([request for place, request in enumerate(effects.requests) if not lost >> place & 1])
 
     def _must_be_read(self, aggregator: Aggregator, at: float) -> None:
@@ -306,9 +306,12 @@ class World:
             if self._tiers is not None:
                 self._tiers.requested(path, request)
 
-    def _scrape(self, levels: Sequence[int] = ()) -> None:
-        if self._aggregator is not None and self._aggregator.engine.readiness.ready:
-            self._watcher.scrape(self._aggregator.network, levels)
+    def _scrape(self, levels: Sequence[int] = ()) -> bool:
+        """Check what is exported; True when anything is."""
+        if self._aggregator is None or not self._aggregator.engine.readiness.ready:
+            return False
+        self._watcher.scrape(self._aggregator.network, levels)
+        return True
 
     def _checkpoint(self) -> None:
         if self._aggregator is not None:
