@@ -19,6 +19,7 @@ from fog_bus.memory import MemoryBus
 from fog_testing.waiting import eventually
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.rules import MINUTE, Watched
+from tests.aggregator.test_checkpoint import restored, saved
 
 HOT = """\
 groups:
@@ -231,6 +232,20 @@ def test_coverage_is_of_the_nodes_that_have_a_metric() -> None:
     assert coverage.standing(Scope(("fog", "0"), own=True)) == Standing()
     fates = [coverage.fate(path) for path in (("fog", "0", "1"), ("fog", "1", "1"), ("fog", "9"))]
     assert fates == [Fate.SILENT, Fate.LIVE, Fate.GONE]
+
+
+def test_a_silent_node_that_comes_and_goes_has_ended() -> None:
+    """It says so in its frames, and a checkpoint remembers it; until it is silent it lives."""
+    fleet = Fleet()
+    fleet.join("fog/0", ephemeral=True)
+    fleet.join("fog/1")
+    fleet.send()
+    assert FleetCoverage(fleet.network, 7.0).standing(Scope()).live == 2
+    before = saved(fleet.state, fleet.events, fleet.network.ratchet)
+    fleet.network.adopt(*restored(before))
+    fleet.now += 60
+    standing = FleetCoverage(fleet.network, 7.0).standing(Scope())
+    assert standing == Standing(0, 1, 1, {("fog", "1"): Fate.SILENT})
 
 
 def test_many_nodes_are_a_number() -> None:

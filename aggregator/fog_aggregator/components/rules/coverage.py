@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 
-from fog_aggregator.core.columns import Bools, Int64s
+from fog_aggregator.core.columns import Bools, Float64s, Int64s
 from fog_aggregator.core.places.coverage import Life
-from fog_aggregator.core.places.place import Place
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.family_variants import FamilyVariants
 from fog_aggregator.rules.verdicts.coverage import MOST_LISTED, Fate, Standing
 from fog_aggregator.rules.verdicts.reads import Scope
 from fog_schema.paths import Path
 
-_FATES: Final = {"LIVE": Fate.LIVE, "STALE": Fate.SILENT, "DEPARTED": Fate.SILENT, "ENDED": Fate.ENDED}
+_FATES: Final = (Fate.LIVE, Fate.SILENT, Fate.ENDED)
+_LIVE, _SILENT, _ENDED = range(3)
 
 
 class FleetCoverage:
     """The nodes of a fleet, looked at once: what is asked twice in an evaluation has one answer.
+
+    The fleet is held for copies of columns alone.
 
     Args:
         network: Shows the fleet.
@@ -31,12 +32,19 @@ class FleetCoverage:
         self.horizon = round(horizon * 1000)
         self._network = network
         with network.lock:
-            self._tree = network.tree
-            self._now = network.now()
-            self._lives: Int64s = network.lives()
-            self._last_seen, self._overdue_after = network.fleet.words()
-            self._retired: Bools = network.fleet.retired_rows(self._tree.rows)
-            self._branches = {path for path, place in network.fleet.places.items() if place.covers_below}
+            tree = self._tree = network.tree
+            lives = network.lives()
+            self._counts: Bools = ~network.fleet.retired_rows(tree.rows)
+            now, (words, overdue_after) = network.now(), network.fleet.words()
+            self._words: Float64s = words[tree.rows]
+            overdue = now - self._words > overdue_after[tree.rows]
+            self._branches = {
+                int(tree.rank[place.row]): place.coverage(Life(int(lives[place.row])), 0.0).nodes
+                for place in network.fleet.branches()
+            }
+            ephemeral = network.fleet.ephemeral_rows(tree.rows)
+        self._fates = _fates(lives[tree.rows], ephemeral)
+        self._overdue: Bools = overdue & (lives[tree.rows] == Life.LIVE)
         self._standings: dict[Scope, Standing] = {}
         self._holders: dict[frozenset[str], Bools] = {}
 
@@ -48,73 +56,64 @@ class FleetCoverage:
 
     def fate(self, path: Path) -> Fate:
         """Tell what became of a node."""
-        with self._network.lock:
-            place = self._network.fleet.place(path)
-            return Fate.GONE if place is None else self._fate_of(place)
+        at = self._tree.span(path)
+        if not at or self._tree.paths[at[0]] != path:
+            return Fate.GONE
+        return _FATES[int(self._fates[at[0]])]
 
     def last_word(self, scope: Scope) -> int | None:
         """Return the time of the last word of the live node that is overdue for longest; None when none is overdue."""
-        _, rows, wanted = self._rows(scope)
-        words = self._last_seen[rows]
-        late = wanted & (self._lives[rows] == Life.LIVE) & (self._now - words > self._overdue_after[rows])
-        return round(float(words[late].min()) * 1000) if late.any() else None
+        span, wanted = self._wanted(scope)
+        late = wanted & self._overdue[span.start : span.stop]
+        return round(float(self._words[span.start : span.stop][late].min()) * 1000) if late.any() else None
 
     def _look(self, scope: Scope) -> Standing:
-        counts = dict.fromkeys(Fate, 0)
-        listed: dict[Path, Fate] | None = {}
-        for path, place in self._places(scope):
-            if place is None or not place.covers_below:
-                fate = Fate.LIVE if place is None else self._fate_of(place)
-                counts[fate] += 1
-                if listed is not None and fate in {Fate.LIVE, Fate.SILENT}:
-                    listed[path] = fate
-            else:
-                listed = None
-                for life, number in zip(Life, place.coverage(self._life(place), 0.0).nodes, strict=False):
-                    if life.name in _FATES:
-                        counts[_FATES[life.name]] += number
-        nodes = listed if listed is not None and len(listed) <= MOST_LISTED else None
-        return Standing(counts[Fate.LIVE], counts[Fate.SILENT], counts[Fate.ENDED], nodes)
+        tree, (span, wanted) = self._tree, self._wanted(scope)
+        numbers = np.zeros(len(_FATES), np.int64)
+        branches = [at for at in self._branches if at in span and wanted[at - span.start]]
+        for at in branches:
+            live, stale, departed, ended, _ = self._branches[at]
+            numbers += (live, stale + departed, ended)
+            wanted[at - span.start] = False
+        fates = self._fates[span.start : span.stop]
+        numbers += np.bincount(fates[wanted], minlength=len(_FATES))
+        live, silent, ended = numbers.tolist()
+        if branches or live + silent > MOST_LISTED:
+            return Standing(live, silent, ended, None)
+        listed = np.flatnonzero(wanted & (fates != _ENDED)).tolist()
+        return Standing(live, silent, ended, {tree.paths[span.start + at]: _FATES[int(fates[at])] for at in listed})
 
-    def _places(self, scope: Scope) -> Iterator[tuple[Path, Place | None]]:
-        """Walk the nodes and branches of a scope; of the many that live, the place is not looked up."""
-        tree = self._tree
-        span, rows, wanted = self._rows(scope)
-        alive = self._lives[rows] == Life.LIVE
-        with self._network.lock:
-            for at in np.flatnonzero(wanted).tolist():
-                path = tree.paths[span.start + at]
-                if alive[at] and path not in self._branches:
-                    yield path, None
-                elif (place := self._network.fleet.place(path)) is not None:
-                    yield path, place
-
-    def _rows(self, scope: Scope) -> tuple[range, Int64s, Bools]:
-        """Return the places at and under a scope's path, their rows, and which of them are the scope's."""
+    def _wanted(self, scope: Scope) -> tuple[range, Bools]:
+        """Return the places at and under a scope's path, and which of them are the scope's, as a copy."""
         tree, span = self._tree, self._tree.span(scope.path)
         if scope.own:
             span = span[:1] if span and tree.paths[span[0]] == scope.path else span[:0]
-        rows = tree.rows[span.start : span.stop]
-        wanted = ~self._retired[span.start : span.stop]
+        wanted = self._counts[span.start : span.stop].copy()
         if scope.names:
-            wanted &= self._holding(scope.names)[rows]
-        return span, rows, wanted
+            wanted &= self._holding(scope.names)[tree.rows[span.start : span.stop]]
+        return span, wanted
 
     def _holding(self, names: frozenset[str]) -> Bools:
-        """Tell which rows of places have a series of some metrics, live or not."""
+        """Tell which rows of places have a series of some metrics, live or not; the fleet is held kind by kind."""
         if names not in self._holders:
+            fleet = self._network.fleet
+            found = np.zeros(len(self._tree.rank), np.bool_)
             with self._network.lock:
-                fleet = self._network.fleet
-                found = np.zeros(max(len(self._lives), fleet.place_rows), np.bool_)
-                for _, rows in fleet.holders(FamilyVariants(fleet).called(names)):
-                    found[rows[rows >= 0]] = True
+                found_in = fleet.holders(np.append(FamilyVariants(fleet).called(names), False))
+            while True:
+                with self._network.lock:
+                    pair = next(found_in, None)
+                if pair is None:
+                    break
+                rows = pair[1]
+                found[rows[(rows >= 0) & (rows < len(found))]] = True
             self._holders[names] = found
         return self._holders[names]
 
-    def _fate_of(self, place: Place) -> Fate:
-        fate = _FATES.get(self._life(place).name, Fate.SILENT)
-        return Fate.ENDED if fate is Fate.SILENT and place.ephemeral else fate
 
-    def _life(self, place: Place) -> Life:
-        """Return the life of a place at the moment of the look; of one that came later, that it lives."""
-        return Life(int(self._lives[place.row])) if place.row < len(self._lives) else Life.LIVE
+def _fates(lives: Int64s, ephemeral: Bools) -> Int64s:
+    """Return the fate of each place: those that come and go have ended when they are silent."""
+    fates = np.where(ephemeral, _ENDED, _SILENT)
+    fates[lives == Life.LIVE] = _LIVE
+    fates[lives == Life.ENDED] = _ENDED
+    return fates

@@ -110,11 +110,9 @@ def losses(roster: Roster, paths: Sequence[Path], order: Int64s, life: Int64s) -
         life: every place's Life, by its row.
     """
     itself, states = roster.rows.counts_itself[order], life[order]
-    silent = (itself & ((states == Life.STALE) | (states == Life.DEPARTED))).astype(np.int64)
+    lost = itself & ~roster.rows.ephemeral[order]
+    silent = (lost & ((states == Life.STALE) | (states == Life.DEPARTED))).astype(np.int64)
     nodes = (itself & (states == Life.LIVE)) + silent
-    for at in np.flatnonzero(silent).tolist():
-        if roster.places[paths[at]].ephemeral:
-            nodes[at] = silent[at] = 0
     at_row = np.full(len(life), -1, np.int64)
     at_row[order] = np.arange(len(order))
     for place in roster.composites():

@@ -100,6 +100,10 @@ class FleetReading:
         """Tell which rows of places are groups of retired nodes."""
         return self.parts.roster.rows.retired[rows]
 
+    def ephemeral_rows(self, rows: Int64s) -> Bools:
+        """Tell which rows of places are of nodes that come and go: their leaving is no alert."""
+        return self.parts.roster.rows.ephemeral[rows]
+
     def retired_groups(self) -> list[Place]:
         """Return the groups of retired nodes, in path order."""
         return sorted((place for place in self.parts.roster if place.path[-1] == RETIRED), key=lambda one: one.path)
@@ -187,6 +191,10 @@ class FleetReading:
         """Return how many nodes stand at each path, and how many are silent; `order`: the rows of the paths."""
         return losses(self.parts.roster, paths, order, life)
 
+    def branches(self) -> Iterator[Place]:
+        """Return the places that stand for all nodes below them."""
+        return self.parts.roster.composites()
+
     def heard_under(self, order: Int64s, life: Int64s) -> int:
         """Return how many nodes were heard among some rows of places, those that have ended included."""
         nodes = int(self.parts.roster.rows.counts_itself[order].sum())
@@ -254,12 +262,15 @@ class FleetReading:
     def holders(self, series: Bools) -> Iterator[tuple[Int32s, Int32s]]:
         """Return which series are live where, as pairs of their numbers and places' rows, for each kind.
 
+        The fleet may change between two kinds; series that come meanwhile are not asked for.
+
         Args:
             series: which series are asked for, by their numbers; one more, false, for free slots.
         """
-        epoch_place = self.parts.roster.rows.epoch_place
         for table in self.parts.slots.tables.values():
-            numbers = table.series[: table.size]
+            numbers, epoch_place = table.series[: table.size], self.parts.roster.rows.epoch_place
+            if len(self.parts.catalog.series) >= len(series):
+                numbers = np.minimum(numbers, len(series) - 1)
             slots = np.flatnonzero(series[numbers] & table.live[: table.size] & (numbers != FREE))
             yield numbers[slots], epoch_place[table.epoch[slots]]
 

@@ -70,6 +70,7 @@ class Roster:
         self.info_version = 0
         self.closed_early = 0
         self._places: dict[Path, Place] = {}
+        self._composites: tuple[int, list[Place]] = (0, [])
 
     def __len__(self) -> int:
         return len(self._places)
@@ -136,9 +137,10 @@ class Roster:
 
     def composites(self) -> Iterator[Place]:
         """Return the places that stand for more, or less, than one node."""
-        rows = self.rows
-        if (~rows.counts_itself & ~rows.retired & (rows.last_seen > -np.inf)).any():
-            yield from (place for place in self if not (place.counts_itself or self.is_retired(place)))
+        if self._composites[0] != self.version:
+            found = [place for place in self if not (place.counts_itself or self.is_retired(place))]
+            self._composites = (self.version, found)
+        return iter(self._composites[1])
 
     def closed_rows(self) -> Bools:
         """Tell which rows of epochs are closed totals."""
@@ -216,6 +218,7 @@ class Roster:
             place.info, place.ephemeral, place.baselines, place.closed_epochs = info, ephemeral, baselines, closed
             self._places[where] = place
             self.rows.counts_itself[row] = place.counts_itself and not self.rows.retired[row]
+            self.rows.ephemeral[row] = ephemeral
         if len(self._places) != len(places):
             raise DamagedError("places has one path twice")
 

@@ -148,7 +148,8 @@ class Place(ABC):
         """Take note of what a frame says of the place; return whether its information has changed."""
         if len(self.epochs) > 1 or not rows.shows_gauges[epoch.row]:
             self.elect(rows)
-        self.ephemeral = bool(frame.flags & EPHEMERAL)
+        if (ephemeral := bool(frame.flags & EPHEMERAL)) != self.ephemeral:
+            self.ephemeral = rows.ephemeral[self.row] = ephemeral
         if frame.info is None or frame.info == self.info:
             return False
         self.info = frame.info

@@ -48,6 +48,7 @@ class Rows:
         interval: how often the place sends, seconds, by place's row.
         retired: whether the row is a group of retired nodes, by place's row.
         ended: whether the place's writers have ended in good order, by place's row.
+        ephemeral: whether the place says that it comes and goes, by place's row.
         counts_itself: whether coverage counts the place as one node, by place's row.
     """
 
@@ -61,6 +62,7 @@ class Rows:
         self.retired: Bools = np.zeros(0, np.bool_)
         self.ended: Bools = np.zeros(0, np.bool_)
         self.counts_itself: Bools = np.zeros(0, np.bool_)
+        self.ephemeral: Bools = np.zeros(0, np.bool_)
         self._places = RowPool()
         self._epochs = RowPool()
 
@@ -79,7 +81,7 @@ class Rows:
         self.last_seen, self.audible_at = np.full(of_places, -np.inf), np.full(of_places, -np.inf)
         self.interval = np.zeros(of_places)
         self.retired, self.counts_itself = np.zeros(of_places, np.bool_), np.zeros(of_places, np.bool_)
-        self.ended = np.zeros(of_places, np.bool_)
+        self.ended, self.ephemeral = np.zeros(of_places, np.bool_), np.zeros(of_places, np.bool_)
         self.epoch_place = np.full(of_epochs, -1, np.int32)
         self.adds_up, self.shows_gauges = np.ones(of_epochs, np.bool_), np.zeros(of_epochs, np.bool_)
 
@@ -91,9 +93,10 @@ class Rows:
             self.last_seen, self.audible_at = grow(self.last_seen, rows), grow(self.audible_at, rows)
             self.interval, self.ended = grow(self.interval, rows), grow(self.ended, rows)
             self.retired, self.counts_itself = grow(self.retired, rows), grow(self.counts_itself, rows)
+            self.ephemeral = grow(self.ephemeral, rows)
         self.last_seen[row] = self.audible_at[row] = -np.inf
         self.interval[row] = 0.0
-        self.ended[row] = False
+        self.ended[row] = self.ephemeral[row] = False
         self.retired[row] = retired
         self.counts_itself[row] = counts_itself
         return row
