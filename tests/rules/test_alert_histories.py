@@ -33,19 +33,20 @@ CAUGHT: Final = {
 """The first history that catches each mutation."""
 
 
-PAIRS_THAT_DISAGREED: Final = {
+KNOWN: Final = {
     128: "one resolved it, the other was cut off and said in turn that it fires",
     137: "one restarted, and told again of an end after which it had begun anew",
     155: "one came back from its checkpoint with an alert that had ended meanwhile",
     161: "one told again of an end after which it fires elsewhere, where the rule fails by now",
     185: "one resolved it because the node ended, the other's rule failed and it held it for ever",
     224: "one whose rule fails told again of an end after which it fires elsewhere",
+    5176: "nobody ran for a quarter of an hour: receivers give up, which is no word of ours",
     5030: "one saw a minute late that the hottest node had ended; a node that was silent all along keeps no alert",
 }
 """Histories in which receivers once heard a lie, or were said to."""
 
 
-@pytest.mark.parametrize("seed", sorted({*CAUGHT.values(), *PAIRS_THAT_DISAGREED, *range(8)}))
+@pytest.mark.parametrize("seed", sorted({*CAUGHT.values(), *KNOWN, *range(8)}))
 def test_receivers_hear_no_lie(seed: int) -> None:
     """Whatever happens to nodes and aggregators; among these are the histories that catch mutations."""
     assert lies(play(seed)) == []

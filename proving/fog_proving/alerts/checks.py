@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fog_aggregator.promql.labels import Labels, label, show
+from fog_aggregator.rules.alerts.notices import SHORTEST_END
 from fog_aggregator.rules.verdicts.coverage import Fate
 from fog_proving.alerts.fleet import GROUP_HOT, HOT, MINUTE
 from fog_proving.alerts.receiver import Notification
@@ -38,7 +39,7 @@ def _resolved(world: World) -> Iterator[tuple[int, str]]:
         if one.firing:
             continue
         why = dict(one.notice.annotations).get("ended_by", "")
-        if why == "rule_removed":
+        if why == "rule_removed" or (one.timed_out and _nobody_ran(world, one)):
             continue
         views = (one.minute, one.minute - 1) if world.is_pair else (one.minute,)  # one of a pair may be a minute late
         if all(_still_true(world, one.labels, view, minute) for view in views for minute in _recent(one.minute)):
@@ -49,6 +50,12 @@ def _resolved(world: World) -> Iterator[tuple[int, str]]:
             over = {Fate.ENDED: "node_ended", Fate.GONE: "forgotten"}
             if fate in over and fate is before and why != over[fate]:
                 yield one.minute, f"{show(one.labels)} resolved because its node is {fate.value}, and says {why!r}"
+
+
+def _nobody_ran(world: World, one: Notification) -> bool:
+    """Tell whether no aggregator ran since one last told of an alert, for as long as receivers wait for it."""
+    last = (one.notice.ends_at - SHORTEST_END) // MINUTE
+    return world.ran.isdisjoint(range(last + 1, one.minute))
 
 
 def _still_true(world: World, labels: Labels, view: int, minute: int) -> bool:

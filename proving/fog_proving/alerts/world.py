@@ -31,6 +31,7 @@ class World:
         log: The view of each minute that a reader of everything has.
         truths: Of each minute, which alerts were true.
         temperatures: Of each minute, the true temperature of each node.
+        ran: The minutes in which some aggregator ran.
         judged: The minutes in which some aggregator gave verdicts on temperatures.
         hot: In how many evaluations each group was seen hot since it was last seen not to be.
         removed: The minutes in which the rule GroupHot was not there.
@@ -44,6 +45,7 @@ class World:
     log: dict[int, Seen] = field(default_factory=dict)
     truths: dict[int, dict[Labels, bool]] = field(default_factory=dict)
     temperatures: dict[int, dict[Path, int]] = field(default_factory=dict)
+    ran: set[int] = field(default_factory=set)
     judged: set[int] = field(default_factory=set)
     hot: dict[int, dict[Labels, int]] = field(default_factory=dict)
     removed: set[int] = field(default_factory=set)
@@ -94,6 +96,7 @@ def _evaluate(world: World, replica: Replica, now: int) -> list:  # type: ignore
         return []
     if now == replica.back_at and now:
         replica.restart(now)
+    world.ran.add(now)
     replica.read(now, world.log)
     words = replica.evaluate(now)
     if replica.seen is not None and not replica.paused(now) and not replica.samples.failing:
