@@ -15,6 +15,7 @@ from fog_aggregator.rules.alerts.notices import RESEND, RESOLVED_RESENT, SHORTES
 from fog_aggregator.rules.alerts.pair import End, name_of
 from fog_aggregator.rules.ports import Circumstances, Surroundings
 from fog_aggregator.rules.rule_set import RuleSet, slot, states_of
+from fog_aggregator.rules.verdicts.coverage import Fate
 from tests.rules.alert_watch import RULE, Watch
 from tests.rules.storing import MINUTE, Samples, load_text
 
@@ -126,9 +127,10 @@ def test_another_aggregator_that_sees_it_holds_an_alert() -> None:
     watch.step(1)
     assert watch.state == "held"
     assert [one.firing for one in watch.heard] == [True]
+    watch.fleet.set(Fate.SILENT, "fog/0/1")
     watch.hears()
     watch.step(1)
-    assert watch.state == "inactive"
+    assert watch.state == "inactive", "it was seen to be false, by a node that spoke"
 
 
 def test_an_end_that_another_aggregator_has_seen_ends_what_cannot_be_judged() -> None:

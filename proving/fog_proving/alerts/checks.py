@@ -87,7 +87,12 @@ def _fired(world: World) -> Iterator[tuple[int, str]]:
             yield one.minute, f"{show(one.labels)} fires and is not true"
         if name == "GroupHot" and not world.is_pair and world.hot[begun].get(one.labels, 0) < _FOR:
             yield one.minute, f"{show(one.labels)} fires after {world.hot[begun].get(one.labels, 0)} evaluations"
-        if name == "Failing" and _late(world, begun) and "late" not in dict(one.notice.annotations):
+        views = (begun, begun - 1) if world.is_pair else (begun,)
+        if (
+            name == "Failing"
+            and all(_late(world, view) for view in views)
+            and "late" not in dict(one.notice.annotations)
+        ):
             yield one.minute, f"{show(one.labels)} stands on late values and does not say so"
 
 
