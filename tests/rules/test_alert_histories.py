@@ -42,6 +42,8 @@ KNOWN: Final = {
     224: "one whose rule fails told again of an end after which it fires elsewhere",
     5176: "nobody ran for a quarter of an hour: receivers give up, which is no word of ours",
     5204: "both saw it end, one a minute later: nodes that fell silent then held it in the first",
+    5444: "one waited for the other, who went; meanwhile the node fell silent, and that holds it",
+    5453: "one keeps it as it flaps there, the other one holds it, as it is told to",
     5396: "one fired a minute late, before it could know that values came late",
     5030: "one saw a minute late that the hottest node had ended; a node that was silent all along keeps no alert",
 }

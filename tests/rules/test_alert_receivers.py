@@ -128,7 +128,7 @@ def test_another_aggregator_that_sees_it_holds_an_alert() -> None:
     assert watch.state == "held"
     assert [one.firing for one in watch.heard] == [True]
     watch.fleet.set(Fate.SILENT, "fog/0/1")
-    watch.hears()
+    watch.hears(ended={NAME: End(1 * MINUTE, "")})
     watch.step(1)
     assert watch.state == "inactive", "it was seen to be false, by a node that spoke"
 

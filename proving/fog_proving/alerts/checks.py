@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.promql.labels import Labels, label, show
 from fog_aggregator.rules.alerts.notices import SHORTEST_END
 from fog_aggregator.rules.verdicts.coverage import Fate
@@ -147,13 +148,21 @@ def _lasting(world: World) -> Iterator[tuple[int, str]]:
         name, last = label(labels, "alertname"), range(MINUTES - _LONG, MINUTES)
         if name == "GroupHot" and world.removed.issuperset(last):
             yield MINUTES, f"{show(labels)} fires, and its rule is gone"
-        if name != "NodeHot" or not world.judged.issuperset(last) or "flapping" in dict(notice.annotations):
+        if name != "NodeHot" or not world.judged.issuperset(last) or _flaps(world, labels, notice):
             continue
         path = _path(labels)
         fates = {world.log[minute].fates[path] for minute in last}
         cool = all(world.temperatures[minute][path] <= HOT for minute in last)
         if fates <= {Fate.ENDED, Fate.GONE} or (fates == {Fate.LIVE} and cool):
             yield MINUTES, f"{show(labels)} fires for ever: {', '.join(fate.value for fate in fates)}"
+
+
+def _flaps(world: World, labels: Labels, notice: Notice) -> bool:
+    """Tell whether an alert flaps for whoever told of it, or for the other one of a pair, who keeps it then."""
+    states = (state for one in world.replicas for group in one.set.groups for state in group.alerting)
+    return "flapping" in dict(notice.annotations) or any(
+        state.flapping[labels].keep for state in states if labels in state.flapping
+    )
 
 
 def _repeated(world: World) -> Iterator[tuple[int, str]]:

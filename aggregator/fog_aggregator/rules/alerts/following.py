@@ -110,7 +110,11 @@ class Following:
         if not known.is_active:
             return known if is_remembered(known, at) else None
         if known.doubt is not None and known.doubt.why == STILL_SEEN:
-            return self._false(known)  # seen to be false before: nobody who falls silent now makes it true
+            end = self.now.circumstances.others.end(known.labels)
+            if (
+                end is not None and end.at >= known.doubt.since
+            ):  # both saw it: nobody who falls silent now makes it true
+                return self._false(known)
         truth, silence = Truth.FALSE, Silence(0, 0)
         if (meaning := self.rule.on_silence) is not OnSilence.RESOLVE:
             truth, silence = self.judge.missing(known.series, known.behind or Behind())
