@@ -44,6 +44,7 @@ KNOWN: Final = {
     5204: "both saw it end, one a minute later: nodes that fell silent then held it in the first",
     5444: "one waited for the other, who went; meanwhile the node fell silent, and that holds it",
     5453: "one keeps it as it flaps there, the other one holds it, as it is told to",
+    5516: "one told a minute later of an end that the other saw, and the node ended in that minute",
     5396: "one fired a minute late, before it could know that values came late",
     5030: "one saw a minute late that the hottest node had ended; a node that was silent all along keeps no alert",
 }

@@ -46,8 +46,9 @@ def _resolved(world: World) -> Iterator[tuple[int, str]]:
         if all(_still_true(world, one.labels, view, minute) for view in views for minute in _recent(one.minute)):
             yield one.minute, f"{show(one.labels)} resolved and is true{' (time was up)' * one.timed_out}"
         if label(one.labels, "alertname") == "NodeHot" and not one.timed_out:
-            fate = world.log[one.minute].fates[_path(one.labels)]
-            before = world.log[max(0, one.minute - 1)].fates[_path(one.labels)]
+            over_at = min(one.minute, one.notice.ends_at // MINUTE)  # one of a pair may tell of it a minute later
+            fate = world.log[over_at].fates[_path(one.labels)]
+            before = world.log[max(0, over_at - 1)].fates[_path(one.labels)]
             over = {Fate.ENDED: "node_ended", Fate.GONE: "forgotten"}
             if fate in over and fate is before and why != over[fate]:
                 yield one.minute, f"{show(one.labels)} resolved because its node is {fate.value}, and says {why!r}"
