@@ -31,7 +31,7 @@ def test_what_the_other_sees_fire_goes_on() -> None:
 
 
 def test_somebody_else_may_judge() -> None:
-    """Whoever is ready, was heard lately, and has rules that work."""
+    """A member has a say that is ready, was heard lately, and has rules that work."""
     ours = Pair("a")
     assert not View(ours, "g", 0).judges("Hot")
     ours.hear(WORD)

@@ -36,7 +36,7 @@ class QueryTimeoutError(QueryError):
 
 
 class CanceledError(QueryError):
-    """Whoever evaluates the query stops before it has an answer."""
+    """The query was stopped before it had an answer."""
 
     error_type = "canceled"
 

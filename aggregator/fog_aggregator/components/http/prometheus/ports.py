@@ -93,7 +93,7 @@ class GroupStatus:
 
 
 class RulesStatus(Protocol):
-    """Whoever evaluates rules. Called on the event loop: answers with what is known, at once."""
+    """Tell of rules and their alerts. Called on the event loop: answers with what is known, at once."""
 
     def rules(self) -> Sequence[GroupStatus]:
         """Return all groups."""
