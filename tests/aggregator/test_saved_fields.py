@@ -51,6 +51,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("FleetTime", "pace"): "told by whoever reads",
     ("Tombstones", "limit"): "configured",
     ("Roster", "version"): "counts changes since the program began",
+    ("Roster", "_composites"): "found among the places, by version",
     ("Roster", "info_version"): "counts changes since the program began",
     ("Node", "brought"): "what a path may bring is counted anew after a restart",
     ("Branch", "brought"): "as a node's",
@@ -126,7 +127,7 @@ def saved_fields(one: Any) -> Iterator[tuple[str, Any]]:
 def trimmed(fleet: Fleet) -> Fleet:
     """Cut the spare capacity of rows."""
     rows = fleet.parts.roster.rows
-    for name in ("last_seen", "audible_at", "interval", "retired", "ended", "counts_itself"):
+    for name in ("last_seen", "audible_at", "interval", "retired", "ended", "ephemeral", "counts_itself"):
         setattr(rows, name, getattr(rows, name)[: rows._places.size])  # noqa: SLF001
     for name in ("epoch_place", "adds_up", "shows_gauges"):
         setattr(rows, name, getattr(rows, name)[: rows._epochs.size])  # noqa: SLF001
