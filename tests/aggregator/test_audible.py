@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fog_aggregator.core.engine.audible import SETTLING_SECONDS
 from fog_aggregator.core.engine.cursor import SPEECHLESS_SECONDS, StreamCursor
 from fog_aggregator.core.engine.observed import LONGEST_TICK, ObservedTime
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.fleet.fleet_time import SETTLING_SECONDS
 from fog_bus.ports import StreamInfo
 from fog_schema.frames import DELTA, KEYFRAME, LAST_PART, Frame
 
@@ -106,6 +106,20 @@ def test_a_gap_in_a_backlog_in_which_nobody_was_heard_silences_nobody() -> None:
     fleet.listen(0.0, live=False)
     heard(fleet, A, 2, 1600.0)
     assert live(fleet) == ["a", "b"]
-    for seq in range(3, 7):
+    for seq in range(3, 8):
         heard(fleet, A, seq, 1600.0 + 10 * (seq - 2))
+    assert live(fleet) == ["a", "b"], "nodes come back one by one"
+    heard(fleet, A, 8, 1660.0)
     assert live(fleet) == ["a"], "and then it is silent while the other one is heard"
+
+
+def test_a_reader_that_lagged_before_it_was_cut_off_waits_for_nodes_too() -> None:
+    """It was not read to its end when the server went: nodes have lost their connections all the same."""
+    reader = Listening()
+    reader.at(1.0)
+    reader.cursor.caught_up = False
+    reader.at(2.0)
+    reader.cursor.end("disconnected", 3.0)
+    reader.at(4.0, spoken=False)
+    reader.cursor.begin(EMPTY, 60.0)
+    assert sum(reader.at(60.0 + second) for second in range(30)) == 29 - SETTLING_SECONDS

@@ -10,10 +10,8 @@ from collections.abc import Collection
 from typing import Final
 
 from fog_aggregator.core.engine.cursor import StreamCursor
+from fog_aggregator.core.fleet.fleet_time import SETTLING_SECONDS
 
-SETTLING_SECONDS: Final = 20.0
-"""After the reader was cut off, nodes may have been cut off too: so long they may take to come back, as the pauses
-between their attempts to connect grow to 15 s."""
 ROUND_INTERVALS: Final = 3
 SHORTEST_WAIT, LONGEST_WAIT = 5.0, 60.0
 
@@ -27,6 +25,7 @@ class AudibleTime:
 
     def __init__(self) -> None:
         self.live = False
+        self._was_ever_live = False
         self._until = 0.0
         self._begins_at = -float("inf")
         self._steady_since: float | None = None
@@ -44,10 +43,11 @@ class AudibleTime:
         was_live = self.live
         self.live = current and all(cursor.caught_up for cursor in cursors)
         if not self.live:
-            if was_live and not all(cursor.is_connected(spoke_at) for cursor in cursors):
+            if self._was_ever_live and not all(cursor.is_connected(spoke_at) for cursor in cursors):
                 self._begins_at = float("inf")
             self._steady_since = None
             return 0.0
+        self._was_ever_live = True
         if not was_live:
             self._steady_since = spoke_at
             if self._begins_at == float("inf"):

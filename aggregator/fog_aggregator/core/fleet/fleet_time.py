@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from fog_aggregator.core.saved import Saved, as_flag, as_number
+
+SETTLING_SECONDS: Final = 20.0
+"""After the server was away nodes may take so long to come back, as the pauses between their attempts to connect grow
+to 15 s."""
+OUTAGE_PACES: Final = 3
+"""A gap between two timestamps of a backlog longer than so many of the shortest intervals: nobody could send in it."""
 
 
 class FleetTime:
@@ -22,6 +29,7 @@ class FleetTime:
         pace: what one timestamp may add to the audible time at most, beyond the one before. 0 while the streams are
             read to their end, as a clock tells then. In a backlog the shortest interval of all nodes: a longer gap
             means that nobody could send. Infinite for a fleet that no engine drives: timestamps are its time.
+        settled_at: the timestamp in a backlog from which time counts again, after a gap that was an outage.
         observed_seconds: for how long the streams were read to their end (R12.19): what horizons are measured in, so
             that nothing is given up for a silence that was the reader's own.
         needs_keyframe_round: counts may be missing that were shown before: nothing must be shown before a round of
@@ -34,13 +42,17 @@ class FleetTime:
         self.now = 0.0
         self.audible_seconds = 0.0
         self.pace = math.inf
+        self.settled_at = -math.inf
         self.observed_seconds = 0.0
         self.needs_keyframe_round = True
 
     def read(self, timestamp: float) -> None:
         """Take note of a server timestamp."""
         if timestamp > self.now:
-            self.audible_seconds += min(timestamp - self.now, self.pace)
+            gap = timestamp - self.now
+            if self.pace and gap > OUTAGE_PACES * self.pace and self.now:
+                self.settled_at = timestamp + SETTLING_SECONDS
+            self.audible_seconds += min(gap, self.pace, max(0.0, timestamp - self.settled_at))
             self.now = timestamp
 
     def audible_by(self, timestamp: float) -> float:
