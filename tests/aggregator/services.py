@@ -34,6 +34,9 @@ async def serving_all(*settings: AggregatorConfig) -> AsyncIterator[list[Aggrega
         await eventually(
             lambda: all(one.ready()[0] or task.done() for one, task in started), deadline=20, what="all are ready"
         )
+        for _, task in started:
+            if task.done():
+                await task  # why it could not start
         yield [aggregator for aggregator, _ in started]
 
 
@@ -42,10 +45,12 @@ async def running(settings: AggregatorConfig) -> AsyncIterator[tuple[Aggregator,
     """Run an aggregator while the body does, ready or not; yield it and its task; stop it unless that has ended."""
     aggregator, stop = Aggregator(settings), asyncio.Event()
     task = asyncio.create_task(aggregator.run(stop))
-    yield aggregator, task
-    stop.set()
-    with contextlib.suppress(asyncio.CancelledError):  # a test may have killed it
-        await task
+    try:
+        yield aggregator, task
+    finally:
+        stop.set()
+        with contextlib.suppress(asyncio.CancelledError):  # a test may have killed it
+            await task
 
 
 def total(aggregator: Aggregator, name: str) -> float:

@@ -245,3 +245,17 @@ async def test_a_child_that_cannot_write_is_counted(tmp_path: Path, monkeypatch:
     results = {value.labels["result"]: value.value for value in metrics.checkpoints.written.get_value()}
     assert results == {"written": 0, "failed": 1}
     assert len(files(tmp_path)) == 1
+
+
+def test_a_lock_that_becomes_free_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed aggregator's child, forked the moment before, lets go of the lock as the first thing it does."""
+    killed = CheckpointFiles(tmp_path)
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        killed.close()
+
+    monkeypatch.setattr("fog_aggregator.components.checkpoints.files.time.sleep", pause)
+    with CheckpointFiles(tmp_path):
+        assert len(pauses) == 1

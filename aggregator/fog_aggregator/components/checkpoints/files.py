@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Self, TypeVar
+from typing import IO, Final, Self, TypeVar
 
 from fog_aggregator.components.checkpoints.child import WritingChild
 from fog_aggregator.components.checkpoints.directory import CheckpointDirectory, StateDirError
@@ -18,6 +19,10 @@ from fog_aggregator.core.checkpoint import Image, LaterVersionError
 from fog_aggregator.core.checkpoint_keeper import CheckpointKeeper
 
 T = TypeVar("T")
+
+LOCK_PATIENCE: Final = 1.0
+"""Seconds in which the lock may become free: a child that an aggregator forked just before it was killed lets go of it
+as the first thing it does."""
 
 
 class CheckpointFiles:
@@ -27,8 +32,8 @@ class CheckpointFiles:
         path: The directory.
 
     Raises:
-        StateDirError: The directory cannot be made or written, another aggregator has it, or a checkpoint in it is of a
-            later version. Then nothing has been written.
+        StateDirError: The directory cannot be made or written, another aggregator has it (for a second at least), or a
+            checkpoint in it is of a later version. Then nothing has been written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,7 +45,7 @@ class CheckpointFiles:
                 self._keeper.refuse_later_versions()  # before the lock's file is made
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = (path / "lock").open("ab")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _acquire(self._lock)
         except BlockingIOError:
             self.close()
             raise StateDirError(f"{path}: another aggregator uses it; give each its own state directory") from None
@@ -86,6 +91,18 @@ class CheckpointFiles:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _acquire(file: IO[bytes]) -> None:
+    """Lock a file; raise BlockingIOError when it stays locked. Blocks."""
+    patient_until = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > patient_until:
+                raise
+            time.sleep(0.02)
 
 
 @contextlib.contextmanager
