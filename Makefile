@@ -11,7 +11,7 @@ ARGS ?=
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
-	@echo 'make test          the tests, against a real nats-server (ARGS="-k name" goes to pytest)'
+	@echo 'make test          the tests, against a real nats-server (ARGS="-k name" goes to pytest, "-n 2" runs two at once)'
 	@echo 'make sim           proves the rules on simulated histories (ARGS="--histories 5000", or --mutations)'
 	@echo 'make chaos         breaks a fog on this machine at random (ARGS="--duration 120 --seed 7")'
 	@echo 'make lint          ruff and mypy'
