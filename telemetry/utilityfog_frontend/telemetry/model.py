@@ -4,7 +4,7 @@ Nothing here has a lock, a clock or a reference to a live instrument. A value ma
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -23,6 +23,7 @@ __all__ = [  # noqa: RUF022 - in plain order, as every list of public names here
     "SeriesSnapshot",
     "Value",
     "add_values",
+    "joined_values",
     "metric_values",
     "subtract_values",
 ]
@@ -144,3 +145,11 @@ def metric_values(family: Family, series: SeriesSnapshot, timestamp: float) -> M
     values.append(MetricValue(value.sum, timestamp, labels | {"type": "sum"}))
     values.append(MetricValue(value.count, timestamp, labels | {"type": "count"}))
     return values
+
+
+def joined_values(family: Family, series: Iterable[SeriesSnapshot], now: float) -> MetricValue | list[MetricValue]:
+    """One value when there is one series, and it is no histogram; else the values of all in one list."""
+    values = [metric_values(family, one, now) for one in series]
+    if len(values) == 1:
+        return values[0]
+    return [value for several in values for value in (several if isinstance(several, list) else [several])]

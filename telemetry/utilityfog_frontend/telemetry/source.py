@@ -9,9 +9,8 @@ from typing import Any
 from .events import TelemetryEvent
 from .exposition.json import plain_json
 from .exposition.text import generate_text
-from .foreign import joined_values
 from .instruments.metric import Metric
-from .model import Family, FamilySnapshot, MetricValue
+from .model import Family, FamilySnapshot, MetricValue, joined_values
 from .support.problems import Problems
 
 _problems = Problems()

@@ -1,0 +1,105 @@
+"""One family of a source: its series, and the metric that shows them."""
+
+from collections.abc import Iterable
+
+from utilityfog_frontend.telemetry.instruments.family import Scope
+from utilityfog_frontend.telemetry.instruments.metric import Metric, MetricState
+from utilityfog_frontend.telemetry.instruments.series import Series
+from utilityfog_frontend.telemetry.kinds import is_count
+from utilityfog_frontend.telemetry.labels import label_value, sorted_labels
+from utilityfog_frontend.telemetry.model import Family, Labels, MetricValue, SeriesSnapshot, Value, joined_values
+from utilityfog_frontend.telemetry.names import check_label_names
+
+from .series import ForeignSeries
+
+
+class ForeignState(MetricState):
+    """The series of one family of a source."""
+
+    def __init__(self, family: Family, scope: Scope) -> None:
+        self.family = family
+        self._scope = scope
+        self._live: dict[Labels, ForeignSeries] = {}
+
+    def update(self, reported: Iterable[SeriesSnapshot]) -> None:
+        """Take what the source says now; what it no longer says has ended."""
+        lifetimes = self._scope.lifetimes
+        with lifetimes.lock:
+            gone = dict(self._live)
+            seen = set()
+            for one in reported:
+                one.labels = sorted_labels({name: label_value(text) for name, text in one.labels})
+                series = gone.pop(one.labels, None)
+                if one.labels in seen or not self._is_sound(one.value):
+                    self._scope.problems.count("source_value")
+                    continue
+                seen.add(one.labels)
+                if series is not None and (lifetimes.refusing or not series.went_down(one.value)):
+                    series.tell(one)
+                elif not lifetimes.refusing:
+                    self._begin(one, series)
+            for labels, series in gone.items():
+                del self._live[labels]
+                lifetimes.ended(series)
+
+    def _is_sound(self, value: Value) -> bool:
+        return not self.family.type.incremental or is_count(value)
+
+    def _begin(self, reported: SeriesSnapshot, old: ForeignSeries | None) -> None:
+        try:
+            check_label_names([name for name, _ in reported.labels], self.family)
+        except ValueError:
+            self._scope.problems.count("source_family")
+            return
+        self._live[reported.labels] = ForeignSeries(self.family, reported, self._scope.clock())
+        self._scope.lifetimes.started()
+        if old is not None:
+            self._scope.lifetimes.ended(old)
+
+    def series(self) -> Iterable[Series]:
+        """Its live series."""
+        return list(self._live.values())
+
+    def snapshots(self) -> list[SeriesSnapshot]:
+        """Its live series now."""
+        return [series.snapshot() for series in list(self._live.values())]
+
+    def sweep(self) -> None:
+        """Nothing: the source decides what ends."""
+
+    def reset(self) -> None:
+        """Show counts from zero again; the source itself is not touched."""
+        for series in list(self._live.values()):
+            series.restart(self._scope.clock())
+
+    def renew(self) -> None:
+        """In a forked child: what the parent counted until now is the parent's."""
+        if not self.family.type.incremental:
+            return
+        now = self._scope.clock()
+        for labels, series in self._live.items():
+            reported = SeriesSnapshot(labels, series.reported)
+            self._live[labels] = ForeignSeries(self.family, reported, now, since=series.reported)
+
+
+class ForeignMetric(Metric):
+    """A metric that is only read here."""
+
+    __slots__ = ("_scope", "_state")
+
+    def __init__(self, state: ForeignState, scope: Scope) -> None:
+        self._state = state
+        self._scope = scope
+
+    @property
+    def family(self) -> Family:
+        """Name, type, help, unit, bounds and rollup."""
+        return self._state.family
+
+    def get_value(self) -> MetricValue | list[MetricValue]:
+        """One value, or a list for a histogram and for more than one series."""
+        return joined_values(self.family, self._state.snapshots(), self._scope.clock())
+
+    def reset(self) -> None:
+        """Show counts from zero again; the source itself is not touched."""
+        self._state.reset()
