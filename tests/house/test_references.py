@@ -30,7 +30,7 @@ NAME: Final = re.compile(r"_?[A-Z][a-z]\w*[A-Z]\w*|_?[a-z]+(?:_[a-z0-9]+)+\(?\)?
 COMMAND: Final = re.compile(r"(fog|make) ([a-z][\w.-]*)")
 MODULE_RUN: Final = re.compile(r"python -m ([\w.]+)")
 
-OF_A_USER: Final = ("/", "~", "http", "shop.py", "program.py", "acme/", "my_app")
+OF_A_USER: Final = ("/", "~", "http", "shop.py", "program.py", "gunicorn.conf.py", "acme/", "my_app")
 """Paths of a reader's own machine and program."""
 
 NOT_FILES: Final = re.compile(
