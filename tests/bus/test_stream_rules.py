@@ -12,7 +12,7 @@ from fog_aggregator.core.engine.stream_rules import (
     Start,
     has_reached,
     is_known,
-    matcher,
+    picker,
     retention,
     until_gap,
     where_to_start,
@@ -134,14 +134,19 @@ def test_times_of_the_server() -> None:
 
 def test_filters() -> None:
     """A place and all under it, and nothing whose name only begins alike; none lets everything pass."""
-    wanted = matcher(["s.0.3", "s.0.3.>"])
     subjects = ["s", "s.0", "s.0.3", "s.0.3.1", "s.0.3.1.2", "s.0.30", "s.1.0.3"]
-    assert list(filter(wanted, subjects)) == ["s.0.3", "s.0.3.1", "s.0.3.1.2"]
-    assert list(filter(matcher(["s.>"]), subjects)) == subjects[1:]
-    assert list(filter(matcher([]), subjects)) == subjects
+    messages = [Message(subject, b"", seq, 0) for seq, subject in enumerate(subjects, 1)]
+
+    def picked(*filters: str) -> list[str]:
+        return [message.subject for message in picker(filters)(messages)]
+
+    assert picked("s.0.3", "s.0.3.>") == ["s.0.3", "s.0.3.1", "s.0.3.1.2"]
+    assert picked("s.0.3") == ["s.0.3"]
+    assert picked("s.>") == subjects[1:]
+    assert picked() == subjects
     for wild in ("s.*", ">", "s.>.a"):
         with pytest.raises(ValueError, match="filters may be subjects"):
-            matcher([wild])
+            picker([wild])
 
 
 def test_how_long_a_message_is_kept() -> None:

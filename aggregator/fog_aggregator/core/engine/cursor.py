@@ -16,7 +16,7 @@ from fog_aggregator.core.engine.stream_rules import (
     Start,
     has_reached,
     is_known,
-    matcher,
+    picker,
     until_gap,
     where_to_start,
 )
@@ -85,7 +85,7 @@ class StreamCursor:
         self.spoke_at = -float("inf")
         self.caught_up = False
         self.restarts: Counter[str] = Counter()
-        self._is_ours = matcher(filters)
+        self._pick = picker(filters)
         self._patience = patience
         self._generation: _Generation | None = None
         self._is_absent = False
@@ -146,7 +146,7 @@ class StreamCursor:
 
     def ours(self, messages: Sequence[Message]) -> list[Message]:
         """Return the messages that pass the filters."""
-        return [message for message in messages if self._is_ours(message.subject)]
+        return self._pick(messages)
 
     def take(self, messages: Sequence[Message], pending: int, now: float) -> None:
         """Move the position beyond messages that were handled just now.

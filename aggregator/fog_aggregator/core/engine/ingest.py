@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Final, TypeAlias
 
 from fog_agent.core.event_log import RETAINED_SECONDS
@@ -139,16 +140,17 @@ class Ingest:
         self, frames: Iterable[tuple[Message, Path, Frame]], apply: Apply, tally: Counter[str], now: float
     ) -> None:
         for message, path, frame in frames:
+            timestamp = message.timestamp
             try:
-                outcome = apply(path, frame, message.timestamp)
+                outcome = apply(path, frame, timestamp)
             except FrameError as error:
                 self._refuse(message, error)
             except Exception as error:  # noqa: BLE001 - a fault of ours: the next message must not find us gone for it
                 self._counts.refused("internal")
                 self._say("internal", f"a frame on {message.subject} cannot be merged", error)
             else:
-                self._note(path, frame, outcome, message.timestamp, tally)
-                if outcome.values and now - message.timestamp > STALE_INTERVALS * frame.interval_ms / 1000:
+                self._note(path, frame, outcome, timestamp, tally)
+                if outcome.values and now - timestamp > STALE_INTERVALS * frame.interval_ms / 1000:
                     tally["late"] += outcome.values
 
     def _read(
@@ -189,26 +191,33 @@ class Ingest:
 
     def _note(self, path: Path, frame: Frame, outcome: Outcome, timestamp: float, tally: Counter[str]) -> None:
         """Take what came of a frame into the tally, and into what is wanted of its writer."""
-        tally[outcome.status.value] += 1
-        tally["unknown_fields"] += frame.unknown_fields
-        if outcome.status is Status.AWAITS_KEYFRAME:  # the fleet has no epoch of it that could be gapped
-            self._returned[path, frame.epoch] = self._request(path, frame.epoch)
+        if frame.unknown_fields:
+            tally["unknown_fields"] += frame.unknown_fields
         if outcome.status is not Status.APPLIED:
+            tally[outcome.status.value] += 1
+            if outcome.status is Status.AWAITS_KEYFRAME:  # the fleet has no epoch of it that could be gapped
+                self._returned[path, frame.epoch] = self._request(path, frame.epoch)
             return
+        tally[_APPLIED] += 1
         tally["values"] += outcome.values
-        if not outcome.new_epoch:
+        if outcome.missing and not outcome.new_epoch:
             tally["missing"] += outcome.missing
-        for loss, text in _LOSSES.items():
-            if count := getattr(outcome, loss):
-                tally[loss] += count
-                self._say(loss, f"{format_path(path)}: {int(count)} {text}", None)
-        tally["keyframes"] += outcome.completed
+        if any(losses := _losses_of(outcome)):
+            self._note_losses(path, losses, tally)
         if frame.kind == KEYFRAME:  # it has come; the fleet knows whether it is whole
+            tally["keyframes"] += outcome.completed
             self._returned.pop((path, frame.epoch), None)
         if frame.events_held is not None:
             self._events.reported(path, frame.epoch, frame.events_held, timestamp)
 
+    def _note_losses(self, path: Path, losses: tuple[int, ...], tally: Counter[str]) -> None:
+        for (loss, text), count in zip(_LOSSES.items(), losses, strict=True):
+            if count:
+                tally[loss] += count
+                self._say(loss, f"{format_path(path)}: {int(count)} {text}", None)
 
+
+_APPLIED: Final = Status.APPLIED.value
 _LOSSES: Final = {
     "unknown": "values of series that were not defined yet are left out until the next keyframe",
     "refused_values": "values are refused: negative, not finite, too large, or not of the type they were defined with",
@@ -216,3 +225,5 @@ _LOSSES: Final = {
     "saturated": "sums stay at 2^63 - 1",
     "baseline": "epoch came back that had been folded: it counts from here",
 }
+_losses_of: Final = attrgetter(*_LOSSES)
+"""The counts of an outcome's losses, in the order of `_LOSSES`; at once, as nearly every frame has none."""

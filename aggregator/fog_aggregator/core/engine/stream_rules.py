@@ -57,8 +57,11 @@ def is_known(message: Message, position: Position | None) -> bool:
     return position is not None and (message.seq, message.timestamp_ns) == (position.seq, position.timestamp_ns)
 
 
-def matcher(filters: Sequence[str]) -> Callable[[str], bool]:
-    """Return a test of whether a subject passes any of the filters; each a subject, or all below one: `a.b.>`.
+def picker(filters: Sequence[str]) -> Callable[[Sequence[Message]], list[Message]]:
+    """Return a function that picks the messages whose subjects pass any of the filters.
+
+    Args:
+        filters: Each a subject, or all below one: `a.b.>`. Without any, every message passes.
 
     Raises:
         ValueError: A filter has other wildcards.
@@ -66,8 +69,12 @@ def matcher(filters: Sequence[str]) -> Callable[[str], bool]:
     if any("*" in name or ">" in name.removesuffix(".>") for name in filters):
         raise ValueError(f"filters may be subjects, or end in '.>': {', '.join(filters)}")
     exact = frozenset(filters)
-    below = tuple(name.removesuffix(">") for name in filters if name.endswith(".>"))
-    return lambda subject: not exact or subject.startswith(below) or subject in exact
+    below = tuple(name.removesuffix(">") for name in filters if name.endswith(".>")) if filters else ("",)
+
+    def pick(messages: Sequence[Message]) -> list[Message]:
+        return [one for one in messages if one.subject.startswith(below) or one.subject in exact]
+
+    return pick
 
 
 def retention(info: StreamInfo) -> float | None:

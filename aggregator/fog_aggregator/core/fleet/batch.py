@@ -84,11 +84,10 @@ class Batch:
             self.settle()
         self._touched.add(epoch)
         outcome = self._fleet.advance(place, epoch, frame, timestamp)
-        for kind, code, offset, ids, values, others in gathered:
+        for kind, code, offset, ids, size, values, others in gathered:
             joined = self._joined.get((kind, code))
             if joined is None:
                 joined = self._joined[kind, code] = _Joined()
-            size = ids.size
             joined.bitmaps.append(ids.data)
             joined.shifts.append(ids.base + offset)
             joined.sizes.append(size)

@@ -89,14 +89,17 @@ class Fleet(FleetReading):
     def advance(self, place: Place, epoch: Epoch, frame: Frame, timestamp: float) -> Outcome:
         """Take note that a frame of a known epoch came, and of its number; the caller merges its values."""
         time, roster = self.parts.time, self.parts.roster
-        if timestamp > time.now:
+        rows, row = roster.rows, place.row
+        if timestamp >= time.now:  # nothing was heard later: there is nothing to compare with
             time.read(timestamp)
+            rows.last_seen[row] = timestamp
+            rows.audible_at[row] = time.audible_seconds
+        else:
+            rows.last_seen[row] = max(rows.last_seen[row], timestamp)
+            rows.audible_at[row] = max(rows.audible_at[row], time.audible_by(timestamp))
         outcome = Outcome(wants_keyframe=epoch.gapped)
         epoch.number(frame, outcome)
         epoch.see(frame, timestamp, time.observed_seconds)
-        rows, row = roster.rows, place.row
-        rows.last_seen[row] = max(rows.last_seen[row], timestamp)
-        rows.audible_at[row] = max(rows.audible_at[row], time.audible_by(timestamp))
         rows.interval[row] = frame.interval_ms / 1000
         rows.ended[row] = False
         if place.take_note(epoch, frame, rows):

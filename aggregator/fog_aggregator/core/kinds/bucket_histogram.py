@@ -196,7 +196,7 @@ class BucketHistograms(KindSet):
             if places is None or buckets in seen or not is_small(counts) or not places.fits(ids):
                 return False
             seen.add(buckets)
-            gathered.append((kind, counts.code, places.offset, ids, counts.data, sums.data))
+            gathered.append((kind, counts.code, places.offset, ids, sums.size, counts.data, sums.data))
         return True
 
     def expose(self, view: ViewColumns, clamp: Clamp) -> Iterator[tuple[int, Samples]]:  # noqa: ARG002

@@ -14,7 +14,7 @@ from fog_aggregator.core.kinds.reductions import sum_fractions
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells
 from fog_aggregator.core.series import Bounds
-from fog_schema.columns import Ids
+from fog_schema.columns import ITEM_SIZES, Ids
 from fog_schema.frames import GAUGE as GAUGE_TYPE
 from fog_schema.frames import Frame, Numbers
 
@@ -53,7 +53,8 @@ class Gauge(Kind, KindSet):
         places = maps.get(self)
         if places is None or not places.fits(ids):
             return False
-        gathered.append((self, values.code, places.offset, ids, values.data, b""))
+        code, data = values
+        gathered.append((self, code, places.offset, ids, len(data) // ITEM_SIZES[code], data, b""))
         return True
 
     def apply_delta(self, merge: Merge, section: Numbers) -> None:

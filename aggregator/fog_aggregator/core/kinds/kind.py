@@ -27,8 +27,8 @@ NO_SUMS = np.zeros(0)
 NO_EPOCHS = np.zeros(0, np.int32)
 
 
-Gathered: TypeAlias = "tuple[Kind, int, int, Ids, bytes, bytes]"
-"""A section that can be joined with others: kind, type code, offset of slots from ids, ids, values, other data."""
+Gathered: TypeAlias = "tuple[Kind, int, int, Ids, int, bytes, bytes]"
+"""A section that can be joined with others: kind, type code, offset of slots from ids, ids, how many, values, rest."""
 
 
 class Kind(ABC):
