@@ -32,12 +32,17 @@ ALLOWED = {
     "proving/fog_proving": PROVING,
 }
 
+# A bridge to a library that is no dependency: nothing imports it but the program that has this library.
+BRIDGES = {"utilityfog_frontend.telemetry.bridges.opentelemetry": frozenset({"opentelemetry"})}
+
 # Without the extras. `None` makes an import fail.
 BARE_INSTALL = """
 import sys
 for extra in ("aiohttp", "isal", "numpy", "promql_parser", "psutil", "re2", "textual", "yaml"):
     sys.modules[extra] = None
-import utilityfog_frontend.telemetry, fog_schema, fog_bus, fog_agent, fog_cli
+for bridged in ("opentelemetry", "prometheus_client"):
+    sys.modules[bridged] = None
+import utilityfog_frontend.telemetry.bridges, fog_schema, fog_bus, fog_agent, fog_cli
 """
 
 
@@ -57,9 +62,15 @@ def test_nobody_imports_upward(package: str) -> None:
         f"{module.name} imports {target}"
         for module in modules(package)
         for target in imports(module)
-        if target.partition(".")[0] not in allowed
+        if target.partition(".")[0] not in allowed | BRIDGES.get(module.name, frozenset())
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("bridge", BRIDGES)
+def test_nobody_imports_a_bridge(bridge: str) -> None:
+    """Only the program that has its library does."""
+    assert [module.name for module in modules() if bridge in imports(module)] == []
 
 
 def test_http_reads_values_alone() -> None:

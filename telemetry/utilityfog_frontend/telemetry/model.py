@@ -17,6 +17,7 @@ __all__ = [  # noqa: RUF022 - in plain order, as every list of public names here
     "FamilySnapshot",
     "HistogramValue",
     "Labels",
+    "LeftOut",
     "MetricType",
     "MetricValue",
     "ROLLUPS",
@@ -116,6 +117,18 @@ class FamilySnapshot:
 
     family: Family
     series: Sequence[SeriesSnapshot]
+
+
+class LeftOut(NamedTuple):
+    """A family of a source, or a part of one, that cannot be told here; counted once for each source, name and reason.
+
+    Attributes:
+        name: the family's name where it comes from.
+        reason: one of the reasons of `telemetry_problems_total` that begin with `source_`.
+    """
+
+    name: str
+    reason: str
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar, overload
 
+from .foreign.rollups import RollupByName
 from .foreign.source import Collect, ForeignSource
 from .instruments.counter import Counter, counter_family
 from .instruments.family import MAX_CHILDREN, FamilyState, Instrument, Scope
@@ -184,16 +185,25 @@ class MetricRegistry:
         gauge = self.register_gauge(name, description, [name], rollup="sum", max_children=max(len(states), 1))
         return StateSet(gauge, states)
 
-    def add_source(self, collect: Collect) -> None:
+    def add_source(self, collect: Collect, *, rollup: RollupByName | None = None) -> None:
         """Read metrics that are kept elsewhere, whenever this collector is read.
 
         They are exposed and travel like the collector's own. `collect()` gives absolute values since whenever; it may
         be called from any thread. A count that went down, or a series that came back, begins a new series. A family
-        whose name is taken is left out and counted; a failing source is counted and logged, and keeps its last values.
-        So does, counted, a series that is told twice or whose count is below zero, infinite or NaN.
+        whose name is taken is left out and counted once, as is whatever `collect()` names with a `LeftOut`; a failing
+        source is counted and logged, and keeps its last values. So does, counted, a series that is told twice or whose
+        count is below zero, infinite or NaN.
+
+        Args:
+            collect: gives all families and their series.
+            rollup: how a tree merges its gauges, in place of what it says itself: a pattern of `fnmatch` for names, and
+                a rollup or several (see `Gauge`). The first pattern that fits counts: `{"queue_*": "sum", "*": "max"}`.
+
+        Raises:
+            ValueError: a rollup that there is not.
         """
         with self._source_lock:
-            self._sources.append(ForeignSource(collect, self._scope, self._add_foreign))
+            self._sources.append(ForeignSource(collect, self._scope, self._add_foreign, rollup))
 
     def get_metric(self, name: str) -> Metric | None:
         """Return the metric of this name, or None."""

@@ -20,6 +20,7 @@ class ForeignState(MetricState):
         self.family = family
         self._scope = scope
         self._live: dict[Labels, ForeignSeries] = {}
+        self._has_odd_labels = False
 
     def update(self, reported: Iterable[SeriesSnapshot]) -> None:
         """Take what the source says now; what it no longer says has ended."""
@@ -49,7 +50,9 @@ class ForeignState(MetricState):
         try:
             check_label_names([name for name, _ in reported.labels], self.family)
         except ValueError:
-            self._scope.problems.count("source_family")
+            if not self._has_odd_labels:
+                self._has_odd_labels = True
+                self._scope.problems.count("source_family")
             return
         self._live[reported.labels] = ForeignSeries(self.family, reported, self._scope.clock())
         self._scope.lifetimes.started()

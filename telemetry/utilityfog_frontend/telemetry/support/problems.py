@@ -19,6 +19,10 @@ REASONS: Final = (
     "source",
     "source_family",
     "source_value",
+    "source_bounds",
+    "source_counter_name",
+    "source_quantiles",
+    "source_type",
     "export",
     "collection",
 )
