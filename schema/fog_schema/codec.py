@@ -12,6 +12,7 @@ msgpack made them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
@@ -21,8 +22,8 @@ from fog_schema import limits
 from fog_schema.definitions import decode_definitions, encode_definitions
 from fog_schema.errors import FrameError
 from fog_schema.events import pack_event, unpack_event
-from fog_schema.frames import DELTA, EVENTS, KEYFRAME, MAGIC, REQUEST, VERSION, Event, Frame, Request
-from fog_schema.sections import SECTIONS
+from fog_schema.frames import DELTA, EVENTS, KEYFRAME, KINDS_OF_VALUE, MAGIC, REQUEST, VERSION, Event, Frame, Request
+from fog_schema.sections import coverage
 from fog_schema.sections.field import Field, check_limit, decode_removed, encode_removed
 
 __all__ = ["decode", "decode_definitions", "decode_request", "encode", "encode_definitions", "encode_request"]
@@ -173,11 +174,15 @@ def _encode_events(events: tuple[Event, ...]) -> object | None:
     return [pack_event(event) for event in events] or None
 
 
+_SECTIONS: Final[tuple[Field, ...]] = tuple(
+    field for kind in KINDS_OF_VALUE for field in import_module(f"fog_schema.sections.{kind}").FIELDS
+)
 _ABOUT_THE_WRITER: Final = (Field(1, "info", _decode_info), Field(2, "events_held", _decode_events_held))
 _OF_SERIES: Final = (
     Field(3, "definitions", _decode_packed_definitions, lambda packed: packed or None),
     Field(8, "removed", decode_removed, encode_removed),
-    *(field for section in SECTIONS for field in section),
+    *_SECTIONS,
+    *coverage.FIELDS,
 )
 _OF_EVENTS: Final = (Field(9, "events", _decode_events, _encode_events),)
 

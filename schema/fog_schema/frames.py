@@ -30,6 +30,13 @@ EPHEMERAL: Final = 8
 """The node comes and goes: that it leaves is no alert."""
 FLAG_NAMES: Final = {FINAL: "final", SHARED: "shared", LAST_PART: "last part", EPHEMERAL: "ephemeral"}
 
+KINDS_OF_VALUE: Final = ("integer_counter", "fractional_counter", "bucket_histogram", "gauge", "gauge_summary")
+"""Every kind of value, in the order in which ids are handed out and sections are merged: the only list of them.
+
+A kind is a module of this name in each of three packages: `fog_schema.sections` has its fields in a frame, the agent's
+`core.sections` fills them, the aggregator's `core.kinds` merges them.
+"""
+
 COUNTER, GAUGE, HISTOGRAM = 0, 1, 2
 TYPE_NAMES: Final = dict(enumerate(("counter", "gauge", "histogram")))
 

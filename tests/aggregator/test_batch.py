@@ -14,7 +14,7 @@ from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.fleet.batch import Batch
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import Kind
-from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAMS
+from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAM
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_schema.codec import decode, encode_definitions
 from fog_schema.columns import I8, I16, I32, I64, U8, U16, U32, U64, Column, pack_floats, pack_ids
@@ -98,7 +98,7 @@ def test_a_batch_is_as_good_as_one_by_one(steps: list[tuple[int, list[tuple[str,
 FORMATS = {U8: "B", U16: "H", U32: "I", U64: "Q", I8: "b", I16: "h", I32: "i", I64: "q"}
 LARGEST = {U8: 2**8, U16: 2**16, U32: 2**32, U64: 2**64, I8: 2**7, I16: 2**15, I32: 2**31, I64: 2**63}
 SERIES, WIDTH = 3, 2
-KINDS: tuple[Kind, Kind] = (INTEGER_COUNTER, BUCKET_HISTOGRAMS.of_size(WIDTH))
+KINDS: tuple[Kind, Kind] = (INTEGER_COUNTER, BUCKET_HISTOGRAM.of_size(WIDTH))
 DEFINITIONS = encode_definitions(
     [
         Definition(name, type_, "", "", bounds, (), ("kind",), pack_ids(range(first, first + SERIES)), ("a", "b", "c"))
@@ -222,4 +222,4 @@ def test_a_sum_that_is_not_finite_is_refused_alone() -> None:
         for path, one in arrived:
             batch.apply(path, one, 5.0)
     assert batch.refused_values == 1
-    assert state.parts.slots.tables[BUCKET_HISTOGRAMS.of_size(3)].values.sum() == 1
+    assert state.parts.slots.tables[BUCKET_HISTOGRAM.of_size(3)].values.sum() == 1

@@ -1,20 +1,26 @@
-"""How a frame's sections are made, one module for each kind of value.
+"""How a frame's sections are made, one module for each kind of value (`fog_schema.frames.KINDS_OF_VALUE`).
 
-`SECTIONS` is the only list of kinds that a writer has. It says, for each type of metric, which section a value of
-which type belongs to. Its order is that in which types of metric get their ids: those of one type lie together.
+A module says which values it is for (`TYPE`, the type of metric; `VALUES`, the types of value), and how they are packed
+into a frame (`fill`).
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Final
 
-from fog_agent.core.sections import bucket_histogram, fractional_counter, gauge, gauge_summary, integer_counter
 from fog_agent.core.sections.section import SectionsByType
-from fog_agent.core.summary import GaugeSummary
-from utilityfog_frontend.telemetry.model import HistogramValue, MetricType
+from fog_schema.frames import KINDS_OF_VALUE
+from utilityfog_frontend.telemetry.model import MetricType
 
-SECTIONS: Final[dict[MetricType, SectionsByType]] = {
-    MetricType.COUNTER: SectionsByType({int: integer_counter.fill, float: fractional_counter.fill}),
-    MetricType.HISTOGRAM: SectionsByType({HistogramValue: bucket_histogram.fill}),
-    MetricType.GAUGE: SectionsByType({int: gauge.fill, float: gauge.fill, GaugeSummary: gauge_summary.fill}),
-}
+
+def _by_type() -> dict[MetricType, SectionsByType]:
+    sections: dict[MetricType, SectionsByType] = {}
+    for kind in KINDS_OF_VALUE:
+        section = import_module(f"{__name__}.{kind}")
+        sections.setdefault(section.TYPE, SectionsByType()).update(dict.fromkeys(section.VALUES, section.fill))
+    return sections
+
+
+SECTIONS: Final = _by_type()
+"""The sections by type of metric, in the order in which types get their ids: those of one type lie together."""

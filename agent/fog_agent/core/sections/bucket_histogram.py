@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import sub
+from typing import Final
 
 from fog_agent.core.sections.section import Row
 from fog_schema.columns import pack_floats, pack_ids, pack_ints
 from fog_schema.frames import Frame, Histograms
+from utilityfog_frontend.telemetry.model import HistogramValue, MetricType
+
+TYPE: Final = MetricType.HISTOGRAM
+VALUES: Final = (HistogramValue,)
 
 
 def fill(frame: Frame, rows: Sequence[Row], is_keyframe: bool) -> None:  # noqa: FBT001 - a `Fill`

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from fog_agent.core.sections.section import Row
 from fog_schema.columns import pack_floats, pack_ids
 from fog_schema.frames import Frame, Numbers
+from utilityfog_frontend.telemetry.model import MetricType
+
+TYPE: Final = MetricType.COUNTER
+VALUES: Final = (float,)
 
 
 def fill(frame: Frame, rows: Sequence[Row], _: bool) -> None:  # noqa: FBT001 - a `Fill`

@@ -8,6 +8,10 @@ from typing import Final
 from fog_agent.core.sections.section import Row
 from fog_schema.columns import Column, pack_floats, pack_ids, pack_ints
 from fog_schema.frames import Frame, Numbers
+from utilityfog_frontend.telemetry.model import MetricType
+
+TYPE: Final = MetricType.GAUGE
+VALUES: Final = (int, float)
 
 _BIGGEST: Final = 2**63
 

@@ -8,9 +8,14 @@ from operator import itemgetter
 from typing import Final
 
 from fog_agent.core.sections.section import Row
+from fog_agent.core.summary import GaugeSummary
 from fog_schema.columns import Column, pack_floats, pack_ids, pack_ints
 from fog_schema.frames import Frame, Lasts, Summaries, ValueCounts
 from fog_schema.limits import MAX_VALUE_COUNTS
+from utilityfog_frontend.telemetry.model import MetricType
+
+TYPE: Final = MetricType.GAUGE
+VALUES: Final = (GaugeSummary,)
 
 _EXACT: Final = 2.0**53
 """Up to here a double and an integer are the same."""

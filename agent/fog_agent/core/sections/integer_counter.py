@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from fog_agent.core.sections.section import Row
 from fog_schema.columns import pack_ids, pack_ints
 from fog_schema.frames import Frame, Numbers
 from fog_schema.limits import MAX_WHOLE
+from utilityfog_frontend.telemetry.model import MetricType
+
+TYPE: Final = MetricType.COUNTER
+VALUES: Final = (int,)
 
 
 def fill(frame: Frame, rows: Sequence[Row], is_keyframe: bool) -> None:  # noqa: FBT001 - a `Fill`

@@ -1,19 +1,16 @@
 """The kinds of value, one file each: how frames meet their columns, how totals are formed, joined and shown.
 
-A new kind is a file here and a line in `KINDS`.
+A module for each of `fog_schema.frames.KINDS_OF_VALUE`; its object has the module's name in capitals.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Final
 
-from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAMS
-from fog_aggregator.core.kinds.fractional_counter import FRACTIONAL_COUNTER
-from fog_aggregator.core.kinds.gauge import GAUGE
-from fog_aggregator.core.kinds.gauge_summary import GAUGE_SUMMARY
-from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_aggregator.core.kinds.kind import Kind, KindSet, Merge, SlotHolder, Tables
 from fog_aggregator.core.series import Bounds
+from fog_schema.frames import KINDS_OF_VALUE
 
 __all__ = [
     "KINDS",
@@ -27,12 +24,8 @@ __all__ = [
     "new_tables",
 ]
 
-KINDS: Final[tuple[KindSet, ...]] = (
-    INTEGER_COUNTER,
-    FRACTIONAL_COUNTER,
-    BUCKET_HISTOGRAMS,
-    GAUGE,
-    GAUGE_SUMMARY,
+KINDS: Final[tuple[KindSet, ...]] = tuple(
+    getattr(import_module(f"{__name__}.{kind}"), kind.upper()) for kind in KINDS_OF_VALUE
 )
 """Every kind of value, in the order in which a frame's sections are merged."""
 

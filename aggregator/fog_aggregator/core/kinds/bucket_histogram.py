@@ -246,4 +246,4 @@ def _with_sums(table: Table) -> BucketTable:
     return cast("BucketTable", table)
 
 
-BUCKET_HISTOGRAMS = BucketHistograms()
+BUCKET_HISTOGRAM = BucketHistograms()

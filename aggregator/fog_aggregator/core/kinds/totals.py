@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from fog_aggregator.core.columns import Int32s
-from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAMS
+from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAM
 from fog_aggregator.core.kinds.fractional_counter import FRACTIONAL_COUNTER
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_aggregator.core.kinds.kind import NO_EPOCHS, NO_SUMS, Kind
@@ -41,7 +41,7 @@ def columns_of(totals: Iterable[tuple[int, Value, bool]]) -> dict[Kind, tuple[In
 
 def _kind_of(total: Value) -> Kind:
     if isinstance(total, HistogramValue):
-        return BUCKET_HISTOGRAMS.of_size(len(total.counts))
+        return BUCKET_HISTOGRAM.of_size(len(total.counts))
     return INTEGER_COUNTER if isinstance(total, int) else FRACTIONAL_COUNTER
 
 
