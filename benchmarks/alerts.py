@@ -67,7 +67,7 @@ def filled(nodes: int) -> NetworkCollector:
     fleet = Fleet()
     for number, path in enumerate(paths(nodes)):
         fleet.apply(path, frame, START - (1_000.0 if number % 10 == 0 else 0.0))
-    own = TelemetryCollector(self_metrics=False)
+    own = TelemetryCollector(self_metrics=False, reserved_names=True)
     return NetworkCollector(fleet, EventList(), own, lambda: START + 1.0)
 
 

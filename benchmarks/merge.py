@@ -137,7 +137,9 @@ async def whole_way(count: int, rounds: int) -> float:
             await connection.connected()
             await apply(JetStream(link), metrics_stream(SUBJECTS))
             costs = []
-            network = NetworkCollector(Fleet(), EventList(), TelemetryCollector(self_metrics=False), time.time)
+            network = NetworkCollector(
+                Fleet(), EventList(), TelemetryCollector(self_metrics=False, reserved_names=True), time.time
+            )
             metrics = SelfMetrics(network.own)
             scope = Scope(subjects=SUBJECTS, metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
             around = Surroundings(network, metrics, lambda *_: None)

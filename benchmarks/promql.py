@@ -122,7 +122,7 @@ def make_history(series: dict[Labels, tuple[Ints, Floats]]) -> HistoryStore:
 async def serve(count: int, told: Connection) -> None:
     """Serve a history, tell where, and go on until this process is ended."""
     store = make_history(make_series(count))
-    own = TelemetryCollector(self_metrics=False)
+    own = TelemetryCollector(self_metrics=False, reserved_names=True)
     network, status = NetworkCollector(Fleet(), EventList(1), own, time.time), FakeStatus()
     storage = FleetStorage([HistorySource(store, threading.Lock(), OwnPresent(time.time, own.collect))])
     queries = Queries(storage, QueryOptions(), time.time, status.ready, own)

@@ -82,7 +82,9 @@ def fleet(nodes: int, frames: list[Frame]) -> NetworkCollector:
     state, paths = Fleet(), tree(nodes)
     for number, place in enumerate(np.random.default_rng(1).permutation(len(paths)).tolist()):
         state.apply(paths[place], frames[place % len(frames)], NOW + number / len(paths))
-    return NetworkCollector(state, EventList(), TelemetryCollector(self_metrics=False), lambda: NOW)
+    return NetworkCollector(
+        state, EventList(), TelemetryCollector(self_metrics=False, reserved_names=True), lambda: NOW
+    )
 
 
 class Watch:

@@ -109,7 +109,7 @@ class Aggregator:
     def __init__(self, config: AggregatorConfig, transport: Transport | None = None) -> None:
         self.config = config
         subjects, loops = Subjects(config.prefix), Loops()
-        own = TelemetryCollector(self_metrics=False)
+        own = TelemetryCollector(self_metrics=False, reserved_names=True)
         fleet, events = Fleet(horizon=config.horizon), EventList(config.max_events)
         metrics = SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)

@@ -74,7 +74,7 @@ class Fleet:
         self.now = START
         self.state = FleetState()
         self.events = EventList()
-        self.own = TelemetryCollector(self_metrics=False)
+        self.own = TelemetryCollector(self_metrics=False, reserved_names=True)
         self.network = NetworkCollector(self.state, self.events, self.own, lambda: self.now)
         self.members: list[Member] = []
 

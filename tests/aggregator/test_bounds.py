@@ -161,7 +161,7 @@ def test_no_number_of_an_event_keeps_the_state_from_being_saved(told: list[tuple
 
 def test_frames_that_are_missing_are_counted_up_to_the_largest_count() -> None:
     """Two writers jump to the end of all numbers in one batch: the metric says that frames are missing."""
-    own = TelemetryCollector(self_metrics=False)
+    own = TelemetryCollector(self_metrics=False, reserved_names=True)
     network = NetworkCollector(Fleet(), EventList(), own, lambda: NOW)
     ingest = Ingest(network.fleet, network.events, Subjects(), BranchPatterns(), SelfMetrics(own), lambda *_: None)
     frames = [Frame(DELTA, epoch, seq) for epoch in (1, 2) for seq in (1, MAX_SEQ)]

@@ -199,7 +199,9 @@ def test_a_branch_survives_a_checkpoint() -> None:
     assert read.scope == ("fog.v1", (), (("fog", "*"),))
     state = FleetState()
     restore(read, state, EventList(), Ratchet())
-    network = NetworkCollector(state, EventList(), TelemetryCollector(self_metrics=False), lambda: root.now)
+    network = NetworkCollector(
+        state, EventList(), TelemetryCollector(self_metrics=False, reserved_names=True), lambda: root.now
+    )
     assert generate_text(network.collect()) == generate_text(root.network.collect())
     frame = one.delta(counted(9, (1, 3), level))
     for one_state in (state, root.state):

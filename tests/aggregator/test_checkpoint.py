@@ -39,7 +39,7 @@ def restored(data: bytes) -> tuple[Fleet, EventList, Ratchet]:
 
 def exposed(state: Fleet) -> list[bytes]:
     """Return the exported numbers, at each level."""
-    own = TelemetryCollector(self_metrics=False)
+    own = TelemetryCollector(self_metrics=False, reserved_names=True)
     network = NetworkCollector(state, EventList(), own, lambda: state.now)
     views = [asked(level=0), asked(level=1), asked(under=("f", "0"), own=True)]
     return [generate_text(network.collect(*view)) for view in views]

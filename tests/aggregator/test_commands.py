@@ -51,7 +51,7 @@ class Reading:
     def __init__(self, path: Path = ()) -> None:
         self.taken: list[tuple[Path, Command, float]] = []
         self.said: list[str] = []
-        self.own = TelemetryCollector(self_metrics=False)
+        self.own = TelemetryCollector(self_metrics=False, reserved_names=True)
         fleet, events = Fleet(), EventList()
         network = NetworkCollector(fleet, events, self.own, lambda: 0.0)
         around = Surroundings(network, SelfMetrics(self.own), lambda _, text, __: self.said.append(text), self.take)

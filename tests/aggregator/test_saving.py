@@ -50,7 +50,9 @@ def files(directory: Path, pattern: str = "checkpoint-*.fog") -> list[Path]:
 def engine_of(network: NetworkCollector) -> Engine:
     """Make an engine that has read nothing."""
     scope = Scope(subjects=Subjects(), metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
-    around = Surroundings(network, SelfMetrics(TelemetryCollector(self_metrics=False)), lambda *_: None)
+    around = Surroundings(
+        network, SelfMetrics(TelemetryCollector(self_metrics=False, reserved_names=True)), lambda *_: None
+    )
     return Engine(scope, network.fleet, network.events, around)
 
 

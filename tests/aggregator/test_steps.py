@@ -52,7 +52,7 @@ class Reading:
 
     def __init__(self, image: Image | None = None) -> None:
         self.recorder = Recorder()
-        own = TelemetryCollector(self_metrics=False)
+        own = TelemetryCollector(self_metrics=False, reserved_names=True)
         fleet, events = FleetState(), EventList()
         network = self.recorder.network = NetworkCollector(fleet, events, own, lambda: BEGIN)
         around = Surroundings(network, SelfMetrics(own), lambda *_: None, history=self.recorder)

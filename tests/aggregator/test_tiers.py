@@ -53,7 +53,7 @@ class Program:
     """
 
     def __init__(self, path: str, server: NatsServer, interval: float = SELDOM) -> None:
-        metrics = TelemetryCollector(self_metrics=False)
+        metrics = TelemetryCollector(self_metrics=False, reserved_names=True)
         self.agent = Agent(metrics, path=path, servers=server.url, interval=interval)
         self.counter = metrics.register_counter("work_total", "Work", ["kind"])
         self._spent = metrics.register_counter("spent_total", "Spent")

@@ -37,7 +37,7 @@ def write(directory: Path, steps: int = STEPS) -> HistoryFiles:
 def load(directory: Path, network: NetworkCollector, limits: HistoryLimits | None = None) -> tuple[int, bool]:
     """Start on a directory, end without any order, and return how many steps were found and whether files were bad."""
     store = HistoryStore(limits or HistoryLimits())
-    metrics = HistoryMetrics(TelemetryCollector())
+    metrics = HistoryMetrics(TelemetryCollector(reserved_names=True))
     recorder = Recorder(network, store, threading.Lock(), metrics, STEP, HistoryLimits().retention)
     recorder.files = HistoryFiles(directory, lambda: None)
     recorder.load()
@@ -47,7 +47,9 @@ def load(directory: Path, network: NetworkCollector, limits: HistoryLimits | Non
 @pytest.fixture
 def network() -> NetworkCollector:
     """Return an empty fleet; nothing is read of it."""
-    return NetworkCollector(Fleet(), EventList(), TelemetryCollector(self_metrics=False), lambda: 0.0)
+    return NetworkCollector(
+        Fleet(), EventList(), TelemetryCollector(self_metrics=False, reserved_names=True), lambda: 0.0
+    )
 
 
 def test_a_journal_longer_than_a_block_is_taken_over(tmp_path: Path, network: NetworkCollector) -> None:

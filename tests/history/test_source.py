@@ -22,7 +22,7 @@ def source(*, from_zero: bool = False) -> HistorySource:
     """Return a source of two steps: a counter is born with 7 at the second."""
     store, old, young = HistoryStore(HistoryLimits()), Tables(), Tables(born=15.0)
     store.choice.measured([1], {WHOLE: 1, 0: 1})
-    own = TelemetryCollector(self_metrics=False)
+    own = TelemetryCollector(self_metrics=False, reserved_names=True)
     own.register_gauge("fog_aggregator_here", "Here").set(5)
     group = "young_total/fog_level=0/fog_path=fog"
     store.append(old.step(STEP, {WHOLE: {"old_total": 1}, 0: {}}))

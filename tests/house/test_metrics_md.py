@@ -62,7 +62,7 @@ def agent() -> TelemetryCollector:
 
 def aggregator() -> TelemetryCollector:
     """Return an aggregator's registry."""
-    collector = TelemetryCollector(self_metrics=False)
+    collector = TelemetryCollector(self_metrics=False, reserved_names=True)
     AggregatorMetrics(collector)
     return collector
 

@@ -104,7 +104,7 @@ class Told:
     def __init__(self, options: NotificationOptions, now: float) -> None:
         self.now, self.known = now, True
         self.bus = MemoryBus()
-        self.own = TelemetryCollector(self_metrics=False)
+        self.own = TelemetryCollector(self_metrics=False, reserved_names=True)
         situation = Situation((), "http://fog:10364", lambda: self.now, lambda: self.known)
         self.component: Notifications = make_notifications(options, self.bus, Subjects(), situation, self.own, Loops())
 

@@ -1,8 +1,16 @@
 """The registration of metrics, and the texts of its refusals."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
-from utilityfog_frontend.telemetry import Counter, Gauge, Histogram, MetricType, TelemetryCollector
+from fog_aggregator.core.fleet import catalog
+from fog_schema import limits
+from tests.telemetry.helpers import values
+from utilityfog_frontend.telemetry import Counter, Gauge, Histogram, MetricType, TelemetryCollector, names
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, SeriesSnapshot
 
 
 def test_what_was_registered_is_found(collector: TelemetryCollector) -> None:
@@ -22,7 +30,6 @@ def test_what_was_registered_is_found(collector: TelemetryCollector) -> None:
 @pytest.mark.parametrize(
     ("first", "second", "clash"),
     [
-        (("counter", "a_total"), ("counter", "a_total"), "registered already"),
         (("counter", "a_total"), ("gauge", "a_total"), "registered already"),
         (("counter", "a_total"), ("gauge", "a"), "both would expose 'a'"),
         (("gauge", "a"), ("counter", "a_total"), "both would expose 'a'"),
@@ -43,6 +50,114 @@ def test_no_two_metrics_share_a_sample(
     with pytest.raises(ValueError, match=clash):
         getattr(collector, f"register_{second[0]}")(second[1])
     assert collector.get_all_metrics() == before
+
+
+REGISTRATIONS: list[Callable[[TelemetryCollector], object]] = [
+    lambda c: c.register_counter("a_total", "A", {"region": "eu"}),
+    lambda c: c.register_counter("a_total", "A", ["x", "y"], max_children=5, ttl=60),
+    lambda c: c.register_gauge("a_bytes", "A", unit="bytes", rollup=("max", "min")),
+    lambda c: c.register_gauge("a", "A", ["x"], rollup="sum"),
+    lambda c: c.register_histogram("a", "A", [1, 2.5]),
+    lambda c: c.register_histogram("a", "A", labels=["x"]),
+    lambda c: c.register_info("a", "A", {"version": "1"}),
+    lambda c: c.register_state_set("a", "A", ["on", "off"]),
+]
+
+
+@pytest.mark.parametrize("register", REGISTRATIONS)
+def test_to_register_again_returns_what_is_there(
+    collector: TelemetryCollector, register: Callable[[TelemetryCollector], object]
+) -> None:
+    """The identical metric, as a cell of a notebook or a reloaded module registers it: with all that it has counted."""
+    first = register(collector)
+    before = collector.get_all_metrics()
+    assert register(collector) is first
+    assert collector.get_all_metrics() == before
+
+
+def test_counts_survive_a_second_registration(collector: TelemetryCollector) -> None:
+    """Also in another spelling of the same arguments."""
+    collector.register_counter("a_total", "A", ("x",)).labels("1").increment(3)
+    again = collector.register_counter("a_total", "A", ["x"])
+    again.labels(x="1").increment()
+    assert values(collector, "a_total") == {("1",): 4}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "difference"),
+    [
+        ({"description": "B"}, "with another description: 'A' there, 'B' here"),
+        ({"unit": "a"}, "with another unit: '' there, 'a' here"),
+        ({"labels": ["x"]}, r"with other labels: \['x', 'y'\] there, \['x'\] here"),
+        ({"labels": {"x": "1"}}, r"with other labels: \['x', 'y'\] there, {'x': '1'} here"),
+        ({"ttl": 60}, "with another ttl: None there, 60 here"),
+        ({"max_children": 7}, "with another max_children: 2000 there, 7 here"),
+        ({"buckets": [1, 3]}, r"with other buckets: \[1.0, 2.0\] there, \[1.0, 3.0\] here"),
+    ],
+)
+def test_another_metric_of_the_name_is_refused(
+    collector: TelemetryCollector, arguments: dict[str, Any], difference: str
+) -> None:
+    """The error says which argument differs, how, and how to get at the metric that is there."""
+    own = {"description": "A", "buckets": [1, 2], "labels": ["x", "y"]}
+    metric = collector.register_histogram("some_a", **own)  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match=f"'some_a' is registered already, but {difference}") as refusal:
+        collector.register_histogram("some_a", **(own | arguments))
+    assert "get_metric('some_a') returns the one that is there" in str(refusal.value)
+    assert collector.get_metric("some_a") is metric
+
+
+def test_another_type_or_rollup_is_refused(collector: TelemetryCollector) -> None:
+    """As is another set of states under the same gauge."""
+    collector.register_gauge("a", rollup="max")
+    with pytest.raises(ValueError, match="with another type: 'gauge' there, 'counter' here"):
+        collector.register_counter("a")
+    with pytest.raises(ValueError, match=r"with another rollup: \('max',\) there, \('sum',\) here"):
+        collector.register_gauge("a", rollup="sum")
+    states = collector.register_state_set("b", "B", ["on", "off"])
+    with pytest.raises(ValueError, match=r"its states differ: \['on', 'off'\] there, \['on', 'broken'\] here"):
+        collector.register_state_set("b", "B", ["on", "broken"])
+    assert states.states == ["on", "off"]
+    assert values(collector, "b") == {("on",): 0, ("off",): 0}
+
+
+def test_the_name_of_a_sources_metric_is_taken(collector: TelemetryCollector) -> None:
+    """Nobody can write to it here, so it is never returned for a counter."""
+    family = Family("a_total", MetricType.COUNTER, "A")
+    collector.add_source(lambda: [FamilySnapshot(family, [SeriesSnapshot((), 3)])])
+    collector.collect()
+    with pytest.raises(ValueError, match=r"'a_total' is registered already, by a source of add_source\(\)"):
+        collector.register_counter("a_total", "A")
+
+
+def test_two_threads_register_one_metric(collector: TelemetryCollector) -> None:
+    """Both have the same."""
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: collector.register_counter("a_total", "A", ["x"]), range(64)))
+    assert len(set(map(id, found))) == 1
+
+
+@pytest.mark.parametrize("name", ["fog_orders_total", "fog_aggregator_frames_total"])
+def test_a_name_that_the_fleet_refuses_is_refused(collector: TelemetryCollector, name: str) -> None:
+    """Where it is registered, not in silence at the aggregator; the fleet's own parts say that they are."""
+    with pytest.raises(ValueError, match=f"'{name}' begins with 'fog_': such names are the fleet's own"):
+        collector.register_counter(name)
+    assert collector.get_metric(name) is None
+    collector.register_counter("fog_agent_of_a_node_total")
+    TelemetryCollector(reserved_names=True).register_counter(name)
+
+
+def test_a_name_that_no_frame_carries_is_refused(collector: TelemetryCollector) -> None:
+    """The agent would leave such a series out."""
+    collector.register_gauge("a" * 256)
+    with pytest.raises(ValueError, match="is longer than 256 characters"):
+        collector.register_gauge("a" * 257)
+
+
+def test_refusals_are_the_ones_of_the_fleet() -> None:
+    """The SDK does not know the wire; a change there must reach the refusals here."""
+    assert names.MAX_NAME_LENGTH == limits.MAX_NAME_LENGTH
+    assert (names.RESERVED, names.FROM_NODES) == (catalog.RESERVED, catalog.ALLOWED)
 
 
 @pytest.mark.parametrize(

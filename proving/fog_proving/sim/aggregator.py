@@ -30,7 +30,10 @@ class Aggregator:
     def __init__(self, stage: Stage, scope: Scope, limits: FleetLimits, shelf: Shelf[Any], ears: Ears) -> None:
         self._clock, streams, self._doubt = stage.clock, stage.streams, ears.doubt
         fleet, events = AskedFleet(limits, lambda: streams.events.losses), EventList()
-        own, server_time = TelemetryCollector(self_metrics=False), lambda: self.engine.server_time(stage.now)
+        own, server_time = (
+            TelemetryCollector(self_metrics=False, reserved_names=True),
+            lambda: self.engine.server_time(stage.now),
+        )
         self.network = NetworkCollector(fleet, events, own, server_time)
         steps = book_of(stage, scope).taker(lambda: self.fleet)
         around = Surroundings(self.network, NothingRefused(), self._say, history=steps)

@@ -183,7 +183,9 @@ class Member:
 
     def _new_replica(self, aggregator: Aggregator) -> Replica:
         settings = Settings(interval=INTERVAL)
-        metrics = WriterMetrics(TelemetryCollector(self_metrics=False), settings, "fog_aggregator_rollup")
+        metrics = WriterMetrics(
+            TelemetryCollector(self_metrics=False, reserved_names=True), settings, "fog_aggregator_rollup"
+        )
         return Replica(aggregator.network.totals, settings, metrics, self._stage.draw_epoch)
 
     def _publish(self, *, may_publish: bool) -> None:

@@ -33,6 +33,8 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         max_events: events kept; the oldest go first.
         self_metrics: whether to have `telemetry_*` metrics about itself. A second collector whose metrics go the same
             way should not.
+        reserved_names: whether its metrics' names may begin with `fog_`: those of the fleet's own parts do, and an
+            aggregator refuses them from a program.
         clock: unix seconds.
         monotonic: seconds that never go back.
 
@@ -50,12 +52,13 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         *,
         max_events: int = MAX_EVENTS,
         self_metrics: bool = True,
+        reserved_names: bool = False,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if not collection_interval > 0:
             raise ValueError(f"collection_interval must be above 0 seconds, not {collection_interval}")
-        super().__init__(clock, monotonic)
+        super().__init__(clock, monotonic, reserved_names=reserved_names)
         self.collection_interval = collection_interval
         self.attachments: dict[object, object] = {}
         self._events = EventLog(max_events)

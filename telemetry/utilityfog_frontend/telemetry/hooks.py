@@ -73,8 +73,10 @@ class HookedRegistry(MetricRegistry):
         integrations: names of the ready-made sets of hooks that are set up.
     """
 
-    def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
-        super().__init__(clock, monotonic)
+    def __init__(
+        self, clock: Callable[[], float], monotonic: Callable[[], float], *, reserved_names: bool = False
+    ) -> None:
+        super().__init__(clock, monotonic, reserved_names=reserved_names)
         self.integrations: set[str] = set()
         self._hooks = HookTable(self._scope.problems)
 

@@ -11,6 +11,13 @@ _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _UNIT = re.compile(r"[a-zA-Z0-9_:]+")
 
+RESERVED = "fog_"
+FROM_NODES = "fog_agent_"
+"""Of the names that begin with `fog_`, an aggregator takes these alone from a node."""
+
+MAX_NAME_LENGTH = 256
+"""Longer names are not carried over the bus."""
+
 
 def _refuse_unless(pattern: re.Pattern[str], what: str, name: object) -> None:
     if not isinstance(name, str):
@@ -40,6 +47,27 @@ def check_family(family: Family) -> None:
     for choice in family.rollup:
         if choice not in ROLLUPS:
             raise ValueError(f"metric {family.name!r}: unknown rollup {choice!r}, not one of {', '.join(ROLLUPS)}")
+
+
+def refuse_unpublishable(name: str, *, reserved_names: bool) -> None:
+    """Refuse a metric's name that no aggregator would take from a node.
+
+    Args:
+        name: Checked already.
+        reserved_names: Whether the metric is one of the fleet's own, whose names begin with `fog_`.
+
+    Raises:
+        ValueError: says what to change.
+    """
+    if name.startswith(RESERVED) and not reserved_names and not name.startswith(FROM_NODES):
+        raise ValueError(
+            f"metric name {name!r} begins with {RESERVED!r}: such names are the fleet's own, and an aggregator refuses "
+            "them from a program; choose another name"
+        )
+    if len(name) > MAX_NAME_LENGTH:
+        raise ValueError(
+            f"metric name {name[:64]!r}… is longer than {MAX_NAME_LENGTH} characters: choose a shorter one"
+        )
 
 
 def check_label_names(names: Sequence[str], family: Family) -> None:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from .foreign.rollups import RollupByName
 from .foreign.source import Collect, ForeignSource
@@ -11,13 +11,14 @@ from .instruments.counter import Counter, counter_family
 from .instruments.family import MAX_CHILDREN, FamilyState, Instrument, Scope
 from .instruments.gauge import Gauge, gauge_family
 from .instruments.histogram import Histogram, histogram_family
+from .instruments.identity import refuse_another
 from .instruments.labeled import LabeledCounter, LabeledGauge, LabeledHistogram, LabeledMetric
 from .instruments.lifetimes import SeriesLifetimes, SeriesWatch
 from .instruments.metric import Metric, MetricState
 from .instruments.series import Series
-from .instruments.state_set import StateSet
+from .instruments.state_set import StateSet, check_states
 from .model import Family, FamilySnapshot
-from .names import check_family, refuse_clashes, sample_names
+from .names import check_family, refuse_clashes, refuse_unpublishable, sample_names
 from .support.fork import renew_after_fork
 from .support.problems import Problems
 
@@ -33,13 +34,20 @@ class MetricRegistry:
 
     `labels` is a mapping of constant labels, or a sequence of label names: the metric then has children
     (`metric.labels(method="GET")`), at most `max_children`, and those idle for `ttl` seconds leave memory.
+
+    To register a metric again, with the same arguments, returns the one that is there: a cell of a notebook that is run
+    again, a module that is reloaded.
     """
 
-    def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], monotonic: Callable[[], float], *, reserved_names: bool = False
+    ) -> None:
         self.fork_generation = 0
+        self._reserved_names = reserved_names
         self._scope = Scope(SeriesLifetimes(self._live_series), Problems(monotonic), clock, monotonic)
         self._metrics: dict[str, Metric] = {}
         self._states: dict[str, MetricState] = {}
+        self._state_sets: dict[str, StateSet] = {}
         self._sample_owners: dict[str, str] = {}
         self._sources: list[ForeignSource] = []
         self._source_lock = threading.RLock()
@@ -75,7 +83,8 @@ class MetricRegistry:
         """Register a counter; arguments as for `Counter` and this class.
 
         Raises:
-            ValueError: the name is taken, or an argument is not valid.
+            ValueError: the name is another metric's (says which argument differs), or an argument is not valid.
+            TypeError: an argument is of another type.
         """
         family = counter_family(name, description, unit)
         return self._register(family, Counter, LabeledCounter, labels, max_children, ttl)
@@ -118,7 +127,8 @@ class MetricRegistry:
         """Register a gauge; arguments as for `Gauge` and this class.
 
         Raises:
-            ValueError: the name is taken, or an argument is not valid.
+            ValueError: the name is another metric's (says which argument differs), or an argument is not valid.
+            TypeError: an argument is of another type.
         """
         family = gauge_family(name, description, unit, rollup)
         return self._register(family, Gauge, LabeledGauge, labels, max_children, ttl)
@@ -161,7 +171,8 @@ class MetricRegistry:
         """Register a histogram; arguments as for `Histogram` and this class.
 
         Raises:
-            ValueError: the name is taken, or an argument is not valid.
+            ValueError: the name is another metric's (says which argument differs), or an argument is not valid.
+            TypeError: an argument is of another type.
         """
         family = histogram_family(name, description, buckets, unit)
         return self._register(family, Histogram, LabeledHistogram, labels, max_children, ttl)
@@ -170,7 +181,8 @@ class MetricRegistry:
         """Register facts that are text: a gauge that is 1, with the facts as its labels; it adds up along the tree.
 
         Raises:
-            ValueError: the name is taken, or an argument is not valid.
+            ValueError: the name is another metric's (says which argument differs), or an argument is not valid.
+            TypeError: an argument is of another type.
         """
         gauge = self.register_gauge(name, description, info, rollup="sum")
         gauge.set_function(lambda: 1)  # no reset changes facts
@@ -180,10 +192,17 @@ class MetricRegistry:
         """Register which of several states holds: for each a gauge that is 1 or 0 (see `StateSet`).
 
         Raises:
-            ValueError: the name is taken, or an argument is not valid.
+            ValueError: the name is another metric's (says which argument differs), or an argument is not valid.
+            TypeError: an argument is of another type.
         """
-        gauge = self.register_gauge(name, description, [name], rollup="sum", max_children=max(len(states), 1))
-        return StateSet(gauge, states)
+        wanted = check_states(name, states)
+        with self._scope.lifetimes.lock:
+            gauge = self.register_gauge(name, description, [name], rollup="sum", max_children=len(wanted))
+            there = self._state_sets.get(name)
+            if there is None:
+                there = self._state_sets[name] = StateSet(gauge, wanted)
+            there.refuse_others(wanted)
+            return there
 
     def add_source(self, collect: Collect, *, rollup: RollupByName | None = None) -> None:
         """Read metrics that are kept elsewhere, whenever this collector is read.
@@ -263,10 +282,15 @@ class MetricRegistry:
     ) -> H | L:
         constant, names = _split(labels)
         with self._scope.lifetimes.lock:
-            refuse_clashes(family, self._sample_owners)
             state = FamilyState(
                 family, handle_type, self._scope, constant=constant, names=names, max_children=max_children, ttl=ttl
             )
+            there = self._states.get(family.name)
+            if there is not None:
+                refuse_another(there, state)
+                return cast("H | L", self._metrics[family.name])
+            refuse_unpublishable(family.name, reserved_names=self._reserved_names)
+            refuse_clashes(family, self._sample_owners)
             metric = labeled_type(state) if names else state.child(())
             self._add(state, metric)
             return metric

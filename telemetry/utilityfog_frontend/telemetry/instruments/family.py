@@ -194,8 +194,9 @@ class FamilyState(MetricState, Generic[H]):
         self._gate = Gate(self._dropped)
         # Handles whose series ended, for as long as a program holds them.
         self._resting: WeakValueDictionary[tuple[str, ...], H] = WeakValueDictionary()
-        self._max_children = max_children
+        self.max_children = max_children
         self._warned = False
+        self.ttl = ttl
         self._idle = _IdleSeries(ttl)
 
     # Which series live
@@ -215,7 +216,7 @@ class FamilyState(MetricState, Generic[H]):
             if child is not None:
                 return child
             overflow = (OVERFLOW,) * len(self.names)
-            full = len(self.children) - (overflow in self.children) >= self._max_children
+            full = len(self.children) - (overflow in self.children) >= self.max_children
             if values == overflow or not self._refuses(full=full):
                 return self._start(values)
             child = self.children.get(overflow) or self._start(overflow)
@@ -248,7 +249,7 @@ class FamilyState(MetricState, Generic[H]):
             self.scope.problems.warn(
                 "metric %r has reached its limit of %d children: label sets beyond it are counted together under %r",
                 self.family.name,
-                self._max_children,
+                self.max_children,
                 OVERFLOW,
             )
 

@@ -1,6 +1,6 @@
 """Gauges of a fixed shape."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .labeled import LabeledGauge
 
@@ -13,13 +13,12 @@ class StateSet:
 
     Raises:
         ValueError: no states, or one given twice.
+        TypeError: not a sequence of strings.
     """
 
     def __init__(self, gauge: LabeledGauge, states: Sequence[str]) -> None:
-        if not states or len(set(states)) != len(states):
-            raise ValueError(f"state set {gauge.name!r} needs states that differ, not {list(states)}")
         self.gauge = gauge
-        self._gauges = {state: gauge.labels(state) for state in states}
+        self._gauges = {state: gauge.labels(state) for state in check_states(gauge.name, states)}
 
     @property
     def states(self) -> list[str]:
@@ -38,3 +37,34 @@ class StateSet:
         for other, gauge in self._gauges.items():
             if other != state:
                 gauge.set(0)
+
+    def refuse_others(self, states: Sequence[str]) -> None:
+        """Refuse to be taken for a state set with other states.
+
+        Raises:
+            ValueError: says which states there are.
+        """
+        if self.states != list(states):
+            name = self.gauge.name
+            raise ValueError(
+                f"state set {name!r} is registered already, and its states differ: {self.states} there, {list(states)} "
+                "here; choose another name, or the same states"
+            )
+
+
+def check_states(name: str, states: object) -> list[str]:
+    """Return the states of the state set `name` as a list.
+
+    Raises:
+        ValueError: no states, or one given twice.
+        TypeError: not a sequence of strings.
+    """
+    if isinstance(states, str) or not isinstance(states, Iterable):
+        raise TypeError(f"state set {name!r} needs a sequence of names of states, not {states!r}")
+    names = list(states)
+    for one in names:
+        if not isinstance(one, str):
+            raise TypeError(f"state set {name!r}: the name of a state must be a string, not {one!r}")
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"state set {name!r} needs states that differ, not {names}")
+    return names
