@@ -157,7 +157,10 @@ class Bus(Protocol):
         """The longest message in bytes that can be published now; None while there is no connection."""
 
     async def connected(self, deadline: float | None = None) -> bool:
-        """Wait for a connection, at most `deadline` seconds; tell whether there is one."""
+        """Wait for a connection, at most `deadline` seconds; tell whether there is one.
+
+        A caller with a deadline is in a hurry: an adapter tries more often while it waits.
+        """
 
     async def publish(self, subject: str, payload: bytes, deadline: float) -> Publish:
         """Publish once, and wait at most `deadline` seconds for the word that a stream holds it.

@@ -14,7 +14,6 @@ PURE: Final = re.compile(
     r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|memory/stream)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
-    r"|^telemetry/utilityfog_frontend/telemetry/journal/(kinds|layout|live|reading|slots)\.py$"
 )
 """The files that must be pure."""
 
@@ -95,7 +94,6 @@ OWN: Final = {
         "fog_aggregator.history",
         "fog_aggregator.promql",
     ),
-    "telemetry/utilityfog_frontend/telemetry/journal": ("utilityfog_frontend.telemetry.journal",),
     "schema/fog_schema": (),
     "bus/fog_bus": (),
 }

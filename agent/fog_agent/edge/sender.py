@@ -58,9 +58,10 @@ class Sender:
 
     async def flush(self, deadline: float) -> bool:
         """Encode what was counted until now; True when all of it is acknowledged within `deadline` seconds."""
-        flush = self._publisher.flush(self._clock())
+        flush, end = self._publisher.flush(self._clock()), self._clock() + deadline
         self._news.tell()
-        return await self._news.wait_for(lambda: self._publisher.flushed(flush), self._clock() + deadline)
+        await self._bus.connected(deadline)  # in a hurry, unlike the loops
+        return await self._news.wait_for(lambda: self._publisher.flushed(flush), end)
 
     async def finish(self, deadline: float) -> bool:
         """End the epoch (see `Publisher.finish`); True when all is acknowledged within `deadline` seconds."""

@@ -9,14 +9,18 @@ parts is in this file; tests/bus/test_connection.py breaks when they change.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any, Final
 
 import nats.aio.client
-from nats.aio.client import PING_PROTO
+from nats.aio.client import DEFAULT_BUFFER_SIZE, PING_PROTO
 from nats.aio.msg import Msg
+from nats.aio.transport import TcpTransport
 from nats.errors import Error, ProtocolError
 from nats.protocol.parser import Parser
+
+from fog_bus.nats.resolver import Address
 
 _LONGEST_LINE: Final = 1024 * 1024
 """A server's INFO names every other server of its cluster; nothing else comes near."""
@@ -37,19 +41,40 @@ class Client(nats.aio.client.Client):
 
     Args:
         insist_on_tls: Without TLS the server is told nothing, whatever it says of itself.
+
+    Attributes:
+        address: Where the server is, resolved; None lets nats-py resolve its name.
+        on_end: Called at once when the connection ends; nats-py's `closed_cb` comes a few turns of the loop later.
+        on_first_word: Called when a new connection's server has said what it is.
     """
 
-    def __init__(self, *, insist_on_tls: bool = False) -> None:
+    def __init__(self, *, insist_on_tls: bool = False, address: Address | None = None) -> None:
         super().__init__()
+        self.address = address
+        self.on_first_word: Callable[[], None] = lambda: None
         self._insist_on_tls = insist_on_tls
         self.on_end: Callable[[], None] = lambda: None
-        """Called at once when the connection ends; nats-py's `closed_cb` comes a few turns of the loop later."""
         self._ps = _Parser(self)
 
     async def _select_next_server(self) -> None:
         """One try of one server; nats-py's own loop tries for ever, or twice, and hides why it failed."""
         self._current_server = self._server_pool[0]
-        await self._connect_to_server(self._current_server)
+        if self.address is None:
+            await self._connect_to_server(self._current_server)
+        else:
+            self._transport = transport = _Tcp()  # type: ignore[no-untyped-call] # nats-py's
+            await transport.connect_to(self.address, self.options["connect_timeout"])
+
+    def named_servers(self) -> dict[str, str | None]:
+        """Return the servers that this client knows of, as URLs, with the name that each one's certificate must bear.
+
+        None stands for the name in the URL. An address that the server told has a certificate for the server's name.
+        """
+        name = self.options.get("tls_hostname") or self._server_pool[0].uri.hostname
+        name = None if self._host_is_ip(name) else name
+        return {
+            server.uri.geturl(): name if self._host_is_ip(server.uri.hostname) else None for server in self._server_pool
+        }
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002
         """Comes before CONNECT: nats-py would let the server alone decide whether user and password go in clear.
@@ -58,6 +83,8 @@ class Client(nats.aio.client.Client):
             TlsNotOfferedError: The server has no TLS, and we insist on it.
         """
         server = self._current_server
+        if initial_connection:
+            self.on_first_word()
         if initial_connection and self._insist_on_tls and server is not None and server.uri.scheme != "wss":
             if server.uri.scheme == "ws" or not (info.get("tls_required") or info.get("tls_available")):
                 raise TlsNotOfferedError
@@ -100,6 +127,23 @@ class Client(nats.aio.client.Client):
             _client=self,
             _sid=sid,
         )
+
+
+class _Tcp(TcpTransport):
+    """Connects to an address that was resolved before, under the server's name."""
+
+    async def connect_to(self, address: Address, seconds: float) -> None:
+        """Connect in at most `seconds`."""
+        connection = socket.socket(address.family, socket.SOCK_STREAM)
+        connection.setblocking(False)  # noqa: FBT003 — the socket module's signature
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.get_running_loop().sock_connect(connection, address.where)
+            reader, writer = await asyncio.open_connection(sock=connection, limit=DEFAULT_BUFFER_SIZE)
+        except BaseException:
+            connection.close()
+            raise
+        self._bare_io_reader, self._bare_io_writer = self._io_reader, self._io_writer = reader, writer
 
 
 class _Parser(Parser):

@@ -15,8 +15,8 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
@@ -70,7 +70,7 @@ class Connection:
         rng = rng or random.Random()
         self._troubles = Troubles()
         self._dialer = Dialer(options, rng, ping_interval, self._troubles)
-        self._pause_after = partial(backoff, rng=rng, longest=longest_pause)
+        self._pauses = _Pauses(rng, longest_pause)
         self._client: Client | None = None
         self._up = asyncio.Event()
         self._closing = asyncio.Event()
@@ -97,8 +97,11 @@ class Connection:
         return self.client.max_payload if self.client is not None else None
 
     async def connected(self, deadline: float | None = None) -> bool:
-        """Wait for a connection, at most `deadline` seconds; tell whether there is one."""
-        with suppress(TimeoutError):
+        """Wait for a connection, at most `deadline` seconds; tell whether there is one.
+
+        While anybody waits with a deadline, the pauses between attempts are as short as the first one.
+        """
+        with self._pauses.shortened() if deadline else nullcontext(), suppress(TimeoutError):
             async with asyncio.timeout(deadline):
                 await self._up.wait()
         return self._up.is_set()
@@ -149,7 +152,7 @@ class Connection:
                 await self._serve(client, ended)
                 if loop.time() - started > _STEADY:
                     attempt = 0
-            await asyncio.sleep(self._pause_after(attempt))
+            await self._pauses.after(attempt)
             attempt += 1
 
     async def _serve(self, client: Client, ended: asyncio.Event) -> None:
@@ -171,7 +174,7 @@ class Connection:
         finally:
             self._up.clear()
             self._client = None
-            self._dialer.discovered(uri.geturl() for uri in client.servers)
+            self._dialer.discovered(client.named_servers())
             await drop(client)
             for gone in self.on_disconnect:
                 gone()
@@ -187,6 +190,34 @@ class Connection:
         self._troubles.note(error, f"NATS: {text_of(error)}")
         for hook in self.on_error:
             hook(text_of(error))
+
+
+class _Pauses:
+    """Pauses between attempts to connect: they grow, but not while anybody is in a hurry."""
+
+    def __init__(self, rng: random.Random, longest: float) -> None:
+        self._length = partial(backoff, rng=rng, longest=longest)
+        self._hurried = asyncio.Event()
+        self._in_a_hurry = 0
+
+    async def after(self, attempt: int) -> None:
+        """Pause after an attempt; somebody who comes in a hurry shortens the pause."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._length(attempt)):
+                await self._hurried.wait()
+                await asyncio.sleep(self._length(0))
+
+    @contextmanager
+    def shortened(self) -> Iterator[None]:
+        """Be in a hurry while inside."""
+        self._in_a_hurry += 1
+        self._hurried.set()
+        try:
+            yield
+        finally:
+            self._in_a_hurry -= 1
+            if not self._in_a_hurry:
+                self._hurried.clear()
 
 
 def _where(client: Client) -> str:
