@@ -51,3 +51,4 @@ class AggregatorConfig(
             raise ValueError("a rollup is that of a subtree: give its path, as in --path fog/0")
         super().__post_init__()
         self.check()
+        self.check_http()

@@ -20,6 +20,7 @@ from fog_aggregator.brain import Brain
 from fog_aggregator.components.checkpoints.saving import Checkpoints
 from fog_aggregator.components.file_export.export import FileExport
 from fog_aggregator.components.history.history import History
+from fog_aggregator.components.http.access.exposure import make_exposure
 from fog_aggregator.components.http.app import make_app
 from fog_aggregator.components.http.past.blame import TreeAndLevels
 from fog_aggregator.components.http.past.keys import PastApi
@@ -104,6 +105,7 @@ class Aggregator:
     Raises:
         NatsOptionsError: The TLS files cannot be used.
         RulesError: A rule file cannot be used.
+        CredentialsError, ExposureError: The file of credentials, the certificate or its key cannot be used.
     """
 
     def __init__(self, config: AggregatorConfig, transport: Transport | None = None) -> None:
@@ -185,7 +187,11 @@ class Aggregator:
         return Rules(read, rule_set, worker, own, conditions, partner, self._notifications, loops)
 
     async def reload(self) -> str:
-        """Read the rule files anew; return what is wrong with them, or nothing."""
+        """Read rule files, credentials and the certificate anew; return what is wrong with them, or nothing."""
+        try:
+            self._exposure.reload()
+        except ValueError as error:
+            return str(error)
         return await self._rules.reload()
 
     def ready(self) -> tuple[bool, str]:
@@ -233,7 +239,8 @@ class Aggregator:
     def _make_web(self, queries: Queries, past: Past, storage: FleetStorage, rules: RuleSet) -> WebServer:
         api = Api(queries, TreePlaces(self.network), RulesView(rules))
         past_api = PastApi(past, TreeAndLevels(self.network, storage.keeps))
-        return WebServer(make_app(self.network, self, api, past_api), self.config.listen)
+        exposure = self._exposure = make_exposure(self.config)
+        return WebServer(make_app(self.network, self, api, past_api, exposure), self.config.listen, tls=exposure.tls)
 
     async def _stop(self, component: Component) -> None:
         await component.stop(self._deadline)

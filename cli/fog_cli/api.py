@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
 from fog_bus.options import option
-from fog_bus.options.kinds import URL
+from fog_bus.options.kinds import URL, Kind, redact
 from fog_cli.errors import CommandError
 
+URL_OF_API: Final = Kind("URL", URL.parse, lambda url: json.dumps(redact(url)))
 DEFAULT_URL: Final = "http://127.0.0.1:10364"
 TIMEOUT: Final = 30.0
 
@@ -22,14 +24,23 @@ TIMEOUT: Final = 30.0
 class ApiSettings:
     """The options of the group ``[api]``."""
 
-    url: str = option(DEFAULT_URL, "the aggregator to ask", URL, flag="--api")
+    url: str = option(
+        DEFAULT_URL, "the aggregator to ask, as in https://NAME:TOKEN@HOST/PREFIX", URL_OF_API, flag="--api"
+    )
 
 
 class Api:
-    """An aggregator's HTTP interface. Calls block."""
+    """An aggregator's HTTP interface. Calls block.
 
-    def __init__(self, url: str) -> None:
-        self.url = (url if "://" in url else f"http://{url}").rstrip("/")
+    Args:
+        address: Where it is, maybe with a name and a secret, and with a prefix.
+
+    Attributes:
+        url: The address without the name and the secret.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.url, self._login = without_login((address if "://" in address else f"http://{address}").rstrip("/"))
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> bytes:
         """Return the body of a GET; a query's empty and absent values are left out.
@@ -49,7 +60,7 @@ class Api:
         if not url.startswith(("http://", "https://")):
             raise CommandError(f"{self.url} is not an address: write http://127.0.0.1:10364")
         try:
-            request = urllib.request.Request(url, method=method)  # noqa: S310 - the scheme was looked at above
+            request = urllib.request.Request(url, method=method, headers=self._login)  # noqa: S310 - the scheme was looked at above
             with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - as above
                 body: bytes = answer.read()
                 return body
@@ -61,6 +72,17 @@ class Api:
             raise CommandError(
                 f"no aggregator answers at {self.url} ({why}): start one, or name it with --api"
             ) from None
+
+
+def without_login(url: str) -> tuple[str, dict[str, str]]:
+    """Return an address without the name and the secret in it, and the header that says them (RFC 7617)."""
+    parts = urlsplit(url)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, {}
+    name, _, secret = userinfo.partition(":")
+    value = base64.b64encode(f"{unquote(name)}:{unquote(secret)}".encode()).decode()
+    return urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {value}"}
 
 
 def _message(body: str) -> str:

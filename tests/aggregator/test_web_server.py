@@ -152,11 +152,11 @@ async def test_a_header_that_never_ends_is_cut_off() -> None:
 
 
 async def test_connections_are_bounded() -> None:
-    """The one too many is told, and there is room again when another leaves."""
-    async with serving(sample_fleet(), most_connections=3) as served:
-        held = [await connect(served) for _ in range(3)]
+    """Where all are busy the one too many is told, and there is room again when another leaves."""
+    async with serving(large_fleet(), most_connections=2 * MOST_AT_ONCE) as served:
+        held = [await connect(served, limit=1024) for _ in range(MOST_AT_ONCE)]  # the share of one client
         for reader, writer in held:
-            writer.write(GET)
+            writer.write(GET.replace(b"-/healthy", b"metrics"))
             assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
         assert await talk(served, b"") == (
             b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n"
@@ -169,6 +169,23 @@ async def test_connections_are_bounded() -> None:
             return b"200 OK" in await talk(served, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
 
         await eventually(room, what="a place for another connection")
+
+
+async def test_the_oldest_idle_connection_makes_room() -> None:
+    """A client that keeps connections open and asks nothing loses them first, and keeps nobody out."""
+    async with serving(sample_fleet(), most_connections=6) as served:
+        held = [await connect(served) for _ in range(3)]
+        for reader, writer in held:
+            writer.write(GET)
+            assert await reader.readuntil(b"healthy\n")
+        assert b"200 OK" in await talk(served, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        async with asyncio.timeout(20):
+            with contextlib.suppress(ConnectionResetError):
+                assert await held[0][0].read() == b""
+        held[1][1].write(GET)
+        assert await held[1][0].readuntil(b"healthy\n")
+        for _, writer in held:
+            writer.close()
 
 
 def large_fleet() -> Fleet:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,28 +13,16 @@ from fog_agent import Agent
 from fog_bus.nats.connection import Connection, NatsOptions, NatsOptionsError
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
+from tests.certificates import Certificate, self_signed
 from tests.cli.processes import ENVIRON
 from tests.plain_listener import PlainListener, plain_listener
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 
-@dataclass
-class Certificate:
-    """A server's certificate for 127.0.0.1, signed by itself, and its key."""
-
-    cert: str
-    key: str
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """Provide a new one, as openssl makes it."""
-    directory = tmp_path_factory.mktemp("tls")
-    cert, key = str(directory / "cert.pem"), str(directory / "key.pem")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2"]
-    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(command, check=True, capture_output=True)
-    return Certificate(cert, key)
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 def asked_for(way: str, port: int, certificate: Certificate) -> NatsOptions:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from fog_cli.api import without_login
 from fog_cli.commands.query import Settings
 from fog_cli.errors import CommandError, FogError, UsageError
 from fog_cli.terminal import Paint, printable, show_labels, show_time
@@ -172,7 +173,7 @@ def _evaluate(expression: str, file: str, moments: _Moments) -> _Answer:
 
 def _ask(base: str, expression: str, moments: _Moments) -> _Answer:
     """Ask a server, in the form of a POST: expressions may be longer than URLs."""
-    url = (base if "://" in base else f"http://{base}").rstrip("/")
+    url, login = without_login((base if "://" in base else f"http://{base}").rstrip("/"))
     if not url.startswith(("http://", "https://")):
         raise UsageError(f"{url} is not an address: write http://127.0.0.1:9090")
     form = {"query": expression}
@@ -181,7 +182,9 @@ def _ask(base: str, expression: str, moments: _Moments) -> _Answer:
     elif moments.time is not None:
         form["time"] = _seconds(moments.time)
     path = "query" if moments.bounds is None else "query_range"
-    request = urllib.request.Request(f"{url}/api/v1/{path}", data=urlencode(form).encode(), method="POST")  # noqa: S310 - the scheme was looked at above
+    request = urllib.request.Request(  # noqa: S310 - the scheme was looked at above
+        f"{url}/api/v1/{path}", data=urlencode(form).encode(), headers=login, method="POST"
+    )
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - as above
             return _read(url, answer.read().decode("utf-8", "replace"))

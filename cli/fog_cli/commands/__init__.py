@@ -28,6 +28,7 @@ SUMMARIES: Final = {
     "streams": "create the streams, or say how they differ",
     "forget": "retire departed nodes now",
     "silence": "keep alerts from receivers for a while",
+    "token": "make a login for the aggregator's HTTP interface",
     "decode": "print frames for a person",
     "check": "say whether configuration and rule files are fine",
     "test": "run unit tests of rule files",
@@ -35,8 +36,8 @@ SUMMARIES: Final = {
 }
 
 
-OPERATORS: Final = frozenset({"forget", "silence"})
-"""The commands of an operator, which go to all aggregators; their modules are in a folder of their own."""
+OPERATORS: Final = frozenset({"forget", "silence", "token"})
+"""The commands of an operator; their modules are in a folder of their own."""
 
 
 @dataclass(frozen=True, slots=True)

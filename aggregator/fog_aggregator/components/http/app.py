@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from aiohttp import web
 
+from fog_aggregator.components.http.access.exposure import NOT_EXPOSED, Exposure
+from fog_aggregator.components.http.access.guard import LOGINS, guard
 from fog_aggregator.components.http.hardening import add_headers, only_our_name, only_reading, plain_errors
-from fog_aggregator.components.http.keys import LOOPBACK, NETWORK, OPENAPI, SLOTS, STATUS
+from fog_aggregator.components.http.keys import LOOPBACK, NAMES, NETWORK, OPENAPI, PREFIX, SLOTS, STATUS
 from fog_aggregator.components.http.openapi import document
 from fog_aggregator.components.http.past.keys import PAST, PastApi
 from fog_aggregator.components.http.past.routes import PAST_ROUTES
@@ -16,7 +19,7 @@ from fog_aggregator.components.http.prometheus.route import API, Api
 from fog_aggregator.components.http.prometheus.routes import API_ROUTES
 from fog_aggregator.components.http.prometheus.schemas import API_SCHEMAS
 from fog_aggregator.components.http.response_slots import ResponseSlots
-from fog_aggregator.components.http.routes import ROUTES
+from fog_aggregator.components.http.routes import ROUTES, Route
 from fog_aggregator.components.http.status import Status
 from fog_aggregator.network import NetworkCollector
 
@@ -24,7 +27,11 @@ _LARGEST_REQUEST: Final = 1024
 
 
 def make_app(
-    network: NetworkCollector, status: Status, api: Api | None = None, past: PastApi | None = None
+    network: NetworkCollector,
+    status: Status,
+    api: Api | None = None,
+    past: PastApi | None = None,
+    exposure: Exposure = NOT_EXPOSED,
 ) -> web.Application:
     """Return the application that serves a network-wide collector; nothing can be changed through it.
 
@@ -33,23 +40,40 @@ def make_app(
         status: The state of the service behind it.
         api: Answers under /api/v1; without it nothing is served there.
         past: Answers what was; without it nothing is served of the past.
+        exposure: How it is reached, and by whom.
     """
-    app = web.Application(middlewares=[plain_errors, only_reading, only_our_name], client_max_size=_LARGEST_REQUEST)
     routes = (*ROUTES, *(API_ROUTES if api else ()), *(PAST_ROUTES if past else ()))
+    reaches = {exposure.prefix + route.path: route.reach for route in routes}
+    middlewares = [plain_errors, only_our_name, guard(reaches), only_reading]
+    app = web.Application(middlewares=middlewares, client_max_size=_LARGEST_REQUEST)
     app[NETWORK] = network
     app[STATUS] = status
     app[OPENAPI] = document(routes, {**(API_SCHEMAS if api else {}), **(PAST_SCHEMAS if past else {})})
     app[SLOTS] = ResponseSlots()
     app[LOOPBACK] = False
+    app[NAMES], app[PREFIX] = exposure.names, exposure.prefix
+    if exposure.logins is not None:
+        app[LOGINS] = exposure.logins
     if api is not None:
         app[API] = api
     if past is not None:
         app[PAST] = past
     app.on_response_prepare.append(add_headers)
+    _add_routes(app, routes, exposure.prefix)
+    return app
+
+
+def _add_routes(app: web.Application, routes: Iterable[Route], prefix: str) -> None:
     for route in routes:
         for method in route.methods:
             if method == "GET":
-                app.router.add_get(route.path, route.handle)
+                app.router.add_get(prefix + route.path, route.handle)
             else:
-                app.router.add_route(method, route.path, route.handle)
-    return app
+                app.router.add_route(method, prefix + route.path, route.handle)
+    if prefix:
+        app.router.add_get(prefix, _to_the_page)
+
+
+async def _to_the_page(request: web.Request) -> web.StreamResponse:
+    """Lead to the page, so that its links are below the prefix."""
+    raise web.HTTPPermanentRedirect(request.path + "/")

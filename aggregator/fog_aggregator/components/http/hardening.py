@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -12,7 +11,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from fog_aggregator.components.http.keys import LOOPBACK
+from fog_aggregator.components.http.keys import LOOPBACK, NAMES, PREFIX
+from fog_aggregator.components.http.options import is_loopback
 from fog_aggregator.components.http.output import json_bytes
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -32,6 +32,8 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Server": "fog",
 }
+_SENT: Final = ("Allow", "Location", "WWW-Authenticate")
+"""Headers of an error that its line needs."""
 _PROMETHEUS: Final = "/api/v1/"
 """Routes of this API write their own errors; these here are of what is before a route."""
 
@@ -55,19 +57,10 @@ SERVER_LOGGER: Final = logging.getLogger("fog_aggregator.components.http.server"
 SERVER_LOGGER.addFilter(Quiet())
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address, without a port, is this machine for itself."""
-    name = host.strip("[]").rstrip(".").lower()
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
-
-
 @web.middleware
 async def only_reading(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer GET and HEAD, and a POST where a route takes questions in that form: nothing is changed over HTTP."""
-    if request.method not in _READING and request.path.startswith(_SILENCES):
+    if request.method not in _READING and _below_prefix(request).startswith(_SILENCES):
         raise web.HTTPForbidden(
             text="silences are made and ended by an operator's command, not over HTTP: `fog silence add`, `expire`"
         )
@@ -78,18 +71,18 @@ async def only_reading(request: web.Request, handler: Handler) -> web.StreamResp
 
 @web.middleware
 async def only_our_name(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Return a server on loopback answers by loopback's names only.
+    """Answer by our own names only: on loopback those of loopback, and anywhere those that the options name.
 
     Else a page of a stranger's could have its own name point here, and a browser would let it read everything
     (DNS rebinding).
     """
-    host = request.headers.get("Host")
-    if request.app[LOOPBACK] and host is not None:
+    host, names = request.headers.get("Host"), request.app[NAMES]
+    if host is not None and (names or request.app[LOOPBACK]):
         found = _HOST.fullmatch(host)
-        if found is None or not is_loopback(found[1]):
+        if found is None or not (is_loopback(found[1]) or found[1].strip("[]").rstrip(".").lower() in names):
             raise web.HTTPForbidden(
-                text=f"the host {host[:80]!r} is not this server, which listens on loopback only: "
-                "ask for localhost, let the proxy send Host: localhost, or listen on another address"
+                text=f"the host {host[:80]!r} is not this server: ask for localhost, let the proxy send Host: "
+                "localhost, or name it with --http.host"
             )
     return await handler(request)
 
@@ -100,11 +93,11 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
     try:
         return await handler(request)
     except web.HTTPException as error:
-        allow = error.headers.get("Allow")
         line = error.text or error.reason
         if isinstance(error, web.HTTPNotFound) and request.match_info.http_exception is error:
             line = f"nothing is served at {request.path[:200]}; / shows what is"
-        return _error(request, error.status, line, {"Allow": allow} if allow else {})
+        headers = {name: error.headers[name] for name in _SENT if name in error.headers}
+        return _error(request, error.status, line, headers)
     except (ConnectionError, asyncio.CancelledError):
         raise
     except Exception:
@@ -112,8 +105,13 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
         return _error(request, 500, "this is a bug in the aggregator; its log has the details", {})
 
 
+def _below_prefix(request: web.Request) -> str:
+    return request.path.removeprefix(request.app[PREFIX])
+
+
 def _error(request: web.Request, status: int, line: str, headers: dict[str, str]) -> web.Response:
-    if request.path.startswith("/api/") and not request.path.startswith(_PROMETHEUS):
+    path = _below_prefix(request)
+    if path.startswith("/api/") and not path.startswith(_PROMETHEUS):
         return web.Response(
             status=status, body=json_bytes({"error": line}), content_type="application/json", headers=headers
         )

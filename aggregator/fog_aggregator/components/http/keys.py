@@ -16,3 +16,7 @@ OPENAPI: Final[web.AppKey[dict[str, Any]]] = web.AppKey("openapi", dict)
 SLOTS: Final = web.AppKey("slots", ResponseSlots)
 LOOPBACK: Final = web.AppKey("loopback", bool)
 """Whether the server listens on this machine alone."""
+NAMES: Final[web.AppKey[tuple[str, ...]]] = web.AppKey("names", tuple)
+"""The hosts that it answers to, beside loopback's; empty for those of loopback on loopback, and any elsewhere."""
+PREFIX: Final = web.AppKey("prefix", str)
+"""The beginning of all paths."""

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from aiohttp import web
 
 from fog_aggregator.components.http import answers, parameters, view_parameters
+from fog_aggregator.components.http.access.guard import Reach, confine
 from fog_aggregator.components.http.explain import explain
 from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.output import JSON, send, send_json
@@ -41,6 +42,7 @@ class Route:
         media: media types of the answer.
         errors: statuses beside 400 that the answer may have.
         methods: how it may be asked beside HEAD.
+        reach: how much of the fleet it shows.
     """
 
     path: str
@@ -51,10 +53,13 @@ class Route:
     media: tuple[str, ...] = (JSON,)
     errors: tuple[int, ...] = ()
     methods: tuple[str, ...] = ("GET",)
+    reach: Reach = Reach.WHOLE
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Check the parameters and answer."""
-        return await self.answer(request, read_query(request, self.parameters))
+        query = read_query(request, self.parameters)
+        confine(request, self.reach, query)
+        return await self.answer(request, query)
 
     def error_form(self, status: int) -> tuple[str, str]:
         """Return the media type of an error, and the name of its schema; empty for text."""
@@ -179,8 +184,17 @@ ROUTES: Final = (
         view_parameters.VIEW,
         media=_EXPOSITIONS,
         errors=(404, 503),
+        reach=Reach.SUBTREE,
     ),
-    Route("/api/snapshot", "the same as JSON", _snapshot, view_parameters.VIEW, "Snapshot", errors=(404, 503)),
+    Route(
+        "/api/snapshot",
+        "the same as JSON",
+        _snapshot,
+        view_parameters.VIEW,
+        "Snapshot",
+        errors=(404, 503),
+        reach=Reach.SUBTREE,
+    ),
     Route(
         "/api/tree",
         "the tree with the state of its nodes",
@@ -188,6 +202,7 @@ ROUTES: Final = (
         (parameters.PATH, parameters.DEPTH),
         "Tree",
         errors=(404, 503),
+        reach=Reach.SUBTREE,
     ),
     Route(
         "/api/nodes",
@@ -196,6 +211,7 @@ ROUTES: Final = (
         (parameters.PATH, parameters.STATE, parameters.LIMIT, parameters.OFFSET),
         "Nodes",
         errors=(404, 503),
+        reach=Reach.SUBTREE,
     ),
     Route(
         "/api/events",
@@ -204,6 +220,7 @@ ROUTES: Final = (
         (parameters.PATH, parameters.NAME, parameters.SINCE, parameters.LIMIT),
         "Events",
         errors=(503,),
+        reach=Reach.SUBTREE,
     ),
     Route(
         "/api/explain",
@@ -212,14 +229,22 @@ ROUTES: Final = (
         (parameters.PATH, parameters.METRIC),
         "Explanation",
         errors=(404,),
+        reach=Reach.SUBTREE,
     ),
     Route("/api/retired", "counts of what is no longer exported", _retired, schema="Retired", errors=(503,)),
     Route("/api/conflicts", "metrics that nodes disagree about", _conflicts, schema="Conflicts", errors=(503,)),
     Route("/api/status", "what the numbers stand on", _status, schema="Status"),
     Route("/api/silences", "the silences, as Alertmanager writes them", _silences, schema="Silences"),
-    Route("/api/openapi.json", "this description", _openapi, schema="OpenAPI"),
-    Route("/-/healthy", "whether the process answers", _healthy, media=("text/plain",)),
-    Route("/-/ready", "whether the numbers are complete", _ready, media=("text/plain",), errors=(503,)),
+    Route("/api/openapi.json", "this description", _openapi, schema="OpenAPI", reach=Reach.PAGE),
+    Route("/-/healthy", "whether the process answers", _healthy, media=("text/plain",), reach=Reach.OPEN),
+    Route(
+        "/-/ready",
+        "whether the numbers are complete",
+        _ready,
+        media=("text/plain",),
+        errors=(503,),
+        reach=Reach.OPEN,
+    ),
     Route(
         "/-/reload",
         "reads the rule files anew, for this machine alone",
@@ -228,7 +253,7 @@ ROUTES: Final = (
         errors=(403, 422),
         methods=("POST",),
     ),
-    Route("/", "a page for people", _file("index.html", "text/html"), media=("text/html",)),
-    Route("/app.js", "its program", _file("app.js", "text/javascript"), media=("text/javascript",)),
-    Route("/style.css", "its looks", _file("style.css", "text/css"), media=("text/css",)),
+    Route("/", "a page for people", _file("index.html", "text/html"), media=("text/html",), reach=Reach.PAGE),
+    Route("/app.js", "its program", _file("app.js", "text/javascript"), media=("text/javascript",), reach=Reach.PAGE),
+    Route("/style.css", "its looks", _file("style.css", "text/css"), media=("text/css",), reach=Reach.PAGE),
 )

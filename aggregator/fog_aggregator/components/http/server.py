@@ -1,17 +1,22 @@
-"""The socket of the HTTP server: bounded in connections, in time, in what it reads."""
+"""The socket of the HTTP server: bounded in connections, for all and for each client, in time, in what it reads."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-from typing import Final
+import ssl
+from typing import Any, Final
 
 from aiohttp import web
 
-from fog_aggregator.components.http.hardening import SERVER_LOGGER, is_loopback
+from fog_aggregator.components.http.hardening import SERVER_LOGGER
 from fog_aggregator.components.http.keys import LOOPBACK
+from fog_aggregator.components.http.options import is_loopback
 
 MOST_CONNECTIONS: Final = 512
+SHARE: Final = 0.5
+"""Which part of the connections one client may have: a proxy is one client, too."""
+HANDSHAKE_SECONDS: Final = 5.0
 PATIENCE: Final = 20.0
 """Seconds that a connection has for a whole request header, from its beginning or from the answer before."""
 SHUTDOWN_SECONDS: Final = 1.5
@@ -36,8 +41,10 @@ class WebServer:
     Args:
         app: what `make_app` made.
         listen: host and port; port 0 takes a free one.
-        most_connections: beyond that, a connection is answered 503 and closed.
+        most_connections: beyond that, the oldest idle connection goes; without an idle one, the new one is answered
+            503 and closed. One client may have half of them.
         patience: seconds that a connection has for each whole request header.
+        tls: the server's certificate; None for plain HTTP.
     """
 
     def __init__(
@@ -47,8 +54,10 @@ class WebServer:
         *,
         most_connections: int = MOST_CONNECTIONS,
         patience: float = PATIENCE,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._listen = listen
+        self._tls = tls
         self._most_connections = most_connections
         self._server: asyncio.Server | None = None
         app[LOOPBACK] = is_loopback(listen[0])
@@ -85,7 +94,12 @@ class WebServer:
         host, port = self._listen
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                self._connection, host or None, port, backlog=128
+                self._connection,
+                host or None,
+                port,
+                backlog=128,
+                ssl=self._tls,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS if self._tls is not None else None,
             )
         except OSError as error:
             await self._runner.cleanup()
@@ -100,21 +114,54 @@ class WebServer:
         self._server = None
 
     def _connection(self) -> asyncio.Protocol:
-        server = self._runner.server
-        if server is None or self.connections >= self._most_connections:
-            return _Busy()
-        protocol: asyncio.Protocol = server()
-        return protocol
+        return _Gate(self)
+
+    def admit(self, transport: asyncio.Transport) -> None:
+        """Hand a connection to the application if there is room, or an idle one can go; else say so, and close it."""
+        server, client = self._runner.server, _client_of(transport)
+        if server is None:
+            transport.abort()
+            return
+        handlers: list[Any] = list(server.connections)  # in the order in which they came
+        of_client = [one for one in handlers if _client_of(one.transport) == client]
+        for present, most in ((of_client, self._most_connections * SHARE), (handlers, self._most_connections)):
+            if len(present) >= most and not _let_go(present):
+                transport.write(_BUSY)
+                transport.close()
+                return
+        handler = server()
+        transport.set_protocol(handler)
+        handler.connection_made(transport)
 
 
-class _Busy(asyncio.Protocol):
-    """Says so, and goes."""
+class _Gate(asyncio.Protocol):
+    """Looks at whom a connection is from before the application has it."""
+
+    def __init__(self, server: WebServer) -> None:
+        self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Answer without having read anything."""
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(_BUSY)
-        transport.close()
+        """Let the server decide."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a server's sockets have
+        self._server.admit(transport)
+
+
+def _client_of(transport: asyncio.BaseTransport | None) -> str:
+    """Return the address of the other side, without its port."""
+    peer = transport.get_extra_info("peername") if transport is not None else None
+    return str(peer[0]) if peer else ""
+
+
+def _let_go(handlers: list[Any]) -> bool:
+    """Close the oldest connection that waits for a request; tell whether there was one.
+
+    aiohttp offers no question for that: `_current_request` is of its 3.x, and a test holds it.
+    """
+    for handler in handlers:
+        if handler.transport is not None and handler._current_request is None:  # noqa: SLF001 - see above
+            handler.transport.abort()
+            return True
+    return False
 
 
 def _shown(host: str, port: int) -> str:

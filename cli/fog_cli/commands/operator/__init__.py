@@ -1,1 +1,1 @@
-"""Subcommands for an operator: commands to the aggregators, by the control stream."""
+"""Subcommands for an operator: commands to the aggregators by the control stream, and logins."""

@@ -133,7 +133,7 @@ function showTotals(snapshot, path) {
     ...totals.slice(0, MOST_TOTALS).map(([name, total]) => {
       const why = new URLSearchParams({ path, name });
       if (!path) why.delete("path");
-      const explain = make("a", { href: `/api/explain?${why}`, textContent: "explain" });
+      const explain = make("a", { href: `api/explain?${why}`, textContent: "explain" });
       explain.setAttribute("aria-label", `explain ${name}`);
       return row(heading(name), cell(number.format(total), "number"), cell(explain));
     }),
@@ -154,17 +154,17 @@ function showEvents({ events }) {
 async function refresh() {
   const path = decodeURIComponent(location.hash.slice(1));
   try {
-    const status = await ask("/api/status");
+    const status = await ask("api/status");
     showStatus(status);
     const below = { path };
     const [tree, events] = await Promise.all([
-      ask("/api/tree", { ...below, depth: 1 }),
-      ask("/api/events", { ...below, limit: MOST_EVENTS }),
+      ask("api/tree", { ...below, depth: 1 }),
+      ask("api/events", { ...below, limit: MOST_EVENTS }),
     ]);
     showTree(tree);
     showEvents(events);
     if (status.series > MOST_SERIES) at("totals-note").textContent = "Too many series to add up here: see /metrics.";
-    else if (status.ready) showTotals(await ask("/api/snapshot", below), path);
+    else if (status.ready) showTotals(await ask("api/snapshot", below), path);
   } catch (error) {
     at("ready").textContent = error instanceof TypeError ? "the aggregator does not answer" : error.message;
     at("ready").dataset.ready = "false";
