@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import platform
 import time
+import warnings
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from fog_agent.core.publication import Publication
 from fog_agent.core.schedule import phase_of
 from fog_agent.core.writer import Settings
+from fog_agent.edge import forks
 from fog_agent.edge.attach import attach
 from fog_agent.edge.options import AgentOptions
 from fog_agent.edge.sender import Sender
 from fog_agent.edge.signals import HeldSignals
+from fog_agent.edge.thread import AgentThread
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.link import Link
 from fog_bus.nats.options import DEFAULT_SERVER
@@ -29,6 +34,9 @@ from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 
 log = logging.getLogger("fog_agent")
+
+_of_parents: Final[list[object]] = []
+"""Tasks of loops that did not come along in a fork: they are never cleaned up, as that would write to the parent's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ class Agent:
 
     It never raises into the program once it runs: without a server it keeps trying and memory stays bounded. On exit
     the last counts are flushed, under a deadline.
+
+    In a forked child it begins anew, in a thread, once the child has counted something: see `docs/in-real-servers.md`.
 
     Args:
         collector: what to publish. Its counts belong to the path from the collector's creation on.
@@ -96,17 +106,11 @@ class Agent:
         self._collector = collector
         self._settings = Settings(interval, shared, ephemeral, tuple(_about(info).items()))
         self._subjects = Subjects(prefix)
-        self._own: Connection | None = None
-        if bus is None:
-            if connection is None:
-                connection = self._own = Connection(options or _options(servers, self.path))
-            bus = Link(connection)
-        self._bus = bus
+        self._route = _Route(options or _options(servers, self.path), connection, bus)
+        self._parent: int | None = None  # the process that it was forked from, and to which it leaves the gauges
         self._handle_signals = handle_signals
-        self._publication: Publication | None = None
-        self._tasks: list[asyncio.Task[None]] = []
-        self._sender: Sender | None = None
-        self._signals: HeldSignals | None = None
+        self.forkable: forks.Forkable = self
+        self._running: _Running | None = None
 
     async def start(self) -> None:
         """Begin to publish. Returns at once, with or without a server.
@@ -114,17 +118,23 @@ class Agent:
         Raises:
             RuntimeError: when it runs already, or another agent has this collector and path.
         """
-        if self._sender is not None:
+        if self._running is not None:
             raise RuntimeError(f"the agent at {format_path(self.path)} runs already")
-        self._publication = attach(self._collector, self.path, self._settings, time.monotonic())
+        if other := forks.make_way(self):
+            await asyncio.to_thread(other.leave)
+        gauges = self._shows_gauges
+        publication = attach(self._collector, self.path, self._settings, time.monotonic(), gauges)
+        bus = self._route.open()
         metrics, events = self._subjects.metrics(self.path), self._subjects.events(self.path)
-        self._sender = Sender(self._publication, self._bus, metrics, events, phase=phase_of(self.path))
-        await self._bus.listen(self._subjects.listens(self.path), self._sender.requested)
-        if self._own is not None:
-            self._spawn(self._own.run(), "connection")
-        self._spawn(self._sender.run(), "sender")
+        sender = Sender(publication, bus, metrics, events, phase=phase_of(self.path))
+        running = self._running = _Running(publication, sender)
+        forks.note_running(self.forkable)
+        await bus.listen(self._subjects.listens(self.path), sender.requested)
+        if self._route.own is not None:
+            running.spawn(self._route.own.run(), "connection")
+        running.spawn(sender.run(), "sender")
         if self._handle_signals:
-            self._signals = HeldSignals(asyncio.get_running_loop(), self.flush)
+            running.signals = HeldSignals(asyncio.get_running_loop(), self.flush)
         log.debug("agent at %s publishes every %g s", format_path(self.path), self._settings.interval)
 
     async def stop(self, deadline: float | None = None) -> bool:
@@ -132,30 +142,35 @@ class Agent:
 
         Frames that were not stay on the collector, and the next agent of this collector and path sends them first.
         """
-        if self._sender is None or self._publication is None:
+        running = self._running
+        if running is None:
             return True
-        signals = self._signals
+        signals = running.signals
         if signals is None:
-            return await self._stop(self._sender, self._publication, deadline)
+            return await self._stop(running, deadline)
         signals.postpone()
         try:
-            return await self._stop(self._sender, self._publication, deadline)
+            return await self._stop(running, deadline)
         finally:
             signals.close()
 
-    async def _stop(self, sender: Sender, publication: Publication, deadline: float | None) -> bool:
+    async def _stop(self, running: _Running, deadline: float | None) -> bool:
         flushed = False
         try:
-            flushed = await sender.finish(self.deadline if deadline is None else deadline)
+            flushed = await running.sender.finish(self.deadline if deadline is None else deadline)
             if not flushed:
                 log.warning("agent at %s stops with frames that were not acknowledged in time", format_path(self.path))
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            publication.in_use = False
-            self._tasks, self._sender, self._publication, self._signals = [], None, None, None
+            await running.end()
+            forks.note_ended(self.forkable)
+            self._running = None
+            self._route.close()
         return flushed
+
+    @property
+    def interval(self) -> float:
+        """Seconds between frames."""
+        return self._settings.interval
 
     @property
     def sent(self) -> Sent:
@@ -164,14 +179,40 @@ class Agent:
         Raises:
             RuntimeError: when the agent does not run.
         """
-        if self._publication is None:
+        if self._running is None:
             raise RuntimeError(f"the agent at {format_path(self.path)} does not run")
-        epoch = self._publication.epoch
+        epoch = self._running.publication.epoch
         return Sent(epoch.writer.epoch, epoch.writer.seq, epoch.events.last)
 
     async def flush(self) -> bool:
         """Send what was counted until now and wait until it is acknowledged, or the deadline; True when it was."""
-        return self._sender is not None and await self._sender.flush(self.deadline)
+        return self._running is not None and await self._running.sender.flush(self.deadline)
+
+    @property
+    def key(self) -> forks.Key:
+        """The collector and the path: two agents with the same would count everything twice."""
+        return id(self._collector), self.path
+
+    def forked(self) -> AgentThread | None:
+        """In a forked child, which has no loop for it: return a thread in which it begins anew, if it can."""
+        _of_parents.append((self._running, self._route))
+        self._running, self._route = None, self._route.anew()
+        if self._route.comes_along:
+            return copy(self).inherit(self)
+        text = f"the agent at {format_path(self.path)} was given a bus, which does not come along in a fork"
+        log.warning("%s: start an agent in the child, or nothing that it counts is published", text)
+        warnings.warn(text, RuntimeWarning, stacklevel=1)
+        return None
+
+    def inherit(self, parents: Agent) -> AgentThread:
+        """Become the one that publishes in a forked child; `parents` is what this is a copy of."""
+        self._route = self._route.anew()
+        self._handle_signals = False
+        self._parent = None if self._settings.shared and self._parent is None else os.getppid()
+        self._settings = replace(self._settings, shared=True)
+        if self.forkable is parents:
+            self.forkable = self
+        return AgentThread(self, lambda: self._shows_gauges() or self._collector.has_counted())
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -182,10 +223,62 @@ class Agent:
     ) -> None:
         await self.stop()
 
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+    def _shows_gauges(self) -> bool:
+        """Whether this process's gauges count: a forked child's do when they are shared, or when its parent is gone."""
+        return self._parent is None or os.getppid() != self._parent
+
+
+class _Running:
+    """An agent's parts from its start to its end."""
+
+    def __init__(self, publication: Publication, sender: Sender) -> None:
+        self.publication = publication
+        self.sender = sender
+        self.signals: HeldSignals | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def spawn(self, work: Coroutine[object, object, None], name: str) -> None:
+        """Run `work` until the end."""
         task = asyncio.create_task(work, name=f"fog-agent-{name}")
         task.add_done_callback(_report)
         self._tasks.append(task)
+
+    async def end(self) -> None:
+        """End all that was spawned, and let go of the publication."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.publication.in_use = False
+
+
+class _Route:
+    """The bus of an agent, one after the other: the given one, or one of its own to the same servers for each loop."""
+
+    def __init__(self, options: NatsOptions, connection: Connection | None, bus: Bus | None) -> None:
+        self._options = connection.options if connection else options
+        self.own: Connection | None = None
+        self.comes_along = bus is None  # in a fork
+        self.bus = bus or (Link(connection) if connection else None)
+        self.open()  # options that cannot be used are refused at once
+
+    def open(self) -> Bus:
+        """Return the bus; `own` is the connection that somebody has to run, if it has one."""
+        if self.bus is None:
+            self.own = Connection(self._options)
+            self.bus = Link(self.own)
+        return self.bus
+
+    def close(self) -> None:
+        """Forget a connection that was its own: it belongs to the loop in which it was."""
+        if self.own is not None:
+            self.own = self.bus = None
+
+    def anew(self) -> _Route:
+        """Return the same for a forked child, to be opened there."""
+        route = copy(self)
+        if self.comes_along:
+            route.own = route.bus = None
+        return route
 
 
 def _about(info: dict[str, str] | None) -> dict[str, str]:

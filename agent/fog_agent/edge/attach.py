@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 
+from fog_agent.core.epoch_series import SourceSeries, Watch
 from fog_agent.core.publication import Publication
 from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import SelfMetrics
@@ -16,8 +18,47 @@ def new_epoch() -> int:
     return secrets.randbits(64) or 1
 
 
-def attach(collector: TelemetryCollector, path: Path, settings: Settings, now: float) -> Publication:
-    """Take hold of a collector's publication under `path`.
+class WatchOfProcess:
+    """A watch whose gauges are published while `gauges()` says so: those of a forked child are its parent's to tell."""
+
+    def __init__(self, watch: Watch, gauges: Callable[[], bool]) -> None:
+        self.gauges = gauges
+        self._watch = watch
+        self._all: tuple[SourceSeries, ...] = ()
+        self._counts: tuple[SourceSeries, ...] = ()
+
+    @property
+    def refuse_newcomers(self) -> bool:
+        """As the watch's."""
+        return self._watch.refuse_newcomers
+
+    @refuse_newcomers.setter
+    def refuse_newcomers(self, refuse: bool) -> None:
+        self._watch.refuse_newcomers = refuse
+
+    def series(self) -> tuple[SourceSeries, ...]:
+        """Return the live series: the same tuple while none came or went."""
+        series = self._watch.series()
+        if self.gauges():
+            return series
+        if series is not self._all:
+            self._all, self._counts = series, _counts_of(series)
+        return self._counts
+
+    def take_ended(self) -> Sequence[SourceSeries]:
+        """Return the series that ended since the last call."""
+        ended = self._watch.take_ended()
+        return ended if self.gauges() else _counts_of(ended)
+
+
+def _counts_of(series: Sequence[SourceSeries]) -> tuple[SourceSeries, ...]:
+    return tuple(one for one in series if one.family.type.incremental)
+
+
+def attach(
+    collector: TelemetryCollector, path: Path, settings: Settings, now: float, gauges: Callable[[], bool] = lambda: True
+) -> Publication:
+    """Take hold of a collector's publication under `path`; of gauges only while `gauges()` says so.
 
     Raises:
         RuntimeError: when an agent has it already: two would count everything twice.
@@ -32,6 +73,9 @@ def attach(collector: TelemetryCollector, path: Path, settings: Settings, now: f
             "stop the first one, or give the second its own collector"
         )
     publication.in_use = True
+    for watch in publication.watches:
+        if isinstance(watch, WatchOfProcess):
+            watch.gauges = gauges
     publication.resume(settings, now)
     return publication
 
@@ -40,7 +84,7 @@ def _publication_of(collector: TelemetryCollector, settings: Settings, now: floa
     """Publish the program's collector and the agent's own metrics in the same frames."""
     own = TelemetryCollector(self_metrics=False)
     return Publication(
-        (collector.watch_series(), own.watch_series()),
+        tuple(WatchOfProcess(one.watch_series(), gauges=lambda: True) for one in (collector, own)),
         SelfMetrics(own, settings),
         settings,
         now,

@@ -123,6 +123,10 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         self._events.clear()
         logger.info("reset all telemetry metrics and events")
 
+    def has_counted(self) -> bool:
+        """Whether anything was counted or recorded since the collector was made, or since its process was forked."""
+        return bool(self.events_count) or super().has_counted()
+
     # Collection
 
     @property

@@ -17,6 +17,7 @@ from .instruments.lifetimes import SeriesLifetimes, SeriesWatch
 from .instruments.metric import Metric, MetricState
 from .instruments.series import Series
 from .instruments.state_set import StateSet, check_states
+from .kinds import size_of
 from .model import Family, FamilySnapshot
 from .names import check_family, refuse_clashes, refuse_unpublishable, sample_names
 from .support.fork import renew_after_fork
@@ -237,6 +238,13 @@ class MetricRegistry:
         """All families and their series now, in the order of their registration."""
         self.refresh()
         return [FamilySnapshot(state.family, state.snapshots()) for state in list(self._states.values())]
+
+    def has_counted(self) -> bool:
+        """Whether anything was counted since the registry was made, or since its process was forked."""
+        self.refresh()
+        lifetimes = self._scope.lifetimes
+        counters = (series for series in lifetimes.series() if series.family.type.incremental)
+        return lifetimes.has_backlog or any(size_of(series.read()) for series in counters)
 
     def watch_series(self) -> SeriesWatch:
         """Follows the series, for a writer to the bus."""

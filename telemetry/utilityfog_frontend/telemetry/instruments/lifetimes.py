@@ -92,6 +92,9 @@ class Backlog:
         if len(self._unsettled) > UNSETTLED_LIMIT:
             self._unsettled.popleft().settle()
 
+    def __bool__(self) -> bool:
+        return bool(self._ended)
+
     def take(self) -> list[Series]:
         """All of it, once."""
         ended, self._ended = self._ended, {}
@@ -119,6 +122,11 @@ class SeriesLifetimes:
     def refusing(self) -> bool:
         """Whether new children go to the overflow child, because too many ended ones wait already."""
         return any(watch.refuses for watch in self._watches)
+
+    @property
+    def has_backlog(self) -> bool:
+        """Whether counts have ended while there was no watch."""
+        return bool(self._backlog)
 
     def started(self) -> None:
         """Note a series that was added. The caller holds the lock."""

@@ -1,0 +1,174 @@
+"""A thread with an event loop, in which an agent lives from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import selectors
+import threading
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from fog_agent.edge.endings import LastCall
+
+_PATIENCE: Final = 2.0
+"""Seconds beyond an agent's deadline after which its thread is no longer waited for."""
+_abandoned: Final[list[object]] = []
+
+
+class Lived(Protocol):
+    """An agent."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between frames."""
+
+    @property
+    def deadline(self) -> float:
+        """Seconds that stopping may take."""
+
+    async def start(self) -> None:
+        """Begin to publish."""
+
+    async def stop(self) -> bool:
+        """Flush and stop; True when all was acknowledged."""
+
+    async def flush(self) -> bool:
+        """Send what was counted until now; True when it was acknowledged."""
+
+
+class AgentThread:
+    """Runs an agent once, in a daemon thread with an event loop of its own, until the process's end. Thread-safe.
+
+    Args:
+        agent: what is run.
+        needed: asked when it is to stop before it has begun: whether there is anything to publish.
+    """
+
+    def __init__(self, agent: Lived, needed: Callable[[], bool] = lambda: True) -> None:
+        self.agent = agent
+        self._needed = needed
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._ending = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._selector: selectors.BaseSelector | None = None
+        self._end = asyncio.Event()
+        self._started = threading.Event()
+        self._problem: BaseException | None = None
+        self._flushed = False
+        self._last_call = LastCall(self.stop)
+        self._last_call.arm()
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not begun, and nobody has stopped it."""
+        return self._thread is None and not self._ending
+
+    def runs(self, agent: object) -> bool:
+        """Whether this is the thread of `agent`."""
+        return self.agent is agent
+
+    def begin(self) -> None:
+        """Start the thread, unless it was started or is to stop."""
+        with self._lock:
+            if self._thread is None and not self._ending:
+                self._thread = threading.Thread(target=self._main, name="fog-agent", daemon=True)
+                self._thread.start()
+
+    def begin_if_needed(self) -> bool:
+        """Start the thread if there is anything to publish; tell whether that is settled."""
+        if not self._ending and not self._needed():
+            return False
+        self.begin()
+        return True
+
+    def wait(self) -> None:
+        """Wait until the agent has started, and raise what its start raised."""
+        self._started.wait()
+        if self._problem is not None:
+            self._last_call.disarm()
+            raise self._problem
+
+    def stop(self) -> bool:
+        """Flush the last counts and end, within the agent's deadline; True when all was acknowledged."""
+        with self._lock:
+            thread, first, self._ending = self._thread, not self._ending, True
+        if thread is not None:
+            self._tell_to_end()
+            thread.join(self.agent.deadline + _PATIENCE)
+        elif first and self._needed():
+            self._begin_and_end()
+        self._last_call.disarm()
+        return self._flushed
+
+    def leave(self) -> None:
+        """Make way for another agent of the same collector and path, which publishes what this one has not begun to."""
+        with self._lock:
+            begun, self._ending = self._thread is not None, True
+        if begun:
+            self.stop()
+        self._last_call.disarm()
+
+    def flush(self) -> bool:
+        """Send what was counted until now and wait until it is acknowledged; True when it was before the deadline."""
+        self.begin()
+        self._started.wait()
+        if self._loop is None:
+            return False
+        return asyncio.run_coroutine_threadsafe(self.agent.flush(), self._loop).result(self.agent.deadline + 1.0)
+
+    def abandon(self) -> None:
+        """In a forked child, which has the loop's files but not the thread: let go of them without a word.
+
+        The connection and the loop's own files are the parent's too: a byte that is written there, or a file that is
+        taken off its list, would be missed in the parent. So the child's numbers of all of them become /dev/null's, and
+        what waits on the loop is kept for ever: nothing of it is ever cleaned up.
+        """
+        _abandoned.append(self)
+        self._last_call.disarm()
+        if self._selector is None or (files := self._selector.get_map()) is None:
+            return
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in (self._selector.fileno(), *(key.fd for key in files.values())):  # type: ignore[attr-defined]
+            os.dup2(null, number, inheritable=False)
+        os.close(null)
+
+    def _main(self) -> None:
+        with asyncio.Runner(loop_factory=self._new_loop) as runner:
+            runner.run(self._serve())
+
+    def _new_loop(self) -> asyncio.AbstractEventLoop:
+        self._selector = selectors.DefaultSelector()
+        return asyncio.SelectorEventLoop(self._selector)
+
+    async def _serve(self) -> None:
+        try:
+            await self.agent.start()
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the start
+            self._problem = error
+            return
+        finally:
+            self._loop = asyncio.get_running_loop()
+            self._started.set()
+        if not self._ending:
+            await self._end.wait()
+        self._flushed = await self.agent.stop()
+
+    def _tell_to_end(self) -> None:
+        """Wake the loop; before there is one, `_ending` is seen instead."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._end.set)
+
+    def _begin_and_end(self) -> None:
+        """Run from start to end: here, as no thread may begin at the interpreter's end, unless a loop runs here."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._main()
+            return
+        thread = threading.Thread(target=self._main, name="fog-agent", daemon=True)
+        thread.start()
+        thread.join(self.agent.deadline + _PATIENCE)
