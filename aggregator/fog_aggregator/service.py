@@ -53,6 +53,7 @@ from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.saved import Part
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.notifications.deliveries import DeliveryOrder
 from fog_aggregator.notifications.silences_json import silence_json
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -100,6 +101,7 @@ class Aggregator:
     Attributes:
         network: The network-wide collector, readable by any exporter.
         web: The HTTP server; its address is known once `run` has started it.
+        notifications: Tells receivers of alerts.
         sources: Whoever keeps samples, in the order in which they are asked.
 
     Raises:
@@ -118,10 +120,10 @@ class Aggregator:
         history = History(config, config.state_dir, self.network, own)
         bus = transport or NatsTransport(config.nats)
         rule_set, series = make_rule_set(config), RuleSeries()
-        self._notifications = self._make_notifications(bus, subjects, own, loops)
-        silences = self._notifications.silences
-        saved: dict[str, Part] = {"rules": rule_set, "silences": silences, "notifications": self._notifications}
-        around = Surroundings(self.network, metrics, _warnings(), silences.take, saved, history.recorder)
+        partner = Partner(bus, subjects, config.path)
+        self.notifications = self._make_notifications(bus, subjects, partner.order, own, loops)
+        saved: dict[str, Part] = {"rules": rule_set, "partner": partner, "silences": self.notifications.silences}
+        around = self._surroundings(metrics, saved, history)
         self._engine = Engine(_scope(config, subjects), fleet, events, around)
         connection = BusConnection(bus, _streams(config, subjects), loops)
         brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
@@ -131,7 +133,7 @@ class Aggregator:
         queries = Queries(storage, config, self._server_time, self.ready, own)
         self.web = self._make_web(queries, past, storage, rule_set)
         worker = self._make_worker(history, series)
-        rules = self._rules = self._make_rules(rule_set, worker, own, Partner(bus, subjects, config.path), loops)
+        rules = self._rules = self._make_rules(rule_set, worker, own, partner, loops)
         brain.pause = history.settle
         self._loops, self._deadline = loops, 0.0  # what fails, or is cancelled, has no time
         self._components: list[Component] = [
@@ -139,7 +141,7 @@ class Aggregator:
             Checkpoints(config, self._engine, self.network, metrics, loops),
             history,
             connection,
-            self._notifications,
+            self.notifications,
             brain,
             rules,
             FileExport(self.network, config),
@@ -173,18 +175,22 @@ class Aggregator:
         self._components.insert(self._components.index(brain), rollup)
 
     def _make_notifications(
-        self, bus: Transport, subjects: Subjects, own: TelemetryCollector, loops: Loops
+        self, bus: Transport, subjects: Subjects, order: DeliveryOrder, own: TelemetryCollector, loops: Loops
     ) -> Notifications:
         config, silences_known = self.config, lambda: self._engine.cursors[CONTROL].caught_up
-        situation = Situation(config.path, config.external_url, self._time_of_alerts, silences_known)
+        situation = Situation(config.path, config.external_url, self._time_of_alerts, silences_known, order)
         return make_notifications(config, bus, subjects, situation, own, loops)
+
+    def _surroundings(self, metrics: SelfMetrics, saved: dict[str, Part], history: History) -> Surroundings:
+        parts, take = saved | {"notifications": self.notifications}, self.notifications.silences.take
+        return Surroundings(self.network, metrics, _warnings(), take, parts, history.recorder)
 
     def _make_rules(
         self, rule_set: RuleSet, worker: RuleWorker, own: TelemetryCollector, partner: Partner, loops: Loops
     ) -> Rules:
         read = partial(read_rules, self.config.rules, round(self.config.history_retention * 1000))
         conditions = EngineConditions(self._engine, worker.storage, self.network.losses)
-        return Rules(read, rule_set, worker, own, conditions, partner, self._notifications, loops)
+        return Rules(read, rule_set, worker, own, conditions, partner, self.notifications, loops)
 
     async def reload(self) -> str:
         """Read rule files, credentials and the certificate anew; return what is wrong with them, or nothing."""
@@ -224,7 +230,7 @@ class Aggregator:
 
     def silences(self) -> list[dict[str, Any]]:
         """Return the silences, as Alertmanager writes them, the newest first."""
-        now, silences = int(self._server_time() * 1000), self._notifications.silences
+        now, silences = int(self._server_time() * 1000), self.notifications.silences
         return [silence_json(one, now) for one in sorted(silences, key=lambda one: -one.updated_at)]
 
     def _make_worker(self, history: History, series: RuleSeries) -> RuleWorker:

@@ -60,6 +60,11 @@ class Heard:
     """Remembers what receivers are told."""
 
     notices: list[Notice] = field(default_factory=list)
+    begun: bool = False
+
+    def begin(self) -> None:
+        """Begin."""
+        self.begun = True
 
     def submit(self, notices: Sequence[Notice], at: int) -> None:
         """Take notices."""
@@ -109,10 +114,10 @@ class Watched:
         self.numbers = Numbers(self.conditions, series)
         settings = RulesOptions(rules=tuple(map(str, files)), **options)
         worker = RuleWorker(self.numbers, series, self.fleet.network, 1_000_000)
-        partner = Partner(bus, Subjects(), ())
+        self.partner = Partner(bus, Subjects(), ())
         read = partial(read_rules, settings.rules, 6 * 60 * MINUTE)
         self.rules = Rules(
-            read, make_rule_set(settings), worker, self.fleet.own, self.conditions, partner, self.heard, Loops()
+            read, make_rule_set(settings), worker, self.fleet.own, self.conditions, self.partner, self.heard, Loops()
         )
 
     def count(self, name: str, **labels: str) -> float:

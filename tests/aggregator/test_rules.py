@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from fog_aggregator.components.rules import evaluation
 from fog_aggregator.components.rules.coverage import FleetCoverage
 from fog_aggregator.components.rules.files import RulesError, parse_labels, read_rules
+from fog_aggregator.components.rules.partner import names_of
 from fog_aggregator.components.rules.status import RulesView
 from fog_aggregator.core.saved import Saved
 from fog_aggregator.rules.verdicts.coverage import Fate, Standing
@@ -20,6 +22,7 @@ from fog_testing.waiting import eventually
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.rules import MINUTE, Watched
 from tests.aggregator.test_checkpoint import restored, saved
+from tests.rules.storing import load_text
 
 HOT = """\
 groups:
@@ -150,6 +153,75 @@ async def test_two_aggregators_agree_that_an_alert_is_over(tmp_path: Path) -> No
         await minute(other)
         await minute(one)
         assert [watched.heard.words[-1] for watched in (one, other)] == ["Hot resolved"] * 2
+
+
+async def test_one_that_returns_asks_what_is_over(tmp_path: Path) -> None:
+    """Before it tells anything: an alert that ended meanwhile is not told to fire."""
+    bus, file = MemoryBus(), write(tmp_path)
+    async with running(Watched(bus, file)) as one:
+        async with running(Watched(bus, file)) as other:
+            for watched in (one, other):
+                watched.numbers.set("temp", 9)
+                await minute(watched)
+            await eventually(lambda: other.partner.is_known, what="it has heard the other one")
+        rules, partner = other.rules.set.image(), other.partner.image()
+        one.numbers.set("temp", 1)
+        await minute(one, 5)
+        assert one.heard.words == ["Hot firing", "Hot resolved"]
+        again = Watched(bus, file)
+        again.conditions.time += 6 * MINUTE
+        again.rules.set.restore(Saved(rules.plain))
+        again.partner.restore(Saved(partner.plain))
+        async with running(again):
+            assert not again.heard.begun
+            await eventually(lambda: again.heard.begun, what="it was answered")
+        assert again.heard.words == ["Hot resolved"]
+        assert again.heard.notices[0].ends_at == one.heard.notices[1].ends_at
+
+
+async def test_one_that_is_not_answered_tells_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an interval, or ten seconds if that is less; the next time it does not wait."""
+    monkeypatch.setattr(evaluation, "_LONGEST_QUESTION", 0.05)
+    async with running(Watched(MemoryBus(), write(tmp_path))) as watched:
+        watched.numbers.set("temp", 9)
+        await minute(watched)
+    again = Watched(MemoryBus(), write(tmp_path))
+    again.rules.set.restore(Saved(watched.rules.set.image().plain))
+    again.partner.restore(Saved({"is_known": True}))
+    async with running(again):
+        assert again.heard.words == []
+        await eventually(lambda: again.heard.begun, what="it has waited for long enough")
+        assert again.heard.words == ["Hot firing"]
+        assert again.partner.image().plain == {"is_known": False}
+
+
+async def test_a_clock_that_is_wrong_is_complained_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """And what it says of alerts does not count."""
+    bus, file = MemoryBus(), write(tmp_path)
+    async with running(Watched(bus, file)) as one, running(Watched(bus, file)) as other:
+        other.conditions.time += 60 * MINUTE
+        for watched in (one, other):
+            watched.numbers.set("temp", 9)
+            await minute(watched)
+        one.numbers.set("temp", 1)
+        await minute(one)
+    assert one.heard.words == ["Hot firing", "Hot resolved"]
+    assert "has no say in alerts: its clock, or the time of its server, is 3600 s before ours" in caplog.text
+
+
+def test_groups_have_the_same_names_wherever_their_files_are() -> None:
+    """And two of one name in two files of one name have different ones."""
+
+    def names(*files: str) -> list[str]:
+        groups = [replace(load_text(HOT).groups[0], file=file) for file in files]
+        return list(names_of(groups).values())
+
+    assert names("/etc/fog/rules.yml", "default") == ["rules.yml/heat", "default/heat"]
+    assert names("/etc/fog/a/x.yml", "/etc/fog/b/x.yml") == ["a/x.yml/heat", "b/x.yml/heat"]
+    assert names("/opt/a/x.yml", "/opt/b/x.yml") == names("a/x.yml", "b/x.yml") == ["a/x.yml/heat", "b/x.yml/heat"]
+    assert names("/etc/x.yml", "/etc/more/x.yml") == names("x.yml", "more/x.yml") == ["x.yml/heat", "more/x.yml/heat"]
+    assert names("x.yml", "/etc/x.yml") == ["x.yml/heat", "/etc/x.yml/heat"]
+    assert names() == []
 
 
 async def test_rules_that_fail_are_counted(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from aiohttp import web
 from fog_aggregator.components.notifications.making import Situation, make_notifications
 from fog_aggregator.components.notifications.notifier import Notifications
 from fog_aggregator.components.notifications.options import NotificationOptions
+from fog_aggregator.notifications.deliveries import DeliveryOrder
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.promql.labels import make_labels
 from fog_aggregator.tasks import Loops
@@ -105,7 +106,8 @@ class Told:
         self.now, self.known = now, True
         self.bus = MemoryBus()
         self.own = TelemetryCollector(self_metrics=False, reserved_names=True)
-        situation = Situation((), "http://fog:10364", lambda: self.now, lambda: self.known)
+        order = DeliveryOrder("a", lambda _: False)
+        situation = Situation((), "http://fog:10364", lambda: self.now, lambda: self.known, order)
         self.component: Notifications = make_notifications(options, self.bus, Subjects(), situation, self.own, Loops())
 
     def submit(self, *notices: Notice) -> None:
@@ -126,6 +128,7 @@ async def telling(now: float = 1_700_000_000.0, **options: Any) -> AsyncIterator
     """Provide notifications that run."""
     told = Told(NotificationOptions(**options), now)
     await told.component.start()
+    told.component.begin()
     try:
         yield told
     finally:

@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fog_aggregator.rules.alerts import pair
-from fog_aggregator.rules.alerts.pair import End, Pair, Verdicts, VerdictsError, View, decode, encode, limited, name_of
+from fog_aggregator.rules.alerts.pair import (
+    LONGEST_INTERVAL,
+    End,
+    Pair,
+    Verdicts,
+    VerdictsError,
+    View,
+    decode,
+    encode,
+    limited,
+    name_of,
+)
 
 HOT: Final = (("alertname", "Hot"), ("fog_path", "fog/0"))
 MINUTE: Final = 60_000
@@ -69,6 +80,34 @@ def test_the_newest_word_counts() -> None:
     ours.hear(WORD)
     ours.hear(replace(WORD, replica="a", at=2 * MINUTE))
     assert not View(ours, "g", MINUTE).still_fires(HOT)
+
+
+def test_a_word_of_another_time_has_no_say() -> None:
+    """A clock is wrong: it may be ahead for years; and a clock that was set back is followed."""
+    ours = Pair("a")
+    assert not ours.hear(replace(WORD, at=4 * MINUTE), 0)
+    assert not ours.hear(replace(WORD, at=0), 4 * MINUTE)
+    assert not View(ours, "g", 4 * MINUTE).still_fires(HOT)
+    assert ours.hear(replace(WORD, at=100 * MINUTE), 100 * MINUTE)
+    assert View(ours, "g", 97 * MINUTE).still_fires(HOT)
+    assert not View(ours, "g", 97 * MINUTE - 1).still_fires(HOT), "our own clock was set back since"
+    assert ours.hear(replace(WORD, at=MINUTE, firing=frozenset()), MINUTE)
+    assert ours.hear(replace(WORD, at=2 * MINUTE), 2 * MINUTE)
+    assert View(ours, "g", 2 * MINUTE).still_fires(HOT)
+    forever = replace(WORD, interval=10**15)
+    assert not ours.hear(forever, 4 * LONGEST_INTERVAL)
+
+
+def test_who_is_ready_says_so_on_any_group() -> None:
+    """The newest word counts, while it is of about now."""
+    ours = Pair("a")
+    assert not ours.is_ready("b", 0)
+    ours.hear(WORD)
+    assert ours.is_ready("b", 3 * MINUTE)
+    assert not ours.is_ready("b", 3 * MINUTE + 1)
+    assert not ours.is_ready("c", 0)
+    ours.hear(replace(WORD, group="h", at=1, ready=False))
+    assert not ours.is_ready("b", 1)
 
 
 def test_a_word_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

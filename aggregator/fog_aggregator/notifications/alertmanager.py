@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from fog_aggregator.notifications.deliveries import Others
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.notifications.outbox import Batch, IsSilenced, Outbox, Owed
 
@@ -24,8 +25,8 @@ SHORTEST_END: Final = 900_000
 class AlertmanagerOutbox(Outbox):
     """The notices that one Alertmanager is owed."""
 
-    def _due(self, now: int, is_silenced: IsSilenced) -> list[Batch]:
-        del is_silenced  # it has silences of its own
+    def _due(self, now: int, is_silenced: IsSilenced, others: Others) -> list[Batch]:
+        del is_silenced, others  # it has silences of its own, and joins what several tell
         due = [owed.notice for owed in self._owed.values() if self._is_due(owed, now)]
         return [Batch(tuple(due[start : start + BATCH])) for start in range(0, len(due), BATCH)]
 

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from fog_aggregator.notifications.alertmanager import rfc3339
+from fog_aggregator.notifications.deliveries import Others
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.notifications.outbox import Batch, IsSilenced, Outbox, Owed
 
@@ -21,15 +22,19 @@ MOST_AT_ONCE: Final = 256
 class ChangesOutbox(Outbox):
     """The notices owed to a receiver of changes alone. Silenced alerts are left out while the silence lasts."""
 
-    def _due(self, now: int, is_silenced: IsSilenced) -> list[Batch]:
-        del now
-        news = (owed.notice for owed in self._owed.values() if owed.is_news)
+    def _due(self, now: int, is_silenced: IsSilenced, others: Others) -> list[Batch]:
+        news = (owed.notice for owed in self._owed.values() if owed.is_news and not _waits(owed, now, others))
         audible = (notice for notice in news if not (notice.firing and is_silenced(notice)))
         return [Batch((notice,)) for notice in islice(audible, MOST_AT_ONCE)]
 
     def _is_done(self, owed: Owed, now: int) -> bool:
         del now
         return not owed.delivered or not owed.is_news  # nobody was told that it fired, or that it is over was told
+
+
+def _waits(owed: Owed, now: int, others: Others) -> bool:
+    """Tell whether another aggregator may still tell of it; a clock that was set back makes nobody wait."""
+    return 0 <= now - owed.since < others.patience(owed.notice)
 
 
 def alert_json(notice: Notice) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fog_aggregator.notifications.changes import ChangesOutbox, alert_json
+from fog_aggregator.notifications.deliveries import Others
 from fog_aggregator.notifications.notice import Notice, fingerprint
 from fog_aggregator.notifications.outbox import Batch, IsSilenced, Owed
 from fog_aggregator.promql.labels import Labels
@@ -47,21 +48,23 @@ class GroupsOutbox(ChangesOutbox):
         super().__init__(name)
         self._grouping = grouping
 
-    def _due(self, now: int, is_silenced: IsSilenced) -> list[Batch]:
+    def _due(self, now: int, is_silenced: IsSilenced, others: Others) -> list[Batch]:
         groups: dict[str, list[Owed]] = {}
         for owed in self._owed.values():
             if not (owed.notice.firing and is_silenced(owed.notice)) and owed.notice.key != owed.refused:
                 groups.setdefault(self._grouping.name(owed.notice), []).append(owed)
-        return [_batch(name, members) for name, members in groups.items() if self._is_due(members, now)]
+        return [_batch(name, members) for name, members in groups.items() if self._is_due(members, now, others)]
 
-    def _is_due(self, members: list[Owed], now: int) -> bool:
+    def _is_due(self, members: list[Owed], now: int, others: Others) -> bool:
         grouping = self._grouping
         delivered_at = max(owed.delivered_at for owed in members)
-        news = [owed.since for owed in members if owed.is_news]
+        news = [owed for owed in members if owed.is_news]
+        patience = max(others.patience(owed.notice) for owed in news or members)
         if news:
-            return (now - min(news) >= grouping.wait and now - delivered_at >= grouping.interval) or now < delivered_at
+            due_at = max(min(owed.since for owed in news) + grouping.wait, delivered_at + grouping.interval)
+            return now >= due_at + patience or now < delivered_at
         fires = any(owed.notice.firing and not owed.notice.is_held for owed in members)
-        return fires and now - delivered_at >= grouping.repeat
+        return fires and now - delivered_at >= grouping.repeat + patience
 
 
 def _batch(group: str, members: list[Owed]) -> Batch:

@@ -12,6 +12,8 @@ from fog_schema.paths import Path, parse_path
 
 PATH_LABELS: Final = ("fog_path", "fog_node")
 """The labels that name the place of an alert, the first one that is there."""
+INTERVAL: Final = 60_000
+"""Milliseconds between two evaluations of a rule that nobody said anything else of."""
 _OFFSET: Final = 0xCBF29CE484222325
 _PRIME: Final = 0x100000001B3
 _MASK: Final = 2**64 - 1
@@ -39,6 +41,7 @@ class Notice:
         firing: Whether it fires; else it is resolved.
         generator_url: Where its expression can be looked at, or empty.
         is_held: It fires, and nobody can say whether it still should: receivers are not reminded of it.
+        interval: The milliseconds between two evaluations of its rule.
     """
 
     labels: Labels
@@ -48,6 +51,7 @@ class Notice:
     firing: bool
     generator_url: str = ""
     is_held: bool = False
+    interval: int = INTERVAL
 
     @cached_property
     def fingerprint(self) -> str:
@@ -57,12 +61,16 @@ class Notice:
     @property
     def status(self) -> str:
         """`firing` or `resolved`."""
-        return "firing" if self.firing else "resolved"
+        return _status(firing=self.firing)
 
     @property
     def key(self) -> str:
         """The idempotence key of receivers without a memory: two messages that say the same have the same one."""
-        return f"{self.fingerprint}-{self.status}-{self.starts_at}"
+        return self.key_of(firing=self.firing)
+
+    def key_of(self, *, firing: bool) -> str:
+        """Return the key that it has when it fires, or once it has resolved."""
+        return f"{self.fingerprint}-{_status(firing=firing)}-{self.starts_at}"
 
     @property
     def path(self) -> Path:
@@ -74,3 +82,7 @@ class Notice:
                 except PathError:
                     return ()
         return ()
+
+
+def _status(*, firing: bool) -> str:
+    return "firing" if firing else "resolved"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from fog_aggregator.core.saved import DamagedError, as_flag, as_integer, as_labels, as_list, as_text
+from fog_aggregator.notifications.deliveries import Others
 from fog_aggregator.notifications.notice import Notice
 
 MAX_ALERTS: Final = 10_000
@@ -103,12 +104,20 @@ class Outbox(ABC):
             else:
                 self._owed[notice.fingerprint] = Owed(notice, now, handed_at=now)
 
-    def due(self, now: int, is_silenced: IsSilenced) -> list[Batch]:
-        """Return the messages that are due; none while a pause lasts."""
+    def due(self, now: int, is_silenced: IsSilenced, others: Others | None = None) -> list[Batch]:
+        """Return the messages that are due; none while a pause lasts.
+
+        Args:
+            now: The time.
+            is_silenced: Tells whether an alert is silenced.
+            others: The other aggregators that tell this receiver, where one is enough.
+        """
+        others = others or Others()
+        self._hear(others)
         self._tidy(now)
         if self._pause and 0 <= now - self._failed_at < self._pause:
             return []
-        return self._due(now, is_silenced)
+        return self._due(now, is_silenced, others)
 
     def sent(self, batch: Batch, now: int) -> None:
         """Take note that the receiver has taken a message."""
@@ -130,12 +139,24 @@ class Outbox(ABC):
                 owed.refused = notice.key
 
     @abstractmethod
-    def _due(self, now: int, is_silenced: IsSilenced) -> list[Batch]:
+    def _due(self, now: int, is_silenced: IsSilenced, others: Others) -> list[Batch]:
         """Return the messages that are due."""
 
     @abstractmethod
     def _is_done(self, owed: Owed, now: int) -> bool:
         """Tell whether a resolved alert needs to be told no more."""
+
+    def _hear(self, others: Others) -> None:
+        """Take note of what others have told the receiver.
+
+        That an alert has resolved counts once it has here as well: until then it is no answer to what is owed.
+        """
+        for name, delivered in list(others.delivered.items()):
+            owed = self._owed.get(name)
+            if owed is not None and (delivered.firing or not owed.notice.firing):
+                del others.delivered[name]
+                if delivered.at >= owed.delivered_at:
+                    owed.delivered, owed.delivered_at = owed.notice.key_of(firing=delivered.firing), delivered.at
 
     def _tidy(self, now: int) -> None:
         """Drop the alerts that are over and need no more telling; give up what leads nowhere for a day."""

@@ -15,6 +15,7 @@ from fog_aggregator.promql.query import Result, ScalarResult, VectorResult
 from fog_aggregator.promql.storage import STALE
 from fog_aggregator.rules.alert import Alert
 from fog_aggregator.rules.alerts.alerting import META, AlertingState, Evaluated
+from fog_aggregator.rules.alerts.pair import View
 from fog_aggregator.rules.model import AlertingRule, RecordingRule, Rule, RuleGroup, rule_labels
 from fog_aggregator.rules.ports import Circumstances, Evaluation, RuleError, RuleStorage, Sample, Surroundings
 from fog_aggregator.rules.templates import Vector
@@ -133,6 +134,11 @@ class RuleGroupState:
     def alerting(self) -> list[AlertingState]:
         """The states of its alerting rules."""
         return [state for state in self.rules if isinstance(state, AlertingState)]
+
+    def resume(self, at: int, others: View) -> None:
+        """Take over what others have seen to end while this one was away; see `AlertingState.resume`."""
+        for state in self.alerting:
+            state.resume(at, others)
 
     def evaluate(self, at: int, storage: RuleStorage, circumstances: Circumstances | None = None) -> GroupResult:
         """Evaluate the rules one after the other; the samples of each are stored before the next one is."""

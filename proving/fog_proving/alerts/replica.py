@@ -125,15 +125,20 @@ class Replica:
         """Die; come back after some minutes, and be ready some minutes later."""
         self.back_at, self.ready_at = now + away, now + away + ready_after
         self.checkpoint = self.set.image()
+        self.seen = None
 
-    def restart(self, now: int) -> None:
-        """Go on from the checkpoint."""
+    def restart(self, now: int, answers: Sequence[Verdicts]) -> None:
+        """Go on from the checkpoint, once another aggregator, if one runs, has answered with all its words."""
         self.pair = Pair(self.name)
         self._load()
         if self.checkpoint is not None:
             self.set.restore(self.checkpoint)
         self.seen = None
         self.outgoing += self.set.take_removed(now * MINUTE)
+        for word in answers:
+            self.pair.hear(word)
+        for group in self.set.groups:
+            group.resume(now * MINUTE, View(self.pair, group.group.name, now * MINUTE))
         self._tell(now, again=True)
 
     def reload(self, now: int, rules: str) -> None:
@@ -164,16 +169,25 @@ class Replica:
 
     def evaluate(self, now: int) -> list[Verdicts]:
         """Evaluate all groups; return the words for the other aggregator."""
-        words, paused, seen = [], self.paused(now), self.seen
+        paused, seen = self.paused(now), self.seen
         if seen is None:
             return []
         for group in self.set.groups:
             others = View(self.pair, group.group.name, now * MINUTE)
             conditions = Circumstances(SeenCoverage(seen), paused, 0, seen.silent, others)
             group.evaluate(now * MINUTE, self.samples, conditions)
-            words.append(verdicts(group, others, MINUTE, ready=not paused))
         self._tell(now)
-        return words
+        return self.words()
+
+    def words(self) -> list[Verdicts]:
+        """Return its newest words for the other aggregator; none before it has evaluated anything in this life."""
+        if self.seen is None:
+            return []
+        times = [(group, group.last_evaluation or 0) for group in self.set.groups]
+        return [
+            verdicts(group, View(self.pair, group.group.name, at), MINUTE, ready=not self.paused(at // MINUTE))
+            for group, at in times
+        ]
 
     def _tell(self, now: int, *, again: bool = False) -> None:
         at = now * MINUTE

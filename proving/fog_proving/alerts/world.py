@@ -95,7 +95,8 @@ def _evaluate(world: World, replica: Replica, now: int) -> list:  # type: ignore
     if now < replica.back_at:
         return []
     if now == replica.back_at and now:
-        replica.restart(now)
+        others = (one for one in world.replicas if one is not replica and now >= one.back_at)
+        replica.restart(now, [word for one in others for word in one.words()])
     world.ran.add(now)
     replica.read(now, world.log)
     words = replica.evaluate(now)

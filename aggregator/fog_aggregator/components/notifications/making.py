@@ -9,6 +9,7 @@ from fog_aggregator.components.notifications.client import HttpClient
 from fog_aggregator.components.notifications.notifier import Notifications
 from fog_aggregator.components.notifications.options import NotificationOptions
 from fog_aggregator.components.notifications.receivers import make_receivers
+from fog_aggregator.notifications.deliveries import DeliveryOrder
 from fog_aggregator.notifications.silences import Silences
 from fog_aggregator.tasks import Loops
 from fog_bus.ports import Bus
@@ -26,12 +27,14 @@ class Situation:
         external_url: Where people find it; empty when nobody said.
         server_time: Tells the time by which alerts are told, unix seconds.
         silences_known: Tells whether the commands that were stored so far are read.
+        order: Knows what other aggregators of the same tree have told.
     """
 
     path: Path
     external_url: str
     server_time: Callable[[], float]
     silences_known: Callable[[], bool]
+    order: DeliveryOrder
 
 
 def make_notifications(
@@ -54,5 +57,13 @@ def make_notifications(
     """
     client = HttpClient()
     receivers = make_receivers(options, client, bus, subjects, situation.path, situation.external_url)
-    server_time, silences_known = situation.server_time, situation.silences_known
-    return Notifications(receivers, client, Silences(), server_time, silences_known, collector, loops)
+    return Notifications(
+        receivers,
+        client,
+        Silences(),
+        situation.order,
+        situation.server_time,
+        situation.silences_known,
+        collector,
+        loops,
+    )

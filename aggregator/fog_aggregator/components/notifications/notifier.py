@@ -13,6 +13,7 @@ from fog_aggregator.components.notifications.client import HttpClient
 from fog_aggregator.components.notifications.metrics import LOST, NotificationMetrics
 from fog_aggregator.components.notifications.receivers import Receiver, Verdict
 from fog_aggregator.core.saved import Saved, as_list, as_text
+from fog_aggregator.notifications.deliveries import DeliveryOrder
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.notifications.outbox import Batch
 from fog_aggregator.notifications.silences import Silences
@@ -34,6 +35,7 @@ class Notifications:
         receivers: The receivers.
         client: Their HTTP client, which ends with the component.
         silences: Keeps alerts from receivers that have none of their own.
+        order: Knows what other aggregators have told.
         server_time: Tells the time by which alerts are told, unix seconds.
         silences_known: Tells whether the commands that were stored so far are read.
         collector: Takes the counts.
@@ -45,6 +47,7 @@ class Notifications:
         receivers: Sequence[Receiver],
         client: HttpClient,
         silences: Silences,
+        order: DeliveryOrder,
         server_time: Callable[[], float],
         silences_known: Callable[[], bool],
         collector: TelemetryCollector,
@@ -54,6 +57,9 @@ class Notifications:
         self._wakes = {name: asyncio.Event() for name in self._receivers}
         self._client = client
         self.silences = silences
+        self.order = order
+        order.join(name for name, receiver in self._receivers.items() if receiver.takes_turns)
+        self._begun = asyncio.Event()
         self._server_time = server_time
         self._silences_known = silences_known
         self._loops = loops
@@ -74,8 +80,12 @@ class Notifications:
             receiver.outbox.submit(notices, now)
             self._wakes[name].set()
 
+    def begin(self) -> None:
+        """Begin to tell: what was restored may be over, and the rules know by now."""
+        self._begun.set()
+
     async def start(self) -> None:
-        """Begin to deliver."""
+        """Begin to deliver, once `begin` was called."""
         self._until = time.monotonic() + _PATIENCE
         self._tasks = [self._loops.spawn(self._deliver(name)) for name in self._receivers]
 
@@ -97,6 +107,7 @@ class Notifications:
 
     async def _deliver(self, name: str) -> None:
         wake, receiver = self._wakes[name], self._receivers[name]
+        await self._begun.wait()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_EVERY):
@@ -108,7 +119,8 @@ class Notifications:
     async def _flush(self, receiver: Receiver) -> None:
         """Tell a receiver all that is due; the first failure ends it."""
         outbox, now = receiver.outbox, self._now()
-        for batch in outbox.due(now, lambda notice: bool(self.silences.silencing(notice, now))):
+        others = self.order.others(outbox.name) if receiver.takes_turns else None
+        for batch in outbox.due(now, lambda notice: bool(self.silences.silencing(notice, now)), others):
             if not await self._tell(receiver, batch, now):
                 break
             await asyncio.sleep(0)  # a flood must not keep everyone else waiting
@@ -128,6 +140,8 @@ class Notifications:
         self._metrics.count(receiver.outbox.name, verdict, len(batch))
         if verdict is Verdict.SENT:
             receiver.outbox.sent(batch, now)
+            if receiver.takes_turns:
+                self.order.tell(receiver.outbox.name, batch.notices, now)
         elif verdict is Verdict.REFUSED:
             receiver.outbox.refused(batch)
         else:

@@ -48,6 +48,8 @@ class Receiver(Protocol):
     outbox: Outbox
     heeds_silences: ClassVar[bool]
     """It is told of nothing that is silenced here."""
+    takes_turns: ClassVar[bool]
+    """It does not know what it was told before: of several aggregators one tells it."""
     splits: ClassVar[bool]
     """A message that is refused is told again notice by notice: only some may be at fault."""
 
@@ -59,6 +61,7 @@ class Alertmanager:
     """One Alertmanager, by its API v2. Each of a cluster is told: they do not tell each other of alerts."""
 
     heeds_silences: ClassVar[bool] = False
+    takes_turns: ClassVar[bool] = False
     splits: ClassVar[bool] = True
 
     def __init__(self, name: str, url: str, client: HttpClient) -> None:
@@ -79,6 +82,7 @@ class Webhook:
     """A URL that takes what Alertmanager posts to webhooks; as there, an answer of 4xx is not asked for again."""
 
     heeds_silences: ClassVar[bool] = True
+    takes_turns: ClassVar[bool] = True
     splits: ClassVar[bool] = False
 
     def __init__(self, name: str, url: str, grouping: Grouping, client: HttpClient, external_url: str) -> None:
@@ -104,6 +108,7 @@ class NatsAlerts:
     """Subjects that spell the place of each alert. Nothing tells whether anybody listens."""
 
     heeds_silences: ClassVar[bool] = True
+    takes_turns: ClassVar[bool] = True
     splits: ClassVar[bool] = False
 
     def __init__(self, bus: Bus, subjects: Subjects, path: Path) -> None:
@@ -129,6 +134,7 @@ class LogLines:
     """The aggregator's own log."""
 
     heeds_silences: ClassVar[bool] = True
+    takes_turns: ClassVar[bool] = True
     splits: ClassVar[bool] = False
 
     def __init__(self) -> None:

@@ -26,6 +26,8 @@ from utilityfog_frontend.telemetry import TelemetryCollector
 LOGGER: Final = logging.getLogger("fog_aggregator.rules")
 _LOOK: Final = 1.0
 """Seconds between two looks at the clock: it may be set, and groups may come."""
+_LONGEST_QUESTION: Final = 10.0
+"""Seconds for which another aggregator is asked at the start; an interval at most."""
 
 
 def make_rule_set(options: RulesOptions) -> RuleSet:
@@ -83,12 +85,13 @@ class Rules:
         self._metrics = RuleMetrics(own, self.set, worker.series)
 
     async def start(self) -> None:
-        """Begin: receivers hear at once what fired before, and what is over because its rule is gone."""
-        now = self._conditions.now()
-        self._begin(now)
-        for group in self.set.groups:
-            self._tell(self._due(group, now, again=True), now)
-        self._tasks = [self._loops.spawn(self._evaluate_forever()), self._loops.spawn(self._partner.listen())]
+        """Begin: receivers hear what fired before, and what is over because its rule is gone."""
+        self._begin(self._conditions.now())
+        asks = self._partner.is_known
+        if not asks:
+            self._resume()
+        self._tasks = [self._loops.spawn(self._evaluate_forever(asks=asks))]
+        self._tasks.append(self._loops.spawn(self._partner.talk(self._conditions.now)))
 
     async def stop(self, deadline: float) -> None:
         """End. Receivers hear nothing: alerts go on when the aggregator is back."""
@@ -114,10 +117,22 @@ class Rules:
 
     def _begin(self, now: int) -> None:
         """Begin with the groups that are there now, and say what is over because its rule is there no more."""
+        self._partner.begin([group.group for group in self.set.groups])
         self._slots.begin({group: slot(now, self.set.interval(group.group)) for group in self.set.groups})
         self._tell(self.set.take_removed(now), now)
 
-    async def _evaluate_forever(self) -> None:
+    def _resume(self) -> None:
+        """Tell receivers what fired before, but for what is over by the words of others."""
+        now = self._conditions.now()
+        for group in self.set.groups:
+            group.resume(now, self._partner.view(group.group, now))
+            self._tell(self._due(group, now, again=True), now)
+        self._notifier.begin()
+
+    async def _evaluate_forever(self, *, asks: bool) -> None:
+        if asks:
+            await self._partner.meet(min([_LONGEST_QUESTION, *self._intervals()]))
+            self._resume()
         while True:
             async with self._evaluating:
                 for group in list(self.set.groups):
@@ -141,6 +156,9 @@ class Rules:
         self._tell(notices, at)
         await self._partner.say(group, at, interval, ready=not paused)
         self._note(group, result, seconds)
+
+    def _intervals(self) -> list[float]:
+        return [self.set.interval(group.group) / 1000 for group in self.set.groups]
 
     def _given(self, group: RuleGroupState, at: int, paused: str) -> Callable[[FleetCoverage], Circumstances]:
         """Take the conditions that belong to the loop; the nodes are looked at in the thread."""

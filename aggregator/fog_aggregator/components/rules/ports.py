@@ -12,6 +12,9 @@ from fog_schema.paths import Path
 class Notifier(Protocol):
     """Tells receivers of alerts. Belongs to the event loop."""
 
+    def begin(self) -> None:
+        """Begin to tell: all that is known at the start was handed over."""
+
     def submit(self, notices: Sequence[Notice], at: int) -> None:
         """Take alerts that fire or have resolved; `at` is the server's time in milliseconds."""
 

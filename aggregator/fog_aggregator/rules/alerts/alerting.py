@@ -12,7 +12,7 @@ from fog_aggregator.promql.language.tree import Expression
 from fog_aggregator.rules.alert import ALERT_NAME, Alert, alerts_series, doubted, ended, for_state_series
 from fog_aggregator.rules.alerts.flapping import Flapping
 from fog_aggregator.rules.alerts.following import Following, ended_by
-from fog_aggregator.rules.alerts.pair import INTERVALS
+from fog_aggregator.rules.alerts.pair import INTERVALS, View
 from fog_aggregator.rules.model import ON_SILENCE, AlertingRule
 from fog_aggregator.rules.ports import Evaluation, RuleError, RuleStorage, Sample
 from fog_aggregator.rules.templates import TemplateData, Vector
@@ -71,6 +71,13 @@ class AlertingState:
         """Begin with a rule; `recorded` has the expressions of recording rules by what they record."""
         return cls(rule, key, skeleton(rule.tree, recorded))
 
+    def resume(self, at: int, others: View) -> None:
+        """Go on from a checkpoint before the first evaluation: what others have seen to end since is over."""
+        if self.is_resumed:
+            self._suspend(at, "the aggregator was away", self.last_evaluation)
+            self.last_evaluation = at
+            self._take_over_ends(others)
+
     def evaluate(self, now: Evaluation) -> Evaluated:
         """Let the alerts move on. A rule that fails, or cannot be judged, keeps them as they are."""
         if self.is_resumed:
@@ -89,7 +96,7 @@ class AlertingState:
                 if not self.over_limit:
                     self._fail(now, f"its rule fails: {error}")
         if self.is_unable:
-            self._take_over_ends(now)
+            self._take_over_ends(now.circumstances.others)
         self.last_evaluation = now.at
         active = (alert for alert in self.alerts.values() if alert.is_active)
         return Evaluated(list(_samples(active, now.moment)), self.problem)
@@ -150,12 +157,12 @@ class AlertingState:
             if self.undisputed[labels] > INTERVALS and around.others.judges(self.rule.name):
                 self.alerts[labels] = ended(alert, now.at, ended_by(alert, self.part, now))
 
-    def _take_over_ends(self, now: Evaluation) -> None:
+    def _take_over_ends(self, others: View) -> None:
         """End the alerts that another aggregator has seen to end since this one could last judge them."""
         for labels, alert in self.alerts.items():
-            end = now.circumstances.others.end(labels) if alert.is_held else None
+            end = others.end(labels) if alert.is_held else None
             if end is not None and alert.doubt is not None and end.at >= alert.doubt.since:
-                self.alerts[labels] = ended(alert, end.at, end.why)
+                self.alerts[labels] = ended(alert, min(end.at, others.at), end.why)  # no clock is ahead of ours
 
     def _suspend(self, at: int, why: str, since: int | None = None) -> None:
         """Leave the alerts as they are while none can be judged; `since` is when that began, if it was before."""

@@ -55,6 +55,7 @@ class Telling:
             firing=alert.is_firing,
             generator_url=f"{url}/graph?g0.expr={quote_plus(expression)}&g0.tab=1" if url else "",
             is_held=alert.is_held,
+            interval=self.interval,
         )
 
 

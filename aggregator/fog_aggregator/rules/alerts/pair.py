@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
+from fog_aggregator.notifications.deliveries import Deliveries, read_deliveries
 from fog_aggregator.notifications.notice import fingerprint
 from fog_aggregator.promql.labels import Labels
 
@@ -20,6 +21,8 @@ INTERVALS: Final = 3
 """One that was not heard for so many intervals has no say."""
 MAX_ALERTS: Final = 20_000
 """Alerts of one message; a group with more says that there are more, and then all that it knew stay."""
+LONGEST_INTERVAL: Final = 86_400_000
+"""Whatever interval a word names, it counts for three days at most."""
 MAX_PARTNERS: Final = 8
 MAX_GROUPS: Final = 1_000
 
@@ -94,19 +97,27 @@ def encode(one: Verdicts) -> bytes:
     return json.dumps({"verdicts": content}, separators=(",", ":")).encode()
 
 
-def decode(data: bytes) -> Verdicts:
-    """Read a word.
+def decode(data: bytes) -> Verdicts | Deliveries:
+    """Read a word: on alerts, or on what receivers were told of them.
 
     Raises:
         VerdictsError: It is none.
     """
     try:
-        content = json.loads(data)["verdicts"]
-        names = {name: frozenset(content[name]) for name in ("firing", "unable", "doubted")}
-        ended = {name: End(*end) for name, end in content["ended"].items()}
-        one = Verdicts(**{**content, **names, "ended": ended})
+        match json.loads(data):
+            case {"deliveries": content}:
+                return read_deliveries(content)
+            case {"verdicts": content}:
+                return _read_verdicts(content)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise VerdictsError(f"it is no word on alerts: {error!r}") from None
+    raise VerdictsError("it is no word on alerts")
+
+
+def _read_verdicts(content: Any) -> Verdicts:
+    names = {name: frozenset(content[name]) for name in ("firing", "unable", "doubted")}
+    ended = {name: End(*end) for name, end in content["ended"].items()}
+    one = Verdicts(**{**content, **names, "ended": ended})
     _check(one)
     return one
 
@@ -128,27 +139,54 @@ class Pair:
 
     Attributes:
         replica: The id of this one; its own words are not heard.
+        ready: Whether this one is ready.
     """
 
     replica: str
+    ready: bool = False
     _words: dict[tuple[str, str], Verdicts] = field(default_factory=dict)
 
-    def hear(self, one: Verdicts) -> None:
-        """Take a word; of many aggregators or groups, the ones that were heard last are remembered."""
+    def hear(self, one: Verdicts, now: int | None = None) -> bool:
+        """Take a word; of many aggregators or groups, the ones that were heard last are remembered.
+
+        Args:
+            one: The word.
+            now: The time here, milliseconds; by default that of the word.
+
+        Returns:
+            False when the word is of another time than ours: the clock of one of the two is wrong, and it has no say.
+        """
+        now = one.at if now is None else now
         if one.replica == self.replica:
-            return
+            return True
+        if not _is_of(one, now):
+            return False
         key = (one.replica, one.group)
-        if key in self._words and one.at < self._words[key].at:
-            return
+        known = self._words.get(key)
+        if known is not None and one.at < known.at and _is_of(known, now):
+            return True
         self._words.pop(key, None)
         self._words[key] = one
         if len(self._words) > MAX_PARTNERS * MAX_GROUPS:
             del self._words[next(iter(self._words))]
+        return True
+
+    def is_ready(self, replica: str, at: int) -> bool:
+        """Tell whether the newest word of an aggregator, on any group, says that it is ready, and is not too old."""
+        if replica == self.replica:
+            return self.ready
+        words = [one for one in list(self._words.values()) if one.replica == replica and _is_of(one, at)]
+        return bool(words) and max(words, key=lambda one: one.at).ready
 
     def words_on(self, group: str, at: int) -> Iterator[Verdicts]:
-        """List the words on a group that were not said too long before a time. Any thread may ask."""
+        """List the words on a group that are of about a time. Any thread may ask."""
         words = list(self._words.values())
-        return (one for one in words if one.group == group and at - one.at <= INTERVALS * one.interval)
+        return (one for one in words if one.group == group and _is_of(one, at))
+
+
+def _is_of(one: Verdicts, at: int) -> bool:
+    """Tell whether a word is of about a time; one of later is of a wrong clock, or ours was set back since."""
+    return abs(at - one.at) <= INTERVALS * min(one.interval, LONGEST_INTERVAL)
 
 
 @dataclass(frozen=True, slots=True)
