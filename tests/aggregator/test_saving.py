@@ -261,3 +261,14 @@ def test_a_lock_that_becomes_free_is_waited_for(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("fog_aggregator.components.checkpoints.files.time.sleep", pause)
     with CheckpointFiles(tmp_path):
         assert len(pauses) == 1
+
+
+def test_nobody_else_may_read_a_checkpoint(tmp_path: Path) -> None:
+    """Whatever the umask is, and the folder's mode: it has the numbers of the whole fleet."""
+    tmp_path.chmod(0o755)
+    before = os.umask(0)
+    try:
+        saved(tmp_path, counts=1)
+    finally:
+        os.umask(before)
+    assert [file.stat().st_mode & 0o777 for file in files(tmp_path)] == [0o600]

@@ -157,6 +157,25 @@ def test_a_link_is_followed_and_a_mode_is_kept(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
+def test_a_link_of_somebody_else_is_not_followed(tmp_path: Path) -> None:
+    """Whoever may write to the folder could have any file of ours overwritten, over several links too."""
+    target, inner, outer = tmp_path / "target", tmp_path / "inner", tmp_path / "outer"
+    target.write_bytes(b"ours")
+    inner.symlink_to(target)
+    outer.symlink_to("inner")
+    os.lchown(inner, 1234, 1234)
+    for link in (inner, outer):
+        with pytest.raises(PermissionError, match="is a link of user 1234"):
+            replace_file(link, [b"new"])
+    assert target.read_bytes() == b"ours"
+    target.unlink()
+    target.symlink_to(outer)
+    os.lchown(inner, 0, 0)
+    with pytest.raises(OSError, match="symbolic links"):
+        replace_file(outer, [b"new"])
+
+
 def test_what_is_no_file_is_written_to(tmp_path: Path) -> None:
     """A pipe, or /dev/stdout, must not be replaced by a file."""
     pipe = tmp_path / "pipe"

@@ -7,9 +7,11 @@ import errno
 import logging
 import os
 from collections.abc import Callable
+from io import BufferedWriter
 from pathlib import Path
 from typing import Final
 
+from fog_aggregator.components.checkpoints.private import open_private
 from fog_aggregator.core.checkpoint import CheckpointError, Image
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
@@ -75,7 +77,7 @@ class CheckpointDirectory:
         beside = final.with_suffix(f".{os.getpid()}{_BESIDE}")
         with contextlib.ExitStack() as failing:  # whatever it fails of, also what cannot be packed: no file stays
             failing.callback(beside.unlink, missing_ok=True)
-            with beside.open("wb") as file:
+            with BufferedWriter(open_private(beside)) as file:
                 size = sum(file.write(chunk) for chunk in image.chunks())
                 file.flush()
                 os.fsync(file.fileno())

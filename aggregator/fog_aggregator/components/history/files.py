@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from fog_aggregator.components.checkpoints.private import open_private
 from fog_aggregator.history.records import Journal, LoadedBlock, RecordError, read_records
 from fog_aggregator.history.step import Step
 
@@ -69,7 +70,7 @@ class HistoryFiles:
         try:
             if self._journal is None:
                 path = self._directory / f"{_JOURNAL}{step.time:015d}{_SUFFIX}"
-                self._journal = (Journal(), path.open("wb", buffering=0), path)
+                self._journal = (Journal(), open_private(path), path)
             journal, file, path = self._journal
             size = file.tell()
             try:
@@ -95,9 +96,8 @@ class HistoryFiles:
         final = self._block(span)
         beside = final.with_suffix(_BESIDE)
         try:
-            with beside.open("wb") as file:
-                file.write(data)
-                file.flush()
+            with open_private(beside) as file:
+                _write_all(file, data)
                 os.fsync(file.fileno())
             beside.replace(final)
         except BaseException:
