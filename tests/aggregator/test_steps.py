@@ -59,7 +59,7 @@ class Reading:
         scope = Scope(subjects=Subjects(), metrics="M", events="E", rollups="R")
         self.engine = Engine(scope, fleet, events, around)
         if image is not None:
-            positions = restore(image, fleet, events, Ratchet())
+            positions = restore(image, fleet, events, Ratchet(), self.engine.parts)
             self.engine.resume(fleet, events, positions, 0.0)
 
     def begin(self, messages: Sequence[Message], now: float) -> None:
@@ -139,6 +139,24 @@ def test_a_restart_takes_the_steps_that_it_has_missed() -> None:
     later.read(messages)
     assert early.recorder.steps | later.recorder.steps == TRUTH
     assert not early.recorder.steps.keys() & later.recorder.steps.keys()
+
+
+def test_no_step_is_taken_again_of_a_stream_that_lost_its_end() -> None:
+    """It is read from its start, with a fleet that has counted what it lost; that is so after a restart as well."""
+    messages, early = list(frames(MOMENTS)), Reading()
+    early.engine.readiness.needs_round = False
+    early.begin(messages[:7], BEGIN + 33)
+    early.read(messages[:7])
+    assert list(early.recorder.steps) == [10_000, 20_000, 30_000]
+    early.engine.cursors["M"].end("disconnected", 0.0)
+    early.begin(messages[:2], BEGIN + 34)
+    early.read(messages[:2])
+    early.engine.fleet.needs_keyframe_round = False
+    later = Reading(early.engine.image(Ratchet()))
+    lost = [Message(*one[:2], seq, one[3]) for seq, one in enumerate((*messages[:2], *messages[7:]), 1)]
+    later.begin(lost, BEGIN + 62)
+    later.read(lost)
+    assert later.recorder.steps == {at: TRUTH[at] for at in (40_000, 50_000, 60_000)}
 
 
 def test_time_passes_while_nobody_sends() -> None:

@@ -317,6 +317,26 @@ def test_a_rule_left_out_is_caught(name: str) -> None:
 
 
 HELD: Final = {
+    "a fleet is saved that is ahead of its stream, which lost its end and is read again from its start": (
+        Step("fog", 28031, 30504),
+        Step("spawn", 39179, 52644),
+        Step("count", 38340, 63350),
+        Step("beat", 47287, 36172),
+        Step("tick", 13350, 50939),
+        Step("count", 4537, 16722),
+        Step("copy", 53670, 20950),
+        Step("beat", 38256, 51046),
+        Step("put_back", 44756, 40995),
+        Step("count", 21211, 33669),
+        Step("count", 40617, 10152),
+        Step("read", 64528, 61505),
+        Step("count", 21620, 33903),
+        Step("second", 46254, 54172),
+        Step("send", 1693, 6633),
+        Step("checkpoint", 60993, 16141),
+        Step("send", 31639, 50942),
+        Step("outage", 61635, 23197),
+    ),
     "a request to forget is of the very moment at which a frame is stored that was not read": (
         Step("spawn", 30620, 43315),
         Step("forget", 53703, 50147),

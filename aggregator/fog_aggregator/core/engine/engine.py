@@ -140,7 +140,8 @@ class Engine:
         self.cursors = {stream: StreamCursor(stream, ours, positions.get(stream)) for stream, ours in filters.items()}
         counted = {stream: self.cursors[stream] for stream, kind in kinds.items() if kind != "events"}
         taker, fleet = around.history, self.fleet
-        self._time.steps = None if taker is None else Steps(taker, counted, fleet, self.readiness)
+        resumed_at = self._time.resumed_at
+        self._time.steps = None if taker is None else Steps(taker, counted, fleet, self.readiness, resumed_at)
         self.fleet.listen(0.0, live=False)
         self._ingest = Ingest(self.fleet, self.events, scope.subjects, scope.branches, around.counts, around.say)
 
@@ -254,7 +255,7 @@ class Engine:
     @property
     def parts(self) -> dict[str, Part]:
         """More that is saved of the same moment as the fleet, by name."""
-        return {"forget_queue": self._forget_queue, **self._around.parts}
+        return {"forget_queue": self._forget_queue, "steps": self._time, **self._around.parts}
 
     @property
     def scope_key(self) -> ScopeKey:

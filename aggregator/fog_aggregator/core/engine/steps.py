@@ -19,6 +19,7 @@ from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.ports import StepTaker
 from fog_aggregator.core.engine.readiness import ROUND_INTERVALS, Readiness
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.saved import Saved, as_integer
 from fog_bus.ports import Message
 
 MOST_AT_ONCE: Final = 10
@@ -30,15 +31,29 @@ MOST_AHEAD: Final = 60_000
 
 @dataclass(slots=True)
 class StreamsTime:
-    """The streams' time, as far as an engine knows it.
+    """The streams' time, as far as an engine knows it. Part of the checkpoint.
 
     Attributes:
         clock: The server's clock.
         steps: The steps of the history; None where nobody takes them.
+        resumed_at: The step that came next when a checkpoint was made, milliseconds; 0 without one.
     """
 
     clock: ServerClock = field(default_factory=ServerClock)
     steps: Steps | None = None
+    resumed_at: int = 0
+
+    def image(self) -> Saved:
+        """Return the step that comes next."""
+        return Saved({"next": self.resumed_at if self.steps is None else self.steps.next or 0})
+
+    def restore(self, saved: Saved) -> None:
+        """Take over the step that came next.
+
+        Raises:
+            DamagedError: It is no number.
+        """
+        self.resumed_at = saved.value("next", as_integer)
 
 
 class Steps:
@@ -49,10 +64,20 @@ class Steps:
         cursors: The streams whose messages are counted.
         fleet: The numbers.
         readiness: Whether they are complete.
+        resumed_at: The step that came next when the fleet was saved; 0 when it was not. A stream that lost its end is
+            read again from its start, and its positions are of an earlier time than the fleet.
+
+    Attributes:
+        next: The step that comes next; None before the first message.
     """
 
     def __init__(
-        self, taker: StepTaker, cursors: Mapping[str, StreamCursor], fleet: Fleet, readiness: Readiness
+        self,
+        taker: StepTaker,
+        cursors: Mapping[str, StreamCursor],
+        fleet: Fleet,
+        readiness: Readiness,
+        resumed_at: int = 0,
     ) -> None:
         self._taker = taker
         self._cursors = cursors
@@ -60,20 +85,23 @@ class Steps:
         self._readiness = readiness
         self._complete = False
         self._since: float | None = None
-        self._next: int | None = None
+        self.next: int | None = None
         read = [cursor.position.timestamp_ns for cursor in cursors.values() if cursor.position is not None]
+        before = [resumed_at - 1.0] if resumed_at else []
         if any(read):  # with two streams, what the slower one had not passed is taken again
-            self._begin(max(read) / 1e6 - (taker.length if len(cursors) > 1 else 0))
+            before.append(max(read) / 1e6 - (taker.length if len(cursors) > 1 else 0))
+        if before:
+            self._begin(max(before))
 
     def until_next(self, stream: str, messages: Sequence[Message], now: float) -> int:
         """Return how many messages come before the next step; with 0 that step was taken: ask again."""
         if stream not in self._cursors or not messages:
             return len(messages)
-        if self._next is None:
+        if self.next is None:
             self._begin(messages[0].timestamp_ns / 1e6)
         if self._is_ahead(now):
             return len(messages)
-        due = (self._next or 0) * 1_000_000
+        due = (self.next or 0) * 1_000_000
         count = next((at for at, message in enumerate(messages) if message.timestamp_ns >= due), len(messages))
         others = (cursor for name, cursor in self._cursors.items() if name != stream)
         if count == len(messages) or any(cursor.read_until * 1e9 < due for cursor in others):
@@ -87,10 +115,10 @@ class Steps:
         passed = min(cursor.read_until for cursor in self._cursors.values()) * 1e3
         if not passed:
             return
-        if self._next is None:
+        if self.next is None:
             self._begin(passed)
         for _ in range(MOST_AT_ONCE):
-            if self._is_ahead(now) or passed < (self._next or 0):
+            if self._is_ahead(now) or passed < (self.next or 0):
                 break
             self._take(now)
 
@@ -100,8 +128,8 @@ class Steps:
 
     def _begin(self, time: float) -> None:
         """Begin with the first step after a moment."""
-        self._next = (int(time) // self._taker.length + 1) * self._taker.length
-        self._since = self._next / 1e3
+        self.next = (int(time) // self._taker.length + 1) * self._taker.length
+        self._since = self.next / 1e3
 
     def _is_ahead(self, now: float) -> bool:
         """Leave out what the history would forget at once: a stream may hold days; tell whether the step must wait.
@@ -109,14 +137,14 @@ class Steps:
         Steps that the clock ran through while it was wrong are come back from.
         """
         present = self._present(now)
-        if present is None or self._next is None:
+        if present is None or self.next is None:
             return False
         most = MOST_AHEAD + self._taker.length
-        if self._next > present * 1e3 + 2 * most:
+        if self.next > present * 1e3 + 2 * most:
             self._begin(present * 1e3)
         first = int(present * 1e3) - self._taker.retention
-        self._next = max(self._next, -(-first // self._taker.length) * self._taker.length)
-        return self._next > present * 1e3 + most
+        self.next = max(self.next, -(-first // self._taker.length) * self._taker.length)
+        return self.next > present * 1e3 + most
 
     def _present(self, now: float) -> float | None:
         """Return the server's time now, unix seconds, whatever was read."""
@@ -126,8 +154,8 @@ class Steps:
         return max(infos, default=None)
 
     def _take(self, now: float) -> None:
-        at = self._next or 0
-        self._next = at + self._taker.length
+        at = self.next or 0
+        self.next = at + self._taker.length
         if self._may_be_kept(at / 1e3):
             present = self._present(now)
             self._taker.take(at, live=present is not None and at / 1e3 > present - self._taker.length / 1e3)
