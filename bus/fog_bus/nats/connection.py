@@ -26,6 +26,7 @@ from nats.errors import UnexpectedEOF
 from fog_bus.backoff import backoff
 from fog_bus.nats.client import Client
 from fog_bus.nats.dialer import PING_INTERVAL, Dialer, drop
+from fog_bus.nats.light import load_websockets
 from fog_bus.nats.options import NatsOptions, NatsOptionsError
 from fog_bus.nats.troubles import Troubles, reason_of, text_of
 
@@ -62,6 +63,8 @@ class Connection:
         longest_pause: float = 15.0,
         ping_interval: float = PING_INTERVAL,
     ) -> None:
+        if options.wants_websockets:
+            load_websockets()
         self.options = options
         self.generation = 0
         self.on_connect: list[Callable[[Client], Awaitable[None]]] = []

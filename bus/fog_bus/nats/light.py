@@ -1,10 +1,84 @@
-"""Keep nats-py light. To be used before anything imports nats-py."""
+"""Keep nats-py light: aiohttp, which only WebSockets need, is imported when the first one is made.
+
+nats-py imports aiohttp wherever it is installed. A program that has it for other purposes, and a short job of cron,
+would pay for it at each start: 140 ms of CPU and 11 MB (docs/decisions/0029-the-agent-is-light.md).
+"""
 
 from __future__ import annotations
 
+import builtins
 import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, Final
+
+_IMPORTER: Final = "nats.aio.transport"
+_LATE: Final = ("aiohttp", "multidict")
+"""Modules that the importer has for WebSockets alone."""
 
 
-def leave_out_websockets() -> None:
-    """Keep aiohttp out of this process: nats-py imports it wherever it is installed, 11 MB that only ws:// needs."""
-    sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type] # None makes the import fail
+class LateModule(ModuleType):
+    """Stand in for a module: it is imported when something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self.__name__), name)
+
+
+class _Finder(MetaPathFinder):
+    """Find one module, as usual, and have it executed with late imports."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != _IMPORTER:
+            return None
+        sys.meta_path.remove(self)
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec, spec.loader)
+        return spec
+
+
+class _Loader(Loader):
+    """Execute a module whose `import` statements are ours. To no other module anything changes."""
+
+    def __init__(self, spec: ModuleSpec, loader: Loader) -> None:
+        self._spec, self._loader = spec, loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._spec.loader = self._loader
+        vars(module)["__builtins__"] = vars(builtins) | {"__import__": _import}  # as documented at `exec`
+        self._loader.exec_module(module)
+
+
+def _import(
+    name: str,
+    globals: Mapping[str, object] | None = None,  # noqa: A002 - as `__import__` has it
+    locals: Mapping[str, object] | None = None,  # noqa: A002 - as `__import__` has it
+    fromlist: Sequence[str] | None = (),
+    level: int = 0,
+) -> ModuleType:
+    """Import as `__import__` does, but late what is only needed for WebSockets; what is not installed fails at once."""
+    if name in _LATE and name not in sys.modules and find_spec(name) is not None:
+        return LateModule(name)
+    return builtins.__import__(name, globals, locals, fromlist or (), level)
+
+
+def import_websockets_late() -> None:
+    """See to it that nats-py, if it is not imported yet, imports aiohttp when the first WebSocket is made."""
+    if _IMPORTER not in sys.modules:
+        sys.meta_path.insert(0, _Finder())
+
+
+def load_websockets() -> None:
+    """Import what WebSockets need now: it takes longer than an event loop should stand still."""
+    for name in _LATE:
+        if find_spec(name) is not None:
+            import_module(name)

@@ -118,6 +118,8 @@ class NatsOptions(NatsLogin):
             raise NatsOptionsError(
                 "credentials and nkeys need the package nkeys: pip install 'utilityfog-telemetry[creds]'"
             )
+        if self.wants_websockets and find_spec("aiohttp") is None:
+            raise NatsOptionsError("ws:// and wss:// need the package aiohttp: install it, or give a nats:// address")
 
     def __repr__(self) -> str:
         return f"NatsOptions({self.where})"
@@ -129,6 +131,11 @@ class NatsOptions(NatsLogin):
         User and password go to every server, those too that a cluster tells of.
         """
         return bool(self.tls_ca or self.tls_cert or self._schemes & {"tls", "wss"})
+
+    @property
+    def wants_websockets(self) -> bool:
+        """Whether one of the addresses is that of a WebSocket."""
+        return bool(self._schemes & {"ws", "wss"})
 
     @property
     def _schemes(self) -> set[str]:

@@ -43,7 +43,6 @@ _print_once: Final = later("fog_cli.actions.agent:print_once")
 
 def run(settings: Settings) -> int:
     """Report until told to stop."""
-    from fog_bus.nats.light import leave_out_websockets
     from fog_schema.errors import PathError
     from fog_schema.paths import expand_template, format_path
 
@@ -53,6 +52,4 @@ def run(settings: Settings) -> int:
         path = format_path(expand_template(settings.path, os.environ, socket.gethostname))
     except PathError as error:
         raise UsageError(str(error)) from None
-    if not settings.nats.context and not any(url.startswith("ws") for url in settings.nats.url or ()):
-        leave_out_websockets()
     return _print_once() if settings.once else _report(settings, path)
