@@ -102,12 +102,14 @@ def test_a_child_never_waits_for_a_lock_of_its_parents_threads(collector: Teleme
     gauge = collector.register_gauge("b")
     histogram = collector.register_histogram("c")
     alone = Counter("d_total"), Histogram("e")
+    collector.add_source(list)
     locked, release = threading.Event(), threading.Event()
 
     locks = [
         collector._scope.lifetimes.lock,  # noqa: SLF001 - no public way to be caught at the worst moment
         collector._events._lock,  # noqa: SLF001
-        collector._source_lock,  # noqa: SLF001
+        collector._sources[0]._lock,  # noqa: SLF001
+        collector._scope.readings._asker._changed,  # noqa: SLF001
         *(metric._state._gate.lock for metric in (family, gauge, histogram, *alone)),  # noqa: SLF001
     ]
     holder = threading.Thread(target=hold_all, args=(locks, locked, release))

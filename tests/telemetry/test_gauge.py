@@ -76,7 +76,7 @@ def test_a_failing_function_is_nan_and_counted(
 
     gauge.set_function(function)
     assert math.isnan(value(collector, "queue"))  # type: ignore[arg-type]
-    assert problems(collector) == {"gauge_function": 1}
+    assert problems(collector) == {"gauge_function": 2}  # this is another reading
     assert "queue: its function failed" in caplog.text
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .events import MAX_EVENTS, EventLog, EventWatch, TelemetryEvent
-from .hooks import HookedRegistry
+from .hooks import COLLECTION, HookedRegistry
+from .instruments.gauge import state_fact
+from .instruments.labeled import LabeledCounter
 from .integrations import setup_coordination_hooks, setup_health_hooks, setup_messaging_hooks
 from .source import MetricsSource
 from .support.problems import REASONS, logger
@@ -72,13 +74,27 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
             "telemetry_collection_duration_seconds", "Duration of the last collection run", rollup="max"
         )
         count = registry.register_gauge("telemetry_metrics_count", "Number of registered metrics", rollup="sum")
-        count.set_function(lambda: len(self._metrics))
+        state_fact(count, lambda: len(self._metrics))
         problems = registry.register_counter(
             "telemetry_problems_total", "What went wrong inside the telemetry itself, by reason", ["reason"]
         )
         for reason in REASONS:  # there before it happens: to count a refusal must not be refused
             problems.labels(reason)
         self._scope.problems.counter = problems
+        self._scope.problems.make_source_counter = self._register_source_errors
+        self.read_every(collection_interval)
+
+    def _register_source_errors(self) -> LabeledCounter:
+        """Return the counter of a collector that has any source, function of a gauge or hook."""
+        with self._scope.lifetimes.lock:
+            known = self._own.get_metric("telemetry_source_errors_total")
+            if isinstance(known, LabeledCounter):
+                return known
+            return self._own.register_counter(
+                "telemetry_source_errors_total",
+                "Readings without the answer of a source, a gauge's function or a collection hook",
+                ["source"],
+            )
 
     # Events
 
@@ -171,7 +187,7 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         self._duration.set(duration)
         counts = {"duration": duration, "metrics_count": len(families), "events_count": self.events_count}
         logger.debug("collection run: %s", counts)
-        self._hooks.trigger(TelemetryEvent("collection", counts, self._scope.clock()))
+        self.call_fillers(TelemetryEvent(COLLECTION, counts, self._scope.clock()))
 
     def renew(self) -> None:
         """In a forked child: locks anew, counts from zero, watches closed, events and collection the parent's."""

@@ -2,13 +2,19 @@
 
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from .events import TelemetryEvent
+from .instruments.readings import PATIENCE
 from .registry import MetricRegistry
+from .support.asking import Question
 from .support.problems import Problems
 
 Hook = Callable[[TelemetryEvent], object]
+
+COLLECTION: Final = "collection"
+"""The event of a collection run. Its hooks fill metrics, and each is called on a thread that it may hold."""
 
 
 class HookTable:
@@ -43,27 +49,55 @@ class HookTable:
         A hook may record events, even of the name it hears: those are kept, but it does not hear them itself.
         """
         hooks = self._hooks.get(event.name)
-        if not hooks:
-            return
+        if hooks:
+            self.call(hooks, event)
+
+    def call(self, hooks: Sequence[Hook], event: TelemetryEvent) -> bool:
+        """Call some hooks of this event's name, as `trigger` does; tell whether none of them failed."""
         running: set[str] = self._running.__dict__.setdefault("names", set())
         if event.name in running:
-            return
+            return True
         running.add(event.name)
         try:
-            for hook in hooks:
-                self._call(hook, event)
+            succeeded = [self._call(hook, event) for hook in hooks]
+            return all(succeeded)
         finally:
             running.discard(event.name)
 
-    def _call(self, hook: Hook, event: TelemetryEvent) -> None:
+    def _call(self, hook: Hook, event: TelemetryEvent) -> bool:
         try:
             hook(event)
         except Exception:  # noqa: BLE001 - a user's callback; recording an event must never raise
             self._problems.report("hook", "a hook for %r failed", event.name, exc_info=True)
+            return False
+        return True
 
     def renew(self) -> None:
         """In a forked child: the lock anew."""
         self._lock = threading.Lock()
+
+
+class HookQuestion(Question):
+    """Calls one hook of collection runs; a run that comes while it is still at the last one passes it by."""
+
+    __slots__ = ("_problems", "_table", "event", "hook")
+
+    def __init__(self, hook: Hook, table: HookTable, problems: Problems) -> None:
+        super().__init__(getattr(hook, "__qualname__", None) or type(hook).__name__)
+        self.hook = hook
+        self.event = TelemetryEvent(COLLECTION, None)
+        self._table = table
+        self._problems = problems
+        problems.count_source(self.name, 0)
+
+    def ask(self) -> bool:
+        """Call the hook with the event of the latest run."""
+        if not self._table.call([self.hook], self.event):
+            self._problems.count_source(self.name)
+        return True
+
+    def expire(self) -> None:
+        """Do nothing: what it fills is its own."""
 
 
 class HookedRegistry(MetricRegistry):
@@ -79,12 +113,14 @@ class HookedRegistry(MetricRegistry):
         super().__init__(clock, monotonic, reserved_names=reserved_names)
         self.integrations: set[str] = set()
         self._hooks = HookTable(self._scope.problems)
+        self._fillers: tuple[HookQuestion, ...] = ()
 
     def add_hook(self, hook_type: str, callback: Hook) -> None:
         """Call `callback` with each event whose name is `hook_type`, on the thread that records it.
 
         After each collection run the hooks of type `collection` hear an event, which is not recorded, whose value has
-        `duration` (seconds), `metrics_count` and `events_count`.
+        `duration` (seconds), `metrics_count` and `events_count`. They are called on a thread of the collector's, and
+        waited for as the function of a gauge: one that hangs is counted and logged, and called again once it is back.
 
         An exception of a callback is counted and logged.
 
@@ -92,10 +128,25 @@ class HookedRegistry(MetricRegistry):
             TypeError: not callable, or async.
         """
         self._hooks.add(hook_type, callback)
+        if hook_type == COLLECTION:
+            self._fillers = (*self._fillers, HookQuestion(callback, self._hooks, self._scope.problems))
 
     def remove_hook(self, hook_type: str, callback: Hook) -> None:
         """Undoes one `add_hook`; nothing happens when there was none."""
         self._hooks.remove(hook_type, callback)
+        if hook_type == COLLECTION:
+            fillers = list(self._fillers)
+            for filler in fillers:
+                if filler.hook == callback:
+                    fillers.remove(filler)
+                    break
+            self._fillers = tuple(fillers)
+
+    def call_fillers(self, event: TelemetryEvent) -> None:
+        """Call the hooks of collection runs, each for a bounded time. Never raises."""
+        for filler in self._fillers:
+            filler.event = event
+        self._scope.readings.ask(self._fillers, PATIENCE)
 
     def renew(self) -> None:
         """In a forked child: locks anew, counts from zero, watches closed."""

@@ -1,20 +1,20 @@
 """Which metrics a collector has."""
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar, cast, overload
 
 from .foreign.rollups import RollupByName
-from .foreign.source import Collect, ForeignSource
+from .foreign.source import Collect, ForeignSource, name_of
 from .instruments.counter import Counter, counter_family
 from .instruments.family import MAX_CHILDREN, FamilyState, Instrument, Scope
-from .instruments.gauge import Gauge, gauge_family
+from .instruments.gauge import Gauge, gauge_family, state_fact
 from .instruments.histogram import Histogram, histogram_family
 from .instruments.identity import refuse_another
 from .instruments.labeled import LabeledCounter, LabeledGauge, LabeledHistogram, LabeledMetric
 from .instruments.lifetimes import SeriesLifetimes, SeriesWatch
 from .instruments.metric import Metric, MetricState
+from .instruments.readings import Readings
 from .instruments.series import Series
 from .instruments.state_set import StateSet, check_states
 from .kinds import size_of
@@ -45,13 +45,14 @@ class MetricRegistry:
     ) -> None:
         self.fork_generation = 0
         self._reserved_names = reserved_names
-        self._scope = Scope(SeriesLifetimes(self._live_series), Problems(monotonic), clock, monotonic)
+        problems = Problems(monotonic)
+        readings = Readings(problems, monotonic)
+        self._scope = Scope(SeriesLifetimes(self._live_series), problems, clock, monotonic, readings)
         self._metrics: dict[str, Metric] = {}
         self._states: dict[str, MetricState] = {}
         self._state_sets: dict[str, StateSet] = {}
         self._sample_owners: dict[str, str] = {}
         self._sources: list[ForeignSource] = []
-        self._source_lock = threading.RLock()
         renew_after_fork(self)
 
     @overload
@@ -186,7 +187,7 @@ class MetricRegistry:
             TypeError: an argument is of another type.
         """
         gauge = self.register_gauge(name, description, info, rollup="sum")
-        gauge.set_function(lambda: 1)  # no reset changes facts
+        state_fact(gauge, lambda: 1)
         return gauge
 
     def register_state_set(self, name: str, description: str, states: Sequence[str]) -> StateSet:
@@ -205,25 +206,33 @@ class MetricRegistry:
             there.refuse_others(wanted)
             return there
 
-    def add_source(self, collect: Collect, *, rollup: RollupByName | None = None) -> None:
+    def add_source(self, collect: Collect, *, rollup: RollupByName | None = None, name: str | None = None) -> None:
         """Read metrics that are kept elsewhere, whenever this collector is read.
 
-        They are exposed and travel like the collector's own. `collect()` gives absolute values since whenever; it may
-        be called from any thread. A count that went down, or a series that came back, begins a new series. A family
-        whose name is taken is left out and counted once, as is whatever `collect()` names with a `LeftOut`; a failing
-        source is counted and logged, and keeps its last values. So does, counted, a series that is told twice or whose
-        count is below zero, infinite or NaN.
+        They are exposed and travel like the collector's own. `collect()` gives absolute values since whenever; it is
+        called on a thread of the collector's, never twice at once, and a reader waits for it as for the function of a
+        gauge. A count that went down, or a series that came back, begins a new series. A family whose name is taken is
+        left out and counted once, as is whatever `collect()` names with a `LeftOut`. A source that fails or does not
+        answer is counted and logged, and keeps its last values: counts for ever, gauges for three intervals. So does,
+        counted, a series that is told twice or whose count is below zero, infinite or NaN.
 
         Args:
-            collect: gives all families and their series.
+            collect: gives all families and their series; one of several parts may have them fail each by itself (see
+                `foreign.source.Parts`).
             rollup: how a tree merges its gauges, in place of what it says itself: a pattern of `fnmatch` for names, and
                 a rollup or several (see `Gauge`). The first pattern that fits counts: `{"queue_*": "sum", "*": "max"}`.
+            name: names the source in logs and in `telemetry_source_errors_total`; by default as `collect` is called.
 
         Raises:
             ValueError: a rollup that there is not.
         """
-        with self._source_lock:
-            self._sources.append(ForeignSource(collect, self._scope, self._add_foreign, rollup))
+        source = ForeignSource(name or name_of(collect), collect, self._scope, self._add_foreign, rollup)
+        self._sources.append(source)
+        self._scope.readings.add_several(source.questions)
+
+    def read_every(self, interval: float) -> None:
+        """Say how often this collector is read, in seconds: sources are waited for, and given up, accordingly."""
+        self._scope.readings.every(interval)
 
     def get_metric(self, name: str) -> Metric | None:
         """Return the metric of this name, or None."""
@@ -246,20 +255,22 @@ class MetricRegistry:
         counters = (series for series in lifetimes.series() if series.family.type.incremental)
         return lifetimes.has_backlog or any(size_of(series.read()) for series in counters)
 
-    def watch_series(self) -> SeriesWatch:
-        """Follows the series, for a writer to the bus."""
-        return self._scope.lifetimes.watch(self.refresh)
+    def watch_series(self, *, refresh: bool = True) -> SeriesWatch:
+        """Follows the series, for a writer to the bus; without `refresh` its user calls `refresh()` before it reads."""
+        return self._scope.lifetimes.watch(self.refresh if refresh else lambda: None)
 
     def reset_all_metrics(self) -> None:
         """Start every metric from zero again."""
         for state in list(self._states.values()):
             state.reset()
 
-    def refresh(self) -> None:
-        """Asks the sources and ends what was idle for too long; each reading does so by itself."""
-        with self._source_lock:
-            for source in self._sources:
-                source.refresh()
+    def refresh(self, patience: float | None = None) -> None:
+        """Ask sources and functions of gauges, and end what was idle for too long; each reading does so by itself.
+
+        Args:
+            patience: seconds to wait for answers; by default a tenth of the interval between readings, at most 1.
+        """
+        self._scope.readings.refresh(patience)
         for state in list(self._states.values()):
             state.sweep()
 
@@ -273,8 +284,9 @@ class MetricRegistry:
 
     def renew(self) -> None:
         """In a forked child: locks anew, counts from zero, watches closed."""
-        self._source_lock = threading.RLock()
         self._scope.lifetimes.renew()
+        for source in self._sources:
+            source.renew()
         for state in self._states.values():
             state.renew()
         self.fork_generation += 1

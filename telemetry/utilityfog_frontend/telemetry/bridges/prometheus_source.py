@@ -6,11 +6,13 @@ Do this or `PrometheusBridge` for a registry: both would show each metric to its
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Hashable, Iterator
+from functools import partial
 from itertools import pairwise
 from math import inf, isnan
 from typing import Any, Final
 
+from utilityfog_frontend.telemetry.foreign.source import Part
 from utilityfog_frontend.telemetry.labels import sorted_labels
 from utilityfog_frontend.telemetry.model import (
     Exemplar,
@@ -46,7 +48,7 @@ _BY_MODE: Final = {
 fleet shows minimum, maximum, average and count."""
 
 
-def prometheus_source(registry: Any) -> Callable[[], list[Reported]]:
+def prometheus_source(registry: Any) -> "RegistrySource":
     """Read a registry of prometheus_client, for `TelemetryCollector.add_source`.
 
     Counters, gauges and histograms are what they are. A summary becomes two counters, `_sum` and `_count`. Info and
@@ -54,14 +56,50 @@ def prometheus_source(registry: Any) -> Callable[[], list[Reported]]:
     merged as its `multiprocess_mode` says. Named as left out are a summary's quantiles, a gauge histogram, a counter
     whose samples lack `_total`, and children of a histogram whose bounds differ from the first one's.
 
+    Each collector of a registry is asked by itself: one that raises or hangs keeps its last counts, and the others are
+    read.
+
     Args:
         registry: anything with `collect()`: a `CollectorRegistry`, or a collector of its own.
     """
+    return RegistrySource(registry)
 
-    def collect() -> list[Reported]:
-        return [one for metric in registry.collect() for one in _families(metric, registry)]
 
-    return collect
+class RegistrySource:
+    """A source whose parts are the collectors of a registry."""
+
+    __name__ = "prometheus_client"
+
+    def __init__(self, registry: Any) -> None:
+        self._registry = registry
+
+    def __call__(self) -> list[Reported]:
+        """Read all of it at once."""
+        return self._read(self._registry)
+
+    def parts(self) -> dict[Hashable, Part]:
+        """Return the registry's collectors; where it does not tell them, the registry."""
+        registry = self._registry
+        # No public way lists them. Their lock is not taken: it is held while a newcomer is asked for its names.
+        known = getattr(registry, "_collector_to_names", None)
+        if known is None:
+            return {None: Part("", self)}
+        parts: dict[Hashable, Part] = {
+            id(collector): Part(_name(collector), partial(self._read, collector)) for collector in list(known)
+        }
+        if getattr(registry, "_target_info", None):
+            parts["target_info"] = Part("target_info", self._target_info)
+        return parts
+
+    def _read(self, collector: Any) -> list[Reported]:
+        return [one for metric in collector.collect() for one in _families(metric, self._registry)]
+
+    def _target_info(self) -> list[Reported]:
+        return list(_families(self._registry._target_info_metric(), self._registry))  # noqa: SLF001
+
+
+def _name(collector: Any) -> str:
+    return str(getattr(collector, "_name", "") or type(collector).__name__)
 
 
 def _families(metric: Any, registry: Any) -> Iterator[Reported]:

@@ -9,6 +9,7 @@ from utilityfog_frontend.telemetry.kinds import is_count
 from utilityfog_frontend.telemetry.labels import label_value, sorted_labels
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricValue, SeriesSnapshot, Value, joined_values
 from utilityfog_frontend.telemetry.names import check_label_names
+from utilityfog_frontend.telemetry.support.breathing import Breather
 
 from .series import ForeignSeries
 
@@ -23,25 +24,36 @@ class ForeignState(MetricState):
         self._has_odd_labels = False
 
     def update(self, reported: Iterable[SeriesSnapshot]) -> None:
-        """Take what the source says now; what it no longer says has ended."""
-        lifetimes = self._scope.lifetimes
-        with lifetimes.lock:
-            gone = dict(self._live)
-            seen = set()
-            for one in reported:
-                one.labels = sorted_labels({name: label_value(text) for name, text in one.labels})
-                series = gone.pop(one.labels, None)
-                if one.labels in seen or not self._is_sound(one.value):
-                    self._scope.problems.count("source_value")
-                    continue
-                seen.add(one.labels)
-                if series is not None and (lifetimes.refusing or not series.went_down(one.value)):
-                    series.tell(one)
-                elif not lifetimes.refusing:
-                    self._begin(one, series)
+        """Take what the source says now; what it no longer says has ended. One thread at a time.
+
+        The lock is held for those that begin and end alone: a program that makes a child waits for it.
+        """
+        gone = dict(self._live)
+        seen = set()
+        breathe = Breather()
+        for one in reported:
+            breathe()
+            one.labels = sorted_labels({name: label_value(text) for name, text in one.labels})
+            series = gone.pop(one.labels, None)
+            if one.labels in seen or not self._is_sound(one.value):
+                self._scope.problems.count("source_value")
+                continue
+            seen.add(one.labels)
+            self._take(one, series)
+        with self._scope.lifetimes.lock:
             for labels, series in gone.items():
                 del self._live[labels]
-                lifetimes.ended(series)
+                self._scope.lifetimes.ended(series)
+
+    def _take(self, reported: SeriesSnapshot, series: ForeignSeries | None) -> None:
+        if series is not None and not series.went_down(reported.value):
+            series.tell(reported)
+            return
+        with self._scope.lifetimes.lock:
+            if not self._scope.lifetimes.refusing:
+                self._begin(reported, series)
+            elif series is not None:
+                series.tell(reported)
 
     def _is_sound(self, value: Value) -> bool:
         return not self.family.type.incremental or is_count(value)

@@ -1,23 +1,53 @@
-"""One source of a collector: a function that tells of families and their series."""
+"""One source of a collector: a function that tells of families and their series, as a whole or in parts."""
 
-from collections.abc import Callable, Iterable
-from typing import Final
+import threading
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from itertools import chain
+from typing import Final, NamedTuple, Protocol
 
 from utilityfog_frontend.telemetry.instruments.family import Scope
 from utilityfog_frontend.telemetry.instruments.metric import Metric, MetricState
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, LeftOut, SeriesSnapshot
+from utilityfog_frontend.telemetry.support.asking import Question
 
 from .family import ForeignMetric, ForeignState
 from .rollups import RollupByName, RollupChoice
 
-Collect = Callable[[], Iterable[FamilySnapshot | LeftOut]]
+Reported = FamilySnapshot | LeftOut
+Collect = Callable[[], Iterable[Reported]]
 
 MAX_LEFT_OUT: Final = 10_000
 """Names that are remembered as left out, so that each is counted once; those beyond are not counted."""
 
 
+class Part(NamedTuple):
+    """A part of a source that may fail or hang by itself, such as one collector of a registry."""
+
+    name: str
+    collect: Collect
+
+
+class Parts(Protocol):
+    """A source that is made of parts. Whole, it can be called like any other."""
+
+    def parts(self) -> Mapping[Hashable, Part]:
+        """Return the parts that there are now, by something that identifies each. Quick, and never raises."""
+
+
+def name_of(collect: Collect) -> str:
+    """Name a source by what it is."""
+    return getattr(collect, "__name__", None) or type(collect).__name__
+
+
 class ForeignSource:
-    """One source of a collector. Its caller sees to it that only one thread at a time refreshes it.
+    """One source of a collector: the latest of its parts, together.
+
+    Args:
+        name: for people.
+        collect: asked for the families; by its parts, where it has some.
+        scope: the collector's.
+        add: takes a family that is new; raises ValueError when its name is taken or not valid.
+        rollup: how a tree merges its gauges.
 
     Raises:
         ValueError: `rollup` has a choice that is none.
@@ -25,39 +55,82 @@ class ForeignSource:
 
     def __init__(
         self,
+        name: str,
         collect: Collect,
         scope: Scope,
         add: Callable[[MetricState, Metric], None],
         rollup: RollupByName | None = None,
     ) -> None:
-        self._collect = collect
+        self._name = name
+        divided: Parts | None = collect if hasattr(collect, "parts") else None
+        self._parts_now = divided.parts if divided is not None else lambda: {None: Part("", collect)}
         self._scope = scope
         self._add = add
         self._states: dict[str, ForeignState] = {}
         self._rollup = RollupChoice(rollup)
         self._refused: set[str] = set()
         self._left_out: set[LeftOut] = set()
+        self._parts: dict[Hashable, PartQuestion] = {}
+        self._latest: dict[str, dict[PartQuestion, list[SeriesSnapshot]]] = {}  # by family
+        self._lock = threading.Lock()
+        scope.problems.count_source(name, 0)
 
-    def refresh(self) -> None:
-        """Asks the source. Never raises."""
-        try:
-            reported = list(self._collect())
-        except Exception:  # noqa: BLE001 - a broken source must not break the scrape
-            self._scope.problems.report("source", "a source of metrics failed", exc_info=True)
-            return
-        # A source may tell of one family in several parts; of what it no longer tells, nothing is left.
-        parts: dict[str, list[SeriesSnapshot]] = {name: [] for name in self._states}
-        for snapshot in reported:
-            if isinstance(snapshot, LeftOut):
-                self._leave_out(snapshot)
-                continue
-            name = snapshot.family.name
-            if self._state(snapshot.family) is None:
-                parts.pop(name, None)
-            else:
-                parts.setdefault(name, []).extend(snapshot.series)
-        for name, series in parts.items():
-            self._states[name].update(series)
+    def renew(self) -> None:
+        """In a forked child: the lock anew."""
+        self._lock = threading.Lock()
+
+    def questions(self) -> list["PartQuestion"]:
+        """Return what is to be asked: a question for each part that there is now."""
+        parts = self._parts_now()
+        with self._lock:
+            for key in self._parts.keys() - parts.keys():
+                gone = self._parts.pop(key)
+                self._tell(gone, {})
+                gone.removed = True
+            for key, part in parts.items():
+                if key not in self._parts:
+                    self._parts[key] = PartQuestion(self._name, part, self)
+            return list(self._parts.values())
+
+    def tell(self, question: "PartQuestion", families: Iterable[Reported]) -> None:
+        """Take what one part says now. It may tell of one family several times; what it no longer tells has ended."""
+        latest: dict[str, list[SeriesSnapshot]] = {}
+        with self._lock:
+            for snapshot in families:
+                if isinstance(snapshot, LeftOut):
+                    self._leave_out(snapshot)
+                    continue
+                name = snapshot.family.name
+                if self._state(snapshot.family) is not None:
+                    latest.setdefault(name, []).extend(snapshot.series)
+                elif question in self._latest.get(name, ()):  # it has changed its kind: it stays as it was
+                    latest[name] = self._latest[name][question]
+            if not question.removed:  # while it was asked
+                self._tell(question, latest)
+
+    def expire(self, question: "PartQuestion") -> None:
+        """Let the gauges of one part end; counts stay as they are."""
+        with self._lock:
+            counts = [name for name in question.families if self._states[name].family.type.incremental]
+            self._tell(question, {name: self._latest[name][question] for name in counts})
+
+    def failed(self, part: str) -> None:
+        """Count and log that a part could not be read, while its failure is handled."""
+        self._scope.problems.count_source(self._name)
+        self._scope.problems.report(
+            "source", "a source of metrics failed: %s", f"{self._name} {part}".strip(), exc_info=True
+        )
+
+    def _tell(self, question: "PartQuestion", latest: dict[str, list[SeriesSnapshot]]) -> None:
+        """Bring the families up to date that a part told of before or tells of now. The caller holds the lock."""
+        before = [name for name in question.families if name not in latest]
+        question.families = tuple(latest)
+        for name in before:
+            del self._latest[name][question]
+        for name, series in latest.items():
+            self._latest.setdefault(name, {})[question] = series
+        for name in (*before, *latest):
+            self._states[name].update(chain.from_iterable(self._latest[name].values()))
 
     def _state(self, family: Family) -> ForeignState | None:
         state = self._states.get(family.name)
@@ -84,3 +157,35 @@ class ForeignSource:
             return None
         self._states[family.name] = state
         return state
+
+
+class PartQuestion(Question):
+    """Asks one part of a source.
+
+    Attributes:
+        families: names of those that it told of last.
+        removed: the source has this part no more.
+    """
+
+    __slots__ = ("_collect", "_source", "families", "removed")
+
+    def __init__(self, name: str, part: Part, source: ForeignSource) -> None:
+        super().__init__(name, part.name)
+        self._collect = part.collect
+        self._source = source
+        self.families: tuple[str, ...] = ()
+        self.removed = False
+
+    def ask(self) -> bool:
+        """Ask for the families, and tell the source."""
+        try:
+            latest = list(self._collect())
+        except Exception:  # noqa: BLE001 - a broken source must break nothing else
+            self._source.failed(self.detail)
+            return False
+        self._source.tell(self, latest)
+        return True
+
+    def expire(self) -> None:
+        """Let its gauges end."""
+        self._source.expire(self)

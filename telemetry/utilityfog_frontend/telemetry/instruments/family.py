@@ -25,6 +25,7 @@ from utilityfog_frontend.telemetry.support.problems import Problems
 from .gate import Gate
 from .lifetimes import OVERFLOW, SeriesLifetimes
 from .metric import Metric, MetricState
+from .readings import Readings
 from .series import Series
 
 FLUSH_AT = 64
@@ -42,6 +43,7 @@ class Scope:
     problems: Problems = field(default_factory=Problems)
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
+    readings: Readings = field(default_factory=Readings)
 
 
 class Dormant(list[Number]):
@@ -262,8 +264,22 @@ class FamilyState(MetricState, Generic[H]):
             series = handle._series
             self._resting[values] = handle
             handle._detach()
-            self.scope.lifetimes.ended(series)
+            if not series.ended:
+                self.scope.lifetimes.ended(series)
             return True
+
+    def suspend(self, handle: Instrument) -> None:
+        """End the handle's series and leave the handle in its place: there is nothing to show for the time being."""
+        with self.scope.lifetimes.lock:
+            if not handle._series.ended:
+                self.scope.lifetimes.ended(handle._series)
+
+    def resume(self, handle: Instrument) -> None:
+        """Begin a new series for a handle that was suspended."""
+        with self.scope.lifetimes.lock:
+            if handle._series.ended and self.children.get(handle._key) is handle:
+                handle._attach(self._new_series(handle._series.labels))
+                self.scope.lifetimes.started()
 
     def clear(self) -> None:
         """End all series."""
@@ -303,11 +319,11 @@ class FamilyState(MetricState, Generic[H]):
 
     def series(self) -> Iterable[Series]:
         """Its live series, oldest first. The caller holds the lock of the lifetimes."""
-        return [handle._series for handle in self.children.values()]
+        return [handle._series for handle in self.children.values() if not handle._series.ended]
 
     def snapshots(self) -> list[SeriesSnapshot]:
         """Its live series now, as the node shows them."""
-        return self.read(list(self.children.values()))
+        return self.read([handle for handle in list(self.children.values()) if not handle._series.ended])
 
     def read(self, handles: Iterable[Instrument]) -> list[SeriesSnapshot]:
         """Read the series of these handles. Gauges are read outside the gate: theirs may be functions of the user."""

@@ -4,13 +4,14 @@ A set and an increment need one order, so a gauge takes a lock, for the time of 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from math import isfinite, nan
+from math import isfinite
 
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
 from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT, Number, as_float, as_number
 
 from .contexts import InProgress
 from .family import Instrument
+from .functions import Fact, Function, UserFunction
 from .gate import Gate
 from .series import Series
 
@@ -23,13 +24,13 @@ class GaugeSeries(Series):
     def __init__(self, family: Family, labels: Labels, created: float, gate: Gate) -> None:
         super().__init__(family, labels, created, gate)
         self.value: Number = 0
-        self.function: Callable[[], Number] | None = None
+        self.function: Function | None = None
         self.uses = 0
 
     def read(self) -> Number:
-        """Return the last value set, or what the function says now; NaN when it fails."""
+        """Return the last value set, or what the function said last; NaN when it failed."""
         function = self.function
-        return self.value if function is None else function()
+        return self.value if function is None else function.value
 
     def current(self) -> Number:
         """As `read`; needs no gate."""
@@ -94,7 +95,8 @@ class Gauge(Instrument):
         with series.gate.lock:
             if not series.ended:
                 series.value = number
-                series.function = None
+                if series.function is not None:
+                    self._forget(series)
                 series.uses += 1
                 return
         self._awake().set(number)
@@ -131,25 +133,29 @@ class Gauge(Instrument):
         self.set(self._state.scope.clock())
 
     def set_function(self, function: Callable[[], float]) -> None:
-        """Ask `function` at each reading, on the reader's thread, until the next `set()`.
+        """Ask `function` at each reading, on a thread of the collector's, until the next `set()`.
 
-        It must be quick and may be called from several threads. An exception of it is counted and logged; the
-        gauge is NaN then.
+        A reader waits for it at most for a tenth of the interval between readings, and a second, and then sees what it
+        said last. One that has not answered for three intervals is counted and logged, and the gauge is out until it
+        does. It is never asked twice at once. An exception of it is counted and logged; the gauge is NaN then.
         """
+        self._follow(UserFunction(function, self._state, self._key))
 
-        def ask() -> Number:
-            try:
-                return as_number(function())
-            except Exception:  # noqa: BLE001 - whatever it is, the reader must survive it
-                self._state.scope.problems.report("gauge_function", "%s: its function failed", self.name, exc_info=True)
-                return nan
-
+    def _follow(self, function: Function) -> None:
         series = self._series
         with series.gate.lock:
             if not series.ended:
-                series.function = ask
+                self._forget(series)
+                series.function = function
+                if isinstance(function, UserFunction):
+                    self._state.scope.readings.add(function)
                 return
-        self._awake().set_function(function)
+        self._awake()._follow(function)
+
+    def _forget(self, series: GaugeSeries) -> None:
+        function, series.function = series.function, None
+        if isinstance(function, UserFunction):
+            self._state.scope.readings.discard(function)
 
     def track_inprogress(self) -> InProgress:
         """Count up for the time of a `with` block or a call of a decorated (async) function."""
@@ -159,21 +165,37 @@ class Gauge(Instrument):
         """Return the value now."""
         return self.get_values()[0]
 
+    def _values(self) -> MetricValue | list[MetricValue]:
+        if isinstance(self._series.function, UserFunction):
+            self._state.scope.readings.ask([self._series.function])
+        return super()._values()
+
     def _awake(self) -> "Gauge":
         gauge: Gauge = self._state.child(self._key)
+        self._state.resume(gauge)
         return gauge
 
     def _record(self, number: Number) -> None:
         self.set(number)
 
     def _attach(self, series: GaugeSeries) -> None:
+        before: GaugeSeries | None = getattr(self, "_series", None)
+        if before is not None:  # it comes back; one that was removed has no function any more
+            series.function = before.function
         self._series = series
 
     def _detach(self) -> None:
-        """Nothing to exchange: every write looks whether the series has ended."""
+        """Ask its function no more; nothing to exchange, as every write looks whether the series has ended."""
+        if self._series.function is not None:
+            self._forget(self._series)
 
 
 def gauge_family(name: str, description: str, unit: str, rollup: str | Iterable[str]) -> Family:
     """Return the family of a gauge; one rollup may be given as a plain string."""
     choices = (rollup,) if isinstance(rollup, str) else tuple(rollup)
     return Family(name, MetricType.GAUGE, description, unit, rollup=choices)
+
+
+def state_fact(gauge: Gauge, function: Callable[[], Number]) -> None:
+    """Let each reader call `function`, which is ours and quick; no reset changes what it says."""
+    gauge._follow(Fact(function))

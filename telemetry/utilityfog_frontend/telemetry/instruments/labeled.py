@@ -8,6 +8,7 @@ from utilityfog_frontend.telemetry.model import Family, MetricValue, metric_valu
 
 from .counter import Counter
 from .family import FamilyState, Instrument
+from .functions import UserFunction
 from .gauge import Gauge
 from .histogram import Histogram
 from .metric import Metric
@@ -117,6 +118,12 @@ class LabeledCounter(LabeledMetric[Counter]):
 
 class LabeledGauge(LabeledMetric[Gauge]):
     """A gauge with label names."""
+
+    def get_value(self) -> list[MetricValue]:
+        """Return the values of all children, one after the other."""
+        functions = [gauge._series.function for gauge in list(self._children.values())]
+        self._state.scope.readings.ask([one for one in functions if isinstance(one, UserFunction)])
+        return super().get_value()
 
     def set(self, value: float, labels: Mapping[str, str] | None = None) -> None:
         """Set the child that `labels` addresses; raises as `Gauge.set` and `labels` do."""

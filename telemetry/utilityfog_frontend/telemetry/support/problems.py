@@ -23,6 +23,7 @@ REASONS: Final = (
     "source_counter_name",
     "source_quantiles",
     "source_type",
+    "late",
     "export",
     "collection",
 )
@@ -41,6 +42,8 @@ class Problems:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.counter: CountsReasons | None = None
+        self.make_source_counter: Callable[[], CountsReasons] | None = None
+        self._sources: CountsReasons | None = None
         self._monotonic = monotonic
         self._last_logged: dict[str, float] = {}
         self._suppressed: dict[str, int] = {}
@@ -49,6 +52,13 @@ class Problems:
         """Count without a word."""
         if self.counter is not None:
             self.counter.increment(amount, {"reason": reason})
+
+    def count_source(self, name: str, amount: int = 1) -> None:
+        """Count a reading without the answer of a source, a function or a hook; 0 when it is registered."""
+        if self._sources is None and self.make_source_counter is not None:
+            self._sources = self.make_source_counter()
+        if self._sources is not None:
+            self._sources.increment(amount, {"source": name})
 
     def warn(self, message: str, *args: object) -> None:
         """Log without counting or holding back, for what its caller says once."""
