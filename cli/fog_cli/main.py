@@ -17,6 +17,7 @@ _INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
 _EXTRAS = {
     "aiohttp": "aggregator",
     "isal": "aggregator",
+    "nkeys": "creds",
     "numpy": "aggregator",
     "promql_parser": "aggregator",
     "psutil": "host",

@@ -29,6 +29,7 @@ SUMMARIES: Final = {
     "forget": "retire departed nodes now",
     "silence": "keep alerts from receivers for a while",
     "token": "make a login for the aggregator's HTTP interface",
+    "creds": "make credentials for NATS",
     "decode": "print frames for a person",
     "check": "say whether configuration and rule files are fine",
     "test": "run unit tests of rule files",
@@ -36,7 +37,7 @@ SUMMARIES: Final = {
 }
 
 
-OPERATORS: Final = frozenset({"forget", "silence", "token"})
+OPERATORS: Final = frozenset({"creds", "forget", "silence", "token"})
 """The commands of an operator; their modules are in a folder of their own."""
 
 
