@@ -195,7 +195,9 @@ def frames(draw: st.DrawFn, kinds: tuple[int, ...] = (KEYFRAME, DELTA, EVENTS)) 
     return frame
 
 
-requests = st.builds(Request, st.integers(0, limits.MAX_EPOCH), st.integers(0, 2**40), st.integers(0, 2**40))
+requests = st.builds(
+    Request, st.integers(0, limits.MAX_EPOCH), st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 7)
+)
 
 
 @st.composite

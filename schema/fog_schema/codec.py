@@ -95,7 +95,8 @@ def decode(data: bytes) -> Frame:
 
 def encode_request(request: Request) -> bytes:
     """Return the bytes of a request for keyframes."""
-    fields = (REQUEST, request.epoch, request.first_event, request.last_event)
+    notices = (request.notices,) if request.notices else ()
+    fields = (REQUEST, request.epoch, request.first_event, request.last_event, *notices)
     data: bytes = msgpack.packb((MAGIC, VERSION, *fields))
     return data
 
@@ -106,12 +107,14 @@ def decode_request(data: bytes) -> Request:
     Raises:
         FrameError: when the bytes are anything else.
     """
-    kind, epoch, first, last = read_envelope(data, REQUEST_LENGTH)[2:REQUEST_LENGTH]
+    envelope = read_envelope(data, REQUEST_LENGTH)
+    kind, epoch, first, last = envelope[2:REQUEST_LENGTH]
     if not (type(kind) is type(epoch) is type(first) is type(last) is int and kind == REQUEST):
         raise FrameError("malformed", "not a request: its kind, an epoch, a first and a last event are expected")
     if not (0 <= epoch <= limits.MAX_EPOCH and 0 <= first <= limits.MAX_SEQ and 0 <= last <= limits.MAX_SEQ):
         raise FrameError("malformed", f"epoch {epoch} or events {first} to {last} are out of range")
-    return Request(epoch, first, last)
+    notices = envelope[REQUEST_LENGTH] if len(envelope) > REQUEST_LENGTH else 0
+    return Request(epoch, first, last, notices if type(notices) is int and notices > 0 else 0)
 
 
 def read_envelope(data: bytes, length: int) -> tuple[Any, ...]:

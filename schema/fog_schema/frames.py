@@ -30,6 +30,9 @@ EPHEMERAL: Final = 8
 """The node comes and goes: that it leaves is no alert."""
 FLAG_NAMES: Final = {FINAL: "final", SHARED: "shared", LAST_PART: "last part", EPHEMERAL: "ephemeral"}
 
+SEVERAL_WRITERS: Final = 1
+"""A notice to a writer: others are live at its path, and neither it nor they say that it is so."""
+
 KINDS_OF_VALUE: Final = ("integer_counter", "fractional_counter", "bucket_histogram", "gauge", "gauge_summary")
 """Every kind of value, in the order in which ids are handed out and sections are merged: the only list of them.
 
@@ -155,9 +158,11 @@ class Frame:
 class Request:
     """An aggregator's wish for a keyframe from every node at or under a path.
 
-    With an epoch, the writer of that epoch also repeats its events `first_event` to `last_event`.
+    With an epoch, the writer of that epoch also repeats its events `first_event` to `last_event`, and hears the
+    `notices`: a sum of such as `SEVERAL_WRITERS`.
     """
 
     epoch: int = 0
     first_event: int = 0
     last_event: int = 0
+    notices: int = 0

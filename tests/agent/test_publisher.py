@@ -16,7 +16,7 @@ from fog_agent.core.writer import Encoded, Settings
 from fog_agent.edge.selfmetrics import SelfMetrics
 from fog_bus.ports import Outcome, Publish, Refusal
 from fog_schema.codec import decode
-from fog_schema.frames import DELTA, FINAL, KEYFRAME, LAST_PART, Request
+from fog_schema.frames import DELTA, FINAL, KEYFRAME, LAST_PART, SEVERAL_WRITERS, Request
 from fog_schema.limits import PAYLOAD_MARGIN
 from tests.agent.reader import Reader
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -206,6 +206,18 @@ def test_events_are_repeated_once(node: Node) -> None:
     assert (again.first, again.last, again.repeated) == (1, 1, True)
     node.publisher.refused(again, TIMEOUT, node.now)
     assert (node.publisher.next_events(node.now), node.publisher.events_at) == (None, math.inf)
+
+
+def test_several_writers_at_the_path_are_reported(node: Node) -> None:
+    """An aggregator tells each of them: the report says what to write. Another epoch's notice is not ours."""
+    node.publisher.requested(Request(epoch=8, notices=SEVERAL_WRITERS), node.now)
+    node.publisher.requested(Request(epoch=7, notices=SEVERAL_WRITERS << 1), node.now)
+    assert node.reports == []
+    node.publisher.requested(Request(epoch=7, notices=SEVERAL_WRITERS), node.now)
+    [(severity, _, text)] = node.reports
+    assert severity is Severity.WARNING
+    assert "start each agent with shared=True" in text
+    assert "give each a path of its own" in text
 
 
 def test_a_flush_is_true_once_its_delta_is_acknowledged(node: Node) -> None:

@@ -115,8 +115,10 @@ async def test_a_hot_pair_has_the_same_counts_at_the_same_sequence(fog_nats: Nat
         assert of_one["work_total"]
 
 
-async def test_two_writers_on_a_path_add_up_and_are_told_of(fog_nats: NatsServer) -> None:
-    """A cloned image counts in full; an event says that the path has several writers."""
+async def test_two_writers_on_a_path_add_up_and_are_told_of(
+    fog_nats: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A cloned image counts in full; an event says that the path has several writers, and so do their own logs."""
     async with Fleet(fog_nats.url) as fleet:
         work = (await fleet.node("fog/0")).register_counter("work_total", "Work")
         clone = TelemetryCollector()
@@ -127,6 +129,7 @@ async def test_two_writers_on_a_path_add_up_and_are_told_of(fog_nats: NatsServer
             await fleet.settle()
             await eventually(lambda: fleet.value("work_total") == 5)
             await eventually(lambda: any(e.name == "several_writers" for e in fleet.network.get_events()), deadline=30)
+            await eventually(lambda: [line for line in caplog.messages if "shared=True" in line], deadline=30)
 
 
 async def test_families_that_disagree_are_told_of(fog_fleet: Fleet) -> None:

@@ -17,16 +17,30 @@ from fog_schema import codec
 from fog_schema.codec import decode_definitions
 from fog_schema.columns import BITMAP, U8, U16, U32, Column, Ids, unpack_floats
 from fog_schema.commands import COMMAND_FIELDS, COMMAND_NAMES, COMMAND_PREAMBLE, OPERATORS, Command
-from fog_schema.frames import FLAG_NAMES, KIND_NAMES, TYPE_NAMES, Absences, CoverageNumbers, Definition, Frame, Numbers
+from fog_schema.frames import (
+    FLAG_NAMES,
+    KIND_NAMES,
+    SEVERAL_WRITERS,
+    TYPE_NAMES,
+    Absences,
+    CoverageNumbers,
+    Definition,
+    Frame,
+    Numbers,
+)
 
 HEADER: Final = ("magic", "version", "kind", "flags", "epoch", "seq", "part", "age_ms", "interval_ms", "body")
-REQUEST: Final = ("magic", "version", "kind", "epoch", "first event", "last event")
+REQUEST: Final = ("magic", "version", "kind", "epoch", "first event", "last event", "notices")
 COMMAND: Final = ("magic", "version", "kind", "command", "command body")
 DEFINITION: Final = ("name", "type", "unit", "help", "bounds", "rollup", "label names", "ids", "label values")
 EVENT: Final = ("name", "value", "labels", "metadata", "timestamp")
 IDS: Final = ("form", "base", "data")
 COLUMN: Final = ("code", "data")
-OTHERS: Final = {codec.REQUEST_PREAMBLE[0]: ("request", REQUEST), COMMAND_PREAMBLE[0]: ("command", COMMAND)}
+OTHERS: Final = {
+    codec.REQUEST_PREAMBLE[0]: ("request", REQUEST),
+    codec.REQUEST_PREAMBLE[0] + 1: ("request", REQUEST),
+    COMMAND_PREAMBLE[0]: ("command", COMMAND),
+}
 """Messages that are no frames, by their first byte: what they are, and their elements."""
 BODIES: Final = {
     "body": {field.number: field.attribute.replace("_", " ") for field in codec.FIELDS},
@@ -61,6 +75,7 @@ MEMBERS: Final = {"histograms": "group", "events": "event", "definitions": "defi
 NAMES: Final[dict[str, dict[int, str]]] = {
     "kind": KIND_NAMES,
     "command": COMMAND_NAMES,
+    "notices": {SEVERAL_WRITERS: "several writers"},
     "operator": dict(enumerate(OPERATORS)),
     "type": TYPE_NAMES,
     "form": {BITMAP: "bitmap", U8: "u8 offsets", U16: "u16 offsets", U32: "u32 offsets"},

@@ -46,7 +46,7 @@ def test_a_valid_vector_means_what_it_says(name: str) -> None:
             "epoch": f"{request.epoch:016x}",
             "first_event": request.first_event,
             "last_event": request.last_event,
-        }
+        } | ({"notices": request.notices} if request.notices else {})
         return
     if meaning["kind"] == "command":
         command = decode_command(data)

@@ -17,7 +17,7 @@ from fog_agent.core.publication import Publication
 from fog_agent.core.schedule import NEVER, NOW, Backoff, Schedule, Uniform
 from fog_agent.core.writer import Encoded
 from fog_bus.ports import Outcome, Publish
-from fog_schema.frames import Request
+from fog_schema.frames import SEVERAL_WRITERS, Request
 from fog_schema.limits import MAX_FRAME_BYTES, PAYLOAD_MARGIN
 
 DEFAULT_MAX_PAYLOAD: Final = 1024 * 1024
@@ -30,6 +30,12 @@ class Severity(IntEnum):
     WARNING = 30
     ERROR = 40
 
+
+_SEVERAL_WRITERS: Final = (
+    "an aggregator hears several writers under this agent's path, and none says that others are there: counts add up, "
+    "but of the gauges only the youngest writer's are shown. Workers of one program: start each agent with shared=True "
+    "(fog agent --shared). Other programs or machines: give each a path of its own"
+)
 
 Report: TypeAlias = Callable[[Severity, str, str], None]
 """Called with a severity, a key that is the same for reports of one cause, and a text for people."""
@@ -96,6 +102,8 @@ class Publisher:
         if request.epoch not in (0, writer.epoch):
             return
         self._publication.metrics.requests.increment()
+        if request.notices & SEVERAL_WRITERS:
+            self._report(Severity.WARNING, "several writers", _SEVERAL_WRITERS)
         if not writer.keyframe_due:
             self._schedule.spread_keyframe(now)
         writer.request_keyframe()

@@ -15,6 +15,7 @@ from fog_schema.frames import (
     DELTA,
     FLAG_NAMES,
     KIND_NAMES,
+    SEVERAL_WRITERS,
     Absences,
     CoverageNumbers,
     Definition,
@@ -131,6 +132,8 @@ def _other(data: bytes) -> Iterator[str]:
         return
     which = f" of epoch {request.epoch:016x}, its events {request.first_event} to {request.last_event}"
     yield "request for keyframes" + (which if request.epoch else "")
+    if request.notices & SEVERAL_WRITERS:
+        yield "  tells it that others write at its path, and none says so"
 
 
 def _command(command: Command) -> Iterator[str]:

@@ -211,6 +211,7 @@ class Engine:
         if self._sweeper.is_due(now):
             read_side, server_now = self._around.read_side, self.server_time(now)
             effects.findings = self._sweeper.sweep(self.fleet, self.events, read_side, now, server_now)
+            effects.requests += effects.findings.requests
         return effects
 
     def wanted(self, now: float) -> list[KeyframeRequest]:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from fog_aggregator.core.engine.notices import Notices
 from fog_aggregator.core.engine.ports import ReadSide
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.sweep import Swept
+from fog_schema.frames import Request
 from fog_schema.paths import Path, format_path
 
 SWEEP_SECONDS: Final = 10.0
@@ -29,18 +31,21 @@ class Findings:
         contended: How many paths have several writers at once.
         conflicting: How many families nodes disagree about.
         warnings: A line for each finding that is new.
+        requests: Requests that tell writers of a finding.
     """
 
     swept: Swept = field(default_factory=Swept)
     contended: int = 0
     conflicting: int = 0
     warnings: list[str] = field(default_factory=list)
+    requests: list[tuple[Path, Request]] = field(default_factory=list)
 
 
 class Sweeper:
     """The regular sweep of a fleet, and what it has reported."""
 
     def __init__(self) -> None:
+        self._notices = Notices()
         self._reported: dict[str, set[str]] = {event: set() for event in _TEXTS}
         self._swept_at: float | None = None
 
@@ -62,6 +67,8 @@ class Sweeper:
         findings = Findings(swept, len(writers), len(families))
         for event, found in (("several_writers", writers), ("families_disagree", families)):
             findings.warnings += self._report(event, found, events, server_now)
+        alone = [(path, epoch) for path in writers.values() for epoch in fleet.unshared(path, server_now)]
+        findings.requests = self._notices.due(alone, now)
         return findings
 
     def _report(self, event: str, found: Mapping[str, Path], events: EventList, server_now: float) -> list[str]:

@@ -138,6 +138,11 @@ class FleetReading:
         rows = self.parts.roster.rows
         return [place.path for place in self.parts.roster if place.contended(rows, now)]
 
+    def unshared(self, path: Path, now: float) -> list[int]:
+        """Return the live epochs at a path that do not say that others write there as well."""
+        place = self.place(path)
+        return [] if place is None else [epoch.id for epoch in place.unshared(self.parts.roster.rows, now)]
+
     @property
     def gapped(self) -> Mapping[Epoch, Path]:
         """The epochs that a keyframe is wanted from, with their paths."""

@@ -153,3 +153,7 @@ class Branch(Place):
     def contended(self, rows: Rows, now: float) -> bool:  # noqa: ARG002
         """Never: a branch has replicas."""
         return False
+
+    def unshared(self, rows: Rows, now: float) -> list[Epoch]:  # noqa: ARG002
+        """None: that is of nodes."""
+        return []

@@ -86,7 +86,12 @@ class Node(Place):
         """
         if len(self.epochs) < 2:
             return False
+        alone = self.unshared(rows, now)
         patience = STALE_INTERVALS * float(rows.interval[self.row])
-        alone = [epoch for epoch in self.epochs.values() if not epoch.shared and now - epoch.last_seen <= patience]
         youngest = max((epoch.birth for epoch in alone), default=0.0)
         return sum(epoch.last_seen > youngest + patience for epoch in alone) > 1
+
+    def unshared(self, rows: Rows, now: float) -> list[Epoch]:
+        """Return the epochs that are live at `now` and do not say that others write here as well."""
+        patience = STALE_INTERVALS * float(rows.interval[self.row])
+        return [epoch for epoch in self.epochs.values() if not epoch.shared and now - epoch.last_seen <= patience]

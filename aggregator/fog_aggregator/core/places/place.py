@@ -144,6 +144,10 @@ class Place(ABC):
     def contended(self, rows: Rows, now: float) -> bool:
         """Tell whether several writers are live at once that do not say so."""
 
+    @abstractmethod
+    def unshared(self, rows: Rows, now: float) -> list[Epoch]:
+        """Return the epochs that are live at `now` and do not say that others write here as well."""
+
     def take_note(self, epoch: Epoch, frame: Frame, rows: Rows) -> bool:
         """Take note of what a frame says of the place; return whether its information has changed."""
         if len(self.epochs) > 1 or not rows.shows_gauges[epoch.row]:
