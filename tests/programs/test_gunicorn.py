@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.programs.running import Programs, free_port, get
+
+REQUESTS = 200
 
 APPLICATION = """
     import os
@@ -23,13 +27,27 @@ APPLICATION = """
 """
 
 
-async def test_workers_that_import_the_program_themselves(programs: Programs) -> None:
-    """Each has an agent of its own, and two workers are two writers beside each other."""
-    programs.write("shop.py", APPLICATION)
+async def serve(programs: Programs, *arguments: str) -> str:
+    """Run gunicorn with two workers and send it requests; return its output."""
     port = free_port()
-    async with programs.start("-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}", "shop") as server:
+    command = ["-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}", *arguments, "shop"]
+    async with programs.start(*command) as server:
         await server.listens(port)
-        await asyncio.gather(*(get(port) for _ in range(40)))
+        workers = await asyncio.gather(*(get(port) for _ in range(REQUESTS)))
         ended = await server.stop()
     assert ended.code == 0, ended.output
-    assert await programs.exported("requests_total") == 40
+    assert str(server.process.pid) not in workers
+    return ended.output
+
+
+@pytest.mark.parametrize("arguments", [(), ("--preload",)], ids=["", "preload"])
+async def test_an_agent_that_is_started_where_the_program_is_imported(
+    programs: Programs, arguments: tuple[str, ...]
+) -> None:
+    """Each worker has an agent: its own, or one that begins anew after the fork; none ends with a complaint."""
+    programs.write("shop.py", APPLICATION)
+    output = await serve(programs, *arguments)
+    assert "Error" not in output, output
+    assert "destroyed" not in output, output
+    assert "Exception" not in output, output
+    assert await programs.exported("requests_total") == REQUESTS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import platform
@@ -193,24 +194,28 @@ class Agent:
         """The collector and the path: two agents with the same would count everything twice."""
         return id(self._collector), self.path
 
-    def forked(self) -> AgentThread | None:
-        """In a forked child, which has no loop for it: return a thread in which it begins anew, if it can."""
+    def forked(self, parent: int) -> AgentThread | None:
+        """In a child of the process `parent`, where it has no loop: return a thread in which it begins anew."""
         _of_parents.append((self._running, self._route))
+        self._route.disown()
+        if self._running is not None:
+            with contextlib.suppress(RuntimeError):  # its loop is closed, or of a thread that is not here
+                self._running.cancel()
         self._running, self._route = None, self._route.anew()
         if self._route.comes_along:
-            return copy(self).inherit(self)
+            return copy(self).inherit(self, parent)
         text = f"the agent at {format_path(self.path)} was given a bus, which does not come along in a fork"
         log.warning("%s: start an agent in the child, or nothing that it counts is published", text)
         warnings.warn(text, RuntimeWarning, stacklevel=1)
         return None
 
-    def inherit(self, parents: Agent) -> AgentThread:
-        """Become the one that publishes in a forked child; `parents` is what this is a copy of."""
+    def inherit(self, original: Agent, parent: int) -> AgentThread:
+        """Become the one that publishes in a child of `parent`, as a copy of the original."""
         self._route = self._route.anew()
         self._handle_signals = False
-        self._parent = None if self._settings.shared and self._parent is None else os.getppid()
+        self._parent = None if self._settings.shared and self._parent is None else parent
         self._settings = replace(self._settings, shared=True)
-        if self.forkable is parents:
+        if self.forkable is original:
             self.forkable = self
         return AgentThread(self, lambda: self._shows_gauges() or self._collector.has_counted())
 
@@ -243,10 +248,14 @@ class _Running:
         task.add_done_callback(_report)
         self._tasks.append(task)
 
-    async def end(self) -> None:
-        """End all that was spawned, and let go of the publication."""
+    def cancel(self) -> None:
+        """Have all that was spawned end, if their loop still runs."""
         for task in self._tasks:
             task.cancel()
+
+    async def end(self) -> None:
+        """End all that was spawned, and let go of the publication."""
+        self.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.publication.in_use = False
 
@@ -256,6 +265,7 @@ class _Route:
 
     def __init__(self, options: NatsOptions, connection: Connection | None, bus: Bus | None) -> None:
         self._options = connection.options if connection else options
+        self.given = connection
         self.own: Connection | None = None
         self.comes_along = bus is None  # in a fork
         self.bus = bus or (Link(connection) if connection else None)
@@ -273,11 +283,17 @@ class _Route:
         if self.own is not None:
             self.own = self.bus = None
 
+    def disown(self) -> None:
+        """In a forked child: leave the connection to the parent."""
+        for connection in (self.own, self.given):
+            if connection is not None:
+                connection.disown()
+
     def anew(self) -> _Route:
         """Return the same for a forked child, to be opened there."""
         route = copy(self)
         if self.comes_along:
-            route.own = route.bus = None
+            route.own = route.bus = route.given = None
         return route
 
 

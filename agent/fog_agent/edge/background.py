@@ -62,11 +62,11 @@ class BackgroundAgent:
         """The collector and the path: two agents with the same would count everything twice."""
         return self._agent.key
 
-    def forked(self) -> AgentThread | None:
-        """In a forked child: return a thread in which the agent begins anew; see `forks`."""
+    def forked(self, parent: int) -> AgentThread | None:
+        """In a child of the process `parent`: return a thread in which the agent begins anew; see `forks`."""
         if self._thread is not None:
             self._thread.abandon()
-        self._thread, self._from_parent = self._agent.forked(), True
+        self._thread, self._from_parent = self._agent.forked(parent), True
         return self._thread
 
     def __enter__(self) -> Self:

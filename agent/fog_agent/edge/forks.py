@@ -30,11 +30,13 @@ class Forkable(Protocol):
     def key(self) -> Key:
         """The collector, by its id, and the path: two agents with the same would count everything twice."""
 
-    def forked(self) -> AgentThread | None:
-        """In a forked child: let go of all that is the parent's, and begin anew; None when it cannot."""
+    def forked(self, parent: int) -> AgentThread | None:
+        """In a child of the process `parent`: let go of all that is the parent's, and begin anew, if it can."""
 
 
 _running: Final[WeakSet[Forkable]] = WeakSet()
+_process: Final = [os.getpid()]
+"""The process that this is. A child may see its parent gone before it can ask who it was."""
 _heirs: Final[dict[Key, tuple[Forkable, AgentThread]]] = {}
 """In a forked child, by key: an agent of the parent's, and the thread in which it begins anew."""
 
@@ -60,6 +62,7 @@ def make_way(agent: Forkable) -> AgentThread | None:
 
 def _in_child() -> None:
     """Run in a forked child, after its collectors have begun to count from zero."""
+    parent, _process[0] = _process[0], os.getpid()
     inherited = {agent.key: agent for agent in list(_running)}
     for key, (agent, thread) in _heirs.items():
         if thread.waits:
@@ -69,7 +72,7 @@ def _in_child() -> None:
     _heirs.clear()
     for key, agent in inherited.items():
         try:
-            heir = agent.forked()
+            heir = agent.forked(parent)
         except Exception:
             log.exception("an agent cannot begin anew in a forked process: start one there")
             continue

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import selectors
 import threading
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -53,7 +51,6 @@ class AgentThread:
         self._thread: threading.Thread | None = None
         self._ending = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._selector: selectors.BaseSelector | None = None
         self._end = asyncio.Event()
         self._started = threading.Event()
         self._problem: BaseException | None = None
@@ -120,28 +117,12 @@ class AgentThread:
         return asyncio.run_coroutine_threadsafe(self.agent.flush(), self._loop).result(self.agent.deadline + 1.0)
 
     def abandon(self) -> None:
-        """In a forked child, which has the loop's files but not the thread: let go of them without a word.
-
-        The connection and the loop's own files are the parent's too: a byte that is written there, or a file that is
-        taken off its list, would be missed in the parent. So the child's numbers of all of them become /dev/null's, and
-        what waits on the loop is kept for ever: nothing of it is ever cleaned up.
-        """
+        """In a forked child, which does not have the thread: keep what waits on its loop for ever, so it never ends."""
         _abandoned.append(self)
         self._last_call.disarm()
-        if self._selector is None or (files := self._selector.get_map()) is None:
-            return
-        null = os.open(os.devnull, os.O_RDWR)
-        for number in (self._selector.fileno(), *(key.fd for key in files.values())):  # type: ignore[attr-defined]
-            os.dup2(null, number, inheritable=False)
-        os.close(null)
 
     def _main(self) -> None:
-        with asyncio.Runner(loop_factory=self._new_loop) as runner:
-            runner.run(self._serve())
-
-    def _new_loop(self) -> asyncio.AbstractEventLoop:
-        self._selector = selectors.DefaultSelector()
-        return asyncio.SelectorEventLoop(self._selector)
+        asyncio.run(self._serve())
 
     async def _serve(self) -> None:
         try:

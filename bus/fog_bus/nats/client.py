@@ -9,6 +9,7 @@ parts is in this file; tests/bus/test_connection.py breaks when they change.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
 from typing import Any, Final
@@ -55,6 +56,19 @@ class Client(nats.aio.client.Client):
         self._insist_on_tls = insist_on_tls
         self.on_end: Callable[[], None] = lambda: None
         self._ps = _Parser(self)
+
+    def disown(self) -> None:
+        """In a forked child, whose parent has the connection: let nothing that is done to it here reach the parent's.
+
+        Its file's number becomes /dev/null's. A loop shares its list of files with the parent's, and takes a connection
+        off that list when it closes it, so that the parent would hear no more.
+        """
+        writer = getattr(self._transport, "_io_writer", None)
+        connection = None if writer is None else writer.get_extra_info("socket")
+        if connection is not None and connection.fileno() >= 0:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, connection.fileno(), inheritable=False)
+            os.close(null)
 
     async def _select_next_server(self) -> None:
         """One try of one server; nats-py's own loop tries for ever, or twice, and hides why it failed."""

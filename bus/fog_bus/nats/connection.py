@@ -99,6 +99,11 @@ class Connection:
         """The longest message in bytes that the server takes; None while not connected."""
         return self.client.max_payload if self.client is not None else None
 
+    def disown(self) -> None:
+        """In a forked child, whose parent has the connection: let nothing that is done here reach the parent's."""
+        if self._client is not None:
+            self._client.disown()
+
     async def connected(self, deadline: float | None = None) -> bool:
         """Wait for a connection, at most `deadline` seconds; tell whether there is one.
 
