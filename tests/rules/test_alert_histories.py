@@ -46,6 +46,10 @@ KNOWN: Final = {
     5453: "one keeps it as it flaps there, the other one holds it, as it is told to",
     5516: "one told a minute later of an end that the other saw, and the node ended in that minute",
     5396: "one fired a minute late, before it could know that values came late",
+    629: "one whose rule fails counted the last word of one that had died three times",
+    5186: "one came back, and told again what had ended before it had heard of that",
+    5783: "one came back to an alert that had ended, and its node was silent by then",
+    5996: "one came back while the other one had just told the end",
     5030: "one saw a minute late that the hottest node had ended; a node that was silent all along keeps no alert",
 }
 """Histories in which receivers once heard a lie, or were said to."""

@@ -36,6 +36,19 @@ class Evaluated(NamedTuple):
     problem: str = ""
 
 
+class Undisputed(NamedTuple):
+    """How many evaluations of others had no word for an alert, and when the last one was, milliseconds."""
+
+    evaluations: int = 0
+    at: int = -1
+
+    def after(self, judged_at: int | None) -> Undisputed:
+        """Count one more if it is of later; begin anew when nobody judges any more."""
+        if judged_at is None:
+            return Undisputed()
+        return self if judged_at <= self.at else Undisputed(self.evaluations + 1, judged_at)
+
+
 @dataclass(slots=True)
 class AlertingState:
     """The state of one alerting rule.
@@ -51,7 +64,7 @@ class AlertingState:
         is_resumed: It goes on from a checkpoint: the time since does not count for pending alerts.
         problem: The problem of the last evaluation; empty for none.
         is_unable: Whether the last evaluation gave no verdicts.
-        undisputed: For how many evaluations nothing but the failing rule keeps an alert.
+        undisputed: The evaluations of others, while the rule fails here, in which nothing spoke for an alert.
     """
 
     rule: AlertingRule
@@ -64,7 +77,7 @@ class AlertingState:
     is_resumed: bool = False
     problem: str = ""
     is_unable: bool = False
-    undisputed: dict[Labels, int] = field(default_factory=dict)
+    undisputed: dict[Labels, Undisputed] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rule: AlertingRule, key: str, recorded: Mapping[str, Expression]) -> AlertingState:
@@ -144,17 +157,19 @@ class AlertingState:
         """Leave the alerts as they are, but for those that another aggregator can judge, and sees to be over.
 
         It may have been away when an alert began, and its word is of its last evaluation: it counts when all the nodes
-        behind the alert have spoken for some evaluations.
+        behind the alert have spoken for some evaluations. The last word of one that died meanwhile counts once.
         """
         self.is_unable = True
         self._suspend(now.at, why)
         around = now.circumstances
+        judged_at = around.others.judged_at(self.rule.name)
         for labels, alert in self.alerts.items():
             scopes = scopes_of(self.part, alert.series)
             silence = silence_behind(alert.behind or Behind(), scopes, around.coverage)
             disputed = not alert.is_firing or silence or around.others.still_fires(labels)
-            self.undisputed[labels] = 0 if disputed else self.undisputed.get(labels, 0) + 1
-            if self.undisputed[labels] > INTERVALS and around.others.judges(self.rule.name):
+            known = self.undisputed.get(labels, Undisputed())
+            self.undisputed[labels] = Undisputed() if disputed else known.after(judged_at)
+            if self.undisputed[labels].evaluations > INTERVALS:
                 self.alerts[labels] = ended(alert, now.at, ended_by(alert, self.part, now))
 
     def _take_over_ends(self, others: View) -> None:

@@ -205,7 +205,11 @@ class View:
 
     def judges(self, alert: str) -> bool:
         """Tell whether another aggregator gives verdicts on the alerts of a name."""
-        return any(one.ready and alert not in one.unable for one in self._lately())
+        return self.judged_at(alert) is not None
+
+    def judged_at(self, alert: str) -> int | None:
+        """Return when another aggregator last gave verdicts on the alerts of a name; None when none does."""
+        return max((one.at for one in self._lately() if one.ready and alert not in one.unable), default=None)
 
     def still_fires(self, labels: Labels) -> bool:
         """Tell whether another aggregator sees an alert fire that was false here."""
