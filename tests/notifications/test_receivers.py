@@ -259,9 +259,11 @@ async def test_a_cluster_whose_member_is_killed_tells_once() -> None:
                 await eventually(lambda: told.count(name_of("alertmanager", other.url), "sent"))
                 assert await other.alerts() == {fires.fingerprint: "active"}
                 await eventually(other.has_looked, deadline=30)
-                told.submit(alert("Down", firing=False, starts=starts, fog_path="fog/0"))
+                over = alert("Down", firing=False, starts=starts, fog_path="fog/0")
+                told.submit(over)
                 await eventually(lambda: taking.alerts()[-1] == "Down resolved", deadline=30)
-                told.now += 61  # it is told again that it has resolved
+                told.now += 61
+                told.submit(over)  # it is told again that it has resolved
                 await eventually(lambda: told.count(name_of("alertmanager", other.url), "sent") >= 3)
     assert taking.alerts() == ["Down firing", "Down resolved"]
     assert NotificationOptions().alertmanager == ()

@@ -27,8 +27,15 @@ CAUGHT: Final = {
     "8: an end is nobody else's": 155,
     "8: what has resolved is told again blindly": 161,
     "9: nothing is suppressed": 4,
+    "10: nobody is expected": 33,
+    "10: whoever was heard is missing too": 11,
+    "10: a count hides the nodes that are named": 33,
     "11: flapping alerts flap": 21,
     "12: late values fire at once": 4,
+    "13: a message that failed is dropped": 48,
+    "13: the first state stays until it is told": 10,
+    "13: after a restart nobody is owed anything": 28,
+    "13: a failure ends all attempts": 133,
 }
 """The first history that catches each mutation."""
 

@@ -1,7 +1,7 @@
 """Tell an Alertmanager, by its API v2: all that fires, again and again, and what has resolved for five minutes.
 
 It forgets alerts when it is restarted, takes an alert for resolved at its `endsAt`, and does grouping, repetition and
-silences itself. So each is told of everything, and of nothing is it the only one that knows.
+silences itself. So each is told of everything, as often as the rules hand it over.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ class AlertmanagerOutbox(Outbox):
         since_delivered = now - owed.delivered_at
         if owed.is_news or since_delivered < 0:
             return True
-        # The rules hand over what fires once a minute; when they do not, it is told all the same.
-        return owed.handed_at > owed.delivered_at or since_delivered >= (2 * RESEND if owed.notice.firing else RESEND)
+        # The rules hand over what fires once a minute; when they do not, it is told all the same. Not so what has
+        # resolved: it may have begun anew in the other aggregator of a pair, and the rules know.
+        return owed.handed_at > owed.delivered_at or (owed.notice.firing and since_delivered >= 2 * RESEND)
 
     def restore(self, records: Sequence[Any]) -> None:
         """Take over what was saved; firing alerts are told again at once, as the receiver may have been restarted."""
         super().restore(records)
-        for owed in self._owed.values():
+        for owed in (one for one in self._owed.values() if one.notice.firing):
             owed.handed_at = max(owed.handed_at, owed.delivered_at + 1)
 
     def _is_done(self, owed: Owed, now: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fog_aggregator.notifications.notice import Notice
-from fog_aggregator.promql.labels import Labels, label, show
+from fog_aggregator.promql.labels import Labels, label, make_labels, show
 from fog_aggregator.rules.alerts.notices import SHORTEST_END
 from fog_aggregator.rules.verdicts.coverage import Fate
 from fog_proving.alerts.fleet import GROUP_HOT, HOT, MINUTE
@@ -27,6 +27,7 @@ _FOR: Final = 3
 def lies(world: World) -> list[str]:
     """List what was told that is not so, or not told that is."""
     found = [*_resolved(world), *_fired(world), *_branches(world), *_lasting(world), *_repeated(world)]
+    found += [*_missing(world), *world.receiver.wrong]
     return [f"minute {minute}: {text}" for minute, text in sorted(found)]
 
 
@@ -42,8 +43,10 @@ def _resolved(world: World) -> Iterator[tuple[int, str]]:
         why = dict(one.notice.annotations).get("ended_by", "")
         if why == "rule_removed" or (one.timed_out and _nobody_ran(world, one)):
             continue
-        views = (one.minute, one.minute - 1) if world.is_pair else (one.minute,)  # one of a pair may be a minute late
-        if all(_still_true(world, one.labels, view, minute) for view in views for minute in _recent(one.minute)):
+        moments = {one.minute, _ended(world, one)}
+        views = {moment - late for moment in moments for late in range(1 + world.is_pair)}  # one of a pair may be late
+        minutes = {minute for moment in moments for minute in _recent(moment)}
+        if all(_still_true(world, one.labels, view, minute) for view in views for minute in minutes):
             yield one.minute, f"{show(one.labels)} resolved and is true{' (time was up)' * one.timed_out}"
         if label(one.labels, "alertname") == "NodeHot" and not one.timed_out:
             over_at = min(one.minute, one.notice.ends_at // MINUTE)  # one of a pair may tell of it a minute later
@@ -54,10 +57,20 @@ def _resolved(world: World) -> Iterator[tuple[int, str]]:
                 yield one.minute, f"{show(one.labels)} resolved because its node is {fate.value}, and says {why!r}"
 
 
+def _ended(world: World, one: Notification) -> int:
+    """Return the minute in which an alert ended, where that may have been told later; else that of the word."""
+    is_late = one.minute in world.receiver.late and not one.timed_out
+    return min(one.minute, one.notice.ends_at // MINUTE) if is_late else one.minute
+
+
 def _nobody_ran(world: World, one: Notification) -> bool:
-    """Tell whether no aggregator ran since one last told of an alert, for as long as receivers wait for it."""
+    """Tell whether no aggregator ran since one last told of an alert, for as long as receivers wait for it.
+
+    Where the receiver was away as well, the one that knew of the alert may have gone before it was back.
+    """
     last = (one.notice.ends_at - SHORTEST_END) // MINUTE
-    return world.ran.isdisjoint(range(last + 1, one.minute))
+    silence = range(last + 1, one.minute)
+    return world.ran.isdisjoint(silence) or not world.receiver.away.isdisjoint(silence)
 
 
 def _still_true(world: World, labels: Labels, view: int, minute: int) -> bool:
@@ -85,7 +98,7 @@ def _fired(world: World) -> Iterator[tuple[int, str]]:
             continue
         name, begun = label(one.labels, "alertname"), one.notice.starts_at // MINUTE
         known = [world.truths[minute].get(one.labels) for minute in _recent(begun)]
-        if name in {"NodeHot", "GroupHot", "GroupCold"} and not any(known):
+        if name in {"NodeHot", "GroupHot", "GroupCold", "NodesMissing"} and not any(known):
             yield one.minute, f"{show(one.labels)} fires and is not true"
         if name == "GroupHot" and not world.is_pair and world.hot[begun].get(one.labels, 0) < _FOR:
             yield one.minute, f"{show(one.labels)} fires after {world.hot[begun].get(one.labels, 0)} evaluations"
@@ -166,11 +179,21 @@ def _flaps(world: World, labels: Labels, notice: Notice) -> bool:
     )
 
 
+def _missing(world: World) -> Iterator[tuple[int, str]]:
+    """Find nodes that are expected, were never heard, and that nobody hears of; and others that are said to be."""
+    last = range(MINUTES - 2 * _LONG, MINUTES)
+    labels = make_labels({"alertname": "NodesMissing", "state": "missing"})
+    truths = {world.truths[minute][labels] for minute in last}
+    fires = labels in world.receiver.firing
+    if world.judged.issuperset(last) and truths == {not fires}:
+        yield MINUTES, f"{show(labels)} {'fires, and is over' if fires else 'is true, and nobody was told'}"
+
+
 def _repeated(world: World) -> Iterator[tuple[int, str]]:
     """People do not hear the same again and again, and an alert that fires does not begin anew."""
     if world.is_pair:
         return
-    for one in world.receiver.moved:
+    for one in (one for one in world.receiver.moved if one.minute not in world.receiver.late):
         yield one.minute, f"{show(one.labels)} began anew while it fired"
     firings: dict[Labels, list[int]] = {}
     for one in world.receiver.log:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+from fog_aggregator.core.places.expected import NOBODY_EXPECTED, Expected
 from fog_aggregator.promql.labels import Labels, make_labels
 from fog_aggregator.rules.verdicts.coverage import MOST_LISTED, Fate, Standing
 from fog_aggregator.rules.verdicts.reads import Scope
@@ -60,6 +61,8 @@ class Fleet:
     nodes: dict[Path, Node] = field(default_factory=dict)
     late_total: int = 0
     values_total: int = 0
+    expected: Expected = NOBODY_EXPECTED
+    newcomers: dict[int, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for branch in range(BRANCHES):
@@ -71,8 +74,22 @@ class Fleet:
         """List the nodes of a branch that are there."""
         return [node for node in self.nodes.values() if node.path[1] == str(branch) and node.fate is not Fate.GONE]
 
-    def tick(self) -> None:
+    def expect(self, random: Random) -> None:
+        """Expect all nodes, and two that were never heard: one comes at last, or both do."""
+        absent = [("fog", "0", "9"), ("fog", "1", "9")]
+        self.expected = Expected(frozenset({*self.nodes, *absent}), {("fog", "2"): NODES})
+        for path in absent[: random.randint(1, 2)]:
+            self.newcomers[random.randint(10, 70)] = path
+
+    @property
+    def missing(self) -> int:
+        """How many expected nodes were never heard, by the truth."""
+        return len(self.expected.paths - self.nodes.keys())
+
+    def tick(self, now: int) -> None:
         """Let a minute pass: what lives counts on; what was cut off brings all that it counted when it returns."""
+        if now in self.newcomers:
+            self.nodes[self.newcomers[now]] = Node(self.newcomers[now])
         for node in self.nodes.values():
             if node.fate in {Fate.LIVE, Fate.SILENT} and not node.is_dead:
                 node.errors += node.error_rate
@@ -94,6 +111,7 @@ class Fleet:
             total = sum(node.temperature for node in mine)
             truths[make_labels({"alertname": "GroupHot", **place})] = total > GROUP_HOT
             truths[make_labels({"alertname": "GroupCold", **place})] = bool(mine) and total < FEW
+        truths[make_labels({"alertname": "NodesMissing", "state": "missing"})] = self.missing > 0
         return truths
 
     def seen(self) -> Seen:
@@ -111,9 +129,14 @@ class Fleet:
             for node in live:
                 values[_series("temp", {"fog_level": "2", "fog_path": format_path(node.path)})] = node.temperature
             silent += self._cover(branch, mine, values)
+        values[_series("fog_aggregator_nodes", {"state": "missing"})] = self._missing_seen()
         values[_series("fog_aggregator_values_total", {})] = self.values_total
         values[_series("fog_aggregator_values_late_total", {})] = self.late_total
         return Seen(values, {path: node.fate for path, node in self.nodes.items()}, tuple(silent))
+
+    def _missing_seen(self) -> int:
+        counted = {under: sum(path[: len(under)] == under for path in self.nodes) for under in self.expected.counts}
+        return sum(count for _, count in self.expected.missing(self.nodes, counted))
 
     def _errors_heard(self, branch: int) -> int:
         """Return the errors of silent nodes as they were heard last: counts stay."""

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 from unittest import mock
 
+from fog_aggregator.core.places.expected import Expected
+from fog_aggregator.notifications import outbox
+from fog_aggregator.notifications.outbox import Outbox
 from fog_aggregator.rules.alert import doubted
 from fog_aggregator.rules.alerts import alerting, following, notices
 from fog_aggregator.rules.alerts.alerting import AlertingState
@@ -33,6 +36,7 @@ def _wiped(state: AlertingState, at: int, why: str, since: int | None = None) ->
         _SUSPEND(state, at, why, since)
 
 
+_SUBMIT: Final = Outbox.submit
 _SUSPEND: Final = AlertingState._suspend  # noqa: SLF001 - mutations reach in
 _FOLLOW: Final = Following.follow
 
@@ -45,6 +49,27 @@ def _wiped_at_the_limit(self: Following, known: Any, found: Any) -> Any:
 def _ended_are_silent(behind: Behind, scopes: Any, coverage: Any) -> Silence:
     del scopes
     return Silence(sum(coverage.fate(path) is not Fate.LIVE for path in behind.nodes or ()), behind.count)
+
+
+def _all_missing(self: Expected, known: Any, counted: Any) -> Any:
+    del known, counted
+    return [(path, 1) for path in self.paths]
+
+
+def _counts_alone(self: Expected, known: Any, counted: Any) -> Any:
+    del known
+    return [(under, count) for under, all_of in self.counts.items() if (count := all_of - counted[under]) > 0]
+
+
+def _dropped(self: Outbox, now: int) -> None:
+    for owed in self._owed.values():
+        owed.delivered, owed.delivered_at = owed.notice.key, now
+
+
+def _first_come(self: Outbox, notices: Any, now: int) -> None:
+    owed = self._owed
+    waits = {name for name, one in owed.items() if one.is_news}
+    _SUBMIT(self, [notice for notice in notices if notice.fingerprint not in waits], now)
 
 
 def _running_clock(alert: Any, at: int, passed: int, why: str, **rest: Any) -> Any:
@@ -81,9 +106,16 @@ MUTATIONS: Final[dict[str, Patch]] = {
         notices, "_may_resolve", lambda _, alert, others: not others.still_fires(alert.labels)
     ),
     "9: nothing is suppressed": lambda: mock.patch.object(Following, "_silent_branch", return_value=""),
+    "10: nobody is expected": lambda: mock.patch.object(Expected, "missing", return_value=[]),
+    "10: whoever was heard is missing too": lambda: mock.patch.object(Expected, "missing", _all_missing),
+    "10: a count hides the nodes that are named": lambda: mock.patch.object(Expected, "missing", _counts_alone),
     "11: flapping alerts flap": lambda: mock.patch.object(
         Flapping, "fire", lambda self, at: Flapping((*self.fired, at)[-3:])
     ),
     "12: late values fire at once": lambda: mock.patch.object(Following, "_late", return_value=""),
+    "13: a message that failed is dropped": lambda: mock.patch.object(Outbox, "failed", _dropped),
+    "13: the first state stays until it is told": lambda: mock.patch.object(Outbox, "submit", _first_come),
+    "13: after a restart nobody is owed anything": lambda: mock.patch.object(Outbox, "restore", return_value=None),
+    "13: a failure ends all attempts": lambda: mock.patch.object(outbox, "LONGEST_PAUSE", 24 * 3_600_000_000),
 }
 """By the number of the rule and what is left out: what does so."""

@@ -28,11 +28,17 @@ class Receiver:
         firing: The alerts that fire, with the newest notice of each.
         log: All notifications.
         moved: Alerts that were told to fire anew while they fired: with another beginning.
+        away: The minutes in which it cannot be reached.
+        late: The minutes in which it may hear late of an end: it was away before, or an aggregator has just come back.
+        wrong: The minutes in which it did not know what its aggregator had told, and should have, with what it was.
     """
 
     firing: dict[Labels, Notice] = field(default_factory=dict)
     log: list[Notification] = field(default_factory=list)
     moved: list[Notification] = field(default_factory=list)
+    away: set[int] = field(default_factory=set)
+    late: set[int] = field(default_factory=set)
+    wrong: list[tuple[int, str]] = field(default_factory=list)
 
     def post(self, minute: int, notices: Sequence[Notice]) -> None:
         """Take notices."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
+import msgpack
 import numpy as np
 
 from fog_aggregator.core.saved import Saved
-from fog_aggregator.notifications.notice import Notice
+from fog_aggregator.notifications.alertmanager import AlertmanagerOutbox
 from fog_aggregator.promql.errors import EvaluationError
 from fog_aggregator.promql.labels import NAME, Labels, label
 from fog_aggregator.promql.language.tree import Expression
@@ -23,6 +24,7 @@ from fog_aggregator.rules.ports import Circumstances, Sample
 from fog_aggregator.rules.rule_set import RuleSet, verdicts
 from fog_aggregator.rules.templates import Vector
 from fog_proving.alerts.fleet import MINUTE, Seen, SeenCoverage
+from fog_proving.alerts.receiver import Receiver
 
 RULES: Final = """\
 groups:
@@ -36,6 +38,7 @@ groups:
 - name: nodes
   rules:
   - {alert: BranchSilent, expr: 'fog_aggregator_silent{fog_kind="subtree"} > 0', for: 2m}
+  - {alert: NodesMissing, expr: 'fog_aggregator_nodes{state="missing"} > 0', for: 5m}
   - {alert: NodeSilent, expr: 'fog_aggregator_silent{fog_kind="node"} > 0', for: 4m}
 """
 FEWER_RULES: Final = "\n".join(line for line in RULES.splitlines() if "GroupHot" not in line)
@@ -97,7 +100,7 @@ class Replica:
         set: Its rules with their states.
         pair: The words of the other aggregator.
         seen: Its newest view of the fleet.
-        outgoing: Notices that are on their way.
+        outbox: The notices that the receiver is owed.
     """
 
     name: str
@@ -107,24 +110,24 @@ class Replica:
     cut_off_until: int = 0
     lags: bool = False
     samples: Samples = field(default_factory=Samples)
-    checkpoint: Saved | None = None
+    checkpoint: tuple[Saved, list[Any]] | None = None
     set: RuleSet = field(init=False)
     pair: Pair = field(init=False)
     seen: Seen | None = None
-    outgoing: list[Notice] = field(default_factory=list)
+    outbox: AlertmanagerOutbox = field(init=False)
 
     def __post_init__(self) -> None:
         self.pair = Pair(self.name)
         self._load()
 
     def _load(self) -> None:
-        self.set = RuleSet()
+        self.set, self.outbox = RuleSet(), AlertmanagerOutbox("receiver")
         self.set.replace([load(self.rules.encode(), "rules.yml")])
 
     def crash(self, now: int, away: int, ready_after: int) -> None:
         """Die; come back after some minutes, and be ready some minutes later."""
         self.back_at, self.ready_at = now + away, now + away + ready_after
-        self.checkpoint = self.set.image()
+        self.checkpoint = self.set.image(), self.outbox.records()
         self.seen = None
 
     def restart(self, now: int, answers: Sequence[Verdicts]) -> None:
@@ -132,9 +135,11 @@ class Replica:
         self.pair = Pair(self.name)
         self._load()
         if self.checkpoint is not None:
-            self.set.restore(self.checkpoint)
+            rules, records = self.checkpoint
+            self.set.restore(rules)
+            self.outbox.restore(msgpack.unpackb(msgpack.packb(records)))
         self.seen = None
-        self.outgoing += self.set.take_removed(now * MINUTE)
+        self.outbox.submit(self.set.take_removed(now * MINUTE), now * MINUTE)
         for word in answers:
             self.pair.hear(word)
         for group in self.set.groups:
@@ -145,7 +150,7 @@ class Replica:
         """Swap the rules."""
         self.rules = rules
         self.set.replace([load(rules.encode(), "rules.yml")])
-        self.outgoing += self.set.take_removed(now * MINUTE)
+        self.outbox.submit(self.set.take_removed(now * MINUTE), now * MINUTE)
 
     def paused(self, now: int) -> str:
         """Say why no verdict can be given."""
@@ -193,5 +198,14 @@ class Replica:
         at = now * MINUTE
         for group in self.set.groups:
             telling = self.set.telling(at, at, MINUTE, again=again)
-            self.outgoing += self.set.take_notices(group, telling, View(self.pair, group.group.name, at))
+            self.outbox.submit(self.set.take_notices(group, telling, View(self.pair, group.group.name, at)), at)
             self.set.note(group)
+
+    def deliver(self, now: int, receiver: Receiver) -> None:
+        """Tell the receiver what it is owed, if it can be reached."""
+        for batch in self.outbox.due(now * MINUTE, lambda _: False):
+            if now in receiver.away:
+                self.outbox.failed(now * MINUTE)
+                return
+            receiver.post(now, batch.notices)
+            self.outbox.sent(batch, now * MINUTE)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from fog_aggregator.promql.labels import Labels, make_labels
+from fog_aggregator.promql.labels import Labels, make_labels, show
 from fog_aggregator.rules.verdicts.coverage import Fate
-from fog_proving.alerts.fleet import BRANCHES, GROUP_HOT, HOT, Fleet, Node, Seen
+from fog_proving.alerts.fleet import BRANCHES, GROUP_HOT, HOT, MINUTE, Fleet, Node, Seen
 from fog_proving.alerts.receiver import Receiver
 from fog_proving.alerts.replica import FEWER_RULES, RULES, Replica
 from fog_schema.paths import Path
@@ -17,6 +17,13 @@ from fog_schema.paths import Path
 MINUTES: Final = 90
 _QUIET: Final = 8
 """Minutes at the end in which nothing happens any more."""
+_MODES: Final = 17
+_WITH_OUTAGES: Final = frozenset({10, 14})
+_WITH_EXPECTED: Final = frozenset({11, 16})
+"""Of so many seeds, these."""
+_LONGEST_OUTAGE: Final = 8
+_IN_PEACE: Final = 2
+"""Minutes after which a receiver that can be reached knows everything."""
 
 
 @dataclass
@@ -31,7 +38,7 @@ class World:
         log: The view of each minute that a reader of everything has.
         truths: Of each minute, which alerts were true.
         temperatures: Of each minute, the true temperature of each node.
-        ran: The minutes in which some aggregator ran.
+        ran: The minutes in which some aggregator ran, and the receiver could be reached.
         judged: The minutes in which some aggregator gave verdicts on temperatures.
         hot: In how many evaluations each group was seen hot since it was last seen not to be.
         removed: The minutes in which the rule GroupHot was not there.
@@ -58,15 +65,43 @@ class World:
 
 
 def play(seed: int) -> World:
-    """Play a history; every third one has a pair of aggregators."""
+    """Play a history; every third one has a pair of aggregators.
+
+    In some the receiver is away for a while, in others nodes are expected that were never heard.
+    """
     random = Random(seed)
     replicas = [Replica("a"), Replica("b")] if seed % 3 == 2 else [Replica("a")]
     world = World(random, Fleet(random), replicas)
     if seed % 4 == 1:
         world.flapping = random.choice(list(world.fleet.nodes.values()))
+    if seed % _MODES in _WITH_OUTAGES:
+        world.receiver.away = set(_outages(Random(-seed)))
+        world.receiver.late = {minute + more for minute in world.receiver.away for more in range(1 + _IN_PEACE)}
+    if seed % _MODES in _WITH_EXPECTED:
+        world.fleet.expect(Random(-seed))
     for minute in range(MINUTES):
         _minute(world, minute)
     return world
+
+
+def _outages(random: Random) -> Iterator[int]:
+    """Draw the minutes in which the receiver cannot be reached; it is back before all is quiet."""
+    for _ in range(random.randint(1, 3)):
+        begin = random.randrange(MINUTES - _QUIET - _LONGEST_OUTAGE)
+        yield from range(begin, begin + random.randint(1, _LONGEST_OUTAGE))
+
+
+def _compare(world: World, now: int) -> None:
+    """Note when the receiver of one aggregator does not know what fires, though nothing was in its way for a while."""
+    replica, lately = world.replicas[0], range(now - _IN_PEACE, now + 1)
+    if world.is_pair or now - _IN_PEACE < max(replica.back_at, 0) or not world.receiver.away.isdisjoint(lately):
+        return
+    alerts = [alert for group in replica.set.groups for state in group.alerting for alert in state.alerts.values()]
+    fires = {one.labels for one in alerts if one.is_firing and one.notes.sent_at is not None}
+    for labels in fires ^ world.receiver.firing.keys():
+        world.receiver.wrong.append(
+            (now, f"{show(labels)} {'fires' if labels in fires else 'is over'}, as was not told")
+        )
 
 
 def _minute(world: World, now: int) -> None:
@@ -75,7 +110,7 @@ def _minute(world: World, now: int) -> None:
             world.random.choice(_EVENTS)(world, now)
     if world.flapping is not None:
         world.flapping.temperature = 9 if now % 4 < 2 else 2
-    world.fleet.tick()
+    world.fleet.tick(now)
     world.log[now], world.truths[now] = world.fleet.seen(), world.fleet.truths()
     world.hot[now] = dict(world.hot.get(now - 1, {}))
     world.temperatures[now] = {path: node.temperature for path, node in world.fleet.nodes.items()}
@@ -84,9 +119,9 @@ def _minute(world: World, now: int) -> None:
         if now >= replica.back_at:
             for word in words:
                 replica.pair.hear(word)
-        world.receiver.post(now, replica.outgoing)
-        replica.outgoing = []
-    world.receiver.tick(now, now * 60_000)
+            replica.deliver(now, world.receiver)
+    world.receiver.tick(now, now * MINUTE)
+    _compare(world, now)
     if "GroupHot" not in world.replicas[0].rules:
         world.removed.add(now)
 
@@ -96,8 +131,10 @@ def _evaluate(world: World, replica: Replica, now: int) -> list:  # type: ignore
         return []
     if now == replica.back_at and now:
         others = (one for one in world.replicas if one is not replica and now >= one.back_at)
+        world.receiver.late.add(now)
         replica.restart(now, [word for one in others for word in one.words()])
-    world.ran.add(now)
+    if now not in world.receiver.away:
+        world.ran.add(now)
     replica.read(now, world.log)
     words = replica.evaluate(now)
     if replica.seen is not None and not replica.paused(now) and not replica.samples.failing:
