@@ -15,6 +15,7 @@ from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rules.options import RulesOptions
 from fog_aggregator.options import FleetOptions, SubjectOptions, SubtreeOptions
 from fog_bus.nats.options import NatsOptions
+from fog_bus.ports import Endpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +38,14 @@ class AggregatorConfig(
     A new part is one line here. Each part is given this object as its own options, and sees those alone.
 
     Attributes:
-        nats: Where NATS is, and who we are there.
+        nats: Where the bus is, and who we are there: `NatsOptions`, or those of another transport.
 
     Raises:
         ValueError: Branches that do not lie under `path`, or overlap; a rollup without `path`; an interval out of
             bounds.
     """
 
-    nats: NatsOptions = field(default_factory=NatsOptions)
+    nats: NatsOptions | Endpoint = field(default_factory=NatsOptions)
 
     def __post_init__(self) -> None:
         if self.publish_rollup and not self.path:

@@ -60,7 +60,6 @@ from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.sources.fleet_storage import FleetStorage
 from fog_aggregator.streams import BusConnection
 from fog_aggregator.tasks import Loops
-from fog_bus.nats.transport import NatsTransport
 from fog_bus.ports import Transport
 from fog_bus.rate_limited_log import RateLimitedLog
 from fog_bus.streams import (
@@ -75,6 +74,7 @@ from fog_bus.streams import (
     metrics_stream,
     rollups_stream,
 )
+from fog_bus.transports import open_transport
 from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -118,7 +118,7 @@ class Aggregator:
         metrics = SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)
         history = History(config, config.state_dir, self.network, own)
-        bus = transport or NatsTransport(config.nats)
+        bus = transport or open_transport(config.nats)
         rule_set, series = make_rule_set(config), RuleSeries()
         partner = Partner(bus, subjects, config.path)
         self.notifications = self._make_notifications(bus, subjects, partner.order, own, loops)

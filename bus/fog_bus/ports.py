@@ -2,7 +2,7 @@
 
 `Bus` carries frames out and requests in; `Log` is a stream that is read from a position on; `Transport` is both, with a
 beginning and an end. An adapter turns whatever its transport says into these values: nothing above this room knows a
-transport, but for the one line that chooses it.
+transport, but for the one line that chooses it (`fog_bus.transports`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import NamedTuple, Protocol
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
 
 from fog_bus.streams import Difference, StreamSettings
 
@@ -248,8 +249,16 @@ class Transport(Bus, Protocol):
     def log(self, stream: str) -> Log:
         """Return the log of the stream of that name, which need not exist yet."""
 
-    async def provide(self, settings: StreamSettings) -> list[Difference]:
-        """Create a stream if it does not exist; return what is different about one that does, without changing it.
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection, and what to do, in a line for people; empty where nothing is wrong."""
+
+    async def provide(self, settings: StreamSettings, *, update: bool = False) -> list[Difference]:
+        """Create a stream if it does not exist; return what is different about one that does.
+
+        Args:
+            settings: The stream must be like them.
+            update: Change what is different; return what still is.
 
         Raises:
             LogError: It was refused, or not answered.
@@ -258,5 +267,27 @@ class Transport(Bus, Protocol):
     async def run(self) -> None:
         """Keep the connection until `close`. Cancelled, it drops the connection, and may be run again."""
 
+    def disown(self) -> None:
+        """In a forked child, whose parent has the connection: let nothing that is done here reach the parent's."""
+
     async def close(self, deadline: float = 2.0) -> None:
         """Let what was published reach the server, at most `deadline` seconds, and end `run`."""
+
+    async def __aenter__(self) -> Self:
+        """Run until the end of the `with` block."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+
+
+class Endpoint(Protocol):
+    """Where a bus is, and who we are there: the options of a transport, beside `NatsOptions`."""
+
+    def transport(self) -> Transport:
+        """Return a transport to there, which connects once it runs.
+
+        Raises:
+            ValueError: The options cannot be used.
+        """

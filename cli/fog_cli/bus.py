@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from nats.errors import Error as NatsError
 
-from fog_bus.nats.connection import Connection, reason_of, text_of
 from fog_bus.nats.link import Link
 from fog_bus.nats.options import NatsOptions
+from fog_bus.nats.transport import NatsTransport
+from fog_bus.ports import Transport
+from fog_bus.transports import open_transport
 from fog_cli.errors import CommandError
 from fog_cli.logs import LogSettings, set_up_logging
 from fog_cli.nats_settings import NatsSettings
+
+T = TypeVar("T", bound=Transport)
 
 CONNECT_SECONDS: Final = 2.0
 
 
 @asynccontextmanager
+async def connected_bus(nats: NatsSettings, name: str) -> AsyncIterator[Transport]:
+    """Provide a connection to the bus, whichever it is, while inside; trouble is one line of an exception.
+
+    Raises:
+        UsageError: when the options cannot work.
+        CommandError: when there is no connection within 2 s; says why.
+    """
+    async with _connected(open_transport(nats.options(name))) as bus:
+        yield bus
+
+
+@asynccontextmanager
 async def connected_link(nats: NatsSettings | NatsOptions, name: str = "fog") -> AsyncIterator[Link]:
-    """Provide a link to NATS while inside; trouble is one line of an exception, not of a log.
+    """Provide a connection to NATS while inside, for commands that look at the server itself.
 
     Raises:
         UsageError: when the options cannot work.
         CommandError: when there is no connection within 2 s; says whether no server answers or one refuses.
     """
-    set_up_logging(LogSettings(level="error"))
     options = nats if isinstance(nats, NatsOptions) else nats.options(name)
-    connection = Connection(options)
-    link = Link(connection)
-    async with connection:
-        if not await connection.connected(CONNECT_SECONDS):
-            raise CommandError(_why_not(connection))
+    async with _connected(NatsTransport(options)) as link:
         yield link
 
 
-def _why_not(connection: Connection) -> str:
-    """Say why there is no connection: a server that answers and refuses tells more than one that does not."""
-    options = connection.options
-    for server, error in connection.failures.items():
-        text = text_of(error).strip("'")
-        if reason_of(error) == "authorization":
-            return f"the NATS server at {server} refuses {options.who}: {text}: check the credentials"
-        if isinstance(error, ssl.SSLError) or not isinstance(error, OSError):
-            return f"cannot connect to NATS at {server}: {text}"
-    return f"no NATS server answers at {options.where}: start it, or name another with --nats"
+@asynccontextmanager
+async def _connected(transport: T) -> AsyncIterator[T]:
+    set_up_logging(LogSettings(level="error"))
+    async with transport:
+        if not await transport.connected(CONNECT_SECONDS):
+            raise CommandError(transport.trouble)
+        yield transport
 
 
 class Refusals:

@@ -7,7 +7,7 @@ import getpass
 from typing import Final
 
 from fog_bus.ports import Outcome
-from fog_cli.bus import connected_link
+from fog_cli.bus import connected_bus
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.nats_settings import NatsSettings
 from fog_schema.commands import Command, encode_command
@@ -40,8 +40,8 @@ def publish_command(nats: NatsSettings, prefix: str, path: str, command: Command
         raise UsageError(error.detail) from None
 
     async def publish() -> None:
-        async with connected_link(nats, name) as link:
-            result = await link.publish(subject, data, ACK_SECONDS)
+        async with connected_bus(nats, name) as bus:
+            result = await bus.publish(subject, data, ACK_SECONDS)
         if result.outcome is not Outcome.ACKED:
             raise CommandError(f"the command is not in the stream: {result.text or result.outcome.value}")
 

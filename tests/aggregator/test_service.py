@@ -50,7 +50,10 @@ async def test_doubt_outlives_a_restart(fog_nats: NatsServer, tmp_path: Path) ->
     """
     collector, settings = TelemetryCollector(), config(fog_nats, state_dir=tmp_path)
     work = collector.register_counter("work_total", "Work")
-    async with FaultProxy("127.0.0.1", fog_nats.port) as proxy, Connection(settings.nats) as connection:
+    async with (
+        FaultProxy("127.0.0.1", fog_nats.port) as proxy,
+        Connection(NatsOptions.parse(fog_nats.url)) as connection,
+    ):
         agent = Agent(collector, path="fog/0", servers=proxy.url, interval=20)
         async with serving(settings) as first:
             await agent.start()

@@ -27,7 +27,8 @@ from fog_agent.edge.thread import AgentThread
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.link import Link
 from fog_bus.nats.options import DEFAULT_SERVER
-from fog_bus.ports import Bus
+from fog_bus.ports import Bus, Endpoint, Transport
+from fog_bus.transports import open_transport
 from fog_schema import __version__
 from fog_schema.limits import MAX_INTERVAL_MS, MIN_INTERVAL_MS
 from fog_schema.paths import Path, format_path, parse_path
@@ -69,7 +70,7 @@ class Agent:
         shared: several processes publish under this path (prefork workers) and each one's gauges count too.
         ephemeral: the node comes and goes; that it leaves is no alert.
         info: facts about the node for people, beside version, os and host name.
-        options: credentials, TLS and the rest, in place of `servers`.
+        options: credentials, TLS and the rest, in place of `servers`: `NatsOptions`, or those of another transport.
         connection: a running connection to share with other agents of the process; the caller closes it.
         bus: any other bus, such as `fog_bus.memory.MemoryBus` in a test; the caller closes it.
         handle_signals: on SIGTERM and SIGINT flush first, then let the signal do what it did before; a second one does
@@ -94,7 +95,7 @@ class Agent:
         shared: bool = AgentOptions.shared,
         ephemeral: bool = AgentOptions.ephemeral,
         info: dict[str, str] | None = None,
-        options: NatsOptions | None = None,
+        options: NatsOptions | Endpoint | None = None,
         connection: Connection | None = None,
         bus: Bus | None = None,
         handle_signals: bool = False,
@@ -263,19 +264,18 @@ class _Running:
 class _Route:
     """The bus of an agent, one after the other: the given one, or one of its own to the same servers for each loop."""
 
-    def __init__(self, options: NatsOptions, connection: Connection | None, bus: Bus | None) -> None:
+    def __init__(self, options: NatsOptions | Endpoint, connection: Connection | None, bus: Bus | None) -> None:
         self._options = connection.options if connection else options
         self.given = connection
-        self.own: Connection | None = None
+        self.own: Transport | None = None
         self.comes_along = bus is None  # in a fork
         self.bus = bus or (Link(connection) if connection else None)
         self.open()  # options that cannot be used are refused at once
 
     def open(self) -> Bus:
-        """Return the bus; `own` is the connection that somebody has to run, if it has one."""
+        """Return the bus; `own` is the same one when somebody has to run it."""
         if self.bus is None:
-            self.own = Connection(self._options)
-            self.bus = Link(self.own)
+            self.bus = self.own = open_transport(self._options)
         return self.bus
 
     def close(self) -> None:

@@ -117,8 +117,14 @@ class MemoryBus:
         """Return the stream of that name as a log."""
         return MemoryLog(stream, partial(self.streams.get, stream), self._online, self._heartbeat)
 
-    async def provide(self, settings: StreamSettings) -> list[Difference]:
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection; empty while there is one."""
+        return "" if self._online.is_set() else "the bus in memory is disconnected"
+
+    async def provide(self, settings: StreamSettings, *, update: bool = False) -> list[Difference]:
         """Create a stream if it does not exist; nothing is ever different about one that does."""
+        del update
         if settings.name not in self.streams:
             self.streams[settings.name] = MemoryStream(settings, self._clock)
         return []
@@ -126,6 +132,9 @@ class MemoryBus:
     async def run(self) -> None:
         """Wait for `close`."""
         await self._closed.wait()
+
+    def disown(self) -> None:
+        """Do nothing: a forked child has a copy of all there is."""
 
     async def close(self, deadline: float = 2.0) -> None:
         """End `run`. The bus stays as it is: others may use it."""

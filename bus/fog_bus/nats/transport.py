@@ -17,6 +17,7 @@ from fog_bus.nats.link import Link
 from fog_bus.nats.log import NatsLog
 from fog_bus.nats.options import NatsOptions
 from fog_bus.nats.provision import apply
+from fog_bus.nats.troubles import why_not
 from fog_bus.ports import LogError
 from fog_bus.streams import Difference, StreamSettings
 
@@ -39,20 +40,29 @@ class NatsTransport(Link):
         """Return the stream of that name as a log."""
         return NatsLog(self, stream)
 
-    async def provide(self, settings: StreamSettings) -> list[Difference]:
-        """Create a stream if it does not exist; return what is different about one that does.
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection, and what to do, in a line for people; empty where nothing is wrong."""
+        return "" if self.connection.client is not None else why_not(self.connection.options, self.connection.failures)
+
+    async def provide(self, settings: StreamSettings, *, update: bool = False) -> list[Difference]:
+        """Create a stream if it does not exist; return what is different about one that does, with `update` changed.
 
         Raises:
             LogError: The server refused, or did not answer.
         """
         try:
-            return await apply(JetStream(self), settings)
+            return await apply(JetStream(self), settings, update=update)
         except JetStreamError as error:
             raise LogError(error.reason, str(error)) from error
 
     async def run(self) -> None:
         """Keep connected until `close`, whatever happens to servers and connections."""
         await self.connection.run()
+
+    def disown(self) -> None:
+        """In a forked child, whose parent has the connection: let nothing that is done here reach the parent's."""
+        self.connection.disown()
 
     async def close(self, deadline: float = 2.0) -> None:
         """Let what was published reach the server, at most `deadline` seconds, and end `run`."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from fog_bus.nats.client import TlsNotOfferedError
+from fog_bus.nats.options import NatsOptions
 from fog_bus.rate_limited_log import RateLimitedLog
 
 _REASONS: Final = (
@@ -38,6 +41,22 @@ def text_of(error: BaseException) -> str:
     """Describe an error for people: without nats-py's own words around it."""
     text, _, _ = str(error).partition(", sid:")  # of a slow consumer; behind it come addresses in memory
     return text.removeprefix("nats: ") or type(error).__name__
+
+
+def why_not(options: NatsOptions, failures: Mapping[str, BaseException]) -> str:
+    """Say in a line why there is no connection: a server that answers and refuses tells more than one that does not.
+
+    Args:
+        options: Where and as whom.
+        failures: Why the last attempt at each server failed, by its address.
+    """
+    for server, error in failures.items():
+        text = text_of(error).strip("'")
+        if reason_of(error) == "authorization":
+            return f"the NATS server at {server} refuses {options.who}: {text}: check the credentials"
+        if isinstance(error, ssl.SSLError) or not isinstance(error, OSError):
+            return f"cannot connect to NATS at {server}: {text}"
+    return f"no NATS server answers at {options.where}: start it, or name another with --nats"
 
 
 class Troubles:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fog_bus.nats.api import JetStream, JetStreamError
-from fog_bus.nats.provision import apply
+from fog_bus.ports import LogError
 from fog_bus.streams import StreamSettings, control_stream, events_stream, metrics_stream, rollups_stream
-from fog_cli.bus import connected_link
+from fog_cli.bus import connected_bus
 from fog_cli.commands.streams import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_schema.errors import PathError
@@ -38,12 +37,11 @@ def apply_streams(settings: Settings) -> int:
 
 async def _apply(settings: Settings, wanted: tuple[StreamSettings, ...]) -> int:
     found = 0
-    async with connected_link(settings.nats, "fog streams") as link:
-        jetstream = JetStream(link)
+    async with connected_bus(settings.nats, "fog streams") as bus:
         for one in wanted:
             try:
-                differences = await apply(jetstream, one, update=settings.update)
-            except JetStreamError as error:
+                differences = await bus.provide(one, update=settings.update)
+            except LogError as error:
                 raise CommandError(f"{one.name}: {error}") from None
             for difference in differences:
                 print(difference)
