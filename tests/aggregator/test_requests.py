@@ -9,7 +9,7 @@ import pytest
 from fog_agent.core.event_log import RETAINED_SECONDS
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.engine.ingest import Ingest
-from fog_aggregator.core.engine.requests import FIRST_WAIT, KeyframeRequest, KeyframeRequests
+from fog_aggregator.core.engine.requests import BURST, FIRST_WAIT, KeyframeRequest, KeyframeRequests
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet as FleetState
 from fog_aggregator.core.places.patterns import BranchPatterns
@@ -60,6 +60,42 @@ def test_requests_for_events_are_never_put_together() -> None:
     requests = KeyframeRequests().due(wanted, 0.0)
     assert (PATH, Request(0)) in requests
     assert sorted(request.last_event for _, request in requests) == [0, *range(41, 81)]
+
+
+def test_one_node_makes_nobody_else_answer() -> None:
+    """Forty epochs of one path are asked each, and its siblings are left alone; so are those of a few among many."""
+    of_one = [KeyframeRequest((*PATH, "1"), epoch) for epoch in range(1, 41)]
+    assert all(path == (*PATH, "1") for path, _ in KeyframeRequests().due(of_one, 0.0))
+    of_few = [KeyframeRequest((*PATH, str(n)), n) for n in range(1, 21)]
+    assert len(KeyframeRequests(lambda: {PATH: 41}).due(of_few, 0.0)) == 20
+    assert KeyframeRequests(lambda: {PATH: 40}).due(of_few, 0.0) == [(PATH, Request(0))]
+
+
+def test_a_path_has_a_budget() -> None:
+    """New epochs, and other events each time, are no way around the pauses; other paths are asked all the same."""
+    requests, asked, others = KeyframeRequests(), 0, 0
+    for second in range(600):
+        mine = [KeyframeRequest(PATH, 100 * second + n, (1, second + 1)) for n in range(1, 20)]
+        due = requests.due([*mine, KeyframeRequest(("fog", f"x{second}"), 7)], float(second))
+        asked += sum(path == PATH for path, _ in due)
+        others += sum(path != PATH for path, _ in due)
+    assert asked <= BURST + 600 / 2
+    assert others == 600
+    assert len(requests._patience) < 1000  # noqa: SLF001 - what is over is forgotten
+    assert len(requests._budgets) < 20  # noqa: SLF001 - as above
+
+
+def test_patience_is_not_forgotten_at_once() -> None:
+    """A target that wants, then does not, then wants again each two seconds is asked ever more rarely."""
+    requests, asked = KeyframeRequests(), []
+    for second in range(0, 1000, 2):
+        wanted = [KeyframeRequest(PATH, 7)] if second % 4 == 0 else []
+        asked += [second for _ in requests.due(wanted, float(second))]
+    assert len(asked) <= 10
+    assert requests.due([], 2000.0) == []
+    assert len(requests.due([KeyframeRequest(PATH, 7)], 2000.0)) == 1
+    assert requests.due([KeyframeRequest(PATH, 7)], 2001.0) == []
+    assert len(requests.due([KeyframeRequest(PATH, 7)], 2000.0 + FIRST_WAIT)) == 1, "all begins anew"
 
 
 def test_only_who_was_heard_lately_is_asked() -> None:

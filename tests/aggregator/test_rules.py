@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -206,7 +207,9 @@ async def test_a_clock_that_is_wrong_is_complained_of(tmp_path: Path, caplog: py
         one.numbers.set("temp", 1)
         await minute(one)
     assert one.heard.words == ["Hot firing", "Hot resolved"]
-    assert "has no say in alerts: its clock, or the time of its server, is 3600 s before ours" in caplog.text
+    assert re.search(
+        r"has no say in alerts: its clock, or the time of its server, is 3[56]\d0 s before ours", caplog.text
+    )
 
 
 def test_groups_have_the_same_names_wherever_their_files_are() -> None:

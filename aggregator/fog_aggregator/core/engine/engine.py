@@ -117,7 +117,7 @@ class Engine:
         self._scope = scope
         self._around = around
         self._time = StreamsTime()
-        self._requests = KeyframeRequests()
+        self._requests = KeyframeRequests(lambda: self.fleet.children())  # noqa: PLW0108 - `resume` brings another fleet
         self._forget_queue = ForgetQueue()
         self._sweeper = Sweeper()
         self._begin({})

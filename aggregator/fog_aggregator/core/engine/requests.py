@@ -1,9 +1,13 @@
-"""Decide which writers to ask for keyframes, and when: few requests, ever rarer to writers that do not answer."""
+"""Decide which writers to ask for keyframes, and when: few requests, ever rarer to writers that do not answer.
+
+A request to a path is answered by every node at and under it, so a node that is wrong on purpose must not cause one to
+its parent: only distinct paths count for that, and they must be a good part of the children that are known.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +15,11 @@ from fog_schema.frames import Request
 from fog_schema.paths import Path
 
 FAN_IN: Final = 16
-"""So many writers under a path are asked together."""
+"""So many children of a path are asked together, if they are also …"""
+SHARE: Final = 0.5
+"""… this part of its children: the others would answer for nothing."""
+BURST, REFILL = 16.0, 0.5
+"""Requests to one path at once, and a second: a node may have many epochs that want to be asked."""
 FIRST_WAIT, LONGEST_WAIT = 2.0, 300.0
 MOST_AT_ONCE: Final = 100
 
@@ -39,23 +47,54 @@ class _Patience:
     wait: float
     events: tuple[int, int]
 
+    def is_over(self, now: float) -> bool:
+        """Tell whether it has been quiet for as long as the last pause was: then all begins anew."""
+        return now >= self.next_at + self.wait
+
+
+@dataclass(slots=True)
+class _Budget:
+    left: float
+    at: float
+
+    def take(self, now: float) -> bool:
+        """Take one request out of the budget, if there is one."""
+        self.left = min(BURST, self.left + (now - self.at) * REFILL)
+        self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+    def is_full(self, now: float) -> bool:
+        """Tell whether nothing is missing in it any more."""
+        return self.left + (now - self.at) * REFILL >= BURST
+
 
 class KeyframeRequests:
-    """Turn what is wanted into requests, with a growing pause for each target."""
+    """Turn what is wanted into requests, with a growing pause for each target, and a budget for each path.
 
-    def __init__(self) -> None:
+    Args:
+        children: Returns how many children of each path are known; asked only when many are wanted at once.
+    """
+
+    def __init__(self, children: Callable[[], Mapping[Path, int]] = dict) -> None:
+        self._children = children
         self._patience: dict[tuple[Path, int], _Patience] = {}
+        self._budgets: dict[Path, _Budget] = {}
 
     def due(self, wanted: Iterable[KeyframeRequest], now: float) -> list[tuple[Path, Request]]:
         """Return the requests to send at `now` (monotonic seconds), at most 100."""
-        targets = _together(wanted)
-        self._patience = {target: patience for target, patience in self._patience.items() if target in targets}
+        targets = _together(wanted, self._children)
+        self._forget(targets, now)
         requests = []
         for target, events in targets.items():
             patience = self._patience.get(target)
             if patience is not None and patience.events != events:
                 patience = None  # it has answered, and something else is wanted now
             if patience is not None and now < patience.next_at:
+                continue
+            if not self._budgets.setdefault(target[0], _Budget(BURST, now)).take(now):
                 continue
             wait = min(patience.wait * 2, LONGEST_WAIT) if patience else FIRST_WAIT
             self._patience[target] = _Patience(now + wait, wait, events)
@@ -65,8 +104,19 @@ class KeyframeRequests:
                 break
         return requests
 
+    def _forget(self, targets: Collection[tuple[Path, int]], now: float) -> None:
+        """Forget a target that is wanted no more, but only after a quiet time: it may want again the next moment."""
+        self._patience = {
+            target: patience
+            for target, patience in self._patience.items()
+            if target in targets or not patience.is_over(now)
+        }
+        self._budgets = {path: budget for path, budget in self._budgets.items() if not budget.is_full(now)}
 
-def _together(wanted: Iterable[KeyframeRequest]) -> dict[tuple[Path, int], tuple[int, int]]:
+
+def _together(
+    wanted: Iterable[KeyframeRequest], children: Callable[[], Mapping[Path, int]]
+) -> dict[tuple[Path, int], tuple[int, int]]:
     """Put requests together: a single one goes to its epoch; many under one parent become one to the parent, and so on.
 
     Requests for events stay apart, as only their writer can be told which ones. So do requests to branches, as all
@@ -78,11 +128,15 @@ def _together(wanted: Iterable[KeyframeRequest]) -> dict[tuple[Path, int], tuple
         group = targets if request.events[1] or request.alone else single[request.path[:-1]]
         group[request.path, request.epoch] = request.events
     parents: set[Path] = set()
+    known: Mapping[Path, int] | None = None
     for parent, here in single.items():
-        if len(here) >= FAN_IN and parent:
-            parents.add(parent)
-        else:
-            targets |= here
+        paths = len({path for path, _ in here}) if parent else 0
+        if paths >= FAN_IN:
+            known = children() if known is None else known
+            if paths >= SHARE * known.get(parent, 0):
+                parents.add(parent)
+                continue
+        targets |= here
     while (crowded := _crowded(parents)) is not None:
         parents = {path for path in parents if path[:-1] != crowded} | {crowded}
     return {(path, 0): (0, 0) for path in parents} | targets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
@@ -91,6 +92,10 @@ class FleetReading:
     def closed_early(self) -> int:
         """How many epochs were closed before the horizon."""
         return self.parts.roster.closed_early
+
+    def children(self) -> Counter[Path]:
+        """Return how many places lie right below each path."""
+        return Counter(place.path[:-1] for place in self.parts.roster)
 
     def is_retired(self, place: Place) -> bool:
         """Tell whether a place is a group of retired nodes."""
