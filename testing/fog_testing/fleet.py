@@ -42,7 +42,10 @@ class Fleet:
 
     Attributes:
         network: the network-wide collector: any exporter works on it.
+        loop: the event loop that it was entered on; only there may it be awaited.
     """
+
+    loop: asyncio.AbstractEventLoop
 
     def __init__(
         self,
@@ -81,8 +84,9 @@ class Fleet:
 
         Raises:
             PathError: for a path that is none.
-            RuntimeError: when the fleet has a node there.
+            RuntimeError: when the fleet has a node there, or lives on another event loop.
         """
+        self._check_loop()
         if path in self._agents:
             raise RuntimeError(f"the fleet has a node at {path} already")
         collector = collector or TelemetryCollector()
@@ -100,7 +104,9 @@ class Fleet:
 
         Raises:
             TimeoutError: it did not get there within 15 seconds.
+            RuntimeError: it lives on another event loop.
         """
+        self._check_loop()
         await eventually(self._is_ready, deadline=DEADLINE, what="the aggregator is ready")
         for path, agent in self._agents.items():
             if not await agent.flush():
@@ -141,6 +147,7 @@ class Fleet:
         return found
 
     async def __aenter__(self) -> Self:
+        self.loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._aggregator.run(self._stop))
         await eventually(self._has_begun, deadline=DEADLINE, what="the aggregator is ready")
         return self
@@ -152,6 +159,13 @@ class Fleet:
         if self._task is not None:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+
+    def _check_loop(self) -> None:
+        if asyncio.get_running_loop() is not self.loop:
+            raise RuntimeError(
+                "this fleet lives on another event loop than the one that awaits it: run both on one "
+                "(for pytest-asyncio set asyncio_default_fixture_loop_scope to the loop_scope of the test)"
+            )
 
     def _is_ready(self) -> bool:
         return self._aggregator.ready()[0]

@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+try:
+    import pytest_asyncio  # it is a plugin of pytest: where it is installed, it is loaded anyway
+except ImportError:
+    pytest_asyncio = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from fog_testing.fleet import Fleet
     from fog_testing.nats_server import NatsServer
@@ -32,15 +37,51 @@ def fog_nats(request: pytest.FixtureRequest) -> Iterator[NatsServer]:
 
 
 @pytest.fixture
-async def fog_fleet(fog_nats: NatsServer) -> AsyncIterator[Fleet]:
+def fog_fleet(request: pytest.FixtureRequest) -> Fleet:
     """Provide a fog on `fog_nats`: `await fog_fleet.node(path)`, `await fog_fleet.settle()`, `fog_fleet.value(name)`.
 
-    An asynchronous fixture: it needs pytest-asyncio in its automatic mode, as the tests that use it do.
+    It lives on the test's own event loop: of pytest-asyncio, in either mode, or of anyio on asyncio.
     """
+    fleet: Fleet = request.getfixturevalue(_fixture_of_the_loop(request))
+    return fleet
+
+
+def _fixture_of_the_loop(request: pytest.FixtureRequest) -> str:
+    """Return the name of the fixture that whoever runs this test's coroutine runs as well.
+
+    Raises:
+        UsageError: nobody does; says what to install or to write.
+    """
+    if "anyio_backend" in request.fixturenames:
+        if (backend := request.getfixturevalue("anyio_backend_name")) != "asyncio":
+            raise pytest.UsageError(
+                f"fog_fleet runs on asyncio, and this test on {backend}: "
+                'give it a fixture `anyio_backend` that returns "asyncio"'
+            )
+        return "_fleet_of_anyio"
+    if request.config.pluginmanager.hasplugin("asyncio") and pytest_asyncio is not None:
+        return "_fleet_of_pytest_asyncio"
+    raise pytest.UsageError(
+        "fog_fleet needs an event loop: install pytest-asyncio (pip install 'utilityfog-telemetry[test]') and mark the "
+        "test with @pytest.mark.asyncio, or set asyncio_mode = auto; with anyio, mark it with @pytest.mark.anyio"
+    )
+
+
+async def _fleet(fog_nats: NatsServer) -> AsyncIterator[Fleet]:
     from fog_testing.fleet import Fleet
 
     async with Fleet(fog_nats.url) as fleet:
         yield fleet
+
+
+@pytest.fixture
+async def _fleet_of_anyio(fog_nats: NatsServer) -> AsyncIterator[Fleet]:
+    async for fleet in _fleet(fog_nats):
+        yield fleet
+
+
+if pytest_asyncio is not None:
+    _fleet_of_pytest_asyncio = pytest_asyncio.fixture(name="_fleet_of_pytest_asyncio")(_fleet)
 
 
 @pytest.hookimpl(wrapper=True)
