@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("FOG_", "NATS_"))}
+_STATE = tempfile.TemporaryDirectory(prefix="fog-tests-state-")
+ENVIRON["XDG_STATE_HOME"] = _STATE.name  # out of the home of whoever runs the tests
 
 
 @contextmanager

@@ -44,7 +44,8 @@ SHARED: Final = ("fog_schema", "fog_bus.ports", "fog_bus.streams")
 """Pure packages and modules that every core may know."""
 
 PURE_TELEMETRY: Final = tuple(
-    f"utilityfog_frontend.telemetry.{name}" for name in ("model", "names", "labels", "exposition", "support.numeric")
+    f"utilityfog_frontend.telemetry.{name}"
+    for name in ("model", "names", "labels", "exposition", "foreign.readings", "kinds", "support.numeric")
 )
 OWN: Final = {
     "agent/fog_agent/core": ("fog_agent.core",),

@@ -5,7 +5,7 @@ A node's writer follows the series of a collector, an aggregator's the totals of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from operator import attrgetter
@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeAlias
 
 from fog_agent.core.sections import SECTIONS
 from fog_agent.core.summary import GaugeSummary
+from utilityfog_frontend.telemetry.foreign.readings import Mark
 from utilityfog_frontend.telemetry.model import Family, Labels, Value, subtract_values
 
 READ_TOGETHER: Final = 256
@@ -82,9 +83,10 @@ class EpochSeries:
         last_read: what the source said when it was last read; None before the first time.
         incremental: its values are counts, which outlive it.
         sections: the sections of a frame that take its values, by their type.
+        mark: tells on which reading the value stands that was read last, where its total lives outside of the process.
     """
 
-    __slots__ = ("base", "id", "incremental", "last_read", "origin", "sections", "source")
+    __slots__ = ("base", "id", "incremental", "last_read", "mark", "origin", "sections", "source")
 
     def __init__(self, number: int, source: SourceSeries, origin: SeriesValue | None = None) -> None:
         self.id = number
@@ -94,6 +96,7 @@ class EpochSeries:
         self.last_read: SeriesValue | None = None
         self.incremental = source.family.type.incremental
         self.sections = SECTIONS[source.family.type]
+        self.mark: Callable[[], Mark] | None = getattr(source, "mark", None)
 
     def value(self) -> SeriesValue:
         """Read what the series has counted since the epoch began; a gauge's value as it is."""

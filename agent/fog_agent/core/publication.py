@@ -159,6 +159,11 @@ class Publication:
         """Whether it came from a parent process: in a forked child the epoch is drawn anew."""
         return self.event_watch.closed
 
+    @property
+    def in_flight(self) -> Encoded | None:
+        """The frame that is sent until it is acknowledged."""
+        return self.finals[0] if self.finals else self.epoch.outbox.head
+
     def measure(self) -> None:
         """Bring the agent's own metrics up to date with what writer, outbox and event log have counted."""
         epoch, metrics = self.epoch, self.metrics

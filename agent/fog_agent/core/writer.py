@@ -18,6 +18,7 @@ from fog_schema.codec import encode
 from fog_schema.errors import FrameError
 from fog_schema.frames import DELTA, EPHEMERAL, FINAL, KEYFRAME, LAST_PART, SHARED, Absences, CoverageNumbers, Frame
 from fog_schema.limits import MAX_DEFINED, MAX_INFO_ENTRIES, MAX_INFO_LENGTH
+from utilityfog_frontend.telemetry.foreign.readings import Mark
 
 MIN_FRAME_BYTES: Final = 64 * 1024
 """Of one frame, so that each series fits into one: what max_payload must leave."""
@@ -49,11 +50,19 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An encoded frame: its number in the epoch, its bytes, whether it completes a keyframe."""
+    """An encoded frame.
+
+    Attributes:
+        seq: its number in the epoch.
+        data: its bytes.
+        completes: whether it completes a keyframe.
+        marks: the readings of totals outside of the process that it tells of: to be remembered before it is sent.
+    """
 
     seq: int
     data: bytes
     completes: bool = False
+    marks: tuple[Mark, ...] = ()
 
 
 class Writer:
@@ -232,9 +241,12 @@ class Writer:
         if len(data) > max_bytes:
             return None
         self.seq = frame.seq
+        marks = []
         for series, value in builder.taken:
             series.base = value
-        return Encoded(frame.seq, data, completes=completes)
+            if series.mark is not None:
+                marks.append(series.mark())
+        return Encoded(frame.seq, data, completes, tuple(marks))
 
 
 @dataclass(slots=True)

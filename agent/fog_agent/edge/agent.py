@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Coroutine, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,10 +20,12 @@ from fog_agent.core.publication import Publication
 from fog_agent.core.schedule import phase_of
 from fog_agent.core.writer import Settings
 from fog_agent.edge import forks
-from fog_agent.edge.attach import attach
+from fog_agent.edge.attach import attach, hold_state, release_state
 from fog_agent.edge.options import AgentOptions
+from fog_agent.edge.remembering import RememberingBus
 from fog_agent.edge.sender import Sender
 from fog_agent.edge.signals import HeldSignals
+from fog_agent.edge.state_file import StateFile
 from fog_agent.edge.thread import AgentThread
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.link import Link
@@ -31,7 +34,8 @@ from fog_bus.ports import Bus, Endpoint, Transport
 from fog_bus.transports import open_transport
 from fog_schema import __version__
 from fog_schema.limits import MAX_INTERVAL_MS, MIN_INTERVAL_MS
-from fog_schema.paths import Path, format_path, parse_path
+from fog_schema.paths import Path as TreePath
+from fog_schema.paths import format_path, parse_path
 from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 
@@ -76,6 +80,8 @@ class Agent:
         handle_signals: on SIGTERM and SIGINT flush first, then let the signal do what it did before; a second one does
             not wait. Publishing goes on until `stop`, so a program that drains loses nothing. Only in the main thread.
         deadline: seconds that stopping may take at most.
+        state_dir: where it remembers the last readings of sources with `since="outside"`, so that the next one goes on
+            from there; None to begin anew each time. One agent of a path at a time.
 
     Raises:
         PathError: for a path that is none.
@@ -100,10 +106,11 @@ class Agent:
         bus: Bus | None = None,
         handle_signals: bool = False,
         deadline: float = AgentOptions.deadline,
+        state_dir: Path | str | None = AgentOptions.state_dir,
     ) -> None:
         if not MIN_INTERVAL_MS / 1000 <= interval <= MAX_INTERVAL_MS / 1000:
             raise ValueError(f"interval {interval!r} is out of bounds: give seconds from 0.1 to 3600")
-        self.path: Path = parse_path(path)
+        self.path: TreePath = parse_path(path)
         self.deadline = deadline
         self._collector = collector
         self._settings = Settings(interval, shared, ephemeral, tuple(_about(info).items()))
@@ -113,12 +120,14 @@ class Agent:
         self._handle_signals = handle_signals
         self.forkable: forks.Forkable = self
         self._running: _Running | None = None
+        self._state_dir = None if state_dir is None else Path(state_dir)
 
     async def start(self) -> None:
         """Begin to publish. Returns at once, with or without a server.
 
         Raises:
-            RuntimeError: when it runs already, or another agent has this collector and path.
+            RuntimeError: when it runs already, or another agent has this collector and path, or the state directory
+                cannot be used (`StateDirError`).
         """
         if self._running is not None:
             raise RuntimeError(f"the agent at {format_path(self.path)} runs already")
@@ -126,7 +135,14 @@ class Agent:
             await asyncio.to_thread(other.leave)
         gauges = self._shows_gauges
         publication = attach(self._collector, self.path, self._settings, time.monotonic(), gauges)
+        try:
+            state = await self._hold_state(publication)
+        except BaseException:
+            publication.in_use = False
+            raise
         bus = self._route.open()
+        if state is not None:
+            bus = RememberingBus(bus, publication, state)
         metrics, events = self._subjects.metrics(self.path), self._subjects.events(self.path)
         sender = Sender(publication, bus, metrics, events, phase=phase_of(self.path))
         running = self._running = _Running(publication, sender)
@@ -138,6 +154,11 @@ class Agent:
         if self._handle_signals:
             running.signals = HeldSignals(asyncio.get_running_loop(), self.flush)
         log.debug("agent at %s publishes every %g s", format_path(self.path), self._settings.interval)
+
+    async def _hold_state(self, publication: Publication) -> StateFile | None:
+        if self._state_dir is None:
+            return None
+        return await asyncio.to_thread(hold_state, self._collector, publication, self._state_dir, self.path)
 
     async def stop(self, deadline: float | None = None) -> bool:
         """Flush the last counts and stop, within `deadline` seconds; True when all of it was acknowledged.
@@ -164,6 +185,8 @@ class Agent:
                 log.warning("agent at %s stops with frames that were not acknowledged in time", format_path(self.path))
         finally:
             await running.end()
+            if flushed:
+                release_state(self._collector, self.path)
             forks.note_ended(self.forkable)
             self._running = None
             self._route.close()
@@ -216,6 +239,7 @@ class Agent:
         self._handle_signals = False
         self._parent = None if self._settings.shared and self._parent is None else parent
         self._settings = replace(self._settings, shared=True)
+        self._state_dir = None  # totals that live outside are the parent's to read
         if self.forkable is original:
             self.forkable = self
         return AgentThread(self, lambda: self._shows_gauges() or self._collector.has_counted())
@@ -302,7 +326,7 @@ def _about(info: dict[str, str] | None) -> dict[str, str]:
     return {name: value[:256] for name, value in (facts | (info or {})).items()}
 
 
-def _options(servers: str | Sequence[str], path: Path) -> NatsOptions:
+def _options(servers: str | Sequence[str], path: TreePath) -> NatsOptions:
     addresses = tuple(servers.split(",")) if isinstance(servers, str) else tuple(servers)
     return NatsOptions(servers=addresses, name=f"fog-agent {format_path(path)}")
 

@@ -1,7 +1,8 @@
-"""Attach an agent to a collector: its publication under a path lives on the collector, and outlives the agent."""
+"""Attach an agent to a collector: what it knows under a path lives on the collector, and outlives the agent."""
 
 from __future__ import annotations
 
+import pathlib
 import secrets
 from collections.abc import Callable, Sequence
 
@@ -9,6 +10,7 @@ from fog_agent.core.epoch_series import SourceSeries, Watch
 from fog_agent.core.publication import Publication
 from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import SelfMetrics
+from fog_agent.edge.state_file import StateFile
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 
@@ -78,6 +80,31 @@ def attach(
             watch.gauges = gauges
     publication.resume(settings, now)
     return publication
+
+
+def hold_state(
+    collector: TelemetryCollector, publication: Publication, directory: pathlib.Path, path: Path
+) -> StateFile:
+    """Take hold of the state file of a collector under `path`; its sources go on from what it remembers. Blocks.
+
+    Raises:
+        StateDirError: the file is another's, or cannot be used.
+    """
+    key = ("fog_agent.state", path)
+    state = collector.attachments.get(key)
+    if not isinstance(state, StateFile) or state.orphaned:
+        metrics = publication.metrics
+        failed = metrics.state_errors.increment if isinstance(metrics, SelfMetrics) else lambda: None
+        state = collector.attachments[key] = StateFile(directory, path, failed)
+        state.forget(collector.resume_totals(state.readings))
+    return state
+
+
+def release_state(collector: TelemetryCollector, path: Path) -> None:
+    """Let another agent have the state file: everything that was read is told."""
+    state = collector.attachments.pop(("fog_agent.state", path), None)
+    if isinstance(state, StateFile):
+        state.close()
 
 
 def _publication_of(collector: TelemetryCollector, settings: Settings, now: float) -> Publication:

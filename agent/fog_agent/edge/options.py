@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from fog_bus.options import option, switch
-from fog_bus.options.kinds import DURATION, INTERVAL, TEXT
+from fog_bus.options.kinds import DIRECTORY, DURATION, INTERVAL, TEXT
 from fog_schema.subjects import DEFAULT_PREFIX
 
 DEFAULT_INTERVAL: Final = 10.0
@@ -22,3 +23,10 @@ class AgentOptions:
     deadline: float = option(5.0, "how long stopping may take to send the last counts", DURATION)
     shared: bool = switch("other processes publish under this path too, and each one's gauges count")
     ephemeral: bool = switch("this node comes and goes: that it leaves is no alert")
+    state_dir: Path | None = option(
+        None,
+        "directory for what it remembers of the kernel's counters (default ~/.local/state/fog)",
+        DIRECTORY,
+        environ=("STATE_DIRECTORY",),
+        convert=Path,
+    )

@@ -47,6 +47,7 @@ class SelfMetrics(WriterMetrics):
         counter = collector.register_counter
         self._events = counter("fog_agent_events_total", "Events acknowledged by JetStream")
         self._lost = counter("fog_agent_events_lost_total", "Events that fell out before they were acknowledged")
+        self.state_errors = counter("fog_agent_state_errors_total", "State files that could not be written")
         build = collector.register_gauge(
             "fog_agent_build_info",
             "The agent's version and its Python's",

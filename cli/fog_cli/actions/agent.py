@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -12,17 +15,22 @@ from fog_agent.core.writer import Settings as WriterSettings
 from fog_agent.core.writer import Writer
 from fog_agent.edge.agent import Agent
 from fog_agent.edge.attach import new_epoch
+from fog_agent.edge.state_file import StateDirError
 from fog_agent.sources.host import HostMetrics
+from fog_bus.nats.connection import NatsOptions
 from fog_cli.actions.books import Ledger
 from fog_cli.actions.frame_text import FrameText
 from fog_cli.commands.agent import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.logs import set_up_logging
 from fog_cli.service import notify, run_service
+from fog_cli.state_dir import default_state_dir
 from fog_schema.errors import PathError
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 
 MAX_FRAME: Final = 2**20
+
+log = logging.getLogger("fog_cli.agent")
 
 
 def report(settings: Settings, path: str) -> int:
@@ -39,16 +47,7 @@ def report(settings: Settings, path: str) -> int:
         ledger = Ledger(collector)
         collector.add_hook("collection", HostMetrics(collector).collect)
         collector.run_collection()  # the baseline of every counter
-        try:
-            agent = Agent(
-                collector,
-                path=path,
-                options=options,
-                **asdict(settings.agent),
-            )
-        except (PathError, ValueError) as error:
-            raise UsageError(str(error)) from None
-        async with agent:
+        async with _running(settings, collector, path, options):
             notify("READY=1")
             while not await _is_set_within(stop, settings.agent.interval):
                 await asyncio.to_thread(collector.run_collection)
@@ -68,6 +67,37 @@ def print_once() -> int:
     for frame in writer.finish(0.0, MAX_FRAME):
         print("\n".join(text.lines(frame.data)))
     return 0
+
+
+@asynccontextmanager
+async def _running(
+    settings: Settings, collector: TelemetryCollector, path: str, options: NatsOptions
+) -> AsyncIterator[None]:
+    """Run an agent. A state directory that was asked for must be usable; the default one may not be there."""
+    asked = settings.agent.state_dir
+    for state_dir in [asked] if asked else [*_default_state_dirs(), None]:
+        try:
+            agent = Agent(collector, path=path, options=options, **asdict(settings.agent) | {"state_dir": state_dir})
+            await agent.start()
+            break
+        except StateDirError as error:
+            if asked:
+                raise CommandError(str(error)) from None
+            log.warning("%s; until then each start begins anew (--state-dir DIR)", error)
+        except (PathError, ValueError) as error:
+            raise UsageError(str(error)) from None
+    try:
+        yield
+    finally:
+        await agent.stop()
+
+
+def _default_state_dirs() -> list[Path]:
+    try:
+        return [default_state_dir()]
+    except RuntimeError as error:
+        log.warning("%s; each start begins anew (--state-dir DIR)", error)
+        return []
 
 
 async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from fog_aggregator.components.checkpoints.directory import StateDirError
@@ -18,6 +16,7 @@ from fog_cli.commands.aggregator import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.logs import set_up_logging
 from fog_cli.service import notify, run_service
+from fog_cli.state_dir import default_state_dir
 
 _RELOADS: Final[set[asyncio.Future[str]]] = set()
 
@@ -58,10 +57,5 @@ def configuration(settings: Settings) -> AggregatorConfig:
     """Complete the options by the connection, and by the directory that checkpoints have without any option."""
     config = settings.config
     return replace(
-        config, nats=settings.nats.options("fog aggregator"), state_dir=config.state_dir or _default_state_dir()
+        config, nats=settings.nats.options("fog aggregator"), state_dir=config.state_dir or default_state_dir()
     )
-
-
-def _default_state_dir() -> Path:
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "fog"

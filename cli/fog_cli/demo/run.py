@@ -149,7 +149,7 @@ class _Demo:
 
     async def _host_agent(self, place: _Place, stack: AsyncExitStack) -> Child:
         arguments = ["agent", "--path", f"{place.root}/host", "--interval", f"{self._settings.interval}s"]
-        arguments += ["--ledger", str(place.directory / "host.json")]
+        arguments += ["--ledger", str(place.directory / "host.json"), "--state-dir", str(place.directory / "agent")]
         return await self._child(arguments, place, stack)
 
     @staticmethod

@@ -114,6 +114,32 @@ def size_of(value: Value) -> float:
     return value.count if isinstance(value, HistogramValue) else value
 
 
+def fell(earlier: Value, later: Value) -> bool:
+    """Tell whether a total is lower than it was, in any of its parts: it began anew."""
+    if isinstance(earlier, HistogramValue) and isinstance(later, HistogramValue):
+        return any(now < before for before, now in zip(earlier.counts, later.counts, strict=True))
+    return size_of(later) < size_of(earlier)
+
+
+def as_plain(value: Value) -> int | float | list[int | float]:
+    """Return a value as numbers: a histogram as the counts of its buckets, and its sum at the end."""
+    return [*value.counts, value.sum] if isinstance(value, HistogramValue) else value
+
+
+def from_plain(plain: object) -> Value:
+    """Return the value that `as_plain` gave.
+
+    Raises:
+        ValueError, TypeError: it gave none such.
+    """
+    if isinstance(plain, list):
+        *counts, total = plain
+        return HistogramValue(tuple([int(count) for count in counts]), float(total))
+    if isinstance(plain, bool) or not isinstance(plain, int | float):
+        raise TypeError(f"{plain!r} is no value")
+    return plain
+
+
 def is_count(value: Value) -> bool:
     """Tell whether a value can be counted: one below zero or NaN would spoil each total that it reaches."""
     if isinstance(value, HistogramValue):

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any, TypeVar, cast, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
+from .foreign.outside import FamilyKey, outside_of
+from .foreign.readings import FamilyReadings, LastReadings
 from .foreign.rollups import RollupByName
 from .foreign.source import Collect, ForeignSource, name_of
 from .instruments.counter import Counter, counter_family
@@ -18,7 +20,7 @@ from .instruments.readings import Readings
 from .instruments.series import Series
 from .instruments.state_set import StateSet, check_states
 from .kinds import size_of
-from .model import Family, FamilySnapshot
+from .model import Family, FamilySnapshot, Labels
 from .names import check_family, refuse_clashes, refuse_unpublishable, sample_names
 from .support.fork import renew_after_fork
 from .support.problems import Problems
@@ -53,6 +55,7 @@ class MetricRegistry:
         self._state_sets: dict[str, StateSet] = {}
         self._sample_owners: dict[str, str] = {}
         self._sources: list[ForeignSource] = []
+        self._readings: dict[FamilyKey, FamilyReadings] = {}
         renew_after_fork(self)
 
     @overload
@@ -206,7 +209,15 @@ class MetricRegistry:
             there.refuse_others(wanted)
             return there
 
-    def add_source(self, collect: Collect, *, rollup: RollupByName | None = None, name: str | None = None) -> None:
+    def add_source(
+        self,
+        collect: Collect,
+        *,
+        rollup: RollupByName | None = None,
+        name: str | None = None,
+        since: Literal["process", "outside"] = "process",
+        incarnation: Callable[[], str] | None = None,
+    ) -> None:
         """Read metrics that are kept elsewhere, whenever this collector is read.
 
         They are exposed and travel like the collector's own. `collect()` gives absolute values since whenever; it is
@@ -222,13 +233,29 @@ class MetricRegistry:
             rollup: how a tree merges its gauges, in place of what it says itself: a pattern of `fnmatch` for names, and
                 a rollup or several (see `Gauge`). The first pattern that fits counts: `{"queue_*": "sum", "*": "max"}`.
             name: names the source in logs and in `telemetry_source_errors_total`; by default as `collect` is called.
+            since: where its totals live: in the `process`, with which they die, or `outside`, as those of a scraped
+                endpoint, a file or the kernel. Then the first reading of a series is a baseline and is not counted, an
+                agent with a state directory goes on from the last reading of an earlier life, and a forked child reads
+                nothing, as its parent does.
+            incarnation: for `outside`, names the run of whatever counts, such as the boot of a machine; asked before
+                each reading. When it has changed, all totals began anew.
 
         Raises:
-            ValueError: a rollup that there is not.
+            ValueError: a rollup or a `since` that there is not, or an incarnation of what lives in the process.
         """
-        source = ForeignSource(name or name_of(collect), collect, self._scope, self._add_foreign, rollup)
+        outside = outside_of(since, incarnation, self._readings)
+        source = ForeignSource(name or name_of(collect), collect, self._scope, self._add_foreign, rollup, outside)
         self._sources.append(source)
         self._scope.readings.add_several(source.questions)
+
+    def resume_totals(self, readings: LastReadings) -> list[tuple[FamilyKey, Labels]]:
+        """Go on from the last readings of sources with `since="outside"` that an earlier life of the program had.
+
+        For an agent, at any time before its first frame. Return the readings that are to be forgotten, as this life
+        has read them and seen them vanish.
+        """
+        self._readings.update(readings)
+        return [one for source in list(self._sources) for one in source.resume(readings)]
 
     def read_every(self, interval: float) -> None:
         """Say how often this collector is read, in seconds: sources are waited for, and given up, accordingly."""

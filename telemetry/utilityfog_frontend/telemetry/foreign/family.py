@@ -46,7 +46,7 @@ class ForeignState(MetricState):
                 self._scope.lifetimes.ended(series)
 
     def _take(self, reported: SeriesSnapshot, series: ForeignSeries | None) -> None:
-        if series is not None and not series.went_down(reported.value):
+        if series is not None and not self.began_anew(series, reported):
             series.tell(reported)
             return
         with self._scope.lifetimes.lock:
@@ -66,10 +66,18 @@ class ForeignState(MetricState):
                 self._has_odd_labels = True
                 self._scope.problems.count("source_family")
             return
-        self._live[reported.labels] = ForeignSeries(self.family, reported, self._scope.clock())
+        self._live[reported.labels] = self._new_series(reported, old)
         self._scope.lifetimes.started()
         if old is not None:
             self._scope.lifetimes.ended(old)
+
+    def _new_series(self, reported: SeriesSnapshot, old: ForeignSeries | None) -> ForeignSeries:
+        del old
+        return ForeignSeries(self.family, reported, self._scope.clock())
+
+    def began_anew(self, series: ForeignSeries, reported: SeriesSnapshot) -> bool:
+        """Tell whether a series' source began to count anew since it was read last."""
+        return series.went_down(reported.value)
 
     def series(self) -> Iterable[Series]:
         """Its live series."""

@@ -42,7 +42,12 @@ class ForeignSeries(Series):
 
     def read(self) -> Value:
         """Return the count since this series began."""
-        value, since, carried = self._reading
+        return self.count(self._reading)
+
+    @staticmethod
+    def count(reading: tuple[Value, Value | None, Value | None]) -> Value:
+        """Return the count for a value reported, less what was counted before this series, and what it carries on."""
+        value, since, carried = reading
         if since is not None:
             value = subtract_values(value, since)
         if carried is not None:

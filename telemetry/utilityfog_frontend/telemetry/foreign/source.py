@@ -7,10 +7,12 @@ from typing import Final, NamedTuple, Protocol
 
 from utilityfog_frontend.telemetry.instruments.family import Scope
 from utilityfog_frontend.telemetry.instruments.metric import Metric, MetricState
-from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, LeftOut, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, Labels, LeftOut, SeriesSnapshot
 from utilityfog_frontend.telemetry.support.asking import Question
 
 from .family import ForeignMetric, ForeignState
+from .outside import FamilyKey, Outside, OutsideState
+from .readings import LastReadings
 from .rollups import RollupByName, RollupChoice
 
 Reported = FamilySnapshot | LeftOut
@@ -48,6 +50,7 @@ class ForeignSource:
         scope: the collector's.
         add: takes a family that is new; raises ValueError when its name is taken or not valid.
         rollup: how a tree merges its gauges.
+        outside: what is true of totals that live outside of the process; None when they die with it.
 
     Raises:
         ValueError: `rollup` has a choice that is none.
@@ -60,6 +63,7 @@ class ForeignSource:
         scope: Scope,
         add: Callable[[MetricState, Metric], None],
         rollup: RollupByName | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self._name = name
         divided: Parts | None = collect if hasattr(collect, "parts") else None
@@ -67,6 +71,7 @@ class ForeignSource:
         self._scope = scope
         self._add = add
         self._states: dict[str, ForeignState] = {}
+        self._outside = outside
         self._rollup = RollupChoice(rollup)
         self._refused: set[str] = set()
         self._left_out: set[LeftOut] = set()
@@ -76,8 +81,14 @@ class ForeignSource:
         scope.problems.count_source(name, 0)
 
     def renew(self) -> None:
-        """In a forked child: the lock anew."""
+        """In a forked child: the lock anew. Totals that live outside are the parent's, which goes on reading them."""
         self._lock = threading.Lock()
+        if self._outside is not None:
+            self._parts_now = dict
+            text = (
+                "the source %r with since='outside' is read by the parent process alone: in a forked child it is silent"
+            )
+            self._scope.problems.warn(text, self._name)
 
     def questions(self) -> list["PartQuestion"]:
         """Return what is to be asked: a question for each part that there is now."""
@@ -92,10 +103,18 @@ class ForeignSource:
                     self._parts[key] = PartQuestion(self._name, part, self)
             return list(self._parts.values())
 
-    def tell(self, question: "PartQuestion", families: Iterable[Reported]) -> None:
+    def incarnation(self) -> str:
+        """Ask which run of it counts now; empty when nobody knows. Raises whatever the function raises."""
+        return "" if self._outside is None else self._outside.ask()
+
+    def tell(self, question: "PartQuestion", families: Iterable[Reported], incarnation: str = "") -> None:
         """Take what one part says now. It may tell of one family several times; what it no longer tells has ended."""
         latest: dict[str, list[SeriesSnapshot]] = {}
         with self._lock:
+            if self._outside is not None and self._outside.now != incarnation:
+                for other in self._parts.values():  # their latest are of the run before
+                    self._tell(other, {})
+                self._outside.now = incarnation
             for snapshot in families:
                 if isinstance(snapshot, LeftOut):
                     self._leave_out(snapshot)
@@ -132,6 +151,16 @@ class ForeignSource:
         for name in (*before, *latest):
             self._states[name].update(chain.from_iterable(self._latest[name].values()))
 
+    def resume(self, readings: LastReadings) -> list[tuple[FamilyKey, Labels]]:
+        """Go on from the readings of an earlier life; return those that are to be forgotten."""
+        forgotten = []
+        with self._lock:
+            for state in self._states.values():
+                key = (state.family.name, state.family.bounds)
+                if isinstance(state, OutsideState) and key in readings:
+                    forgotten += [(key, labels) for labels in state.resume(readings[key])]
+        return forgotten
+
     def _state(self, family: Family) -> ForeignState | None:
         state = self._states.get(family.name)
         if state is None and family.name not in self._refused:
@@ -148,7 +177,9 @@ class ForeignSource:
             self._scope.problems.count(what.reason)
 
     def _begin(self, family: Family) -> ForeignState | None:
-        state = ForeignState(self._rollup.apply(family), self._scope)
+        family = self._rollup.apply(family)
+        outside = self._outside
+        state = ForeignState(family, self._scope) if outside is None else OutsideState(family, self._scope, outside)
         try:
             self._add(state, ForeignMetric(state, self._scope))
         except ValueError as error:
@@ -179,11 +210,12 @@ class PartQuestion(Question):
     def ask(self) -> bool:
         """Ask for the families, and tell the source."""
         try:
+            incarnation = self._source.incarnation()
             latest = list(self._collect())
         except Exception:  # noqa: BLE001 - a broken source must break nothing else
             self._source.failed(self.detail)
             return False
-        self._source.tell(self, latest)
+        self._source.tell(self, latest, incarnation)
         return True
 
     def expire(self) -> None:

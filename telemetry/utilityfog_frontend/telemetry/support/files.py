@@ -11,13 +11,13 @@ from typing import Final
 _MOST_LINKS: Final = 40
 
 
-def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
+def replace_file(path: Path, chunks: Iterable[bytes], new_mode: int = 0o666) -> None:
     """Put `chunks` in place of the file at `path`: written beside it, synced to the disk, renamed over it.
 
-    Creates the folders above; keeps an existing file's mode (a new one has what the umask leaves); follows a link that
-    this user or root has made, and none that somebody else may have put there to have another file overwritten. A
-    reader sees the old content or the new, never a part; after a failure the old one is there. A path that is no
-    regular file (a pipe, a terminal) is written to as it is.
+    Creates the folders above; keeps an existing file's mode (a new one has of `new_mode` what the umask leaves).
+    Follows a link that this user or root has made, and none that somebody else may have put there to have another file
+    overwritten. A reader sees the old content or the new, never a part; after a failure the old one is there. A path
+    that is no regular file (a pipe, a terminal) is written to as it is.
 
     Raises:
         OSError: it could not be written.
@@ -27,7 +27,7 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode if path.exists() else None
     if mode is None or stat.S_ISREG(mode):
-        _write_beside(path, mode, chunks)
+        _write_beside(path, mode, new_mode, chunks)
     else:
         with path.open("wb") as file:
             file.writelines(chunks)
@@ -46,10 +46,10 @@ def _refuse_links_of_others(path: Path) -> None:
     raise OSError(ELOOP, os.strerror(ELOOP), str(path))
 
 
-def _write_beside(path: Path, mode: int | None, chunks: Iterable[bytes]) -> None:
+def _write_beside(path: Path, mode: int | None, new_mode: int, chunks: Iterable[bytes]) -> None:
     # Not by `tempfile`, whose files are 0600: no collector of another user could read them.
     beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, new_mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.writelines(chunks)
