@@ -10,6 +10,9 @@ from fog_proving.sim.mutations import MUTATIONS
 from fog_proving.sim.run import run
 from fog_proving.sim.steps import Step
 
+COUNTS: Final = tuple(Step("count", 0, how) for how in range(24))
+"""One program counts, until its frames are long."""
+
 KNOWN: Final = {
     "gaps-ignored": (  # an acknowledged frame is lost before it is read, and its writer goes on
         Step("spawn"),
@@ -108,6 +111,12 @@ KNOWN: Final = {
         *3 * (Step("wait", 0, 4),),
         Step("tick", 0, 1),
         Step("refuse", 0, 1),
+    ),
+    # The stream takes less than the frames that wait for it.
+    "too-long-again": (Step("spawn"), *COUNTS, *2 * (Step("tick"),), Step("refuse", 0, 3), Step("beat")),
+    "final-of-today": (  # the stream takes less than a final that was lost, and the next agent counts on
+        *(Step("spawn"), *COUNTS, *2 * (Step("beat"),), Step("stop", 0, 21)),
+        *(Step("refuse", 0, 3), Step("attach"), *COUNTS, Step("beat")),
     ),
     "nobody-asked": (
         Step("spawn", 19011, 60551),

@@ -6,6 +6,7 @@ from collections import deque
 from typing import Final
 
 from fog_agent.core.event_log import EventFrame
+from fog_agent.core.frame_size import FrameSize
 from fog_agent.core.publication import Epoch
 from fog_agent.core.schedule import NEVER, Backoff
 from fog_schema.frames import Request
@@ -25,6 +26,7 @@ class EventChannel:
     def __init__(self, epoch: Epoch, backoff: Backoff) -> None:
         self.backoff = backoff
         self._epoch = epoch
+        self._size = FrameSize()
         self._repeats: deque[tuple[int, int]] = deque(maxlen=MAX_REPEATS)
 
     @property
@@ -42,10 +44,16 @@ class EventChannel:
         if request.epoch and 0 < request.first_event <= self._epoch.events.last:
             self._repeats.append((request.first_event, request.last_event))
 
-    def next_frame(self, now: float, max_bytes: int) -> EventFrame | None:
+    def connected(self, max_payload: int, now: float) -> None:
+        """Take note of a connection, and of the longest message that its server takes."""
+        self._size.server_takes(max_payload)
+        self.backoff.connected(now)
+
+    def next_frame(self, now: float) -> EventFrame | None:
         """Return the next frame to send: new events first, then repeats; None while there is nothing, or a pause."""
         if now < self.due_at:
             return None
+        max_bytes = self._size.max_bytes
         log, header = self._epoch.events, self._epoch.header(now)
         frame = log.next_frame(header, max_bytes)
         while frame is None and self._repeats:
@@ -62,3 +70,9 @@ class EventChannel:
             return 0
         self._epoch.events.confirm(frame)
         return frame.last - frame.first + 1
+
+    def too_large(self, frame: EventFrame) -> None:
+        """Note that a frame is longer than what is taken: fewer events go at a time, and less of one that is alone."""
+        self._size.refused(len(frame.data))
+        if frame.first == frame.last:
+            self._epoch.events.shorten(frame.first, "the event is longer than what the server takes")

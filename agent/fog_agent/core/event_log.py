@@ -81,7 +81,7 @@ class EventLog:
     Attributes:
         last: number of the newest event, 0 when there was none.
         acknowledged: every event up to this number is in the stream, or lost.
-        lost: events that fell out before they were acknowledged.
+        lost: events that fell out before they were acknowledged, or that no stream takes.
     """
 
     def __init__(self, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES) -> None:
@@ -138,6 +138,20 @@ class EventLog:
         """Note that the stream has these events."""
         self.acknowledged = max(self.acknowledged, frame.last)
 
+    def shorten(self, number: int, why: str) -> None:
+        """Keep of an event that no stream takes its name and time; one that was short before is lost."""
+        at = number - self._entries[0].number if self._entries else -1
+        if not 0 <= at < len(self._entries):
+            return  # it fell out meanwhile
+        entry = self._entries[at]
+        short = _not_carried(entry.event.name, entry.event.timestamp, why)
+        if short == entry.event:
+            self.lost += number > self.acknowledged
+            self.acknowledged = max(self.acknowledged, number)
+            return
+        self._entries[at] = replace(entry, event=short, size=len(pack_event(short)))
+        self._bytes += self._entries[at].size - entry.size
+
     def _frame(self, header: Frame, first: int, last: int, max_bytes: int) -> EventFrame | None:
         chosen: list[_Entry] = []
         size = _HEADROOM
@@ -165,8 +179,12 @@ def _to_wire(event: RecordedEvent) -> tuple[Event, int]:
         wire = Event(name, copy.plain(event.value, MAX_EVENT_DEPTH), labels, metadata, timestamp)
         return wire, len(pack_event(wire))
     except Exception as error:  # noqa: BLE001 (these are the program's objects, and it may be changing them right now)
-        wire = Event(name, None, {}, {"not_carried": f"{type(error).__name__}: {_text(error)[:200]}"}, timestamp)
+        wire = _not_carried(name, timestamp, f"{type(error).__name__}: {_text(error)[:200]}")
         return wire, len(pack_event(wire))
+
+
+def _not_carried(name: str, timestamp: float, why: str) -> Event:
+    return Event(name, None, {}, {"not_carried": why}, timestamp)
 
 
 class _Copier:

@@ -87,7 +87,7 @@ class Metrics(Protocol):
 
     @property
     def dropped(self) -> Count:
-        """Frames dropped from the full outbox."""
+        """Frames dropped from the outbox."""
 
     @property
     def keyframes(self) -> Count:
@@ -152,6 +152,7 @@ class Publication:
         self.in_use = False
         self._draw_epoch = draw_epoch
         self._refused = self._lost = 0
+        self._ended: Epoch | None = None
         self.epoch = Epoch(Writer(watches, settings, epoch=draw_epoch(), now=now, coverage=coverage))
 
     @property
@@ -181,6 +182,17 @@ class Publication:
         if ended.ended:
             self.measure()
             self._refused, self._lost = 0, self.event_watch.lost  # the next epoch counts its own from zero
+            self._ended = self.epoch if self.finals else None
             origins = ended.origins()
             writer = Writer(self.watches, settings, epoch=self._draw_epoch(), now=now, origins=origins)
             self.epoch = Epoch(writer)
+
+    def repeat_final(self, now: float, max_bytes: int) -> int:
+        """Encode the final that waits once more, in frames of at most `max_bytes`; return the last one's seq.
+
+        Raises:
+            ValueError: see `Writer.encode_part`.
+        """
+        epoch = self.epoch if self._ended is None else self._ended
+        self.finals = epoch.writer.repeat_final(now, max_bytes, epoch.events.repeatable)
+        return epoch.writer.seq

@@ -13,15 +13,12 @@ from typing import Final, TypeAlias
 from fog_agent.core.event_channel import EventChannel
 from fog_agent.core.event_log import EventFrame
 from fog_agent.core.flush import Flush, FlushLog
+from fog_agent.core.frame_size import FrameSize
 from fog_agent.core.publication import Publication
 from fog_agent.core.schedule import NEVER, NOW, Backoff, Schedule, Uniform
 from fog_agent.core.writer import Encoded
-from fog_bus.ports import Outcome, Publish
+from fog_bus.ports import Outcome, Publish, Refusal
 from fog_schema.frames import SEVERAL_WRITERS, Request
-from fog_schema.limits import MAX_FRAME_BYTES, PAYLOAD_MARGIN
-
-DEFAULT_MAX_PAYLOAD: Final = 1024 * 1024
-"""Longest message, bytes, while no server has told its own limit."""
 
 
 class Severity(IntEnum):
@@ -74,7 +71,7 @@ class Publisher:
         self._keyframe_covers = 0  # flushes asked for before the present keyframe began
         self._keyframe_tells = 0  # the last event that the present keyframe tells of
         self._keyframe_repeated = False
-        self._max_bytes = _frame_bytes(DEFAULT_MAX_PAYLOAD)
+        self._size = FrameSize()
         self._connected = False
         self._stage = _Stage.RUNNING
 
@@ -84,9 +81,9 @@ class Publisher:
         """Take note of the connection: the longest message that its server takes, None without a connection."""
         self._connected = max_payload is not None
         if max_payload is not None:
-            self._max_bytes = _frame_bytes(max_payload)
+            self._size.server_takes(max_payload)
             self._backoff.connected(now)
-            self._events.backoff.connected(now)
+            self._events.connected(max_payload, now)
 
     def tick(self, now: float) -> None:
         """End an interval: encode a delta, unless a keyframe is about to say all of it."""
@@ -130,11 +127,18 @@ class Publisher:
                 self._supersede_stale_keyframe(now)
 
     def refused(self, frame: Encoded | EventFrame, outcome: Publish, now: float) -> None:
-        """Take note that a frame was not acknowledged: send it again after a pause, or with the next connection."""
+        """Take note that a frame was not acknowledged: send it again after a pause, or with the next connection.
+
+        One that is too long would be refused for ever: smaller ones take its place.
+        """
         if isinstance(frame, EventFrame) and frame.repeated:
             return  # whoever asked for it asks again
-        self._keyframe_repeated |= isinstance(frame, Encoded)
         self._publication.metrics.retries.increment()
+        if outcome.refusal is Refusal.TOO_LARGE:
+            self._report(Severity.WARNING, str(outcome.refusal), f"a frame is too long, and replaced: {outcome.text}")
+            self._replace(frame, now)
+            return
+        self._keyframe_repeated |= isinstance(frame, Encoded)
         backoff = self._events.backoff if isinstance(frame, EventFrame) else self._backoff
         if outcome.outcome is Outcome.DISCONNECTED:
             backoff.disconnected()
@@ -142,6 +146,21 @@ class Publisher:
         if outcome.outcome is Outcome.REFUSED:
             self._report(Severity.WARNING, str(outcome.refusal), f"frames are refused, and kept: {outcome.text}")
         backoff.failed(now)
+
+    def _replace(self, frame: Encoded | EventFrame, now: float) -> None:
+        """Let smaller frames say what a frame said that is too long for the server or its stream."""
+        publication, epoch = self._publication, self._publication.epoch
+        if isinstance(frame, EventFrame):
+            self._events.too_large(frame)
+            return
+        self._size.refused(len(frame.data))
+        if publication.finals and publication.finals[0] is frame:
+            self._repeat_final(now)
+        elif epoch.outbox.head is frame:
+            publication.metrics.dropped.increment(epoch.outbox.clear())
+            epoch.writer.dropped()
+            self._flushes.dropped()
+            self._schedule.keyframe_at = now
 
     # Output
 
@@ -171,13 +190,14 @@ class Publisher:
             return self._next_frame(now)
         except Exception as error:  # noqa: BLE001 - one series that cannot be encoded must not end all metrics
             self._failed(f"a keyframe cannot be encoded: {error!r}")
+            self._size.forget()
             self._backoff.failed(now)
             return None
 
     def next_events(self, now: float) -> EventFrame | None:
         """Return the next event frame: new events first, then those that were asked for again."""
         try:
-            return self._events.next_frame(now, self._max_bytes)
+            return self._events.next_frame(now)
         except Exception as error:  # noqa: BLE001 - as in `next_frame`
             self._report(Severity.ERROR, "encode", f"events cannot be encoded: {error!r}")
             self._events.backoff.failed(now)
@@ -282,7 +302,7 @@ class Publisher:
 
     def _encode_delta(self, now: float) -> None:
         epoch = self._publication.epoch
-        frame = epoch.writer.encode_delta(now, self._max_bytes)
+        frame = epoch.writer.encode_delta(now, self._size.max_bytes)
         if frame is not None:
             epoch.outbox.push(frame, now)
             self._flushes.encoded(frame.seq, self._flushes.asked)
@@ -293,7 +313,7 @@ class Publisher:
             self._keyframe_covers = self._flushes.asked
             self._keyframe_tells = epoch.events.last
             self._keyframe_repeated = False
-        frame = epoch.writer.encode_part(now, self._max_bytes, epoch.events.repeatable)
+        frame = epoch.writer.encode_part(now, self._size.max_bytes, epoch.events.repeatable)
         epoch.outbox.push(frame, now)
         if frame.completes:
             self._flushes.encoded(frame.seq, self._keyframe_covers)
@@ -311,7 +331,7 @@ class Publisher:
         epoch = self._publication.epoch
         self._schedule.end()
         try:
-            self._publication.finals = epoch.writer.finish(now, self._max_bytes, epoch.events.repeatable)
+            self._publication.finals = epoch.writer.finish(now, self._size.max_bytes, epoch.events.repeatable)
         except Exception as error:  # noqa: BLE001 - stopping must not raise into the program either
             self._stage = _Stage.FAILED
             self._failed(f"the final cannot be encoded: {error!r}")
@@ -320,6 +340,19 @@ class Publisher:
         epoch.outbox.clear()
         self._flushes.dropped()
         self._flushes.encoded(epoch.writer.seq, self._flushes.asked)
+
+    def _repeat_final(self, now: float) -> None:
+        publication = self._publication
+        try:
+            seq = publication.repeat_final(now, self._size.max_bytes)
+        except Exception as error:  # noqa: BLE001 - as in `_encode_final`
+            self._report(Severity.ERROR, "encode", f"the final cannot be encoded: {error!r}")
+            self._size.forget()
+            self._backoff.failed(now)
+            return
+        if self._stage is _Stage.ENDED:  # else it is the final of the epoch before
+            self._flushes.dropped()
+            self._flushes.encoded(seq, self._flushes.asked)
 
     def _leave_open(self, now: float) -> None:
         self._stage = _Stage.LEFT_OPEN
@@ -333,7 +366,3 @@ class Publisher:
     def _failed(self, text: str) -> None:
         self._report(Severity.ERROR, "encode", text)
         self._publication.epoch.writer.dropped()
-
-
-def _frame_bytes(max_payload: int) -> int:
-    return min(max_payload, MAX_FRAME_BYTES) - PAYLOAD_MARGIN

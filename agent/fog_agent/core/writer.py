@@ -8,7 +8,7 @@ once and never again; what is lost on the way shows as a hole, and any keyframe 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fog_agent.core.epoch_series import EpochSeries, SeriesValue, SourceSeries, Watch
@@ -162,11 +162,29 @@ class Writer:
         Raises:
             ValueError: see `encode_part`.
         """
-        keyframe = self._keyframe = self._begin(now)
+        self._keyframe = self._begin(now)
+        parts = self._encode_final(self._keyframe, now, max_bytes, events_held)
+        self.ended = True
+        return parts
+
+    def repeat_final(self, now: float, max_bytes: int, events_held: tuple[int, int] = (0, 0)) -> list[Encoded]:
+        """Encode the final once more with the values that it had: the next epoch counts what came since.
+
+        Raises:
+            ValueError: see `encode_part`.
+            RuntimeError: before the final.
+        """
+        if self._keyframe is None or not self.ended:
+            raise RuntimeError("there is no final to be repeated")
+        self._keyframe = replace(self._keyframe, part=0, next=0, is_repeated=True)
+        return self._encode_final(self._keyframe, now, max_bytes, events_held)
+
+    def _encode_final(
+        self, keyframe: _Keyframe, now: float, max_bytes: int, events_held: tuple[int, int]
+    ) -> list[Encoded]:
         parts = []
         while not keyframe.complete:
             parts.append(self._next_part(keyframe, now, max_bytes, events_held, FINAL))
-        self.ended = True
         return parts
 
     def acknowledged(self, frame: Encoded, now: float) -> None:
@@ -254,6 +272,7 @@ class _Keyframe:
     """A keyframe on its way: its series, settled when it began, and how far it is.
 
     `fits` is how many series a part may have: what was too much for one is not tried again for each of them.
+    One `is_repeated` says what was encoded last, and reads nothing.
     """
 
     members: list[EpochSeries]
@@ -263,6 +282,7 @@ class _Keyframe:
     next: int = 0
     seq: int = 0
     fits: int = MAX_DEFINED
+    is_repeated: bool = False
 
     @property
     def complete(self) -> bool:
@@ -272,4 +292,8 @@ class _Keyframe:
         """Take the next `count` series: definition, value in this epoch, whether it was removed."""
         members = self.members[self.next : self.next + count]
         removed = [series.id for series in members if series.id in self.removed]
-        return FrameBuilder([(series, series.value()) for series in members], removed, is_keyframe=True)
+        taken = [
+            (series, series.base if self.is_repeated and series.base is not None else series.value())
+            for series in members
+        ]
+        return FrameBuilder(taken, removed, is_keyframe=True)

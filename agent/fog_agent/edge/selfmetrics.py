@@ -22,7 +22,9 @@ class WriterMetrics:
         self.frames = counter("frames", "Frames acknowledged by JetStream")
         self.bytes = counter("frame_bytes", "Bytes of acknowledged frames")
         self.retries = counter("publish_retries", "Publishes that were not acknowledged, and repeated")
-        self.dropped = counter("frames_dropped", "Frames dropped from the full outbox; no count is lost")
+        self.dropped = counter(
+            "frames_dropped", "Frames dropped, as the outbox was full or one too long; no count is lost"
+        )
         self.keyframes = counter("keyframes", "Keyframes completed")
         self.requests = counter("keyframe_requests", "Requests for a keyframe heard")
         self.refused = counter("series_refused", "Series that are beyond what a frame carries")

@@ -18,6 +18,8 @@ from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 
 SUBJECTS: Final = Subjects()
+LONGEST: Final = 190
+"""Bytes that a stream takes while it has a limit: room for any one series, also when 3/4 of it are tried."""
 _FATES: Final = (
     *(Fate.STORED, Fate.STORED, Fate.STORED),
     *(Fate.STORED, Fate.ACK_LOST, Fate.LOST, Fate.DELAYED, Fate.STORED_TWICE, Fate.STORED_AND_DELAYED),
@@ -34,6 +36,7 @@ class Stream(MemoryStream):
 
     Attributes:
         refusal: The reason for which it refuses messages, if it does.
+        max_bytes: The longest message that it takes, if it has a limit.
         removed: Payloads that it held once and lost, even if only for a while.
         losses: How often it has lost something.
         wipes: How often it was lost with its store.
@@ -42,6 +45,7 @@ class Stream(MemoryStream):
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
         super().__init__(StreamSettings(name=name, subjects=("fog.v1.>",), max_age=MAX_AGE), clock)
         self.removed: set[bytes] = set()
+        self.max_bytes: int | None = None
         self.losses = 0
         self.wipes = 0
         self.watchers.append(self._note)
@@ -60,10 +64,16 @@ class Stream(MemoryStream):
         """Become full, or lose the server; or not any more."""
         self.refusal = Refusal.FULL if refusing else None
 
+    def limit(self, how: int) -> None:
+        """Take no message longer than some, or any again, as after another configuration."""
+        self.max_bytes = LONGEST if how % 2 else None
+
     def publish(self, subject: str, data: bytes, fate: Fate = Fate.STORED) -> Publish:
         """Take a message, as `MemoryStream` does; while refusing, half of the publishers find no server at all."""
         if self.refusing and len(data) % 2 == 0:
             return Publish(Outcome.DISCONNECTED)
+        if self.max_bytes is not None and len(data) > self.max_bytes:
+            return Publish(Outcome.REFUSED, Refusal.TOO_LARGE)
         return super().publish(subject, data, fate)
 
     def _note(self, removed: Sequence[Message]) -> None:

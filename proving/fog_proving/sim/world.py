@@ -49,6 +49,15 @@ OF_PROGRAMS: Final[dict[str, Callable[[Program, int], object]]] = {
     "stop": lambda program, how: program.stop(online=how % 4 != 0, what=fate(how // 4)),
     "attach": lambda program, _: program.attach(),
 }
+
+
+def _refuse(stream: Stream, how: int) -> None:
+    """Refuse everything, or not any more; and what is long, or not any more."""
+    stream.refuse(refusing=how % 2 == 0)
+    if stream.name == "metrics":
+        stream.limit(how // 2)
+
+
 OF_STREAMS: Final[dict[str, Callable[[Stream, int], object]]] = {
     "late": lambda stream, how: stream.deliver_delayed(how),
     "lose": lambda stream, how: stream.roll_back(1 + how % 12),
@@ -56,7 +65,7 @@ OF_STREAMS: Final[dict[str, Callable[[Stream, int], object]]] = {
     "put_back": lambda stream, how: stream.put_back(how),
     "wipe": lambda stream, _: stream.wipe(),
     "trim": lambda stream, how: stream.trim(1 + how % 20),
-    "refuse": lambda stream, how: stream.refuse(refusing=how % 2 == 0),
+    "refuse": _refuse,
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import fog_agent.core.series_register
+import fog_agent.core.writer
 from fog_agent.core.event_log import EventFrame, EventLog
 from fog_agent.core.flush import FlushLog
 from fog_agent.core.publication import Epoch, Publication
@@ -181,6 +182,23 @@ def flushed_too_soon() -> list[Patch]:
 def stale_keyframe_stays() -> list[Patch]:
     """Let it be the last."""
     return [(Publisher, "_supersede_stale_keyframe", nothing)]
+
+
+@leaving_out("R11.32", "a frame that is refused for its length is not sent again")
+def too_long_again() -> list[Patch]:
+    """Send it again and again."""
+    return [(Publisher, "_replace", nothing)]
+
+
+@leaving_out("R11.33", "a final that is encoded again has the values that it had")
+def final_of_today() -> list[Patch]:
+    """Let it have those of now."""
+
+    def build(original: Any, self: Any, count: int) -> Any:
+        self.is_repeated = False
+        return original(self, count)
+
+    return [around(fog_agent.core.writer._Keyframe, "build", build)]
 
 
 @leaving_out("R11.18", "a removed id stays in the keyframes")
