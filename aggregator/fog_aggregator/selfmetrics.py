@@ -7,7 +7,7 @@ import platform
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -146,7 +146,7 @@ class SelfMetrics:
             counter.increment(total - before)
         self._event_totals = totals
 
-    def watch(self, network: NetworkCollector, readers: Iterable[StreamCursor], presence: Presence) -> None:
+    def watch(self, network: NetworkCollector, readers: Collection[StreamCursor], presence: Presence) -> None:
         """Register gauges over what is there: state, streams, whether it is connected and current."""
         gauge, fleet = self.collector.register_gauge, network.fleet
         gauge("fog_aggregator_connected", "Whether the server answers for every stream").set_function(
@@ -166,6 +166,18 @@ class SelfMetrics:
             family = gauge(f"fog_aggregator_stream_{name}", text, ["stream"])
             for reader in readers:
                 family.labels(stream=reader.stream).set_function(partial(read, reader))
+        self.collector.add_source(lambda: [FamilySnapshot(_TRIMMED, [_trimmed(reader) for reader in readers])])
+
+
+_TRIMMED: Final = Family(
+    "fog_aggregator_stream_trimmed_messages_total",
+    MetricType.COUNTER,
+    "Messages that were gone from the stream before they were read",
+)
+
+
+def _trimmed(reader: StreamCursor) -> SeriesSnapshot:
+    return SeriesSnapshot((("stream", reader.stream),), reader.trimmed)
 
 
 def _limit(reader: StreamCursor) -> float:

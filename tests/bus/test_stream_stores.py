@@ -129,12 +129,14 @@ async def test_trimmed_while_away(fog_nats: NatsServer) -> None:
             async with running(Reading(link, position=position)) as reading:
                 await reading.until(range(first - 1, 20))
                 assert reading.discontinuities == told
+                assert reading.cursor.trimmed == first - 11
         await JetStream(link).call("STREAM.PURGE.S")
         async with running(Reading(link, position=position)) as reading:
             await eventually(lambda: reading.cursor.caught_up)
             await publish(link, range(20, 25))
             await reading.until(range(20, 25))
             assert reading.discontinuities == [Discontinuity.TRIMMED]
+            assert reading.cursor.trimmed == 10
 
 
 async def test_trimmed_under_us(fog_nats: NatsServer) -> None:
@@ -159,3 +161,4 @@ async def test_trimmed_under_us(fog_nats: NatsServer) -> None:
             await eventually(lambda: reading.numbers[-1] == 4000)
             assert reading.numbers == [*range(len(reading.numbers) - 5), *range(3996, 4001)]
             assert Discontinuity.TRIMMED in reading.discontinuities
+            assert reading.cursor.trimmed == 4001 - len(reading.numbers)

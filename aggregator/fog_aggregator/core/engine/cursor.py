@@ -51,6 +51,14 @@ class _Generation:
     pending: int = 0
 
 
+@dataclass(slots=True)
+class _Attempts:
+    """The attempts to begin a generation: whether the stream was missing, and how many in a row got nowhere."""
+
+    absent: bool = False
+    failures: int = 0
+
+
 class StreamCursor:
     """One stream, as far as it was read. `position` is part of the checkpoint; everything else begins anew.
 
@@ -69,6 +77,7 @@ class StreamCursor:
             what the stream is.
         caught_up: Whether all was handled that the stream held at the beginning of this generation, as its leader told.
         restarts: How many generations ended, by reason.
+        trimmed: How many messages were gone before they were read, as far as their numbers tell.
     """
 
     def __init__(
@@ -85,15 +94,17 @@ class StreamCursor:
         self.spoke_at = -float("inf")
         self.caught_up = False
         self.restarts: Counter[str] = Counter()
+        self.trimmed = 0
         self._pick = picker(filters)
         self._patience = patience
         self._generation: _Generation | None = None
-        self._is_absent = False
-        self._failures = 0
+        self._attempts = _Attempts()
 
     def begin(self, info: StreamInfo, now: float) -> Start:
         """Begin a generation with what the stream is now; return where to read from."""
         start = where_to_start(self.position, info)
+        if start.because is Discontinuity.TRIMMED and self.position is not None:
+            self.trimmed += start.seq - self.position.seq - 1
         self._generation = _Generation(now, self.position, info.last_seq, now, recognised=not start.known)
         self.caught_up = False
         if not start.known:  # nothing before `start` will be read
@@ -139,9 +150,10 @@ class StreamCursor:
         return Discontinuity.ROLLED_BACK
 
     def missed(self, messages: Sequence[Message]) -> Discontinuity | None:
-        """Tell whether messages between those that were handled and these are gone."""
+        """Tell whether messages between those that were handled and these are gone; count them."""
         if self.position is None or messages[-1].seq - self.position.seq == len(messages):
             return None
+        self.trimmed += max(0, messages[-1].seq - self.position.seq - len(messages))
         return Discontinuity.TRIMMED
 
     def ours(self, messages: Sequence[Message]) -> list[Message]:
@@ -177,7 +189,7 @@ class StreamCursor:
         """Take note of what the stream is now."""
         self.info = info
         self.looked_at = self.spoke_at = now
-        self._is_absent = False
+        self._attempts.absent = False
         if self._generation is not None:
             self._note_progress()
 
@@ -196,9 +208,9 @@ class StreamCursor:
 
     def find_absent(self) -> Discontinuity | None:
         """Take note that there is no such stream; return the discontinuity the first time."""
-        if self._is_absent:
+        if self._attempts.absent:
             return None
-        self._is_absent = True
+        self._attempts.absent = True
         return Discontinuity.MISSING
 
     def end(self, reason: str, now: float) -> int:
@@ -209,8 +221,8 @@ class StreamCursor:
         got_on = generation is not None and (
             self.position != generation.before or now - generation.began_at > STEADY_SECONDS
         )
-        self._failures = 0 if got_on else self._failures + 1
-        return self._failures
+        self._attempts.failures = 0 if got_on else self._attempts.failures + 1
+        return self._attempts.failures
 
     def is_connected(self, now: float) -> bool:
         """Tell whether it is read: a generation has begun, and the server has spoken within 10 s."""
