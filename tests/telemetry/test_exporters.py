@@ -109,6 +109,7 @@ async def test_a_failure_is_repeated_with_longer_waits_and_then_told(
     assert waits.seconds == [0.5, 1.0, 2.0]
     assert problems(sampled) == {"export": 1}
     assert "PrometheusAdapter failed 4 times" in caplog.text
+    assert f"to write to {tmp_path / 'file' / 'below'}: FileExistsError" in caplog.text
 
 
 async def test_a_failure_that_passes_is_a_success(

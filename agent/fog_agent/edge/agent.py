@@ -21,6 +21,7 @@ from fog_agent.core.schedule import phase_of
 from fog_agent.core.writer import Settings
 from fog_agent.edge import forks
 from fog_agent.edge.attach import attach, hold_state, release_state
+from fog_agent.edge.checks import check_arguments
 from fog_agent.edge.options import AgentOptions
 from fog_agent.edge.remembering import RememberingBus
 from fog_agent.edge.sender import Sender
@@ -33,7 +34,6 @@ from fog_bus.nats.options import DEFAULT_SERVER
 from fog_bus.ports import Bus, Endpoint, Transport
 from fog_bus.transports import open_transport
 from fog_schema import __version__
-from fog_schema.limits import MAX_INTERVAL_MS, MIN_INTERVAL_MS
 from fog_schema.paths import Path as TreePath
 from fog_schema.paths import format_path, parse_path
 from fog_schema.subjects import Subjects
@@ -85,7 +85,8 @@ class Agent:
 
     Raises:
         PathError: for a path that is none.
-        ValueError: for an interval out of bounds.
+        ValueError: for an interval or a deadline out of bounds.
+        TypeError: for an argument of another type.
 
     Thread-safety: use an agent from the event loop that started it; instruments may be used from any thread.
     """
@@ -108,8 +109,8 @@ class Agent:
         deadline: float = AgentOptions.deadline,
         state_dir: Path | str | None = AgentOptions.state_dir,
     ) -> None:
-        if not MIN_INTERVAL_MS / 1000 <= interval <= MAX_INTERVAL_MS / 1000:
-            raise ValueError(f"interval {interval!r} is out of bounds: give seconds from 0.1 to 3600")
+        given = {"interval": interval, "deadline": deadline, "prefix": prefix, "info": info, "options": options}
+        check_arguments(collector, path, servers, given | {"connection": connection, "state_dir": state_dir})
         self.path: TreePath = parse_path(path)
         self.deadline = deadline
         self._collector = collector

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -99,6 +99,7 @@ class NatsOptions(NatsLogin):
     name: str | None = None
 
     def __post_init__(self) -> None:
+        self._check_types()
         if not self.servers:
             raise NatsOptionsError("no NATS server named: give an address such as nats://127.0.0.1:4222")
         for server in self.servers:
@@ -120,6 +121,17 @@ class NatsOptions(NatsLogin):
             )
         if self.wants_websockets and find_spec("aiohttp") is None:
             raise NatsOptionsError("ws:// and wss:// need the package aiohttp: install it, or give a nats:// address")
+
+    def _check_types(self) -> None:
+        servers: object = self.servers
+        if not isinstance(servers, tuple | list) or not all(isinstance(one, str) for one in servers):
+            raise NatsOptionsError(
+                "servers must be texts in a tuple; NatsOptions.parse takes one text with all of them"
+            )
+        for name in ("name", *(one.name for one in fields(NatsLogin))):
+            value: object = getattr(self, name)
+            if not isinstance(value, str | Path | None):
+                raise NatsOptionsError(f"{name} must be a text, not {type(value).__name__}")
 
     def __repr__(self) -> str:
         return f"NatsOptions({self.where})"

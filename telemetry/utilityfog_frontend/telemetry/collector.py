@@ -11,6 +11,7 @@ from .instruments.gauge import state_fact
 from .instruments.labeled import LabeledCounter
 from .integrations import setup_coordination_hooks, setup_health_hooks, setup_messaging_hooks
 from .source import MetricsSource
+from .support import arguments
 from .support.problems import REASONS, logger
 from .support.tasks import is_alive
 from .support.trace import current_trace
@@ -46,6 +47,7 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
 
     Raises:
         ValueError: an interval or a number of events that is not above zero.
+        TypeError: an argument of another type.
     """
 
     def __init__(
@@ -58,8 +60,9 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        if not collection_interval > 0:
-            raise ValueError(f"collection_interval must be above 0 seconds, not {collection_interval}")
+        arguments.seconds("collection_interval", collection_interval)
+        arguments.function("clock", clock)
+        arguments.function("monotonic", monotonic)
         super().__init__(clock, monotonic, reserved_names=reserved_names)
         self.collection_interval = collection_interval
         self.attachments: dict[object, object] = {}
@@ -108,8 +111,13 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         """Record that something happened, and call the hooks that hear `name`.
 
         With OpenTelemetry, the current `trace_id` and `span_id` join the metadata.
+
+        Raises:
+            TypeError: a name that is not a string, labels or metadata that are no mapping of names.
         """
-        event = TelemetryEvent(name, value, self._scope.clock(), dict(labels or {}), dict(metadata or {}))
+        arguments.text("an event's name", name)
+        texts, more = arguments.mapping("an event's labels", labels), arguments.mapping("an event's metadata", metadata)
+        event = TelemetryEvent(name, value, self._scope.clock(), texts, more)
         trace = current_trace()
         if trace is not None:
             event.metadata.update(trace)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .support import arguments
+
 MAX_EVENTS = 1_000
 
 
@@ -74,8 +76,7 @@ class EventLog:
     """The latest events, bounded, and those who follow. Safe from any thread."""
 
     def __init__(self, max_events: int = MAX_EVENTS) -> None:
-        if max_events < 1:
-            raise ValueError(f"max_events must be at least 1, not {max_events}")
+        arguments.number_of("max_events", max_events)
         self._lock = threading.RLock()
         self._events: deque[TelemetryEvent] = deque(maxlen=max_events)
         self._watches: list[EventWatch] = []
@@ -93,6 +94,8 @@ class EventLog:
 
     def latest(self, limit: int | None = None) -> list[TelemetryEvent]:
         """Return the last `limit` events, or all that are kept, oldest first."""
+        if limit is not None:
+            arguments.number_of("limit", limit, least=0)
         with self._lock:
             events = list(self._events)
         return events if limit is None else events[max(len(events) - limit, 0) :]
@@ -107,7 +110,7 @@ class EventLog:
 
         The first watch also gets what is still kept of the time before it: an agent that is attached late tells of it.
         """
-        watch = EventWatch(limit, self._lock, self._forget)
+        watch = EventWatch(arguments.number_of("limit", limit, least=0), self._lock, self._forget)
         with self._lock:
             if not self._has_watch:
                 self._has_watch = True

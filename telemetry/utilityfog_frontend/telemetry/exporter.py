@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .exposition.text import iter_text
 from .source import MetricsSource
+from .support import arguments
 from .support.files import replace_file
 from .support.fork import renew_after_fork
 from .support.problems import logger
@@ -48,8 +49,10 @@ class FileExporter(MetricsExporter):
         backoff: float = 0.1,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        if attempts < 1:
-            raise ValueError(f"attempts must be at least 1, not {attempts}")
+        if output_file is not None and not isinstance(output_file, str | PathLike):
+            raise TypeError(f"output_file must be a path, or None for nowhere, not {arguments.shown(output_file)}")
+        arguments.number_of("attempts", attempts)
+        arguments.seconds("backoff", backoff, zero=True)
         self.output_file = output_file
         self._attempts = attempts
         self._backoff = backoff
@@ -71,7 +74,8 @@ class FileExporter(MetricsExporter):
         return self._last_export
 
     async def export_metrics(self, collector: MetricsSource) -> bool:
-        """Export once, off the event loop; True when that succeeded. Never raises."""
+        """Export once, off the event loop; True when that succeeded. Raises only for a source that is none."""
+        arguments.instance("the source of an export", collector, MetricsSource)
         for attempt in range(self._attempts):
             if attempt:
                 await self._sleep(self._backoff * 2 ** (attempt - 1))
@@ -82,7 +86,8 @@ class FileExporter(MetricsExporter):
             else:
                 self._last_export = time.time()
                 return True
-        collector.report("export", "%s failed %d times: %r", type(self).__name__, self._attempts, failure)
+        name, where = type(self).__name__, self.output_file or "nowhere"
+        collector.report("export", "%s failed %d times to write to %s: %r", name, self._attempts, where, failure)
         return False
 
     def _export(self, collector: MetricsSource) -> None:
@@ -134,7 +139,8 @@ class MultiExporter(MetricsExporter):
     """Exports with several exporters, one after the other."""
 
     def __init__(self, exporters: Sequence[MetricsExporter]) -> None:
-        self.exporters = list(exporters)
+        given = arguments.items("a MultiExporter needs a sequence of exporters", exporters)
+        self.exporters = [arguments.instance("each of several exporters", one, MetricsExporter) for one in given]
 
     async def export_metrics(self, collector: MetricsSource) -> bool:
         """Export with each, whatever becomes of the others; True when all succeeded. Never raises."""
@@ -153,6 +159,7 @@ class PeriodicExporter:
 
     Raises:
         ValueError: an interval that is not above zero.
+        TypeError: an argument of another type.
     """
 
     def __init__(
@@ -163,8 +170,9 @@ class PeriodicExporter:
         *,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        if not interval > 0:
-            raise ValueError(f"interval must be above 0 seconds, not {interval}")
+        arguments.seconds("interval", interval)
+        arguments.instance("exporter", exporter, MetricsExporter)
+        arguments.instance("collector", collector, MetricsSource)
         self.exporter = exporter
         self.collector = collector
         self.interval = interval

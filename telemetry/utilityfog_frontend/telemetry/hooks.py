@@ -8,6 +8,7 @@ from typing import Final
 from .events import TelemetryEvent
 from .instruments.readings import PATIENCE
 from .registry import MetricRegistry
+from .support import arguments
 from .support.asking import Question
 from .support.problems import Problems
 
@@ -28,8 +29,8 @@ class HookTable:
 
     def add(self, name: str, hook: Hook) -> None:
         """Has `hook` called with each event of this name."""
-        if not callable(hook):
-            raise TypeError(f"a hook must be callable, not {hook!r}")
+        arguments.text("a hook's type", name)
+        arguments.function("a hook", hook)
         if inspect.iscoroutinefunction(hook):
             raise TypeError(f"a hook is called on the recording thread and cannot be async: {hook!r}")
         with self._lock:
@@ -37,6 +38,7 @@ class HookTable:
 
     def remove(self, name: str, hook: Hook) -> None:
         """Undoes one `add`; nothing happens when there was none."""
+        arguments.text("a hook's type", name)
         with self._lock:
             hooks = list(self._hooks.get(name, ()))
             if hook in hooks:

@@ -10,6 +10,7 @@ from math import isfinite
 
 from .events import TelemetryEvent
 from .hooks import HookedRegistry
+from .support import arguments
 from .support.numeric import as_number
 
 HEALTH_STATES = {"UNKNOWN": 0, "HEALTHY": 1, "DEGRADED": 2, "UNHEALTHY": 3}
@@ -17,6 +18,7 @@ HEALTH_STATES = {"UNKNOWN": 0, "HEALTHY": 1, "DEGRADED": 2, "UNHEALTHY": 3}
 
 def setup_coordination_hooks(collector: HookedRegistry) -> None:
     """Hears `coordination_message`: counts it, and takes `active_nodes` and `latency_seconds` (or `latency`)."""
+    arguments.instance("collector", collector, HookedRegistry)
     if "coordination" in collector.integrations:
         return
     messages = collector.register_counter("coordination_messages_total", "Total coordination messages")
@@ -38,6 +40,7 @@ def setup_messaging_hooks(collector: HookedRegistry) -> None:
     The duration, in seconds, is `processing_duration_seconds`, `processing_duration`, `duration_seconds` or
     `duration`, whichever comes first.
     """
+    arguments.instance("collector", collector, HookedRegistry)
     if "messaging" in collector.integrations:
         return
     sent = collector.register_counter("messages_sent_total", "Total messages sent")
@@ -61,6 +64,7 @@ def setup_health_hooks(collector: HookedRegistry) -> None:
 
     A status that is missing or not one of `HEALTH_STATES` is unknown, which is 0.
     """
+    arguments.instance("collector", collector, HookedRegistry)
     if "health" in collector.integrations:
         return
     status = collector.register_gauge(

@@ -1,8 +1,45 @@
 """Label sets: from what users pass to the sorted tuple, and to Prometheus text."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import NoReturn
 
 from .model import Labels
+from .support.arguments import shown
+
+
+class OwnLabels(Mapping[str, str]):
+    """The labels that one series has, to be read.
+
+    A metric with label names has a method in the same place: a call here is a mistake, and the error says which.
+    """
+
+    def __init__(self, name: str, labels: Labels) -> None:
+        self._name = name
+        self._labels = dict(labels)
+
+    def __getitem__(self, name: str) -> str:
+        return self._labels[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._labels)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __repr__(self) -> str:
+        return repr(self._labels)
+
+    def __call__(self, *values: object, **named: object) -> NoReturn:
+        """Refuse to be taken for a metric with label names.
+
+        Raises:
+            TypeError: always.
+        """
+        what = f"labels {self._labels}" if self._labels else "no labels"
+        raise TypeError(
+            f"metric {self._name!r}: labels({shown(named or values)}) is for a metric that was registered with label "
+            f"names, and this has {what}: register it with a sequence of names, or leave labels(…) out"
+        )
 
 
 def sorted_labels(labels: Mapping[str, str]) -> Labels:

@@ -4,6 +4,7 @@ import logging
 import threading
 
 from .collector import TelemetryCollector
+from .support import arguments
 from .support.problems import logger as own_logger
 
 
@@ -26,8 +27,8 @@ class TelemetryHandler(logging.Handler):
         self, collector: TelemetryCollector, level: int | str = logging.WARNING, event_name: str = "log"
     ) -> None:
         super().__init__(level)
-        self._collector = collector
-        self._event_name = event_name
+        self._collector = arguments.instance("collector", collector, TelemetryCollector)
+        self._event_name = arguments.text("event_name", event_name)
         self._busy = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:

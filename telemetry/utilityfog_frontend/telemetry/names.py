@@ -6,6 +6,8 @@ from itertools import pairwise
 from math import isfinite
 
 from .model import ROLLUPS, Family
+from .support import arguments
+from .support.numeric import as_float
 
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -20,8 +22,7 @@ MAX_NAME_LENGTH = 256
 
 
 def _refuse_unless(pattern: re.Pattern[str], what: str, name: object) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f"{what} must be a string, not {name!r}")
+    name = arguments.text(what, name)
     match = pattern.match(name)
     end = match.end() if match else 0
     if not name:
@@ -37,10 +38,12 @@ def check_family(family: Family) -> None:
         ValueError: with the offending part.
     """
     _refuse_unless(_METRIC_NAME, "metric name", family.name)
+    arguments.text(f"metric {family.name!r}: its description", family.help)
+    arguments.text(f"metric {family.name!r}: its unit", family.unit)
     if not base_name(family):
         raise ValueError(f"metric name {family.name!r}: a counter needs a name before '_total'")
     if family.unit:
-        _refuse_unless(_UNIT, "unit", family.unit)
+        _refuse_unless(_UNIT, f"metric {family.name!r}: unit", family.unit)
         base = base_name(family)
         if not base.endswith("_" + family.unit):
             raise ValueError(f"metric name {family.name!r} must end in its unit: {base}_{family.unit}")
@@ -91,8 +94,11 @@ def checked_bounds(buckets: Iterable[float], name: str) -> tuple[float, ...]:
 
     Raises:
         ValueError: not ascending, repeated, not finite, or none at all.
+        TypeError: not a sequence of numbers.
     """
-    bounds = tuple(float(bound) for bound in buckets)
+    arguments.text("metric name", name)
+    given = arguments.items(f"histogram {name!r}: buckets must be a sequence of bounds", buckets)
+    bounds = tuple(_bound(bound, name) for bound in given)
     if bounds and bounds[-1] == float("inf"):
         bounds = bounds[:-1]
     if not bounds:
@@ -106,6 +112,13 @@ def checked_bounds(buckets: Iterable[float], name: str) -> tuple[float, ...]:
         if lower > upper:
             raise ValueError(f"histogram {name!r}: bucket bounds must ascend, {upper} comes after {lower}")
     return bounds
+
+
+def _bound(value: object, name: str) -> float:
+    try:
+        return as_float(value)
+    except TypeError as error:
+        raise TypeError(f"histogram {name!r}: bucket bound: {error}") from None
 
 
 def base_name(family: Family) -> str:

@@ -22,6 +22,7 @@ from .instruments.state_set import StateSet, check_states
 from .kinds import size_of
 from .model import Family, FamilySnapshot, Labels
 from .names import check_family, refuse_clashes, refuse_unpublishable, sample_names
+from .support import arguments
 from .support.fork import renew_after_fork
 from .support.problems import Problems
 
@@ -189,7 +190,8 @@ class MetricRegistry:
             ValueError: the name is another metric's (says which argument differs), or an argument is not valid.
             TypeError: an argument is of another type.
         """
-        gauge = self.register_gauge(name, description, info, rollup="sum")
+        facts = arguments.mapping(f"metric {arguments.shown(name)}: its facts", info)
+        gauge = self.register_gauge(name, description, facts, rollup="sum")
         state_fact(gauge, lambda: 1)
         return gauge
 
@@ -243,6 +245,7 @@ class MetricRegistry:
         Raises:
             ValueError: a rollup or a `since` that there is not, or an incarnation of what lives in the process.
         """
+        arguments.function("a source", collect)
         outside = outside_of(since, incarnation, self._readings)
         source = ForeignSource(name or name_of(collect), collect, self._scope, self._add_foreign, rollup, outside)
         self._sources.append(source)
@@ -263,7 +266,7 @@ class MetricRegistry:
 
     def get_metric(self, name: str) -> Metric | None:
         """Return the metric of this name, or None."""
-        return self._metrics.get(name)
+        return self._metrics.get(arguments.text("a metric's name", name))
 
     def get_all_metrics(self) -> dict[str, Metric]:
         """All metrics by name, in the order of their registration."""
@@ -327,7 +330,7 @@ class MetricRegistry:
         max_children: int,
         ttl: float | None,
     ) -> H | L:
-        constant, names = _split(labels)
+        constant, names = _split(labels, family.name)
         with self._scope.lifetimes.lock:
             state = FamilyState(
                 family, handle_type, self._scope, constant=constant, names=names, max_children=max_children, ttl=ttl
@@ -358,12 +361,12 @@ class MetricRegistry:
         return chain.from_iterable(state.series() for state in self._states.values())
 
 
-def _split(labels: LabelArgument) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """Split labels into constant ones and label names; one of both is empty."""
+def _split(labels: LabelArgument, name: str) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """Split the labels of metric `name` into constant ones and label names; one of both is empty."""
     if labels is None:
         return {}, ()
-    if isinstance(labels, str):
-        raise TypeError(f"labels must be a mapping of labels or a sequence of label names, not {labels!r}")
     if isinstance(labels, Mapping):
         return labels, ()
-    return {}, tuple(labels)
+    return {}, arguments.items(
+        f"metric {name!r}: labels must be a mapping of labels or a sequence of label names", labels
+    )

@@ -11,6 +11,7 @@ from .exposition.json import plain_json
 from .exposition.text import generate_text
 from .instruments.metric import Metric
 from .model import Family, FamilySnapshot, MetricValue, joined_values
+from .support import arguments
 from .support.problems import Problems
 
 _problems = Problems()
@@ -99,6 +100,8 @@ class MetricsSource(ABC):
 
     def export_to_json(self, *, indent: int | None = 2) -> str:
         """`get_snapshot()` as JSON; NaN and infinities, which JSON lacks, as the strings "NaN", "+Inf" and "-Inf"."""
+        if indent is not None:
+            arguments.number_of("indent", indent, least=0)
         return json.dumps(plain_json(self.get_snapshot()), indent=indent, allow_nan=False)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from fog_agent.sources.host.recorder import Families, Recorder
 from fog_agent.sources.host.sources import Source, default_sources
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
+from utilityfog_frontend.telemetry.support import arguments
 
 __all__ = ["HostMetrics", "Source", "default_sources"]
 
@@ -37,6 +38,7 @@ class HostMetrics:
         sources: Sequence[Source[Any]] | None = None,
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
+        arguments.instance("collector", collector, TelemetryCollector)
         families = Families(collector)
         self._sources = [(source, Recorder(families)) for source in (sources or default_sources())]
         self._timer = timer

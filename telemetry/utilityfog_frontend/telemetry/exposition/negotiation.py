@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from utilityfog_frontend.telemetry.model import FamilySnapshot
+from utilityfog_frontend.telemetry.support import arguments
 
 from .openmetrics import iter_openmetrics
 from .text import iter_text
@@ -46,13 +47,16 @@ class _Range:
     quality: float
 
 
-def negotiate(accept: str) -> Format:
-    """Return the format for an Accept header: the highest q first, then the order given. `q=0` refuses.
+def negotiate(accept: str | None) -> Format:
+    """Return the format for an Accept header, None for no header: the highest q first, then the order given.
 
-    The answer echoes the version and the escaping asked for. All names here are of the classic alphabet, which no
-    escaping changes.
+    `q=0` refuses. The answer echoes the version and the escaping asked for. All names here are of the classic
+    alphabet, which no escaping changes.
+
+    Raises:
+        TypeError: not a string.
     """
-    ranges = _parse(accept)
+    ranges = _parse(arguments.text("an Accept header", "" if accept is None else accept))
     refused = {one.media for one in ranges if one.quality == 0}
     for wanted in sorted((one for one in ranges if one.quality > 0), key=lambda one: -one.quality):
         found = _offer(wanted, refused)

@@ -8,6 +8,9 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
+from utilityfog_frontend.telemetry.support import arguments
+from utilityfog_frontend.telemetry.support.arguments import shown
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -28,6 +31,7 @@ class CallScope(ABC):
 
     def __call__(self, function: F) -> F:
         """Decorate `function`; of an async one the whole await counts."""
+        arguments.function("a decorated function", function)
         if inspect.iscoroutinefunction(function):
 
             @wraps(function)
@@ -71,6 +75,10 @@ class ExceptionCounter(CallScope):
     def __init__(
         self, increment: Callable[[], None], exception: type[BaseException] | tuple[type[BaseException], ...]
     ) -> None:
+        kinds: tuple[object, ...] = exception if isinstance(exception, tuple) else (exception,)
+        for kind in kinds:
+            if not isinstance(kind, type) or not issubclass(kind, BaseException):
+                raise TypeError(f"a class of exceptions, or a tuple of such, is counted, not {shown(kind)}")
         self._increment = increment
         self._exception = exception
 

@@ -12,7 +12,8 @@ from itertools import count
 from typing import Any
 
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
-from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT, Number, as_number
+from utilityfog_frontend.telemetry.support.arguments import shown
+from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT, Number
 
 from .contexts import ExceptionCounter
 from .family import FLUSH_AT, Dormant, Instrument
@@ -147,7 +148,7 @@ class Counter(Instrument):
     def _add(self, amount: float, labels: Mapping[str, str] | None) -> None:
         if labels:
             self._refuse_labels(labels)
-        number = amount if type(amount) is int or type(amount) is float else as_number(amount)
+        number = amount if type(amount) is int or type(amount) is float else self._number(amount)
         if not 0 <= number < WHOLE_LIMIT:
             self._refuse(amount, number)
             return
@@ -159,7 +160,9 @@ class Counter(Instrument):
 
     def _refuse(self, amount: object, number: Number) -> None:
         if number < 0:
-            raise ValueError(f"counter {self.name!r} can only be incremented by non-negative values, not {amount!r}")
+            raise ValueError(
+                f"counter {self.name!r} can only be incremented by non-negative values, not {shown(amount)}"
+            )
         self._drop(amount)
 
     def count_exceptions(

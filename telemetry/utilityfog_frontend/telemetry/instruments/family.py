@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
-from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
-from utilityfog_frontend.telemetry.labels import label_value, sorted_labels
+from utilityfog_frontend.telemetry.labels import OwnLabels, label_value, sorted_labels
 from utilityfog_frontend.telemetry.model import Family, Labels, MetricValue, SeriesSnapshot, metric_values
 from utilityfog_frontend.telemetry.names import check_family, check_label_names
+from utilityfog_frontend.telemetry.support import arguments
+from utilityfog_frontend.telemetry.support.arguments import shown
 from utilityfog_frontend.telemetry.support.fork import renew_after_fork
-from utilityfog_frontend.telemetry.support.numeric import Number
+from utilityfog_frontend.telemetry.support.numeric import Number, as_number
 from utilityfog_frontend.telemetry.support.problems import Problems
 
 from .gate import Gate
@@ -92,8 +93,8 @@ class Instrument(Metric):
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """Constant labels; of a child, all of its labels."""
-        return MappingProxyType(dict(self._series.labels))
+        """Constant labels; of a child, all of its labels. To be read: a call raises, and says what is missing."""
+        return OwnLabels(self.name, self._series.labels)
 
     def get_values(self) -> list[MetricValue]:
         """Return the current value as a list, whatever the metric's type."""
@@ -110,11 +111,22 @@ class Instrument(Metric):
 
     def _drop(self, value: object) -> None:
         self._state.scope.problems.report(
-            "not_finite", "%s: dropped %r, which is no finite number below 2^63", self.name, value
+            "not_finite", "%s: dropped %s, which is no finite number below 2^63", self.name, shown(value)
         )
 
+    def _number(self, value: object) -> Number:
+        """Return `value` as a number.
+
+        Raises:
+            TypeError: not one; says whose it would be.
+        """
+        try:
+            return as_number(value)
+        except TypeError as error:
+            raise TypeError(f"{self.type} {self.name!r}: {error}") from None
+
     def _refuse_labels(self, labels: Mapping[str, str]) -> NoReturn:
-        raise ValueError(f"metric {self.name!r} was registered without label names, but is used with {dict(labels)!r}")
+        raise ValueError(f"metric {self.name!r} was registered without label names, but is used with {shown(labels)}")
 
     @abstractmethod
     def _record(self, number: Number) -> None:
@@ -184,10 +196,9 @@ class FamilyState(MetricState, Generic[H]):
         check_family(family)
         self.constant = {name: label_value(value) for name, value in (constant or {}).items()}
         check_label_names((*self.constant, *names), family)
-        if ttl is not None and ttl <= 0:
-            raise ValueError(f"metric {family.name!r}: ttl must be above 0 seconds, not {ttl}")
-        if max_children < 1:
-            raise ValueError(f"metric {family.name!r}: max_children must be at least 1, not {max_children}")
+        if ttl is not None:
+            arguments.seconds(f"metric {family.name!r}: ttl", ttl)
+        arguments.number_of(f"metric {family.name!r}: max_children", max_children)
         self.family = family
         self.names = names
         self.scope = scope

@@ -6,8 +6,9 @@ A set and an increment need one order, so a gauge takes a lock, for the time of 
 from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 
-from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, MetricValue
-from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT, Number, as_float, as_number
+from utilityfog_frontend.telemetry.model import ROLLUPS, Family, Labels, MetricType, MetricValue
+from utilityfog_frontend.telemetry.support import arguments
+from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT, Number, as_float
 
 from .contexts import InProgress
 from .family import Instrument
@@ -90,7 +91,7 @@ class Gauge(Instrument):
         if labels:
             self._refuse_labels(labels)
         plain = type(value) is float or (type(value) is int and -WHOLE_LIMIT < value < WHOLE_LIMIT)
-        number = value if plain else as_number(value)
+        number = value if plain else self._number(value)
         series = self._series
         with series.gate.lock:
             if not series.ended:
@@ -108,7 +109,7 @@ class Gauge(Instrument):
             TypeError: not a number.
             ValueError: labels for a gauge without label names.
         """
-        number = amount if type(amount) is int else as_number(amount)
+        number = amount if type(amount) is int else self._number(amount)
         if labels:
             self._refuse_labels(labels)
         if not -WHOLE_LIMIT < number < WHOLE_LIMIT:
@@ -126,7 +127,8 @@ class Gauge(Instrument):
 
     def decrement(self, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
         """Subtracts `amount`; otherwise as `increment`."""
-        self.increment(-amount, labels)
+        plain = type(amount) is int or type(amount) is float
+        self.increment(-(amount if plain else self._number(amount)), labels)
 
     def set_to_current_time(self) -> None:
         """Set the unix time, in seconds."""
@@ -139,6 +141,7 @@ class Gauge(Instrument):
         said last. One that has not answered for three intervals is counted and logged, and the gauge is out until it
         does. It is never asked twice at once. An exception of it is counted and logged; the gauge is NaN then.
         """
+        arguments.function(f"gauge {self.name!r}: its function", function)
         self._follow(UserFunction(function, self._state, self._key))
 
     def _follow(self, function: Function) -> None:
@@ -192,7 +195,8 @@ class Gauge(Instrument):
 
 def gauge_family(name: str, description: str, unit: str, rollup: str | Iterable[str]) -> Family:
     """Return the family of a gauge; one rollup may be given as a plain string."""
-    choices = (rollup,) if isinstance(rollup, str) else tuple(rollup)
+    what = f"metric {arguments.shown(name)}: rollup must be a name or several of {', '.join(ROLLUPS)}"
+    choices = (rollup,) if isinstance(rollup, str) else arguments.items(what, rollup)
     return Family(name, MetricType.GAUGE, description, unit, rollup=choices)
 
 

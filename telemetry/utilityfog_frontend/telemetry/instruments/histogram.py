@@ -20,6 +20,7 @@ from utilityfog_frontend.telemetry.model import (
     SeriesSnapshot,
 )
 from utilityfog_frontend.telemetry.names import check_label_names, checked_bounds
+from utilityfog_frontend.telemetry.support import arguments
 from utilityfog_frontend.telemetry.support.numeric import Number, as_float
 from utilityfog_frontend.telemetry.support.trace import TRACE_API, current_trace
 
@@ -207,7 +208,7 @@ class Histogram(Instrument):
         try:
             pending.append(value + 0.0)
         except (TypeError, OverflowError):
-            pending.append(as_float(value))
+            pending.append(as_float(self._number(value)))
         if 1 < len(pending) < FLUSH_AT:
             return
         self._now_and_then(value)
@@ -224,6 +225,7 @@ class Histogram(Instrument):
         if labels:
             self._refuse_labels(labels)
         if exemplar:
+            exemplar = arguments.mapping(f"histogram {self.name!r}: an exemplar", exemplar)
             check_label_names(tuple(exemplar), self.family)
         self.observe(value)
         if exemplar:

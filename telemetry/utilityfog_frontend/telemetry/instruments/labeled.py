@@ -5,6 +5,8 @@ from typing import Generic, TypeVar
 
 from utilityfog_frontend.telemetry.labels import label_value
 from utilityfog_frontend.telemetry.model import Family, MetricValue, metric_values
+from utilityfog_frontend.telemetry.support import arguments
+from utilityfog_frontend.telemetry.support.arguments import shown
 
 from .counter import Counter
 from .family import FamilyState, Instrument
@@ -52,7 +54,10 @@ class LabeledMetric(Metric, Generic[H]):
             # Nearly always they come in the order of their registration.
             values = tuple(named.values()) if tuple(named) == self._names else self._by_name(values, named)
         # Strings, nearly always, are found without a conversion; anything else never equals a key.
-        child = self._children.get(values)  # type: ignore[arg-type]
+        try:
+            child = self._children.get(values)  # type: ignore[arg-type]
+        except TypeError:  # one of them has no hash: a list becomes a string, as anything else does
+            child = None
         return self._state.child(self._as_key(values)) if child is None else child
 
     def remove(self, /, *values: object, **named: object) -> bool:
@@ -88,7 +93,7 @@ class LabeledMetric(Metric, Generic[H]):
     def _addressed(self, labels: Mapping[str, str] | None) -> H:
         if labels is None:
             raise ValueError(f"metric {self.name!r} has label names {self.label_names}: say which child, with labels=")
-        return self.labels(**labels)
+        return self.labels(**arguments.mapping(f"metric {self.name!r}: labels", labels))
 
     def _by_name(self, values: tuple[object, ...], named: Mapping[str, object]) -> tuple[object, ...]:
         names = self._names
@@ -105,7 +110,7 @@ class LabeledMetric(Metric, Generic[H]):
         return tuple([label_value(value) for value in values])
 
     def _mismatch(self, given: tuple[object, ...]) -> ValueError:
-        return ValueError(f"metric {self.name!r} has label names {self.label_names}, but was given {given}")
+        return ValueError(f"metric {self.name!r} has label names {self.label_names}, but was given {shown(given)}")
 
 
 class LabeledCounter(LabeledMetric[Counter]):

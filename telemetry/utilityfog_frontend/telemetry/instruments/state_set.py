@@ -1,6 +1,9 @@
 """Gauges of a fixed shape."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+from utilityfog_frontend.telemetry.support import arguments
+from utilityfog_frontend.telemetry.support.arguments import shown
 
 from .labeled import LabeledGauge
 
@@ -30,9 +33,12 @@ class StateSet:
 
         Raises:
             ValueError: not one of the states.
+            TypeError: not a string.
         """
-        if state not in self._gauges:
-            raise ValueError(f"state set {self.gauge.name!r} has no state {state!r}, only {', '.join(self._gauges)}")
+        if arguments.text(f"a state of {self.gauge.name!r}", state) not in self._gauges:
+            raise ValueError(
+                f"state set {self.gauge.name!r} has no state {shown(state)}, only {', '.join(self._gauges)}"
+            )
         self._gauges[state].set(1)
         for other, gauge in self._gauges.items():
             if other != state:
@@ -59,12 +65,9 @@ def check_states(name: str, states: object) -> list[str]:
         ValueError: no states, or one given twice.
         TypeError: not a sequence of strings.
     """
-    if isinstance(states, str) or not isinstance(states, Iterable):
-        raise TypeError(f"state set {name!r} needs a sequence of names of states, not {states!r}")
-    names = list(states)
-    for one in names:
-        if not isinstance(one, str):
-            raise TypeError(f"state set {name!r}: the name of a state must be a string, not {one!r}")
+    arguments.text("metric name", name)
+    given = arguments.items(f"state set {name!r} needs a sequence of names of states", states)
+    names = [arguments.text(f"state set {name!r}: the name of a state", one) for one in given]
     if not names or len(set(names)) != len(names):
         raise ValueError(f"state set {name!r} needs states that differ, not {names}")
     return names

@@ -3,6 +3,8 @@
 from math import inf
 from typing import SupportsFloat, SupportsIndex
 
+from .arguments import shown
+
 Number = int | float
 
 WHOLE_LIMIT = 2**63
@@ -27,7 +29,7 @@ def as_number(value: object) -> Number:
     if type(value) is float:
         return as_integer(value)
     if isinstance(value, str | bytes | bytearray):
-        raise TypeError(f"a number is needed, not {value!r}")
+        raise TypeError(f"a number is needed, not {shown(value)}")
     if isinstance(value, SupportsIndex):
         try:
             return _bounded(value.__index__())
@@ -38,7 +40,7 @@ def as_number(value: object) -> Number:
             return as_integer(float(value))
         except OverflowError:
             return inf if value > 0 else -inf  # type: ignore[operator]
-    raise TypeError(f"a number is needed, not {value!r}")
+    raise TypeError(f"a number is needed, not {shown(value)}")
 
 
 def as_float(value: object) -> float:
