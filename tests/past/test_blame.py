@@ -81,6 +81,9 @@ async def test_questions_without_an_answer(fog_nats: NatsServer) -> None:
             ({"query": "up", "from": now, "to": now}, 400, "is not before the later one"),
             ({"query": "up", "from": now - 100, "window": "5m"}, 400, "give one of them"),
             ({"query": "up", "enough": 2}, 400, "a share is above 0 and at most 1"),
+            ({"query": "up", "enough": "0.6_7"}, 400, "a share is above 0 and at most 1"),
+            ({"query": "up", "to": "1_700_000_000"}, 400, "a moment is needed"),
+            ({"query": "up", "from": " 1700000000"}, 400, "a moment is needed"),
             ({}, 400, "'query' is missing"),
         ):
             found, answer = await fog.get("/api/blame", **parameters)

@@ -57,6 +57,7 @@ KNOWN: Final = {
     5186: "one came back, and told again what had ended before it had heard of that",
     5783: "one came back to an alert that had ended, and its node was silent by then",
     5996: "one came back while the other one had just told the end",
+    1061: "one failed while a node came, fell silent and was the hottest; the other one knew it, and died",
     5030: "one saw a minute late that the hottest node had ended; a node that was silent all along keeps no alert",
 }
 """Histories in which receivers once heard a lie, or were said to."""

@@ -8,6 +8,7 @@ from typing import Final
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.promql.labels import Labels, label, make_labels, show
 from fog_aggregator.rules.alerts.notices import SHORTEST_END
+from fog_aggregator.rules.alerts.pair import INTERVALS
 from fog_aggregator.rules.verdicts.coverage import Fate
 from fog_proving.alerts.fleet import GROUP_HOT, HOT, MINUTE
 from fog_proving.alerts.receiver import Notification
@@ -70,25 +71,33 @@ def _nobody_ran(world: World, one: Notification) -> bool:
     """
     last = (one.notice.ends_at - SHORTEST_END) // MINUTE
     silence = range(last + 1, one.minute)
-    return world.ran.isdisjoint(silence) or not world.receiver.away.isdisjoint(silence)
+    return world.ran.keys().isdisjoint(silence) or not world.receiver.away.isdisjoint(silence)
 
 
 def _still_true(world: World, labels: Labels, view: int, minute: int) -> bool:
     """Tell whether an alert was true in a minute, by the nodes that stood behind it when it was last seen to be true.
 
-    `view` is the minute of the view of whoever said that it has resolved.
+    `view` is the minute of the view of whoever said that it has resolved. One of a pair may have seen all a minute late
+    whenever it was; and one that has died keeps no alert: after three intervals what it alone saw counts no more.
     """
     truth = world.truths[minute].get(labels, False)
     if label(labels, "alertname") != "GroupHot" or not truth:
         return truth
     branch = label(labels, "fog_path").split("/")[1]
-    for earlier in range(view, -1, -1):
-        fates = world.log[earlier].fates
-        live = [path for path, fate in fates.items() if path[1] == branch and fate is Fate.LIVE]
-        if sum(world.temperatures[earlier][path] for path in live) > GROUP_HOT and earlier in world.judged:
-            there = [path for path in live if world.log[view].fates[path] in {Fate.LIVE, Fate.SILENT}]
-            return sum(world.temperatures[minute][path] for path in there) > GROUP_HOT
+    there = {name for late in range(INTERVALS + 1) for name in world.ran.get(view - late, ())}
+    for earlier in (one for one in range(view, -1, -1) if world.judged.get(one, set()) & there):
+        live = [_live_and_hot(world, branch, max(0, earlier - late)) for late in range(1 + world.is_pair)]
+        if all(live):
+            fates = world.log[view].fates
+            left = [path for path in set.intersection(*live) if fates[path] in {Fate.LIVE, Fate.SILENT}]
+            return sum(world.temperatures[minute][path] for path in left) > GROUP_HOT
     return False
+
+
+def _live_and_hot(world: World, branch: str, minute: int) -> set[Path]:
+    """Return the live nodes of a branch that was hot in a minute; none when it was not."""
+    live = {path for path, fate in world.log[minute].fates.items() if path[1] == branch and fate is Fate.LIVE}
+    return live if sum(world.temperatures[minute][path] for path in live) > GROUP_HOT else set()
 
 
 def _fired(world: World) -> Iterator[tuple[int, str]]:
@@ -162,7 +171,7 @@ def _lasting(world: World) -> Iterator[tuple[int, str]]:
         name, last = label(labels, "alertname"), range(MINUTES - _LONG, MINUTES)
         if name == "GroupHot" and world.removed.issuperset(last):
             yield MINUTES, f"{show(labels)} fires, and its rule is gone"
-        if name != "NodeHot" or not world.judged.issuperset(last) or _flaps(world, labels, notice):
+        if name != "NodeHot" or not world.judged.keys() >= set(last) or _flaps(world, labels, notice):
             continue
         path = _path(labels)
         fates = {world.log[minute].fates[path] for minute in last}
@@ -185,7 +194,7 @@ def _missing(world: World) -> Iterator[tuple[int, str]]:
     labels = make_labels({"alertname": "NodesMissing", "state": "missing"})
     truths = {world.truths[minute][labels] for minute in last}
     fires = labels in world.receiver.firing
-    if world.judged.issuperset(last) and truths == {not fires}:
+    if world.judged.keys() >= set(last) and truths == {not fires}:
         yield MINUTES, f"{show(labels)} {'fires, and is over' if fires else 'is true, and nobody was told'}"
 
 

@@ -38,8 +38,8 @@ class World:
         log: The view of each minute that a reader of everything has.
         truths: Of each minute, which alerts were true.
         temperatures: Of each minute, the true temperature of each node.
-        ran: The minutes in which some aggregator ran, and the receiver could be reached.
-        judged: The minutes in which some aggregator gave verdicts on temperatures.
+        ran: The aggregators that ran, by minute, when the receiver could be reached.
+        judged: The aggregators that gave verdicts on temperatures, by minute.
         hot: In how many evaluations each group was seen hot since it was last seen not to be.
         removed: The minutes in which the rule GroupHot was not there.
         flapping: The node that is hot every other two minutes, if there is one.
@@ -52,8 +52,8 @@ class World:
     log: dict[int, Seen] = field(default_factory=dict)
     truths: dict[int, dict[Labels, bool]] = field(default_factory=dict)
     temperatures: dict[int, dict[Path, int]] = field(default_factory=dict)
-    ran: set[int] = field(default_factory=set)
-    judged: set[int] = field(default_factory=set)
+    ran: dict[int, set[str]] = field(default_factory=dict)
+    judged: dict[int, set[str]] = field(default_factory=dict)
     hot: dict[int, dict[Labels, int]] = field(default_factory=dict)
     removed: set[int] = field(default_factory=set)
     flapping: Node | None = None
@@ -134,11 +134,11 @@ def _evaluate(world: World, replica: Replica, now: int) -> list:  # type: ignore
         world.receiver.late.add(now)
         replica.restart(now, [word for one in others for word in one.words()])
     if now not in world.receiver.away:
-        world.ran.add(now)
+        world.ran.setdefault(now, set()).add(replica.name)
     replica.read(now, world.log)
     words = replica.evaluate(now)
     if replica.seen is not None and not replica.paused(now) and not replica.samples.failing:
-        world.judged.add(now)
+        world.judged.setdefault(now, set()).add(replica.name)
         _count_hot(world, replica.seen, now)
     return words
 

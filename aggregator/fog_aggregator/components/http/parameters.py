@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,8 @@ from fog_schema.limits import MAX_TOKENS
 from fog_schema.paths import RETIRED, Path, format_path, parse_path
 
 MOST_LISTED: Final = 10_000
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_LONGEST_NUMBER: Final = 64
 STATES: Final = (*(life.label for life in Life), RETIRED_STATE)
 
 
@@ -108,11 +111,13 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def number(text: str) -> float:
+    """Read a decimal number; NaN for anything else, also for what only Python reads: `1_000`, ` 7`, `٣`, `nan`."""
+    return float(text) if len(text) <= _LONGEST_NUMBER and _NUMBER.fullmatch(text) else math.nan
+
+
 def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
+    seconds = number(text)
     if not math.isfinite(seconds):
         raise ValueError("unix seconds are needed, as in 1700000000.5")
     return seconds

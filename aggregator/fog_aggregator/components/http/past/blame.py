@@ -11,7 +11,7 @@ from aiohttp import web
 from fog_aggregator.analysis.blame import Blame, Child, Question, Step, blame
 from fog_aggregator.analysis.shares import ENOUGH, Part
 from fog_aggregator.components.http.output import JSON, send, send_json
-from fog_aggregator.components.http.parameters import PATH, Parameter
+from fog_aggregator.components.http.parameters import PATH, Parameter, number
 from fog_aggregator.components.http.past.keys import PAST
 from fog_aggregator.components.http.past.moments import moment
 from fog_aggregator.components.http.prometheus.route import API, STATUS_OF
@@ -56,10 +56,7 @@ class TreeAndLevels:
 
 
 def _enough(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = 0.0
+    share = number(text)
     if not 0.0 < share <= 1.0:
         raise ValueError("a share is above 0 and at most 1, as in 0.67")
     return share

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from fog_aggregator.components.http.keys import SLOTS
 from fog_aggregator.components.http.output import JSON, json_bytes, send
-from fog_aggregator.components.http.parameters import NODE, PATH, Parameter
+from fog_aggregator.components.http.parameters import NODE, PATH, Parameter, number
 from fog_aggregator.components.http.past.keys import PAST
 from fog_aggregator.components.http.past.waiting import while_wanted
 from fog_aggregator.components.http.snapshot import snapshot_chunks
@@ -26,9 +26,8 @@ def moment(text: str) -> float:
     Raises:
         ValueError: it is neither; the text says what to write.
     """
-    try:
-        seconds = float(text)
-    except ValueError:
+    seconds = number(text)
+    if math.isnan(seconds) and text.isascii():
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
