@@ -11,12 +11,18 @@ from fog_aggregator.core.checkpoint import CheckpointError, read_image, restore,
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.parts import DAY
+from fog_aggregator.core.saved import Part
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.notifications.silences import Silences
 from fog_aggregator.query.ratchet import Ratchet
+from fog_aggregator.rules.rule_set import RuleSet
 from fog_bus.ports import Position
+from fog_schema.commands import SILENCE, Command
 from fog_schema.frames import EVENTS, Event, Frame
 from tests.aggregator.fleet import asked
 from tests.aggregator.telling import FEW, START, Telling, hear, tellings, totals
+from tests.rules.alert_watch import Watch
+from tests.rules.storing import load_text
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.exposition import generate_text
 
@@ -120,3 +126,29 @@ def test_a_damaged_file_is_refused(data: st.DataObject) -> None:
     for damaged in (whole[:place], flipped):
         with pytest.raises(CheckpointError):
             read_image(damaged)
+
+
+def test_a_damaged_part_leaves_all_other_parts_as_they_were() -> None:
+    """A later part is damaged: rules and silences that were restored before it are taken back."""
+    watch = Watch()
+    watch.step(9)
+    silences = Silences()
+    silences.take(("fog",), Command(SILENCE, "a", matchers=((0, "alertname", "Hot"),), duration=1_000), 1.0)
+    fleet, events, ratchet = Fleet(), EventList(), Ratchet()
+    others: dict[str, Part] = {"rules": watch.set, "silences": silences, "last": RuleSet()}
+    image = take_image(fleet, events, ratchet, {}, ("fog.v1", ("f",), ()), others)
+    image.plain["parts"]["last"] = {"rules": [[7]]}
+    rules, known = RuleSet(), Silences()
+    rules.replace([load_text("groups: []")])
+    with pytest.raises(CheckpointError):
+        restore(image, Fleet(), EventList(), Ratchet(), {"rules": rules, "silences": known, "last": RuleSet()})
+    assert len(known) == 0
+    assert rules.take_removed(0) == [], "nobody hears of the end of alerts that were never restored"
+    image.plain["parts"]["last"] = {"rules": []}
+    restore(image, Fleet(), EventList(), Ratchet(), {"rules": rules, "silences": known, "last": RuleSet()})
+    assert (len(known), len(rules.take_removed(0))) == (1, 1)
+    image.plain["streams"] = {"FOG_METRICS": (1, 2)}
+    other = Silences()
+    with pytest.raises(CheckpointError):
+        restore(image, Fleet(), EventList(), Ratchet(), {"silences": other})
+    assert len(other) == 0

@@ -113,3 +113,32 @@ def test_files_that_cannot_be_removed_cost_no_step(
     files.remove_journals()
     files.remove((1, 2))
     assert caplog.text.count("cannot be removed: [Errno 30] Read-only file system") == 2
+
+
+@pytest.mark.parametrize("failures", [1, 2, 99])
+def test_a_block_that_could_not_be_written_is_written_with_the_next(
+    tmp_path: Path, network: NetworkCollector, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    """Until then the journals have its steps, and stay: no end of the process loses any."""
+    steps, left = STEPS, [failures]
+    write_block = HistoryFiles.write_block
+
+    def full(self: HistoryFiles, span: tuple[int, int], data: bytes) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OSError(28, "No space left on device")
+        write_block(self, span, data)
+
+    monkeypatch.setattr(HistoryFiles, "write_block", full)
+    store = HistoryStore(HistoryLimits())
+    metrics = HistoryMetrics(TelemetryCollector(reserved_names=True))
+    recorder = Recorder(network, store, threading.Lock(), metrics, STEP, HistoryLimits().retention)
+    recorder.files = HistoryFiles(tmp_path, lambda: None)
+    for number in range(1, steps + 1):
+        recorder.take(number * STEP, live=True)
+    recorder.stop(finish=True)
+    blocks = {1: 2, 2: 0, 99: 0}[failures]
+    assert len(list(tmp_path.glob("block-*"))) == blocks
+    assert store.steps == steps
+    monkeypatch.undo()
+    assert load(tmp_path, network) == (steps, False)

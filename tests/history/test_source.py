@@ -11,7 +11,9 @@ from fog_aggregator.components.history.source import HistorySource
 from fog_aggregator.history.routing import Level, Subtree, View, Whole
 from fog_aggregator.history.step import WHOLE
 from fog_aggregator.history.store import HistoryLimits, HistoryStore
+from fog_aggregator.promql.errors import QueryTimeoutError, UnavailableError
 from fog_aggregator.promql.labels import Matcher, MatchKind, label
+from fog_aggregator.sources.ports import enough_room
 from tests.history.building import STEP, Tables
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -50,6 +52,22 @@ def test_results_have_the_labels_of_their_view() -> None:
     assert label(deeper.labels[0], "fog_level") == "3"
     assert source().holds(Subtree(("fog",)))
     assert not source().holds(Subtree(("fog", "0")))
+
+
+def test_a_request_asks_for_room_and_may_end() -> None:
+    """Before the values are read; a query that nobody waits for reads no further block."""
+    asked: list[int] = []
+    assert values(source().until(lambda: False, asked.append), Whole()) == [7.0]
+    assert asked == [2]
+
+    def full(count: int) -> None:
+        raise UnavailableError(f"busy: {count}")
+
+    with pytest.raises(UnavailableError, match="busy: 2"):
+        values(source().until(lambda: False, full), Whole())
+    with pytest.raises(QueryTimeoutError, match="ended before the history was read"):
+        values(source().until(lambda: True, enough_room), Whole())
+    assert values(source(from_zero=True).until(lambda: False, enough_room), Whole()) == [0.0, 7.0]
 
 
 def test_own_series_have_a_present() -> None:

@@ -332,3 +332,34 @@ def test_the_body_for_a_webhook() -> None:
     assert (whole["status"], whole["groupKey"], whole["groupLabels"]) == ("resolved", "{}:{}", {})
     assert whole["commonAnnotations"] == {"summary": "A!"}
     assert webhook_body(Batch(tuple(alert(n=str(n)) for n in range(1_500))), "")["truncatedAlerts"] == 500
+
+
+def test_a_group_that_fails_leaves_the_others_their_turn() -> None:
+    """The first failure ends an attempt; the next one begins with others, and the failing group waits ever longer."""
+    outbox = GroupsOutbox("r", Grouping(tokens=2, wait=0, interval=0, repeat=99 * HOUR))
+    outbox.submit([alert("A", fog_path=f"fog/{number}") for number in range(3)], NOON)
+    attempts: list[tuple[int, str]] = []
+    for second in range(40):
+        now = NOON + second * 1_000
+        for batch in due(outbox, now):
+            attempts.append((second, batch.group))
+            if batch.group == "fog/0":
+                outbox.failed(now, batch)
+                break
+            outbox.sent(batch, now)
+    assert attempts[:3] == [(0, "fog/0"), (1, "fog/1"), (1, "fog/2")]
+    assert [second for second, group in attempts if group == "fog/0"] == [0, 1, 3, 7, 15, 31]
+    [batch] = due(outbox, NOON + 120_000)
+    outbox.refused(batch)
+    outbox.submit([alert("B", fog_path="fog/0")], NOON + 120_000)
+    assert [one.group for one in due(outbox, NOON + 120_000)] == ["fog/0"], "what is refused fails no more"
+
+
+def test_a_clock_that_was_set_back_gives_a_group_no_long_pause() -> None:
+    """As it gives the receiver none."""
+    outbox = GroupsOutbox("r", Grouping(tokens=2, wait=0, interval=0))
+    outbox.submit([alert("A", fog_path="fog/0")], NOON - HOUR)
+    [batch] = due(outbox, NOON)
+    outbox.failed(NOON, batch)
+    assert due(outbox, NOON + 500) == []
+    assert len(due(outbox, NOON - HOUR)) == 1

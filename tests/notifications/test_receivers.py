@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 import time
 from dataclasses import replace
 from functools import partial
+from unittest import mock
 
 import pytest
 
 from fog_aggregator.components.notifications import client, notifier
 from fog_aggregator.components.notifications.options import HTTP_URLS, NotificationOptions
+from fog_aggregator.notifications.silences import Question
 from fog_schema.commands import SILENCE, Command
 from fog_testing.waiting import eventually
 from tests.notifications.receiving import Told, alert, alertmanagers, free_port, hook, needs_alertmanager, telling
@@ -207,6 +210,29 @@ async def test_one_bad_alert_does_not_keep_the_others_back() -> None:
         await eventually(lambda: told.count(name, "sent") == 2)
         assert told.count(name, "refused") == 1
         assert taking.alerts() == ["A", "C"]
+
+
+async def test_many_silences_hold_nobody_up() -> None:
+    """A thousand expressions and hundreds of alerts are compared in a thread, and once."""
+    async with telling() as told:
+        answered: list[str] = []
+        answer = Question.answer
+
+        def note(question: Question) -> frozenset[str]:
+            answered.append(threading.current_thread().name)
+            return answer(question)
+
+        with mock.patch.object(Question, "answer", note):
+            for number in range(1_000):
+                command = Command(SILENCE, str(number), matchers=((2, "n", f"{number}(0+|x)"),), duration=3_600_000)
+                told.component.silences.take(("fog",), command, told.now - 1)
+            told.submit(*(alert("A", n=str(number)) for number in range(300)))
+            await eventually(lambda: told.count("log", "sent") == 271, deadline=30)
+            told.submit(*(alert("A", n=str(number)) for number in range(300)))
+            told.submit(alert("B"))
+            await eventually(lambda: told.count("log", "sent") == 272, deadline=30)
+    assert len(answered) == 301
+    assert threading.main_thread().name not in answered
 
 
 # Debian's Alertmanager

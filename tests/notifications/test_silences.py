@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fog_aggregator.core.saved import DamagedError, Saved
+from fog_aggregator.notifications import silences as module
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.notifications.silences import MAX_SILENCES, RETAINED, Silences
 from fog_aggregator.promql.labels import make_labels
@@ -157,3 +158,44 @@ def test_reading_again_changes_nothing(commands: list[Command], data: st.DataObj
     for seconds, command in list(enumerate(commands))[data.draw(st.integers(0, len(commands))) :]:
         again.take(("fog",), command, NOON + seconds)
     assert list(again) == list(once)
+
+
+def test_alerts_are_compared_with_silences_that_changed_alone() -> None:
+    """A new silence is one comparison for each alert, and not one for each pair of both."""
+    silences = known(*(silence(str(number), (PATTERN, "alertname", f"Down|{number}.*")) for number in range(100)))
+    alerts = [notice(n=str(number)) for number in range(10)]
+    questions = silences.questions(alerts)
+    assert [len(one.tests) for one in questions] == [100] * 10
+    for one in questions:
+        silences.learn(one, one.answer())
+    assert silences.questions(alerts) == []
+    assert all(len(silences.silencing(one, ms(NOON) + 200_000)) == 100 for one in alerts)
+    silences.take(("fog",), silence("new"), NOON + 300)
+    silences.take(("fog", "1"), silence("elsewhere"), NOON + 300)
+    assert [list(one.tests) for one in silences.questions(alerts)] == [["new"]] * 10
+    assert len(silences.silencing(alerts[0], ms(NOON) + 301_000)) == 101
+    silences.take(("fog",), Command(UNSILENCE, "new"), NOON + 310)
+    assert len(silences.silencing(alerts[0], ms(NOON) + 311_000)) == 100
+
+
+def test_an_answer_about_what_has_changed_meanwhile_is_asked_again() -> None:
+    """Answers are made in a thread, while commands come."""
+    silences = known(silence("a"), silence("b"))
+    [question] = silences.questions([notice()])
+    silences.take(("fog",), silence("a", (EQUAL, "alertname", "Other")), NOON + 10)
+    silences.learn(question, question.answer())
+    assert silences.silencing(notice(), ms(NOON) + 11_000) == ("b",)
+    [question] = silences.questions([notice(n="1")])
+    other = Silences()
+    other.restore(silences.image())
+    other.learn(question, frozenset({"gone", "b"}))
+    assert other.silencing(notice(n="1"), ms(NOON) + 11_000) == ("b",)
+
+
+def test_a_silence_that_is_dropped_silences_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its place is taken by another one."""
+    monkeypatch.setattr(module, "MAX_SILENCES", 1)
+    silences = known(silence("a", duration=1_000))
+    assert silences.silencing(notice(), ms(NOON)) == ("a",)
+    silences.take(("fog",), silence("b"), NOON + 10)
+    assert silences.silencing(notice(), ms(NOON) + 11_000) == ("b",)

@@ -9,7 +9,7 @@ import pytest
 
 from fog_aggregator.past.anchor import constants
 from fog_aggregator.past.answer import Answer, make_answer
-from fog_aggregator.past.replay import Question, Replay, TooMuchError
+from fog_aggregator.past.replay import AbandonedError, Question, Replay, TooMuchError
 from fog_aggregator.promql.storage import is_stale
 from fog_aggregator.query.selection import Selection
 from fog_schema.paths import Path, parse_path
@@ -185,3 +185,27 @@ def test_too_much() -> None:
     replay = Replay(Question(NODE, own=True, start=START, most=500), SUBJECTS)
     with pytest.raises(TooMuchError, match="more than 500 values would have to be held: ask for a shorter range"):
         replay.take(fleet.of(NODE, own=True))
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_question_that_nobody_waits_for_ends(*, own: bool) -> None:
+    """At its next moment, and before the answer is made: threads cannot be ended from outside."""
+    fleet = StoredFleet()
+    program = Program(fleet.join("fog/0/3"), random.Random(1))
+    for _ in range(30):
+        fleet.now += 10.0
+        program.work()
+        program.member.send()
+    wanted = [True]
+    path = NODE if own else SUBTREE
+    replay = Replay(Question(path, own=own, start=START), SUBJECTS, lambda: wanted[0])
+    messages = fleet.of(path, own=own)
+    replay.take(messages[:15])
+    kept = len(replay.moments)
+    assert kept
+    wanted[0] = False
+    with pytest.raises(AbandonedError):
+        replay.take(messages[15:])
+    with pytest.raises(AbandonedError):
+        make_answer(replay, {}, (), own=own)
+    assert len(replay.moments) == kept

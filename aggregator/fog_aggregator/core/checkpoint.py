@@ -196,7 +196,7 @@ def restore(
     """Put an image into an empty fleet, event list and ratchet; return how far the streams were read.
 
     Each of `others` takes over what was saved under its name, in place of what it has. A part that the image does not
-    have stays as it is: a program wrote it that did not know the part.
+    have stays as it is: a program wrote it that did not know the part. An error leaves all of `others` as they were.
 
     Raises:
         CheckpointError: the image is not what `take_image` returns.
@@ -209,10 +209,21 @@ def restore(
         fleet.restore(parts)
         events.restore(parts["events"])
         ratchet.restore(parts["ratchet"])
+        positions = {as_text(name): _position(mark) for name, mark in as_mapping(image.plain["streams"]).items()}
+        _restore_all({name: other for name, other in others.items() if name in parts}, parts)
+        return positions
+
+
+def _restore_all(others: Mapping[str, Part], parts: Mapping[str, Saved]) -> None:
+    """Restore parts: all of them, or none when one is damaged."""
+    before = {name: other.image() for name, other in others.items()}
+    try:
         for name, other in others.items():
-            if name in parts:
-                other.restore(parts[name])
-        return {as_text(name): _position(mark) for name, mark in as_mapping(image.plain["streams"]).items()}
+            other.restore(parts[name])
+    except BaseException:
+        for name, other in others.items():
+            other.restore(before[name])
+        raise
 
 
 def _position(value: Any) -> Position:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
+from fog_aggregator.promql.errors import QueryTimeoutError
 from fog_aggregator.promql.labels import Labels
 from fog_aggregator.promql.storage import STALE, Floats, Ints, Mask, Part, parts_of_grid
+
+
+def _never() -> bool:
+    return False
 
 
 class Readable(Protocol):
@@ -80,11 +85,15 @@ class Found:
         """The number of values that `read` will hold."""
         return len(self.labels) * sum(len(piece.wanted_times) for piece in self.pieces)
 
-    def read(self, *, births: bool = False) -> list[Part]:
+    def read(self, *, births: bool = False, expired: Callable[[], bool] = _never) -> list[Part]:
         """Return the samples. A series that ends has a stale marker at the first step without it.
 
         Args:
             births: A counter that began while it was watched has a zero at the step before its first.
+            expired: Tells whether nobody wants them any more; it is asked before each block.
+
+        Raises:
+            QueryTimeoutError: nobody does.
         """
         if not self.size:
             return []
@@ -92,6 +101,8 @@ class Found:
         values, present = np.empty((len(self.labels), len(times))), np.zeros((len(self.labels), len(times)), np.bool_)
         at = 0
         for piece in self.pieces:
+            if expired():
+                raise QueryTimeoutError("the query ended before the history was read")
             end = at + piece.stop - piece.begin
             born = piece.read(self.numbers, self.known, values[:, at:end], present[:, at:end])
             if births and born.size:

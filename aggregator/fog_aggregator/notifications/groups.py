@@ -12,7 +12,7 @@ from typing import Any, Final
 from fog_aggregator.notifications.changes import ChangesOutbox, alert_json
 from fog_aggregator.notifications.deliveries import Others
 from fog_aggregator.notifications.notice import Notice, fingerprint
-from fog_aggregator.notifications.outbox import Batch, IsSilenced, Owed
+from fog_aggregator.notifications.outbox import FIRST_PAUSE, LONGEST_PAUSE, Batch, IsSilenced, Owed
 from fog_aggregator.promql.labels import Labels
 from fog_schema.paths import format_path
 
@@ -47,13 +47,38 @@ class GroupsOutbox(ChangesOutbox):
     def __init__(self, name: str, grouping: Grouping) -> None:
         super().__init__(name)
         self._grouping = grouping
+        self._failures: dict[str, tuple[int, int]] = {}
+
+    def failed(self, now: int, batch: Batch | None = None) -> None:
+        """Let the others have their turn: a group whose message fails again and again has a pause of its own."""
+        super().failed(now, batch)
+        if batch is not None:
+            pause, _ = self._failures.get(batch.group, (0, 0))
+            self._failures[batch.group] = (min(LONGEST_PAUSE, 2 * pause or FIRST_PAUSE), now)
+
+    def sent(self, batch: Batch, now: int) -> None:
+        """Take note that the receiver has taken a message."""
+        super().sent(batch, now)
+        self._failures.pop(batch.group, None)
+
+    def refused(self, batch: Batch) -> None:
+        """Take note that the receiver will never take a message."""
+        super().refused(batch)
+        self._failures.pop(batch.group, None)
 
     def _due(self, now: int, is_silenced: IsSilenced, others: Others) -> list[Batch]:
         groups: dict[str, list[Owed]] = {}
         for owed in self._owed.values():
             if not (owed.notice.firing and is_silenced(owed.notice)) and owed.notice.key != owed.refused:
                 groups.setdefault(self._grouping.name(owed.notice), []).append(owed)
-        return [_batch(name, members) for name, members in groups.items() if self._is_due(members, now, others)]
+        self._failures = {name: failure for name, failure in self._failures.items() if name in groups}
+        due = [name for name, members in groups.items() if self._is_due(members, now, others)]
+        due = [name for name in due if not self._pauses(name, now)]
+        return [_batch(name, groups[name]) for name in sorted(due, key=lambda one: self._failures.get(one, (0, 0)))]
+
+    def _pauses(self, group: str, now: int) -> bool:
+        pause, failed_at = self._failures.get(group, (0, 0))
+        return 0 <= now - failed_at < pause
 
     def _is_due(self, members: list[Owed], now: int, others: Others) -> bool:
         grouping = self._grouping

@@ -126,8 +126,9 @@ class Outbox(ABC):
             if (owed := self._owed.get(notice.fingerprint)) is not None:
                 owed.delivered, owed.delivered_at = notice.key, now
 
-    def failed(self, now: int) -> None:
+    def failed(self, now: int, batch: Batch | None = None) -> None:
         """Take note that the receiver was not reached, or could not take a message now."""
+        del batch
         self._pause = min(LONGEST_PAUSE, 2 * self._pause or FIRST_PAUSE)
         self._failed_at = now
 
@@ -145,6 +146,10 @@ class Outbox(ABC):
     @abstractmethod
     def _is_done(self, owed: Owed, now: int) -> bool:
         """Tell whether a resolved alert needs to be told no more."""
+
+    def news(self) -> list[Notice]:
+        """Return the alerts that fire and that the receiver does not know to fire."""
+        return [owed.notice for owed in self._owed.values() if owed.notice.firing and owed.is_news]
 
     def _hear(self, others: Others) -> None:
         """Take note of what others have told the receiver.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Final, TypeAlias
 
 from fog_aggregator.core.saved import DamagedError, Saved, as_integer, as_list, as_number, as_path, as_text, as_texts
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.promql.errors import BadQueryError
-from fog_aggregator.promql.labels import Matcher, MatchKind, label
+from fog_aggregator.promql.labels import Matcher, MatchKind
 from fog_schema.commands import OPERATORS, SILENCE, UNSILENCE, Command
 from fog_schema.errors import FrameError
 from fog_schema.limits import MAX_TIMESTAMP
@@ -55,13 +56,45 @@ class Silence:
         return "active" if now >= self.starts_at else "pending"
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which of some silences cover an alert; any thread may answer, as expressions of others may take long.
+
+    Attributes:
+        notice: The alert.
+        version: Of the silences when this was asked.
+        tests: The conditions of each silence, by its id.
+    """
+
+    notice: Notice
+    version: int
+    tests: Mapping[str, tuple[_Test, ...]]
+
+    def answer(self) -> frozenset[str]:
+        """Return the ids of the silences that cover it."""
+        labels = dict(self.notice.labels)
+        return frozenset(
+            one for one, tests in self.tests.items() if all(test(labels.get(name, "")) for name, test in tests)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """The silences that cover an alert, at any time, by the silences of a version."""
+
+    version: int
+    silences: frozenset[str]
+
+
 class Silences:
     """All silences that are known. Not thread-safe; saves itself."""
 
     def __init__(self) -> None:
         self._silences: dict[str, Silence] = {}
         self._tests: dict[str, tuple[_Test, ...]] = {}
-        self._verdicts: dict[str, tuple[str, ...]] = {}  # by fingerprint, of all silences at any time
+        self._version = 0
+        self._versions: dict[str, int] = {}  # of each silence, the newest last
+        self._verdicts: dict[str, _Verdict] = {}  # by fingerprint, of all silences at any time
 
     def __iter__(self) -> Iterator[Silence]:
         return iter(list(self._silences.values()))
@@ -87,13 +120,35 @@ class Silences:
 
     def silencing(self, notice: Notice, now: int) -> tuple[str, ...]:
         """Return the ids of the silences that are active for an alert."""
-        found = self._verdicts.get(notice.fingerprint)
-        if found is None:
-            if len(self._verdicts) >= MAX_SILENCES * 100:
-                self._verdicts.clear()
-            found = tuple(one.id for one in self._silences.values() if self._covers(one, notice))
-            self._verdicts[notice.fingerprint] = found
-        return tuple(one for one in found if self._silences[one].state(now) == "active")
+        for question in self.questions([notice]):
+            self.learn(question, question.answer())
+        verdict = self._verdicts[notice.fingerprint]
+        return tuple(one for one in verdict.silences if self._silences[one].state(now) == "active")
+
+    def questions(self, notices: Iterable[Notice]) -> list[Question]:
+        """List what has to be found out before `silencing` knows the silences of alerts at once.
+
+        Each alert is compared once with each silence, and again with one that has changed.
+        """
+        return [question for notice in notices if (question := self._question(notice)).tests]
+
+    def learn(self, question: Question, covering: frozenset[str]) -> None:
+        """Take the answer to a question; one about silences that have changed meanwhile is asked again."""
+        known = self._verdicts.pop(question.notice.fingerprint, _Verdict(0, frozenset()))
+        asked = question.tests.keys()
+        silences = (known.silences - asked) | (covering & self._silences.keys())
+        self._verdicts[question.notice.fingerprint] = _Verdict(question.version, silences)
+
+    def _question(self, notice: Notice) -> Question:
+        if len(self._verdicts) > MAX_SILENCES * 100:
+            self._verdicts.clear()
+        known = self._verdicts.setdefault(notice.fingerprint, _Verdict(0, frozenset()))
+        newer = takewhile(lambda one: self._versions[one] > known.version, reversed(self._versions))
+        tests = {one: self._tests[one] for one in newer if _is_inside(self._silences[one], notice)}
+        if not tests:  # the ones that have changed are about other places
+            silences = known.silences.intersection(self._silences)
+            self._verdicts[notice.fingerprint] = _Verdict(self._version, silences)
+        return Question(notice, self._version, tests)
 
     def image(self) -> Saved:
         """Return every silence."""
@@ -118,6 +173,8 @@ class Silences:
         except FrameError as error:
             raise DamagedError(error.detail) from None
         self._silences, self._tests, self._verdicts = silences, tests, {}
+        self._version = len(silences)
+        self._versions = {name: number for number, name in enumerate(silences, 1)}
 
     def _add(self, path: Path, command: Command, stored_at: float, known: Silence | None) -> None:
         now = int(stored_at * 1000)
@@ -138,7 +195,7 @@ class Silences:
         if all(test("") for _, test in tests):
             raise FrameError("command", "a silence needs a matcher that an absent label does not fulfil")
         for old in [one for one in self._silences.values() if now - one.ends_at > RETAINED]:
-            del self._silences[old.id], self._tests[old.id]
+            self._remove(old)
         if known is None and len(self._silences) >= MAX_SILENCES:
             self._make_room(now)
         self._tests[silence.id] = tests
@@ -149,15 +206,25 @@ class Silences:
         if not over:
             raise FrameError("limit", f"there are {MAX_SILENCES} silences")
         first = min(over, key=lambda one: one.ends_at)
-        del self._silences[first.id], self._tests[first.id]
+        self._remove(first)
+
+    def _remove(self, silence: Silence) -> None:
+        for known in (self._silences, self._tests, self._versions):
+            del known[silence.id]
+        for name, verdict in self._verdicts.items():
+            if silence.id in verdict.silences:
+                self._verdicts[name] = replace(verdict, silences=verdict.silences - {silence.id})
 
     def _put(self, silence: Silence) -> None:
+        self._version += 1
         self._silences[silence.id] = silence
-        self._verdicts.clear()
+        self._versions.pop(silence.id, None)
+        self._versions[silence.id] = self._version
 
-    def _covers(self, silence: Silence, notice: Notice) -> bool:
-        inside = is_under(notice.path, silence.path) if notice.path else len(silence.path) == 1
-        return inside and all(test(label(notice.labels, name)) for name, test in self._tests[silence.id])
+
+def _is_inside(silence: Silence, notice: Notice) -> bool:
+    """Tell whether an alert is of the part of the tree that a silence is for."""
+    return is_under(notice.path, silence.path) if notice.path else len(silence.path) == 1
 
 
 def _tests(matchers: tuple[Matcher, ...]) -> tuple[_Test, ...]:

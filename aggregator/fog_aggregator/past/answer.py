@@ -81,6 +81,7 @@ def make_answer(replay: Replay, found: Mapping[Key, Constant], view: Labels, *, 
     moments = [moment for moment in replay.moments if moment.time > replay.known_since * 1000]
     rows = _Rows(len(moments), axis, view)
     for span in _spans(moments, constant):
+        replay.check()
         for family, samples in reduce_moments(moments[span], axis, constant, own=own):
             rows.put(family, samples, span.start)
     return rows.answer(np.array([moment.time for moment in moments], np.int64), replay.known_since)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
@@ -105,20 +105,30 @@ class _Nothing:
         """Do nothing."""
 
 
+class AbandonedError(Exception):
+    """Nobody waits for the answer any more."""
+
+
+def _always() -> bool:
+    return True
+
+
 class Replay:
     """A fleet that is made anew from frames. Not thread-safe.
 
     Args:
         question: the question.
         subjects: turns subjects into paths.
+        wanted: tells whether somebody still waits for the answer.
 
     Attributes:
         moments: the contents of the fleet, in the order of time.
         known_since: the time after which the counts of every writer are known, unix seconds.
     """
 
-    def __init__(self, question: Question, subjects: Subjects) -> None:
+    def __init__(self, question: Question, subjects: Subjects, wanted: Callable[[], bool] = _always) -> None:
         self.moments: list[Moment] = []
+        self._wanted = wanted
         self.known_since = -math.inf
         self._question = question
         self._fleet = Fleet()
@@ -152,6 +162,15 @@ class Replay:
             self._pass_silence(until)
         else:
             self._pass_moments(math.nextafter(until, math.inf))
+
+    def check(self) -> None:
+        """Ask whether work should go on.
+
+        Raises:
+            AbandonedError: nobody waits for it.
+        """
+        if not self._wanted():
+            raise AbandonedError
 
     def totals(self) -> Totals:
         """Return the totals at the last frame."""
@@ -228,6 +247,7 @@ class Replay:
                 self.known_since = max(self.known_since, epoch.last_seen)
 
     def _record(self, time: int) -> None:
+        self.check()
         moment = self._recorder.record(time)
         if self.moments and self.moments[-1].time >= time:
             self._size -= self.moments.pop().size

@@ -97,7 +97,7 @@ class RuleSet:
         return Saved({"rules": records})
 
     def restore(self, saved: Saved) -> None:
-        """Go on from a checkpoint: with the states of the rules that are there, as they were.
+        """Go on from a checkpoint: with the states of the rules that are there, in place of those they have.
 
         Raises:
             DamagedError: It is not what `image` returns.
@@ -112,7 +112,7 @@ class RuleSet:
             times = [state.last_evaluation for state in group.alerting if state.last_evaluation is not None]
             group.last_evaluation = max(times, default=None)
             self.note(group)
-        self._orphans += [alert for rest in records.values() for record in rest for alert in alerts_of(record)]
+        self._orphans = [alert for rest in records.values() for record in rest for alert in alerts_of(record)]
 
     def _alerting(self) -> Iterator[AlertingState]:
         return (state for group in self.groups for state in group.alerting)

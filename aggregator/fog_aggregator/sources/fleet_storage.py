@@ -9,7 +9,7 @@ from fog_aggregator.promql.errors import EvaluationError
 from fog_aggregator.promql.labels import NAME, Labels, Matcher, MatchKind
 from fog_aggregator.promql.storage import Selection
 from fog_aggregator.sources.coverage import partial_coverage
-from fog_aggregator.sources.ports import NamedStorage, ViewSource, for_request
+from fog_aggregator.sources.ports import NamedStorage, Room, ViewSource, for_request
 from fog_schema.paths import format_path
 
 
@@ -25,9 +25,9 @@ class FleetStorage:
         self._sources = sources
         self._named = named
 
-    def until(self, expired: Callable[[], bool]) -> FleetStorage:
+    def until(self, expired: Callable[[], bool], room: Room) -> FleetStorage:
         """Return the same storage for one request, which ends when `expired` says so."""
-        return FleetStorage([for_request(source, expired) for source in self._sources], self._named)
+        return FleetStorage([for_request(source, expired, room) for source in self._sources], self._named)
 
     def keeps(self, view: View, since: int) -> bool:
         """Tell whether some source keeps samples of a view since a time in milliseconds."""

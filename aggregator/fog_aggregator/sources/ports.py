@@ -9,6 +9,8 @@ from fog_aggregator.history.routing import View
 from fog_aggregator.promql.labels import Labels, Matcher
 from fog_aggregator.promql.storage import Selection, SeriesStorage
 
+Room = Callable[[int], None]
+"""Asks whether there is room for so many values before they are read; raises a QueryError when there is not."""
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -17,8 +19,8 @@ T_co = TypeVar("T_co", covariant=True)
 class Cancellable(Protocol[T_co]):
     """Reads for long, and stops when nobody wants the answer any more."""
 
-    def until(self, expired: Callable[[], bool]) -> T_co:
-        """Return the same for one request, which ends when `expired` says so."""
+    def until(self, expired: Callable[[], bool], room: Room) -> T_co:
+        """Return the same for one request, which ends when `expired` says so; `room` is as `Room` says."""
 
 
 class ViewSource(Protocol):
@@ -42,9 +44,14 @@ class ViewSource(Protocol):
         """List the series of a view that fulfil every matcher and may have a sample from `start` to `end`."""
 
 
-def for_request(source: T, expired: Callable[[], bool]) -> T:
+def enough_room(count: int) -> None:
+    """Have room for any number of values."""
+    del count
+
+
+def for_request(source: T, expired: Callable[[], bool], room: Room = enough_room) -> T:
     """Return a source, or a storage, for one request, which ends when `expired` says so; most never take long."""
-    return source.until(expired) if isinstance(source, Cancellable) else source
+    return source.until(expired, room) if isinstance(source, Cancellable) else source
 
 
 class NamedStorage(SeriesStorage, Protocol):

@@ -14,6 +14,7 @@ from fog_aggregator.promql import EvaluationError, QueryTimeoutError, instant_qu
 from fog_aggregator.promql.labels import make_labels
 from fog_aggregator.promql.query import VectorResult
 from fog_aggregator.sources.fleet_storage import FleetStorage
+from fog_aggregator.sources.ports import enough_room
 from tests.aggregator.api.asking import Asked, KeptView, asking
 from tests.aggregator.fleet import START
 from tests.aggregator.serving import sample_fleet, serving
@@ -90,7 +91,7 @@ def test_a_view_of_many_series_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     """In number, and in time."""
     source = LiveSource(sample_fleet().network)
     with pytest.raises(QueryTimeoutError):
-        source.until(lambda: True).select(Whole(), (), NOW - 1, NOW)
+        source.until(lambda: True, enough_room).select(Whole(), (), NOW - 1, NOW)
     monkeypatch.setattr(live, "MOST_SERIES", 10)
     with pytest.raises(EvaluationError, match="may find 10 series of the present: select fewer"):
         source.select(Level(2), (), NOW - 1, NOW)

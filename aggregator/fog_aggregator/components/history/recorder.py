@@ -15,6 +15,7 @@ from typing import Final
 from fog_aggregator.components.history.files import HistoryFiles
 from fog_aggregator.components.history.metrics import HistoryMetrics
 from fog_aggregator.core.engine.steps import MOST_AHEAD
+from fog_aggregator.history.block import Block
 from fog_aggregator.history.capture import Capture, sample_count
 from fog_aggregator.history.records import block_bytes
 from fog_aggregator.history.step import WHOLE, Depth, Step
@@ -83,6 +84,7 @@ class Recorder:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
         self._pending: deque[Future[None]] = deque()
         self._reported: frozenset[Depth] = frozenset()
+        self._unwritten: list[Block] = []
 
     def take(self, at: int, *, live: bool) -> None:
         """Copy the fleet as it is now, for the step at `at`. Called with the network held, on the event loop."""
@@ -169,18 +171,27 @@ class Recorder:
         LOGGER.warning("history: the server's clock was set back: steps later than %d are forgotten", at)
         with self._lock:
             self._store.forget_from(at)
+        self._unwritten = [block for block in self._unwritten if block.span[1] < at]
         if self.files is not None:
             self.files.remove_journals()
 
     def _close_block(self) -> bool:
-        """Make a block of the steps that are not in one yet; tell whether it is on disk."""
-        block, written = self._store.encode_head(), False
+        """Make a block of the steps that are not in one yet; tell whether it, and all before it, are on disk.
+
+        One that could not be written is tried again with the next: until then the journals have its steps.
+        """
+        block = self._store.encode_head()
         if self.files is not None:
-            labels = {depth: self._store.labels(depth) for depth in block.levels}
-            written = self._on_disk(lambda files: files.write_block(block.span, block_bytes(block, labels)))
+            self._unwritten.append(block)
+            while self._unwritten and self._write_block(self._unwritten[0]):
+                del self._unwritten[0]
         with self._lock:
             self._store.adopt(block)
-        return written
+        return not self._unwritten
+
+    def _write_block(self, block: Block) -> bool:
+        labels = {depth: self._store.labels(depth) for depth in block.levels}
+        return self._on_disk(lambda files: files.write_block(block.span, block_bytes(block, labels)))
 
     def _write(self, step: Step) -> None:
         self._on_disk(lambda files: files.append(step))
@@ -205,6 +216,7 @@ class Recorder:
         for block in dropped:
             reason = "retention" if block.span[1] < newest - self.retention else "memory"
             self._metrics.dropped.labels(reason=reason).increment()
+            self._unwritten = [one for one in self._unwritten if one is not block]
             if self.files is not None:
                 self.files.remove(block.span)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from fog_aggregator.components.history.present import OwnPresent
@@ -14,11 +14,16 @@ from fog_aggregator.history.store import HistoryStore
 from fog_aggregator.promql.errors import EvaluationError
 from fog_aggregator.promql.labels import Labels, Matcher, MatchKind, make_labels
 from fog_aggregator.promql.storage import Part, Selection
+from fog_aggregator.sources.ports import Room, enough_room
 from fog_schema.paths import format_path
 
 _INSTEAD: Final = f"; ask for a level above, for one node with {NODE}, or raise the limit"
 MOST_VALUES: Final = 50_000_000
 """Values that one selector may find: 450 MB while it is answered."""
+
+
+def _never() -> bool:
+    return False
 
 
 class HistorySource:
@@ -30,11 +35,22 @@ class HistorySource:
         present: Adds the present of the aggregator's own series.
         from_zero: A counter that began while it was watched has a zero at the step before its first: `increase()` then
             has its first counts as well, which alerts on losses are about.
+        expired: Tells whether the request has ended; then reading ends too.
+        room: Asked before values are read.
     """
 
     def __init__(
-        self, store: HistoryStore, lock: threading.Lock, present: OwnPresent, *, from_zero: bool = False
+        self,
+        store: HistoryStore,
+        lock: threading.Lock,
+        present: OwnPresent,
+        *,
+        from_zero: bool = False,
+        expired: Callable[[], bool] = _never,
+        room: Room = enough_room,
     ) -> None:
+        self._expired = expired
+        self._room = room
         self._present = present
         self._from_zero = from_zero
         self._store = store
@@ -52,6 +68,11 @@ class HistorySource:
         with self._lock:
             return self._store.newest
 
+    def until(self, expired: Callable[[], bool], room: Room) -> HistorySource:
+        """Return the same source for one request, which ends when `expired` says so, and has `room` for values."""
+        zero = self._from_zero
+        return HistorySource(self._store, self._lock, self._present, from_zero=zero, expired=expired, room=room)
+
     def holds(self, view: View) -> bool:
         """Tell whether the view is kept: a subtree is that if its level fits; a node's own past lies in the stream.
 
@@ -65,7 +86,8 @@ class HistorySource:
         """Find the series of a view that fulfil every matcher, with their samples from `start` to `end`.
 
         Raises:
-            QueryError: the level is not kept, the samples are too many, or a regular expression cannot be read.
+            QueryError: the level is not kept, the samples are too many, a regular expression cannot be read, or the
+                request has ended.
         """
         found, lost = self._find(view, matchers, start, end)
         if found.size > MOST_VALUES:
@@ -73,7 +95,8 @@ class HistorySource:
                 f"the selector finds {len(found.labels)} series with {found.size} values, more than {MOST_VALUES}: "
                 "ask for fewer series or a shorter range"
             )
-        parts = found.read(births=self._from_zero)
+        self._room(found.size)
+        parts = found.read(births=self._from_zero, expired=self._expired)
         if lost and not parts:
             raise EvaluationError(lost + _INSTEAD)
         warnings = (f"{lost}; what is shown ends where it no longer fitted",) if lost else ()

@@ -22,6 +22,8 @@ from utilityfog_frontend.telemetry import TelemetryCollector
 
 LOGGER: Final = logging.getLogger("fog_aggregator.alerts")
 _EVERY: Final = 1.0
+_MUCH: Final = 1_000
+"""Comparisons of alerts with silences that are made at once: some milliseconds."""
 _PATIENCE: Final = 30.0
 """Seconds after the start in which silences that are not read yet are waited for, before people are told."""
 
@@ -118,6 +120,8 @@ class Notifications:
 
     async def _flush(self, receiver: Receiver) -> None:
         """Tell a receiver all that is due; the first failure ends it."""
+        if receiver.heeds_silences:
+            await self._ask_silences(receiver.outbox.news())
         outbox, now = receiver.outbox, self._now()
         others = self.order.others(outbox.name) if receiver.takes_turns else None
         for batch in outbox.due(now, lambda notice: bool(self.silences.silencing(notice, now)), others):
@@ -128,6 +132,15 @@ class Notifications:
             self._metrics.count(outbox.name, LOST, outbox.lost)
             LOGGER.warning("%d notices to %s are given up", outbox.lost, outbox.name)
             outbox.lost = 0
+
+    async def _ask_silences(self, notices: Sequence[Notice]) -> None:
+        """Find out which silences cover alerts: in a thread when there is much to compare, as it takes seconds then."""
+        questions = self.silences.questions(notices)
+        if sum(len(one.tests) for one in questions) < _MUCH:
+            return
+        answers = await asyncio.to_thread(lambda: [one.answer() for one in questions])
+        for question, covering in zip(questions, answers, strict=True):
+            self.silences.learn(question, covering)
 
     async def _tell(self, receiver: Receiver, batch: Batch, now: int) -> bool:
         """Tell of a batch, and note what came of it; return False when the receiver should have a pause."""
@@ -145,7 +158,7 @@ class Notifications:
         elif verdict is Verdict.REFUSED:
             receiver.outbox.refused(batch)
         else:
-            receiver.outbox.failed(now)
+            receiver.outbox.failed(now, batch)
         return verdict is not Verdict.FAILED
 
     async def _verdict(self, receiver: Receiver, batch: Batch, now: int) -> Verdict:

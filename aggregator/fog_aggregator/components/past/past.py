@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -122,12 +123,16 @@ class Past:
         return await self._moments_made.get((path, own, moments), partial(self._families, question))
 
     @asynccontextmanager
-    async def _bounded(self) -> AsyncIterator[None]:
-        """Bound the time and the number of questions that read the stream, and count how they end."""
-        result = FAILED
+    async def _bounded(self) -> AsyncIterator[Callable[[], bool]]:
+        """Bound the time and the number of questions that read the stream, and count how they end.
+
+        Yields:
+            A function that tells whether it goes on: threads ask, as nobody else can end them.
+        """
+        result, over = FAILED, threading.Event()
         try:
             async with asyncio.timeout(self._timeout), self._turns:
-                yield
+                yield lambda: not over.is_set()
             result = ANSWERED
         except TimeoutError:
             raise PastError(
@@ -142,21 +147,22 @@ class Past:
             result = FAILED if error.status == _LATER else REFUSED
             raise
         finally:
+            over.set()
             self._frames.metrics.questions.labels(result=result).increment()
 
     async def _samples(self, question: Question, view: NodeOwn | Subtree) -> Answer:
-        async with self._bounded():
-            present, replay = await self._replay(question)
+        async with self._bounded() as wanted:
+            present, replay = await self._replay(question, wanted)
             answer = await self._in_thread(partial(self._finish, replay, present, question, view))
         self._cache.add(Remembered(question.path, question.own, question.start, present.now, present.numbers, answer))
         return answer
 
     async def _families(self, question: Question) -> Moments:
-        async with self._bounded():
-            present, replay = await self._replay(question)
+        async with self._bounded() as wanted:
+            present, replay = await self._replay(question, wanted)
             return await self._in_thread(partial(self._finish_moments, replay, present, question))
 
-    async def _replay(self, question: Question) -> tuple[Present, Replay]:
+    async def _replay(self, question: Question, wanted: Callable[[], bool]) -> tuple[Present, Replay]:
         """Read all frames of a question."""
         present = await self._in_thread(partial(self._present.look, question.selection))
         info = await self._frames.look(present.position)
@@ -168,7 +174,7 @@ class Past:
             raise PastError(
                 f"the stream {self._frames.log.stream} {begins}: nothing is known of {question.start:.3f}", 404
             )
-        replay = Replay(question, self._frames.subjects)
+        replay = Replay(question, self._frames.subjects, wanted)
 
         async def take(messages: Sequence[Message]) -> None:
             await self._in_thread(partial(replay.take, messages))
@@ -196,8 +202,11 @@ class Past:
             )
         found = constants(present.view.totals(), present.view.shown, replay.totals())
         axis, constant = with_constants(*replay.catalog(), found)
-        show = partial(families_at, axis=axis, constant=constant)
-        return [Held(show(one, own=question.own), show(one, own=False)) for one in replay.moments]
+        show, moments = partial(families_at, axis=axis, constant=constant), []
+        for one in replay.moments:
+            replay.check()
+            moments.append(Held(show(one, own=question.own), show(one, own=False)))
+        return moments
 
     def _is_current(self, known: Remembered, end: float) -> bool:
         """Tell whether an answer has all that there is until a moment."""

@@ -15,6 +15,7 @@ from fog_aggregator.history.routing import NodeOwn, Subtree, View
 from fog_aggregator.promql.errors import EvaluationError, QueryTimeoutError, UnavailableError
 from fog_aggregator.promql.labels import Labels, Matcher
 from fog_aggregator.promql.storage import Selection
+from fog_aggregator.sources.ports import Room
 
 T = TypeVar("T")
 
@@ -51,8 +52,9 @@ class PastSource:
         """Return that it is not known."""
         return None
 
-    def until(self, expired: Callable[[], bool]) -> PastSource:
-        """Return the same source for one request, which ends when `expired` says so."""
+    def until(self, expired: Callable[[], bool], room: Room) -> PastSource:
+        """Return the same source for one request, which ends when `expired` says so; it has bounds of its own."""
+        del room
         return PastSource(self._past, expired)
 
     def holds(self, view: View) -> bool:

@@ -12,6 +12,7 @@ from fog_aggregator.promql.labels import NAME, Labels, Matcher, MatchKind, make_
 from fog_aggregator.promql.storage import Selection, parts_of_moment
 from fog_aggregator.query.selection import TOGETHER, Grouping, ViewKey
 from fog_aggregator.query.selection import Selection as Nodes
+from fog_aggregator.sources.ports import Room
 from fog_schema.paths import Path
 from utilityfog_frontend.telemetry.exposition.kinds import number_samples
 
@@ -50,8 +51,9 @@ class LiveSource:
         """Return that nothing is kept here."""
         return None
 
-    def until(self, expired: Callable[[], bool]) -> LiveSource:
-        """Return the same source for one request, which ends when `expired` says so."""
+    def until(self, expired: Callable[[], bool], room: Room) -> LiveSource:
+        """Return the same source for one request, which ends when `expired` says so; it has one value of a series."""
+        del room
         return LiveSource(self._network, expired)
 
     def holds(self, view: View) -> bool:

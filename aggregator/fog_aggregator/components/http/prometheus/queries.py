@@ -55,6 +55,15 @@ class Budget:
                 raise UnavailableError(f"busy: queries may take {self._most} samples together; try again")
             self._taken += count
 
+    def ask(self, count: int) -> None:
+        """Ask for room before so many samples are read.
+
+        Raises:
+            UnavailableError: when all queries together would have too many.
+        """
+        self.take(count)
+        self.give_back(count)
+
     def give_back(self, count: int) -> None:
         """Give back the samples of a query that has ended."""
         with self._lock:
@@ -155,7 +164,7 @@ class Queries:
 
     def storage(self, evaluation: Evaluation) -> SeriesStorage:
         """Return the samples for an evaluation."""
-        return for_request(self._storage, evaluation.expired)
+        return for_request(self._storage, evaluation.expired, self._budget.ask)
 
     def evaluate_with(self, evaluation: Evaluation, lookback: int | None = None) -> Options:
         """Return how an evaluation goes."""
