@@ -10,12 +10,14 @@ from typing import cast
 
 import pytest
 
+from fog_agent.core.journal.recovery import Address
 from fog_agent.core.publication import Publication
 from fog_agent.core.writer import MIN_FRAME_BYTES, Settings
 from fog_agent.edge.attach import attach
 from fog_agent.edge.sender import Sender
 from fog_bus.ports import Bus, Outcome, Publish
 from fog_schema.limits import PAYLOAD_MARGIN
+from fog_schema.subjects import DEFAULT_PREFIX
 from fog_testing.waiting import eventually
 from tests.agent.reader import Reader
 from utilityfog_frontend.telemetry import Counter, TelemetryCollector
@@ -47,7 +49,7 @@ class SlowStream:
 @asynccontextmanager
 async def sending(collector: TelemetryCollector) -> AsyncIterator[tuple[Sender, SlowStream, Publication]]:
     """Provide a sender at work, whose next interval is an hour away."""
-    publication = attach(collector, ("fog", "0"), Settings(interval=3600.0), time.monotonic())
+    publication = attach(collector, Address(("fog", "0"), DEFAULT_PREFIX, Settings(interval=3600.0)), time.monotonic())
     stream = SlowStream()
     sender = Sender(publication, cast("Bus", stream), "metrics", "events", phase=0.0)
     task = asyncio.create_task(sender.run())

@@ -57,7 +57,7 @@ def program() -> TelemetryCollector:
 def agent() -> TelemetryCollector:
     """Return an agent's registry, with what the host's sources add for `fog agent`."""
     collector = TelemetryCollector(self_metrics=False)
-    AgentMetrics(collector, Settings())
+    assert AgentMetrics(collector, Settings()).recovery is not None  # made by an agent that looks for journals
     HostMetrics(collector)
     return collector
 

@@ -14,6 +14,7 @@ PURE: Final = re.compile(
     r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|memory/stream)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
+    r"|^telemetry/utilityfog_frontend/telemetry/journal/(kinds|layout|live|reading|slots)\.py$"
 )
 """The files that must be pure."""
 
@@ -45,7 +46,17 @@ SHARED: Final = ("fog_schema", "fog_bus.ports", "fog_bus.streams")
 
 PURE_TELEMETRY: Final = tuple(
     f"utilityfog_frontend.telemetry.{name}"
-    for name in ("model", "names", "labels", "exposition", "foreign.readings", "kinds", "support.numeric")
+    for name in (
+        "journal.layout",
+        "journal.reading",
+        "model",
+        "names",
+        "labels",
+        "exposition",
+        "foreign.readings",
+        "kinds",
+        "support.numeric",
+    )
 )
 OWN: Final = {
     "agent/fog_agent/core": ("fog_agent.core",),
@@ -95,6 +106,7 @@ OWN: Final = {
         "fog_aggregator.history",
         "fog_aggregator.promql",
     ),
+    "telemetry/utilityfog_frontend/telemetry/journal": ("utilityfog_frontend.telemetry.journal",),
     "schema/fog_schema": (),
     "bus/fog_bus": (),
 }

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from fog_agent.core.epoch_series import Watch
 from fog_agent.core.event_log import EventLog, RecordedEvent
+from fog_agent.core.journal.port import NO_JOURNAL, Journal
 from fog_agent.core.outbox import Outbox
 from fog_agent.core.writer import Encoded, Settings, Writer
 from fog_schema.frames import EVENTS, Absences, CoverageNumbers, Frame
@@ -127,6 +128,7 @@ class Publication:
         draw_epoch: gives a new epoch's id.
         event_watch: the events that are published; None for a rollup, which has none.
         coverage: what a rollup stands on; None for a node.
+        journal: is told what another process must know to end the epochs.
 
     Attributes:
         epoch: the present epoch.
@@ -144,6 +146,7 @@ class Publication:
         *,
         event_watch: Events | None = None,
         coverage: Callable[[], tuple[CoverageNumbers, Absences]] | None = None,
+        journal: Journal = NO_JOURNAL,
     ) -> None:
         self.metrics = metrics
         self.watches = watches
@@ -151,9 +154,11 @@ class Publication:
         self.finals: list[Encoded] = []
         self.in_use = False
         self._draw_epoch = draw_epoch
+        self._journal = journal
         self._refused = self._lost = 0
         self._ended: Epoch | None = None
-        self.epoch = Epoch(Writer(watches, settings, epoch=draw_epoch(), now=now, coverage=coverage))
+        epoch = draw_epoch()
+        self.epoch = Epoch(Writer(watches, settings, epoch=epoch, now=now, coverage=coverage, journal=journal))
 
     @property
     def orphaned(self) -> bool:
@@ -175,6 +180,18 @@ class Publication:
         metrics.events_lost(lost - self._lost)
         self._refused, self._lost = refused, lost
 
+    def end(self, finals: list[Encoded]) -> None:
+        """Retain the final keyframe; from here on the counts are the next epoch's, also after a kill -9."""
+        writer = self.epoch.writer
+        self._journal.end_epoch(writer.origins(), writer.ended_series())
+        self.finals = finals
+
+    def final_acknowledged(self) -> None:
+        """Let go of the first frame of the final."""
+        self.finals.pop(0)
+        if not self.finals:
+            self._journal.acknowledge()
+
     def resume(self, settings: Settings, now: float) -> None:
         """Go on with the epoch, or begin the next one where the final of the last one ended."""
         ended = self.epoch.writer
@@ -184,7 +201,8 @@ class Publication:
             self._refused, self._lost = 0, self.event_watch.lost  # the next epoch counts its own from zero
             self._ended = self.epoch if self.finals else None
             origins = ended.origins()
-            writer = Writer(self.watches, settings, epoch=self._draw_epoch(), now=now, origins=origins)
+            epoch, journal = self._draw_epoch(), self._journal
+            writer = Writer(self.watches, settings, epoch=epoch, now=now, origins=origins, journal=journal)
             self.epoch = Epoch(writer)
 
     def repeat_final(self, now: float, max_bytes: int) -> int:

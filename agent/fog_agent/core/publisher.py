@@ -117,7 +117,7 @@ class Publisher:
         metrics.bytes.increment(len(frame.data))
         metrics.keyframes.increment(frame.completes)
         if publication.finals and publication.finals[0] is frame:
-            publication.finals.pop(0)
+            publication.final_acknowledged()
             if self._stage is _Stage.ENDED:  # else it is the final of the epoch before
                 self._flushes.acknowledged(frame.seq)
         elif publication.epoch.outbox.acknowledged(frame):
@@ -331,7 +331,7 @@ class Publisher:
         epoch = self._publication.epoch
         self._schedule.end()
         try:
-            self._publication.finals = epoch.writer.finish(now, self._size.max_bytes, epoch.events.repeatable)
+            self._publication.end(epoch.writer.finish(now, self._size.max_bytes, epoch.events.repeatable))
         except Exception as error:  # noqa: BLE001 - stopping must not raise into the program either
             self._stage = _Stage.FAILED
             self._failed(f"the final cannot be encoded: {error!r}")

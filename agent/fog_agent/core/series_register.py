@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fog_agent.core.epoch_series import EpochSeries, EpochSeriesSet, SeriesValue, SourceSeries, Watch
+from fog_agent.core.journal.port import NO_JOURNAL, Journal
 from fog_agent.core.sections import SECTIONS
 from fog_schema.limits import (
     MAX_BOUNDS,
@@ -38,6 +39,7 @@ class SeriesRegister:
     Args:
         watches: the series to follow.
         origins: what each series had counted before the epoch; series that are not in it begin at zero.
+        journal: is told the ids, and which series no frame bears any more.
 
     Attributes:
         refused: how many series were beyond what the wire carries.
@@ -46,13 +48,16 @@ class SeriesRegister:
         members: live and retained ones: a handle of a removed series may go on counting.
     """
 
-    def __init__(self, watches: Sequence[Watch], origins: dict[SourceSeries, SeriesValue]) -> None:
+    def __init__(
+        self, watches: Sequence[Watch], origins: dict[SourceSeries, SeriesValue], journal: Journal = NO_JOURNAL
+    ) -> None:
         self.refused = 0
         self.live: dict[SourceSeries, EpochSeries] = {}
         self.retained: dict[SourceSeries, Retained] = {}
         self.members = EpochSeriesSet()
         self._watches = watches
         self._origins = origins
+        self._journal = journal
         self._seen: tuple[tuple[SourceSeries, ...], ...] = ()
         self._too_large: set[SourceSeries] = set()
         self._next_id = 0
@@ -69,6 +74,12 @@ class SeriesRegister:
             retained = [retained.series for retained in self.retained.values()]
             self.members = EpochSeriesSet([*self.live.values(), *retained])
         return sorted(removed)
+
+    def adopt(self, series: Sequence[EpochSeries], removed: Iterable[SourceSeries]) -> None:
+        """Take over the series of a process that is dead, with the ids that it gave them."""
+        self.members = EpochSeriesSet(series)
+        gone = set(removed)
+        self.retained = {one.source: Retained(one) for one in series if one.source in gone}
 
     def retain_longer(self) -> None:
         """Retain every removed series until another keyframe that bears it is acknowledged."""
@@ -90,12 +101,14 @@ class SeriesRegister:
         """
         self._seen = live
         found = dict.fromkeys(source for group in (*live, ended) for source in group if source not in self.live)
-        too_large = {source for source in found if _is_too_large(source)}
+        too_large = {source for source in found if is_too_large(source)}
         self.refused += len(too_large - self._too_large)
         self._too_large = too_large
-        for source in sorted(found.keys() - too_large, key=_registration_order(found)):
+        begun = sorted(found.keys() - too_large, key=registration_order(found))
+        for source in begun:
             self.live[source] = EpochSeries(self._next_id, source, self._origins.pop(source, None))
             self._next_id += 1
+        self._journal.number(((source, self.live[source].id) for source in begun), self._next_id)
 
     def _remove(self, source: SourceSeries) -> EpochSeries | None:
         """Retain what a series that ended has counted; None when no frame needs to say that it went."""
@@ -116,19 +129,21 @@ class SeriesRegister:
         ]
         for source in gone:
             del self.retained[source]
+            self._journal.release(source)
         full = len(self.retained) >= MAX_RETAINED
         for watch in self._watches:
             watch.refuse_newcomers = full
         return bool(gone)
 
 
-def _registration_order(found: Iterable[SourceSeries]) -> Callable[[SourceSeries], tuple[int, int]]:
+def registration_order(found: Iterable[SourceSeries]) -> Callable[[SourceSeries], tuple[int, int]]:
+    """Return the key by which series get their ids: those of one type lie together."""
     types = {type_: place for place, type_ in enumerate(SECTIONS)}
     places = {source: place for place, source in enumerate(found)}
     return lambda source: (types[source.family.type], places[source])
 
 
-def _is_too_large(source: SourceSeries) -> bool:
+def is_too_large(source: SourceSeries) -> bool:
     """Tell whether a series is beyond what the wire carries: it is refused alone, and counted."""
     family, labels = source.family, source.labels
     return (

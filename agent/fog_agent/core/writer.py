@@ -7,12 +7,13 @@ once and never again; what is lost on the way shows as a hole, and any keyframe 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from fog_agent.core.epoch_series import EpochSeries, SeriesValue, SourceSeries, Watch
 from fog_agent.core.frame_builder import FrameBuilder
+from fog_agent.core.journal.port import NO_JOURNAL, Journal
 from fog_agent.core.series_register import Retained, SeriesRegister
 from fog_schema.codec import encode
 from fog_schema.errors import FrameError
@@ -75,6 +76,7 @@ class Writer:
         origins: what each series had counted when the predecessor's final was encoded; empty for a collector's first
             epoch, which counts from the collector's creation.
         coverage: what a rollup stands on, asked for each frame; None for a node.
+        journal: is told what another process must know to end the epoch.
 
     Attributes:
         settings: what its frames say of it.
@@ -92,6 +94,7 @@ class Writer:
         now: float,
         origins: dict[SourceSeries, SeriesValue] | None = None,
         coverage: Callable[[], tuple[CoverageNumbers, Absences]] | None = None,
+        journal: Journal = NO_JOURNAL,
     ) -> None:
         self.epoch = epoch
         self.settings = settings
@@ -100,7 +103,8 @@ class Writer:
         self.keyframe_due = True
         self._birth = now
         self._coverage = coverage
-        self._series = SeriesRegister(watches, origins or {})
+        self._journal = journal
+        self._series = SeriesRegister(watches, origins or {}, journal)
         self._keyframe: _Keyframe | None = None
 
     @property
@@ -199,6 +203,15 @@ class Writer:
         self.keyframe_due = True
         self._keyframe = None
 
+    def adopt(self, seq: int, series: Sequence[EpochSeries], removed: Iterable[SourceSeries]) -> None:
+        """Go on with the epoch of a process that is dead, beyond the last seq that it may have used (R11.35)."""
+        self.seq = seq
+        self._series.adopt(series, removed)
+
+    def ended_series(self) -> list[SourceSeries]:
+        """List the series that ended in this epoch, and which its keyframes still bear."""
+        return list(self._series.retained)
+
     def origins(self) -> dict[SourceSeries, SeriesValue]:
         """Tell what each live series had counted when it was last read; after the final the next epoch begins there."""
         return self._series.origins()
@@ -258,6 +271,7 @@ class Writer:
             return None
         if len(data) > max_bytes:
             return None
+        self._journal.reserve(self.epoch, frame.seq)
         self.seq = frame.seq
         marks = []
         for series, value in builder.taken:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from fog_agent.core.journal.recovery import Address
 from fog_agent.core.publication import Publication
 from fog_agent.core.schedule import phase_of
 from fog_agent.core.writer import Settings
@@ -23,6 +24,7 @@ from fog_agent.edge import forks
 from fog_agent.edge.attach import attach, hold_state, release_state
 from fog_agent.edge.checks import check_arguments
 from fog_agent.edge.options import AgentOptions
+from fog_agent.edge.recovery import Recovery, journals_of
 from fog_agent.edge.remembering import RememberingBus
 from fog_agent.edge.sender import Sender
 from fog_agent.edge.signals import HeldSignals
@@ -77,6 +79,8 @@ class Agent:
         options: credentials, TLS and the rest, in place of `servers`: `NatsOptions`, or those of another transport.
         connection: a running connection to share with other agents of the process; the caller closes it.
         bus: any other bus, such as `fog_bus.memory.MemoryBus` in a test; the caller closes it.
+        journal: a directory with the journals of processes (`TelemetryCollector(journal=…)`): the epochs of those that
+            were killed are ended here. By default that of the collector's own journal.
         handle_signals: on SIGTERM and SIGINT flush first, then let the signal do what it did before; a second one does
             not wait. Publishing goes on until `stop`, so a program that drains loses nothing. Only in the main thread.
         deadline: seconds that stopping may take at most.
@@ -105,6 +109,7 @@ class Agent:
         options: NatsOptions | Endpoint | None = None,
         connection: Connection | None = None,
         bus: Bus | None = None,
+        journal: str | os.PathLike[str] | None = AgentOptions.journal,
         handle_signals: bool = False,
         deadline: float = AgentOptions.deadline,
         state_dir: Path | str | None = AgentOptions.state_dir,
@@ -118,6 +123,7 @@ class Agent:
         self._subjects = Subjects(prefix)
         self._route = _Route(options or _options(servers, self.path), connection, bus)
         self._parent: int | None = None  # the process that it was forked from, and to which it leaves the gauges
+        self._journals = journals_of(journal, collector)
         self._handle_signals = handle_signals
         self.forkable: forks.Forkable = self
         self._running: _Running | None = None
@@ -134,8 +140,8 @@ class Agent:
             raise RuntimeError(f"the agent at {format_path(self.path)} runs already")
         if other := forks.make_way(self):
             await asyncio.to_thread(other.leave)
-        gauges = self._shows_gauges
-        publication = attach(self._collector, self.path, self._settings, time.monotonic(), gauges)
+        address = Address(self.path, self._subjects.prefix, self._settings)
+        publication = attach(self._collector, address, time.monotonic(), self._shows_gauges)
         try:
             state = await self._hold_state(publication)
         except BaseException:
@@ -152,6 +158,9 @@ class Agent:
         if self._route.own is not None:
             running.spawn(self._route.own.run(), "connection")
         running.spawn(sender.run(), "sender")
+        if self._journals is not None:
+            running.recovery = Recovery(self._journals, bus, address)
+            running.spawn(running.recovery.run(publication.metrics), "recovery")
         if self._handle_signals:
             running.signals = HeldSignals(asyncio.get_running_loop(), self.flush)
         log.debug("agent at %s publishes every %g s", format_path(self.path), self._settings.interval)
@@ -181,7 +190,10 @@ class Agent:
     async def _stop(self, running: _Running, deadline: float | None) -> bool:
         flushed = False
         try:
-            flushed = await running.sender.finish(self.deadline if deadline is None else deadline)
+            end = time.monotonic() + (self.deadline if deadline is None else deadline)
+            flushed = await running.sender.finish(end - time.monotonic())
+            if flushed and running.recovery is not None:  # a short program would else never have the time for it
+                await running.recovery.swept(end - time.monotonic())
             if not flushed:
                 log.warning("agent at %s stops with frames that were not acknowledged in time", format_path(self.path))
         finally:
@@ -266,6 +278,7 @@ class _Running:
         self.publication = publication
         self.sender = sender
         self.signals: HeldSignals | None = None
+        self.recovery: Recovery | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def spawn(self, work: Coroutine[object, object, None], name: str) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import pathlib
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from fog_agent.core.epoch_series import SourceSeries, Watch
+from fog_agent.core.journal.port import NO_JOURNAL
+from fog_agent.core.journal.recovery import Address
 from fog_agent.core.publication import Publication
 from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import SelfMetrics
 from fog_agent.edge.state_file import StateFile
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
+from utilityfog_frontend.telemetry.journal.journal import Journal
 
 
 def new_epoch() -> int:
@@ -58,17 +62,21 @@ def _counts_of(series: Sequence[SourceSeries]) -> tuple[SourceSeries, ...]:
 
 
 def attach(
-    collector: TelemetryCollector, path: Path, settings: Settings, now: float, gauges: Callable[[], bool] = lambda: True
+    collector: TelemetryCollector, address: Address, now: float, gauges: Callable[[], bool] = lambda: True
 ) -> Publication:
-    """Take hold of a collector's publication under `path`; of gauges only while `gauges()` says so.
+    """Take hold of a collector's publication at an address; of gauges only while `gauges()` says so.
+
+    Its journal, if it has one, is told where it is published.
 
     Raises:
         RuntimeError: when an agent has it already: two would count everything twice.
     """
+    path, settings = address.path, address.settings
     key = ("fog_agent", path)
+    journal = _claimed(collector, path)
     publication = collector.attachments.get(key)
     if not isinstance(publication, Publication) or publication.orphaned:
-        publication = collector.attachments[key] = _publication_of(collector, settings, now)
+        publication = collector.attachments[key] = _publication_of(collector, settings, now, journal)
     if publication.in_use:
         raise RuntimeError(
             f"an agent already publishes this collector under {format_path(path)}: two would count everything twice; "
@@ -79,6 +87,8 @@ def attach(
         if isinstance(watch, WatchOfProcess):
             watch.gauges = gauges
     publication.resume(settings, now)
+    if journal is not None:
+        _tell(journal, address)
     return publication
 
 
@@ -107,7 +117,29 @@ def release_state(collector: TelemetryCollector, path: Path) -> None:
         state.close()
 
 
-def _publication_of(collector: TelemetryCollector, settings: Settings, now: float) -> Publication:
+def _claimed(collector: TelemetryCollector, path: Path) -> Journal | None:
+    """Return the collector's journal if it is this publication's: one journal has the epochs of one path."""
+    journal = collector.journal
+    if journal is None or journal.claim(path):
+        return journal
+    if journal.running:
+        collector.report(
+            "journal", "the journal is kept for another path: a kill -9 loses counts under %s", format_path(path)
+        )
+    return None
+
+
+def _tell(journal: Journal, address: Address) -> None:
+    """Note in the journal where its counts are published; without the facts for people when they are too long."""
+    try:
+        journal.publish(address.to_text())
+    except ValueError:
+        journal.publish(replace(address, settings=replace(address.settings, info=())).to_text())
+
+
+def _publication_of(
+    collector: TelemetryCollector, settings: Settings, now: float, journal: Journal | None
+) -> Publication:
     """Publish the program's collector and the agent's own metrics in the same frames."""
     own = TelemetryCollector(self_metrics=False)
     return Publication(
@@ -115,6 +147,7 @@ def _publication_of(collector: TelemetryCollector, settings: Settings, now: floa
         SelfMetrics(own, settings),
         settings,
         now,
-        new_epoch,
+        new_epoch if journal is None else lambda: journal.epoch,
         event_watch=collector.watch_events(),
+        journal=journal or NO_JOURNAL,
     )

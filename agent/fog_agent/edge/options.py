@@ -22,6 +22,7 @@ class AgentOptions:
     prefix: str = option(DEFAULT_PREFIX, "what subjects begin with", TEXT)
     deadline: float = option(5.0, "how long stopping may take to send the last counts", DURATION)
     shared: bool = switch("other processes publish under this path too, and each one's gauges count")
+    journal: str | None = option(None, "end the epochs of killed programs whose journals are here", DIRECTORY)
     ephemeral: bool = switch("this node comes and goes: that it leaves is no alert")
     state_dir: Path | None = option(
         None,

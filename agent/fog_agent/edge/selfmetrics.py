@@ -41,11 +41,30 @@ class WriterMetrics:
         """Count events that fell out before they were acknowledged."""
 
 
+class RecoveryMetrics:
+    """Count the journals of dead processes that an agent has dealt with, in `collector`."""
+
+    def __init__(self, collector: TelemetryCollector) -> None:
+        counter = collector.register_counter
+        self.recovered = counter("fog_agent_epochs_recovered_total", "Epochs of killed processes that were ended here")
+        self._set_aside = counter(
+            "fog_agent_journals_set_aside_total", "Journals that could not be used, by reason", ["reason"]
+        )
+        for reason in ("expired", "torn", "version"):  # an increase needs a 0 before it
+            self._set_aside.labels(reason)
+
+    def set_aside(self, reason: str) -> None:
+        """Count a journal that could not be used."""
+        self._set_aside.labels(reason).increment()
+
+
 class SelfMetrics(WriterMetrics):
     """An agent's own instruments: those of its writer, its events, its version."""
 
     def __init__(self, collector: TelemetryCollector, settings: Settings) -> None:
         super().__init__(collector, settings, "fog_agent")
+        self._collector = collector
+        self._recovery: RecoveryMetrics | None = None
         counter = collector.register_counter
         self._events = counter("fog_agent_events_total", "Events acknowledged by JetStream")
         self._lost = counter("fog_agent_events_lost_total", "Events that fell out before they were acknowledged")
@@ -57,6 +76,13 @@ class SelfMetrics(WriterMetrics):
             rollup="sum",
         )
         build.set(1)
+
+    @property
+    def recovery(self) -> RecoveryMetrics:
+        """Counts of journals, for an agent that looks for any: made when they are asked for."""
+        if self._recovery is None:
+            self._recovery = RecoveryMetrics(self._collector)
+        return self._recovery
 
     def events_acknowledged(self, count: int) -> None:
         """Count events that are in the stream."""

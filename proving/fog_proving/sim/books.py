@@ -85,7 +85,8 @@ class EpochBook:
         end: what was counted when its final was encoded.
         acknowledged: the frames that the stream acknowledged, in their order.
         events: the value of each event, and when it happened, by its number.
-        given_up: its final was never acknowledged, and is too old to be sent.
+        owed: whoever finds the journal of its program, which was killed, sends its final (True), or its final was never
+            acknowledged, and is too old to be sent (False); None for any other.
         repeated: a restored snapshot of its machine sends under the same epoch.
     """
 
@@ -99,7 +100,7 @@ class EpochBook:
     end: Cells | None = None
     acknowledged: list[bytes] = field(default_factory=list)
     events: dict[int, tuple[int, float]] = field(default_factory=dict)
-    given_up: bool = False
+    owed: bool | None = None
     repeated: bool = False
 
     def let_go(self, now: float) -> set[str]:

@@ -14,7 +14,7 @@ from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping
 from fog_bus.ports import Discontinuity, Message
 from fog_proving.sim.books import COUNT, HORIZON, SUM, Books, Cell, Cells, Labels, Violation, cells_of
-from fog_proving.sim.program import BOUNDS
+from fog_proving.sim.programs.workload import BOUNDS
 from fog_proving.sim.reference_model import EpochModel, Lineage
 from fog_schema.paths import RETIRED, Path, format_path, is_under
 from utilityfog_frontend.telemetry.model import Family, HistogramValue, SeriesSnapshot

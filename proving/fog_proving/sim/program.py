@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from fog_agent.core.epoch_series import SourceSeries
 from fog_agent.core.event_log import EventLog, RecordedEvent
 from fog_agent.core.flush import Flush
+from fog_agent.core.journal.port import NO_JOURNAL
+from fog_agent.core.journal.port import Journal as Port
 from fog_agent.core.outbox import Outbox
 from fog_agent.core.publication import Epoch, Events, Publication
 from fog_agent.core.writer import Encoded, Settings
 from fog_agent.edge.selfmetrics import SelfMetrics
 from fog_bus.memory import Fate
+from fog_bus.ports import Outcome
 from fog_proving.sim.agent import Agent
-from fog_proving.sim.books import HORIZON, IDLING, INTERVAL, SUM, Cell, Cells, EpochBook, Labels, Violation
+from fog_proving.sim.books import HORIZON, INTERVAL, SUM, Cells, EpochBook, Labels, Violation
 from fog_proving.sim.bus import SUBJECTS, Stage, Stream
+from fog_proving.sim.programs.graves import Grave
+from fog_proving.sim.programs.workload import Workload
 from fog_proving.sim.reference_model import acknowledged
 from fog_schema.codec import decode, encode
 from fog_schema.frames import Request
 from fog_schema.paths import Path, is_under
 from utilityfog_frontend.telemetry import TelemetryCollector
-
-BOUNDS: Final = ((1.0, 2.0), (1.0, 2.0, 4.0))
-INTEGERS: Final = (1, 2, 3, 300, 70_000, 5.0, 2**40)
-FRACTIONS: Final = (1, 0.1, 0.3, 2.5, 0.7)
-OBSERVED: Final = (-1.0, 0.5, 1.0, 1.7, 3.0, 9.0)
-CHILDREN: Final = ("a", "b", "c")
-LABELLED: Final = ("jobs_total", IDLING, "sizes", "temperature")
-IDLE: Final = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,107 +43,6 @@ class Bounds:
         epoch.outbox, epoch.events = Outbox(self.outbox_frames), EventLog(self.events)
 
 
-class Workload:
-    """The metrics of one program, and what it does with them.
-
-    Args:
-        stage: Time and books.
-        path: Where it counts.
-        fine: Whether histograms have the finer bounds.
-
-    Attributes:
-        collector: The program's collector.
-        counts: Everything it has counted.
-        gauges: The value that each gauge was last set to.
-        removed: When a series was removed or reset for the first time, by the metric's name.
-    """
-
-    def __init__(self, stage: Stage, path: Path, *, fine: bool) -> None:
-        clock = stage.clock
-        self.collector = TelemetryCollector(self_metrics=False, clock=clock, monotonic=clock)
-        self.counts: Cells = {}
-        self.gauges: dict[tuple[str, Labels], float] = {}
-        self.removed: dict[str, float] = {}
-        self._path = path
-        self._stage = stage
-        self._buckets = BOUNDS[fine]
-        self._metrics: dict[str, Any] = {}
-
-    def count(self, what: int, how: int) -> None:
-        """Use one of its metrics."""
-        match what % 8:
-            case 0:
-                self._increment(self._metric("whole_total"), INTEGERS[how % len(INTEGERS)])
-            case 1:
-                self._increment(self._metric("mixed_total"), FRACTIONS[how % len(FRACTIONS)])
-            case 2:
-                self._increment(self._child("jobs_total", how), INTEGERS[how // 8 % 3])
-            case 3:
-                self._increment(self._child(IDLING, how), FRACTIONS[how // 8 % len(FRACTIONS)])
-            case 4:
-                self._observe(self._metric("delay"), OBSERVED[how % len(OBSERVED)])
-            case 5:
-                self._observe(self._child("sizes", how), OBSERVED[how // 8 % len(OBSERVED)])
-            case 6:
-                self._set(self._metric("level"), how % 100)
-            case _:
-                self._set(self._child("temperature", how), how % 100 / 8)
-
-    def remove(self, what: int, how: int) -> None:
-        """Remove a child."""
-        metric = self._metrics.get(name := LABELLED[what % len(LABELLED)])
-        if metric is not None and metric.remove(job := CHILDREN[how % len(CHILDREN)]):
-            self.gauges.pop((name, (("job", job),)), None)
-            self.removed.setdefault(name, self._stage.now)
-
-    def reset(self, what: int) -> None:
-        """Start a metric from zero again; the fleet's count goes on."""
-        if self._metrics:
-            name = list(self._metrics)[what % len(self._metrics)]
-            self._metrics[name].reset()
-            self.removed.setdefault(name, self._stage.now)
-            self.gauges |= {key: 0 for key in self.gauges if key[0] == name}
-
-    def _metric(self, name: str) -> Any:
-        metric = self._metrics.get(name)
-        if metric is None:
-            metric = self._metrics[name] = self._register(name)
-        return metric
-
-    def _child(self, name: str, how: int) -> Any:
-        return self._metric(name).labels(job=CHILDREN[how % len(CHILDREN)])
-
-    def _register(self, name: str) -> Any:
-        collector, buckets = self.collector, self._buckets
-        makers: dict[str, Callable[[], Any]] = {
-            "jobs_total": lambda: collector.register_counter(name, "", ["job"]),
-            IDLING: lambda: collector.register_counter(name, "", ["job"], ttl=IDLE),
-            "delay": lambda: collector.register_histogram(name, "", buckets),
-            "sizes": lambda: collector.register_histogram(name, "", buckets, labels=["job"]),
-            "level": lambda: collector.register_gauge(name, rollup="sum"),
-            "temperature": lambda: collector.register_gauge(name, "", ["job"], rollup="sum"),
-        }
-        return makers.get(name, lambda: collector.register_counter(name))()
-
-    def _increment(self, counter: Any, amount: float) -> None:
-        counter.increment(amount)
-        self._note(Cell(counter.name, _labels(counter)), int(amount) if amount % 1 == 0 else amount)
-
-    def _observe(self, histogram: Any, value: float) -> None:
-        histogram.observe(value)
-        name, labels = histogram.name, _labels(histogram)
-        self._note(Cell(name, labels, self._buckets, bisect_left(self._buckets, value)), 1)
-        self._note(Cell(name, labels, self._buckets, SUM), value)
-
-    def _set(self, gauge: Any, value: float) -> None:
-        gauge.set(value)
-        self.gauges[gauge.name, _labels(gauge)] = value
-
-    def _note(self, cell: Cell, amount: float) -> None:
-        self.counts[cell] = self.counts.get(cell, 0) + amount
-        self._stage.books.count(self._path, cell, amount)
-
-
 class _Ended(NamedTuple):
     """The epoch whose final was encoded last, or before any the first; and when that was."""
 
@@ -155,7 +51,7 @@ class _Ended(NamedTuple):
 
 
 class Program:
-    """One process.
+    """Run one process.
 
     Attributes:
         path: Where it publishes.
@@ -166,11 +62,20 @@ class Program:
         book: The page of its epoch in the books.
     """
 
-    def __init__(self, stage: Stage, path: Path, bounds: Bounds, *, shared: bool = False, fine: bool = False) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        path: Path,
+        bounds: Bounds,
+        *,
+        shared: bool = False,
+        fine: bool = False,
+        journaled: bool = False,
+    ) -> None:
         self.path = path
         self.alive = True
         self.bounds = bounds
-        self.workload = Workload(stage, path, fine=fine)
+        self.workload = Workload(stage, path, fine=fine, grave=Grave(stage) if journaled else None)
         self._stage = stage
         self._settings = Settings(interval=INTERVAL, shared=shared)
         self._publication = self._publish()
@@ -219,7 +124,7 @@ class Program:
         """Publish the next frame once, or the next events; whether there was anything to send."""
         if self._publication.finals and self._stage.now - self._ended.at >= HORIZON:
             # It would outlive its tombstone, and count twice if it came before: docs/simulation.md.
-            self._publication.finals, self._ended.book.given_up = [], True
+            self._publication.finals, self._ended.book.owed = [], False
         agent = self.agent
         frame = self._next_frame(agent) if agent is not None else None
         if agent is None or frame is None:
@@ -287,7 +192,29 @@ class Program:
 
     def kill(self) -> None:
         """Kill the process."""
+        grave = self.workload.grave
+        if self.alive and grave is not None:
+            if self.book.end is not None:  # its next epoch is in the journal alone
+                self.book = self._open_book(self.book.end, grave.journal.epoch)
+            self.book.end = dict(self.counts)
+            self.book.owed, self._ended.book.owed = True, self._ended.book.owed is not False
+            grave.kill()
         self.alive, self.agent = False, None
+
+    def bury(self, what: Fate) -> None:
+        """Let somebody who finds its journal end its epochs, if it was killed; each frame is sent once."""
+        grave, send = self.workload.grave, partial(self._publish_last, what)
+        if grave is not None and not self.alive:
+            grave.end(self._stage.now, self._settings, self.bounds.frame_bytes, send, self._give_up)
+
+    def _publish_last(self, what: Fate, epoch: int, frame: Encoded) -> bool:
+        answer = self._stage.streams.metrics.publish(SUBJECTS.metrics(self.path), frame.data, what)
+        if answer.outcome is Outcome.ACKED:
+            self._stage.books.epochs[self.path, epoch].acknowledged.append(frame.data)
+        return answer.outcome is Outcome.ACKED
+
+    def _give_up(self, epoch: int) -> None:
+        self._stage.books.epochs[self.path, epoch].owed = False
 
     def stop(self, *, online: bool, what: Fate) -> None:
         """Its agent stops; with a connection it ends the epoch, and each part of the final is sent once."""
@@ -342,7 +269,13 @@ class Program:
         metrics = SelfMetrics(TelemetryCollector(self_metrics=False), self._settings)
         watches, events = (collector.watch_series(),), _BookedEvents(self, collector.watch_events())
         now = self._stage.now
-        publication = Publication(watches, metrics, self._settings, now, draw_epoch, event_watch=events)
+        journal: Port = NO_JOURNAL
+        if self.workload.grave is not None:
+            journal = noting = self.workload.grave.journal
+            draw_epoch = lambda: noting.epoch  # noqa: E731
+        publication = Publication(
+            watches, metrics, self._settings, now, draw_epoch, event_watch=events, journal=journal
+        )
         self.bounds.apply(publication.epoch)
         return publication
 
@@ -354,8 +287,8 @@ class Program:
     def _stuck(self, stream: Stream) -> bool:
         return self.agent is None or stream.refusing
 
-    def _open_book(self, start: Cells) -> EpochBook:
-        epoch, shared = self._publication.epoch.writer.epoch, self._settings.shared
+    def _open_book(self, start: Cells, epoch: int | None = None) -> EpochBook:
+        epoch, shared = epoch or self._publication.epoch.writer.epoch, self._settings.shared
         book = EpochBook(self.path, epoch, self.counts, start, self.workload.removed, self._stage.now, shared)
         self._stage.books.epochs[self.path, epoch] = book
         return book
@@ -383,7 +316,3 @@ class _BookedEvents:
         events = self._events.take()
         self._program.note_events(events)
         return events
-
-
-def _labels(metric: Any) -> Labels:
-    return tuple(sorted(metric.labels.items()))

@@ -11,7 +11,7 @@ from random import Random
 from typing import NamedTuple
 
 from fog_proving.sim.books import Violation
-from fog_proving.sim.mutations import MUTATIONS, engine, reader, tiers, writer
+from fog_proving.sim.mutations import MUTATIONS, engine, journal, reader, tiers, writer
 from fog_proving.sim.steps import History, Step, draw, shorten
 from fog_proving.sim.world import START, World
 
@@ -20,6 +20,7 @@ __all__ = [
     "Task",
     "engine",
     "history",
+    "journal",
     "reader",
     "run",
     "run_all",

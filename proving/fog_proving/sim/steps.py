@@ -39,7 +39,7 @@ ORDINARY: Final = {
 """Steps of any fog, with their weights."""
 FAULTS: Final = (
     {"remove": 4, "reset": 3},
-    {"kill": 3},
+    {"kill": 3, "bury": 4},
     {"stop": 4, "attach": 4},
     {"late": 3},
     {"ask": 2},

@@ -8,6 +8,7 @@ from typing import Final
 from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.engine.readiness import ROUND_INTERVALS
 from fog_aggregator.core.places.limits import FleetLimits
+from fog_bus.memory import Fate
 from fog_bus.ports import Message
 from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Violation
@@ -46,6 +47,7 @@ OF_PROGRAMS: Final[dict[str, Callable[[Program, int], object]]] = {
     "flush": lambda program, _: program.flush(),
     "flow": lambda program, _: program.flow(),
     "kill": lambda program, _: program.kill(),
+    "bury": lambda program, how: program.bury(fate(how)),
     "stop": lambda program, how: program.stop(online=how % 4 != 0, what=fate(how // 4)),
     "attach": lambda program, _: program.attach(),
 }
@@ -142,6 +144,7 @@ class World:
             stream.refuse(refusing=False)
         for program in self._programs:
             program.attach()
+            program.bury(Fate.STORED)
             if self._last_events:
                 self._event(program)
         aggregator = self._up()
@@ -217,8 +220,10 @@ class World:
 
     def _spawn(self, who: int, how: int) -> None:
         if len(self._programs) < MOST_PROGRAMS:
-            path, shared, fine = PATHS[who % len(PATHS)], how % 3 == 0, how % 5 == 0
-            self._programs.append(Program(self._stage, path, self._bounds, shared=shared, fine=fine))
+            path, shared, fine, journaled = PATHS[who % len(PATHS)], how % 3 == 0, how % 5 == 0, how // 15 % 7 > 3
+            self._programs.append(
+                Program(self._stage, path, self._bounds, shared=shared, fine=fine, journaled=journaled)
+            )
 
     def _snapshot(self, who: int, how: int) -> None:
         """Restore a machine from an image; the frames that it repeats are read before the true ones."""

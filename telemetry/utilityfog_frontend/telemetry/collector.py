@@ -10,6 +10,7 @@ from .hooks import COLLECTION, HookedRegistry
 from .instruments.gauge import state_fact
 from .instruments.labeled import LabeledCounter
 from .integrations import setup_coordination_hooks, setup_health_hooks, setup_messaging_hooks
+from .journal.opening import JournalArgument
 from .source import MetricsSource
 from .support import arguments
 from .support.problems import REASONS, logger
@@ -38,6 +39,8 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
             way should not.
         reserved_names: whether its metrics' names may begin with `fog_`: those of the fleet's own parts do, and an
             aggregator refuses them from a program.
+        journal: a directory where the counts of each process have a file, so that a kill -9 loses none: the next agent
+            with this directory ends the epoch of a process that is dead. Without it counts are in memory alone.
         clock: unix seconds.
         monotonic: seconds that never go back.
 
@@ -46,7 +49,7 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
             outlives the agent.
 
     Raises:
-        ValueError: an interval or a number of events that is not above zero.
+        ValueError: an interval or a number of events that is not above zero, or a journal that is no directory.
         TypeError: an argument of another type.
     """
 
@@ -57,13 +60,14 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
         max_events: int = MAX_EVENTS,
         self_metrics: bool = True,
         reserved_names: bool = False,
+        journal: JournalArgument = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         arguments.seconds("collection_interval", collection_interval)
         arguments.function("clock", clock)
         arguments.function("monotonic", monotonic)
-        super().__init__(clock, monotonic, reserved_names=reserved_names)
+        super().__init__(clock, monotonic, reserved_names=reserved_names, journal=journal)
         self.collection_interval = collection_interval
         self.attachments: dict[object, object] = {}
         self._events = EventLog(max_events)
@@ -85,6 +89,8 @@ class TelemetryCollector(HookedRegistry, MetricsSource):
             problems.labels(reason)
         self._scope.problems.counter = problems
         self._scope.problems.make_source_counter = self._register_source_errors
+        if self.journal is not None and not self.journal.running:
+            problems.labels("journal").increment()  # it was logged before there was anything to count it
         self.read_every(collection_interval)
 
     def _register_source_errors(self) -> LabeledCounter:

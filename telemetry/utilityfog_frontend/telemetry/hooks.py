@@ -7,6 +7,7 @@ from typing import Final
 
 from .events import TelemetryEvent
 from .instruments.readings import PATIENCE
+from .journal.opening import JournalArgument
 from .registry import MetricRegistry
 from .support import arguments
 from .support.asking import Question
@@ -110,9 +111,14 @@ class HookedRegistry(MetricRegistry):
     """
 
     def __init__(
-        self, clock: Callable[[], float], monotonic: Callable[[], float], *, reserved_names: bool = False
+        self,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        *,
+        reserved_names: bool = False,
+        journal: JournalArgument = None,
     ) -> None:
-        super().__init__(clock, monotonic, reserved_names=reserved_names)
+        super().__init__(clock, monotonic, reserved_names=reserved_names, journal=journal)
         self.integrations: set[str] = set()
         self._hooks = HookTable(self._scope.problems)
         self._fillers: tuple[HookQuestion, ...] = ()

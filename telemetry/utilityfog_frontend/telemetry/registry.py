@@ -19,6 +19,7 @@ from .instruments.metric import Metric, MetricState
 from .instruments.readings import Readings
 from .instruments.series import Series
 from .instruments.state_set import StateSet, check_states
+from .journal.opening import JournalArgument, journal_of
 from .kinds import size_of
 from .model import Family, FamilySnapshot, Labels
 from .names import check_family, refuse_clashes, refuse_unpublishable, sample_names
@@ -41,16 +42,27 @@ class MetricRegistry:
 
     To register a metric again, with the same arguments, returns the one that is there: a cell of a notebook that is run
     again, a module that is reloaded.
+
+    Attributes:
+        fork_generation: forks between the process in which it was made and this one.
+        journal: keeps the counts of this process where a kill -9 does not reach them; None without one.
     """
 
     def __init__(
-        self, clock: Callable[[], float], monotonic: Callable[[], float], *, reserved_names: bool = False
+        self,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        *,
+        reserved_names: bool = False,
+        journal: JournalArgument = None,
     ) -> None:
         self.fork_generation = 0
         self._reserved_names = reserved_names
         problems = Problems(monotonic)
+        self.journal = journal_of(journal, clock, problems)
+        lifetimes = SeriesLifetimes(self._live_series, journal=self.journal)
         readings = Readings(problems, monotonic)
-        self._scope = Scope(SeriesLifetimes(self._live_series), problems, clock, monotonic, readings)
+        self._scope = Scope(lifetimes, problems, clock, monotonic, readings, self.journal)
         self._metrics: dict[str, Metric] = {}
         self._states: dict[str, MetricState] = {}
         self._state_sets: dict[str, StateSet] = {}
@@ -314,6 +326,8 @@ class MetricRegistry:
 
     def renew(self) -> None:
         """In a forked child: locks anew, counts from zero, watches closed."""
+        if self.journal is not None:
+            self.journal.renew()  # first: what the parent's series have counted is in the parent's
         self._scope.lifetimes.renew()
         for source in self._sources:
             source.renew()

@@ -75,9 +75,10 @@ class Accounts:
 
     def _certain(self, book: EpochBook, model: EpochModel, *, lost: bool) -> set[str]:
         """Name the metrics whose every count must be there: its writer lives, or its final is safe."""
-        if book.repeated or book.given_up:
+        if book.repeated or book.owed is False:
             return set()
-        has_ended = book.end is not None and (id(book.counts) in self._alive or _is_final_safe(book))
+        ended_safely = id(book.counts) in self._alive or bool(book.owed) or _is_final_safe(book)
+        has_ended = book.end is not None and ended_safely
         if book.id not in self._running and not (has_ended and (model.final or not lost)):
             return set()
         # A living writer does not repeat a series that left it more than 15 minutes ago.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, ClassVar, Generic, NoReturn, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from utilityfog_frontend.telemetry.labels import OwnLabels, label_value, sorted_labels
@@ -36,6 +36,15 @@ MAX_CHILDREN = 2_000
 _CHUNK = 512  # series read in one go: a reader of a million must let writers flush in between
 
 
+class Journal(Protocol):
+    """Keeps counts where a kill -9 does not reach them."""
+
+    def begin(
+        self, series_type: type[Series], family: Family, labels: Labels, created: float, gate: Gate
+    ) -> Series | None:
+        """Begin a series in the journal; None when it is to be begun in memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """State that the metrics of one collector share."""
@@ -45,6 +54,7 @@ class Scope:
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     readings: Readings = field(default_factory=Readings)
+    journal: Journal | None = None
 
 
 class Dormant(list[Number]):
@@ -253,7 +263,9 @@ class FamilyState(MetricState, Generic[H]):
         return handle
 
     def _new_series(self, labels: Labels) -> Series:
-        return self._handle_type.series_type(self.family, labels, self.scope.clock(), self._gate)
+        type_, now, journal = self._handle_type.series_type, self.scope.clock(), self.scope.journal
+        series = None if journal is None else journal.begin(type_, self.family, labels, now, self._gate)
+        return type_(self.family, labels, now, self._gate) if series is None else series
 
     def _refused(self, *, full: bool) -> None:
         self.scope.problems.count("label_limit")

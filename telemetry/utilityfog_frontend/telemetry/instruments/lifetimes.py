@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from utilityfog_frontend.telemetry.model import Family, Labels, Value, add_values
 
@@ -14,6 +15,13 @@ OVERFLOW = "~overflow"
 
 
 UNSETTLED_LIMIT = 1_000
+
+
+class Journal(Protocol):
+    """Keeps counts where a kill -9 does not reach them."""
+
+    def end(self, series: object) -> None:
+        """Note that a series was removed or reset."""
 
 
 class EndedSeries(Series):
@@ -67,10 +75,19 @@ class Backlog:
     def __init__(self) -> None:
         self._ended: dict[tuple[Family, Labels], Series] = {}
         self._unsettled: deque[EndedSeries] = deque()
+        self._journaled: list[Series] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more series of a journal may end: merged, they would be counted there twice or not at all."""
+        return len(self._journaled) >= ENDED_LIMIT
 
     def add(self, series: Series) -> None:
         """Keep what `series` counted."""
         if not series.family.type.incremental:
+            return
+        if series.journaled:
+            self._journaled.append(series)
             return
         labels = series.labels
         if (series.family, labels) not in self._ended and len(self._ended) >= ENDED_LIMIT:
@@ -98,8 +115,9 @@ class Backlog:
     def take(self) -> list[Series]:
         """All of it, once."""
         ended, self._ended = self._ended, {}
+        journaled, self._journaled = self._journaled, []
         self._unsettled.clear()
-        return list(ended.values())
+        return [*ended.values(), *journaled]
 
 
 class SeriesLifetimes:
@@ -109,11 +127,15 @@ class SeriesLifetimes:
     """
 
     def __init__(
-        self, live: Callable[[], Iterable[Series]] = tuple, refresh: Callable[[], None] = lambda: None
+        self,
+        live: Callable[[], Iterable[Series]] = tuple,
+        refresh: Callable[[], None] = lambda: None,
+        journal: Journal | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self._live = live
         self._refresh = refresh
+        self._journal = journal
         self._cached: tuple[Series, ...] | None = ()
         self._watches: list[SeriesWatch] = []
         self._backlog = Backlog()
@@ -121,7 +143,7 @@ class SeriesLifetimes:
     @property
     def refusing(self) -> bool:
         """Whether new children go to the overflow child, because too many ended ones wait already."""
-        return any(watch.refuses for watch in self._watches)
+        return any(watch.refuses for watch in self._watches) or self._backlog.is_full
 
     @property
     def has_backlog(self) -> bool:
@@ -135,6 +157,8 @@ class SeriesLifetimes:
     def ended(self, series: Series) -> None:
         """Note a series that was removed. The caller holds the lock."""
         series.ended = True
+        if self._journal is not None:
+            self._journal.end(series)
         self._cached = None
         for watch in self._watches:
             watch.note_ended(series)

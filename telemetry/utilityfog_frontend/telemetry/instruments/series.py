@@ -1,6 +1,7 @@
 """A series: one incarnation of a family with one set of labels."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from utilityfog_frontend.telemetry.labels import render_labels
 from utilityfog_frontend.telemetry.model import Family, Labels, SeriesSnapshot, Value
@@ -22,6 +23,9 @@ class Series(ABC):
     """
 
     __slots__ = ("_rendered", "created", "ended", "family", "gate", "labels")
+
+    journaled: ClassVar[bool] = False
+    """Whether its count is in a journal, where it has a place of its own until it is in the stream."""
 
     def __init__(self, family: Family, labels: Labels, created: float, gate: Gate) -> None:
         self.family = family

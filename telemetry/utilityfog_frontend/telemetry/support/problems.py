@@ -26,6 +26,7 @@ REASONS: Final = (
     "late",
     "export",
     "collection",
+    "journal",
 )
 """The reasons that are counted from 0 on: a first problem is an increase only where there was a 0 before it."""
 

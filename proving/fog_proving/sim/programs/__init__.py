@@ -1,0 +1,1 @@
+"""Parts of a simulated program: its metrics, and what it leaves when it is killed."""
