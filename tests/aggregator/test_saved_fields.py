@@ -52,7 +52,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("FleetTime", "settled_at"): "an outage before a restart is seen as one gap again",
     ("Tombstones", "limit"): "configured",
     ("Roster", "version"): "counts changes since the program began",
-    ("Roster", "_composites"): "found among the places, by version",
+    ("Roster", "_composites"): "found among the places",
     ("Roster", "info_version"): "counts changes since the program began",
     ("Node", "brought"): "what a path may bring is counted anew after a restart",
     ("Branch", "brought"): "as a node's",

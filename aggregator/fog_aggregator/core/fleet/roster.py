@@ -70,7 +70,7 @@ class Roster:
         self.info_version = 0
         self.closed_early = 0
         self._places: dict[Path, Place] = {}
-        self._composites: tuple[int, list[Place]] = (0, [])
+        self._composites: dict[Path, Place] = {}
 
     def __len__(self) -> int:
         return len(self._places)
@@ -93,6 +93,8 @@ class Roster:
         row = self.rows.new_place(counts_itself=cls.counts_itself)
         closed = Epoch(self.rows.new_epoch(row), CLOSED, observed=observed)
         place = self._places[where] = cls(where, row, closed, first_seen)
+        if not place.counts_itself:
+            self._composites[where] = place
         self.version += 1
         return place
 
@@ -106,6 +108,7 @@ class Roster:
     def remove(self, place: Place) -> None:
         """Remove a place that has no epochs and no counts any more."""
         del self._places[place.path]
+        self._composites.pop(place.path, None)
         self.rows.free_epoch(place.closed.row)
         self.rows.free_place(place.row)
         self.version += 1
@@ -137,10 +140,7 @@ class Roster:
 
     def composites(self) -> Iterator[Place]:
         """Return the places that stand for more, or less, than one node."""
-        if self._composites[0] != self.version:
-            found = [place for place in self if not (place.counts_itself or self.is_retired(place))]
-            self._composites = (self.version, found)
-        return iter(self._composites[1])
+        return iter(self._composites.values())
 
     def closed_rows(self) -> Bools:
         """Tell which rows of epochs are closed totals."""
@@ -219,6 +219,8 @@ class Roster:
             self._places[where] = place
             self.rows.counts_itself[row] = place.counts_itself and not self.rows.retired[row]
             self.rows.ephemeral[row] = ephemeral
+            if not (place.counts_itself or self.rows.retired[row]):
+                self._composites[where] = place
         if len(self._places) != len(places):
             raise DamagedError("places has one path twice")
 
