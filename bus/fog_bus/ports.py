@@ -170,8 +170,14 @@ class Bus(Protocol):
         none does.
         """
 
-    async def send(self, subject: str, payload: bytes) -> bool:
-        """Publish without asking for an answer; return False when there is no connection. True proves nothing."""
+    async def send(self, subject: str, payload: bytes, *, message_id: str = "") -> bool:
+        """Publish without asking for an answer; return False when there is no connection. True proves nothing.
+
+        Args:
+            subject: The subject.
+            payload: The bytes; some hundred fewer than `max_payload` when there is an id.
+            message_id: A stream that has it takes no other one of this id for a while; empty for none.
+        """
 
     async def listen(self, subjects: Iterable[str], callback: RequestCallback) -> None:
         """Call back for each message on any of `subjects`, from now on and after every reconnect.

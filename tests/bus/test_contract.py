@@ -167,3 +167,15 @@ async def test_without_a_connection(bus: Transport) -> None:
     if running is not None:
         await bus.close()
         await running
+
+
+async def test_a_message_with_a_known_id_is_not_stored_again(bus: Transport) -> None:
+    """Listeners hear it all the same; without an id every message is stored."""
+    heard: list[bytes] = []
+    await bus.listen([SUBJECT], lambda _, data: heard.append(data))
+    for data, message_id in ((b"1", "a"), (b"2", "a"), (b"3", "b"), (b"4", ""), (b"5", "")):
+        assert await bus.send(SUBJECT, data, message_id=message_id)
+    await eventually(lambda: len(heard) == 5)
+    reader = await bus.log(METRICS).open(1)
+    assert [one.data for one in await read(reader, 4)] == [b"1", b"3", b"4", b"5"]
+    await reader.close()

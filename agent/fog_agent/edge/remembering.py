@@ -40,9 +40,9 @@ class RememberingBus:
             self._remembered = payload
         return await self._bus.publish(subject, payload, deadline)
 
-    async def send(self, subject: str, payload: bytes) -> bool:
+    async def send(self, subject: str, payload: bytes, *, message_id: str = "") -> bool:
         """As the bus's."""
-        return await self._bus.send(subject, payload)
+        return await self._bus.send(subject, payload, message_id=message_id)
 
     async def listen(self, subjects: Iterable[str], callback: RequestCallback) -> None:
         """As the bus's."""

@@ -100,11 +100,11 @@ class MemoryBus:
         self._deliver(subject, payload)
         return outcome
 
-    async def send(self, subject: str, payload: bytes) -> bool:
+    async def send(self, subject: str, payload: bytes, *, message_id: str = "") -> bool:
         """Publish without asking for an answer; return False while disconnected."""
         if not self._online.is_set():
             return False
-        if (stream := self._stream_of(subject)) is not None:
+        if (stream := self._stream_of(subject)) is not None and not stream.knows(message_id):
             stream.publish(subject, payload)
         self._deliver(subject, payload)
         return True

@@ -18,6 +18,9 @@ from fog_bus.streams import StreamSettings
 LONGEST_DELAY: Final = 3_600.0
 """Seconds that the network may hold on to a message that it delivers after all."""
 
+_MOST_IDS: Final = 10_000
+"""Ids of messages that are remembered; a server remembers those of the last two minutes."""
+
 
 class Fate(Enum):
     """The fate of a publish: what the stream holds, and what the publisher is told."""
@@ -36,9 +39,10 @@ class _Contents:
     created: str
     messages: list[Message] = field(default_factory=list)
     last_seq: int = 0
+    ids: dict[str, None] = field(default_factory=dict)
 
     def replaced(self, messages: list[Message]) -> _Contents:
-        return _Contents(self.created, messages, self.last_seq)
+        return _Contents(self.created, messages, self.last_seq, dict(self.ids))
 
 
 class MemoryStream:
@@ -124,6 +128,16 @@ class MemoryStream:
         if fate is Fate.ACK_LOST:
             return Publish(Outcome.TIMEOUT)
         return Publish(Outcome.ACKED, stream=self.name, seq=self.last_seq)
+
+    def knows(self, message_id: str) -> bool:
+        """Tell whether a message of an id was taken before, and remember it; one without an id never was."""
+        ids = self._contents.ids
+        known = message_id in ids
+        if message_id:
+            ids[message_id] = None
+        if len(ids) > _MOST_IDS:
+            del ids[next(iter(ids))]
+        return known
 
     def deliver_delayed(self, number: int = 0) -> None:
         """Let one of the delayed messages arrive, unless it has been on its way for more than an hour."""

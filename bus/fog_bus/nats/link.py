@@ -29,6 +29,7 @@ from fog_bus.rate_limited_log import RateLimitedLog
 
 _GONE: Final = (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError)
 _NO_RESPONDERS: Final = "503"
+_MESSAGE_ID: Final = "Nats-Msg-Id"
 _WAITING_REQUESTS: Final = 64
 """Requests that wait for their callback; more are dropped, as their senders will ask again."""
 _REFUSED_SUBJECT: Final = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
@@ -74,13 +75,13 @@ class Link:
             raise RequestError(subject, answer)
         return answer
 
-    async def send(self, subject: str, payload: bytes) -> bool:
+    async def send(self, subject: str, payload: bytes, *, message_id: str = "") -> bool:
         """Publish without asking for an acknowledgement; False when there is no connection."""
         client = self.connection.client
         if client is None:
             return False
         try:
-            await client.publish(subject, payload)
+            await client.publish(subject, payload, headers={_MESSAGE_ID: message_id} if message_id else None)
         except _GONE:
             return False
         return True

@@ -23,6 +23,8 @@ LOGGER: Final = logging.getLogger("fog_aggregator.alerts")
 WHOLE: Final = ("~fleet",)
 """The place of alerts that name none, where an aggregator reads everything."""
 MAX_PAYLOAD: Final = 256 * 1024
+_HEADER: Final = 256
+"""Bytes that a message's id may add; a server ends the connection of one whose message is too long."""
 _TRY_LATER: Final = frozenset({408, 425, 429})
 _NOT_THESE_ALERTS: Final = frozenset({400, 413, 422})
 
@@ -122,10 +124,11 @@ class NatsAlerts:
         del now
         for notice in batch.notices:
             body = nats_body(notice)
-            if len(body) > min(MAX_PAYLOAD, self._bus.max_payload or MAX_PAYLOAD):
+            if len(body) > min(MAX_PAYLOAD, (self._bus.max_payload or MAX_PAYLOAD + _HEADER) - _HEADER):
                 LOGGER.warning("an alert of %d bytes is too long for NATS: %s", len(body), notice.fingerprint)
                 return Verdict.REFUSED
-            if not await self._bus.send(self._subjects.alerts(notice.path or self._path), body):
+            subject = self._subjects.alerts(notice.path or self._path)
+            if not await self._bus.send(subject, body, message_id=notice.key):
                 return Verdict.FAILED
         return Verdict.SENT
 
