@@ -184,6 +184,37 @@ def test_foreign_counts_of_the_parent_are_the_parents(bare: TelemetryCollector) 
     assert value(bare, "a_total") == 5
 
 
+def test_a_source_that_hangs_at_the_fork_is_asked_anew_in_the_child(bare: TelemetryCollector) -> None:
+    """Its call was the parent's; a fork waits for it for a bounded time, and its last answer is what the parent has."""
+    other = TelemetryCollector(self_metrics=False)
+    counter = other.register_counter("a_total")
+    counter.increment(5)
+    parent, hung, release = os.getpid(), threading.Event(), threading.Event()
+    hangs = False
+
+    def collect() -> list[FamilySnapshot]:
+        if hangs and os.getpid() == parent:
+            hung.set()
+            release.wait(30)
+        return other.collect()
+
+    bare.add_source(collect)
+    assert value(bare, "a_total") == 5
+    hangs = True
+    reader = threading.Thread(target=bare.collect)
+    reader.start()
+    hung.wait(30)
+
+    def child() -> None:
+        counter.increment(2)
+        assert value(bare, "a_total") == 2
+
+    in_child(child)
+    release.set()
+    reader.join()
+    assert value(bare, "a_total") == 5
+
+
 def test_a_fork_of_a_fork(collector: TelemetryCollector) -> None:
     """Each generation from zero."""
     counter = collector.register_counter("a_total")

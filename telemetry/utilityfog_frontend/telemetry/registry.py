@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar, cast, overload
 from .foreign.outside import FamilyKey, outside_of
 from .foreign.readings import FamilyReadings, LastReadings
 from .foreign.rollups import RollupByName
-from .foreign.source import Collect, ForeignSource, name_of
+from .foreign.source import Collect, ForeignSource, ask_before_fork, name_of
 from .instruments.counter import Counter, counter_family
 from .instruments.family import MAX_CHILDREN, FamilyState, Instrument, Scope
 from .instruments.gauge import Gauge, gauge_family, state_fact
@@ -24,7 +24,7 @@ from .kinds import size_of
 from .model import Family, FamilySnapshot, Labels
 from .names import check_family, refuse_clashes, refuse_unpublishable, sample_names
 from .support import arguments
-from .support.fork import renew_after_fork
+from .support.fork import prepare_before_fork, renew_after_fork
 from .support.problems import Problems
 
 H = TypeVar("H", bound=Instrument)
@@ -261,6 +261,7 @@ class MetricRegistry:
         outside = outside_of(since, incarnation, self._readings)
         source = ForeignSource(name or name_of(collect), collect, self._scope, self._add_foreign, rollup, outside)
         self._sources.append(source)
+        prepare_before_fork(self)
         self._scope.readings.add_several(source.questions)
 
     def resume_totals(self, readings: LastReadings) -> list[tuple[FamilyKey, Labels]]:
@@ -323,6 +324,10 @@ class MetricRegistry:
     def count_problem(self, reason: str) -> None:
         """Count a problem that is not worth a line in a log."""
         self._scope.problems.count(reason)
+
+    def prepare(self) -> None:
+        """Ask the sources before a fork: what they have counted until then is this process's, and not the child's."""
+        ask_before_fork(self._sources, self._scope.readings)
 
     def renew(self) -> None:
         """In a forked child: locks anew, counts from zero, watches closed."""

@@ -5,6 +5,7 @@
 Do this or `PrometheusBridge` for a registry: both would show each metric to itself.
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from functools import partial
@@ -90,6 +91,11 @@ class RegistrySource:
         if getattr(registry, "_target_info", None):
             parts["target_info"] = Part("target_info", self._target_info)
         return parts
+
+    def begins_at_zero(self) -> bool:
+        """Whether prometheus_client keeps its values in a file for each process: a forked child has one of its own."""
+        values = sys.modules.get("prometheus_client.values")
+        return bool(getattr(getattr(values, "ValueClass", None), "_multiprocess", False))
 
     def _read(self, collector: Any) -> list[Reported]:
         return [one for metric in collector.collect() for one in _families(metric, self._registry)]

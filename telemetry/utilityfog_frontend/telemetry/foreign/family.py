@@ -95,6 +95,10 @@ class ForeignState(MetricState):
         for series in list(self._live.values()):
             series.restart(self._scope.clock())
 
+    def forget(self) -> None:
+        """In a forked child: have no series; the parent's watches are closed, so that nobody is told."""
+        self._live.clear()
+
     def renew(self) -> None:
         """In a forked child: what the parent counted until now is the parent's."""
         if not self.family.type.incremental:

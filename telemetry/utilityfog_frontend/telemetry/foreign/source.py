@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
 from itertools import chain
 from typing import Final, NamedTuple, Protocol
 
 from utilityfog_frontend.telemetry.instruments.family import Scope
 from utilityfog_frontend.telemetry.instruments.metric import Metric, MetricState
+from utilityfog_frontend.telemetry.instruments.readings import PATIENCE, Readings
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, Labels, LeftOut, SeriesSnapshot
 from utilityfog_frontend.telemetry.support.asking import Question
 
@@ -30,7 +32,11 @@ class Part(NamedTuple):
 
 
 class Parts(Protocol):
-    """A source that is made of parts. Whole, it can be called like any other."""
+    """A source that is made of parts. Whole, it can be called like any other.
+
+    It may have a method `begins_at_zero`, too, as any source may, which tells whether its counts begin at zero in a
+    forked child by themselves. A fork copies the counts of any other source.
+    """
 
     def parts(self) -> Mapping[Hashable, Part]:
         """Return the parts that there are now, by something that identifies each. Quick, and never raises."""
@@ -66,8 +72,7 @@ class ForeignSource:
         outside: Outside | None = None,
     ) -> None:
         self._name = name
-        divided: Parts | None = collect if hasattr(collect, "parts") else None
-        self._parts_now = divided.parts if divided is not None else lambda: {None: Part("", collect)}
+        self._collect: Collect | None = collect
         self._scope = scope
         self._add = add
         self._states: dict[str, ForeignState] = {}
@@ -81,14 +86,22 @@ class ForeignSource:
         scope.problems.count_source(name, 0)
 
     def renew(self) -> None:
-        """In a forked child: the lock anew. Totals that live outside are the parent's, which goes on reading them."""
+        """In a forked child: the lock anew. Counts from before the fork are the parent's.
+
+        So are totals that live outside, which it goes on reading. A source that begins at zero by itself is forgotten.
+        """
         self._lock = threading.Lock()
         if self._outside is not None:
-            self._parts_now = dict
+            self._collect = None
             text = (
                 "the source %r with since='outside' is read by the parent process alone: in a forked child it is silent"
             )
             self._scope.problems.warn(text, self._name)
+        elif getattr(self._collect, "begins_at_zero", bool)():
+            self._parts.clear()
+            self._latest.clear()
+            for state in self._states.values():
+                state.forget()
 
     def questions(self) -> list["PartQuestion"]:
         """Return what is to be asked: a question for each part that there is now."""
@@ -102,6 +115,12 @@ class ForeignSource:
                 if key not in self._parts:
                     self._parts[key] = PartQuestion(self._name, part, self)
             return list(self._parts.values())
+
+    def _parts_now(self) -> Mapping[Hashable, Part]:
+        if self._collect is None:
+            return {}
+        divided: Parts | None = self._collect if hasattr(self._collect, "parts") else None
+        return {None: Part("", self._collect)} if divided is None else divided.parts()
 
     def incarnation(self) -> str:
         """Ask which run of it counts now; empty when nobody knows. Raises whatever the function raises."""
@@ -221,3 +240,19 @@ class PartQuestion(Question):
     def expire(self) -> None:
         """Let its gauges end."""
         self._source.expire(self)
+
+
+def ask_before_fork(sources: Iterable[ForeignSource], readings: Readings) -> None:
+    """Ask sources in full, for a second at most: when one hangs or holds a lock, its last answer is what there is."""
+
+    def ask() -> None:
+        questions = [question for source in sources for question in source.questions()]
+        under_way = any(question.outstanding for question in questions)
+        readings.ask(questions, PATIENCE)
+        if under_way:  # its answer may be of a while ago
+            readings.ask(questions, PATIENCE)
+
+    with suppress(RuntimeError):  # no thread can begin, as at the interpreter's end
+        thread = threading.Thread(target=ask, name="telemetry-fork", daemon=True)
+        thread.start()
+        thread.join(PATIENCE)

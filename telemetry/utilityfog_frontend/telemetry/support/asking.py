@@ -78,10 +78,11 @@ class Question(ABC):
 class _Worker:
     """One thread at work, and since when it has been with its present question."""
 
-    __slots__ = ("begun",)
+    __slots__ = ("begun", "question")
 
     def __init__(self, begun: float) -> None:
         self.begun = begun
+        self.question: Question | None = None
 
 
 class Asker:
@@ -93,14 +94,19 @@ class Asker:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._waiting: deque[Question] = deque()
+        self._workers: set[_Worker] = set()
         self.renew()
         renew_after_fork(self)
 
     def renew(self) -> None:
-        """In a forked child, which has none of the threads: the lock anew, nobody at work."""
+        """In a forked child, which has none of the threads: the lock anew, nobody at work, and nobody asked."""
+        for question in (*self._waiting, *(worker.question for worker in self._workers)):
+            if question is not None:
+                question.outstanding = False
         self._changed = threading.Condition()
-        self._waiting: deque[Question] = deque()
-        self._workers: set[_Worker] = set()
+        self._waiting = deque()
+        self._workers = set()
         self._thread = threading.local()
 
     def ask(self, questions: Sequence[Question], patience: float) -> None:
@@ -168,8 +174,8 @@ class Asker:
                 done.seconds = now - worker.begun
                 done.outstanding = False
             if self._waiting:
-                worker.begun = now
-                return self._waiting.popleft()
+                worker.begun, worker.question = now, self._waiting.popleft()
+                return worker.question
             self._workers.remove(worker)
             self._changed.notify_all()
             return None

@@ -8,6 +8,13 @@ from typing import Protocol
 from weakref import WeakSet
 
 
+class Preparable(Protocol):
+    """Something that wants to know of a fork before it."""
+
+    def prepare(self) -> None:
+        """Run in the parent, in the thread that forks, before each fork."""
+
+
 class Renewable(Protocol):
     """Something with locks and counts of its own."""
 
@@ -15,12 +22,23 @@ class Renewable(Protocol):
         """Run in the child, alone, before any of its own code."""
 
 
+_preparables: WeakSet[Preparable] = WeakSet()
 _renewables: WeakSet[Renewable] = WeakSet()
+
+
+def prepare_before_fork(thing: Preparable) -> None:
+    """Has `thing.prepare()` called before every fork, for as long as `thing` lives."""
+    _preparables.add(thing)
 
 
 def renew_after_fork(thing: Renewable) -> None:
     """Has `thing.renew()` called in every forked child, for as long as `thing` lives."""
     _renewables.add(thing)
+
+
+def _prepare_all() -> None:
+    for thing in list(_preparables):
+        thing.prepare()
 
 
 def _renew_all() -> None:
@@ -29,4 +47,4 @@ def _renew_all() -> None:
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_renew_all)
+    os.register_at_fork(before=_prepare_all, after_in_child=_renew_all)
