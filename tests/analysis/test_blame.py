@@ -176,6 +176,16 @@ def test_what_does_not_add_up_is_said() -> None:
     assert found.steps[0].rest != 0
 
 
+def test_infinite_values_count_as_nothing_and_that_is_said() -> None:
+    """Of a change that is infinite nothing is a part."""
+    found = ask("errors_total / 0")
+    assert (found.reason, found.warnings) == (
+        "nothing has changed",
+        ("values that are infinite, or no numbers, count as 0",),
+    )
+    assert ask("errors_total").warnings == ()
+
+
 def test_nothing_has_changed() -> None:
     """Without a change there is no share of it."""
     found = ask("errors_total * 0")

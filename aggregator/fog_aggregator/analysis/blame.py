@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Final, Protocol
 
+import numpy as np
+
 from fog_aggregator.analysis.rewriting import check_names_no_view, of_children, of_node, of_subtree
 from fog_aggregator.analysis.shares import ENOUGH, Part, Share, explanation, shares
 from fog_aggregator.history.routing import PATH
@@ -27,6 +29,7 @@ MOST_ALONE: Final = 32
 """Children that are evaluated one by one, where no history has them as a level."""
 _EXACT: Final = 1e-6
 """Sums whose relative difference is smaller are the same."""
+_NOT_FINITE: Final = "values that are infinite, or no numbers, count as 0"
 
 
 class Places(Protocol):
@@ -218,11 +221,21 @@ class _Descent:
         start, end = self._question.start, self._question.end
         result = range_query(expression, self._storage, start, end, end - start, self._options)
         self._warnings.update(dict.fromkeys((*result.warnings, *result.infos)))
+        if not _is_finite(result):
+            self._warnings[_NOT_FINITE] = None
         return _by_path(result)
 
 
 class _TooDeepError(Exception):
     """The children of a place cannot be had."""
+
+
+def _is_finite(result: Result) -> bool:
+    """Tell whether all values that are there are finite."""
+    if not isinstance(result.data, MatrixResult):
+        return True
+    matrix = result.data.matrix
+    return bool(np.isfinite(matrix.values[matrix.present]).all())
 
 
 def _by_path(result: Result) -> dict[str, Part]:
