@@ -108,8 +108,16 @@ async def test_a_notebook(programs: Programs) -> None:
 
 
 def test_every_recipe_is_run() -> None:
-    """The page has no block that no test takes."""
-    titles = ("gunicorn", "uvicorn and FastAPI", "celery", "multiprocessing", "Short jobs: cron", "Notebooks")
+    """The page has no block that no test takes, here or in `test_killed.py`."""
+    titles = (
+        "gunicorn",
+        "Killed workers",
+        "uvicorn and FastAPI",
+        "celery",
+        "multiprocessing",
+        "Short jobs: cron",
+        "Notebooks",
+    )
     fences = [PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0].count("```") for title in titles]
     assert all(fences)
     assert PAGE.count("```") == sum(fences)
