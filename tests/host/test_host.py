@@ -32,8 +32,9 @@ class fields:  # noqa: N801 - reads like the named tuples it stands for
 
 
 def named(samples: Any) -> dict[str, Any]:
-    """Collect samples by name and label values."""
-    return {" ".join((metric.name, *labels)): value for metric, labels, value in samples}
+    """Collect samples by name and label values, without the items that were left out."""
+    kept = (sample for sample in samples if not isinstance(sample, metrics.LeftOut))
+    return {" ".join((metric.name, *labels)): value for metric, labels, value in kept}
 
 
 def exposed(collector: TelemetryCollector) -> dict[str, float]:
@@ -126,7 +127,7 @@ def test_which_filesystems(fstype: str, mountpoint: str, reported: bool) -> None
 def test_filesystem_that_cannot_be_read() -> None:
     """It says so, and the others are as they were."""
     broken, fine = parse.Mount("a", "nfs", "/a"), parse.Mount("b", "ext4", "/b")
-    seen = named(parse.filesystem([(broken, None), (fine, os.statvfs("/"))]))
+    seen = named(parse.filesystem([parse.MountState(broken, None), parse.MountState(fine, os.statvfs("/"))]))
     assert seen["node_filesystem_device_error a nfs /a"] == 1
     assert seen["node_filesystem_device_error b ext4 /b"] == 0
     assert seen["node_filesystem_size_bytes b ext4 /b"] > 0

@@ -19,6 +19,14 @@ from utilityfog_frontend.telemetry.model import Family, Labels, Value, subtract_
 READ_TOGETHER: Final = 256
 """Series read while their gate is held once: other threads may be waiting for it."""
 
+Pause: TypeAlias = Callable[[], None]
+"""Called often within long work: it may let other threads run for a moment."""
+
+
+def no_pause() -> None:
+    """Go on at once."""
+
+
 SeriesValue: TypeAlias = Value | GaugeSummary
 """The value of a series; a gauge of many nodes is a summary."""
 
@@ -111,14 +119,15 @@ class EpochSeriesSet:
     functions of the program's that would wait for it.
     """
 
-    def __init__(self, series: Iterable[EpochSeries] = ()) -> None:
+    def __init__(self, series: Iterable[EpochSeries] = (), pause: Pause = no_pause) -> None:
         self.ordered = sorted(series, key=attrgetter("id"))
         self._groups: list[tuple[Gate | None, list[EpochSeries]]] = []
         for gate, neighbours in groupby(self.ordered, key=lambda one: one.source.gate if one.incremental else None):
             group = list(neighbours)
             self._groups += [(gate, group[at : at + READ_TOGETHER]) for at in range(0, len(group), READ_TOGETHER)]
+            pause()
 
-    def changes(self) -> list[tuple[EpochSeries, SeriesValue]]:
+    def changes(self, pause: Pause = no_pause) -> list[tuple[EpochSeries, SeriesValue]]:
         """Read all; return those whose value differs from what was encoded last, or is the first, with it."""
         changes: list[tuple[EpochSeries, SeriesValue]] = []
         for gate, group in self._groups:
@@ -132,6 +141,7 @@ class EpochSeriesSet:
                         changes.append((series, value))
             if gate is not None:
                 gate.tell_dropped()
+            pause()
         return changes
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-from fog_agent.core.epoch_series import EpochSeries, SeriesValue
+from fog_agent.core.epoch_series import READ_TOGETHER, EpochSeries, Pause, SeriesValue, no_pause
 from fog_agent.core.sections.section import Fill, Row
 from fog_schema.columns import pack_ids
 from fog_schema.definitions import encode_definitions
@@ -25,17 +25,29 @@ class FrameBuilder:
         removed: ids that the frame says were removed, ascending.
         is_keyframe: every series is defined, and counts are values. Else counts are what came since the base, and a
             series without a base is defined.
+        pause: called between the parts of the work.
     """
 
     def __init__(
-        self, taken: Sequence[tuple[EpochSeries, SeriesValue]], removed: Sequence[int], *, is_keyframe: bool
+        self,
+        taken: Sequence[tuple[EpochSeries, SeriesValue]],
+        removed: Sequence[int],
+        *,
+        is_keyframe: bool,
+        pause: Pause = no_pause,
     ) -> None:
         self.taken = taken
         self._removed = removed
         self._defined: list[EpochSeries] = []
         self._rows: dict[Fill, list[Row]] = defaultdict(list)
         self._is_keyframe = is_keyframe
-        last = None
+        self._pause = pause
+        for at in range(0, len(taken), READ_TOGETHER):
+            self._sort(taken[at : at + READ_TOGETHER])
+            pause()
+
+    def _sort(self, taken: Sequence[tuple[EpochSeries, SeriesValue]]) -> None:
+        is_keyframe, last = self._is_keyframe, None
         for row in taken:  # in one loop, as a node does this in each interval for each series that changed
             series, value = row
             if is_keyframe or series.base is None:
@@ -52,9 +64,11 @@ class FrameBuilder:
             FrameError: reason ``limit``, when it defines more than a frame may.
         """
         frame.definitions = encode_definitions(define(self._defined))
+        self._pause()
         frame.removed = pack_ids(self._removed) if self._removed else None
         for fill, rows in self._rows.items():
             fill(frame, rows, self._is_keyframe)
+            self._pause()
         return frame
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from fog_agent.core.epoch_series import Watch
+from fog_agent.core.epoch_series import Pause, Watch, no_pause
 from fog_agent.core.event_log import EventLog, RecordedEvent
 from fog_agent.core.journal.port import NO_JOURNAL, Journal
 from fog_agent.core.outbox import Outbox
@@ -129,14 +129,16 @@ class Publication:
         event_watch: the events that are published; None for a rollup, which has none.
         coverage: what a rollup stands on; None for a node.
         journal: is told what another process must know to end the epochs.
+        pause: called between the parts of long work.
 
     Attributes:
         epoch: the present epoch.
         in_use: an agent is attached.
         finals: the final keyframe of the epoch before, until it is acknowledged; it goes before any other frame.
+        in_flight: the frame that was handed out last, to be sent until it is acknowledged.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first five are keywords with defaults
         self,
         watches: Sequence[Watch],
         metrics: Metrics,
@@ -147,28 +149,27 @@ class Publication:
         event_watch: Events | None = None,
         coverage: Callable[[], tuple[CoverageNumbers, Absences]] | None = None,
         journal: Journal = NO_JOURNAL,
+        pause: Pause = no_pause,
     ) -> None:
         self.metrics = metrics
         self.watches = watches
         self.event_watch = event_watch or NoEvents()
         self.finals: list[Encoded] = []
         self.in_use = False
+        self.in_flight: Encoded | None = None
         self._draw_epoch = draw_epoch
         self._journal = journal
         self._refused = self._lost = 0
         self._ended: Epoch | None = None
         epoch = draw_epoch()
-        self.epoch = Epoch(Writer(watches, settings, epoch=epoch, now=now, coverage=coverage, journal=journal))
+        self.epoch = Epoch(
+            Writer(watches, settings, epoch=epoch, now=now, coverage=coverage, journal=journal, pause=pause)
+        )
 
     @property
     def orphaned(self) -> bool:
         """Whether it came from a parent process: in a forked child the epoch is drawn anew."""
         return self.event_watch.closed
-
-    @property
-    def in_flight(self) -> Encoded | None:
-        """The frame that is sent until it is acknowledged."""
-        return self.finals[0] if self.finals else self.epoch.outbox.head
 
     def measure(self) -> None:
         """Bring the agent's own metrics up to date with what writer, outbox and event log have counted."""
@@ -201,8 +202,15 @@ class Publication:
             self._refused, self._lost = 0, self.event_watch.lost  # the next epoch counts its own from zero
             self._ended = self.epoch if self.finals else None
             origins = ended.origins()
-            epoch, journal = self._draw_epoch(), self._journal
-            writer = Writer(self.watches, settings, epoch=epoch, now=now, origins=origins, journal=journal)
+            writer = Writer(
+                self.watches,
+                settings,
+                epoch=self._draw_epoch(),
+                now=now,
+                origins=origins,
+                journal=self._journal,
+                pause=ended.pause,
+            )
             self.epoch = Epoch(writer)
 
     def repeat_final(self, now: float, max_bytes: int) -> int:

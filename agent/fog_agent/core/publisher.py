@@ -187,7 +187,8 @@ class Publisher:
         if now < self.frame_at:
             return None
         try:
-            return self._next_frame(now)
+            frame = self._publication.in_flight = self._next_frame(now)
+            return frame
         except Exception as error:  # noqa: BLE001 - one series that cannot be encoded must not end all metrics
             self._failed(f"a keyframe cannot be encoded: {error!r}")
             self._size.forget()

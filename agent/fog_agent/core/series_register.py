@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fog_agent.core.epoch_series import EpochSeries, EpochSeriesSet, SeriesValue, SourceSeries, Watch
+from fog_agent.core.epoch_series import (
+    READ_TOGETHER,
+    EpochSeries,
+    EpochSeriesSet,
+    Pause,
+    SeriesValue,
+    SourceSeries,
+    Watch,
+    no_pause,
+)
 from fog_agent.core.journal.port import NO_JOURNAL, Journal
 from fog_agent.core.sections import SECTIONS
 from fog_schema.limits import (
@@ -16,6 +25,7 @@ from fog_schema.limits import (
     MAX_NAME_LENGTH,
     MAX_UNIT_LENGTH,
 )
+from utilityfog_frontend.telemetry.model import MetricType
 
 RETAINED_SECONDS: Final = 15 * 60.0
 """How long a removed id stays in the keyframes after one that bore it was acknowledged."""
@@ -23,6 +33,7 @@ MAX_RETAINED: Final = 10_000
 """Removed ids that may wait; while more do, newcomers go to their family's overflow child."""
 MAX_LABEL_BYTES: Final = 16 * 1024
 """Of one series, so that each fits into a frame."""
+_PLACES: Final = {type_: place for place, type_ in enumerate(SECTIONS)}
 
 
 @dataclass(slots=True)
@@ -40,6 +51,7 @@ class SeriesRegister:
         watches: the series to follow.
         origins: what each series had counted before the epoch; series that are not in it begin at zero.
         journal: is told the ids, and which series no frame bears any more.
+        pause: called between the parts of the work.
 
     Attributes:
         refused: how many series were beyond what the wire carries.
@@ -49,13 +61,18 @@ class SeriesRegister:
     """
 
     def __init__(
-        self, watches: Sequence[Watch], origins: dict[SourceSeries, SeriesValue], journal: Journal = NO_JOURNAL
+        self,
+        watches: Sequence[Watch],
+        origins: dict[SourceSeries, SeriesValue],
+        journal: Journal = NO_JOURNAL,
+        pause: Pause = no_pause,
     ) -> None:
         self.refused = 0
         self.live: dict[SourceSeries, EpochSeries] = {}
         self.retained: dict[SourceSeries, Retained] = {}
         self.members = EpochSeriesSet()
         self._watches = watches
+        self._pause = pause
         self._origins = origins
         self._journal = journal
         self._seen: tuple[tuple[SourceSeries, ...], ...] = ()
@@ -72,7 +89,7 @@ class SeriesRegister:
         removed = [series.id for source in ended if (series := self._remove(source)) is not None]
         if self._let_go(now) or changed:
             retained = [retained.series for retained in self.retained.values()]
-            self.members = EpochSeriesSet([*self.live.values(), *retained])
+            self.members = EpochSeriesSet([*self.live.values(), *retained], self._pause)
         return sorted(removed)
 
     def adopt(self, series: Sequence[EpochSeries], removed: Iterable[SourceSeries]) -> None:
@@ -100,15 +117,28 @@ class SeriesRegister:
         Ids go out by type, so that each type's ids lie together and a bitmap of them is short.
         """
         self._seen = live
-        found = dict.fromkeys(source for group in (*live, ended) for source in group if source not in self.live)
-        too_large = {source for source in found if is_too_large(source)}
+        found: dict[MetricType, dict[SourceSeries, None]] = {type_: {} for type_ in SECTIONS}
+        too_large = set()
+        for source in self._unknown((*live, ended)):
+            if is_too_large(source):
+                too_large.add(source)
+            else:
+                found[source.family.type][source] = None
         self.refused += len(too_large - self._too_large)
         self._too_large = too_large
-        begun = sorted(found.keys() - too_large, key=registration_order(found))
-        for source in begun:
-            self.live[source] = EpochSeries(self._next_id, source, self._origins.pop(source, None))
-            self._next_id += 1
+        begun = [source for sources in found.values() for source in sources]
+        for at in range(0, len(begun), READ_TOGETHER):
+            for source in begun[at : at + READ_TOGETHER]:
+                self.live[source] = EpochSeries(self._next_id, source, self._origins.pop(source, None))
+                self._next_id += 1
+            self._pause()
         self._journal.number(((source, self.live[source].id) for source in begun), self._next_id)
+
+    def _unknown(self, groups: Iterable[Sequence[SourceSeries]]) -> Iterator[SourceSeries]:
+        for group in groups:
+            for at in range(0, len(group), READ_TOGETHER):
+                yield from [source for source in group[at : at + READ_TOGETHER] if source not in self.live]
+                self._pause()
 
     def _remove(self, source: SourceSeries) -> EpochSeries | None:
         """Retain what a series that ended has counted; None when no frame needs to say that it went."""
@@ -136,11 +166,9 @@ class SeriesRegister:
         return bool(gone)
 
 
-def registration_order(found: Iterable[SourceSeries]) -> Callable[[SourceSeries], tuple[int, int]]:
-    """Return the key by which series get their ids: those of one type lie together."""
-    types = {type_: place for place, type_ in enumerate(SECTIONS)}
-    places = {source: place for place, source in enumerate(found)}
-    return lambda source: (types[source.family.type], places[source])
+def type_order(source: SourceSeries) -> int:
+    """Return the place of a series' type in the order in which ids go out: those of one type lie together."""
+    return _PLACES[source.family.type]
 
 
 def is_too_large(source: SourceSeries) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from fog_agent.core.epoch_series import EpochSeries, SeriesValue, SourceSeries, Watch
+from fog_agent.core.epoch_series import READ_TOGETHER, EpochSeries, Pause, SeriesValue, SourceSeries, Watch, no_pause
 from fog_agent.core.frame_builder import FrameBuilder
 from fog_agent.core.journal.port import NO_JOURNAL, Journal
 from fog_agent.core.series_register import Retained, SeriesRegister
@@ -77,6 +77,7 @@ class Writer:
             epoch, which counts from the collector's creation.
         coverage: what a rollup stands on, asked for each frame; None for a node.
         journal: is told what another process must know to end the epoch.
+        pause: called between the parts of long work.
 
     Attributes:
         settings: what its frames say of it.
@@ -95,6 +96,7 @@ class Writer:
         origins: dict[SourceSeries, SeriesValue] | None = None,
         coverage: Callable[[], tuple[CoverageNumbers, Absences]] | None = None,
         journal: Journal = NO_JOURNAL,
+        pause: Pause = no_pause,
     ) -> None:
         self.epoch = epoch
         self.settings = settings
@@ -104,7 +106,8 @@ class Writer:
         self._birth = now
         self._coverage = coverage
         self._journal = journal
-        self._series = SeriesRegister(watches, origins or {}, journal)
+        self.pause = pause
+        self._series = SeriesRegister(watches, origins or {}, journal, pause)
         self._keyframe: _Keyframe | None = None
 
     @property
@@ -141,7 +144,8 @@ class Writer:
         if self.within_keyframe or self.ended:
             raise RuntimeError("no delta between the parts of a keyframe, nor after the final")
         removed = self._series.follow(now)
-        builder = FrameBuilder(self._series.members.changes(), removed, is_keyframe=False)
+        changes = self._series.members.changes(self.pause)
+        builder = FrameBuilder(changes, removed, is_keyframe=False, pause=self.pause)
         encoded = self._encode(builder, self.header(DELTA, now), max_bytes)
         if encoded is None:
             self.keyframe_due = True
@@ -248,7 +252,7 @@ class Writer:
                 frame.events_held = events_held if self._coverage is None else None  # no events travel with a rollup
             if count == remaining:
                 frame.flags |= LAST_PART | final
-            encoded = self._encode(keyframe.build(count), frame, max_bytes, completes=count == remaining)
+            encoded = self._encode(keyframe.build(count, self.pause), frame, max_bytes, completes=count == remaining)
             if encoded is not None:
                 keyframe.seq = encoded.seq
                 keyframe.part += 1
@@ -302,12 +306,15 @@ class _Keyframe:
     def complete(self) -> bool:
         return self.part > 0 and self.next == len(self.members)
 
-    def build(self, count: int) -> FrameBuilder:
+    def build(self, count: int, pause: Pause) -> FrameBuilder:
         """Take the next `count` series: definition, value in this epoch, whether it was removed."""
         members = self.members[self.next : self.next + count]
         removed = [series.id for series in members if series.id in self.removed]
-        taken = [
-            (series, series.base if self.is_repeated and series.base is not None else series.value())
-            for series in members
-        ]
-        return FrameBuilder(taken, removed, is_keyframe=True)
+        taken: list[tuple[EpochSeries, SeriesValue]] = []
+        for at in range(0, len(members), READ_TOGETHER):
+            taken += [(series, self._value(series)) for series in members[at : at + READ_TOGETHER]]
+            pause()
+        return FrameBuilder(taken, removed, is_keyframe=True, pause=pause)
+
+    def _value(self, series: EpochSeries) -> SeriesValue:
+        return series.base if self.is_repeated and series.base is not None else series.value()

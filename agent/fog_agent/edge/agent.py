@@ -23,6 +23,7 @@ from fog_agent.core.writer import Settings
 from fog_agent.edge import forks
 from fog_agent.edge.attach import attach, hold_state, release_state
 from fog_agent.edge.checks import check_arguments
+from fog_agent.edge.driving.worker import Aside, InPlace, Worker
 from fog_agent.edge.options import AgentOptions
 from fog_agent.edge.recovery import Recovery, journals_of
 from fog_agent.edge.remembering import RememberingBus
@@ -129,8 +130,11 @@ class Agent:
         self._running: _Running | None = None
         self._state_dir = None if state_dir is None else Path(state_dir)
 
-    async def start(self) -> None:
+    async def start(self, *, aside: bool = True) -> None:
         """Begin to publish. Returns at once, with or without a server.
+
+        Args:
+            aside: read and encode on a thread of its own, as the loop is the program's and must not be held.
 
         Raises:
             RuntimeError: when it runs already, or another agent has this collector and path, or the state directory
@@ -151,8 +155,10 @@ class Agent:
         if state is not None:
             bus = RememberingBus(bus, publication, state)
         metrics, events = self._subjects.metrics(self.path), self._subjects.events(self.path)
-        sender = Sender(publication, bus, metrics, events, phase=phase_of(self.path))
-        running = self._running = _Running(publication, sender)
+        worker: Worker = Aside("fog-agent-encoding") if aside else InPlace()
+        refresh = self._collector.refresh
+        sender = Sender(publication, bus, metrics, events, phase=phase_of(self.path), worker=worker, refresh=refresh)
+        running = self._running = _Running(publication, sender, worker)
         forks.note_running(self.forkable)
         await bus.listen(self._subjects.listens(self.path), sender.requested)
         if self._route.own is not None:
@@ -236,6 +242,7 @@ class Agent:
         _of_parents.append((self._running, self._route))
         self._route.disown()
         if self._running is not None:
+            self._running.worker.disown()
             with contextlib.suppress(RuntimeError):  # its loop is closed, or of a thread that is not here
                 self._running.cancel()
         self._running, self._route = None, self._route.anew()
@@ -274,9 +281,10 @@ class Agent:
 class _Running:
     """An agent's parts from its start to its end."""
 
-    def __init__(self, publication: Publication, sender: Sender) -> None:
+    def __init__(self, publication: Publication, sender: Sender, worker: Worker) -> None:
         self.publication = publication
         self.sender = sender
+        self.worker = worker
         self.signals: HeldSignals | None = None
         self.recovery: Recovery | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -296,7 +304,7 @@ class _Running:
         """End all that was spawned, and let go of the publication."""
         self.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.publication.in_use = False
+        self.publication.in_use = not await self.worker.close()
 
 
 class _Route:

@@ -17,6 +17,7 @@ from fog_agent.edge.state_file import StateFile
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 from utilityfog_frontend.telemetry.journal.journal import Journal
+from utilityfog_frontend.telemetry.support.breathing import Breather
 
 
 def new_epoch() -> int:
@@ -83,6 +84,7 @@ def attach(
             "stop the first one, or give the second its own collector"
         )
     publication.in_use = True
+    collector.read_every(settings.interval)
     for watch in publication.watches:
         if isinstance(watch, WatchOfProcess):
             watch.gauges = gauges
@@ -140,14 +142,15 @@ def _tell(journal: Journal, address: Address) -> None:
 def _publication_of(
     collector: TelemetryCollector, settings: Settings, now: float, journal: Journal | None
 ) -> Publication:
-    """Publish the program's collector and the agent's own metrics in the same frames."""
+    """Publish the program's collector and the agent's own metrics in the same frames. The sender refreshes them."""
     own = TelemetryCollector(self_metrics=False)
     return Publication(
-        tuple(WatchOfProcess(one.watch_series(), gauges=lambda: True) for one in (collector, own)),
+        tuple(WatchOfProcess(one.watch_series(refresh=False), gauges=lambda: True) for one in (collector, own)),
         SelfMetrics(own, settings),
         settings,
         now,
         new_epoch if journal is None else lambda: journal.epoch,
         event_watch=collector.watch_events(),
         journal=journal or NO_JOURNAL,
+        pause=Breather(),
     )

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from functools import partial
+from typing import Final
 
-from fog_agent.core.event_log import EventFrame
 from fog_agent.core.publication import Publication
-from fog_agent.core.publisher import Publisher
 from fog_agent.core.schedule import FIRST_RETRY
-from fog_agent.core.writer import Encoded
-from fog_agent.edge.news import News
-from fog_bus.ports import Bus, Outcome
-from fog_bus.rate_limited_log import LOGGER, RateLimitedLog
-from fog_schema.codec import decode_request
-from fog_schema.errors import FrameError
+from fog_agent.edge.driving.calls import Next, PublisherCalls, Refresh, publisher_of
+from fog_agent.edge.driving.news import News
+from fog_agent.edge.driving.worker import InPlace, Worker
+from fog_bus.ports import Bus
 
 ACK_SECONDS: Final = 3.0
-_NextFrame: TypeAlias = Callable[[float], Encoded | EventFrame | None]
+GRACE_SECONDS: Final = 1.0  # beyond its deadline an end waits so long for a call that is under way
 
 
 class Sender:
@@ -28,72 +23,73 @@ class Sender:
 
     Args:
         phase: where in the interval it sends, from 0 to 1.
+        worker: runs all calls of the publisher (by default in place), `refresh` among them.
     """
 
     def __init__(
-        self, publication: Publication, bus: Bus, subject: str, events_subject: str | None = None, *, phase: float
+        self,
+        publication: Publication,
+        bus: Bus,
+        subject: str,
+        events_subject: str | None = None,
+        *,
+        phase: float,
+        worker: Worker | None = None,
+        refresh: Refresh = lambda _: None,
     ) -> None:
-        self._clock = clock = time.monotonic
-        log_line, rng = RateLimitedLog(clock), random.Random()
-        self._publisher = Publisher(publication, now=clock(), phase=phase, rng=rng, report=log_line)
+        self._clock = time.monotonic
+        self._publisher = publisher_of(publication, phase, self._clock)
+        self._calls = PublisherCalls(self._publisher, self._clock, refresh)
+        self._worker: Worker = worker or InPlace()
         self._bus, self._subject, self._events = bus, subject, events_subject
-        self._news = News(clock)
+        self._news = News(self._clock)
 
     async def run(self) -> None:
         """Encode and send until cancelled."""
-        publisher = self._publisher
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tick())
-            group.create_task(self._send(self._subject, publisher.next_frame, lambda: publisher.frame_at))
+            group.create_task(self._send(self._subject, self._calls.next_frame))
             if self._events is not None:
-                group.create_task(self._send(self._events, publisher.next_events, lambda: publisher.events_at))
+                group.create_task(self._send(self._events, self._calls.next_events))
 
     def requested(self, _subject: str, data: bytes) -> None:
         """Pass a request for a keyframe on, if `data` is one. Never raises."""
-        try:
-            self._publisher.requested(decode_request(data), self._clock())
-        except FrameError as error:
-            LOGGER.debug("not a request: %s", error)
-        self._news.tell()
+        done = self._worker.begin(partial(self._calls.requested, data))
+        done.add_done_callback(lambda _: self._news.tell())
 
     async def flush(self, deadline: float) -> bool:
         """Encode what was counted until now; True when all of it is acknowledged within `deadline` seconds."""
-        flush, end = self._publisher.flush(self._clock()), self._clock() + deadline
-        self._news.tell()
-        await self._bus.connected(deadline)  # in a hurry, unlike the loops
-        return await self._news.wait_for(lambda: self._publisher.flushed(flush), end)
+        end = self._clock() + deadline
+        flush = await self._worker.begin(partial(self._calls.flush, deadline))
+        return await self._news.verdict(lambda: self._worker.begin(partial(self._calls.flushed, flush)), end)
 
     async def finish(self, deadline: float) -> bool:
         """End the epoch (see `Publisher.finish`); True when all is acknowledged within `deadline` seconds."""
-        publisher, end = self._publisher, self._clock() + deadline
-        await self._connected(deadline)
-        publisher.finish(self._clock(), end - self._clock())
-        self._news.tell()
-        return await self._news.wait_for(lambda: publisher.idle or publisher.failed, end) and publisher.idle
+        end = self._clock() + deadline
+        try:
+            async with asyncio.timeout(deadline + GRACE_SECONDS):
+                await self._bus.connected(deadline)
+                await self._worker.begin(partial(self._calls.finish, self._bus.max_payload, end))
+                return await self._news.verdict(lambda: self._worker.begin(self._calls.finished), end)
+        except TimeoutError:
+            return False
 
     async def _tick(self) -> None:
         while True:
             await self._news.wait(self._publisher.tick_at)
             if self._clock() >= self._publisher.tick_at:
-                self._publisher.tick(self._clock())
+                await self._worker.begin(self._calls.tick)
                 self._news.tell()
 
-    async def _send(self, subject: str, next_frame: _NextFrame, due_at: Callable[[], float]) -> None:
+    async def _send(self, subject: str, next_frame: Next) -> None:
         while True:
-            await self._connected(None)
-            frame = next_frame(self._clock())
+            await self._bus.connected(None)
+            news = self._news.next
+            frame, due = await self._worker.begin(partial(next_frame, self._bus.max_payload))
             if frame is None:
                 connected = self._bus.max_payload is not None  # it may just have ended, and nobody was told
-                await self._news.wait(due_at() if connected else self._clock() + FIRST_RETRY)
+                await self._news.wait(due if connected else self._clock() + FIRST_RETRY, news)
                 continue
             answer = await self._bus.publish(subject, frame.data, ACK_SECONDS)
-            if answer.outcome is Outcome.ACKED:
-                self._publisher.acknowledged(frame, self._clock())
-            else:
-                self._publisher.refused(frame, answer, self._clock())
+            await self._worker.begin(partial(self._calls.answered, frame, answer))
             self._news.tell()
-
-    async def _connected(self, deadline: float | None) -> None:
-        """Wait for a connection, and tell the publisher whether there is one."""
-        await self._bus.connected(deadline)
-        self._publisher.connection(self._bus.max_payload, self._clock())

@@ -26,8 +26,8 @@ class Lived(Protocol):
     def deadline(self) -> float:
         """Seconds that stopping may take."""
 
-    async def start(self) -> None:
-        """Begin to publish."""
+    async def start(self, *, aside: bool) -> None:
+        """Begin to publish, on a thread aside or in the loop itself."""
 
     async def stop(self) -> bool:
         """Flush and stop; True when all was acknowledged."""
@@ -126,7 +126,7 @@ class AgentThread:
 
     async def _serve(self) -> None:
         try:
-            await self.agent.start()
+            await self.agent.start(aside=False)
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the start
             self._problem = error
             return

@@ -48,8 +48,12 @@ def sorted_labels(labels: Mapping[str, str]) -> Labels:
 
 
 def label_value(value: object) -> str:
-    """Return a user's value as a label value: a string as it is, an enumeration's too; anything else as `str()`."""
-    return str.__str__(value) if isinstance(value, str) else str(value)
+    """Return a user's value as a label value: a string as it is, an enumeration's too; anything else as `str()`.
+
+    A byte of a file's or an interface's name that is not UTF-8, which Python keeps as half a character, becomes `?`.
+    """
+    text = str.__str__(value) if isinstance(value, str) else str(value)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def escape_label_value(value: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fog_agent.core.epoch_series import EpochSeries
-from fog_agent.core.series_register import is_too_large, registration_order
+from fog_agent.core.series_register import is_too_large, type_order
 from fog_agent.core.writer import Encoded, Settings, Writer
 from fog_schema.errors import PathError
 from fog_schema.paths import Path, format_path, parse_path
@@ -125,7 +125,7 @@ def _numbered(sources: Sequence[_Left], next_id: int) -> list[EpochSeries]:
     numbered = [EpochSeries(source.id, source) for source in sources if source.id is not None]
     newcomers = [source for source in sources if source.id is None and not is_too_large(source)]
     first = max([next_id, *(series.id + 1 for series in numbered)])
-    ordered = sorted(newcomers, key=registration_order(newcomers))
+    ordered = sorted(newcomers, key=type_order)
     return numbered + [EpochSeries(id_, source) for id_, source in enumerate(ordered, first)]
 
 

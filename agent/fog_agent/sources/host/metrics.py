@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from utilityfog_frontend.telemetry.model import MetricType
 
@@ -23,7 +23,21 @@ class Metric:
 Sample: TypeAlias = tuple[Metric, tuple[str, ...], int | float]
 """A metric, its label values, and the value as the operating system gives it: for a counter, the total since boot."""
 
-Samples: TypeAlias = Iterable[Sample]
+
+class LeftOut(NamedTuple):
+    """An item of a source that could not be read: counted by its reason, and the others are read."""
+
+    item: str
+    reason: str
+
+
+GONE: Final = "gone"
+LATE: Final = "late"
+INVALID: Final = "invalid"
+REASONS: Final = (GONE, LATE, INVALID)
+"""It is no longer there or refuses; it has not answered; its value is none that a metric can have."""
+
+Samples: TypeAlias = Iterable[Sample | LeftOut]
 
 
 def counter(name: str, help_text: str, *labels: str) -> Metric:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from fog_agent.sources.host import metrics
-from fog_agent.sources.host.metrics import Samples
+from fog_agent.sources.host.metrics import LeftOut, Samples
 
 _MODES: Final = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 
@@ -36,6 +36,14 @@ class Mount(NamedTuple):
     device: str
     fstype: str
     mountpoint: str
+
+
+class MountState(NamedTuple):
+    """The answer of a mount: None where it failed, or has not answered (`late`)."""
+
+    mount: Mount
+    stat: os.statvfs_result | None
+    late: bool = False
 
 
 def cpu(times: Sequence[Fields]) -> Samples:
@@ -76,13 +84,16 @@ def disk(devices: Mapping[str, Fields]) -> Samples:
 
 
 def network(both: tuple[Mapping[str, Fields], Mapping[str, Any]]) -> Samples:
-    """`both`: what each interface transferred, then its state."""
+    """`both`: what each interface transferred, then its state, None where there was none to be had."""
     transfers, states = both
     for device, counters in transfers.items():
         for field, value in counters._asdict().items():
             if field in metrics.NETWORK:
                 yield metrics.NETWORK[field], (device,), value
     for device, state in states.items():
+        if state is None:
+            yield LeftOut(device, metrics.GONE)
+            continue
         yield metrics.NETWORK_UP, (device,), int(state.isup)
         yield metrics.NETWORK_MTU, (device,), state.mtu
         if state.speed:  # in megabits a second; 0 says that nobody knows
@@ -94,11 +105,12 @@ def is_reported(mount: Mount) -> bool:
     return mount.fstype not in _IGNORED_TYPES and not _IGNORED_MOUNTS.fullmatch(mount.mountpoint)
 
 
-def filesystem(mounts: Iterable[tuple[Mount, os.statvfs_result | None]]) -> Samples:
-    """Parse the result of statvfs for each mount; None where it failed."""
-    for mount, stat in mounts:
+def filesystem(mounts: Iterable[MountState]) -> Samples:
+    """Parse what each mount answered."""
+    for mount, stat, late in mounts:
         yield metrics.FILESYSTEM_ERROR, mount, int(stat is None)
         if stat is None:
+            yield LeftOut(mount.mountpoint, metrics.LATE if late else metrics.GONE)
             continue
         yield metrics.FILESYSTEM_SIZE, mount, stat.f_blocks * stat.f_frsize
         yield metrics.FILESYSTEM_FREE, mount, stat.f_bfree * stat.f_frsize

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from fog_agent.sources.host import parse
 from fog_agent.sources.host.metrics import Samples
-from fog_agent.sources.host.parse import Mount
+from fog_agent.sources.host.parse import Mount, MountState
 
 try:
     import psutil
 except ModuleNotFoundError:
     message = "host metrics need psutil: pip install 'utilityfog-telemetry[host]'"
     raise ModuleNotFoundError(message, name="psutil") from None
+
+from fog_agent.sources.host.interfaces import State, states
+from fog_agent.sources.host.mounts import Mounts
 
 R = TypeVar("R")
 
@@ -35,18 +39,15 @@ class Source(Generic[R]):
         return self.parse(self.read())
 
 
-def _filesystems() -> Iterator[tuple[Mount, os.statvfs_result | None]]:
-    for partition in psutil.disk_partitions(all=True):
-        mount = Mount(partition.device, partition.fstype, partition.mountpoint)
-        if parse.is_reported(mount):
-            yield mount, _statvfs(mount.mountpoint)
+def _filesystems(mounts: Mounts) -> list[MountState]:
+    partitions = psutil.disk_partitions(all=True)
+    found = (Mount(partition.device, partition.fstype, partition.mountpoint) for partition in partitions)
+    return mounts.ask(mount for mount in found if parse.is_reported(mount))
 
 
-def _statvfs(mountpoint: str) -> os.statvfs_result | None:
-    try:
-        return os.statvfs(mountpoint)
-    except OSError:
-        return None
+def _network() -> tuple[dict[str, Any], dict[str, State | None]]:
+    transfers = psutil.net_io_counters(pernic=True)
+    return transfers, states(transfers)
 
 
 def _domain_name() -> str:
@@ -63,8 +64,8 @@ def default_sources() -> tuple[Source[Any], ...]:
         Source("memory", lambda: (psutil.virtual_memory(), psutil.swap_memory()), parse.memory),
         Source("load", psutil.getloadavg, parse.load),
         Source("disk", lambda: psutil.disk_io_counters(perdisk=True), parse.disk),
-        Source("network", lambda: (psutil.net_io_counters(pernic=True), psutil.net_if_stats()), parse.network),
-        Source("filesystem", _filesystems, parse.filesystem),
+        Source("network", _network, parse.network),
+        Source("filesystem", partial(_filesystems, Mounts()), parse.filesystem),
         Source("processes", lambda: (psutil.cpu_stats(), len(psutil.pids())), parse.processes),
         Source("time", lambda: (psutil.boot_time(), time.time()), parse.times),
         Source("uname", lambda: (os.uname(), _domain_name()), parse.uname),

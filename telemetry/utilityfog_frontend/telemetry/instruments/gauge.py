@@ -143,6 +143,7 @@ class Gauge(Instrument):
         """
         arguments.function(f"gauge {self.name!r}: its function", function)
         self._follow(UserFunction(function, self._state, self._key))
+        self._state.suspend(self)  # there is nothing to show before it has answered
 
     def _follow(self, function: Function) -> None:
         series = self._series

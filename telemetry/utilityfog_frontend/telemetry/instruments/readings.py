@@ -11,6 +11,8 @@ PATIENCE: Final = 1.0
 """Longest time in seconds that a reader waits for an answer."""
 SHARE: Final = 0.1
 """Part of the interval between two readings that a reader waits at most."""
+LEAST_PATIENCE: Final = 0.05
+"""A reader waits so long in any case: a busy machine is no reason to do without an answer."""
 SILENT_INTERVALS: Final = 3
 SILENT_SECONDS: Final = 1.0
 """So long must one be silent in any case before its gauges go: a short interval makes nobody slow."""
@@ -60,7 +62,8 @@ class Readings:
         now = self._monotonic()
         for question in questions:
             question.asked(now)
-        self._asker.ask(questions, min(PATIENCE, self._interval * SHARE) if patience is None else patience)
+        wanted = max(LEAST_PATIENCE, self._interval * SHARE) if patience is None else patience
+        self._asker.ask(questions, min(PATIENCE, wanted))
         now = self._monotonic()
         for question in questions:
             if question.unanswered:
