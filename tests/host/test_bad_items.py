@@ -49,6 +49,7 @@ def test_a_name_that_is_not_utf_8_becomes_printable() -> None:
 
     host = HostMetrics(collector, [Source("net", lambda: None, samples)])
     host.collect()
+    assert 'bytes_total{device="eth?"} 0' in shown(collector)
     total = 8
     host.collect()
     assert {'bytes_total{device="eth?"} 3', 'bytes_total{device="eth0"} 3'} <= set(shown(collector))
@@ -66,8 +67,9 @@ def test_an_item_that_is_no_number_is_left_out_alone(caplog: pytest.LogCaptureFi
         return [(BYTES, ("a",), value), (BYTES, ("b",), 1), (LOAD, (), 0.5)]
 
     host = HostMetrics(collector, [Source("disk", lambda: answers.pop(0), samples)])
-    for _ in range(3):
+    for counted in (0, 0, 4):
         host.collect()
+        assert f'bytes_total{{device="a"}} {counted}' in shown(collector)
     assert {'bytes_total{device="a"} 4', 'bytes_total{device="b"} 0', "load 0.5"} <= set(shown(collector))
     assert left_out(collector) == {("disk", "invalid"): 1}
     assert "source disk leaves" in caplog.text

@@ -158,25 +158,29 @@ def test_counters_count_from_the_first_reading() -> None:
         assert exposed(collector)['bytes_total{device="sda"}'] == counted
 
 
-def test_a_counter_that_falls_is_a_new_baseline() -> None:
-    """A driver was loaded anew: nothing is known of what it counted before it was read."""
+def test_a_counter_that_falls_began_anew() -> None:
+    """A driver was loaded anew: all that it has counted since is new. It is another series, and the fleet adds both."""
     record, collector = recorder()
-    for total, counted in ((1000, 0), (1010, 10), (5, 10), (7, 12)):
+    watch = collector.watch_series()
+    for total, counted in ((1000, 0), (1010, 10), (5, 5), (7, 7)):
         record.record([(BYTES, ("sda",), total)])
         assert exposed(collector)['bytes_total{device="sda"}'] == counted
+    assert [one.read() for one in watch.take_ended() if one.family.name == "bytes_total"] == [10]
 
 
 def test_what_vanishes_is_removed() -> None:
-    """A device that is gone leaves the exposition; when it comes back, it begins again from its new baseline."""
+    """A device that is gone leaves the exposition; when it comes back, it goes on, or began anew when it is lower."""
     record, collector = recorder()
     sda: Sample = (BYTES, ("sda",), 5)
     sdb: Sample = (BYTES, ("sdb",), 5)
     record.record([sda, sdb, (LOAD, (), 0.5)])
+    assert exposed(collector)['bytes_total{device="sdb"}'] == 0
     record.record([sda])
     assert set(exposed(collector)) == {'bytes_total{device="sda"}', "load"}
-    record.record([sda, (BYTES, ("sdb",), 3)])
+    record.record([sda, (BYTES, ("sdb",), 7)])
+    assert exposed(collector)['bytes_total{device="sdb"}'] == 2
     record.record([sda, (BYTES, ("sdb",), 4)])
-    assert exposed(collector)['bytes_total{device="sdb"}'] == 1
+    assert exposed(collector)['bytes_total{device="sdb"}'] == 4
 
 
 def test_one_broken_source_is_counted_and_the_others_go_on() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.telemetry.helpers import value, values
-from utilityfog_frontend.telemetry import Counter, Histogram, TelemetryCollector
-from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue
+from utilityfog_frontend.telemetry import Counter, Histogram, MetricType, TelemetryCollector
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, HistogramValue, SeriesSnapshot
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -257,3 +257,22 @@ def test_a_metric_of_its_own_waits_for_nobody(bare: TelemetryCollector) -> None:
     finally:
         done.set()
         holder.join()
+
+
+def test_totals_outside_are_the_parents(bare: TelemetryCollector, caplog: pytest.LogCaptureFixture) -> None:
+    """Two that read the same counter would count everything twice: a child is silent, and says so."""
+    total = 1000
+
+    def read() -> list[FamilySnapshot]:
+        return [FamilySnapshot(Family("outside_total", MetricType.COUNTER), [SeriesSnapshot((), total)])]
+
+    bare.add_source(read, since="outside")
+    assert value(bare, "outside_total") == 0
+    total += 5
+
+    def child() -> None:
+        assert values(bare, "outside_total") == {}
+        assert "is read by the parent process alone" in caplog.text
+
+    in_child(child)
+    assert value(bare, "outside_total") == 5

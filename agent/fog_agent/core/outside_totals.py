@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 from zlib import crc32
 
@@ -24,6 +25,8 @@ MAX_SERIES: Final = 100_000
 MAX_VANISHED: Final = 1_000
 """LastReadings of series that the last keyframe did not have; the oldest are forgotten first."""
 
+_PLAIN: Final = (int, float)
+
 FamilyKey = tuple[str, tuple[float, ...]]
 
 
@@ -33,10 +36,11 @@ class TotalsError(Exception):
 
 @dataclass(slots=True)
 class _Entry:
-    """One series: what is remembered of it, and the keyframe with or before which it was told last."""
+    """One series: its labels and all of it as text, and the keyframe with or before which it was told last."""
 
     order: int
     keyframe: int
+    labels: bytes
     line: bytes
 
 
@@ -70,7 +74,9 @@ class OutsideTotals:
             elif entry is None or mark.order >= entry.order:
                 self._count += entry is None
                 family.read_at = max(family.read_at, mark.read_at)
-                family.entries[mark.labels] = _Entry(mark.order, self._keyframes, _line(mark.labels, mark.reading))
+                labels = (entry and entry.labels) or _text(mark.labels)
+                line = _line(labels, mark.reading)
+                family.entries[mark.labels] = _Entry(mark.order, self._keyframes, labels, line)
         if completes:
             self._forget_vanished()
             self._keyframes += 1
@@ -122,7 +128,7 @@ class OutsideTotals:
                 labels, value, created, incarnation = json.loads(raw)
                 known: Labels = tuple((str(label), str(text)) for label, text in labels)
                 series[known] = Reading(from_plain(value), created, str(incarnation))
-                family.entries[known] = _Entry(0, -1, raw)
+                family.entries[known] = _Entry(0, -1, b"", raw)
             totals._count += count
             readings[key] = FamilyReadings(family.read_at, series)
         return totals, readings
@@ -139,9 +145,25 @@ class OutsideTotals:
         self.forget((key, labels) for _, key, labels in vanished[MAX_VANISHED:])
 
 
-def _line(labels: Labels, reading: Reading) -> bytes:
-    return _dump([labels, as_plain(reading.value), reading.created, reading.incarnation])
+def _line(labels: bytes, reading: Reading) -> bytes:
+    value, created, incarnation = as_plain(reading.value), reading.created, reading.incarnation
+    plain = repr(value).encode() if type(value) in _PLAIN else _text(value)  # json takes 3 us for a number
+    return b"[%b,%b,%b,%b]\n" % (
+        labels,
+        plain,
+        b"null" if created is None else _text(created),
+        _incarnation(incarnation),
+    )
+
+
+@lru_cache(maxsize=16)
+def _incarnation(incarnation: str) -> bytes:
+    return _text(incarnation)
+
+
+def _text(content: Any) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode()
 
 
 def _dump(content: Any) -> bytes:
-    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+    return _text(content) + b"\n"

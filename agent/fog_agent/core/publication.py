@@ -135,7 +135,7 @@ class Publication:
         epoch: the present epoch.
         in_use: an agent is attached.
         finals: the final keyframe of the epoch before, until it is acknowledged; it goes before any other frame.
-        in_flight: the frame that was handed out last, to be sent until it is acknowledged.
+        remember: called with a frame that has marks each time before it is sent; never raises.
     """
 
     def __init__(  # noqa: PLR0913 - all but the first five are keywords with defaults
@@ -156,7 +156,7 @@ class Publication:
         self.event_watch = event_watch or NoEvents()
         self.finals: list[Encoded] = []
         self.in_use = False
-        self.in_flight: Encoded | None = None
+        self.remember: Callable[[Encoded], None] = lambda _: None
         self._draw_epoch = draw_epoch
         self._journal = journal
         self._refused = self._lost = 0

@@ -187,13 +187,15 @@ class Publisher:
         if now < self.frame_at:
             return None
         try:
-            frame = self._publication.in_flight = self._next_frame(now)
-            return frame
+            frame = self._next_frame(now)
         except Exception as error:  # noqa: BLE001 - one series that cannot be encoded must not end all metrics
             self._failed(f"a keyframe cannot be encoded: {error!r}")
             self._size.forget()
             self._backoff.failed(now)
             return None
+        if frame is not None and frame.marks:
+            self._publication.remember(frame)
+        return frame
 
     def next_events(self, now: float) -> EventFrame | None:
         """Return the next event frame: new events first, then those that were asked for again."""

@@ -26,10 +26,8 @@ from fog_agent.edge.checks import check_arguments
 from fog_agent.edge.driving.worker import Aside, InPlace, Worker
 from fog_agent.edge.options import AgentOptions
 from fog_agent.edge.recovery import Recovery, journals_of
-from fog_agent.edge.remembering import RememberingBus
 from fog_agent.edge.sender import Sender
 from fog_agent.edge.signals import HeldSignals
-from fog_agent.edge.state_file import StateFile
 from fog_agent.edge.thread import AgentThread
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.link import Link
@@ -147,13 +145,11 @@ class Agent:
         address = Address(self.path, self._subjects.prefix, self._settings)
         publication = attach(self._collector, address, time.monotonic(), self._shows_gauges)
         try:
-            state = await self._hold_state(publication)
+            await self._hold_state(publication)
         except BaseException:
             publication.in_use = False
             raise
         bus = self._route.open()
-        if state is not None:
-            bus = RememberingBus(bus, publication, state)
         metrics, events = self._subjects.metrics(self.path), self._subjects.events(self.path)
         worker: Worker = Aside("fog-agent-encoding") if aside else InPlace()
         refresh = self._collector.refresh
@@ -171,10 +167,9 @@ class Agent:
             running.signals = HeldSignals(asyncio.get_running_loop(), self.flush)
         log.debug("agent at %s publishes every %g s", format_path(self.path), self._settings.interval)
 
-    async def _hold_state(self, publication: Publication) -> StateFile | None:
-        if self._state_dir is None:
-            return None
-        return await asyncio.to_thread(hold_state, self._collector, publication, self._state_dir, self.path)
+    async def _hold_state(self, publication: Publication) -> None:
+        if self._state_dir is not None:
+            await asyncio.to_thread(hold_state, self._collector, publication, self._state_dir, self.path)
 
     async def stop(self, deadline: float | None = None) -> bool:
         """Flush the last counts and stop, within `deadline` seconds; True when all of it was acknowledged.
@@ -205,7 +200,7 @@ class Agent:
         finally:
             await running.end()
             if flushed:
-                release_state(self._collector, self.path)
+                release_state(self._collector, running.publication, self.path)
             forks.note_ended(self.forkable)
             self._running = None
             self._route.close()

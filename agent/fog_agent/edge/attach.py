@@ -94,9 +94,7 @@ def attach(
     return publication
 
 
-def hold_state(
-    collector: TelemetryCollector, publication: Publication, directory: pathlib.Path, path: Path
-) -> StateFile:
+def hold_state(collector: TelemetryCollector, publication: Publication, directory: pathlib.Path, path: Path) -> None:
     """Take hold of the state file of a collector under `path`; its sources go on from what it remembers. Blocks.
 
     Raises:
@@ -109,13 +107,14 @@ def hold_state(
         failed = metrics.state_errors.increment if isinstance(metrics, SelfMetrics) else lambda: None
         state = collector.attachments[key] = StateFile(directory, path, failed)
         state.forget(collector.resume_totals(state.readings))
-    return state
+    publication.remember = state.remember
 
 
-def release_state(collector: TelemetryCollector, path: Path) -> None:
+def release_state(collector: TelemetryCollector, publication: Publication, path: Path) -> None:
     """Let another agent have the state file: everything that was read is told."""
     state = collector.attachments.pop(("fog_agent.state", path), None)
     if isinstance(state, StateFile):
+        publication.remember = lambda _: None
         state.close()
 
 

@@ -69,6 +69,7 @@ class StateFile:
         self._totals, self.readings = self._load()
         self._failed = failed
         self._failing = False
+        self._remembered: Encoded | None = None
 
     def renew(self) -> None:
         """In a forked child: it is the parent's, whose lock goes with the parent."""
@@ -82,9 +83,13 @@ class StateFile:
     def remember(self, frame: Encoded) -> None:
         """Remember the readings that a frame stands on; when it returns they are on the disk. Blocks. Never raises.
 
+        A frame that is sent again is remembered already.
         When they cannot be written the file is removed: to know nothing loses what happens while the agent is away,
         to know what is outdated would count it again.
         """
+        if frame is self._remembered:
+            return
+        self._remembered = frame
         self._totals.take(frame.marks, completes=frame.completes)
         try:
             replace_file(self._file, self._totals.chunks(), 0o600)

@@ -1,24 +1,28 @@
-"""Puts samples into a collector: gauges are set, counters counted up, what vanished is removed.
+"""Puts samples into a collector: gauges are set, totals told by a source of it, what vanished is removed.
 
-The operating system gives a counter's total since boot; the collector counts. So the first reading of a series is its
-baseline and only what comes after it counts: a total that was read in full would be counted again by every restart of
-the agent, for the fleet's total keeps what ended epochs have counted. `rate()` and `increase()` are as over
-node_exporter; the absolute value begins at zero with the agent. A total that falls (a driver was loaded anew) is a new
-baseline.
+The operating system gives a counter's total since boot: it lives outside of the agent (`add_source(since="outside")`).
+So the first reading of a series is its baseline, and only what comes after it counts; with a state directory the agent
+goes on from the last reading. `rate()` and `increase()` are as over node_exporter; the absolute value begins at zero.
+A total that falls (a driver was loaded anew), or of another boot, is new as a whole.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import nan
+from pathlib import Path
 from typing import Any, Final
 
 from fog_agent.sources.host.metrics import INVALID, LeftOut, Metric, Samples
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
+from utilityfog_frontend.telemetry.kinds import is_count
+from utilityfog_frontend.telemetry.labels import sorted_labels
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, SeriesSnapshot
 
 MAX_CHILDREN: Final = 20_000
-"""Series of one family: a machine of 512 CPUs has 4,096 of `node_cpu_seconds_total`."""
+"""Series of one gauge."""
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 Key = tuple[Metric, tuple[str, ...]]
 
@@ -26,10 +30,16 @@ Key = tuple[Metric, tuple[str, ...]]
 class Recorder:
     """The series of one source in a collector. Thread-safe."""
 
-    def __init__(self, family: Callable[[Metric], Any]) -> None:
-        self._family = family
+    def __init__(self, families: Families) -> None:
+        self._family = families.gauge
         self._totals: dict[Key, int | float] = {}
         self._lock = threading.Lock()
+        families.add(self)
+
+    def totals(self) -> dict[Key, int | float]:
+        """Return the counters' totals as they were read last. Waits for no reading that is under way."""
+        totals = self._totals  # replaced, never changed
+        return {key: total for key, total in totals.items() if key[0].type.incremental}
 
     def record(self, samples: Samples) -> list[LeftOut]:
         """Take one reading of the whole source; return the items that were left out, a sample that is none among them.
@@ -44,8 +54,7 @@ class Recorder:
         with self._lock:
             gauges = [key for key in self._totals if not key[0].type.incremental]
             self._remove(gauges)
-            for key in gauges:
-                del self._totals[key]
+            self._totals = {key: value for key, value in self._totals.items() if key[0].type.incremental}
 
     def _take(self, samples: Samples) -> list[LeftOut]:
         seen: dict[Key, int | float] = {}
@@ -64,22 +73,24 @@ class Recorder:
                     if (metric, labels) in self._totals:
                         seen[metric, labels] = self._totals[metric, labels]
         except BaseException:
-            self._totals |= seen
+            self._totals = self._totals | seen
             raise
         self._remove(key for key in self._totals.keys() - seen.keys() if key[1])
         self._totals = seen
         return left_out
 
     def _record(self, metric: Metric, labels: tuple[str, ...], value: float) -> None:
-        family = self._family(metric)
-        series = family.labels(*labels) if labels else family
         if metric.type.incremental:
-            series.increment(max(0, value - self._totals.get((metric, labels), value)))
-        else:
-            series.set(value)
+            if not is_count(value):
+                raise ValueError(f"{value!r} is no total")
+            return
+        family = self._family(metric)
+        (family.labels(*labels) if labels else family).set(value)
 
     def _remove(self, keys: Iterable[Key]) -> None:
         for metric, labels in keys:
+            if metric.type.incremental:
+                continue
             family = self._family(metric)
             if labels:
                 family.remove(*labels)
@@ -88,20 +99,36 @@ class Recorder:
 
 
 class Families:
-    """Registers each metric when it is first seen: a platform's collector has what the platform has, and no more."""
+    """Registers each gauge when it is first seen, as a platform has what it has, and tells the totals of recorders.
+
+    Args:
+        collector: gets them.
+    """
 
     def __init__(self, collector: TelemetryCollector) -> None:
         self._collector = collector
-        self._known: dict[Metric, Any] = {}
+        self._gauges: dict[Metric, Any] = {}
+        self._recorders: list[Recorder] = []
+        boot_id = BOOT_ID.read_text if BOOT_ID.exists() else None
+        collector.add_source(self._totals, name="host", since="outside", incarnation=boot_id)
 
-    def __call__(self, metric: Metric) -> Any:
-        """Return the family of a metric, a Counter or a Gauge."""
-        if metric not in self._known:
-            self._known[metric] = self._register(metric)
-        return self._known[metric]
+    def add(self, recorder: Recorder) -> None:
+        """Tell the totals of `recorder` from now on."""
+        self._recorders.append(recorder)
 
-    def _register(self, metric: Metric) -> Any:
-        options: dict[str, Any] = {"labels": metric.labels, "max_children": MAX_CHILDREN} if metric.labels else {}
-        if metric.type.incremental:
-            return self._collector.register_counter(metric.name, metric.help, **options)
-        return self._collector.register_gauge(metric.name, metric.help, rollup=metric.rollup, **options)
+    def gauge(self, metric: Metric) -> Any:
+        """Return the gauge of a metric."""
+        if metric not in self._gauges:
+            options: dict[str, Any] = {"labels": metric.labels, "max_children": MAX_CHILDREN} if metric.labels else {}
+            self._gauges[metric] = self._collector.register_gauge(
+                metric.name, metric.help, rollup=metric.rollup, **options
+            )
+        return self._gauges[metric]
+
+    def _totals(self) -> list[FamilySnapshot]:
+        series: dict[Metric, list[SeriesSnapshot]] = {}
+        for recorder in list(self._recorders):
+            for (metric, values), total in recorder.totals().items():
+                labels = sorted_labels(dict(zip(metric.labels, values, strict=True)))
+                series.setdefault(metric, []).append(SeriesSnapshot(labels, total))
+        return [FamilySnapshot(Family(one.name, one.type, one.help), found) for one, found in series.items()]
