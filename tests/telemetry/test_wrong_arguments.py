@@ -12,6 +12,8 @@ import pytest
 from tests.telemetry.wrong import outcomes
 from utilityfog_frontend import telemetry
 from utilityfog_frontend.telemetry import TelemetryCollector, exporter
+from utilityfog_frontend.telemetry.bridges import PrometheusBridge, prometheus_source
+from utilityfog_frontend.telemetry.bridges.opentelemetry import OpenTelemetryReader
 from utilityfog_frontend.telemetry.exposition import negotiate
 from utilityfog_frontend.telemetry.logs import TelemetryHandler
 
@@ -57,6 +59,19 @@ CASES: Final[dict[str, tuple[Call, set[str]]]] = REGISTER | {
     "register_state_set(name)": (lambda c, wrong: c.register_state_set(wrong, "", ["a"]), {"text"}),
     "register_state_set(states)": (lambda c, wrong: c.register_state_set(new(), "", wrong), {"of numbers", "texts"}),
     "add_source": (lambda c, wrong: c.add_source(wrong), {"class"}),
+    "add_source(name)": (lambda c, wrong: c.add_source(list, name=wrong), {"None", *TEXTS}),
+    "add_source(rollup)": (lambda c, wrong: c.add_source(list, rollup=wrong), {"None", "map"}),
+    "add_source(one rollup)": (lambda c, wrong: c.add_source(list, rollup={"*": wrong}), {"list", "map"}),
+    "add_source(since)": (lambda c, wrong: c.add_source(list, since=wrong), set()),
+    "add_source(incarnation)": (
+        lambda c, wrong: c.add_source(list, since="outside", incarnation=wrong),
+        {"None", "class"},
+    ),
+    "read_every": (lambda c, wrong: c.read_every(wrong), SECONDS),
+    "refresh": (lambda c, wrong: c.refresh(wrong), {"None", "zero", *SECONDS}),
+    "prometheus_source": (lambda _, wrong: prometheus_source(wrong), set()),
+    "PrometheusBridge": (lambda _, wrong: PrometheusBridge(wrong), set()),
+    "OpenTelemetryReader": (lambda _, wrong: OpenTelemetryReader(wrong), set()),
     "get_metric": (lambda c, wrong: c.get_metric(wrong), TEXTS),
     "record_event(name)": (lambda c, wrong: c.record_event(wrong), TEXTS),
     "record_event(labels)": (lambda c, wrong: c.record_event("a", 1, wrong), {"None", *MAPS}),

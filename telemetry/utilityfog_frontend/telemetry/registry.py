@@ -258,6 +258,10 @@ class MetricRegistry:
             ValueError: a rollup or a `since` that there is not, or an incarnation of what lives in the process.
         """
         arguments.function("a source", collect)
+        if name is not None:
+            arguments.text("a source's name", name)
+        if incarnation is not None:
+            arguments.function("incarnation", incarnation)
         outside = outside_of(since, incarnation, self._readings)
         source = ForeignSource(name or name_of(collect), collect, self._scope, self._add_foreign, rollup, outside)
         self._sources.append(source)
@@ -275,7 +279,7 @@ class MetricRegistry:
 
     def read_every(self, interval: float) -> None:
         """Say how often this collector is read, in seconds: sources are waited for, and given up, accordingly."""
-        self._scope.readings.every(interval)
+        self._scope.readings.every(arguments.seconds("interval", interval))
 
     def get_metric(self, name: str) -> Metric | None:
         """Return the metric of this name, or None."""
@@ -313,6 +317,8 @@ class MetricRegistry:
         Args:
             patience: seconds to wait for answers; by default a tenth of the interval between readings, at most 1.
         """
+        if patience is not None:
+            arguments.seconds("patience", patience, zero=True)
         self._scope.readings.refresh(patience)
         for state in list(self._states.values()):
             state.sweep()

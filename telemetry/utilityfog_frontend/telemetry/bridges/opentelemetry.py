@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from utilityfog_frontend.telemetry.registry import MetricRegistry
+from utilityfog_frontend.telemetry.support.arguments import instance
 
 from .exponential import ExponentialBounds
 from .otel_points import Reported, Translation
@@ -71,7 +72,7 @@ class OpenTelemetryReader(MetricReader):
         )
         self._reported: list[Reported] = []
         self._ended = False
-        collector.add_source(self._read, rollup=rollup)
+        instance("collector", collector, MetricRegistry).add_source(self._read, rollup=rollup)
 
     def shutdown(self, timeout_millis: float = 30_000, **_kwargs: Any) -> None:
         """Read for the last time. Called by `MeterProvider.shutdown`; a second call does nothing."""

@@ -10,6 +10,7 @@ from typing import Any
 from utilityfog_frontend.telemetry.model import Family, HistogramValue, SeriesSnapshot
 from utilityfog_frontend.telemetry.names import base_name
 from utilityfog_frontend.telemetry.source import MetricsSource
+from utilityfog_frontend.telemetry.support.arguments import instance
 
 
 class PrometheusBridge:
@@ -20,7 +21,7 @@ class PrometheusBridge:
     """
 
     def __init__(self, source: MetricsSource) -> None:
-        self._source = source
+        self._source = instance("the source of a bridge", source, MetricsSource)
 
     def describe(self) -> Iterable[Any]:
         """Nothing: names may be registered later, so the registry cannot check them now."""

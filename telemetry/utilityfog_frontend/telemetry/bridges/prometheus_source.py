@@ -25,6 +25,7 @@ from utilityfog_frontend.telemetry.model import (
     MetricType,
     SeriesSnapshot,
 )
+from utilityfog_frontend.telemetry.support.arguments import shown
 from utilityfog_frontend.telemetry.support.numeric import as_number
 
 Reported = FamilySnapshot | LeftOut
@@ -72,6 +73,10 @@ class RegistrySource:
     __name__ = "prometheus_client"
 
     def __init__(self, registry: Any) -> None:
+        if not callable(getattr(registry, "collect", None)) or isinstance(registry, type):
+            raise TypeError(
+                f"a registry of prometheus_client, or a collector of its own, is read, not {shown(registry)}"
+            )
         self._registry = registry
 
     def __call__(self) -> list[Reported]:

@@ -15,6 +15,7 @@ from typing import Final
 
 from utilityfog_frontend.telemetry.instruments.family import Scope
 from utilityfog_frontend.telemetry.model import Family, Labels, SeriesSnapshot, Value, add_values, subtract_values
+from utilityfog_frontend.telemetry.support import arguments
 
 from .family import ForeignState
 from .readings import FamilyReadings, LastReadings, Mark, Reading
@@ -54,8 +55,9 @@ def outside_of(since: str, incarnation: Callable[[], str] | None, readings: Last
 
     Raises:
         ValueError: `since` is neither, or totals that die with the process have an incarnation.
+        TypeError: `since` is no string.
     """
-    if since not in {"process", "outside"}:
+    if arguments.text("since", since) not in {"process", "outside"}:
         raise ValueError(f"since={since!r}: the totals of a source live in the 'process' or 'outside'")
     if since == "process" and incarnation is not None:
         raise ValueError("incarnation is for totals that live outside of the process: give since='outside'")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from utilityfog_frontend.telemetry.model import ROLLUPS, Family
+from utilityfog_frontend.telemetry.support import arguments
 
 RollupByName = Mapping[str, str | Sequence[str]]
 """A pattern of `fnmatch` (`process_*`), and a rollup or several, the headline first; the first pattern that fits."""
@@ -15,12 +16,13 @@ class RollupChoice:
 
     Raises:
         ValueError: a choice is not one of `ROLLUPS`.
+        TypeError: no mapping of patterns to choices.
     """
 
     def __init__(self, by_name: RollupByName | None) -> None:
         self._choices = [
-            (pattern, (choice,) if isinstance(choice, str) else tuple(choice))
-            for pattern, choice in (by_name or {}).items()
+            (pattern, (choice,) if isinstance(choice, str) else arguments.items(f"rollup of {pattern!r}", choice))
+            for pattern, choice in arguments.mapping("the rollups of a source", by_name).items()
         ]
         for pattern, choices in self._choices:
             for choice in choices:
