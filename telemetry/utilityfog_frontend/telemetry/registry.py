@@ -257,7 +257,7 @@ class MetricRegistry:
         Raises:
             ValueError: a rollup or a `since` that there is not, or an incarnation of what lives in the process.
         """
-        _check_source(collect, name, incarnation)
+        arguments.source(collect, name, incarnation)
         outside = outside_of(since, incarnation, self._readings)
         source = ForeignSource(name or name_of(collect), collect, self._scope, self._add_foreign, rollup, outside)
         self._sources.append(source)
@@ -391,12 +391,3 @@ def _split(labels: LabelArgument, name: str) -> tuple[Mapping[str, str], tuple[s
     return {}, arguments.items(
         f"metric {name!r}: labels must be a mapping of labels or a sequence of label names", labels
     )
-
-
-def _check_source(collect: object, name: object, incarnation: object) -> None:
-    """Raise TypeError for what a source cannot be made of."""
-    arguments.function("a source", collect)
-    if name is not None:
-        arguments.text("a source's name", name)
-    if incarnation is not None:
-        arguments.function("incarnation", incarnation)

@@ -105,3 +105,16 @@ def instance(what: str, value: T, kind: type) -> T:
     if not isinstance(value, kind):
         raise TypeError(f"{what} must be a {kind.__name__}, not {shown(value)}")
     return value
+
+
+def source(collect: object, name: object, incarnation: object) -> None:
+    """Check what a source is made of; names and incarnations may be left out.
+
+    Raises:
+        TypeError: one is of another type.
+    """
+    function("a source", collect)
+    if name is not None:
+        text("a source's name", name)
+    if incarnation is not None:
+        function("incarnation", incarnation)
