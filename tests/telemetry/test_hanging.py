@@ -20,7 +20,7 @@ from utilityfog_frontend.telemetry.bridges import prometheus_source
 from utilityfog_frontend.telemetry.exposition.text import generate_text
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, SeriesSnapshot
 
-INTERVAL = 1.0
+INTERVAL = 10.0
 THREADS = "telemetry-reading"
 
 

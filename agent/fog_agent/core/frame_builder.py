@@ -63,7 +63,7 @@ class FrameBuilder:
         Raises:
             FrameError: reason ``limit``, when it defines more than a frame may.
         """
-        frame.definitions = encode_definitions(define(self._defined))
+        frame.definitions = encode_definitions(define(self._defined, self._pause))
         self._pause()
         frame.removed = pack_ids(self._removed) if self._removed else None
         for fill, rows in self._rows.items():
@@ -72,17 +72,20 @@ class FrameBuilder:
         return frame
 
 
-def define(members: Sequence[EpochSeries]) -> list[Definition]:
+def define(members: Sequence[EpochSeries], pause: Pause = no_pause) -> list[Definition]:
     """Define some series, ids ascending: those of one family and one set of label names together."""
     groups: dict[tuple[Family, tuple[str, ...]], list[EpochSeries]] = {}
-    for series in members:
-        names = tuple([name for name, _ in series.source.labels])
-        groups.setdefault((series.source.family, names), []).append(series)
+    for at in range(0, len(members), READ_TOGETHER):
+        for series in members[at : at + READ_TOGETHER]:
+            names = tuple([name for name, _ in series.source.labels])
+            groups.setdefault((series.source.family, names), []).append(series)
+        pause()
     definitions = []
     for (family, names), group in groups.items():
         size = MAX_LABEL_VALUES // len(names) if names else len(group)
-        chunks = [group[at : at + size] for at in range(0, len(group), size)]
-        definitions += [_definition(family, names, chunk) for chunk in chunks]
+        for at in range(0, len(group), size):
+            definitions.append(_definition(family, names, group[at : at + size]))
+            pause()
     return definitions
 
 
