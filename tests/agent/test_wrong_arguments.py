@@ -24,7 +24,7 @@ OPTIONS: Final[dict[str, set[str]]] = {
     "info": {"None", "map"},
     "options": {"None"},
     "connection": {"None"},
-    "state_dir": {"None", *TEXTS},
+    "state_dir": {"None", "text"},
 }
 
 LOGIN: Final[dict[str, set[str]]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from os import PathLike
 
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_schema.limits import MAX_INTERVAL_MS, MIN_INTERVAL_MS
@@ -46,8 +45,8 @@ def check_arguments(collector: object, path: object, servers: object, given: Map
 def _check_type(name: str, value: object) -> None:
     if name == "connection":
         arguments.instance(name, value, Connection)
-    elif name == "state_dir" and not isinstance(value, str | PathLike):
-        raise TypeError(f"state_dir must be a path, or None for no state, not {arguments.shown(value)}")
+    elif name == "state_dir":
+        arguments.path_of(name, value)
     elif name == "options" and not isinstance(value, NatsOptions) and not hasattr(value, "transport"):
         raise TypeError(f"options must be a NatsOptions, not {arguments.shown(value)}")
 

@@ -49,8 +49,8 @@ class FileExporter(MetricsExporter):
         backoff: float = 0.1,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        if output_file is not None and not isinstance(output_file, str | PathLike):
-            raise TypeError(f"output_file must be a path, or None for nowhere, not {arguments.shown(output_file)}")
+        if output_file is not None:
+            arguments.path_of("output_file", output_file)
         arguments.number_of("attempts", attempts)
         arguments.seconds("backoff", backoff, zero=True)
         self.output_file = output_file

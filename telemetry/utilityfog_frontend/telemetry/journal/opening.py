@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 
+from utilityfog_frontend.telemetry.support.arguments import path_of
 from utilityfog_frontend.telemetry.support.problems import Problems
 
 from .files import JournalFiles
@@ -17,7 +18,9 @@ def journal_of(argument: JournalArgument, clock: Callable[[], float], problems: 
 
     Raises:
         ValueError: it is to be in something that is no directory.
+        TypeError: it is no path.
     """
     if argument is None or isinstance(argument, Journal):
         return argument
+    path_of("journal", argument)
     return Journal(JournalFiles(argument, lambda text: problems.report("journal", "%s", text)), clock)

@@ -3,6 +3,7 @@
 Everything here is for the moment of a registration or a start; what runs at each increment looks for itself.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from reprlib import Repr
@@ -70,6 +71,20 @@ def function(what: str, value: T) -> T:
     if not callable(value):
         raise TypeError(f"{what} must be callable, not {shown(value)}")
     return value
+
+
+def path_of(what: str, value: object) -> str:
+    """Return a path as text.
+
+    Raises:
+        TypeError: it is none.
+        ValueError: it is empty, which would be the working directory.
+    """
+    if not isinstance(value, str | os.PathLike) or not isinstance(path := os.fspath(value), str):
+        raise TypeError(f"{what} must be a path, not {shown(value)}")
+    if not path:
+        raise ValueError(f"{what} must be a path, not an empty text")
+    return path
 
 
 def mapping(what: str, value: object) -> dict[str, Any]:
