@@ -39,6 +39,14 @@ class Part:
         """The number of samples."""
         return int(self.values.size)
 
+    @property
+    def sizes(self) -> list[int]:
+        """The number of samples of each series."""
+        if self.offsets is None:
+            return [self.times.size] * len(self.labels)
+        sizes: list[int] = np.diff(self.offsets).tolist()
+        return sizes
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any, Final, TypeVar
 
-import numpy as np
-
 from fog_aggregator.components.past.errors import PastError
 from fog_aggregator.components.past.past import Past
 from fog_aggregator.history.routing import NodeOwn, Subtree, View
@@ -92,8 +90,7 @@ class PastSource:
         found: list[Labels] = []
         end = min(end, self._past.now_ms())
         for part in self.select(view, matchers, max(start, end - _LISTED_MS), end).parts:
-            sizes = [part.times.size] * len(part.labels) if part.offsets is None else np.diff(part.offsets).tolist()
-            found += [labels for labels, size in zip(part.labels, sizes, strict=True) if size]
+            found += [labels for labels, size in zip(part.labels, part.sizes, strict=True) if size]
         return found
 
     def _wait(self, question: Coroutine[Any, Any, T]) -> T:
