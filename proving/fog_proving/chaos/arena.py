@@ -29,6 +29,7 @@ from fog_proving.chaos.processes import Child
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import FaultProxy
 from fog_testing.waiting import eventually
+from utilityfog_frontend.telemetry.journal.files import left_files
 
 CHECKPOINT_SECONDS: Final = 0.3
 ROLLUP_SECONDS: Final = 0.3
@@ -202,6 +203,7 @@ class Arena:
         life = self._new_life(fleet.path, fleet.size)
         arguments = ["--life", str(life.number), "--path", life.path, "--nats", fleet.proxy.url]
         arguments += ["--book", str(self._book(life.number)), "--seed", str(self._setup.rng.getrandbits(32))]
+        arguments += ["--journals", str(self._journals), *self._setup.rng.choice(([], ["--journaled"]))]
         fleet.child = life.child = Child("fog_proving.chaos.load", arguments, self._setup.directory / "load.log")
         fleet.life = life
 
@@ -271,6 +273,7 @@ class Arena:
         Raises:
             TimeoutError: it is not so within 45 s.
         """
+        await eventually(self._nobody_left, deadline=SECURE_SECONDS, what="the epochs of the dead are ended")
         for canary in self._canaries:
             canary.node.beat()
             await eventually(canary.agent.flush, deadline=SECURE_SECONDS, what="a canary's frame is acknowledged")
@@ -319,6 +322,17 @@ class Arena:
         life = Life(number, path, Book.create(self._book(number), nodes))
         self.accounts.lives.append(life)
         return life
+
+    @property
+    def _journals(self) -> Path:
+        return self._setup.directory / "journals"
+
+    def _nobody_left(self) -> bool:
+        """Whether no journal of a dead process is left: its final must not be what the stream loses."""
+        left = list(left_files(self._journals)) if self._journals.is_dir() else []
+        for file in left:
+            file.close()
+        return not left
 
     def _book(self, life: int) -> Path:
         return self._setup.directory / f"book-{life}"

@@ -2,6 +2,9 @@
 
     python -m fog_proving.chaos.load --life 3 --path chaos/p0 --nodes 12 --nats URL --book FILE --seed 7
 
+With `--journaled` everything that its nodes have counted must be there after its kill -9: the agents of the others end
+their epochs.
+
 It counts until SIGTERM or the end of standard input, then flushes and ends. Lines on standard input: `pause` and `go`
 (counting; frames go on), `clock N` (this process's wall clock steps by N seconds).
 """
@@ -33,12 +36,13 @@ FRACTIONAL_AFTER: Final = 20
 class Node:
     """A node that does something now and then; each count is in the book before it is anywhere else.
 
-    `life` names the process: its counter grows with every act, so that nothing can be missing unseen.
+    `life` names the process: its counter grows with every act, so that nothing can be missing unseen. With a `journal`
+    an act that has returned survives a kill -9.
     """
 
-    def __init__(self, row: Row, life: int, rng: random.Random) -> None:
+    def __init__(self, row: Row, life: int, rng: random.Random, journal: Path | None = None) -> None:
         self.row = row
-        self.collector = TelemetryCollector(clock=_time_of_day)
+        self.collector = TelemetryCollector(clock=_time_of_day, journal=journal)
         self._life = life
         self._rng = rng
         register = self.collector
@@ -56,6 +60,8 @@ class Node:
         self._note(Cell.LIFE, 1)
         self._acts.increment()
         self._rng.choice(self._rarely if self._rng.random() < 0.05 else self._does)()
+        if self.collector.journal is not None:
+            self.row.survive()
 
     def beat(self) -> None:
         """One act and one event, and nothing by chance."""
@@ -116,9 +122,11 @@ class Load:
         self._counting = True
         self._nodes: list[tuple[Node, Agent]] = []
         for number, row in enumerate(book.rows):
-            node = Node(row, options.life, random.Random(rng.random()))
+            journal = options.journals if options.journaled else None
+            node = Node(row, options.life, random.Random(rng.random()), journal)
             path, interval = f"{options.path}/n{number}", rng.uniform(*INTERVALS)
-            self._nodes.append((node, Agent(node.collector, path=path, servers=options.nats, interval=interval)))
+            agent = Agent(node.collector, path=path, servers=options.nats, interval=interval, journal=options.journals)
+            self._nodes.append((node, agent))
 
     async def run(self) -> None:
         """Until `stop` is set; then every node's last words."""
@@ -189,6 +197,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--nats", required=True)
     parser.add_argument("--book", type=Path, required=True)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--journals", type=Path, help="where the journals of all processes are")
+    parser.add_argument("--journaled", action="store_true", help="this process has journals of its own")
     options = parser.parse_args(argv)
 
     async def run() -> None:
