@@ -99,6 +99,27 @@ def test_a_counter_with_fractions_does_not_fall_by_a_last_digit() -> None:
     assert [value for _, value in found[labels_of("gauge")]] == values
 
 
+def test_a_counter_with_fractions_does_not_fall_where_a_block_comes_from_the_disk() -> None:
+    """The last values of the newest block go on."""
+    older = filled(HistoryLimits(), [{0: {"a_total": 0.1 + 0.2}}])
+    block = older.encode_head()
+    store, tables = HistoryStore(HistoryLimits()), Tables()
+    store.insert(block.times, {0: (older.labels(0), block.levels[0])})
+    store.append(tables.step(2 * STEP, {0: {"a_total": 0.3}}))
+    assert samples(store.find(0, [], 0, 9**9)) == {labels_of("a_total"): [(STEP, 0.1 + 0.2), (2 * STEP, 0.1 + 0.2)]}
+
+
+def test_a_series_does_not_go_on_from_the_last_value_of_another() -> None:
+    """When most series are forgotten the others get other numbers."""
+    store, tables = HistoryStore(HistoryLimits(retention=10 * STEP)), Tables()
+    store.append(tables.step(STEP, {0: {f"a_total/n={number}": 0.1 + 0.2 for number in range(4)}}))
+    store.adopt(store.encode_head())
+    for number in (100, 101):
+        store.append(tables.step(number * STEP, {0: {"b_total": 0.3}}))
+        store.adopt(store.encode_head())
+    assert samples(store.find(0, [], 0, 9**9)) == {labels_of("b_total"): [(100 * STEP, 0.3), (101 * STEP, 0.3)]}
+
+
 def test_a_counter_that_is_born_while_watched_can_begin_at_zero() -> None:
     """Asked for births, it has a zero at the step before; one that is older, or a gauge, has none."""
     young, old = Tables(born=15.0), Tables(born=-1e6)
@@ -165,6 +186,23 @@ def test_a_block_from_elsewhere_is_put_in_its_place() -> None:
     }
     with pytest.raises(ValueError, match="overlap"):
         store.insert(block.times, {0: (labels, level)})
+
+
+def test_a_block_that_shares_one_step_is_refused() -> None:
+    """With another block, at either end, and with the steps that are in none yet."""
+    several = [filled(HistoryLimits(), [{0: {"a_total": 1}}] * steps) for steps in (1, 3)]
+    one, three = (store.encode_head() for store in several)
+    labels = several[0].labels(0)
+    store = HistoryStore(HistoryLimits())
+    store.insert(three.times, {0: (labels, three.levels[0])})
+    for moved in (0, 2 * STEP):
+        with pytest.raises(ValueError, match="overlap"):
+            store.insert(one.times + moved, {0: (labels, one.levels[0])})
+    store.insert(one.times + 3 * STEP, {0: (labels, one.levels[0])})
+    head = HistoryStore(HistoryLimits())
+    head.append(Tables().step(3 * STEP, {0: {"a_total": 1}}))
+    with pytest.raises(ValueError, match="overlap"):
+        head.insert(three.times, {0: (labels, three.levels[0])})
 
 
 def test_steps_that_have_not_come_are_forgotten() -> None:
