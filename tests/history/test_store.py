@@ -105,8 +105,13 @@ def test_a_counter_with_fractions_does_not_fall_where_a_block_comes_from_the_dis
     block = older.encode_head()
     store, tables = HistoryStore(HistoryLimits()), Tables()
     store.insert(block.times, {0: (older.labels(0), block.levels[0])})
+    earlier = filled(HistoryLimits(), [{0: {"a_total": 0.2, "b_total": 1}}])
+    oldest = earlier.encode_head()
+    store.insert(oldest.times - STEP, {0: (earlier.labels(0), oldest.levels[0])})  # it is the newest that goes on
+    assert store.series == {0: 1}
     store.append(tables.step(2 * STEP, {0: {"a_total": 0.3}}))
-    assert samples(store.find(0, [], 0, 9**9)) == {labels_of("a_total"): [(STEP, 0.1 + 0.2), (2 * STEP, 0.1 + 0.2)]}
+    found = samples(store.find(0, [], 0, 9**9))
+    assert found[labels_of("a_total")] == [(0, 0.2), (STEP, 0.1 + 0.2), (2 * STEP, 0.1 + 0.2)]
 
 
 def test_a_series_does_not_go_on_from_the_last_value_of_another() -> None:
@@ -138,6 +143,16 @@ def test_a_counter_that_is_born_while_watched_can_begin_at_zero() -> None:
         assert (STEP, 0.0) not in samples(store.find(0, [], 0, 9**9))[labels_of("young_total")]
         late = samples(store.find(0, [], 3 * STEP, 9**9), births=True)
         assert late[labels_of("young_total")] == [(3 * STEP, 8.0)]
+
+
+@pytest.mark.parametrize(("born", "is_born"), [(9.0, True), (-49.0, True), (-51.0, False)])
+def test_a_counter_is_born_that_began_a_minute_before_the_last_step_without_it(born: float, *, is_born: bool) -> None:
+    """Its first frame came later than its first count."""
+    store, tables = HistoryStore(HistoryLimits()), Tables(born=born)
+    store.append(Tables().step(STEP, {0: {"gauge": 1.0}}))
+    store.append(tables.step(2 * STEP, {0: {"gauge": 1.0, "young_total": 7}}))
+    found = samples(store.find(0, [], 0, 9**9), births=True)[labels_of("young_total")]
+    assert found == [(STEP, 0.0)] * is_born + [(2 * STEP, 7.0)]
 
 
 def test_old_blocks_leave_with_their_series() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from fog_aggregator.notifications import deliveries as module
 from fog_aggregator.notifications.changes import ChangesOutbox
-from fog_aggregator.notifications.deliveries import Delivered, Deliveries, DeliveryOrder, encode_deliveries
+from fog_aggregator.notifications.deliveries import Delivered, Deliveries, DeliveryOrder, Others, encode_deliveries
 from fog_aggregator.notifications.groups import Grouping, GroupsOutbox
 from fog_aggregator.notifications.notice import INTERVAL, Notice
 from fog_aggregator.notifications.outbox import Outbox
@@ -186,6 +186,18 @@ def test_an_end_that_is_told_elsewhere_first_is_no_news() -> None:
     both.submit(alert(firing=False, starts=NOON), NOON + 5 * INTERVAL, "b")
     both.tick(NOON + 9 * INTERVAL)
     assert both.heard == ["a: A firing", "a: A resolved"]
+
+
+def test_a_word_about_an_earlier_time_than_ones_own_does_not_count() -> None:
+    """It came late: since then this one has told that the alert is over."""
+    outbox = changes()
+    outbox.submit([alert(starts=NOON)], NOON)
+    [batch] = outbox.due(NOON, lambda _: False)
+    outbox.sent(batch, NOON)
+    outbox.submit([alert(firing=False, starts=NOON)], NOON + 10)
+    late = Others({alert().fingerprint: Delivered(firing=False, at=NOON - 1)})
+    assert [one.notices[0].firing for one in outbox.due(NOON + 10, lambda _: False, late)] == [False]
+    assert late.delivered == {}
 
 
 def test_repetitions_of_a_webhook_are_told_by_one() -> None:

@@ -363,3 +363,30 @@ def test_a_clock_that_was_set_back_gives_a_group_no_long_pause() -> None:
     outbox.failed(NOON, batch)
     assert due(outbox, NOON + 500) == []
     assert len(due(outbox, NOON - HOUR)) == 1
+
+
+@pytest.mark.parametrize("make", OUTBOXES)
+def test_a_receiver_that_refuses_is_there(make: Any) -> None:
+    """The pauses of its failures begin anew."""
+    outbox = make("r")
+    outbox.submit([alert()], NOON)
+    for now in (NOON, NOON + 1_000):
+        outbox.failed(now)
+    [batch] = due(outbox, NOON + 3_000)
+    outbox.refused(batch)
+    outbox.submit([alert("B")], NOON + 3_000)
+    outbox.failed(NOON + 3_000)
+    assert due(outbox, NOON + 3_999) == []
+    assert len(due(outbox, NOON + 4_000)) == 1
+
+
+def test_an_end_that_an_alertmanager_refuses_is_owed_no_more() -> None:
+    """It will never take it."""
+    outbox = AlertmanagerOutbox("r")
+    outbox.submit([alert()], NOON)
+    told(outbox, NOON)
+    outbox.submit([alert(firing=False)], NOON + 1)
+    [batch] = due(outbox, NOON + 1)
+    outbox.refused(batch)
+    assert due(outbox, NOON + 2) == []
+    assert len(outbox) == 0
