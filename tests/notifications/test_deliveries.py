@@ -259,6 +259,18 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(order.others("r").delivered) == 2
 
 
+def test_the_newest_delivery_counts_whoever_said_it() -> None:
+    """Words of several may come in any order; once this one has told something itself, they count no more."""
+    order = DeliveryOrder("z", lambda _: True)
+    order.join(["r"])
+    name = alert().fingerprint
+    order.hear(replace(WORD, replica="a", delivered={"r": {name: Delivered(firing=False, at=NOON)}}), NOON)
+    order.hear(replace(WORD, replica="b", delivered={"r": {name: Delivered(firing=True, at=NOON - 9)}}), NOON)
+    assert order.others("r").delivered == {name: Delivered(firing=False, at=NOON)}
+    order.tell("r", [alert()], NOON)
+    assert order.others("r").delivered == {}
+
+
 def test_a_word_from_the_future_is_of_now() -> None:
     """Else this one's own telling would never be newer."""
     order = DeliveryOrder("a", lambda _: True)

@@ -17,7 +17,7 @@ from fog_aggregator.notifications.alertmanager import (
     alertmanager_body,
     rfc3339,
 )
-from fog_aggregator.notifications.changes import ChangesOutbox, log_line, nats_body
+from fog_aggregator.notifications.changes import MOST_AT_ONCE, ChangesOutbox, log_line, nats_body
 from fog_aggregator.notifications.groups import Grouping, GroupsOutbox, idempotence_key, webhook_body
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.notifications.outbox import FIRST_PAUSE, GIVEN_UP, LONGEST_PAUSE, MAX_ALERTS, Batch, Outbox
@@ -390,3 +390,33 @@ def test_an_end_that_an_alertmanager_refuses_is_owed_no_more() -> None:
     outbox.refused(batch)
     assert due(outbox, NOON + 2) == []
     assert len(outbox) == 0
+
+
+def test_changes_are_told_some_at_a_time() -> None:
+    """A flood keeps nobody waiting; the others follow."""
+    outbox = ChangesOutbox("r")
+    outbox.submit((alert(n=str(number)) for number in range(MOST_AT_ONCE + 2)), NOON)
+    assert [len(told(outbox, NOON)) for _ in range(3)] == [MOST_AT_ONCE, 2, 0]
+
+
+def test_a_clock_that_was_set_back_keeps_no_news_of_a_group() -> None:
+    """It was told at a time that has not come."""
+    outbox = GroupsOutbox("r", GROUPING)
+    outbox.submit([alert("A", fog_path="fog/0")], NOON)
+    assert told(outbox, NOON + 10_000) == ["A firing"]
+    outbox.submit([alert("B", fog_path="fog/0")], NOON - HOUR)
+    assert told(outbox, NOON - HOUR) == ["A firing", "B firing"]
+
+
+def test_a_group_that_has_gone_has_no_pause_when_it_is_back() -> None:
+    """Its failures went with it."""
+    outbox = GroupsOutbox("r", Grouping(tokens=2, wait=0, interval=0))
+    outbox.submit([alert("A", fog_path="fog/0"), alert("A", fog_path="fog/1")], NOON)
+    first, second = due(outbox, NOON)
+    for _ in range(5):
+        outbox.failed(NOON, first)
+    outbox.sent(second, NOON)
+    outbox.submit([alert("A", firing=False, fog_path="fog/0")], NOON + 1)
+    assert due(outbox, NOON + 1) == [], "nobody was told that it fired"
+    outbox.submit([alert("A", fog_path="fog/0")], NOON + 2)
+    assert [one.group for one in due(outbox, NOON + 2)] == ["fog/0"]

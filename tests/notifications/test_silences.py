@@ -15,6 +15,7 @@ from fog_aggregator.notifications.silences import MAX_SILENCES, RETAINED, Silenc
 from fog_aggregator.promql.labels import make_labels
 from fog_schema.commands import SILENCE, UNSILENCE, Command
 from fog_schema.errors import FrameError
+from fog_schema.limits import MAX_TIMESTAMP
 
 NOON = 1_700_000_000.0
 HOUR = 3_600_000
@@ -199,3 +200,48 @@ def test_a_silence_that_is_dropped_silences_nothing(monkeypatch: pytest.MonkeyPa
     assert silences.silencing(notice(), ms(NOON)) == ("a",)
     silences.take(("fog",), silence("b"), NOON + 10)
     assert silences.silencing(notice(), ms(NOON) + 11_000) == ("b",)
+
+
+def test_a_command_that_is_read_again_changes_nothing() -> None:
+    """A stream is read anew after its position was lost: a silence that was ended stays ended."""
+    silences = known(silence(), Command(UNSILENCE, "a"))
+    before = list(silences)
+    silences.take(("fog",), silence(), NOON)
+    silences.take(("fog",), Command(UNSILENCE, "a"), NOON + 1)
+    assert list(silences) == before
+    silences.take(("fog",), Command(UNSILENCE, "a"), NOON + 2)
+    assert list(silences) == before, "what is over is not ended again"
+
+
+def test_a_silence_that_is_ended_before_its_beginning_never_was() -> None:
+    """Its end does not lie before its beginning."""
+    silences = known(silence(starts_at=ms(NOON) + HOUR), Command(UNSILENCE, "a"))
+    [one] = silences
+    assert one.starts_at == one.ends_at == ms(NOON) + HOUR
+
+
+def test_no_silence_ends_after_all_time() -> None:
+    """Times beyond it cannot be written."""
+    latest = MAX_TIMESTAMP * 1000
+    [one] = known(silence(starts_at=latest - 5))
+    assert one.ends_at == latest
+
+
+def test_a_silence_that_is_known_needs_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And of those that are over, the one that ended first makes room for a new one."""
+    monkeypatch.setattr(module, "MAX_SILENCES", 3)
+    silences = known(silence("a", duration=9_000), silence("b", duration=2_000), silence("c"))
+    silences.take(("fog",), silence("c", comment="for longer"), NOON + 5)
+    assert {one.id for one in silences} == {"a", "b", "c"}
+    silences.take(("fog",), silence("d"), NOON + 20)
+    assert {one.id for one in silences} == {"a", "c", "d"}
+
+
+def test_what_was_compared_after_a_restart_is_not_compared_again() -> None:
+    """With the silences of before, and with one that is new."""
+    silences = Silences()
+    silences.restore(known(silence("a"), silence("b")).image())
+    for number in range(3):
+        assert len(silences.silencing(notice(), ms(NOON) + 200_000)) == 2 + number
+        assert silences.questions([notice()]) == []
+        silences.take(("fog",), silence(f"n{number}"), NOON + 100 + number)
