@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -142,3 +145,66 @@ def test_a_block_that_could_not_be_written_is_written_with_the_next(
     assert store.steps == steps
     monkeypatch.undo()
     assert load(tmp_path, network) == (steps, False)
+
+
+def test_half_a_block_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither on a full disk nor after an end in the middle of the writing."""
+    files = HistoryFiles(tmp_path, lambda: None)
+
+    def full(file: IO[bytes], data: bytes) -> None:
+        file.write(data[:1])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "_write_all", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_block((1, 2), b"a block")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "block-1-2.tmp").write_bytes(b"half")
+    HistoryFiles(tmp_path, lambda: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_files_are_set_aside_and_the_newest_three_are_kept(tmp_path: Path) -> None:
+    """Each is counted, and read no more."""
+    damages: list[int] = []
+    for number in range(5):
+        (tmp_path / f"journal-{number}.fog").write_bytes(b"no journal")
+        assert list(HistoryFiles(tmp_path, lambda: damages.append(1)).steps()) == []
+    assert sorted(file.name for file in tmp_path.iterdir()) == [f"journal-{number}.corrupt" for number in (2, 3, 4)]
+    assert len(damages) == 5
+
+
+def test_what_is_written_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step and a block are synced before anybody goes on, and so is the directory that names the block."""
+    synced: list[str] = []
+
+    def note(name: str, sync: Callable[[int], None]) -> Callable[[int], None]:
+        def noted(number: int) -> None:
+            synced.append(f"{name} {'directory' if stat.S_ISDIR(os.fstat(number).st_mode) else 'file'}")
+            sync(number)
+
+        return noted
+
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, note(name, getattr(os, name)))
+    files = HistoryFiles(tmp_path, lambda: None)
+    files.append(Tables().step(STEP, {WHOLE: {"x_total": 1}}))
+    assert synced == ["fdatasync file"]
+    files.write_block((1, 2), b"a block")
+    assert synced[1:] == ["fsync file", "fsync directory"]
+    files.close()
+
+
+class Trickle(io.BytesIO):
+    """A file that takes three bytes at a time, as a disk does that is nearly full."""
+
+    def write(self, data: Any) -> int:
+        """Take some."""
+        return super().write(bytes(data)[:3])
+
+
+def test_all_bytes_are_written_however_few_a_file_takes_at_once() -> None:
+    """The rest is written again until nothing is left."""
+    file = Trickle()
+    module._write_all(file, b"0123456789")  # noqa: SLF001 - a file in memory
+    assert file.getvalue() == b"0123456789"
