@@ -71,7 +71,7 @@ async def test_the_parents_connection_and_loop_are_left_alone(programs: Programs
             sys.exit()
         child_ends_well(child)
         assert agent.flush()
-    assert agent._agent._route.own.generation == 1
+    assert agent._agent._route.own.connection.generation == 1
     """,
     )
     assert output == ""
@@ -125,7 +125,7 @@ async def test_an_agent_of_an_event_loop_begins_anew_in_a_thread(programs: Progr
             child_of(10, lambda: child_of(100, nothing))
             counter.increment()
             assert await agent.flush(), "the parent hears no more"
-            assert agent._route.own.generation == 1
+            assert agent._route.own.connection.generation == 1
 
 
     asyncio.run(main())
