@@ -13,7 +13,8 @@ import pytest
 from fog_agent.core.journal.recovery import Address
 from fog_agent.core.publication import Publication
 from fog_agent.core.writer import MIN_FRAME_BYTES, Settings
-from fog_agent.edge.attach import attach
+from fog_agent.edge.attach import Tenure, attach
+from fog_agent.edge.driving.worker import InPlace, Worker
 from fog_agent.edge.sender import Sender
 from fog_bus.ports import Bus, Outcome, Publish
 from fog_schema.limits import PAYLOAD_MARGIN
@@ -46,10 +47,20 @@ class SlowStream:
         return Publish(Outcome.ACKED)
 
 
+class _Parts:
+    """Nothing that would have to end."""
+
+    worker: Worker = InPlace()
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+
 @asynccontextmanager
 async def sending(collector: TelemetryCollector) -> AsyncIterator[tuple[Sender, SlowStream, Publication]]:
     """Provide a sender at work, whose next interval is an hour away."""
-    publication = attach(collector, Address(("fog", "0"), DEFAULT_PREFIX, Settings(interval=3600.0)), time.monotonic())
+    address = Address(("fog", "0"), DEFAULT_PREFIX, Settings(interval=3600.0))
+    publication = attach(collector, address, time.monotonic(), Tenure(_Parts()))
     stream = SlowStream()
     sender = Sender(publication, cast("Bus", stream), "metrics", "events", phase=0.0)
     task = asyncio.create_task(sender.run())

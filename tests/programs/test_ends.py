@@ -72,3 +72,38 @@ async def test_a_program_without_a_server_ends_within_the_deadline(programs: Pro
     assert ended.output.count("\n") == 2, ended.output
     assert "cannot connect to NATS at nats://localhost:1" in ended.output
     assert f"agent at {NODE} stops with frames that were not acknowledged in time" in ended.output
+
+
+UNSTOPPED = """
+    import asyncio, os, sys, threading
+    from fog_agent import Agent
+    from utilityfog_frontend.telemetry import TelemetryCollector
+
+    collector = TelemetryCollector()
+    work = collector.register_counter("work_total", "Work")
+
+    async def main(ready=None):
+        agent = Agent(collector, path=os.environ["NODE"], servers=os.environ["NAMED"], interval=60)
+        await agent.start()
+        work.increment(3)
+        if ready is not None:
+            ready.set()
+            await asyncio.Event().wait()
+
+    if sys.argv[1] == "loop that ended":
+        asyncio.run(main())
+    else:
+        ready = threading.Event()
+        threading.Thread(target=lambda: asyncio.run(main(ready)), daemon=True).start()
+        ready.wait()
+    work.increment(4)
+"""
+
+
+@pytest.mark.parametrize("way", ["loop that ended", "loop of a daemon thread"])
+async def test_an_agent_that_nobody_stops_is_flushed_at_the_end(programs: Programs, named: str, way: str) -> None:
+    """Its loop has ended with `asyncio.run`, or is about to end with the process."""
+    ended = await programs.run(str(programs.write("unstopped.py", UNSTOPPED)), way, NAMED=named)
+    assert (ended.code, ended.output) == (0, "")
+    await eventually(lambda: programs.fleet.network.get_metric("work_total") is not None)
+    assert programs.fleet.value("work_total", NODE) == COUNTED

@@ -117,6 +117,17 @@ class Metrics(Protocol):
         """Count events that fell out before they were acknowledged."""
 
 
+class Holder(Protocol):
+    """Holds a publication for an agent."""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the agent may be publishing."""
+
+    def lose(self) -> bool:
+        """Let another agent take over; tell whether it may."""
+
+
 class Publication:
     """The state of one publication under one path.
 
@@ -133,7 +144,7 @@ class Publication:
 
     Attributes:
         epoch: the present epoch.
-        in_use: an agent is attached.
+        holder: holds it for the agent that is attached; None while none is.
         finals: the final keyframe of the epoch before, until it is acknowledged; it goes before any other frame.
         remember: called with a frame that has marks each time before it is sent; never raises.
     """
@@ -155,7 +166,7 @@ class Publication:
         self.watches = watches
         self.event_watch = event_watch or NoEvents()
         self.finals: list[Encoded] = []
-        self.in_use = False
+        self.holder: Holder | None = None
         self.remember: Callable[[Encoded], None] = lambda _: None
         self._draw_epoch = draw_epoch
         self._journal = journal

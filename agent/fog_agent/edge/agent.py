@@ -9,7 +9,7 @@ import os
 import platform
 import time
 import warnings
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,17 +21,19 @@ from fog_agent.core.publication import Publication
 from fog_agent.core.schedule import phase_of
 from fog_agent.core.writer import Settings
 from fog_agent.edge import forks
-from fog_agent.edge.attach import attach, hold_state, release_state
+from fog_agent.edge.attach import Tenure, attach, hold_state, release_state
 from fog_agent.edge.checks import check_arguments
 from fog_agent.edge.driving.worker import Aside, InPlace, Worker
+from fog_agent.edge.endings import LastCall
 from fog_agent.edge.options import AgentOptions
 from fog_agent.edge.recovery import Recovery, journals_of
 from fog_agent.edge.sender import Sender
 from fog_agent.edge.signals import HeldSignals
-from fog_agent.edge.thread import AgentThread
+from fog_agent.edge.thread import PATIENCE, AgentThread
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.link import Link
 from fog_bus.nats.options import DEFAULT_SERVER
+from fog_bus.off_loop import off_loop
 from fog_bus.ports import Bus, Endpoint, Transport
 from fog_bus.transports import open_transport
 from fog_schema import __version__
@@ -62,7 +64,8 @@ class Agent:
             await the_program()
 
     It never raises into the program once it runs: without a server it keeps trying and memory stays bounded. On exit
-    the last counts are flushed, under a deadline.
+    the last counts are flushed, under a deadline; if its loop ends without `stop`, when the process ends, unless it, or
+    another agent of the collector, is started in another loop before.
 
     In a forked child it begins anew, in a thread, once the child has counted something: see `docs/in-real-servers.md`.
 
@@ -139,24 +142,33 @@ class Agent:
                 cannot be used (`StateDirError`).
         """
         if self._running is not None:
-            raise RuntimeError(f"the agent at {format_path(self.path)} runs already")
+            if self._running.tenure.lasts:
+                raise RuntimeError(f"the agent at {format_path(self.path)} runs already")
+            self._forget(self._running)
         if other := forks.make_way(self):
-            await asyncio.to_thread(other.leave)
+            await off_loop(other.leave)
+        running = _Running(self._at_exit)
         address = Address(self.path, self._subjects.prefix, self._settings)
-        publication = attach(self._collector, address, time.monotonic(), self._shows_gauges)
+        publication = attach(self._collector, address, time.monotonic(), running.tenure, self._shows_gauges)
         try:
-            await self._hold_state(publication)
+            await self._begin(running, publication, address, aside=aside)
         except BaseException:
-            publication.in_use = False
+            publication.holder = None
             raise
+        log.debug("agent at %s publishes every %g s", format_path(self.path), self._settings.interval)
+
+    async def _begin(self, running: _Running, publication: Publication, address: Address, *, aside: bool) -> None:
+        await self._hold_state(publication)
         bus = self._route.open()
         metrics, events = self._subjects.metrics(self.path), self._subjects.events(self.path)
         worker: Worker = Aside("fog-agent-encoding") if aside else InPlace()
         refresh = self._collector.refresh
         sender = Sender(publication, bus, metrics, events, phase=phase_of(self.path), worker=worker, refresh=refresh)
-        running = self._running = _Running(publication, sender, worker)
-        forks.note_running(self.forkable)
         await bus.listen(self._subjects.listens(self.path), sender.requested)
+        running.publication, running.sender, running.worker = publication, sender, worker
+        self._running = running
+        forks.note_running(self.forkable)
+        running.last_call.arm()
         if self._route.own is not None:
             running.spawn(self._route.own.run(), "connection")
         running.spawn(sender.run(), "sender")
@@ -164,12 +176,11 @@ class Agent:
             running.recovery = Recovery(self._journals, bus, address)
             running.spawn(running.recovery.run(publication.metrics), "recovery")
         if self._handle_signals:
-            running.signals = HeldSignals(asyncio.get_running_loop(), self.flush)
-        log.debug("agent at %s publishes every %g s", format_path(self.path), self._settings.interval)
+            running.signals = HeldSignals(running.tenure.loop, self.flush)
 
     async def _hold_state(self, publication: Publication) -> None:
         if self._state_dir is not None:
-            await asyncio.to_thread(hold_state, self._collector, publication, self._state_dir, self.path)
+            await off_loop(hold_state, self._collector, publication, self._state_dir, self.path)
 
     async def stop(self, deadline: float | None = None) -> bool:
         """Flush the last counts and stop, within `deadline` seconds; True when all of it was acknowledged.
@@ -177,6 +188,12 @@ class Agent:
         Frames that were not stay on the collector, and the next agent of this collector and path sends them first.
         """
         running = self._running
+        if running is not None and not running.tenure.lasts:
+            self._forget(running)
+            if running.tenure.lost:
+                return False  # the agent that took over stops it
+            await self.start()  # its event loop is gone: this one goes on from there
+            running = self._running
         if running is None:
             return True
         signals = running.signals
@@ -201,10 +218,30 @@ class Agent:
             await running.end()
             if flushed:
                 release_state(self._collector, running.publication, self.path)
-            forks.note_ended(self.forkable)
-            self._running = None
-            self._route.close()
+            self._forget(running)
         return flushed
+
+    def _forget(self, running: _Running) -> None:
+        """Be ready to start again, in this loop or another."""
+        running.last_call.disarm()
+        forks.note_ended(self.forkable)
+        self._running = None
+        self._route.close()
+        if running.tenure.loop.is_running():
+            return
+        self._route = self._route.anew()
+        if running.signals is not None:
+            running.signals.close()
+
+    def _at_exit(self) -> None:
+        """Send the last counts of an agent that nobody has stopped, at the end of its process."""
+        tenure = None if self._running is None else self._running.tenure
+        if tenure is not None and not (tenure.lasts or tenure.lost):
+            AgentThread(self).stop()
+        elif tenure is not None and tenure.is_elsewhere:
+            stop = asyncio.run_coroutine_threadsafe(self.stop(), tenure.loop)
+            with contextlib.suppress(Exception):  # it takes too long, or its loop ends meanwhile
+                stop.result(self.deadline + PATIENCE)
 
     @property
     def interval(self) -> float:
@@ -225,7 +262,8 @@ class Agent:
 
     async def flush(self) -> bool:
         """Send what was counted until now and wait until it is acknowledged, or the deadline; True when it was."""
-        return self._running is not None and await self._running.sender.flush(self.deadline)
+        running = self._running
+        return running is not None and running.tenure.lasts and await running.sender.flush(self.deadline)
 
     @property
     def key(self) -> forks.Key:
@@ -276,10 +314,13 @@ class Agent:
 class _Running:
     """An agent's parts from its start to its end."""
 
-    def __init__(self, publication: Publication, sender: Sender, worker: Worker) -> None:
-        self.publication = publication
-        self.sender = sender
-        self.worker = worker
+    publication: Publication
+    sender: Sender
+
+    def __init__(self, at_exit: Callable[[], None]) -> None:
+        self.tenure = Tenure(self)
+        self.last_call = LastCall(at_exit)
+        self.worker: Worker = InPlace()
         self.signals: HeldSignals | None = None
         self.recovery: Recovery | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -299,7 +340,8 @@ class _Running:
         """End all that was spawned, and let go of the publication."""
         self.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.publication.in_use = not await self.worker.close()
+        if await self.worker.close() and self.publication.holder is self.tenure:
+            self.publication.holder = None
 
 
 class _Route:

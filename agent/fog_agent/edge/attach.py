@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import pathlib
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from typing import Protocol
 
 from fog_agent.core.epoch_series import SourceSeries, Watch
 from fog_agent.core.journal.port import NO_JOURNAL
 from fog_agent.core.journal.recovery import Address
-from fog_agent.core.publication import Publication
+from fog_agent.core.publication import Holder, Publication
 from fog_agent.core.writer import Settings
+from fog_agent.edge.driving.worker import Worker
 from fog_agent.edge.selfmetrics import SelfMetrics
 from fog_agent.edge.state_file import StateFile
 from fog_schema.paths import Path, format_path
@@ -62,12 +66,66 @@ def _counts_of(series: Sequence[SourceSeries]) -> tuple[SourceSeries, ...]:
     return tuple(one for one in series if one.family.type.incremental)
 
 
+class Parts(Protocol):
+    """The parts of an agent that run."""
+
+    worker: Worker
+
+    def cancel(self) -> None:
+        """Have all tasks end."""
+
+
+class Tenure:
+    """Held by an agent from its start to its end, or to the end of its event loop. Thread-safe.
+
+    A loop may end before its agent: `asyncio.run` cancels what nobody has stopped, a thread may die.
+
+    Args:
+        parts: end when another agent takes over: beside the loop at once, and on it, should it run again after all.
+
+    Attributes:
+        loop: the loop that was running when this was made.
+        lost: another agent has taken over.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.lost = False
+        self._parts = parts
+
+    @property
+    def lasts(self) -> bool:
+        """Whether its agent may be publishing."""
+        return not self.lost and self.loop.is_running()
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether its loop runs in another thread."""
+        try:
+            return self.lasts and asyncio.get_running_loop() is not self.loop
+        except RuntimeError:
+            return self.lasts
+
+    def lose(self) -> bool:
+        """Let another agent take over; tell whether it may."""
+        self.lost = True
+        with suppress(RuntimeError):  # the loop is closed
+            self.loop.call_soon_threadsafe(self._parts.cancel)
+        return self._parts.worker.leave()
+
+
 def attach(
-    collector: TelemetryCollector, address: Address, now: float, gauges: Callable[[], bool] = lambda: True
+    collector: TelemetryCollector,
+    address: Address,
+    now: float,
+    holder: Holder,
+    gauges: Callable[[], bool] = lambda: True,
 ) -> Publication:
     """Take hold of a collector's publication at an address; of gauges only while `gauges()` says so.
 
     Its journal, if it has one, is told where it is published.
+
+    An agent that ended without a word, with its event loop, does not hold it any more: this one goes on from there.
 
     Raises:
         RuntimeError: when an agent has it already: two would count everything twice.
@@ -78,12 +136,13 @@ def attach(
     publication = collector.attachments.get(key)
     if not isinstance(publication, Publication) or publication.orphaned:
         publication = collector.attachments[key] = _publication_of(collector, settings, now, journal)
-    if publication.in_use:
+    before = publication.holder
+    if before is not None and (before.lasts or not before.lose()):
         raise RuntimeError(
             f"an agent already publishes this collector under {format_path(path)}: two would count everything twice; "
             "stop the first one, or give the second its own collector"
         )
-    publication.in_use = True
+    publication.holder = holder
     collector.read_every(settings.interval)
     for watch in publication.watches:
         if isinstance(watch, WatchOfProcess):

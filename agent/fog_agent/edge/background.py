@@ -41,7 +41,7 @@ class BackgroundAgent:
         Raises:
             RuntimeError: when it runs already, or another agent has this collector and path.
         """
-        if self._thread is not None and not self._from_parent:
+        if self._thread is not None and not self._thread.is_over and not self._from_parent:
             raise RuntimeError("this background agent runs already")
         thread = AgentThread(self._agent)
         thread.begin()

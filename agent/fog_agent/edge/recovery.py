@@ -16,6 +16,7 @@ from fog_agent.core.journal.recovery import Address, acknowledged, encode_final,
 from fog_agent.core.publication import Metrics
 from fog_agent.edge.selfmetrics import RecoveryMetrics, SelfMetrics
 from fog_agent.edge.sender import ACK_SECONDS
+from fog_bus.off_loop import off_loop
 from fog_bus.ports import Bus, Outcome, Refusal
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 from utilityfog_frontend.telemetry.journal.files import LeftFile, left_files
@@ -80,7 +81,7 @@ class Recovery:
         """End what is to be ended; what cannot be sent stays for the next time. Never raises."""
         try:
             files = self._files()
-            while (file := await asyncio.to_thread(next, files, None)) is not None:
+            while (file := await off_loop(next, files, None)) is not None:
                 try:
                     await self._take(file)
                 finally:
@@ -110,7 +111,7 @@ class Recovery:
 
     async def _end(self, file: LeftFile) -> bool:
         """End the epochs that a journal has; False when the server did not take all of it."""
-        left = read(await asyncio.to_thread(file.image))
+        left = read(await off_loop(file.image))
         address = self._address(left, file) if left.epochs else self._own
         expired = [epoch for epoch in left.epochs if is_expired(epoch, time.time())]
         for epoch in left.epochs:

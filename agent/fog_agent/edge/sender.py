@@ -61,6 +61,7 @@ class Sender:
         """Encode what was counted until now; True when all of it is acknowledged within `deadline` seconds."""
         end = self._clock() + deadline
         flush = await self._worker.begin(partial(self._calls.flush, deadline))
+        await self._bus.connected(end - self._clock())  # in a hurry, unlike the loops
         return await self._news.verdict(lambda: self._worker.begin(partial(self._calls.flushed, flush)), end)
 
     async def finish(self, deadline: float) -> bool:

@@ -11,6 +11,10 @@ from types import FrameType
 from typing import Any, Final
 
 NUMBERS: Final = (signal.SIGTERM, signal.SIGINT)
+PAUSE: Final = 0.2
+"""Seconds between two flushes while a program drains."""
+DRAINING: Final = 120.0
+"""Seconds after a signal for which a program is taken to drain: more than service managers give it."""
 
 Handler = Callable[[int, FrameType | None], Any] | int
 
@@ -21,6 +25,10 @@ class HeldSignals:
     The first of each is held for a flush and then passed on: to the handler that was there before, or to the system's,
     which ends the program. A second one is passed on at once: somebody will not wait. A signal that was ignored stays
     ignored.
+
+    A signal is the beginning of an end, and some programs leave nobody the time for the end itself: one that is killed
+    while it drains, one that raises the signal again when it has drained. So while the program lives after a signal,
+    flushes follow each other closely, for some time.
 
     The loop's own handlers are others, one for each signal: one that the program gave its loop
     before hears of the signal beside this one. A handler that the program sets later takes this one's place.
@@ -62,7 +70,7 @@ class HeldSignals:
 
     def _arrived(self, number: int, _: FrameType | None) -> None:
         """Between any two steps of the program: only note it. A forked child has neither this loop nor this agent."""
-        if number in self._seen or self._closed or self._loop.is_closed() or os.getpid() != self._pid:
+        if number in self._seen or self._closed or not self._loop.is_running() or os.getpid() != self._pid:
             self._pass_on(number)
             return
         self._seen.add(number)
@@ -78,8 +86,16 @@ class HeldSignals:
     def _flushed(self, number: int, flush: asyncio.Task[object]) -> None:
         self._flushes.discard(flush)
         if number in self._pending and not self._closing:
+            self._flushes.add(self._loop.create_task(self._drain()))
             self._pending.remove(number)
             self._pass_on(number)
+
+    async def _drain(self) -> None:
+        """Flush what is counted while the program drains."""
+        end = self._loop.time() + DRAINING
+        while not self._closing and self._loop.time() < end:
+            await asyncio.sleep(PAUSE)
+            await self._flush()
 
     def _pass_on(self, number: int) -> None:
         before = self._before[number]

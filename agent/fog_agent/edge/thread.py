@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from fog_agent.edge.endings import LastCall
 
-_PATIENCE: Final = 2.0
+PATIENCE: Final = 2.0
 """Seconds beyond an agent's deadline after which its thread is no longer waited for."""
 _abandoned: Final[list[object]] = []
 
@@ -59,6 +59,11 @@ class AgentThread:
         self._last_call.arm()
 
     @property
+    def is_over(self) -> bool:
+        """Whether its thread has ended, by itself or because it was told to."""
+        return self._thread is not None and not self._thread.is_alive()
+
+    @property
     def waits(self) -> bool:
         """Whether it has not begun, and nobody has stopped it."""
         return self._thread is None and not self._ending
@@ -94,7 +99,7 @@ class AgentThread:
             thread, first, self._ending = self._thread, not self._ending, True
         if thread is not None:
             self._tell_to_end()
-            thread.join(self.agent.deadline + _PATIENCE)
+            thread.join(self.agent.deadline + PATIENCE)
         elif first and self._needed():
             self._begin_and_end()
         self._last_call.disarm()
@@ -152,4 +157,4 @@ class AgentThread:
             return
         thread = threading.Thread(target=self._main, name="fog-agent", daemon=True)
         thread.start()
-        thread.join(self.agent.deadline + _PATIENCE)
+        thread.join(self.agent.deadline + PATIENCE)

@@ -31,6 +31,9 @@ class Worker(Protocol):
     async def close(self) -> bool:
         """Begin no more; tell whether all calls have ended, after a bounded time."""
 
+    def leave(self) -> bool:
+        """As `close`, from another loop, once its own does not run any more. Blocks while a call is under way."""
+
     def disown(self) -> None:
         """In a forked child: leave to the parent what is shared with it."""
 
@@ -45,6 +48,10 @@ class InPlace:
         return future
 
     async def close(self) -> bool:
+        """Do nothing: all calls have ended."""
+        return True
+
+    def leave(self) -> bool:
         """Do nothing: all calls have ended."""
         return True
 
@@ -69,6 +76,7 @@ class Aside:
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._done: deque[_Done] = deque()
         self._woken: int | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         weakref.finalize(self, self._calls.put, None)
 
@@ -96,6 +104,19 @@ class Aside:
             self._woken = None
         return bool(ended)
 
+    def leave(self) -> bool:
+        """End the thread once it has run what was begun, when the loop does not run any more."""
+        self._closed = True
+        if self._woken is None or self._loop is None:
+            return True
+        ended = threading.Event()
+        self._calls.put((ended.set, self._loop.create_future()))
+        self._calls.put(None)
+        if self._loop.is_closed():
+            os.close(self._woken)
+            self._woken = None
+        return ended.wait(CLOSE_SECONDS)
+
     def disown(self) -> None:
         """In a forked child: leave the pipe to the parent, whatever this loop does before it ends."""
         if self._woken is not None:
@@ -115,7 +136,7 @@ class Aside:
         os.set_blocking(woken, False)
         os.set_blocking(wake, False)
         loop.add_reader(woken, _deliver, woken, self._done)
-        self._woken = woken
+        self._woken, self._loop = woken, loop
         return True
 
 
