@@ -208,3 +208,34 @@ def test_all_bytes_are_written_however_few_a_file_takes_at_once() -> None:
     file = Trickle()
     module._write_all(file, b"0123456789")  # noqa: SLF001 - a file in memory
     assert file.getvalue() == b"0123456789"
+
+
+def recorder_on(directory: Path, network: NetworkCollector, limits: HistoryLimits) -> Recorder:
+    """Make a recorder whose files lie in a directory."""
+    metrics = HistoryMetrics(TelemetryCollector(reserved_names=True))
+    recorder = Recorder(network, HistoryStore(limits), threading.Lock(), metrics, STEP, limits.retention)
+    recorder.files = HistoryFiles(directory, lambda: None)
+    return recorder
+
+
+def test_a_block_that_was_let_go_of_is_written_no_more(
+    tmp_path: Path, network: NetworkCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is older than anything is kept, or of a time that has not come."""
+    spans: list[tuple[int, int]] = []
+
+    def full(self: HistoryFiles, span: tuple[int, int], data: bytes) -> None:
+        spans.append(span)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(HistoryFiles, "write_block", full)
+    recorder = recorder_on(tmp_path, network, HistoryLimits(retention=30 * STEP))
+    for number in range(1, 200):
+        recorder.take(number * STEP, live=True)
+    recorder.stop(finish=True)
+    assert spans == [(STEP, 60 * STEP), (61 * STEP, 120 * STEP), (121 * STEP, 180 * STEP)]
+    other = recorder_on(tmp_path / "other", network, HistoryLimits())
+    for number in (*range(1000, 1060), *range(1, 61)):
+        other.take(number * STEP, live=True)
+    other.stop(finish=True)
+    assert spans[3:] == [(1000 * STEP, 1059 * STEP), (STEP, 60 * STEP)]
