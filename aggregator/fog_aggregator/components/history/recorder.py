@@ -216,7 +216,7 @@ class Recorder:
         for block in dropped:
             reason = "retention" if block.span[1] < newest - self.retention else "memory"
             self._metrics.dropped.labels(reason=reason).increment()
-            self._unwritten = [one for one in self._unwritten if one is not block]
+            self._unwritten = [one for one in self._unwritten if one.span != block.span]
             if self.files is not None:
                 self.files.remove(block.span)
 
