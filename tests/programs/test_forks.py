@@ -157,6 +157,41 @@ async def test_an_agent_that_is_started_by_hand_goes_before(programs: Programs, 
     assert await programs.exported("counted_total") == 220
 
 
+async def test_a_child_ends_whatever_hangs(programs: Programs) -> None:
+    """As a lock does that a thread of the parent held at the fork: the end is waited for, but not for ever."""
+    await run(
+        programs,
+        """
+    from fog_bus.nats import resolver
+
+    BackgroundAgent(collector, deadline=0.2, **options).start()
+    child = os.fork()
+    if not child:
+        resolver._look_up = lambda *_: time.sleep(1_000)
+        counter.increment()
+        sys.exit()
+    child_ends_well(child)
+    """,
+    )
+
+
+async def test_an_agent_imports_nothing_while_it_runs(programs: Programs) -> None:
+    """Whoever forks meanwhile would have the lock of a module that is half imported in the child, for ever."""
+    output = await run(
+        programs,
+        """
+    before = set(sys.modules)
+    agent.start()
+    counter.increment()
+    collector.record_event("something")
+    assert agent.flush()
+    agent.stop()
+    print(*(set(sys.modules) - before))
+    """,
+    )
+    assert output.split() == []
+
+
 async def test_gauges_are_the_parents_until_it_is_gone(programs: Programs) -> None:
     """Unshared: two processes are no two values of one node, and nobody reports several writers."""
     programs.write(

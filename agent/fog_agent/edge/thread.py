@@ -149,12 +149,11 @@ class AgentThread:
                 self._loop.call_soon_threadsafe(self._end.set)
 
     def _begin_and_end(self) -> None:
-        """Run from start to end: here, as no thread may begin at the interpreter's end, unless a loop runs here."""
+        """Run from start to end, in a thread, so that nothing lasts for ever; here, when none may begin any more."""
+        thread = threading.Thread(target=self._main, name="fog-agent", daemon=True)
         try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+            thread.start()
+        except RuntimeError:  # at the interpreter's end
             self._main()
             return
-        thread = threading.Thread(target=self._main, name="fog-agent", daemon=True)
-        thread.start()
         thread.join(self.agent.deadline + PATIENCE)

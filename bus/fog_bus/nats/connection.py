@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
+from importlib import import_module
 from types import TracebackType
 from typing import Final, Self
 
@@ -66,6 +67,8 @@ class Connection:
         if options.wants_websockets:
             load_websockets()
         self.options = options
+        if options.creds or options.nkey:
+            import_module("nkeys")  # not while connecting, in a thread: a fork meanwhile leaves the child its lock
         self.generation = 0
         self.on_connect: list[Callable[[Client], Awaitable[None]]] = []
         self.on_disconnect: list[Callable[[], None]] = []

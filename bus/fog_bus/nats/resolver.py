@@ -7,6 +7,7 @@ ends at once and flushes in an exit handler could not even find its server then.
 from __future__ import annotations
 
 import asyncio
+import encodings.idna  # noqa: F401 - looking a name up imports it: a fork meanwhile leaves the child its lock, for ever
 import socket
 import threading
 from contextlib import suppress
