@@ -81,8 +81,7 @@ async def test_requests_under_way_in_uvicorn_are_counted(programs: Programs, whe
         (programs.folder / "answer").touch()
         assert await asyncio.gather(*requests) == [True] * REQUESTS
         assert (await running.ended()).code == -signal.SIGTERM
-    await eventually(lambda: programs.fleet.network.get_metric("done_total") is not None)
-    assert programs.fleet.value("done_total", NODE) == REQUESTS
+    assert await programs.exported("done_total") == REQUESTS
 
 
 FIRST_PROCESS = """
