@@ -49,8 +49,8 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
         answers = list(addresses)
         ask = socket.getaddrinfo
 
-        def getaddrinfo(host: str, port: int, *arguments: int, **options: int) -> list[Any]:
-            if host != NAME or options.get("flags"):
+        def getaddrinfo(host: str | bytes, port: int, *arguments: int, **options: int) -> list[Any]:
+            if host != NAME.encode():
                 return ask(host, port, *arguments, **options)
             if not answers:
                 raise socket.gaierror(socket.EAI_AGAIN, "no resolver answers")
@@ -195,8 +195,8 @@ async def test_a_slow_resolver_is_waited_for_in_the_next_attempt(
     monkeypatch.setattr(fog_bus.nats.resolver, "RESOLVE_TIMEOUT", 0.05)
     answers, asked, ask = threading.Event(), [], socket.getaddrinfo
 
-    def getaddrinfo(host: str, port: int, *arguments: int, **options: int) -> list[Any]:
-        if host != NAME or options.get("flags"):
+    def getaddrinfo(host: str | bytes, port: int, *arguments: int, **options: int) -> list[Any]:
+        if host != NAME.encode():
             return ask(host, port, *arguments, **options)
         asked.append(host)
         answers.wait(30)
@@ -247,3 +247,20 @@ async def test_a_pause_ends_for_somebody_in_a_hurry(monkeypatch: pytest.MonkeyPa
         await eventually(lambda: connection.errors["unreachable"] >= 2)
         fog_nats.start()
         assert await connection.connected(20)
+
+
+async def test_an_address_asks_nobody_and_loads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked child would wait for ever for what a thread of its parent's was loading; names are bytes for that."""
+    asked: list[object] = []
+
+    def getaddrinfo(host: object, *_: int, **__: int) -> list[Any]:
+        asked.append(host)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    assert await Resolver().addresses("127.0.0.1", 4222) == [(socket.AF_INET, ("127.0.0.1", 4222))]
+    assert await Resolver().addresses("::1", 4222) == [(socket.AF_INET6, ("::1", 4222, 0, 0))]
+    assert asked == []
+    for name in ("localhost", "bücher.example", "fe80::1%lo"):
+        await Resolver().addresses(name, 4222)
+    assert asked == [b"localhost", "bücher.example", b"fe80::1%lo"]

@@ -11,6 +11,7 @@ import encodings.idna  # noqa: F401 - looking a name up imports it: a fork meanw
 import socket
 import threading
 from contextlib import suppress
+from ipaddress import IPv4Address, ip_address
 from typing import Any, Final, NamedTuple
 
 RESOLVE_TIMEOUT: Final = 5.0
@@ -40,8 +41,8 @@ class Resolver:
         Raises:
             OSError: the name is not known, and never was; TimeoutError is one.
         """
-        with suppress(OSError, UnicodeError):
-            return _look_up(host, port, socket.AI_NUMERICHOST)  # an address, which takes no asking
+        if (address := _numeric(host, port)) is not None:
+            return [address]
         key = (host, port)
         answer = self._asked.get(key) or self._ask(key)
         await asyncio.wait([answer], timeout=RESOLVE_TIMEOUT)
@@ -76,13 +77,28 @@ class Resolver:
         return answer
 
 
+def _numeric(host: str, port: int) -> Address | None:
+    """Return an address that is written in numbers: there is nobody to ask."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return Address(socket.AF_INET, (host, port))
+    return None if address.scope_id else Address(socket.AF_INET6, (host, port, 0, 0))
+
+
 def _try(host: str, port: int) -> list[Address] | Exception:
     try:
-        return _look_up(host, port, 0)
+        found = socket.getaddrinfo(_plain(host), port, type=socket.SOCK_STREAM)
     except Exception as error:  # noqa: BLE001 - a name that cannot be encoded, for one: whoever asked is told
         return error if isinstance(error, OSError) else OSError(f"{host} cannot be looked up: {error}")
-
-
-def _look_up(host: str, port: int, flags: int) -> list[Address]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
     return list(dict.fromkeys(Address(family, where) for family, _, _, _, where in found))
+
+
+def _plain(host: str) -> bytes | str:
+    """Return a name as the system takes it, if it can be.
+
+    Python would load a codec for it, and a child that was forked while another thread was loading that waits for ever.
+    """
+    return host.encode() if host.isascii() else host
