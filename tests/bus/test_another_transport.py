@@ -55,9 +55,11 @@ async def test_programs_and_commands_take_any_transport(
 OF_NATS = {
     "agent/fog_agent/__init__.py": "public names: `NatsOptions`",
     "agent/fog_agent/edge/agent.py": "the default, and a connection that several agents share",
+    "agent/fog_agent/edge/checks.py": "the types of arguments, of which two are NATS's",
     "aggregator/fog_aggregator/config.py": "the default",
     "cli/fog_cli/nats_settings.py": "the options of commands",
     "cli/fog_cli/bus.py": "what the server at NATS lets a user do",
+    "cli/fog_cli/actions/agent.py": "the connection of the agent that it runs",
     "cli/fog_cli/actions/audit.py": "it listens to the server itself",
     "cli/fog_cli/actions/decode.py": "it listens to the server itself",
     "cli/fog_cli/demo/nodes.py": "the demo starts a nats-server",
