@@ -137,6 +137,7 @@ async def test_a_loop_that_runs_again_finds_that_another_agent_has_taken_over(
             assert not loop.run_until_complete(first.stop())
             work.increment(5)
             assert runner.run(second.stop())
+        loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop), return_exceptions=True))
         loop.close()
         ends.set()
 
