@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from fog_agent import Agent
-from fog_agent.core.journal.recovery import FINAL_AGE
+from fog_agent.core.journal.recovery import FINAL_AGE, Address
+from fog_agent.core.writer import Settings
+from fog_agent.edge.recovery import Recovery
 from fog_bus.memory import MemoryBus
-from fog_bus.ports import Refusal
+from fog_bus.ports import Outcome, Publish, Refusal
 from fog_testing.fleet import Fleet
 from fog_testing.waiting import eventually
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -72,6 +74,34 @@ async def test_what_is_not_acknowledged_is_sent_by_the_next_agent(tmp_path: Path
         assert fleet.value("fog_agent_epochs_recovered_total") == (server == "refused") + bool(late)
     finally:
         await fleet.__aexit__(None, None, None)
+
+
+class Narrow(MemoryBus):
+    """A bus whose streams take no message longer than `most`."""
+
+    most = 20
+
+    async def publish(self, subject: str, payload: bytes, deadline: float) -> Publish:
+        """Refuse what is longer."""
+        if len(payload) > self.most:
+            return Publish(Outcome.REFUSED, Refusal.TOO_LARGE)
+        return await super().publish(subject, payload, deadline)
+
+
+async def test_a_journal_waits_for_a_stream_that_takes_too_little(tmp_path: Path) -> None:
+    """While not even one series fits, the journal stays; nothing is wrong with it."""
+    journals = tmp_path / "journals"
+    [left] = run(journals, "refused", 0)
+    bus = Narrow()
+    recovery = Recovery(journals, bus, Address(("f", "1"), "fog", Settings()))
+    for _ in range(8):
+        await recovery.sweep()
+        assert left.exists()
+    bus.most = 1000
+    await recovery.sweep()
+    await recovery.sweep()
+    assert not left.exists()
+    assert [message.subject for message in bus.streams["FOG_METRICS"].messages] == ["fog.v1.metrics.f.0"]
 
 
 async def test_children_that_leave_without_a_word_are_ended_by_their_parents_agent(tmp_path: Path) -> None:

@@ -37,3 +37,17 @@ def test_a_rule_left_out_is_caught(name: str) -> None:
     """With the rule all is well, without it a promise is broken."""
     assert not run(KNOWN[name])
     assert run(KNOWN[name], name), MUTATIONS[name].rule
+
+
+def test_a_final_that_is_too_long_for_its_stream_is_sent_in_parts() -> None:
+    """Nobody sent anything before, and the stream takes no message of that length any more."""
+    assert not run(
+        (
+            Step("spawn", 9289, 20998),
+            Step("count", 31663, 29018),
+            Step("refuse", 27191, 49826),
+            Step("count", 23572, 55393),
+            Step("count", 31544, 18341),
+            Step("kill", 44382, 60557),
+        )
+    )

@@ -36,6 +36,8 @@ class FrameSize:
         if size <= self.max_bytes:  # else it is older than what the server tells
             self._refused = size
 
-    def forget(self) -> None:
-        """Try what the server tells again."""
+    def forget(self) -> bool:
+        """Try what the server tells again; tell whether a refusal stood against it."""
+        was_refused = self._refused < math.inf
         self._refused = math.inf
+        return was_refused

@@ -17,7 +17,7 @@ from fog_agent.core.publication import Epoch, Events, Publication
 from fog_agent.core.writer import Encoded, Settings
 from fog_agent.edge.selfmetrics import SelfMetrics
 from fog_bus.memory import Fate
-from fog_bus.ports import Outcome
+from fog_bus.ports import Outcome, Publish
 from fog_proving.sim.agent import Agent
 from fog_proving.sim.books import HORIZON, INTERVAL, SUM, Cells, EpochBook, Labels, Violation
 from fog_proving.sim.bus import SUBJECTS, Stage, Stream
@@ -201,17 +201,22 @@ class Program:
             grave.kill()
         self.alive, self.agent = False, None
 
-    def bury(self, what: Fate) -> None:
-        """Let somebody who finds its journal end its epochs, if it was killed; each frame is sent once."""
-        grave, send = self.workload.grave, partial(self._publish_last, what)
-        if grave is not None and not self.alive:
-            grave.end(self._stage.now, self._settings, self.bounds.frame_bytes, send, self._give_up)
+    def bury(self, what: Fate) -> bool:
+        """Let somebody who finds its journal end its epochs, if it was killed; each frame is sent once.
 
-    def _publish_last(self, what: Fate, epoch: int, frame: Encoded) -> bool:
+        Returns:
+            Whether nothing is left to be ended.
+        """
+        grave, send = self.workload.grave, partial(self._publish_last, what)
+        if grave is None or self.alive:
+            return True
+        return grave.end(self._stage.now, self._settings, self.bounds.frame_bytes, send, self._give_up)
+
+    def _publish_last(self, what: Fate, epoch: int, frame: Encoded) -> Publish:
         answer = self._stage.streams.metrics.publish(SUBJECTS.metrics(self.path), frame.data, what)
         if answer.outcome is Outcome.ACKED:
             self._stage.books.epochs[self.path, epoch].acknowledged.append(frame.data)
-        return answer.outcome is Outcome.ACKED
+        return answer
 
     def _give_up(self, epoch: int) -> None:
         self._stage.books.epochs[self.path, epoch].owed = False

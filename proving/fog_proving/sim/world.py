@@ -144,7 +144,7 @@ class World:
             stream.refuse(refusing=False)
         for program in self._programs:
             program.attach()
-            program.bury(Fate.STORED)
+            any(program.bury(Fate.STORED) for _ in range(ROUNDS))
             if self._last_events:
                 self._event(program)
         aggregator = self._up()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fog_agent.core.frame_size import FrameSize
 from fog_agent.core.journal.recovery import acknowledged, encode_final, is_expired, noted
 from fog_agent.core.writer import Encoded, Settings
+from fog_bus.ports import Outcome, Publish, Refusal
 from fog_proving.sim.bus import Stage
+from fog_schema.limits import PAYLOAD_MARGIN
 from utilityfog_frontend.telemetry.journal.journal import Journal
 from utilityfog_frontend.telemetry.journal.layout import CELL, HEADER_BYTES
 from utilityfog_frontend.telemetry.journal.live import LiveJournal
@@ -23,6 +26,7 @@ class Grave:
     def __init__(self, stage: Stage) -> None:
         self._live: LiveJournal | None = None
         self._image = bytearray()
+        self._size = FrameSize()
         self.journal = Journal(self._open, stage.clock, stage.draw_epoch)
 
     def kill(self) -> None:
@@ -35,27 +39,39 @@ class Grave:
         now: float,
         settings: Settings,
         max_bytes: int,
-        send: Callable[[int, Encoded], bool],
+        send: Callable[[int, Encoded], Publish],
         expired: Callable[[int], object],
-    ) -> None:
-        """End all that is left, if it was killed, as `fog_agent.edge.recovery.Recovery` does.
+    ) -> bool:
+        """End all that is left, if it was killed, as `fog_agent.edge.recovery.Recovery` does; tell whether all is done.
 
         Args:
             now: the time, seconds.
             settings: what its frames say of it.
-            max_bytes: how long a frame may be.
-            send: publishes a frame of an epoch once, and tells whether it was acknowledged.
+            max_bytes: how long a frame may be, as the server tells.
+            send: publishes a frame of an epoch once.
             expired: is told the epochs that are not ended any more.
         """
+        self._size.server_takes(max_bytes + PAYLOAD_MARGIN)
         for epoch in read(bytes(self._image)).epochs if self._image else ():
             if is_expired(epoch, now):
                 expired(epoch.epoch)
                 continue
-            frames = encode_final(epoch, settings, now, max_bytes)
+            try:
+                frames = encode_final(epoch, settings, now, self._size.max_bytes)
+            except ValueError:
+                if self._size.forget():  # a stream takes less than one series needs, for now
+                    return False
+                raise
             self._write(noted(epoch, frames, now))
-            if not all(send(epoch.epoch, frame) for frame in frames):
-                return
+            if not all(self._is_taken(frame, send(epoch.epoch, frame)) for frame in frames):
+                return False
             self._write(acknowledged(epoch))
+        return True
+
+    def _is_taken(self, frame: Encoded, answer: Publish) -> bool:
+        if answer.refusal is Refusal.TOO_LARGE:
+            self._size.refused(len(frame.data))
+        return answer.outcome is Outcome.ACKED
 
     def _open(self, epoch: int, now: float) -> LiveJournal:
         self._live = LiveJournal(bytearray(HEADER_BYTES), bytearray, {}, epoch=epoch, now=now)
