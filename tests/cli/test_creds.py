@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
 import tempfile
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,3 +178,23 @@ def test_tags_put_a_path_and_all_above_it_into_the_role() -> None:
     """As subjects have them."""
     assert tags_of(("fog", "0", "3")) == ["path:fog.0.3", "anc:fog", "anc:fog.0", "anc:fog.0.3"]
     assert tags_of(()) == []
+
+
+def test_revoking_at_once_forgets_nobody(keys: Path) -> None:
+    """Each waits for the other to have written what it knows."""
+    creds(keys, "node", *(f"n/{number}" for number in range(12)))
+    files = [keys / f"node-n-{number}.creds" for number in range(12)]
+    with ThreadPoolExecutor(len(files)) as threads:
+        list(threads.map(lambda file: creds(keys, "revoke", str(file)), files))
+    assert len(json.loads((keys / "fog.json").read_text())["revoked"]) == len(files)
+
+
+@pytest.mark.parametrize("claims", [{"sub": "*", "iat": 1}, {"sub": "U" + "A" * 55}, {"iat": 1}])
+def test_a_file_of_anothers_making_revokes_nobody(keys: Path, claims: dict[str, Any]) -> None:
+    """Nor everybody: `*` in place of a user's key is that, to a server."""
+    account = json.loads(urlsafe_b64decode((keys / "admin.creds").read_text().split(".")[1] + "=="))["nats"]
+    evil = keys.parent / "evil.creds"
+    evil.write_text(f"ey.{urlsafe_b64encode(json.dumps({'nats': account, **claims}).encode()).decode()}.AAAA\n")
+    refused = run("creds", "revoke", str(evil), "--dir", str(keys))
+    assert (refused.returncode, "is no credentials file" in refused.stderr) == (1, True)
+    assert json.loads((keys / "fog.json").read_text())["revoked"] == {}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -88,11 +91,22 @@ class Folder:
             raise CommandError(f"{file} is no credentials file: {str(error) or 'it has no JWT'}") from None
         if claims["nats"].get("issuer_account") != public(self._key("account")):
             raise CommandError(f"{file} is of another fleet than the keys in {self._directory}")
-        settings = self._settings()
-        settings["revoked"][claims["sub"]] = int(time.time())
-        self._write(_SETTINGS, json.dumps(settings) + "\n")
-        self._write_config()
-        file.unlink()
+        with self._alone():
+            settings = self._settings()
+            settings["revoked"][claims["sub"]] = max(int(time.time()), claims["iat"])  # a clock may have been set back
+            self._write(_SETTINGS, json.dumps(settings) + "\n")
+            self._write_config()
+            file.unlink()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep others from changing the settings meanwhile: two that revoke at once would forget one."""
+        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(directory)
 
     def _write_config(self) -> None:
         """Write what a server must know: public keys, roles and the revoked; no seed."""

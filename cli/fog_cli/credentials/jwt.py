@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ import nkeys
 VERSION: Final = 2
 _HEADER: Final = {"typ": "JWT", "alg": "ed25519-nkey"}
 UNLIMITED: Final = -1
+_USER: Final = re.compile(r"U[A-Z2-7]{55}")
+"""The public key of a user: to a server, a revocation of `*` would be one of everybody."""
 
 
 def new_key(kind: int) -> nkeys.KeyPair:
@@ -64,9 +67,15 @@ def read(jwt: str) -> dict[str, Any]:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except (IndexError, ValueError):
         claims = None
-    if not isinstance(claims, dict) or "sub" not in claims:
+    is_user = (
+        isinstance(claims, dict)
+        and isinstance(claims.get("nats"), dict)
+        and isinstance(claims.get("iat"), int)
+        and _USER.fullmatch(str(claims.get("sub")))
+    )
+    if not is_user:
         raise ValueError("it is no JWT of a user")
-    return claims
+    return dict(claims)
 
 
 def user_file(jwt: str, key: nkeys.KeyPair) -> str:
