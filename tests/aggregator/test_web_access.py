@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import shutil
@@ -113,6 +114,16 @@ async def test_nobody_is_shown_anything_without_a_login(tmp_path: Path, headers:
             assert answer.status == (404 if (path, status) == ("/nothing", 200) else status)
             assert ("WWW-Authenticate" in answer.headers) == (status == 401)
         assert [(await client.ask(f"/-/{name}", headers)).status for name in ("healthy", "ready")] == [200, 200]
+
+
+@pytest.mark.parametrize("secret", [b"\xff", b"\xc3\xa9", b"\xed\xb3\xbf"])
+async def test_bytes_that_are_no_secret_are_a_wrong_one(tmp_path: Path, secret: bytes) -> None:
+    """A stranger gets 401 for any bytes, not a fault of ours with its traceback in the log."""
+    async with exposed(tmp_path) as client:
+        reader, writer = await asyncio.open_connection(*client.server.address)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + secret + b"\r\n\r\n")
+        assert b" 401 " in await reader.readline()
+        writer.close()
 
 
 async def test_a_subtrees_login_shows_the_subtree(tmp_path: Path) -> None:

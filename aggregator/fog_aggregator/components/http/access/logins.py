@@ -67,6 +67,8 @@ class Logins:
         Raises:
             TooManyLoginsError: Too many passwords wait to be compared.
         """
+        if not header.isascii():
+            return None  # no secret of ours; what is no UTF-8 could not even be hashed
         scheme, _, value = header.partition(" ")
         value = value.strip()
         if scheme.lower() == "bearer":
