@@ -188,6 +188,19 @@ async def test_the_oldest_idle_connection_makes_room() -> None:
             writer.close()
 
 
+async def test_many_at_once_are_no_more_than_the_bound() -> None:
+    """Connections that come in one turn of the loop each find another one to let go."""
+    async with serving(sample_fleet(), most_connections=6) as served:
+        held = await asyncio.gather(*(connect(served) for _ in range(60)))
+
+        async def settled() -> bool:
+            return sum(reader.at_eof() or reader.exception() is not None for reader, _ in held) >= 57
+
+        await eventually(settled, what="no more than the share of one client")
+        for _, writer in held:
+            writer.close()
+
+
 def large_fleet() -> Fleet:
     """One whose exposition no socket's buffers hold."""
     fleet = Fleet()

@@ -122,7 +122,8 @@ class WebServer:
         if server is None:
             transport.abort()
             return
-        handlers: list[Any] = list(server.connections)  # in the order in which they came
+        # In the order in which they came; one that was let go is among them for a moment.
+        handlers: list[Any] = [one for one in server.connections if one.transport and not one.transport.is_closing()]
         of_client = [one for one in handlers if _client_of(one.transport) == client]
         for present, most in ((of_client, self._most_connections * SHARE), (handlers, self._most_connections)):
             if len(present) >= most and not _let_go(present):
