@@ -159,6 +159,16 @@ async def test_nothing_else_is_shown(tmp_path: Path, path: str) -> None:
         assert "one is shown fog/0 alone" in answer.text or "is of the whole fleet" in answer.text
 
 
+async def test_the_description_knows_of_logins(tmp_path: Path) -> None:
+    """Every operation that may be answered 401 says so."""
+    async with exposed(tmp_path) as client:
+        described = json.loads((await client.ask("/api/openapi.json", bearer(ONE[0]))).body)["paths"]
+        for path, operations in described.items():
+            for method, operation in operations.items():
+                status = (await client.ask(path, method=method.upper())).status
+                assert str(status) in operation["responses"], (method, path, status)
+
+
 SIBLINGS = ("fog/1", "1-a")
 PATHS = st.sampled_from(
     ["fog", "fog/0", "fog/0/1", "fog/0/2", "fog/1", "fog/1-a", "fog/0/../1", "fog//1", "/fog/1/", ""]

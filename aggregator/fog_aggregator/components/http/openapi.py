@@ -12,13 +12,14 @@ from fog_schema import __version__
 
 _ERRORS: Final = {
     400: "a parameter is unknown, missing or malformed",
-    403: "the Host header names another server",
+    401: "a login is needed, where logins are asked for",
+    403: "the Host header names another server, or the login does not show this",
     404: "nothing is there",
     405: "only GET and HEAD are answered, and POST where it is described",
     422: "the expression cannot be evaluated on these series, or takes more than it may",
     503: "not ready, or busy",
 }
-_ALWAYS: Final = (400, 403, 405)
+_ALWAYS: Final = (400, 401, 403, 405)
 _PLACES: Final = re.compile(r"\{(\w+)\}")
 FORM: Final = "application/x-www-form-urlencoded"
 

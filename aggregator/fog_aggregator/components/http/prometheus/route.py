@@ -29,7 +29,7 @@ FORMS: Final = ("GET", "POST")
 STATUS_OF: Final = {"bad_data": 400, "execution": 422, "timeout": 503, "canceled": 503, "unavailable": 503}
 """HTTP status by the type of an error."""
 
-_BEFORE_ROUTES: Final = (403, 405)
+_BEFORE_ROUTES: Final = (401, 403, 405)
 
 
 class InternalError(QueryError):
