@@ -33,8 +33,9 @@ from fog_aggregator.components.http.options import HttpOptions
 from fog_aggregator.components.http.past.routes import PAST_ROUTES
 from fog_aggregator.components.http.prometheus.routes import API_ROUTES
 from fog_aggregator.components.http.routes import ROUTES
-from fog_aggregator.components.http.server import WebServer
+from fog_aggregator.components.http.server import MOST_HANDSHAKES, WebServer
 from fog_aggregator.config import AggregatorConfig
+from fog_testing.waiting import eventually
 from tests.aggregator.serving import Answer, FakeStatus, sample_fleet
 from tests.certificates import self_signed
 
@@ -348,3 +349,24 @@ async def test_https(tmp_path: Path) -> None:
     async with aiohttp.ClientSession() as session:
         assert await healthy(second.cert) == 200
     await server.stop()
+
+
+async def test_handshakes_that_do_not_end_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's connections that say nothing take no more than their share, and keep nobody out."""
+    monkeypatch.setattr(
+        "fog_aggregator.components.http.server.HANDSHAKE_SECONDS", 600.0
+    )  # it is not that which ends them
+    made = self_signed(tmp_path)
+    async with exposed(tmp_path, http_tls_cert=made.cert, http_tls_key=made.key) as client:
+        held = [await asyncio.open_connection(*client.server.address) for _ in range(MOST_HANDSHAKES)]
+
+        async def bounded() -> bool:
+            return sum(reader.at_eof() for reader, _ in held) >= MOST_HANDSHAKES / 2
+
+        await eventually(bounded, what="half of the handshakes to be given up")
+        trusting = ssl.create_default_context(cafile=made.cert)
+        reader, writer = await asyncio.open_connection(*client.server.address, ssl=trusting)
+        writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b" 200 " in await reader.readline()
+        for _, one in [*held, (reader, writer)]:
+            one.close()

@@ -17,6 +17,8 @@ MOST_CONNECTIONS: Final = 512
 SHARE: Final = 0.5
 """Which part of the connections one client may have: a proxy is one client, too."""
 HANDSHAKE_SECONDS: Final = 5.0
+MOST_HANDSHAKES: Final = 64
+"""Handshakes of TLS at once; each takes 370 kB and a descriptor, and one client may have half of them."""
 PATIENCE: Final = 20.0
 """Seconds that a connection has for a whole request header, from its beginning or from the answer before."""
 SHUTDOWN_SECONDS: Final = 1.5
@@ -60,6 +62,7 @@ class WebServer:
         self._tls = tls
         self._most_connections = most_connections
         self._server: asyncio.Server | None = None
+        self._handshakes: dict[asyncio.Transport, asyncio.Task[None]] = {}
         app[LOOPBACK] = is_loopback(listen[0])
         self._runner = web.AppRunner(
             app,
@@ -98,8 +101,6 @@ class WebServer:
                 host or None,
                 port,
                 backlog=128,
-                ssl=self._tls,
-                ssl_handshake_timeout=HANDSHAKE_SECONDS if self._tls is not None else None,
             )
         except OSError as error:
             await self._runner.cleanup()
@@ -110,13 +111,43 @@ class WebServer:
         del deadline  # the runner has its own, which is shorter
         if self._server is not None:
             self._server.close()
+        for transport in self._handshakes:
+            transport.abort()
         await self._runner.cleanup()
         self._server = None
 
     def _connection(self) -> asyncio.Protocol:
         return _Gate(self)
 
-    def admit(self, transport: asyncio.Transport) -> None:
+    def greet(self, gate: _Gate, transport: asyncio.Transport) -> None:
+        """Admit a connection, after its handshake if there is TLS; of too many that are in theirs the oldest goes."""
+        if self._tls is None:
+            self.admit(gate, transport)
+            return
+        transport.pause_reading()  # until TLS reads
+        client, open_ones = _client_of(transport), [one for one in self._handshakes if not one.is_closing()]
+        of_client = [one for one in open_ones if _client_of(one) == client]
+        for present, most in ((of_client, MOST_HANDSHAKES * SHARE), (open_ones, MOST_HANDSHAKES)):
+            if len(present) >= most:
+                present[0].abort()
+                break
+        self._handshakes[transport] = asyncio.create_task(self._shake_hands(gate, transport, self._tls))
+
+    async def _shake_hands(self, gate: _Gate, transport: asyncio.Transport, tls: ssl.SSLContext) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            secured = await loop.start_tls(
+                transport, gate, tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            )
+        except OSError:  # also what TLS says, and the end of patience
+            transport.abort()
+        else:
+            if secured is not None and not secured.is_closing():
+                self.admit(gate, secured)
+        finally:
+            del self._handshakes[transport]
+
+    def admit(self, gate: _Gate, transport: asyncio.Transport) -> None:
         """Hand a connection to the application if there is room, or an idle one can go; else say so, and close it."""
         server, client = self._runner.server, _client_of(transport)
         if server is None:
@@ -133,6 +164,8 @@ class WebServer:
         handler = server()
         transport.set_protocol(handler)
         handler.connection_made(transport)
+        if gate.received:
+            handler.data_received(bytes(gate.received))
 
 
 class _Gate(asyncio.Protocol):
@@ -140,11 +173,16 @@ class _Gate(asyncio.Protocol):
 
     def __init__(self, server: WebServer) -> None:
         self._server = server
+        self.received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the server decide."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a server's sockets have
-        self._server.admit(transport)
+        self._server.greet(self, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what came along with the end of a handshake: it is for the application."""
+        self.received += data
 
 
 def _client_of(transport: asyncio.BaseTransport | None) -> str:
