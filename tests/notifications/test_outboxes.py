@@ -18,6 +18,7 @@ from fog_aggregator.notifications.alertmanager import (
     rfc3339,
 )
 from fog_aggregator.notifications.changes import ChangesOutbox, log_line, nats_body
+from fog_aggregator.notifications.deliveries import Delivered, Others
 from fog_aggregator.notifications.groups import Grouping, GroupsOutbox, idempotence_key, webhook_body
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.notifications.outbox import FIRST_PAUSE, GIVEN_UP, LONGEST_PAUSE, MAX_ALERTS, Batch, Outbox
@@ -332,3 +333,12 @@ def test_the_body_for_a_webhook() -> None:
     assert (whole["status"], whole["groupKey"], whole["groupLabels"]) == ("resolved", "{}:{}", {})
     assert whole["commonAnnotations"] == {"summary": "A!"}
     assert webhook_body(Batch(tuple(alert(n=str(n)) for n in range(1_500))), "")["truncatedAlerts"] == 500
+
+
+def test_an_alert_that_fired_long_before_is_no_answer_to_a_new_one() -> None:
+    """The other one told of it, and was gone before its end: the new one is told, not taken for told."""
+    outbox, hour = ChangesOutbox("x"), 3_600_000
+    new = Notice((("alertname", "X"),), (), 3 * hour, 0, firing=True)
+    outbox.submit([new], 3 * hour)
+    assert outbox.due(3 * hour, lambda _: False, Others({new.fingerprint: Delivered(firing=True, at=hour)}))
+    assert not outbox.due(3 * hour, lambda _: False, Others({new.fingerprint: Delivered(firing=True, at=3 * hour)}))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from fog_aggregator.core.saved import DamagedError, as_flag, as_integer, as_labels, as_list, as_text
-from fog_aggregator.notifications.deliveries import Others
+from fog_aggregator.notifications.deliveries import INTERVALS, Others
 from fog_aggregator.notifications.notice import Notice
 
 MAX_ALERTS: Final = 10_000
@@ -154,11 +154,15 @@ class Outbox(ABC):
     def _hear(self, others: Others) -> None:
         """Take note of what others have told the receiver.
 
-        That an alert has resolved counts once it has here as well: until then it is no answer to what is owed.
+        That an alert has resolved counts once it has here as well: until then it is no answer to what is owed. Nor is
+        one that fired long before it began to here: that was another time, and its end was lost.
         """
         for name, delivered in list(others.delivered.items()):
             owed = self._owed.get(name)
-            if owed is not None and (delivered.firing or not owed.notice.firing):
+            if owed is not None and (
+                not owed.notice.firing
+                or (delivered.firing and delivered.at >= owed.notice.starts_at - INTERVALS * owed.notice.interval)
+            ):
                 del others.delivered[name]
                 if delivered.at >= owed.delivered_at:
                     owed.delivered, owed.delivered_at = owed.notice.key_of(firing=delivered.firing), delivered.at
