@@ -10,6 +10,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import aiohttp
@@ -234,9 +235,14 @@ async def test_a_wrong_password_does_not_stop_others(tmp_path: Path) -> None:
         assert (await client.ask("/metrics", basic("jo", "secret"))).status == 200
         file = tmp_path / "tokens"
         logins = Logins(file)
-        logins._waiting = MOST_WAITING  # noqa: SLF001 - as if so many waited
+        wrong = [logins.who(basic(name, "wrong")["Authorization"], "10.0.0.1") for name in ("jo", "nobody", "jo", "jo")]
+        right = logins.who(basic("jo", "secret")["Authorization"], "10.0.0.2")
+        *refused, user = await asyncio.gather(*wrong, right, return_exceptions=True)
+        assert [type(one) for one in refused] == [NoneType, NoneType, TooManyLoginsError, TooManyLoginsError]
+        assert isinstance(user, Credential)
+        logins._waiting.update({str(number): 1 for number in range(MOST_WAITING)})  # noqa: SLF001 - as if so many waited
         with pytest.raises(TooManyLoginsError):
-            await logins.who(basic("jo", "wrong")["Authorization"])
+            await logins.who(basic("jo", "wrong")["Authorization"], "10.0.0.3")
         assert (await logins.who(bearer(ALL[0])["Authorization"])) is not None
 
 

@@ -84,7 +84,7 @@ def guard(reaches: Mapping[str, Reach]) -> Any:
 async def _login(request: web.Request, logins: Logins) -> Credential:
     header = request.headers.get("Authorization", "")
     try:
-        user = await logins.who(header)
+        user = await logins.who(header, request.remote or "")
     except TooManyLoginsError:
         raise web.HTTPServiceUnavailable(text="too many passwords are being compared: try again") from None
     if user is None:

@@ -9,7 +9,7 @@ import hmac
 import os
 import secrets
 import stat
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -19,12 +19,15 @@ from fog_aggregator.components.http.access.credentials import (
     Credentials,
     CredentialsError,
     PasswordHash,
+    hash_of_password,
     parse_credentials,
 )
 
 MOST_FILE: Final = 4 * 2**20
 MOST_WAITING: Final = 32
 """Passwords that wait to be compared; each takes some 50 ms of a core, one after the other."""
+OF_A_CLIENT: Final = 2
+"""… and so many of one client: whoever tries out passwords must not keep others out."""
 MOST_REMEMBERED: Final = 1_000
 
 
@@ -50,7 +53,8 @@ class Logins:
         self._key = secrets.token_bytes(32)
         self._remembered: OrderedDict[bytes, None] = OrderedDict()
         self._comparing = asyncio.Lock()
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
+        self._nobody = hash_of_password(secrets.token_urlsafe())
 
     def reload(self) -> None:
         """Read the file anew.
@@ -61,8 +65,14 @@ class Logins:
         self._credentials = _read(self._file)
         self._remembered.clear()
 
-    async def who(self, header: str) -> Credential | None:
+    async def who(self, header: str, client: str = "") -> Credential | None:
         """Return who sent an Authorization header; None for nobody that is known.
+
+        A name that is not there takes as long as a wrong password does.
+
+        Args:
+            header: The header's value.
+            client: The address that it came from.
 
         Raises:
             TooManyLoginsError: Too many passwords wait to be compared.
@@ -78,24 +88,26 @@ class Logins:
         name, secret = _name_and_secret(value)
         found = self._credentials.named(name)
         if found is None:
+            await self._is_password(None, self._nobody, secret, client)
             return None
         if isinstance(found.hash, PasswordHash):
-            return found if await self._is_password(found, found.hash, secret) else None
+            return found if await self._is_password(found, found.hash, secret, client) else None
         return found if found.hash.matches(secret) else None
 
-    async def _is_password(self, user: Credential, known: PasswordHash, secret: str) -> bool:
+    async def _is_password(self, user: Credential | None, known: PasswordHash, secret: str, client: str) -> bool:
         mark = hmac.digest(self._key, known.key + secret.encode(), "sha256")
         if mark in self._remembered:
             return True
-        if self._waiting >= MOST_WAITING:
+        if self._waiting.total() >= MOST_WAITING or self._waiting[client] >= OF_A_CLIENT:
             raise TooManyLoginsError
-        self._waiting += 1
+        self._waiting[client] += 1
         try:
             async with self._comparing:
                 right = await asyncio.to_thread(known.matches, secret)
         finally:
-            self._waiting -= 1
-        if right and self._credentials.named(user.name) is user:
+            self._waiting[client] -= 1
+            self._waiting = +self._waiting  # without those that wait no more
+        if right and user is not None and self._credentials.named(user.name) is user:
             self._remembered[mark] = None
             if len(self._remembered) > MOST_REMEMBERED:
                 self._remembered.popitem(last=False)
