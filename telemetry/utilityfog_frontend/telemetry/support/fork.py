@@ -3,9 +3,13 @@
 Another thread of the parent may have held any lock at the moment of the fork; in the child nobody will ever release it.
 """
 
+import logging
 import os
+from collections.abc import Callable
 from typing import Protocol
 from weakref import WeakSet
+
+logger = logging.getLogger("utilityfog_frontend.telemetry")
 
 
 class Preparable(Protocol):
@@ -38,12 +42,20 @@ def renew_after_fork(thing: Renewable) -> None:
 
 def _prepare_all() -> None:
     for thing in list(_preparables):
-        thing.prepare()
+        _each_by_itself(thing.prepare)
 
 
 def _renew_all() -> None:
     for thing in list(_renewables):
-        thing.renew()
+        _each_by_itself(thing.renew)
+
+
+def _each_by_itself(step: Callable[[], None]) -> None:
+    """Run a step: one that fails must not leave the others out, which would count in the parent's name."""
+    try:
+        step()
+    except Exception:
+        logger.exception("something did not survive a fork")
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
