@@ -110,7 +110,7 @@ class Backlog:
             self._unsettled.popleft().settle()
 
     def __bool__(self) -> bool:
-        return bool(self._ended)
+        return bool(self._ended or self._journaled)
 
     def take(self) -> list[Series]:
         """All of it, once."""

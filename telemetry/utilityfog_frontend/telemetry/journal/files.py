@@ -41,13 +41,13 @@ class JournalFiles:
     """
 
     def __init__(self, directory: str | os.PathLike[str], report: Report) -> None:
-        self.directory = Path(directory)
+        self.directory = Path(directory).absolute()  # a daemon goes to another one later
         if self.directory.exists() and not self.directory.is_dir():
             raise ValueError(
                 f"journal={os.fspath(directory)!r} is no directory: give one for the journals of processes"
             )
         self._report = report
-        self._lock: int | None = None
+        self._lock: _Lock | None = None
         self._end: finalize[..., LiveJournal] | None = None
 
     def __call__(self, epoch: int, now: float) -> LiveJournal | None:
@@ -65,8 +65,14 @@ class JournalFiles:
         if self._end is not None:
             self._end.detach()
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
         self._end = self._lock = None
+
+    def lock_again(self) -> None:
+        """Lock the journal again if the program has closed all descriptors meanwhile, as a daemon does."""
+        if self._lock is not None and not self._lock.lock_again():
+            self._lock = None
+            self._report(f"a journal in {self.directory} was closed, and taken for that of a dead process")
 
     def _begin(self, epoch: int, now: float) -> LiveJournal:
         name = f"{os.getpid()}-{epoch:016x}{SUFFIX}"
@@ -80,15 +86,48 @@ class JournalFiles:
             header = room.take(HEADER_BYTES)
             identity = {"pid": os.getpid(), "host": platform.node(), "started": now}
             live = LiveJournal(header, room.grow, identity, epoch=epoch, now=now)
+            own = _Lock(path, lock)
             unfinished.rename(path)  # only now, when it is locked and complete, does anybody look at it
         except BaseException:
             os.close(lock)
             with suppress(OSError):
                 unfinished.unlink()
             raise
-        self._lock = lock
-        self._end = finalize(live, _leave, path, lock)
+        self._lock = own
+        self._end = finalize(live, _leave, path, own)
         return live
+
+
+class _Lock:
+    """The lock on a process's journal, whose descriptor others may have closed, and its number be another file's."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self._file = os.fstat(descriptor)
+
+    def lock_again(self) -> bool:
+        """Lock it again if it was closed; tell whether it is locked."""
+        if not _is_open(self._descriptor, self._file) and (descriptor := _lock(self._path)) is not None:
+            self._descriptor = descriptor
+        return _is_open(self._descriptor, self._file)
+
+    def release(self) -> None:
+        """Close it, if nobody has."""
+        _close(self._descriptor, self._file)
+
+
+def _is_open(descriptor: int, file: os.stat_result) -> bool:
+    """Tell whether a descriptor is still of a file, and was not closed by the program."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), file)
+    except OSError:
+        return False
+
+
+def _close(descriptor: int, file: os.stat_result) -> None:
+    if _is_open(descriptor, file):
+        os.close(descriptor)
 
 
 class _Room:
@@ -96,7 +135,8 @@ class _Room:
 
     def __init__(self, path: Path, report: Report) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        finalize(self, os.close, self._descriptor).atexit = False
+        self._file = os.fstat(self._descriptor)
+        finalize(self, _close, self._descriptor, self._file).atexit = False
         self._report = report
         self._end = 0
         self._full = False
@@ -109,6 +149,8 @@ class _Room:
         """
         if self._end + size > MAX_BYTES:
             raise OSError(f"it would have more than {MAX_BYTES} bytes")
+        if not _is_open(self._descriptor, self._file):
+            raise OSError("somebody has closed it")
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(self._descriptor, self._end, size)
         else:  # macOS
@@ -129,13 +171,12 @@ class _Room:
             return None
 
 
-def _leave(path: Path, lock: int) -> None:
+def _leave(path: Path, lock: _Lock) -> None:
     """Delete the journal of a process that ends if all of it is in the stream; else the next agent takes it."""
     with suppress(OSError, JournalError):
         if not read(path.read_bytes()).epochs:
             path.unlink()
-    with suppress(OSError):
-        os.close(lock)
+    lock.release()
 
 
 class LeftFile:
@@ -180,9 +221,10 @@ class LeftFile:
 
     def close(self) -> None:
         """Let others have it."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        # Nobody may fork between the two: the child would close what has got the same number since.
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def renew(self) -> None:
         """In a forked child: the lock is the parent's."""

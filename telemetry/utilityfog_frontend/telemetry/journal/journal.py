@@ -83,6 +83,7 @@ class Journal:
             if self._live is None or self._claimed not in (None, key):
                 return False
             self._claimed = key
+            self._lock_again()
             return True
 
     def publish(self, publication: Mapping[str, Any]) -> None:
@@ -101,6 +102,7 @@ class Journal:
 
     def reserve(self, epoch: int, seq: int) -> None:
         """Note that a frame of an epoch with this seq may be sent from now on."""
+        self._lock_again()
         self._of_this_process.reserve(epoch, seq, self._clock())
 
     def number(self, ids: Iterable[tuple[object, int]], next_id: int) -> None:
@@ -144,6 +146,12 @@ class Journal:
         if self._live is None:
             raise RuntimeError("there is no journal: nobody may claim it")
         return self._live
+
+    def _lock_again(self) -> None:
+        """See `JournalFiles.lock_again`."""
+        lock_again = getattr(self._open, "lock_again", None)
+        if lock_again is not None:
+            lock_again()
 
 
 def _slot_of(series: object) -> Slot | None:
