@@ -241,3 +241,26 @@ def test_an_earlier_series_of_the_same_labels_says_nothing_more() -> None:
     totals.take([mark(3, order=2), mark(500, order=1)], completes=False)
     _, readings = OutsideTotals.decode(b"".join(totals.chunks()))
     assert readings["c_total", ()].series[("l", ""),].value == 3
+
+
+async def test_a_program_that_goes_to_another_folder_counts_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a daemon does: the next life, which begins where the first did, knows what was told there."""
+    (tmp_path / "other").mkdir()
+    outside, bus = 1000, MemoryBus()
+
+    def read() -> list[FamilySnapshot]:
+        return [FamilySnapshot(COUNTER, [SeriesSnapshot((), outside)])]
+
+    async with Fleet(bus=bus) as fleet:
+        for _ in range(2):
+            monkeypatch.chdir(tmp_path)
+            collector = TelemetryCollector()
+            collector.add_source(read, since="outside")
+            async with Agent(collector, path="fog/0", bus=bus, interval=0.1, state_dir="state") as agent:
+                assert await agent.flush()
+                monkeypatch.chdir(tmp_path / "other")
+                outside += 10
+        await fleet.settle()
+        assert fleet.value("c_total") == 20

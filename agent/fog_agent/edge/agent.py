@@ -129,7 +129,7 @@ class Agent:
         self._handle_signals = handle_signals
         self.forkable: forks.Forkable = self
         self._running: _Running | None = None
-        self._state_dir = None if state_dir is None else Path(state_dir)
+        self._state_dir = None if state_dir is None else Path(state_dir).absolute()
 
     async def start(self, *, aside: bool = True) -> None:
         """Begin to publish. Returns at once, with or without a server.
