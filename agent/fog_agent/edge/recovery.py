@@ -14,6 +14,7 @@ from typing import Final
 from fog_agent.core.frame_size import FrameSize
 from fog_agent.core.journal.recovery import Address, acknowledged, encode_final, is_expired, noted
 from fog_agent.core.publication import Metrics
+from fog_agent.core.writer import MIN_FRAME_BYTES
 from fog_agent.edge.selfmetrics import RecoveryMetrics, SelfMetrics
 from fog_agent.edge.sender import ACK_SECONDS
 from fog_bus.off_loop import off_loop
@@ -107,7 +108,10 @@ class Recovery:
         log.warning("the journal %s is set aside, and what it has is not counted: %s", file.path, error)
         if self._metrics is not None:
             self._metrics.set_aside(error.reason)
-        file.set_aside()
+        try:
+            file.set_aside()
+        except OSError as problem:  # the others still have their turn
+            log.warning("the journal %s cannot be set aside, and is in the way: %s", file.path, problem)
 
     async def _end(self, file: LeftFile) -> bool:
         """End the epochs that a journal has; False when the server did not take all of it."""
@@ -145,8 +149,8 @@ class Recovery:
         try:
             frames = encode_final(epoch, address.settings, now, self._size.max_bytes)
         except Exception as error:
-            if self._size.forget():  # a stream takes less than one series needs, for now
-                log.warning("a journal's final is too long for its stream, and is tried again: %s", error)
+            if self._size.forget() or self._size.max_bytes < MIN_FRAME_BYTES:  # less is taken than is needed, for now
+                log.warning("the journal %s does not fit into what is taken now, and is tried again: %s", file.path, error)
                 return False
             raise JournalError("torn", f"its final cannot be encoded: {error!r}") from error
         _write(file, noted(epoch, frames, now))
