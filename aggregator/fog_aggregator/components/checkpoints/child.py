@@ -35,9 +35,7 @@ class WritingChild:
         parent = os.getpid()
         self._directory = directory
         self._reading, writing = os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # threads: the child uses nothing that they could hold
-            self._pid = os.fork()
+        self._pid = _fork_uncollected()
         if self._pid == 0:
             directory.still_wanted = lambda: os.getppid() == parent
             _write_and_exit(write, writing)
@@ -65,6 +63,20 @@ class WritingChild:
         return os.waitstatus_to_exitcode(status) == 0, answer.decode(errors="replace")
 
 
+def _fork_uncollected() -> int:
+    """Fork; in the child no garbage is collected, not even while it begins: that would copy the state page by page."""
+    collects, pid = gc.isenabled(), -1
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # threads: the child uses nothing that they could hold
+            pid = os.fork()
+    finally:
+        if collects and pid != 0:
+            gc.enable()
+    return pid
+
+
 def _write_and_exit(write: Callable[[], int], writing: int) -> NoReturn:
     """Live as the child: drop the parent's signals, sockets and exit handlers, write, and answer with one word."""
     code = 1
@@ -74,7 +86,6 @@ def _write_and_exit(write: Callable[[], int], writing: int) -> NoReturn:
             signal.signal(number, signal.SIG_IGN)
         os.closerange(3, writing)
         os.closerange(writing + 1, 1 << 16)
-        gc.disable()
         os.write(writing, str(write()).encode())
         code = 0
     except BaseException as error:  # noqa: BLE001 - a child must not go on as a second parent, whatever happens

@@ -20,19 +20,19 @@ from fog_aggregator.core.checkpoint_keeper import CheckpointKeeper
 
 T = TypeVar("T")
 
-LOCK_PATIENCE: Final = 1.0
+LOCK_PATIENCE: Final = 5.0
 """Seconds in which the lock may become free: a child that an aggregator forked just before it was killed lets go of it
-as the first thing it does."""
+as the first thing it does, which takes its time on a busy machine."""
 
 
 class CheckpointFiles:
-    """The checkpoints in one directory, which belongs to one aggregator at a time.
+    """The checkpoints in one directory, which belongs to one aggregator at a time. Making it blocks.
 
     Args:
         path: The directory.
 
     Raises:
-        StateDirError: The directory cannot be made or written, another aggregator has it (for a second at least), or a
+        StateDirError: The directory cannot be made or written, another aggregator has it (for five seconds), or a
             checkpoint in it is of a later version. Then nothing has been written.
     """
 

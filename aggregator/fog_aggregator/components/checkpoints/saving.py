@@ -58,7 +58,7 @@ class Checkpoints:
         """
         if self._options.state_dir is None:
             return
-        files = CheckpointFiles(self._options.state_dir)
+        files = await asyncio.to_thread(CheckpointFiles, self._options.state_dir)
         try:
             files.load(self._resume)
         except BaseException:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias, Union
 
+from utilityfog_frontend.telemetry.support.arguments import path_of
 from utilityfog_frontend.telemetry.support.problems import Problems
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def journal_of(argument: JournalArgument, clock: Callable[[], float], problems: 
 
     Raises:
         ValueError: it is to be in something that is no directory.
+        TypeError: it is no path.
     """
     if argument is None:
         return None
@@ -28,4 +30,5 @@ def journal_of(argument: JournalArgument, clock: Callable[[], float], problems: 
 
     if isinstance(argument, Journal):
         return argument
+    path_of("journal", argument)
     return Journal(JournalFiles(argument, lambda text: problems.report("journal", "%s", text)), clock)
