@@ -224,7 +224,7 @@ def test_many_that_hang_have_a_thread_each_and_no_more_than_there_may_be(
     pipe.hangs = True
     for number in range(100):
         rooms.labels(number).set_function(lambda: pipe.pass_by() * 0 + 1)
-    wait_until(lambda: collector.refresh(patience=0.5) or len(threads()) == MAX_THREADS, deadline=60)
+    wait_until(lambda: len(collector.collect()) > 0 and len(threads()) == MAX_THREADS, deadline=60)
     collector.refresh(patience=0.5)
     assert len(threads()) == MAX_THREADS
     pipe.release()

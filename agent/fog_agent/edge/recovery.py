@@ -150,7 +150,9 @@ class Recovery:
             frames = encode_final(epoch, address.settings, now, self._size.max_bytes)
         except Exception as error:
             if self._size.forget() or self._size.max_bytes < MIN_FRAME_BYTES:  # less is taken than is needed, for now
-                log.warning("the journal %s does not fit into what is taken now, and is tried again: %s", file.path, error)
+                log.warning(
+                    "the journal %s does not fit into what is taken now, and is tried again: %s", file.path, error
+                )
                 return False
             raise JournalError("torn", f"its final cannot be encoded: {error!r}") from error
         _write(file, noted(epoch, frames, now))
