@@ -51,3 +51,19 @@ def test_a_final_that_is_too_long_for_its_stream_is_sent_in_parts() -> None:
             Step("kill", 44382, 60557),
         )
     )
+
+
+def test_the_final_that_is_repeated_in_parts_is_that_of_its_own_epoch() -> None:
+    """The final of the epoch before had waited as well, and was taken first."""
+    assert not run(
+        (
+            Step("spawn", 2978, 28941),
+            Step("stop", 16674, 1571),
+            Step("count", 22381, 6759),
+            Step("refuse", 34490, 41103),
+            Step("attach", 9992, 59770),
+            Step("count", 37389, 25501),
+            Step("count", 2466, 47553),
+            Step("stop", 19503, 42705),
+        )
+    )

@@ -196,7 +196,7 @@ class Publication:
         """Retain the final keyframe; from here on the counts are the next epoch's, also after a kill -9."""
         writer = self.epoch.writer
         self._journal.end_epoch(writer.origins(), writer.ended_series())
-        self.finals = finals
+        self.finals, self._ended = finals, None
 
     def final_acknowledged(self) -> None:
         """Let go of the first frame of the final."""
