@@ -72,9 +72,10 @@ def from_sequence(seq: int) -> dict[str, Any]:
 def from_time(timestamp: float, subjects: Sequence[str]) -> dict[str, Any]:
     """Let a consumer of some subjects begin with the first message stored at or after a moment, unix seconds.
 
-    The moment is rounded down to a microsecond: a message may be too early by as much.
+    The moment is rounded down to a microsecond, also where the double that it is was rounded up from the server's
+    nanoseconds: a message may be too early by two microseconds.
     """
-    at = datetime.fromtimestamp(math.floor(timestamp * 1e6) / 1e6, UTC).isoformat()
+    at = datetime.fromtimestamp(math.floor((timestamp - math.ulp(timestamp)) * 1e6) / 1e6, UTC).isoformat()
     return {"deliver_policy": "by_start_time", "opt_start_time": at, "filter_subjects": list(subjects)}
 
 
