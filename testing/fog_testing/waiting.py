@@ -12,7 +12,7 @@ _FIRST_PAUSE: Final = 0.002
 _LONGEST_PAUSE: Final = 0.05
 
 
-def wait_until(condition: Callable[[], T], *, deadline: float = 10.0, what: str = "") -> T:
+def wait_until(condition: Callable[[], T], *, deadline: float = 30.0, what: str = "") -> T:
     """Block until `condition()` is true, and return its value.
 
     Args:
@@ -37,7 +37,7 @@ def wait_until(condition: Callable[[], T], *, deadline: float = 10.0, what: str 
 async def eventually(condition: Callable[[], Awaitable[T]], *, deadline: float = ..., what: str = ...) -> T: ...
 @overload
 async def eventually(condition: Callable[[], T], *, deadline: float = ..., what: str = ...) -> T: ...
-async def eventually(condition: Callable[[], T | Awaitable[T]], *, deadline: float = 10.0, what: str = "") -> T:
+async def eventually(condition: Callable[[], T | Awaitable[T]], *, deadline: float = 30.0, what: str = "") -> T:
     """As `wait_until`, on an event loop; the condition may be a coroutine function."""
     for pause in _pauses(deadline):
         outcome = condition()
