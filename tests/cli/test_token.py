@@ -11,6 +11,7 @@ import ssl
 import stat
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import aiohttp
@@ -47,6 +48,14 @@ def test_a_file_has_hashes_and_its_owner_alone(tmp_path: Path) -> None:
     shown = run("token", "jo").stdout.splitlines()
     assert re.fullmatch(r"jo \* sha256:[0-9a-f]{64}", shown[0])
     assert len(shown) == 2
+
+
+def test_adding_at_once_forgets_nobody(tmp_path: Path) -> None:
+    """Each of several that add a login at the same time finds it in the file."""
+    file, names = tmp_path / "tokens", [f"team-{number}" for number in range(6)]
+    with ThreadPoolExecutor(len(names)) as threads:
+        list(threads.map(lambda name: make(file, name), names))
+    assert sorted(line.split()[0] for line in file.read_text().splitlines()) == names
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from fog_aggregator.components.http.access.credentials import (
 )
 from fog_cli.commands.operator.token import Settings
 from fog_cli.errors import CommandError, UsageError
+from fog_cli.private_files import alone_in, write_private
 from fog_schema.errors import PathError
 from fog_schema.paths import parse_path
 
@@ -58,18 +58,14 @@ def _password() -> str:
 
 def _add(file: Path, made: Credential) -> None:
     """Put a line into the file, in place of one of the same name; whoever reads it meanwhile has it old or new."""
-    beside = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     try:
-        text = file.read_text("utf-8") if file.exists() else ""
-        if text.strip():
-            parse_credentials(text, str(file))  # not to add to what is something else
-        lines = [line for line in text.splitlines() if line.split()[:1] != [made.name]]
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write("\n".join([*lines, line_of(made)]) + "\n")
-        beside.replace(file)
+        with alone_in(file.parent):
+            text = file.read_text("utf-8") if file.exists() else ""
+            if text.strip():
+                parse_credentials(text, str(file))  # not to add to what is something else
+            lines = [line for line in text.splitlines() if line.split()[:1] != [made.name]]
+            write_private(file, "\n".join([*lines, line_of(made)]) + "\n")
     except CredentialsError as error:
         raise CommandError(f"{error}; nothing was written") from None
     except (OSError, UnicodeDecodeError) as error:
-        beside.unlink(missing_ok=True)
         raise CommandError(f"{file} cannot be written: {error}") from None

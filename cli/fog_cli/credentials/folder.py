@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -16,6 +12,7 @@ import nkeys
 from fog_cli.credentials.jwt import UNLIMITED, new_key, public, read, seed, sign, user_file
 from fog_cli.credentials.roles import Role, inbox_of, roles, tags_of
 from fog_cli.errors import CommandError, UsageError
+from fog_cli.private_files import PRIVATE, alone_in, write_private
 from fog_schema.paths import Path
 
 CONFIG: Final = "resolver.conf"
@@ -91,22 +88,12 @@ class Folder:
             raise CommandError(f"{file} is no credentials file: {str(error) or 'it has no JWT'}") from None
         if claims["nats"].get("issuer_account") != public(self._key("account")):
             raise CommandError(f"{file} is of another fleet than the keys in {self._directory}")
-        with self._alone():
+        with alone_in(self._directory):
             settings = self._settings()
             settings["revoked"][claims["sub"]] = max(int(time.time()), claims["iat"])  # a clock may have been set back
             self._write(_SETTINGS, json.dumps(settings) + "\n")
             self._write_config()
             file.unlink()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep others from changing the settings meanwhile: two that revoke at once would forget one."""
-        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(directory, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(directory)
 
     def _write_config(self) -> None:
         """Write what a server must know: public keys, roles and the revoked; no seed."""
@@ -151,17 +138,8 @@ class Folder:
         except (OSError, nkeys.NkeysError) as error:
             raise CommandError(f"the key {file} cannot be read: {error}") from None
 
-    def _write(self, name: str, text: str, mode: int = 0o600) -> None:
-        """Write a file as a whole or not at all, with its mode from the beginning on."""
-        file, beside = self._directory / name, self._directory / f".{name}.{os.getpid()}.tmp"
-        try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-                opened.write(text)
-            beside.replace(file)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise CommandError(f"{file} cannot be written: {error}") from None
+    def _write(self, name: str, text: str, mode: int = PRIVATE) -> None:
+        write_private(self._directory / name, text, mode)
 
 
 def name_of(role_name: str, path: Path) -> str:
