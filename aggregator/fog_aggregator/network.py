@@ -196,8 +196,13 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             return bool(self.tree.span(path))
 
-    def descriptions(self) -> list[model.Family]:
-        """Return every family that a view may show, our own too; several of one name where nodes disagree."""
+    def descriptions(self, under: Path = ()) -> list[model.Family]:
+        """Return every family that a view may show, our own too; several of one name where nodes disagree.
+
+        Below a path it is the families that the subtree shows.
+        """
+        if under:
+            return [one.family for one in self.collect(Selection(under))]
         own = [one.family for one in self.own.collect()]
         with self.lock:
             return [described(family) for family in self.fleet.families] + [*COVERAGE_FAMILIES, *own]

@@ -112,15 +112,17 @@ class Inventory:
             ],
         }
 
-    def summary(self) -> dict[str, Any]:
-        """Return the fleet's coverage, the versions of its nodes and how many series there are."""
-        nodes = (node for node in self._fleet.places.values() if node.path[-1] != RETIRED)
+    def summary(self, under: Path) -> dict[str, Any]:
+        """Return the coverage at and under a path, the versions of its nodes and how many series there are."""
+        tree = self._planner.tree
+        span = tree.span(under)
+        nodes = [self._fleet.places[path] for path in tree.paths[span.start : span.stop] if path[-1] != RETIRED]
         versions = Counter(node.info.get("version", "unknown") for node in nodes)
         return {
             "now": self._now,
-            "coverage": coverage_of(self._coverage(ViewKey()).total()),
+            "coverage": coverage_of(self._coverage(ViewKey(Selection(under))).total()),
             "versions": dict(versions.most_common(MOST_PATHS)),
-            "series": self._fleet.series_count,
+            "series": sum(map(_series, nodes)) if under else self._fleet.series_count,
         }
 
     def _place(self, path: Path, coverage: Coverage) -> dict[str, Any]:
@@ -141,7 +143,7 @@ class Inventory:
             "last_heard_age_seconds": silence if np.isfinite(silence) else None,
             "interval_seconds": self._fleet.interval(node),
             "epochs": len(epochs),
-            "series": sum(len(places) for epoch in epochs for places in epoch.maps.values()),
+            "series": _series(node),
             "gaps": sum(epoch.gaps for epoch in epochs),
             "awaits_keyframe": any(epoch.gapped for epoch in epochs),
             "folded": node.closed_epochs,
@@ -167,6 +169,11 @@ class Inventory:
             "nodes": len(places),
             "paths": [format_path(tree.paths[place]) for place in places[:MOST_PATHS].tolist()],
         }
+
+
+def _series(node: Place) -> int:
+    """Count the series that the epochs of a node hold."""
+    return sum(len(places) for epoch in node.epochs.values() for places in epoch.maps.values())
 
 
 def _missing_node(path: Path, count: int) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from fog_aggregator.history.routing import Level, NodeOwn, Subtree, View, route
 from fog_aggregator.promql.errors import EvaluationError
 from fog_aggregator.promql.labels import NAME, Labels, Matcher, MatchKind
 from fog_aggregator.promql.storage import Selection
+from fog_aggregator.sources.confined import ConfinedStorage
 from fog_aggregator.sources.coverage import partial_coverage
 from fog_aggregator.sources.ports import NamedStorage, Room, ViewSource, for_request
-from fog_schema.paths import format_path
+from fog_schema.paths import Path, format_path
 
 
 class FleetStorage:
@@ -28,6 +29,11 @@ class FleetStorage:
     def until(self, expired: Callable[[], bool], room: Room) -> FleetStorage:
         """Return the same storage for one request, which ends when `expired` says so."""
         return FleetStorage([for_request(source, expired, room) for source in self._sources], self._named)
+
+    def under(self, root: Path) -> ConfinedStorage:
+        """Return the storage of what lies at and under a path; series of rules may be about any place."""
+        names = self._named.names() if self._named is not None else frozenset()
+        return ConfinedStorage(FleetStorage(self._sources), root, names)
 
     def keeps(self, view: View, since: int) -> bool:
         """Tell whether some source keeps samples of a view since a time in milliseconds."""

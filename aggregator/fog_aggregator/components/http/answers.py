@@ -24,10 +24,12 @@ def nodes(network: NetworkCollector, under: Path, state: str | None, limit: int,
     return network.inventory(lambda fleet: fleet.nodes(under, state, limit, offset))
 
 
-def events(network: NetworkCollector, under: Path, name: str | None, since: float | None, limit: int) -> dict[str, Any]:
-    """Return the newest events, oldest first."""
+def events(
+    network: NetworkCollector, under: Path, name: str | None, since: float | None, limit: int, root: Path = ()
+) -> dict[str, Any]:
+    """Return the newest events, oldest first, with totals of the whole fleet: for nobody who is shown less."""
     found, totals = network.find_events(under, name, since, limit)
-    return {**totals, "events": [event_of(event) for event in found]}
+    return {**(dict.fromkeys(totals) if root else totals), "events": [event_of(event) for event in found]}
 
 
 def event_of(event: FleetEvent) -> dict[str, Any]:
@@ -55,8 +57,13 @@ def retired(network: NetworkCollector) -> dict[str, Any]:
     return network.inventory(lambda fleet: fleet.retired())
 
 
-def status(network: NetworkCollector, service: Status) -> dict[str, Any]:
-    """Return what the numbers stand on."""
+def silences(service: Status, root: Path) -> list[dict[str, Any]]:
+    """Return the silences that are for a place at or under a path, as Alertmanager writes them."""
+    return [one for one in service.silences() if not root or f"{one['path']}/".startswith(f"{format_path(root)}/")]
+
+
+def status(network: NetworkCollector, service: Status, root: Path = ()) -> dict[str, Any]:
+    """Return what the numbers at and under a path stand on; the streams are of the whole fleet."""
     ready, reason = service.ready()
     return {
         "ready": ready,
@@ -65,6 +72,7 @@ def status(network: NetworkCollector, service: Status) -> dict[str, Any]:
         "current": service.is_current(),
         "version": __version__,
         "wire_version": VERSION,
-        **network.inventory(lambda fleet: fleet.summary()),
-        "streams": [asdict(stream) for stream in service.streams()],
+        "path": format_path(root),
+        **network.inventory(lambda fleet: fleet.summary(root)),
+        "streams": [] if root else [asdict(stream) for stream in service.streams()],
     }

@@ -48,7 +48,8 @@ def make_app(
     app = web.Application(middlewares=middlewares, client_max_size=_LARGEST_REQUEST)
     app[NETWORK] = network
     app[STATUS] = status
-    app[OPENAPI] = document(routes, {**(API_SCHEMAS if api else {}), **(PAST_SCHEMAS if past else {})})
+    schemas = {**(API_SCHEMAS if api else {}), **(PAST_SCHEMAS if past else {})}
+    app[OPENAPI] = document(routes, schemas, exposure.prefix, logins=exposure.logins is not None)
     app[SLOTS] = ResponseSlots()
     app[LOOPBACK] = False
     app[NAMES], app[PREFIX] = exposure.names, exposure.prefix

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from fog_aggregator.components.http.access.guard import Reach
 from fog_aggregator.components.http.parameters import STATES, Parameter
 from fog_aggregator.components.http.routes import Route
 from fog_schema import __version__
@@ -117,7 +118,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         }
     ),
     "Events": object_of(
-        {"kept": WHOLE, "total": WHOLE, "repeated": WHOLE, "lost": WHOLE, "events": list_of(ref_to("Event"))}
+        {**dict.fromkeys(("kept", "total", "repeated", "lost"), or_null(WHOLE)), "events": list_of(ref_to("Event"))}
     ),
     "Event": object_of(
         {
@@ -209,6 +210,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "now": NUMBER,
             "version": TEXT,
             "wire_version": WHOLE,
+            "path": {"type": "string", "description": "the part of the tree that the login shows; empty for all"},
             "coverage": ref_to("Coverage"),
             "versions": map_of(WHOLE),
             "series": WHOLE,
@@ -231,16 +233,34 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def document(routes: Iterable[Route], more: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the document for some routes, with the schemas that are not of `SCHEMAS`."""
+def document(
+    routes: Iterable[Route], more: Mapping[str, dict[str, Any]], prefix: str = "", *, logins: bool = False
+) -> dict[str, Any]:
+    """Return the document for some routes.
+
+    Args:
+        routes: Everything that is served.
+        more: The schemas that are not of `SCHEMAS`.
+        prefix: The beginning of all paths.
+        logins: Whether a login is asked for.
+    """
+    components: dict[str, Any] = {"schemas": {**SCHEMAS, **more}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "UtilityFog telemetry aggregator", "version": __version__},
+        "servers": [{"url": prefix or "/"}],
         "paths": {
             route.path: {method.lower(): _operation(route, method) for method in route.methods} for route in routes
         },
-        "components": {"schemas": {**SCHEMAS, **more}},
+        "components": components | ({"securitySchemes": _LOGINS} if logins else {}),
+        **({"security": [{name: []} for name in _LOGINS]} if logins else {}),
     }
+
+
+_LOGINS: Final = {
+    "token": {"type": "http", "scheme": "bearer", "description": "a token of `fog token`"},
+    "password": {"type": "http", "scheme": "basic", "description": "a name, with its token or password"},
+}
 
 
 def _operation(route: Route, method: str) -> dict[str, Any]:
@@ -255,6 +275,8 @@ def _operation(route: Route, method: str) -> dict[str, Any]:
     described = [one for parameter in route.parameters for one in _parameters(parameter)]
     places = [{"name": name, "in": "path", "required": True, "schema": TEXT} for name in _PLACES.findall(route.path)]
     operation: dict[str, Any] = {"summary": route.summary, "parameters": places + described, "responses": responses}
+    if route.reach is Reach.OPEN:
+        operation["security"] = []
     if method == "POST":
         form = {"type": "object", "properties": {one["name"]: one["schema"] for one in described}}
         operation["requestBody"] = {"content": {FORM: {"schema": form}}}

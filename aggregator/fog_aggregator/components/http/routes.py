@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from aiohttp import web
 
 from fog_aggregator.components.http import answers, parameters, view_parameters
-from fog_aggregator.components.http.access.guard import Reach, confine
+from fog_aggregator.components.http.access.guard import Reach, confine, shown_to
 from fog_aggregator.components.http.explain import explain
 from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.output import JSON, send, send_json
@@ -106,7 +106,7 @@ async def _nodes(request: web.Request, query: Query) -> web.StreamResponse:
 
 async def _events(request: web.Request, query: Query) -> web.StreamResponse:
     wanted = (query["path"], query["name"], query["since"], query["limit"])
-    return await _computed(request, partial(answers.events, request.app[NETWORK], *wanted))
+    return await _computed(request, partial(answers.events, request.app[NETWORK], *wanted, shown_to(request)))
 
 
 async def _explain(request: web.Request, query: Query) -> web.StreamResponse:
@@ -129,11 +129,11 @@ async def _conflicts(request: web.Request, _: Query) -> web.StreamResponse:
 
 async def _status(request: web.Request, _: Query) -> web.StreamResponse:
     # Not in a thread: the service belongs to this loop.
-    return await send_json(request, answers.status(request.app[NETWORK], request.app[STATUS]))
+    return await send_json(request, answers.status(request.app[NETWORK], request.app[STATUS], shown_to(request)))
 
 
 async def _silences(request: web.Request, _: Query) -> web.StreamResponse:
-    return await send_json(request, request.app[STATUS].silences())
+    return await send_json(request, answers.silences(request.app[STATUS], shown_to(request)))
 
 
 async def _openapi(request: web.Request, _: Query) -> web.StreamResponse:
@@ -233,8 +233,14 @@ ROUTES: Final = (
     ),
     Route("/api/retired", "counts of what is no longer exported", _retired, schema="Retired", errors=(503,)),
     Route("/api/conflicts", "metrics that nodes disagree about", _conflicts, schema="Conflicts", errors=(503,)),
-    Route("/api/status", "what the numbers stand on", _status, schema="Status"),
-    Route("/api/silences", "the silences, as Alertmanager writes them", _silences, schema="Silences"),
+    Route("/api/status", "what the numbers stand on", _status, schema="Status", reach=Reach.USER),
+    Route(
+        "/api/silences",
+        "the silences, as Alertmanager writes them",
+        _silences,
+        schema="Silences",
+        reach=Reach.USER,
+    ),
     Route("/api/openapi.json", "this description", _openapi, schema="OpenAPI", reach=Reach.PAGE),
     Route("/-/healthy", "whether the process answers", _healthy, media=("text/plain",), reach=Reach.OPEN),
     Route(

@@ -31,6 +31,8 @@ class Reach(Enum):
     """Numbers or names of the whole fleet: only for who may see everything."""
     SUBTREE = auto()
     """The part of the tree at and under its parameter `path`, or one node (`node`)."""
+    USER = auto()
+    """As much as the user is shown: the answer asks `shown_to`."""
     PAGE = auto()
     """Nothing of the fleet: for everybody who has logged in."""
     OPEN = auto()
@@ -44,7 +46,7 @@ def confine(request: web.Request, reach: Reach, query: dict[str, Any]) -> None:
         HTTPForbidden: It asks for something else. The answer does not depend on what is there.
     """
     user = request.get(_USER)
-    if user is None or not user.shows or reach in (Reach.PAGE, Reach.OPEN):
+    if user is None or not user.shows or reach in (Reach.USER, Reach.PAGE, Reach.OPEN):
         return
     if reach is Reach.WHOLE:
         raise web.HTTPForbidden(
@@ -58,9 +60,10 @@ def confine(request: web.Request, reach: Reach, query: dict[str, Any]) -> None:
     _check(user, query["path"])
 
 
-def must_see_everything(request: web.Request) -> None:
-    """Refuse a user who is confined to a subtree."""
-    confine(request, Reach.WHOLE, {})
+def shown_to(request: web.Request) -> Path:
+    """Return the root of the subtree that the user of a request is shown; empty for everything."""
+    user = request.get(_USER)
+    return () if user is None else user.shows
 
 
 def guard(reaches: Mapping[str, Reach]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fog_aggregator.components.http.access.guard import Reach
 from fog_aggregator.components.http.past import blame, moments
 from fog_aggregator.components.http.routes import Route
 
@@ -15,6 +16,7 @@ PAST_ROUTES: Final = (
         moments.PARAMETERS,
         "Moment",
         errors=(404, 503),
+        reach=Reach.SUBTREE,
     ),
     Route(
         "/api/blame",
@@ -23,5 +25,6 @@ PAST_ROUTES: Final = (
         blame.PARAMETERS,
         "Blame",
         errors=(422, 503),
+        reach=Reach.SUBTREE,
     ),
 )

@@ -11,16 +11,17 @@ from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
+from fog_aggregator.components.http.access.guard import shown_to
 from fog_aggregator.components.http.keys import NETWORK
 from fog_aggregator.components.http.output import JSON, send
 from fog_aggregator.components.http.prometheus.route import API, list_texts, success_text
 from fog_aggregator.components.http.prometheus.values import unescape_name
-from fog_aggregator.network import NetworkCollector
 from fog_aggregator.promql.errors import BadQueryError
 from fog_aggregator.promql.json_data import labels_json
 from fog_aggregator.promql.labels import NAME, Labels
 from fog_aggregator.promql.language.parse import MAX_TIME
 from fog_aggregator.promql.storage import SeriesStorage
+from utilityfog_frontend.telemetry.model import Family
 
 Query: TypeAlias = Mapping[str, Any]
 
@@ -49,15 +50,16 @@ async def label_values(request: web.Request, given: Query) -> web.StreamResponse
     name = unescape_name(raw)
     if name == raw and not _LABEL.fullmatch(name):
         raise BadQueryError(f'invalid label name: "{name[:200]}"')
-    places = request.app[API].places
-    return await _listed(request, given, lambda find: map(_text, sorted(_values(find(), name) or places.values(name))))
+    others = partial(request.app[API].places.values, name, shown_to(request))
+    return await _listed(request, given, lambda find: map(_text, sorted(_values(find(), name) or others())))
 
 
 async def metadata(request: web.Request, given: Query) -> web.StreamResponse:
     """Tell type, help and unit of the fleet's metrics and of the aggregator's own."""
     queries = request.app[API].queries
     async with queries.slot(request) as evaluation:
-        describe = partial(_described, request.app[NETWORK], given["metric"], given["limit_per_metric"])
+        families = partial(request.app[NETWORK].descriptions, shown_to(request))
+        describe = partial(_described, families, given["metric"], given["limit_per_metric"])
         return await queries.send(request, _metadata_texts(describe, given["limit"]), evaluation)
 
 
@@ -104,10 +106,12 @@ def _values(found: Iterable[Labels], name: str) -> set[str]:
     return {value for labels in found for key, value in labels if key == name}
 
 
-def _described(network: NetworkCollector, metric: str | None, limit: int) -> dict[str, list[dict[str, str]]]:
+def _described(
+    families: Callable[[], Iterable[Family]], metric: str | None, limit: int
+) -> dict[str, list[dict[str, str]]]:
     """Return the descriptions of each metric, by name; nodes may disagree about one."""
     found: dict[str, list[dict[str, str]]] = {}
-    for family in network.descriptions():
+    for family in families():
         if metric in {None, family.name}:
             one = {"type": family.type.value, "help": family.help, "unit": family.unit}
             known = found.setdefault(family.name, [])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fog_aggregator.history.routing import LEVEL, NODE, PATH
 from fog_aggregator.network import NetworkCollector
-from fog_schema.paths import format_path
+from fog_schema.paths import Path, format_path, is_under
 
 
 class TreePlaces:
@@ -19,14 +19,17 @@ class TreePlaces:
         """Return the names of the labels that name a view."""
         return LEVEL, PATH, NODE
 
-    def values(self, name: str) -> Sequence[str]:
-        """Return the levels down to the deepest node, all paths with nodes at or under them, or the nodes."""
+    def values(self, name: str, root: Path = ()) -> Sequence[str]:
+        """Return levels down to the deepest node, paths with nodes at or under them, or nodes: from `root` down."""
         if name not in self.names():
             return ()
         with self._network.lock:
-            nodes = self._network.tree.paths
+            nodes = [path for path in self._network.tree.paths if is_under(path, root)]
         if name == LEVEL:
-            return [str(level) for level in range(max(map(len, nodes), default=0))]
+            return [str(level) for level in range(max(0, len(root) - 1), max(map(len, nodes), default=0))]
         if name == NODE:
             return [format_path(path) for path in nodes]
-        return [format_path(path) for path in sorted({path[:end] for path in nodes for end in range(1, len(path) + 1)})]
+        return [
+            format_path(path)
+            for path in sorted({path[:end] for path in nodes for end in range(max(1, len(root)), len(path) + 1)})
+        ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from fog_aggregator.promql.labels import Labels
+from fog_schema.paths import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,8 @@ class Places(Protocol):
     def names(self) -> Sequence[str]:
         """Return the names of these labels."""
 
-    def values(self, name: str) -> Sequence[str]:
-        """Return what may be asked for under this label; nothing for any other label."""
+    def values(self, name: str, root: Path = ()) -> Sequence[str]:
+        """Return what may be asked for under this label, at and under a path; nothing for any other label."""
 
 
 class _NoPlaces:
@@ -134,9 +135,9 @@ class _NoPlaces:
         """Return no names."""
         return ()
 
-    def values(self, name: str) -> Sequence[str]:
+    def values(self, name: str, root: Path = ()) -> Sequence[str]:
         """Return no values."""
-        del name
+        del name, root
         return ()
 
 

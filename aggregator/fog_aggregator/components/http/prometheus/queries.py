@@ -13,13 +13,15 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
+from fog_aggregator.components.http.access.guard import shown_to
 from fog_aggregator.components.http.output import JSON, send
 from fog_aggregator.components.http.prometheus.metrics import ApiMetrics
 from fog_aggregator.components.http.prometheus.options import QueryOptions
 from fog_aggregator.components.http.response_slots import ResponseSlots
-from fog_aggregator.promql.errors import CanceledError, QueryTimeoutError, UnavailableError
+from fog_aggregator.promql.errors import CanceledError, EvaluationError, QueryTimeoutError, UnavailableError
 from fog_aggregator.promql.evaluation.context import Limits, Options
 from fog_aggregator.promql.storage import SeriesStorage
+from fog_aggregator.sources.confined import Confinable
 from fog_aggregator.sources.ports import for_request
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -163,8 +165,17 @@ class Queries:
         return (f"not ready: {reason}; newer numbers may be missing",)
 
     def storage(self, evaluation: Evaluation) -> SeriesStorage:
-        """Return the samples for an evaluation."""
-        return for_request(self._storage, evaluation.expired, self._budget.ask)
+        """Return the samples for an evaluation: of the part of the tree that its user is shown.
+
+        Raises:
+            EvaluationError: the samples cannot be told apart by places.
+        """
+        storage, root = self._storage, shown_to(evaluation.request)
+        if root:
+            if not isinstance(storage, Confinable):
+                raise EvaluationError("these samples are of the whole fleet")
+            storage = storage.under(root)
+        return for_request(storage, evaluation.expired, self._budget.ask)
 
     def evaluate_with(self, evaluation: Evaluation, lookback: int | None = None) -> Options:
         """Return how an evaluation goes."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from fog_aggregator.components.http.access.guard import must_see_everything
+from fog_aggregator.components.http.access.guard import confine
 from fog_aggregator.components.http.output import JSON
 from fog_aggregator.components.http.prometheus.metrics import SUCCESS
 from fog_aggregator.components.http.prometheus.parameters import read_fields, read_parameters
@@ -62,7 +62,7 @@ class ApiRoute(Route):
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Check the parameters and answer."""
-        must_see_everything(request)
+        confine(request, self.reach, {})
         requests = request.app[API].queries.metrics.requests
         try:
             query = read_parameters(await read_fields(request), self.parameters)

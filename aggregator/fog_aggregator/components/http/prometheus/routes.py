@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from fog_aggregator.components.http.access.guard import Reach
 from fog_aggregator.components.http.prometheus import listing, parameters, querying, rules
 from fog_aggregator.components.http.prometheus.route import FORMS, ApiRoute, success
 from fog_schema import __version__
@@ -44,6 +45,7 @@ API_ROUTES: Final = (
         "QueryAnswer",
         errors=_EVALUATED,
         methods=FORMS,
+        reach=Reach.USER,
     ),
     ApiRoute(
         "/api/v1/query_range",
@@ -53,6 +55,7 @@ API_ROUTES: Final = (
         "QueryAnswer",
         errors=_EVALUATED,
         methods=FORMS,
+        reach=Reach.USER,
     ),
     ApiRoute(
         "/api/v1/format_query",
@@ -61,6 +64,7 @@ API_ROUTES: Final = (
         (parameters.FORMATTED,),
         "TextAnswer",
         methods=FORMS,
+        reach=Reach.PAGE,
     ),
     ApiRoute(
         "/api/v1/query_exemplars",
@@ -69,6 +73,7 @@ API_ROUTES: Final = (
         (parameters.QUERY, parameters.SINCE, parameters.UNTIL),
         "EmptyAnswer",
         methods=FORMS,
+        reach=Reach.PAGE,
     ),
     ApiRoute(
         "/api/v1/series",
@@ -78,6 +83,7 @@ API_ROUTES: Final = (
         "SeriesAnswer",
         errors=_EVALUATED,
         methods=FORMS,
+        reach=Reach.USER,
     ),
     ApiRoute(
         "/api/v1/labels",
@@ -87,6 +93,7 @@ API_ROUTES: Final = (
         "TextsAnswer",
         errors=_EVALUATED,
         methods=FORMS,
+        reach=Reach.USER,
     ),
     ApiRoute(
         "/api/v1/label/{name}/values",
@@ -95,6 +102,7 @@ API_ROUTES: Final = (
         _SERIES,
         "TextsAnswer",
         errors=_EVALUATED,
+        reach=Reach.USER,
     ),
     ApiRoute(
         "/api/v1/metadata",
@@ -103,6 +111,7 @@ API_ROUTES: Final = (
         (parameters.METRIC, parameters.LIMIT, parameters.PER_METRIC),
         "MetadataAnswer",
         errors=(503,),
+        reach=Reach.USER,
     ),
     ApiRoute(
         "/api/v1/rules",
@@ -111,21 +120,30 @@ API_ROUTES: Final = (
         (parameters.RULE_TYPE, parameters.RULE_NAMES, parameters.RULE_GROUPS, parameters.RULE_FILES),
         "RulesAnswer",
     ),
-    ApiRoute("/api/v1/alerts", "the active alerts", rules.alerts, (), "AlertsAnswer"),
+    ApiRoute("/api/v1/alerts", "the active alerts", rules.alerts, (), "AlertsAnswer", reach=Reach.USER),
     ApiRoute(
         "/api/v1/targets",
         "none: an aggregator scrapes nothing",
         _constant({"activeTargets": [], "droppedTargets": []}),
         (),
         "TargetsAnswer",
+        reach=Reach.PAGE,
     ),
-    ApiRoute("/api/v1/targets/metadata", "none: an aggregator scrapes nothing", _constant([]), (), "EmptyAnswer"),
+    ApiRoute(
+        "/api/v1/targets/metadata",
+        "none: an aggregator scrapes nothing",
+        _constant([]),
+        (),
+        "EmptyAnswer",
+        reach=Reach.PAGE,
+    ),
     ApiRoute(
         "/api/v1/scrape_pools",
         "none: an aggregator scrapes nothing",
         _constant({"scrapePools": []}),
         (),
         "PoolsAnswer",
+        reach=Reach.PAGE,
     ),
     ApiRoute(
         "/api/v1/alertmanagers",
@@ -133,14 +151,23 @@ API_ROUTES: Final = (
         _constant({"activeAlertmanagers": [], "droppedAlertmanagers": []}),
         (),
         "AlertmanagersAnswer",
+        reach=Reach.PAGE,
     ),
-    ApiRoute("/api/v1/status/buildinfo", "the version of the language", _constant(_BUILD), (), "BuildAnswer"),
+    ApiRoute(
+        "/api/v1/status/buildinfo",
+        "the version of the language",
+        _constant(_BUILD),
+        (),
+        "BuildAnswer",
+        reach=Reach.PAGE,
+    ),
     ApiRoute(
         "/api/v1/status/tsdb",
         "how many series there are by name, label and pair",
         listing.status_tsdb,
         (parameters.LIMIT,),
         "CardinalityAnswer",
-        errors=(503,),
+        errors=_EVALUATED,
+        reach=Reach.USER,
     ),
 )

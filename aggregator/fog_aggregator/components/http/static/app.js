@@ -90,10 +90,11 @@ function link(path, text) {
   return make("a", { href: path ? `#${path}` : "#", textContent: text });
 }
 
-function showTree(tree) {
+function showTree(tree, root) {
+  const above = root ? root.split("/").length - 1 : 0; // what a login is not shown is no link
   const tokens = tree.path ? tree.path.split("/") : [];
   const steps = [link("", "everything")];
-  tokens.forEach((token, depth) => steps.push(" / ", link(tokens.slice(0, depth + 1).join("/"), token)));
+  tokens.forEach((token, depth) => steps.push(" / ", depth < above ? token : link(tokens.slice(0, depth + 1).join("/"), token)));
   at("where").replaceChildren(...steps);
   const places = [tree, ...tree.children.slice(0, MOST_PLACES)].filter((place) => place.path);
   const rows = places.map((place) => {
@@ -161,7 +162,7 @@ async function refresh() {
       ask("api/tree", { ...below, depth: 1 }),
       ask("api/events", { ...below, limit: MOST_EVENTS }),
     ]);
-    showTree(tree);
+    showTree(tree, status.path);
     showEvents(events);
     if (status.series > MOST_SERIES) at("totals-note").textContent = "Too many series to add up here: see /metrics.";
     else if (status.ready) showTotals(await ask("api/snapshot", below), path);

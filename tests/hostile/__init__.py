@@ -1,0 +1,1 @@
+"""Attacks of one path, one login and strangers: nobody else's numbers change, nobody else's names are shown."""
