@@ -142,13 +142,16 @@ async def whole_way(count: int, rounds: int) -> float:
             )
             metrics = SelfMetrics(network.own)
             scope = Scope(subjects=SUBJECTS, metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
-            around = Surroundings(network, metrics, lambda *_: None)
+            around = Surroundings(network, metrics, lambda *_: None, clock=time.perf_counter)
             engine = Engine(scope, network.fleet, network.events, around)
             cursor = engine.cursors["FOG_METRICS"]
 
-            def take(messages: Sequence[Message], pending: int) -> None:
-                with network.lock:
-                    engine.on_batch("FOG_METRICS", messages, time.monotonic(), pending)
+            async def take(messages: Sequence[Message], pending: int) -> None:
+                while messages:
+                    with network.lock:
+                        applied = engine.on_batch("FOG_METRICS", messages, time.monotonic(), pending)
+                    messages = messages[applied:]
+                    await asyncio.sleep(0)
 
             for number in range(rounds + 1):
                 for n, data in nodes.next_round(first=number == 0):

@@ -65,16 +65,16 @@ class Brain:
     async def _read(self, stream: str) -> None:
         await self.streams_made.wait()
         cursor, log = self.engine.cursors[stream], self.bus.log(stream)
-        await ReadingLoop(log, cursor, partial(self._take, stream), partial(self._discontinuity, stream)).run()
+        await ReadingLoop(log, cursor, partial(self.take, stream), partial(self._discontinuity, stream)).run()
 
-    async def _take(self, stream: str, messages: Sequence[Message], pending: int) -> None:
-        """Apply a batch, portion by portion where steps of the history lie in it."""
+    async def take(self, stream: str, messages: Sequence[Message], pending: int) -> None:
+        """Apply a batch in slices of time, and portion by portion where steps of the history lie in it."""
         while True:
             with self.network.lock:
                 now = time.monotonic()
                 count = self.engine.until_step(stream, messages, now)
                 if count or not messages:
-                    self.engine.on_batch(stream, messages[:count], now, pending + len(messages) - count)
+                    count = self.engine.on_batch(stream, messages[:count], now, pending + len(messages) - count)
             messages = messages[count:]
             if not messages:
                 return

@@ -183,7 +183,7 @@ class Aggregator:
 
     def _surroundings(self, metrics: SelfMetrics, saved: dict[str, Part], history: History) -> Surroundings:
         parts, take = saved | {"notifications": self.notifications}, self.notifications.silences.take
-        return Surroundings(self.network, metrics, _warnings(), take, parts, history.recorder)
+        return Surroundings(self.network, metrics, _warnings(), take, parts, history.recorder, time.perf_counter)
 
     def _make_rules(
         self, rule_set: RuleSet, worker: RuleWorker, own: TelemetryCollector, partner: Partner, loops: Loops

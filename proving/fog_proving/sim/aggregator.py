@@ -36,7 +36,7 @@ class Aggregator:
         )
         self.network = NetworkCollector(fleet, events, own, server_time)
         steps = book_of(stage, scope).taker(lambda: self.fleet)
-        around = Surroundings(self.network, NothingRefused(), self._say, history=steps)
+        around = Surroundings(self.network, NothingRefused(), self._say, history=steps, clock=stage.processor)
         self.engine: Engine = Engine(scope, fleet, events, around)
         self._keeper, self._schedule = CheckpointKeeper(shelf), SavingSchedule(SAVE_INTERVAL, stage.now)
         self._keeper.load(partial(resume, self.engine, self.network, now=stage.now))

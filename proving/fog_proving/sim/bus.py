@@ -8,6 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
+from fog_aggregator.core.costs.slices import SLICE_SECONDS
 from fog_aggregator.core.engine.engine import Scope
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_bus.memory import Fate, MemoryStream
@@ -24,6 +25,8 @@ _FATES: Final = (
     *(Fate.STORED, Fate.STORED, Fate.STORED),
     *(Fate.STORED, Fate.ACK_LOST, Fate.LOST, Fate.DELAYED, Fate.STORED_TWICE, Fate.STORED_AND_DELAYED),
 )
+USUAL: Final = SLICE_SECONDS / 7.5
+"""Seconds that a frame takes an aggregator: a history has many slices."""
 
 
 def fate(number: int) -> Fate:
@@ -110,6 +113,23 @@ def scope_of(path: Path = (), branches: tuple[Path, ...] = ()) -> Scope:
     return part(metrics="metrics", events="events", rollups="rollups")
 
 
+class Processor:
+    """A clock that goes on whenever it is read, by what was done since.
+
+    Attributes:
+        cost: Seconds that the work between two readings takes.
+    """
+
+    def __init__(self) -> None:
+        self.cost = USUAL
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        """Return the time after some more work, seconds."""
+        self._now += self.cost
+        return self._now
+
+
 class Stage:
     """Hold what everybody in a history shares: time, books and streams.
 
@@ -117,6 +137,7 @@ class Stage:
         now: The time, seconds.
         books: The truth about everything that was counted.
         streams: All of them.
+        processor: The processor of all aggregators.
         step_books: The steps that aggregators have taken, by what they read.
         step_truths: Remember the truth at steps.
     """
@@ -125,6 +146,7 @@ class Stage:
         self.now = start
         self.books = Books()
         self.streams = Streams(*(Stream(name, self.clock) for name in ("metrics", "events", "rollups", "control")))
+        self.processor = Processor()
         self.step_books: dict[object, Any] = {}
         self.step_truths: list[Any] = []
         self._rng = Random(0)

@@ -48,8 +48,9 @@ class Reader:
         while True:
             count = self._engine.until_step(self.stream.name, messages, self._clock())
             if count or not messages:
+                rest = pending + len(messages) - count
+                count = self._engine.on_batch(self.stream.name, messages[:count], self._clock(), rest)
                 part, messages = messages[:count], messages[count:]
-                self._engine.on_batch(self.stream.name, part, self._clock(), pending + len(messages))
                 if part:
                     self._on_batch(part)
             if not messages:

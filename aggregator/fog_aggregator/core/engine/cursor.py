@@ -49,6 +49,8 @@ class _Generation:
     last_heard: float
     recognised: bool
     pending: int = 0
+    searched: int = 0
+    """The sequence up to which missing messages were counted: a batch may be handed over in slices."""
 
 
 @dataclass(slots=True)
@@ -151,7 +153,11 @@ class StreamCursor:
 
     def missed(self, messages: Sequence[Message]) -> Discontinuity | None:
         """Tell whether messages between those that were handled and these are gone; count them."""
-        if self.position is None or messages[-1].seq - self.position.seq == len(messages):
+        generation, last = self._running, messages[-1].seq
+        if self.position is None or last <= generation.searched:
+            return None
+        generation.searched = last
+        if last - self.position.seq == len(messages):
             return None
         self.trimmed += max(0, messages[-1].seq - self.position.seq - len(messages))
         return Discontinuity.TRIMMED

@@ -6,12 +6,15 @@ simulator from histories. Times called `now` are monotonic seconds.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final
 
 from fog_aggregator.core.checkpoint import Image, take_image
 from fog_aggregator.core.checkpoint import Scope as ScopeKey
+from fog_aggregator.core.costs.slices import Slice
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.engine.forget_queue import ForgetQueue
@@ -39,6 +42,9 @@ _DISCONTINUITIES: Final = {
     Discontinuity.TRIMMED: "messages are gone that were not read yet; reading on",
     Discontinuity.MISSING: "it is not there; `fog streams apply` creates it",
 }
+
+
+_seq_of: Final = attrgetter("seq")
 
 
 class HorizonError(ValueError):
@@ -153,8 +159,10 @@ class Engine:
         steps = self._time.steps
         return len(messages) if steps is None else steps.until_next(stream, messages, now)
 
-    def on_batch(self, stream: str, messages: Sequence[Message], now: float, pending: int = 0) -> None:
+    def on_batch(self, stream: str, messages: Sequence[Message], now: float, pending: int = 0) -> int:
         """Apply messages of a stream, and move its position: the two belong together.
+
+        Returns how many were applied: fewer than all when a slice of time was over. Hand over the rest next.
 
         Args:
             stream: The stream's name.
@@ -162,15 +170,18 @@ class Engine:
             now: Monotonic seconds.
             pending: How many more the reader's replica has.
         """
-        cursor = self.cursors[stream]
+        cursor, count = self.cursors[stream], len(messages)
         if messages:
             if (what := cursor.missed(messages)) is not None:
                 self.on_discontinuity(stream, what, now)
             cursor.spoke_at = now
             self._listen()
             if ours := cursor.ours(messages):
-                self._apply(stream, ours, now)
-        cursor.take(messages, pending, now)
+                applied = self._apply(stream, ours, now)
+                if applied < len(ours):
+                    count = bisect_left(messages, ours[applied].seq, key=_seq_of)
+        cursor.take(messages[:count], pending + len(messages) - count, now)
+        return count
 
     def on_discontinuity(self, stream: str, what: Discontinuity, now: float) -> None:
         """Take note that a stream is not what was read: only the nodes can tell what is missing."""
@@ -269,16 +280,19 @@ class Engine:
         """How far each stream was read: part of the checkpoint, of the same moment as the fleet."""
         return {stream: cursor.position for stream, cursor in self.cursors.items() if cursor.position is not None}
 
-    def _apply(self, stream: str, messages: Sequence[Message], now: float) -> None:
+    def _apply(self, stream: str, messages: Sequence[Message], now: float) -> int:
+        """Apply messages until a slice of time is over; return how many."""
+        portion = Slice(messages, self._around.clock)
         if stream == self._scope.events:
-            self._ingest.events(messages)
+            self._ingest.events(portion)
         elif stream == self._scope.metrics:
-            self._ingest.metrics(messages, self.server_time(now))
+            self._ingest.metrics(portion, self.server_time(now))
         elif stream == self._scope.control:
-            self._ingest.commands(messages, self._take_command)
+            self._ingest.commands(portion, self._take_command)
         else:
-            self._ingest.rollups(messages, self.server_time(now))
-        self._time.clock.note(messages[-1].timestamp, now)
+            self._ingest.rollups(portion, self.server_time(now))
+        self._time.clock.note(messages[portion.taken - 1].timestamp, now)
+        return portion.taken
 
     def _take_command(self, path: Path, command: Command, stored_at: float) -> None:
         if command.command == FORGET:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from operator import attrgetter
 from typing import Final, TypeAlias
@@ -79,7 +79,7 @@ class Ingest:
         self._fleet.require_keyframes()
         self._awaiting_event_ranges = {key: now for key in self._events.seen if self._branches.cover(key[0])}
 
-    def metrics(self, messages: Sequence[Message], now: float) -> None:
+    def metrics(self, messages: Iterable[Message], now: float) -> None:
         """Apply a batch of the stream of metrics. Branches come as rollups: the frames of their nodes are left out."""
         tally: Counter[str] = Counter()
         with Batch(self._fleet) as batch:
@@ -88,14 +88,14 @@ class Ingest:
         tally["refused_values"] += batch.refused_values
         self._counts.frames_applied(tally)
 
-    def rollups(self, messages: Sequence[Message], now: float) -> None:
+    def rollups(self, messages: Iterable[Message], now: float) -> None:
         """Apply a batch of the stream of rollups: those of our branches; the others are for other tiers."""
         tally: Counter[str] = Counter()
         apply = partial(self._fleet.apply, rollup=True)
         self._apply(self._read(messages, self._branches.has), apply, tally, now)
         self._counts.frames_applied(tally)
 
-    def events(self, messages: Sequence[Message]) -> list[FleetEvent]:
+    def events(self, messages: Iterable[Message]) -> list[FleetEvent]:
         """List a batch of the stream of events; return the events that were not listed before."""
         fresh: list[FleetEvent] = []
         for message, path, frame in self._read(messages, events=True):
@@ -103,7 +103,7 @@ class Ingest:
         self._counts.events_listed(self._events)
         return fresh
 
-    def commands(self, messages: Sequence[Message], take: Take) -> None:
+    def commands(self, messages: Iterable[Message], take: Take) -> None:
         """Hand the commands of a batch of the stream of commands to `take`; count what is none, or cannot be done."""
         for message in messages:
             try:
@@ -124,7 +124,7 @@ class Ingest:
             return self._fleet.heard_lately(path, epoch, now)
         return now - seen.last_seen <= RETAINED_SECONDS
 
-    def _of_nodes(self, messages: Sequence[Message]) -> Iterator[tuple[Message, Path, Frame]]:
+    def _of_nodes(self, messages: Iterable[Message]) -> Iterator[tuple[Message, Path, Frame]]:
         """Yield the frames of nodes; of a branch's nodes take which events they hold, while some are missing."""
         awaiting, covered = self._awaiting_event_ranges, self._branches.cover
         lacking = {path for path, _ in self._events.wanted.keys() | awaiting.keys()}

@@ -19,6 +19,11 @@ Say: TypeAlias = Callable[[str, str, Exception | None], None]
 """Log a warning: the reason by which lines are limited, the text, and the error of a fault of our own."""
 
 
+def no_time() -> float:
+    """Tell that no time has passed."""
+    return 0.0
+
+
 class Counts(Protocol):
     """Counts of what was read and what was lost."""
 
@@ -73,6 +78,7 @@ class Surroundings:
         take_command: Does what commands say that are not the engine's own; None to ignore them.
         parts: More that is saved in the checkpoint, of the same moment as the fleet, by name.
         history: Takes steps; None where nobody does.
+        clock: Measures how long work takes, seconds; without one it takes none, and no batch is cut into slices.
     """
 
     read_side: ReadSide
@@ -81,3 +87,4 @@ class Surroundings:
     take_command: Take | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
     history: StepTaker | None = None
+    clock: Callable[[], float] = no_time

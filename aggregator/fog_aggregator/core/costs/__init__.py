@@ -1,0 +1,1 @@
+"""Bound what messages cost the one who reads them."""
