@@ -32,7 +32,7 @@ _LOSSES: Final = (
     ("unknown", "values_unknown", "Values of series not yet defined; the next keyframe brings them"),
     ("refused_values", "values_refused", "Values refused: negative, not finite, too large, mistyped"),
     ("refused_series", "series_refused", "Series refused: a reserved name, or a limit"),
-    ("saturated", "values_saturated", "Sums that stay at 2^63 - 1"),
+    ("saturated", "values_saturated", "Sums that stay at 2^63 - 1, or at the largest double"),
     ("baseline", "epochs_rebased", "Epochs that came back after they were folded, and count from there"),
     ("late", "values_late", "Values that came more than 3 intervals after they were sent: a late burst"),
     ("unknown_fields", "fields_unknown", "Fields of a later version that were skipped"),

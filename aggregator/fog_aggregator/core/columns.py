@@ -15,6 +15,9 @@ Int64s: TypeAlias = NDArray[np.int64]
 Float64s: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 
+MAX_FRACTION: Final = float(np.finfo(np.float64).max)
+"""Sums of doubles stay at it, as integer sums stay at 2^63 - 1 (R12.38)."""
+
 _DTYPES: Final = {code: np.dtype(name) for code, name in NUMPY_DTYPES.items()}
 _SMALL: Final = range(U8, U64)
 """Unsigned types that hold no value which could be refused."""
@@ -73,3 +76,25 @@ def saturating_add(base: Int64s, increments: Int64s) -> tuple[Int64s, int]:
     room = MAX_WHOLE - np.maximum(base, 0)
     over = increments > room
     return base + np.minimum(increments, room), int(np.count_nonzero(over))
+
+
+def saturating_subtract(base: Int64s, counts: Int64s) -> Int64s:
+    """Subtract non-negative counts, staying at -(2^63 - 1)."""
+    left: Int64s = base - np.minimum(counts, MAX_WHOLE + np.minimum(base, 0))
+    return left
+
+
+def finite(sums: Float64s) -> Float64s:
+    """Return sums of finite doubles, those that passed the largest double staying there; NaN of both signs is 0."""
+    if np.isfinite(sums).all():
+        return sums
+    return np.nan_to_num(sums, nan=0.0, posinf=MAX_FRACTION, neginf=-MAX_FRACTION)
+
+
+def row_sums(counts: NDArray[np.integer]) -> Int64s:
+    """Sum each row of non-negative counts, staying at 2^63 - 1. Shape (n, width), result (n,)."""
+    if not counts.size or int(counts.max()) <= MAX_WHOLE // counts.shape[1]:
+        small: Int64s = counts.sum(axis=1, dtype=np.int64)
+        return small
+    exact: Int64s = np.minimum(counts.astype(object).sum(axis=1), MAX_WHOLE).astype(np.int64)
+    return exact

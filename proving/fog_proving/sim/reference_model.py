@@ -176,8 +176,11 @@ class EpochModel:
         if add:
             counted = [then + now for then, now in zip(series.row, row, strict=True)]
             series.row = [*counted[:-1], row[-1]] if len(row) > 1 else counted
-        elif len(row) == 1 or sum(row[:-1]) >= sum(series.row[:-1]):
-            series.row = [max(series.row[0], row[0])] if len(row) == 1 else row
+        elif len(row) == 1:
+            series.row = [max(series.row[0], row[0])]
+        else:
+            counted = row if sum(row[:-1]) >= sum(series.row[:-1]) else series.row
+            series.row = [*map(max, series.row[:-1], row[:-1]), counted[-1]]
 
     def _part(self, frame: Frame, keyframe: _Keyframe) -> None:
         keyframe.next_part += 1

@@ -7,6 +7,7 @@ simulator from histories. Times called `now` are monotonic seconds.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -223,6 +224,8 @@ class Engine:
             read_side, server_now = self._around.read_side, self.server_time(now)
             effects.findings = self._sweeper.sweep(self.fleet, self.events, read_side, now, server_now)
             effects.requests += effects.findings.requests
+            if effects.swept.saturated:
+                self._around.counts.frames_applied(Counter(saturated=effects.swept.saturated))
         return effects
 
     def wanted(self, now: float) -> list[KeyframeRequest]:

@@ -222,7 +222,7 @@ _LOSSES: Final = {
     "unknown": "values of series that were not defined yet are left out until the next keyframe",
     "refused_values": "values are refused: negative, not finite, too large, or not of the type they were defined with",
     "refused_series": "series are refused: a reserved name, or a limit is reached",
-    "saturated": "sums stay at 2^63 - 1",
+    "saturated": "sums stay at 2^63 - 1, or at the largest double",
     "baseline": "epoch came back that had been folded: it counts from here",
 }
 _losses_of: Final = attrgetter(*_LOSSES)

@@ -109,15 +109,17 @@ class Fleet(FleetReading):
     def _merge(self, place: Place, epoch: Epoch, frame: Frame, defined: tuple[Groups, float], outcome: Outcome) -> None:
         """Merge what a frame says; `defined`: the ids and series that it defines, and when it came."""
         parts, (groups, timestamp) = self.parts, defined
+        tables = parts.slots.tables
         fresh = self._define(place, epoch, groups, place.born(epoch, frame, timestamp), outcome)
-        place.absorb(parts.slots.tables, epoch, frame, outcome)
+        place.absorb(tables, epoch, frame, outcome)
         if frame.kind == KEYFRAME:
             if epoch.returning:
-                place.retract(parts.slots.tables, epoch, fresh)
+                place.retract(tables, epoch, fresh)
             self._keyframe(place, epoch, frame, groups, outcome)
         if epoch.gapped:
             parts.roster.gapped[epoch] = place.path
         outcome.wants_keyframe = epoch.gapped
+        outcome.saturated += tables.take_saturated()
 
     def settle(self, kind: Kind, slots: Int64s, code: int, values: bytes, others: bytes) -> int:
         """Merge the joined sections of several epochs, see `Kind.settle`; return how many values were refused."""
@@ -144,7 +146,9 @@ class Fleet(FleetReading):
 
     def sweep(self) -> Swept:
         """Do what observed time asks for."""
-        return sweep(self.parts)
+        swept = sweep(self.parts)
+        swept.saturated = self.parts.slots.tables.take_saturated()
+        return swept
 
     def forget(self, under: Path, at: float, departed_after: float) -> list[Path]:
         """Retire the nodes at and under a path that had departed by `at` (server's time); return their paths."""

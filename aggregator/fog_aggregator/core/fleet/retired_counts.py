@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fog_aggregator.core.columns import Bools, Float64s, Int64s
+from fog_aggregator.core.columns import MAX_FRACTION, Bools, Float64s, Int64s
 from fog_aggregator.core.kinds.table import grow
 from fog_aggregator.core.saved import DamagedError, Saved, as_count, as_number
 from fog_schema.limits import MAX_WHOLE
@@ -64,6 +64,6 @@ class RetiredCounts:
 
 
 def add_counted(counted: dict[int, float], family: int, counts: float) -> None:
-    """Add to the count of a family; integers stay at 2^63 - 1."""
+    """Add to the count of a family; integers stay at 2^63 - 1, doubles at the largest one."""
     total = counts + counted.get(family, 0)
-    counted[family] = min(total, MAX_WHOLE) if isinstance(total, int) else total
+    counted[family] = min(total, MAX_WHOLE if isinstance(total, int) else MAX_FRACTION)

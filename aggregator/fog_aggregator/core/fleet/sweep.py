@@ -19,11 +19,12 @@ from fog_schema.paths import RETIRED, Path, ancestors, is_under
 
 @dataclass(slots=True)
 class Swept:
-    """The results of a sweep: paths that retired, epochs that were closed, label sets that left."""
+    """The results of a sweep: paths that retired, epochs closed, label sets that left, sums that stay at the most."""
 
     retired: list[Path] = field(default_factory=list)
     closed: int = 0
     label_sets: int = 0
+    saturated: int = 0
 
 
 def sweep(parts: Parts) -> Swept:

@@ -19,11 +19,12 @@ from fog_aggregator.core.columns import (
     ids_array,
     is_small,
     may_overflow,
+    row_sums,
     saturating_add,
     whole_values,
 )
 from fog_aggregator.core.kinds.bounds import show_at
-from fog_aggregator.core.kinds.counted import CountedKind
+from fog_aggregator.core.kinds.counted import CountedKind, add_finite, sums_of_runs
 from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge
 from fog_aggregator.core.kinds.reductions import number_cells, sum_buckets, sum_fractions
@@ -77,13 +78,12 @@ class BucketHistogram(CountedKind):
         table.sums[slots] = sums
 
     def apply_keyframe(self, merge: Merge, section: Histograms) -> None:
-        """Replace buckets and sum together (R12.8) where the count is not lower than the known one (R12.7)."""
+        """Set the buckets, none below what is known (R12.7), and the sum where the count is not lower (R12.8)."""
         slots, counts, sums = self._values(merge, section)
         table = self._table(merge, section)
-        current = counts.sum(axis=1, dtype=np.int64) >= self.counted_at(table, slots)
-        slots = slots[current]
-        table.values[slots] = counts[current]
-        table.sums[slots] = sums[current]
+        current = row_sums(counts) >= self.counted_at(table, slots)
+        table.values[slots] = np.maximum(table.values[slots], counts.astype(np.int64))
+        table.sums[slots[current]] = sums[current]
 
     def settle(self, table: Table, slots: Int64s, code: int, values: bytes, others: bytes) -> int:
         """Add the increments and set the sums; a histogram whose sum is not finite is refused."""
@@ -98,8 +98,7 @@ class BucketHistogram(CountedKind):
 
     def counted_at(self, table: Table, slots: Int64s) -> Int64s:
         """Return how many observations each of some slots has."""
-        counts: Int64s = table.values[slots].sum(axis=1)
-        return counts
+        return row_sums(table.values[slots])
 
     def exact_counts(self, table: Table, slots: Int64s) -> list[int | float]:
         """Return how many observations each of some slots has, as Python's numbers, which do not overflow."""
@@ -147,10 +146,10 @@ class BucketHistogram(CountedKind):
         sums[found[larger]] = sums[slots[larger]]
         super()._raise(table, found, slots)
 
-    def _add(self, table: Table, found: Int64s, slots: Int64s, starts: Int64s, sign: int) -> None:
-        super()._add(table, found, slots, starts, sign)
+    def _add(self, table: Table, found: Int64s, slots: Int64s, starts: Int64s, sign: int) -> int:
+        stayed = super()._add(table, found, slots, starts, sign)
         sums = _with_sums(table).sums
-        sums[found] += sign * np.add.reduceat(sums[slots], starts)
+        return stayed + add_finite(sums, found, sign * sums_of_runs(sums[slots], starts))
 
 
 class BucketHistograms(KindSet):

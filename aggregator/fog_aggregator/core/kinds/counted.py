@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fog_aggregator.core.columns import Int64s, saturating_add
+from fog_aggregator.core.columns import Int64s, finite, saturating_add, saturating_subtract
 from fog_aggregator.core.kinds.kind import Kind, SlotHolder, Tables
 from fog_aggregator.core.kinds.table import Table
 from fog_schema.limits import MAX_WHOLE
@@ -67,16 +67,19 @@ class CountedKind(Kind):
         slots, series = slots[order], series[order]
         wanted, starts = np.unique(series, return_index=True)
         found = closed_slots(self, tables, closed, wanted)
-        self._add(table, found, slots, starts, sign)
+        tables.saturated += self._add(table, found, slots, starts, sign)
         table.created[found] = np.minimum(table.created[found], np.minimum.reduceat(table.created[slots], starts))
 
-    def _add(self, table: Table, found: Int64s, slots: Int64s, starts: Int64s, sign: int) -> None:
-        """Add the values at runs of `slots` to those at `found`."""
-        values = _sums(table.values[slots], starts)
-        if sign > 0 and values.dtype == np.int64:
-            table.values[found], _ = saturating_add(table.values[found], values)
-        else:
-            table.values[found] += sign * values
+    def _add(self, table: Table, found: Int64s, slots: Int64s, starts: Int64s, sign: int) -> int:
+        """Add the values at runs of `slots` to those at `found`; return how many sums had to stay at the most."""
+        values = sums_of_runs(table.values[slots], starts)
+        if values.dtype != np.int64:
+            return add_finite(table.values, found, sign * values)
+        if sign < 0:
+            table.values[found] = saturating_subtract(table.values[found], values)
+            return 0
+        table.values[found], stayed = saturating_add(table.values[found], values)
+        return stayed
 
 
 def closed_slots(kind: Kind, tables: Tables, closed: SlotHolder, series: Int64s) -> Int64s:
@@ -92,8 +95,19 @@ def closed_slots(kind: Kind, tables: Tables, closed: SlotHolder, series: Int64s)
     return found
 
 
-def _sums(values: NDArray[Any], starts: Int64s) -> NDArray[Any]:
-    """Sum runs of rows; integers stay at 2^63 - 1 (R12.38)."""
-    if values.dtype != np.int64 or int(values.max()) <= MAX_WHOLE // len(values):
+def sums_of_runs(values: NDArray[Any], starts: Int64s) -> NDArray[Any]:
+    """Sum runs of rows; integers stay at 2^63 - 1, doubles at the largest one (R12.38)."""
+    if values.dtype != np.int64:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return finite(np.add.reduceat(values, starts, axis=0))
+    if int(values.max()) <= MAX_WHOLE // len(values):
         return np.add.reduceat(values, starts, axis=0)
     return np.minimum(np.add.reduceat(values.astype(object), starts, axis=0), MAX_WHOLE).astype(np.int64)
+
+
+def add_finite(sums: NDArray[np.float64], found: Int64s, values: NDArray[np.float64]) -> int:
+    """Add doubles to those of `sums` at `found`, none twice; return how many had to stay at the largest double."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        added = sums[found] + values
+    sums[found] = finite(added)
+    return int(np.count_nonzero(~np.isfinite(added)))

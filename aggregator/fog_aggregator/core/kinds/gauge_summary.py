@@ -181,11 +181,15 @@ class MergedGauge(Kind, KindSet):
         return frame.summaries is None and frame.value_counts is None
 
     def apply_delta(self, merge: Merge, section: SummarySection) -> None:
-        """Set the summaries (R13.2); what one does not say (a newest value) it no longer has."""
+        """Set the summaries (R13.2); what one does not say (a newest value) it no longer has.
+
+        One that is refused stays as it was, with the values that were counted of it.
+        """
+        refused = np.zeros(0, np.int64)
         if section.summaries is not None:
-            self._set_rows(merge, section.summaries, section.lasts)
+            refused = self._set_rows(merge, section.summaries, section.lasts)
         if section.value_counts is not None:
-            self._count_values(merge, section.value_counts)
+            self._count_values(merge, section.value_counts, refused)
 
     def apply_keyframe(self, merge: Merge, section: SummarySection) -> None:
         """Set the summaries (R13.2)."""
@@ -231,7 +235,8 @@ class MergedGauge(Kind, KindSet):
         """Return count, sum, min and max."""
         return {"value": dict(zip(("count", "sum", "min", "max"), table.values[slot].tolist(), strict=False))}
 
-    def _set_rows(self, merge: Merge, section: Summaries, lasts: Lasts | None) -> None:
+    def _set_rows(self, merge: Merge, section: Summaries, lasts: Lasts | None) -> Int64s:
+        """Set the rows; return the ids of those that are refused."""
         ids, table = ids_array(section.ids), _summaries(merge.tables[self])
         rows = np.full((len(ids), LAST_AT + 1), np.nan)
         for place, column in enumerate(section[1:]):
@@ -245,11 +250,13 @@ class MergedGauge(Kind, KindSet):
             rows[mine[dated], LAST] = values[dated]
             # No later than the frame: a time to come would hide every other branch's newest value.
             rows[mine[dated], LAST_AT] = np.minimum(times[dated], merge.at)
-        table.forget_values(merge.epoch.map(self).known(ids))
+        table.forget_values(merge.epoch.map(self).known(ids[good]))
         slots, chosen = merge.choose(self, ids, None if good.all() else good)
         table.values[slots] = rows if chosen is None else rows[chosen]
+        left_out: Int64s = ids[~good]
+        return left_out
 
-    def _count_values(self, merge: Merge, section: ValueCounts) -> None:
+    def _count_values(self, merge: Merge, section: ValueCounts, refused: Int64s) -> None:
         """Set how many nodes have which value, of gauges that are known; it comes with their summaries."""
         table, row = _summaries(merge.tables[self]), merge.epoch.row
         most = MOST_VALUE_COUNTED - sum(table.valued[one.row] for one in merge.siblings if one is not merge.epoch)
@@ -258,10 +265,11 @@ class MergedGauge(Kind, KindSet):
         counts = np.minimum(counts, MOST_NODES)
         ends = np.cumsum(lengths.astype(np.int64))
         slots, known = merge.epoch.map(self).find(ids)
+        known = ~np.isin(ids, refused) & (True if known is None else known)
         for place, (slot, end) in enumerate(zip(slots.tolist(), ends.tolist(), strict=True)):
             if table.valued[row] >= most:
                 merge.outcome.refused_values += 1
-            elif known is None or known[place]:
+            elif known[place]:
                 mine = slice(end - int(lengths[place]), end)
                 table.count_values(slot, (values[mine].copy(), counts[mine].copy()))
 

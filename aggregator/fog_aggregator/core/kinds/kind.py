@@ -213,7 +213,20 @@ class SlotHolder:
 
 
 class Tables(dict[Kind, Table]):
-    """The tables by kind; one that is asked for is there."""
+    """The tables by kind; one that is asked for is there.
+
+    Attributes:
+        saturated: how many sums had to stay at the most when epochs were closed, since it was taken last.
+    """
+
+    def __init__(self, tables: Mapping[Kind, Table] | None = None) -> None:
+        super().__init__(tables or {})
+        self.saturated = 0
+
+    def take_saturated(self) -> int:
+        """Return how many sums had to stay at the most since the last call."""
+        stayed, self.saturated = self.saturated, 0
+        return stayed
 
     def __missing__(self, kind: Kind) -> Table:
         table = self[kind] = kind.new_table()

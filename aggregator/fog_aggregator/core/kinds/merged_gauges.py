@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.core.columns import Float64s, Int32s, Int64s
+from fog_aggregator.core.kinds.reductions import sum_fractions
 
 COUNT, SUM, MIN, MAX, LAST, LAST_AT = range(6)
 """The columns of a summary. The last two are NaN where the family does not ask for a newest value."""
@@ -112,7 +113,8 @@ def summarise(
     found: dict[str, NDArray[Any]] = {"count": counts}
     wanted = set(wanted)
     if wanted & {"sum", "avg"}:
-        found["sum"] = np.bincount(cell, values, size) + np.bincount(ours, rows[:, SUM], size)
+        places, added = np.concatenate((cell, ours)), np.concatenate((values, rows[:, SUM]))
+        found["sum"] = sum_fractions(places, size, added)
         found["avg"] = found["sum"] / np.maximum(counts, 1)
     if "min" in wanted:
         found["min"] = np.full(size, np.inf)

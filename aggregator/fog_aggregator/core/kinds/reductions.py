@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s, finite
 from fog_schema.limits import MAX_WHOLE
 
 _SPARSE: Final = 16
@@ -88,8 +88,8 @@ def _add_up(cell: Int32s | Int64s, size: int, values: Int64s) -> Int64s:
 
 
 def sum_fractions(cell: Int32s, size: int, values: Float64s) -> Float64s:
-    """Sum doubles by cell in the order given. Shapes (slots,), (slots,), result (size,)."""
-    return np.bincount(cell, values, size).astype(np.float64)
+    """Sum finite doubles by cell in the order given; a sum stays finite. Shapes (slots,), (slots,), result (size,)."""
+    return finite(np.bincount(cell, values, size).astype(np.float64))
 
 
 def any_of(cell: Int32s, size: int, mask: Bools) -> Bools:

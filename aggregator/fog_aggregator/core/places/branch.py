@@ -12,7 +12,7 @@ from fog_aggregator.core.kinds import KINDS, Kind, Tables
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.places.coverage import NOBODY, Coverage, Life
 from fog_aggregator.core.places.epoch import Epoch
-from fog_aggregator.core.places.limits import FleetLimits
+from fog_aggregator.core.places.limits import MOST_NODES, OLDEST_LIVE_MS, FleetLimits
 from fog_aggregator.core.places.place import Ids, Place, close, drop_absent
 from fog_aggregator.core.places.rows import Rows
 from fog_aggregator.core.saved import DamagedError, as_count, as_list
@@ -86,12 +86,17 @@ class Branch(Place):
         """Take note of what a frame says of the branch; coverage is that of the replica whose gauges count (R13.12)."""
         changed = super().take_note(epoch, frame, rows)
         if frame.coverage is not None and rows.shows_gauges[epoch.row]:
-            self.reported, self.absences = frame.coverage, frame.absences or Absences()
+            live, stale, departed, oldest = frame.coverage
+            live, stale, departed = (min(nodes, MOST_NODES) for nodes in (live, stale, departed))
+            self.reported = CoverageNumbers(live, stale, departed, min(oldest, OLDEST_LIVE_MS))
+            self.absences = Absences(*(min(nodes, MOST_NODES) for nodes in frame.absences or ()))
         return changed
 
     def absorb(self, tables: Tables, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
         """Merge a frame into its replica, and raise what the replicas were joined to (R13.8, R13.9)."""
         self.merge_sections(tables, epoch, frame, outcome)
+        reported = (*(frame.coverage or ())[:3], *(frame.absences or ()))
+        outcome.refused_values += sum(nodes > MOST_NODES for nodes in reported)
         self.join(tables, epoch, frame)
         if frame.removed is not None and not epoch.gapped:
             self.mark_retained(tables)

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+from fog_schema.limits import MAX_INTERVAL_MS
+
+MOST_NODES: Final = 1_000_000
+"""Paths that a fleet may have; a branch cannot have more in any state either."""
+OLDEST_LIVE_MS: Final = 3 * MAX_INTERVAL_MS
+"""The frame of a live node is no older, milliseconds: it was heard within 3 of its intervals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,7 @@ class FleetLimits:
         tombstones: of epochs that were closed.
     """
 
-    nodes: int = 1_000_000
+    nodes: int = MOST_NODES
     series: int = 20_000_000
     series_per_epoch: int = 1_000_000
     series_per_path: int = 5_000_000

@@ -11,7 +11,7 @@ from fog_aggregator.core.places.coverage import Coverage, Life
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Ids, Place, close, drop_absent
-from fog_aggregator.core.places.rows import STALE_INTERVALS, Rows
+from fog_aggregator.core.places.rows import STALE_INTERVALS, UNHEARD_SECONDS, Rows
 from fog_schema.frames import KEYFRAME, Frame
 
 
@@ -44,8 +44,12 @@ class Node(Place):
         return defined
 
     def born(self, epoch: Epoch, frame: Frame, timestamp: float) -> float:
-        """Return the epoch's birth, for a delta the end of the interval before."""
-        return epoch.birth if frame.kind == KEYFRAME else timestamp - frame.interval_ms / 1000
+        """Return the epoch's birth, for a delta the end of the interval before, as far as it can be true (R12.52).
+
+        A writer may have counted long before it was first heard here, but nobody knows for how long.
+        """
+        born = epoch.birth if frame.kind == KEYFRAME else timestamp - frame.interval_ms / 1000
+        return min(max(born, self.first_seen - UNHEARD_SECONDS), timestamp)
 
     def absorb(self, tables: Tables, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
         """Merge a frame into its epoch."""

@@ -12,6 +12,9 @@ from fog_aggregator.core.kinds.table import grow
 STALE_INTERVALS = 3
 """So many of its intervals a node, or a writer of it, may be silent while its gauges count."""
 
+UNHEARD_SECONDS = 30 * 86_400.0
+"""For so long a writer may have counted before its path was first heard: what it says beyond is cut (R12.52)."""
+
 
 class RowPool:
     """Hand out rows; those that were given back first.

@@ -101,13 +101,13 @@ def counters_fall() -> list[Patch]:
     ]
 
 
-@leaving_out("R12.7", "a histogram is replaced only when its count is not lower")
+@leaving_out("R12.7", "no bucket of a histogram falls with a keyframe")
 def histograms_fall() -> list[Patch]:
     """Replace it always."""
     return [around(BucketHistogram, "apply_keyframe", _from_nothing)]
 
 
-@leaving_out("R12.8", "a histogram is replaced whole")
+@leaving_out("R12.8", "a keyframe sets the sum of a histogram with its buckets")
 def histograms_in_pieces() -> list[Patch]:
     """Its sum is left as it was."""
 
