@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
-from fog_aggregator.core.fleet.event_list import EventList, FleetEvent
+from fog_aggregator.core.events.newest import FleetEvent, Mark
+from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.lifecycle import Coverages
 from fog_aggregator.core.fleet.silent_cover import Losses
@@ -135,12 +136,13 @@ class NetworkCollector(MetricsSource):
             return read(Inventory(self.fleet, self._planner, self.lives(), coverage, self.missing, self.now()))
 
     def find_events(
-        self, under: Path, name: str | None, since: float | None, limit: int
+        self, under: Path, name: str | None, since: float | None, limit: int, before: Mark | None = None
     ) -> tuple[list[FleetEvent], dict[str, int]]:
         """Return the newest events that are asked for, oldest first, and how many there were of all."""
         with self.lock:
-            found, every = list(self.events.query(under, name, since, limit)), self.events
+            found, every = self.events.query(under, name, since, limit, before), self.events
             counts = {"kept": len(every.events), "total": every.total, "repeated": every.repeated, "lost": every.lost}
+            counts["evicted"] = every.events.evicted.total()
         return found, counts
 
     def _clamp(self, ratchet: Ratchet, snapshot: ViewSnapshot, samples: Samples) -> list[float]:
@@ -265,7 +267,8 @@ class NetworkCollector(MetricsSource):
     def get_events(self, limit: int | None = None) -> list[TelemetryEvent]:
         """Return the newest events of the fleet, oldest first, with the label ``fog_path``."""
         with self.lock:
-            return [_as_event(event) for event in self.events.query(limit=limit)]
+            found = self.events.query(limit=limit)
+        return [_as_event(event) for event in found]
 
     @property
     def events_count(self) -> int:
@@ -282,6 +285,7 @@ class NetworkCollector(MetricsSource):
         return self.active
 
 
-def _as_event(event: FleetEvent) -> TelemetryEvent:
-    labels = event.labels | {"fog_path": format_path(event.path)}
+def _as_event(listed: FleetEvent) -> TelemetryEvent:
+    event = listed.open()
+    labels = event.labels | {"fog_path": format_path(listed.path)}
     return TelemetryEvent(event.name, event.value, event.timestamp, labels, event.metadata)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from fog_aggregator.core.engine.cursor import StreamCursor
+from fog_aggregator.core.events.newest import REASONS as EVICTIONS
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.network import NetworkCollector
@@ -107,6 +108,23 @@ class CheckpointMetrics:
         self.size = collector.register_gauge("fog_aggregator_checkpoint_bytes", "Size of the last checkpoint")
 
 
+class Evictions:
+    """Count the events that gave way to later ones; registered in `collector`."""
+
+    def __init__(self, collector: TelemetryCollector) -> None:
+        name, text = "fog_aggregator_events_evicted_total", "Events that left the bounded list, by what was full"
+        self._counter = collector.register_counter(name, text, ["reason"])
+        for reason in EVICTIONS:
+            self._counter.labels(reason=reason)
+        self._counted: Counter[str] = Counter()
+
+    def take(self, evicted: Counter[str]) -> None:
+        """Take the event list's own totals."""
+        for reason in EVICTIONS:
+            self._counter.labels(reason=reason).increment(evicted[reason] - self._counted[reason])
+        self._counted = Counter(evicted)
+
+
 class SelfMetrics:
     """The aggregator's own instruments, registered in `collector`."""
 
@@ -128,6 +146,7 @@ class SelfMetrics:
             counter("fog_aggregator_events_lost_total", "Events that their writers no longer hold"),
         )
         self._event_totals = (0, 0, 0, 0)
+        self._evicted = Evictions(collector)
         self.checkpoints = CheckpointMetrics(collector)
         _register_process(collector)
 
@@ -145,6 +164,7 @@ class SelfMetrics:
         for counter, total, before in zip(self._event_counters, totals, self._event_totals, strict=True):
             counter.increment(total - before)
         self._event_totals = totals
+        self._evicted.take(events.events.evicted)
 
     def watch(self, network: NetworkCollector, readers: Collection[StreamCursor], presence: Presence) -> None:
         """Register gauges over what is there: state, streams, whether it is connected and current."""

@@ -11,7 +11,7 @@ msgpack made them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib import import_module
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
@@ -21,7 +21,7 @@ import msgpack
 from fog_schema import limits
 from fog_schema.definitions import decode_definitions, encode_definitions
 from fog_schema.errors import FrameError
-from fog_schema.events import pack_event, unpack_event
+from fog_schema.events import PackedEvents, pack_event
 from fog_schema.frames import DELTA, EVENTS, KEYFRAME, KINDS_OF_VALUE, MAGIC, REQUEST, VERSION, Event, Frame, Request
 from fog_schema.sections import coverage
 from fog_schema.sections.field import Field, check_limit, decode_removed, encode_removed
@@ -166,13 +166,13 @@ def _decode_packed_definitions(value: object) -> bytes:
     return value
 
 
-def _decode_events(value: object) -> tuple[Event, ...]:
+def _decode_events(value: object) -> PackedEvents:
     if type(value) is not tuple or not value:
         raise FrameError("event", "not a list of events")
-    return tuple([unpack_event(packed) for packed in value])
+    return PackedEvents(value)
 
 
-def _encode_events(events: tuple[Event, ...]) -> object | None:
+def _encode_events(events: Collection[Event]) -> object | None:
     check_limit(len(events), limits.MAX_EVENTS_PER_FRAME, "events")
     return [pack_event(event) for event in events] or None
 

@@ -6,6 +6,7 @@ NaN and infinities, to a depth of `MAX_EVENT_DEPTH`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgpack
@@ -65,6 +66,37 @@ def unpack_event(packed: object) -> Event:
         ):
             return Event(name, value, labels, metadata, timestamp)
     raise FrameError("event", "an event is name, plain value, labels (strings), metadata (named) and unix seconds")
+
+
+class PackedEvents:
+    """The events of a frame that was read: checked one by one, and left packed.
+
+    They are equal to any list of equal events.
+
+    Attributes:
+        packed: the bytes of each.
+        names: the name of each.
+
+    Raises:
+        FrameError: reason ``event`` or ``limit``.
+    """
+
+    __slots__ = ("names", "packed")
+
+    def __init__(self, packed: tuple[bytes, ...]) -> None:
+        self.names = [unpack_event(one).name for one in packed]
+        self.packed = packed
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def __iter__(self) -> Iterator[Event]:
+        return map(unpack_event, self.packed)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Iterable) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def is_plain(value: Any, depth: int) -> bool:

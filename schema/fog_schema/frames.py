@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -126,7 +127,7 @@ class Frame:
         removed: ids that were removed: in a delta since the last frame, in a keyframe those that it still bears.
         info: about the node (version, os, role, …); keyframes only.
         events_held: first and last number of the events that the writer can repeat; keyframes only.
-        events: event frames only.
+        events: event frames only; those of a frame that was read stay packed, see `fog_schema.events.PackedEvents`.
         unknown_fields: how many fields of a later version were skipped.
     """
 
@@ -150,7 +151,7 @@ class Frame:
     absences: Absences | None = None
     info: dict[str, str] | None = None
     events_held: tuple[int, int] | None = None
-    events: tuple[Event, ...] = ()
+    events: Collection[Event] = ()
     unknown_fields: int = 0
 
 

@@ -118,7 +118,7 @@ def test_an_age_beyond_all_calendars_is_no_moment_before_1970() -> None:
 def hear(events: EventList, path: Path, epoch: int, seq: int) -> int:
     """How many events of a frame are listed."""
     event = Event("e", None, {}, {}, 1.0)
-    return len(events.apply(path, Frame(kind=EVENTS, epoch=epoch, seq=seq, events=(event,)), NOW + epoch))
+    return events.apply(path, Frame(kind=EVENTS, epoch=epoch, seq=seq, events=(event,)), NOW + epoch)
 
 
 def test_the_numbers_of_so_many_writers_of_a_path_are_remembered() -> None:

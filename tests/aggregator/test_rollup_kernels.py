@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fog_aggregator.core.fleet.event_list import Seen
+from fog_aggregator.core.events.seen import Seen
 from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.merged_gauges import summarise
 from fog_aggregator.core.kinds.reductions import number_cells, sum_buckets, sum_integers

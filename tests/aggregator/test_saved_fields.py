@@ -14,8 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_aggregator.core.events.newest import FleetEvent, NewestEvents
+from fog_aggregator.core.events.seen import Seen
 from fog_aggregator.core.fleet.catalog import Catalog
-from fog_aggregator.core.fleet.event_list import EventList, FleetEvent, Seen
+from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.fleet_time import FleetTime
 from fog_aggregator.core.fleet.parts import Parts
@@ -36,7 +38,7 @@ from tests.aggregator.golden.recipe import POSITIONS, SCOPE, Recorder, rich
 
 WALKED: Final = (
     Parts, Roster, Rows, RowPool, Node, Branch, Epoch, Run, Slots, Table, BucketTable, SummaryTable, IdMap, Catalog,
-    Tombstones, Tombstone, FleetTime, RetiredCounts, EventList, Seen, FleetEvent, Ratchet,
+    Tombstones, Tombstone, FleetTime, RetiredCounts, EventList, NewestEvents, Seen, FleetEvent, Ratchet,
 )  # fmt: skip
 
 TRANSIENT: Final[dict[tuple[str, str], str]] = {
@@ -66,6 +68,9 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("BucketTable", "_free"): "as a table's",
     ("SummaryTable", "_free"): "as a table's",
     ("EventList", "_writers"): "in the order in which writers were heard last, which is saved with what was seen",
+    ("NewestEvents", "max_events"): "configured",
+    ("NewestEvents", "max_bytes"): "configured",
+    ("NewestEvents", "_loudest"): "ranks the paths, as what is listed says",
 }
 """The fields that need not be saved, and why."""
 
@@ -82,6 +87,7 @@ FRESH: Final[dict[type, Callable[[], Any]]] = {
     FleetTime: lambda: FleetTime(0.0),
     RetiredCounts: RetiredCounts,
     EventList: EventList,
+    NewestEvents: lambda: NewestEvents(10_000, 64 * 2**20),
     Seen: Seen,
     Ratchet: Ratchet,
     Roster: Roster,

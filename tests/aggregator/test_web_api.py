@@ -136,7 +136,14 @@ async def test_events_are_asked_by_path_name_time_and_number(served: Served) -> 
     assert await asked("limit=2") == [4, 1]
     assert await asked("limit=0") == []
     assert await asked("path=nobody") == []
-    assert (await served.json("/api/events"))["kept"] == 5
+    page = await served.json("/api/events?limit=2")
+    assert page["next"] == f"{START + 3}/1/4/fog/0/1"
+    page = await served.json(f"/api/events?limit=2&before={page['next']}")
+    assert [event["number"] for event in page["events"]] == [2, 3]
+    page = await served.json(f"/api/events?limit=2&before={page['next']}")
+    assert ([event["number"] for event in page["events"]], page["next"]) == ([1], None)
+    everything = await served.json("/api/events")
+    assert (everything["kept"], everything["next"], everything["evicted"]) == (5, None, 0)
 
 
 async def test_whatever_an_event_holds_is_json(served: Served) -> None:

@@ -75,7 +75,7 @@ def test_nobody_imports_a_bridge(bridge: str) -> None:
 
 def test_http_reads_values_alone() -> None:
     """The HTTP component asks the network-wide collector: it imports no columns, and of the core values alone."""
-    values = ("fog_aggregator.core.fleet.event_list", "fog_aggregator.core.places.coverage")
+    values = ("fog_aggregator.core.events.newest", "fog_aggregator.core.places.coverage")
     wrong = [
         f"{module.name} imports {target}"
         for module in modules("aggregator/fog_aggregator/components/http")

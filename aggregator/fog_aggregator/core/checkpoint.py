@@ -18,17 +18,17 @@ from typing import Any, Final, TypeAlias
 import msgpack
 import numpy as np
 
-from fog_aggregator.core import checkpoint_4, checkpoint_5
+from fog_aggregator.core import checkpoint_4, checkpoint_5, checkpoint_6
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.saved import DamagedError, Part, Saved, as_integer, as_list, as_mapping, as_path, as_text
 from fog_bus.ports import Position
 from fog_schema.paths import Path
 
 MAGIC: Final = b"FOGCKPT1"
-VERSION: Final = 6
+VERSION: Final = 7
 _LENGTH: Final = struct.Struct("<Q")
 _DIGEST_SIZE: Final = 16
-_MIGRATIONS: Final = {4: checkpoint_4.migrate, 5: checkpoint_5.migrate}
+_MIGRATIONS: Final = {4: checkpoint_4.migrate, 5: checkpoint_5.migrate, 6: checkpoint_6.migrate}
 START_BYTES: Final = 64
 """So much of a file tells its version."""
 

@@ -22,6 +22,8 @@ from fog_cli.terminal import Paint, printable, show_time
 
 FOLLOW_EVERY = 1.0
 MOST = 10_000
+PAGE = 500
+"""Events that are asked for at once: each may take 16 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def _events(settings: Settings) -> Iterator[Mapping[str, Any]]:
         query["since"] = api.json("/api/status")["now"] - settings.since
     seen: set[tuple[object, ...]] = set()
     while True:
-        events = api.json("/api/events", query)["events"]
+        events = _asked(api, query)
         yield from (event for event in events if _identity(event) not in seen)
         if not settings.follow:
             return
@@ -63,6 +65,18 @@ def _events(settings: Settings) -> Iterator[Mapping[str, Any]]:
             seen = {_identity(event) for event in events if event["received"] == newest}
             query |= {"since": newest - 1e-6, "limit": MOST}
         time.sleep(FOLLOW_EVERY)
+
+
+def _asked(api: Api, query: Mapping[str, object]) -> list[Mapping[str, Any]]:
+    """Ask for the newest events, page by page; return them, the newest last."""
+    wanted, events = int(str(query["limit"])), list[Mapping[str, Any]]()
+    page: Mapping[str, Any] = {"next": None}
+    while True:
+        here = {"limit": min(PAGE, wanted - len(events))} | ({} if page["next"] is None else {"before": page["next"]})
+        page = api.json("/api/events", {**query, **here})
+        events = [*page["events"], *events]
+        if page["next"] is None or len(events) >= wanted:
+            return events
 
 
 def _identity(event: Mapping[str, Any]) -> tuple[object, ...]:

@@ -189,6 +189,7 @@ def happenings(fleet: Fleet) -> None:
     fleet.events.reported(("fog", "b", "0"), 8, (4, 5), fleet.now)
     fleet.events.report(("fog", "a"), "fog_noticed", 1.5, fleet.now)
     fleet.events.refused += 1
+    fleet.events.events.evicted["bytes"] += 1
 
 
 class Recorder(Fleet):
@@ -256,7 +257,7 @@ def answers(network: NetworkCollector) -> dict[str, Any]:
         "retired": retired(network),
         "nodes": nodes(network, (), None, 100, 0),
         "tree": tree(network, (), 5),
-        "events": events(network, (), None, None, 100),
+        "events": json.loads(b"".join(events(network, (), None, None, 100, None))),
     }
 
 

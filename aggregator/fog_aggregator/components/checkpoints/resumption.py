@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fog_aggregator.core.checkpoint import Image, restore
 from fog_aggregator.core.engine.engine import Engine
-from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 
@@ -28,7 +27,7 @@ def resume(engine: Engine, network: NetworkCollector, image: Image, now: float) 
     """
     if image.scope != engine.scope_key:
         raise OtherScopeError
-    fleet, events, ratchet = network.fleet.fresh(), EventList(network.events.max_events), Ratchet()
+    fleet, events, ratchet = network.fleet.fresh(), network.events.fresh(), Ratchet()
     positions = restore(image, fleet, events, ratchet, engine.parts)
     with network.lock:
         network.adopt(fleet, events, ratchet)

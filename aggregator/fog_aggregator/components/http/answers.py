@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
+from fog_aggregator.components.http.output import json_bytes
 from fog_aggregator.components.http.status import Status
-from fog_aggregator.core.fleet.event_list import FleetEvent
+from fog_aggregator.core.events.newest import FleetEvent, Mark, format_mark
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.explanation import epoch_name
 from fog_schema import __version__
 from fog_schema.frames import VERSION
 from fog_schema.paths import Path, format_path
+
+_CHUNK: Final = 65_536
 
 
 def tree(network: NetworkCollector, under: Path, depth: int) -> dict[str, Any]:
@@ -25,20 +30,40 @@ def nodes(network: NetworkCollector, under: Path, state: str | None, limit: int,
 
 
 def events(
-    network: NetworkCollector, under: Path, name: str | None, since: float | None, limit: int, root: Path = ()
-) -> dict[str, Any]:
-    """Return the newest events, oldest first, with totals of the whole fleet: for nobody who is shown less."""
-    found, totals = network.find_events(under, name, since, limit)
-    return {**(dict.fromkeys(totals) if root else totals), "events": [event_of(event) for event in found]}
+    network: NetworkCollector,
+    under: Path,
+    name: str | None,
+    since: float | None,
+    limit: int,
+    before: Mark | None,
+    root: Path = (),
+) -> Iterator[bytes]:
+    """Write the newest events, oldest first, as JSON: each is opened when its turn comes.
+
+    The totals are of the whole fleet: for nobody who is shown less. `next` is the `before` of the page with earlier
+    events; null on the last page.
+    """
+    found, totals = network.find_events(under, name, since, limit + 1, before)
+    more, page = len(found) > limit, found[len(found) - min(limit, len(found)) :]
+    after = page[0].mark if more and page else None
+    head = (dict.fromkeys(totals) if root else totals) | {"next": None if after is None else format_mark(after)}
+    chunk = json.dumps(head).encode()[:-1] + b', "events": ['
+    for place, event in enumerate(page):
+        if len(chunk) > _CHUNK:
+            yield chunk
+            chunk = b""
+        chunk += (b", " if place else b"") + json_bytes(event_of(event)).rstrip()
+    yield chunk + b"]}\n"
 
 
-def event_of(event: FleetEvent) -> dict[str, Any]:
+def event_of(listed: FleetEvent) -> dict[str, Any]:
     """Return one event."""
+    event = listed.open()
     return {
-        "path": format_path(event.path),
-        "epoch": epoch_name(event.epoch),
-        "number": event.number,
-        "received": event.received,
+        "path": format_path(listed.path),
+        "epoch": epoch_name(listed.epoch),
+        "number": listed.number,
+        "received": listed.received,
         "timestamp": event.timestamp,
         "name": event.name,
         "value": event.value,

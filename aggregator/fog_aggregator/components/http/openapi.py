@@ -118,7 +118,11 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         }
     ),
     "Events": object_of(
-        {**dict.fromkeys(("kept", "total", "repeated", "lost"), or_null(WHOLE)), "events": list_of(ref_to("Event"))}
+        {
+            **dict.fromkeys(("kept", "total", "repeated", "lost", "evicted"), or_null(WHOLE)),
+            "next": or_null(TEXT),
+            "events": list_of(ref_to("Event")),
+        }
     ),
     "Event": object_of(
         {

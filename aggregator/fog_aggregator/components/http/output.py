@@ -60,7 +60,12 @@ def make_compressor() -> Compressor:
 
 
 async def send(
-    request: web.Request, chunks: Iterable[bytes], content_type: str, threads: Executor | None = None
+    request: web.Request,
+    chunks: Iterable[bytes],
+    content_type: str,
+    threads: Executor | None = None,
+    *,
+    aside: bool = False,
 ) -> web.StreamResponse:
     """Answer with some chunks; after each, others have their turn on the loop.
 
@@ -71,6 +76,7 @@ async def send(
         chunks: The body.
         content_type: Its type.
         threads: Where chunks are made and compressed; None for the loop itself, which suits small ones.
+        aside: They are made in the loop's own threads, where none are given.
     """
     response = web.StreamResponse(headers={"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"})
     if accepts_gzip(request.headers.get("Accept-Encoding", "")):
@@ -80,7 +86,7 @@ async def send(
     if request.method != "HEAD":
         try:
             async with asyncio.timeout(_patience(request)):
-                async for chunk in _in_turn(chunks, threads):
+                async for chunk in _in_turn(chunks, threads, aside=aside):
                     if chunk:
                         await response.write(chunk)
         except ConnectionError:
@@ -95,9 +101,9 @@ async def send(
     return response
 
 
-async def _in_turn(chunks: Iterable[bytes], threads: Executor | None) -> AsyncIterator[bytes]:
+async def _in_turn(chunks: Iterable[bytes], threads: Executor | None, *, aside: bool) -> AsyncIterator[bytes]:
     """Make one chunk after the other, and let others have the loop in between."""
-    if threads is None:
+    if threads is None and not aside:
         for chunk in chunks:
             yield chunk
             await asyncio.sleep(0)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from fog_aggregator.core.events.newest import Mark, format_mark
 from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.inventory import RETIRED_STATE
@@ -123,6 +124,19 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _mark(text: str) -> Mark:
+    moment, _, rest = text.partition("/")
+    epoch, _, rest = rest.partition("/")
+    count, _, where = rest.partition("/")
+    try:
+        mark = Mark(_seconds(moment), int(epoch, 16), int(count), parse_path(where))
+    except ValueError:
+        mark = None
+    if mark is None or format_mark(mark) != text:
+        raise ValueError("the `next` of an answer is needed, as it was")
+    return mark
+
+
 def _state(text: str) -> str:
     if text not in STATES:
         raise ValueError(f"a state is one of {', '.join(STATES)}")
@@ -155,4 +169,5 @@ SINCE: Final = Parameter(
 STATE: Final = Parameter("state", "only nodes in this state", {"type": "string", "enum": list(STATES)}, _state)
 DEPTH: Final = _number("depth", "how many levels below the path to show", 0, MAX_TOKENS, 3)
 LIMIT: Final = _number("limit", "how many at most", 0, MOST_LISTED, 100)
+BEFORE: Final = Parameter("before", "only what was listed before: the `next` of a page", {"type": "string"}, _mark)
 OFFSET: Final = _number("offset", "how many to leave out before the first", 0, 1_000_000_000, 0)

@@ -15,7 +15,7 @@ from fog_aggregator.components.http import answers, parameters, view_parameters
 from fog_aggregator.components.http.access.guard import Reach, confine, shown_to
 from fog_aggregator.components.http.explain import explain
 from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
-from fog_aggregator.components.http.output import JSON, send, send_json
+from fog_aggregator.components.http.output import JSON, json_bytes, send, send_json
 from fog_aggregator.components.http.parameters import Parameter, read_query
 from fog_aggregator.components.http.prometheus.reloading import reload
 from fog_aggregator.components.http.snapshot import snapshot_chunks
@@ -105,8 +105,10 @@ async def _nodes(request: web.Request, query: Query) -> web.StreamResponse:
 
 
 async def _events(request: web.Request, query: Query) -> web.StreamResponse:
-    wanted = (query["path"], query["name"], query["since"], query["limit"])
-    return await _computed(request, partial(answers.events, request.app[NETWORK], *wanted, shown_to(request)))
+    wanted = (query["path"], query["name"], query["since"], query["limit"], query["before"])
+    async with request.app[SLOTS].acquire(request):
+        found = answers.events(request.app[NETWORK], *wanted, shown_to(request))
+        return await send(request, found, JSON, aside=True)
 
 
 async def _explain(request: web.Request, query: Query) -> web.StreamResponse:
@@ -161,8 +163,8 @@ def _must_be_ready(request: web.Request) -> None:
 async def _computed(request: web.Request, compute: Callable[[], dict[str, Any]]) -> web.StreamResponse:
     """Answer with what a thread computes."""
     async with request.app[SLOTS].acquire(request):
-        answer = await asyncio.to_thread(compute)
-    return await send_json(request, answer)
+        answer = await asyncio.to_thread(lambda: json_bytes(compute()))
+    return await send(request, [answer], JSON)
 
 
 def _file(name: str, media: str) -> Callable[[web.Request, Query], Awaitable[web.StreamResponse]]:
@@ -217,7 +219,7 @@ ROUTES: Final = (
         "/api/events",
         "the newest events, oldest first",
         _events,
-        (parameters.PATH, parameters.NAME, parameters.SINCE, parameters.LIMIT),
+        (parameters.PATH, parameters.NAME, parameters.SINCE, parameters.LIMIT, parameters.BEFORE),
         "Events",
         errors=(503,),
         reach=Reach.SUBTREE,

@@ -13,7 +13,7 @@ from fog_agent.core.event_log import RETAINED_SECONDS
 from fog_aggregator.core.engine.ports import Counts, Say, Take
 from fog_aggregator.core.engine.requests import KeyframeRequest
 from fog_aggregator.core.fleet.batch import Batch
-from fog_aggregator.core.fleet.event_list import EventList, FleetEvent
+from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.outcome import Outcome, Status
 from fog_aggregator.core.places.patterns import BranchPatterns
@@ -95,13 +95,11 @@ class Ingest:
         self._apply(self._read(messages, self._branches.has), apply, tally, now)
         self._counts.frames_applied(tally)
 
-    def events(self, messages: Iterable[Message]) -> list[FleetEvent]:
-        """List a batch of the stream of events; return the events that were not listed before."""
-        fresh: list[FleetEvent] = []
+    def events(self, messages: Iterable[Message]) -> None:
+        """List those events of a batch of the stream of events that were not listed before."""
         for message, path, frame in self._read(messages, events=True):
-            fresh += self._events.apply(path, frame, message.timestamp)
+            self._events.apply(path, frame, message.timestamp)
         self._counts.events_listed(self._events)
-        return fresh
 
     def commands(self, messages: Iterable[Message], take: Take) -> None:
         """Hand the commands of a batch of the stream of commands to `take`; count what is none, or cannot be done."""

@@ -6,28 +6,26 @@ asked for again while its writer still holds it, and is counted as lost when it 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from fog_aggregator.core.engine.defaults import MAX_EVENTS
+from fog_aggregator.core.events.newest import DEFAULT_BYTES, REASONS, FleetEvent, Mark, NewestEvents
+from fog_aggregator.core.events.seen import Seen, as_ranges
 from fog_aggregator.core.saved import (
     DamagedError,
     Saved,
+    as_bytes,
     as_count,
     as_integer,
-    as_is,
-    as_list,
     as_mapping,
     as_number,
     as_path,
-    as_text,
-    as_text_mapping,
 )
-from fog_schema.frames import Frame
+from fog_schema.errors import FrameError
+from fog_schema.events import PackedEvents, pack_event, unpack_event
+from fog_schema.frames import Event, Frame
 from fog_schema.limits import MAX_WHOLE
 from fog_schema.paths import Path, is_under
 
@@ -38,98 +36,15 @@ MAX_WRITERS: Final = 1024
 """Epochs of a path whose numbers are remembered; beyond that the one silent for longest is forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
-class FleetEvent:
-    """An event with where it came from.
-
-    Attributes:
-        path: the path of its writer.
-        epoch: the epoch of its writer; 0 for the aggregator's own.
-        number: its number in the epoch of its writer.
-        received: server's time, seconds.
-        name: its name.
-        value: its value.
-        labels: its labels.
-        metadata: what its writer has added.
-        timestamp: the node's own, seconds.
-    """
-
-    path: Path
-    epoch: int
-    number: int
-    received: float
-    name: str
-    value: Any
-    labels: dict[str, str]
-    metadata: dict[str, Any]
-    timestamp: float
-
-
-@dataclass(slots=True)
-class Seen:
-    """Which numbers of an epoch were seen: disjoint ascending ranges, both ends included."""
-
-    ranges: list[tuple[int, int]] = field(default_factory=list)
-    last_seen: float = 0.0
-
-    @property
-    def last(self) -> int:
-        """Return the highest number seen."""
-        return self.ranges[-1][1] if self.ranges else 0
-
-    def add(self, number: int) -> bool:
-        """Note a number; return False when it was seen before."""
-        at = bisect_right(self.ranges, (number, 2**63)) - 1
-        if at >= 0 and number <= self.ranges[at][1]:
-            return False
-        joins_left = at >= 0 and self.ranges[at][1] == number - 1
-        joins_right = at + 1 < len(self.ranges) and self.ranges[at + 1][0] == number + 1
-        low = self.ranges[at][0] if joins_left else number
-        high = self.ranges[at + 1][1] if joins_right else number
-        self.ranges[at + (not joins_left) : at + 1 + joins_right] = [(low, high)]
-        return True
-
-    def holes(self, first: int, last: int) -> list[tuple[int, int]]:
-        """Return the ranges from `first` to `last` that were not seen."""
-        holes = []
-        for low, high in self.ranges:
-            if low > first:
-                holes.append((first, min(low - 1, last)))
-            first = max(first, high + 1)
-            if first > last:
-                break
-        if first <= last:
-            holes.append((first, last))
-        return [(low, high) for low, high in holes if low <= high]
-
-    def close_below(self, number: int) -> int:
-        """Give up the holes below `number` and below the last one seen; return how many numbers that were.
-
-        Numbers before the first one seen came before our time: they are given up uncounted.
-        """
-        given_up_to = min(number - 1, self.last)
-        if given_up_to < 1:
-            return 0
-        between = self.holes(self.ranges[0][0], given_up_to)
-        above = [(low, high) for low, high in self.ranges if low > given_up_to + 1]
-        joined = max([high for low, high in self.ranges if low <= given_up_to + 1], default=0)
-        self.ranges = [(1, max(joined, given_up_to)), *above]
-        return sum(high - low + 1 for low, high in between)
-
-
-def _ranges(value: Any) -> list[tuple[int, int]]:
-    """Check that a value is a list of disjoint ascending ranges."""
-    ranges: list[tuple[int, int]] = []
-    for pair in as_list(value):
-        low, high = map(as_integer, as_list(pair)) if len(as_list(pair)) == 2 else (1, 0)
-        if low > high or (ranges and low <= ranges[-1][1]):
-            raise DamagedError(f"{value!r} is not a list of ascending ranges")
-        ranges.append((low, high))
-    return ranges
+_TOTALS: Final = ("total", "repeated", "refused", "lost")
 
 
 class EventList:
     """The newest events of a fleet. Not thread-safe.
+
+    Args:
+        max_events: how many are listed.
+        max_bytes: how many bytes they may take.
 
     Attributes:
         events: the newest events, oldest first.
@@ -141,8 +56,8 @@ class EventList:
         wanted: the range of numbers to ask a writer for, by (path, epoch), until a keyframe of it leaves none.
     """
 
-    def __init__(self, max_events: int = MAX_EVENTS) -> None:
-        self.events: deque[FleetEvent] = deque(maxlen=max_events)
+    def __init__(self, max_events: int = MAX_EVENTS, max_bytes: int = DEFAULT_BYTES) -> None:
+        self.events = NewestEvents(max_events, max_bytes)
         self.total = 0
         self.repeated = 0
         self.refused = 0
@@ -151,41 +66,29 @@ class EventList:
         self._writers: dict[Path, dict[int, None]] = {}
         self.wanted: dict[tuple[Path, int], tuple[int, int]] = {}
 
-    @property
-    def max_events(self) -> int:
-        """How many events it holds at most."""
-        return self.events.maxlen or 0
+    def fresh(self) -> Self:
+        """Return an empty list with the same limits."""
+        return type(self)(self.events.max_events, self.events.max_bytes)
 
-    def apply(self, path: Path, frame: Frame, received: float) -> list[FleetEvent]:
-        """List the events of a frame that were not listed before; return them."""
+    def apply(self, path: Path, frame: Frame, received: float) -> int:
+        """List the events of a frame that were not listed before; return how many these were."""
+        before = self.total
         seen = self.see(path, frame.epoch, received)
-        fresh = []
-        for number, event in enumerate(frame.events, frame.seq):
+        for number, (name, packed) in enumerate(_packed(frame.events), frame.seq):
             if not seen.add(number):
                 self.repeated += 1
-                continue
-            if event.name.startswith(RESERVED):
+            elif name.startswith(RESERVED):
                 self.refused += 1
-                continue
-            fresh.append(
-                FleetEvent(
-                    path,
-                    frame.epoch,
-                    number,
-                    received,
-                    event.name,
-                    event.value,
-                    event.labels,
-                    event.metadata,
-                    event.timestamp,
-                )
-            )
+            else:
+                self._list(path, frame.epoch, number, received, name, packed)
         if len(seen.ranges) > MAX_RANGES:
             self._lose(seen.close_below(seen.ranges[-MAX_RANGES][0]))
         self._want(path, frame.epoch, seen.holes(1, seen.last))
-        self.events.extend(fresh)
-        self.total += len(fresh)
-        return fresh
+        return self.total - before
+
+    def _list(self, path: Path, epoch: int, number: int, received: float, name: str, packed: bytes) -> None:
+        self.total += 1
+        self.events.add(FleetEvent(path, epoch, number, received, name, packed, self.total))
 
     def see(self, path: Path, epoch: int, at: float) -> Seen:
         """Return the numbers seen of an epoch, from which a frame came at a time."""
@@ -206,12 +109,9 @@ class EventList:
         if not writers:
             del self._writers[path]
 
-    def report(self, path: Path, name: str, value: Any, now: float) -> FleetEvent:
+    def report(self, path: Path, name: str, value: Any, now: float) -> None:
         """List an event of the aggregator's own making about a path; it is of epoch 0."""
-        self.total += 1
-        event = FleetEvent(path, 0, self.total, now, name, value, {}, {}, now)
-        self.events.append(event)
-        return event
+        self._list(path, 0, self.total + 1, now, name, pack_event(Event(name, value, {}, {}, now)))
 
     def reported(self, path: Path, epoch: int, numbers: tuple[int, int], now: float) -> None:
         """Note which events a writer has: missing ones are wanted (R12.25), earlier ones are lost (R12.26)."""
@@ -242,41 +142,57 @@ class EventList:
 
     def image(self) -> Saved:
         """Return the events, and which numbers were seen."""
-        listed = [
-            (e.path, e.epoch, e.number, e.received, e.name, e.value, e.labels, e.metadata, e.timestamp)
-            for e in self.events
-        ]
+        listed = [(e.path, e.epoch, e.number, e.received, e.packed, e.order) for e in self.events]
         return Saved(
             {
                 "listed": listed,
                 "seen": [(*key, seen.ranges, seen.last_seen) for key, seen in self.seen.items()],
                 "wanted": [(*key, *numbers) for key, numbers in self.wanted.items()],
-                "total": self.total,
-                "repeated": self.repeated,
-                "refused": self.refused,
-                "lost": self.lost,
+                "evicted": dict(self.events.evicted),
+                **{name: getattr(self, name) for name in _TOTALS},
             }
         )
 
     def restore(self, saved: Saved) -> None:
-        """Take over the events of a checkpoint."""
-        checks = (as_path, as_integer, as_integer, as_number, as_text, as_is, as_text_mapping, as_mapping, as_number)
-        self.events.extend(FleetEvent(*event) for event in saved.records("listed", *checks))
-        for where, epoch, ranges, last_seen in sorted(
-            saved.records("seen", as_path, as_integer, _ranges, as_number), key=itemgetter(3)
-        ):
-            self.see(where, epoch, last_seen).ranges = ranges
-        for where, epoch, first, last in saved.records("wanted", as_path, as_integer, as_integer, as_integer):
-            self.wanted[where, epoch] = first, last
-        for name in ("total", "repeated", "refused", "lost"):
+        """Take over the events of a checkpoint, as many as fit."""
+        for name in _TOTALS:
             setattr(self, name, min(saved.value(name, as_count), MAX_WHOLE))
+        evicted = saved.value("evicted", as_mapping)
+        self.events.evicted.update({reason: min(as_count(evicted.get(reason, 0)), MAX_WHOLE) for reason in REASONS})
+        last = 0
+        for where, epoch, number, received, packed, order in saved.records(
+            "listed", as_path, as_integer, as_integer, as_number, as_bytes, as_count
+        ):
+            if not last < order <= self.total:
+                raise DamagedError(f"an event is the {order}. of {self.total}, after the {last}.")
+            last = order
+            self.events.add(FleetEvent(where, epoch, number, received, _name_of(packed), packed, order))
+        for path, epoch, ranges, last_seen in sorted(
+            saved.records("seen", as_path, as_integer, as_ranges, as_number), key=itemgetter(3)
+        ):
+            self.see(path, epoch, last_seen).ranges = ranges
+        for path, epoch, first, last in saved.records("wanted", as_path, as_integer, as_integer, as_integer):
+            self.wanted[path, epoch] = first, last
 
     def query(
-        self, under: Path = (), name: str | None = None, since: float | None = None, limit: int | None = None
+        self,
+        under: Path = (),
+        name: str | None = None,
+        since: float | None = None,
+        limit: int | None = None,
+        before: Mark | None = None,
     ) -> list[FleetEvent]:
-        """Return the newest `limit` events at and under a path, of a name, received after `since`; oldest first."""
+        """Return the newest `limit` events at and under a path, of a name; oldest first.
+
+        Args:
+            under: the path.
+            name: the name; None for any.
+            since: only those received after this, server's time.
+            limit: how many; None for all.
+            before: only those before this one.
+        """
         found: list[FleetEvent] = []
-        for event in self._newest_first():
+        for event in self.events.newest_first(before):
             if limit is not None and len(found) >= limit:
                 break
             if since is not None and event.received <= since:
@@ -285,5 +201,17 @@ class EventList:
                 found.append(event)
         return found[::-1]
 
-    def _newest_first(self) -> Iterator[FleetEvent]:
-        return reversed(self.events)
+
+def _packed(events: Collection[Event]) -> Iterable[tuple[str, bytes]]:
+    """Return the name and the bytes of each event, as they came where they were read."""
+    if isinstance(events, PackedEvents):
+        return zip(events.names, events.packed, strict=True)
+    return ((event.name, pack_event(event)) for event in events)
+
+
+def _name_of(packed: bytes) -> str:
+    """Return the name of an event of a checkpoint."""
+    try:
+        return unpack_event(packed).name
+    except FrameError as error:
+        raise DamagedError(f"an event is not one: {error}") from None

@@ -12,8 +12,9 @@ import fog_aggregator.core.kinds.bucket_histogram
 import fog_aggregator.core.places.branch
 import fog_aggregator.core.places.place
 from fog_aggregator.core.columns import ids_array
+from fog_aggregator.core.events.seen import Seen
 from fog_aggregator.core.fleet.catalog import Catalog
-from fog_aggregator.core.fleet.event_list import EventList, Seen
+from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.fleet_time import FleetTime
 from fog_aggregator.core.fleet.parts import Parts

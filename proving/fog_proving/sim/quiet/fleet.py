@@ -199,7 +199,7 @@ def events_once(
 def _listed_once(events: EventList, books: Books) -> set[tuple[Path, int, int]]:
     """Check that each listed event is one that was recorded, and is listed once; return which are listed."""
     of_programs = [event for event in events.events if event.epoch]
-    listed = {(event.path, event.epoch, event.number): event.value for event in of_programs}
+    listed = {(event.path, event.epoch, event.number): event.open().value for event in of_programs}
     if len(listed) < len(of_programs):
         raise Violation("an event is listed twice")
     for (path, epoch, number), value in listed.items():
