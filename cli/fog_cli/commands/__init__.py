@@ -17,6 +17,7 @@ from fog_cli.errors import UsageError
 
 SUMMARIES: Final = {
     "demo": "run a whole fog on this machine",
+    "swarm": "generate the load of a large fleet",
     "agent": "report this machine's metrics",
     "aggregator": "merge the fog's metrics and serve them",
     "tree": "print the tree and the state of its nodes",
@@ -37,8 +38,11 @@ SUMMARIES: Final = {
 }
 
 
-OPERATORS: Final = frozenset({"creds", "forget", "silence", "token"})
-"""The commands of an operator; their modules are in a folder of their own."""
+FOLDERS: Final = {
+    **dict.fromkeys(("creds", "forget", "silence", "token"), "operator"),
+    **dict.fromkeys(("demo", "swarm"), "trial"),
+}
+"""The commands whose modules are in folders: what an operator asks, and fleets that are made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,8 @@ def load(name: str) -> Command:
         near = difflib.get_close_matches(name, SUMMARIES, n=1)
         hint = f"did you mean fog {near[0]}?" if near else "fog --help lists the commands"
         raise UsageError(f"{name} is not a command; {hint}")
-    folder = "fog_cli.commands.operator" if name in OPERATORS else "fog_cli.commands"
-    module = importlib.import_module(f"{folder}.{name}")
+    folder = f"{FOLDERS[name]}." if name in FOLDERS else ""
+    module = importlib.import_module(f"fog_cli.commands.{folder}{name}")
     return Command(name, module.Settings, module.run, module.__doc__ or SUMMARIES[name])
 
 

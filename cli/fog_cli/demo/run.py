@@ -26,7 +26,7 @@ from fog_bus.options.kinds import Address, show_address
 from fog_bus.streams import EVENTS, METRICS
 from fog_cli.actions import books
 from fog_cli.bus import connected_link
-from fog_cli.commands.demo import Settings
+from fog_cli.commands.trial.demo import Settings
 from fog_cli.demo.aggregator_stats import AggregatorView, Numbers
 from fog_cli.demo.fog_model import Fog, tree_paths
 from fog_cli.demo.nodes import FogNodes

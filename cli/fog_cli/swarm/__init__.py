@@ -1,0 +1,1 @@
+"""Thousands of nodes from a few processes: `fog swarm`."""
