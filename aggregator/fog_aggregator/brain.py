@@ -34,6 +34,7 @@ class Brain:
         subjects: The subjects of requests.
         streams_made: Reading begins once it is set.
         loops: Runs the loops.
+        readers: The names that readers of streams may have; any without them.
         after_tick: Called after each tick of the engine.
         pause: Lets others have their turn, and a history catch up with its steps.
     """
@@ -45,6 +46,7 @@ class Brain:
     subjects: Subjects
     streams_made: asyncio.Event
     loops: Loops
+    readers: Sequence[str] = ()
     after_tick: list[Callable[[], None]] = field(default_factory=list)
     pause: Callable[[], Awaitable[object]] = yield_turn
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -64,7 +66,7 @@ class Brain:
 
     async def _read(self, stream: str) -> None:
         await self.streams_made.wait()
-        cursor, log = self.engine.cursors[stream], self.bus.log(stream)
+        cursor, log = self.engine.cursors[stream], self.bus.log(stream, self.readers)
         await ReadingLoop(log, cursor, partial(self.take, stream), partial(self._discontinuity, stream)).run()
 
     async def take(self, stream: str, messages: Sequence[Message], pending: int) -> None:

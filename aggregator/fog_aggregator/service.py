@@ -72,6 +72,7 @@ from fog_bus.streams import (
     control_stream,
     events_stream,
     metrics_stream,
+    reader_names,
     rollups_stream,
 )
 from fog_bus.transports import open_transport
@@ -112,10 +113,9 @@ class Aggregator:
 
     def __init__(self, config: AggregatorConfig, transport: Transport | None = None) -> None:
         self.config = config
-        subjects, loops = Subjects(config.prefix), Loops()
+        subjects, loops, readers = Subjects(config.prefix), Loops(), reader_names(config.path)
         own = TelemetryCollector(self_metrics=False, reserved_names=True)
-        fleet, events = Fleet(horizon=config.horizon), EventList(config.max_events)
-        metrics = SelfMetrics(own)
+        fleet, events, metrics = Fleet(horizon=config.horizon), EventList(config.max_events), SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)
         history = History(config, config.state_dir, self.network, own)
         bus = transport or open_transport(config.nats)
@@ -126,8 +126,9 @@ class Aggregator:
         around = self._surroundings(metrics, saved, history)
         self._engine = Engine(_scope(config, subjects), fleet, events, around)
         connection = BusConnection(bus, _streams(config, subjects), loops)
-        brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops)
-        past = self._make_past(Frames(bus.log(METRICS), subjects, config.path, config.past_messages, PastMetrics(own)))
+        brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops, readers)
+        log = bus.log(METRICS, readers)
+        past = self._make_past(Frames(log, subjects, config.path, config.past_messages, PastMetrics(own)))
         self.sources = (history.source, PastSource(past), LiveSource(self.network))
         storage = FleetStorage(self.sources, series)
         queries = Queries(storage, config, self._server_time, self.ready, own)

@@ -252,8 +252,14 @@ class Log(Protocol):
 class Transport(Bus, Protocol):
     """A bus with its logs, from its beginning to its end: what a composition root chooses once."""
 
-    def log(self, stream: str) -> Log:
-        """Return the log of the stream of that name, which need not exist yet."""
+    def log(self, stream: str, readers: Sequence[str] = ()) -> Log:
+        """Return the log of the stream of that name, which need not exist yet.
+
+        Args:
+            stream: The stream's name.
+            readers: The names that its readers may have, where the server lets us have no others; so many may be open
+                at once. Any name without them.
+        """
 
     @property
     def trouble(self) -> str:

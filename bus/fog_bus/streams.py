@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 
 METRICS: Final = "FOG_METRICS"
@@ -24,6 +25,8 @@ MAX_AGE: Final = 3 * DAY
 COMMANDS_MAX_AGE: Final = 90 * DAY
 """Longer than the others: an aggregator that begins anew learns from the stream which silences are active."""
 _GIB: Final = 1024**3
+_READERS: Final = 8
+"""Of one stream, for all aggregators of a subtree: a pair, what both left behind, questions about the past."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,15 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.stream}: {self.setting} is {self.found!r} and should be {self.wanted!r}"
+
+
+def reader_names(path: Path) -> tuple[str, ...]:
+    """Return the names that readers of a stream have which belong to the aggregators of a subtree; none for the whole.
+
+    A server's permissions know no beginnings of names, so the names are few and fixed: a user can have no more readers
+    than these, and can touch no other's. No path has a `~` or a `+`, so the names of two paths are different ones.
+    """
+    return tuple(f"{'~'.join(path)}+{number}" for number in range(_READERS)) if path else ()
 
 
 def metrics_stream(subjects: Subjects, **others: Any) -> StreamSettings:

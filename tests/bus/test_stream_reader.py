@@ -173,9 +173,9 @@ class Lagging(PullConsumer):
     shown = 100
     released = asyncio.Event()
 
-    async def open(self, start: Mapping[str, Any]) -> None:
+    async def open(self, start: Mapping[str, Any], *, anew: bool = False) -> None:
         """As of any consumer, but for what is pending."""
-        await super().open(start)
+        await super().open(start, anew=anew)
         self._kept: list[Message] = []
         self.pending = max(0, min(self.pending, self.shown + 1 - start["opt_start_seq"]))
 

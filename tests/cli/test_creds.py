@@ -96,7 +96,7 @@ async def test_an_aggregator_reads_and_an_operator_commands(keys: Path, server: 
         aggregator(*arguments, "--no-create-streams") as view,
     ):
         await eventually(lambda: shows(view, "things_total 3"), deadline=30)
-    async with connected(server.url, **login(keys, "operator-fog-0", "_INBOX_OPERATOR")) as link:
+    async with connected(server.url, **login(keys, "operator-fog-0", "_INBOX_OPERATOR.fog.0")) as link:
         command = encode_command(Command(FORGET))
         answers = [await link.publish(f"fog.v1.control.fog.{last}", command, 5) for last in ("0", "0.3", "1")]
     assert [answer.refusal for answer in answers] == [None, None, Refusal.PERMISSION]
@@ -128,7 +128,7 @@ def test_secrets_are_their_owners(keys: Path) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == (0o644 if file.name == "resolver.conf" else 0o600), file
     text = (keys / "resolver.conf").read_text()
     seeds = [file.read_text().strip() for file in keys.glob("*.nk")]
-    assert len(seeds) == 8
+    assert len(seeds) == 9
     assert not [seed for seed in seeds if seed in text]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
-from fog_bus.memory.filters import matches
+from fog_bus.filters import matches
 from fog_bus.memory.log import HEARTBEAT, MemoryLog
 from fog_bus.memory.stream import Fate, MemoryStream
 from fog_bus.ports import Outcome, Publish, Refusal, RequestCallback
@@ -113,8 +113,9 @@ class MemoryBus:
         """Call back for each message on any of `subjects`, from now on, in the order in which they are sent."""
         self._listeners += [(subject, callback) for subject in subjects]
 
-    def log(self, stream: str) -> MemoryLog:
-        """Return the stream of that name as a log."""
+    def log(self, stream: str, readers: Sequence[str] = ()) -> MemoryLog:
+        """Return the stream of that name as a log; its readers have no names."""
+        del readers
         return MemoryLog(stream, partial(self.streams.get, stream), self._online, self._heartbeat)
 
     @property

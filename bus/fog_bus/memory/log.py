@@ -9,7 +9,7 @@ from contextlib import suppress
 from operator import attrgetter
 from typing import Final
 
-from fog_bus.memory.filters import matches
+from fog_bus.filters import matches
 from fog_bus.memory.stream import MemoryStream
 from fog_bus.ports import LogError, Message, StreamInfo
 

@@ -20,7 +20,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from fog_bus.nats.api import JetStream
+from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.connection import Client
 from fog_bus.ports import LogError, Message
 
@@ -30,7 +30,7 @@ _OVERHEAD: Final = 64 * 1024
 """Bytes that subject, reply and headers may add to a payload. A request smaller than a message is never served."""
 _IN_FLIGHT: Final = 2
 _EXPIRES: Final = 30.0
-_FORGOTTEN_AFTER: Final = 60.0
+FORGOTTEN_AFTER: Final = 60.0
 """The server removes the consumer when nobody has asked it for so long."""
 _MISSED_HEARTBEATS: Final = 3
 _ROUTINE_STATUSES: Final = ("404", "408")
@@ -88,6 +88,7 @@ class PullConsumer:
         jetstream: The API.
         client: The connection's client now.
         stream: The stream's name.
+        name: The consumer's name; a random one when it is empty.
         heartbeat: Seconds after which the server says that it has nothing; three missed ones are the end.
 
     Attributes:
@@ -95,25 +96,35 @@ class PullConsumer:
             consumer, which may lag behind.
     """
 
-    def __init__(self, jetstream: JetStream, client: Client, stream: str, *, heartbeat: float = 2.0) -> None:
+    def __init__(
+        self, jetstream: JetStream, client: Client, stream: str, *, name: str = "", heartbeat: float = 2.0
+    ) -> None:
         self.pending = 0
         self._jetstream = jetstream
         self._client = client
         self._heartbeat = heartbeat
         prefix = jetstream.link.connection.options.inbox_prefix or "_INBOX"
-        self._address = _Address(stream, f"fog-{secrets.token_hex(8)}", f"{prefix}.{secrets.token_hex(12)}")
+        inbox = f"{prefix}.{secrets.token_hex(12)}.read"
+        self._address = _Address(stream, name or f"fog-{secrets.token_hex(8)}", inbox)
         self._subscription: Subscription | None = None
         self._arrived: list[Msg] = []
         self._wake = asyncio.Event()
         self._asked = 0
         self._received = 0
         self._end: LogError | None = None
+        self._exists = False
 
-    async def open(self, start: Mapping[str, Any]) -> None:
+    @property
+    def name(self) -> str:
+        """The consumer's name."""
+        return self._address.name
+
+    async def open(self, start: Mapping[str, Any], *, anew: bool = False) -> None:
         """Create the consumer.
 
         Args:
             start: Where it begins, and which subjects it delivers: `from_sequence`, `from_time`.
+            anew: A consumer of ours of this name may be there: the server is to forget it first.
 
         Raises:
             JetStreamError: The server refused it or did not answer.
@@ -130,14 +141,23 @@ class PullConsumer:
         )
         config = {
             "name": self._address.name,
+            "description": secrets.token_hex(8),  # else one of the same name and place would be taken for ours
             **start,
             "ack_policy": "none",
-            "inactive_threshold": int(_FORGOTTEN_AFTER * _NS),
+            "inactive_threshold": int(FORGOTTEN_AFTER * _NS),
             "mem_storage": True,
             "num_replicas": 1,
         }
-        request = {"stream_name": self._address.stream, "config": config}
-        answer = await self._jetstream.call(self._address.subject("CREATE"), request)
+        request = {"stream_name": self._address.stream, "config": config, "action": "create"}
+        if anew:
+            with suppress(JetStreamError):
+                await self._jetstream.call(self._address.subject("DELETE"))
+        self._exists = True  # as far as we know, until the server has said no
+        try:
+            answer = await self._jetstream.call(self._address.subject("CREATE"), request)
+        except JetStreamError as error:
+            self._exists = not error.code
+            raise
         self.pending = answer["num_pending"]
 
     async def next(self) -> list[Message]:
@@ -155,14 +175,20 @@ class PullConsumer:
         self._arrived.clear()
         return self._sort(arrived)
 
-    async def close(self) -> None:
-        """Forget the consumer, and let the server forget it too. Does not wait and does not raise."""
+    async def close(self) -> bool:
+        """Forget the consumer, and let the server forget it too. Does not wait and does not raise.
+
+        Returns:
+            Whether the server was told, as far as there is something to tell.
+        """
         connection = self._jetstream.link.connection
         connection.on_disconnect.remove(self._wake.set)
         if self._subscription is not None and connection.client is self._client:
             with suppress(NatsError):
                 await self._subscription.unsubscribe()
-            await self._jetstream.link.send(self._jetstream.subject(self._address.subject("DELETE")), b"")
+            if self._exists:  # else it may be somebody else's
+                return await self._jetstream.link.send(self._jetstream.subject(self._address.subject("DELETE")), b"")
+        return not self._exists
 
     async def _ask(self) -> None:
         """Keep two requests in flight; the second covers the time that asking takes."""

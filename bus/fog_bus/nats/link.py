@@ -23,6 +23,7 @@ from typing import Final
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError
 
+from fog_bus.filters import matches
 from fog_bus.nats.connection import Client, Connection
 from fog_bus.ports import Outcome, Publish, Refusal, RequestCallback, RequestError
 from fog_bus.rate_limited_log import RateLimitedLog
@@ -89,7 +90,8 @@ class Link:
     async def listen(self, subjects: Iterable[str], callback: RequestCallback) -> None:
         """Call back for each message on any of `subjects`, from now on and after every reconnect.
 
-        An exception of the callback is logged; at most 64 messages of a subject wait for it.
+        An exception of the callback is logged; at most 64 messages of a subject wait for it. A message of another
+        subject is left out: the server brings the messages of a stream wherever whoever reads it says.
         """
         requests = [(subject, callback) for subject in subjects]
         self._requests += requests
@@ -137,6 +139,8 @@ class Link:
 
     async def _subscribe(self, client: Client, subject: str, callback: RequestCallback) -> None:
         async def on_message(message: Msg) -> None:
+            if not matches(subject, message.subject):
+                return  # of a stream: whoever makes a reader of one may have its messages brought here
             try:
                 callback(message.subject, message.data)
             except Exception as error:  # noqa: BLE001 — one bad request must not silence those after it

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from nats.errors import Error as NatsError
 
 from fog_bus.nats.api import JetStream, JetStreamError, parse_stream_info
-from fog_bus.nats.consumer import PullConsumer, from_sequence, from_time
+from fog_bus.nats.consumer import FORGOTTEN_AFTER, PullConsumer, from_sequence, from_time
 from fog_bus.nats.link import Link
+from fog_bus.nats.reader_names import ReaderNames
 from fog_bus.ports import LogError, Message, StreamInfo
 
 HEARTBEAT = 2.0
+_NAME_IN_USE: Final = 10148
+"""The server's code: there is a consumer of this name, perhaps that of the other one of a pair."""
 
 
 class NatsLog:
@@ -22,13 +27,15 @@ class NatsLog:
         link: The connection and its requests.
         stream: The stream's name.
         heartbeat: Seconds after which the server says that it has nothing to deliver; three missed ones end a reader.
+        readers: The names that its consumers may have; any without them.
     """
 
-    def __init__(self, link: Link, stream: str, heartbeat: float = HEARTBEAT) -> None:
+    def __init__(self, link: Link, stream: str, heartbeat: float = HEARTBEAT, readers: Sequence[str] = ()) -> None:
         self.stream = stream
         self._connection = link.connection
         self._jetstream = JetStream(link)
         self._heartbeat = heartbeat
+        self._names = ReaderNames(readers, FORGOTTEN_AFTER, random.Random())
 
     async def connected(self) -> None:
         """Wait until there is a connection."""
@@ -72,23 +79,30 @@ class NatsLog:
         client = self._connection.client
         if client is None:
             raise LogError("disconnected")
-        consumer = PullConsumer(self._jetstream, client, self.stream, heartbeat=self._heartbeat)
-        try:
-            await consumer.open(start)
-        except (JetStreamError, NatsError) as error:
-            await consumer.close()
-            raise _log_error(error) from error
-        except BaseException:
-            await consumer.close()
-            raise
-        return NatsLogReader(consumer)
+        for name, left in self._names.candidates(time.monotonic()):
+            consumer = PullConsumer(self._jetstream, client, self.stream, name=name, heartbeat=self._heartbeat)
+            reader = NatsLogReader(consumer, self._names)
+            try:
+                await consumer.open(start, anew=left)
+            except (JetStreamError, NatsError) as error:
+                await reader.close()
+                if not (isinstance(error, JetStreamError) and error.code == _NAME_IN_USE):
+                    raise _log_error(error) from error
+            except BaseException:
+                await reader.close()
+                raise
+            else:
+                return reader
+        names = self._names.names
+        raise LogError("refused", f"all {len(names)} readers of this stream are in use, {names[0]} to {names[-1]}")
 
 
 class NatsLogReader:
     """One consumer of a `NatsLog`. Implements `fog_bus.ports.LogReader`."""
 
-    def __init__(self, consumer: PullConsumer) -> None:
+    def __init__(self, consumer: PullConsumer, names: ReaderNames) -> None:
         self._consumer = consumer
+        self._names = names
 
     @property
     def pending(self) -> int:
@@ -108,7 +122,8 @@ class NatsLogReader:
 
     async def close(self) -> None:
         """Let the server forget the consumer. Does not raise."""
-        await self._consumer.close()
+        if not await self._consumer.close():
+            self._names.leave(self._consumer.name, time.monotonic())
 
 
 def _log_error(error: JetStreamError | NatsError) -> LogError:

@@ -8,6 +8,7 @@ async with transport:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -36,9 +37,9 @@ class NatsTransport(Link):
         super().__init__(Connection(options))
         self._running: asyncio.Task[None] | None = None
 
-    def log(self, stream: str) -> NatsLog:
-        """Return the stream of that name as a log."""
-        return NatsLog(self, stream)
+    def log(self, stream: str, readers: Sequence[str] = ()) -> NatsLog:
+        """Return the stream of that name as a log, whose readers have some of these names, or any."""
+        return NatsLog(self, stream, readers=readers)
 
     @property
     def trouble(self) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Any, Final
 
 import nkeys
 
-from fog_cli.credentials.jwt import UNLIMITED, new_key, public, read, seed, sign, user_file
-from fog_cli.credentials.roles import Role, inbox_of, roles, tags_of
+from fog_cli.credentials.accounts import account, nodes_account, system_account
+from fog_cli.credentials.jwt import new_key, public, read, seed, sign, user_file
+from fog_cli.credentials.roles import Role, inbox_of, reader_tags, roles, tags_of
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.private_files import PRIVATE, alone_in, write_private
 from fog_schema.paths import Path
@@ -21,9 +23,9 @@ _KEYS: Final = {
     "operator": nkeys.PREFIX_BYTE_OPERATOR,
     "system": nkeys.PREFIX_BYTE_ACCOUNT,
     "account": nkeys.PREFIX_BYTE_ACCOUNT,
+    "nodes": nkeys.PREFIX_BYTE_ACCOUNT,
 }
-_MOST_CONSUMERS: Final = 1_000
-"""Readers of all streams at once: an aggregator has one for each, and a question about the past one for its time."""
+_ACCOUNTS: Final = ("account", "nodes")
 
 
 class Folder:
@@ -62,8 +64,9 @@ class Folder:
         """
         settings = self._settings()
         role = roles(settings["prefix"])[role_name]
-        issuer, account, key = self._key(f"role-{role.name}"), self._key("account"), new_key(nkeys.PREFIX_BYTE_USER)
-        claims: dict[str, Any] = {"type": "user", "issuer_account": public(account), "tags": tags_of(path)}
+        issuer, account, key = self._key(f"role-{role.name}"), self._key(_of(role)), new_key(nkeys.PREFIX_BYTE_USER)
+        tags = tags_of(path) + (reader_tags(path) if role.has_readers else [])
+        claims: dict[str, Any] = {"type": "user", "issuer_account": public(account), "tags": tags}
         jwt = sign(issuer, public(key), name, claims, int(time.time()))
         file = self._directory / f"{name}.creds"
         if file.exists():
@@ -86,7 +89,7 @@ class Folder:
             claims = read(next(line for line in lines if line.startswith("ey")))
         except (OSError, ValueError, StopIteration) as error:
             raise CommandError(f"{file} is no credentials file: {str(error) or 'it has no JWT'}") from None
-        if claims["nats"].get("issuer_account") != public(self._key("account")):
+        if claims["nats"].get("issuer_account") not in [public(self._key(name)) for name in _ACCOUNTS]:
             raise CommandError(f"{file} is of another fleet than the keys in {self._directory}")
         with alone_in(self._directory):
             settings = self._settings()
@@ -98,20 +101,15 @@ class Folder:
     def _write_config(self) -> None:
         """Write what a server must know: public keys, roles and the revoked; no seed."""
         settings, now = self._settings(), int(time.time())
-        operator, system, account = (self._key(name) for name in _KEYS)
-        jwts = {
-            public(system): sign(operator, public(system), "SYS", _account({}, []), now),
-            public(account): sign(
-                operator,
-                public(account),
-                "FOG",
-                _account(
-                    settings["revoked"],
-                    [(role, public(self._key(f"role-{role.name}"))) for role in roles(settings["prefix"]).values()],
-                ),
-                now,
-            ),
+        operator, system, fog, nodes = (self._key(name) for name in _KEYS)
+        prefix, revoked = settings["prefix"], settings["revoked"]
+        inside, outside = ([role for role in roles(prefix).values() if role.is_outside is out] for out in (False, True))
+        claims = {
+            "SYS": (system, system_account()),
+            "FOG": (fog, account(prefix, revoked, self._signing(inside))),
+            "NODES": (nodes, nodes_account(prefix, revoked, self._signing(outside), public(fog))),
         }
+        jwts = {public(key): sign(operator, public(key), name, what, now) for name, (key, what) in claims.items()}
         preload = "\n".join(f"  {name}: {jwt}" for name, jwt in jwts.items())
         self._write(
             CONFIG,
@@ -120,6 +118,10 @@ class Folder:
             f"system_account: {public(system)}\nresolver: MEMORY\nresolver_preload: {{\n{preload}\n}}\n",
             mode=0o644,
         )
+
+    def _signing(self, chosen: Sequence[Role]) -> list[tuple[Role, str]]:
+        """Return roles with the public keys that sign their users."""
+        return [(role, public(self._key(f"role-{role.name}"))) for role in chosen]
 
     def _settings(self) -> dict[str, Any]:
         file = self._directory / _SETTINGS
@@ -147,26 +149,6 @@ def name_of(role_name: str, path: Path) -> str:
     return "-".join((role_name, *path)) if path else role_name
 
 
-def _account(revoked: dict[str, int], signing: list[tuple[Role, str]]) -> dict[str, Any]:
-    """Return the claims of an account."""
-    jetstream = {"mem_storage": UNLIMITED, "disk_storage": UNLIMITED, "streams": UNLIMITED} if signing else {}
-    return {
-        "type": "account",
-        "limits": {
-            "subs": UNLIMITED,
-            "data": UNLIMITED,
-            "payload": UNLIMITED,
-            "imports": UNLIMITED,
-            "exports": UNLIMITED,
-            "wildcards": True,
-            "conn": UNLIMITED,
-            "leaf": UNLIMITED,
-            **jetstream,
-            **({"consumer": _MOST_CONSUMERS} if signing else {}),
-        },
-        "signing_keys": [
-            {"kind": "user_scope", "key": key, "role": role.name, "template": role.template()} for role, key in signing
-        ],
-        "default_permissions": {"pub": {}, "sub": {}},
-        "revocations": revoked,
-    }
+def _of(role: Role) -> str:
+    """Return the name of the key of a role's account."""
+    return "nodes" if role.is_outside else "account"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from fog_bus.streams import CONTROL, EVENTS, METRICS, ROLLUPS
+from fog_bus.streams import CONTROL, EVENTS, METRICS, ROLLUPS, reader_names
 from fog_schema.paths import Path, ancestors
 
-PATH, ANCESTOR = "{{tag(path)}}", "{{tag(anc)}}"
+PATH, ANCESTOR, READER = "{{tag(path)}}", "{{tag(anc)}}", "{{tag(reader)}}"
+_KIB: Final = 1024
+_LONGEST_COMMAND: Final = 64 * _KIB
+_LONGEST_MESSAGE: Final = 256 * _KIB
+"""Of a writer, which divides what is longer into frames that fit."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
     """A kind of program.
 
@@ -22,6 +26,11 @@ class Role:
         subscribe: Subjects that it may hear.
         inbox: The prefix of the inboxes that it must use (`--inbox-prefix`).
         has_path: Whether a user of it belongs to a path.
+        has_readers: Whether it reads streams by a few names that belong to its path.
+        is_outside: Whether it belongs to the account of nodes, from which nothing reaches the streams' account but
+            what its users may publish: there the server sends an answer nowhere but to whoever asked.
+        longest: Bytes of the longest message that it may publish.
+        subscriptions: How many subscriptions it may have at once.
     """
 
     name: str
@@ -29,56 +38,88 @@ class Role:
     subscribe: Sequence[str]
     inbox: str
     has_path: bool = False
+    has_readers: bool = False
+    is_outside: bool = False
+    longest: int = _LONGEST_MESSAGE
+    subscriptions: int = 64
 
     def template(self) -> dict[str, Any]:
         """Return the permissions as a scoped signing key of an account has them."""
         return {
             "pub": {"allow": list(self.publish)},
             "sub": {"allow": list(self.subscribe)},
-            "subs": -1,
+            "subs": self.subscriptions,
             "data": -1,
-            "payload": -1,
+            "payload": self.longest,
         }
 
 
 def roles(prefix: str) -> dict[str, Role]:
     """Return all roles of a fog whose subjects begin with a prefix, by name."""
-    found = (
-        Role(
-            "node",
-            [f"{prefix}.metrics.{PATH}", f"{prefix}.events.{PATH}"],
-            [f"_INBOX_AGENT.{PATH}.>", f"{prefix}.resync.{ANCESTOR}"],
-            f"_INBOX_AGENT.{PATH}",
-            has_path=True,
-        ),
-        Role(
-            "aggregator",
-            [*_reading(METRICS, EVENTS, CONTROL, ROLLUPS), f"{prefix}.resync.>", f"{prefix}.alerts.>"],
-            ["_INBOX_AGG.>", f"{prefix}.alerts.~verdicts"],
-            "_INBOX_AGG",
-        ),
-        Role(
-            "branch",
-            [
-                *_reading(METRICS, EVENTS, CONTROL),
-                *_at_and_under(f"{prefix}.resync.{PATH}"),
-                *_at_and_under(f"{prefix}.alerts.{PATH}"),
-                f"{prefix}.rollups.{PATH}",
-            ],
-            [f"_INBOX_BRANCH.{PATH}.>", f"{prefix}.resync.{ANCESTOR}", f"{prefix}.alerts.{PATH}.~verdicts"],
-            f"_INBOX_BRANCH.{PATH}",
-            has_path=True,
-        ),
-        Role(
-            "operator",
-            _at_and_under(f"{prefix}.control.{PATH}"),
-            ["_INBOX_OPERATOR.>"],
-            "_INBOX_OPERATOR",
-            has_path=True,
-        ),
-        Role("admin", ["$JS.API.>"], ["_INBOX_ADMIN.>"], "_INBOX_ADMIN"),
+    admin = Role(
+        name="admin",
+        publish=["$JS.API.>"],
+        subscribe=["_INBOX_ADMIN.>"],
+        inbox="_INBOX_ADMIN",
+        longest=_LONGEST_COMMAND,
     )
+    found = (_node(prefix), _aggregator(prefix), _branch(prefix), _operator(prefix), admin)
     return {role.name: role for role in found}
+
+
+def _node(prefix: str) -> Role:
+    return Role(
+        name="node",
+        publish=[f"{prefix}.metrics.{PATH}", f"{prefix}.events.{PATH}"],
+        subscribe=[_inboxes(f"_INBOX_AGENT.{PATH}"), f"{prefix}.resync.{ANCESTOR}"],
+        inbox=f"_INBOX_AGENT.{PATH}",
+        has_path=True,
+        is_outside=True,
+    )
+
+
+def _aggregator(prefix: str) -> Role:
+    return Role(
+        name="aggregator",
+        publish=[*_reading("*", METRICS, EVENTS, CONTROL, ROLLUPS), f"{prefix}.resync.>", f"{prefix}.alerts.>"],
+        subscribe=["_INBOX_AGG.>", f"{prefix}.alerts.~verdicts"],
+        inbox="_INBOX_AGG",
+    )
+
+
+def _branch(prefix: str) -> Role:
+    return Role(
+        name="branch",
+        publish=[
+            *_reading(READER, METRICS, EVENTS, CONTROL),
+            *_at_and_under(f"{prefix}.resync.{PATH}"),
+            *_at_and_under(f"{prefix}.alerts.{PATH}"),
+            f"{prefix}.rollups.{PATH}",
+        ],
+        subscribe=[
+            _inboxes(f"_INBOX_BRANCH.{PATH}"),
+            f"{prefix}.resync.{ANCESTOR}",
+            f"{prefix}.alerts.{PATH}.~verdicts",
+        ],
+        inbox=f"_INBOX_BRANCH.{PATH}",
+        has_path=True,
+        has_readers=True,
+    )
+
+
+def _operator(prefix: str) -> Role:
+    readable = (one for kind in _READABLE for one in _at_and_under(f"{prefix}.{kind}.{PATH}"))
+    return Role(
+        name="operator",
+        publish=[*_at_and_under(f"{prefix}.control.{PATH}"), *_at_and_under(f"{prefix}.resync.{PATH}")],
+        subscribe=[_inboxes(f"_INBOX_OPERATOR.{PATH}"), *readable],
+        inbox=f"_INBOX_OPERATOR.{PATH}",
+        has_path=True,
+        longest=_LONGEST_COMMAND,
+    )
+
+
+_READABLE: Final = ("metrics", "events", "rollups")
 
 
 def tags_of(path: Path) -> list[str]:
@@ -92,6 +133,11 @@ def tags_of(path: Path) -> list[str]:
     return [f"path:{'.'.join(path)}", *(f"anc:{'.'.join(place)}" for place in ancestors(path))]
 
 
+def reader_tags(path: Path) -> list[str]:
+    """Return the tags of a user that reads streams for a subtree: the names that its readers may have."""
+    return [f"reader:{name}" for name in reader_names(path)]
+
+
 def inbox_of(role: Role, path: Path) -> str:
     """Return the prefix of inboxes that a user of a role at a path must use."""
     return role.inbox.replace(PATH, ".".join(path))
@@ -101,15 +147,20 @@ def _at_and_under(subject: str) -> list[str]:
     return [subject, f"{subject}.>"]
 
 
-def _reading(*streams: str) -> list[str]:
-    """Return the requests that reading streams takes."""
+def _inboxes(prefix: str) -> str:
+    """Return the inboxes of one user: two tokens more, as an inbox of a path below it has three or more."""
+    return f"{prefix}.*.*"
+
+
+def _reading(reader: str, *streams: str) -> list[str]:
+    """Return the requests that reading streams takes, by readers of some names."""
     return [
         f"$JS.API.{request}.{stream}{rest}"
         for stream in streams
         for request, rest in (
             ("STREAM.INFO", ""),
-            ("CONSUMER.CREATE", ".>"),
-            ("CONSUMER.MSG.NEXT", ".*"),
-            ("CONSUMER.DELETE", ".*"),
+            ("CONSUMER.CREATE", f".{reader}"),
+            ("CONSUMER.MSG.NEXT", f".{reader}"),
+            ("CONSUMER.DELETE", f".{reader}"),
         )
     ]

@@ -1,0 +1,1 @@
+"""The shipped configurations of nats-server: each user against each other's rights."""
