@@ -35,7 +35,7 @@ _LOSSES: Final = (
     ("refused_series", "series_refused", "Series refused: a reserved name, or a limit"),
     ("saturated", "values_saturated", "Sums that stay at 2^63 - 1, or at the largest double"),
     ("baseline", "epochs_rebased", "Epochs that came back after they were folded, and count from there"),
-    ("late", "values_late", "Values that came more than 3 intervals after they were sent: a late burst"),
+    ("late", "values_late", "Values stored, or read, more than 3 intervals late: a late burst"),
     ("unknown_fields", "fields_unknown", "Fields of a later version that were skipped"),
 )
 """The results of values by their name in a tally: the name of the counter, and its help text."""

@@ -80,7 +80,7 @@ def test_a_gap_is_asked_about_and_repaired() -> None:
     first, _, third = said(member, 1, 2, 4)
     fleet.apply(PATH, first)
     outcome = fleet.apply(PATH, third)
-    assert (outcome.missing, outcome.wants_keyframe, jobs(fleet)) == (1, True, 5)
+    assert (outcome.missing, jobs(fleet)) == (1, 5)
     assert fleet.state.gapped == {epoch_of(fleet): PATH}
     member.writer.request_keyframe()
     assert member.send().completed
@@ -92,7 +92,8 @@ def test_a_delta_alone_begins_an_epoch_that_wants_a_keyframe() -> None:
     fleet = Fleet()
     _, delta = said(worker(fleet), 1, 2)
     outcome = fleet.apply(PATH, delta)
-    assert (outcome.new_epoch, outcome.unknown, outcome.wants_keyframe, jobs(fleet)) == (True, 1, True, 0)
+    assert (outcome.new_epoch, outcome.unknown, jobs(fleet)) == (True, 1, 0)
+    assert fleet.state.gapped == {epoch_of(fleet): PATH}
 
 
 def test_a_final_is_counted_once_for_ever() -> None:
@@ -101,7 +102,7 @@ def test_a_final_is_counted_once_for_ever() -> None:
     member = worker(fleet)
     frames = said(member, 1, 2)
     frames += [frame.data for frame in member.writer.finish(0.0, MAX_BYTES)]
-    assert replay(fleet, frames)[-1].final
+    assert replay(fleet, frames)[-1].completed
     assert fleet.state.places[PATH].epochs == {}
     assert {outcome.status for outcome in replay(fleet, frames)} == {Status.FOLDED}
     assert jobs(fleet) == 3

@@ -19,6 +19,7 @@ from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rollup.publication import RollupPublication
 from fog_aggregator.components.rules.metrics import RuleMetrics
 from fog_aggregator.components.rules.storage import RuleSeries
+from fog_aggregator.query.fleet_view import FamilySamples
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
 from fog_aggregator.tasks import Loops
@@ -41,7 +42,7 @@ def rows() -> list[list[str]]:
     ]
 
 
-def told(snapshots: Iterable[FamilySnapshot], prefix: str) -> dict[str, str]:
+def told(snapshots: Iterable[FamilySnapshot | FamilySamples], prefix: str) -> dict[str, str]:
     """Return the families of a prefix and their types."""
     families = (snapshot.family for snapshot in snapshots)
     return {family.name: family.type.value for family in families if family.name.startswith(prefix)}
@@ -102,7 +103,7 @@ def of_an_aggregator() -> dict[str, str]:
     HistoryMetrics(fleet.own)
     link, never = Link(Connection(NatsOptions())), lambda: False
     RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
-    return told(fleet.network.collect(), "fog_")
+    return told([*fleet.network.collect(), *fleet.network.view().sampled()], "fog_")
 
 
 def test_each_row_has_one_whole_name() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fog_aggregator.promql import MemoryStorage, instant_query
+from fog_aggregator.promql.errors import EvaluationError
 from fog_aggregator.promql.labels import Labels, make_labels, show
 from fog_aggregator.promql.language.tree import Expression
 from fog_aggregator.rules import RuleFile, RuleGroupState, Sample, load, vector_of
@@ -16,11 +17,12 @@ MINUTE = 60_000
 
 
 class Samples:
-    """Keeps samples in dictionaries; `refuse` is what writing says."""
+    """Keeps samples in dictionaries; `refuse` is what writing says, `refused` is in questions that have no answer."""
 
     def __init__(self, series: Mapping[str, Mapping[int, float]] | None = None) -> None:
         self.series: dict[Labels, dict[int, float]] = {}
         self.refuse = ""
+        self.refused = ""
         self.asked: list[str] = []
         for name, samples in (series or {}).items():
             for minute, value in samples.items():
@@ -33,6 +35,8 @@ class Samples:
     def query(self, expression: str | Expression, at: int) -> Vector:
         """Evaluate."""
         self.asked.append(str(expression))
+        if self.refused and self.refused in str(expression):
+            raise EvaluationError("nobody keeps it")
         columns = {
             labels: (np.array(sorted(found), np.int64), np.array([found[time] for time in sorted(found)], np.float64))
             for labels, found in self.series.items()

@@ -32,6 +32,7 @@ CAUGHT: Final = {
     "10: a count hides the nodes that are named": 33,
     "11: flapping alerts flap": 21,
     "12: late values fire at once": 4,
+    "12: late values of others count": 4,
     "13: a message that failed is dropped": 48,
     "13: the first state stays until it is told": 10,
     "13: after a restart nobody is owed anything": 28,

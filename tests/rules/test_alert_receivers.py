@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgpack
@@ -10,6 +10,7 @@ import pytest
 
 from fog_aggregator.core.saved import DamagedError, Saved
 from fog_aggregator.promql.labels import Labels
+from fog_aggregator.query.fleet_view import LATE_VALUES, MERGED_VALUES
 from fog_aggregator.rules.alert import Alert
 from fog_aggregator.rules.alerts.notices import RESEND, RESOLVED_RESENT, SHORTEST_END
 from fog_aggregator.rules.alerts.pair import End, name_of
@@ -224,21 +225,30 @@ def test_an_alert_that_flaps_goes_on_firing() -> None:
 
 
 LATE: Final = RULE.replace("temp > 5", "increase(x[2m]) > 5")
+LATE_GROUPS: Final = RULE.replace("temp > 5", 'increase(x{fog_level="1"}[2m]) > 5')
 
 
-def late_storage(late: float) -> Samples:
-    """Store a counter that grows, and how many of all values came late."""
-    storage = Samples({"x": {minute: 100.0 * minute for minute in range(9)}})
+def late_storage(late: Mapping[str, float], names: Sequence[str] = ("fog/0", "fog/1")) -> Samples:
+    """Store a counter that grows, and how many of a hundred values came late in each minute.
+
+    Args:
+        late: The late values of the branches, and of the whole by an empty name.
+        names: The branches.
+    """
+    storage = Samples()
     for minute in range(9):
-        storage.put("fog_aggregator_values_total", minute * MINUTE, 100.0 * minute)
-        storage.put("fog_aggregator_values_late_total", minute * MINUTE, late * minute)
+        for name in ("", *names):
+            place = {"fog_level": str(name.count("/")), "fog_path": name} if name else {}
+            storage.put("x", minute * MINUTE, 100.0 * minute, **place)
+            storage.put(MERGED_VALUES, minute * MINUTE, 100.0 * minute, **place)
+            storage.put(LATE_VALUES, minute * MINUTE, late.get(name, 0.0) * minute, **place)
     return storage
 
 
 @pytest.mark.parametrize(("late", "waits"), [(0.5, 0), (5.0, 1)])
 def test_a_rate_over_late_values_waits_for_one_more_evaluation(late: float, waits: int) -> None:
     """More than one in a hundred are too many; it fires then, and says so."""
-    watch, storage = Watch(LATE), late_storage(late)
+    watch, storage = Watch(LATE), late_storage({"": late}, ())
     (group,) = watch.set.groups
     states = []
     for minute in range(4, 7):
@@ -248,6 +258,49 @@ def test_a_rate_over_late_values_waits_for_one_more_evaluation(late: float, wait
     alert = watch.alert
     assert alert is not None
     assert dict(alert.all_annotations).get("late", "") == waits * "5.0% of the values of the last 120 s came late"
+
+
+def fires_at_once(watch: Watch, storage: Samples) -> dict[str, bool]:
+    """Evaluate once; tell by their paths which alerts fire."""
+    (group,) = watch.set.groups
+    group.evaluate(4 * MINUTE, storage, Circumstances(coverage=watch.fleet))
+    (rule,) = group.alerting
+    return {dict(labels).get("fog_path", ""): alert.is_firing for labels, alert in rule.alerts.items()}
+
+
+@pytest.mark.parametrize(
+    ("late", "fires"),
+    [
+        ({"": 10.0, "fog/1": 20.0}, {"fog/0": True, "fog/1": False}),
+        ({"": 0.9, "fog/1": 1.8}, {"fog/0": True, "fog/1": False}),
+        ({"": 10.0, "fog/0": 10.0, "fog/1": 10.0}, {"fog/0": False, "fog/1": False}),
+        ({}, {"fog/0": True, "fog/1": True}),
+    ],
+)
+def test_only_the_late_values_of_the_alerts_own_part_of_the_tree_count(
+    late: Mapping[str, float], fires: Mapping[str, bool]
+) -> None:
+    """Neither do those of a sibling hold it, nor do the punctual ones of the others hide its own."""
+    assert fires_at_once(Watch(LATE_GROUPS), late_storage(late)) == fires
+
+
+def test_where_a_level_is_not_kept_the_one_above_it_tells_who_is_late() -> None:
+    """A rule on one node reads its past in the stream; of values that came late the history alone knows."""
+    text = RULE.replace("temp > 5", 'increase(x{fog_node="fog/1/7"}[2m]) > 5')
+    for late, fires in (({"": 10.0, "fog/1": 20.0}, False), ({"": 10.0, "fog/0": 20.0}, True)):
+        storage = late_storage(late)
+        storage.refused = 'fog_level="2"'
+        for minute in range(5):
+            storage.put("x", minute * MINUTE, 100.0 * minute, fog_node="fog/1/7")
+        assert fires_at_once(Watch(text), storage) == {"": fires}
+
+
+def test_who_is_late_is_asked_once_for_each_level() -> None:
+    """And of the whole alone while nothing is late: a rule may have thousands of alerts."""
+    for late, questions in (({}, 1), ({"": 5.0, "fog/0": 5.0}, 2)):
+        storage = late_storage(late, [f"fog/{number}" for number in range(50)])
+        assert len(fires_at_once(Watch(LATE_GROUPS), storage)) == 50
+        assert sum(LATE_VALUES in question for question in storage.asked) == questions
 
 
 def test_slots_are_the_same_in_every_aggregator() -> None:

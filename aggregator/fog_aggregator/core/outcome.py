@@ -35,9 +35,9 @@ class Outcome:
         saturated: sums that stay at 2^63 - 1, or at the largest double.
         new_epoch: the first frame of its epoch that was read.
         completed: it completed a keyframe: the epoch is exact.
-        final: it ended its epoch, which is added to the closed total.
-        wants_keyframe: the node should be asked for one.
         baseline: the keyframe is where an epoch goes on that had been closed early.
+        late: it was stored later than its writer's frames are otherwise.
+        row: the row of its place; -1 when it was not applied.
     """
 
     status: Status = Status.APPLIED
@@ -49,6 +49,6 @@ class Outcome:
     saturated: int = 0
     new_epoch: bool = False
     completed: bool = False
-    final: bool = False
-    wants_keyframe: bool = False
     baseline: bool = False
+    late: bool = False
+    row: int = -1

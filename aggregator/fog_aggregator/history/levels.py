@@ -8,8 +8,8 @@ from typing import Final
 
 from fog_aggregator.history.step import Depth
 
-LEAST_OF_GROUP: Final = 4
-"""The series that every group has: its nodes by state, and the age of the oldest frame."""
+LEAST_OF_GROUP: Final = 8
+"""The series that every group has: nodes by state, the oldest frame's age, values and late ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from typing import Final, TypeAlias
 
 from fog_aggregator.promql.errors import BadQueryError
 from fog_aggregator.promql.labels import NAME, Labels, Matcher, MatchKind, quote
+from fog_aggregator.query.fleet_view import LATE_VALUES as LATE_VALUES  # noqa: PLC0414 - part of this module's interface
+from fog_aggregator.query.fleet_view import MERGED_VALUES as MERGED_VALUES  # noqa: PLC0414 - part of this module's interface
 from fog_schema.errors import PathError
 from fog_schema.limits import MAX_TOKENS
 from fog_schema.paths import Path, format_path, parse_path
@@ -25,7 +27,9 @@ PATH: Final = "fog_path"
 NODE: Final = "fog_node"
 OWN_PREFIX: Final = "fog_aggregator_"
 """Begins the names of the aggregator's own metrics, which are part of the whole whatever labels they have."""
-OF_EACH_VIEW: Final = frozenset(("fog_aggregator_nodes", "fog_aggregator_oldest_frame_age_seconds"))
+OF_EACH_VIEW: Final = frozenset(
+    ("fog_aggregator_nodes", "fog_aggregator_oldest_frame_age_seconds", MERGED_VALUES, LATE_VALUES)
+)
 """The families of coverage: like the nodes' own metrics, every view has them."""
 
 

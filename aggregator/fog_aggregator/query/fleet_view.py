@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from fog_aggregator.core.columns import Int32s
 from fog_aggregator.core.fleet.catalog import Family
 from fog_aggregator.core.fleet.lifecycle import Coverages
 from fog_aggregator.core.fleet.silent_cover import Losses
@@ -36,6 +37,13 @@ _OLDEST: Final = model.Family(
     unit="seconds",
 )
 _SILENT: Final = model.Family("fog_aggregator_silent", MetricType.GAUGE, "Silent nodes, at the paths that cover them")
+MERGED_VALUES: Final = "fog_aggregator_group_values_total"
+LATE_VALUES: Final = "fog_aggregator_group_values_late_total"
+_MERGED: Final = (
+    model.Family(MERGED_VALUES, MetricType.COUNTER, "Values merged"),
+    model.Family(LATE_VALUES, MetricType.COUNTER, "Values that came late"),
+)
+"""Families of the history alone: `rate()` shows a burst where values came late."""
 COVERAGE_FAMILIES: Final = (_NODES, _OLDEST, _SILENT)
 """Families that views have beside the nodes' own; the last one that of everything alone."""
 SITE_TOKENS: Final = 2
@@ -167,7 +175,7 @@ class FleetView:
             FamilySamples(described(self._families[number], bounds.get(number, ())), found[number], labeller)
             for number in sorted(found, key=lambda number: self._families[number].key)
         ]
-        return families + self._coverage_samples()
+        return families + self._coverage_samples() + self._merged_samples()
 
     def losses(self) -> list[FamilySnapshot]:
         """Return the places that cover silent nodes, as a family, where it is part of the view."""
@@ -201,13 +209,24 @@ class FleetView:
         counted = [FamilySnapshot(one.family, LazySeries(one.parts, one.labeller)) for one in self._coverage_samples()]
         return counted + self.losses()
 
-    def _coverage_samples(self) -> list[FamilySamples]:
+    @cached_property
+    def _covered_groups(self) -> tuple[Coverages, Int32s, Labeller]:
+        """Return what stands behind the groups that are shown, with their numbers and their labels."""
         grouping, covered = self._snapshot.view.grouping, self.coverages
         if grouping.level is None and grouping.info is None:
-            all_groups = covered.total()
-            covered = Coverages([()], np.array([all_groups.nodes]), np.array([all_groups.oldest]))
+            covered = covered.together()
         group = np.arange(len(covered.paths), dtype=np.int32)
-        labeller = Labeller([SeriesEntry(0, ())], GroupLabels(grouping, covered.paths))
+        return covered, group, Labeller([SeriesEntry(0, ())], GroupLabels(grouping, covered.paths))
+
+    def _merged_samples(self) -> list[FamilySamples]:
+        covered, group, labeller = self._covered_groups
+        return [
+            FamilySamples(family, [Samples(np.zeros_like(group), group, covered.merged[:, column])], labeller)
+            for column, family in enumerate(_MERGED)
+        ]
+
+    def _coverage_samples(self) -> list[FamilySamples]:
+        covered, group, labeller = self._covered_groups
         nodes = [
             Samples(np.zeros_like(group), group, covered.nodes[:, life], extra=(("state", life.label),))
             for life in Life

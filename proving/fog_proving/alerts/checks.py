@@ -7,10 +7,12 @@ from typing import Final
 
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.promql.labels import Labels, label, make_labels, show
+from fog_aggregator.query.fleet_view import LATE_VALUES, MERGED_VALUES
+from fog_aggregator.rules.alerts.lateness import LATE_SHARE
 from fog_aggregator.rules.alerts.notices import SHORTEST_END
 from fog_aggregator.rules.alerts.pair import INTERVALS
 from fog_aggregator.rules.verdicts.coverage import Fate
-from fog_proving.alerts.fleet import GROUP_HOT, HOT, MINUTE
+from fog_proving.alerts.fleet import GROUP_HOT, HOT, MINUTE, place_of
 from fog_proving.alerts.receiver import Notification
 from fog_proving.alerts.world import MINUTES, World
 from fog_schema.paths import Path
@@ -112,21 +114,22 @@ def _fired(world: World) -> Iterator[tuple[int, str]]:
         if name == "GroupHot" and not world.is_pair and world.hot[begun].get(one.labels, 0) < _FOR:
             yield one.minute, f"{show(one.labels)} fires after {world.hot[begun].get(one.labels, 0)} evaluations"
         views = (begun, begun - 1) if world.is_pair else (begun,)
-        if (
-            name == "Failing"
-            and all(_late(world, view) for view in views)
-            and "late" not in dict(one.notice.annotations)
-        ):
-            yield one.minute, f"{show(one.labels)} stands on late values and does not say so"
+        if name == "Failing":
+            late, path = "late" in dict(one.notice.annotations), _path(one.labels)
+            if not late and all(_late(world, path, view) > 5 * LATE_SHARE for view in views):
+                yield one.minute, f"{show(one.labels)} stands on late values and does not say so"
+            if late and not any(_late(world, path, view) for view in _recent(begun)):
+                yield one.minute, f"{show(one.labels)} waits for late values of others"
 
 
-def _late(world: World, minute: int) -> bool:
-    """Tell whether many values came late in the window of a rate."""
+def _late(world: World, group: Path, minute: int) -> float:
+    """Return the share of a group's values that came late in the window of a rate."""
     totals = []
-    for name in ("fog_aggregator_values_late_total", "fog_aggregator_values_total"):
-        first, last = (world.log[at].values[(("__name__", name),)] for at in (max(0, minute - 2), minute))
+    for name in (LATE_VALUES, MERGED_VALUES):
+        series = make_labels({"__name__": name, **place_of(group)})
+        first, last = (world.log[at].values.get(series, 0) for at in (max(0, minute - 2), minute))
         totals.append(last - first)
-    return totals[1] > 0 and totals[0] / totals[1] > 5 * 0.01
+    return totals[0] / totals[1] if totals[1] else 0.0
 
 
 def _branches(world: World) -> Iterator[tuple[int, str]]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from fog_aggregator.core.places.expected import NOBODY_EXPECTED, Expected
 from fog_aggregator.promql.labels import Labels, make_labels
+from fog_aggregator.query.fleet_view import LATE_VALUES, MERGED_VALUES
 from fog_aggregator.rules.verdicts.coverage import MOST_LISTED, Fate, Standing
 from fog_aggregator.rules.verdicts.reads import Scope
 from fog_schema.paths import Path, format_path
@@ -59,8 +60,8 @@ class Fleet:
 
     random: Random
     nodes: dict[Path, Node] = field(default_factory=dict)
-    late_total: int = 0
-    values_total: int = 0
+    late: dict[Path, int] = field(default_factory=dict)
+    values: dict[Path, int] = field(default_factory=dict)
     expected: Expected = NOBODY_EXPECTED
     newcomers: dict[int, Path] = field(default_factory=dict)
 
@@ -93,11 +94,10 @@ class Fleet:
         for node in self.nodes.values():
             if node.fate in {Fate.LIVE, Fate.SILENT} and not node.is_dead:
                 node.errors += node.error_rate
-                self.values_total += 100
-                if node.fate is Fate.SILENT:
-                    node.late += 100
-                elif node.late:
-                    self.late_total, node.late = self.late_total + node.late, 0
+                for group in ((), node.path[:2], node.path):
+                    self.values[group] = self.values.get(group, 0) + 100
+                    self.late[group] = self.late.get(group, 0) + (node.late if node.fate is Fate.LIVE else 0)
+                node.late = node.late + 100 if node.fate is Fate.SILENT else 0
 
     def truths(self) -> dict[Labels, bool]:
         """Tell of each alert whether it is true, by all nodes that have not ended: a dead one is as it was."""
@@ -130,8 +130,8 @@ class Fleet:
                 values[_series("temp", {"fog_level": "2", "fog_path": format_path(node.path)})] = node.temperature
             silent += self._cover(branch, mine, values)
         values[_series("fog_aggregator_nodes", {"state": "missing"})] = self._missing_seen()
-        values[_series("fog_aggregator_values_total", {})] = self.values_total
-        values[_series("fog_aggregator_values_late_total", {})] = self.late_total
+        for name, counts in ((MERGED_VALUES, self.values), (LATE_VALUES, self.late)):
+            values |= {_series(name, place_of(group)): count for group, count in counts.items()}
         return Seen(values, {path: node.fate for path, node in self.nodes.items()}, tuple(silent))
 
     def _missing_seen(self) -> int:
@@ -160,6 +160,11 @@ class Fleet:
 
     def _there(self) -> Iterator[Node]:
         return (node for node in self.nodes.values() if node.fate in {Fate.LIVE, Fate.SILENT})
+
+
+def place_of(group: Path) -> dict[str, str]:
+    """Return the labels of a group of a level; of none for the whole fleet."""
+    return {"fog_level": str(len(group) - 1), "fog_path": format_path(group)} if group else {}
 
 
 def _series(name: str, labels: Mapping[str, str]) -> Labels:

@@ -15,12 +15,14 @@ from fog_aggregator.rules.alerts import alerting, following, notices
 from fog_aggregator.rules.alerts.alerting import AlertingState
 from fog_aggregator.rules.alerts.flapping import Flapping
 from fog_aggregator.rules.alerts.following import Following
+from fog_aggregator.rules.alerts.lateness import Lateness
 from fog_aggregator.rules.alerts.pair import View
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.rules.verdicts import judge
 from fog_aggregator.rules.verdicts.coverage import Behind, Fate, Silence
 from fog_aggregator.rules.verdicts.judge import Judge
 from fog_aggregator.rules.verdicts.truth import Truth
+from fog_schema.paths import Path
 
 Patch = Callable[[], Any]
 
@@ -77,6 +79,11 @@ def _running_clock(alert: Any, at: int, passed: int, why: str, **rest: Any) -> A
     return doubted(alert, at, 0, why, **rest)
 
 
+def _share_of_all(self: Lateness, path: Path) -> float:
+    del path
+    return max((self._shares("") or {}).values(), default=0.0)
+
+
 @contextmanager
 def _both(one: Any, other: Any, name: str, value: Any) -> Iterator[None]:
     with mock.patch.object(one, name, value), mock.patch.object(other, name, value):
@@ -112,7 +119,8 @@ MUTATIONS: Final[dict[str, Patch]] = {
     "11: flapping alerts flap": lambda: mock.patch.object(
         Flapping, "fire", lambda self, at: Flapping((*self.fired, at)[-3:])
     ),
-    "12: late values fire at once": lambda: mock.patch.object(Following, "_late", return_value=""),
+    "12: late values fire at once": lambda: mock.patch.object(Lateness, "words", return_value=""),
+    "12: late values of others count": lambda: mock.patch.object(Lateness, "_share", _share_of_all),
     "13: a message that failed is dropped": lambda: mock.patch.object(Outbox, "failed", _dropped),
     "13: the first state stays until it is told": lambda: mock.patch.object(Outbox, "submit", _first_come),
     "13: after a restart nobody is owed anything": lambda: mock.patch.object(Outbox, "restore", return_value=None),

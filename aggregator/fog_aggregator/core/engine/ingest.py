@@ -137,6 +137,7 @@ class Ingest:
     def _apply(
         self, frames: Iterable[tuple[Message, Path, Frame]], apply: Apply, tally: Counter[str], now: float
     ) -> None:
+        merged: list[Outcome] = []
         for message, path, frame in frames:
             timestamp = message.timestamp
             try:
@@ -148,8 +149,11 @@ class Ingest:
                 self._say("internal", f"a frame on {message.subject} cannot be merged", error)
             else:
                 self._note(path, frame, outcome, timestamp, tally)
-                if outcome.values and now - timestamp > STALE_INTERVALS * frame.interval_ms / 1000:
-                    tally["late"] += outcome.values
+                if outcome.values:
+                    merged.append(outcome)
+                    if outcome.late or now - timestamp > STALE_INTERVALS * frame.interval_ms / 1000:
+                        tally["late"] += outcome.values
+        self._fleet.count_values(merged)
 
     def _read(
         self, messages: Iterable[Message], wanted: Callable[[Path], bool] | None = None, *, events: bool = False

@@ -7,7 +7,7 @@ and at no moment is the reader above the writer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Self, TypeAlias
 
@@ -97,9 +97,9 @@ class Fleet(FleetReading):
         else:
             rows.last_seen[row] = max(rows.last_seen[row], timestamp)
             rows.audible_at[row] = max(rows.audible_at[row], time.audible_by(timestamp))
-        outcome = Outcome(wants_keyframe=epoch.gapped)
+        outcome = Outcome(row=row)
         epoch.number(frame, outcome)
-        epoch.see(frame, timestamp, time.observed_seconds)
+        outcome.late = epoch.see(frame, timestamp, time.observed_seconds)
         rows.interval[row] = frame.interval_ms / 1000
         rows.ended[row] = False
         if place.take_note(epoch, frame, rows):
@@ -118,12 +118,15 @@ class Fleet(FleetReading):
             self._keyframe(place, epoch, frame, groups, outcome)
         if epoch.gapped:
             parts.roster.gapped[epoch] = place.path
-        outcome.wants_keyframe = epoch.gapped
         outcome.saturated += tables.take_saturated()
 
     def settle(self, kind: Kind, slots: Int64s, code: int, values: bytes, others: bytes) -> int:
         """Merge the joined sections of several epochs, see `Kind.settle`; return how many values were refused."""
         return kind.settle(self.parts.slots.tables[kind], slots, code, values, others)
+
+    def count_values(self, outcomes: Sequence[Outcome]) -> None:
+        """Count the values of frames that were applied by their places, for whoever asks which came late."""
+        self.parts.arrivals.count(outcomes)
 
     def require_keyframes(self) -> None:
         """Want a keyframe of every epoch (R12.31): the stream lost frames, or is another one."""
@@ -176,7 +179,7 @@ class Fleet(FleetReading):
             if stone.final or frame.seq <= stone.seq:
                 return Outcome(Status.FOLDED)
             if frame.kind != KEYFRAME:
-                return Outcome(Status.AWAITS_KEYFRAME, wants_keyframe=True)
+                return Outcome(Status.AWAITS_KEYFRAME)
         elif parts.time.is_ghost(timestamp):
             return Outcome(Status.TOO_OLD)
         if place is None:
@@ -255,6 +258,5 @@ class Fleet(FleetReading):
         place.baselines += outcome.baseline
         place.complete(parts.slots.tables, epoch, run.ids, parts.roster.rows)
         if frame.flags & FINAL:
-            outcome.final = True
             parts.close_epoch(place, epoch, final=True)
             parts.roster.note_end(place)

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from fog_aggregator.core.columns import Float64s, Int32s, Int64s
+from fog_aggregator.core.fleet.arrivals import Arrivals
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.places.coverage import Coverage, Life
@@ -36,11 +37,13 @@ class Coverages:
         paths: of the groups, in path order.
         nodes: how many nodes there are; shape (groups, lives).
         oldest: as in `Coverage`; shape (groups,).
+        merged: how many values were merged since the process began, and how many of these came late; shape (groups, 2).
     """
 
     paths: list[Path]
     nodes: Int64s
     oldest: Float64s
+    merged: Int64s
 
     def __iter__(self) -> Iterator[tuple[Path, Coverage]]:
         for path, nodes, oldest in zip(self.paths, self.nodes.tolist(), self.oldest.tolist(), strict=True):
@@ -55,14 +58,23 @@ class Coverages:
         """
         if not missing:
             return self
-        groups = {path: (nodes, age) for path, nodes, age in zip(self.paths, self.nodes, self.oldest, strict=True)}
+        found = zip(self.nodes, self.oldest, self.merged, strict=True)
+        groups = dict(zip(self.paths, found, strict=True))
+        nobody = (np.zeros(len(Life), np.int64), np.float64(0.0), np.zeros(2, np.int64))
         for path, count in missing:
             group = () if level is None else path[: level + 1]
-            nodes, age = groups.get(group, (np.zeros(len(Life), np.int64), 0.0))
-            groups[group] = (nodes + np.int64(count) * (np.arange(len(Life)) == Life.MISSING), age)
+            nodes, age, merged = groups.get(group, nobody)
+            groups[group] = (nodes + np.int64(count) * (np.arange(len(Life)) == Life.MISSING), age, merged)
         paths = sorted(groups)
-        nodes = np.array([groups[path][0] for path in paths], np.int64)
-        return Coverages(paths, nodes, np.array([groups[path][1] for path in paths]))
+        nodes, ages, values = (np.array([groups[path][column] for path in paths]) for column in range(3))
+        return Coverages(paths, nodes, ages, values)
+
+    def together(self) -> Coverages:
+        """Return the same as one group."""
+        every = self.total()
+        return Coverages(
+            [()], np.array([every.nodes]), np.array([every.oldest]), self.merged.sum(axis=0, keepdims=True)
+        )
 
     def total(self) -> Coverage:
         """Add up all groups."""
@@ -79,7 +91,7 @@ def lives(rows: Rows, audible: float, departed_after: float) -> Int64s:
     return life
 
 
-def coverage(roster: Roster, groups: PlaceGroups, life: Int64s, audible: float) -> Coverages:
+def coverage(roster: Roster, arrivals: Arrivals, groups: PlaceGroups, life: Int64s, audible: float) -> Coverages:
     """Return what each group of a view stands on: all nodes at once, and each branch as its aggregator says."""
     rows, of_place = roster.rows, groups.of_node
     nodes = np.flatnonzero((of_place >= 0) & rows.counts_itself[: len(of_place)])
@@ -95,7 +107,7 @@ def coverage(roster: Roster, groups: PlaceGroups, life: Int64s, audible: float) 
             covered = place.coverage(Life(life[place.row]), max(0.0, audible - float(rows.audible_at[place.row])))
             counts[at] += covered.nodes
             oldest[at] = max(oldest[at], covered.oldest)
-    return Coverages(groups.paths, counts, oldest)
+    return Coverages(groups.paths, counts, oldest, arrivals.by_group(of_place, size))
 
 
 def losses(roster: Roster, paths: Sequence[Path], order: Int64s, life: Int64s) -> Losses:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from fog_aggregator.core.columns import Bools
+from fog_aggregator.core.fleet.arrivals import Arrivals
 from fog_aggregator.core.fleet.catalog import Catalog
 from fog_aggregator.core.fleet.fleet_time import FleetTime
 from fog_aggregator.core.fleet.retired_counts import RetiredCounts, add_counted
@@ -35,6 +36,7 @@ class Parts:
         tombstones: epochs that were closed.
         time: the fleet's own time.
         retired: the counts of label sets that left.
+        arrivals: how many values came, and came late; of this process, and not saved.
     """
 
     def __init__(self, horizon: float, limits: FleetLimits, *, caught_up: bool) -> None:
@@ -44,6 +46,7 @@ class Parts:
         self.tombstones = Tombstones(limits.tombstones)
         self.time = FleetTime(horizon, caught_up=caught_up)
         self.retired = RetiredCounts()
+        self.arrivals = Arrivals()
 
     def close_epoch(self, place: Place, epoch: Epoch, *, final: bool) -> None:
         """Close an epoch (R12.13, R12.14), and leave a tombstone: for the horizon, or a long one without its final."""
@@ -57,6 +60,7 @@ class Parts:
     def merge_closed(self, into: Place, place: Place) -> None:
         """Add the closed total of a place to that of another, and remove the place."""
         close(self.slots.tables, into.closed, place.closed)
+        self.arrivals.move(place.row, into.row)
         self.roster.remove(place)
 
     def left_series(self) -> Bools:

@@ -195,7 +195,7 @@ class FleetReading:
 
     def coverage(self, groups: PlaceGroups, life: Int64s, now: float) -> Coverages:
         """Return what each group of a view stands on."""
-        return coverage(self.parts.roster, groups, life, self.audible_at(now))
+        return coverage(self.parts.roster, self.parts.arrivals, groups, life, self.audible_at(now))
 
     def losses(self, paths: Sequence[Path], order: Int64s, life: Int64s) -> Losses:
         """Return how many nodes stand at each path, and how many are silent; `order`: the rows of the paths."""

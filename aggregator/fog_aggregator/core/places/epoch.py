@@ -8,6 +8,7 @@ from typing import Final
 from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.kinds import Kind, SlotHolder
 from fog_aggregator.core.outcome import Outcome
+from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_schema.frames import KEYFRAME, SHARED, Frame
 
 CLOSED: Final = 0
@@ -30,6 +31,7 @@ class Epoch(SlotHolder):
         id: its number, drawn by its writer.
         seq: the last frame's number; nothing at or below it changes anything.
         birth: server's time of a frame less the epoch's age in it, the earliest seen, seconds.
+        usual: the same difference as its frames have it when nothing holds them up, seconds.
         last_seen: server's time of its last frame.
         observed: the fleet's observed time at its last frame.
         shared: its writer says that others write at the same path.
@@ -43,6 +45,7 @@ class Epoch(SlotHolder):
     id: int
     seq: int = 0
     birth: float = float("inf")
+    usual: float = float("inf")
     last_seen: float = 0.0
     observed: float = 0.0
     shared: bool = False
@@ -64,11 +67,27 @@ class Epoch(SlotHolder):
             self.run = Run()
         self.seq = frame.seq
 
-    def see(self, frame: Frame, timestamp: float, observed: float) -> None:
-        """Take note of when a frame came, and of what it says of its epoch."""
+    def see(self, frame: Frame, timestamp: float, observed: float) -> bool:
+        """Take note of when a frame came, and of what it says of its epoch; return whether it came late."""
         self.observed = observed
-        self.last_seen = max(self.last_seen, timestamp)
         birth = timestamp - frame.age_ms / 1000
         if birth < self.birth:
             self.birth = max(birth, 0.0)
+        if birth <= self.usual:
+            is_late, self.usual = False, birth
+        else:
+            is_late = self._is_late(birth, timestamp - self.last_seen, frame.interval_ms / 1000)
+        self.last_seen = max(self.last_seen, timestamp)
         self.shared = bool(frame.flags & SHARED)
+        return is_late
+
+    def _is_late(self, birth: float, pause: float, interval: float) -> bool:
+        """Tell whether a frame was held up for more than 3 intervals; `pause` is the time since the one before.
+
+        Frames that come one an interval are no burst, however old they are: clocks drift, and one that slept stays
+        behind. So what is usual goes after them.
+        """
+        lag = birth - self.usual
+        if interval / 2 < pause < 2 * interval:
+            self.usual += lag / 8
+        return lag > STALE_INTERVALS * interval

@@ -6,35 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from fog_aggregator.promql.errors import QueryError
 from fog_aggregator.promql.labels import Labels
-from fog_aggregator.promql.language.parse import parse
-from fog_aggregator.promql.language.tree import Call, Expression, Window
 from fog_aggregator.rules.alert import Alert, AlertState, doubted, ended, is_remembered, refreshed
 from fog_aggregator.rules.alerts.flapping import Flapping
+from fog_aggregator.rules.alerts.lateness import Lateness
 from fog_aggregator.rules.model import AlertingRule, OnSilence
 from fog_aggregator.rules.ports import Evaluation
 from fog_aggregator.rules.verdicts.coverage import Behind, Fate, Silence, ending, remember
 from fog_aggregator.rules.verdicts.judge import Judge, scopes_of
-from fog_aggregator.rules.verdicts.reads import is_about_itself, subexpressions
+from fog_aggregator.rules.verdicts.reads import is_about_itself
 from fog_aggregator.rules.verdicts.skeleton import Skeleton
 from fog_aggregator.rules.verdicts.truth import Truth
 from fog_schema.paths import format_path, is_under
 
-LATE_SHARE: Final = 0.01
-"""So many of the values may come late before an alert on a rate waits."""
-
 STILL_SEEN: Final = "another aggregator still sees it"
 """The doubt of an alert that is over here, and is not there."""
-
-_RATES: Final = frozenset({"rate", "increase", "irate", "delta", "idelta", "deriv"})
-_LATE: Final = "increase(fog_aggregator_values_late_total[{0}ms]) / increase(fog_aggregator_values_total[{0}ms])"
-
-
-def rate_window(expression: Expression) -> int:
-    """Return the longest window of a rate in an expression, in milliseconds; 0 without any."""
-    calls = (one for one in subexpressions(expression) if isinstance(one, Call) and one.function in _RATES)
-    return max((part.range for call in calls for part in call.arguments if isinstance(part, Window)), default=0)
 
 
 def ended_by(alert: Alert, part: Skeleton, now: Evaluation) -> str:
@@ -60,6 +46,7 @@ class Following:
         judge: Judges label sets.
         passed: The milliseconds since the evaluation before.
         flapping: How often each alert has fired lately; it is changed.
+        lateness: Knows which values came late.
     """
 
     rule: AlertingRule
@@ -68,6 +55,7 @@ class Following:
     judge: Judge
     passed: int
     flapping: dict[Labels, Flapping]
+    lateness: Lateness
 
     def follow(self, known: Mapping[Labels, Alert], found: Mapping[Labels, Alert]) -> tuple[dict[Labels, Alert], int]:
         """Follow all alerts; return them with the number of those that were one too many.
@@ -134,7 +122,7 @@ class Following:
             return alert
         if at - alert.active_at < self.rule.pending_for:
             return alert
-        if not alert.notes.late and (late := self._late()):
+        if not alert.notes.late and (late := self._late(alert)):
             return replace(alert, notes=replace(alert.notes, late=late))
         flapping = Flapping()
         if self.now.circumstances.damps_flapping:
@@ -174,14 +162,6 @@ class Following:
                 return format_path(branch)
         return ""
 
-    def _late(self) -> str:
-        """Tell how many of the values came late that a rate stands on; empty when they are few."""
-        window = rate_window(self.rule.tree)
-        if not window or is_about_itself(self.rule.tree):
-            return ""
-        try:
-            shares = self.now.storage.query(parse(_LATE.format(window)), self.now.moment)
-        except QueryError:
-            return ""
-        share = max((value for _, value in shares), default=0.0)
-        return f"{share:.1%} of the values of the last {window // 1000} s came late" if share > LATE_SHARE else ""
+    def _late(self, alert: Alert) -> str:
+        """Tell how many of the values came late that an alert on a rate stands on; empty when they are few."""
+        return self.lateness.words(scopes_of(self.part, alert.series))

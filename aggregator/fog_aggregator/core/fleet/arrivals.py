@@ -1,0 +1,55 @@
+"""Count the values that came from each place, and those of them that came late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from fog_aggregator.core.columns import Int32s, Int64s
+from fog_aggregator.core.kinds.table import grow
+from fog_aggregator.core.outcome import Outcome
+
+
+class Arrivals:
+    """Counts since the process began, as arrays: two numbers for each place, by its row."""
+
+    def __init__(self) -> None:
+        self._values: Int64s = np.zeros(0, np.int64)
+        self._late: Int64s = np.zeros(0, np.int64)
+
+    def count(self, outcomes: Sequence[Outcome]) -> None:
+        """Count the values of frames that were applied."""
+        self._reach(max((one.row for one in outcomes), default=-1))
+        for counts, some in ((self._values, outcomes), (self._late, [one for one in outcomes if one.late])):
+            np.add.at(counts, _column(one.row for one in some), _column(one.values for one in some))
+
+    def move(self, row: int, to: int) -> None:
+        """Add the counts of a place that goes to those of another one: its row will be given out again."""
+        self._reach(max(row, to))
+        for counts in (self._values, self._late):
+            counts[to] += counts[row]
+            counts[row] = 0
+
+    def by_group(self, of_place: Int32s, size: int) -> Int64s:
+        """Add up the values of each group, and those that came late; shape (groups, 2).
+
+        Args:
+            of_place: the group of each place, by its row; -1 for none.
+            size: how many groups there are.
+        """
+        found = np.zeros((size, 2), np.int64)
+        group = of_place[: len(self._values)]
+        rows = np.flatnonzero(group >= 0)
+        for column, counts in enumerate((self._values, self._late)):
+            np.add.at(found[:, column], group[rows], counts[rows])
+        return found
+
+    def _reach(self, row: int) -> None:
+        if row >= len(self._values):
+            rows = max(64, 2 * row)
+            self._values, self._late = grow(self._values, rows), grow(self._late, rows)
+
+
+def _column(numbers: Iterable[int]) -> Int64s:
+    return np.fromiter(numbers, np.int64)
