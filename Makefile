@@ -7,13 +7,14 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv test lint format demo sim chaos requirements clean
+.PHONY: help .venv test lint format demo sim chaos fuzz requirements clean
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
 	@echo 'make test          the tests, against a real nats-server (ARGS="-k name" goes to pytest, "-n 2" runs two at once)'
 	@echo 'make sim           proves the rules on simulated histories (ARGS="--histories 5000", or --mutations)'
 	@echo 'make chaos         breaks a fog on this machine at random (ARGS="--duration 120 --seed 7")'
+	@echo 'make fuzz          attacks an aggregator with frames and questions that nobody should send (ARGS="--minutes 10")'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make format        lets ruff put the code in shape'
 	@echo 'make .venv         only installs'
@@ -53,12 +54,19 @@ chaos: .venv
 sim: .venv
 	@$(BIN)/python -m fog_proving.sim $(ARGS)
 
+# Guided by coverage where atheris has a wheel for this Python, else by chance alone.
+fuzz: .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/fuzz.txt >&2 \
+		|| echo 'atheris has no wheel for this Python: by chance alone' >&2
+	@$(BIN)/python -m fog_proving.fuzz $(ARGS)
+
 # No header and no index lines: the pins must say nothing about where they were resolved.
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml
 requirements:
 	@$(COMPILE) --extra host --extra creds --output-file requirements/agent.txt
 	@$(COMPILE) --extra aggregator --extra creds --output-file requirements/aggregator.txt
 	@$(COMPILE) --extra dev --output-file requirements/dev.txt
+	@$(COMPILE) --extra fuzz --output-file requirements/fuzz.txt
 
 clean:
 	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

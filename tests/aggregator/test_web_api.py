@@ -11,8 +11,8 @@ import pytest
 
 from fog_aggregator.components.http.routes import ROUTES
 from fog_aggregator.components.http.status import StreamStatus
+from fog_proving.fuzz.http.schema import Checker
 from tests.aggregator.fleet import START, Fleet
-from tests.aggregator.schema import Checker
 from tests.aggregator.serving import Served, sample_fleet, serving
 
 STREAM = StreamStatus("FOG_METRICS", 90, 100, 10, 4_000, 1_000_000, 3_600.0, {"missed heartbeats": 2})

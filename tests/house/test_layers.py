@@ -20,7 +20,7 @@ AGENT = frozenset({"utilityfog_frontend", "fog_schema", "fog_bus", "psutil"})
 AGGREGATOR = AGENT - {"psutil"} | {"fog_agent", "msgpack", "numpy", "aiohttp", "isal", "promql_parser", "re2", "yaml"}
 TESTING = AGGREGATOR | {"fog_aggregator", "nats", "pytest", "pytest_asyncio"}
 CLI = AGGREGATOR | {"fog_aggregator", "fog_testing", "nats", "nkeys", "psutil", "textual"}
-PROVING = TESTING | {"fog_cli", "fog_testing"}
+PROVING = TESTING | {"fog_cli", "fog_testing", "atheris"}
 ALLOWED = {
     "telemetry/utilityfog_frontend": TELEMETRY,
     "schema/fog_schema": SCHEMA,

@@ -6,9 +6,9 @@ import asyncio
 import json
 from typing import Any
 
+from fog_proving.fuzz.http.schema import Checker
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
-from tests.aggregator.schema import Checker
 from tests.cli.processes import run
 from tests.past.asking import Asked, asked
 

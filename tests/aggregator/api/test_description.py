@@ -7,9 +7,9 @@ import json
 from fog_aggregator.components.http.prometheus.metrics import RESULTS, SUCCESS
 from fog_aggregator.components.http.prometheus.route import STATUS_OF
 from fog_aggregator.components.http.prometheus.routes import API_ROUTES
+from fog_proving.fuzz.http.schema import Checker
 from tests.aggregator.api.asking import asking
 from tests.aggregator.api.test_rules import ACTIVE, GROUP
-from tests.aggregator.schema import Checker
 from tests.promql.asking import load, repeat
 
 QUESTION = "query=sum by (kind) (x)&start=0&end=100&step=10&match[]=x&time=50&limit=1"

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import aiohttp
 
@@ -75,7 +75,7 @@ class Fog:
 
     async def ask(self, login: str, path: str, fields: Any = (), method: str = "GET") -> Answer:
         """Ask one question, in the address or as a form."""
-        url = "http://{}:{}".format(*self.aggregator.web.address) + path
+        url = "http://{}:{}".format(*self.aggregator.web.address) + quote(path, safe="/[]")
         headers = {"Authorization": f"Bearer {self.tokens[login]}"} if login else {}
         data = urlencode(fields).encode() if method == "POST" else None
         if method == "POST":
@@ -152,8 +152,8 @@ async def _is_complete(fog: Fog) -> bool:
     """Tell whether all nodes were heard, and history, alerts and silences are there."""
     if not fog.aggregator.is_current() or len(fog.aggregator.silences()) < len(("fog/0/1", OTHERS[0])):
         return False
-    kept = await fog.ask("all", "/api/v1/query", {"query": "sum(orders_total)"})
+    shown = await fog.ask("all", "/api/v1/query", {"query": "sum(orders_total)"})
     alerts = await fog.ask("all", "/api/v1/alerts")
-    return f'"{3 * len(OWN + OTHERS)}"' in kept.text and all(
+    return f'"{3 * len(OWN + OTHERS)}"' in shown.text and all(
         f'"{path}"' in alerts.text for path in ("fog/0", OTHERS[0])
     )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Final
 
-from hypothesis import strategies as st
-
-from tests.hostile.fog import OTHERS, OWN, SIBLING
+from fog_proving.fuzz.http.fog import OTHERS, OWN, SIBLING
 
 _PATHS: Final = [*OWN, *OTHERS, "fog", f"fog/0/../{SIBLING}", "fog//1", "/fog/0/", "fog/0/missing", "fog/nobody", ""]
 _EXPRESSIONS: Final = [
@@ -75,6 +74,9 @@ _OF_NAME: Final[Mapping[str, Sequence[str]]] = {
 """Values by the name of a parameter, the first is a good one; a moment below 0 is so many seconds ago."""
 _LABELS: Final = ["kind", "__name__", "fog_path", "fog_node", "fog_level", f"{SIBLING}_label", "x", "U__6b_ind", "a b"]
 
+_MOSTLY: Final = 0.95
+_ODD: Final = "aZ09_-./%&=+~'\"{}[]()é\u2028\U0001f300\x00\x7f\n "
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -97,29 +99,23 @@ class Asked:
         return SIBLING in f"{self.path} {self.fields}"
 
 
-def questions(document: Mapping[str, Any], *, now: float) -> st.SearchStrategy[Asked]:
-    """Return a strategy of questions about all that a document describes.
+def question(document: Mapping[str, Any], random: Random, *, now: float) -> Asked:
+    """Return a question about something that a document describes.
 
     Args:
         document: An OpenAPI document.
+        random: Chooses.
         now: The moment that `now` stands for, unix seconds.
     """
-    operations = [(path, method) for path, found in document["paths"].items() for method in found]
-
-    @st.composite
-    def draw_one(draw: st.DrawFn) -> Asked:
-        route, method = draw(st.sampled_from(operations))
-        known = _parameters(document["paths"][route][method])
-        required = [one["name"] for one in known if one["required"] and draw(st.integers(0, 9))]
-        optional = [one["name"] for one in known if not one["required"]]
-        chosen = draw(st.lists(st.sampled_from(optional), max_size=3, unique=True)) if optional else []
-        chosen += draw(st.just([]) if draw(st.integers(0, 19)) else st.just(["unknown"]))
-        schemas = {one["name"]: one["schema"] for one in known}
-        fields = [(name, draw(_value(name, schemas.get(name, {}), now))) for name in (*required, *chosen)]
-        path = route.replace("{name}", draw(st.sampled_from(_LABELS)))
-        return Asked(route, path, method.upper(), tuple(fields))
-
-    return draw_one()
+    route, method = random.choice([(path, method) for path, found in document["paths"].items() for method in found])
+    known = _parameters(document["paths"][route][method])
+    chosen = [one for one in known if one["required"] and random.random() < _MOSTLY]
+    optional = [one for one in known if not one["required"]]
+    chosen += random.sample(optional, min(len(optional), random.randrange(4)))
+    if random.random() > _MOSTLY:
+        chosen.append({"name": "unknown", "schema": {}})
+    fields = tuple((one["name"], _value(one["name"], one["schema"], random, now)) for one in chosen)
+    return Asked(route, route.replace("{name}", random.choice(_LABELS)), method.upper(), fields)
 
 
 def _parameters(operation: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -134,15 +130,15 @@ def _parameters(operation: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _value(name: str, schema: Mapping[str, Any], now: float) -> st.SearchStrategy[str]:
-    """Return values of a parameter: mostly ones that mean something."""
+def _value(name: str, schema: Mapping[str, Any], random: Random, now: float) -> str:
+    """Return a value of a parameter: mostly one that means something."""
+    if random.random() > _MOSTLY:
+        return "".join(random.choices(_ODD, k=random.randrange(20)))
     if "enum" in schema:
-        sensible = st.sampled_from(list(schema["enum"]))
-    elif schema.get("type") == "integer":
-        sensible = st.integers(schema.get("minimum", 0), min(schema.get("maximum", 9), 10_000)).map(str)
-    else:
-        sensible = st.sampled_from(list(_OF_NAME.get(name, ["x"]))).map(lambda one: _moment(one, now))
-    return st.integers(0, 19).flatmap(lambda odd: st.text(max_size=20) if odd == 0 else sensible)
+        return str(random.choice(schema["enum"]))
+    if schema.get("type") == "integer":
+        return str(random.randint(schema.get("minimum", 0), min(schema.get("maximum", 9), 10_000)))
+    return _moment(random.choice(_OF_NAME.get(name, ["x"])), now)
 
 
 def good_questions(document: Mapping[str, Any], *, now: float) -> Iterator[Asked]:

@@ -30,9 +30,9 @@ class Checker:
             self._any_of(value, schema["anyOf"], where)
         if "type" in schema:
             kind = schema["type"]
-            assert isinstance(value, KINDS[kind]), f"{where}: {value!r} is no {kind}"
-            assert isinstance(value, bool) == (kind == "boolean"), f"{where}: {value!r} is no {kind}"
-        assert value in schema.get("enum", [value]), f"{where}: {value!r} is none of {schema.get('enum')}"
+            _must(isinstance(value, KINDS[kind]), f"{where}: {value!r} is no {kind}")
+            _must(isinstance(value, bool) == (kind == "boolean"), f"{where}: {value!r} is no {kind}")
+        _must(value in schema.get("enum", [value]), f"{where}: {value!r} is none of {schema.get('enum')}")
         if isinstance(value, list):
             for place, item in enumerate(value):
                 self.check(item, schema.get("items", {}), f"{where}[{place}]")
@@ -46,11 +46,16 @@ class Checker:
                 self.check(value, choice, where)
             except AssertionError as error:
                 failures.append(str(error))
-        assert len(failures) < len(choices), "; ".join(failures)
+        _must(len(failures) < len(choices), "; ".join(failures))
 
     def _object(self, value: Mapping[str, Any], schema: Mapping[str, Any], where: str) -> None:
         properties, rest = schema.get("properties", {}), schema.get("additionalProperties", {})
-        assert set(schema.get("required", ())) <= set(value), f"{where} lacks something"
+        _must(set(schema.get("required", ())) <= set(value), f"{where} lacks something")
         for name, item in value.items():
-            assert name in properties or rest is not False, f"{where}.{name} is not described"
+            _must(name in properties or rest is not False, f"{where}.{name} is not described")
             self.check(item, properties.get(name, rest), f"{where}.{name}")
+
+
+def _must(fulfilled: bool, otherwise: str) -> None:  # noqa: FBT001 - as `assert` has it
+    if not fulfilled:
+        raise AssertionError(otherwise)

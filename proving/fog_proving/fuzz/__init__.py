@@ -1,0 +1,1 @@
+"""Fuzz an aggregator: frames into its engine, and questions over HTTP."""

@@ -1,0 +1,1 @@
+"""Questions over HTTP to a whole fog in one process, drawn from its OpenAPI document."""
