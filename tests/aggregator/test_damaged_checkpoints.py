@@ -121,8 +121,8 @@ def test_no_column_may_have_another_shape(whole: Image, change: str) -> None:
         image.arrays[name] = changed
         if name == "retired/last_held" and change in {"shorter", "longer"}:
             continue  # it is as long as the catalog was at the last sweep
-        if "value_counts" in name and change in {"shorter", "longer"} and not len(column):
-            continue
+        if change in {"shorter", "longer"} and not len(column):
+            continue  # it is empty then as well
         with pytest.raises(CheckpointError):
             use(image)
 

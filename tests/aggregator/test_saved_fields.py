@@ -14,6 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_aggregator.core.closed.forgotten import ForgottenEpoch, ForgottenEpochs
+from fog_aggregator.core.closed.tombstones import Tombstone, Tombstones
 from fog_aggregator.core.events.newest import FleetEvent, NewestEvents
 from fog_aggregator.core.events.seen import Seen
 from fog_aggregator.core.fleet.catalog import Catalog
@@ -24,7 +26,6 @@ from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.fleet.retired_counts import RetiredCounts
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.fleet.slots import Slots
-from fog_aggregator.core.fleet.tombstones import Tombstone, Tombstones
 from fog_aggregator.core.kinds.bucket_histogram import BucketTable
 from fog_aggregator.core.kinds.gauge_summary import SummaryTable
 from fog_aggregator.core.kinds.id_map import IdMap
@@ -38,7 +39,8 @@ from tests.aggregator.golden.recipe import POSITIONS, SCOPE, Recorder, rich
 
 WALKED: Final = (
     Parts, Roster, Rows, RowPool, Node, Branch, Epoch, Run, Slots, Table, BucketTable, SummaryTable, IdMap, Catalog,
-    Tombstones, Tombstone, FleetTime, RetiredCounts, EventList, NewestEvents, Seen, FleetEvent, Ratchet,
+    Tombstones, Tombstone, ForgottenEpochs, ForgottenEpoch, FleetTime, RetiredCounts, EventList, NewestEvents,
+    Seen, FleetEvent, Ratchet,
 )  # fmt: skip
 
 TRANSIENT: Final[dict[tuple[str, str], str]] = {
@@ -86,6 +88,7 @@ FRESH: Final[dict[type, Callable[[], Any]]] = {
     IdMap: IdMap,
     Catalog: Catalog,
     Tombstones: lambda: Tombstones(0),
+    ForgottenEpochs: ForgottenEpochs,
     FleetTime: lambda: FleetTime(0.0),
     RetiredCounts: RetiredCounts,
     EventList: EventList,

@@ -267,14 +267,13 @@ KNOWN: Final = {
         Step("read", 0, 1),
         Step("second"),
     ),
+    "forgotten-rebased": (
+        *(Step("spawn", 51551, 727), Step("beat"), Step("count", 55591, 44506), Step("refuse", 29703, 25952)),
+        *(Step("long_wait", 0, 1), Step("forget", 3), Step("beat")),
+    ),
     "waiting-requests-not-saved": (
-        Step("spawn", 1, 1),
-        Step("count"),
-        Step("beat"),
-        Step("forget"),
-        Step("read", 0, 1),
-        Step("checkpoint"),
-        Step("crash"),
+        *(Step("spawn", 1, 1), Step("count"), Step("beat"), Step("forget"), Step("read", 0, 1)),
+        *(Step("checkpoint"), Step("crash")),
     ),
     "bounds-leave-alone": (
         Step("tiers"),

@@ -68,6 +68,7 @@ class EpochModel:
         retained: what ids had counted that are no longer in use, and of an epoch that returned what is not its own.
         closed: it was closed without its final.
         comeback: what its return after that has changed.
+        forgotten_at: observed time at which its node was forgotten; None while it is not.
         final: it has ended.
         observed_seconds: observed time at its last frame.
         last_seen: server's time of its last frame.
@@ -81,6 +82,7 @@ class EpochModel:
     retained: Cells = field(default_factory=dict)
     closed: bool = False
     comeback: _Return = field(default_factory=_Return)
+    forgotten_at: float | None = None
     final: bool = False
     observed_seconds: float = 0.0
     last_seen: float = 0.0
@@ -89,8 +91,8 @@ class EpochModel:
 
     @property
     def counts(self) -> bool:
-        """Whether it is an epoch of its own, neither closed nor ended."""
-        return not (self.final or self.closed)
+        """Whether it is an epoch of its own, neither closed nor ended nor forgotten."""
+        return not (self.final or self.closed) and self.forgotten_at is None
 
     def read(self, frame: Frame) -> bool:
         """Take a frame; tell whether it changed anything."""
@@ -99,6 +101,8 @@ class EpochModel:
             return False
         if self.closed:
             self.closed, self.comeback.returning = False, True
+        if self.forgotten_at is not None:
+            self.forgotten_at, self.keyframe = None, None
         gap = frame.seq != self.seq + 1
         self.seq = frame.seq
         self.taken.add(frame.seq)
@@ -120,7 +124,7 @@ class EpochModel:
         self.comeback.closed_at |= {number: series.cells() for number, series in self.series.items()}
         for series in self.series.values():
             add(self.retained, series.cells())
-        self.series, self.keyframe, self.is_complete = {}, None, False
+        self.series, self.keyframe, self.is_complete, self.forgotten_at = {}, None, False, None
         self.closed, self.comeback.happened, self.comeback.returning = True, True, False
 
     def total(self) -> Cells:
@@ -273,6 +277,12 @@ class Lineage:
                     f"epoch {key} is closed after {self.observed_seconds - model.observed_seconds:.0f} s of silence"
                 )
             model.close()
+        known = set(fleet.parts.forgotten)
+        for key, model in self.epochs.items():
+            if model.forgotten_at is not None and key not in known:
+                if (since := self.observed_seconds - model.forgotten_at) < horizon:
+                    raise Violation(f"epoch {key} is given up {since:.0f} s after its node was forgotten")
+                model.close()
 
     def close_crowd(self, fleet: Fleet, newcomer: tuple[Path, int], limit: int) -> None:
         """Note which epochs a fleet has closed for a newcomer: the longest silent of too many silent ones."""
@@ -286,13 +296,13 @@ class Lineage:
             model.close()
 
     def forget(self, gone: Iterable[Path], now: float) -> None:
-        """Note that nodes were forgotten, which must have departed."""
+        """Note that nodes were forgotten, which must have departed; what their epochs counted stays known."""
         for path in gone:
             self.retired.add(path)
             for key, model in self._at(path):
                 if now - model.last_seen <= DEPARTED_SECONDS:
                     raise Violation(f"epoch {key} is forgotten after {now - model.last_seen:.0f} s")
-                model.close()
+                model.forgotten_at = self.observed_seconds
 
     def copy(self) -> Lineage:
         """Return a copy that goes its own way, as a checkpoint does."""

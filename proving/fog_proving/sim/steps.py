@@ -53,7 +53,7 @@ FAULTS: Final = (
     {"refuse": 2},
     {"long_wait": 3, "very_long_wait": 3},
     {"pause": 3},
-    {"forget": 1},
+    {"forget": 3, "long_wait": 3},
     {"snapshot": 4, "ask": 4},
 )
 """Faults and rare steps. A history has few kinds of them, often: two rare steps then meet in some histories."""
@@ -71,16 +71,22 @@ TIERED: Final = {
     "tier_stop": 2,
 }
 """Steps where a subtree has aggregators of its own, with their weights."""
-UNTIERED: Final = frozenset({"snapshot", "forget"})
+UNTIERED: Final = frozenset({"snapshot"})
 """Steps that do not happen there: several aggregators would have to agree on them."""
 TIERS: Final = 0.25
 """How many histories have tiers."""
-FOLDING: Final = frozenset({"very_long_wait", "forget"})
+FOLDING: Final = frozenset({"very_long_wait"})
 """Steps that may close an epoch that has not ended; so may a crowd, which the first step allows."""
 
 SCENES: Final[tuple[History, ...]] = (
     # An event is acknowledged, and lost together with one that was read, before anybody reads it; no other follows.
     [Step("event"), Step("beat"), Step("event"), Step("flow"), Step("lose", 1, 1), Step("beat")],
+    # A live writer is not heard for hours and is forgotten; it has counted meanwhile, and comes back.
+    [
+        *(Step("count"), Step("beat")) * 2,
+        *(Step("long_wait", 0, 1), Step("forget"), Step("read"), Step("second")),
+        *(Step("count", 0, 5), Step("tick"), Step("send"), Step("read"), Step("kill")),
+    ],
 )
 """Scenes that may end a history: several rare steps that matter only close after each other."""
 

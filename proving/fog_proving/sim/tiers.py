@@ -112,7 +112,7 @@ class Member:
             effects = self.aggregator.second(longest_tick)
             if effects.became_ready:
                 self._excuse()
-            if (effects.swept.retired or effects.swept.label_sets) and not self.scrape():
+            if (effects.swept.retired or effects.swept.label_sets or effects.forgotten) and not self.scrape():
                 self._watcher.forget()  # nobody sees it, but what has ended now may begin anew
             self._ask([request for place, request in enumerate(effects.requests) if not lost >> place & 1])
             if self.scope.path:

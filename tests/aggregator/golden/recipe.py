@@ -180,6 +180,17 @@ def leaving(fleet: Fleet) -> None:
     member.finish()
 
 
+def forgotten(fleet: Fleet) -> None:
+    """Add a node that was forgotten lately, and may come back."""
+    fleet.now -= 4000
+    member = fleet.join("fog/g/0")
+    fill(member, 3)
+    member.send()
+    fleet.now += 4000
+    with fleet.network.lock:
+        fleet.state.forget(member.path, fleet.now, 3600.0)
+
+
 def happenings(fleet: Fleet) -> None:
     """Add events of two writers: one lacks the third, the other no longer holds the second and third."""
     for seq in (1, 2, 4, 4):
@@ -236,6 +247,7 @@ def rich() -> Recorder:
     present(fleet)
     branch(fleet)
     leaving(fleet)
+    forgotten(fleet)
     oddities(fleet)
     happenings(fleet)
     for view in (*VIEWS.values(), ViewKey(grouping=Grouping(by=("job",)))):

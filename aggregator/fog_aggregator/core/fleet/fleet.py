@@ -77,7 +77,7 @@ class Fleet(FleetReading):
             observed = parts.time.observed_seconds
             place = parts.roster.add(path, rollup=rollup, observed=observed, first_seen=timestamp)
         if epoch is None:
-            epoch = self._begin_epoch(place, frame)
+            epoch = self._begin_epoch(place, frame, timestamp)
         outcome = self.advance(place, epoch, frame, timestamp)
         outcome.new_epoch = new_epoch
         if resolved is not None:
@@ -155,7 +155,7 @@ class Fleet(FleetReading):
 
     def forget(self, under: Path, at: float, departed_after: float) -> list[Path]:
         """Retire the nodes at and under a path that had departed by `at` (server's time); return their paths."""
-        return forget(self.parts, under, at, departed_after)
+        return forget(self.parts, under, at, departed_after, self.limits)
 
     def image(self) -> dict[str, Saved]:
         """Return what each part saves; arrays are the fleet's own: write them before it changes, or in a fork."""
@@ -174,8 +174,11 @@ class Fleet(FleetReading):
     ) -> Outcome | None:
         """Tell whether an unknown epoch must not begin with this frame."""
         parts, limits = self.parts, self.limits
-        stone = parts.tombstones.get(path, frame.epoch)
-        if stone is not None:
+        stone, former = parts.tombstones.get(path, frame.epoch), parts.forgotten.get(path, frame.epoch)
+        if former is not None:
+            if frame.seq <= former.seq:
+                return Outcome(Status.FOLDED)
+        elif stone is not None:
             if stone.final or frame.seq <= stone.seq:
                 return Outcome(Status.FOLDED)
             if frame.kind != KEYFRAME:
@@ -188,10 +191,15 @@ class Fleet(FleetReading):
             full = len(place.epochs) >= limits.epochs_per_path or not place.is_heard_on(rollup=rollup)
         return Outcome(Status.REFUSED) if full else None
 
-    def _begin_epoch(self, place: Place, frame: Frame) -> Epoch:
+    def _begin_epoch(self, place: Place, frame: Frame, timestamp: float) -> Epoch:
         self._close_crowd(place)
-        closed_before = self.parts.tombstones.remove(place.path, frame.epoch)
-        return place.begin_epoch(frame.epoch, self.parts.roster.rows, closed_before=closed_before)
+        parts = self.parts
+        comes_back = parts.forgotten.get(place.path, frame.epoch) is not None
+        closed_before = parts.tombstones.remove(place.path, frame.epoch) and not comes_back
+        epoch = place.begin_epoch(frame.epoch, parts.roster.rows, closed_before=closed_before)
+        if comes_back:
+            parts.take_back(place, epoch, timestamp)
+        return epoch
 
     def _close_crowd(self, place: Place) -> None:
         """Close the longest silent epochs of a path that has too many silent ones (R12.14); live ones are no crowd."""
@@ -237,7 +245,7 @@ class Fleet(FleetReading):
     def _room(self, place: Place, epoch: Epoch) -> int:
         limits = self.limits
         mine = limits.series_per_epoch - sum(map(len, epoch.maps.values()))
-        return max(0, min(mine, limits.series_per_path - place.slots(), limits.slots - len(self.parts.slots)))
+        return max(0, min(mine, limits.series_per_path - place.slots(), limits.slots - self.parts.slot_count))
 
     def _keyframe(self, place: Place, epoch: Epoch, frame: Frame, groups: Groups, outcome: Outcome) -> None:
         """Go on with a run of parts (R12.9); at its end the epoch is complete, and a final one is closed (R12.13)."""

@@ -7,6 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from fog_aggregator.core.closed.forgotten import ForgottenEpochs
+from fog_aggregator.core.closed.tombstones import Tombstone, Tombstones
 from fog_aggregator.core.columns import Bools
 from fog_aggregator.core.fleet.arrivals import Arrivals
 from fog_aggregator.core.fleet.catalog import Catalog
@@ -14,7 +16,6 @@ from fog_aggregator.core.fleet.fleet_time import FleetTime
 from fog_aggregator.core.fleet.retired_counts import RetiredCounts, add_counted
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.fleet.slots import Slots
-from fog_aggregator.core.fleet.tombstones import Tombstone, Tombstones
 from fog_aggregator.core.kinds.table import FREE
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.limits import FleetLimits
@@ -24,6 +25,8 @@ from fog_aggregator.core.saved import DamagedError, Part, Saved
 DAY: Final = 86_400.0
 LONG: Final = 365 * DAY
 """How long an epoch that was closed without its final is remembered (R12.15)."""
+_LATER: Final = frozenset({"forgotten"})
+"""Parts that a checkpoint may lack: a program wrote it that did not know them."""
 
 
 class Parts:
@@ -34,6 +37,7 @@ class Parts:
         slots: values.
         catalog: families and series.
         tombstones: epochs that were closed.
+        forgotten: those of them whose node was forgotten, with their values.
         time: the fleet's own time.
         retired: the counts of label sets that left.
         arrivals: how many values came, and came late; of this process, and not saved.
@@ -44,6 +48,7 @@ class Parts:
         self.slots = Slots()
         self.catalog = Catalog(limits.series)
         self.tombstones = Tombstones(limits.tombstones)
+        self.forgotten = ForgottenEpochs()
         self.time = FleetTime(horizon, caught_up=caught_up)
         self.retired = RetiredCounts()
         self.arrivals = Arrivals()
@@ -56,6 +61,26 @@ class Parts:
         self.roster.forget_epoch(place, epoch)
         lasts = self.time.horizon if final else LONG
         self.tombstones.add(place.path, epoch.id, Tombstone(observed + lasts, final, epoch.seq))
+
+    @property
+    def slot_count(self) -> int:
+        """How many values there are, those of forgotten epochs included."""
+        return len(self.slots) + len(self.forgotten.slots)
+
+    def keep_values(self, place: Place, limits: FleetLimits) -> None:
+        """Keep what the epochs of a place have counted that is about to be forgotten, while there is room (R12.53)."""
+        for epoch in place.epochs.values():
+            size = sum(map(len, epoch.maps.values()))
+            if len(self.forgotten) < limits.tombstones and self.slot_count + size <= limits.slots:
+                expires = self.time.observed_seconds + self.time.horizon
+                self.forgotten.keep(place.path, epoch, self.slots.tables, expires)
+
+    def take_back(self, place: Place, epoch: Epoch, timestamp: float) -> None:
+        """Let an epoch of a forgotten node go on where it was; its place counts what comes from now on (R12.53)."""
+        tables = self.slots.tables
+        self.forgotten.take(place.path, epoch, tables, timestamp)
+        for kind, places in epoch.maps.items():
+            kind.retract(tables, place.closed, places.items()[1])
 
     def merge_closed(self, into: Place, place: Place) -> None:
         """Add the closed total of a place to that of another, and remove the place."""
@@ -97,13 +122,17 @@ class Parts:
         """
         for name, part in self._by_name().items():
             if name not in saved:
+                if name in _LATER:
+                    continue
                 raise DamagedError(f"the part {name} is missing")
             try:
                 part.restore(saved[name])
             except DamagedError as error:
                 raise DamagedError(f"{name}: {error}") from None
         epochs = {one.row: one for place in self.roster for one in (place.closed, *place.epochs.values())}
-        self.slots.connect(epochs, np.array(self.catalog.shape_of, np.int32), self.catalog.kinds_of_shapes())
+        shape_of, kinds = np.array(self.catalog.shape_of, np.int32), self.catalog.kinds_of_shapes()
+        self.slots.connect(epochs, shape_of, kinds)
+        self.forgotten.connect(shape_of, kinds)
         self.retired.check(len(self.catalog.families), len(self.catalog.series))
 
     def _by_name(self) -> dict[str, Part]:
@@ -112,6 +141,7 @@ class Parts:
             "slots": self.slots,
             "catalog": self.catalog,
             "tombstones": self.tombstones,
+            "forgotten": self.forgotten,
             "time": self.time,
             "retired": self.retired,
         }

@@ -14,7 +14,7 @@ from fog_aggregator.core.places.branch import Branch
 from fog_aggregator.core.places.epoch import CLOSED, Epoch, Run
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.place import Place
-from fog_aggregator.core.places.rows import Rows
+from fog_aggregator.core.places.rows import MOST_ROWS, Rows
 from fog_aggregator.core.saved import (
     DamagedError,
     Saved,
@@ -49,7 +49,6 @@ EPOCH_COLUMNS: Final[Mapping[str, type[np.generic]]] = {
 
 PLACES: Final[Mapping[bool, type[Place]]] = {cls.branch: cls for cls in (Node, Branch)}
 """The sorts of places, by whether they are branches."""
-_MOST_ROWS: Final = 2**26
 
 
 class Roster:
@@ -264,7 +263,7 @@ class Roster:
 def _distinct(name: str, rows: np.ndarray) -> list[int]:
     """Check that rows are not negative, and that none is there twice or far beyond the others."""
     found: list[int] = rows.tolist()
-    if len(set(found)) != len(found) or min(found, default=0) < 0 or max(found, default=0) >= _MOST_ROWS:
+    if len(set(found)) != len(found) or min(found, default=0) < 0 or max(found, default=0) >= MOST_ROWS:
         raise DamagedError(f"the column {name} has a row twice, or one that cannot be")
     return found
 

@@ -13,6 +13,7 @@ import numpy as np
 from fog_aggregator.core.columns import Bools
 from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Place
 from fog_schema.paths import RETIRED, Path, ancestors, is_under
 
@@ -38,12 +39,16 @@ def sweep(parts: Parts) -> Swept:
             swept.retired.append(place.path)
     retire(parts, swept.retired)
     parts.tombstones.expire(time.observed_seconds)
+    parts.forgotten.expire(time.observed_seconds)
     swept.label_sets = _retire_label_sets(parts)
     return swept
 
 
-def forget(parts: Parts, under: Path, at: float, departed_after: float) -> list[Path]:
-    """Retire the nodes at and under a path that had departed by `at` (server's time), on somebody's request."""
+def forget(parts: Parts, under: Path, at: float, departed_after: float, limits: FleetLimits) -> list[Path]:
+    """Retire the nodes at and under a path that had departed by `at` (server's time), on somebody's request.
+
+    The values of their epochs are kept apart: a writer that comes back goes on where it was (R12.53).
+    """
     rows = parts.roster.rows
     gone = [
         place.path
@@ -54,7 +59,8 @@ def forget(parts: Parts, under: Path, at: float, departed_after: float) -> list[
         and at - rows.last_seen[place.row] > departed_after
     ]
     for path in gone:
-        retire(parts, [path])
+        parts.keep_values(parts.roster.places[path], limits)
+    retire(parts, gone)
     return gone
 
 
@@ -109,7 +115,8 @@ def _retire_label_sets(parts: Parts) -> int:
     old[parts.catalog.free] = False
     if not old.any():
         return 0
-    movable = old & parts.slots.only_in(parts.roster.closed_rows(), series)  # no epoch will speak of them again
+    movable = old & parts.slots.only_in(parts.roster.closed_rows(), series)  # no epoch will speak of them again ...
+    movable &= ~parts.forgotten.speaks_of(series)  # ... nor one that was forgotten and comes back
     for kind in parts.slots.tables:
         _to_retired_counts(parts, kind, movable)
     numbers = np.flatnonzero(movable)

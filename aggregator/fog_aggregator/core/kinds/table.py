@@ -81,6 +81,14 @@ class Table:
         self._free.extend(slots.tolist())
         self.version += 1
 
+    def copy_rows(self, slots: Int64s, into: Table, epoch: int, created: float) -> Int64s:
+        """Copy what some slots hold into new slots of another table of this kind; return those, which begin anew."""
+        made = into.allocate(self.ids[slots], self.series[slots], epoch, created)
+        for name in self.COLUMNS:
+            if name not in ("series", "epoch", "ids", "created"):
+                getattr(into, name)[made] = getattr(self, name)[slots]
+        return made
+
     def image(self) -> dict[str, NDArray[Any]]:
         """Return the columns as a checkpoint keeps them; they are the table's own memory."""
         return {name: getattr(self, name)[: self.size] for name in self.COLUMNS}

@@ -11,6 +11,8 @@ from fog_aggregator.core.kinds.table import grow
 
 STALE_INTERVALS = 3
 """So many of its intervals a node, or a writer of it, may be silent while its gauges count."""
+MOST_ROWS = 2**26
+"""A checkpoint that names a row beyond is damaged."""
 
 UNHEARD_SECONDS = 30 * 86_400.0
 """For so long a writer may have counted before its path was first heard: what it says beyond is cut (R12.52)."""

@@ -2,8 +2,9 @@
 
   fog forget fog/0/3
 
-Their counts stay in every total, in the group ~retired below the path. The command is kept by a stream, so that every
-aggregator and every replay agrees; it needs an operator's credential, which may publish commands to that path.
+Their counts stay in every total, in the group ~retired below the path; a node that comes back counts on above them. The
+command is kept by a stream, so that every aggregator and every replay agrees; it needs an operator's credential, which
+may publish commands to that path.
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ def no_long_tombstone() -> list[Patch]:
 @leaving_out("R12.16", "... which knows the last frame that was counted")
 def tombstone_without_seq() -> list[Patch]:
     """Take a replay for a return."""
-    from fog_aggregator.core.fleet.tombstones import Tombstone
+    from fog_aggregator.core.closed.tombstones import Tombstone
 
     return [(Tombstone, "seq", always(0))]
 
@@ -206,6 +206,18 @@ def tombstone_without_seq() -> list[Patch]:
 def no_baseline() -> list[Patch]:
     """Count it again."""
     return [(Place, "retract", nothing)]
+
+
+@leaving_out("R12.53", "a forgotten writer that comes back goes on where it was")
+def forgotten_rebased() -> list[Patch]:
+    """Its next keyframe is its baseline."""
+
+    def take_back(original: Any, self: Parts, place: Place, epoch: Epoch, timestamp: float) -> None:
+        original(self, place, epoch, timestamp)
+        place.end_epoch(self.slots.tables, epoch)
+        epoch.returning = epoch.gapped = True
+
+    return [around(Parts, "take_back", take_back)]
 
 
 @leaving_out("R12.14", "the longest silent epoch is closed early, and no living one")

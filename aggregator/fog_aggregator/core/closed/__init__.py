@@ -1,0 +1,1 @@
+"""Remember epochs that were closed."""
