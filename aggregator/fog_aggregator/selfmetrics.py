@@ -32,7 +32,11 @@ _PAGE: Final = resource.getpagesize()
 _LOSSES: Final = (
     ("unknown", "values_unknown", "Values of series not yet defined; the next keyframe brings them"),
     ("refused_values", "values_refused", "Values refused: negative, not finite, too large, mistyped"),
-    ("refused_series", "series_refused", "Series refused: a reserved name, or a limit"),
+    (
+        "refused_series",
+        "series_refused",
+        "Series refused: a reserved name, a limit, two ids of one label set, no value",
+    ),
     ("saturated", "values_saturated", "Sums that stay at 2^63 - 1, or at the largest double"),
     ("baseline", "epochs_rebased", "Epochs that came back after they were folded, and count from there"),
     ("late", "values_late", "Values stored, or read, more than 3 intervals late: a late burst"),

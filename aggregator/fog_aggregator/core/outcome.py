@@ -31,7 +31,7 @@ class Outcome:
         missing: frames that are missing before it.
         unknown: values of ids that were not known, dropped; a keyframe brings them.
         refused_values: values refused alone: negative, not finite, 2^63 and more, of another type than defined.
-        refused_series: series that were refused: reserved names, or a limit.
+        refused_series: series that were refused: a reserved name, a limit, no value, another id that has the series.
         saturated: sums that stay at 2^63 - 1, or at the largest double.
         new_epoch: the first frame of its epoch that was read.
         completed: it completed a keyframe: the epoch is exact.

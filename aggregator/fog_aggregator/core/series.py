@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 """Names and values, sorted by name."""
@@ -11,8 +10,7 @@ Bounds: TypeAlias = tuple[float, ...]
 """The upper bounds of a histogram's buckets; empty for every other series."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesEntry:
+class SeriesEntry(NamedTuple):
     """One label set of a family; `bounds` are a histogram's."""
 
     family: int

@@ -223,7 +223,7 @@ _APPLIED: Final = Status.APPLIED.value
 _LOSSES: Final = {
     "unknown": "values of series that were not defined yet are left out until the next keyframe",
     "refused_values": "values are refused: negative, not finite, too large, or not of the type they were defined with",
-    "refused_series": "series are refused: a reserved name, or a limit is reached",
+    "refused_series": "series are refused: a reserved name, a limit, two ids of one label set, no value",
     "saturated": "sums stay at 2^63 - 1, or at the largest double",
     "baseline": "epoch came back that had been folded: it counts from here",
 }

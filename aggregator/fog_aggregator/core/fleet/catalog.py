@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -27,7 +27,7 @@ from fog_aggregator.core.saved import (
     as_text,
     as_texts,
 )
-from fog_aggregator.core.series import FORGOTTEN, Bounds, SeriesEntry
+from fog_aggregator.core.series import FORGOTTEN, Bounds, Labels, SeriesEntry
 from fog_schema.definitions import decode_definitions
 from fog_schema.frames import TYPE_NAMES, Definition
 
@@ -81,7 +81,6 @@ class Catalog:
     Attributes:
         families: families by number.
         series: series by number.
-        series_numbers: the number of each series that is known.
         free: numbers to be given out again.
         shapes: every (family, bounds) that a series ever had, with its number.
         shape_of: the shape of each series; -1 for one that was let go of.
@@ -97,14 +96,15 @@ class Catalog:
         self.shape_of = array("i")
         self.version = 0
         self._family_numbers: dict[FamilyKey, int] = {}
-        self.series_numbers: dict[SeriesEntry, int] = {}
+        self._numbers: dict[tuple[int, Labels], int] = {}
+        """By shape and labels: the bounds of a histogram may be many, and are not looked at for each of its series."""
         self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
         self._resolved_bytes = 0
 
     @property
     def entries(self) -> int:
         """Count the families and label sets that are known."""
-        return len(self.families) + len(self.series_numbers)
+        return len(self.families) + len(self._numbers)
 
     def resolve(self, packed: bytes, room: int) -> Resolved:
         """Open packed definitions; equal ones, as a fleet's nodes send them, are opened once.
@@ -139,42 +139,38 @@ class Catalog:
 
     def with_other_bounds(self, chosen: Bools) -> Bools:
         """Add to some series, by number, those that differ from one of them in their bounds alone (R12.45)."""
-        bounds_of: dict[int, list[Bounds]] = defaultdict(list)
-        for family, bounds in self.shapes:
-            bounds_of[family].append(bounds)
-        if len(bounds_of) == len(self.shapes):
+        shapes_of: dict[int, list[int]] = defaultdict(list)
+        for (family, _), shape in self.shapes.items():
+            shapes_of[family].append(shape)
+        if len(shapes_of) == len(self.shapes):
             return chosen
-        several = np.array([len(bounds_of[family]) > 1 for family, _ in self.shapes])
+        several = np.array([len(shapes_of[family]) > 1 for family, _ in self.shapes])
         shapes = np.array(self.shape_of, np.int32)
         widened = chosen.copy()
         for number in np.flatnonzero(~chosen & (shapes >= 0) & several[shapes]).tolist():
             entry = self.series[number]
-            alike = (SeriesEntry(entry.family, entry.labels, bounds) for bounds in bounds_of[entry.family])
-            widened[number] = any(chosen[other] for one in alike if (other := self.series_numbers.get(one)) is not None)
+            alike = ((shape, entry.labels) for shape in shapes_of[entry.family])
+            widened[number] = any(chosen[other] for one in alike if (other := self._numbers.get(one)) is not None)
         return widened
 
-    def _series_number(self, entry: SeriesEntry, full_at: int) -> int | None:
-        """Return the series' number, a new one when it was not known; None at a limit."""
-        number = self.series_numbers.get(entry)
-        if number is None:
-            if len(self.series_numbers) >= self.max_series or self.entries >= full_at:
-                return None
-            if self.free:
-                number = self.free.pop()
-                self.series[number] = entry
-                self.shape_of[number] = self._shape(entry)
-            else:
-                number = len(self.series)
-                self.series.append(entry)
-                self.shape_of.append(self._shape(entry))
-            self.series_numbers[entry] = number
-            self.version += 1
+    def _add(self, shape: int, entry: SeriesEntry) -> int:
+        """Return the number of a series that was not known."""
+        if self.free:
+            number = self.free.pop()
+            self.series[number] = entry
+            self.shape_of[number] = shape
+        else:
+            number = len(self.series)
+            self.series.append(entry)
+            self.shape_of.append(shape)
+        self._numbers[shape, entry.labels] = number
+        self.version += 1
         return number
 
     def forget(self, numbers: Iterable[int]) -> None:
         """Let go of series that have no slots any more; their numbers are given out again."""
         for number in numbers:
-            del self.series_numbers[self.series[number]]
+            del self._numbers[self.shape_of[number], self.series[number].labels]
             self.series[number] = FORGOTTEN
             self.shape_of[number] = -1
             self.free.append(number)
@@ -207,10 +203,12 @@ class Catalog:
         for entry in self.series:
             if entry is not FORGOTTEN:
                 self._check(entry)
-        self.series_numbers = {entry: number for number, entry in enumerate(self.series) if entry is not FORGOTTEN}
-        if len(self.series_numbers) + len(set(self.free)) != len(self.series) or len(set(self.free)) != len(self.free):
+        shapes = [-1 if one is FORGOTTEN else self._shape(one.family, one.bounds) for one in self.series]
+        self.shape_of = array("i", shapes)
+        entries = enumerate(zip(shapes, self.series, strict=True))
+        self._numbers = {(shape, entry.labels): number for number, (shape, entry) in entries if shape >= 0}
+        if len(self._numbers) + len(set(self.free)) != len(self.series) or len(set(self.free)) != len(self.free):
             raise DamagedError("series has one label set twice, or free one number")
-        self.shape_of = array("i", [-1 if entry is FORGOTTEN else self._shape(entry) for entry in self.series])
         self.version += 1
 
     def kinds_of_shapes(self) -> list[Kind]:
@@ -227,8 +225,8 @@ class Catalog:
         except ValueError as error:
             raise DamagedError(f"{key.name}: {error}") from None
 
-    def _shape(self, entry: SeriesEntry) -> int:
-        return self.shapes.setdefault((entry.family, entry.bounds), len(self.shapes))
+    def _shape(self, family: int, bounds: Bounds) -> int:
+        return self.shapes.setdefault((family, bounds), len(self.shapes))
 
     def _number(self, definitions: list[Definition], full_at: int) -> Resolved:
         found: dict[Kind, dict[int, int]] = {}
@@ -243,13 +241,23 @@ class Catalog:
                 continue
             family = self.family_number(key, definition.help, definition.rollup)
             group = found.setdefault(kind_of_family(definition.type, definition.bounds), {})
-            for number, labels in definition.series():
-                series = self._series_number(SeriesEntry(family, tuple(sorted(labels)), definition.bounds), full_at)
-                if series is None:
-                    refused += 1
-                else:
-                    group[number] = series
+            refused += self._number_series(definition, family, full_at, group)
         return Resolved({kind: _columns(group) for kind, group in found.items() if group}, refused)
+
+    def _number_series(self, definition: Definition, family: int, full_at: int, group: dict[int, int]) -> int:
+        """Add the series' number of each id of a definition to `group`; return how many were refused."""
+        ids, bounds, shape = definition.ids.tolist(), definition.bounds, self._shape(family, definition.bounds)
+        room = min(self.max_series - len(self._numbers), full_at - self.entries)
+        found, known = [], self._numbers.get
+        for labels in _label_sets(definition) if ids else ():
+            series = known((shape, labels))
+            if series is None and room > 0:
+                series, room = self._add(shape, SeriesEntry(family, labels, bounds)), room - 1
+            found.append(series)
+        if not definition.label_names:  # all ids have the same one
+            found *= len(ids)
+        group.update((number, series) for number, series in zip(ids, found, strict=True) if series is not None)
+        return found.count(None)
 
     def _remember(self, packed: bytes, resolved: Resolved) -> None:
         self._resolved[packed] = resolved
@@ -257,6 +265,18 @@ class Catalog:
         while self._resolved_bytes > CACHE_BYTES:
             oldest, _ = self._resolved.popitem(last=False)
             self._resolved_bytes -= len(oldest)
+
+
+def _label_sets(definition: Definition) -> Iterator[Labels]:
+    """Yield the labels of each id of a definition, sorted by name; where it has none, once for all of its ids."""
+    names, values = definition.label_names, definition.label_values
+    if not names:
+        yield ()
+        return
+    order = sorted(range(len(names)), key=names.__getitem__)
+    sorted_names = [names[place] for place in order]
+    for row in zip(*(values[place :: len(names)] for place in order), strict=True):
+        yield tuple(zip(sorted_names, row, strict=True))
 
 
 def _family_key(value: Any) -> FamilyKey:

@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Self, TypeAlias
 
-import numpy as np
-
 from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.fleet.parts import DAY, Parts
 from fog_aggregator.core.fleet.reading import FleetReading
 from fog_aggregator.core.fleet.sweep import Swept, forget, sweep
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.outcome import Outcome, Status
+from fog_aggregator.core.places.admission import admit
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Ids, Place
@@ -110,7 +109,7 @@ class Fleet(FleetReading):
         """Merge what a frame says; `defined`: the ids and series that it defines, and when it came."""
         parts, (groups, timestamp) = self.parts, defined
         tables = parts.slots.tables
-        fresh = self._define(place, epoch, groups, place.born(epoch, frame, timestamp), outcome)
+        fresh = self._define(place, epoch, groups, (frame, timestamp), outcome)
         place.absorb(tables, epoch, frame, outcome)
         if frame.kind == KEYFRAME:
             if epoch.returning:
@@ -225,19 +224,20 @@ class Fleet(FleetReading):
         added = self.parts.catalog.entries - known
         return added + len(packed) // 256 if added else 0
 
-    def _define(self, place: Place, epoch: Epoch, groups: Groups, created: float, outcome: Outcome) -> Ids:
+    def _define(self, place: Place, epoch: Epoch, groups: Groups, came: tuple[Frame, float], outcome: Outcome) -> Ids:
         """Give slots to the series that are new in this epoch; return their ids by kind."""
         fresh: Ids = []
+        (frame, timestamp), tables = came, self.parts.slots.tables
         for defined, (ids, series) in groups.items():
             kind = place.kind_of(defined)
-            known = epoch.knows(kind.forms, ids)
-            if known.all():
+            new, refused = admit(tables, epoch, kind, (ids, series), frame)
+            outcome.refused_series += refused
+            if not len(new):
                 continue
-            new = np.flatnonzero(~known)
             room = self._room(place, epoch)
             outcome.refused_series += max(0, len(new) - room)
             new = new[:room]
-            slots = self.parts.slots.tables[kind].allocate(ids[new], series[new], epoch.row, created)
+            slots = tables[kind].allocate(ids[new], series[new], epoch.row, place.born(epoch, frame, timestamp))
             epoch.map(kind).add(ids[new], slots)
             fresh.append((kind, ids[new]))
         return fresh
