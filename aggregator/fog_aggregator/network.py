@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
-from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.events.newest import FleetEvent, Mark
 from fog_aggregator.core.fleet.event_list import EventList
@@ -22,7 +22,7 @@ from fog_aggregator.query.explanation import Explanation, take_apart
 from fog_aggregator.query.family_variants import FamilyVariant, described
 from fog_aggregator.query.fleet_view import COVERAGE_FAMILIES, Beside, FleetView, Memory
 from fog_aggregator.query.inventory import Inventory
-from fog_aggregator.query.node_info import NODE_INFO, known_info
+from fog_aggregator.query.nodes import NODE_INFO, NodeStates, holding, known_info, node_states
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.ratchet import Ratchet, RatchetKey, clamped
 from fog_aggregator.query.selection import EVERYTHING, TOGETHER, Grouping, Selection, ViewKey
@@ -192,6 +192,38 @@ class NetworkCollector(MetricsSource):
     def tree(self) -> Tree:
         """Return all nodes in path order, as they are now. Hold `lock`."""
         return self._planner.tree
+
+    @property
+    def horizon(self) -> float:
+        """Seconds of silence after which a node retires."""
+        return self.fleet.horizon
+
+    def paths(self, under: Path = ()) -> list[Path]:
+        """Return the paths of the nodes at and under a path, in order."""
+        with self.lock:
+            span = self.tree.span(under)
+            return self.tree.paths[span.start : span.stop]
+
+    def children(self, path: Path) -> list[Path]:
+        """Return the paths of one more token with nodes at or under them, and the path itself if it is a node's."""
+        with self.lock:
+            return self.tree.group(Selection(path), Grouping(level=len(path))).paths
+
+    def writers(self, selection: Selection) -> dict[tuple[Path, int], int]:
+        """Return the number of the last frame of each writer that has not ended, by its path and epoch."""
+        with self.lock:
+            span = self.tree.selected(selection)
+            places = (self.fleet.places[path] for path in self.tree.paths[span.start : span.stop])
+            return {(place.path, epoch.id): epoch.seq for place in places for epoch in place.epochs.values()}
+
+    def node_states(self) -> NodeStates:
+        """Look at all nodes, as they are now."""
+        with self.lock:
+            return node_states(self.fleet, self.tree, self.lives(), self.now())
+
+    def holding(self, names: frozenset[str], states: NodeStates) -> Bools:
+        """Tell which nodes have a series of some metrics, live or not, in the order of an earlier look at them."""
+        return holding(self.fleet, names, states.tree, lambda: self.lock)
 
     def knows(self, path: Path) -> bool:
         """Tell whether there is a node at or under a path."""

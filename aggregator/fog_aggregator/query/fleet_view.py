@@ -18,7 +18,7 @@ from fog_aggregator.core.kinds.view import Clamp, Plan, Samples
 from fog_aggregator.core.places.coverage import Coverage, Life
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
-from fog_aggregator.query.node_info import info_family
+from fog_aggregator.query.nodes import info_family
 from fog_aggregator.query.plan import Draft
 from fog_aggregator.query.samples import GroupLabels, Labeller, LazySeries
 from fog_aggregator.query.selection import Matcher, ViewKey

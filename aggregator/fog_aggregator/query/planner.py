@@ -13,7 +13,7 @@ from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.view import Plan
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import FamilyVariants
-from fog_aggregator.query.node_info import info_of
+from fog_aggregator.query.nodes import info_of
 from fog_aggregator.query.plan import Draft, Version
 from fog_aggregator.query.selection import Grouping, Selection, ViewKey
 from fog_aggregator.query.series_axis import SeriesAxis

@@ -74,11 +74,7 @@ class PresentState:
 
     def numbers(self, selection: Selection) -> Numbers:
         """Return the number of the last frame of each writer that has not ended."""
-        with self._network.lock:
-            tree, places = self._network.tree, self._network.fleet.places
-            span = tree.selected(selection)
-            paths = tree.paths[span.start : span.stop]
-            return {(path, epoch.id): epoch.seq for path in paths for epoch in places[path].epochs.values()}
+        return self._network.writers(selection)
 
     def check(self, path: Path, *, own: bool) -> None:
         """Check that questions about a path have an answer.

@@ -51,7 +51,7 @@ class RuleWorker:
         samples = RuleSamples(self.storage, self.series, deadline, self._samples, lambda: self._stopping)
 
         def work() -> GroupResult:
-            coverage = FleetCoverage(self._network, self._network.fleet.horizon)
+            coverage = FleetCoverage(self._network, self._network.horizon)
             return group.evaluate(at, samples, given(coverage))
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -20,7 +20,6 @@ from fog_aggregator.history.routing import Subtree, View, Whole
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.promql.errors import QueryError
 from fog_aggregator.promql.language.parse import parse
-from fog_aggregator.query.selection import Grouping, Selection
 from fog_schema.paths import Path, format_path
 
 MOST_CHILDREN: Final = 50
@@ -43,8 +42,7 @@ class TreeAndLevels:
 
     def children(self, place: Path) -> Sequence[Path]:
         """Return the paths of one more token with nodes at or under them, and the place itself if it is a node."""
-        with self._network.lock:
-            return self._network.tree.group(Selection(place), Grouping(level=len(place))).paths
+        return self._network.children(place)
 
     def has_level(self, level: int, since: int) -> bool:
         """Tell whether there is history of a level: then its groups are kept as subtrees."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fog_aggregator.history.routing import LEVEL, NODE, PATH
 from fog_aggregator.network import NetworkCollector
-from fog_schema.paths import Path, format_path, is_under
+from fog_schema.paths import Path, format_path
 
 
 class TreePlaces:
@@ -23,8 +23,7 @@ class TreePlaces:
         """Return levels down to the deepest node, paths with nodes at or under them, or nodes: from `root` down."""
         if name not in self.names():
             return ()
-        with self._network.lock:
-            nodes = [path for path in self._network.tree.paths if is_under(path, root)]
+        nodes = self._network.paths(root)
         if name == LEVEL:
             return [str(level) for level in range(max(0, len(root) - 1), max(map(len, nodes), default=0))]
         if name == NODE:
