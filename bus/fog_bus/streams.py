@@ -41,6 +41,8 @@ class StreamSettings:
         replicas: 1, or 3 or 5 in a cluster.
         storage: Where it lies.
         discard: Whether a full stream forgets its oldest messages or refuses new ones; why old: see the module.
+        max_per_subject: Messages that it keeps of one subject, the newest; None for no limit. Without one the loudest
+            writer decides what the stream keeps of all others.
     """
 
     name: str
@@ -50,6 +52,7 @@ class StreamSettings:
     replicas: int = 1
     storage: Literal["file", "memory"] = "file"
     discard: Literal["old", "new"] = "old"
+    max_per_subject: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

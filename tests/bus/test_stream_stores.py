@@ -139,6 +139,26 @@ async def test_trimmed_while_away(fog_nats: NatsServer) -> None:
             assert reading.cursor.trimmed == 10
 
 
+async def test_a_subject_that_keeps_few_messages(fog_nats: NatsServer) -> None:
+    """The last message that was handled is gone, as are others of its subject: what nobody read is counted, no more.
+
+    The stream looks as one does that was rolled back and has grown again, so it is read from its start.
+    """
+    async with connected(fog_nats.url) as link:
+        await make_stream(link, max_msgs_per_subject=3)
+        await publish(link, range(5), "s.quiet")
+        await publish(link, range(5, 8), "s.loud")
+        async with running(Reading(link)) as reading:
+            await reading.until([2, 3, 4, 5, 6, 7])
+            position, before = reading.cursor.position, reading.cursor.trimmed
+            assert before == 0  # they were gone before anybody read, and nobody's position tells of them
+        await publish(link, range(8, 20), "s.loud")
+        async with running(Reading(link, position=position)) as reading:
+            await reading.until([2, 3, 4, 17, 18, 19])
+            assert reading.discontinuities[0] == Discontinuity.ROLLED_BACK
+            assert reading.cursor.trimmed == 9  # 8 to 16, not 5 to 7 again
+
+
 async def test_trimmed_under_us(fog_nats: NatsServer) -> None:
     """A reader that cannot keep up with a stream that forgets: it goes on with what is left, and tells."""
     async with (

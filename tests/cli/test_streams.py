@@ -20,6 +20,21 @@ def test_apply(fog_nats: NatsServer) -> None:
     assert (done.returncode, done.stdout) == (0, fine)
 
 
+def test_fairness_is_an_option(fog_nats: NatsServer) -> None:
+    """It is asked for, and then streams that have none are not as they should be; those of one writer are as before."""
+    assert run("streams", "apply", "--nats", fog_nats.url).returncode == 0
+    done = run("streams", "apply", "--nats", fog_nats.url, "--max-per-subject", "1000")
+    assert done.stdout.splitlines() == [
+        "FOG_METRICS: max_msgs_per_subject is -1 and should be 1000",
+        "FOG_EVENTS: max_msgs_per_subject is -1 and should be 1000",
+        "FOG_ROLLUPS: fine",
+        "FOG_CONTROL: fine",
+        "--update changes what differs",
+    ]
+    assert run("streams", "apply", "--nats", fog_nats.url, "--max-per-subject", "1000", "--update").returncode == 0
+    assert run("streams", "apply", "--nats", fog_nats.url, "--max-per-subject", "-1").returncode == 2
+
+
 def test_what_the_server_refuses(fog_nats: NatsServer) -> None:
     """Its own words, on one line."""
     done = run("streams", "apply", "--nats", fog_nats.url, "--replicas", "3")

@@ -37,7 +37,7 @@ def jetstream_config(settings: StreamSettings) -> dict[str, Any]:
         "max_age": round(settings.max_age * _NS),
         "max_bytes": -1 if settings.max_bytes is None else settings.max_bytes,
         "max_msgs": -1,
-        "max_msgs_per_subject": -1,  # costs 30 % of the server's CPU
+        "max_msgs_per_subject": settings.max_per_subject or -1,
         "max_msg_size": -1,
         "num_replicas": settings.replicas,
         "storage": settings.storage,

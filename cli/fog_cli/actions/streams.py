@@ -26,9 +26,10 @@ def apply_streams(settings: Settings) -> int:
     except PathError as error:
         raise UsageError(str(error)) from None
     alike: dict[str, Any] = {name: getattr(settings, name) for name in ("max_age", "replicas", "storage")}
+    fair = alike | {"max_per_subject": settings.max_per_subject or None}
     wanted = (
-        metrics_stream(subjects, max_bytes=settings.max_bytes, **alike),
-        events_stream(subjects, max_bytes=settings.max_event_bytes, **alike),
+        metrics_stream(subjects, max_bytes=settings.max_bytes, **fair),
+        events_stream(subjects, max_bytes=settings.max_event_bytes, **fair),
         rollups_stream(subjects, max_bytes=settings.max_rollup_bytes, **alike),
         control_stream(subjects, replicas=settings.replicas, storage=settings.storage),
     )

@@ -97,6 +97,7 @@ class StreamCursor:
         self.caught_up = False
         self.restarts: Counter[str] = Counter()
         self.trimmed = 0
+        self._handled_before = 0  # what is gone up to here was read once, and is no loss
         self._pick = picker(filters)
         self._patience = patience
         self._generation: _Generation | None = None
@@ -105,6 +106,8 @@ class StreamCursor:
     def begin(self, info: StreamInfo, now: float) -> Start:
         """Begin a generation with what the stream is now; return where to read from."""
         start = where_to_start(self.position, info)
+        if start.because is Discontinuity.REPLACED:
+            self._handled_before = 0
         if start.because is Discontinuity.TRIMMED and self.position is not None:
             self.trimmed += start.seq - self.position.seq - 1
         self._generation = _Generation(now, self.position, info.last_seq, now, recognised=not start.known)
@@ -148,7 +151,7 @@ class StreamCursor:
         self.look(info, now)
         if not where_to_start(self.position, info).known:
             return None
-        self.position = None
+        self._handled_before, self.position = self.seq, None
         return Discontinuity.ROLLED_BACK
 
     def missed(self, messages: Sequence[Message]) -> Discontinuity | None:
@@ -159,7 +162,9 @@ class StreamCursor:
         generation.searched = last
         if last - self.position.seq == len(messages):
             return None
-        self.trimmed += max(0, messages[-1].seq - self.position.seq - len(messages))
+        known = max(self.position.seq, self._handled_before)
+        unread = sum(message.seq > known for message in messages)
+        self.trimmed += max(0, messages[-1].seq - known - unread)
         return Discontinuity.TRIMMED
 
     def ours(self, messages: Sequence[Message]) -> list[Message]:
