@@ -45,6 +45,7 @@ from fog_aggregator.components.rules.partner import Partner
 from fog_aggregator.components.rules.status import RulesView
 from fog_aggregator.components.rules.storage import RuleSeries
 from fog_aggregator.components.rules.worker import RuleWorker
+from fog_aggregator.components.shares.shares import Shares
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.engine.engine import Engine, Scope
 from fog_aggregator.core.engine.ports import Say, Surroundings
@@ -133,8 +134,7 @@ class Aggregator:
         storage = FleetStorage(self.sources, series)
         queries = Queries(storage, config, self._server_time, self.ready, own)
         self.web = self._make_web(queries, past, storage, rule_set)
-        worker = self._make_worker(history, series)
-        rules = self._rules = self._make_rules(rule_set, worker, own, partner, loops)
+        rules = self._rules = self._make_rules(rule_set, self._make_worker(history, series), own, partner, loops)
         brain.pause = history.settle
         self._loops, self._deadline = loops, 0.0  # what fails, or is cancelled, has no time
         self._components: list[Component] = [
@@ -144,6 +144,7 @@ class Aggregator:
             connection,
             self.notifications,
             brain,
+            Shares([bus.log(METRICS), bus.log(EVENTS)], subjects, own, loops),
             rules,
             FileExport(self.network, config),
             past,

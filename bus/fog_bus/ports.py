@@ -133,6 +133,15 @@ class StreamInfo:
     """How many messages after the first are deleted."""
 
 
+class Share(NamedTuple):
+    """How many messages of a stream are of one subject."""
+
+    subject: str
+    messages: int
+    share: float
+    """Of all messages of the stream, from 0 to 1."""
+
+
 class LogError(Exception):
     """A log cannot be read on for now; `reason` is one word for a counter.
 
@@ -222,6 +231,15 @@ class Log(Protocol):
 
         Args:
             beyond: Look also for deleted messages at the stream's end, where it has messages after this sequence.
+
+        Raises:
+            LogError: Nobody told.
+        """
+
+    async def shares(self, most: int) -> list[Share]:
+        """Tell which subjects have most of the stream's messages, `most` of them, the largest first.
+
+        None of a stream of more than 100,000 subjects: the answer would be as long.
 
         Raises:
             LogError: Nobody told.

@@ -1,4 +1,4 @@
-"""A node that floods while the aggregator is away, and what becomes of the others: with a limit of each, and without."""
+"""A node that floods while the aggregator is away, and what becomes of the others, with a limit and without."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fog_agent import Agent, NatsOptions
+from fog_aggregator.service import Aggregator
 from fog_bus.ports import Outcome
 from fog_bus.streams import EVENTS, METRICS, control_stream, events_stream, metrics_stream
 from fog_bus.transports import open_transport
@@ -73,3 +74,13 @@ async def test_a_flood_while_the_aggregator_is_away(
         cursors = aggregator._engine.cursors  # noqa: SLF001 — the engine is nobody else's
         assert cursors[METRICS].trimmed == (FRAMES - LIMIT if limit else pytest.approx(FRAMES - 900, abs=200))
         assert cursors[EVENTS].trimmed == 0
+        await eventually(lambda: shares(aggregator))
+        assert max(found_shares := shares(aggregator), key=lambda path: found_shares[path]) == "fog/loud"
+        assert len(found_shares) <= 3
+
+
+def shares(aggregator: Aggregator) -> dict[str, float]:
+    """Return the shares of nodes of the stream of metrics that the aggregator tells of, by path."""
+    families = [one for one in aggregator.network.own.collect() if one.family.name == "fog_aggregator_stream_share"]
+    series = [one for family in families for one in family.series if ("stream", METRICS) in one.labels]
+    return {dict(one.labels)["path"]: float(str(one.value)) for one in series}

@@ -10,7 +10,7 @@ import pytest
 from fog_bus.memory import MemoryBus
 from fog_bus.nats.options import NatsOptions
 from fog_bus.nats.transport import NatsTransport
-from fog_bus.ports import LogError, LogReader, Message, Outcome, Refusal, Transport
+from fog_bus.ports import LogError, LogReader, Message, Outcome, Refusal, Share, Transport
 from fog_bus.streams import METRICS, StreamSettings, metrics_stream
 from fog_schema.subjects import Subjects
 from fog_testing.waiting import eventually
@@ -68,6 +68,21 @@ async def test_a_log_is_read_from_any_sequence_and_goes_on(bus: Transport) -> No
     assert [one.data for one in await waiting] == [b"later"]
     assert await reader.next() == []
     await reader.close()
+
+
+async def test_a_log_tells_who_has_most_of_it(bus: Transport) -> None:
+    """The subjects with most messages, the largest first, and nobody of a log that is empty."""
+    log = bus.log(METRICS)
+    assert await log.shares(3) == []
+    for subject, count in (("fog.v1.metrics.a", 1), ("fog.v1.metrics.b", 5), ("fog.v1.metrics.c.d", 4)):
+        for _ in range(count):
+            await bus.publish(subject, b"", LONG)
+    assert await log.shares(2) == [
+        Share("fog.v1.metrics.b", 5, 0.5),
+        Share("fog.v1.metrics.c.d", 4, 0.4),
+    ]
+    with pytest.raises(LogError):
+        await bus.log("OTHER").shares(1)
 
 
 async def test_a_log_is_read_from_a_moment_on_and_by_subject(bus: Transport) -> None:

@@ -19,6 +19,7 @@ from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rollup.publication import RollupPublication
 from fog_aggregator.components.rules.metrics import RuleMetrics
 from fog_aggregator.components.rules.storage import RuleSeries
+from fog_aggregator.components.shares.shares import Shares
 from fog_aggregator.query.fleet_view import FamilySamples
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
@@ -101,6 +102,7 @@ def of_an_aggregator() -> dict[str, str]:
     RuleMetrics(fleet.own, RuleSet(), RuleSeries())
     NotificationMetrics(fleet.own, ("log",), lambda: 0.0)
     HistoryMetrics(fleet.own)
+    Shares((), Subjects(), fleet.own, Loops())
     link, never = Link(Connection(NatsOptions())), lambda: False
     RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
     return told([*fleet.network.collect(), *fleet.network.view().sampled()], "fog_")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from operator import attrgetter
@@ -11,7 +12,7 @@ from typing import Final
 
 from fog_bus.filters import matches
 from fog_bus.memory.stream import MemoryStream
-from fog_bus.ports import LogError, Message, StreamInfo
+from fog_bus.ports import LogError, Message, Share, StreamInfo
 
 HEARTBEAT: Final = 0.5
 _BATCH: Final = 1000
@@ -47,6 +48,16 @@ class MemoryLog:
         """
         del beyond  # there are no deleted messages at its end
         return self._stream().info()
+
+    async def shares(self, most: int) -> list[Share]:
+        """Tell which subjects have most of the stream's messages.
+
+        Raises:
+            LogError: There is no stream, or the bus is not connected.
+        """
+        messages = self._stream().messages
+        found = Counter(message.subject for message in messages).most_common(most)
+        return [Share(subject, count, count / len(messages)) for subject, count in found]
 
     async def open(self, seq: int) -> MemoryLogReader:
         """Open a reader that begins with the first message at or after `seq`.

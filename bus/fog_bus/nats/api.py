@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 
 from fog_bus.nats.link import Link
-from fog_bus.ports import Refusal, RequestError, StreamInfo
+from fog_bus.ports import Refusal, RequestError, Share, StreamInfo
 
 _STREAM_NOT_FOUND: Final = 10059
 
@@ -50,18 +52,28 @@ class JetStream:
         """Return the subject of a call such as `STREAM.INFO.FOG_METRICS`."""
         return f"{self._prefix}.{call}"
 
+    async def ask(self, call: str, request: Mapping[str, Any] | None = None) -> bytes:
+        """Make one call and return its answer as it came.
+
+        Raises:
+            JetStreamError: It was not answered.
+        """
+        payload = b"" if request is None else json.dumps(request).encode()
+        try:
+            return await self.link.request(self.subject(call), payload, self._deadline)
+        except RequestError as error:
+            gone = error.outcome.refusal is Refusal.NO_STREAM
+            raise JetStreamError(str(error), "missing" if gone else error.outcome.outcome.value) from error
+
     async def call(self, call: str, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Make one call and return its answer.
 
         Raises:
             JetStreamError: It was refused or not answered.
         """
-        payload = b"" if request is None else json.dumps(request).encode()
+        data = await self.ask(call, request)
         try:
-            answer = json.loads(await self.link.request(self.subject(call), payload, self._deadline))
-        except RequestError as error:
-            gone = error.outcome.refusal is Refusal.NO_STREAM
-            raise JetStreamError(str(error), "missing" if gone else error.outcome.outcome.value) from error
+            answer = json.loads(data)
         except (ValueError, RecursionError) as error:
             raise JetStreamError(f"{call}: the answer is not JSON") from error
         match answer:
@@ -70,6 +82,17 @@ class JetStream:
             case {"type": str()}:
                 return dict(answer)
         raise JetStreamError(f"{call}: not an answer of JetStream")
+
+
+def parse_shares(answer: bytes, most: int) -> list[Share]:
+    """Read who has most of a stream from an answer to `STREAM.INFO` with subjects; nobody when it is not one."""
+    try:
+        state = json.loads(answer)["state"]
+        total, subjects = int(state["messages"]), dict(state["subjects"])
+        largest = heapq.nlargest(most, subjects.items(), key=itemgetter(1))
+        return [Share(subject, count, count / total) for subject, count in largest if total > 0]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
 
 
 def parse_stream_info(answer: Mapping[str, Any]) -> StreamInfo:

@@ -59,6 +59,8 @@ class _Attempts:
 
     absent: bool = False
     failures: int = 0
+    handled_before: int = 0
+    """The last sequence handled before the stream was read from its start: what is gone up to there is no loss."""
 
 
 class StreamCursor:
@@ -97,7 +99,6 @@ class StreamCursor:
         self.caught_up = False
         self.restarts: Counter[str] = Counter()
         self.trimmed = 0
-        self._handled_before = 0  # what is gone up to here was read once, and is no loss
         self._pick = picker(filters)
         self._patience = patience
         self._generation: _Generation | None = None
@@ -107,7 +108,7 @@ class StreamCursor:
         """Begin a generation with what the stream is now; return where to read from."""
         start = where_to_start(self.position, info)
         if start.because is Discontinuity.REPLACED:
-            self._handled_before = 0
+            self._attempts.handled_before = 0
         if start.because is Discontinuity.TRIMMED and self.position is not None:
             self.trimmed += start.seq - self.position.seq - 1
         self._generation = _Generation(now, self.position, info.last_seq, now, recognised=not start.known)
@@ -151,7 +152,7 @@ class StreamCursor:
         self.look(info, now)
         if not where_to_start(self.position, info).known:
             return None
-        self._handled_before, self.position = self.seq, None
+        self._attempts.handled_before, self.position = self.seq, None
         return Discontinuity.ROLLED_BACK
 
     def missed(self, messages: Sequence[Message]) -> Discontinuity | None:
@@ -162,7 +163,7 @@ class StreamCursor:
         generation.searched = last
         if last - self.position.seq == len(messages):
             return None
-        known = max(self.position.seq, self._handled_before)
+        known = max(self.position.seq, self._attempts.handled_before)
         unread = sum(message.seq > known for message in messages)
         self.trimmed += max(0, messages[-1].seq - known - unread)
         return Discontinuity.TRIMMED

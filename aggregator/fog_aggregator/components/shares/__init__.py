@@ -1,0 +1,1 @@
+"""Name the nodes that have most of a stream."""
