@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv test lint format demo sim chaos fuzz requirements clean
+.PHONY: help .venv test lint format demo sim chaos fuzz soak requirements clean
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
@@ -15,6 +15,7 @@ help:
 	@echo 'make sim           proves the rules on simulated histories (ARGS="--histories 5000", or --mutations)'
 	@echo 'make chaos         breaks a fog on this machine at random (ARGS="--duration 120 --seed 7")'
 	@echo 'make fuzz          attacks an aggregator with frames and questions that nobody should send (ARGS="--minutes 10")'
+	@echo 'make soak          a fog with one hostile path for a while: memory, answers, counts (ARGS="--minutes 10")'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make format        lets ruff put the code in shape'
 	@echo 'make .venv         only installs'
@@ -59,6 +60,9 @@ fuzz: .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/fuzz.txt >&2 \
 		|| echo 'atheris has no wheel for this Python: by chance alone' >&2
 	@$(BIN)/python -m fog_proving.fuzz $(ARGS)
+
+soak: .venv
+	@$(BIN)/python -m fog_proving.soak $(ARGS)
 
 # No header and no index lines: the pins must say nothing about where they were resolved.
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml
