@@ -190,18 +190,29 @@ class SelfMetrics:
             family = gauge(f"fog_aggregator_stream_{name}", text, ["stream"])
             for reader in readers:
                 family.labels(stream=reader.stream).set_function(partial(read, reader))
-        self.collector.add_source(lambda: [FamilySnapshot(_TRIMMED, [_trimmed(reader) for reader in readers])])
+        self.collector.add_source(lambda: [_count(family, count, readers) for family, count in _STREAM_COUNTERS])
 
 
-_TRIMMED: Final = Family(
-    "fog_aggregator_stream_trimmed_messages_total",
-    MetricType.COUNTER,
-    "Messages that were gone from the stream before they were read",
+def _count(family: Family, count: Callable[[StreamCursor], int], readers: Collection[StreamCursor]) -> FamilySnapshot:
+    return FamilySnapshot(family, [SeriesSnapshot((("stream", one.stream),), count(one)) for one in readers])
+
+
+_STREAM_COUNTERS: Final[tuple[tuple[Family, Callable[[StreamCursor], int]], ...]] = tuple(
+    (Family(f"fog_aggregator_stream_{name}_total", MetricType.COUNTER, text), count)
+    for name, text, count in (
+        (
+            "trimmed_messages",
+            "Messages that were gone from the stream before they were read",
+            lambda reader: reader.trimmed,
+        ),
+        ("clock_steps", "Steps of the clock of the stream's server", lambda reader: reader.dates.clock.steps),
+        (
+            "misdated_messages",
+            "Messages with a time that cannot be true",
+            lambda reader: reader.dates.misdated,
+        ),
+    )
 )
-
-
-def _trimmed(reader: StreamCursor) -> SeriesSnapshot:
-    return SeriesSnapshot((("stream", reader.stream),), reader.trimmed)
 
 
 def _limit(reader: StreamCursor) -> float:

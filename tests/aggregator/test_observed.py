@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fog_aggregator.core.engine.clock import ServerClock
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.observed import LONGEST_TICK, ObservedTime
 from fog_bus.ports import StreamInfo
@@ -46,15 +45,3 @@ def test_a_tick_observes_three_seconds_at_most() -> None:
     observed.tick([cursor], 0.0)
     cursor.look(info(), 60.0)
     assert observed.tick([cursor], 60.0) == LONGEST_TICK
-
-
-def test_now_is_the_newest_stamp_and_the_time_since() -> None:
-    """R12.18: the server's time goes on between messages, and a stamp from behind does not set it back."""
-    clock = ServerClock()
-    assert clock.now(50.0) == 0
-    clock.note(1_000.0, 50.0)
-    assert clock.now(54.0) == 1_004
-    clock.note(1_001.0, 54.0)
-    assert clock.now(54.0) == 1_004
-    clock.note(1_010.0, 55.0)
-    assert clock.now(56.5) == 1_011.5

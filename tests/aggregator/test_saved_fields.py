@@ -53,6 +53,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("FleetTime", "caught_up"): "a fleet that goes on from a checkpoint goes back to one",
     ("FleetTime", "horizon"): "configured",
     ("FleetTime", "pace"): "told by whoever reads",
+    ("FleetTime", "present"): "as pace",
     ("FleetTime", "settled_at"): "an outage before a restart is seen as one gap again",
     ("Tombstones", "limit"): "configured",
     ("Roster", "version"): "counts changes since the program began",

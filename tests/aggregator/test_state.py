@@ -177,7 +177,7 @@ def test_ghosts_are_refused_once_all_is_known() -> None:
     """A frame of an unknown epoch older than the horizon: a copy of a store put back; not so without a past."""
     fleet = Fleet()
     old, *_ = said(worker(fleet), 4)
-    fleet.state.parts.time.now = fleet.now
+    fleet.state.parts.time.present = fleet.now
     fleet.state.parts.time.caught_up = True
     assert fleet.state.apply(PATH, decode(old), fleet.now - 7.1 * DAY).status is Status.TOO_OLD
     fleet.state.parts.time.caught_up = False

@@ -52,6 +52,7 @@ class Reading:
 
     def __init__(self, image: Image | None = None) -> None:
         self.recorder = Recorder()
+        self.now = 0.0
         own = TelemetryCollector(self_metrics=False, reserved_names=True)
         fleet, events = FleetState(), EventList()
         network = self.recorder.network = NetworkCollector(fleet, events, own, lambda: BEGIN)
@@ -62,18 +63,19 @@ class Reading:
             positions = restore(image, fleet, events, Ratchet(), self.engine.parts)
             self.engine.resume(fleet, events, positions, 0.0)
 
-    def begin(self, messages: Sequence[Message], now: float) -> None:
+    def begin(self, messages: Sequence[Message], now: float, ahead: float = 0.0) -> None:
         """Begin a generation on a stream that holds these messages."""
-        self.look(messages, now)
-        start = self.engine.cursors["M"].begin(info_of(messages, now), 0.0)
+        self.look(messages, now, ahead)
+        start = self.engine.cursors["M"].begin(info_of(messages, now), self.now)
         if start.known:
-            assert self.engine.cursors["M"].recognise(next(one for one in messages if one.seq == start.seq), 0.0)
+            assert self.engine.cursors["M"].recognise(next(one for one in messages if one.seq == start.seq), self.now)
 
-    def look(self, messages: Sequence[Message], now: float) -> None:
-        """See what the stream is at a moment of the server's time."""
+    def look(self, messages: Sequence[Message], now: float, ahead: float = 0.0) -> None:
+        """See what the stream is at a moment of the server's time, whose clock may be ahead."""
+        self.now = now - ahead - BEGIN
         cursor = self.engine.cursors["M"]
         if cursor.position is not None:
-            cursor.look(info_of(messages, now), 0.0)
+            cursor.look(info_of(messages, now), self.now)
 
     def read(self, messages: Sequence[Message], batch: int = 1000) -> None:
         """Read what was not read yet, in batches."""
@@ -81,9 +83,9 @@ class Reading:
         for start in range(0, len(unread), batch):
             rest = unread[start : start + batch]
             while rest:
-                count = self.engine.until_step("M", rest, 0.0)
+                count = self.engine.until_step("M", rest, self.now)
                 if count:
-                    self.engine.on_batch("M", rest[:count], 0.0)
+                    self.engine.on_batch("M", rest[:count], self.now)
                 rest = rest[count:]
 
 
@@ -166,11 +168,11 @@ def test_time_passes_while_nobody_sends() -> None:
     reading.begin(messages, BEGIN + 5)
     reading.read(messages[:1])
     reading.look(messages, BEGIN + 500)
-    reading.engine.tick(0.0)
+    reading.engine.tick(reading.now)
     assert reading.recorder.steps == {}
     reading.read(messages)
     for ticks in (1, 2):
-        reading.engine.tick(0.0)
+        reading.engine.tick(reading.now)
         assert list(reading.recorder.steps) == [STEP * at for at in range(1, ticks * MOST_AT_ONCE + 1)]
     assert set(reading.recorder.steps.values()) == {2}
 
@@ -230,12 +232,14 @@ def test_a_clock_that_was_set_back_goes_on() -> None:
     """The server itself said that a month had passed, and then that it had not: steps are taken of its time again."""
     messages, reading = list(frames([1, 4, MONTH, 33, 41, 62])), Reading()
     reading.engine.readiness.needs_round = False
-    reading.begin(messages, BEGIN + MONTH)
+    reading.begin(messages, BEGIN + MONTH, MONTH - 4)
     reading.read(messages[:3])
     assert max(reading.recorder.steps) == MONTH * 1000
     reading.recorder.steps.clear()
+    reading.look(messages, BEGIN + 35)
     reading.look(messages, BEGIN + 40)
-    reading.read(messages)
+    reading.read(messages[:5])
     reading.look(messages, BEGIN + 62)
-    reading.engine.tick(0.0)
+    reading.read(messages)
+    reading.engine.tick(reading.now)
     assert reading.recorder.steps == {50_000: 5, 60_000: 5}

@@ -18,6 +18,8 @@ from fog_bus.streams import StreamSettings
 LONGEST_DELAY: Final = 3_600.0
 """Seconds that the network may hold on to a message that it delivers after all."""
 
+_MOMENT_NS: Final = 1_000_000
+"""Messages of one moment of the clock are stamped one after the other; one from before that says it was set back."""
 _MOST_IDS: Final = 10_000
 """Ids of messages that are remembered; a server remembers those of the last two minutes."""
 
@@ -207,7 +209,9 @@ class MemoryStream:
         self._tell(removed)
 
     def _store(self, subject: str, data: bytes) -> None:
-        self._last_ns = max(self._last_ns + 1, round(self._clock() * 1e9))
+        now_ns = round(self._clock() * 1e9)
+        same_moment = now_ns <= self._last_ns < now_ns + _MOMENT_NS
+        self._last_ns = self._last_ns + 1 if same_moment else now_ns
         self._contents.last_seq += 1
         self._contents.messages.append(Message(subject, data, self._contents.last_seq, self._last_ns))
         self._bytes += len(data)

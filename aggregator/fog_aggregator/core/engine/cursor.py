@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from fog_aggregator.core.engine.clock import Dates
 from fog_aggregator.core.engine.stream_rules import (
     Start,
     has_reached,
@@ -55,12 +56,13 @@ class _Generation:
 
 @dataclass(slots=True)
 class _Attempts:
-    """The attempts to begin a generation: whether the stream was missing, and how many in a row got nowhere."""
+    """The attempts to begin a generation: whether the stream was missing, how many in a row got nowhere, their ends."""
 
     absent: bool = False
     failures: int = 0
     handled_before: int = 0
     """The last sequence handled before the stream was read from its start: what is gone up to there is no loss."""
+    ends: Counter[str] = field(default_factory=Counter)
 
 
 class StreamCursor:
@@ -80,8 +82,8 @@ class StreamCursor:
         spoke_at: When the server last spoke about the stream, monotonic seconds: it sent messages, or had none, or told
             what the stream is.
         caught_up: Whether all was handled that the stream held at the beginning of this generation, as its leader told.
-        restarts: How many generations ended, by reason.
         trimmed: How many messages were gone before they were read, as far as their numbers tell.
+        dates: The times of its messages, and the clock of the server that stores them.
     """
 
     def __init__(
@@ -97,8 +99,8 @@ class StreamCursor:
         self.looked_at = -float("inf")
         self.spoke_at = -float("inf")
         self.caught_up = False
-        self.restarts: Counter[str] = Counter()
         self.trimmed = 0
+        self.dates = Dates(0 if position is None else position.timestamp_ns)
         self._pick = picker(filters)
         self._patience = patience
         self._generation: _Generation | None = None
@@ -116,6 +118,7 @@ class StreamCursor:
         if not start.known:  # nothing before `start` will be read
             self.position = Position(info.created, start.seq - 1, 0)
         self.look(info, now)
+        self.dates.begin(now, goes_on=start.known)
         return start
 
     def recognise(self, first: Message, now: float) -> bool:
@@ -153,6 +156,7 @@ class StreamCursor:
         if not where_to_start(self.position, info).known:
             return None
         self._attempts.handled_before, self.position = self.seq, None
+        self.dates.forget()
         return Discontinuity.ROLLED_BACK
 
     def missed(self, messages: Sequence[Message]) -> Discontinuity | None:
@@ -184,10 +188,12 @@ class StreamCursor:
         self.spoke_at = now
         if messages and self.position is not None:
             last = messages[-1]
+            self.dates.read(last.timestamp_ns, now)
             self.position = Position(self.position.created, last.seq, last.timestamp_ns)
             generation.last_heard = now
             generation.pending = pending
         self._note_progress()
+        self._note_drained(now)
 
     def must_look(self, now: float) -> bool:
         """Tell whether it is time to look at what the stream is."""
@@ -201,9 +207,11 @@ class StreamCursor:
         """Take note of what the stream is now."""
         self.info = info
         self.looked_at = self.spoke_at = now
+        self.dates.clock.note(info.now, now)
         self._attempts.absent = False
         if self._generation is not None:
             self._note_progress()
+            self._note_drained(now)
 
     def check(self, info: StreamInfo, now: float) -> None:
         """Look at the stream as the watchdog of this generation.
@@ -227,7 +235,7 @@ class StreamCursor:
 
     def end(self, reason: str, now: float) -> int:
         """End the generation, or the attempt at one; return how many in a row got nowhere."""
-        self.restarts[reason] += 1
+        self._attempts.ends[reason] += 1
         self.caught_up = False
         generation, self._generation = self._generation, None
         got_on = generation is not None and (
@@ -239,6 +247,11 @@ class StreamCursor:
     def is_connected(self, now: float) -> bool:
         """Tell whether it is read: a generation has begun, and the server has spoken within 10 s."""
         return self._generation is not None and now - self.spoke_at <= SPEECHLESS_SECONDS
+
+    @property
+    def restarts(self) -> Counter[str]:
+        """How many generations ended, by reason."""
+        return self._attempts.ends
 
     @property
     def seq(self) -> int:
@@ -265,9 +278,9 @@ class StreamCursor:
         position, info = self.position, self.info
         if position is None:
             return 0.0
-        read = position.timestamp_ns / 1e9
-        all_of_it = info is not None and info.created == position.created and position.seq >= info.tail
-        return max(read, info.now) if info is not None and all_of_it else read
+        if info is None or info.created != position.created or position.seq < info.tail:
+            return self.dates.last
+        return max(self.dates.last, self.dates.plausible(info.now, self.looked_at))
 
     @property
     def until_gap(self) -> float | None:
@@ -284,3 +297,7 @@ class StreamCursor:
         generation = self._running
         if generation.recognised and self.info is not None:
             self.caught_up = self.caught_up or has_reached(generation.goal, self.seq, self.info)
+
+    def _note_drained(self, now: float) -> None:
+        if self.caught_up and not self.lag:
+            self.dates.drained(now)

@@ -16,6 +16,7 @@ from typing import Final
 from fog_aggregator.core.checkpoint import Image, take_image
 from fog_aggregator.core.checkpoint import Scope as ScopeKey
 from fog_aggregator.core.costs.slices import Slice
+from fog_aggregator.core.engine.clock import STEP_SECONDS, ServerClock
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.engine.forget_queue import ForgetQueue
@@ -158,7 +159,10 @@ class Engine:
         With 0 for some messages a step was taken just now: ask again.
         """
         steps = self._time.steps
-        return len(messages) if steps is None else steps.until_next(stream, messages, now)
+        if steps is None or not messages:
+            return len(messages)
+        self._follow_clocks(now)
+        return steps.until_next(stream, self._by_our_clock(stream, messages, now), now)
 
     def on_batch(self, stream: str, messages: Sequence[Message], now: float, pending: int = 0) -> int:
         """Apply messages of a stream, and move its position: the two belong together.
@@ -176,9 +180,12 @@ class Engine:
             if (what := cursor.missed(messages)) is not None:
                 self.on_discontinuity(stream, what, now)
             cursor.spoke_at = now
-            self._listen()
+            self._follow_clocks(now)
+            self._listen(now)
             if ours := cursor.ours(messages):
-                applied = self._apply(stream, ours, now)
+                dated = self._by_our_clock(stream, ours, now)
+                applied = self._apply(stream, dated, now)
+                cursor.dates.note_judged(ours[:applied], dated[:applied])
                 if applied < len(ours):
                     count = bisect_left(messages, ours[applied].seq, key=_seq_of)
         cursor.take(messages[:count], pending + len(messages) - count, now)
@@ -201,8 +208,9 @@ class Engine:
             HorizonError: A stream keeps its messages for too long.
         """
         self._check_horizon()
+        self._follow_clocks(now)
         effects = Effects(observed_seconds=self._observe(now))
-        self._listen()
+        self._listen(now)
         caught_up = self.caught_up
         if self.readiness.begins_round(caught_up=caught_up):
             self._ingest.require_keyframes(self.server_time(now))
@@ -234,7 +242,13 @@ class Engine:
 
     def server_time(self, now: float) -> float:
         """Return the server's time, unix seconds; 0 while it is not known."""
-        return self._time.clock.now(now)
+        return self._clock.now(now)
+
+    @property
+    def _clock(self) -> ServerClock:
+        """The clock of the server of metrics; until it has spoken, what a checkpoint knew of it."""
+        clock = self.cursors[self._scope.metrics].dates.clock
+        return self._time.clock if clock.offset is None else clock
 
     @property
     def caught_up(self) -> bool:
@@ -294,8 +308,34 @@ class Engine:
             self._ingest.commands(portion, self._take_command)
         else:
             self._ingest.rollups(portion, self.server_time(now))
-        self._time.clock.note(messages[portion.taken - 1].timestamp, now)
         return portion.taken
+
+    def _by_our_clock(self, stream: str, messages: Sequence[Message], now: float) -> Sequence[Message]:
+        """Return messages with times that can be true, by the clock of the server of metrics."""
+        dates = self.cursors[stream].dates
+        judged, ours, theirs = dates.judge(messages, now), self._clock.offset, dates.clock.offset
+        ahead = 0.0 if ours is None or theirs is None else theirs - ours
+        if abs(ahead) <= STEP_SECONDS:
+            return judged
+        return [one._replace(timestamp_ns=one.timestamp_ns - int(ahead * 1e9)) for one in judged]
+
+    def _follow_clocks(self, now: float) -> None:
+        """Let all that was dated by a server's clock follow it when it steps (R12.18)."""
+        for stream, cursor in self.cursors.items():
+            step = cursor.dates.follow()
+            if stream == self._scope.metrics:
+                step += self._time.set_back(cursor.dates.clock)
+            if step and stream == self._scope.metrics:
+                self.fleet.shift(step)
+                self.events.shift(step)
+                self._ingest.shift(step)
+            if step:
+                self._report_step(stream, step, now)
+
+    def _report_step(self, stream: str, step: float, now: float) -> None:
+        text = f"the clock of the server of {stream} has stepped by {step:+.0f} s"
+        self._around.say(f"clock {stream}", text, None)
+        self.events.report(self._scope.path, "clock_stepped", {"subject": stream, "text": text}, self.server_time(now))
 
     def _take_command(self, path: Path, command: Command, stored_at: float) -> None:
         if command.command == FORGET:
@@ -307,16 +347,13 @@ class Engine:
         """Let the fleet's time go on, if the streams are read to their end: also when nobody sends."""
         seconds = self.observed.tick(self._of_counts.values(), now)
         if self.observed.current:
-            for cursor in self._of_counts.values():
-                if cursor.info is not None and not cursor.lag:
-                    self._time.clock.note(cursor.info.now, cursor.looked_at)
             self.fleet.observe(seconds, self.server_time(now))
         return seconds
 
-    def _listen(self) -> None:
+    def _listen(self, now: float) -> None:
         """Let audible time go on up to when the server spoke last."""
         seconds = self.observed.listen(self._of_counts.values())
-        self.fleet.listen(seconds, live=self.observed.audible.live)
+        self.fleet.listen(seconds, live=self.observed.audible.live, now=self.server_time(now))
 
     def _forget(self) -> list[tuple[Path, float, list[Path]]]:
         """Do the requests to forget for which it is known by now which nodes had departed."""

@@ -79,6 +79,10 @@ class Ingest:
         self._fleet.require_keyframes()
         self._awaiting_event_ranges = {key: now for key in self._events.seen if self._branches.cover(key[0])}
 
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock."""
+        self._awaiting_event_ranges = {key: at + seconds for key, at in self._awaiting_event_ranges.items()}
+
     def metrics(self, messages: Iterable[Message], now: float) -> None:
         """Apply a batch of the stream of metrics. Branches come as rollups: the frames of their nodes are left out."""
         tally: Counter[str] = Counter()

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from fog_aggregator.core.engine.clock import ServerClock
+from fog_aggregator.core.engine.clock import STEP_SECONDS, ServerClock
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.ports import StepTaker
 from fog_aggregator.core.engine.readiness import ROUND_INTERVALS, Readiness
@@ -34,7 +34,7 @@ class StreamsTime:
     """The streams' time, as far as an engine knows it. Part of the checkpoint.
 
     Attributes:
-        clock: The server's clock.
+        clock: The server's clock as a checkpoint knew it, until it is known what it says now.
         steps: The steps of the history; None where nobody takes them.
         resumed_at: The step that came next when a checkpoint was made, milliseconds; 0 without one.
     """
@@ -42,6 +42,16 @@ class StreamsTime:
     clock: ServerClock = field(default_factory=ServerClock)
     steps: Steps | None = None
     resumed_at: int = 0
+
+    def set_back(self, clock: ServerClock) -> float:
+        """Return by how many seconds the server's clock was set back since the checkpoint; once, when both are known.
+
+        How far it was set ahead nobody can know, as it is not known how long the aggregator was away.
+        """
+        if clock.offset is None or self.clock.offset is None:
+            return 0.0
+        step, self.clock = clock.offset - self.clock.offset, ServerClock()
+        return step if step < -STEP_SECONDS else 0.0
 
     def image(self) -> Saved:
         """Return the step that comes next."""
@@ -148,10 +158,8 @@ class Steps:
 
     def _present(self, now: float) -> float | None:
         """Return the server's time now, unix seconds, whatever was read."""
-        infos = [
-            cursor.info.now + now - cursor.looked_at for cursor in self._cursors.values() if cursor.info is not None
-        ]
-        return max(infos, default=None)
+        clocks = [cursor.dates.clock for cursor in self._cursors.values()]
+        return max((clock.now(now) for clock in clocks if clock.offset is not None), default=None)
 
     def _take(self, now: float) -> None:
         at = self.next or 0

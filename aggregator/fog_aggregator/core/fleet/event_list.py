@@ -131,6 +131,11 @@ class EventList:
         if holes:
             self.wanted[path, epoch] = holes[0][0], holes[-1][1]
 
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock; events stay as they were told."""
+        for seen in self.seen.values():
+            seen.last_seen += seconds
+
     def expire(self, before: float) -> None:
         """Forget the numbers of epochs not heard since `before` that have no event in the list any more.
 

@@ -135,14 +135,20 @@ class Fleet(FleetReading):
         """Let time pass in which the streams were read to their end; `now` is the server's time after it."""
         self.parts.time.observe(seconds, now)
 
-    def listen(self, seconds: float, *, live: bool) -> None:
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock: all that was dated before it moves with it (R12.18)."""
+        self.parts.shift(seconds)
+
+    def listen(self, seconds: float, *, live: bool, now: float = 0.0) -> None:
         """Let time pass in which a node that had sent something would have been heard.
 
         Args:
             seconds: How much there was since the last call.
             live: The streams are read to their end; else timestamps tell how time passes in the backlog.
+            now: The time that the server tells now; 0 while it is not known.
         """
         time = self.parts.time
+        time.present = now
         time.audible_seconds += seconds
         time.pace = 0.0 if live else self.shortest_interval
 

@@ -24,6 +24,7 @@ class FleetTime:
 
     Attributes:
         now: the newest server timestamp read, seconds.
+        present: the time that the server tells now, as it was told last; 0 while it is not known.
         audible_seconds: for how long a node that had sent something would have been heard, seconds: what its silence is
             measured in, so that no node is silent for time in which the reader heard nothing.
         pace: what one timestamp may add to the audible time at most, beyond the one before. 0 while the streams are
@@ -40,6 +41,7 @@ class FleetTime:
         self.horizon = horizon
         self.caught_up = caught_up
         self.now = 0.0
+        self.present = 0.0
         self.audible_seconds = 0.0
         self.pace = math.inf
         self.settled_at = -math.inf
@@ -69,11 +71,17 @@ class FleetTime:
         if self.pace == math.inf:
             self.read(now)
         self.now = max(self.now, now)
+        self.present = now
         self.caught_up = True
 
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock."""
+        self.now += seconds
+        self.settled_at += seconds
+
     def is_ghost(self, timestamp: float) -> bool:
-        """Tell whether the first frame of an epoch is too old to be one (R12.21)."""
-        return self.caught_up and timestamp < self.now - self.horizon
+        """Tell whether the first frame of an epoch is too old to be one, by what the server tells now (R12.21)."""
+        return self.caught_up and timestamp < self.present - self.horizon
 
     def image(self) -> Saved:
         """Return the time."""

@@ -88,6 +88,12 @@ class Parts:
         self.arrivals.move(place.row, into.row)
         self.roster.remove(place)
 
+    def shift(self, seconds: float) -> None:
+        """Move all that was dated by the server's clock."""
+        self.time.shift(seconds)
+        self.roster.shift(seconds)
+        self.slots.shift(seconds)
+
     def left_series(self) -> Bools:
         """Tell which series have left the exposition (R12.41), by their numbers."""
         return self.retired.left(len(self.catalog.series), self.time.observed_seconds, self.time.horizon)

@@ -133,6 +133,15 @@ class Roster:
                 epoch.gapped = True
                 self.gapped[epoch] = where
 
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock."""
+        self.rows.last_seen += seconds
+        for place in self:
+            place.first_seen += seconds
+            for epoch in place.epochs.values():
+                epoch.birth += seconds
+                epoch.last_seen += seconds
+
     def is_retired(self, place: Place) -> bool:
         """Tell whether a place is a group of retired nodes."""
         return bool(self.rows.retired[place.row])

@@ -36,6 +36,12 @@ class Slots:
             present[table.series[: table.size][live]] = True
         return present
 
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock."""
+        for table in self.tables.values():
+            table.created += seconds
+            table.version += 1
+
     def only_in(self, rows: Bools, series: int) -> Bools:
         """Tell which series have slots of some epochs alone; `rows`: by epoch's row; `series`: how many there are."""
         only = np.ones(series, np.bool_)
