@@ -143,8 +143,8 @@ class Fog:
 
     def steps(self) -> list[str]:
         """Return what the events tell of steps of the clock."""
-        events = self.engine.events.query(name="clock_stepped")
-        return [event.value["text"] for event in events if event.value["subject"] == "metrics"]
+        told = [event.open().value for event in self.engine.events.query(name="clock_stepped")]
+        return [one["text"] for one in told if one["subject"] == "metrics"]
 
     def value(self, name: str) -> float:
         """Return a total, or how many gauges count."""
@@ -277,6 +277,7 @@ def test_a_ghost_is_judged_by_what_the_server_tells_now() -> None:
     found.ahead = always(0.0)
     found.send(late)
     found.restart()
+    assert found.engine.fleet.now == NOON + MONTH
     found.read()
     [epoch] = found.engine.fleet.places["fog", "late"].epochs.values()
     assert (epoch.seq, epoch.gapped) == (2, True)

@@ -117,3 +117,18 @@ async def test_a_reader_meets_a_fault(fault: Callable[[MemoryStream], None], wha
     assert found == ([] if what is None else [what])
     kept = [message.data for message in stream.messages]
     assert handled == (kept if what is not None else [b"last"])
+
+
+def test_a_servers_clock_may_be_wrong_and_is_set_back() -> None:
+    """Stamps and what the server tells go by it, and so does age; messages of one moment are still told apart."""
+    now = [1_000_000.0]
+    stream = MemoryBus(clock=lambda: now[0]).streams[METRICS]
+    for ahead in (0.0, 40.0, 40.0, -40.0):
+        stream.ahead = ahead
+        stream.publish("fog.v1.metrics.fog", b"")
+        assert stream.info().now == now[0] + ahead
+    stamps = [message.timestamp_ns for message in stream.messages]
+    assert stamps == [10**15, 10**15 + 40 * 10**9, 10**15 + 40 * 10**9 + 1, 10**15 - 40 * 10**9]
+    stream.ahead = stream.settings.max_age + 20
+    stream.expire()
+    assert [message.seq for message in stream.messages] == [2, 3, 4], "age removes a beginning, and no hole"

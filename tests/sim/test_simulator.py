@@ -85,7 +85,7 @@ def test_the_command_says_how_to_see_it_again(capsys: pytest.CaptureFixture[str]
 def test_every_kind_of_step_is_drawn_and_done() -> None:
     """No step can be drawn that nobody knows, and none is known that is never drawn."""
     kinds = {step.kind for number in range(60) for step in history(SEED, number)}
-    assert kinds == {*ORDINARY, *(kind for kinds in FAULTS for kind in kinds), *TIERED, "fog", "tiers"}
+    assert kinds == {*ORDINARY, *(kind for kinds in FAULTS for kind in kinds), *TIERED, "fog", "tiers", "clock"}
     assert {*OF_PROGRAMS, *OF_STREAMS, *OF_TIERS, *WAITS} <= kinds
     for kind in sorted(kinds):
         World().do(Step(kind))

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import dropwhile
 from typing import Final
 
 from fog_bus.ports import Message, Outcome, Publish, Refusal, StreamInfo
@@ -47,6 +48,14 @@ class _Contents:
         return _Contents(self.created, messages, self.last_seq, dict(self.ids))
 
 
+@dataclass(slots=True)
+class _Copies:
+    """The copies of a store that were made, and whether one of them was put back."""
+
+    made: list[_Contents] = field(default_factory=list)
+    in_use: bool = False
+
+
 class MemoryStream:
     """One stream.
 
@@ -58,19 +67,20 @@ class MemoryStream:
         refusal: Why every publish is refused now; None while none is.
         disruptions: How often the server went away: a reader then looks again at what the stream is.
         watchers: Called after each change with the messages that were removed.
+        ahead: How far the server's clock is ahead of the true one, seconds.
     """
 
     def __init__(self, settings: StreamSettings, clock: Callable[[], float]) -> None:
         self.settings = settings
         self.refusal: Refusal | None = None
         self.disruptions = 0
+        self.ahead = 0.0
         self.watchers: list[Callable[[Sequence[Message]], None]] = []
         self._clock = clock
         self._lives = itertools.count(1)
         self._contents = self._begin()
-        self._copies: list[_Contents] = []
+        self._copies = _Copies()
         self._delayed: list[tuple[float, str, bytes]] = []
-        self._is_old_copy = False
         self._last_ns = 0
         self._bytes = 0
 
@@ -99,7 +109,7 @@ class MemoryStream:
 
     def info(self) -> StreamInfo:
         """Tell what the server tells of it."""
-        contents, now = self._contents, self._clock()
+        contents, now = self._contents, self._server_time()
         messages = contents.messages
         return StreamInfo(
             created=contents.created,
@@ -152,13 +162,13 @@ class MemoryStream:
 
     def expire(self) -> None:
         """Remove what is older than the stream keeps; in an older copy the server has not looked yet."""
-        if self._is_old_copy:
+        if self._copies.in_use:
             return
-        oldest = (self._clock() - self.settings.max_age) * 1e9
+        oldest = (self._server_time() - self.settings.max_age) * 1e9
         messages = self._contents.messages
         if messages and messages[0].timestamp_ns < oldest:
-            retained = [message for message in messages if message.timestamp_ns >= oldest]
-            self._become(self._contents.replaced(retained))
+            retained = dropwhile(lambda message: message.timestamp_ns < oldest, messages)
+            self._become(self._contents.replaced(list(retained)))
 
     def trim(self, count: int) -> None:
         """Remove the oldest messages: there are too many bytes."""
@@ -170,7 +180,7 @@ class MemoryStream:
         if contents.messages:
             retained = contents.messages[:-count]
             contents = _Contents(contents.created, retained, retained[-1].seq if retained else 0)
-        self._is_old_copy = False
+        self._copies.in_use = False
         self._disrupt(contents)
 
     def wipe(self) -> None:
@@ -179,15 +189,15 @@ class MemoryStream:
 
     def copy(self) -> None:
         """Copy the store."""
-        self._copies.append(self._contents.replaced(list(self._contents.messages)))
+        self._copies.made.append(self._contents.replaced(list(self._contents.messages)))
 
     def put_back(self, number: int = -1) -> None:
         """Put an older copy of the store back, however old; without any, the server has only restarted."""
         contents = self._contents
-        if self._copies:
-            copy = self._copies[number % len(self._copies)]
+        if made := self._copies.made:
+            copy = made[number % len(made)]
             contents = copy.replaced(list(copy.messages))
-            self._is_old_copy = True
+            self._copies.in_use = True
         self._disrupt(contents)
 
     def disrupt(self) -> None:
@@ -209,13 +219,16 @@ class MemoryStream:
         self._tell(removed)
 
     def _store(self, subject: str, data: bytes) -> None:
-        now_ns = round(self._clock() * 1e9)
+        now_ns = round(self._server_time() * 1e9)
         same_moment = now_ns <= self._last_ns < now_ns + _MOMENT_NS
         self._last_ns = self._last_ns + 1 if same_moment else now_ns
         self._contents.last_seq += 1
         self._contents.messages.append(Message(subject, data, self._contents.last_seq, self._last_ns))
         self._bytes += len(data)
         self._tell([])
+
+    def _server_time(self) -> float:
+        return self._clock() + self.ahead
 
     def _tell(self, removed: Sequence[Message]) -> None:
         for watcher in self.watchers:

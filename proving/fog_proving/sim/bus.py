@@ -9,18 +9,25 @@ from random import Random
 from typing import Any, Final
 
 from fog_aggregator.core.costs.slices import SLICE_SECONDS
+from fog_aggregator.core.engine.clock import STEP_SECONDS
 from fog_aggregator.core.engine.engine import Scope
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_bus.memory import Fate, MemoryStream
 from fog_bus.ports import Message, Outcome, Publish, Refusal
 from fog_bus.streams import MAX_AGE, StreamSettings
-from fog_proving.sim.books import Books
+from fog_proving.sim.books import Books, Violation
 from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 
 SUBJECTS: Final = Subjects()
 LONGEST: Final = 190
 """Bytes that a stream takes while it has a limit: room for any one series, also when 3/4 of it are tried."""
+SKEWS: Final = (0.0, 40.0, 90.0, 3_600.0, -3_600.0, 30 * 86_400.0)
+"""Seconds by which servers' clocks may be ahead."""
+LONGEST_SMALL_STEP: Final = 7_200.0
+"""Seconds of a step between any two of them but the last one."""
+_DAYS: Final = 86_400.0
+_EXACT: Final = 60.0
 _FATES: Final = (
     *(Fate.STORED, Fate.STORED, Fate.STORED),
     *(Fate.STORED, Fate.ACK_LOST, Fate.LOST, Fate.DELAYED, Fate.STORED_TWICE, Fate.STORED_AND_DELAYED),
@@ -43,6 +50,8 @@ class Stream(MemoryStream):
         removed: Payloads that it held once and lost, even if only for a while.
         losses: How often it has lost something.
         wipes: How often it was lost with its store.
+        stepped: Whether its server's clock was ever set.
+        ahead: How far that is ahead, seconds.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -51,6 +60,8 @@ class Stream(MemoryStream):
         self.max_bytes: int | None = None
         self.losses = 0
         self.wipes = 0
+        self.stepped = False
+        self._stored_at: dict[tuple[int, int], float] = {}
         self.watchers.append(self._note)
 
     @property
@@ -70,6 +81,20 @@ class Stream(MemoryStream):
     def limit(self, how: int) -> None:
         """Take no message longer than some, or any again, as after another configuration."""
         self.max_bytes = LONGEST if how % 2 else None
+
+    def set_clock(self, ahead: float) -> None:
+        """Set its server's clock, wrong or right."""
+        self.stepped = self.stepped or ahead != self.ahead
+        self.ahead = ahead
+
+    def stored_at(self, message: Message) -> float:
+        """Return when a message was stored, whatever it bears."""
+        return self._stored_at[message.seq, message.timestamp_ns]
+
+    def _store(self, subject: str, data: bytes) -> None:
+        super()._store(subject, data)
+        last = self.messages[-1]
+        self._stored_at[last.seq, last.timestamp_ns] = self._clock()
 
     def publish(self, subject: str, data: bytes, fate: Fate = Fate.STORED) -> Publish:
         """Take a message, as `MemoryStream` does; while refusing, half of the publishers find no server at all."""
@@ -106,6 +131,66 @@ class Streams:
         return ([self.metrics], [self.events], [self.metrics, self.events, self.control])[number % 3]
 
 
+class Clocks:
+    """The clocks of the servers of one history.
+
+    A frame that a server has stamped a month ahead, and that is read days later from an older copy of its stream, looks
+    young to everybody: a clock is never days ahead where copies are made. A request to forget is of a stamp, and which
+    nodes had departed by then depends on the clock; the two do not meet either.
+
+    Args:
+        streams: The streams of the servers.
+
+    Attributes:
+        slack: Seconds by which a frame may be older, or younger, than its stamp says.
+    """
+
+    def __init__(self, streams: Streams) -> None:
+        self.slack = _EXACT
+        self._streams = streams
+        self._copied = self._forgotten = False
+
+    @property
+    def stepped(self) -> bool:
+        """Whether a clock was ever set."""
+        return any(stream.stepped for stream in self._streams.every())
+
+    def set(self, who: int, how: int) -> None:
+        """Set the clock of one server, of another, or of all: a stream's leader is one of them."""
+        if self._forgotten:
+            return
+        streams, ahead = self._streams, SKEWS[how % len(SKEWS)]
+        if ahead > _DAYS and self._copied:
+            ahead = 0.0
+        self.slack = max(self.slack, ahead + LONGEST_SMALL_STEP)
+        for stream in ([streams.metrics], [streams.events, streams.rollups], streams.every())[who % 3]:
+            stream.set_clock(ahead)
+
+    def check(self, server_time: float, now: float) -> None:
+        """Check that an aggregator knows the time of the server of metrics, however that was set.
+
+        Raises:
+            Violation: it does not.
+        """
+        is_told = now + self._streams.metrics.ahead
+        if abs(server_time - is_told) > STEP_SECONDS:
+            raise Violation(
+                f"it is {is_told:.0f} by the server's clock, and an aggregator takes it for {server_time:.0f}"
+            )
+
+    def may_copy(self) -> bool:
+        """Tell whether a stream may be copied, and note that it is."""
+        allowed = self.slack < _DAYS
+        self._copied = self._copied or allowed
+        return allowed
+
+    def may_forget(self) -> bool:
+        """Tell whether a request to forget may be made, and note that it is."""
+        allowed = not self.stepped
+        self._forgotten = self._forgotten or allowed
+        return allowed
+
+
 def scope_of(path: Path = (), branches: tuple[Path, ...] = ()) -> Scope:
     """Return what an aggregator is of: a subtree, and the branches of it that other aggregators publish."""
     control = "" if path or branches else "control"
@@ -138,6 +223,7 @@ class Stage:
         books: The truth about everything that was counted.
         streams: All of them.
         processor: The processor of all aggregators.
+        clocks: The clocks of their servers.
         step_books: The steps that aggregators have taken, by what they read.
         step_truths: Remember the truth at steps.
     """
@@ -147,6 +233,7 @@ class Stage:
         self.books = Books()
         self.streams = Streams(*(Stream(name, self.clock) for name in ("metrics", "events", "rollups", "control")))
         self.processor = Processor()
+        self.clocks = Clocks(self.streams)
         self.step_books: dict[object, Any] = {}
         self.step_truths: list[Any] = []
         self._rng = Random(0)

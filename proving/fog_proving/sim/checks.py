@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Self, TypeAlias
 
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.outcome import Outcome, Status
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping
@@ -16,6 +17,7 @@ from fog_bus.ports import Discontinuity, Message
 from fog_proving.sim.books import COUNT, HORIZON, SUM, Books, Cell, Cells, Labels, Violation, cells_of
 from fog_proving.sim.programs.workload import BOUNDS
 from fog_proving.sim.reference_model import EpochModel, Lineage
+from fog_schema.frames import Frame
 from fog_schema.paths import RETIRED, Path, format_path, is_under
 from utilityfog_frontend.telemetry.model import Family, HistogramValue, SeriesSnapshot
 
@@ -200,16 +202,25 @@ class AskedFleet(Fleet):
 
     Attributes:
         asked: By epoch, how often the stream of events had lost something when the epoch was asked last.
+        ghosts: The frames that were refused as too old: path, epoch and seq.
     """
 
     def __init__(self, limits: FleetLimits, losses: Callable[[], int]) -> None:
         super().__init__(horizon=HORIZON, limits=limits)
         self.asked: dict[int, int] = {}
+        self.ghosts: set[tuple[Path, int, int]] = set()
         self._losses = losses
 
     def fresh(self) -> Self:
         """Return an empty fleet of this sort."""
         return type(self)(self.limits, self._losses)
+
+    def apply(self, path: Path, frame: Frame, timestamp: float, *, rollup: bool = False) -> Outcome:
+        """Note frames that are refused as too old."""
+        outcome = super().apply(path, frame, timestamp, rollup=rollup)
+        if outcome.status is Status.TOO_OLD:
+            self.ghosts.add((path, frame.epoch, frame.seq))
+        return outcome
 
     def require_keyframes(self) -> None:
         """Note every epoch that is known."""

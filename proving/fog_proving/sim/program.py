@@ -20,7 +20,7 @@ from fog_bus.memory import Fate
 from fog_bus.ports import Outcome, Publish
 from fog_proving.sim.agent import Agent
 from fog_proving.sim.books import HORIZON, INTERVAL, SUM, Cells, EpochBook, Labels, Violation
-from fog_proving.sim.bus import SUBJECTS, Stage, Stream
+from fog_proving.sim.bus import LONGEST_SMALL_STEP, SUBJECTS, Stage, Stream
 from fog_proving.sim.programs.graves import Grave
 from fog_proving.sim.programs.workload import Workload
 from fog_proving.sim.reference_model import acknowledged
@@ -94,6 +94,11 @@ class Program:
     def gauges(self) -> dict[tuple[str, Labels], float]:
         """The value that each gauge was last set to."""
         return self.workload.gauges
+
+    @property
+    def birth_slack(self) -> float:
+        """Seconds between two births that nobody may be able to tell apart."""
+        return LONGEST_SMALL_STEP if self._stage.clocks.stepped else 0.01
 
     def record(self, value: int) -> None:
         """Record an event."""

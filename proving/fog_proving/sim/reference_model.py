@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.rows import STALE_INTERVALS
-from fog_proving.sim.books import INTERVAL, Cells, EpochBook, Labels, Violation, add, cells_of
+from fog_proving.sim.books import HORIZON, INTERVAL, Cells, EpochBook, Labels, Violation, add, cells_of
 from fog_schema.codec import decode, decode_definitions
 from fog_schema.frames import FINAL, HISTOGRAM, KEYFRAME, LAST_PART, Frame
 from fog_schema.paths import Path
@@ -232,20 +232,35 @@ class Lineage:
         self.silences: dict[Path, float] = {}
         self.listened_until = 0.0
 
-    def read(self, path: Path, frame: Frame, timestamp: float, horizon: float) -> None:
-        """Take a frame, unless it is a ghost: of an epoch not known, and older than the horizon."""
+    def read(self, path: Path, frame: Frame, timestamp: float, *, ghost: bool) -> None:
+        """Take a frame that was stored at a time, unless it is a ghost."""
         if timestamp > self.now:
             self.listen(min(timestamp - self.now, INTERVAL))
             self.now = timestamp
         model = self.epochs.get((path, frame.epoch))
         if model is None:
-            if self.complete and timestamp < self.now - horizon:
+            if ghost:
                 return
             model = self.epochs[path, frame.epoch] = EpochModel()
         if model.read(frame):
             model.observed_seconds = self.observed_seconds
             model.last_seen = max(model.last_seen, timestamp)
             self.silences[path] = min(self.silences.get(path, float("inf")), self.now - timestamp)
+
+    def check_ghost(self, path: Path, frame: Frame, age: float, *, refused: bool, slack: float) -> bool:
+        """Tell whether a frame is a ghost: of an epoch not known, older than the horizon; in doubt as the fleet says.
+
+        Raises:
+            Violation: the fleet took one, or refused what is none.
+        """
+        if (path, frame.epoch) in self.epochs:
+            return False
+        if abs(age - HORIZON) <= slack and self.complete:
+            return refused
+        ghost = self.complete and age > HORIZON
+        if ghost is not refused:
+            raise Violation(f"a frame of {path} that is {age:.0f} s old is {'refused' if refused else 'taken'}")
+        return ghost
 
     def listen(self, seconds: float) -> None:
         """Let time pass in which a node may have been heard."""

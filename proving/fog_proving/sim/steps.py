@@ -73,6 +73,8 @@ TIERED: Final = {
 """Steps where a subtree has aggregators of its own, with their weights."""
 UNTIERED: Final = frozenset({"snapshot"})
 """Steps that do not happen there: several aggregators would have to agree on them."""
+CLOCKS: Final = (1, 4)
+"""How many steps of servers' clocks a history has, if it has any; half of those have that have no small crowds."""
 TIERS: Final = 0.25
 """How many histories have tiers."""
 FOLDING: Final = frozenset({"very_long_wait"})
@@ -125,11 +127,22 @@ def draw(rng: Random) -> History:
         first = first._replace(how=0)
     weights = ORDINARY | chosen
     drawn = rng.choices(list(weights), list(weights.values()), k=rng.randint(*LENGTH))
+    drawn = _with_clocks(drawn, first)
     scenes = SCENES + (SCENES_OF_TIERS if tiers else ())
     steps = [first, *(Step(kind, rng.randrange(_NUMBERS), rng.randrange(_NUMBERS)) for kind in ("spawn", *drawn))]
     if tiers:
         steps.insert(1, Step("tiers"))
     return steps + rng.choice(scenes) if rng.random() < SCENE else steps
+
+
+def _with_clocks(kinds: list[str], first: Step) -> list[str]:
+    """Put steps of servers' clocks among those that were drawn; the others stay as they were."""
+    rng = Random(f"clocks {first.who} {first.how}")
+    if first.how % 3 or rng.random() < 0.5:
+        return kinds
+    for _ in range(rng.randint(*CLOCKS)):
+        kinds.insert(rng.randint(0, len(kinds)), "clock")
+    return kinds
 
 
 def shorten(history: Sequence[Step], fails: Callable[[History], bool]) -> History:

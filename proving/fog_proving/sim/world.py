@@ -103,6 +103,7 @@ class World:
             "scrape": lambda _, __: self._scrape(LEVELS),
             "checkpoint": lambda _, __: self._checkpoint(),
             "forget": lambda who, _: self._forget(PATHS[who % len(PATHS)]),
+            "clock": lambda who, how: self._stage.clocks.set(who, how) if self._limits == FleetLimits() else None,
             "crash": lambda _, how: self._restart(how),
             "outage": self._outage,
             "start": lambda _, how: self._start_up(how % 2),
@@ -121,7 +122,7 @@ class World:
         if kind in WAITS:
             self._wait(WAITS[kind][how % len(WAITS[kind])])
         elif kind in OF_STREAMS:
-            for stream in self._pick(who):
+            for stream in self._pick(who) if kind != "copy" or self._stage.clocks.may_copy() else ():
                 OF_STREAMS[kind](stream, how)
         elif kind in OF_TIERS:
             for member in self._tiers.members[who % 3 :][:1] if self._tiers is not None else ():
@@ -159,6 +160,7 @@ class World:
             raise Violation(f"not at rest after {ROUNDS} intervals: {restless}")
         for _ in range(7):  # those that are gone are stale by then, also if the stream was made anew just now
             self._beat()
+        self._stage.clocks.check(aggregator.engine.server_time(self.now), self.now)
         lineage = self._watcher.lineage
         accounts = Accounts(self._stage.books, lineage, self._programs, self._stage.streams.metrics, self.now)
         conserved(accounts, aggregator.fleet, lineage, self._stage.books)
@@ -271,7 +273,8 @@ class World:
             return
         lineage.listen_until(self.now, longest_tick)
         effects = aggregator.second(longest_tick)
-        lineage.check_silences(aggregator.fleet, aggregator.engine.server_time(self.now))
+        if not self._stage.clocks.stepped:
+            lineage.check_silences(aggregator.fleet, aggregator.engine.server_time(self.now))
         if aggregator.engine.is_current(self.now) and not aggregator.engine.caught_up:
             raise Violation("it says that its numbers are of this moment, and has not read all that the streams held")
         lineage.observed_seconds += min(effects.observed_seconds, longest_tick)
@@ -334,6 +337,8 @@ class World:
 
     def _forget(self, under: Path) -> None:
         """Publish an operator's request to forget what has departed under a path."""
+        if not self._stage.clocks.may_forget():
+            return
         self._stage.streams.control.publish(SUBJECTS.control(under), encode_command(Command(FORGET)))
 
     def _crash(self, damaged: int) -> None:
@@ -371,10 +376,12 @@ class World:
 
     def _took(self, messages: Sequence[Message]) -> None:
         """Let the reference model take the frames that the aggregator has taken."""
-        lineage = self._watcher.lineage
+        lineage, fleet = self._watcher.lineage, self._up().fleet
         newcomer: tuple[Path, int] = ((), 0)
         for message in messages:
             frame, path = decode(message.data), SUBJECTS.path_of(message.subject)[1]
-            newcomer = (path, frame.epoch)
-            lineage.read(path, frame, message.timestamp, HORIZON)
-        lineage.close_crowd(self._up().fleet, newcomer, self._limits.silent_per_path)
+            newcomer, at = (path, frame.epoch), self._stage.streams.metrics.stored_at(message)
+            refused = (path, frame.epoch, frame.seq) in fleet.ghosts
+            ghost = lineage.check_ghost(path, frame, self.now - at, refused=refused, slack=self._stage.clocks.slack)
+            lineage.read(path, frame, at, ghost=ghost)
+        lineage.close_crowd(fleet, newcomer, self._limits.silent_per_path)

@@ -8,8 +8,8 @@ Pure: a driver reads a `Log`, tells the cursor what it saw and when, and does wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from fog_aggregator.core.engine.clock import Dates
@@ -56,13 +56,20 @@ class _Generation:
 
 @dataclass(slots=True)
 class _Attempts:
-    """The attempts to begin a generation: whether the stream was missing, how many in a row got nowhere, their ends."""
+    """The attempts to begin a generation: whether the stream was missing, and how many in a row got nowhere."""
 
     absent: bool = False
     failures: int = 0
     handled_before: int = 0
     """The last sequence handled before the stream was read from its start: what is gone up to there is no loss."""
-    ends: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """Which messages are ours, and how patient to be."""
+
+    pick: Callable[[Sequence[Message]], list[Message]]
+    patience: Patience
 
 
 class StreamCursor:
@@ -82,6 +89,7 @@ class StreamCursor:
         spoke_at: When the server last spoke about the stream, monotonic seconds: it sent messages, or had none, or told
             what the stream is.
         caught_up: Whether all was handled that the stream held at the beginning of this generation, as its leader told.
+        restarts: How many generations ended, by reason.
         trimmed: How many messages were gone before they were read, as far as their numbers tell.
         dates: The times of its messages, and the clock of the server that stores them.
     """
@@ -99,10 +107,10 @@ class StreamCursor:
         self.looked_at = -float("inf")
         self.spoke_at = -float("inf")
         self.caught_up = False
+        self.restarts: Counter[str] = Counter()
         self.trimmed = 0
         self.dates = Dates(0 if position is None else position.timestamp_ns)
-        self._pick = picker(filters)
-        self._patience = patience
+        self._settings = _Settings(picker(filters), patience)
         self._generation: _Generation | None = None
         self._attempts = _Attempts()
 
@@ -141,7 +149,7 @@ class StreamCursor:
         position = self.position
         if position is None or not where_to_start(position, info).known or info.tail < position.seq:
             return False
-        if now - self._running.began_at >= self._patience.stalled:
+        if now - self._running.began_at >= self._settings.patience.stalled:
             raise LogError("stalled", "the last message that was handled does not come")
         return True
 
@@ -174,7 +182,7 @@ class StreamCursor:
 
     def ours(self, messages: Sequence[Message]) -> list[Message]:
         """Return the messages that pass the filters."""
-        return self._pick(messages)
+        return self._settings.pick(messages)
 
     def take(self, messages: Sequence[Message], pending: int, now: float) -> None:
         """Move the position beyond messages that were handled just now.
@@ -197,11 +205,11 @@ class StreamCursor:
 
     def must_look(self, now: float) -> bool:
         """Tell whether it is time to look at what the stream is."""
-        return now - self.looked_at >= self._patience.check
+        return now - self.looked_at >= self._settings.patience.check
 
     def beyond(self, now: float) -> int | None:
         """Return the sequence after which deleted messages matter: nothing has come for some time; else None."""
-        return self.seq if now - self._running.last_heard >= self._patience.check else None
+        return self.seq if now - self._running.last_heard >= self._settings.patience.check else None
 
     def look(self, info: StreamInfo, now: float) -> None:
         """Take note of what the stream is now."""
@@ -223,7 +231,7 @@ class StreamCursor:
         if where_to_start(self.position, info).because in (Discontinuity.REPLACED, Discontinuity.ROLLED_BACK):
             raise LogError("changed", "it is not the stream that was read")
         quiet = now - self._running.last_heard
-        if info.tail > self.seq and quiet >= self._patience.stalled:
+        if info.tail > self.seq and quiet >= self._settings.patience.stalled:
             raise LogError("stalled", f"it grows, and nothing has come for {quiet:.0f} s")
 
     def find_absent(self) -> Discontinuity | None:
@@ -235,7 +243,7 @@ class StreamCursor:
 
     def end(self, reason: str, now: float) -> int:
         """End the generation, or the attempt at one; return how many in a row got nowhere."""
-        self._attempts.ends[reason] += 1
+        self.restarts[reason] += 1
         self.caught_up = False
         generation, self._generation = self._generation, None
         got_on = generation is not None and (
@@ -247,11 +255,6 @@ class StreamCursor:
     def is_connected(self, now: float) -> bool:
         """Tell whether it is read: a generation has begun, and the server has spoken within 10 s."""
         return self._generation is not None and now - self.spoke_at <= SPEECHLESS_SECONDS
-
-    @property
-    def restarts(self) -> Counter[str]:
-        """How many generations ended, by reason."""
-        return self._attempts.ends
 
     @property
     def seq(self) -> int:

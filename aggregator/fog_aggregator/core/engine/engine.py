@@ -241,8 +241,8 @@ class Engine:
         return self._ingest.wanted(self.server_time(now))
 
     def server_time(self, now: float) -> float:
-        """Return the server's time, unix seconds; 0 while it is not known."""
-        return self._clock.now(now)
+        """Return the server's time, unix seconds, not behind what was read; 0 while it is not known."""
+        return max(self._clock.now(now), self.fleet.now)
 
     @property
     def _clock(self) -> ServerClock:

@@ -141,7 +141,9 @@ def who_shows(programs: Sequence[Program], path: Path) -> list[Program] | None:
     """Return the programs whose gauges count at a path, when all is quiet; None when nobody can say."""
     here = [program for program in programs if program.path == path and program.alive]
     alone = sorted(program.book.birth for program in here if not program.book.shared)
-    if any(program.book.repeated for program in programs) or (len(alone) > 1 and alone[-1] - alone[-2] < 0.01):
+    if any(program.book.repeated for program in programs) or (
+        len(alone) > 1 and alone[-1] - alone[-2] < here[0].birth_slack
+    ):
         return None
     return [program for program in here if program.book.shared or program.book.birth == alone[-1]]
 

@@ -1,0 +1,42 @@
+"""Mutations of the rules about servers' clocks."""
+
+from __future__ import annotations
+
+from fog_aggregator.core.engine.clock import Dates, ServerClock
+from fog_aggregator.core.engine.steps import StreamsTime
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_proving.sim.mutations import Patch, leaving_out, nothing
+
+
+@leaving_out("R12.18", "a server's clock that is wrong for a moment is not believed")
+def clock_believed() -> list[Patch]:
+    """Take its last word."""
+
+    def note(self: ServerClock, timestamp: float, now: float) -> None:
+        self.offset = timestamp - now
+
+    return [(ServerClock, "note", note)]
+
+
+@leaving_out("R12.18", "... and one that has stepped is followed")
+def clock_not_followed() -> list[Patch]:
+    """Believe its first word for ever."""
+    return [(ServerClock, "follow", lambda _: 0.0)]
+
+
+@leaving_out("R12.18", "... and all that was dated by it moves with it")
+def dates_stay() -> list[Patch]:
+    """Let them stay."""
+    return [(Fleet, "shift", nothing)]
+
+
+@leaving_out("R12.55", "a message was stored before it was read, and after all before it was")
+def stamps_believed() -> list[Patch]:
+    """Take any stamp."""
+    return [(Dates, "judge", lambda _, messages, __: messages)]
+
+
+@leaving_out("R12.56", "a clock that was set back since the checkpoint has stepped")
+def checkpoint_not_set_back() -> list[Patch]:
+    """Let the checkpoint be ahead."""
+    return [(StreamsTime, "set_back", lambda *_: 0.0)]
