@@ -10,49 +10,21 @@ Medians; json.dumps of as many numbers is the yardstick of the machine.
 from __future__ import annotations
 
 import json
-import random
 import statistics
 import sys
 import time
 
-from fog_agent.core.writer import Settings, Writer
-from utilityfog_frontend.telemetry import TelemetryCollector
+from mixture import CHANGED, Program
 
-CHANGED = 0.65
+from fog_agent.core.writer import Settings, Writer
+
 ROUNDS = 4000
 MAX_BYTES = 1_000_000
 
 
-class Program:
-    """150 counters, 40 gauges and 10 histograms, in three families."""
-
-    def __init__(self) -> None:
-        self.rng = random.Random(1)
-        self.collector = TelemetryCollector(self_metrics=False)
-        requests = self.collector.register_counter("requests_total", "Requests", ["route"])
-        depth = self.collector.register_gauge("queue_depth", "Entries waiting", ["queue"])
-        seconds = self.collector.register_histogram("request_seconds", "Duration", labels=["route"])
-        self.counters = [requests.labels(str(number)) for number in range(150)]
-        self.gauges = [depth.labels(str(number)) for number in range(40)]
-        self.histograms = [seconds.labels(str(number)) for number in range(10)]
-
-    def work(self) -> None:
-        """Change some of them."""
-        draw = self.rng.random
-        for counter in self.counters:
-            if draw() < CHANGED:
-                counter.increment(self.rng.randrange(1, 200))
-        for gauge in self.gauges:
-            if draw() < CHANGED:
-                gauge.set(draw())
-        for histogram in self.histograms:
-            if draw() < CHANGED:
-                histogram.observe(draw())
-
-
 def main() -> None:
     """Measure and print."""
-    program = Program()
+    program = Program(counters=150, gauges=40, histograms=10, self_metrics=False)
     writer = Writer([program.collector.watch_series()], Settings(), epoch=1, now=0.0)
     writer.encode_part(0.0, MAX_BYTES)
     took: dict[bool, list[float]] = {True: [], False: []}

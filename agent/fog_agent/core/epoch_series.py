@@ -88,19 +88,21 @@ class EpochSeries:
         source: the series itself.
         origin: what it had counted before the epoch began (None: nothing); its value is what came since.
         base: the value that was last encoded, in this epoch; None before the first time.
+        fresh: the value that the frame under way has, if it has one of this series.
         last_read: what the source said when it was last read; None before the first time.
         incremental: its values are counts, which outlive it.
         sections: the sections of a frame that take its values, by their type.
         mark: tells on which reading the value stands that was read last, where its total lives outside of the process.
     """
 
-    __slots__ = ("base", "id", "incremental", "last_read", "mark", "origin", "sections", "source")
+    __slots__ = ("base", "fresh", "id", "incremental", "last_read", "mark", "origin", "sections", "source")
 
     def __init__(self, number: int, source: SourceSeries, origin: SeriesValue | None = None) -> None:
         self.id = number
         self.source = source
         self.origin = origin
         self.base: SeriesValue | None = None
+        self.fresh: SeriesValue | None = None
         self.last_read: SeriesValue | None = None
         self.incremental = source.family.type.incremental
         self.sections = SECTIONS[source.family.type]
@@ -112,25 +114,36 @@ class EpochSeries:
         return value if self.origin is None else _since(self.origin, value)
 
 
+NUMBERS: Final = frozenset((int, float))
+"""Types of values that the collector of garbage does not count."""
+
+
 class EpochSeriesSet:
     """The series of an epoch, in the order of their ids.
 
     Neighbours of one family are read while their gate is held once, for half the price; but not gauges, which may be
     functions of the program's that would wait for it.
+
+    Python's collector of garbage stops the whole program, and runs when 700 objects more were made than went. So
+    nothing is made for a series that has changed but its value, and the values that were encoded before the last ones
+    stay until new ones come in their place.
     """
 
     def __init__(self, series: Iterable[EpochSeries] = (), pause: Pause = no_pause) -> None:
         self.ordered = sorted(series, key=attrgetter("id"))
+        self._replaced: list[SeriesValue | None] = []
         self._groups: list[tuple[Gate | None, list[EpochSeries]]] = []
         for gate, neighbours in groupby(self.ordered, key=lambda one: one.source.gate if one.incremental else None):
             group = list(neighbours)
             self._groups += [(gate, group[at : at + READ_TOGETHER]) for at in range(0, len(group), READ_TOGETHER)]
             pause()
 
-    def changes(self, pause: Pause = no_pause) -> list[tuple[EpochSeries, SeriesValue]]:
-        """Read all; return those whose value differs from what was encoded last, or is the first, with it."""
-        changes: list[tuple[EpochSeries, SeriesValue]] = []
+    def changes(self, pause: Pause = no_pause) -> list[EpochSeries]:
+        """Read all; return those whose fresh value differs from what was encoded last, or is the first."""
+        changes: list[EpochSeries] = []
+        replaced, self._replaced = self._replaced, []
         for gate, group in self._groups:
+            begin = len(changes)
             with nullcontext() if gate is None else gate.lock:
                 for series in group:  # in one loop, as a node does this in each interval for each of its series
                     value = series.last_read = series.source.peek()
@@ -138,7 +151,11 @@ class EpochSeriesSet:
                         value = _since(series.origin, value)
                     base = series.base
                     if value != base and (value == value or base == base):  # noqa: PLR0124 (a gauge that was NaN and is)
-                        changes.append((series, value))
+                        series.fresh = value
+                        changes.append(series)
+            if len(changes) > begin and type(changes[begin].fresh) not in NUMBERS:
+                self._replaced += [series.base for series in changes[begin:]]
+                del replaced[max(0, len(replaced) + begin - len(changes)) :]
             if gate is not None:
                 gate.tell_dropped()
             pause()

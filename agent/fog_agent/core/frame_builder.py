@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-from fog_agent.core.epoch_series import READ_TOGETHER, EpochSeries, Pause, SeriesValue, no_pause
-from fog_agent.core.sections.section import Fill, Row
+from fog_agent.core.epoch_series import READ_TOGETHER, EpochSeries, Pause, no_pause
+from fog_agent.core.sections.section import Fill, Numbered
 from fog_schema.columns import pack_ids
 from fog_schema.definitions import encode_definitions
 from fog_schema.frames import TYPE_NAMES, Definition, Frame
@@ -21,7 +21,7 @@ class FrameBuilder:
     """Collect what one frame says, sorted by section.
 
     Args:
-        taken: series and their values, in the order of ids: what the next delta counts from, once this is encoded.
+        taken: series with fresh values, in the order of ids: the next delta counts from these, once this is encoded.
         removed: ids that the frame says were removed, ascending.
         is_keyframe: every series is defined, and counts are values. Else counts are what came since the base, and a
             series without a base is defined.
@@ -30,7 +30,7 @@ class FrameBuilder:
 
     def __init__(
         self,
-        taken: Sequence[tuple[EpochSeries, SeriesValue]],
+        taken: Sequence[EpochSeries],
         removed: Sequence[int],
         *,
         is_keyframe: bool,
@@ -39,23 +39,22 @@ class FrameBuilder:
         self.taken = taken
         self._removed = removed
         self._defined: list[EpochSeries] = []
-        self._rows: dict[Fill, list[Row]] = defaultdict(list)
+        self._rows: dict[Fill, list[Numbered]] = defaultdict(list)
         self._is_keyframe = is_keyframe
         self._pause = pause
         for at in range(0, len(taken), READ_TOGETHER):
             self._sort(taken[at : at + READ_TOGETHER])
             pause()
 
-    def _sort(self, taken: Sequence[tuple[EpochSeries, SeriesValue]]) -> None:
+    def _sort(self, taken: Sequence[EpochSeries]) -> None:
         is_keyframe, last = self._is_keyframe, None
-        for row in taken:  # in one loop, as a node does this in each interval for each series that changed
-            series, value = row
+        for series in taken:  # in one loop, as a node does this in each interval for each series that changed
             if is_keyframe or series.base is None:
                 self._defined.append(series)
-            fill = series.sections[type(value)]
+            fill = series.sections[type(series.fresh)]
             if fill is not last:
-                last, append = fill, self._rows[fill].append
-            append(row)
+                last, rows = fill, self._rows[fill]
+            rows.append(series)
 
     def fill(self, frame: Frame) -> Frame:
         """Pack everything taken into `frame`.

@@ -278,8 +278,8 @@ class Writer:
         self._journal.reserve(self.epoch, frame.seq)
         self.seq = frame.seq
         marks = []
-        for series, value in builder.taken:
-            series.base = value
+        for series in builder.taken:
+            series.base = series.fresh
             if series.mark is not None:
                 marks.append(series.mark())
         return Encoded(frame.seq, data, completes, tuple(marks))
@@ -310,11 +310,11 @@ class _Keyframe:
         """Take the next `count` series: definition, value in this epoch, whether it was removed."""
         members = self.members[self.next : self.next + count]
         removed = [series.id for series in members if series.id in self.removed]
-        taken: list[tuple[EpochSeries, SeriesValue]] = []
         for at in range(0, len(members), READ_TOGETHER):
-            taken += [(series, self._value(series)) for series in members[at : at + READ_TOGETHER]]
+            for series in members[at : at + READ_TOGETHER]:
+                series.fresh = self._value(series)
             pause()
-        return FrameBuilder(taken, removed, is_keyframe=True, pause=pause)
+        return FrameBuilder(members, removed, is_keyframe=True, pause=pause)
 
     def _value(self, series: EpochSeries) -> SeriesValue:
         return series.base if self.is_repeated and series.base is not None else series.value()

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from operator import sub
 from typing import Final
 
-from fog_agent.core.sections.section import Row
-from fog_schema.columns import pack_floats, pack_ids, pack_ints
+from fog_agent.core.sections.section import Numbered, packed_ids
+from fog_schema.columns import pack_floats, pack_ints
 from fog_schema.frames import Frame, Histograms
 from utilityfog_frontend.telemetry.model import HistogramValue, MetricType
 
@@ -15,18 +15,18 @@ TYPE: Final = MetricType.HISTOGRAM
 VALUES: Final = (HistogramValue,)
 
 
-def fill(frame: Frame, rows: Sequence[Row], is_keyframe: bool) -> None:  # noqa: FBT001 - a `Fill`
+def fill(frame: Frame, rows: Sequence[Numbered], is_keyframe: bool) -> None:  # noqa: FBT001 - a `Fill`
     """Pack what was observed since the value that was encoded before; sums are those of the epoch."""
-    widths: dict[int, list[Row]] = {}
-    for row in rows:
-        widths.setdefault(len(row[1].counts), []).append(row)
+    widths: dict[int, list[Numbered]] = {}
+    for series in rows:
+        widths.setdefault(len(series.fresh.counts), []).append(series)
     frame.histograms = tuple([_group(width, group, is_keyframe) for width, group in widths.items()])
 
 
-def _group(width: int, rows: Sequence[Row], is_keyframe: bool) -> Histograms:  # noqa: FBT001 - as above
+def _group(width: int, rows: Sequence[Numbered], is_keyframe: bool) -> Histograms:  # noqa: FBT001 - as above
     counts: list[int] = []
-    for series, value in rows:
+    for series in rows:
         first = is_keyframe or series.base is None
-        counts += value.counts if first else map(sub, value.counts, series.base.counts)
-    ids, sums = [series.id for series, _ in rows], [value.sum for _, value in rows]
-    return Histograms(width, pack_ids(ids), pack_ints(counts), pack_floats(sums))
+        counts += series.fresh.counts if first else map(sub, series.fresh.counts, series.base.counts)
+    sums = [series.fresh.sum for series in rows]
+    return Histograms(width, packed_ids(rows), pack_ints(counts), pack_floats(sums))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from fog_agent.core.sections.section import Row
-from fog_schema.columns import Column, pack_floats, pack_ids, pack_ints
+from fog_agent.core.sections.section import Numbered, packed_ids
+from fog_schema.columns import Column, pack_floats, pack_ints
 from fog_schema.frames import Frame, Numbers
 from utilityfog_frontend.telemetry.model import MetricType
 
@@ -16,9 +16,9 @@ VALUES: Final = (int, float)
 _BIGGEST: Final = 2**63
 
 
-def fill(frame: Frame, rows: Sequence[Row], _: bool) -> None:  # noqa: FBT001 - a `Fill`
+def fill(frame: Frame, rows: Sequence[Numbered], _: bool) -> None:  # noqa: FBT001 - a `Fill`
     """Pack the values, as integers when all of them are."""
-    frame.gauges = Numbers(pack_ids([series.id for series, _ in rows]), _pack([value for _, value in rows]))
+    frame.gauges = Numbers(packed_ids(rows), _pack([series.fresh for series in rows]))
 
 
 def _pack(values: Sequence[float]) -> Column:

@@ -7,7 +7,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Final
 
-from fog_agent.core.sections.section import Row
+from fog_agent.core.sections.section import Numbered, packed_ids
 from fog_agent.core.summary import GaugeSummary
 from fog_schema.columns import Column, pack_floats, pack_ids, pack_ints
 from fog_schema.frames import Frame, Lasts, Summaries, ValueCounts
@@ -21,18 +21,18 @@ _EXACT: Final = 2.0**53
 """Up to here a double and an integer are the same."""
 
 
-def fill(frame: Frame, rows: Sequence[Row], _: bool) -> None:  # noqa: FBT001 - a `Fill`
+def fill(frame: Frame, rows: Sequence[Numbered], _: bool) -> None:  # noqa: FBT001 - a `Fill`
     """Pack the summaries, their newest values, and their counts by value: the `MAX_VALUE_COUNTS` most frequent."""
-    summaries = [summary for _, summary in rows]
+    summaries: list[GaugeSummary] = [series.fresh for series in rows]
     frame.summaries = Summaries(
-        pack_ids([series.id for series, _ in rows]),
+        packed_ids(rows),
         pack_ints([one.count for one in summaries]),
         _pack_doubles([one.sum for one in summaries]),
         _pack_doubles([one.min for one in summaries]),
         _pack_doubles([one.max for one in summaries]),
     )
-    frame.lasts = _pack_lasts({series.id: one.last for series, one in rows if one.last is not None})
-    counted = {series.id: _most_frequent(one.values) for series, one in rows if one.values}
+    frame.lasts = _pack_lasts({series.id: series.fresh.last for series in rows if series.fresh.last is not None})
+    counted = {series.id: _most_frequent(series.fresh.values) for series in rows if series.fresh.values}
     frame.value_counts = _pack_value_counts(counted)
 
 

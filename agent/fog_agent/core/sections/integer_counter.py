@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from fog_agent.core.sections.section import Row
-from fog_schema.columns import pack_ids, pack_ints
+from fog_agent.core.sections.section import Numbered, packed_ids
+from fog_schema.columns import pack_ints
 from fog_schema.frames import Frame, Numbers
 from fog_schema.limits import MAX_WHOLE
 from utilityfog_frontend.telemetry.model import MetricType
@@ -15,15 +15,16 @@ TYPE: Final = MetricType.COUNTER
 VALUES: Final = (int,)
 
 
-def fill(frame: Frame, rows: Sequence[Row], is_keyframe: bool) -> None:  # noqa: FBT001 - a `Fill`
+def fill(frame: Frame, rows: Sequence[Numbered], is_keyframe: bool) -> None:  # noqa: FBT001 - a `Fill`
     """Pack what was counted since the value that was encoded before."""
     if is_keyframe:
-        counted = [min(value, MAX_WHOLE) for _, value in rows]
+        counted = [min(series.fresh, MAX_WHOLE) for series in rows]
     else:
         counted = [
-            value - (series.base or 0) if value <= MAX_WHOLE else _last_increment(series.base) for series, value in rows
+            series.fresh - (series.base or 0) if series.fresh <= MAX_WHOLE else _last_increment(series.base)
+            for series in rows
         ]
-    frame.counters = Numbers(pack_ids([series.id for series, _ in rows]), pack_ints(counted))
+    frame.counters = Numbers(packed_ids(rows), pack_ints(counted))
 
 
 def _last_increment(base: int | None) -> int:

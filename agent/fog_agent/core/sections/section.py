@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
+from fog_schema.columns import Ids, pack_ids
 from fog_schema.frames import Frame
 
 
@@ -14,17 +15,21 @@ class Numbered(Protocol):
     Attributes:
         id: its number in the epoch.
         base: the value that was encoded before; None for none.
+        fresh: its value in the epoch, for this frame.
     """
 
     id: int
     base: Any
+    fresh: Any
 
 
-Row: TypeAlias = tuple[Numbered, Any]
-"""A series and its value in the epoch."""
+def packed_ids(rows: Sequence[Numbered]) -> Ids:
+    """Pack the ids of some series."""
+    return pack_ids([series.id for series in rows])
 
-Fill: TypeAlias = Callable[[Frame, Sequence[Row], bool], None]
-"""Packs the rows of one kind, ids ascending, into a frame: for a keyframe, or what came since the base."""
+
+Fill: TypeAlias = Callable[[Frame, Sequence[Numbered], bool], None]
+"""Packs the series of one kind, ids ascending, into a frame: for a keyframe, or what came since the base."""
 
 
 class SectionsByType(dict[type, Fill]):
