@@ -7,6 +7,7 @@ import random
 import pytest
 
 from fog_bus.nats.api import JetStream
+from fog_bus.nats.consumer import PullConsumer
 from fog_bus.nats.link import Link
 from fog_bus.nats.log import NatsLog
 from fog_bus.nats.reader_names import Candidate, ReaderNames
@@ -85,6 +86,27 @@ async def test_a_reader_takes_back_the_name_that_it_lost(fog_nats: NatsServer) -
         while not (messages := await again.next()):
             pass
         assert messages[0].data == b"0"
+
+
+async def test_what_a_stranger_sends_to_a_reader_is_left_out(fog_nats: NatsServer) -> None:
+    """Whoever knows the inbox: with a reply of one's own making, none, or headers that say nothing; reading goes on."""
+    async with connected(fog_nats.url) as link:
+        await make_stream(link)
+        client = link.connection.client
+        assert client is not None
+        consumer = PullConsumer(JetStream(link), client, "S", name="x", heartbeat=0.1)
+        await consumer.open({"deliver_policy": "all"})
+        inbox = consumer._address.inbox  # noqa: SLF001 — a secret
+        for reply in ("s.a", "$JS.ACK.S.y.1.1.1.1.0", "$JS.ACK.S.x.1.one.1.1.0", "$JS.ACK.S.x.", ""):
+            await client.publish(inbox, b"stranger", reply=reply)
+        for headers in ({"Other": "x"}, {"Status": "100", "Nats-Last-Consumer": "many"}):
+            await client.publish(inbox, b"", headers=headers)
+        await publish(link, range(3))
+        got: list[bytes] = []
+        while len(got) < 3:
+            got += [message.data for message in await consumer.next()]
+        assert got == [b"0", b"1", b"2"]
+        await consumer.close()
 
 
 async def test_a_message_of_another_subject_is_left_out(fog_nats: NatsServer) -> None:

@@ -58,6 +58,8 @@ class _Address(NamedTuple):
     stream: str
     name: str
     inbox: str
+    mark: str
+    """The part of a delivery's reply subject that names it."""
 
     def subject(self, verb: str) -> str:
         """Return the API's subject of a verb about this consumer, without prefix."""
@@ -105,7 +107,8 @@ class PullConsumer:
         self._heartbeat = heartbeat
         prefix = jetstream.link.connection.options.inbox_prefix or "_INBOX"
         inbox = f"{prefix}.{secrets.token_hex(12)}.read"
-        self._address = _Address(stream, name or f"fog-{secrets.token_hex(8)}", inbox)
+        name = name or f"fog-{secrets.token_hex(8)}"
+        self._address = _Address(stream, name, inbox, f".{stream}.{name}.")
         self._subscription: Subscription | None = None
         self._arrived: list[Msg] = []
         self._wake = asyncio.Event()
@@ -216,13 +219,16 @@ class PullConsumer:
     def _sort(self, arrived: list[Msg]) -> list[Message]:
         """Pick the messages among what arrived. Messages before a sign of the end count; `next` raises the next time.
 
-        Only what the server delivers from a stream has a reply subject of `$JS.ACK`; headers prove nothing, as anyone
-        who may publish can store some that look like a status.
+        Only what the server delivers from a stream has a reply subject of `$JS.ACK` with this consumer's name; headers
+        prove nothing, as anyone who may publish can store some that look like a status. All else is somebody else's, or
+        sent here by a stranger, and left out.
         """
         messages: list[Message] = []
         for message in arrived:
             if message.reply:
-                delivery = parse_delivery(message.reply)
+                delivery = self._delivery(message.reply)
+                if delivery is None:
+                    continue
                 self._received += 1
                 if delivery.consumer_seq != self._received:
                     self._end = LogError("hole", f"delivery {self._received} is missing")
@@ -230,21 +236,38 @@ class PullConsumer:
                 self._asked -= 1
                 self.pending = delivery.pending
                 messages.append(Message(message.subject, message.data, delivery.seq, delivery.timestamp_ns))
-            elif (end := self._status(message.headers or {})) is not None:
+            elif message.headers and (end := self._status(message.headers)) is not None:
                 self._end = end
                 break
         return messages
 
+    def _delivery(self, reply: str) -> Delivery | None:
+        """Return the facts in a reply subject; None when it is not one of this consumer."""
+        if self._address.mark not in reply:
+            return None
+        try:
+            return parse_delivery(reply)
+        except ValueError:
+            return None
+
     def _status(self, headers: dict[str, str]) -> LogError | None:
         status, text = headers.get("Status"), headers.get("Description", "")
+        if status is None:
+            return None
         if status == "100":  # idle heartbeat
-            if int(headers.get("Nats-Last-Consumer", self._received)) > self._received:
+            if _number(headers, "Nats-Last-Consumer", self._received) > self._received:
                 return LogError("hole", "the last deliveries are missing")
             return None
         if status in _ROUTINE_STATUSES or text in _ROUTINE_409:
-            self._asked -= int(headers.get("Nats-Pending-Messages", 0))
+            self._asked -= _number(headers, "Nats-Pending-Messages", 0)
             return None
         return LogError("consumer", f"the server ended the consumer: {status} {text.strip()}")
+
+
+def _number(headers: Mapping[str, str], name: str, default: int) -> int:
+    """Return the number in a header; what is none is as good as none at all."""
+    text = headers.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else default
 
 
 def parse_delivery(reply: str) -> Delivery:
