@@ -104,7 +104,7 @@ class Aggregator:
         network: The network-wide collector, readable by any exporter.
         web: The HTTP server; its address is known once `run` has started it.
         notifications: Tells receivers of alerts.
-        sources: Whoever keeps samples, in the order in which they are asked.
+        sources: The keepers of samples, in the order in which they are asked.
 
     Raises:
         NatsOptionsError: The TLS files cannot be used.

@@ -97,7 +97,7 @@ def rollups_stream(subjects: Subjects, **others: Any) -> StreamSettings:
 def control_stream(subjects: Subjects, **others: Any) -> StreamSettings:
     """Return the settings of the stream of commands: 90 days, 16 MiB, some 100,000 of them; `others` likewise.
 
-    Full, it refuses new commands and keeps the old ones. Whoever may publish at all can have the server's
+    Full, it refuses new commands and keeps the old ones. A client that may publish at all can have the server's
     acknowledgements stored here, as it does not check where an answer goes: a flood must not push commands out.
     """
     settings = {"max_age": COMMANDS_MAX_AGE, "max_bytes": _GIB // 64, "discard": "new", **others}

@@ -133,7 +133,7 @@ def test_late_values_are_counted_where_they_come_from() -> None:
 
 
 def test_the_metric_counts_what_is_stored_late_and_what_is_read_late() -> None:
-    """Whoever scrapes /metrics sees both as a burst."""
+    """A Prometheus that scrapes /metrics sees both as a burst."""
     for behind, late in ((0.0, 6), (100.0, 15)):
         fleet = Fleet()
         read(fleet, frames_of(fleet, "fog/0/1", [0, 0, 50, 40, 30]), behind)

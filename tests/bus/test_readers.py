@@ -89,7 +89,7 @@ async def test_a_reader_takes_back_the_name_that_it_lost(fog_nats: NatsServer) -
 
 
 async def test_what_a_stranger_sends_to_a_reader_is_left_out(fog_nats: NatsServer) -> None:
-    """Whoever knows the inbox: with a reply of one's own making, none, or headers that say nothing; reading goes on."""
+    """A stranger who knows the inbox: with a reply of one's own, none, or headers that say nothing; reading goes on."""
     async with connected(fog_nats.url) as link:
         await make_stream(link)
         client = link.connection.client

@@ -57,6 +57,12 @@ def test_increments_are_narrow(step: int, item_bytes: int) -> None:
     assert decoded([chunk], 1, 5).tolist() == raw.astype(float).tolist()
 
 
+def test_counters_that_pass_exact_doubles_go_on() -> None:
+    """Added up in doubles, a counter would stand still at 2^53."""
+    raw = np.arange(2**53 - 1, 2**53 + 5, dtype=np.int64).reshape(1, -1)
+    assert decoded(encode(raw.copy(), np.ones(1, np.bool_)), 1, 6).tolist() == raw.astype(float).tolist()
+
+
 def test_counters_beyond_exact_doubles_are_the_nearest_double() -> None:
     """Increments of one beyond 2^53 are held exactly: the sum is rounded once, at the end, as a scrape rounds."""
     raw = (2**53 + np.arange(9, dtype=np.int64)).reshape(1, -1)

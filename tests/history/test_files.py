@@ -239,3 +239,15 @@ def test_a_block_that_was_let_go_of_is_written_no_more(
         other.take(number * STEP, live=True)
     other.stop(finish=True)
     assert spans[3:] == [(1000 * STEP, 1059 * STEP), (STEP, 60 * STEP)]
+
+
+def test_a_step_that_is_taken_twice_is_one(tmp_path: Path, network: NetworkCollector) -> None:
+    """The second is asked for while the first waits for the thread: it is neither counted nor written."""
+    recorder, busy = recorder_on(tmp_path, network, HistoryLimits()), threading.Event()
+    recorder._thread.submit(busy.wait)  # noqa: SLF001 - a thread that has other work
+    for _ in range(2):
+        recorder.take(STEP, live=True)
+    busy.set()
+    recorder.stop(finish=True)
+    assert len(list(HistoryFiles(tmp_path, lambda: None).steps())) == 1
+    assert recorder._metrics.steps.get_value().value == 1  # noqa: SLF001 - what it counts into

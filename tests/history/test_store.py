@@ -166,6 +166,21 @@ def test_old_blocks_leave_with_their_series() -> None:
     assert list(samples(store.find(0, [], 0, 9**9))) == [labels_of("a_total/n=8"), labels_of("a_total/n=9")]
 
 
+def test_a_series_with_anothers_number_begins_with_its_own_value() -> None:
+    """A history is loaded whose series are mostly gone: a sum is not taken for the one that had its number."""
+    store, tables = HistoryStore(HistoryLimits(retention=STEP)), Tables()
+    for first, names in ((1, [f"x_total/n={at}" for at in range(9)]), (3, ["x_total/n=1", "new_total"])):
+        numbers = {name: 1.5 if name == "new_total" else 1.5 + 1e-9 for name in names}
+        part = HistoryStore(HistoryLimits())
+        for number in (first, first + 1):
+            part.append(tables.step(number * STEP, {0: numbers}))
+        block = part.encode_head()
+        store.insert(block.times, {0: (part.labels(0), block.levels[0])})
+    assert len(store.labels(0)) == 2, "numbers were given out anew"
+    store.append(tables.step(5 * STEP, {0: {"x_total/n=1": 1.5 + 1e-9, "new_total": 1.5}}))
+    assert samples(store.find(0, [], 5 * STEP, 9**9))[labels_of("new_total")] == [(5 * STEP, 1.5)]
+
+
 @pytest.mark.parametrize("churn", [1, 30])
 def test_the_memory_is_a_limit(churn: int) -> None:
     """However many series come and go, the history never takes more than it may, and has the newest steps."""

@@ -16,7 +16,7 @@ from tests.house.source import ROOT, documents, every_module, paragraphs, texts
 QUOTED: Final = re.compile(r"`+[^`]*`+|\"[^\"]*\"|“[^”]*”", re.DOTALL)
 """Code and quotations are not ours."""
 
-SUBJECT: Final = re.compile(r"(?<![\w.-])(Whose|What|Those|Who)\b(?=[^?]*?(?:[.!:;?]|\Z))")
+SUBJECT: Final = re.compile(r"(?<![\w.-])(Whose|What|Those|Who|Whoever)\b(?=[^?]*?(?:[.!:;?]|\Z))")
 """A sentence that begins with one of these words."""
 
 PHRASES: Final = re.compile(r"\bof which\b|\bis for [\w ]{1,30} to say\b|\bthere (?:is|are) none\b", re.IGNORECASE)
@@ -64,7 +64,7 @@ def test_docstrings_begin_with_an_imperative() -> None:
 
 
 def test_prose_is_plain() -> None:
-    """Subject, verb, object; no sentence has `Whose`, `What`, `Those` or `Who` as its subject."""
+    """Subject, verb, object; no sentence has `Whose`, `What`, `Those`, `Who` or `Whoever` as its subject."""
     hold("prose")
 
 

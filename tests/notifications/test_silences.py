@@ -213,6 +213,14 @@ def test_a_command_that_is_read_again_changes_nothing() -> None:
     assert list(silences) == before, "what is over is not ended again"
 
 
+def test_an_alert_is_not_compared_again_with_a_silence_that_is_read_again() -> None:
+    """A pair of aggregators and a stream that is read anew bring the same command, of the same moment."""
+    silences = known(silence())
+    assert silences.silencing(notice(), ms(NOON)) == ("a",)
+    silences.take(("fog",), silence(), NOON)
+    assert silences.questions([notice()]) == []
+
+
 def test_a_silence_that_is_ended_before_its_beginning_never_was() -> None:
     """Its end does not lie before its beginning."""
     silences = known(silence(starts_at=ms(NOON) + HOUR), Command(UNSILENCE, "a"))

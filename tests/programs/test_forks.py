@@ -176,7 +176,7 @@ async def test_a_child_ends_whatever_hangs(programs: Programs) -> None:
 
 
 async def test_an_agent_imports_nothing_while_it_runs(programs: Programs) -> None:
-    """Whoever forks meanwhile would have the lock of a module that is half imported in the child, for ever."""
+    """A child forked meanwhile would have the lock of a module that is half imported, for ever."""
     output = await run(
         programs,
         """

@@ -160,7 +160,7 @@ def test_a_link_is_followed_and_a_mode_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
 def test_a_link_of_somebody_else_is_not_followed(tmp_path: Path) -> None:
-    """Whoever may write to the folder could have any file of ours overwritten, over several links too."""
+    """A user who may write to the folder could have any file of ours overwritten, over several links too."""
     target, inner, outer = tmp_path / "target", tmp_path / "inner", tmp_path / "outer"
     target.write_bytes(b"ours")
     inner.symlink_to(target)

@@ -83,7 +83,7 @@ def run_fleet_test(directory: Path, *arguments: str, mark: str, backend: str = "
     ids=["strict", "auto", "anyio beside strict", "anyio alone"],
 )
 def test_the_fleet_lives_on_the_tests_loop(tmp_path: Path, arguments: list[str], mark: str) -> None:
-    """Whoever runs the test runs the fixture, and both on one loop."""
+    """The plugin that runs the test runs the fixture, and both on one loop."""
     assert "1 passed" in (output := run_fleet_test(tmp_path, *arguments, mark=mark)), output
 
 

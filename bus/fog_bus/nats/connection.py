@@ -5,7 +5,7 @@
             await connection.client.publish("greetings", b"hello")
 
 A client lives as long as its one TCP connection; when that ends, for whatever reason, the next is a new client, after
-a pause that grows and is jittered. Whoever subscribes does so anew for each, in a hook. Nothing is buffered while there
+a pause that grows and is jittered. Subscriptions are made anew for each, in a hook. Nothing is buffered while there
 is no connection. A silent peer is noticed after 30 s (three pings at 10 s).
 """
 

@@ -8,7 +8,7 @@
 includes; the server need not be told of users. A credential belongs to a role: node and branch (of a path), aggregator,
 operator (of a path; commands, audits and decodes), admin (makes the streams). It can do no more than its role, as the
 server puts the path into the role's permissions. `revoke` takes files of credentials back; then reload the server.
-Whoever has the directory can make any credential: keep it off the fleet.
+Its directory is all that is needed to make any credential: keep it off the fleet.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Let in who may come in, and show each no more than its part of the tree.
 
-A route says what it can be confined to (`Reach`). Whoever is confined to a subtree gets of a route that takes `path`
+A route says what it can be confined to (`Reach`). A login with a subtree gets of a route that takes `path`
 what is at and under that subtree, and nothing of any other route: what nobody thought of stays closed.
 """
 
