@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
@@ -35,6 +35,9 @@ from utilityfog_frontend.telemetry.model import FamilySnapshot
 from utilityfog_frontend.telemetry.source import MetricsSource
 
 T = TypeVar("T")
+
+_OVER: Final = 8
+"""By this part of its memory a fleet may be over it, with values of ended epochs, and is still shown."""
 
 
 class NetworkCollector(MetricsSource):
@@ -109,6 +112,18 @@ class NetworkCollector(MetricsSource):
             return []
         span = self.tree.selected(selection)
         return known_info(self.fleet, self.tree.paths[span.start : span.stop])
+
+    def answers_at_once(self) -> int:
+        """Return for how many answers of the whole fleet there is memory; 0 when one is too many."""
+        with self.lock:
+            parts = self.fleet.parts
+            room, reserve = parts.budget.room, parts.slots.answer_bytes
+            return 1 + max(0, room) // reserve if room > -(parts.budget.limit // _OVER) else 0
+
+    def answer_bytes(self) -> int:
+        """Return the memory that one answer of the whole fleet takes while it is made."""
+        with self.lock:
+            return self.fleet.parts.slots.answer_bytes
 
     def collect(self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER) -> list[FamilySnapshot]:
         """Return the families of a view with its coverage; of everything, with the aggregator's own."""

@@ -11,7 +11,7 @@ from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS, HORIZON, MAX_E
 from fog_aggregator.core.places.expected import NOBODY_EXPECTED, Expected, parse_expected
 from fog_aggregator.core.places.patterns import ANY
 from fog_bus.options import option
-from fog_bus.options.kinds import PATH, PATHS, PERIOD, SWITCH, TEXT, WHOLE, Kind
+from fog_bus.options.kinds import PATH, PATHS, PERIOD, SIZE, SWITCH, TEXT, WHOLE, Kind
 from fog_schema.errors import PathError
 from fog_schema.paths import Path, format_path, is_under, parse_path
 from fog_schema.subjects import DEFAULT_PREFIX
@@ -115,4 +115,7 @@ class FleetOptions:
     )
     departed_after: float = option(DEPARTED_SECONDS, "a node silent for so long has departed", PERIOD)
     horizon: float = option(HORIZON, "how long the counts of a silent epoch are kept apart", PERIOD)
+    memory: int = option(
+        0, "memory for all that is kept; half of what the machine, or its cgroup, has when left out", SIZE
+    )
     max_events: int = option(MAX_EVENTS, "how many events are kept", WHOLE)

@@ -49,10 +49,9 @@ from fog_aggregator.components.shares.shares import Shares
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.engine.engine import Engine, Scope
 from fog_aggregator.core.engine.ports import Say, Surroundings
-from fog_aggregator.core.fleet.event_list import EventList
-from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.saved import Part
+from fog_aggregator.memory import MemoryMetrics, empty_fleet, within_memory
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.notifications.deliveries import DeliveryOrder
 from fog_aggregator.notifications.silences_json import silence_json
@@ -61,7 +60,7 @@ from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.sources.fleet_storage import FleetStorage
 from fog_aggregator.streams import BusConnection
 from fog_aggregator.tasks import Loops
-from fog_bus.ports import Transport
+from fog_bus.ports import Log, Transport
 from fog_bus.rate_limited_log import RateLimitedLog
 from fog_bus.streams import (
     CONTROL,
@@ -109,27 +108,28 @@ class Aggregator:
     Raises:
         NatsOptionsError: The TLS files cannot be used.
         RulesError: A rule file cannot be used.
+        MemoryTooSmallError: The memory is less than the program itself needs.
         CredentialsError, ExposureError: The file of credentials, the certificate or its key cannot be used.
     """
 
     def __init__(self, config: AggregatorConfig, transport: Transport | None = None) -> None:
+        config, division = within_memory(config)
         self.config = config
         subjects, loops, readers = Subjects(config.prefix), Loops(), reader_names(config.path)
         own = TelemetryCollector(self_metrics=False, reserved_names=True)
-        fleet, events, metrics = Fleet(horizon=config.horizon), EventList(config.max_events), SelfMetrics(own)
+        (fleet, events), metrics = empty_fleet(config, division), SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)
+        self._memory = MemoryMetrics(division, self.network, own)
         history = History(config, config.state_dir, self.network, own)
         bus = transport or open_transport(config.nats)
         rule_set, series = make_rule_set(config), RuleSeries()
         partner = Partner(bus, subjects, config.path)
         self.notifications = self._make_notifications(bus, subjects, partner.order, own, loops)
-        saved: dict[str, Part] = {"rules": rule_set, "partner": partner, "silences": self.notifications.silences}
-        around = self._surroundings(metrics, saved, history)
+        around = self._surroundings(metrics, {"rules": rule_set, "partner": partner}, history)
         self._engine = Engine(_scope(config, subjects), fleet, events, around)
         connection = BusConnection(bus, _streams(config, subjects), loops)
         brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops, readers)
-        log = bus.log(METRICS, readers)
-        past = self._make_past(Frames(log, subjects, config.path, config.past_messages, PastMetrics(own)))
+        past = self._make_past(bus.log(METRICS, readers), subjects, own)
         self.sources = (history.source, PastSource(past), LiveSource(self.network))
         storage = FleetStorage(self.sources, series)
         queries = Queries(storage, config, self._server_time, self.ready, own)
@@ -184,8 +184,11 @@ class Aggregator:
         return make_notifications(config, bus, subjects, situation, own, loops)
 
     def _surroundings(self, metrics: SelfMetrics, saved: dict[str, Part], history: History) -> Surroundings:
-        parts, take = saved | {"notifications": self.notifications}, self.notifications.silences.take
-        return Surroundings(self.network, metrics, _warnings(), take, parts, history.recorder, time.perf_counter)
+        silences = self.notifications.silences
+        parts = saved | {"silences": silences, "notifications": self.notifications}
+        return Surroundings(
+            self.network, metrics, _warnings(), silences.take, parts, history.recorder, time.perf_counter
+        )
 
     def _make_rules(
         self, rule_set: RuleSet, worker: RuleWorker, own: TelemetryCollector, partner: Partner, loops: Loops
@@ -230,6 +233,10 @@ class Aggregator:
             for stream, cursor in self._engine.cursors.items()
         ]
 
+    def memory(self) -> dict[str, object]:
+        """Tell how much memory there is, what takes it, and how many newcomers were refused."""
+        return self._memory.status()
+
     def silences(self) -> list[dict[str, Any]]:
         """Return the silences, as Alertmanager writes them, the newest first."""
         now, silences = int(self._server_time() * 1000), self.notifications.silences
@@ -240,7 +247,9 @@ class Aggregator:
         storage = FleetStorage((history.from_zero, *self.sources[1:]), series)
         return RuleWorker(storage, series, self.network, self.config.query_samples)
 
-    def _make_past(self, frames: Frames) -> Past:
+    def _make_past(self, log: Log, subjects: Subjects, own: TelemetryCollector) -> Past:
+        config = self.config
+        frames = Frames(log, subjects, config.path, config.past_messages, PastMetrics(own))
         present = PresentState(self._engine, self.network, METRICS, BranchPatterns(self.config.branches))
         return Past(present, frames, self.config, self.config.history_step)
 

@@ -45,6 +45,10 @@ class FakeStatus:
         """As listed."""
         return self.listed
 
+    def memory(self) -> dict[str, object]:
+        """Return a mebibyte that is free."""
+        return {"limit_bytes": 2**20, "bytes": {"values": 0}, "refused": {"series": 0}}
+
     def silences(self) -> list[dict[str, Any]]:
         """One, that is over."""
         silence = Silence("a", ("fog",), (Matcher(MatchKind.REGEX, "site", "n.*"),), 0, 1_000, "jo", "why", 0.5)

@@ -131,7 +131,8 @@ def test_a_series_has_values_of_its_familys_kind(whole: Image) -> None:
     """A slot of a series whose family, or whose bounds, ask for values of another kind is damage."""
     catalog = whole.plain["parts"]["catalog"]
     types = [key[1] for key, *_ in catalog["families"]]
-    for number, (family, labels, bounds) in enumerate(catalog["series"]):
+    for number, (family, labels, shared) in enumerate(catalog["series"]):
+        bounds = list(catalog["bounds"][shared])
         others = [other for other, type_ in enumerate(types) if type_ != types[family]]
         changes: list[tuple[int, Any, list[float]]] = [(other, labels, []) for other in others]
         if bounds:
@@ -140,7 +141,9 @@ def test_a_series_has_values_of_its_familys_kind(whole: Image) -> None:
             changes.append((family, labels, [1.0, 2.0]))
         for changed in changes:
             image = copy.deepcopy(whole)
-            image.plain["parts"]["catalog"]["series"][number] = changed
+            other, kept, changed_bounds = changed
+            image.plain["parts"]["catalog"]["bounds"].append(changed_bounds)
+            image.plain["parts"]["catalog"]["series"][number] = (other, kept, len(catalog["bounds"]))
             if number in catalog["free"] or bounds == changed[2] == bounds[::-1]:
                 continue
             with pytest.raises(CheckpointError):

@@ -20,6 +20,8 @@ from fog_aggregator.components.rollup.publication import RollupPublication
 from fog_aggregator.components.rules.metrics import RuleMetrics
 from fog_aggregator.components.rules.storage import RuleSeries
 from fog_aggregator.components.shares.shares import Shares
+from fog_aggregator.core.budget.division import divide
+from fog_aggregator.memory import MemoryMetrics
 from fog_aggregator.query.fleet_view import FamilySamples
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
@@ -97,6 +99,7 @@ def of_an_aggregator() -> dict[str, str]:
     """Return an aggregator's registry with all that it may hold, and its coverage."""
     fleet = Fleet()
     AggregatorMetrics(fleet.own).watch(fleet.network, (), Present())
+    MemoryMetrics(divide(2**30, 0, 0, 0), fleet.network, fleet.own)
     ApiMetrics(fleet.own)
     PastMetrics(fleet.own)
     RuleMetrics(fleet.own, RuleSet(), RuleSeries())

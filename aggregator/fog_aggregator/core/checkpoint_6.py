@@ -1,4 +1,4 @@
-"""Read checkpoints of version 6, in which listed events were open, and those that gave way were not counted."""
+"""Read checkpoints of version 6, in which listed events were open and each series had its bounds."""
 
 from __future__ import annotations
 
@@ -27,8 +27,19 @@ def migrate(plain: Plain, arrays: Arrays) -> tuple[Plain, Arrays]:
         (path, epoch, number, received, _packed(Event(*content)), order)
         for order, (path, epoch, number, received, *content) in enumerate(events["listed"], gone + 1)
     ]
-    later = {"events": events | {"listed": listed, "evicted": {"number": gone, "bytes": 0}}}
+    later = {"catalog": _with_shared_bounds(parts["catalog"])}
+    later |= {"events": events | {"listed": listed, "evicted": {"number": gone, "bytes": 0}}}
     return plain | {"parts": parts | later}, arrays
+
+
+def _with_shared_bounds(catalog: Plain) -> Plain:
+    """Let the series of one set of bounds name it by a number."""
+    numbers: dict[tuple[float, ...], int] = {}
+    series = [
+        (family, labels, numbers.setdefault(tuple(bounds), len(numbers)))
+        for family, labels, bounds in catalog["series"]
+    ]
+    return catalog | {"series": series, "bounds": list(numbers)}
 
 
 def _packed(event: Event) -> bytes:

@@ -20,8 +20,6 @@ from fog_aggregator.query.series_axis import SeriesAxis
 from fog_aggregator.query.slot_index import SlotIndex
 from fog_aggregator.query.tree import Groups, Tree
 
-REMEMBERED: Final = 100_000_000
-"""Slots and cells of all remembered plans together; each is 4 to 16 bytes."""
 MOST_PLANS: Final = 2_000
 """Anybody may ask for names and labels that nobody has: such plans are small, and would be many."""
 _GROUPS: Final = 64
@@ -33,6 +31,7 @@ class Planner:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
+        self._most = fleet.limits.memory.plans
         self._variants = FamilyVariants(fleet)
         self._tree: tuple[int, Tree] | None = None
         self._groups: OrderedDict[ViewKey, tuple[Version, Groups]] = OrderedDict()
@@ -115,7 +114,7 @@ class Planner:
         self._forget(view, kind)
         self._plans[view, kind] = (draft.version, plan)
         self._remembered += _weight(plan)
-        while self._remembered > REMEMBERED or len(self._plans) > MOST_PLANS:
+        while self._remembered > self._most or len(self._plans) > MOST_PLANS:
             self._forget(*next(iter(self._plans)))
 
     def _forget(self, view: ViewKey, kind: Kind) -> None:

@@ -5,10 +5,10 @@ The kinds of value then reduce their columns to the cells of the view; the sampl
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,10 @@ from fog_aggregator.query.totals import Totals
 
 Found: TypeAlias = dict[int, list[Samples]]
 """Samples by their family's number."""
+
+
+MOST_BUCKETS: Final = 1_000_000
+"""So many buckets a family may always have in a view; with more, at most twice as many as its nodes have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class ViewSnapshot:
         """Reduce all columns to samples by family; values of fractional counters go through `clamp`."""
         self._plan()
         self.bounds = self._survey.shown_bounds({shape for plan, _ in self._cells.values() for shape, _ in plan.shapes})
+        self._narrow()
         found: Found = defaultdict(list)
         view = self._columns()
         for kinds in KINDS:
@@ -106,6 +111,19 @@ class ViewSnapshot:
         self._cells = {kind: column.planned() for kind, column in self._copies.items()}
         drafts = [(kind, column.plan) for kind, column in self._copies.items() if isinstance(column.plan, Draft)]
         self.fresh = [(kind, draft, self._cells[kind].plan) for kind, draft in drafts]
+
+    def _narrow(self) -> None:
+        """Show histograms with +Inf alone where the bounds of one, for all of the family, take too much."""
+        shown: Counter[int] = Counter()
+        own: Counter[int] = Counter()
+        for plan, _ in self._cells.values():
+            for shape, cells in plan.shapes:
+                family, bounds = self._survey.shapes[shape]
+                shown[family] += (cells.stop - cells.start) * (len(self.bounds[family]) + 1)
+                own[family] += (cells.stop - cells.start) * (len(bounds) + 1)
+        for family, values in shown.items():
+            if values > max(MOST_BUCKETS, 2 * own[family]):
+                self.bounds[family] = ()
 
     def _columns(self) -> ViewColumns:
         return ViewColumns(

@@ -100,4 +100,5 @@ def status(network: NetworkCollector, service: Status, root: Path = ()) -> dict[
         "path": format_path(root),
         **network.inventory(lambda fleet: fleet.summary(root)),
         "streams": [] if root else [asdict(stream) for stream in service.streams()],
+        "memory": None if root else service.memory(),
     }

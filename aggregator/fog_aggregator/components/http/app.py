@@ -50,7 +50,7 @@ def make_app(
     app[STATUS] = status
     schemas = {**(API_SCHEMAS if api else {}), **(PAST_SCHEMAS if past else {})}
     app[OPENAPI] = document(routes, schemas, exposure.prefix, logins=exposure.logins is not None)
-    app[SLOTS] = ResponseSlots()
+    app[SLOTS] = ResponseSlots(fits=network.answers_at_once)
     app[LOOPBACK] = False
     app[NAMES], app[PREFIX] = exposure.names, exposure.prefix
     if exposure.logins is not None:

@@ -100,6 +100,10 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
         return _error(request, error.status, line, headers)
     except (ConnectionError, asyncio.CancelledError):
         raise
+    except MemoryError:
+        LOGGER.warning("%s %s: no memory is left for the answer", request.method, request.path_qs[:200])
+        line = "no memory is left for this answer: give the process more, or a smaller --memory: it refuses newcomers"
+        return _error(request, 503, line, {})
     except Exception:
         LOGGER.exception("%s %s failed", request.method, request.path_qs[:200])
         return _error(request, 500, "this is a bug in the aggregator; its log has the details", {})

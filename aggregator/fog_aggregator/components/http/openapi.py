@@ -219,8 +219,10 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "versions": map_of(WHOLE),
             "series": WHOLE,
             "streams": list_of(ref_to("Stream")),
+            "memory": or_null(ref_to("Memory")),
         }
     ),
+    "Memory": object_of({"limit_bytes": WHOLE, "bytes": map_of(WHOLE), "refused": map_of(WHOLE)}),
     "Stream": object_of(
         {
             "name": TEXT,

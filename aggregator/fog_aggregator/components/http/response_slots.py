@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -24,11 +24,14 @@ class ResponseSlots:
 
     Args:
         most: how many are made at once.
+        fits: tells for how many there is memory now; None for as many as there may be.
     """
 
-    def __init__(self, most: int = MOST_AT_ONCE) -> None:
+    def __init__(self, most: int = MOST_AT_ONCE, fits: Callable[[], int] | None = None) -> None:
         self._most = most
+        self._fits = fits
         self._free = asyncio.Semaphore(most)
+        self._released = asyncio.Event()
         self._taken: list[tuple[float, web.Request]] = []
 
     @asynccontextmanager
@@ -40,7 +43,8 @@ class ResponseSlots:
         """
         watch = asyncio.create_task(self._watch())
         try:
-            await asyncio.wait_for(self._free.acquire(), LONGEST_WAIT)
+            async with asyncio.timeout(LONGEST_WAIT):
+                await self._acquire()
         except TimeoutError:
             raise web.HTTPServiceUnavailable(
                 text=f"busy: {self._most} answers are being written already; try again"
@@ -54,6 +58,18 @@ class ResponseSlots:
         finally:
             self._taken.remove(turn)
             self._free.release()
+            self._released.set()
+
+    async def _acquire(self) -> None:
+        """Wait for a slot, and until there is memory for one more answer; one at a time there always is."""
+        await self._free.acquire()
+        try:
+            while self._fits is not None and len(self._taken) >= max(1, self._fits()):
+                self._released.clear()
+                await self._released.wait()
+        except BaseException:
+            self._free.release()
+            raise
 
     async def _watch(self) -> None:
         """While somebody waits, cut off one slow reader after the other; the abort raises in who writes to it."""

@@ -20,12 +20,14 @@ from fog_aggregator.components.http.parameters import Parameter, read_query
 from fog_aggregator.components.http.prometheus.reloading import reload
 from fog_aggregator.components.http.snapshot import snapshot_chunks
 from fog_aggregator.components.http.view_parameters import must_be_known, read_view
+from fog_aggregator.network import NetworkCollector
 from fog_schema.paths import format_path
 from utilityfog_frontend.telemetry.exposition import negotiate
 
 Query = Mapping[str, Any]
 T = TypeVar("T")
 
+_MIB: Final = 1024 * 1024
 TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -70,6 +72,7 @@ class Route:
 async def _metrics(request: web.Request, query: Query) -> web.StreamResponse:
     network = request.app[NETWORK]
     _must_be_ready(request)
+    _must_fit(network)
     view = await asyncio.to_thread(read_view, query, network)
     wanted = negotiate(", ".join(request.headers.getall("Accept", ())))
     if request.method == "HEAD":
@@ -82,6 +85,7 @@ async def _metrics(request: web.Request, query: Query) -> web.StreamResponse:
 async def _snapshot(request: web.Request, query: Query) -> web.StreamResponse:
     network = request.app[NETWORK]
     _must_be_ready(request)
+    _must_fit(network)
     view = await asyncio.to_thread(read_view, query, network)
     if request.method == "HEAD":
         return await send(request, (), JSON)
@@ -158,6 +162,15 @@ def _must_be_ready(request: web.Request) -> None:
     ready, reason = request.app[STATUS].ready()
     if not ready:
         raise web.HTTPServiceUnavailable(text=f"not ready: {reason}")
+
+
+def _must_fit(network: NetworkCollector) -> None:
+    if not network.answers_at_once():
+        needed = network.answer_bytes() // _MIB
+        raise web.HTTPServiceUnavailable(
+            text=f"no memory for this answer: it takes up to {needed} MiB, and the fleet is over its part of --memory "
+            "already; raise --memory (/api/status says what takes how much)"
+        )
 
 
 async def _computed(request: web.Request, compute: Callable[[], dict[str, Any]]) -> web.StreamResponse:

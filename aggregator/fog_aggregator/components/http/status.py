@@ -49,5 +49,8 @@ class Status(Protocol):
     def streams(self) -> list[StreamStatus]:
         """Return how far each stream was read."""
 
+    def memory(self) -> dict[str, object]:
+        """Return how much memory there is, what takes it, and how many newcomers were refused."""
+
     def silences(self) -> list[dict[str, Any]]:
         """Return the silences, as Alertmanager writes them."""

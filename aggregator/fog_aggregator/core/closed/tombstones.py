@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from fog_aggregator.core.saved import Saved, as_flag, as_integer, as_number, as_path
 from fog_schema.paths import Path
+
+_SPARE: Final = 1000
+"""So many more there may be until the next sweep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Tombstones:
     def add(self, where: Path, epoch: int, stone: Tombstone) -> None:
         """Remember an epoch that was closed."""
         self._stones[where, epoch] = stone
+        if len(self._stones) > self.limit + max(self.limit // 8, _SPARE):
+            self._drop_excess()
 
     def remove(self, where: Path, epoch: int) -> bool:
         """Forget an epoch that has come back; return whether it was remembered."""
@@ -60,6 +66,9 @@ class Tombstones:
         Of the latter the paths with most tombstones lose theirs first: no path can have another's forgotten.
         """
         self._stones = {key: stone for key, stone in self._stones.items() if stone.expires > observed}
+        self._drop_excess()
+
+    def _drop_excess(self) -> None:
         excess = len(self._stones) - self.limit
         if excess > 0:
             crowd = Counter(where for where, _ in self._stones)

@@ -26,8 +26,6 @@ from fog_schema.frames import EVENTS, KEYFRAME, KIND_NAMES, Frame
 from fog_schema.paths import Path, format_path
 from fog_schema.subjects import Subjects
 
-_MOST_PATHS: Final = 2_000_000
-
 Apply: TypeAlias = Callable[[Path, Frame, float], Outcome]
 Writer: TypeAlias = tuple[Path, int]
 """A path and an epoch there."""
@@ -181,7 +179,7 @@ class Ingest:
 
     def _path_of(self, subject: str) -> Path:
         _, path = self._subjects.path_of(subject)
-        if len(self._paths) >= _MOST_PATHS:
+        if len(self._paths) >= self._fleet.limits.memory.subjects:
             self._paths.clear()
         self._paths[subject] = path
         return path

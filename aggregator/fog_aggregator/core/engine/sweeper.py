@@ -18,6 +18,8 @@ SWEEP_SECONDS: Final = 10.0
 _TEXTS: Final = {
     "several_writers": "has several writers at once that are not marked as shared",
     "families_disagree": "is not of one type, unit or bounds on all nodes: see /api/conflicts",
+    "memory_is_full": "has newcomers refused, as all memory of the fleet is taken: raise --memory",
+    "memory_share_is_full": "has newcomers refused, as it has taken the share of the memory that one path may have",
 }
 """By the name of the event that is listed."""
 
@@ -65,7 +67,17 @@ class Sweeper:
         writers = {format_path(path): path for path in fleet.contended(server_now)}
         families = read_side.disagreements()
         findings = Findings(swept, len(writers), len(families))
-        for event, found in (("several_writers", writers), ("families_disagree", families)):
+        refused: dict[bool, dict[str, Path]] = {False: {}, True: {}}
+        for path, is_share in fleet.take_refused().items():
+            refused[is_share][format_path(path)] = path
+        full, share = refused[False], refused[True]
+        found_now = {
+            "several_writers": writers,
+            "families_disagree": families,
+            "memory_is_full": full,
+            "memory_share_is_full": share,
+        }
+        for event, found in found_now.items():
             findings.warnings += self._report(event, found, events, server_now)
         alone = [(path, epoch) for path in writers.values() for epoch in fleet.unshared(path, server_now)]
         findings.requests = self._notices.due(alone, now)

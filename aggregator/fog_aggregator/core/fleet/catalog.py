@@ -7,13 +7,21 @@ other bounds are other series until a rollup merges them on the union.
 from __future__ import annotations
 
 from array import array
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from fog_aggregator.core.budget.budget import (
+    UNLIMITED,
+    Room,
+    family_bytes,
+    series_bytes,
+    shape_bytes,
+)
+from fog_aggregator.core.budget.opened import Opened
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.kinds import Kind, kind_of_family
 from fog_aggregator.core.saved import (
@@ -34,7 +42,9 @@ from fog_schema.frames import TYPE_NAMES, Definition
 RESERVED: Final = "fog_"
 ALLOWED: Final = "fog_agent_"
 """Of the names that begin with ``fog_`` a node may only send these."""
-CACHE_BYTES: Final = 64 * 1024 * 1024
+_RESOLVED_BYTES: Final = 1000
+_ID_BYTES: Final = 16
+"""Bytes of opened definitions, and of each id that they define."""
 
 
 class FamilyKey(NamedTuple):
@@ -66,19 +76,27 @@ class Resolved:
     Attributes:
         groups: kind as defined -> (ids ascending, series), both of shape (n,).
         refused: series that were refused: reserved names, and newcomers at the limit.
+        too_large: those of them for which there are no bytes left.
     """
 
     groups: dict[Kind, tuple[Int64s, Int64s]]
     refused: int
+    too_large: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """Return what they take."""
+        return _RESOLVED_BYTES + sum(_ID_BYTES * len(ids) for ids, _ in self.groups.values())
 
 
 class Catalog:
     """Families and series by number. Numbers are dense.
 
     Args:
-        max_series: at this many, newcomers are refused.
+        cache_bytes: how many bytes opened definitions may take that are remembered.
 
     Attributes:
+        bytes: how many bytes families and series take.
         families: families by number.
         series: series by number.
         free: numbers to be given out again.
@@ -87,8 +105,8 @@ class Catalog:
         version: another one whenever a number stands for another series.
     """
 
-    def __init__(self, max_series: int = 20_000_000) -> None:
-        self.max_series = max_series
+    def __init__(self, cache_bytes: int = 64 * 1024 * 1024) -> None:
+        self.bytes = 0
         self.families: list[Family] = []
         self.series: list[SeriesEntry] = []
         self.free: list[int] = []
@@ -98,31 +116,37 @@ class Catalog:
         self._family_numbers: dict[FamilyKey, int] = {}
         self._numbers: dict[tuple[int, Labels], int] = {}
         """By shape and labels: the bounds of a histogram may be many, and are not looked at for each of its series."""
-        self._resolved: OrderedDict[bytes, Resolved] = OrderedDict()
-        self._resolved_bytes = 0
+        self._opened: Opened[Resolved] = Opened(cache_bytes)
+        self._full_at = Room(UNLIMITED, UNLIMITED)
+        self._bounds: list[Bounds] = []
+
+    @property
+    def known(self) -> int:
+        """Count the label sets that are known."""
+        return len(self._numbers)
 
     @property
     def entries(self) -> int:
         """Count the families and label sets that are known."""
         return len(self.families) + len(self._numbers)
 
-    def resolve(self, packed: bytes, room: int) -> Resolved:
+    def resolve(self, packed: bytes, room: Room) -> Resolved:
         """Open packed definitions; equal ones, as a fleet's nodes send them, are opened once.
 
         Args:
             packed: as a frame has them.
-            room: entries that they may add.
+            room: entries and bytes that they may add.
 
         Raises:
             FrameError: see `decode_definitions`.
         """
-        known = self._resolved.get(packed)
+        known = self._opened.get(packed)
         if known is not None:
-            self._resolved.move_to_end(packed)
             return known
-        resolved = self._number(decode_definitions(packed), self.entries + room)
+        self._full_at = Room(self.entries + room.entries, self.bytes + room.bytes)
+        resolved = self._number(decode_definitions(packed))
         if not resolved.refused:
-            self._remember(packed, resolved)
+            self._opened.add(packed, resolved)
         return resolved
 
     def family_number(self, key: FamilyKey, help_: str, rollup: tuple[str, ...]) -> int:
@@ -131,6 +155,7 @@ class Catalog:
         if number is None:
             number = self._family_numbers[key] = len(self.families)
             self.families.append(Family(key, help_, rollup))
+            self.bytes += family_bytes(*key, help_)
         return number
 
     def family_of(self, series: int) -> Family:
@@ -164,26 +189,30 @@ class Catalog:
             self.series.append(entry)
             self.shape_of.append(shape)
         self._numbers[shape, entry.labels] = number
+        self.bytes += series_bytes(entry.labels)
         self.version += 1
         return number
 
     def forget(self, numbers: Iterable[int]) -> None:
         """Let go of series that have no slots any more; their numbers are given out again."""
         for number in numbers:
-            del self._numbers[self.shape_of[number], self.series[number].labels]
+            entry = self.series[number]
+            del self._numbers[self.shape_of[number], entry.labels]
+            self.bytes -= series_bytes(entry.labels)
             self.series[number] = FORGOTTEN
             self.shape_of[number] = -1
             self.free.append(number)
         self.version += 1
-        self._resolved.clear()
-        self._resolved_bytes = 0
+        self._opened.clear()
 
     def image(self) -> Saved:
-        """Return all families and series."""
+        """Return all families and series; those of one set of bounds share it."""
+        bounds = {one: number for number, one in enumerate(dict.fromkeys(entry.bounds for entry in self.series))}
         return Saved(
             {
                 "families": [(family.key, family.help, family.rollup) for family in self.families],
-                "series": [(entry.family, entry.labels, entry.bounds) for entry in self.series],
+                "series": [(entry.family, entry.labels, bounds[entry.bounds]) for entry in self.series],
+                "bounds": list(bounds),
                 "free": self.free,
             }
         )
@@ -194,7 +223,7 @@ class Catalog:
             self.family_number(key, help_, rollup)
         if len(self.families) != len(saved.plain["families"]):
             raise DamagedError("families has one family twice")
-        self.series = [SeriesEntry(*entry) for entry in saved.records("series", as_integer, as_labels, as_numbers)]
+        self.series = _series(saved)
         self.free = [as_count(number) for number in saved.value("free", as_list)]
         for number in self.free:
             if number >= len(self.series):
@@ -209,6 +238,7 @@ class Catalog:
         self._numbers = {(shape, entry.labels): number for number, (shape, entry) in entries if shape >= 0}
         if len(self._numbers) + len(set(self.free)) != len(self.series) or len(set(self.free)) != len(self.free):
             raise DamagedError("series has one label set twice, or free one number")
+        self.bytes += sum(series_bytes(labels) for _, labels in self._numbers)
         self.version += 1
 
     def kinds_of_shapes(self) -> list[Kind]:
@@ -226,45 +256,68 @@ class Catalog:
             raise DamagedError(f"{key.name}: {error}") from None
 
     def _shape(self, family: int, bounds: Bounds) -> int:
-        return self.shapes.setdefault((family, bounds), len(self.shapes))
+        number = self.shapes.get((family, bounds))
+        if number is None:
+            number = self.shapes[family, bounds] = len(self.shapes)
+            self._bounds.append(bounds)
+            self.bytes += shape_bytes(bounds)
+        return number
 
-    def _number(self, definitions: list[Definition], full_at: int) -> Resolved:
+    def _number(self, definitions: list[Definition]) -> Resolved:
         found: dict[Kind, dict[int, int]] = {}
-        refused = 0
+        refused = too_large = 0
         for definition in definitions:
             if definition.name.startswith(RESERVED) and not definition.name.startswith(ALLOWED):
                 refused += definition.ids.size
                 continue
             key = FamilyKey(definition.name, definition.type, definition.unit)
-            if self.entries >= full_at and key not in self._family_numbers:
-                refused += definition.ids.size
+            if key not in self._family_numbers and not self._has_room(key, definition.help):
+                refused, too_large = refused + definition.ids.size, too_large + definition.ids.size
                 continue
             family = self.family_number(key, definition.help, definition.rollup)
             group = found.setdefault(kind_of_family(definition.type, definition.bounds), {})
-            refused += self._number_series(definition, family, full_at, group)
-        return Resolved({kind: _columns(group) for kind, group in found.items() if group}, refused)
+            number, short = self._number_series(definition, family, group)
+            refused, too_large = refused + number, too_large + short
+        return Resolved({kind: _columns(group) for kind, group in found.items() if group}, refused, too_large)
 
-    def _number_series(self, definition: Definition, family: int, full_at: int, group: dict[int, int]) -> int:
-        """Add the series' number of each id of a definition to `group`; return how many were refused."""
-        ids, bounds, shape = definition.ids.tolist(), definition.bounds, self._shape(family, definition.bounds)
-        room = min(self.max_series - len(self._numbers), full_at - self.entries)
-        found, known = [], self._numbers.get
+    def _number_series(self, definition: Definition, family: int, group: dict[int, int]) -> tuple[int, int]:
+        """Add the series' number of each id of a definition to `group`.
+
+        Returns:
+            How many were refused, and how many of these for their bytes.
+        """
+        ids, bounds, full_at = definition.ids.tolist(), definition.bounds, self._full_at
+        if (family, bounds) not in self.shapes and self.bytes + shape_bytes(bounds) > full_at.bytes:
+            return len(ids), len(ids)
+        shape = self._shape(family, bounds)
+        bounds, found, known, short = self._bounds[shape], [], self._numbers.get, 0
         for labels in _label_sets(definition) if ids else ():
             series = known((shape, labels))
-            if series is None and room > 0:
-                series, room = self._add(shape, SeriesEntry(family, labels, bounds)), room - 1
+            if series is None and self.entries < full_at.entries:
+                if self.bytes + series_bytes(labels) <= full_at.bytes:
+                    series = self._add(shape, SeriesEntry(family, labels, bounds))
+                else:
+                    short += 1
             found.append(series)
         if not definition.label_names:  # all ids have the same one
             found *= len(ids)
         group.update((number, series) for number, series in zip(ids, found, strict=True) if series is not None)
-        return found.count(None)
+        return found.count(None), short
 
-    def _remember(self, packed: bytes, resolved: Resolved) -> None:
-        self._resolved[packed] = resolved
-        self._resolved_bytes += len(packed)
-        while self._resolved_bytes > CACHE_BYTES:
-            oldest, _ = self._resolved.popitem(last=False)
-            self._resolved_bytes -= len(oldest)
+    def _has_room(self, key: FamilyKey, help_: str) -> bool:
+        """Tell whether there is room for another family."""
+        room = self.bytes + family_bytes(*key, help_) <= self._full_at.bytes
+        return room and self.entries < self._full_at.entries
+
+
+def _series(saved: Saved) -> list[SeriesEntry]:
+    """Return the series of a checkpoint; those of one set of bounds share it."""
+    bounds, series = [as_numbers(one) for one in saved.value("bounds", as_list)], []
+    for family, labels, shared in saved.records("series", as_integer, as_labels, as_count):
+        if shared >= len(bounds):
+            raise DamagedError(f"series has the bounds {shared}, and there are {len(bounds)}")
+        series.append(SeriesEntry(family, labels, bounds[shared]))
+    return series
 
 
 def _label_sets(definition: Definition) -> Iterator[Labels]:

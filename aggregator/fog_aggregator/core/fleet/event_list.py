@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from operator import itemgetter
 from typing import Any, Final, Self
 
+from fog_aggregator.core.budget.budget import UNLIMITED
 from fog_aggregator.core.engine.defaults import MAX_EVENTS
 from fog_aggregator.core.events.newest import DEFAULT_BYTES, REASONS, FleetEvent, Mark, NewestEvents
 from fog_aggregator.core.events.seen import Seen, as_ranges
@@ -32,6 +33,9 @@ from fog_schema.paths import Path, is_under
 RESERVED: Final = "fog_"
 """Names of events that begin so are the aggregators' own; those of nodes are refused (R12.50)."""
 MAX_RANGES: Final = 64
+SEEN_BYTES: Final = 700
+RANGE_BYTES: Final = 140
+"""Bytes of the numbers that were seen of one writer, and of each range of them."""
 MAX_WRITERS: Final = 1024
 """Epochs of a path whose numbers are remembered; beyond that the one silent for longest is forgotten."""
 
@@ -45,19 +49,24 @@ class EventList:
     Args:
         max_events: how many are listed.
         max_bytes: how many bytes they may take.
+        max_seen_bytes: how many bytes the numbers may take that were seen; writers beyond that are refused.
 
     Attributes:
         events: the newest events, oldest first.
         seen: the numbers that were seen, by path and epoch.
         total: events ever listed.
         repeated: events that had been listed before.
-        refused: events with a reserved name.
+        refused: events with a reserved name, and those of writers for whom there is no memory.
         lost: events that their writers no longer hold, and that never came; it stays at 2^63 - 1.
         wanted: the range of numbers to ask a writer for, by (path, epoch), until a keyframe of it leaves none.
     """
 
-    def __init__(self, max_events: int = MAX_EVENTS, max_bytes: int = DEFAULT_BYTES) -> None:
+    def __init__(
+        self, max_events: int = MAX_EVENTS, max_bytes: int = DEFAULT_BYTES, max_seen_bytes: int = UNLIMITED
+    ) -> None:
         self.events = NewestEvents(max_events, max_bytes)
+        self.max_seen_bytes = max_seen_bytes
+        self._ranges = 0
         self.total = 0
         self.repeated = 0
         self.refused = 0
@@ -66,14 +75,30 @@ class EventList:
         self._writers: dict[Path, dict[int, None]] = {}
         self.wanted: dict[tuple[Path, int], tuple[int, int]] = {}
 
+    @property
+    def taken_bytes(self) -> int:
+        """Return what the events take, and the numbers that were seen."""
+        return self.events.bytes + self._seen_bytes
+
+    @property
+    def _seen_bytes(self) -> int:
+        return SEEN_BYTES * len(self.seen) + RANGE_BYTES * self._ranges
+
+    def _is_full_for(self, path: Path, epoch: int) -> bool:
+        """Tell whether the numbers of a writer that is not known yet take more than they may."""
+        return self._seen_bytes >= self.max_seen_bytes and (path, epoch) not in self.seen
+
     def fresh(self) -> Self:
         """Return an empty list with the same limits."""
-        return type(self)(self.events.max_events, self.events.max_bytes)
+        return type(self)(self.events.max_events, self.events.max_bytes, self.max_seen_bytes)
 
     def apply(self, path: Path, frame: Frame, received: float) -> int:
         """List the events of a frame that were not listed before; return how many these were."""
-        before = self.total
-        seen = self.see(path, frame.epoch, received)
+        if self._is_full_for(path, frame.epoch):
+            self.refused += len(frame.events)
+            return 0
+        before, seen = self.total, self.see(path, frame.epoch, received)
+        ranges = len(seen.ranges)
         for number, (name, packed) in enumerate(_packed(frame.events), frame.seq):
             if not seen.add(number):
                 self.repeated += 1
@@ -83,6 +108,7 @@ class EventList:
                 self._list(path, frame.epoch, number, received, name, packed)
         if len(seen.ranges) > MAX_RANGES:
             self._lose(seen.close_below(seen.ranges[-MAX_RANGES][0]))
+        self._ranges += len(seen.ranges) - ranges
         self._want(path, frame.epoch, seen.holes(1, seen.last))
         return self.total - before
 
@@ -102,7 +128,8 @@ class EventList:
         return seen
 
     def _forget(self, path: Path, epoch: int) -> None:
-        self.seen.pop((path, epoch), None)
+        seen = self.seen.pop((path, epoch), None)
+        self._ranges -= 0 if seen is None else len(seen.ranges)
         self.wanted.pop((path, epoch), None)
         writers = self._writers[path]
         del writers[epoch]
@@ -117,10 +144,12 @@ class EventList:
         """Note which events a writer has: missing ones are wanted (R12.25), earlier ones are lost (R12.26)."""
         self.wanted.pop((path, epoch), None)
         first, last = numbers
-        if not last:
+        if not last or self._is_full_for(path, epoch):
             return
         seen = self.see(path, epoch, now)
+        ranges = len(seen.ranges)
         self._lose(seen.close_below(first))
+        self._ranges += len(seen.ranges) - ranges
         self._want(path, epoch, seen.holes(max(first, 1), last))
 
     def _lose(self, count: int) -> None:
@@ -176,6 +205,7 @@ class EventList:
             saved.records("seen", as_path, as_integer, as_ranges, as_number), key=itemgetter(3)
         ):
             self.see(path, epoch, last_seen).ranges = ranges
+            self._ranges += len(ranges)
         for path, epoch, first, last in saved.records("wanted", as_path, as_integer, as_integer, as_integer):
             self.wanted[path, epoch] = first, last
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Self, TypeAlias
 
+from fog_aggregator.core.budget.budget import Room
+from fog_aggregator.core.budget.newcomers import SERIES, Newcomers
 from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.fleet.parts import DAY, Parts
 from fog_aggregator.core.fleet.reading import FleetReading
@@ -43,6 +45,11 @@ class Fleet(FleetReading):
         self.limits = limits or FleetLimits()
         super().__init__(Parts(horizon, self.limits, caught_up=caught_up))
 
+    @property
+    def newcomers(self) -> Newcomers:
+        """Return who decides on newcomers, by the limits."""
+        return Newcomers(self.parts, self.limits)
+
     def fresh(self) -> Self:
         """Return an empty fleet with the same horizon and limits."""
         return type(self)(horizon=self.horizon, limits=self.limits)
@@ -69,8 +76,9 @@ class Fleet(FleetReading):
                 return refusal
         elif frame.seq <= epoch.seq:
             return Outcome(Status.DUPLICATE)
-        known = parts.catalog.entries
-        resolved = parts.catalog.resolve(frame.definitions, self._may_bring(place)) if frame.definitions else None
+        resolved, known = None, Room(parts.catalog.entries, parts.catalog.bytes)
+        if frame.definitions:
+            resolved = parts.catalog.resolve(frame.definitions, self.newcomers.may_bring(place))
         new_epoch = epoch is None
         if place is None:
             observed = parts.time.observed_seconds
@@ -80,8 +88,10 @@ class Fleet(FleetReading):
         outcome = self.advance(place, epoch, frame, timestamp)
         outcome.new_epoch = new_epoch
         if resolved is not None:
-            place.brought += self._price(frame.definitions, known)
+            self.newcomers.charge(place, frame.definitions, known)
             outcome.refused_series = resolved.refused
+            if resolved.too_large:
+                parts.budget.refuse(path, SERIES, resolved.too_large)
         self._merge(place, epoch, frame, (resolved.groups if resolved else {}, timestamp), outcome)
         return outcome
 
@@ -101,6 +111,8 @@ class Fleet(FleetReading):
         outcome.late = epoch.see(frame, timestamp, time.observed_seconds)
         rows.interval[row] = frame.interval_ms / 1000
         rows.ended[row] = False
+        if frame.info is not None and frame.info != place.info and not self.newcomers.may_tell(place, frame.info):
+            frame.info = None
         if place.take_note(epoch, frame, rows):
             roster.info_version += 1
         return outcome
@@ -158,6 +170,10 @@ class Fleet(FleetReading):
         swept.saturated = self.parts.slots.tables.take_saturated()
         return swept
 
+    def take_refused(self) -> dict[Path, bool]:
+        """Return paths whose newcomers were refused for want of memory since the last call, see `Budget.named`."""
+        return self.parts.budget.take_named()
+
     def forget(self, under: Path, at: float, departed_after: float) -> list[Path]:
         """Retire the nodes at and under a path that had departed by `at` (server's time); return their paths."""
         return forget(self.parts, under, at, departed_after, self.limits)
@@ -178,7 +194,7 @@ class Fleet(FleetReading):
         self, path: Path, place: Place | None, frame: Frame, timestamp: float, *, rollup: bool
     ) -> Outcome | None:
         """Tell whether an unknown epoch must not begin with this frame."""
-        parts, limits = self.parts, self.limits
+        parts = self.parts
         stone, former = parts.tombstones.get(path, frame.epoch), parts.forgotten.get(path, frame.epoch)
         if former is not None:
             if frame.seq <= former.seq:
@@ -190,18 +206,15 @@ class Fleet(FleetReading):
                 return Outcome(Status.AWAITS_KEYFRAME)
         elif parts.time.is_ghost(timestamp):
             return Outcome(Status.TOO_OLD)
-        if place is None:
-            full = len(parts.roster) >= limits.nodes
-        else:
-            full = len(place.epochs) >= limits.epochs_per_path or not place.is_heard_on(rollup=rollup)
-        return Outcome(Status.REFUSED) if full else None
+        heard_here = place is None or place.is_heard_on(rollup=rollup)
+        return None if heard_here and self.newcomers.may_begin(path, place) else Outcome(Status.REFUSED)
 
     def _begin_epoch(self, place: Place, frame: Frame, timestamp: float) -> Epoch:
         self._close_crowd(place)
         parts = self.parts
         comes_back = parts.forgotten.get(place.path, frame.epoch) is not None
         closed_before = parts.tombstones.remove(place.path, frame.epoch) and not comes_back
-        epoch = place.begin_epoch(frame.epoch, parts.roster.rows, closed_before=closed_before)
+        epoch = parts.roster.begin_epoch(place, frame.epoch, closed_before=closed_before)
         if comes_back:
             parts.take_back(place, epoch, timestamp)
         return epoch
@@ -216,20 +229,6 @@ class Fleet(FleetReading):
             self.parts.close_epoch(place, epoch, final=False)
             roster.closed_early += place.adds_up
 
-    def _may_bring(self, place: Place | None) -> int:
-        """Return how much a path may add to the catalog, so that none can fill it for all."""
-        if place is None:
-            return self.limits.brought_per_path
-        time = self.parts.time
-        if time.observed_seconds - place.brought_since > time.horizon:
-            place.brought, place.brought_since = 0, time.observed_seconds
-        return max(0, self.limits.brought_per_path - place.brought)
-
-    def _price(self, packed: bytes, known: int) -> int:
-        """Return what definitions cost that were resolved when so many entries were known."""
-        added = self.parts.catalog.entries - known
-        return added + len(packed) // 256 if added else 0
-
     def _define(self, place: Place, epoch: Epoch, groups: Groups, came: tuple[Frame, float], outcome: Outcome) -> Ids:
         """Give slots to the series that are new in this epoch; return their ids by kind."""
         fresh: Ids = []
@@ -240,18 +239,13 @@ class Fleet(FleetReading):
             outcome.refused_series += refused
             if not len(new):
                 continue
-            room = self._room(place, epoch)
-            outcome.refused_series += max(0, len(new) - room)
+            room = self.newcomers.may_have(place, epoch, kind, len(new))
+            outcome.refused_series += len(new) - room
             new = new[:room]
             slots = tables[kind].allocate(ids[new], series[new], epoch.row, place.born(epoch, frame, timestamp))
             epoch.map(kind).add(ids[new], slots)
             fresh.append((kind, ids[new]))
         return fresh
-
-    def _room(self, place: Place, epoch: Epoch) -> int:
-        limits = self.limits
-        mine = limits.series_per_epoch - sum(map(len, epoch.maps.values()))
-        return max(0, min(mine, limits.series_per_path - place.slots(), limits.slots - self.parts.slot_count))
 
     def _keyframe(self, place: Place, epoch: Epoch, frame: Frame, groups: Groups, outcome: Outcome) -> None:
         """Go on with a run of parts (R12.9); at its end the epoch is complete, and a final one is closed (R12.13)."""
@@ -259,8 +253,11 @@ class Fleet(FleetReading):
         if run is None:
             epoch.gapped = True
             return
-        run.ids += [(kind, ids) for kind, (ids, _) in groups.items()]
+        run.ids += _known(place, epoch, groups) if outcome.refused_series else _all(groups)
         run.next_part += 1
+        if sum(len(ids) for _, ids in run.ids) > epoch.series:  # it has some twice, and may go on so for ever
+            epoch.run, epoch.gapped = None, True
+            return
         if not frame.flags & LAST_PART:
             return
         epoch.run = None
@@ -274,3 +271,12 @@ class Fleet(FleetReading):
         if frame.flags & FINAL:
             parts.close_epoch(place, epoch, final=True)
             parts.roster.note_end(place)
+
+
+def _all(groups: Groups) -> Ids:
+    return [(kind, ids) for kind, (ids, _) in groups.items()]
+
+
+def _known(place: Place, epoch: Epoch, groups: Groups) -> Ids:
+    """Return the ids that were not refused."""
+    return [(kind, ids[epoch.knows(place.kind_of(kind).forms, ids)]) for kind, (ids, _) in groups.items()]

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from fog_aggregator.core.budget.budget import EPOCH_BYTES, STONE_BYTES, Budget
 from fog_aggregator.core.closed.forgotten import ForgottenEpochs
 from fog_aggregator.core.closed.tombstones import Tombstone, Tombstones
 from fog_aggregator.core.columns import Bools
@@ -41,17 +42,42 @@ class Parts:
         time: the fleet's own time.
         retired: the counts of label sets that left.
         arrivals: how many values came, and came late; of this process, and not saved.
+        budget: the bytes that all of these take.
     """
 
     def __init__(self, horizon: float, limits: FleetLimits, *, caught_up: bool) -> None:
         self.roster = Roster()
         self.slots = Slots()
-        self.catalog = Catalog(limits.series)
+        self.catalog = Catalog(limits.memory.definitions)
         self.tombstones = Tombstones(limits.tombstones)
         self.forgotten = ForgottenEpochs()
         self.time = FleetTime(horizon, caught_up=caught_up)
         self.retired = RetiredCounts()
         self.arrivals = Arrivals()
+        self.budget = Budget(
+            limits.memory.fleet,
+            limits.memory.share,
+            {
+                "values": lambda: self.slots.bytes + self.forgotten.slots.bytes,
+                "catalog": lambda: self.catalog.bytes,
+                "nodes": lambda: self._node_bytes,
+                "answers": lambda: self.slots.answer_bytes,
+            },
+        )
+
+    @property
+    def _node_bytes(self) -> int:
+        closed = STONE_BYTES * len(self.tombstones) + EPOCH_BYTES * len(self.forgotten)
+        return self.roster.bytes + closed
+
+    def bytes_of(self, place: Place) -> int:
+        """Return what a path takes: its values with their part of an answer, and what it has brought lately."""
+        holders = (place.closed, *place.epochs.values())
+        return place.brought_bytes + sum(EPOCH_BYTES + self.slots.bytes_of(one) for one in holders)
+
+    def room_of(self, place: Place) -> int:
+        """Return how many bytes more a path may take: of all that are left, and of its share."""
+        return min(self.budget.room, self.budget.most_of_a_path() - self.bytes_of(place))
 
     def close_epoch(self, place: Place, epoch: Epoch, *, final: bool) -> None:
         """Close an epoch (R12.13, R12.14), and leave a tombstone: for the horizon, or a long one without its final."""
@@ -70,10 +96,14 @@ class Parts:
     def keep_values(self, place: Place, limits: FleetLimits) -> None:
         """Keep what the epochs of a place have counted that is about to be forgotten, while there is room (R12.53)."""
         for epoch in place.epochs.values():
-            size = sum(map(len, epoch.maps.values()))
-            if len(self.forgotten) < limits.tombstones and self.slot_count + size <= limits.slots:
+            is_few = len(self.forgotten) < limits.tombstones and self.slot_count + epoch.series <= limits.slots
+            if is_few and self._has_room(epoch):
                 expires = self.time.observed_seconds + self.time.horizon
                 self.forgotten.keep(place.path, epoch, self.slots.tables, expires)
+
+    def _has_room(self, epoch: Epoch) -> bool:
+        """Tell whether the values of an epoch may be kept a second time."""
+        return self.budget.room >= EPOCH_BYTES + self.slots.bytes_of(epoch)
 
     def take_back(self, place: Place, epoch: Epoch, timestamp: float) -> None:
         """Let an epoch of a forgotten node go on where it was; its place counts what comes from now on (R12.53)."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from fog_aggregator.core.budget.budget import EPOCH_BYTES, PLACE_BYTES, info_bytes, path_bytes
 from fog_aggregator.core.columns import Bools
 from fog_aggregator.core.kinds import kind_named
 from fog_aggregator.core.places.branch import Branch
@@ -68,6 +69,8 @@ class Roster:
         self.version = 0
         self.info_version = 0
         self.closed_early = 0
+        self._beside = 0
+        self._epochs = 0
         self._places: dict[Path, Place] = {}
         self._composites: dict[Path, Place] = {}
 
@@ -76,6 +79,20 @@ class Roster:
 
     def __iter__(self) -> Iterator[Place]:
         return iter(self._places.values())
+
+    @property
+    def bytes(self) -> int:
+        """Return what places and epochs take."""
+        return PLACE_BYTES * len(self._places) + EPOCH_BYTES * self._epochs + self._beside
+
+    def begin_epoch(self, place: Place, number: int, *, closed_before: bool) -> Epoch:
+        """Begin an epoch of a place, see `Place.begin_epoch`."""
+        self._epochs += 1
+        return place.begin_epoch(number, self.rows, closed_before=closed_before)
+
+    def note_info(self, place: Place, info: Mapping[str, str]) -> None:
+        """Take note that a place will have other information."""
+        self._beside += info_bytes(info) - info_bytes(place.info)
 
     @property
     def places(self) -> Mapping[Path, Place]:
@@ -92,6 +109,7 @@ class Roster:
         row = self.rows.new_place(counts_itself=cls.counts_itself)
         closed = Epoch(self.rows.new_epoch(row), CLOSED, observed=observed)
         place = self._places[where] = cls(where, row, closed, first_seen)
+        self._beside += path_bytes(where)
         if not place.counts_itself:
             self._composites[where] = place
         self.version += 1
@@ -101,12 +119,14 @@ class Roster:
         """Add a group of retired nodes."""
         row = self.rows.new_place(counts_itself=False, retired=True)
         place = self._places[where] = Node(where, row, Epoch(self.rows.new_epoch(row), CLOSED))
+        self._beside += path_bytes(where)
         self.version += 1
         return place
 
     def remove(self, place: Place) -> None:
         """Remove a place that has no epochs and no counts any more."""
         del self._places[place.path]
+        self._beside -= path_bytes(place.path) + info_bytes(place.info)
         self._composites.pop(place.path, None)
         self.rows.free_epoch(place.closed.row)
         self.rows.free_place(place.row)
@@ -115,6 +135,7 @@ class Roster:
     def forget_epoch(self, place: Place, epoch: Epoch) -> None:
         """Remove an epoch that was closed."""
         del place.epochs[epoch.id]
+        self._epochs -= 1
         place.closed_epochs += 1
         self.rows.free_epoch(epoch.row)
         self.gapped.pop(epoch, None)
@@ -196,6 +217,8 @@ class Roster:
         self._restore_details(saved)
         for place in self:
             place.elect(self.rows)
+        self._epochs = sum(len(place.epochs) for place in self)
+        self._beside = sum(path_bytes(place.path) + info_bytes(place.info) for place in self)
         self.version += 1
 
     def _restore_places(self, saved: Saved) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from fog_aggregator.core.budget.budget import ANSWER_BYTES, ANSWER_COPIES, ANSWER_SLOT_BYTES, SLOT_BYTES
 from fog_aggregator.core.columns import Bools, Int32s, Int64s
-from fog_aggregator.core.kinds import Kind, Tables, kind_named, new_tables
+from fog_aggregator.core.kinds import Kind, SlotHolder, Tables, kind_named, new_tables
 from fog_aggregator.core.kinds.table import FREE, Table
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.saved import DamagedError, Saved, as_texts
@@ -27,6 +28,29 @@ class Slots:
     def __len__(self) -> int:
         """Slots in use."""
         return sum(map(len, self.tables.values()))
+
+    @property
+    def bytes(self) -> int:
+        """Return what all values take."""
+        return sum(table.bytes for table in self.tables.values()) + SLOT_BYTES * len(self)
+
+    @property
+    def answer_bytes(self) -> int:
+        """Return what one answer with all values takes while it is made, and the plans that it leaves."""
+        return ANSWER_BYTES + sum(len(table) * _answer_bytes(table) for table in self.tables.values())
+
+    def bytes_of(self, holder: SlotHolder) -> int:
+        """Return what the values of an epoch, or of a closed total, take together with their part of an answer."""
+        return sum(len(ids) * _slot_bytes(self.tables[kind]) for kind, ids in holder.maps.items())
+
+    def make_room(self, kind: Kind, count: int, most: int) -> int:
+        """Let more values fit, if they do within bytes, their part of an answer included; return for how many."""
+        table = self.tables[kind]
+        beside = _answer_bytes(table) + SLOT_BYTES
+        count = max(0, min(count, most // (beside + table.row_bytes)))
+        while count and not (fits := table.make_room(count, most - count * beside)):
+            count //= 2  # columns are there twice while they grow
+        return fits if count else 0
 
     def present(self, series: int) -> Bools:
         """Tell which series some writer still has, by their numbers; `series`: how many there are."""
@@ -83,6 +107,14 @@ class Slots:
             if len(slots):
                 _check_series(kind, table.series[slots], shape_of, kinds)
                 _connect(kind, table, slots, epochs)
+
+
+def _answer_bytes(table: Table) -> int:
+    return ANSWER_SLOT_BYTES + ANSWER_COPIES * int(table.values.itemsize * np.prod(table.values.shape[1:]))
+
+
+def _slot_bytes(table: Table) -> int:
+    return table.row_bytes + SLOT_BYTES + _answer_bytes(table)
 
 
 def _check_series(kind: Kind, series: Int32s, shape_of: Int32s, kinds: Sequence[Kind]) -> None:

@@ -200,6 +200,11 @@ class SlotHolder:
             found = self.maps[kind] = IdMap()
         return found
 
+    @property
+    def series(self) -> int:
+        """Count the series that it has slots of."""
+        return sum(map(len, self.maps.values()))
+
     def knows(self, kinds: Sequence[Kind], ids: Int64s) -> Bools:
         """Tell which of some ascending ids it has in the table of any of some kinds."""
         known = np.zeros(len(ids), np.bool_)

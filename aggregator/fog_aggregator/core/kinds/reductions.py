@@ -20,6 +20,9 @@ _LIMB: Final = 2**_LIMB_BITS - 1
 
 Key = TypeVar("Key", np.int32, np.int64)
 
+_TOGETHER: Final = 1_000_000
+"""So many values are added up at a time."""
+
 
 def places_by_shape(shape_of: Int32s) -> Int64s:
     """Return each series' place in the order of shapes, by its number."""
@@ -75,10 +78,19 @@ def sum_integers(cell: Int32s | Int64s, size: int, values: Int64s) -> Int64s:
 
 
 def sum_buckets(cell: Int32s, size: int, counts: Int64s) -> Int64s:
-    """Sum each column as `sum_integers` does: shapes (slots,), (slots, width), result (size, width)."""
-    width = counts.shape[1]
-    flat = cell.astype(np.int64)[:, np.newaxis] * width + np.arange(width)
-    return sum_integers(flat.reshape(-1), size * width, counts.reshape(-1)).reshape(size, width)
+    """Sum each column as `sum_integers` does: shapes (slots,), (slots, width), result (size, width).
+
+    Some columns at a time: the place of each value in the result takes as much as the value itself.
+    """
+    slots, width = counts.shape
+    sums, together = np.empty((size, width), np.int64), max(1, _TOGETHER // max(1, slots))
+    for start in range(0, width, together):
+        some = counts[:, start : start + together]
+        columns = some.shape[1]
+        flat = cell.astype(np.int64)[:, np.newaxis] * columns + np.arange(columns)
+        found = sum_integers(flat.reshape(-1), size * columns, some.reshape(-1))
+        sums[:, start : start + columns] = found.reshape(size, columns)
+    return sums
 
 
 def _add_up(cell: Int32s | Int64s, size: int, values: Int64s) -> Int64s:

@@ -17,6 +17,11 @@ T = TypeVar("T", bound=np.generic)
 
 FREE: Final = -1
 """`Table.series` of a slot that nobody has."""
+_FREE_BYTES: Final = 40
+"""The number of a free slot, in a list."""
+_FIRST_BYTES: Final = 32_768
+_FEWEST: Final = 16
+"""So many bytes, and so many rows, a table has at least once it has any: 256 sizes of histograms are as many tables."""
 
 
 class Table:
@@ -111,6 +116,32 @@ class Table:
         self._free = np.flatnonzero(self.series == FREE).tolist()
         self.version += 1
 
+    @property
+    def row_bytes(self) -> int:
+        """Return how many bytes the row of one slot has in all columns."""
+        return sum(_row_bytes(getattr(self, name)) for name in self.COLUMNS)
+
+    @property
+    def bytes(self) -> int:
+        """Return how many bytes the columns take, rows that are not in use yet included."""
+        return len(self.series) * self.row_bytes + _FREE_BYTES * len(self._free)
+
+    def make_room(self, count: int, most: int) -> int:
+        """Let more slots fit, if they do within bytes; return for how many there is room now.
+
+        Columns grow by half of what they are; near the limit by less. While a column grows, it is there twice.
+        """
+        capacity = len(self.series)
+        spare = max(len(self._free), capacity - self.size)
+        if count <= spare:
+            return count
+        needed, twice = self.size + count, capacity * max(_row_bytes(getattr(self, name)) for name in self.COLUMNS)
+        for grown in (max(needed, self._grown(capacity)), needed + capacity // 16, needed):
+            if (grown - capacity) * self.row_bytes + twice <= most:
+                self._grow_to(grown)
+                return count
+        return spare
+
     def used(self) -> Int64s:
         """Return the slots in use, ascending."""
         return np.flatnonzero(self.series[: self.size] != FREE)
@@ -118,9 +149,18 @@ class Table:
     def _reserve(self, needed: int) -> None:
         capacity = len(self.series)
         if needed > capacity:
-            grown = max(needed, capacity + capacity // 2, 1024)
-            for name in self.COLUMNS:
-                setattr(self, name, grow(getattr(self, name), grown))
+            self._grow_to(max(needed, self._grown(capacity)))
+
+    def _grown(self, capacity: int) -> int:
+        return max(capacity + capacity // 2, _FIRST_BYTES // self.row_bytes, _FEWEST)
+
+    def _grow_to(self, rows: int) -> None:
+        for name in self.COLUMNS:
+            setattr(self, name, grow(getattr(self, name), rows))
+
+
+def _row_bytes(column: NDArray[Any]) -> int:
+    return int(column.itemsize * np.prod(column.shape[1:], dtype=np.int64))
 
 
 def grow(array: NDArray[T], rows: int) -> NDArray[T]:

@@ -20,6 +20,8 @@ T = TypeVar("T")
 Slots: TypeAlias = slice | Int64s
 """Which slots of a table; a slice when it is all of them."""
 _BLOCK: Final = 1000
+_BLOCK_VALUES: Final = 32_768
+"""So many samples are turned into Python's at a time, and of histograms so many buckets: each is 200 bytes as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,8 @@ class Samples:
 
     def blocks(self) -> Iterator[Samples]:
         """Return all of them, some at a time."""
-        return (self.take(slice(start, start + _BLOCK)) for start in range(0, len(self.series), _BLOCK))
+        block = min(_BLOCK, max(1, _BLOCK_VALUES // (self.values.shape[1] if self.values.ndim > 1 else 1)))
+        return (self.take(slice(start, start + block)) for start in range(0, len(self.series), block))
 
     def python_values(self) -> list[Any]:
         """Return the values as Python's."""

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from fog_aggregator.core.budget.budget import UNLIMITED
 from fog_schema.limits import MAX_INTERVAL_MS
 
 MOST_NODES: Final = 1_000_000
 """Paths that a fleet may have; a branch cannot have more in any state either."""
 OLDEST_LIVE_MS: Final = 3 * MAX_INTERVAL_MS
 """The frame of a live node is no older, milliseconds: it was heard within 3 of its intervals."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLimits:
+    """Limits in bytes, of a fleet and of what is remembered to be faster.
+
+    Attributes:
+        fleet: of nodes, label sets, values and the reserve for one answer, see `core/budget/budget.py`.
+        share: the part of these that one path may take.
+        definitions: of definitions that are remembered opened.
+        plans: slots and cells of all remembered plans together; each is 4 to 16 bytes.
+        subjects: subjects whose paths are remembered.
+    """
+
+    fleet: int = UNLIMITED
+    share: float = 0.25
+    definitions: int = 64 * 1024 * 1024
+    plans: int = 100_000_000
+    subjects: int = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +49,7 @@ class FleetLimits:
         silent_per_path: silent ones among these that are kept apart; over that the longest silent is closed early.
         silent_replicas: the same at a branch, where nothing is lost with them: what they counted is joined.
         tombstones: of epochs that were closed.
+        memory: bytes of all of it.
     """
 
     nodes: int = MOST_NODES
@@ -41,3 +62,4 @@ class FleetLimits:
     silent_per_path: int = 64
     silent_replicas: int = 2
     tombstones: int = 1_000_000
+    memory: MemoryLimits = field(default_factory=MemoryLimits)

@@ -39,6 +39,7 @@ class Place(ABC):
         baselines: how many epochs came back after they were closed.
         closed_epochs: how many epochs were closed.
         brought: what it added to the catalog since `brought_since`, in observed time.
+        brought_bytes: the same in bytes.
         brought_since: when that began.
     """
 
@@ -68,6 +69,7 @@ class Place(ABC):
         self.baselines = 0
         self.closed_epochs = 0
         self.brought = 0
+        self.brought_bytes = 0
         self.brought_since = 0.0
 
     def begin_epoch(self, number: int, rows: Rows, *, closed_before: bool) -> Epoch:

@@ -14,7 +14,7 @@ def text_lines(snapshot: FamilySnapshot) -> Iterator[list[str]]:
     """Return the samples of a family in Prometheus text."""
     family, series = snapshot.family, snapshot.series
     if family.type is MetricType.HISTOGRAM:
-        return (histogram_lines(family, part) for part in chunks(series))
+        return (histogram_lines(family, part) for part in chunks(series, len(family.bounds) + 1))
     return number_lines(family.name, series)
 
 
@@ -25,7 +25,7 @@ def openmetrics_lines(snapshot: FamilySnapshot) -> Iterator[list[str]]:
     if family.type is MetricType.GAUGE:
         return number_lines(name, series)
     if family.type is MetricType.HISTOGRAM:
-        return (histogram_lines(family, part, openmetrics=True) for part in chunks(series))
+        return (histogram_lines(family, part, openmetrics=True) for part in chunks(series, len(family.bounds) + 1))
     return number_lines(name + "_total", series, name + "_created")
 
 

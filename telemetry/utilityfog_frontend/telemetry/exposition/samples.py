@@ -71,10 +71,10 @@ def render_bound(bound: float) -> str:
     return f"{bound:.{digits - 1}e}"
 
 
-def chunks(series: Iterable[SeriesSnapshot]) -> Iterator[list[SeriesSnapshot]]:
-    """`series` in parts; each is asked for once, and may be made on the fly."""
-    remaining = iter(series)
-    while part := list(islice(remaining, LINES_A_CHUNK)):
+def chunks(series: Iterable[SeriesSnapshot], lines: int = 1) -> Iterator[list[SeriesSnapshot]]:
+    """Return some series at a time, as many as make a chunk; `lines`: how many lines each has."""
+    remaining, together = iter(series), max(1, LINES_A_CHUNK // lines)
+    while part := list(islice(remaining, together)):
         yield part
 
 
