@@ -107,6 +107,8 @@ class FleetOptions:
     create_streams: bool = option(
         default=True, help="leave it to fog streams apply to create streams that are missing", kind=SWITCH
     )
+    replicas: int = option(1, "copies of streams that are made, in a cluster: 1, 3 or 5", WHOLE)
+    max_bytes: int = option(2**30, "size of a stream of metrics that is made, reserved at once", SIZE)
     expect: Expected = option(
         NOBODY_EXPECTED,
         "nodes that must be there: paths, how many lie under one, as in fog/0=48, or @FILE with one of these a line",

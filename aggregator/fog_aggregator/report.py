@@ -5,13 +5,41 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from fog_aggregator.core.engine.engine import Effects
+from fog_aggregator.core.engine.engine import Effects, Engine
+from fog_aggregator.core.engine.stream_rules import retention
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_schema.paths import format_path
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _MOST_LOGGED: Final = 10
+_SHORT: Final = 3600.0
+_ENOUGH: Final = 60.0
+"""Seconds of messages that tell a stream's rate."""
+
+
+class StreamRoom:
+    """Warn once of each stream that keeps its messages for less than an hour at its present rate."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._warned: set[str] = set()
+
+    def look(self) -> None:
+        """Look at what the server says of the streams now."""
+        for name, cursor in self._engine.cursors.items():
+            info = cursor.info
+            if info is None or name in self._warned or not info.messages or info.now - info.first_timestamp < _ENOUGH:
+                continue
+            retained = retention(info)
+            if retained is not None and retained < _SHORT:
+                self._warned.add(name)
+                LOGGER.warning(
+                    "stream %s keeps its messages for %d min at the present rate: an aggregator that is away for "
+                    "longer misses some; `fog streams apply --max-bytes SIZE --update` makes it larger",
+                    name,
+                    retained // 60,
+                )
 
 
 def report(effects: Effects, fleet: Fleet, metrics: SelfMetrics) -> None:

@@ -55,6 +55,7 @@ from fog_aggregator.memory import MemoryMetrics, empty_fleet, within_memory
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.notifications.deliveries import DeliveryOrder
 from fog_aggregator.notifications.silences_json import silence_json
+from fog_aggregator.report import StreamRoom
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.sources.fleet_storage import FleetStorage
@@ -136,6 +137,7 @@ class Aggregator:
         self.web = self._make_web(queries, past, storage, rule_set)
         rules = self._rules = self._make_rules(rule_set, self._make_worker(history, series), own, partner, loops)
         brain.pause = history.settle
+        brain.after_tick.append(StreamRoom(self._engine).look)
         self._loops, self._deadline = loops, 0.0  # what fails, or is cancelled, has no time
         self._components: list[Component] = [
             self.web,
@@ -150,8 +152,7 @@ class Aggregator:
             past,
             queries,
         ]
-        if config.publish_rollup:
-            self._publish_rollup(brain, subjects, own, bus)
+        self._publish_rollup(brain, subjects, own, bus)
 
     async def run(self, stop: asyncio.Event, on_listening: Callable[[], object] = lambda: None) -> None:
         """Serve until `stop` is set; `on_listening` is called once HTTP answers.
@@ -171,6 +172,9 @@ class Aggregator:
             self._deadline = AgentOptions.deadline
 
     def _publish_rollup(self, brain: Brain, subjects: Subjects, own: TelemetryCollector, bus: Transport) -> None:
+        """Publish the totals, where that is asked for."""
+        if not self.config.publish_rollup:
+            return
         totals, may_publish = self.network.totals, lambda: self._engine.may_publish
         rollup = RollupPublication(self.config.path, self.config, subjects, totals, own, bus, may_publish, self._loops)
         brain.after_tick.append(rollup.tick)
@@ -288,10 +292,11 @@ def _streams(config: AggregatorConfig, subjects: Subjects) -> Sequence[StreamSet
     if not config.create_streams:
         return ()
     max_age = min(MAX_AGE, config.horizon / 2)
-    kinds = [metrics_stream, events_stream]
+    alike: dict[str, Any] = {"max_age": max_age, "replicas": config.replicas}
+    made = [metrics_stream(subjects, max_bytes=config.max_bytes, **alike), events_stream(subjects, **alike)]
     if config.branches or config.publish_rollup:
-        kinds.append(rollups_stream)
-    return [*(kind(subjects, max_age=max_age) for kind in kinds), control_stream(subjects)]
+        made.append(rollups_stream(subjects, **alike))
+    return [*made, control_stream(subjects, replicas=config.replicas)]
 
 
 def _warnings() -> Say:

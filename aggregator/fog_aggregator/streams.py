@@ -56,7 +56,7 @@ class BusConnection:
             try:
                 for settings in self._streams:
                     for difference in await self._bus.provide(settings):
-                        self._warn_once(f"{difference}; `fog streams apply` changes it")
+                        self._warn_once(f"{difference}; `fog streams apply --update` changes it")
             except LogError as error:
                 LOGGER.warning("streams cannot be made: %s", error)
             self.streams_made.set()

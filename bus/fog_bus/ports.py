@@ -294,6 +294,13 @@ class Transport(Bus, Protocol):
             LogError: It was refused, or not answered.
         """
 
+    async def examine(self, settings: StreamSettings) -> list[Difference] | None:
+        """Return what is different about a stream, None when it does not exist. Nothing is changed.
+
+        Raises:
+            LogError: It was refused, or not answered.
+        """
+
     async def run(self) -> None:
         """Keep the connection until `close`. Cancelled, it drops the connection, and may be run again."""
 

@@ -43,6 +43,8 @@ class StreamSettings:
         discard: Whether a full stream forgets its oldest messages or refuses new ones; why old: see the module.
         max_per_subject: Messages that it keeps of one subject, the newest; None for no limit. Without one the loudest
             writer decides what the stream keeps of all others.
+        named: The attributes that somebody asked for. The others are for a stream that is made: one that exists may
+            differ in them, as its owner has chosen them and no count depends on them.
     """
 
     name: str
@@ -53,6 +55,7 @@ class StreamSettings:
     storage: Literal["file", "memory"] = "file"
     discard: Literal["old", "new"] = "old"
     max_per_subject: int | None = None
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.bus.broker import connected, make_stream
 
 METRICS = metrics_stream(Subjects())
 SMALL = StreamSettings(name="S", subjects=("s.>", "t.>"), max_bytes=1_000_000)
+NAMED = replace(SMALL, named=frozenset({"max_age", "max_bytes", "max_per_subject", "replicas", "storage"}))
 
 
 def test_what_they_take_and_keep() -> None:
@@ -27,13 +29,16 @@ def test_what_they_take_and_keep() -> None:
 
 
 def test_differences_are_found() -> None:
-    """In any setting of ours and in whatever lets headers decide; not in settings that are not ours."""
+    """In all that counts depend on, and in what was asked for; an owner's other choices are his own."""
     found = {**jetstream_config(SMALL), "subjects": ["t.>", "s.>"], "compression": "s2", "allow_rollup_hdrs": False}
-    assert differences(SMALL, found) == []
-    assert differences(SMALL, {**found, "max_age": 1, "allow_msg_ttl": True}) == [
-        Difference("S", "max_age", 3 * 86400 * 10**9, 1),
-        Difference("S", "allow_msg_ttl", wanted=False, found=True),
-    ]
+    assert differences(NAMED, found) == []
+    others = {**found, "max_age": 1, "num_replicas": 3, "allow_msg_ttl": True, "discard": "new"}
+    harmful = [Difference("S", "discard", "old", "new"), Difference("S", "allow_msg_ttl", wanted=False, found=True)]
+    assert differences(SMALL, others) == harmful
+    assert {one.setting for one in differences(NAMED, others)} == {
+        *("max_age", "num_replicas"),
+        *(one.setting for one in harmful),
+    }
 
 
 async def test_made_once_by_many(fog_nats: NatsServer) -> None:
@@ -51,13 +56,16 @@ async def test_another_one_is_told_and_left_alone(fog_nats: NatsServer) -> None:
         jetstream = JetStream(link)
         await make_stream(link, "S", "s.>", max_msgs_per_subject=1, allow_rollup_hdrs=True)
         for _ in range(2):
-            found = await apply(jetstream, SMALL)
+            found = await apply(jetstream, NAMED)
             names = {difference.setting for difference in found}
-            expected = {"subjects", "max_age", "max_bytes", "max_msgs_per_subject", "duplicate_window"}
-            assert names == expected | {"allow_rollup_hdrs"}
+            assert names == {"subjects", "max_age", "max_bytes", "max_msgs_per_subject", "allow_rollup_hdrs"}
         assert "S: max_msgs_per_subject is 1 and should be -1" in [str(difference) for difference in found]
         assert await apply(jetstream, SMALL, update=True) == []
-        assert await apply(jetstream, SMALL) == []
+        assert {one.setting for one in await apply(jetstream, NAMED)} == {
+            *("max_age", "max_bytes", "max_msgs_per_subject"),
+        }
+        assert await apply(jetstream, NAMED, update=True) == []
+        assert await apply(jetstream, NAMED) == []
 
 
 async def test_what_the_server_does_not_let_change(fog_nats: NatsServer) -> None:
@@ -65,7 +73,7 @@ async def test_what_the_server_does_not_let_change(fog_nats: NatsServer) -> None
     async with connected(fog_nats.url) as link:
         await make_stream(link, "S", "s.>", "t.>", storage="memory")
         with pytest.raises(JetStreamError, match="storage"):
-            await apply(JetStream(link), SMALL, update=True)
+            await apply(JetStream(link), NAMED, update=True)
 
 
 async def test_a_server_without_room() -> None:

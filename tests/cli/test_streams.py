@@ -1,8 +1,20 @@
-"""`fog streams apply` against a real server."""
+"""`fog streams` against a real server."""
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
+from fog_bus.nats.api import JetStream
+from fog_bus.streams import METRICS
+from fog_cli.actions.stream_plan import stored_sizes
+from fog_cli.commands.streams import Plan
+from fog_cli.swarm.families import Families
+from fog_cli.swarm.writers import Chances, Writer, Writers
+from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer
+from tests.bus.broker import connected
+from tests.cli.bus import make_streams
 from tests.cli.processes import run
 
 
@@ -33,6 +45,57 @@ def test_fairness_is_an_option(fog_nats: NatsServer) -> None:
     ]
     assert run("streams", "apply", "--nats", fog_nats.url, "--max-per-subject", "1000", "--update").returncode == 0
     assert run("streams", "apply", "--nats", fog_nats.url, "--max-per-subject", "-1").returncode == 2
+
+
+def test_only_what_is_named_is_changed(fog_nats: NatsServer) -> None:
+    """A size, an age and limits that the owner chose stay as they are, whatever else is asked for."""
+    first = ("--max-bytes", "2MiB", "--max-age", "2d", "--max-per-subject", "50")
+    assert run("streams", "apply", "--nats", fog_nats.url, *first).returncode == 0
+    done = run("streams", "apply", "--nats", fog_nats.url, "--max-age", "1d", "--dry-run")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        1,
+        "FOG_METRICS: max_age would change from 172800000000000 to 86400000000000",
+    )
+    assert "--update" not in done.stdout
+    assert run("streams", "apply", "--nats", fog_nats.url, "--max-age", "1d", "--update").returncode == 0
+    kept = ("--max-bytes", "2MiB", "--max-age", "1d", "--max-per-subject", "50")
+    assert run("streams", "apply", "--nats", fog_nats.url, *kept).returncode == 0
+
+
+def test_a_dry_run_makes_nothing(fog_nats: NatsServer) -> None:
+    """It says what it would make, twice the same."""
+    for _ in range(2):
+        done = run("streams", "apply", "--nats", fog_nats.url, "--dry-run")
+        assert done.returncode == 1
+        assert done.stdout.splitlines()[0] == "FOG_METRICS: would be made, for fog.v1.metrics.>"
+
+
+def test_a_plan_says_what_is_needed() -> None:
+    """Frames, bytes, the size for an age, and the age for a size; with no server."""
+    done = run("streams", "plan", "--nodes", "20000", "--series", "100", "--max-age", "3d")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "20,000 nodes x 100 series each 10s: 2,000 frames/s, 200,000 values/s" in done.stdout
+    size = done.stdout.partition("--max-bytes ")[2].split()[0]
+    kept = run("streams", "plan", "--nodes", "20000", "--series", "100", "--max-bytes", size, "--replicas", "3")
+    assert f"{size.removesuffix('GiB')}.0 GiB keeps 3d, and the same on each of 3 servers" in kept.stdout
+    assert run("streams", "plan", "--series", "0").returncode == 2
+
+
+async def test_a_plan_is_what_a_server_stores(fog_nats: NatsServer) -> None:
+    """The bytes of a stream, to a hundredth."""
+    plan = Plan(nodes=1, series=100, interval=10.0)
+    sizes = stored_sizes(plan, Subjects())
+    writers = Writers(Families(100), 1, 10.0, Chances(), np.random.default_rng(5))
+    node = Writer(("fog",), 0, Subjects().metrics(("fog",)))
+    writers.begin(node, 0.0)
+    await make_streams(fog_nats.url)
+    async with connected(fog_nats.url) as link:
+        for at in range(1, 101):
+            [(_, frame)] = writers.interval([node], at * 10.0)
+            writers.acknowledged(node)
+            assert (await link.publish(node.subject, frame, 10)).stream == METRICS
+        info = await JetStream(link).call(f"STREAM.INFO.{METRICS}")
+    assert info["state"]["bytes"] == pytest.approx(sizes.keyframe + 99 * sizes.delta, rel=0.01)
 
 
 def test_what_the_server_refuses(fog_nats: NatsServer) -> None:

@@ -130,6 +130,10 @@ class MemoryBus:
             self.streams[settings.name] = MemoryStream(settings, self._clock)
         return []
 
+    async def examine(self, settings: StreamSettings) -> list[Difference] | None:
+        """Return None when a stream does not exist; nothing is ever different about one that does."""
+        return [] if settings.name in self.streams else None
+
     async def run(self) -> None:
         """Wait for `close`."""
         await self._closed.wait()

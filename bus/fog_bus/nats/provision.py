@@ -25,6 +25,16 @@ _OFF: Final = (
     "sealed",
 )
 """With any of these a publisher's headers, or nobody's acknowledgement, would decide what the stream holds."""
+_NEEDED: Final = frozenset({"subjects", "retention", "discard", *_OFF})
+"""Counts depend on these, whatever the owner of a stream likes."""
+_NAMES: Final = {
+    "max_age": "max_age",
+    "max_bytes": "max_bytes",
+    "max_per_subject": "max_msgs_per_subject",
+    "replicas": "num_replicas",
+    "storage": "storage",
+}
+"""The attributes of `StreamSettings` that an owner chooses, with the server's names."""
 
 
 def jetstream_config(settings: StreamSettings) -> dict[str, Any]:
@@ -46,7 +56,7 @@ def jetstream_config(settings: StreamSettings) -> dict[str, Any]:
 
 
 async def apply(jetstream: JetStream, settings: StreamSettings, *, update: bool = False) -> list[Difference]:
-    """Create the stream if it does not exist, and tell what is different about the one that exists.
+    """Create the stream if it does not exist, and tell what is wrong with the one that exists.
 
     May be called any number of times, by several at once.
 
@@ -58,14 +68,14 @@ async def apply(jetstream: JetStream, settings: StreamSettings, *, update: bool 
     Raises:
         JetStreamError: The server refused, or did not answer.
     """
-    found = await _config(jetstream, settings.name)
+    found = await find(jetstream, settings.name)
     if found is None:
         try:
             await jetstream.call(f"STREAM.CREATE.{settings.name}", jetstream_config(settings))
         except JetStreamError as error:
             if error.code != _NAME_IN_USE:  # someone else's, made a moment ago: compare
                 raise
-        found = await _config(jetstream, settings.name) or {}
+        found = await find(jetstream, settings.name) or {}
     found_differences = differences(settings, found)
     if not update or not found_differences:
         return found_differences
@@ -75,13 +85,14 @@ async def apply(jetstream: JetStream, settings: StreamSettings, *, update: bool 
 
 
 def differences(settings: StreamSettings, found: Mapping[str, Any]) -> list[Difference]:
-    """Compare settings with a stream's configuration as JetStream's API tells it."""
+    """Compare a stream's configuration, as JetStream's API tells it, with what counts need and what was asked for."""
     wanted = {**jetstream_config(settings), **dict.fromkeys(_OFF, False)}
     actual = {**dict.fromkeys(_OFF, False), **found}
+    compared = _NEEDED | {_NAMES[name] for name in settings.named}
     return [
         Difference(settings.name, setting, value, actual.get(setting))
         for setting, value in wanted.items()
-        if _plain(actual.get(setting)) != _plain(value)
+        if setting in compared and _plain(actual.get(setting)) != _plain(value)
     ]
 
 
@@ -90,7 +101,8 @@ def _plain(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else value
 
 
-async def _config(jetstream: JetStream, name: str) -> dict[str, Any] | None:
+async def find(jetstream: JetStream, name: str) -> dict[str, Any] | None:
+    """Return a stream's configuration as JetStream's API tells it; None when there is no such stream."""
     try:
         answer = await jetstream.call(f"STREAM.INFO.{name}")
     except JetStreamError as error:

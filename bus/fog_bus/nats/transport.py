@@ -17,7 +17,7 @@ from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
 from fog_bus.nats.log import NatsLog
 from fog_bus.nats.options import NatsOptions
-from fog_bus.nats.provision import apply
+from fog_bus.nats.provision import apply, differences, find
 from fog_bus.nats.troubles import why_not
 from fog_bus.ports import LogError
 from fog_bus.streams import Difference, StreamSettings
@@ -56,6 +56,18 @@ class NatsTransport(Link):
             return await apply(JetStream(self), settings, update=update)
         except JetStreamError as error:
             raise LogError(error.reason, str(error)) from error
+
+    async def examine(self, settings: StreamSettings) -> list[Difference] | None:
+        """Return what is different about a stream, None when it does not exist. Nothing is changed.
+
+        Raises:
+            LogError: The server refused, or did not answer.
+        """
+        try:
+            found = await find(JetStream(self), settings.name)
+        except JetStreamError as error:
+            raise LogError(error.reason, str(error)) from error
+        return None if found is None else differences(settings, found)
 
     async def run(self) -> None:
         """Keep connected until `close`, whatever happens to servers and connections."""

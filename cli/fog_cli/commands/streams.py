@@ -1,13 +1,15 @@
-"""Creates the streams of frames, events, rollups and commands, or says how those that exist differ from what is needed.
+"""Creates the streams of frames, events, rollups and commands, or says what is wrong with those that exist.
 
   fog streams apply
   fog streams apply --user admin --replicas 3 --max-bytes 20GiB
-  fog streams apply --update
-  fog streams apply --max-per-subject 1000
+  fog streams apply --max-age 2d --dry-run
+  fog streams apply --max-age 2d --update
+  fog streams plan --nodes 20000 --series 100 --interval 10s --max-age 3d
 
-A stream that exists is never changed without --update. With --max-per-subject a node that is flooding keeps no more
-messages in the streams than that, and an aggregator that was away for longer than a node takes for so many gets the
-newest of them (docs/permissions.md, "Fairness"). Exit code 1 when a difference remains.
+A stream that exists is never changed without --update, and then only in what is named here, or where counts depend on
+it. --dry-run shows what would be done. Exit code 1 when a difference remains.
+
+`plan` asks no server. It encodes the frames of such a fleet and prints what the streams need.
 """
 
 from __future__ import annotations
@@ -16,34 +18,54 @@ from dataclasses import dataclass
 from typing import Final
 
 from fog_bus.options import option, switch
-from fog_bus.options.kinds import PERIOD, SIZE, TEXT, WHOLE, choice
-from fog_cli.config import REQUIRED, group
+from fog_bus.options.kinds import INTERVAL, PERIOD, SIZE, TEXT, WHOLE, choice
+from fog_cli.config import REQUIRED, group, part
 from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Settings of streams; those that are not given stay as they are in a stream that exists."""
+
+    max_age: float | None = option(
+        None,
+        "how long messages are kept (3d), but for commands (90d); an aggregator's horizon is twice that at least",
+        PERIOD,
+    )
+    max_bytes: int | None = option(None, "size of the stream of metrics, reserved at once (1GiB)", SIZE)
+    max_event_bytes: int | None = option(None, "size of the stream of events, reserved at once (256MiB)", SIZE)
+    max_rollup_bytes: int | None = option(None, "size of the stream of rollups, reserved at once (256MiB)", SIZE)
+    max_per_subject: int | None = option(
+        None,
+        "frames, and events, that are kept of each node, so that a loud one takes no others' room; 0 for all",
+        WHOLE,
+    )
+    replicas: int | None = option(None, "copies in a cluster: 1, 3 or 5 (1)", WHOLE)
+    storage: str | None = option(None, "where streams lie (file)", choice("file", "memory"))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A fleet that streams are planned for."""
+
+    nodes: int = option(1000, "of a plan: how many nodes", WHOLE)
+    series: int = option(100, "of a plan: series of each node", WHOLE)
+    interval: float = option(10.0, "of a plan: how often nodes send", INTERVAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Options of `fog streams`."""
 
-    action: str = option(REQUIRED, "what to do", choice("apply"), positional=True)
+    action: str = option(REQUIRED, "what to do", choice("apply", "plan"), positional=True)
     update: bool = switch("change what differs, where the server lets it be changed")
-    max_age: float = option(
-        3 * 86400.0,
-        "how long messages are kept, but for commands (90 days); an aggregator's horizon is twice that",
-        PERIOD,
-    )
-    max_bytes: int = option(2**30, "size of the stream of metrics, reserved at once", SIZE)
-    max_event_bytes: int = option(2**28, "size of the stream of events, reserved at once", SIZE)
-    max_rollup_bytes: int = option(2**28, "size of the stream of rollups, reserved at once", SIZE)
-    max_per_subject: int = option(
-        0, "frames, and events, that are kept of each node, so that a loud one takes no others' room; 0 for all", WHOLE
-    )
-    replicas: int = option(1, "copies in a cluster: 1, 3 or 5", WHOLE)
-    storage: str = option("file", "where streams lie", choice("file", "memory"))
+    dry_run: bool = switch("show what would be done, and do nothing")
+    wishes: Wishes = part(Wishes)
+    plan: Plan = part(Plan)
     prefix: str = option("fog.v1", "what subjects begin with", TEXT)
     nats: NatsSettings = group(NatsSettings)
 
 
-run: Final = later("fog_cli.actions.streams:apply_streams")
+run: Final = later("fog_cli.actions.streams:streams")
 """0 when all streams are as they should be."""
