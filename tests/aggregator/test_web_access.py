@@ -266,6 +266,8 @@ async def test_it_lives_below_a_prefix(tmp_path: Path) -> None:
         leading = await client.ask("/fog")
         assert (leading.status, leading.headers["Location"]) == (308, "/fog/")
         assert json.loads((await client.ask("/fog/api/nodes?x=1")).body)["error"].startswith("unknown parameter")
+        described = json.loads((await client.ask("/fog/api/openapi.json")).body)
+        assert (described["servers"], "security" in described) == ([{"url": "/fog"}], False)
         silences = await client.ask("/fog/api/silences", method="POST")
         assert (silences.status, "fog silence add" in silences.text) == (403, True)
         for file in ("/fog/", "/fog/app.js"):

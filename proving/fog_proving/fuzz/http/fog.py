@@ -131,7 +131,7 @@ def _node(path: str, bus: MemoryBus) -> Agent:
     sold = collector.register_counter("sold_total", "Sold", ["kind"])
     sold.labels(f"{SIBLING}-kind" if other else "pizza").increment(2)
     collector.register_histogram("wait_seconds", "Waiting", [0.1, 1.0]).observe(0.5)
-    collector.register_gauge("level", f"{SIBLING} help" if other else "A level").set(1)
+    collector.register_gauge("level", "A level").set(1)  # the help of a name is one for the whole fleet
     if other:
         collector.register_histogram("choice", f"{SIBLING} choice", [1.0]).observe(2)
         collector.register_counter(f"{SIBLING}_total", "Theirs", [f"{SIBLING}_label"]).labels("x").increment()
