@@ -103,6 +103,8 @@ class Client(nats.aio.client.Client):
             if server.uri.scheme == "ws" or not (info.get("tls_required") or info.get("tls_available")):
                 raise TlsNotOfferedError
             info["tls_required"] = True  # nats-py leaves alone what is only available
+        if not initial_connection and isinstance(longest := info.get("max_payload"), int):
+            self._max_payload = longest  # of this user, told once it has logged in: the server ends who exceeds it
         await super()._process_info(info, initial_connection)
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 — nats-py's signature
