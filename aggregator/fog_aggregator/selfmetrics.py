@@ -7,7 +7,7 @@ import platform
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -17,6 +17,7 @@ from fog_aggregator.core.events.newest import REASONS as EVICTIONS
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.network import NetworkCollector
+from fog_bus.ports import Message
 from fog_schema import __version__
 from fog_schema.errors import REASONS
 from fog_schema.limits import MAX_WHOLE
@@ -45,8 +46,9 @@ _LOSSES: Final = (
 """The results of values by their name in a tally: the name of the counter, and its help text."""
 
 
-REFUSALS: Final = (*REASONS, "subject", "internal")
-"""Why messages are refused: reasons of the wire, a subject without a path, a fault of ours. Counted from 0 on, as a
+REFUSALS: Final = (*REASONS, "subject", "budget", "internal")
+"""Why messages are refused: reasons of the wire, a subject without a path, a path
+without time left, a fault of ours. Counted from 0 on, as a
 first loss is an increase only where there was a 0 before it."""
 
 
@@ -68,7 +70,7 @@ class FrameCounters:
         self._frames = counter("fog_aggregator_frames_total", "Frames read, by what was done with them", ["outcome"])
         for status in Status:
             self._frames.labels(outcome=status.value)
-        self._refused = counter("fog_aggregator_messages_refused_total", "Messages that are no frame", ["reason"])
+        self._refused = counter("fog_aggregator_messages_refused_total", "Messages refused or left out", ["reason"])
         for reason in REFUSALS:
             self._refused.labels(reason=reason)
         self._values = counter("fog_aggregator_values_total", "Values merged")
@@ -91,6 +93,10 @@ class FrameCounters:
     def refused(self, reason: str) -> None:
         """Count a message that is no frame."""
         self._refused.labels(reason=reason).increment()
+
+    def left_out(self, messages: Sequence[Message]) -> None:
+        """Count messages whose paths had no time left for them."""
+        self._refused.labels(reason="budget").increment(len(messages))
 
 
 class CheckpointMetrics:
@@ -161,6 +167,10 @@ class SelfMetrics:
     def refused(self, reason: str) -> None:
         """Count a message that is no frame."""
         self._frames.refused(reason)
+
+    def left_out(self, messages: Sequence[Message]) -> None:
+        """Count messages whose paths had no time left for them."""
+        self._frames.left_out(messages)
 
     def events_listed(self, events: EventList) -> None:
         """Take the event list's own totals."""

@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.fleet.event_list import MAX_WRITERS, EventList
 from fog_aggregator.core.fleet.fleet import Fleet
@@ -163,7 +164,9 @@ def test_frames_that_are_missing_are_counted_up_to_the_largest_count() -> None:
     """Two writers jump to the end of all numbers in one batch: the metric says that frames are missing."""
     own = TelemetryCollector(self_metrics=False, reserved_names=True)
     network = NetworkCollector(Fleet(), EventList(), own, lambda: NOW)
-    ingest = Ingest(network.fleet, network.events, Subjects(), BranchPatterns(), SelfMetrics(own), lambda *_: None)
+    ingest = Ingest(
+        network.fleet, network.events, Accounts(Subjects()), BranchPatterns(), SelfMetrics(own), lambda *_: None
+    )
     frames = [Frame(DELTA, epoch, seq) for epoch in (1, 2) for seq in (1, MAX_SEQ)]
     ingest.metrics([Message("fog.v1.metrics.fog.evil", encode(frame), 1, 1) for frame in frames], 1.0)
     (missing,) = [one for one in own.collect() if one.family.name == "fog_aggregator_frames_missing_total"]

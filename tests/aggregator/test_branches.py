@@ -11,6 +11,7 @@ from hypothesis import given, settings
 
 from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.requests import KeyframeRequest, KeyframeRequests
 from fog_aggregator.core.fleet.event_list import EventList
@@ -310,8 +311,8 @@ def _exposed(fleet: Fleet, view: ViewKey) -> dict[str, float]:
 def ingesting(*branches: Path) -> tuple[Fleet, Ingest]:
     """Return a fleet whose messages go through ingest."""
     fleet = Fleet()
-    counts = SelfMetrics(fleet.own)
-    return fleet, Ingest(fleet.state, fleet.events, Subjects(), BranchPatterns(branches), counts, lambda *_: None)
+    around = (BranchPatterns(branches), SelfMetrics(fleet.own), lambda *_: None)
+    return fleet, Ingest(fleet.state, fleet.events, Accounts(Subjects()), *around)
 
 
 def message(subject: str, frame: Frame) -> Message:

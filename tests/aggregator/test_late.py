@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 import pytest
 
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.fleet.arrivals import Arrivals
 from fog_aggregator.core.outcome import Outcome
@@ -96,7 +97,7 @@ NAMES = (MERGED_VALUES, LATE_VALUES)
 def read(fleet: Fleet, frames: Iterable[tuple[str, Frame, float]], behind: float = 0.0) -> None:
     """Read frames as an engine does, those of one moment in a batch, so many seconds after they were stored."""
     own = SelfMetrics(fleet.own)
-    ingest = Ingest(fleet.state, fleet.events, Subjects(), BranchPatterns(), own, lambda *_: None)
+    ingest = Ingest(fleet.state, fleet.events, Accounts(Subjects()), BranchPatterns(), own, lambda *_: None)
     for at, batch in groupby(sorted(frames, key=stored), key=stored):
         messages = [Message(f"fog.v1.metrics.{path}", encode(frame), 1, round(at * 1e9)) for path, frame, _ in batch]
         ingest.metrics(messages, at + behind)

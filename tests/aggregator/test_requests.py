@@ -8,6 +8,7 @@ import pytest
 
 from fog_agent.core.event_log import RETAINED_SECONDS
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.requests import BURST, FIRST_WAIT, KeyframeRequest, KeyframeRequests
 from fog_aggregator.core.fleet.event_list import EventList
@@ -118,7 +119,9 @@ class BranchEvents:
         self.fleet = Fleet()
         self._metrics, self._events = Subjects().metrics(path), Subjects().events(path)
         fleet, metrics = self.fleet, SelfMetrics(self.fleet.own)
-        self.ingest = Ingest(fleet.state, fleet.events, Subjects(), BranchPatterns([PATH]), metrics, lambda *_: None)
+        self.ingest = Ingest(
+            fleet.state, fleet.events, Accounts(Subjects()), BranchPatterns([PATH]), metrics, lambda *_: None
+        )
         self.newest = START
 
     def read(self, frame: Frame, at: float = START) -> None:

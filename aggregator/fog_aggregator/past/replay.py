@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 
 from fog_agent.core.schedule import KEYFRAME_SECONDS
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
@@ -101,6 +102,9 @@ class _Nothing:
     def refused(self, reason: str) -> None:
         """Do nothing."""
 
+    def left_out(self, messages: Sequence[Message]) -> None:
+        """Do nothing."""
+
     def events_listed(self, events: EventList) -> None:
         """Do nothing."""
 
@@ -135,7 +139,7 @@ class Replay:
         self._planner = Planner(self._fleet)
         self._recorder = Recorder(self._fleet, own=question.own)
         say = lambda _key, _text, _error: None  # noqa: E731
-        self._ingest = Ingest(self._fleet, EventList(), subjects, BranchPatterns(), _Nothing(), say)
+        self._ingest = Ingest(self._fleet, EventList(), Accounts(subjects), BranchPatterns(), _Nothing(), say)
         self._due = question.moments
         self._next = next(self._due, math.inf)
         self._as_heard = question.own and not question.at

@@ -13,7 +13,7 @@ from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.network import NetworkCollector
-from fog_proving.sim.bus import Stage
+from fog_proving.sim.bus import TIGHT, Stage
 from fog_proving.sim.checks import DOUBTS, AskedFleet, Ears, NothingRefused
 from fog_proving.sim.history import book_of
 from fog_proving.sim.reader import Reader
@@ -36,14 +36,15 @@ class Aggregator:
         )
         self.network = NetworkCollector(fleet, events, own, server_time)
         steps = book_of(stage, scope).taker(lambda: self.fleet)
-        around = Surroundings(self.network, NothingRefused(), self._say, history=steps, clock=stage.processor)
+        counts = NothingRefused(streams)
+        around = Surroundings(self.network, counts, self._say, history=steps, clock=stage.processor, budget=TIGHT)
         self.engine: Engine = Engine(scope, fleet, events, around)
         self._keeper, self._schedule = CheckpointKeeper(shelf), SavingSchedule(SAVE_INTERVAL, stage.now)
         self._keeper.load(partial(resume, self.engine, self.network, now=stage.now))
         # One at a time where crowds are folded: the books must see each fold.
         self._batch = 1000 if limits == FleetLimits() else 1
         mine = [stream for stream in streams.every() if stream.name in self.engine.cursors]
-        hearers = {"metrics": ears.frames}
+        hearers = {"metrics": lambda read: ears.frames(counts.taken(read))}
         self.readers = [Reader(self.engine, one, stage.clock, hearers.get(one.name, lambda _: None)) for one in mine]
 
     @property

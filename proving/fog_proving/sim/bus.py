@@ -8,6 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
+from fog_aggregator.core.costs.accounts import Budget
 from fog_aggregator.core.costs.slices import SLICE_SECONDS
 from fog_aggregator.core.engine.clock import STEP_SECONDS
 from fog_aggregator.core.engine.engine import Scope
@@ -34,6 +35,8 @@ _FATES: Final = (
 )
 USUAL: Final = SLICE_SECONDS / 7.5
 """Seconds that a frame takes an aggregator: a history has many slices."""
+TIGHT: Final = Budget(rate=0.01, most_saved=2.0, resumed_at=0.5)
+"""The working time that a subject may take: much for what frames take otherwise, and little where they take long."""
 
 
 def fate(number: int) -> Fate:
@@ -199,19 +202,19 @@ def scope_of(path: Path = (), branches: tuple[Path, ...] = ()) -> Scope:
 
 
 class Processor:
-    """A clock that goes on whenever it is read, by what was done since.
-
-    Attributes:
-        cost: Seconds that the work between two readings takes.
-    """
+    """A clock that goes on whenever it is read, by what was done since."""
 
     def __init__(self) -> None:
-        self.cost = USUAL
+        self._cost = USUAL
         self._now = 0.0
+
+    def work_for(self, seconds: float) -> None:
+        """Let the work between two readings take so long."""
+        self._cost = seconds
 
     def __call__(self) -> float:
         """Return the time after some more work, seconds."""
-        self._now += self.cost
+        self._now += self._cost
         return self._now
 
 

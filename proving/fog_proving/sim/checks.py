@@ -15,6 +15,7 @@ from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping
 from fog_bus.ports import Discontinuity, Message
 from fog_proving.sim.books import COUNT, HORIZON, SUM, Books, Cell, Cells, Labels, Violation, cells_of
+from fog_proving.sim.bus import SUBJECTS, Streams
 from fog_proving.sim.programs.workload import BOUNDS
 from fog_proving.sim.reference_model import EpochModel, Lineage
 from fog_schema.frames import Frame
@@ -178,7 +179,15 @@ class Ears(NamedTuple):
 
 
 class NothingRefused:
-    """Counts where nothing may be refused: all that is sent is in order, so what is refused was misread."""
+    """Counts where nothing may be refused: all that is sent is in order, so what is refused was misread.
+
+    Attributes:
+        left_out_numbers: The subjects and sequences of messages that there was no time for.
+    """
+
+    def __init__(self, streams: Streams) -> None:
+        self.left_out_numbers: set[tuple[str, int]] = set()
+        self._streams = streams
 
     def frames_applied(self, tally: Counter[str]) -> None:
         """Check that what came of a batch of frames can be counted."""
@@ -188,6 +197,19 @@ class NothingRefused:
     def refused(self, reason: str) -> None:
         """Break the history: a message was no frame, or met a fault of ours."""
         raise Violation(f"a frame is refused: {reason}")
+
+    def taken(self, messages: Sequence[Message]) -> list[Message]:
+        """Return the messages that were not left out."""
+        return [one for one in messages if (one.subject, one.seq) not in self.left_out_numbers]
+
+    def left_out(self, messages: Sequence[Message]) -> None:
+        """Note what was left out: to the reader it is as if the stream had lost it."""
+        self.left_out_numbers.update((message.subject, message.seq) for message in messages)
+        for message in messages:
+            kind, _ = SUBJECTS.path_of(message.subject)
+            stream = self._streams.events if kind == "events" else self._streams.metrics
+            stream.removed.add(message.data)
+            stream.losses += 1
 
     def events_listed(self, events: EventList) -> None:
         """Do nothing: the totals are checked when all is quiet."""

@@ -55,6 +55,7 @@ FAULTS: Final = (
     {"pause": 3},
     {"forget": 3, "long_wait": 3},
     {"snapshot": 4, "ask": 4},
+    {"strain": 6},
 )
 """Faults and rare steps. A history has few kinds of them, often: two rare steps then meet in some histories."""
 TIERED: Final = {
@@ -71,7 +72,7 @@ TIERED: Final = {
     "tier_stop": 2,
 }
 """Steps where a subtree has aggregators of its own, with their weights."""
-UNTIERED: Final = frozenset({"snapshot"})
+UNTIERED: Final = frozenset({"snapshot", "strain"})
 """Steps that do not happen there: several aggregators would have to agree on them."""
 CLOCKS: Final = (1, 4)
 """How many steps of servers' clocks a history has, if it has any; half of those have that have no small crowds."""

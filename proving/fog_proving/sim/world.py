@@ -12,7 +12,7 @@ from fog_bus.memory import Fate
 from fog_bus.ports import Message
 from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Violation
-from fog_proving.sim.bus import SUBJECTS, Stage, Stream, fate, scope_of
+from fog_proving.sim.bus import SUBJECTS, USUAL, Stage, Stream, fate, scope_of
 from fog_proving.sim.checks import LEVELS, Ears, Watcher
 from fog_proving.sim.program import Bounds, Program
 from fog_proving.sim.quiet.fleet import Accounts, conserved, events_once, gauges_equal
@@ -35,6 +35,8 @@ WAITS: Final = {
 }
 PAUSES: Final = (4.0, 40.0, 4_000.0, 650_000.0)
 """Seconds during which the machines of all aggregators are suspended."""
+COSTS: Final = (USUAL, 0.3, 1.0, 5.0)
+"""Seconds of work that a message takes from then on: with the longest a writer's frames are soon left out."""
 ROUNDS: Final = 80
 """So many intervals must be enough to come to rest: the longest pause between two requests is 300 s."""
 
@@ -107,6 +109,7 @@ class World:
             "crash": lambda _, how: self._restart(how),
             "outage": self._outage,
             "start": lambda _, how: self._start_up(how % 2),
+            "strain": lambda _, how: self._stage.processor.work_for(COSTS[how % len(COSTS)]),
             "pause": lambda _, how: self._stage.advance(PAUSES[how % len(PAUSES)]),
             "away": lambda _, how: self._crash(DAMAGED[how % len(DAMAGED)]),
         }
@@ -141,6 +144,7 @@ class World:
 
     def rest(self) -> None:
         """Heal everything, wait until it is quiet, and look at all that must hold then."""
+        self._stage.processor.work_for(USUAL)
         for stream in self._stage.streams.every():
             stream.refuse(refusing=False)
         for program in self._programs:

@@ -5,34 +5,61 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from fog_aggregator.core.costs.accounts import USUAL_BUDGET, Account, Accounts
 from fog_bus.ports import Message
+from fog_schema.errors import PathError
 
 SLICE_SECONDS: Final = 0.010
 """How long messages are applied without a pause; the last one may take longer."""
 
 
 class Slice:
-    """The messages of one slice: an iterator that ends when the time is over.
+    """The messages of one slice: an iterator that ends when the time is over, and leaves out what is over its budget.
 
     Args:
-        messages: The messages to apply, in order; at least the first one is handed out.
+        messages: The messages to apply, in order; at least the first one is handed out or left out.
         clock: Seconds that never go back.
+        accounts: Where the time is charged; None to charge nobody.
 
     Attributes:
-        taken: How many messages were handed out.
+        taken: How many messages were handed out or left out.
+        left_out: The messages that were left out.
     """
 
-    def __init__(self, messages: Sequence[Message], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, messages: Sequence[Message], clock: Callable[[], float], accounts: Accounts | None = None
+    ) -> None:
         self.taken = 0
+        self.left_out: list[Message] = []
         self._messages = messages
         self._clock = clock
+        self._accounts = accounts
 
     def __iter__(self) -> Iterator[Message]:
         """Hand out messages; whoever asks for the next one is done with the one before."""
-        clock = self._clock
-        end = clock() + SLICE_SECONDS
+        clock, accounts = self._clock, self._accounts
+        known, budget = ({}, USUAL_BUDGET) if accounts is None else (accounts.by_subject, accounts.budget)
+        last = clock()
+        end = last + SLICE_SECONDS
         for message in self._messages:
             self.taken += 1
+            account = known.get(message.subject) or self._open(message.subject)
+            if account is not None and account.saved <= 0.0 and not account.fill(message.timestamp_ns, budget):
+                account.refused += 1
+                self.left_out.append(message)
+                continue
             yield message
-            if clock() >= end:
+            now = clock()
+            if account is not None:
+                account.charge(len(message.data), now - last)
+            last = now
+            if now >= end:
                 return
+
+    def _open(self, subject: str) -> Account | None:
+        if self._accounts is None:
+            return None
+        try:
+            return self._accounts.open(subject)
+        except PathError:  # it is refused as soon as it is read
+            return None

@@ -15,6 +15,7 @@ from typing import Final
 
 from fog_aggregator.core.checkpoint import Image, take_image
 from fog_aggregator.core.checkpoint import Scope as ScopeKey
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.costs.slices import Slice
 from fog_aggregator.core.engine.clock import STEP_SECONDS, ServerClock
 from fog_aggregator.core.engine.cursor import StreamCursor
@@ -115,6 +116,7 @@ class Engine:
         cursors: How far each stream was read, by the stream's name.
         readiness: Whether the numbers may be shown.
         observed: The time that counts for horizons, and for silence.
+        accounts: The cost of each subject since the engine began.
     """
 
     def __init__(self, scope: Scope, fleet: Fleet, events: EventList, around: Surroundings) -> None:
@@ -122,6 +124,7 @@ class Engine:
         self.events = events
         self.readiness = Readiness(needs_round=True)
         self.observed = ObservedTime()
+        self.accounts = Accounts(scope.subjects, around.budget, fleet.limits.memory.subjects)
         self._scope = scope
         self._around = around
         self._time = StreamsTime()
@@ -151,7 +154,7 @@ class Engine:
         resumed_at = self._time.resumed_at
         self._time.steps = None if taker is None else Steps(taker, counted, fleet, self.readiness, resumed_at)
         self.fleet.listen(0.0, live=False)
-        self._ingest = Ingest(self.fleet, self.events, scope.subjects, scope.branches, around.counts, around.say)
+        self._ingest = Ingest(self.fleet, self.events, self.accounts, scope.branches, around.counts, around.say)
 
     def until_step(self, stream: str, messages: Sequence[Message], now: float) -> int:
         """Return how many of the next messages of a stream to apply before a step of the history is to be taken.
@@ -299,7 +302,8 @@ class Engine:
 
     def _apply(self, stream: str, messages: Sequence[Message], now: float) -> int:
         """Apply messages until a slice of time is over; return how many."""
-        portion = Slice(messages, self._around.clock)
+        limited = self.accounts if stream != self._scope.control else None  # an operator's commands are few
+        portion = Slice(messages, self._around.clock, limited)
         if stream == self._scope.events:
             self._ingest.events(portion)
         elif stream == self._scope.metrics:
@@ -308,6 +312,7 @@ class Engine:
             self._ingest.commands(portion, self._take_command)
         else:
             self._ingest.rollups(portion, self.server_time(now))
+        self._ingest.leave_out(portion.left_out)
         return portion.taken
 
     def _by_our_clock(self, stream: str, messages: Sequence[Message], now: float) -> Sequence[Message]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Final, TypeAlias
 
 from fog_agent.core.event_log import RETAINED_SECONDS
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.ports import Counts, Say, Take
 from fog_aggregator.core.engine.requests import KeyframeRequest
 from fog_aggregator.core.fleet.batch import Batch
@@ -24,7 +25,6 @@ from fog_schema.commands import decode_command
 from fog_schema.errors import FrameError, PathError
 from fog_schema.frames import EVENTS, KEYFRAME, KIND_NAMES, Frame
 from fog_schema.paths import Path, format_path
-from fog_schema.subjects import Subjects
 
 Apply: TypeAlias = Callable[[Path, Frame, float], Outcome]
 Writer: TypeAlias = tuple[Path, int]
@@ -39,22 +39,21 @@ class Ingest:
     Args:
         fleet: The nodes, which frames change.
         events: The list of events.
-        subjects: Turns subjects into paths.
+        accounts: The cost and the path of each subject.
         branches: The paths that are read as rollups.
         counts: Takes the counts of messages, values and losses.
         say: Takes warnings.
     """
 
     def __init__(
-        self, fleet: Fleet, events: EventList, subjects: Subjects, branches: BranchPatterns, counts: Counts, say: Say
+        self, fleet: Fleet, events: EventList, accounts: Accounts, branches: BranchPatterns, counts: Counts, say: Say
     ) -> None:
         self._fleet = fleet
         self._events = events
-        self._subjects = subjects
         self._branches = branches
         self._counts = counts
         self._say = say
-        self._paths: dict[str, Path] = {}
+        self._accounts = accounts
         self._returned: dict[Writer, KeyframeRequest] = {}
         self._awaiting_event_ranges: dict[Writer, float] = {}
 
@@ -107,13 +106,22 @@ class Ingest:
         """Hand the commands of a batch of the stream of commands to `take`; count what is none, or cannot be done."""
         for message in messages:
             try:
-                path = self._path_of(message.subject)
+                path = self._accounts.open(message.subject).path
                 command = decode_command(message.data)
                 take(path, command, message.timestamp)
             except FrameError as error:
                 self._refuse(message, error)
             except PathError as error:
                 self._refuse_subject(error)
+
+    def leave_out(self, messages: Sequence[Message]) -> None:
+        """Take note that messages were left out, as their paths had no time left (R12.57): keyframes are wanted."""
+        if messages:
+            self._counts.left_out(messages)
+            for path, count in Counter(self._accounts.open(message.subject).path for message in messages).items():
+                self._fleet.miss(path)
+                text = f"{format_path(path)} takes more time than a path may: {count} of its messages are left out"
+                self._say("budget", text, None)
 
     def _request(self, path: Path, epoch: int, events: tuple[int, int] = (0, 0)) -> KeyframeRequest:
         return KeyframeRequest(path, epoch, events, alone=self._fleet.is_asked_alone(path))
@@ -161,9 +169,10 @@ class Ingest:
         self, messages: Iterable[Message], wanted: Callable[[Path], bool] | None = None, *, events: bool = False
     ) -> Iterator[tuple[Message, Path, Frame]]:
         """Yield the frames of `wanted` paths; count what is no frame, or is in the wrong stream."""
+        known = self._accounts.by_subject
         for message in messages:
             try:
-                path = self._paths.get(message.subject) or self._path_of(message.subject)
+                path = (known.get(message.subject) or self._accounts.open(message.subject)).path
                 if wanted is not None and not wanted(path):
                     continue
                 frame = decode(message.data)
@@ -177,13 +186,6 @@ class Ingest:
                 else:
                     self._refuse(message, FrameError("kind", f"{KIND_NAMES[frame.kind]} in the other kind's stream"))
 
-    def _path_of(self, subject: str) -> Path:
-        _, path = self._subjects.path_of(subject)
-        if len(self._paths) >= self._fleet.limits.memory.subjects:
-            self._paths.clear()
-        self._paths[subject] = path
-        return path
-
     def _refuse_subject(self, error: PathError) -> None:
         self._counts.refused("subject")
         self._say("subject", f"a message on a subject that is no node's: {error}", None)
@@ -191,6 +193,7 @@ class Ingest:
     def _refuse(self, message: Message, error: FrameError) -> None:
         """Count a message by reason; it neither refreshes nor blames the node whose subject it bears."""
         self._counts.refused(error.reason)
+        self._accounts.open(message.subject).refused += 1
         self._say(error.reason, f"a message on {message.subject} is refused: {error}", None)
 
     def _note(self, path: Path, frame: Frame, outcome: Outcome, timestamp: float, tally: Counter[str]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from fog_aggregator.core.costs.accounts import USUAL_BUDGET, Budget
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.saved import Part
+from fog_bus.ports import Message
 from fog_schema.commands import Command
 from fog_schema.paths import Path
 
@@ -32,6 +34,9 @@ class Counts(Protocol):
 
     def refused(self, reason: str) -> None:
         """Count a message that is no frame."""
+
+    def left_out(self, messages: Sequence[Message]) -> None:
+        """Count messages whose paths had no time left for them."""
 
     def events_listed(self, events: EventList) -> None:
         """Take over the totals of the list of events."""
@@ -78,6 +83,7 @@ class Surroundings:
         take_command: Does what commands say that are not the engine's own; None to ignore them.
         parts: More that is saved in the checkpoint, of the same moment as the fleet, by name.
         history: Takes steps; None where nobody does.
+        budget: The working time that each subject may take.
         clock: Measures how long work takes, seconds; without one it takes none, and no batch is cut into slices.
     """
 
@@ -88,3 +94,4 @@ class Surroundings:
     parts: Mapping[str, Part] = field(default_factory=dict)
     history: StepTaker | None = None
     clock: Callable[[], float] = no_time
+    budget: Budget = USUAL_BUDGET

@@ -9,7 +9,7 @@ those of one kind and type are joined and merged in one go when the batch is set
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.places.epoch import Epoch
 from fog_schema.frames import DELTA, Frame
 from fog_schema.paths import Path
+
+MOST_JOINED: Final = 32_768
+"""Bytes of a section's values: what is longer gains nothing by company, and its cost is its own."""
 
 
 class _Joined:
@@ -116,7 +119,10 @@ def _is_plain(epoch: Epoch, frame: Frame, gathered: list[Gathered]) -> bool:
     ):
         return False
     maps = epoch.maps
-    for kinds in KINDS:  # noqa: SIM110 - a generator for each frame costs as much as the rest of this
+    for kinds in KINDS:
         if not kinds.gather(frame, maps, gathered):
+            return False
+    for one in gathered:  # noqa: SIM110 - as above
+        if len(one[5]) > MOST_JOINED:
             return False
     return True

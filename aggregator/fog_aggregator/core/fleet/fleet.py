@@ -143,6 +143,10 @@ class Fleet(FleetReading):
         """Want a keyframe of every epoch (R12.31): the stream lost frames, or is another one."""
         self.parts.roster.require_keyframes()
 
+    def miss(self, path: Path) -> None:
+        """Want a keyframe of the epochs of a path: frames of it were left out."""
+        self.parts.roster.miss(path)
+
     def observe(self, seconds: float, now: float) -> None:
         """Let time pass in which the streams were read to their end; `now` is the server's time after it."""
         self.parts.time.observe(seconds, now)

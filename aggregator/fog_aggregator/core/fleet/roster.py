@@ -149,10 +149,15 @@ class Roster:
 
     def require_keyframes(self) -> None:
         """Want a keyframe of every epoch: each may have a hole."""
-        for where, place in self._places.items():
-            for epoch in place.epochs.values():
-                epoch.gapped = True
-                self.gapped[epoch] = where
+        for where in self._places:
+            self.miss(where)
+
+    def miss(self, path: Path) -> None:
+        """Want a keyframe of every epoch of a path, if there is a place."""
+        place = self._places.get(path)
+        for epoch in place.epochs.values() if place is not None else ():
+            epoch.gapped = True
+            self.gapped[epoch] = path
 
     def shift(self, seconds: float) -> None:
         """Follow a step of the server's clock."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from fog_aggregator.core.engine.engine import Engine, Scope
@@ -13,7 +13,7 @@ from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.network import NetworkCollector
-from fog_bus.ports import Position, StreamInfo
+from fog_bus.ports import Message, Position, StreamInfo
 from fog_proving.fuzz.frames.messages import CONTROL, EVENTS, METRICS, ROLLUPS
 from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -46,6 +46,10 @@ class Tally:
     def refused(self, reason: str) -> None:
         """Note a refusal."""
         self.seen.add(reason)
+
+    def left_out(self, messages: Sequence[Message]) -> None:
+        """Note that messages were left out."""
+        self.seen.update("budget" for _ in messages)
 
     def events_listed(self, events: EventList) -> None:
         """Check that the totals can be counted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -16,14 +17,32 @@ from fog_aggregator.core.engine.readiness import Readiness
 from fog_aggregator.core.engine.stream_rules import where_to_start
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.saved import Saved
-from fog_bus.ports import Position
+from fog_bus.ports import Message, Position
+from fog_proving.sim.bus import SUBJECTS
 from fog_proving.sim.mutations import Patch, always, around, leaving_out, nothing
+from fog_schema.codec import decode
+from fog_schema.frames import EVENTS
 
 
 @leaving_out("R12.30", "the last message handled must be the same one")
 def not_recognised() -> list[Patch]:
     """Accept its sequence alone."""
     return [(cursors, "is_known", lambda *_: True)]
+
+
+@leaving_out("R12.57", "a message that is left out counts as one that did not come")
+def left_out_is_read() -> list[Patch]:
+    """Take its number as read, and ask nobody."""
+
+    def leave_out(self: Ingest, messages: Sequence[Message]) -> None:
+        self._counts.left_out(messages)
+        for message in messages:
+            _, path = SUBJECTS.path_of(message.subject)
+            frame, place = decode(message.data), self._fleet.place(path)
+            if frame.kind != EVENTS and place is not None and frame.epoch in place.epochs:
+                place.epochs[frame.epoch].seq = max(place.epochs[frame.epoch].seq, frame.seq)
+
+    return [(Ingest, "leave_out", leave_out)]
 
 
 @leaving_out("R12.29", "another stream of the same name is read from its start")
