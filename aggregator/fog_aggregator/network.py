@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Final, TypeVar
@@ -176,6 +176,13 @@ class NetworkCollector(MetricsSource):
 
             with self._clamping:
                 self.ratchet = self.ratchet.only(lasts)
+
+    def forget_exported(self, places: Collection[Path]) -> None:
+        """Forget what was exported of totals with some paths in them: an operator's order lowers them."""
+        with self.lock, self._clamping:
+            self.ratchet = self.ratchet.only(
+                lambda key: not any(is_under(key[1], path) or is_under(path, key[1]) for path in places)
+            )
 
     @contextmanager
     def held_still(self) -> Iterator[None]:

@@ -48,6 +48,9 @@ def report(effects: Effects, fleet: Fleet, metrics: SelfMetrics) -> None:
         LOGGER.info("ready: %d nodes", fleet.node_count)
     for under, _, gone in effects.forgotten:
         LOGGER.info("forgotten under %s: %d departed nodes", format_path(under), len(gone))
+    for path, order, places in effects.settled:
+        what = f"in quarantine: {order.why}" if order.out else "taken in again"
+        LOGGER.warning("%s is %s (by %s, %d places)", format_path(path), what, order.author or "nobody named", places)
     if (findings := effects.findings) is not None:
         metrics.contended.set(findings.contended)
         metrics.conflicting.set(findings.conflicting)

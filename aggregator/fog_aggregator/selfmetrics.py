@@ -16,6 +16,7 @@ from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.events.newest import REASONS as EVICTIONS
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.outcome import Status
+from fog_aggregator.core.quarantine.orders import QUARANTINED
 from fog_aggregator.network import NetworkCollector
 from fog_bus.ports import Message
 from fog_schema import __version__
@@ -46,10 +47,9 @@ _LOSSES: Final = (
 """The results of values by their name in a tally: the name of the counter, and its help text."""
 
 
-REFUSALS: Final = (*REASONS, "subject", "budget", "internal")
-"""Why messages are refused: reasons of the wire, a subject without a path, a path
-without time left, a fault of ours. Counted from 0 on, as a
-first loss is an increase only where there was a 0 before it."""
+REFUSALS: Final = (*REASONS, "subject", "budget", "internal", QUARANTINED)
+"""Why messages are refused: reasons of the wire, a subject without a path, a path without time left, a fault of ours, an
+operator's word. Counted from 0 on, as a first loss is an increase only where there was a 0 before it."""
 
 
 class Presence(Protocol):
@@ -194,6 +194,8 @@ class SelfMetrics:
         gauge("fog_aggregator_series", "Label sets known").set_function(lambda: fleet.series_count)
         slots = gauge("fog_aggregator_slots", "Values held")
         slots.set_function(lambda: fleet.slot_count)
+        out = gauge("fog_aggregator_paths_quarantined", "Paths that an operator has taken out, each with all below it")
+        out.set_function(lambda: len(fleet.quarantine.in_force))
         gapped = gauge("fog_aggregator_epochs_gapped", "Epochs that want a keyframe: their counts are late")
         gapped.set_function(lambda: len(fleet.gapped))
         for name, text, read in _STREAM_GAUGES:

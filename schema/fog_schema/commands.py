@@ -20,9 +20,15 @@ from fog_schema.frames import COMMAND, MAGIC, VERSION
 COMMAND_LENGTH: Final = 5
 COMMAND_PREAMBLE: Final = bytes([0x90 | COMMAND_LENGTH]) + PREAMBLE[1:]
 
-FORGET, SILENCE, UNSILENCE, QUARANTINE, REBASE = 1, 2, 3, 4, 5
-COMMAND_NAMES: Final = {FORGET: "forget", SILENCE: "silence", UNSILENCE: "unsilence"}
-"""The commands that this version reads; the numbers of the other two are reserved for what they say."""
+FORGET, SILENCE, UNSILENCE, QUARANTINE, REBASE, LIFT = 1, 2, 3, 4, 5, 6
+COMMAND_NAMES: Final = {
+    FORGET: "forget",
+    SILENCE: "silence",
+    UNSILENCE: "unsilence",
+    QUARANTINE: "quarantine",
+    LIFT: "lift",
+}
+"""The commands that this version reads; the number of the other one is reserved for what it says."""
 
 OPERATORS: Final = ("=", "!=", "=~", "!~")
 """How a matcher compares, by its number: equal, not equal, a regular expression of RE2, not such a one."""
@@ -36,7 +42,7 @@ class Command:
     """A wish of an operator to all aggregators that read a path.
 
     Attributes:
-        command: FORGET, SILENCE or UNSILENCE.
+        command: One of `COMMAND_NAMES`.
         id: The name of a silence, a random one; empty for a command that needs none.
         author: The operator, for people.
         comment: The reason, for people.
@@ -106,6 +112,8 @@ def _check(command: Command) -> None:
     """Check that a command has what it needs."""
     if command.command in (SILENCE, UNSILENCE) and not command.id:
         raise FrameError("command", "a silence has an id")
+    if command.command == QUARANTINE and not command.comment.strip():
+        raise FrameError("command", "a quarantine says why")
     if command.command == SILENCE:
         if not command.matchers:
             raise FrameError("command", "a silence has matchers")

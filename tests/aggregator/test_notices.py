@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from fog_aggregator.core.engine.notices import AGAIN_SECONDS, MOST_AT_ONCE, Notices
 from fog_aggregator.core.engine.sweeper import Sweeper
 from fog_aggregator.core.fleet.event_list import EventList
@@ -35,6 +37,9 @@ class NothingShown:
     """A read side that shows nothing."""
 
     def forget_ended(self) -> None:
+        """Nothing is shown."""
+
+    def forget_exported(self, places: Collection[tuple[str, ...]]) -> None:
         """Nothing is shown."""
 
     def disagreements(self) -> dict[str, tuple[str, ...]]:

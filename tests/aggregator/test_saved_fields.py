@@ -34,13 +34,14 @@ from fog_aggregator.core.places.branch import Branch
 from fog_aggregator.core.places.epoch import Epoch, Run
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.rows import RowPool, Rows
+from fog_aggregator.core.quarantine.orders import Order, Quarantine
 from fog_aggregator.query.ratchet import Ratchet
 from tests.aggregator.golden.recipe import POSITIONS, SCOPE, Recorder, rich
 
 WALKED: Final = (
     Parts, Roster, Rows, RowPool, Node, Branch, Epoch, Run, Slots, Table, BucketTable, SummaryTable, IdMap, Catalog,
     Tombstones, Tombstone, ForgottenEpochs, ForgottenEpoch, FleetTime, RetiredCounts, EventList, NewestEvents,
-    Seen, FleetEvent, Ratchet,
+    Seen, FleetEvent, Ratchet, Quarantine, Order,
 )  # fmt: skip
 
 TRANSIENT: Final[dict[tuple[str, str], str]] = {
@@ -103,6 +104,8 @@ FRESH: Final[dict[type, Callable[[], Any]]] = {
     NewestEvents: lambda: NewestEvents(10_000, 64 * 2**20),
     Seen: Seen,
     Ratchet: Ratchet,
+    Quarantine: Quarantine,
+    Order: lambda: Order(0.0, out=False),
     Roster: Roster,
     Slots: Slots,
     Table: lambda: Table(np.int64),
@@ -173,6 +176,17 @@ def reached(root: Any) -> dict[type, list[Any]]:
     return found
 
 
+def made() -> Recorder:
+    """Make the golden recipe's fleet, with what came after its files: an order in force, and one that waits."""
+    recorder = rich()
+    fleet = recorder.state
+    first, second = list(fleet.places)[:2]
+    fleet.order(first, Order(1.0, out=True, why="it lies", author="jo"))
+    fleet.settle_orders(2.0)
+    fleet.order(second, Order(3.0, out=True, why="it lies", author="jo"))
+    return recorder
+
+
 def roots(recorder: Recorder) -> list[Any]:
     """Name the parts of an aggregator that are saved."""
     return [trimmed(recorder.state).parts, recorder.events, recorder.network.ratchet]
@@ -188,7 +202,7 @@ def restored(recorder: Recorder) -> list[Any]:
 
 def test_every_field_is_restored() -> None:
     """Whatever is not listed as transient is the same after a restart."""
-    recorder = rich()
+    recorder = made()
     for before, after in zip(roots(recorder), restored(recorder), strict=True):
         for (name, mine), (_, theirs) in zip(saved_fields(before), saved_fields(after), strict=True):
             assert plain(theirs) == plain(mine), f"{type(before).__name__}.{name}"
@@ -197,7 +211,7 @@ def test_every_field_is_restored() -> None:
 def test_the_recipe_sets_every_field() -> None:
     """A field that has its default everywhere proves nothing: give it another value in the recipe."""
     unset = set()
-    for cls, several in reached(roots(rich())).items():
+    for cls, several in reached(roots(made())).items():
         assert several, f"the recipe makes no {cls.__name__}"
         if cls in FRESH:
             fresh = FRESH[cls]()
@@ -211,5 +225,5 @@ def test_the_recipe_sets_every_field() -> None:
 
 def test_transient_fields_are_there() -> None:
     """A list of fields that are gone hides those that come."""
-    several = reached(roots(rich()))
+    several = reached(roots(made()))
     assert set(TRANSIENT) <= {(cls.__name__, name) for cls, ones in several.items() for name, _ in fields(ones[0])}

@@ -20,7 +20,7 @@ STREAM = StreamStatus("FOG_METRICS", 90, 100, 10, 4_000, 1_000_000, 3_600.0, {"m
 
 def nodes_of(**several: int) -> dict[str, int]:
     """Return nodes by state; nobody is in those that are not named."""
-    return dict.fromkeys(("live", "stale", "departed", "ended", "missing"), 0) | several
+    return dict.fromkeys(("live", "stale", "departed", "ended", "missing", "quarantined"), 0) | several
 
 
 @pytest.fixture
@@ -243,7 +243,10 @@ async def test_status_says_what_the_numbers_stand_on(served: Served) -> None:
     [
         ("/api/nodes?limit=10001", "limit='10001': a whole number from 0 to 10000 is needed"),
         ("/api/nodes?limit=" + "9" * 5000, "a whole number from 0 to 10000 is needed"),
-        ("/api/nodes?state=well", "state='well': a state is one of live, stale, departed, ended, missing, retired"),
+        (
+            "/api/nodes?state=well",
+            "one of live, stale, departed, ended, missing, quarantined, retired",
+        ),
         ("/api/events?since=yesterday", "since='yesterday': unix seconds are needed"),
         ("/api/events?since=nan", "since='nan': unix seconds are needed"),
         ("/api/events?since=1_000", "since='1_000': unix seconds are needed"),

@@ -8,7 +8,7 @@ from fog_proving.sim.__main__ import main
 from fog_proving.sim.books import Books, Cell
 from fog_proving.sim.mutations import MUTATIONS
 from fog_proving.sim.run import history, run, trace
-from fog_proving.sim.steps import FAULTS, ORDINARY, TIERED, Step, shorten
+from fog_proving.sim.steps import FAULTS, ORDERS, ORDINARY, TIERED, Step, shorten
 from fog_proving.sim.tiers import OF_TIERS
 from fog_proving.sim.world import OF_PROGRAMS, OF_STREAMS, WAITS, World
 
@@ -85,7 +85,15 @@ def test_the_command_says_how_to_see_it_again(capsys: pytest.CaptureFixture[str]
 def test_every_kind_of_step_is_drawn_and_done() -> None:
     """No step can be drawn that nobody knows, and none is known that is never drawn."""
     kinds = {step.kind for number in range(60) for step in history(SEED, number)}
-    assert kinds == {*ORDINARY, *(kind for kinds in FAULTS for kind in kinds), *TIERED, "fog", "tiers", "clock"}
+    assert kinds == {
+        *ORDINARY,
+        *(kind for kinds in FAULTS for kind in kinds),
+        *TIERED,
+        *ORDERS,
+        "fog",
+        "tiers",
+        "clock",
+    }
     assert {*OF_PROGRAMS, *OF_STREAMS, *OF_TIERS, *WAITS} <= kinds
     for kind in sorted(kinds):
         World().do(Step(kind))

@@ -6,11 +6,12 @@ A plan is remembered while neither the table's slots nor the tree change; each r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fog_aggregator.core.columns import Int32s
+from fog_aggregator.core.columns import Float64s, Int32s
 from fog_aggregator.core.kinds.reductions import number_cells, ranges
 from fog_aggregator.core.kinds.view import Plan
 from fog_aggregator.query.series_axis import SeriesAxis
@@ -20,6 +21,18 @@ _MAX_INT32: Final = 2**31 - 1
 
 Version: TypeAlias = tuple[int, ...]
 """Of everything that a plan depends on: it holds for as long as this is the same."""
+
+
+class TakenOut(NamedTuple):
+    """Slots that an operator has taken out of a view: its sums have begun anew.
+
+    Attributes:
+        group_of: the group that it was in, by epoch's row; -1 for what is in the view, or never was.
+        at: when it was taken out, by epoch's row.
+    """
+
+    group_of: Int32s
+    at: Float64s
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,7 @@ class Draft:
         groups: how many groups there are, at least 1.
         rank: the node's place in path order, by epoch's row: slots are then in that order.
         axis: which series are in the view, and as which; None: all, each as itself.
+        taken_out: slots that would be in the view if an operator had not taken them out.
     """
 
     version: Version
@@ -41,19 +55,14 @@ class Draft:
     groups: int
     rank: Int32s | None = None
     axis: SeriesAxis | None = None
+    taken_out: TakenOut | None = None
 
     def make(self) -> Plan:
         """Assign the used slots to their cells."""
-        runs, rows, row_of = self._runs()
+        runs, rows, row_of = self._runs(self.group_of)
         group = self.group_of[runs.epoch]
         dtype = np.int32 if len(rows) * self.groups <= _MAX_INT32 else np.int64
-        if row_of is None:
-            key = np.multiply(runs.place, self.groups, dtype=dtype)
-        elif len(rows) == 1:
-            key = np.zeros(len(runs.place), dtype)
-        else:
-            key = np.multiply(row_of, self.groups, dtype=dtype)[runs.place]
-        key += np.repeat(group, runs.lengths)
+        key = self._keys(runs, group, rows, row_of)
         # The first of a group mostly has all series of it.
         first = runs.is_first(group, self.groups)
         cells, cell = number_cells(key, key[np.repeat(first, runs.lengths)] if not first.all() else None)
@@ -69,14 +78,38 @@ class Draft:
             cell,
             np.repeat(rows, sizes),
             of_group,
-            runs.born(group, cell, of_group, self.groups),
+            self._begun_anew(runs.born(group, cell, of_group, self.groups), cells),
             [(shape, cells) for shape, cells in shapes if cells.start < cells.stop],
         )
 
-    def _runs(self) -> tuple[SlotRuns, Int32s, Int32s | None]:
-        """Return the slots in the view; its rows, by shape; the row of each place, None where they are the same."""
+    def _keys(self, runs: SlotRuns, group: Int32s, rows: Int32s, row_of: Int32s | None) -> NDArray[Any]:
+        """Return the key of each slot's cell: its row, and the group of its run."""
+        dtype = np.int32 if len(rows) * self.groups <= _MAX_INT32 else np.int64
+        if row_of is None:
+            key = np.multiply(runs.place, self.groups, dtype=dtype)
+        elif len(rows) == 1:
+            key = np.zeros(len(runs.place), dtype)
+        else:
+            key = np.multiply(row_of, self.groups, dtype=dtype)[runs.place]
+        key += np.repeat(group, runs.lengths)
+        return key
+
+    def _begun_anew(self, born: Float64s, cells: NDArray[Any]) -> Float64s:
+        """Let sums begin when something was taken out of them: they have fallen, and readers must know."""
+        if self.taken_out is None or not len(cells):
+            return born
+        group_of, at = self.taken_out
+        runs, rows, row_of = self._runs(group_of)
+        key = self._keys(runs, group_of[runs.epoch], rows, row_of)
+        places = np.minimum(np.searchsorted(cells, key), len(cells) - 1)
+        mine = cells[places] == key
+        np.maximum.at(born, places[mine], np.repeat(at[runs.epoch], runs.lengths)[mine])
+        return born
+
+    def _runs(self, group_of: Int32s) -> tuple[SlotRuns, Int32s, Int32s | None]:
+        """Return the slots in some groups; the rows, by shape; the row of each place, None where they are the same."""
         runs = self.index.runs
-        chosen = self.group_of[runs.epoch] >= 0
+        chosen = group_of[runs.epoch] >= 0
         if self.rank is not None:
             order = np.argsort(self.rank[runs.epoch], kind="stable")
             runs = runs.take(order[chosen[order]])

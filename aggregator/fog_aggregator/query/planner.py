@@ -14,7 +14,7 @@ from fog_aggregator.core.kinds.view import Plan
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import FamilyVariants
 from fog_aggregator.query.nodes import info_of
-from fog_aggregator.query.plan import Draft, Version
+from fog_aggregator.query.plan import Draft, TakenOut, Version
 from fog_aggregator.query.selection import Grouping, Selection, ViewKey
 from fog_aggregator.query.series_axis import SeriesAxis
 from fog_aggregator.query.slot_index import SlotIndex
@@ -103,7 +103,16 @@ class Planner:
             # Sums of fractions depend on the order in which they are added; that must not be who was heard first.
             self.tree.rank[node] if kind.ordered else None,
             None if axis[1].is_identity else axis[1],
+            self._taken_out(groups) if kind.counted else None,
         )
+
+    def _taken_out(self, groups: Groups) -> TakenOut | None:
+        """Return what an operator has taken out of the groups of a view."""
+        taken = self._fleet.taken_out_of_epochs()
+        if taken is None:
+            return None
+        node, at = taken
+        return TakenOut(np.where(node >= 0, groups.of_node[node], np.int32(-1)), at)
 
     def offer(self, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
         """Take a plan that a view has made, for later views. Any thread may call it, whoever holds the fleet."""

@@ -44,7 +44,7 @@ class Aggregator:
         # One at a time where crowds are folded: the books must see each fold.
         self._batch = 1000 if limits == FleetLimits() else 1
         mine = [stream for stream in streams.every() if stream.name in self.engine.cursors]
-        hearers = {"metrics": lambda read: ears.frames(counts.taken(read))}
+        hearers = {"metrics": lambda read: ears.frames(counts.taken(read)), "control": ears.commands}
         self.readers = [Reader(self.engine, one, stage.clock, hearers.get(one.name, lambda _: None)) for one in mine]
 
     @property

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
-from fog_schema.paths import Path
+from fog_schema.paths import Path, is_under
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -120,12 +120,14 @@ class Books:
 
     Attributes:
         truth: all that was ever counted at and under each path.
+        own: all that was ever counted at each path itself.
         fractional: the cells to which somebody added a fraction: floats are compared within 1e-12.
         epochs: every epoch there was.
     """
 
     def __init__(self) -> None:
         self.truth: dict[Path, Cells] = defaultdict(dict)
+        self.own: dict[Path, Cells] = defaultdict(dict)
         self.fractional: set[Cell] = set()
         self.epochs: dict[tuple[Path, int], EpochBook] = {}
 
@@ -133,9 +135,18 @@ class Books:
         """Somebody at `path` counted."""
         if type(amount) is float and not amount.is_integer():
             self.fractional.add(cell)
-        for depth in range(len(path) + 1):
-            cells = self.truth[path[:depth]]
+        for cells in (self.own[path], *(self.truth[path[:depth]] for depth in range(len(path) + 1))):
             cells[cell] = cells.get(cell, 0) + amount
+
+    def without(self, place: Path, out: Collection[Path]) -> Cells:
+        """Return all that was ever counted at and under a path, but for some paths."""
+        if not out:
+            return self.truth[place]
+        left: Cells = {}
+        for path, cells in self.own.items():
+            if is_under(path, place) and path not in out:
+                add(left, cells)
+        return left
 
     def slack(self, cell: Cell, amount: float) -> float:
         """How much a number may be off: nothing, unless it is a sum of fractions."""

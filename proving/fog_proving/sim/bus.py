@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -17,6 +17,8 @@ from fog_bus.memory import Fate, MemoryStream
 from fog_bus.ports import Message, Outcome, Publish, Refusal
 from fog_bus.streams import MAX_AGE, StreamSettings
 from fog_proving.sim.books import Books, Violation
+from fog_proving.sim.reference_model import Lineage
+from fog_schema.commands import FORGET, LIFT, QUARANTINE, Command, decode_command, encode_command
 from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 
@@ -256,3 +258,45 @@ class Stage:
         self.now += seconds
         for stream in self.streams.every():
             stream.expire()
+
+
+class Operator:
+    """Publishes commands in a history."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._control, self._metrics = stage.streams.control, stage.streams.metrics
+        self._may_forget = stage.clocks.may_forget
+
+    def give(self, command: int, path: Path) -> None:
+        """Publish a command to a path; none that forgets while clocks are such that nobody can tell whom."""
+        if command == FORGET and not self._may_forget():
+            return
+        data = encode_command(Command(command, comment="lies" if command == QUARANTINE else ""))
+        self._control.publish(SUBJECTS.control(path), data)
+
+    def lift(self, in_force: Iterable[Path], otherwise: Path, how: int) -> None:
+        """Take a path in again that is out, or one that is not."""
+        out = sorted(in_force)
+        self.give(LIFT, out[how % len(out)] if out else otherwise)
+
+    def requests_to_forget(self) -> set[float]:
+        """Return when the requests to forget were stored."""
+        return {one.timestamp for one in self._control.messages if decode_command(one.data).command == FORGET}
+
+    def must_have_waited(self, at: float, read: int) -> None:
+        """Check that no frame is unread that was stored before a time; an older copy may have brought it just now.
+
+        Raises:
+            Violation: one is, though a request of that time is done.
+        """
+        never_lost = (message for message in self._metrics.messages if message.data not in self._metrics.removed)
+        if any(message.seq > read and message.timestamp <= at for message in never_lost):
+            raise Violation("nodes are forgotten before all was read that was stored before the request")
+
+
+def note_orders(messages: Sequence[Message], lineage: Lineage) -> None:
+    """Note the orders that an aggregator has read."""
+    for message in messages:
+        command, path = decode_command(message.data).command, SUBJECTS.path_of(message.subject)[1]
+        if command in {QUARANTINE, LIFT}:
+            lineage.order(path, message.timestamp, out=command == QUARANTINE)

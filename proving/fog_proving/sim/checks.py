@@ -11,6 +11,7 @@ from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.outcome import Outcome, Status
 from fog_aggregator.core.places.limits import FleetLimits
+from fog_aggregator.core.quarantine.orders import QUARANTINED, Order
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping
 from fog_bus.ports import Discontinuity, Message
@@ -85,6 +86,8 @@ class Watcher:
         self._read: dict[tuple[Path, int], set[int]] = defaultdict(set)
         self._floors: dict[tuple[int, Path], dict[Line, float]] = {}
         self._turn = 0
+        self._in_force: dict[Path, Order] = {}
+        self._shown_out: set[Path] = set()
 
     def look(self, state: Fleet, *, with_retired: bool = True) -> None:
         """At no moment is any path above the truth, nor, `with_retired`, the fleet with its retired counts.
@@ -92,9 +95,9 @@ class Watcher:
         Raises:
             Violation: one is.
         """
-        totals = totals_of(state)
+        totals, out = totals_of(state), self._out(state)
         for place, cells in totals.items():
-            truth = self._books.truth[place]
+            truth = self._books.without(place, out)
             for cell, number in cells.items():
                 counted = truth.get(cell, 0)
                 if cell.part != SUM and number > counted + self._books.slack(cell, counted):
@@ -111,6 +114,10 @@ class Watcher:
             Violation: one is, or does.
         """
         self._turn += 1
+        in_force = dict(network.fleet.quarantine.in_force)
+        if in_force != self._in_force:
+            self._floors, self._in_force = {}, in_force  # an operator's word is the one reason to fall
+        self._shown_out = self._out(network.fleet)
         for level in levels or (LEVELS[self._turn % len(LEVELS)],):
             self._scrape(network, level)
 
@@ -128,6 +135,23 @@ class Watcher:
         # A series that is not there any more has ended, and may begin anew.
         self._floors = {key: floors for key, floors in self._floors.items() if key[0] != level}
         self._floors |= {(level, path): lines for path, lines in found.items()}
+
+    def _out(self, state: Fleet) -> set[Path]:
+        """Return the paths that must be in no number of a state."""
+        in_force = state.quarantine.in_force
+        return self.lineage.taken_out(in_force, self._books.own) if in_force else set()
+
+    def check_orders(self, state: Fleet, until: float, left: Sequence[Path]) -> None:
+        """Check that those paths are out that an operator took out by orders before which all is read, and no others.
+
+        Raises:
+            Violation: they are not, or one of those that have just `left` for a group of retired nodes was out.
+        """
+        if any(state.quarantine.over(path) for path in left):
+            raise Violation(f"a path that is out has moved to its parent's group: {left}")
+        expected, found = self.lineage.in_force(until), set(state.quarantine.in_force)
+        if expected != found:
+            raise Violation(f"{sorted(found)} are out, and {sorted(expected)} should be")
 
     def crashed(self) -> None:
         """Note that the aggregator is gone, and with it what it has read since its checkpoint."""
@@ -162,7 +186,7 @@ class Watcher:
 
     def _compare(self, path: Path, line: Line, value: float, floor: float) -> None:
         name, labels, upper = line
-        truth = self._books.truth[place_of(path)]
+        truth = self._books.without(place_of(path), self._shown_out)
         cells = [cell for cell in _cells(name, labels, upper) if cell in truth]
         counted = sum(truth[cell] for cell in cells)
         if value > counted + sum(self._books.slack(cell, counted) for cell in cells):
@@ -176,6 +200,7 @@ class Ears(NamedTuple):
 
     frames: Callable[[Sequence[Message]], None] = lambda _: None
     doubt: Callable[[], None] = lambda: None
+    commands: Callable[[Sequence[Message]], None] = lambda _: None
 
 
 class NothingRefused:
@@ -195,7 +220,9 @@ class NothingRefused:
             raise Violation(f"a count is negative: {tally}")
 
     def refused(self, reason: str) -> None:
-        """Break the history: a message was no frame, or met a fault of ours."""
+        """Break the history: a message was no frame, or met a fault of ours; but for an operator's word."""
+        if reason == QUARANTINED:
+            return
         raise Violation(f"a frame is refused: {reason}")
 
     def taken(self, messages: Sequence[Message]) -> list[Message]:

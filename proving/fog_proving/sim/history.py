@@ -10,6 +10,7 @@ from fog_aggregator.core.fleet.fleet import Fleet
 from fog_proving.sim.books import SUM, Books, Cells, Violation
 from fog_proving.sim.bus import Stage, Streams
 from fog_proving.sim.checks import totals_of
+from fog_schema.commands import LIFT, QUARANTINE, decode_command
 
 STEP: Final = 10_000
 RETENTION: Final = 100_000
@@ -83,6 +84,8 @@ class StepBook:
         exact = self._one_stream and not self.goes_back  # else its time is not the truth's
         self._truths.compare(at, cells, exact=exact)
         before = self._taken.setdefault(at, cells)
+        if any(decode_command(one.data).command in {QUARANTINE, LIFT} for one in self._streams.control.messages):
+            return  # a step may be taken before an order is heard, and another reader hears it first
         if self._one_stream and not any(one.losses or one.wipes or one.stepped for one in self._streams.every()):
             for cell in before.keys() | cells.keys():
                 mine, theirs = cells.get(cell, 0), before.get(cell, 0)

@@ -15,7 +15,7 @@ from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_proving.sim.books import HORIZON, INTERVAL, Cells, EpochBook, Labels, Violation, add, cells_of
 from fog_schema.codec import decode, decode_definitions
 from fog_schema.frames import FINAL, HISTOGRAM, KEYFRAME, LAST_PART, Frame
-from fog_schema.paths import Path
+from fog_schema.paths import Path, is_under
 
 
 @dataclass(slots=True)
@@ -218,6 +218,9 @@ class Lineage:
         requests_done: when the requests to forget were stored that were done.
         needs_round: everybody must be asked for a keyframe, and answer, before an aggregator is ready.
         listened_until: when the reader listened last.
+        orders: the operators' orders that were read, by their path: each with its time, and whether it takes out.
+        read_until: the moment until which all was read that was stored; what is stored later does not undo that.
+        kept_out: epochs with a frame that was not read, as its path was out.
         silences: for how long each path may have been silent at most, as the reader listened, seconds.
     """
 
@@ -229,11 +232,17 @@ class Lineage:
         self.retired: set[Path] = set()
         self.requests_done: set[float] = set()
         self.needs_round = True
+        self.orders: dict[Path, list[tuple[float, bool]]] = {}
+        self.read_until = 0.0
+        self.kept_out: set[tuple[Path, int]] = set()
         self.silences: dict[Path, float] = {}
         self.listened_until = 0.0
 
     def read(self, path: Path, frame: Frame, timestamp: float, *, ghost: bool) -> None:
-        """Take a frame that was stored at a time, unless it is a ghost."""
+        """Take a frame that was stored at a time, unless it is a ghost, or its path is out."""
+        if self.is_out(path, timestamp):
+            self.kept_out.add((path, frame.epoch))
+            return
         if timestamp > self.now:
             self.listen(min(timestamp - self.now, INTERVAL))
             self.now = timestamp
@@ -261,6 +270,44 @@ class Lineage:
         if ghost is not refused:
             raise Violation(f"a frame of {path} that is {age:.0f} s old is {'refused' if refused else 'taken'}")
         return ghost
+
+    def order(self, path: Path, at: float, *, out: bool) -> None:
+        """Take an operator's order; one that was read before, or orders what is so already, changes nothing."""
+        orders = self.orders.get(path, [])
+        last, was_out = orders[-1] if orders else (0.0, False)
+        if at > last and out is not was_out:
+            for key, model in self.epochs.items() if was_out else ():
+                if is_under(key[0], path):  # nothing was heard of it meanwhile: its silence begins with the lift
+                    model.observed_seconds = self.observed_seconds
+            self.orders[path] = [*orders, (at, out)]
+
+    def is_out(self, path: Path, at: float) -> bool:
+        """Tell whether a path, or one above it, is out at a moment."""
+        over = (self.orders.get(path[:tokens], []) for tokens in range(1, len(path) + 1))
+        return any([out for when, out in orders if when <= at][-1:] == [True] for orders in over)
+
+    def in_force(self, read_until: float) -> set[Path]:
+        """Return the paths that are out by orders before which all is read, until some moment by now."""
+        self.read_until = until = max(self.read_until, read_until)
+        lasts = ((path, [out for at, out in orders if at < until][-1:]) for path, orders in self.orders.items())
+        return {path for path, last in lasts if last == [True]}
+
+    def check_kept_out(self, fleet: Fleet, keys: Iterable[tuple[Path, int]]) -> None:
+        """Check that a fleet has read nothing of some epochs beyond what is read here.
+
+        Raises:
+            Violation: it has.
+        """
+        for path, number in keys:
+            place, model = fleet.places.get(path), self.epochs.get((path, number))
+            epoch = place.epochs.get(number) if place is not None else None
+            if epoch is not None and epoch.seq > (model.seq if model is not None else 0):
+                raise Violation(f"frame {epoch.seq} of {path} is read, and the path is out")
+
+    def taken_out(self, in_force: Iterable[Path], paths: Iterable[Path]) -> set[Path]:
+        """Return which of some paths are in no number; the counts of one that has retired are its parent's."""
+        over = tuple(in_force)
+        return {path for path in paths if path not in self.retired and any(is_under(path, one) for one in over)}
 
     def listen(self, seconds: float) -> None:
         """Let time pass in which a node may have been heard."""
@@ -323,7 +370,8 @@ class Lineage:
         """Return a copy that goes its own way, as a checkpoint does."""
         other = copy(self)
         other.retired, other.silences = set(self.retired), dict(self.silences)
-        other.requests_done = set(self.requests_done)
+        other.requests_done, other.kept_out = set(self.requests_done), set(self.kept_out)
+        other.orders = dict(self.orders)
         other.epochs = {key: model.copy() for key, model in self.epochs.items()}
         return other
 

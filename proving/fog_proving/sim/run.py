@@ -11,7 +11,7 @@ from random import Random
 from typing import NamedTuple
 
 from fog_proving.sim.books import Violation
-from fog_proving.sim.mutations import MUTATIONS, clocks, engine, journal, reader, tiers, writer
+from fog_proving.sim.mutations import MUTATIONS, clocks, engine, journal, quarantine, reader, tiers, writer
 from fog_proving.sim.steps import History, Step, draw, shorten
 from fog_proving.sim.world import START, World
 
@@ -22,6 +22,7 @@ __all__ = [
     "engine",
     "history",
     "journal",
+    "quarantine",
     "reader",
     "run",
     "run_all",

@@ -109,6 +109,10 @@ LENGTH: Final = (30, 90)
 SCENE: Final = 0.1
 """How many histories end with one of the scenes."""
 _NUMBERS: Final = 2**16
+ORDERS: Final = ("quarantine", "quarantine", "lift")
+"""An operator takes a path out, or in again; several aggregators would have to agree on it, so not with tiers."""
+ORDERED: Final = 0.3
+"""How many of the other histories have such orders."""
 
 
 def draw(rng: Random) -> History:
@@ -133,7 +137,12 @@ def draw(rng: Random) -> History:
     steps = [first, *(Step(kind, rng.randrange(_NUMBERS), rng.randrange(_NUMBERS)) for kind in ("spawn", *drawn))]
     if tiers:
         steps.insert(1, Step("tiers"))
-    return steps + rng.choice(scenes) if rng.random() < SCENE else steps
+    steps += rng.choice(scenes) if rng.random() < SCENE else []
+    if not tiers and "clock" not in drawn and rng.random() < ORDERED:
+        for _ in range(rng.randint(1, 6)):  # drawn last, so that all other histories are what they were before
+            order = Step(rng.choice(ORDERS), rng.randrange(_NUMBERS), rng.randrange(_NUMBERS))
+            steps.insert(rng.randint(2, len(steps)), order)
+    return steps
 
 
 def _with_clocks(kinds: list[str], first: Step) -> list[str]:

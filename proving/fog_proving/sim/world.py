@@ -12,17 +12,17 @@ from fog_bus.memory import Fate
 from fog_bus.ports import Message
 from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Violation
-from fog_proving.sim.bus import SUBJECTS, USUAL, Stage, Stream, fate, scope_of
+from fog_proving.sim.bus import SUBJECTS, USUAL, Operator, Stage, Stream, fate, note_orders, scope_of
 from fog_proving.sim.checks import LEVELS, Ears, Watcher
 from fog_proving.sim.program import Bounds, Program
-from fog_proving.sim.quiet.fleet import Accounts, conserved, events_once, gauges_equal
+from fog_proving.sim.quiet.fleet import Accounts, events_once, must_be_all
 from fog_proving.sim.quiet.tiers import at_rest
 from fog_proving.sim.reference_model import Lineage
 from fog_proving.sim.shelf import Shelf
 from fog_proving.sim.steps import DAMAGED, Step
 from fog_proving.sim.tiers import OF_TIERS, Tiers
 from fog_schema.codec import decode
-from fog_schema.commands import FORGET, Command, encode_command
+from fog_schema.commands import FORGET, LIFT, QUARANTINE
 from fog_schema.frames import Request
 from fog_schema.paths import Path
 
@@ -82,6 +82,7 @@ class World:
 
     def __init__(self) -> None:
         self._stage = Stage(START)
+        operator = self._operator
         self._watcher = Watcher(self._stage.books)
         self._programs: list[Program] = []
         self._events = 0
@@ -104,7 +105,9 @@ class World:
             "ask": lambda who, how: self._ask([(PATHS[who % len(PATHS)][: 1 + how % 3], Request())]),
             "scrape": lambda _, __: self._scrape(LEVELS),
             "checkpoint": lambda _, __: self._checkpoint(),
-            "forget": lambda who, _: self._forget(PATHS[who % len(PATHS)]),
+            "forget": lambda who, _: operator.give(FORGET, PATHS[who % len(PATHS)]),
+            "quarantine": lambda who, how: operator.give(QUARANTINE, PATHS[who % len(PATHS)][: 1 + how % 3]),
+            "lift": lambda who, how: operator.lift(self._out, PATHS[who % len(PATHS)], how),
             "clock": lambda who, how: self._stage.clocks.set(who, how) if self._limits == FleetLimits() else None,
             "crash": lambda _, how: self._restart(how),
             "outage": self._outage,
@@ -118,6 +121,12 @@ class World:
     def now(self) -> float:
         """The one time there is, seconds."""
         return self._stage.now
+
+    _operator = property(lambda self: Operator(self._stage))
+
+    @property
+    def _out(self) -> Iterable[Path]:
+        return self._aggregator.fleet.quarantine.in_force if self._aggregator is not None else ()
 
     def do(self, step: Step) -> None:
         """Let one thing happen, and look."""
@@ -155,6 +164,17 @@ class World:
         aggregator = self._up()
         if self._tiers is not None:
             self._tiers.start()
+        self._come_to_rest(aggregator)
+        while self._out:
+            must_be_all(aggregator, self._watcher.lineage, self._programs, self._accounts())
+            for path in self._out:
+                self._operator.give(LIFT, path)
+            self._beat()
+            self._come_to_rest(aggregator)
+        self._must_be_all(aggregator)
+
+    def _come_to_rest(self, aggregator: Aggregator) -> None:
+        """Wait until nothing is to be done any more, and for those that are gone to be stale."""
         for _ in range(ROUNDS):
             self._beat()
             self._watcher.look(aggregator.fleet)
@@ -162,20 +182,24 @@ class World:
                 break
         else:
             raise Violation(f"not at rest after {ROUNDS} intervals: {restless}")
-        for _ in range(7):  # those that are gone are stale by then, also if the stream was made anew just now
+        for _ in range(7):  # all that are gone are stale then, also if the stream was made anew now
             self._beat()
-        self._stage.clocks.check(aggregator.engine.server_time(self.now), self.now)
-        lineage = self._watcher.lineage
-        accounts = Accounts(self._stage.books, lineage, self._programs, self._stage.streams.metrics, self.now)
-        conserved(accounts, aggregator.fleet, lineage, self._stage.books)
-        gauges_equal(aggregator.network, self._programs, sorted(set(PATHS)))
+
+    def _must_be_all(self, aggregator: Aggregator) -> None:
+        """Check that all is there."""
+        stage, lineage = self._stage, self._watcher.lineage
+        stage.clocks.check(aggregator.engine.server_time(self.now), self.now)
+        must_be_all(aggregator, lineage, self._programs, self._accounts())
         long_ago = self.now - START > HORIZON
-        losses, doubted = self._stage.streams.events.losses, aggregator.fleet.asked
+        losses, doubted = stage.streams.events.losses, aggregator.fleet.asked
         asked = lambda epoch: self._last_events or doubted.get(epoch) == losses  # noqa: E731
-        events_once(aggregator.engine.events, self._programs, self._stage.books, self.now, asked, long_ago=long_ago)
+        events_once(aggregator.engine.events, self._programs, stage.books, self.now, asked, long_ago=long_ago)
         if self._tiers is not None:
-            untold = Accounts(self._stage.books, Lineage(), self._programs, self._stage.streams.metrics, self.now)
-            at_rest(self._tiers, untold, self._programs, self._stage.books, self._beat, long_ago=long_ago)
+            at_rest(self._tiers, self._accounts(Lineage()), self._programs, stage.books, self._beat, long_ago=long_ago)
+
+    def _accounts(self, lineage: Lineage | None = None) -> Accounts:
+        lineage = lineage or self._watcher.lineage
+        return Accounts(self._stage.books, lineage, self._programs, self._stage.streams.metrics, self.now)
 
     def text(self) -> str:
         """Describe how things are, in a line for people."""
@@ -195,18 +219,17 @@ class World:
         writers = {program.book.id: program for program in self._programs if program.agent is not None}
         busy = [program.path for program in writers.values() if program.agent and not program.agent.publisher.idle]
         gapped = [path for epoch, path in aggregator.fleet.gapped.items() if epoch.id in writers]
-        closed = [key for key, model in self._watcher.lineage.epochs.items() if model.closed and key[1] in writers]
+        lineage, out = self._watcher.lineage, aggregator.fleet.quarantine.over
+        returning = ((key, model) for key, model in lineage.epochs.items() if model.closed and not out(key[0]))
+        closed = [key for key, _ in returning if key[1] in writers]
         wanted = [one for one in aggregator.engine.wanted(self.now) if one.epoch in writers]
         parts: dict[str, object] = {"busy": busy, "gapped": gapped, "closed": closed, "wanted": wanted}
         if not aggregator.engine.readiness.ready:
             parts["not ready"] = [()]
-        asked = {message.timestamp for message in self._stage.streams.control.messages}
-        parts["requests to forget"] = sorted(asked - self._watcher.lineage.requests_done)
+        parts["requests to forget"] = sorted(self._operator.requests_to_forget() - lineage.requests_done)
         if self._tiers is not None:
             parts["tiers"] = self._tiers.restless(writers)
         return ", ".join(f"{what} {which}" for what, which in parts.items() if which)
-
-    # Programs and time
 
     def _fog(self, who: int, how: int) -> None:
         """Draw how little everything may hold, and whether events at the very end show that others are missing."""
@@ -263,8 +286,6 @@ class World:
         if self._tiers is not None:
             self._tiers.wait(seconds)
 
-    # The aggregator
-
     def _read(self, count: int) -> None:
         if self._aggregator is not None:
             self._watcher.lineage.listen_until(self.now)
@@ -277,6 +298,8 @@ class World:
             return
         lineage.listen_until(self.now, longest_tick)
         effects = aggregator.second(longest_tick)
+        left = [*effects.swept.retired, *(path for _, _, gone in effects.forgotten for path in gone)]
+        self._watcher.check_orders(aggregator.fleet, aggregator.engine.cursors["metrics"].read_until, left)
         if not self._stage.clocks.stepped:
             lineage.check_silences(aggregator.fleet, aggregator.engine.server_time(self.now))
         if aggregator.engine.is_current(self.now) and not aggregator.engine.caught_up:
@@ -285,7 +308,7 @@ class World:
         if aggregator.engine.observed.current:
             lineage.complete, lineage.now = True, max(lineage.now, self.now)
         for _, at, gone in effects.forgotten:
-            self._must_be_read(aggregator, at)
+            self._operator.must_have_waited(at, aggregator.engine.cursors["metrics"].seq)
             lineage.forget(gone, at)
             lineage.requests_done.add(at)
         lineage.retired.update(effects.swept.retired)
@@ -301,17 +324,10 @@ class World:
             self._watcher.forget()  # nobody sees it, but what has ended now may begin anew
         self._ask([request for place, request in enumerate(effects.requests) if not lost >> place & 1])
 
-    def _must_be_read(self, aggregator: Aggregator, at: float) -> None:
-        """Check that no frame is unread that was stored before a time; an older copy may have brought it just now."""
-        read, stream = aggregator.engine.cursors["metrics"].seq, self._stage.streams.metrics
-        never_lost = (message for message in stream.messages if message.data not in stream.removed)
-        if any(message.seq > read and message.timestamp <= at for message in never_lost):
-            raise Violation("nodes are forgotten before all was read that was stored before the request")
-
     def _note_doubt(self) -> None:
         """Note that the aggregator doubts a stream: before it is ready again, everybody must have been asked."""
-        if self._aggregator is not None and not self._aggregator.engine.readiness.ready:
-            self._watcher.lineage.needs_round = True
+        lineage, aggregator = self._watcher.lineage, self._aggregator
+        lineage.needs_round |= aggregator is not None and not aggregator.engine.readiness.ready
 
     def _answered(self) -> set[int]:
         """Return the epochs whose writers were asked before it was ready, and did not make it wait for too long."""
@@ -338,12 +354,6 @@ class World:
         if self._aggregator is not None:
             self._aggregator.checkpoint()
             self._shelf.note(self._watcher.lineage.copy())
-
-    def _forget(self, under: Path) -> None:
-        """Publish an operator's request to forget what has departed under a path."""
-        if not self._stage.clocks.may_forget():
-            return
-        self._stage.streams.control.publish(SUBJECTS.control(under), encode_command(Command(FORGET)))
 
     def _crash(self, damaged: int) -> None:
         """Crash the aggregator, with some of the newest checkpoints damaged, and do not start it again."""
@@ -376,7 +386,8 @@ class World:
         return self._aggregator
 
     def _start(self) -> Aggregator:
-        return Aggregator(self._stage, scope_of(), self._limits, self._shelf, Ears(self._took, self._note_doubt))
+        ears = Ears(self._took, self._note_doubt, lambda found: note_orders(found, self._watcher.lineage))
+        return Aggregator(self._stage, scope_of(), self._limits, self._shelf, ears)
 
     def _took(self, messages: Sequence[Message]) -> None:
         """Let the reference model take the frames that the aggregator has taken."""
@@ -388,4 +399,5 @@ class World:
             refused = (path, frame.epoch, frame.seq) in fleet.ghosts
             ghost = lineage.check_ghost(path, frame, self.now - at, refused=refused, slack=self._stage.clocks.slack)
             lineage.read(path, frame, at, ghost=ghost)
+        lineage.check_kept_out(fleet, lineage.kept_out)
         lineage.close_crowd(fleet, newcomer, self._limits.silent_per_path)

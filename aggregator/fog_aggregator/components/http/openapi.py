@@ -64,7 +64,7 @@ LABELS: Final = map_of(TEXT)
 _STATE: Final = {"type": "string", "enum": list(STATES)}
 _COUNTED: Final = {
     "count": WHOLE,
-    "nodes": object_of(dict.fromkeys(("live", "stale", "departed", "ended", "missing"), WHOLE)),
+    "nodes": object_of(dict.fromkeys(("live", "stale", "departed", "ended", "missing", "quarantined"), WHOLE)),
     "oldest_frame_age_seconds": NUMBER,
 }
 _PLACE: Final = {

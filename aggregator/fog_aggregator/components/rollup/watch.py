@@ -109,5 +109,5 @@ class RollupWatch:
 
 def coverage_numbers(coverage: Coverage) -> tuple[CoverageNumbers, Absences]:
     """Return the coverage as it travels: seconds are milliseconds."""
-    live, stale, departed, ended, missing = coverage.nodes
+    live, stale, departed, ended, missing, _ = coverage.nodes
     return CoverageNumbers(live, stale, departed, round(coverage.oldest * 1000)), Absences(ended, missing)

@@ -60,7 +60,7 @@ class FleetCoverage:
         numbers = np.zeros(len(_FATES), np.int64)
         branches = [at for at in states.branches if at in span and wanted[at - span.start]]
         for at in branches:
-            live, stale, departed, ended, _ = states.branches[at]
+            live, stale, departed, ended, _, _ = states.branches[at]
             numbers += (live, stale + departed, ended)
             wanted[at - span.start] = False
         fates = self._fates[span.start : span.stop]

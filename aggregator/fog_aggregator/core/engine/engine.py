@@ -32,11 +32,13 @@ from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.sweep import Swept
 from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.core.quarantine.orders import Order, Taken
+from fog_aggregator.core.quarantine.settling import Settled
 from fog_aggregator.core.saved import Part
 from fog_bus.ports import Discontinuity, Message, Position
-from fog_schema.commands import FORGET, Command
+from fog_schema.commands import FORGET, LIFT, QUARANTINE, Command
 from fog_schema.frames import Request
-from fog_schema.paths import Path
+from fog_schema.paths import Path, format_path
 from fog_schema.subjects import Subjects
 
 _DISCONTINUITIES: Final = {
@@ -88,6 +90,7 @@ class Effects:
         became_ready: It has become ready just now.
         observed_seconds: The time that was observed since the last tick.
         forgotten: The requests to forget that were done: the path, server's time, and the nodes that left.
+        settled: The orders that took paths out of what is shown, or in again.
         findings: The result of the sweep, when there was one.
     """
 
@@ -95,6 +98,7 @@ class Effects:
     became_ready: bool = False
     observed_seconds: float = 0.0
     forgotten: list[tuple[Path, float, list[Path]]] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
     findings: Findings | None = None
 
     @property
@@ -149,7 +153,7 @@ class Engine:
         if scope.control:
             filters[scope.control] = scope.subjects.commands(scope.path)
         self.cursors = {stream: StreamCursor(stream, ours, positions.get(stream)) for stream, ours in filters.items()}
-        counted = {stream: self.cursors[stream] for stream, kind in kinds.items() if kind != "events"}
+        counted = {name: self.cursors[name] for name, kind in kinds.items() if kind != "events"}
         taker, fleet = around.history, self.fleet
         resumed_at = self._time.resumed_at
         self._time.steps = None if taker is None else Steps(taker, counted, fleet, self.readiness, resumed_at)
@@ -227,6 +231,7 @@ class Engine:
         if effects.became_ready:
             self.fleet.needs_keyframe_round = False
         effects.forgotten = self._forget()
+        effects.settled = self._settle_orders(now)
         if self._time.steps is not None:
             self._time.steps.tick(now)
         if caught_up:
@@ -345,8 +350,27 @@ class Engine:
     def _take_command(self, path: Path, command: Command, stored_at: float) -> None:
         if command.command == FORGET:
             self._forget_queue.add(path, stored_at)
+        elif command.command in (QUARANTINE, LIFT):
+            self._take_order(path, command, stored_at)
         elif self._around.take_command is not None:
             self._around.take_command(path, command, stored_at)
+
+    def _take_order(self, path: Path, command: Command, stored_at: float) -> None:
+        """Take an operator's order about a path; one that changes nothing is answered in the log."""
+        order = Order(stored_at, command.command == QUARANTINE, command.comment, command.author)
+        if self.fleet.order(path, order) is Taken.IN_VAIN:
+            self._around.say("quarantine", f"{format_path(path)} {order.in_vain}", None)
+
+    def _settle_orders(self, now: float) -> list[Settled]:
+        """Take out of what is shown, or in again, what orders say before which all is read."""
+        counted = [cursor for stream, cursor in self._of_counts.items() if stream != self._scope.events]
+        self.fleet.settle_orders(min(cursor.read_until for cursor in counted))
+        settled = self.fleet.take_settled()
+        if settled:
+            self._around.read_side.forget_exported([one.path for one in settled])
+        for one in settled:
+            self.events.report(one.path, *one.as_event(), self.server_time(now))
+        return settled
 
     def _observe(self, now: float) -> float:
         """Let the fleet's time go on, if the streams are read to their end: also when nobody sends."""

@@ -19,6 +19,7 @@ from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.outcome import Outcome, Status
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.places.rows import STALE_INTERVALS
+from fog_aggregator.core.quarantine.orders import QUARANTINED
 from fog_bus.ports import Message
 from fog_schema.codec import decode
 from fog_schema.commands import decode_command
@@ -66,7 +67,8 @@ class Ingest:
         gapped = ((path, epoch.id) for epoch, path in self._fleet.gapped.items())
         wanted = dict.fromkeys([*gapped, *self._awaiting_event_ranges], (0, 0)) | self._events.wanted
         asked = {key: self._request(*key, events) for key, events in wanted.items() if self._may_answer(*key, now)}
-        return list((self._returned | asked).values())
+        requests = (self._returned | asked).values()
+        return [one for one in requests if self._fleet.quarantine.over(one.path) is None]
 
     def require_keyframes(self, now: float) -> None:
         """Want a keyframe of every writer, and of the nodes of branches too, as a stream lost messages.
@@ -168,12 +170,15 @@ class Ingest:
     def _read(
         self, messages: Iterable[Message], wanted: Callable[[Path], bool] | None = None, *, events: bool = False
     ) -> Iterator[tuple[Message, Path, Frame]]:
-        """Yield the frames of `wanted` paths; count what is no frame, or is in the wrong stream."""
-        known = self._accounts.by_subject
+        """Yield the frames of `wanted` paths; count what is no frame, is in the wrong stream or in quarantine."""
+        known, orders = self._accounts.by_subject, self._fleet.quarantine
         for message in messages:
             try:
                 path = (known.get(message.subject) or self._accounts.open(message.subject)).path
                 if wanted is not None and not wanted(path):
+                    continue
+                if orders and orders.keeps_out(path, message.timestamp):
+                    self._counts.refused(QUARANTINED)
                     continue
                 frame = decode(message.data)
             except FrameError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -47,6 +47,9 @@ class ReadSide(Protocol):
 
     def forget_ended(self) -> None:
         """Forget what was shown of nodes and series that are gone: they may begin anew."""
+
+    def forget_exported(self, places: Collection[Path]) -> None:
+        """Forget what was shown of totals with some paths in them: an operator's order lowers them."""
 
     def disagreements(self) -> Mapping[str, Path]:
         """Return the families on which nodes disagree, each with a node whose variant is not shown."""

@@ -164,6 +164,7 @@ class Steps:
     def _take(self, now: float) -> None:
         at = self.next or 0
         self.next = at + self._taker.length
+        self._fleet.settle_orders(at / 1e3)  # all that was stored before is read
         if self._may_be_kept(at / 1e3):
             present = self._present(now)
             self._taker.take(at, live=present is not None and at / 1e3 > present - self._taker.length / 1e3)

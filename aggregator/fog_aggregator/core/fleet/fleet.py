@@ -24,6 +24,8 @@ from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Ids, Place
 from fog_aggregator.core.places.rows import STALE_INTERVALS
+from fog_aggregator.core.quarantine.orders import Order, Taken
+from fog_aggregator.core.quarantine.settling import Settled, judge_all, settle
 from fog_aggregator.core.saved import Saved
 from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, Frame
 from fog_schema.paths import Path
@@ -44,6 +46,7 @@ class Fleet(FleetReading):
     def __init__(self, *, horizon: float = 7 * DAY, limits: FleetLimits | None = None, caught_up: bool = False) -> None:
         self.limits = limits or FleetLimits()
         super().__init__(Parts(horizon, self.limits, caught_up=caught_up))
+        self._settled: list[Settled] = []
 
     @property
     def newcomers(self) -> Newcomers:
@@ -83,6 +86,8 @@ class Fleet(FleetReading):
         if place is None:
             observed = parts.time.observed_seconds
             place = parts.roster.add(path, rollup=rollup, observed=observed, first_seen=timestamp)
+            if (order := parts.quarantine.over(path)) is not None:
+                parts.roster.take_out(place, order.at)
         if epoch is None:
             epoch = self._begin_epoch(place, frame, timestamp)
         outcome = self.advance(place, epoch, frame, timestamp)
@@ -128,7 +133,7 @@ class Fleet(FleetReading):
                 place.retract(tables, epoch, fresh)
             self._keyframe(place, epoch, frame, groups, outcome)
         if epoch.gapped:
-            parts.roster.gapped[epoch] = place.path
+            parts.roster.note_gap(place, epoch)
         outcome.saturated += tables.take_saturated()
 
     def settle(self, kind: Kind, slots: Int64s, code: int, values: bytes, others: bytes) -> int:
@@ -182,6 +187,23 @@ class Fleet(FleetReading):
         """Retire the nodes at and under a path that had departed by `at` (server's time); return their paths."""
         return forget(self.parts, under, at, departed_after, self.limits)
 
+    def order(self, path: Path, order: Order) -> Taken:
+        """Take an operator's order about a path and all below it (R12.57).
+
+        Raises:
+            FrameError: too many paths are out.
+        """
+        return self.parts.quarantine.add(path, order)
+
+    def settle_orders(self, until: float) -> None:
+        """Put the orders into force that were given before `until` (server's time); see `take_settled`."""
+        self._settled += settle(self.parts, until)
+
+    def take_settled(self) -> list[Settled]:
+        """Return the orders that have come into force since the last call."""
+        settled, self._settled = self._settled, []
+        return settled
+
     def image(self) -> dict[str, Saved]:
         """Return what each part saves; arrays are the fleet's own: write them before it changes, or in a fork."""
         return self.parts.image()
@@ -193,6 +215,7 @@ class Fleet(FleetReading):
             DamagedError: a part is missing or wrong inside, or parts do not fit together.
         """
         self.parts.restore(saved)
+        judge_all(self.parts)
 
     def _refuse(
         self, path: Path, place: Place | None, frame: Frame, timestamp: float, *, rollup: bool

@@ -13,7 +13,7 @@ from fog_aggregator.core.fleet.arrivals import Arrivals
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.places.coverage import Coverage, Life
-from fog_aggregator.core.places.rows import STALE_INTERVALS, Rows
+from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_schema.paths import Path
 
 
@@ -81,13 +81,15 @@ class Coverages:
         return Coverage(tuple(self.nodes.sum(axis=0).tolist()), float(self.oldest.max(initial=0.0)))
 
 
-def lives(rows: Rows, audible: float, departed_after: float) -> Int64s:
+def lives(roster: Roster, audible: float, departed_after: float) -> Int64s:
     """Return every place's Life at an audible time, by its row (rows without a place: DEPARTED)."""
+    rows = roster.rows
     silent = audible - rows.audible_at
     life = np.full(len(silent), Life.LIVE, np.int64)
     life[silent > STALE_INTERVALS * rows.interval] = Life.STALE
     life[silent > np.maximum(departed_after, STALE_INTERVALS * rows.interval)] = Life.DEPARTED
     life[rows.ended] = Life.ENDED
+    life[list(roster.out)] = Life.QUARANTINED
     return life
 
 
@@ -113,7 +115,7 @@ def coverage(roster: Roster, arrivals: Arrivals, groups: PlaceGroups, life: Int6
 def losses(roster: Roster, paths: Sequence[Path], order: Int64s, life: Int64s) -> Losses:
     """Return how many nodes stand at each path, and how many of these are silent.
 
-    Nodes that have ended count as neither, nor do silent ones that say that they come and go (ephemeral).
+    Nodes that have ended or are in quarantine count as neither, nor do silent ones that come and go (ephemeral).
 
     Args:
         roster: the places.
@@ -128,7 +130,7 @@ def losses(roster: Roster, paths: Sequence[Path], order: Int64s, life: Int64s) -
     at_row = np.full(len(life), -1, np.int64)
     at_row[order] = np.arange(len(order))
     for place in roster.composites():
-        live, stale, departed, _, missing = place.coverage(Life(life[place.row]), 0.0).nodes
+        live, stale, departed, _, missing, _ = place.coverage(Life(life[place.row]), 0.0).nodes
         nodes[at_row[place.row]] = live + stale + departed + missing
         silent[at_row[place.row]] = stale + departed + missing
     return Losses(paths, nodes, silent)

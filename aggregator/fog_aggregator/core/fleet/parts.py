@@ -21,6 +21,7 @@ from fog_aggregator.core.kinds.table import FREE
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Place, close
+from fog_aggregator.core.quarantine.orders import Quarantine
 from fog_aggregator.core.saved import DamagedError, Part, Saved
 
 DAY: Final = 86_400.0
@@ -43,6 +44,7 @@ class Parts:
         retired: the counts of label sets that left.
         arrivals: how many values came, and came late; of this process, and not saved.
         budget: the bytes that all of these take.
+        quarantine: what an operator has taken out.
     """
 
     def __init__(self, horizon: float, limits: FleetLimits, *, caught_up: bool) -> None:
@@ -78,6 +80,7 @@ class Parts:
     def room_of(self, place: Place) -> int:
         """Return how many bytes more a path may take: of all that are left, and of its share."""
         return min(self.budget.room, self.budget.most_of_a_path() - self.bytes_of(place))
+        self.quarantine = Quarantine()
 
     def close_epoch(self, place: Place, epoch: Epoch, *, final: bool) -> None:
         """Close an epoch (R12.13, R12.14), and leave a tombstone: for the horizon, or a long one without its final."""
@@ -138,17 +141,19 @@ class Parts:
         gone[self.catalog.free] = False
         if not gone.any():
             return counted
+        hidden = self.roster.hidden_epochs()
         for kind, table in self.slots.tables.items():
             if not kind.counted:
                 continue
-            slots = np.flatnonzero(gone[table.series[: table.size]] & (table.series[: table.size] != FREE))
+            numbers = table.series[: table.size]
+            slots = np.flatnonzero(gone[numbers] & (numbers != FREE) & ~hidden[table.epoch[: table.size]])
             for series, count in zip(table.series[slots].tolist(), kind.exact_counts(table, slots), strict=True):
                 add_counted(counted, self.catalog.series[series].family, count)
         return counted
 
     def image(self) -> dict[str, Saved]:
         """Return what each part saves."""
-        return {name: part.image() for name, part in self._by_name().items()}
+        return {name: part.image() for name, part in self._by_name().items()} | {"quarantine": self.quarantine.image()}
 
     def restore(self, saved: Mapping[str, Saved]) -> None:
         """Take over what each part has saved.
@@ -165,6 +170,8 @@ class Parts:
                 part.restore(saved[name])
             except DamagedError as error:
                 raise DamagedError(f"{name}: {error}") from None
+        if "quarantine" in saved:  # else a program wrote it that knew none
+            self.quarantine.restore(saved["quarantine"])
         epochs = {one.row: one for place in self.roster for one in (place.closed, *place.epochs.values())}
         shape_of, kinds = np.array(self.catalog.shape_of, np.int32), self.catalog.kinds_of_shapes()
         self.slots.connect(epochs, shape_of, kinds)

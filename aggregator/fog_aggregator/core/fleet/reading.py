@@ -21,6 +21,7 @@ from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.place import Place
 from fog_aggregator.core.places.rows import STALE_INTERVALS
+from fog_aggregator.core.quarantine.orders import Quarantine
 from fog_schema.paths import RETIRED, Path
 
 
@@ -80,13 +81,16 @@ class FleetReading:
     @property
     def longest_interval(self) -> float:
         """The longest interval of all places, seconds."""
-        return float(self.parts.roster.rows.interval.max(initial=0.0))
+        roster = self.parts.roster
+        return float(roster.rows.interval.max(initial=0.0, where=~roster.hidden_places()))
 
     @property
     def shortest_interval(self) -> float:
         """The shortest interval of all places, seconds; 0 without any."""
-        intervals = self.parts.roster.rows.interval
-        return float(intervals.min(initial=np.inf, where=intervals > 0)) if intervals.any() else 0.0
+        roster = self.parts.roster
+        intervals = roster.rows.interval
+        sending = (intervals > 0) & ~roster.hidden_places()
+        return float(intervals.min(initial=np.inf, where=sending)) if sending.any() else 0.0
 
     @property
     def closed_early(self) -> int:
@@ -100,6 +104,16 @@ class FleetReading:
     def is_retired(self, place: Place) -> bool:
         """Tell whether a place is a group of retired nodes."""
         return self.parts.roster.is_retired(place)
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """The paths that an operator has taken out; not to be changed."""
+        return self.parts.quarantine
+
+    def quarantined_rows(self, rows: Int64s) -> Bools:
+        """Tell which rows of places are of some that an operator has taken out."""
+        hidden: Bools = self.parts.roster.hidden_places()[rows]
+        return hidden
 
     def retired_rows(self, rows: Int64s) -> Bools:
         """Tell which rows of places are groups of retired nodes."""
@@ -136,12 +150,17 @@ class FleetReading:
         place = self.place(path)
         if place is None or epoch not in place.epochs:
             return False
-        return now - place.epochs[epoch].last_seen <= STALE_INTERVALS * self.interval(place)
+        since = max(place.epochs[epoch].last_seen, self.parts.quarantine.lifted_at(path))
+        return now - since <= STALE_INTERVALS * self.interval(place)
 
     def contended(self, now: float) -> list[Path]:
         """Return the paths with several live writers that do not say so (``shared``)."""
         rows = self.parts.roster.rows
-        return [place.path for place in self.parts.roster if place.contended(rows, now)]
+        return [
+            place.path
+            for place in self.parts.roster
+            if place.row not in self.parts.roster.out and place.contended(rows, now)
+        ]
 
     def unshared(self, path: Path, now: float) -> list[int]:
         """Return the live epochs at a path that do not say that others write there as well."""
@@ -183,7 +202,7 @@ class FleetReading:
 
     def lives(self, now: float, departed_after: float) -> Int64s:
         """Return every place's Life at `now` (server's time), by its row."""
-        return lives(self.parts.roster.rows, self.audible_at(now), departed_after)
+        return lives(self.parts.roster, self.audible_at(now), departed_after)
 
     def live_rows(self, now: float) -> Bools:
         """Tell which places were heard within 3 of their intervals (R12.23), by their rows."""
@@ -210,7 +229,8 @@ class FleetReading:
         nodes = int(self.parts.roster.rows.counts_itself[order].sum())
         among = set(order.tolist())
         branches = (place for place in self.parts.roster.composites() if place.row in among)
-        return nodes + sum(sum(place.coverage(Life(life[place.row]), 0.0).nodes[:-1]) for place in branches)
+        covered = (place.coverage(Life(life[place.row]), 0.0).nodes for place in branches)
+        return nodes + sum(sum(one) - one[Life.MISSING] for one in covered)
 
     @property
     def catalog(self) -> Catalog:
@@ -257,10 +277,24 @@ class FleetReading:
     def places_of_epochs(self, kind: Kind) -> Int32s:
         """Return the row of each epoch's place, by the epoch's row; -1 where its slots of a kind are in no total.
 
-        The counts of a branch's replicas were joined, and are in none. Which epochs' gauges count is told apart.
+        The counts of a branch's replicas were joined, and are in none, nor is what an operator has taken out. Which
+        epochs' gauges count is told apart.
         """
         rows = self.parts.roster.rows
-        return np.where(rows.adds_up | (not kind.counted), rows.epoch_place, np.int32(-1))
+        shown = (rows.adds_up | (not kind.counted)) & ~self.parts.roster.hidden_epochs()
+        return np.where(shown, rows.epoch_place, np.int32(-1))
+
+    def taken_out_of_epochs(self) -> tuple[Int32s, Float64s] | None:
+        """Return which places' epochs an operator has taken out, and when, by the epoch's row: -1 for all others.
+
+        None when nothing is out.
+        """
+        rows, out = self.parts.roster.rows, self.parts.roster.out
+        if not out:
+            return None
+        hidden, since = self.parts.roster.hidden_epochs() & rows.adds_up, np.zeros(len(rows.last_seen))
+        since[list(out)] = list(out.values())
+        return np.where(hidden, rows.epoch_place, np.int32(-1)), since[rows.epoch_place]
 
     def gauges_of_epochs(self, now: float) -> tuple[Bools, Float64s]:
         """Return whether each epoch's gauges count, and when its place sent its last frame, by the epoch's row."""
@@ -314,7 +348,7 @@ class FleetReading:
             if not kind.counted:
                 continue
             slots = table.used()
-            slots = slots[rows.adds_up[table.epoch[slots]]]
+            slots = slots[(rows.adds_up & ~self.parts.roster.hidden_epochs())[table.epoch[slots]]]
             if not len(slots):
                 continue
             column = kind.copy(table, slots, live=False)

@@ -60,12 +60,14 @@ class Roster:
         gapped: the epochs that a keyframe is wanted from.
         version: grows whenever a place comes or goes.
         info_version: grows whenever the information of a place changes.
+        out: since when an operator has taken a place's numbers out (server's time), by the place's row.
         closed_early: how many epochs were closed before the horizon, as their path had too many silent ones.
     """
 
     def __init__(self) -> None:
         self.rows = Rows()
         self.gapped: dict[Epoch, Path] = {}
+        self.out: dict[int, float] = {}
         self.version = 0
         self.info_version = 0
         self.closed_early = 0
@@ -128,6 +130,7 @@ class Roster:
         del self._places[place.path]
         self._beside -= path_bytes(place.path) + info_bytes(place.info)
         self._composites.pop(place.path, None)
+        self.out.pop(place.row, None)
         self.rows.free_epoch(place.closed.row)
         self.rows.free_place(place.row)
         self.version += 1
@@ -147,6 +150,11 @@ class Roster:
         others = any(epoch.last_seen >= oldest for epoch in place.epochs.values())
         self.rows.ended[place.row] = place.counts_itself and not others
 
+    def note_gap(self, place: Place, epoch: Epoch) -> None:
+        """Want a keyframe of an epoch that is gapped, unless nothing is read of its place."""
+        if place.row not in self.out:
+            self.gapped[epoch] = place.path
+
     def require_keyframes(self) -> None:
         """Want a keyframe of every epoch: each may have a hole."""
         for where in self._places:
@@ -157,7 +165,26 @@ class Roster:
         place = self._places.get(path)
         for epoch in place.epochs.values() if place is not None else ():
             epoch.gapped = True
-            self.gapped[epoch] = path
+            self.note_gap(place, epoch)
+
+    def take_out(self, place: Place, at: float) -> None:
+        """Take the numbers of a place out of everything, by an order of a time; nothing is asked of its writers."""
+        self.out[place.row] = at
+        for epoch in place.epochs.values():
+            self.gapped.pop(epoch, None)
+        self.version += 1
+
+    def take_in(self, place: Place, observed: float) -> None:
+        """Take the numbers of a place in as they are known; its writers have counted on, and are asked for keyframes.
+
+        Nothing was heard of it while it was out, so horizons begin anew at `observed` (observed time).
+        """
+        del self.out[place.row]
+        place.closed.observed = max(place.closed.observed, observed)
+        for epoch in place.epochs.values():
+            epoch.observed, epoch.gapped, epoch.run = observed, True, None
+            self.gapped[epoch] = place.path
+        self.version += 1
 
     def shift(self, seconds: float) -> None:
         """Follow a step of the server's clock."""
@@ -171,6 +198,17 @@ class Roster:
     def is_retired(self, place: Place) -> bool:
         """Tell whether a place is a group of retired nodes."""
         return bool(self.rows.retired[place.row])
+
+    def hidden_places(self) -> Bools:
+        """Tell which places an operator has taken out, by their rows."""
+        hidden = np.zeros(len(self.rows.last_seen), np.bool_)
+        hidden[list(self.out)] = True
+        return hidden
+
+    def hidden_epochs(self) -> Bools:
+        """Tell which epochs are of a place that an operator has taken out, by the epoch's row."""
+        place = self.rows.epoch_place
+        return (place >= 0) & self.hidden_places()[place]
 
     def composites(self) -> Iterator[Place]:
         """Return the places that stand for more, or less, than one node."""

@@ -48,6 +48,7 @@ def forget(parts: Parts, under: Path, at: float, departed_after: float, limits: 
     """Retire the nodes at and under a path that had departed by `at` (server's time), on somebody's request.
 
     The values of their epochs are kept apart: a writer that comes back goes on where it was (R12.53).
+    Nodes in quarantine stay: retired, their counts would be in their parent's total again.
     """
     rows = parts.roster.rows
     gone = [
@@ -55,7 +56,7 @@ def forget(parts: Parts, under: Path, at: float, departed_after: float, limits: 
         for place in parts.roster
         if is_under(place.path, under)
         and place.forgettable
-        and not parts.roster.is_retired(place)
+        and not (parts.roster.is_retired(place) or place.row in parts.roster.out)
         and at - rows.last_seen[place.row] > departed_after
     ]
     for path in gone:
@@ -82,12 +83,12 @@ def retire(parts: Parts, paths: list[Path]) -> None:
 
 
 def _silent(parts: Parts) -> list[Place]:
-    """Return the places that have something older than the horizon."""
+    """Return the places that have something older than the horizon; of those in quarantine nothing was heard."""
     oldest = parts.time.observed_seconds - parts.time.horizon
     return [
         place
         for place in parts.roster
-        if not parts.roster.is_retired(place)
+        if not (parts.roster.is_retired(place) or place.row in parts.roster.out)
         and min([epoch.observed for epoch in place.epochs.values()], default=place.closed.observed) < oldest
     ]
 
@@ -101,7 +102,9 @@ def _move(parts: Parts, place: Place, home: Path) -> None:
 
 def _lift(parts: Parts, living: Counter[Path]) -> None:
     """Move groups of retired nodes up under which nothing lives any more, so that they do not pile up."""
-    for path in sorted((place.path for place in parts.roster if place.path[-1] == RETIRED), key=len, reverse=True):
+    out = parts.roster.out
+    groups = [place.path for place in parts.roster if place.path[-1] == RETIRED and place.row not in out]
+    for path in sorted(groups, key=len, reverse=True):
         home = path[:-1]
         if len(home) > 1 and not living[home]:
             _move(parts, parts.roster.places[path], (*home[:-1], RETIRED))
@@ -115,7 +118,8 @@ def _retire_label_sets(parts: Parts) -> int:
     old[parts.catalog.free] = False
     if not old.any():
         return 0
-    movable = old & parts.slots.only_in(parts.roster.closed_rows(), series)  # no epoch will speak of them again ...
+    closed = parts.roster.closed_rows() & ~parts.roster.hidden_epochs()
+    movable = old & parts.slots.only_in(closed, series)  # no epoch will speak of them again ...
     movable &= ~parts.forgotten.speaks_of(series)  # ... nor one that was forgotten and comes back
     for kind in parts.slots.tables:
         _to_retired_counts(parts, kind, movable)

@@ -11,7 +11,8 @@ class Life(IntEnum):
     """The state of a node.
 
     Live: heard within 3 of its intervals. Stale: not heard for longer. Departed: not heard for an hour. Ended: its
-    writers have ended in good order, which is no alert. Missing: expected, and never heard.
+    writers have ended in good order, which is no alert. Missing: expected, and never heard. Quarantined: an operator
+    has taken its numbers out, and nothing is read of it.
     """
 
     LIVE = 0
@@ -19,6 +20,7 @@ class Life(IntEnum):
     DEPARTED = 2
     ENDED = 3
     MISSING = 4
+    QUARANTINED = 5
 
     @property
     def label(self) -> str:
@@ -26,9 +28,9 @@ class Life(IntEnum):
         return self.name.lower()
 
 
-NodeCounts: TypeAlias = tuple[int, int, int, int, int]
+NodeCounts: TypeAlias = tuple[int, int, int, int, int, int]
 """How many nodes there are, by Life."""
-NOBODY: NodeCounts = (0, 0, 0, 0, 0)
+NOBODY: NodeCounts = (0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)

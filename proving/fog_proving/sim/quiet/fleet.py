@@ -12,7 +12,8 @@ from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Selection
-from fog_proving.sim.books import RETENTION, SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
+from fog_proving.sim.aggregator import Aggregator
+from fog_proving.sim.books import PATHS, RETENTION, SUM, Books, Cell, Cells, EpochBook, Labels, Violation, add
 from fog_proving.sim.bus import Stream
 from fog_proving.sim.checks import cell_text, named, retired_by_name, totals_of
 from fog_proving.sim.program import Program
@@ -32,26 +33,30 @@ class Accounts:
         programs: all there were, also those killed.
         stream: of metrics.
         now: the time, seconds.
+
+    Attributes:
+        out: the paths that an operator has taken out.
     """
 
     def __init__(self, books: Books, lineage: Lineage, programs: Sequence[Program], stream: Stream, now: float) -> None:
-        self._books = books
+        self.books = books
         self._lineage = lineage
         self._running = {program.book.id for program in programs if program.alive}
         self._alive = {id(program.counts) for program in programs if program.alive}
         self._removed = stream.removed
         self._now = now
+        self.out: set[Path] = set()
 
     def bounds(self, under: Path) -> dict[Cell, tuple[float, float]]:
         """Return the least and the most that the fleet may show at and under a path."""
         least: Cells = {}
         vague: set[Cell] = set()
-        for (path, _), book in self._books.epochs.items():
-            if path[: len(under)] == under:
+        for (path, _), book in self.books.epochs.items():
+            if path[: len(under)] == under and path not in self.out:
                 share, certain = self._least(book)
                 add(least, share)
                 vague |= {cell for cell in book.counted() if cell.name not in certain}
-        truth = self._books.truth[under]
+        truth = self.books.without(under, self.out)
         return {
             cell: (least.get(cell, 0), truth[cell] if cell.part != SUM else least.get(cell, 0))
             for cell in truth
@@ -85,8 +90,11 @@ class Accounts:
         return {cell.name for cell in book.counted()} - (book.let_go(self._now) if lost else set())
 
     def _has_lost(self, book: EpochBook, model: EpochModel) -> bool:
-        """Whether the stream dropped a frame that it had acknowledged before it was read."""
-        return any(data in self._removed and decode(data).seq not in model.taken for data in book.acknowledged)
+        """Whether a frame was not read that the stream had acknowledged: it was dropped, or its path was out."""
+        kept_out = (book.path, book.id) in self._lineage.kept_out
+        return kept_out or any(
+            data in self._removed and decode(data).seq not in model.taken for data in book.acknowledged
+        )
 
 
 def _is_final_safe(book: EpochBook) -> bool:
@@ -116,6 +124,19 @@ def conserved(accounts: Accounts, state: Fleet, lineage: Lineage, books: Books) 
         for name, number in missing.items():
             if not under and number > max(0, retired[name]) * (1 + 1e-12):  # a sum of fractions may be -2.8e-17
                 raise Violation(f"{name}: {number} are missing, and only {retired[name]} are in the retired counts")
+
+
+def must_be_all(aggregator: Aggregator, lineage: Lineage, programs: Sequence[Program], accounts: Accounts) -> None:
+    """Every count and every gauge is there, but for those of paths that an operator has taken out.
+
+    Raises:
+        Violation: one is not, or is there.
+    """
+    fleet, books = aggregator.fleet, accounts.books
+    accounts.out = lineage.taken_out(fleet.quarantine.in_force, books.own)
+    conserved(accounts, fleet, lineage, books)
+    shown = [path for path in sorted(set(PATHS)) if fleet.quarantine.over(path) is None]
+    gauges_equal(aggregator.network, programs, shown)
 
 
 def gauges_equal(network: NetworkCollector, programs: Sequence[Program], paths: Sequence[Path]) -> None:

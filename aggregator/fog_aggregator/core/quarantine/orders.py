@@ -1,0 +1,178 @@
+"""Know which paths an operator has taken out of the numbers, since when and why. Times are the server's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from fog_aggregator.core.saved import DamagedError, Saved, as_flag, as_number, as_path, as_text
+from fog_schema.errors import FrameError
+from fog_schema.paths import Path
+
+T = TypeVar("T")
+
+QUARANTINED: Final = "quarantined"
+"""The reason by which frames are counted that are not read."""
+MOST_PATHS: Final = 1_000
+"""Paths to which orders are known. An operator who has to take out more takes out a subtree."""
+MOST_ORDERS: Final = 16
+"""Orders that are remembered of one path: frames that are read late are judged by them."""
+
+
+class Taken(Enum):
+    """The answer to an order."""
+
+    NEW = "new"
+    KNOWN = "known"
+    """It was read before, or is not newer than what was read."""
+    IN_VAIN = "in vain"
+    """The path is out already, or is not out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An operator's word about a path and all below it.
+
+    Attributes:
+        at: when the server stored it, unix seconds.
+        out: take it out; else take it in again.
+        why: the reason, for people.
+        author: the operator, for people.
+    """
+
+    at: float
+    out: bool
+    why: str = ""
+    author: str = ""
+
+    @property
+    def in_vain(self) -> str:
+        """Say for people why it changes nothing."""
+        return "is in quarantine already" if self.out else "is not in quarantine itself: nothing is lifted"
+
+
+class Quarantine:
+    """The orders, and which of them are in force.
+
+    A frame is judged by its own time: whenever it is read, and read again, it is judged in the same way. The numbers
+    that are shown follow once all that was stored before an order is read.
+    """
+
+    def __init__(self) -> None:
+        self._orders: dict[Path, list[Order]] = {}
+        self._waiting: list[tuple[Path, Order]] = []
+        self._in_force: dict[Path, Order] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._orders)
+
+    @property
+    def in_force(self) -> Mapping[Path, Order]:
+        """The orders by which paths are out now; not to be changed."""
+        return MappingProxyType(self._in_force)
+
+    @property
+    def known(self) -> Mapping[Path, list[Order]]:
+        """All orders that are remembered, by path, in their order; not to be changed."""
+        return MappingProxyType(self._orders)
+
+    @property
+    def revision(self) -> float:
+        """When the newest order was given that is in force, or has ended one; 0 without any."""
+        waiting = set(self._waiting)
+        done = (order.at for path, orders in self._orders.items() for order in orders if (path, order) not in waiting)
+        return max(done, default=0.0)
+
+    def add(self, path: Path, order: Order) -> Taken:
+        """Take an order; it comes into force once all that was stored before it is read.
+
+        Raises:
+            FrameError: too many paths are out.
+        """
+        orders = self._orders.get(path, [])
+        if orders and order.at <= orders[-1].at:
+            return Taken.KNOWN
+        if order.out is bool(orders and orders[-1].out):
+            return Taken.IN_VAIN
+        if path not in self._orders and len(self._orders) >= MOST_PATHS:
+            self._forget_one()
+        self._orders[path] = [*orders, order][-MOST_ORDERS:]
+        self._waiting.append((path, order))
+        return Taken.NEW
+
+    def keeps_out(self, path: Path, at: float) -> bool:
+        """Tell whether a frame that the server stored at a time is not to be read."""
+        for orders in _over(self._orders, path):
+            before = [order for order in orders if order.at <= at]
+            if before and before[-1].out:
+                return True
+        return False
+
+    def over(self, path: Path) -> Order | None:
+        """Return an order by which a path is out now: its own, or that of a path above it."""
+        return next(_over(self._in_force, path), None)
+
+    def lifted_at(self, path: Path) -> float:
+        """Return when a path was taken in again, by the last order for it or for a path above it; 0 when it was not."""
+        lasts = (orders[-1] for orders in _over(self._orders, path))
+        return max((order.at for order in lasts if not order.out), default=0.0)
+
+    def pop_ready(self, until: float) -> list[tuple[Path, Order]]:
+        """Put the orders into force that were given before `until`, and return them, the oldest first."""
+        ready = sorted((one for one in self._waiting if one[1].at < until), key=lambda one: one[1].at)
+        self._waiting = [one for one in self._waiting if one[1].at >= until]
+        for path, order in ready:
+            if order.out:
+                self._in_force[path] = order
+            else:
+                self._in_force.pop(path, None)
+        return ready
+
+    def image(self) -> Saved:
+        """Return the orders, and whether each is in force, or has ended one."""
+        waiting = set(self._waiting)
+        rows = [
+            (path, order.at, order.out, order.why, order.author, (path, order) in waiting)
+            for path, orders in self._orders.items()
+            for order in orders
+        ]
+        return Saved({"orders": rows})
+
+    def restore(self, saved: Saved) -> None:
+        """Take over the orders of a checkpoint."""
+        checks = (as_path, as_number, as_flag, as_text, as_text, as_flag)
+        for path, at, out, why, author, waits in saved.records("orders", *checks):
+            order = Order(float(at), out, why, author)
+            orders = self._orders.setdefault(path, [])
+            if not path or (orders and order.at <= orders[-1].at) or len(self._orders) > MOST_PATHS:
+                raise DamagedError(f"an order to {path} cannot be there")
+            orders.append(order)
+            if waits:
+                self._waiting.append((path, order))
+            elif out:
+                self._in_force[path] = order
+            else:
+                self._in_force.pop(path, None)
+
+    def _forget_one(self) -> None:
+        """Forget the path that was taken in again longest ago."""
+        waiting = {path for path, _ in self._waiting}
+        ended = {
+            path: orders[-1].at
+            for path, orders in self._orders.items()
+            if path not in self._in_force and path not in waiting
+        }
+        if not ended:
+            raise FrameError("limit", f"{MOST_PATHS} paths are in quarantine: take out a subtree, or lift some")
+        del self._orders[min(ended, key=lambda path: ended[path])]
+
+
+def _over(known: Mapping[Path, T], path: Path) -> Iterator[T]:
+    """Return what is known of a path and of those above it, the highest first."""
+    for tokens in range(1, len(path) + 1):
+        found = known.get(path[:tokens])
+        if found is not None:
+            yield found
