@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Final, TypeVar
@@ -97,6 +97,8 @@ class NetworkCollector(MetricsSource):
         key = ViewKey(selection, grouping)
         own = self.own.collect() if at is None and grouping == TOGETHER and not selection.under else []
         with self.lock:
+            if at is None:
+                self.fleet.choose_families(self.now())
             snapshot = ViewSnapshot(self.fleet, self._planner, key, self.now() if at is None else at)
             covered = self.coverage(selection, grouping, at)
             info = self._known_info(key)
@@ -147,6 +149,7 @@ class NetworkCollector(MetricsSource):
     def inventory(self, read: Callable[[Inventory], T]) -> T:
         """List something of the fleet as it is now; `read` is called with the fleet held, and keeps nothing of it."""
         with self.lock:
+            self._settle()
             coverage = lambda view: self.coverage(*view)  # noqa: E731
             return read(Inventory(self.fleet, self._planner, self.lives(), coverage, self.missing, self.now()))
 
@@ -194,9 +197,7 @@ class NetworkCollector(MetricsSource):
         """Return the families on which nodes disagree, each with a node whose variant is not shown."""
         with self.lock:
             tree = self.tree
-            return {
-                name: tree.paths[int(tree.rank[variants[-1].nodes[0]])] for name, variants in self.conflicts().items()
-            }
+            return {name: tree.paths[int(tree.rank[_example(of)])] for name, of in self.conflicts().items()}
 
     def now(self) -> float:
         """Server's time, unix seconds."""
@@ -261,6 +262,7 @@ class NetworkCollector(MetricsSource):
             return [one.family for one in self.collect(Selection(under))]
         own = [one.family for one in self.own.collect()]
         with self.lock:
+            self._settle()
             return [described(family) for family in self.fleet.families] + [*COVERAGE_FAMILIES, *own]
 
     def size(self, path: Path) -> int:
@@ -271,7 +273,13 @@ class NetworkCollector(MetricsSource):
     def conflicts(self) -> dict[str, list[FamilyVariant]]:
         """Return the families that cannot all be shown, by name; hold `lock` while reading the rows of nodes."""
         with self.lock:
-            return self._planner.variants.survey(self.lives() == Life.LIVE).disagreements()
+            self._settle()
+            return self._planner.variants.conflicts(self.now())
+
+    def _settle(self) -> None:
+        """Let families be described and shown as most live nodes say, and as was decided."""
+        self.fleet.describe_families(self.now())
+        self.fleet.choose_families(self.now(), final=False)
 
     def coverage(
         self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER, at: float | None = None
@@ -337,6 +345,12 @@ class NetworkCollector(MetricsSource):
     @property
     def _running(self) -> bool:
         return self.active
+
+
+def _example(variants: Sequence[FamilyVariant]) -> int:
+    """Return the row of a place that has a variant which is not shown, one that is live if there is one."""
+    last = max(variants, key=lambda variant: (not variant.shown, len(variant.nodes)))
+    return int((last.nodes if len(last.nodes) else last.places)[0])
 
 
 def _as_event(listed: FleetEvent) -> TelemetryEvent:

@@ -48,8 +48,8 @@ _LOSSES: Final = (
 
 
 REFUSALS: Final = (*REASONS, "subject", "budget", "internal", QUARANTINED)
-"""Why messages are refused: reasons of the wire, a subject without a path, a path without time left, a fault of ours, an
-operator's word. Counted from 0 on, as a first loss is an increase only where there was a 0 before it."""
+"""Why messages are refused: reasons of the wire, a subject without a path, a path without time left, a fault of ours,
+an operator's word. Counted from 0 on, as a first loss is an increase only where there was a 0 before it."""
 
 
 class Presence(Protocol):

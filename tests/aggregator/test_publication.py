@@ -68,6 +68,19 @@ def subtree() -> Subtree:
     return Subtree()
 
 
+def test_a_family_that_is_described_anew_is_sent_so(subtree: Subtree) -> None:
+    """Most nodes choose another rollup now: the next keyframe says so, and the series keep their ids."""
+    subtree.watch.series()
+    subtree.writer.encode_part(0.0, 10_000)
+    level = Family(FAMILIES[1].key, "How full", ("max",))
+    subtree.totals = replace(subtree.totals, families=(FAMILIES[0], level, FAMILIES[2]))
+    subtree.writer.encode_delta(1.0, 10_000)
+    assert {(one.family.help, one.family.rollup) for one in subtree.watch.series() if one.family.name == "level"} == {
+        ("How full", ("max",))
+    }
+    assert not subtree.watch.take_ended()
+
+
 def test_each_total_is_a_series(subtree: Subtree) -> None:
     """With its family in the SDK's words, a histogram's bounds among them, and its labels."""
     assert subtree.values() == {"work_total,a": 5, "level": ONE, "wait_seconds": HistogramValue((1, 2), 4.5)}

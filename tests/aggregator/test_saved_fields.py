@@ -18,6 +18,8 @@ from fog_aggregator.core.closed.forgotten import ForgottenEpoch, ForgottenEpochs
 from fog_aggregator.core.closed.tombstones import Tombstone, Tombstones
 from fog_aggregator.core.events.newest import FleetEvent, NewestEvents
 from fog_aggregator.core.events.seen import Seen
+from fog_aggregator.core.families.clashes import Clashes
+from fog_aggregator.core.families.words import FamilyWords
 from fog_aggregator.core.fleet.catalog import Catalog
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
@@ -41,7 +43,7 @@ from tests.aggregator.golden.recipe import POSITIONS, SCOPE, Recorder, rich
 WALKED: Final = (
     Parts, Roster, Rows, RowPool, Node, Branch, Epoch, Run, Slots, Table, BucketTable, SummaryTable, IdMap, Catalog,
     Tombstones, Tombstone, ForgottenEpochs, ForgottenEpoch, FleetTime, RetiredCounts, EventList, NewestEvents,
-    Seen, FleetEvent, Ratchet, Quarantine, Order,
+    Seen, FleetEvent, Ratchet, Quarantine, Order, FamilyWords, Clashes,
 )  # fmt: skip
 
 TRANSIENT: Final[dict[tuple[str, str], str]] = {
@@ -56,6 +58,15 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Parts", "budget"): "counts what the other parts hold",
     ("Node", "brought_bytes"): "as brought",
     ("Branch", "brought_bytes"): "as brought",
+    ("Run", "profile"): "without the words of its first parts a keyframe adds words and takes none away",
+    ("FamilyWords", "_sole"): "is told to the catalog, which has it",
+    ("FamilyWords", "version"): "counts changes since the program began",
+    ("FamilyWords", "_joined"): "remembers what the profiles say",
+    ("Clashes", "decided"): "what is not decided is found anew",
+    ("Clashes", "_alone"): "as decided",
+    ("Clashes", "contested"): "found among the families",
+    ("Clashes", "_owners"): "as contested",
+    ("Clashes", "_names"): "as contested",
     ("FleetTime", "caught_up"): "a fleet that goes on from a checkpoint goes back to one",
     ("FleetTime", "horizon"): "configured",
     ("FleetTime", "pace"): "told by whoever reads",
@@ -106,6 +117,8 @@ FRESH: Final[dict[type, Callable[[], Any]]] = {
     Ratchet: Ratchet,
     Quarantine: Quarantine,
     Order: lambda: Order(0.0, out=False),
+    FamilyWords: FamilyWords,
+    Clashes: Clashes,
     Roster: Roster,
     Slots: Slots,
     Table: lambda: Table(np.int64),
@@ -152,6 +165,8 @@ def trimmed(fleet: Fleet) -> Fleet:
     rows = fleet.parts.roster.rows
     for name in ("last_seen", "audible_at", "interval", "retired", "ended", "ephemeral", "counts_itself"):
         setattr(rows, name, getattr(rows, name)[: rows._places.size])  # noqa: SLF001
+    words = fleet.parts.words
+    words.of_epoch = words.of_epoch[: max(np.flatnonzero(words.of_epoch >= 0), default=-1) + 1]
     for name in ("epoch_place", "adds_up", "shows_gauges"):
         setattr(rows, name, getattr(rows, name)[: rows._epochs.size])  # noqa: SLF001
     return fleet

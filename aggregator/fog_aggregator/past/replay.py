@@ -183,10 +183,12 @@ class Replay:
 
     def catalog(self) -> tuple[Axis, Survey]:
         """Return the series, and who holds which variant of a family."""
-        catalog = self._fleet.catalog
+        catalog, now = self._fleet.catalog, self._fleet.now
+        self._fleet.describe_families(now)
+        self._fleet.choose_families(now)
         shape_of = np.array(catalog.shape_of, np.int32)
         axis = Axis(list(catalog.series), shape_of, list(catalog.shapes), list(catalog.families))
-        return axis, self._planner.variants.survey(self._fleet.live_rows(self._fleet.now))
+        return axis, self._planner.variants.survey(now)
 
     def last_numbers(self) -> dict[tuple[Path, int], int]:
         """Return the number of the last frame of each writer that has not ended."""

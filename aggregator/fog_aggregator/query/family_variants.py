@@ -1,20 +1,22 @@
 """Families that cannot all be shown: of one name with another type or unit, or whose samples' names collide.
 
-All of them are merged. Shown is the one that most live nodes hold; a histogram is shown at the bounds that most live
-nodes have. The others are reported with their nodes.
+All of them are merged. Shown is the one that most live nodes hold, for as long as any count of it exists; a histogram
+is shown at the bounds that most live nodes have. The others are reported with their nodes.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int32s, Int64s
+from fog_aggregator.core.families.words import Voters, Words
 from fog_aggregator.core.fleet.catalog import Family
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.series import Bounds
 from utilityfog_frontend.telemetry import model
 from utilityfog_frontend.telemetry.names import sample_names
@@ -22,19 +24,23 @@ from utilityfog_frontend.telemetry.names import sample_names
 
 @dataclass(frozen=True, slots=True)
 class FamilyVariant:
-    """One of several families, or bounds of one, that cannot all be shown.
+    """One of several families, or bounds or descriptions of one, that cannot all be shown.
 
     Attributes:
-        family: the family.
+        family: the family, as it is described here.
         bounds: its bounds.
-        nodes: rows of the live nodes that hold it.
+        nodes: rows of the live nodes that have it.
         shown: whether it is the one that is shown.
+        places: rows of all places with a count of it, where families clash.
+        counted: what was counted of it, observations of a histogram, where families clash.
     """
 
     family: Family
     bounds: Bounds
     nodes: Int64s
     shown: bool
+    places: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
+    counted: int | float = 0
 
 
 class FamilyVariants:
@@ -42,7 +48,6 @@ class FamilyVariants:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._contested: tuple[int, frozenset[int]] = (0, frozenset())
 
     @property
     def shapes(self) -> list[tuple[int, Bounds]]:
@@ -60,37 +65,100 @@ class FamilyVariants:
         chosen: Bools = np.array([mine[family] for family, _ in self.shapes] + [False], np.bool_)
         return chosen[self.shape_of()]
 
-    def survey(self, live: Bools) -> Survey:
-        """Survey the variants that cannot all be shown; `live`: by node's row. The result needs no lock."""
-        shapes = self.shapes
-        bounds_of = Counter(family for family, _ in shapes)
-        suspects = [
-            shape for shape, (family, _) in enumerate(shapes) if bounds_of[family] > 1 or family in self.contested()
-        ]
-        return Survey(shapes, self._fleet.catalog.families, self.holders(suspects, live) if suspects else {})
+    def survey(self, now: float) -> Survey:
+        """Survey the variants that cannot all be shown at `now`, server's time. The result needs no lock."""
+        shapes, fleet = self.shapes, self._fleet
+        bounds_of = Counter(family for family, _ in shapes) if len(shapes) > len(fleet.catalog.families) else Counter()
+        several = [shape for shape, (family, _) in enumerate(shapes) if bounds_of[family] > 1]
+        nodes = self.holders(several, fleet.voters(now)[0]) if several else {}
+        return Survey(shapes, fleet.catalog.families, nodes, fleet.parts.clashes.rank())
 
-    def contested(self) -> frozenset[int]:
-        """Return the families that share a sample's name with another one."""
-        families = self._fleet.catalog.families
-        if self._contested[0] != len(families):
-            owners: dict[str, set[int]] = defaultdict(set)
-            for number, family in enumerate(families):
-                for sample in sample_names(described(family)):
-                    owners[sample].add(number)
-            several = [mine for mine in owners.values() if len(mine) > 1]
-            self._contested = (len(families), frozenset().union(*several))
-        return self._contested[1]
+    def conflicts(self, now: float, *, described_differently: bool = False) -> dict[str, list[FamilyVariant]]:
+        """Return what cannot be shown together, by name: the shown one first, then by the number of nodes.
 
-    def holders(self, shapes: Iterable[int], live: Bools) -> dict[int, Int64s]:
-        """Return the rows of the live nodes that hold series of some shapes."""
-        of_series, rows = self.shape_of(), len(live)
+        Args:
+            now: server's time.
+            described_differently: also families whose help alone differs.
+        """
+        fleet = self._fleet
+        live, _ = fleet.voters(now)
+        found: dict[str, list[FamilyVariant]] = defaultdict(list)
+        clashing = fleet.families_with_samples(fleet.parts.clashes.contested)
+        hidden = Survey([], fleet.catalog.families, {}, fleet.parts.clashes.rank()).hidden(clashing)
+        ways = fleet.parts.words.ways(live) if fleet.parts.words.contested else {}
+        for number, variants in self._of_families(clashing, live).items():
+            described_as = self._of_words(number, ways.get(number, ()), help_too=described_differently)
+            for variant in described_as if len(described_as) > 1 else variants:
+                shown = variant.shown and number not in hidden
+                places, counted = self._counted(clashing[number]) if number in clashing else (variant.nodes, 0)
+                found[variant.family.key.name].append(replace(variant, shown=shown, places=places, counted=counted))
+        return {
+            name: sorted(versions, key=lambda version: (not version.shown, -len(version.nodes)))
+            for name, versions in sorted(found.items())
+            if len(versions) > 1 or not versions[0].shown
+        }
+
+    def holders(self, shapes: Iterable[int], live: Voters) -> dict[int, Int64s]:
+        """Return the rows of the live nodes that hold series of some shapes, as their present writers have them."""
+        of_series, rows = self.shape_of(), len(live.weight)
         wanted = np.zeros(len(self._fleet.catalog.shapes) + 1, np.bool_)  # one more, for numbers that are free
         wanted[list(shapes)] = True
+        lives = np.zeros(rows, np.bool_)
+        lives[live.place] = True
         pairs = [np.zeros(0, np.int64)]
-        for series, node in self._fleet.holders(np.append(wanted[of_series], False)):
+        for series, node in self._fleet.holders(np.append(wanted[of_series], False), speaking=True):
             pairs.append(np.unique(of_series[series].astype(np.int64) * rows + node))
         shape, node = np.divmod(np.unique(np.concatenate(pairs)), max(rows, 1))
-        return {number: node[(shape == number) & live[node]] for number in np.unique(shape).tolist()}
+        shape, node = shape[lives[node]], node[lives[node]]
+        numbers, starts = np.unique(shape, return_index=True)
+        return dict(zip(numbers.tolist(), np.split(node, starts[1:]), strict=True)) if len(numbers) else {}
+
+    def _of_families(self, clashing: Iterable[int], live: Voters) -> dict[int, list[FamilyVariant]]:
+        """Return the variants by bounds: of families that clash, have several bounds or several descriptions."""
+        fleet, shapes = self._fleet, self.shapes
+        survey, words = set(clashing), fleet.parts.words.contested
+        bounds_of = Counter(family for family, _ in shapes)
+        suspects = [
+            shape
+            for shape, (family, _) in enumerate(shapes)
+            if bounds_of[family] > 1 or family in survey or family in words
+        ]
+        nodes = self.holders(suspects, live)
+        found: dict[int, list[FamilyVariant]] = defaultdict(list)
+        shown = Survey(shapes, fleet.catalog.families, nodes, {}).shown_bounds(nodes)
+        for shape, rows in nodes.items():
+            number, own = shapes[shape]
+            found[number].append(FamilyVariant(fleet.catalog.families[number], own, rows, own == shown[number]))
+        for number in survey - set(found):  # nobody live has it, and its counts are there all the same
+            nobody = np.zeros(0, np.int64)
+            found[number] = [FamilyVariant(fleet.catalog.families[number], (), nobody, shown=True)]
+        return found
+
+    def _of_words(self, number: int, ways: Iterable[tuple[Words, Int64s]], *, help_too: bool) -> list[FamilyVariant]:
+        """Return a family in each description that live nodes give of it: another rollup choice, or another help."""
+        family = self._fleet.catalog.families[number]
+        rows: dict[tuple[str, tuple[str, ...]], list[Int64s]] = defaultdict(list)
+        for words, places in ways:
+            rows[words.help if help_too else family.help, words.rollup].append(places)
+        return [
+            FamilyVariant(
+                Family(family.key, help_, rollup),
+                (),
+                np.unique(np.concatenate(places)),
+                shown=(help_, rollup) == (family.help, family.rollup),
+            )
+            for (help_, rollup), places in rows.items()
+        ]
+
+    def _counted(self, slots: Iterable[tuple[Kind, Int64s]]) -> tuple[Int64s, int | float]:
+        """Return the rows of the places with a count at some slots, and what was counted."""
+        places: list[Int64s] = [np.zeros(0, np.int64)]
+        counted: int | float = 0
+        for kind, mine in slots:
+            table = self._fleet.parts.slots.tables[kind]
+            places.append(self._fleet.places_of_epochs(kind)[table.epoch[mine]].astype(np.int64))
+            counted += sum(kind.exact_counts(table, mine)) if kind.counted else 0
+        return np.unique(np.concatenate(places)), counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +169,19 @@ class Survey:
         shapes: every (family, bounds), by its number.
         families: the catalog's.
         nodes: rows of the live nodes that hold a shape, of those shapes that are suspect.
+        rank: the place of families that clash in the order in which they are shown.
     """
 
     shapes: list[tuple[int, Bounds]]
     families: Sequence[Family]
     nodes: Mapping[int, Int64s]
+    rank: Mapping[int, int]
 
     def hidden(self, present: Iterable[int]) -> frozenset[int]:
         """Return which of some families are not shown when all of them are in a view."""
-        rows: dict[int, list[Int64s]] = defaultdict(list)
-        for shape, nodes in self.nodes.items():
-            rows[self.shapes[shape][0]].append(nodes)
-        holders = {family: len(np.unique(np.concatenate(nodes))) for family, nodes in rows.items()}
         taken: set[str] = set()
         hidden = set()
-        for number in sorted(present, key=lambda number: (-holders.get(number, 0), number)):
+        for number in sorted(present, key=lambda number: (self.rank.get(number, len(self.rank)), number)):
             names = set(sample_names(described(self.families[number])))
             if taken.isdisjoint(names):
                 taken |= names
@@ -124,27 +190,11 @@ class Survey:
         return frozenset(hidden)
 
     def shown_bounds(self, shapes: Iterable[int]) -> dict[int, Bounds]:
-        """Return the bounds at which each family of some shapes is shown, by family."""
+        """Return the bounds at which each family of some shapes is shown, by family: those of most live nodes."""
         best: dict[int, int] = {}
         for shape in sorted(shapes, key=lambda shape: (len(self.nodes.get(shape, ())), self.shapes[shape][1])):
             best[self.shapes[shape][0]] = shape
         return {family: self.shapes[shape][1] for family, shape in best.items()}
-
-    def disagreements(self) -> dict[str, list[FamilyVariant]]:
-        """Return what cannot be shown together, by name: the shown one first, then by the number of nodes."""
-        holders = {shape: rows for shape, rows in self.nodes.items() if len(rows)}
-        hidden, bounds = self.hidden({self.shapes[shape][0] for shape in holders}), self.shown_bounds(holders)
-        found: dict[str, list[FamilyVariant]] = defaultdict(list)
-        for shape, rows in holders.items():
-            number, own = self.shapes[shape]
-            family = self.families[number]
-            shown = number not in hidden and own == bounds[number]
-            found[family.key.name].append(FamilyVariant(family, own, rows, shown))
-        return {
-            name: sorted(versions, key=lambda version: (not version.shown, -len(version.nodes)))
-            for name, versions in sorted(found.items())
-            if len(versions) > 1 or not versions[0].shown
-        }
 
 
 def described(family: Family, bounds: Bounds = ()) -> model.Family:

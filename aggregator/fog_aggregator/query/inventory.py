@@ -90,8 +90,8 @@ class Inventory:
         return {"total": len(chosen), "offset": offset, "limit": limit, "nodes": listed}
 
     def conflicts(self) -> list[dict[str, Any]]:
-        """Return the families that cannot all be shown, with the nodes that have each variant."""
-        found = self._planner.variants.survey(self._lives == Life.LIVE).disagreements()
+        """Return the families that cannot all be shown, or are described in several ways, with the nodes of each."""
+        found = self._planner.variants.conflicts(self._now, described_differently=True)
         return [
             {"name": name, "versions": [self._variant(variant) for variant in variants]}
             for name, variants in found.items()
@@ -159,15 +159,18 @@ class Inventory:
 
     def _variant(self, variant: FamilyVariant) -> dict[str, Any]:
         tree, key = self._planner.tree, variant.family.key
-        places = np.sort(tree.rank[variant.nodes])
+        places, counted = np.sort(tree.rank[variant.nodes]), np.sort(tree.rank[variant.places])
         return {
             "type": key.type_name,
             "unit": key.unit,
             "help": variant.family.help,
+            "rollup": list(variant.family.rollup),
             "bounds": list(variant.bounds),
             "shown": variant.shown,
             "nodes": len(places),
             "paths": [format_path(tree.paths[place]) for place in places[:MOST_PATHS].tolist()],
+            "counted": variant.counted,
+            "counted_at": [format_path(tree.paths[place]) for place in counted[:MOST_PATHS].tolist()],
         }
 
 

@@ -68,7 +68,9 @@ class ViewSnapshot:
         self.bounds: dict[int, Bounds] = {}
         self.fresh: list[tuple[Kind, Draft, Plan]] = []
         version, self._axis = planner.axis(view)
-        self._survey = planner.variants.survey(fleet.live_rows(now))
+        fleet.describe_families(now)
+        fleet.choose_families(now, final=False)
+        self._survey = planner.variants.survey(now)
         self._choices = [family.rollup for family in fleet.catalog.families]
         self._present = ~fleet.left_series()
         self._counting, self._last_seen = fleet.gauges_of_epochs(now)

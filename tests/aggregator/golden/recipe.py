@@ -191,6 +191,14 @@ def forgotten(fleet: Fleet) -> None:
         fleet.state.forget(member.path, fleet.now, 3600.0)
 
 
+def disagreeing(fleet: Fleet) -> None:
+    """Add a node that has one metric of another type, and one that it describes in other words."""
+    collector = fleet.join("fog/h/0").collector
+    collector.register_counter("plain", "Counted here").increment(6)
+    collector.register_gauge("level", "A level", rollup="max").set(1)
+    fleet.members[-1].send()
+
+
 def happenings(fleet: Fleet) -> None:
     """Add events of two writers: one lacks the third, the other no longer holds the second and third."""
     for seq in (1, 2, 4, 4):
@@ -248,6 +256,7 @@ def rich() -> Recorder:
     branch(fleet)
     leaving(fleet)
     forgotten(fleet)
+    disagreeing(fleet)
     oddities(fleet)
     happenings(fleet)
     for view in (*VIEWS.values(), ViewKey(grouping=Grouping(by=("job",)))):

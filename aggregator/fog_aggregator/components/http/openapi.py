@@ -191,10 +191,13 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "type": TEXT,
             "unit": TEXT,
             "help": TEXT,
+            "rollup": list_of(TEXT),
             "bounds": list_of(NUMBER),
             "shown": FLAG,
             "nodes": WHOLE,
             "paths": list_of(TEXT),
+            "counted": NUMBER,
+            "counted_at": list_of(TEXT),
         }
     ),
     "Silences": list_of(ref_to("Silence")),

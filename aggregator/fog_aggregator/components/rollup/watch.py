@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fog_agent.core.epoch_series import SeriesValue
+from fog_aggregator.core.fleet.catalog import Family as CatalogFamily
 from fog_aggregator.core.kinds.later import later
 from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry
@@ -64,12 +65,13 @@ class RollupWatch:
         self._live: dict[int, RollupSeries] = {}
         self._series: tuple[RollupSeries, ...] = ()
         self._ended: list[RollupSeries] = []
-        self._families: dict[tuple[int, tuple[float, ...]], Family] = {}
+        self._families: dict[tuple[int, tuple[float, ...]], tuple[CatalogFamily, Family]] = {}
 
     def series(self) -> tuple[RollupSeries, ...]:
         """Return every series that has a total now: the same tuple while none came or went."""
         totals = self._totals()
         self.coverage = coverage_numbers(totals.coverage)
+        self._describe(totals)
         live, entries, known = self._live, totals.entries, 0
         fresh: list[tuple[int, SeriesValue]] = []
         for number, value in totals.values.items():
@@ -99,12 +101,21 @@ class RollupWatch:
         self._ended += [self._live.pop(number) for number in gone]
         self._series = tuple(self._live.values())
 
+    def _describe(self, totals: Totals) -> None:
+        """Describe families anew that most nodes describe in other words now; the next keyframe says so (R12.27)."""
+        changed = {key for key, (known, _) in self._families.items() if totals.families[key[0]] is not known}
+        if changed:
+            self._families = {key: one for key, one in self._families.items() if key not in changed}
+            for one in self._live.values():
+                if (one.entry.family, one.entry.bounds) in changed:
+                    one.family = self._family(totals, one.entry)
+
     def _family(self, totals: Totals, entry: SeriesEntry) -> Family:
-        family = self._families.get((entry.family, entry.bounds))
-        if family is None:
-            family = described(totals.families[entry.family], entry.bounds)
-            self._families[entry.family, entry.bounds] = family
-        return family
+        known = self._families.get((entry.family, entry.bounds))
+        if known is None:
+            family = totals.families[entry.family]
+            known = self._families[entry.family, entry.bounds] = (family, described(family, entry.bounds))
+        return known[1]
 
 
 def coverage_numbers(coverage: Coverage) -> tuple[CoverageNumbers, Absences]:

@@ -240,6 +240,7 @@ class Engine:
             read_side, server_now = self._around.read_side, self.server_time(now)
             effects.findings = self._sweeper.sweep(self.fleet, self.events, read_side, now, server_now)
             effects.requests += effects.findings.requests
+            self.fleet.choose_families(server_now, final=self.readiness.ready, review=True)
             if effects.swept.saturated:
                 self._around.counts.frames_applied(Counter(saturated=effects.swept.saturated))
         return effects

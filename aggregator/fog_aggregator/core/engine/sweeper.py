@@ -17,7 +17,7 @@ from fog_schema.paths import Path, format_path
 SWEEP_SECONDS: Final = 10.0
 _TEXTS: Final = {
     "several_writers": "has several writers at once that are not marked as shared",
-    "families_disagree": "is not of one type, unit or bounds on all nodes: see /api/conflicts",
+    "families_disagree": "is not of one type, unit, bounds or rollup choice on all nodes: see /api/conflicts",
     "memory_is_full": "has newcomers refused, as all memory of the fleet is taken: raise --memory",
     "memory_share_is_full": "has newcomers refused, as it has taken the share of the memory that one path may have",
 }

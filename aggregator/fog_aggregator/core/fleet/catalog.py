@@ -23,6 +23,7 @@ from fog_aggregator.core.budget.budget import (
 )
 from fog_aggregator.core.budget.opened import Opened
 from fog_aggregator.core.columns import Bools, Int64s
+from fog_aggregator.core.families.words import Profile, Words, merged
 from fog_aggregator.core.kinds import Kind, kind_of_family
 from fog_aggregator.core.saved import (
     DamagedError,
@@ -62,7 +63,7 @@ class FamilyKey(NamedTuple):
 
 @dataclass(slots=True)
 class Family:
-    """A family with what the first node that brought it says of it."""
+    """A family with what most live nodes say of it; see `FamilyWords`."""
 
     key: FamilyKey
     help: str
@@ -76,11 +77,13 @@ class Resolved:
     Attributes:
         groups: kind as defined -> (ids ascending, series), both of shape (n,).
         refused: series that were refused: reserved names, and newcomers at the limit.
+        profile: in which words the families are described.
         too_large: those of them for which there are no bytes left.
     """
 
     groups: dict[Kind, tuple[Int64s, Int64s]]
     refused: int
+    profile: Profile = ()
     too_large: int = 0
 
     @property
@@ -157,6 +160,12 @@ class Catalog:
             self.families.append(Family(key, help_, rollup))
             self.bytes += family_bytes(*key, help_)
         return number
+
+    def describe(self, words: Words) -> None:
+        """Describe a family in other words from now on; views that have it keep the former ones."""
+        family = self.families[words.family]
+        if (family.help, family.rollup) != words[1:]:
+            self.families[words.family] = Family(family.key, words.help, words.rollup)
 
     def family_of(self, series: int) -> Family:
         """Return the family of a series."""
@@ -265,6 +274,7 @@ class Catalog:
 
     def _number(self, definitions: list[Definition]) -> Resolved:
         found: dict[Kind, dict[int, int]] = {}
+        profile: list[Words] = []
         refused = too_large = 0
         for definition in definitions:
             if definition.name.startswith(RESERVED) and not definition.name.startswith(ALLOWED):
@@ -275,10 +285,12 @@ class Catalog:
                 refused, too_large = refused + definition.ids.size, too_large + definition.ids.size
                 continue
             family = self.family_number(key, definition.help, definition.rollup)
+            profile.append(Words(family, definition.help, definition.rollup))
             group = found.setdefault(kind_of_family(definition.type, definition.bounds), {})
             number, short = self._number_series(definition, family, group)
             refused, too_large = refused + number, too_large + short
-        return Resolved({kind: _columns(group) for kind, group in found.items() if group}, refused, too_large)
+        groups = {kind: _columns(group) for kind, group in found.items() if group}
+        return Resolved(groups, refused, merged(profile), too_large)
 
     def _number_series(self, definition: Definition, family: int, group: dict[int, int]) -> tuple[int, int]:
         """Add the series' number of each id of a definition to `group`.

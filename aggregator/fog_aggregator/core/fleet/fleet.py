@@ -14,6 +14,7 @@ from typing import Self, TypeAlias
 from fog_aggregator.core.budget.budget import Room
 from fog_aggregator.core.budget.newcomers import SERIES, Newcomers
 from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.families.words import Profile, merged
 from fog_aggregator.core.fleet.parts import DAY, Parts
 from fog_aggregator.core.fleet.reading import FleetReading
 from fog_aggregator.core.fleet.sweep import Swept, forget, sweep
@@ -97,6 +98,8 @@ class Fleet(FleetReading):
             outcome.refused_series = resolved.refused
             if resolved.too_large:
                 parts.budget.refuse(path, SERIES, resolved.too_large)
+        if resolved is not None or frame.kind == KEYFRAME:
+            self._hear(epoch, frame, resolved.profile if resolved is not None else ())
         self._merge(place, epoch, frame, (resolved.groups if resolved else {}, timestamp), outcome)
         return outcome
 
@@ -204,6 +207,30 @@ class Fleet(FleetReading):
         settled, self._settled = self._settled, []
         return settled
 
+    def describe_families(self, now: float) -> None:
+        """Let families be described as most live nodes say at `now`, server's time (R12.27); mostly nothing to do."""
+        words, catalog = self.parts.words, self.parts.catalog
+        for one in words.settled():
+            catalog.describe(one)
+        if words.contested:
+            for one in words.elect(*self.voters(now)):
+                catalog.describe(one)
+
+    def choose_families(self, now: float, *, final: bool = True, review: bool = False) -> None:
+        """Choose which families are shown of those that clash (R12.27); nearly always there is nothing to do.
+
+        Args:
+            now: server's time.
+            final: the decision stands; else it is for one view.
+            review: families that are shown may have no count any more that is in a total: their label sets have left,
+                or an operator has taken their holders out. Whoever does that calls it.
+        """
+        clashes, families = self.parts.clashes, self.parts.catalog.families
+        if clashes.learn(families, final=final) or (review and clashes.contested):
+            live, _ = self.voters(now)
+            present = self.families_with_samples(clashes.contested)
+            clashes.decide(families, present, self.parts.words.holders(live), final=final)
+
     def image(self) -> dict[str, Saved]:
         """Return what each part saves; arrays are the fleet's own: write them before it changes, or in a fork."""
         return self.parts.image()
@@ -235,6 +262,15 @@ class Fleet(FleetReading):
             return Outcome(Status.TOO_OLD)
         heard_here = place is None or place.is_heard_on(rollup=rollup)
         return None if heard_here and self.newcomers.may_begin(path, place) else Outcome(Status.REFUSED)
+
+    def _hear(self, epoch: Epoch, frame: Frame, profile: Profile) -> None:
+        """Take note in which words a frame describes its families: a complete keyframe describes all there are."""
+        run = epoch.run if frame.kind == KEYFRAME else None
+        if run is None or run.profile is None:
+            self.parts.words.hear(epoch.row, profile, everything=False)
+            return
+        run.profile = merged(run.profile, profile) if run.profile else profile
+        self.parts.words.hear(epoch.row, run.profile, everything=bool(frame.flags & LAST_PART))
 
     def _begin_epoch(self, place: Place, frame: Frame, timestamp: float) -> Epoch:
         self._close_crowd(place)

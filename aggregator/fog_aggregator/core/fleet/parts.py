@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,6 +12,8 @@ from fog_aggregator.core.budget.budget import EPOCH_BYTES, STONE_BYTES, Budget
 from fog_aggregator.core.closed.forgotten import ForgottenEpochs
 from fog_aggregator.core.closed.tombstones import Tombstone, Tombstones
 from fog_aggregator.core.columns import Bools
+from fog_aggregator.core.families.clashes import Clashes
+from fog_aggregator.core.families.words import FamilyWords, Words
 from fog_aggregator.core.fleet.arrivals import Arrivals
 from fog_aggregator.core.fleet.catalog import Catalog
 from fog_aggregator.core.fleet.fleet_time import FleetTime
@@ -23,11 +26,12 @@ from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Place, close
 from fog_aggregator.core.quarantine.orders import Quarantine
 from fog_aggregator.core.saved import DamagedError, Part, Saved
+from fog_aggregator.core.series import FORGOTTEN
 
 DAY: Final = 86_400.0
 LONG: Final = 365 * DAY
 """How long an epoch that was closed without its final is remembered (R12.15)."""
-_LATER: Final = frozenset({"forgotten"})
+_LATER: Final = frozenset({"forgotten", "words", "clashes"})
 """Parts that a checkpoint may lack: a program wrote it that did not know them."""
 
 
@@ -42,6 +46,8 @@ class Parts:
         forgotten: those of them whose node was forgotten, with their values.
         time: the fleet's own time.
         retired: the counts of label sets that left.
+        words: in which words writers describe families.
+        clashes: which families are shown of those that cannot all be.
         arrivals: how many values came, and came late; of this process, and not saved.
         budget: the bytes that all of these take.
         quarantine: what an operator has taken out.
@@ -55,7 +61,10 @@ class Parts:
         self.forgotten = ForgottenEpochs()
         self.time = FleetTime(horizon, caught_up=caught_up)
         self.retired = RetiredCounts()
+        self.words = FamilyWords()
+        self.clashes = Clashes()
         self.arrivals = Arrivals()
+        self.quarantine = Quarantine()
         self.budget = Budget(
             limits.memory.fleet,
             limits.memory.share,
@@ -80,12 +89,12 @@ class Parts:
     def room_of(self, place: Place) -> int:
         """Return how many bytes more a path may take: of all that are left, and of its share."""
         return min(self.budget.room, self.budget.most_of_a_path() - self.bytes_of(place))
-        self.quarantine = Quarantine()
 
     def close_epoch(self, place: Place, epoch: Epoch, *, final: bool) -> None:
         """Close an epoch (R12.13, R12.14), and leave a tombstone: for the horizon, or a long one without its final."""
         observed = self.time.observed_seconds
         place.end_epoch(self.slots.tables, epoch)
+        self.words.end(epoch.row, epoch.last_seen)
         place.closed.observed = observed
         self.roster.forget_epoch(place, epoch)
         lasts = self.time.horizon if final else LONG
@@ -176,7 +185,29 @@ class Parts:
         shape_of, kinds = np.array(self.catalog.shape_of, np.int32), self.catalog.kinds_of_shapes()
         self.slots.connect(epochs, shape_of, kinds)
         self.forgotten.connect(shape_of, kinds)
-        self.retired.check(len(self.catalog.families), len(self.catalog.series))
+        families = len(self.catalog.families)
+        self.retired.check(families, len(self.catalog.series))
+        self.words.check(families, epochs)
+        self.clashes.check(families)
+        if "words" not in saved:
+            self._assume_words()
+
+    def _assume_words(self) -> None:
+        """Let every writer have said what is known of its families, after a checkpoint that does not tell."""
+        family_of = np.array([-1 if entry is FORGOTTEN else entry.family for entry in self.catalog.series], np.int64)
+        size = max(1, len(self.catalog.families))
+        pairs = [np.zeros(0, np.int64)]
+        for table in self.slots.tables.values():
+            slots = table.used()
+            pairs.append(np.unique(table.epoch[slots] * size + family_of[table.series[slots]]))
+        profile: dict[int, list[Words]] = defaultdict(list)
+        rows, families = np.divmod(np.unique(np.concatenate(pairs)), size)
+        for row, family in zip(rows.tolist(), families.tolist(), strict=True):
+            known = self.catalog.families[family]
+            profile[row].append(Words(family, known.help, known.rollup))
+        for place in self.roster:
+            for epoch in place.epochs.values():
+                self.words.hear(epoch.row, tuple(profile[epoch.row]), everything=True)
 
     def _by_name(self) -> dict[str, Part]:
         return {
@@ -187,4 +218,6 @@ class Parts:
             "forgotten": self.forgotten,
             "time": self.time,
             "retired": self.retired,
+            "words": self.words,
+            "clashes": self.clashes,
         }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.families.words import Voters
 from fog_aggregator.core.fleet.catalog import Catalog, Family
 from fog_aggregator.core.fleet.lifecycle import Coverages, PlaceGroups, coverage, lives, losses
 from fog_aggregator.core.fleet.parts import Parts
@@ -303,19 +304,57 @@ class FleetReading:
         live = rows.live(self.audible_at(now))
         return rows.shows_gauges & (place >= 0) & live[place], rows.last_seen[place]
 
-    def holders(self, series: Bools) -> Iterator[tuple[Int32s, Int32s]]:
+    def voters(self, now: float) -> tuple[Voters, Voters]:
+        """Return the epochs whose words about families count: those of live places at `now`, and all that are known.
+
+        They are the epochs whose gauges count (R12.22). A branch stands for as many nodes as it says are live.
+        """
+        rows = self.parts.roster.rows
+        row = np.flatnonzero(rows.shows_gauges & (rows.epoch_place >= 0))
+        row = row[~np.isin(rows.epoch_place[row], list(self.parts.roster.out))]  # nothing is believed of those
+        place = rows.epoch_place[row].astype(np.int64)
+        weight = np.ones(len(rows.last_seen))
+        for branch in self.parts.roster.composites():
+            weight[branch.row] = max(1, branch.coverage(Life.LIVE, 0.0).nodes[Life.LIVE])
+        live = rows.live(self.audible_at(now))[place]
+        return Voters(row[live], place[live], weight), Voters(row, place, weight)
+
+    def families_with_samples(self, families: Collection[int]) -> dict[int, list[tuple[Kind, Int64s]]]:
+        """Return which of some families have slots that are in some total and have not left, with these slots."""
+        found: dict[int, list[tuple[Kind, Int64s]]] = defaultdict(list)
+        if not families:
+            return found
+        of_shape = np.array([family for family, _ in self.parts.catalog.shapes], np.int64)
+        wanted = np.isin(of_shape, list(families))
+        family_of = np.where(wanted, of_shape, -1)[np.array(self.parts.catalog.shape_of, np.int32)]
+        left = self.left_series()
+        left[self.parts.catalog.free] = True
+        family_of[left] = -1
+        for kind, table in self.parts.slots.tables.items():
+            slots = table.used()
+            slots = slots[family_of[table.series[slots]] >= 0]
+            slots = slots[self.places_of_epochs(kind)[table.epoch[slots]] >= 0]
+            mine = family_of[table.series[slots]]
+            for family in np.unique(mine).tolist():
+                found[family].append((kind, slots[mine == family]))
+        return found
+
+    def holders(self, series: Bools, *, speaking: bool = False) -> Iterator[tuple[Int32s, Int32s]]:
         """Return which series are live where, as pairs of their numbers and places' rows, for each kind.
 
         The fleet may change between two kinds; series that come meanwhile are not asked for.
 
         Args:
             series: which series are asked for, by their numbers; one more, false, for free slots.
+            speaking: only of writers whose gauges count (R12.22), not of those before them.
         """
         for table in self.parts.slots.tables.values():
             numbers, epoch_place = table.series[: table.size], self.parts.roster.rows.epoch_place
             if len(self.parts.catalog.series) >= len(series):
                 numbers = np.minimum(numbers, len(series) - 1)
             slots = np.flatnonzero(series[numbers] & table.live[: table.size] & (numbers != FREE))
+            if speaking:
+                slots = slots[self.parts.roster.rows.shows_gauges[table.epoch[slots]]]
             yield numbers[slots], epoch_place[table.epoch[slots]]
 
     def series_of(self, path: Path) -> Bools:

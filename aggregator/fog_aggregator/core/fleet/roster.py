@@ -163,9 +163,10 @@ class Roster:
     def miss(self, path: Path) -> None:
         """Want a keyframe of every epoch of a path, if there is a place."""
         place = self._places.get(path)
-        for epoch in place.epochs.values() if place is not None else ():
-            epoch.gapped = True
-            self.note_gap(place, epoch)
+        if place is not None:
+            for epoch in place.epochs.values():
+                epoch.gapped = True
+                self.note_gap(place, epoch)
 
     def take_out(self, place: Place, at: float) -> None:
         """Take the numbers of a place out of everything, by an order of a time; nothing is asked of its writers."""
@@ -326,7 +327,7 @@ class Roster:
             epoch = self._known(where).epochs.get(number)
             if epoch is None:
                 raise DamagedError(f"runs has the epoch {number}, which is not at {where}")
-            epoch.run = Run(next_part, ids)
+            epoch.run = Run(next_part, ids, None)
 
     def _known(self, where: Path) -> Place:
         place = self._places.get(where)

@@ -41,6 +41,7 @@ def sweep(parts: Parts) -> Swept:
     parts.tombstones.expire(time.observed_seconds)
     parts.forgotten.expire(time.observed_seconds)
     swept.label_sets = _retire_label_sets(parts)
+    parts.words.prune()
     return swept
 
 

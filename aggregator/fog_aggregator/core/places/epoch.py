@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.families.words import Profile
 from fog_aggregator.core.kinds import Kind, SlotHolder
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.places.rows import STALE_INTERVALS
@@ -17,10 +18,17 @@ CLOSED: Final = 0
 
 @dataclass(slots=True)
 class Run:
-    """Parts of a keyframe that came without a break: what the next one must be, and the ids so far by kind."""
+    """Parts of a keyframe that came without a break.
+
+    Attributes:
+        next_part: the number of the part that must be next.
+        ids: the ids so far, by kind.
+        profile: in which words families were described so far; None when that is not known.
+    """
 
     next_part: int = 0
     ids: list[tuple[Kind, Int64s]] = field(default_factory=list)
+    profile: Profile | None = ()
 
 
 @dataclass(slots=True, eq=False)

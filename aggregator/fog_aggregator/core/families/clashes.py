@@ -1,0 +1,126 @@
+"""Decide which of several families is shown that cannot all be: they share the name of a sample (R12.27)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fog_aggregator.core.saved import DamagedError, Saved, as_count
+from utilityfog_frontend.telemetry import model
+from utilityfog_frontend.telemetry.names import sample_names
+
+if TYPE_CHECKING:
+    from fog_aggregator.core.fleet.catalog import Family
+
+
+class Clashes:
+    """The families that clash, and the decisions about them.
+
+    A decision holds while any count of the family that is shown exists: a sample must not change its meaning with who
+    is live this moment. It is made when a view is, or a sweep.
+
+    Attributes:
+        contested: families that share the name of a sample with another one.
+        shown: those of them that are shown.
+        settled: so many families there were at the last decision.
+        decided: nothing is to be decided.
+    """
+
+    def __init__(self) -> None:
+        self.contested: set[int] = set()
+        self.shown: set[int] = set()
+        self.settled = 0
+        self.decided = True
+        self._alone: set[int] = set()
+        self._owners: dict[str, set[int]] = defaultdict(set)
+        self._names: list[frozenset[str]] = []
+        self._order: dict[int, int] = {}
+
+    def learn(self, families: Sequence[Family], *, final: bool) -> bool:
+        """Learn the families that are new; return whether there is something to decide; `final`: as in `decide`."""
+        self._number(families, self.settled)
+        before = len(self.contested)
+        known = set(self.contested) if self.settled < len(families) else self.contested
+        self._number(families, len(families))
+        if len(self.contested) > before:
+            self._alone |= {number for number in self.contested - known if number < self.settled}
+            self.decided = False
+        elif self.decided and final:
+            self.settled = len(families)
+        return not self.decided
+
+    def decide(
+        self, families: Sequence[Family], present: Collection[int], holders: Mapping[int, float], *, final: bool
+    ) -> None:
+        """Decide anew what is not decided yet, or whose every count has gone.
+
+        Args:
+            families: by number.
+            present: the contested ones that have a count, or a value of a writer that may come back.
+            holders: how many live nodes have each.
+            final: the decision stands; else it is for one view, and is made again.
+        """
+        by_holders = sorted(self.contested, key=lambda number: (-holders.get(number, 0.0), families[number].key))
+        self._order = {number: place for place, number in enumerate(by_holders)}
+        self.shown = (self.shown | self._alone) & set(present)  # one that was shown alone until now goes on
+        if final:
+            self.shown = self._fitting(present)
+            self._alone, self.decided, self.settled = set(), True, len(families)
+
+    def rank(self) -> dict[int, int]:
+        """Return the place of each contested family in the order in which they are shown, those first that are."""
+        order = sorted(self.contested, key=lambda number: (number not in self.shown, self._place(number)))
+        return {number: place for place, number in enumerate(order)}
+
+    def image(self) -> Saved:
+        """Return the decisions."""
+        order = sorted(self._order, key=self._order.__getitem__)
+        shown = [number in self.shown for number in order]
+        return Saved(
+            {"settled": self.settled}, {"ranked": np.array(order, np.int64), "shown": np.array(shown, np.bool_)}
+        )
+
+    def restore(self, saved: Saved) -> None:
+        """Take over the decisions of a checkpoint."""
+        self.settled = saved.value("settled", as_count)
+        ranked: list[int] = saved.column("ranked", np.int64).tolist()
+        self._order = {number: place for place, number in enumerate(ranked)}
+        shown = saved.column("shown", np.bool_, len(ranked)).tolist()
+        self.shown = {number for number, is_shown in zip(ranked, shown, strict=True) if is_shown}
+
+    def check(self, families: int) -> None:
+        """Check that families are there, after a restoration.
+
+        Raises:
+            DamagedError: one is not.
+        """
+        if self.settled > families or not set(self._order) <= set(range(families)):
+            raise DamagedError("decisions are about families that are not there")
+
+    def _place(self, number: int) -> tuple[int, int]:
+        return self._order.get(number, len(self._order)), number
+
+    def _fitting(self, present: Collection[int]) -> set[int]:
+        """Return those of some families that can be shown together, by their rank."""
+        taken: set[str] = set()
+        fitting = set()
+        for number in self.rank():
+            if number in present and taken.isdisjoint(self._names[number]):
+                taken |= self._names[number]
+                fitting.add(number)
+        return fitting
+
+    def _number(self, families: Sequence[Family], upto: int) -> None:
+        """Note the names of the samples of families that are new, up to a number."""
+        for number in range(len(self._names), upto):
+            key = families[number].key
+            names = frozenset(sample_names(model.Family(key.name, model.MetricType(key.type_name), unit=key.unit)))
+            self._names.append(names)
+            for name in names:
+                owners = self._owners[name]
+                owners.add(number)
+                if len(owners) > 1:
+                    self.contested |= owners
