@@ -217,6 +217,10 @@ class Aggregator:
         """Tell whether the server answers for every stream; else all that is shown is of an earlier moment."""
         return self._engine.is_connected(time.monotonic())
 
+    def late_writers(self) -> int:
+        """Return how many writers that are heard have not sent a keyframe that is wanted: their counts are late."""
+        return len(self._engine.fleet.awaited(self._server_time()))
+
     def is_current(self) -> bool:
         """Tell whether the numbers are complete and of this moment: what `fog_aggregator_ready` says."""
         return self._engine.is_current(time.monotonic())

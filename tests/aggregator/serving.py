@@ -23,6 +23,7 @@ class FakeStatus:
     """A service that is as ready as a test says."""
 
     reason: str = ""
+    late: int = 0
     listed: list[StreamStatus] = field(default_factory=list)
 
     def ready(self) -> tuple[bool, str]:
@@ -36,6 +37,10 @@ class FakeStatus:
     def is_current(self) -> bool:
         """Return whether it is ready."""
         return self.ready()[0]
+
+    def late_writers(self) -> int:
+        """Return as many as a test says."""
+        return self.late
 
     async def reload(self) -> str:
         """Find nothing wrong, unless there is a reason."""

@@ -169,3 +169,40 @@ def test_events_of_a_branchs_nodes_are_asked_for(path: Path) -> None:
     assert wanted() == [(1, 2)]
     read(Frame(kind=EVENTS, epoch=7, seq=4, events=(event,)), START + RETAINED_SECONDS + 1)
     assert wanted() == [], "it cannot have them any more"
+
+
+def test_silent_epochs_cost_nothing() -> None:
+    """One that is gapped and silent is looked at once, and again when it is heard."""
+    fleet = FleetState()
+    for number in range(1, 101):
+        fleet.apply(("fog", str(number)), Frame(kind=DELTA, epoch=number, seq=3, interval_ms=1000), 100.0)
+    assert len(fleet.to_ask(103.0)) == len(fleet.gapped) == 100
+    assert fleet.to_ask(104.0) == []
+    assert (len(fleet.gapped), len(fleet.parts.roster.askable)) == (100, 0)
+    fleet.apply(("fog", "7"), Frame(kind=DELTA, epoch=7, seq=4, interval_ms=1000), 200.0)
+    assert fleet.to_ask(200.0) == [(("fog", "7"), 7)]
+    fleet.apply(("fog", "7"), Frame(kind=KEYFRAME, epoch=7, seq=5, flags=LAST_PART, interval_ms=1000), 201.0)
+    assert fleet.to_ask(201.0) == []
+
+
+def test_a_round_is_paced_by_subtree() -> None:
+    """No request is for more than 2,000 writers of several subtrees, and so many answer in a second at most."""
+    wanted = [KeyframeRequest(("fog", str(site), str(n)), 1 + n) for site in range(40) for n in range(200)]
+    requests, asked = KeyframeRequests(), []
+    for second in range(4):
+        due = requests.due([one for one in wanted if one.path[:2] not in asked], float(second))
+        assert 0 < len(due) <= 11
+        asked += [path for path, _ in due]
+    assert sorted(asked) == sorted(("fog", str(site)) for site in range(40))
+    small = [one for one in wanted if int(one.path[2]) < 50]
+    assert KeyframeRequests().due(small, 0.0) == [(("fog",), Request(0))]
+
+
+def test_one_large_subtree_is_asked_at_once_and_then_others_wait() -> None:
+    """It cannot be divided; its nodes spread their answers over an interval."""
+    large = [KeyframeRequest(("fog", "0", str(n)), 1 + n) for n in range(10_000)]
+    other = KeyframeRequest(("fog", "1"), 7)
+    requests = KeyframeRequests()
+    assert [path for path, _ in requests.due([*large, other], 0.0)] == [("fog", "0")]
+    times = [float(second) for second in range(1, 10) if requests.due([other], float(second))]
+    assert times[0] == 5.0

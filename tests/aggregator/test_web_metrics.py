@@ -128,6 +128,8 @@ async def test_nothing_is_shown_before_it_is_complete(served: Served) -> None:
     assert (await served.json("/api/nodes"))["total"] == 7
     served.status.reason = ""
     assert (await served.ask("/-/ready")).text == "ready\n"
+    served.status.late = 3
+    assert (await served.ask("/-/ready")).text == "ready; the counts of 3 writers wait for a keyframe\n"
     assert (await served.ask("/metrics")).status == 200
 
 

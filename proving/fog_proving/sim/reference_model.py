@@ -309,6 +309,18 @@ class Lineage:
         over = tuple(in_force)
         return {path for path in paths if path not in self.retired and any(is_under(path, one) for one in over)}
 
+    def heard_lately(self) -> set[int]:
+        """Return the epochs at paths that cannot have been silent for 3 intervals, save those that others outlived."""
+        patience = STALE_INTERVALS * INTERVAL
+        newest: dict[Path, float] = {}
+        for (path, _), model in self.epochs.items():
+            newest[path] = max(newest.get(path, 0.0), model.last_seen)
+        return {
+            number
+            for (path, number), model in self.epochs.items()
+            if self.silences.get(path, patience) < patience and model.last_seen > newest[path] - patience
+        }
+
     def listen(self, seconds: float) -> None:
         """Let time pass in which a node may have been heard."""
         for path in self.silences:

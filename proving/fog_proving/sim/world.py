@@ -330,11 +330,12 @@ class World:
         lineage.needs_round |= aggregator is not None and not aggregator.engine.readiness.ready
 
     def _answered(self) -> set[int]:
-        """Return the epochs whose writers were asked before it was ready, and did not make it wait for too long."""
+        """Return the epochs whose writers were heard lately and asked, and did not make it wait for too long."""
         waited = self.now - (self._caught_up_at or self.now)
         if waited >= ROUND_INTERVALS * INTERVAL or not self._watcher.lineage.needs_round:
             return set()
-        return {program.book.id for program in self._programs if program.agent is not None}
+        attached = {program.book.id for program in self._programs if program.agent is not None}
+        return attached & self._watcher.lineage.heard_lately()
 
     def _ask(self, requests: Iterable[tuple[Path, Request]]) -> None:
         for path, request in requests:

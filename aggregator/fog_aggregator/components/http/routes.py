@@ -152,10 +152,11 @@ async def _healthy(_request: web.Request, _: Query) -> web.StreamResponse:
 
 async def _ready(request: web.Request, _: Query) -> web.StreamResponse:
     _must_be_ready(request)
-    connected = request.app[STATUS].is_connected()
-    return web.Response(
-        text="ready\n" if connected else "ready, and cut off from NATS: numbers are of an earlier moment\n"
-    )
+    status = request.app[STATUS]
+    if not status.is_connected():
+        return web.Response(text="ready, and cut off from NATS: numbers are of an earlier moment\n")
+    late = status.late_writers()
+    return web.Response(text=f"ready; the counts of {late} writers wait for a keyframe\n" if late else "ready\n")
 
 
 def _must_be_ready(request: web.Request) -> None:

@@ -40,6 +40,9 @@ class Status(Protocol):
     def is_connected(self) -> bool:
         """Tell whether the server answers for every stream; else all that is shown is of an earlier moment."""
 
+    def late_writers(self) -> int:
+        """Return how many writers that are heard have not sent a keyframe that is wanted: their counts are late."""
+
     def is_current(self) -> bool:
         """Tell whether the numbers are complete and of this moment."""
 

@@ -202,7 +202,7 @@ class Engine:
         """Take note that a stream is not what was read: only the nodes can tell what is missing."""
         self._around.say(f"{what} {stream}", f"stream {stream}: {_DISCONTINUITIES[what]}", None)
         if what is not Discontinuity.MISSING and stream != self._scope.control:
-            self.readiness.needs_round = True
+            self.readiness.doubt()
             if self._time.steps is not None:
                 self._time.steps.missed_messages()
             self._ingest.require_keyframes(self.server_time(now))
@@ -223,7 +223,7 @@ class Engine:
             self._ingest.require_keyframes(self.server_time(now))
         effects.became_ready = self.readiness.update(
             caught_up=caught_up,
-            gapped=len(self.fleet.gapped),
+            awaited=lambda: self.fleet.awaited(self.server_time(now)),
             nodes=self.fleet.node_count,
             longest_interval=self.fleet.longest_interval,
             now=now,

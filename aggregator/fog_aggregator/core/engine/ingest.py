@@ -64,7 +64,7 @@ class Ingest:
         Only writers that were heard lately are asked: one that has ended does not answer, and one that comes back is
         asked as soon as it is heard. Of the nodes of a branch only events are heard.
         """
-        gapped = ((path, epoch.id) for epoch, path in self._fleet.gapped.items())
+        gapped = self._fleet.to_ask(now)
         wanted = dict.fromkeys([*gapped, *self._awaiting_event_ranges], (0, 0)) | self._events.wanted
         asked = {key: self._request(*key, events) for key, events in wanted.items() if self._may_answer(*key, now)}
         requests = (self._returned | asked).values()

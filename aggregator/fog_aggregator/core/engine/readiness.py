@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Final
+
+from fog_aggregator.core.places.epoch import Epoch
 
 ROUND_INTERVALS: Final = 3
 SHORTEST_ROUND: Final = 5.0
@@ -20,8 +24,16 @@ class Readiness:
     def __init__(self, *, needs_round: bool) -> None:
         self.needs_round = needs_round
         self.ready = False
-        self._caught_up_at: float | None = None
         self._asked = False
+        self._progress_at: float | None = None
+        self._awaited: AbstractSet[Epoch] = frozenset()
+        self._whole: set[Epoch] = set()
+
+    def doubt(self) -> None:
+        """Need a round of keyframes, from its beginning, as messages may be missing."""
+        self.needs_round = True
+        self._progress_at, self._awaited = None, frozenset()
+        self._whole.clear()
 
     def begins_round(self, *, caught_up: bool) -> bool:
         """Tell whether to ask every node for a keyframe now: once, when all that the streams held was read.
@@ -33,29 +45,50 @@ class Readiness:
         self._asked = True
         return True
 
-    def update(self, *, caught_up: bool, gapped: int, nodes: int, longest_interval: float, now: float) -> bool:
+    def update(
+        self,
+        *,
+        caught_up: bool,
+        awaited: Callable[[], AbstractSet[Epoch]],
+        nodes: int,
+        longest_interval: float,
+        now: float,
+    ) -> bool:
         """Look again; return True when it has just become ready.
 
         Args:
             caught_up: The last sequence seen at connecting is reached, on every stream.
-            gapped: Epochs that still want a keyframe.
+            awaited: Returns the epochs that want a keyframe, and whose writers were heard lately.
             nodes: Nodes known.
             longest_interval: The longest interval of these, seconds.
             now: Monotonic seconds.
         """
         if self.ready or not caught_up:
             return False
-        if self._caught_up_at is None:
-            self._caught_up_at = now
-        longest = min(max(SHORTEST_ROUND, ROUND_INTERVALS * longest_interval), LONGEST_ROUND)
-        round_over = not gapped or now - self._caught_up_at >= longest
-        self.ready = not self.needs_round or not nodes or round_over
+        if self.needs_round and nodes:
+            waited = now - self._note_whole(awaited(), now)
+            longest = min(max(SHORTEST_ROUND, ROUND_INTERVALS * longest_interval), LONGEST_ROUND)
+            self.ready = not self._awaited or waited >= longest
+        else:
+            self.ready = True
         return self.ready
+
+    def _note_whole(self, awaited: AbstractSet[Epoch], now: float) -> float:
+        """Take note of the epochs that have become whole, and return when one did last: so long others are waited for.
+
+        Each counts once: one that turns gapped again delays nobody.
+        """
+        whole = {epoch for epoch in self._awaited if not epoch.gapped}
+        if whole or self._progress_at is None:
+            self._progress_at = now
+        self._whole |= whole
+        self._awaited = awaited - self._whole
+        return self._progress_at
 
     def why_not(self) -> str:
         """Say for people why it is not ready; empty when it is."""
         if self.ready:
             return ""
-        if self._caught_up_at is None:
+        if self._progress_at is None:
             return "catching up with the stream"
-        return "waiting for a round of keyframes from the nodes"
+        return f"waiting for a round of keyframes from the nodes: {len(self._awaited)} are missing"

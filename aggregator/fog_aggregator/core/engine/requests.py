@@ -22,6 +22,8 @@ BURST, REFILL = 16.0, 0.5
 """Requests to one path at once, and a second: a node may have many epochs that want to be asked."""
 FIRST_WAIT, LONGEST_WAIT = 2.0, 300.0
 MOST_AT_ONCE: Final = 100
+PACE: Final = 2000.0
+"""Writers that are asked in a second: a keyframe of each comes within its interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,17 @@ class _Budget:
         return self.left + (now - self.at) * REFILL >= BURST
 
 
+@dataclass(slots=True)
+class _Pace:
+    left: float = PACE
+    at: float | None = None
+
+    def refill(self, now: float) -> None:
+        """Let time pass until `now`."""
+        self.left = min(PACE, self.left + (now - self.at) * PACE) if self.at is not None else self.left
+        self.at = now
+
+
 class KeyframeRequests:
     """Turn what is wanted into requests, with a growing pause for each target, and a budget for each path.
 
@@ -82,13 +95,20 @@ class KeyframeRequests:
         self._children = children
         self._patience: dict[tuple[Path, int], _Patience] = {}
         self._budgets: dict[Path, _Budget] = {}
+        self._pace = _Pace()
 
     def due(self, wanted: Iterable[KeyframeRequest], now: float) -> list[tuple[Path, Request]]:
-        """Return the requests to send at `now` (monotonic seconds), at most 100."""
-        targets = _together(wanted, self._children)
+        """Return the requests to send at `now` (monotonic seconds), at most 100, and for 2,000 writers a second.
+
+        One request to a subtree with more of them is sent all the same; the others wait for as long as it takes.
+        """
+        targets, writers = _together(wanted, self._children)
         self._forget(targets, now)
+        self._pace.refill(now)
         requests = []
         for target, events in targets.items():
+            if self._pace.left <= 0:
+                break
             patience = self._patience.get(target)
             if patience is not None and patience.events != events:
                 patience = None  # it has answered, and something else is wanted now
@@ -99,6 +119,7 @@ class KeyframeRequests:
             wait = min(patience.wait * 2, LONGEST_WAIT) if patience else FIRST_WAIT
             self._patience[target] = _Patience(now + wait, wait, events)
             path, epoch = target
+            self._pace.left -= writers.get(path, 1) if not epoch else 1
             requests.append((path, Request(epoch, *events)))
             if len(requests) == MOST_AT_ONCE:
                 break
@@ -116,36 +137,44 @@ class KeyframeRequests:
 
 def _together(
     wanted: Iterable[KeyframeRequest], children: Callable[[], Mapping[Path, int]]
-) -> dict[tuple[Path, int], tuple[int, int]]:
+) -> tuple[dict[tuple[Path, int], tuple[int, int]], dict[Path, int]]:
     """Put requests together: a single one goes to its epoch; many under one parent become one to the parent, and so on.
 
     Requests for events stay apart, as only their writer can be told which ones. So do requests to branches, as all
-    nodes below would answer.
+    nodes below would answer. Subtrees with many writers are asked one after the other, not by one request to their
+    parent.
+
+    Returns:
+        The events to repeat by path and epoch, and how many writers each path stands for that is asked as a subtree.
     """
     single: dict[Path, dict[tuple[Path, int], tuple[int, int]]] = defaultdict(dict)
     targets: dict[tuple[Path, int], tuple[int, int]] = {}
     for request in wanted:
         group = targets if request.events[1] or request.alone else single[request.path[:-1]]
         group[request.path, request.epoch] = request.events
-    parents: set[Path] = set()
+    parents: dict[Path, int] = {}
     known: Mapping[Path, int] | None = None
     for parent, here in single.items():
         paths = len({path for path, _ in here}) if parent else 0
         if paths >= FAN_IN:
             known = children() if known is None else known
             if paths >= SHARE * known.get(parent, 0):
-                parents.add(parent)
+                parents[parent] = len(here)
                 continue
         targets |= here
     while (crowded := _crowded(parents)) is not None:
-        parents = {path for path in parents if path[:-1] != crowded} | {crowded}
-    return {(path, 0): (0, 0) for path in parents} | targets
+        below = sum(writers for path, writers in parents.items() if path[:-1] == crowded)
+        parents = {path: writers for path, writers in parents.items() if path[:-1] != crowded}
+        parents[crowded] = parents.get(crowded, 0) + below
+    return {(path, 0): (0, 0) for path in parents} | targets, parents
 
 
-def _crowded(parents: set[Path]) -> Path | None:
+def _crowded(parents: Mapping[Path, int]) -> Path | None:
     """Return a path under which so many parents are asked that one request to it takes their place."""
     counts: dict[Path, int] = defaultdict(int)
-    for path in parents:
+    writers: dict[Path, int] = defaultdict(int)
+    for path, below in parents.items():
         if len(path) > 1:
             counts[path[:-1]] += 1
-    return next((path for path, count in counts.items() if count >= FAN_IN), None)
+            writers[path[:-1]] += below
+    return next((path for path, count in counts.items() if count >= FAN_IN and writers[path] <= PACE), None)

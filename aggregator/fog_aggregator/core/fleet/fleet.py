@@ -121,6 +121,8 @@ class Fleet(FleetReading):
         rows.ended[row] = False
         if frame.info is not None and frame.info != place.info and not self.newcomers.may_tell(place, frame.info):
             frame.info = None
+        if epoch.gapped:
+            roster.askable[epoch] = place.path
         if place.take_note(epoch, frame, rows):
             roster.info_version += 1
         return outcome
@@ -146,6 +148,10 @@ class Fleet(FleetReading):
     def count_values(self, outcomes: Sequence[Outcome]) -> None:
         """Count the values of frames that were applied by their places, for whoever asks which came late."""
         self.parts.arrivals.count(outcomes)
+
+    def to_ask(self, now: float) -> list[tuple[Path, int]]:
+        """Return the writers to ask for a keyframe at `now` (server's time): path and epoch."""
+        return self.parts.roster.to_ask(now)
 
     def require_keyframes(self) -> None:
         """Want a keyframe of every epoch (R12.31): the stream lost frames, or is another one."""

@@ -173,6 +173,13 @@ class FleetReading:
         """The epochs that a keyframe is wanted from, with their paths."""
         return self.parts.roster.gapped
 
+    def awaited(self, now: float) -> set[Epoch]:
+        """Return the gapped epochs of live places, save those that others there have outlived."""
+        rows, places = self.parts.roster.rows, self.parts.roster.places
+        live = self.live_rows(now)
+        rows_of = ((epoch, places[path].row) for epoch, path in self.gapped.items())
+        return {epoch for epoch, row in rows_of if live[row] and epoch.last_seen >= rows.silent_since(row)}
+
     @property
     def now(self) -> float:
         """The newest server timestamp read, unix seconds."""

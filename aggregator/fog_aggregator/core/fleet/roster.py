@@ -15,7 +15,7 @@ from fog_aggregator.core.places.branch import Branch
 from fog_aggregator.core.places.epoch import CLOSED, Epoch, Run
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.place import Place
-from fog_aggregator.core.places.rows import MOST_ROWS, Rows
+from fog_aggregator.core.places.rows import MOST_ROWS, STALE_INTERVALS, Rows
 from fog_aggregator.core.saved import (
     DamagedError,
     Saved,
@@ -58,6 +58,7 @@ class Roster:
     Attributes:
         rows: what a rollup needs of all places and epochs at once.
         gapped: the epochs that a keyframe is wanted from.
+        askable: those of them that were heard since they were looked at last.
         version: grows whenever a place comes or goes.
         info_version: grows whenever the information of a place changes.
         out: since when an operator has taken a place's numbers out (server's time), by the place's row.
@@ -68,6 +69,7 @@ class Roster:
         self.rows = Rows()
         self.gapped: dict[Epoch, Path] = {}
         self.out: dict[int, float] = {}
+        self.askable: dict[Epoch, Path] = {}
         self.version = 0
         self.info_version = 0
         self.closed_early = 0
@@ -142,6 +144,7 @@ class Roster:
         place.closed_epochs += 1
         self.rows.free_epoch(epoch.row)
         self.gapped.pop(epoch, None)
+        self.askable.pop(epoch, None)
         place.elect(self.rows)
 
     def note_end(self, place: Place) -> None:
@@ -153,7 +156,7 @@ class Roster:
     def note_gap(self, place: Place, epoch: Epoch) -> None:
         """Want a keyframe of an epoch that is gapped, unless nothing is read of its place."""
         if place.row not in self.out:
-            self.gapped[epoch] = place.path
+            self.gapped[epoch] = self.askable[epoch] = place.path
 
     def require_keyframes(self) -> None:
         """Want a keyframe of every epoch: each may have a hole."""
@@ -173,6 +176,7 @@ class Roster:
         self.out[place.row] = at
         for epoch in place.epochs.values():
             self.gapped.pop(epoch, None)
+            self.askable.pop(epoch, None)
         self.version += 1
 
     def take_in(self, place: Place, observed: float) -> None:
@@ -184,7 +188,7 @@ class Roster:
         place.closed.observed = max(place.closed.observed, observed)
         for epoch in place.epochs.values():
             epoch.observed, epoch.gapped, epoch.run = observed, True, None
-            self.gapped[epoch] = place.path
+            self.gapped[epoch] = self.askable[epoch] = place.path
         self.version += 1
 
     def shift(self, seconds: float) -> None:
@@ -195,6 +199,18 @@ class Roster:
             for epoch in place.epochs.values():
                 epoch.birth += seconds
                 epoch.last_seen += seconds
+
+    def to_ask(self, now: float) -> list[tuple[Path, int]]:
+        """Return the writers that a keyframe is wanted from, and that were heard lately: others would not answer.
+
+        A silent one is looked at once, and not again before it is heard.
+        """
+        self.askable = {epoch: where for epoch, where in self.askable.items() if self._may_answer(epoch, where, now)}
+        return [(where, epoch.id) for epoch, where in self.askable.items()]
+
+    def _may_answer(self, epoch: Epoch, where: Path, now: float) -> bool:
+        patience = STALE_INTERVALS * float(self.rows.interval[self._places[where].row])
+        return epoch.gapped and now - epoch.last_seen <= patience
 
     def is_retired(self, place: Place) -> bool:
         """Tell whether a place is a group of retired nodes."""
@@ -314,7 +330,7 @@ class Roster:
                 place.epochs[epoch.id] = epoch
                 self.rows.adds_up[epoch.row] = place.adds_up
                 if epoch.gapped:
-                    self.gapped[epoch] = place.path
+                    self.gapped[epoch] = self.askable[epoch] = place.path
         found = sum(len(place.epochs) for place in self)
         if any(place.closed.row < 0 for place in self) or found + len(self) != len(owners):
             raise DamagedError("a place has no closed total, or one epoch twice")
