@@ -25,7 +25,7 @@ PATIENCE = 60.0
 
 
 class Site:
-    """Agents of one server, each of which counts.
+    """Agents of one server, which count.
 
     Attributes:
         counted: The counts of all of them together.

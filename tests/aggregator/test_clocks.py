@@ -285,6 +285,46 @@ def test_a_ghost_is_judged_by_what_the_server_tells_now() -> None:
     found.check()
 
 
+def test_a_clock_that_was_set_back_makes_no_ghosts() -> None:
+    """While the reader was cut off: what the server tells at once counts, although it is not believed yet."""
+    found = fog(between(16, 40, MONTH))
+    found.pass_seconds(20)
+    late = found.join("fog/late")
+    for cursor in found.engine.cursors.values():
+        cursor.end("disconnected", found.now)
+        cursor.dates.forget()
+    found.now += 20
+    found.send(late)
+    found.begin()
+    found.read()
+    assert ("fog", "late") in found.engine.fleet.places
+    found.pass_seconds(15)
+    found.check()
+
+
+def test_a_pause_is_not_silence() -> None:
+    """A reader that was stopped for longer than the horizon closes nobody's epoch at its first tick, nor later.
+
+    One tick observes 3 s at most, and nothing before the backlog is read.
+    """
+    found = fog()
+    for _ in range(8):
+        found.now += DAY
+        found.send(found.members[0])
+        for stream in found.streams.values():
+            stream.expire()
+    seconds = []
+    for _ in range(12):
+        effects = found.engine.tick(found.now)
+        assert not effects.swept.closed
+        seconds.append(effects.observed_seconds)
+        found.now += 1.0
+    assert seconds == [0.0] * 12
+    found.pass_seconds(30)
+    assert sum(len(place.epochs) for place in found.engine.fleet.places.values()) == 3
+    found.check()
+
+
 def test_the_offset_is_the_median_of_recent_looks() -> None:
     """The first word is believed; after that a minority is not, and the majority is, in either direction."""
     clock = ServerClock()

@@ -6,6 +6,7 @@ one of them. Times called `now` are monotonic seconds.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from operator import attrgetter
@@ -74,6 +75,11 @@ class ServerClock:
     def now(self, now: float) -> float:
         """Return the server's time at `now`, unix seconds; 0 while it is not known."""
         return 0.0 if self.offset is None else self.offset + now
+
+    def earliest(self, now: float) -> float:
+        """Return the earlier of the times that are believed and that were said last; 0 while neither is known."""
+        last = self._looks[-1][1] + now if self._looks else math.inf
+        return min(self.now(now), last)
 
 
 class Dates:

@@ -383,7 +383,7 @@ class Engine:
     def _listen(self, now: float) -> None:
         """Let audible time go on up to when the server spoke last."""
         seconds = self.observed.listen(self._of_counts.values())
-        self.fleet.listen(seconds, live=self.observed.audible.live, now=self.server_time(now))
+        self.fleet.listen(seconds, live=self.observed.audible.live, now=self._clock.earliest(now))
 
     def _forget(self) -> list[tuple[Path, float, list[Path]]]:
         """Do the requests to forget for which it is known by now which nodes had departed."""

@@ -24,7 +24,7 @@ class FleetTime:
 
     Attributes:
         now: the newest server timestamp read, seconds.
-        present: the time that the server tells now, as it was told last; 0 while it is not known.
+        present: the time that the server tells now, the earlier one while in doubt; 0 while it is not known.
         audible_seconds: for how long a node that had sent something would have been heard, seconds: what its silence is
             measured in, so that no node is silent for time in which the reader heard nothing.
         pace: what one timestamp may add to the audible time at most, beyond the one before. 0 while the streams are
