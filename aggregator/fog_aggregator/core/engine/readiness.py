@@ -27,13 +27,13 @@ class Readiness:
         self._asked = False
         self._progress_at: float | None = None
         self._awaited: AbstractSet[Epoch] = frozenset()
-        self._whole: set[Epoch] = set()
+        self._answered: set[Epoch] = set()
 
     def doubt(self) -> None:
         """Need a round of keyframes, from its beginning, as messages may be missing."""
         self.needs_round = True
         self._progress_at, self._awaited = None, frozenset()
-        self._whole.clear()
+        self._answered.clear()
 
     def begins_round(self, *, caught_up: bool) -> bool:
         """Tell whether to ask every node for a keyframe now: once, when all that the streams held was read.
@@ -78,11 +78,11 @@ class Readiness:
 
         Each counts once: one that turns gapped again delays nobody.
         """
-        whole = {epoch for epoch in self._awaited if not epoch.gapped}
-        if whole or self._progress_at is None:
+        answered = {epoch for epoch in self._awaited if not epoch.gapped}
+        if answered or self._progress_at is None:
             self._progress_at = now
-        self._whole |= whole
-        self._awaited = awaited - self._whole
+        self._answered |= answered
+        self._awaited = awaited - self._answered
         return self._progress_at
 
     def why_not(self) -> str:
