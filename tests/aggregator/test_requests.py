@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -80,10 +81,27 @@ def test_a_path_has_a_budget() -> None:
         due = requests.due([*mine, KeyframeRequest(("fog", f"x{second}"), 7)], float(second))
         asked += sum(path == PATH for path, _ in due)
         others += sum(path != PATH for path, _ in due)
-    assert asked <= BURST + 600 / 2
+    assert asked == BURST + 599 // 2
     assert others == 600
     assert len(requests._patience) < 1000  # noqa: SLF001 - what is over is forgotten
     assert len(requests._budgets) < 20  # noqa: SLF001 - as above
+
+
+def test_no_pause_is_longer_than_five_minutes() -> None:
+    """However often a writer has not answered."""
+    requests, asked = KeyframeRequests(), []
+    for second in range(3000):
+        asked += [second for _ in requests.due([KeyframeRequest(PATH, 7)], float(second))]
+    pauses = [later - before for before, later in pairwise(asked)]
+    assert pauses[:4] == [2, 4, 8, 16]
+    assert pauses[-3:] == [300, 300, 300]
+
+
+def test_a_hundred_are_asked_at_once() -> None:
+    """The others the next time."""
+    requests = KeyframeRequests()
+    wanted = [KeyframeRequest(("fog", f"x{number}", "y"), 7) for number in range(150)]
+    assert [len(requests.due(wanted, second)) for second in (0.0, 1.0)] == [100, 50]
 
 
 def test_patience_is_not_forgotten_at_once() -> None:

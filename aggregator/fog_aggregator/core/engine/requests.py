@@ -61,7 +61,7 @@ class _Budget:
 
     def take(self, now: float) -> bool:
         """Take one request out of the budget, if there is one."""
-        self.left = min(BURST, self.left + (now - self.at) * REFILL)
+        self.left += (now - self.at) * REFILL  # one that is full is forgotten
         self.at = now
         if self.left < 1:
             return False
