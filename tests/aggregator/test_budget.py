@@ -1,4 +1,4 @@
-"""A subject has a budget of working time: what is over it is left out, and repaired by a keyframe (R12.57)."""
+"""A subject has a budget of working time: what is over it is left out, and repaired by a keyframe (R12.63)."""
 
 from __future__ import annotations
 

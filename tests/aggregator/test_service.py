@@ -10,7 +10,7 @@ import pytest
 
 from fog_agent import Agent, NatsOptions
 from fog_aggregator.components.checkpoints.directory import StateDirError
-from fog_aggregator.core.engine.engine import HorizonError
+from fog_aggregator.core.engine.stream_rules import HorizonError
 from fog_aggregator.service import Aggregator
 from fog_bus.nats.api import JetStream
 from fog_bus.nats.connection import Connection

@@ -300,3 +300,21 @@ def note_orders(messages: Sequence[Message], lineage: Lineage) -> None:
         command, path = decode_command(message.data).command, SUBJECTS.path_of(message.subject)[1]
         if command in {QUARANTINE, LIFT}:
             lineage.order(path, message.timestamp, out=command == QUARANTINE)
+
+
+def _refuse(stream: Stream, how: int) -> None:
+    """Refuse everything, or not any more; and what is long, or not any more."""
+    stream.refuse(refusing=how % 2 == 0)
+    if stream.name == "metrics":
+        stream.limit(how // 2)
+
+
+OF_STREAMS: Final[dict[str, Callable[[Stream, int], object]]] = {
+    "late": lambda stream, how: stream.deliver_delayed(how),
+    "lose": lambda stream, how: stream.roll_back(1 + how % 12),
+    "copy": lambda stream, _: stream.copy(),
+    "put_back": lambda stream, how: stream.put_back(how),
+    "wipe": lambda stream, _: stream.wipe(),
+    "trim": lambda stream, how: stream.trim(1 + how % 20),
+    "refuse": _refuse,
+}

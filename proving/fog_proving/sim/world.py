@@ -12,7 +12,7 @@ from fog_bus.memory import Fate
 from fog_bus.ports import Message
 from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Violation
-from fog_proving.sim.bus import SUBJECTS, USUAL, Operator, Stage, Stream, fate, note_orders, scope_of
+from fog_proving.sim.bus import OF_STREAMS, SUBJECTS, USUAL, Operator, Stage, Stream, fate, note_orders, scope_of
 from fog_proving.sim.checks import LEVELS, Ears, Watcher
 from fog_proving.sim.program import Bounds, Program
 from fog_proving.sim.quiet.fleet import Accounts, events_once, must_be_all
@@ -52,24 +52,6 @@ OF_PROGRAMS: Final[dict[str, Callable[[Program, int], object]]] = {
     "bury": lambda program, how: program.bury(fate(how)),
     "stop": lambda program, how: program.stop(online=how % 4 != 0, what=fate(how // 4)),
     "attach": lambda program, _: program.attach(),
-}
-
-
-def _refuse(stream: Stream, how: int) -> None:
-    """Refuse everything, or not any more; and what is long, or not any more."""
-    stream.refuse(refusing=how % 2 == 0)
-    if stream.name == "metrics":
-        stream.limit(how // 2)
-
-
-OF_STREAMS: Final[dict[str, Callable[[Stream, int], object]]] = {
-    "late": lambda stream, how: stream.deliver_delayed(how),
-    "lose": lambda stream, how: stream.roll_back(1 + how % 12),
-    "copy": lambda stream, _: stream.copy(),
-    "put_back": lambda stream, how: stream.put_back(how),
-    "wipe": lambda stream, _: stream.wipe(),
-    "trim": lambda stream, how: stream.trim(1 + how % 20),
-    "refuse": _refuse,
 }
 
 

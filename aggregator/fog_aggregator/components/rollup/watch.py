@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fog_agent.core.epoch_series import SeriesValue
-from fog_aggregator.core.fleet.catalog import Family as CatalogFamily
 from fog_aggregator.core.kinds.later import later
 from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry
@@ -65,7 +64,7 @@ class RollupWatch:
         self._live: dict[int, RollupSeries] = {}
         self._series: tuple[RollupSeries, ...] = ()
         self._ended: list[RollupSeries] = []
-        self._families: dict[tuple[int, tuple[float, ...]], tuple[CatalogFamily, Family]] = {}
+        self._families: dict[tuple[int, tuple[float, ...]], tuple[object, Family]] = {}
 
     def series(self) -> tuple[RollupSeries, ...]:
         """Return every series that has a total now: the same tuple while none came or went."""

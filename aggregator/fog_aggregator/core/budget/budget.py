@@ -91,7 +91,9 @@ class Budget:
         return int(self.limit * self.share)
 
     def refuse(self, path: Path, what: str, count: int = 1) -> None:
-        """Count newcomers that were refused."""
+        """Count newcomers that were refused, if there were any."""
+        if not count:
+            return
         self.refused[what] += count
         if len(self.named) < _NAMED:
             self.named[path] = self.room > self.limit // RESTARTS

@@ -1,4 +1,4 @@
-"""Keep an account of what each subject costs its reader, and bound it (R12.54).
+"""Keep an account of what each subject costs its reader, and bound it (R12.63).
 
 A subject has a bucket of working time, which is filled by the stream's own time: a backlog of hours is read as it would
 have been read at the time. A node's subjects are its own, since the server authorises who publishes on them.
@@ -90,7 +90,6 @@ class Accounts:
 
     Args:
         subjects: Tells which path publishes where.
-        budget: The working time that each may take.
         most: How many are remembered; one more, and all begin anew.
 
     Attributes:

@@ -27,6 +27,7 @@ from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.engine.readiness import Readiness
 from fog_aggregator.core.engine.requests import KeyframeRequest, KeyframeRequests
 from fog_aggregator.core.engine.steps import Steps, StreamsTime
+from fog_aggregator.core.engine.stream_rules import check_horizon
 from fog_aggregator.core.engine.sweeper import Findings, Sweeper
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
@@ -50,10 +51,6 @@ _DISCONTINUITIES: Final = {
 
 
 _seq_of: Final = attrgetter("seq")
-
-
-class HorizonError(ValueError):
-    """The horizon is shorter than twice what a stream keeps; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +117,6 @@ class Engine:
         cursors: How far each stream was read, by the stream's name.
         readiness: Whether the numbers may be shown.
         observed: The time that counts for horizons, and for silence.
-        accounts: The cost of each subject since the engine began.
     """
 
     def __init__(self, scope: Scope, fleet: Fleet, events: EventList, around: Surroundings) -> None:
@@ -128,7 +124,6 @@ class Engine:
         self.events = events
         self.readiness = Readiness(needs_round=True)
         self.observed = ObservedTime()
-        self.accounts = Accounts(scope.subjects, around.budget, fleet.limits.memory.subjects)
         self._scope = scope
         self._around = around
         self._time = StreamsTime()
@@ -158,7 +153,8 @@ class Engine:
         resumed_at = self._time.resumed_at
         self._time.steps = None if taker is None else Steps(taker, counted, fleet, self.readiness, resumed_at)
         self.fleet.listen(0.0, live=False)
-        self._ingest = Ingest(self.fleet, self.events, self.accounts, scope.branches, around.counts, around.say)
+        accounts = Accounts(scope.subjects, around.budget, self.fleet.limits.memory.subjects)
+        self._ingest = Ingest(self.fleet, self.events, accounts, scope.branches, around.counts, around.say)
 
     def until_step(self, stream: str, messages: Sequence[Message], now: float) -> int:
         """Return how many of the next messages of a stream to apply before a step of the history is to be taken.
@@ -214,7 +210,7 @@ class Engine:
         Raises:
             HorizonError: A stream keeps its messages for too long.
         """
-        self._check_horizon()
+        check_horizon(self.fleet.horizon, {stream: cursor.info for stream, cursor in self._of_counts.items()})
         self._follow_clocks(now)
         effects = Effects(observed_seconds=self._observe(now))
         self._listen(now)
@@ -258,6 +254,11 @@ class Engine:
         """The clock of the server of metrics; until it has spoken, what a checkpoint knew of it."""
         clock = self.cursors[self._scope.metrics].dates.clock
         return self._time.clock if clock.offset is None else clock
+
+    @property
+    def accounts(self) -> Accounts:
+        """The cost of each subject since the engine began."""
+        return self._ingest.accounts
 
     @property
     def caught_up(self) -> bool:
@@ -392,15 +393,3 @@ class Engine:
             done.append((under, at, self.fleet.forget(under, at, self._scope.departed_after)))
             self._around.read_side.forget_ended()
         return done
-
-    def _check_horizon(self) -> None:
-        """Refuse a stream that remembers for longer than half the horizon: it could bring back what was given up."""
-        horizon = self.fleet.horizon
-        for stream, cursor in self._of_counts.items():
-            max_age = cursor.info.max_age if cursor.info is not None else 0.0
-            if max_age is None or 2 * max_age > horizon:
-                age = "for ever" if max_age is None else f"for {max_age:g} s"
-                raise HorizonError(
-                    f"the stream {stream} keeps messages {age}, and the horizon of {horizon:g} s "
-                    "must be at least twice that: set a longer --horizon, or a shorter max_age with `fog streams apply`"
-                )

@@ -40,10 +40,12 @@ class Ingest:
     Args:
         fleet: The nodes, which frames change.
         events: The list of events.
-        accounts: The cost and the path of each subject.
         branches: The paths that are read as rollups.
         counts: Takes the counts of messages, values and losses.
         say: Takes warnings.
+
+    Attributes:
+        accounts: The cost and the path of each subject.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Ingest:
         self._branches = branches
         self._counts = counts
         self._say = say
-        self._accounts = accounts
+        self.accounts = accounts
         self._returned: dict[Writer, KeyframeRequest] = {}
         self._awaiting_event_ranges: dict[Writer, float] = {}
 
@@ -108,7 +110,7 @@ class Ingest:
         """Hand the commands of a batch of the stream of commands to `take`; count what is none, or cannot be done."""
         for message in messages:
             try:
-                path = self._accounts.open(message.subject).path
+                path = self.accounts.open(message.subject).path
                 command = decode_command(message.data)
                 take(path, command, message.timestamp)
             except FrameError as error:
@@ -117,10 +119,10 @@ class Ingest:
                 self._refuse_subject(error)
 
     def leave_out(self, messages: Sequence[Message]) -> None:
-        """Take note that messages were left out, as their paths had no time left (R12.57): keyframes are wanted."""
+        """Take note that messages were left out, as their paths had no time left (R12.63): keyframes are wanted."""
         if messages:
             self._counts.left_out(messages)
-            for path, count in Counter(self._accounts.open(message.subject).path for message in messages).items():
+            for path, count in Counter(self.accounts.open(message.subject).path for message in messages).items():
                 self._fleet.miss(path)
                 text = f"{format_path(path)} takes more time than a path may: {count} of its messages are left out"
                 self._say("budget", text, None)
@@ -171,10 +173,10 @@ class Ingest:
         self, messages: Iterable[Message], wanted: Callable[[Path], bool] | None = None, *, events: bool = False
     ) -> Iterator[tuple[Message, Path, Frame]]:
         """Yield the frames of `wanted` paths; count what is no frame, is in the wrong stream or in quarantine."""
-        known, orders = self._accounts.by_subject, self._fleet.quarantine
+        known, orders = self.accounts.by_subject, self._fleet.quarantine
         for message in messages:
             try:
-                path = (known.get(message.subject) or self._accounts.open(message.subject)).path
+                path = (known.get(message.subject) or self.accounts.open(message.subject)).path
                 if wanted is not None and not wanted(path):
                     continue
                 if orders and orders.keeps_out(path, message.timestamp):
@@ -198,7 +200,7 @@ class Ingest:
     def _refuse(self, message: Message, error: FrameError) -> None:
         """Count a message by reason; it neither refreshes nor blames the node whose subject it bears."""
         self._counts.refused(error.reason)
-        self._accounts.open(message.subject).refused += 1
+        self.accounts.open(message.subject).refused += 1
         self._say(error.reason, f"a message on {message.subject} is refused: {error}", None)
 
     def _note(self, path: Path, frame: Frame, outcome: Outcome, timestamp: float, tally: Counter[str]) -> None:

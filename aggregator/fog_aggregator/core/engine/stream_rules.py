@@ -6,10 +6,14 @@ another of the same name. Reading anything twice does no harm, so every doubtful
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from fog_bus.ports import Discontinuity, Message, Position, StreamInfo
+
+
+class HorizonError(ValueError):
+    """The horizon is shorter than twice what a stream keeps; the text says what to do."""
 
 
 class Start(NamedTuple):
@@ -97,3 +101,19 @@ def until_gap(position: Position | None, info: StreamInfo) -> float | None:
         position.timestamp_ns / 1e9 if position is not None and position.timestamp_ns else info.first_timestamp
     )
     return max(0.0, retained - (info.now - oldest_unread))
+
+
+def check_horizon(horizon: float, streams: Mapping[str, StreamInfo | None]) -> None:
+    """Refuse a stream that remembers for longer than half the horizon: it could bring back what was given up.
+
+    Raises:
+        HorizonError: One does.
+    """
+    for stream, info in streams.items():
+        max_age = info.max_age if info is not None else 0.0
+        if max_age is None or 2 * max_age > horizon:
+            age = "for ever" if max_age is None else f"for {max_age:g} s"
+            raise HorizonError(
+                f"the stream {stream} keeps messages {age}, and the horizon of {horizon:g} s "
+                "must be at least twice that: set a longer --horizon, or a shorter max_age with `fog streams apply`"
+            )

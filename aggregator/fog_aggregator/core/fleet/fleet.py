@@ -84,11 +84,7 @@ class Fleet(FleetReading):
         if frame.definitions:
             resolved = parts.catalog.resolve(frame.definitions, self.newcomers.may_bring(place))
         new_epoch = epoch is None
-        if place is None:
-            observed = parts.time.observed_seconds
-            place = parts.roster.add(path, rollup=rollup, observed=observed, first_seen=timestamp)
-            if (order := parts.quarantine.over(path)) is not None:
-                parts.roster.take_out(place, order.at)
+        place = place or self._add(path, timestamp, rollup=rollup)
         if epoch is None:
             epoch = self._begin_epoch(place, frame, timestamp)
         outcome = self.advance(place, epoch, frame, timestamp)
@@ -96,8 +92,7 @@ class Fleet(FleetReading):
         if resolved is not None:
             self.newcomers.charge(place, frame.definitions, known)
             outcome.refused_series = resolved.refused
-            if resolved.too_large:
-                parts.budget.refuse(path, SERIES, resolved.too_large)
+            parts.budget.refuse(path, SERIES, resolved.too_large)
         if resolved is not None or frame.kind == KEYFRAME:
             self._hear(epoch, frame, resolved.profile if resolved is not None else ())
         self._merge(place, epoch, frame, (resolved.groups if resolved else {}, timestamp), outcome)
@@ -229,7 +224,7 @@ class Fleet(FleetReading):
             now: server's time.
             final: the decision stands; else it is for one view.
             review: families that are shown may have no count any more that is in a total: their label sets have left,
-                or an operator has taken their holders out. Whoever does that calls it.
+                or an operator has taken their holders out.
         """
         clashes, families = self.parts.clashes, self.parts.catalog.families
         if clashes.learn(families, final=final) or (review and clashes.contested):
@@ -268,6 +263,15 @@ class Fleet(FleetReading):
             return Outcome(Status.TOO_OLD)
         heard_here = place is None or place.is_heard_on(rollup=rollup)
         return None if heard_here and self.newcomers.may_begin(path, place) else Outcome(Status.REFUSED)
+
+    def _add(self, path: Path, timestamp: float, *, rollup: bool) -> Place:
+        """Add a place whose first frame was stored at `timestamp`."""
+        parts = self.parts
+        observed = parts.time.observed_seconds
+        place = parts.roster.add(path, rollup=rollup, observed=observed, first_seen=timestamp)
+        if (order := parts.quarantine.over(path)) is not None:
+            parts.roster.take_out(place, order.at)
+        return place
 
     def _hear(self, epoch: Epoch, frame: Frame, profile: Profile) -> None:
         """Take note in which words a frame describes its families: a complete keyframe describes all there are."""

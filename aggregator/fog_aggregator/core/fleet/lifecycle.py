@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from fog_aggregator.core.columns import Float64s, Int32s, Int64s
+from fog_aggregator.core.families.words import Voters
 from fog_aggregator.core.fleet.arrivals import Arrivals
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.fleet.silent_cover import Losses
@@ -134,3 +135,16 @@ def losses(roster: Roster, paths: Sequence[Path], order: Int64s, life: Int64s) -
         nodes[at_row[place.row]] = live + stale + departed + missing
         silent[at_row[place.row]] = stale + departed + missing
     return Losses(paths, nodes, silent)
+
+
+def voters(roster: Roster, audible: float) -> tuple[Voters, Voters]:
+    """Return the epochs whose words about families count: of places live at an audible time, and of all places."""
+    rows = roster.rows
+    row = np.flatnonzero(rows.shows_gauges & (rows.epoch_place >= 0))
+    row = row[~np.isin(rows.epoch_place[row], list(roster.out))]  # nothing is believed of those
+    place = rows.epoch_place[row].astype(np.int64)
+    weight = np.ones(len(rows.last_seen))
+    for branch in roster.composites():
+        weight[branch.row] = max(1, branch.coverage(Life.LIVE, 0.0).nodes[Life.LIVE])
+    live = rows.live(audible)[place]
+    return Voters(row[live], place[live], weight), Voters(row, place, weight)

@@ -12,7 +12,7 @@ import numpy as np
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.families.words import Voters
 from fog_aggregator.core.fleet.catalog import Catalog, Family
-from fog_aggregator.core.fleet.lifecycle import Coverages, PlaceGroups, coverage, lives, losses
+from fog_aggregator.core.fleet.lifecycle import Coverages, PlaceGroups, coverage, lives, losses, voters
 from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.kinds import Kind, SlotHolder
@@ -316,15 +316,7 @@ class FleetReading:
 
         They are the epochs whose gauges count (R12.22). A branch stands for as many nodes as it says are live.
         """
-        rows = self.parts.roster.rows
-        row = np.flatnonzero(rows.shows_gauges & (rows.epoch_place >= 0))
-        row = row[~np.isin(rows.epoch_place[row], list(self.parts.roster.out))]  # nothing is believed of those
-        place = rows.epoch_place[row].astype(np.int64)
-        weight = np.ones(len(rows.last_seen))
-        for branch in self.parts.roster.composites():
-            weight[branch.row] = max(1, branch.coverage(Life.LIVE, 0.0).nodes[Life.LIVE])
-        live = rows.live(self.audible_at(now))[place]
-        return Voters(row[live], place[live], weight), Voters(row, place, weight)
+        return voters(self.parts.roster, self.audible_at(now))
 
     def families_with_samples(self, families: Collection[int]) -> dict[int, list[tuple[Kind, Int64s]]]:
         """Return which of some families have slots that are in some total and have not left, with these slots."""

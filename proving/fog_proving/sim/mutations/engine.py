@@ -30,7 +30,7 @@ def not_recognised() -> list[Patch]:
     return [(cursors, "is_known", lambda *_: True)]
 
 
-@leaving_out("R12.57", "a message that is left out counts as one that did not come")
+@leaving_out("R12.63", "a message that is left out counts as one that did not come")
 def left_out_is_read() -> list[Patch]:
     """Take its number as read, and ask nobody."""
 
