@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
@@ -198,6 +198,16 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             tree = self.tree
             return {name: tree.paths[int(tree.rank[_example(of)])] for name, of in self.conflicts().items()}
+
+    def quarantined(self, under: Path) -> list[dict[str, Any]]:
+        """List the paths at, under and above a path that an operator has taken out, as plain values."""
+        with self.lock:
+            found = sorted(self.fleet.quarantine.in_force.items())
+        return [
+            {"path": format_path(path), "since": order.at, "why": order.why, "author": order.author}
+            for path, order in found
+            if is_under(path, under) or is_under(under, path)
+        ]
 
     def now(self) -> float:
         """Server's time, unix seconds."""

@@ -74,7 +74,7 @@ def in_states_of_before(answers: Any) -> Any:
         return [in_states_of_before(one) for one in answers]
     if not isinstance(answers, dict):
         return answers
-    later = {"ended", "missing", "quarantined"} if "departed" in answers else set()
+    later = {"ended", "missing", "quarantined"} if {"departed", "baselines"} & answers.keys() else set()
     return {name: in_states_of_before(one) for name, one in answers.items() if name not in later or one}
 
 

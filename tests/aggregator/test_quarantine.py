@@ -56,6 +56,18 @@ def test_its_numbers_are_in_nothing_that_is_shown(fog: Fog) -> None:
     assert fog.reading_network.life_of(("fog", "1", "1")) is Life.QUARANTINED
 
 
+def test_it_is_listed_and_explained(fog: Fog) -> None:
+    """With the reason; to a login of a subtree, what lies in it or holds it."""
+    fog.quarantine("fog/1", 3, "counts twice")
+    network = fog.reading_network
+    [one] = network.quarantined(())
+    assert one == {"path": "fog/1", "since": NOON + 3.0, "why": "counts twice", "author": "jo"}
+    assert network.quarantined(("fog", "1", "1")) == [one]
+    assert network.quarantined(("fog", "0")) == []
+    assert network.explain(("fog", "1", "1"), "orders_total").node["quarantined"] == "counts twice"
+    assert network.explain(("fog", "0", "1"), "orders_total").node["quarantined"] is None
+
+
 def test_its_frames_are_counted_and_not_read(fog: Fog) -> None:
     """Frames of metrics and of events, whatever is in them; nobody is asked for what is missing."""
     fog.quarantine("fog/1/1", 3)

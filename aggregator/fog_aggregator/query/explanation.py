@@ -34,12 +34,14 @@ class Explanation:
 
 def take_apart(fleet: Fleet, node: Place, wanted: Bools) -> dict[str, Any]:
     """List what a node's epochs and its closed total hold of some series; `wanted` by number."""
+    order = fleet.quarantine.over(node.path)
     return {
         "branch": node.branch,
         "epochs": [_epoch(fleet, epoch, wanted) for epoch in node.epochs.values()],
         "closed": list(_slots(fleet, node.closed, wanted)),
         "folded": node.closed_epochs,
         "baselines": node.baselines,
+        "quarantined": None if order is None else order.why,
     }
 
 

@@ -28,6 +28,7 @@ SUMMARIES: Final = {
     "audit": "hold the nodes' own counts against the aggregator's",
     "streams": "create the streams, or say how they differ",
     "forget": "retire departed nodes now",
+    "quarantine": "take a path out of the numbers, or in again",
     "silence": "keep alerts from receivers for a while",
     "token": "make a login for the aggregator's HTTP interface",
     "creds": "make credentials for NATS",
@@ -39,7 +40,7 @@ SUMMARIES: Final = {
 
 
 FOLDERS: Final = {
-    **dict.fromkeys(("creds", "forget", "silence", "token"), "operator"),
+    **dict.fromkeys(("creds", "forget", "quarantine", "silence", "token"), "operator"),
     **dict.fromkeys(("demo", "swarm"), "trial"),
 }
 """The commands whose modules are in folders: what an operator asks, and fleets that are made up."""

@@ -99,6 +99,7 @@ def status(network: NetworkCollector, service: Status, root: Path = ()) -> dict[
         "wire_version": VERSION,
         "path": format_path(root),
         **network.inventory(lambda fleet: fleet.summary(root)),
+        "quarantined": network.quarantined(root),
         "streams": [] if root else [asdict(stream) for stream in service.streams()],
         "memory": None if root else service.memory(),
     }

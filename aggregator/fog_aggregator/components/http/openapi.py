@@ -156,6 +156,9 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                         "closed": list_of(ref_to("Held")),
                         "folded": WHOLE,
                         "baselines": WHOLE,
+                        "quarantined": or_null(
+                            {"type": "string", "description": "why an operator has taken it out of all numbers"}
+                        ),
                     }
                 )
             ),
@@ -221,11 +224,13 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "coverage": ref_to("Coverage"),
             "versions": map_of(WHOLE),
             "series": WHOLE,
+            "quarantined": list_of(ref_to("Quarantine")),
             "streams": list_of(ref_to("Stream")),
             "memory": or_null(ref_to("Memory")),
         }
     ),
     "Memory": object_of({"limit_bytes": WHOLE, "bytes": map_of(WHOLE), "refused": map_of(WHOLE)}),
+    "Quarantine": object_of({"path": TEXT, "since": NUMBER, "why": TEXT, "author": TEXT}),
     "Stream": object_of(
         {
             "name": TEXT,
