@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fog_aggregator.components.rules.coverage import FleetCoverage
 from fog_aggregator.core.checkpoint import read_image, restore
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet as FleetState
@@ -14,6 +15,7 @@ from fog_aggregator.core.quarantine.orders import MOST_ORDERS, MOST_PATHS, Order
 from fog_aggregator.core.saved import DamagedError, Saved
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.query.selection import Grouping
+from fog_aggregator.rules.verdicts.coverage import Fate
 from fog_bus.ports import Discontinuity
 from fog_schema.codec import encode
 from fog_schema.commands import FORGET, LIFT, QUARANTINE
@@ -66,6 +68,17 @@ def test_it_is_listed_and_explained(fog: Fog) -> None:
     assert network.quarantined(("fog", "0")) == []
     assert network.explain(("fog", "1", "1"), "orders_total").node["quarantined"] == "counts twice"
     assert network.explain(("fog", "0", "1"), "orders_total").node["quarantined"] is None
+
+
+def test_it_is_no_alert_of_a_dead_node(fog: Fog) -> None:
+    """An operator took it out: no node is silent, and whoever waits for its word waits for one that has ended."""
+    fog.quarantine("fog/1", 3)
+    fog.pass_to(2 * HOUR)
+    coverage = FleetCoverage(fog.reading_network, 7 * 86_400.0)
+    assert coverage.fate(("fog", "1", "1")) is Fate.ENDED
+    losses = fog.reading_network.losses(NOON + 2 * HOUR)
+    standing = dict(zip(losses.paths, losses.nodes.tolist(), strict=True))
+    assert (standing["fog", "0", "1"], standing["fog", "1", "1"]) == (1, 0)
 
 
 def test_its_frames_are_counted_and_not_read(fog: Fog) -> None:

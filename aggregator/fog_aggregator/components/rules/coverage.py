@@ -60,8 +60,8 @@ class FleetCoverage:
         numbers = np.zeros(len(_FATES), np.int64)
         branches = [at for at in states.branches if at in span and wanted[at - span.start]]
         for at in branches:
-            live, stale, departed, ended, _, _ = states.branches[at]
-            numbers += (live, stale + departed, ended)
+            live, stale, departed, ended, _, quarantined = states.branches[at]
+            numbers += (live, stale + departed, ended + quarantined)
             wanted[at - span.start] = False
         fates = self._fates[span.start : span.stop]
         numbers += np.bincount(fates[wanted], minlength=len(_FATES))
@@ -91,5 +91,5 @@ def _fates(states: NodeStates) -> Int64s:
     """Return the fate of each place: those that come and go have ended when they are silent."""
     fates = np.where(states.ephemeral, _ENDED, _SILENT)
     fates[states.lives == Life.LIVE] = _LIVE
-    fates[states.lives == Life.ENDED] = _ENDED
+    fates[(states.lives == Life.ENDED) | (states.lives == Life.QUARANTINED)] = _ENDED
     return fates
