@@ -10,7 +10,7 @@ from typing import Final
 from fog_aggregator.components.checkpoints.directory import StateDirError
 from fog_aggregator.components.http.server import ListenError
 from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.core.engine.engine import HorizonError
+from fog_aggregator.core.engine.stream_rules import HorizonError
 from fog_aggregator.service import Aggregator
 from fog_cli.commands.aggregator import Settings
 from fog_cli.errors import CommandError, UsageError
