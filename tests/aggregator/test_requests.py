@@ -104,6 +104,14 @@ def test_a_hundred_are_asked_at_once() -> None:
     assert [len(requests.due(wanted, second)) for second in (0.0, 1.0)] == [100, 50]
 
 
+def test_writers_of_rollups_are_asked_one_by_one() -> None:
+    """All nodes below would answer a request to their parent."""
+    paths = [("fog", str(number)) for number in range(20)]
+    requests = KeyframeRequests(lambda: {("fog",): 20})
+    due = requests.due([KeyframeRequest(path, 7, alone=True) for path in paths], 0.0)
+    assert sorted(path for path, _ in due) == sorted(paths)
+
+
 def test_patience_is_not_forgotten_at_once() -> None:
     """A target that wants, then does not, then wants again each two seconds is asked ever more rarely."""
     requests, asked = KeyframeRequests(), []
