@@ -16,6 +16,7 @@ from typing import Self
 import psutil
 
 from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.memory import MemoryMetrics, empty_fleet, within_memory
@@ -176,7 +177,8 @@ class Filled:
         self.memory = MemoryMetrics(self.division, self.network, own)
         self.said: set[str] = set()
         say = lambda _key, text, _error: self.said.add(text)  # noqa: E731
-        self._ingest = Ingest(fleet, events, Subjects(), BranchPatterns(), SelfMetrics(own), say)
+        accounts = Accounts(Subjects(), most=fleet.limits.memory.subjects)
+        self._ingest = Ingest(fleet, events, accounts, BranchPatterns(), SelfMetrics(own), say)
         self._sent = 0
 
     def metrics(self, subject: str, frame: Frame) -> None:

@@ -6,11 +6,12 @@ import pytest
 
 from fog_proving.sim.__main__ import main
 from fog_proving.sim.books import Books, Cell
+from fog_proving.sim.bus import OF_STREAMS
 from fog_proving.sim.mutations import MUTATIONS
 from fog_proving.sim.run import history, run, trace
 from fog_proving.sim.steps import FAULTS, ORDERS, ORDINARY, TIERED, Step, shorten
 from fog_proving.sim.tiers import OF_TIERS
-from fog_proving.sim.world import OF_PROGRAMS, OF_STREAMS, WAITS, World
+from fog_proving.sim.world import OF_PROGRAMS, WAITS, World
 
 SEED = 2
 CLEAN = 100

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from fog_proving.soak.run import soak
-from fog_proving.soak.verdict import Plan
+from fog_proving.soak.verdict import LATE, Plan
 
 MOST_SHOWN: Final = 20
 
@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shutil.rmtree(folder, ignore_errors=True)
     for line in result.figures:
         print(line)
-    for finding in result.wrong[:MOST_SHOWN]:
+    wrong = sorted(result.wrong, key=lambda finding: finding.about == LATE)  # of these there may be hundreds
+    for finding in wrong[:MOST_SHOWN]:
         print(f"WRONG: {finding.text}")
     if len(result.wrong) > MOST_SHOWN:
         print(f"WRONG: ... and {len(result.wrong) - MOST_SHOWN} more")
