@@ -19,6 +19,8 @@ from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 BEGIN = 1_700_000_000.0
+READ_AT = BEGIN + 3 * 86_400.0
+"""The server's time at which messages are read: nothing can have been stored after it."""
 
 
 class Processor:
@@ -56,7 +58,7 @@ class SlicedEngine:
         scope = Scope(subjects=Subjects(), path=path, metrics="M", events="E", rollups="R", control="C")
         self.engine = Engine(scope, fleet, events, around)
         for cursor in self.engine.cursors.values():
-            cursor.begin(StreamInfo("monday", 1, 0, 0, 0, 0.0, None, 3600.0, BEGIN, 0), 0.0)
+            cursor.begin(StreamInfo("monday", 1, 0, 0, 0, 0.0, None, 3600.0, READ_AT, 0), 0.0)
 
     def read(self, messages: Sequence[Message], stream: str = "M") -> None:
         """Read messages, slice by slice."""

@@ -82,8 +82,7 @@ def test_a_process_that_was_stopped_blames_nobody() -> None:
 def test_a_servers_clock_that_steps_takes_nothing_away(step: float) -> None:
     """From the step on the budget is filled as before it."""
     reading = SlicedEngine(0.9 * RATE)
-    reading.read(each_second("fog/0", 1000))
-    reading.read(each_second("fog/0", 1000, 1001, BEGIN + step))
+    reading.read([*each_second("fog/0", 1000), *each_second("fog/0", 1000, 1001, BEGIN + step)])
     assert left_out(reading) == 0
 
 

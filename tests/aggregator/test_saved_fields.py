@@ -67,6 +67,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Clashes", "contested"): "found among the families",
     ("Clashes", "_owners"): "as contested",
     ("Clashes", "_names"): "as contested",
+    ("Roster", "askable"): "after a restart all that are gapped are looked at anew",
     ("FleetTime", "caught_up"): "a fleet that goes on from a checkpoint goes back to one",
     ("FleetTime", "horizon"): "configured",
     ("FleetTime", "pace"): "told by whoever reads",

@@ -62,6 +62,8 @@ OF_NATS = {
     "cli/fog_cli/actions/agent.py": "the connection of the agent that it runs",
     "cli/fog_cli/actions/audit.py": "it listens to the server itself",
     "cli/fog_cli/actions/decode.py": "it listens to the server itself",
+    "cli/fog_cli/swarm/plan.py": "how each process of a swarm connects",
+    "cli/fog_cli/swarm/publishing.py": "many writers share a connection, which no port offers",
     "cli/fog_cli/demo/nodes.py": "the demo starts a nats-server",
     "cli/fog_cli/demo/story.py": "the demo starts a nats-server",
     "cli/fog_cli/demo/run.py": "the demo starts a nats-server",
