@@ -226,8 +226,10 @@ class NothingRefused:
         raise Violation(f"a frame is refused: {reason}")
 
     def taken(self, messages: Sequence[Message]) -> list[Message]:
-        """Return the messages that were not left out."""
-        return [one for one in messages if (one.subject, one.seq) not in self.left_out_numbers]
+        """Return the messages that were not left out of those that were read just now."""
+        taken = [one for one in messages if (one.subject, one.seq) not in self.left_out_numbers]
+        self.left_out_numbers.clear()  # a stream that lost its end gives a number again
+        return taken
 
     def left_out(self, messages: Sequence[Message]) -> None:
         """Note what was left out: to the reader it is as if the stream had lost it."""
