@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ from fog_agent.core.event_log import RETAINED_SECONDS
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.ingest import Ingest
-from fog_aggregator.core.engine.requests import BURST, FIRST_WAIT, KeyframeRequest, KeyframeRequests
+from fog_aggregator.core.engine.requests import BURST, FAN_IN, FIRST_WAIT, KeyframeRequest, KeyframeRequests
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet as FleetState
 from fog_aggregator.core.places.patterns import BranchPatterns
@@ -110,6 +111,30 @@ def test_writers_of_rollups_are_asked_one_by_one() -> None:
     requests = KeyframeRequests(lambda: {("fog",): 20})
     due = requests.due([KeyframeRequest(path, 7, alone=True) for path in paths], 0.0)
     assert sorted(path for path, _ in due) == sorted(paths)
+
+
+def knowing(parents: Sequence[Path]) -> KeyframeRequests:
+    """Return requests to a fleet in which each of some paths has sixteen children."""
+    return KeyframeRequests(lambda: dict.fromkeys(parents, FAN_IN))
+
+
+def test_the_root_of_all_is_never_asked() -> None:
+    """It is no path: the first tokens are asked each for itself, however many there are."""
+    tops: list[Path] = [(f"fog{number}",) for number in range(FAN_IN)]
+    due = KeyframeRequests(lambda: {(): FAN_IN}).due([KeyframeRequest(path, 7) for path in tops], 0.0)
+    assert sorted(path for path, _ in due) == sorted(tops)
+    below = [KeyframeRequest((*path, str(number)), 7) for path in tops for number in range(FAN_IN)]
+    due = knowing(tops).due(below, 0.0)
+    assert sorted(path for path, _ in due) == sorted(tops)
+
+
+def test_parents_are_asked_together_as_their_children_are() -> None:
+    """From sixteen on one request to the path above them is enough."""
+    for count, asked in ((FAN_IN - 1, FAN_IN - 1), (FAN_IN, 1)):
+        parents: list[Path] = [("fog", str(number)) for number in range(count)]
+        below = [KeyframeRequest((*path, str(number)), 7) for path in parents for number in range(FAN_IN)]
+        requests = knowing(parents)
+        assert len(requests.due(below, 0.0)) == asked
 
 
 def test_patience_is_not_forgotten_at_once() -> None:
