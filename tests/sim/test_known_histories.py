@@ -349,3 +349,16 @@ def test_a_rule_left_out_is_caught(name: str) -> None:
     """With the rule all is well, without it a promise is broken."""
     assert not run(KNOWN[name])
     assert run(KNOWN[name], name), MUTATIONS[name].rule
+
+
+def test_another_servers_clock_stands_in_until_that_of_metrics_has_spoken() -> None:
+    """A root without a checkpoint reads rollups first; their server is a month ahead, and their dates are set back."""
+    history = [
+        Step("tiers"),
+        Step("spawn", 33903, 3180),
+        *2 * [Step("beat")],
+        Step("clock", 1, 29531),
+        Step("tier_crash", 2, 5168),
+        Step("outage", 21156, 61833),
+    ]
+    assert run(history) == ""

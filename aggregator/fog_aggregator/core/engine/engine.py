@@ -323,8 +323,13 @@ class Engine:
         return portion.taken
 
     def _by_our_clock(self, stream: str, messages: Sequence[Message], now: float) -> Sequence[Message]:
-        """Return messages with times that can be true, by the clock of the server of metrics."""
+        """Return messages with times that can be true, by the clock of the server of metrics.
+
+        While that has not spoken the first one that has stands in for it: what is dated so is set back later (R12.56).
+        """
         dates = self.cursors[stream].dates
+        if self._clock.offset is None:
+            self._time.clock.note(dates.clock.now(now), now)
         judged, ours, theirs = dates.judge(messages, now), self._clock.offset, dates.clock.offset
         ahead = 0.0 if ours is None or theirs is None else theirs - ours
         if abs(ahead) <= STEP_SECONDS:
