@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -55,6 +55,7 @@ from fog_aggregator.memory import MemoryMetrics, empty_fleet, within_memory
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.notifications.deliveries import DeliveryOrder
 from fog_aggregator.notifications.silences_json import silence_json
+from fog_aggregator.path_costs import PathCost, costliest, costs_by_path
 from fog_aggregator.report import StreamRoom
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -77,6 +78,7 @@ from fog_bus.streams import (
     rollups_stream,
 )
 from fog_bus.transports import open_transport
+from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -188,6 +190,7 @@ class Aggregator:
         return make_notifications(config, bus, subjects, situation, own, loops)
 
     def _surroundings(self, metrics: SelfMetrics, saved: dict[str, Part], history: History) -> Surroundings:
+        metrics.collector.add_source(lambda: [costliest(self._engine.accounts, self.network)])
         silences = self.notifications.silences
         parts = saved | {"silences": silences, "notifications": self.notifications}
         return Surroundings(
@@ -244,6 +247,10 @@ class Aggregator:
     def memory(self) -> dict[str, object]:
         """Tell how much memory there is, what takes it, and how many newcomers were refused."""
         return self._memory.status()
+
+    def costs(self) -> Mapping[Path, PathCost]:
+        """Return the cost of every path since the start; may take a while."""
+        return costs_by_path(self._engine.accounts)
 
     def silences(self) -> list[dict[str, Any]]:
         """Return the silences, as Alertmanager writes them, the newest first."""

@@ -14,7 +14,9 @@ from fog_aggregator.components.http.server import WebServer
 from fog_aggregator.components.http.status import StreamStatus
 from fog_aggregator.notifications.silences import Silence
 from fog_aggregator.notifications.silences_json import silence_json
+from fog_aggregator.path_costs import PathCost
 from fog_aggregator.promql.labels import Matcher, MatchKind
+from fog_schema.paths import Path
 from tests.aggregator.fleet import Fleet
 
 
@@ -53,6 +55,10 @@ class FakeStatus:
     def memory(self) -> dict[str, object]:
         """Return a mebibyte that is free."""
         return {"limit_bytes": 2**20, "bytes": {"values": 0}, "refused": {"series": 0}}
+
+    def costs(self) -> dict[Path, PathCost]:
+        """One path."""
+        return {("fog", "1"): PathCost(3, 1000, 0.5, 2)}
 
     def silences(self) -> list[dict[str, Any]]:
         """One, that is over."""

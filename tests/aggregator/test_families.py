@@ -55,7 +55,10 @@ def shown(fleet: Fleet, name: str = "load") -> tuple[str, tuple[str, ...]]:
 
 def conflicts(fleet: Fleet) -> dict[str, list[dict[str, Any]]]:
     """Return what /api/conflicts lists, by name."""
-    return {one["name"]: one["versions"] for one in fleet.network.inventory(lambda inventory: inventory.conflicts())}
+    return {
+        one["name"]: one["versions"]
+        for one in fleet.network.inventory(lambda inventory: inventory.conflicts(100, 0))["families"]
+    }
 
 
 def test_whoever_comes_first_does_not_decide() -> None:

@@ -107,6 +107,10 @@ async def test_nodes_are_listed_with_their_lives(served: Served) -> None:
         "branch": False,
         "first_heard": START,
         "info": {"version": "0.1", "os": "linux"},
+        "frames": 0,
+        "bytes": 0,
+        "cpu_seconds": 0.0,
+        "refused": 0,
     }
     assert found["nodes"][1]["state"] == "stale"
     live = await served.json("/api/nodes?state=live")
@@ -116,6 +120,21 @@ async def test_nodes_are_listed_with_their_lives(served: Served) -> None:
     assert (await served.json("/api/nodes?state=departed"))["total"] == 6
     assert (await served.json("/api/nodes?state=retired"))["total"] == 0
     assert (await served.json("/api/nodes?offset=99"))["nodes"] == []
+
+
+async def test_nodes_are_listed_the_costliest_first(served: Served) -> None:
+    """By any part of the cost, page by page; nodes that cost nothing follow in path order."""
+    in_order = [node["path"] for node in (await served.json("/api/nodes"))["nodes"]]
+    expected = ["fog/1", *(path for path in in_order if path != "fog/1")]
+    assert expected != in_order
+    for sort in ("frames", "bytes", "cpu_seconds", "refused"):
+        found = await served.json(f"/api/nodes?sort={sort}")
+        assert [node["path"] for node in found["nodes"]] == expected
+    first = found["nodes"][0]
+    assert [first[what] for what in ("frames", "bytes", "cpu_seconds", "refused")] == [3, 1000, 0.5, 2]
+    page = await served.json("/api/nodes?sort=bytes&limit=3&offset=1")
+    assert ([node["path"] for node in page["nodes"]], page["total"]) == (expected[1:4], 7)
+    assert (await served.json("/api/nodes?sort=bytes&path=fog/0"))["nodes"][0]["path"] == "fog/0"
 
 
 async def test_events_are_asked_by_path_name_time_and_number(served: Served) -> None:
@@ -204,7 +223,7 @@ async def test_every_kind_of_metric_is_explained(served: Served) -> None:
 
 async def test_conflicts_name_the_nodes(served: Served) -> None:
     """Every version with who holds it; bounds that differ are versions too."""
-    assert await served.json("/api/conflicts") == {"families": []}
+    assert await served.json("/api/conflicts") == {"total": 0, "offset": 0, "limit": 100, "families": []}
     odd = served.fleet.join("fog/odd").collector
     odd.register_gauge("requests_total", "Oh no").set(1)
     odd.register_histogram("wait_seconds", "Waiting", [0.7], unit="seconds").observe(0.5)
@@ -243,6 +262,7 @@ async def test_status_says_what_the_numbers_stand_on(served: Served) -> None:
     [
         ("/api/nodes?limit=10001", "limit='10001': a whole number from 0 to 10000 is needed"),
         ("/api/nodes?limit=" + "9" * 5000, "a whole number from 0 to 10000 is needed"),
+        ("/api/nodes?sort=weight", "nodes are sorted by one of path, frames, bytes, cpu_seconds, refused"),
         (
             "/api/nodes?state=well",
             "one of live, stale, departed, ended, missing, quarantined, retired",

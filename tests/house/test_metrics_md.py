@@ -21,7 +21,9 @@ from fog_aggregator.components.rules.metrics import RuleMetrics
 from fog_aggregator.components.rules.storage import RuleSeries
 from fog_aggregator.components.shares.shares import Shares
 from fog_aggregator.core.budget.division import divide
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.memory import MemoryMetrics
+from fog_aggregator.path_costs import costliest
 from fog_aggregator.query.fleet_view import FamilySamples
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
@@ -100,6 +102,9 @@ def of_an_aggregator() -> dict[str, str]:
     fleet = Fleet()
     AggregatorMetrics(fleet.own).watch(fleet.network, (), Present())
     MemoryMetrics(divide(2**30, 0, 0, 0), fleet.network, fleet.own)
+    accounts = Accounts(Subjects())
+    accounts.open("fog.v1.metrics.fog")
+    fleet.own.add_source(lambda: [costliest(accounts, fleet.network)])
     ApiMetrics(fleet.own)
     PastMetrics(fleet.own)
     RuleMetrics(fleet.own, RuleSet(), RuleSeries())

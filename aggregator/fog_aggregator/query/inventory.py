@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from heapq import nlargest
 from typing import Any, Final
 
 import numpy as np
@@ -69,8 +70,18 @@ class Inventory:
             shown += 1
         return root | {"depth": shown}
 
-    def nodes(self, under: Path, state: str | None, limit: int, offset: int) -> dict[str, Any]:
-        """Return the nodes at and under a path, in path order, a page of them; missing ones where that is asked for."""
+    def nodes(
+        self, under: Path, state: str | None, page: tuple[int, int], rank: Callable[[Path], float] | None = None
+    ) -> dict[str, Any]:
+        """Return the nodes at and under a path, a page of them; missing ones where that is asked for.
+
+        Args:
+            under: the path.
+            state: the state of the nodes that are wanted; None for all.
+            page: how many at most, and how many to leave out before the first.
+            rank: those for which it is highest come first; None for path order.
+        """
+        limit, offset = page
         if state == Life.MISSING.label:
             found = self._missing(Selection(under))
             absent = [_missing_node(*one) for one in found[offset : offset + limit]]
@@ -85,17 +96,20 @@ class Inventory:
             chosen = np.flatnonzero((self._lives[rows] == Life[state.upper()]) & ~retired)
         else:
             chosen = np.arange(len(rows))
-        page = [tree.paths[span.start + place] for place in chosen[offset : offset + limit].tolist()]
-        listed = [self._node(self._fleet.places[path]) for path in page]
+        if rank is None:
+            paths = [tree.paths[span.start + place] for place in chosen[offset : offset + limit].tolist()]
+        else:
+            costliest = nlargest(offset + limit, (tree.paths[span.start + place] for place in chosen.tolist()), rank)
+            paths = costliest[offset:]
+        listed = [self._node(self._fleet.places[path]) for path in paths]
         return {"total": len(chosen), "offset": offset, "limit": limit, "nodes": listed}
 
-    def conflicts(self) -> list[dict[str, Any]]:
-        """Return the families that cannot all be shown, or are described in several ways, with the nodes of each."""
+    def conflicts(self, limit: int, offset: int) -> dict[str, Any]:
+        """Return the families that cannot all be shown, or are described in several ways, with their nodes: a page."""
         found = self._planner.variants.conflicts(self._now, described_differently=True)
-        return [
-            {"name": name, "versions": [self._variant(variant) for variant in variants]}
-            for name, variants in found.items()
-        ]
+        page = list(found.items())[offset : offset + limit]
+        families = [{"name": name, "versions": [self._variant(one) for one in variants]} for name, variants in page]
+        return {"total": len(found), "offset": offset, "limit": limit, "families": families}
 
     def retired(self) -> dict[str, Any]:
         """Return the counts that are no longer exported: of label sets that left, and of nodes that retired."""

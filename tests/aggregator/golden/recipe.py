@@ -21,7 +21,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from fog_agent.core.summary import GaugeSummary
-from fog_aggregator.components.http.answers import events, nodes, retired, tree
+from fog_aggregator.components.http.answers import events, retired, tree
 from fog_aggregator.components.http.explain import explain
 from fog_aggregator.core.checkpoint import take_image
 from fog_aggregator.core.fleet.catalog import Family, FamilyKey
@@ -276,7 +276,7 @@ def answers(network: NetworkCollector) -> dict[str, Any]:
         "node": {name: explain(network, ("fog", "a", "0"), name) for name in EXPLAINED},
         "branch": {name: explain(network, ("fog", "branch"), name) for name in EXPLAINED},
         "retired": retired(network),
-        "nodes": nodes(network, (), None, 100, 0),
+        "nodes": network.inventory(lambda fleet: fleet.nodes((), None, (100, 0))),
         "tree": tree(network, (), 5),
         "events": json.loads(b"".join(events(network, (), None, None, 100, None))),
     }

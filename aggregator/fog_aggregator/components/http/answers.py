@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from fog_aggregator.components.http.output import json_bytes
 from fog_aggregator.components.http.status import Status
 from fog_aggregator.core.events.newest import FleetEvent, Mark, format_mark
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.path_costs import NOTHING, PathCost
 from fog_aggregator.query.explanation import epoch_name
 from fog_schema import __version__
 from fog_schema.frames import VERSION
 from fog_schema.paths import Path, format_path
 
 _CHUNK: Final = 65_536
+Costs: TypeAlias = Callable[[], Mapping[Path, PathCost]]
 
 
 def tree(network: NetworkCollector, under: Path, depth: int) -> dict[str, Any]:
@@ -24,9 +26,23 @@ def tree(network: NetworkCollector, under: Path, depth: int) -> dict[str, Any]:
     return network.inventory(lambda fleet: fleet.tree(under, depth))
 
 
-def nodes(network: NetworkCollector, under: Path, state: str | None, limit: int, offset: int) -> dict[str, Any]:
-    """Return the nodes at and under a path, in path order, a page of them."""
-    return network.inventory(lambda fleet: fleet.nodes(under, state, limit, offset))
+def nodes(
+    network: NetworkCollector, costs: Costs, chosen: tuple[Path, str | None, str], page: tuple[int, int]
+) -> dict[str, Any]:
+    """Return the nodes at and under a path with their costs, in path order or the costliest first, a page of them.
+
+    Args:
+        network: the fleet.
+        costs: returns the cost of every path.
+        chosen: the path, the state of the nodes that are wanted, and what they are sorted by.
+        page: how many at most, and how many to leave out before.
+    """
+    (under, state, sort), by_path = chosen, costs()
+    rank = None if sort == "path" else lambda path: getattr(by_path.get(path, NOTHING), sort)
+    found = network.inventory(lambda fleet: fleet.nodes(under, state, page, rank))
+    for node in found["nodes"]:
+        node.update(asdict(by_path.get(tuple(node["path"].split("/")), NOTHING)))
+    return found
 
 
 def events(
@@ -72,9 +88,9 @@ def event_of(listed: FleetEvent) -> dict[str, Any]:
     }
 
 
-def conflicts(network: NetworkCollector) -> dict[str, Any]:
-    """Return the families that cannot all be shown, with the nodes that have each variant."""
-    return {"families": network.inventory(lambda fleet: fleet.conflicts())}
+def conflicts(network: NetworkCollector, limit: int, offset: int) -> dict[str, Any]:
+    """Return the families that cannot all be shown, with the nodes that have each variant; a page of them."""
+    return network.inventory(lambda fleet: fleet.conflicts(limit, offset))
 
 
 def retired(network: NetworkCollector) -> dict[str, Any]:

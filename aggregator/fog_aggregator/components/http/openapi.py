@@ -115,6 +115,8 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "branch": FLAG,
             "first_heard": NUMBER,
             "info": map_of(TEXT),
+            **dict.fromkeys(("frames", "bytes", "refused"), WHOLE),
+            "cpu_seconds": NUMBER,
         }
     ),
     "Events": object_of(
@@ -188,7 +190,12 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "groups": list_of(object_of({"path": TEXT, "series": WHOLE})),
         }
     ),
-    "Conflicts": object_of({"families": list_of(object_of({"name": TEXT, "versions": list_of(ref_to("Version"))}))}),
+    "Conflicts": object_of(
+        {
+            **dict.fromkeys(("total", "offset", "limit"), WHOLE),
+            "families": list_of(object_of({"name": TEXT, "versions": list_of(ref_to("Version"))})),
+        }
+    ),
     "Version": object_of(
         {
             "type": TEXT,

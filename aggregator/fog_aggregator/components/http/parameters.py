@@ -13,6 +13,7 @@ from aiohttp import web
 from fog_aggregator.core.events.newest import Mark, format_mark
 from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.path_costs import COSTS
 from fog_aggregator.query.inventory import RETIRED_STATE
 from fog_schema.errors import PathError
 from fog_schema.limits import MAX_TOKENS
@@ -21,6 +22,7 @@ from fog_schema.paths import RETIRED, Path, format_path, parse_path
 MOST_LISTED: Final = 10_000
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _LONGEST_NUMBER: Final = 64
+SORTS: Final = ("path", *COSTS)
 STATES: Final = (*(life.label for life in Life), RETIRED_STATE)
 
 
@@ -143,6 +145,12 @@ def _state(text: str) -> str:
     return text
 
 
+def _sort(text: str) -> str:
+    if text not in SORTS:
+        raise ValueError(f"nodes are sorted by one of {', '.join(SORTS)}")
+    return text
+
+
 def _text(text: str) -> str:
     if not text:
         raise ValueError("it is empty")
@@ -167,6 +175,13 @@ SINCE: Final = Parameter(
     "since", "only what was received after this moment, unix seconds", {"type": "number"}, _seconds
 )
 STATE: Final = Parameter("state", "only nodes in this state", {"type": "string", "enum": list(STATES)}, _state)
+SORT: Final = Parameter(
+    "sort",
+    "path order, or the costliest first",
+    {"type": "string", "enum": list(SORTS), "default": "path"},
+    _sort,
+    "path",
+)
 DEPTH: Final = _number("depth", "how many levels below the path to show", 0, MAX_TOKENS, 3)
 LIMIT: Final = _number("limit", "how many at most", 0, MOST_LISTED, 100)
 BEFORE: Final = Parameter("before", "only what was listed before: the `next` of a page", {"type": "string"}, _mark)

@@ -104,8 +104,8 @@ async def _tree(request: web.Request, query: Query) -> web.StreamResponse:
 async def _nodes(request: web.Request, query: Query) -> web.StreamResponse:
     network = request.app[NETWORK]
     must_be_known(network, query["path"])
-    page = (query["path"], query["state"], query["limit"], query["offset"])
-    return await _computed(request, partial(answers.nodes, network, *page))
+    chosen, page = (query["path"], query["state"], query["sort"]), (query["limit"], query["offset"])
+    return await _computed(request, partial(answers.nodes, network, request.app[STATUS].costs, chosen, page))
 
 
 async def _events(request: web.Request, query: Query) -> web.StreamResponse:
@@ -129,8 +129,9 @@ async def _retired(request: web.Request, _: Query) -> web.StreamResponse:
     return await _computed(request, partial(answers.retired, request.app[NETWORK]))
 
 
-async def _conflicts(request: web.Request, _: Query) -> web.StreamResponse:
-    return await _computed(request, partial(answers.conflicts, request.app[NETWORK]))
+async def _conflicts(request: web.Request, query: Query) -> web.StreamResponse:
+    page = (query["limit"], query["offset"])
+    return await _computed(request, partial(answers.conflicts, request.app[NETWORK], *page))
 
 
 async def _status(request: web.Request, _: Query) -> web.StreamResponse:
@@ -222,9 +223,9 @@ ROUTES: Final = (
     ),
     Route(
         "/api/nodes",
-        "the nodes in path order, a page of them",
+        "the nodes with their costs, in path order or the costliest first, a page of them",
         _nodes,
-        (parameters.PATH, parameters.STATE, parameters.LIMIT, parameters.OFFSET),
+        (parameters.PATH, parameters.STATE, parameters.SORT, parameters.LIMIT, parameters.OFFSET),
         "Nodes",
         errors=(404, 503),
         reach=Reach.SUBTREE,
@@ -248,7 +249,14 @@ ROUTES: Final = (
         reach=Reach.SUBTREE,
     ),
     Route("/api/retired", "counts of what is no longer exported", _retired, schema="Retired", errors=(503,)),
-    Route("/api/conflicts", "metrics that nodes disagree about", _conflicts, schema="Conflicts", errors=(503,)),
+    Route(
+        "/api/conflicts",
+        "metrics that nodes disagree about, a page of them",
+        _conflicts,
+        (parameters.LIMIT, parameters.OFFSET),
+        "Conflicts",
+        errors=(503,),
+    ),
     Route("/api/status", "what the numbers stand on", _status, schema="Status", reach=Reach.USER),
     Route(
         "/api/silences",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from fog_aggregator.path_costs import PathCost
+from fog_schema.paths import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class Status(Protocol):
 
     def memory(self) -> dict[str, object]:
         """Return how much memory there is, what takes it, and how many newcomers were refused."""
+
+    def costs(self) -> Mapping[Path, PathCost]:
+        """Return the cost of every path since the start; may take a while."""
 
     def silences(self) -> list[dict[str, Any]]:
         """Return the silences, as Alertmanager writes them."""

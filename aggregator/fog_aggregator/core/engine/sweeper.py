@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from fog_aggregator.core.engine.notices import Notices
@@ -15,6 +17,8 @@ from fog_schema.frames import Request
 from fog_schema.paths import Path, format_path
 
 SWEEP_SECONDS: Final = 10.0
+MOST_REPORTED: Final = 100
+"""Paths of one kind of finding that one sweep tells of; the next ones tell of the others, as long as they are found."""
 _TEXTS: Final = {
     "several_writers": "has several writers at once that are not marked as shared",
     "families_disagree": "is not of one type, unit, bounds or rollup choice on all nodes: see /api/conflicts",
@@ -84,10 +88,18 @@ class Sweeper:
         return findings
 
     def _report(self, event: str, found: Mapping[str, Path], events: EventList, server_now: float) -> list[str]:
-        """List an event for each subject that was not found the last time; return a line for each."""
-        text = _TEXTS[event]
-        fresh = sorted(found.keys() - self._reported[event])
-        self._reported[event] = set(found)
-        for subject in fresh:
-            events.report(found[subject], event, {"subject": subject, "text": text}, server_now)
-        return [f"{subject} {text}" for subject in fresh]
+        """List an event for each path with subjects that were not told of before; return a line for each."""
+        reported = self._reported[event]
+        reported.intersection_update(found)
+        fresh: dict[Path, list[str]] = defaultdict(list)
+        for subject in sorted(found.keys() - reported):
+            fresh[found[subject]].append(subject)
+        lines = []
+        for path, subjects in islice(fresh.items(), MOST_REPORTED):
+            reported.update(subjects)
+            text = _TEXTS[event]
+            if len(subjects) > 1:
+                text = f"{text} (and {len(subjects) - 1} more like it at {format_path(path)})"
+            events.report(path, event, {"subject": subjects[0], "text": text}, server_now)
+            lines.append(f"{subjects[0]} {text}")
+        return lines

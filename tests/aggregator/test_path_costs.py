@@ -1,0 +1,84 @@
+"""The costliest paths are named: ten of them in the exposition, all in `/api/nodes`."""
+
+from __future__ import annotations
+
+from fog_aggregator.core.costs.accounts import Accounts
+from fog_aggregator.core.engine.sweeper import MOST_REPORTED, Sweeper
+from fog_aggregator.path_costs import MOST_NAMED, PathCost, costliest, costs_by_path
+from fog_schema.codec import encode, encode_definitions
+from fog_schema.columns import pack_ids, pack_ints
+from fog_schema.frames import COUNTER, DELTA, GAUGE, KEYFRAME, LAST_PART, Definition, Frame, Numbers
+from fog_schema.paths import Path
+from fog_schema.subjects import Subjects
+from tests.aggregator.fleet import Fleet, counting
+
+
+def test_the_subjects_of_a_path_are_one_cost() -> None:
+    """Metrics and events of a node together."""
+    accounts = Accounts(Subjects())
+    accounts.open("fog.v1.metrics.fog.0").charge(100, 0.5)
+    accounts.open("fog.v1.events.fog.0").charge(10, 0.25)
+    accounts.open("fog.v1.events.fog.0").refused += 1
+    assert costs_by_path(accounts) == {("fog", "0"): PathCost(2, 110, 0.75, 1)}
+
+
+def test_ten_paths_are_named() -> None:
+    """They took most time; each is shown with all that it costs."""
+    fleet, accounts = counting("fog/3", {"a": 1, "b": 1}), Accounts(Subjects())
+    for node in range(100):
+        accounts.open(f"fog.v1.metrics.fog.{node}").charge(10 * node, 1.0 / (1 + abs(node - 3)))
+    found = costliest(accounts, fleet.network).series
+    assert len({dict(one.labels)["path"] for one in found}) == MOST_NAMED
+    mine = {dict(one.labels)["what"]: one.value for one in found if dict(one.labels)["path"] == "fog/3"}
+    assert mine == {"bytes": 30, "cpu": 1.0, "frames": 1, "refused": 0, "slots": 2}
+
+
+def disagreeing(fleet: Fleet, path: Path, type_: int, names: int) -> None:
+    """Let a node have many families of one type."""
+    for part in range(0, names, 1000):
+        ids = list(range(part, min(names, part + 1000)))
+        definitions = [Definition(f"m{one}", type_, "", "", (), (), (), pack_ids([one]), ()) for one in ids]
+        values = Numbers(pack_ids(ids), pack_ints([1] * len(ids)))
+        kind, flags = (DELTA, 0) if part else (KEYFRAME, LAST_PART)
+        frame = Frame(kind, 7, part // 1000 + 1, flags, definitions=encode_definitions(definitions))
+        if type_ == COUNTER:
+            frame.counters = values
+        else:
+            frame.gauges = values
+        fleet.apply(path, encode(frame))
+
+
+def test_many_families_that_disagree_are_one_event_and_one_line() -> None:
+    """20,000 of them emptied the list of events, and wrote as many lines."""
+    fleet, sweeper = Fleet(), Sweeper()
+    disagreeing(fleet, ("fog", "a"), COUNTER, 3000)
+    disagreeing(fleet, ("fog", "b"), GAUGE, 3000)
+    findings = sweeper.sweep(fleet.state, fleet.events, fleet.network, 0.0, fleet.now)
+    assert findings.conflicting == 3000
+    [line] = findings.warnings
+    assert line == (
+        "m0 is not of one type, unit, bounds or rollup choice on all nodes: see /api/conflicts"
+        " (and 2999 more like it at fog/b)"
+    )
+    [event] = fleet.network.get_events()
+    assert (event.name, event.value["subject"], event.labels["fog_path"]) == ("families_disagree", "m0", "fog/b")
+    assert sweeper.sweep(fleet.state, fleet.events, fleet.network, 10.0, fleet.now).warnings == []
+    page = fleet.network.inventory(lambda one: one.conflicts(2, 1))
+    assert (page["total"], [one["name"] for one in page["families"]]) == (3000, ["m1", "m10"])
+
+
+def test_paths_that_disagree_are_told_of_up_to_a_number() -> None:
+    """The others are told of by the next sweep, and nobody twice."""
+    fleet, sweeper = Fleet(), Sweeper()
+    for node in range(MOST_REPORTED + 50):
+        member = fleet.join(f"fog/{node}")
+        member.collector.register_counter(f"m{node}", "")
+        other = fleet.join(f"fog/{node}/x")
+        other.collector.register_gauge(f"m{node}", "").set(1)
+    fleet.send()
+    lines: list[str] = []
+    for told in (MOST_REPORTED, 50, 0):
+        findings = sweeper.sweep(fleet.state, fleet.events, fleet.network, 0.0, fleet.now)
+        assert (findings.conflicting, len(findings.warnings)) == (MOST_REPORTED + 50, told)
+        lines += findings.warnings
+    assert len(set(lines)) == MOST_REPORTED + 50
