@@ -7,9 +7,9 @@ import pytest
 
 from fog_bus.nats.api import JetStream
 from fog_bus.streams import METRICS
-from fog_cli.actions.stream_plan import stored_sizes
 from fog_cli.commands.streams import Plan
 from fog_cli.swarm.families import Families
+from fog_cli.swarm.stream_plan import stored_sizes
 from fog_cli.swarm.writers import Chances, Writer, Writers
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer

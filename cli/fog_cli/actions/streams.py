@@ -27,7 +27,7 @@ def streams(settings: Settings) -> int:
     except PathError as error:
         raise UsageError(str(error)) from None
     if settings.action == "plan":
-        from fog_cli.actions.stream_plan import print_plan  # needs numpy, which `apply` does not
+        from fog_cli.swarm.stream_plan import print_plan  # needs numpy, which `apply` does not
 
         print_plan(settings.plan, settings.wishes, subjects)
         return 0
