@@ -14,6 +14,7 @@ _CODES: Final = {
     "departed": "31",
     "ended": "2",
     "missing": "31",
+    "quarantined": "33",
     "retired": "2",
     "faint": "2",
     "bold": "1",

@@ -11,6 +11,7 @@ import pytest
 
 from fog_aggregator.components.http.routes import ROUTES
 from fog_aggregator.components.http.status import StreamStatus
+from fog_aggregator.core.quarantine.orders import Order
 from fog_proving.fuzz.http.schema import Checker
 from tests.aggregator.fleet import START, Fleet
 from tests.aggregator.serving import Served, sample_fleet, serving
@@ -217,6 +218,18 @@ async def test_every_kind_of_metric_is_explained(served: Served) -> None:
     for query in ("name=nothing", "name=nothing&path=fog/0"):
         answer = await served.ask("/api/explain?" + query)
         assert (answer.status, "no metric 'nothing'" in answer.text) == (404, True)
+
+
+async def test_what_is_in_quarantine_is_explained(served: Served) -> None:
+    """The values that are known of the node are shown, though no total has them; of others it is said why."""
+    fleet = served.fleet.network.fleet
+    fleet.order(("fog", "0", "1"), Order(START, out=True, why="lies", author="jo"))
+    fleet.settle_orders(START + 1)
+    found = await served.json("/api/explain?path=fog/0/1&name=requests_total")
+    assert (found["total"], found["node"]["quarantined"]) == ([], "lies")
+    assert found["node"]["epochs"][0]["values"][0]["value"] == 3
+    answer = await served.ask("/api/explain?path=fog/0/1&name=nothing")
+    assert (answer.status, "fog/0/1 is in quarantine, and in no number: lies" in answer.text) == (404, True)
     assert (await served.ask("/api/explain")).status == 400
     assert (await served.ask("/api/explain?name=x&path=fog/7")).status == 404
 

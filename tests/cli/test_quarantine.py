@@ -56,7 +56,7 @@ def test_options_that_cannot_work(arguments: tuple[str, ...], what: str) -> None
 def test_the_list_of_an_aggregator_is_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line for each path: since when, by whom, why."""
+    """A line for each path: since when, by whom, why; without any it is said."""
     from fog_cli.actions.quarantine import quarantine
     from fog_cli.api import Api
     from fog_cli.commands.operator.quarantine import Settings
@@ -64,4 +64,7 @@ def test_the_list_of_an_aggregator_is_shown(
     found: Any = {"quarantined": [{"path": "fog/0", "since": 1.0, "why": "lies", "author": "jo"}]}
     monkeypatch.setattr(Api, "json", lambda *_: json.loads(json.dumps(found)))
     assert quarantine(Settings(list=True)) == 0
-    assert capsys.readouterr().out == "fog/0  1.0  jo  lies\n"
+    assert capsys.readouterr().out == "fog/0  1970-01-01T00:00:01.000Z  jo  lies\n"
+    found["quarantined"] = []
+    assert quarantine(Settings(list=True)) == 0
+    assert capsys.readouterr().out == "nothing is in quarantine\n"

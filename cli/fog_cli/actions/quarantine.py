@@ -9,7 +9,7 @@ from fog_cli.api import Api
 from fog_cli.commands.operator.quarantine import Settings
 from fog_cli.control import author, publish_command
 from fog_cli.errors import UsageError
-from fog_cli.terminal import printable
+from fog_cli.terminal import printable, show_time
 from fog_schema.commands import LIFT, QUARANTINE, Command
 
 
@@ -23,8 +23,8 @@ def quarantine(settings: Settings) -> int:
     if settings.list:
         if settings.path or settings.why or settings.lift:
             raise UsageError("--list takes nothing beside it")
-        for one in Api(settings.api.url).json("/api/status")["quarantined"]:
-            print(_line(one))
+        found = Api(settings.api.url).json("/api/status")["quarantined"]
+        print("\n".join(map(_line, found)) or "nothing is in quarantine")
         return 0
     if not settings.path:
         raise UsageError("name the path: write fog quarantine PATH --why TEXT, or --list")
@@ -35,10 +35,11 @@ def quarantine(settings: Settings) -> int:
     what = LIFT if settings.lift else QUARANTINE
     command = Command(what, author=author(), comment="" if settings.lift else settings.why)
     publish_command(settings.nats, settings.prefix, settings.path, command, "fog quarantine")
-    done = "counts again" if settings.lift else "is in no number any more"
-    print(f"{settings.path} {done} as soon as aggregators read this; an aggregator's log says if that changes nothing")
+    done = "counts again" if settings.lift else "leaves all numbers"
+    print(f"{settings.path} {done} as soon as aggregators read this; fog quarantine --list shows what is out")
     return 0
 
 
 def _line(one: Mapping[str, Any]) -> str:
-    return "  ".join(printable(str(one[name])) for name in ("path", "since", "author", "why") if one[name] != "")
+    texts = (one["path"], show_time(one["since"]), one["author"], one["why"])
+    return "  ".join(printable(text) for text in texts if text)

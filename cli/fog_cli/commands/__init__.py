@@ -17,7 +17,6 @@ from fog_cli.errors import UsageError
 
 SUMMARIES: Final = {
     "demo": "run a whole fog on this machine",
-    "swarm": "generate the load of a large fleet",
     "agent": "report this machine's metrics",
     "aggregator": "merge the fog's metrics and serve them",
     "tree": "print the tree and the state of its nodes",
@@ -26,15 +25,16 @@ SUMMARIES: Final = {
     "explain": "say why a number is what it is",
     "blame": "say which part of the tree a change comes from",
     "audit": "hold the nodes' own counts against the aggregator's",
-    "streams": "create the streams, or say how they differ",
-    "forget": "retire departed nodes now",
     "quarantine": "take a path out of the numbers, or in again",
+    "forget": "retire departed nodes now",
     "silence": "keep alerts from receivers for a while",
+    "streams": "create the streams, or say how they differ",
     "token": "make a login for the aggregator's HTTP interface",
     "creds": "make credentials for NATS",
     "decode": "print frames for a person",
     "check": "say whether configuration and rule files are fine",
     "test": "run unit tests of rule files",
+    "swarm": "generate the load of a large fleet",
     "completion": "print the completions of a shell",
 }
 

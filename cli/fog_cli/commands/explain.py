@@ -42,6 +42,8 @@ def _lines(found: Mapping[str, Any], paint: Paint) -> Iterator[str]:
         merged = f", merged by {', '.join(family['rollup'])}" if family["rollup"] else ""
         text = printable(family["help"])
         yield f"{paint('bold', found['name'])} at {found['path']}: {family['type']}{merged}. {text}"
+    if found["node"] and found["node"]["quarantined"] is not None:
+        yield f"{found['path']} is in quarantine, and in no number: {printable(found['node']['quarantined'])}"
     yield from _values(found["total"], "  ")
     yield f"It stands on {show_coverage(found['coverage']['nodes'], paint)}."
     if found["node"]:
@@ -58,7 +60,7 @@ def _node(node: Mapping[str, Any], path: str) -> Iterator[str]:
     if node["branch"]:
         yield f"{path} is a branch: its {len(node['epochs'])} replicas are joined, the largest counting:"
     else:
-        yield f"The node {path} itself has {len(node['epochs'])} epochs beside its closed total:"
+        yield f"The node {path} itself has, beside its closed total, running epochs: {len(node['epochs'])}"
     for epoch in node["epochs"]:
         marks = [f"frame {epoch['seq']}", f"heard {show_time(epoch['heard'])}", f"{epoch['gaps']} gaps"]
         marks += [

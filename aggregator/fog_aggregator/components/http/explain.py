@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.explanation import MOST_SAMPLES
 from fog_aggregator.query.inventory import coverage_of
-from fog_schema.paths import Path, format_path
+from fog_schema.paths import Path, format_path, is_under, parse_path
 from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue, SeriesSnapshot
 
 
 def explain(network: NetworkCollector, path: Path, name: str) -> dict[str, Any] | None:
-    """Return a metric at and under a path, taken apart; None when nobody there has it."""
+    """Return a metric at and under a path, taken apart; None when nobody there has it.
+
+    A node in quarantine is in no number, and what is known of it is shown all the same.
+    """
     found = network.explain(path, name)
     view, children = found.total, found.children
-    if view.is_empty:
+    if view.is_empty and not _is_held_out(found.node):
         return None
     return {
         "path": format_path(path),
@@ -32,6 +35,22 @@ def explain(network: NetworkCollector, path: Path, name: str) -> dict[str, Any] 
         ],
         "contributions": list(_samples(children.metrics)),
     }
+
+
+def why_none(network: NetworkCollector, path: Path, name: str) -> str:
+    """Say why nobody at and under a path has a metric: none is there, or an operator has taken the path out."""
+    for order in network.quarantined(path):
+        if is_under(path, parse_path(order["path"])):
+            return f"{order['path']} is in quarantine, and in no number: {order['why']}"
+    where = f" at or under {format_path(path)}" if path else ""
+    return f"no metric {name[:200]!r}{where}; /metrics lists what there is"
+
+
+def _is_held_out(node: Mapping[str, Any] | None) -> bool:
+    """Tell whether a node has the metric and is in quarantine."""
+    if node is None or node["quarantined"] is None:
+        return False
+    return bool(node["closed"]) or any(epoch["values"] for epoch in node["epochs"])
 
 
 def _family(snapshot: FamilySnapshot) -> dict[str, Any]:

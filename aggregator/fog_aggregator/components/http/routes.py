@@ -13,7 +13,7 @@ from aiohttp import web
 
 from fog_aggregator.components.http import answers, parameters, view_parameters
 from fog_aggregator.components.http.access.guard import Reach, confine, shown_to
-from fog_aggregator.components.http.explain import explain
+from fog_aggregator.components.http.explain import explain, why_none
 from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.output import JSON, json_bytes, send, send_json
 from fog_aggregator.components.http.parameters import Parameter, read_query
@@ -21,7 +21,6 @@ from fog_aggregator.components.http.prometheus.reloading import reload
 from fog_aggregator.components.http.snapshot import snapshot_chunks
 from fog_aggregator.components.http.view_parameters import must_be_known, read_view
 from fog_aggregator.network import NetworkCollector
-from fog_schema.paths import format_path
 from utilityfog_frontend.telemetry.exposition import negotiate
 
 Query = Mapping[str, Any]
@@ -120,8 +119,7 @@ async def _explain(request: web.Request, query: Query) -> web.StreamResponse:
     must_be_known(network, path)
     found = await asyncio.to_thread(explain, network, path, name)
     if found is None:
-        where = f" at or under {format_path(path)}" if path else ""
-        raise web.HTTPNotFound(text=f"no metric {name[:200]!r}{where}; /metrics lists what there is")
+        raise web.HTTPNotFound(text=why_none(network, path, name))
     return await send_json(request, found)
 
 

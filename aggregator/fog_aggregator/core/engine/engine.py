@@ -366,7 +366,7 @@ class Engine:
         """Take an operator's order about a path; one that changes nothing is answered in the log."""
         order = Order(stored_at, command.command == QUARANTINE, command.comment, command.author)
         if self.fleet.order(path, order) is Taken.IN_VAIN:
-            self._around.say("quarantine", f"{format_path(path)} {order.in_vain}", None)
+            self._around.say(f"quarantine {format_path(path)}", f"{format_path(path)} {order.in_vain}", None)
 
     def _settle_orders(self, now: float) -> list[Settled]:
         """Take out of what is shown, or in again, what orders say before which all is read."""
