@@ -23,6 +23,7 @@ from fog_aggregator.history.store import HistoryLimits, HistoryStore
 from fog_aggregator.network import NetworkCollector
 from tests.history.building import STEP, Tables
 from utilityfog_frontend.telemetry import TelemetryCollector
+from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot
 
 STEPS = 150
 """Of a journal: more than the sixty of a block."""
@@ -251,3 +252,22 @@ def test_a_step_that_is_taken_twice_is_one(tmp_path: Path, network: NetworkColle
     recorder.stop(finish=True)
     assert len(list(HistoryFiles(tmp_path, lambda: None).steps())) == 1
     assert recorder._metrics.steps.get_value().value == 1  # noqa: SLF001 - what it counts into
+
+
+def test_our_own_metrics_are_part_of_a_step_whatever_their_sources_wait_for(
+    tmp_path: Path, network: NetworkCollector
+) -> None:
+    """A step is taken with the network held, and a source may wait for it: each step took a second more, without it."""
+    family = Family("fog_asked", MetricType.GAUGE)
+
+    def asked() -> list[FamilySnapshot]:
+        with network.lock:
+            return [FamilySnapshot(family, [SeriesSnapshot((), 7)])]
+
+    network.own.add_source(asked)
+    recorder = recorder_on(tmp_path, network, HistoryLimits())
+    with network.lock:
+        recorder.take(STEP, live=True)
+    recorder.stop(finish=True)
+    [step] = HistoryFiles(tmp_path, lambda: None).steps()
+    assert (("__name__", "fog_asked"),) in step.levels[WHOLE].table.labels

@@ -23,7 +23,6 @@ from fog_aggregator.history.store import HistoryStore
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.fleet_view import FleetView
 from fog_aggregator.query.selection import Grouping
-from utilityfog_frontend.telemetry.model import FamilySnapshot
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 MOST_PENDING: Final = 2
@@ -38,14 +37,14 @@ class Taken:
         at: The time of the step in milliseconds.
         groups: How many groups each level has.
         views: The whole, and the levels that may fit.
-        own: The places that cover silent nodes; the aggregator's own metrics, if the step is the present.
+        live: Whether the step is the present: the aggregator's own metrics are part of it.
         set_back: Whether the clock was wrong: the steps from this one on are of a time that has not come.
     """
 
     at: int
     groups: Sequence[int]
     views: Mapping[Depth, FleetView]
-    own: Sequence[FamilySnapshot]
+    live: bool
     set_back: bool = False
 
 
@@ -97,8 +96,7 @@ class Recorder:
         views = {WHOLE: network.view(at=at / 1e3)}
         for depth in self._store.choice.candidates(groups):
             views[depth] = network.view(grouping=Grouping(level=depth), at=at / 1e3)
-        own = [*views[WHOLE].losses(), *(network.own.collect() if live else ())]
-        self._pending.append(self._thread.submit(self._process, Taken(at, groups, views, own, set_back)))
+        self._pending.append(self._thread.submit(self._process, Taken(at, groups, views, live, set_back)))
         self._metrics.copying.set(time.perf_counter() - began)
 
     async def settle(self) -> None:
@@ -154,15 +152,16 @@ class Recorder:
     def _step(self, taken: Taken) -> Step:
         """Make the columns of the levels that fit; the label sets of others are never made."""
         sampled = {depth: view.sampled() for depth, view in taken.views.items()}
-        own = sum(len(family.series) for family in taken.own)
+        # Here, as sources of our own metrics may wait for the network: whoever holds it would wait for them in vain.
+        own = [*taken.views[WHOLE].losses(), *(self._network.own.collect() if taken.live else ())]
         counts = {depth: sample_count(families) for depth, families in sampled.items()}
-        counts[WHOLE] += own
+        counts[WHOLE] += sum(len(family.series) for family in own)
         fitting = self._store.choice.measured(taken.groups, counts)
         levels = {}
         for depth in fitting:
             capture = self._captures.setdefault(depth, Capture())
             version = taken.views[depth].version
-            levels[depth] = capture.columns(sampled[depth], version, taken.own if depth == WHOLE else ())
+            levels[depth] = capture.columns(sampled[depth], version, own if depth == WHOLE else ())
         self._captures = {depth: capture for depth, capture in self._captures.items() if depth in levels}
         return Step(taken.at, levels)
 
