@@ -92,6 +92,11 @@ class ForgottenEpochs:
         _copy(former, self.slots.tables, into, tables, since)
         self._drop(where, into.id)
 
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock: one that comes back is as old as the others of its path."""
+        for one in self._epochs.values():
+            one.epoch.shift(seconds)
+
     def expire(self, observed: float) -> None:
         """Give up what was kept for the horizon."""
         for key in [key for key, one in self._epochs.items() if one.expires <= observed]:

@@ -346,6 +346,7 @@ class Engine:
                 self.fleet.shift(step)
                 self.events.shift(step)
                 self._ingest.shift(step)
+                self._forget_queue.shift(step)
             if step:
                 self._report_step(stream, step, now)
 

@@ -36,6 +36,10 @@ class ForgetQueue:
         if (under, at) not in self._waiting:  # it is read again
             self._waiting.append((under, at))
 
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock, as the times do at which nodes were heard."""
+        self._waiting = [(under, at + seconds) for under, at in self._waiting]
+
     def pop_ready(self, read_until: float) -> list[tuple[Path, float]]:
         """Remove and return the requests that are older than `read_until`: all frames stored before then are read.
 

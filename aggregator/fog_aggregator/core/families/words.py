@@ -105,6 +105,10 @@ class FamilyWords:
         if row < len(self.of_epoch):
             self.of_epoch[row] = NOTHING
 
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock."""
+        self._last = {family: (at + seconds, *said) for family, (at, *said) in self._last.items()}
+
     def settled(self) -> Iterator[Words]:
         """Return the words of families that are described in one way only, where that is news."""
         sole, self._sole = self._sole, {}

@@ -132,9 +132,8 @@ class Parts:
 
     def shift(self, seconds: float) -> None:
         """Move all that was dated by the server's clock."""
-        self.time.shift(seconds)
-        self.roster.shift(seconds)
-        self.slots.shift(seconds)
+        for part in (self.time, self.roster, self.slots, self.forgotten, self.words, self.quarantine):
+            part.shift(seconds)
 
     def left_series(self) -> Bools:
         """Tell which series have left the exposition (R12.41), by their numbers."""

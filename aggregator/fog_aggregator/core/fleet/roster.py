@@ -194,11 +194,11 @@ class Roster:
     def shift(self, seconds: float) -> None:
         """Follow a step of the server's clock."""
         self.rows.last_seen += seconds
+        self.out = {row: at + seconds for row, at in self.out.items()}
         for place in self:
             place.first_seen += seconds
             for epoch in place.epochs.values():
-                epoch.birth += seconds
-                epoch.last_seen += seconds
+                epoch.shift(seconds)
 
     def to_ask(self, now: float) -> list[tuple[Path, int]]:
         """Return the writers that a keyframe is wanted from, and that were heard lately: others would not answer.

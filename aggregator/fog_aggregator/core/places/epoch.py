@@ -89,6 +89,12 @@ class Epoch(SlotHolder):
         self.shared = bool(frame.flags & SHARED)
         return is_late
 
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock."""
+        self.birth += seconds
+        self.usual += seconds
+        self.last_seen += seconds
+
     def _is_late(self, birth: float, pause: float, interval: float) -> bool:
         """Tell whether a frame was held up for more than 3 intervals; `pause` is the time since the one before.
 

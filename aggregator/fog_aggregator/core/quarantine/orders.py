@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -131,6 +131,12 @@ class Quarantine:
                 self._in_force.pop(path, None)
         return ready
 
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock: else what is out would be read until the clock is there again."""
+        self._orders = {path: [_moved(order, seconds) for order in orders] for path, orders in self._orders.items()}
+        self._waiting = [(path, _moved(order, seconds)) for path, order in self._waiting]
+        self._in_force = {path: _moved(order, seconds) for path, order in self._in_force.items()}
+
     def image(self) -> Saved:
         """Return the orders, and whether each is in force, or has ended one."""
         waiting = set(self._waiting)
@@ -168,6 +174,10 @@ class Quarantine:
         if not ended:
             raise FrameError("limit", f"{MOST_PATHS} paths are in quarantine: take out a subtree, or lift some")
         del self._orders[min(ended, key=lambda path: ended[path])]
+
+
+def _moved(order: Order, seconds: float) -> Order:
+    return replace(order, at=order.at + seconds)
 
 
 def _over(known: Mapping[Path, T], path: Path) -> Iterator[T]:
