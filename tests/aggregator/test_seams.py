@@ -97,3 +97,32 @@ def test_nothing_is_late_for_a_step_of_the_clock(ahead: float) -> None:
         work.increment()
         late.append(member.send().late)
     assert late == [False] * 6
+
+
+@pytest.mark.parametrize(("quarantine", "lift", "forgotten"), [(1, 0, False), (1, 3, False), (3, 0, True)])
+@pytest.mark.parametrize("backlog", [False, True])
+def test_a_node_is_forgotten_by_the_orders_of_that_moment(
+    fog: Fog, quarantine: float, lift: float, *, forgotten: bool, backlog: bool
+) -> None:
+    """Whoever reads all at once, hours later, forgets the same nodes, and has the same total."""
+    said = {quarantine: (QUARANTINE, "fog/0/1"), 2.0: (FORGET, "fog/0/1"), lift or 4.0: (LIFT, "fog/0/1")}
+    for at in sorted(said):
+        if lift or said[at][0] != LIFT:
+            fog.say(said[at][0], said[at][1], at * HOUR)
+        if not backlog:
+            fog.pass_to(at * HOUR + 1)
+    if backlog:
+        fog.engine.fleet.settle_orders(NOON + 5 * HOUR)  # as a step of the history does
+    fog.pass_to(5 * HOUR)
+    assert (("fog", "0", "1") not in fog.engine.fleet.places) is forgotten
+    assert fog.value() == (30 if lift or forgotten else 20)
+
+
+def test_what_is_forgotten_late_is_out_with_its_subtree(fog: Fog) -> None:
+    """The subtree was taken out after the request: the group of the forgotten is in it."""
+    fog.say(FORGET, "fog/0/1", 2 * HOUR)
+    fog.say(QUARANTINE, "fog/0", 2 * HOUR + 1)
+    fog.engine.fleet.settle_orders(NOON + 3 * HOUR)
+    fog.pass_to(3 * HOUR)
+    assert ("fog", "0", "~retired") in fog.engine.fleet.places
+    assert fog.value() is None

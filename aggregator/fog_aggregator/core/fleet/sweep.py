@@ -49,7 +49,8 @@ def forget(parts: Parts, under: Path, at: float, departed_after: float, limits: 
     """Retire the nodes at and under a path that had departed by `at` (server's time), on somebody's request.
 
     The values of their epochs are kept apart: a writer that comes back goes on where it was (R12.53).
-    Nodes in quarantine stay: retired, their counts would be in their parent's total again.
+    Nodes that were in quarantine then stay: retired, their counts would be in their parent's total again. Later orders
+    may be in force already where a backlog is read, and change nothing: so all readers forget the same nodes.
     """
     rows = parts.roster.rows
     gone = [
@@ -57,8 +58,9 @@ def forget(parts: Parts, under: Path, at: float, departed_after: float, limits: 
         for place in parts.roster
         if is_under(place.path, under)
         and place.forgettable
-        and not (parts.roster.is_retired(place) or place.row in parts.roster.out)
+        and not parts.roster.is_retired(place)
         and at - rows.last_seen[place.row] > departed_after
+        and not parts.quarantine.keeps_out(place.path, at)
     ]
     for path in gone:
         parts.keep_values(parts.roster.places[path], limits)
@@ -98,6 +100,8 @@ def _move(parts: Parts, place: Place, home: Path) -> None:
     group = parts.roster.get(home)
     if group is None:
         group = parts.roster.add_group(home)
+        if (order := parts.quarantine.over(home)) is not None:
+            parts.roster.take_out(group, order.at)
     parts.merge_closed(group, place)
 
 
