@@ -63,7 +63,7 @@ class Recorder:
     def __init__(self, fleet: Fleet, *, own: bool) -> None:
         self._fleet = fleet
         self._own = own
-        self._series: dict[Kind, tuple[int, Int32s]] = {}
+        self._series: dict[Kind, tuple[tuple[int, int], Int32s]] = {}
 
     def record(self, time: int) -> Moment:
         """Copy the fleet as it is, at a time in milliseconds."""
@@ -74,9 +74,12 @@ class Recorder:
         return Moment(time, columns, *fleet.gauges_of_epochs(time / 1000))
 
     def _series_of(self, kind: Kind) -> Int32s:
-        version, known = self._fleet.slots_version(kind), self._series.get(kind)
+        """Return the series of the slots, FREE for what an operator has taken out."""
+        version, known = (self._fleet.slots_version(kind), self._fleet.places_version), self._series.get(kind)
         if known is None or known[0] != version:
-            known = self._series[kind] = (version, self._fleet.slot_columns(kind).series.copy())
+            holders = self._fleet.slot_columns(kind)
+            hidden = self._fleet.parts.roster.hidden_epochs()[holders.epoch]
+            known = self._series[kind] = (version, np.where(hidden, np.int32(FREE), holders.series))
         return known[1]
 
 

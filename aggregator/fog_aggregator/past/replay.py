@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from operator import attrgetter
 from typing import Final
@@ -26,6 +26,7 @@ from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.coverage import NOBODY, Coverage
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.places.rows import STALE_INTERVALS
+from fog_aggregator.core.quarantine.orders import Order
 from fog_aggregator.past.moments import Axis, Moment, Recorder
 from fog_aggregator.query.family_variants import Survey
 from fog_aggregator.query.planner import Planner
@@ -60,6 +61,7 @@ class Question:
         at: the moments, ascending, where it is not all from the first one on that are wanted.
         most: how many values may be held.
         stored_since: the time of the first message that the stream has, unix seconds: it lost those before.
+        orders: what an operator has taken out, and in again, by path: frames of what is out are not read (R12.57).
     """
 
     path: Path
@@ -69,6 +71,7 @@ class Question:
     at: tuple[float, ...] = ()
     most: int = 10_000_000
     stored_since: float = 0.0
+    orders: Mapping[Path, Sequence[Order]] = field(default_factory=dict)
 
     @property
     def reach(self) -> float:
@@ -136,6 +139,9 @@ class Replay:
         self.known_since = -math.inf
         self._question = question
         self._fleet = Fleet()
+        for path, orders in question.orders.items():
+            for order in orders:
+                self._fleet.order(path, order)
         self._planner = Planner(self._fleet)
         self._recorder = Recorder(self._fleet, own=question.own)
         say = lambda _key, _text, _error: None  # noqa: E731
@@ -178,6 +184,7 @@ class Replay:
 
     def totals(self) -> Totals:
         """Return the totals at the last frame."""
+        self._fleet.settle_orders(math.inf)
         snapshot = ViewSnapshot(self._fleet, self._planner, ViewKey(self._question.selection), self._fleet.now)
         return snapshot.totals(self._fleet.catalog.families, _NO_COVERAGE)
 
@@ -254,6 +261,7 @@ class Replay:
 
     def _record(self, time: int) -> None:
         self.check()
+        self._fleet.settle_orders(time / 1000)
         moment = self._recorder.record(time)
         if self.moments and self.moments[-1].time >= time:
             self._size -= self.moments.pop().size

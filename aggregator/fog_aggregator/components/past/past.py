@@ -166,7 +166,7 @@ class Past:
         """Read all frames of a question."""
         present = await self._in_thread(partial(self._present.look, question.selection))
         info = await self._frames.look(present.position)
-        question = replace(question, stored_since=info.first_timestamp)
+        question = replace(question, stored_since=info.first_timestamp, orders=present.orders)
         if not question.at:
             question = replace(question, start=max(question.start, info.first_timestamp))
         elif not info.messages or question.start < info.first_timestamp:

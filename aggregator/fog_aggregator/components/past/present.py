@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from fog_aggregator.components.past.errors import PastError
 from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.core.quarantine.orders import Order
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.fleet_view import FleetView
 from fog_aggregator.query.selection import Selection
@@ -27,12 +29,14 @@ class Present:
         position: how far the stream was read for them.
         numbers: of the last frame of each writer.
         now: server's time.
+        orders: what an operator has taken out, and in again, by path, as far as the numbers know it.
     """
 
     view: FleetView
     position: Position
     numbers: Numbers
     now: float
+    orders: Mapping[Path, Sequence[Order]]
 
 
 MOST_NODES: Final = 20_000
@@ -70,7 +74,8 @@ class PresentState:
             if position is None:
                 raise PastError(f"the stream {self._stream} was not read yet", 503)
             view = self._network.view(selection)
-            return Present(view, position, self.numbers(selection), self._network.now())
+            orders = self._network.fleet.quarantine.done
+            return Present(view, position, self.numbers(selection), self._network.now(), orders)
 
     def numbers(self, selection: Selection) -> Numbers:
         """Return the number of the last frame of each writer that has not ended."""

@@ -107,7 +107,8 @@ class FamilyWords:
 
     def shift(self, seconds: float) -> None:
         """Follow a step of the server's clock."""
-        self._last = {family: (at + seconds, *said) for family, (at, *said) in self._last.items()}
+        moved = {family: (at + seconds, help_, rollup) for family, (at, help_, rollup) in self._last.items()}
+        self._last = moved
 
     def settled(self) -> Iterator[Words]:
         """Return the words of families that are described in one way only, where that is news."""

@@ -80,11 +80,10 @@ class Quarantine:
         return MappingProxyType(self._orders)
 
     @property
-    def revision(self) -> float:
-        """When the newest order was given that is in force, or has ended one; 0 without any."""
+    def done(self) -> dict[Path, list[Order]]:
+        """The orders that are in force, or have ended one, by path, in their order."""
         waiting = set(self._waiting)
-        done = (order.at for path, orders in self._orders.items() for order in orders if (path, order) not in waiting)
-        return max(done, default=0.0)
+        return {path: [one for one in orders if (path, one) not in waiting] for path, orders in self._orders.items()}
 
     def add(self, path: Path, order: Order) -> Taken:
         """Take an order; it comes into force once all that was stored before it is read.
