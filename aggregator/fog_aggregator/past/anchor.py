@@ -15,12 +15,12 @@ import numpy as np
 
 from fog_aggregator.core.fleet.catalog import Family, FamilyKey
 from fog_aggregator.core.kinds import Kind
-from fog_aggregator.core.kinds.totals import columns_of, is_counted, is_nothing
+from fog_aggregator.core.kinds.totals import columns_of, is_counted, is_negative, is_nothing
 from fog_aggregator.core.series import Bounds, Labels, SeriesEntry
 from fog_aggregator.past.moments import Axis, Column
 from fog_aggregator.query.family_variants import Survey
 from fog_aggregator.query.totals import Totals
-from utilityfog_frontend.telemetry.model import HistogramValue, Value, subtract_values
+from utilityfog_frontend.telemetry.model import Value, subtract_values
 
 
 class Key(NamedTuple):
@@ -59,7 +59,7 @@ def constants(now: Totals, shown: frozenset[int], replayed: Totals) -> dict[Key,
     for key, value in _counts(now):
         before = mine.get(key)
         rest = value if before is None else subtract_values(value, before)
-        if before is None or not (is_nothing(rest) or _is_less(rest)):
+        if before is None or not (is_nothing(rest) or is_negative(rest)):  # negative: a node was forgotten meanwhile
             found[key] = rest
     numbers = {_key(now.entries[number], now.families): number for number in now.values}
     return {
@@ -106,11 +106,6 @@ def _counts(totals: Totals) -> Iterable[tuple[Key, Value]]:
         for number, value in totals.values.items()
         if is_counted(value)
     )
-
-
-def _is_less(rest: Value) -> bool:
-    """Tell whether the aggregator has less than was replayed: an operator had the node forgotten meanwhile."""
-    return any(count < 0 for count in rest.counts) if isinstance(rest, HistogramValue) else rest < 0
 
 
 def _key(entry: SeriesEntry, families: Sequence[Family]) -> Key:

@@ -27,6 +27,11 @@ def is_nothing(total: Value) -> bool:
     return not (any(total.counts) or total.sum) if isinstance(total, HistogramValue) else total == 0
 
 
+def is_negative(total: Value) -> bool:
+    """Tell whether a difference of totals has a count that is less than nothing."""
+    return any(count < 0 for count in total.counts) if isinstance(total, HistogramValue) else total < 0
+
+
 def columns_of(totals: Iterable[tuple[int, Value, bool]]) -> dict[Kind, tuple[Int32s, ColumnCopy]]:
     """Return totals as the columns of their kinds.
 
