@@ -18,6 +18,7 @@ from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.kinds.view import Samples
 from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.core.places.expected import NOBODY_EXPECTED, Expected
+from fog_aggregator.core.quarantine.orders import Order
 from fog_aggregator.query.explanation import Explanation, take_apart
 from fog_aggregator.query.family_variants import FamilyVariant, described
 from fog_aggregator.query.fleet_view import COVERAGE_FAMILIES, Beside, FleetView, Memory
@@ -198,6 +199,11 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             tree = self.tree
             return {name: tree.paths[int(tree.rank[_example(of)])] for name, of in self.conflicts().items()}
+
+    def orders(self) -> dict[Path, list[Order]]:
+        """Return the orders that take paths out of the numbers, or in again, as far as these know them."""
+        with self.lock:
+            return self.fleet.quarantine.done
 
     def quarantined(self, under: Path) -> list[dict[str, Any]]:
         """List the paths at, under and above a path that an operator has taken out, as plain values."""

@@ -36,7 +36,7 @@ def fog() -> Fog:
 
 @pytest.mark.parametrize("ahead", [-HOUR, HOUR])
 def test_an_order_moves_with_the_clock(fog: Fog, ahead: float) -> None:
-    """What is out stays out, and its frames unread, also when the server's clock is set back to before the order."""
+    """A path that is out stays out, and its frames unread, also when the clock is set back to before the order."""
     fog.quarantine("fog/0/1", 3)
     step(fog, ahead)
     assert fog.engine.fleet.quarantine.keeps_out(("fog", "0", "1"), NOON + fog.now + ahead)
@@ -104,7 +104,7 @@ def test_nothing_is_late_for_a_step_of_the_clock(ahead: float) -> None:
 def test_a_node_is_forgotten_by_the_orders_of_that_moment(
     fog: Fog, quarantine: float, lift: float, *, forgotten: bool, backlog: bool
 ) -> None:
-    """Whoever reads all at once, hours later, forgets the same nodes, and has the same total."""
+    """A reader that reads all at once, hours later, forgets the same nodes, and has the same total."""
     said = {quarantine: (QUARANTINE, "fog/0/1"), 2.0: (FORGET, "fog/0/1"), lift or 4.0: (LIFT, "fog/0/1")}
     for at in sorted(said):
         if lift or said[at][0] != LIFT:

@@ -1,4 +1,4 @@
-"""What was, where an operator has taken paths out of the numbers, or had nodes forgotten."""
+"""Ask for the past where an operator has taken paths out of the numbers, or had nodes forgotten."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class PresentState:
             if position is None:
                 raise PastError(f"the stream {self._stream} was not read yet", 503)
             view = self._network.view(selection)
-            orders = self._network.fleet.quarantine.done
+            orders = self._network.orders()
             return Present(view, position, self.numbers(selection), self._network.now(), orders)
 
     def numbers(self, selection: Selection) -> Numbers:

@@ -343,10 +343,8 @@ class Engine:
             if stream == self._scope.metrics:
                 step += self._time.set_back(cursor.dates.clock)
             if step and stream == self._scope.metrics:
-                self.fleet.shift(step)
-                self.events.shift(step)
-                self._ingest.shift(step)
-                self._forget_queue.shift(step)
+                for part in (self.fleet, self.events, self._ingest, self._forget_queue):
+                    part.shift(step)
             if step:
                 self._report_step(stream, step, now)
 
