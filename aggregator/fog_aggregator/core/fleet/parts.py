@@ -84,7 +84,7 @@ class Parts:
     def bytes_of(self, place: Place) -> int:
         """Return what a path takes: its values with their part of an answer, and what it has brought lately."""
         holders = (place.closed, *place.epochs.values())
-        return place.brought_bytes + sum(EPOCH_BYTES + self.slots.bytes_of(one) for one in holders)
+        return place.brought_bytes + EPOCH_BYTES * len(holders) + self.slots.bytes_of(holders)
 
     def room_of(self, place: Place) -> int:
         """Return how many bytes more a path may take: of all that are left, and of its share."""
@@ -115,7 +115,7 @@ class Parts:
 
     def _has_room(self, epoch: Epoch) -> bool:
         """Tell whether the values of an epoch may be kept a second time."""
-        return self.budget.room >= EPOCH_BYTES + self.slots.bytes_of(epoch)
+        return self.budget.room >= EPOCH_BYTES + self.slots.bytes_of([epoch])
 
     def take_back(self, place: Place, epoch: Epoch, timestamp: float) -> None:
         """Let an epoch of a forgotten node go on where it was; its place counts what comes from now on (R12.53)."""

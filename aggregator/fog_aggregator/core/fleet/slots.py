@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -39,9 +39,13 @@ class Slots:
         """Return what one answer with all values takes while it is made, and the plans that it leaves."""
         return ANSWER_BYTES + sum(len(table) * _answer_bytes(table) for table in self.tables.values())
 
-    def bytes_of(self, holder: SlotHolder) -> int:
-        """Return what the values of an epoch, or of a closed total, take together with their part of an answer."""
-        return sum(len(ids) * _slot_bytes(self.tables[kind]) for kind, ids in holder.maps.items())
+    def bytes_of(self, holders: Iterable[SlotHolder]) -> int:
+        """Return what the values of epochs, and of closed totals, take together with their part of an answer."""
+        counts: dict[Kind, int] = {}
+        for holder in holders:  # a path may have a thousand, and is asked with each of its frames that brings something
+            for kind, ids in holder.maps.items():
+                counts[kind] = counts.get(kind, 0) + len(ids)
+        return sum(count * _slot_bytes(self.tables[kind]) for kind, count in counts.items())
 
     def make_room(self, kind: Kind, count: int, most: int) -> int:
         """Let more values fit, if they do within bytes, their part of an answer included; return for how many."""
@@ -110,7 +114,7 @@ class Slots:
 
 
 def _answer_bytes(table: Table) -> int:
-    return ANSWER_SLOT_BYTES + ANSWER_COPIES * int(table.values.itemsize * np.prod(table.values.shape[1:]))
+    return ANSWER_SLOT_BYTES + ANSWER_COPIES * table.value_bytes
 
 
 def _slot_bytes(table: Table) -> int:

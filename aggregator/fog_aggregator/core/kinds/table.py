@@ -6,6 +6,7 @@ Slots are handed out in blocks, so that a node's series lie together, and reused
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Final, TypeVar
 
 import numpy as np
@@ -116,10 +117,15 @@ class Table:
         self._free = np.flatnonzero(self.series == FREE).tolist()
         self.version += 1
 
-    @property
+    @cached_property
     def row_bytes(self) -> int:
-        """Return how many bytes the row of one slot has in all columns."""
+        """Return how many bytes the row of one slot has in all columns; rows of a table are of one size for ever."""
         return sum(_row_bytes(getattr(self, name)) for name in self.COLUMNS)
+
+    @cached_property
+    def value_bytes(self) -> int:
+        """Return how many bytes one value has, likewise."""
+        return _row_bytes(self.values)
 
     @property
     def bytes(self) -> int:
