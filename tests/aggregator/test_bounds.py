@@ -64,6 +64,17 @@ def test_a_path_brings_only_so_many_families() -> None:
     assert len(state.catalog.families) <= 100
 
 
+def test_a_path_brings_fewer_families_than_label_sets() -> None:
+    """Each view looks at every family; others still bring theirs, and this is no want of memory."""
+    state = Fleet(limits=FleetLimits(families_per_path=50))
+    refused = [state.apply(EVIL, keyframe(seq, "x", name=f"a{seq}_total"), NOW).refused_series for seq in range(1, 61)]
+    assert (len(state.catalog.families), sum(refused), state.parts.budget.refused.total()) == (50, 10, 0)
+    assert state.apply(EVIL, keyframe(61, *map(str, range(99)), name="a1_total"), NOW).refused_series == 0
+    assert state.apply(GOOD, keyframe(1, "x", name="good_total"), NOW).refused_series == 0
+    state.parts.time.observed_seconds += 8 * DAY
+    assert state.apply(EVIL, keyframe(62, "x", name="a60_total"), NOW).refused_series == 0
+
+
 def test_a_path_may_bring_more_after_the_horizon() -> None:
     """By then what it brought and nobody holds is gone: a program with ever new label values runs for years."""
     state = Fleet(limits=FleetLimits(brought_per_path=10))

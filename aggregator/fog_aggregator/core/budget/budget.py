@@ -44,10 +44,11 @@ UNLIMITED: Final = 2**62
 
 
 class Room(NamedTuple):
-    """Say how much may be added to the catalog: entries, and their bytes."""
+    """Say how much may be added to the catalog: entries, their bytes, and families among them."""
 
     entries: int
     bytes: int
+    families: int
 
 
 class Budget:

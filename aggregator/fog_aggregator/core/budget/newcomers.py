@@ -10,7 +10,7 @@ from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.limits import FleetLimits
-from fog_aggregator.core.places.place import Place
+from fog_aggregator.core.places.place import NOTHING_BROUGHT, Place
 from fog_schema.paths import Path
 
 PATHS, WRITERS, SERIES, INFO = REFUSED = ("path", "writer", "series", "info")
@@ -47,22 +47,23 @@ class Newcomers:
 
     def may_bring(self, place: Place | None) -> Room:
         """Return how much a path may add to the catalog, so that none can fill it for all."""
-        budget, most = self._parts.budget, self._limits.brought_per_path
+        budget, most, families = self._parts.budget, self._limits.brought_per_path, self._limits.families_per_path
         series = self._limits.series - self._parts.catalog.known
         if place is None:
-            return Room(max(0, min(most, series)), min(budget.room, budget.most_of_a_path()))
+            return Room(max(0, min(most, series)), min(budget.room, budget.most_of_a_path()), families)
         time = self._parts.time
         if time.observed_seconds - place.brought_since > time.horizon:
-            place.brought, place.brought_bytes, place.brought_since = 0, 0, time.observed_seconds
-        return Room(max(0, min(most - place.brought, series)), self._parts.room_of(place))
+            place.brought, place.brought_since = NOTHING_BROUGHT, time.observed_seconds
+        brought = place.brought
+        entries = max(0, min(most - brought.entries, series))
+        return Room(entries, self._parts.room_of(place), max(0, families - brought.families))
 
     def charge(self, place: Place, packed: bytes, known: Room) -> None:
         """Take note of what definitions have added to the catalog, which had so much before."""
-        catalog = self._parts.catalog
-        added = catalog.entries - known.entries
-        if added:
-            place.brought += added + len(packed) // _DEFINITION_BYTES
-            place.brought_bytes += catalog.bytes - known.bytes
+        before, now = place.brought, self._parts.catalog.taken
+        brought = Room(*(one + more - less for one, more, less in zip(before, now, known, strict=True)))
+        if brought.entries > before.entries:
+            place.brought = brought._replace(entries=brought.entries + len(packed) // _DEFINITION_BYTES)
 
     def may_have(self, place: Place, epoch: Epoch, kind: Kind, count: int) -> int:
         """Return how many of so many new series of a kind an epoch may have; make room for them."""

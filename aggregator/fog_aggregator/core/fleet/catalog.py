@@ -120,7 +120,7 @@ class Catalog:
         self._numbers: dict[tuple[int, Labels], int] = {}
         """By shape and labels: the bounds of a histogram may be many, and are not looked at for each of its series."""
         self._opened: Opened[Resolved] = Opened(cache_bytes)
-        self._full_at = Room(UNLIMITED, UNLIMITED)
+        self._full_at = Room(UNLIMITED, UNLIMITED, UNLIMITED)
         self._bounds: list[Bounds] = []
 
     @property
@@ -133,12 +133,17 @@ class Catalog:
         """Count the families and label sets that are known."""
         return len(self.families) + len(self._numbers)
 
+    @property
+    def taken(self) -> Room:
+        """Return how much of each there is that newcomers may add."""
+        return Room(self.entries, self.bytes, len(self.families))
+
     def resolve(self, packed: bytes, room: Room) -> Resolved:
         """Open packed definitions; equal ones, as a fleet's nodes send them, are opened once.
 
         Args:
             packed: as a frame has them.
-            room: entries and bytes that they may add.
+            room: entries, bytes and families that they may add.
 
         Raises:
             FrameError: see `decode_definitions`.
@@ -146,7 +151,7 @@ class Catalog:
         known = self._opened.get(packed)
         if known is not None:
             return known
-        self._full_at = Room(self.entries + room.entries, self.bytes + room.bytes)
+        self._full_at = Room(*(taken + more for taken, more in zip(self.taken, room, strict=True)))
         resolved = self._number(decode_definitions(packed))
         if not resolved.refused:
             self._opened.add(packed, resolved)
@@ -281,8 +286,9 @@ class Catalog:
                 refused += definition.ids.size
                 continue
             key = FamilyKey(definition.name, definition.type, definition.unit)
-            if key not in self._family_numbers and not self._has_room(key, definition.help):
-                refused, too_large = refused + definition.ids.size, too_large + definition.ids.size
+            if key not in self._family_numbers and (lacking := self._lacks(key, definition.help)) is not None:
+                refused += definition.ids.size
+                too_large += definition.ids.size if lacking == "bytes" else 0
                 continue
             family = self.family_number(key, definition.help, definition.rollup)
             profile.append(Words(family, definition.help, definition.rollup))
@@ -316,10 +322,11 @@ class Catalog:
         group.update((number, series) for number, series in zip(ids, found, strict=True) if series is not None)
         return found.count(None), short
 
-    def _has_room(self, key: FamilyKey, help_: str) -> bool:
-        """Tell whether there is room for another family."""
-        room = self.bytes + family_bytes(*key, help_) <= self._full_at.bytes
-        return room and self.entries < self._full_at.entries
+    def _lacks(self, key: FamilyKey, help_: str) -> str | None:
+        """Name the room that another family lacks."""
+        needed = Room(1, family_bytes(*key, help_), 1)
+        room = zip(Room._fields, self.taken, needed, self._full_at, strict=True)
+        return next((name for name, taken, more, most in room if taken + more > most), None)
 
 
 def _series(saved: Saved) -> list[SeriesEntry]:

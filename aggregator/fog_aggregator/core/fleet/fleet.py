@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Self, TypeAlias
 
-from fog_aggregator.core.budget.budget import Room
 from fog_aggregator.core.budget.newcomers import SERIES, Newcomers
 from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.families.words import Profile, merged
@@ -80,7 +79,7 @@ class Fleet(FleetReading):
                 return refusal
         elif frame.seq <= epoch.seq:
             return Outcome(Status.DUPLICATE)
-        resolved, known = None, Room(parts.catalog.entries, parts.catalog.bytes)
+        resolved, known = None, parts.catalog.taken
         if frame.definitions:
             resolved = parts.catalog.resolve(frame.definitions, self.newcomers.may_bring(place))
         new_epoch = epoch is None

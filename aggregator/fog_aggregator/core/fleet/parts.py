@@ -84,7 +84,7 @@ class Parts:
     def bytes_of(self, place: Place) -> int:
         """Return what a path takes: its values with their part of an answer, and what it has brought lately."""
         holders = (place.closed, *place.epochs.values())
-        return place.brought_bytes + EPOCH_BYTES * len(holders) + self.slots.bytes_of(holders)
+        return place.brought.bytes + EPOCH_BYTES * len(holders) + self.slots.bytes_of(holders)
 
     def room_of(self, place: Place) -> int:
         """Return how many bytes more a path may take: of all that are left, and of its share."""

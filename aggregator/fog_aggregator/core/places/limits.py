@@ -44,6 +44,7 @@ class FleetLimits:
         series_per_path: values of one path, its closed total included.
         brought_per_path: what a path may bring within a horizon that nobody had before: families, label sets, and each
             256 bytes of their definitions. Entries that nobody holds any more are kept for as long.
+        families_per_path: the families among these. Each view and each sweep looks at every family there is.
         slots: values of the whole fleet.
         epochs_per_path: writers of one path.
         silent_per_path: silent ones among these that are kept apart; over that the longest silent is closed early.
@@ -57,6 +58,7 @@ class FleetLimits:
     series_per_epoch: int = 1_000_000
     series_per_path: int = 5_000_000
     brought_per_path: int = 1_000_000
+    families_per_path: int = 5_000
     slots: int = 50_000_000
     epochs_per_path: int = 1024
     silent_per_path: int = 64

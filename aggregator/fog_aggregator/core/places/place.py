@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 import numpy as np
 
+from fog_aggregator.core.budget.budget import Room
 from fog_aggregator.core.columns import Int64s, ids_array
 from fog_aggregator.core.kinds import KINDS, Kind, Merge, SlotHolder, Tables
 from fog_aggregator.core.outcome import Outcome
@@ -21,6 +22,8 @@ from fog_schema.paths import Path
 
 Ids: TypeAlias = list[tuple[Kind, Int64s]]
 """Ids by their kind."""
+
+NOTHING_BROUGHT: Final = Room(0, 0, 0)
 
 
 class Place(ABC):
@@ -39,7 +42,6 @@ class Place(ABC):
         baselines: how many epochs came back after they were closed.
         closed_epochs: how many epochs were closed.
         brought: what it added to the catalog since `brought_since`, in observed time.
-        brought_bytes: the same in bytes.
         brought_since: when that began.
     """
 
@@ -68,8 +70,7 @@ class Place(ABC):
         self.ephemeral = False
         self.baselines = 0
         self.closed_epochs = 0
-        self.brought = 0
-        self.brought_bytes = 0
+        self.brought = NOTHING_BROUGHT
         self.brought_since = 0.0
 
     def begin_epoch(self, number: int, rows: Rows, *, closed_before: bool) -> Epoch:
