@@ -5,9 +5,9 @@
   fog quarantine --list
 
 Nothing is read of the path meanwhile: its frames are counted and dropped. A total falls when something is taken out of
-it. With --lift it counts again with what was known, and its writers are asked for what they have counted since. The
-command is kept by a stream, so that every aggregator and every replay agrees; it needs an operator's credential, which
-may publish commands to that path. --list asks an aggregator.
+it. With --lift it counts again with what was known, false counts too, and its writers are asked for what they have
+counted since. The command is kept by a stream, so that every aggregator and every replay agrees; it needs an
+operator's credential, which may publish commands to that path. --list asks an aggregator.
 """
 
 from __future__ import annotations
