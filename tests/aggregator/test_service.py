@@ -69,7 +69,8 @@ async def test_doubt_outlives_a_restart(fog_nats: NatsServer, tmp_path: Path) ->
         for _ in range(2):
             async with running(settings) as (aggregator, _):
                 await eventually(lambda: aggregator.ready() != CATCHING_UP)
-                assert aggregator.ready() == (False, "waiting for a round of keyframes from the nodes")
+                missing = "waiting for a round of keyframes from the nodes: 1 are missing"
+                assert aggregator.ready() == (False, missing)
         await agent.stop(0.1)
 
 
