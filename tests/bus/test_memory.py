@@ -11,7 +11,7 @@ from fog_aggregator.core.engine.cursor import Patience, StreamCursor
 from fog_aggregator.reading import ReadingLoop
 from fog_bus.memory import Fate, MemoryBus, MemoryStream
 from fog_bus.ports import Discontinuity, Message, Outcome, Position, Refusal
-from fog_bus.streams import METRICS
+from fog_bus.streams import METRICS, StreamSettings
 from fog_testing.waiting import eventually
 
 LONG = 60.0
@@ -132,3 +132,20 @@ def test_a_servers_clock_may_be_wrong_and_is_set_back() -> None:
     stream.ahead = stream.settings.max_age + 20
     stream.expire()
     assert [message.seq for message in stream.messages] == [2, 3, 4], "age removes a beginning, and no hole"
+
+
+def test_an_older_copy_keeps_nothing_for_longer_than_the_stream_does() -> None:
+    """The server has not looked yet at what is too old when the copy is put back; later it has."""
+    now = [1e9]
+    stream = MemoryStream(StreamSettings(name="S", subjects=(SUBJECT,), max_age=100.0), lambda: now[0])
+    stream.publish(SUBJECT, b"copied")
+    stream.copy()
+    now[0] += 1000.0
+    stream.put_back()
+    stream.publish(SUBJECT, b"new")
+    now[0] += 50.0
+    stream.expire()
+    assert [one.data for one in stream.messages] == [b"copied", b"new"]
+    now[0] += 60.0
+    stream.expire()
+    assert not stream.messages

@@ -50,10 +50,10 @@ class _Contents:
 
 @dataclass(slots=True)
 class _Copies:
-    """The copies of a store that were made, and whether one of them was put back."""
+    """The copies of a store that were made, and when one of them was put back, seconds since 1970."""
 
     made: list[_Contents] = field(default_factory=list)
-    in_use: bool = False
+    in_use_since: float | None = None
 
 
 class MemoryStream:
@@ -161,8 +161,12 @@ class MemoryStream:
     # Faults of the store
 
     def expire(self) -> None:
-        """Remove what is older than the stream keeps; in an older copy the server has not looked yet."""
-        if self._copies.in_use:
+        """Remove what is older than the stream keeps; in an older copy the server has not looked yet.
+
+        It has after as long as the stream keeps messages: whatever was stored since the copy was put back goes in time.
+        """
+        since = self._copies.in_use_since
+        if since is not None and self._clock() - since <= self.settings.max_age:
             return
         oldest = (self._server_time() - self.settings.max_age) * 1e9
         messages = self._contents.messages
@@ -180,7 +184,7 @@ class MemoryStream:
         if contents.messages:
             retained = contents.messages[:-count]
             contents = _Contents(contents.created, retained, retained[-1].seq if retained else 0)
-        self._copies.in_use = False
+        self._copies.in_use_since = None
         self._disrupt(contents)
 
     def wipe(self) -> None:
@@ -197,7 +201,7 @@ class MemoryStream:
         if made := self._copies.made:
             copy = made[number % len(made)]
             contents = copy.replaced(list(copy.messages))
-            self._copies.in_use = True
+            self._copies.in_use_since = self._clock()
         self._disrupt(contents)
 
     def disrupt(self) -> None:

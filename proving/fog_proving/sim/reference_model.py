@@ -219,7 +219,7 @@ class Lineage:
         needs_round: everybody must be asked for a keyframe, and answer, before an aggregator is ready.
         listened_until: when the reader listened last.
         orders: the operators' orders that were read, by their path: each with its time, and whether it takes out.
-        read_until: the moment until which all was read that was stored; what is stored later does not undo that.
+        done: the orders before which all that was stored was read at some moment since they were known.
         kept_out: epochs with a frame that was not read, as its path was out.
         silences: for how long each path may have been silent at most, as the reader listened, seconds.
     """
@@ -233,7 +233,7 @@ class Lineage:
         self.requests_done: set[float] = set()
         self.needs_round = True
         self.orders: dict[Path, list[tuple[float, bool]]] = {}
-        self.read_until = 0.0
+        self.done: set[tuple[Path, float]] = set()
         self.kept_out: set[tuple[Path, int]] = set()
         self.silences: dict[Path, float] = {}
         self.listened_until = 0.0
@@ -286,11 +286,11 @@ class Lineage:
         over = (self.orders.get(path[:tokens], []) for tokens in range(1, len(path) + 1))
         return any([out for when, out in orders if when <= at][-1:] == [True] for orders in over)
 
-    def in_force(self, read_until: float) -> set[Path]:
+    def in_force(self, until: float) -> set[Path]:
         """Return the paths that are out by orders before which all is read, until some moment by now."""
-        self.read_until = until = max(self.read_until, read_until)
-        lasts = ((path, [out for at, out in orders if at < until][-1:]) for path, orders in self.orders.items())
-        return {path for path, last in lasts if last == [True]}
+        self.done = self.done | {(path, at) for path, orders in self.orders.items() for at, _ in orders if at < until}
+        done = ((path, [out for at, out in orders if (path, at) in self.done]) for path, orders in self.orders.items())
+        return {path for path, orders in done if orders[-1:] == [True]}
 
     def check_kept_out(self, fleet: Fleet, keys: Iterable[tuple[Path, int]]) -> None:
         """Check that a fleet has read nothing of some epochs beyond what is read here.
