@@ -17,6 +17,7 @@ from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.engine.sweeper import Sweeper
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.outcome import Status
 from fog_aggregator.core.places.limits import FleetLimits, MemoryLimits
 from fog_aggregator.machine_memory import available_memory
 from fog_aggregator.memory import within_memory
@@ -207,3 +208,22 @@ def test_the_least_limit_of_all_cgroups_counts(
     found = available_memory(tmp_path / "fs", tmp_path / "own")
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert found == limit if limit is not None else MIB < found <= machine
+
+
+def test_forgotten_writers_come_back_when_there_is_room_for_their_values() -> None:
+    """They are there twice then, as their path counts what comes from then on. Those that are refused lose nothing."""
+    fleet, series, epochs = limited(24, share=1.0), [f"s{n}" for n in range(1000)], range(1, 13)
+    for epoch in epochs:
+        counted(fleet, GOOD, epoch, series, 5)
+    assert fleet.forget(GOOD, NOW + 7200.0, 3600.0) == [GOOD]
+    n = 0
+    while fleet.parts.budget.room_for_paths > 100_000:
+        n += 1
+        counted(fleet, ("fog", str(n)), 1, series[:300], 1)
+    four = Numbers(pack_ids([1]), pack_ints([4]))
+    deltas = [decode(encode(Frame(DELTA, epoch, 2, counters=four))) for epoch in epochs]
+    assert Status.REFUSED in {fleet.apply(GOOD, delta, NOW).status for delta in deltas}
+    assert fleet.parts.budget.room >= 0
+    fleet.parts.budget.limit += 64 * MIB
+    assert {fleet.apply(GOOD, delta, NOW).status for delta in deltas} <= {Status.APPLIED, Status.DUPLICATE}
+    assert shown(fleet)["s0"] == len(epochs) * (5 + 4) + n

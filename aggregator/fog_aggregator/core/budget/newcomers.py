@@ -30,20 +30,35 @@ class Newcomers:
         self._parts = parts
         self._limits = limits
 
-    def may_begin(self, path: Path, place: Place | None) -> bool:
-        """Tell whether an epoch may begin at a path; count it when it is for its bytes that it may not."""
+    def may_begin(self, path: Path, place: Place | None, former: Epoch | None = None) -> bool:
+        """Tell whether an epoch may begin at a path; count it when it is for its bytes that it may not.
+
+        Args:
+            path: the path.
+            place: what is known of it.
+            former: what the epoch had counted, when its node was forgotten and it comes back.
+        """
         parts, limits, budget = self._parts, self._limits, self._parts.budget
         if place is not None:
             if len(place.epochs) >= limits.epochs_per_path:
                 return False
-            what, fits = WRITERS, parts.room_of(place) >= EPOCH_BYTES
+            what, room = WRITERS, parts.room_of(place) - EPOCH_BYTES
         else:
             if len(parts.roster) >= limits.nodes:
                 return False
-            what, fits = PATHS, budget.room_for_paths >= PLACE_BYTES + 2 * EPOCH_BYTES + path_bytes(path)
+            what, room = PATHS, budget.room_for_paths - (PLACE_BYTES + 2 * EPOCH_BYTES + path_bytes(path))
+        fits = room >= 0 and (former is None or self._may_come_back(former, room))
         if not fits:
             budget.refuse(path, what)
         return fits
+
+    def _may_come_back(self, former: Epoch, room: int) -> bool:
+        """Tell whether the values of a forgotten epoch fit, twice: its path's closed total lacks what it had counted."""
+        slots = self._parts.slots
+        if 2 * slots.bytes_of(former) > room:
+            return False
+        needed = ((kind, 2 * len(ids)) for kind, ids in former.maps.items())
+        return all(slots.make_room(kind, count, room) == count for kind, count in needed)
 
     def may_bring(self, place: Place | None) -> Room:
         """Return how much a path may add to the catalog, so that none can fill it for all."""

@@ -261,7 +261,7 @@ class Fleet(FleetReading):
         elif parts.time.is_ghost(timestamp):
             return Outcome(Status.TOO_OLD)
         heard_here = place is None or place.is_heard_on(rollup=rollup)
-        return None if heard_here and self.newcomers.may_begin(path, place) else Outcome(Status.REFUSED)
+        return None if heard_here and self.newcomers.may_begin(path, place, former) else Outcome(Status.REFUSED)
 
     def _add(self, path: Path, timestamp: float, *, rollup: bool) -> Place:
         """Add a place whose first frame was stored at `timestamp`."""
