@@ -53,7 +53,7 @@ class Newcomers:
         return fits
 
     def _may_come_back(self, former: Epoch, room: int) -> bool:
-        """Tell whether the values of a forgotten epoch fit, twice: its path's closed total lacks what it had counted."""
+        """Tell whether the values of a forgotten epoch fit, twice: its path's closed total lacks what it had."""
         slots = self._parts.slots
         if 2 * slots.bytes_of(former) > room:
             return False
