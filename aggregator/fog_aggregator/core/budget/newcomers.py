@@ -55,7 +55,7 @@ class Newcomers:
     def _may_come_back(self, former: Epoch, room: int) -> bool:
         """Tell whether the values of a forgotten epoch fit, twice: its path's closed total lacks what it had."""
         slots = self._parts.slots
-        if 2 * slots.bytes_of(former) > room:
+        if 2 * slots.bytes_of([former]) > room:
             return False
         needed = ((kind, 2 * len(ids)) for kind, ids in former.maps.items())
         return all(slots.make_room(kind, count, room) == count for kind, count in needed)
