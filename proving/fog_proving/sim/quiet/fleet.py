@@ -36,6 +36,7 @@ class Accounts:
 
     Attributes:
         out: the paths that an operator has taken out.
+        in_part: those that had retired before: what they counted until then is shown, and what they count now is not.
     """
 
     def __init__(self, books: Books, lineage: Lineage, programs: Sequence[Program], stream: Stream, now: float) -> None:
@@ -46,6 +47,7 @@ class Accounts:
         self._removed = stream.removed
         self._now = now
         self.out: set[Path] = set()
+        self.in_part: set[Path] = set()
 
     def bounds(self, under: Path) -> dict[Cell, tuple[float, float]]:
         """Return the least and the most that the fleet may show at and under a path."""
@@ -53,7 +55,7 @@ class Accounts:
         vague: set[Cell] = set()
         for (path, _), book in self.books.epochs.items():
             if path[: len(under)] == under and path not in self.out:
-                share, certain = self._least(book)
+                share, certain = self._least(book) if path not in self.in_part else ({}, set())
                 add(least, share)
                 vague |= {cell for cell in book.counted() if cell.name not in certain}
         truth = self.books.without(under, self.out)
@@ -134,6 +136,7 @@ def must_be_all(aggregator: Aggregator, lineage: Lineage, programs: Sequence[Pro
     """
     fleet, books = aggregator.fleet, accounts.books
     accounts.out = lineage.taken_out(fleet.quarantine.in_force, books.own)
+    accounts.in_part = {path for path in lineage.retired if fleet.quarantine.over(path) is not None}
     conserved(accounts, fleet, lineage, books)
     shown = [path for path in sorted(set(PATHS)) if fleet.quarantine.over(path) is None]
     gauges_equal(aggregator.network, programs, shown)
