@@ -211,7 +211,7 @@ def test_the_least_limit_of_all_cgroups_counts(
 
 
 def test_forgotten_writers_come_back_when_there_is_room_for_their_values() -> None:
-    """They are there twice then, as their path counts what comes from then on. Those that are refused lose nothing."""
+    """They are there twice then, as their path counts what comes from then on. One that is refused loses nothing."""
     fleet, series, epochs = limited(24, share=1.0), [f"s{n}" for n in range(1000)], range(1, 13)
     for epoch in epochs:
         counted(fleet, GOOD, epoch, series, 5)
