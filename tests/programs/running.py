@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fog_bus.nats.api import JetStream
+from fog_bus.streams import METRICS
 from fog_testing.fleet import Fleet
 from fog_testing.waiting import eventually
+from tests.bus.broker import connected
 
 NODE: Final = "fog/0/3"
 DEADLINE: Final = 60.0
@@ -143,10 +146,22 @@ class Programs:
     async def exported(self, name: str, path: str = NODE, **labels: str) -> float:
         """Return what the fleet has counted under `name` at a path, of all that was acknowledged; 0 for no series."""
         await self.fleet.settle()
+        await self._all_is_read()
         try:
             return self.fleet.value(name, path, **labels)
         except KeyError:
             return 0
+
+    async def _all_is_read(self) -> None:
+        """Wait until the fleet has read what the server has stored by now: programs are no agents of the fleet's."""
+        async with connected(self.environ["SERVER"]) as link:
+            info = await JetStream(link).call(f"STREAM.INFO.{METRICS}")
+        last = int(info["state"]["last_seq"])
+        await eventually(lambda: self._read_until(METRICS) >= last, deadline=DEADLINE, what="all is read")
+
+    def _read_until(self, stream: str) -> int:
+        [status] = [one for one in self.fleet.streams() if one.name == stream]
+        return status.sequence
 
 
 def free_port() -> int:
