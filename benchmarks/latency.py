@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Iterator
 
 import aiohttp
-from agent_delta import Program
+from mixture import Program
 
 from fog_agent import Agent
 from fog_testing.nats_server import NatsServer
@@ -42,7 +42,7 @@ class Node:
 
     def __init__(self, number: int) -> None:
         self.path = f"fog/{number}"
-        self.program = Program()
+        self.program = Program(counters=150, gauges=40, histograms=10, self_metrics=False)
         self._counter = self.program.collector.register_counter("probes_total", "Probes", ["node"]).labels(str(number))
         self._begun: deque[float] = deque()
         self._shown = 0
