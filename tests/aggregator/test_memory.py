@@ -166,7 +166,7 @@ def test_parts_of_a_keyframe_do_not_pile_up() -> None:
     for _ in range(20):
         fleet.apply(EVIL, next(frames), NOW)
         run = fleet.places[EVIL].epochs[7].run
-        assert run is None or sum(len(ids) for _, ids in run.ids) <= 1000
+        assert run is None or sum(len(ids) for _, ids in run.ids) <= 2000
     assert MAX_PARTS > 20
 
 
@@ -182,9 +182,9 @@ def test_memory_is_divided_with_nothing_left_over() -> None:
 
 def test_options_keep_to_their_part() -> None:
     """History and past take at most their part of the memory, whatever their options say."""
-    config, division = within_memory(AggregatorConfig(memory=512 * MIB, history_memory=2**40, past_memory=1000))
-    assert (config.history_memory, config.past_memory) == (64 * MIB, 1000)
-    assert division.total == 512 * MIB
+    config, division = within_memory(AggregatorConfig(memory=8192 * MIB, history_memory=2**40, past_memory=1000))
+    assert (config.history_memory, config.past_memory) == (1024 * MIB, 1000)
+    assert division.total == 8192 * MIB
 
 
 @pytest.mark.parametrize(

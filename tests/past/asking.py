@@ -42,7 +42,7 @@ class Asked:
     async def node(self, path: str) -> TelemetryCollector:
         """Let a node begin; return its collector."""
         collector = TelemetryCollector(self_metrics=False)
-        self.agents[path] = Agent(collector, path=path, servers=self.server.url, interval=0.1)
+        self.agents[path] = Agent(collector, path=path, servers=self.server.url, interval=0.1, deadline=30)
         await self.agents[path].start()
         return collector
 

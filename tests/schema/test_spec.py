@@ -32,10 +32,10 @@ def table(first: str, second: str) -> dict[str, list[str]]:
     return rows
 
 
-def number(text: str) -> int:
+def number(text: str) -> float:
     """Return a number as SPEC.md writes it: 1,024 or 2^32 - 1."""
     power = re.fullmatch(r"2\^(\d+)( - 1)?", text)
-    return 2 ** int(power[1]) - bool(power[2]) if power else int(text.replace(",", ""))
+    return 2 ** int(power[1]) - bool(power[2]) if power else float(text.replace(",", ""))
 
 
 def test_every_limit_is_listed_with_its_value() -> None:

@@ -327,7 +327,7 @@ class Fleet(FleetReading):
             return
         run.ids += _known(place, epoch, groups) if outcome.refused_series else _all(groups)
         run.next_part += 1
-        if sum(len(ids) for _, ids in run.ids) > epoch.series:  # it has some twice, and may go on so for ever
+        if sum(len(ids) for _, ids in run.ids) > 2 * epoch.series:  # parts repeat ids, and may go on so for ever
             epoch.run, epoch.gapped = None, True
             return
         if not frame.flags & LAST_PART:
