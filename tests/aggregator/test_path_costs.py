@@ -13,11 +13,19 @@ from fog_schema.subjects import Subjects
 from tests.aggregator.fleet import Fleet, counting
 
 
+def charge(accounts: Accounts, subject: str, size: int, seconds: float) -> None:
+    """Let a message have cost its reader something."""
+    account = accounts.open(subject)
+    account.messages += 1
+    account.bytes += size
+    account.seconds += seconds
+
+
 def test_the_subjects_of_a_path_are_one_cost() -> None:
     """Metrics and events of a node together."""
     accounts = Accounts(Subjects())
-    accounts.open("fog.v1.metrics.fog.0").charge(100, 0.5)
-    accounts.open("fog.v1.events.fog.0").charge(10, 0.25)
+    charge(accounts, "fog.v1.metrics.fog.0", 100, 0.5)
+    charge(accounts, "fog.v1.events.fog.0", 10, 0.25)
     accounts.open("fog.v1.events.fog.0").refused += 1
     assert costs_by_path(accounts) == {("fog", "0"): PathCost(2, 110, 0.75, 1)}
 
@@ -26,7 +34,7 @@ def test_ten_paths_are_named() -> None:
     """They took most time; each is shown with all that it costs."""
     fleet, accounts = counting("fog/3", {"a": 1, "b": 1}), Accounts(Subjects())
     for node in range(100):
-        accounts.open(f"fog.v1.metrics.fog.{node}").charge(10 * node, 1.0 / (1 + abs(node - 3)))
+        charge(accounts, f"fog.v1.metrics.fog.{node}", 10 * node, 1.0 / (1 + abs(node - 3)))
     found = costliest(accounts, fleet.network).series
     assert len({dict(one.labels)["path"] for one in found}) == MOST_NAMED
     mine = {dict(one.labels)["what"]: one.value for one in found if dict(one.labels)["path"] == "fog/3"}

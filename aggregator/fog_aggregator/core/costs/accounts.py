@@ -39,7 +39,7 @@ USUAL_BUDGET: Final = Budget()
 
 
 class Account:
-    """The cost of one subject since the reader began.
+    """The cost of one subject since the reader began. A slice charges it for each message (`slices`).
 
     Attributes:
         path: The path that publishes there.
@@ -76,13 +76,6 @@ class Account:
         if not self.dropping:
             self.saved, self._filled_at = min(budget.most_saved, saved), at
         return not self.dropping
-
-    def charge(self, size: int, seconds: float) -> None:
-        """Note what a message has cost."""
-        self.messages += 1
-        self.bytes += size
-        self.seconds += seconds
-        self.saved -= min(MOST_CHARGED, seconds)
 
 
 class Accounts:
