@@ -86,8 +86,8 @@ class MemoryMetrics:
         }
 
     def _families(self) -> list[FamilySnapshot]:
-        with self._network.lock:
-            accounts, refused = self._accounts(), dict(self._network.fleet.parts.budget.refused)
+        """Read what is taken without the lock: a fork asks while a checkpoint holds it, and would wait in vain."""
+        accounts, refused = self._accounts(), dict(self._network.fleet.parts.budget.refused)
         return [
             FamilySnapshot(_BYTES, [SeriesSnapshot((("account", name),), size) for name, size in accounts.items()]),
             FamilySnapshot(_LIMIT, [SeriesSnapshot((), self._division.total)]),

@@ -16,7 +16,7 @@ from fog_schema.limits import MAX_ID
 
 
 class Slots:
-    """The tables of all kinds.
+    """The tables of all kinds. Any thread may ask for sizes, and may be behind.
 
     Attributes:
         tables: by kind.
@@ -27,17 +27,17 @@ class Slots:
 
     def __len__(self) -> int:
         """Slots in use."""
-        return sum(map(len, self.tables.values()))
+        return sum(map(len, list(self.tables.values())))
 
     @property
     def bytes(self) -> int:
         """Return what all values take."""
-        return sum(table.bytes for table in self.tables.values()) + SLOT_BYTES * len(self)
+        return sum(table.bytes for table in list(self.tables.values())) + SLOT_BYTES * len(self)
 
     @property
     def answer_bytes(self) -> int:
         """Return what one answer with all values takes while it is made, and the plans that it leaves."""
-        return ANSWER_BYTES + sum(len(table) * _answer_bytes(table) for table in self.tables.values())
+        return ANSWER_BYTES + sum(len(table) * _answer_bytes(table) for table in list(self.tables.values()))
 
     def bytes_of(self, holders: Iterable[SlotHolder]) -> int:
         """Return what the values of epochs, and of closed totals, take together with their part of an answer."""

@@ -169,8 +169,8 @@ class Place(ABC):
                 kind.retract(tables, self.closed, epoch.map(kind).known(ids))
 
     def slots(self) -> int:
-        """Count the values that it has, its closed total included."""
-        return sum(len(ids) for one in (self.closed, *self.epochs.values()) for ids in one.maps.values())
+        """Count the values that it has, its closed total included. Any thread may ask, and may be behind."""
+        return sum(len(ids) for one in (self.closed, *self.epochs.values()) for ids in list(one.maps.values()))
 
     def merge_sections(self, tables: Tables, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
         """Merge every section of a frame into its epoch (R12.3, R12.6)."""
