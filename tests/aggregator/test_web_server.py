@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fog_aggregator.components.http.app import make_app
+from fog_aggregator.components.http.output import in_slices
 from fog_aggregator.components.http.response_slots import MOST_AT_ONCE
 from fog_aggregator.components.http.server import ListenError, WebServer
 from fog_testing.waiting import eventually
@@ -282,3 +283,9 @@ async def test_rules_are_reloaded_from_this_machine(served: Served) -> None:
     answer = await served.ask("/-/reload", "POST")
     assert (answer.status, answer.text) == (422, "the rules are as they were: rules.yml: 1:1: wrong\n")
     assert (await served.ask("/-/reload")).status == 405
+
+
+def test_chunks_of_one_slice_of_time_are_one_piece() -> None:
+    """With a turn of all others after each chunk, a large answer of a busy aggregator took as many of their turns."""
+    clock = iter([0.0, 0.004, 0.008, 0.012, 0.012, 0.030, 0.030, 0.031])
+    assert list(in_slices([b"a", b"b", b"c", b"d", b"e"], lambda: next(clock))) == [b"abc", b"d", b"e"]
