@@ -18,7 +18,7 @@ DEADLINE = 10.0
 def test_own_metrics_do_not_wait_for_the_fleet() -> None:
     """Else a fork waited in vain for a second, with the fleet held and the event loop stopped, for each checkpoint."""
     fleet, accounts = counting("fog/3", {"a": 1, "b": 1}), Accounts(Subjects())
-    accounts.open("fog.v1.metrics.fog.3").charge(10, 1.0)
+    accounts.open("fog.v1.metrics.fog.3").seconds = 1.0
     MemoryMetrics(divide(2**30, 0, 0, 0), fleet.network, fleet.own)
     fleet.own.add_source(lambda: [costliest(accounts, fleet.network)])
     found: list[FamilySnapshot] = []
