@@ -16,7 +16,7 @@ NODES = ("fog/0/1", "fog/0/2", "fog/1")
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[tuple[str, str, int]]:
-    """Draw frames of three nodes and orders about them and the paths above, a second apart."""
+    """Draw frames of three nodes and orders about them and the paths above, an eighth of a second apart."""
     kinds = st.sampled_from(("delta", "delta", "keyframe", "final", "out", "in"))
     places = st.sampled_from((*NODES, "fog/0", "fog"))
     return draw(st.lists(st.tuples(kinds, places, st.integers(1, 3)), max_size=24))
@@ -24,11 +24,12 @@ def histories(draw: st.DrawFn) -> list[tuple[str, str, int]]:
 
 def written(
     history: list[tuple[str, str, int]],
-) -> tuple[list[tuple[int, tuple[Any, ...]]], list[tuple[int, int, str]]]:
+) -> tuple[list[tuple[float, tuple[Any, ...]]], list[tuple[float, int, str]]]:
     """Turn a history into the frames of honest writers and the orders, each with its time."""
     counted, seqs, epochs = dict.fromkeys(NODES, 0), dict.fromkeys(NODES, 0), dict.fromkeys(NODES, 1)
     frames, orders = [], []
-    for at, (kind, place, number) in enumerate(history, 1):
+    for step, (kind, place, number) in enumerate(history, 1):
+        at = step / 8  # all within STEP_SECONDS: commands that are read first are of no later time than can be (R12.55)
         if kind in {"out", "in"}:
             orders.append((at, QUARANTINE if kind == "out" else LIFT, place))
             continue
