@@ -10,6 +10,8 @@ from fog_schema.codec import encode_definitions
 from fog_schema.columns import BITMAP, Ids, pack_ids
 from fog_schema.frames import COUNTER, GAUGE, Definition
 
+MOST_SERIES: Final = 2_000
+"""Series of a node at most: its keyframe is one frame."""
 CHILDREN: Final = 10
 """Series of a family at most."""
 GAUGES: Final = 5

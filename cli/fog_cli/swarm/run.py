@@ -23,6 +23,7 @@ from fog_cli.commands.trial.swarm import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.logs import LogSettings, set_up_logging
 from fog_cli.service import run_service
+from fog_cli.swarm.families import MOST_SERIES
 from fog_cli.swarm.plan import Plan, tree_path
 from fog_cli.swarm.process import run as run_process
 from fog_cli.swarm.writers import Chances
@@ -32,7 +33,6 @@ from fog_schema.subjects import Subjects
 from fog_testing.waiting import eventually
 
 MOST_NODES: Final = 1_000_000
-MOST_SERIES: Final = 2_000
 LEAST_BRANCHING: Final = 4
 END_SECONDS: Final = 90.0
 SHOW_SECONDS: Final = 5.0

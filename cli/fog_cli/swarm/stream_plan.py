@@ -14,7 +14,7 @@ from fog_bus.options.kinds import show_duration
 from fog_bus.streams import METRICS, StreamSettings, metrics_stream
 from fog_cli.commands.streams import Plan, Wishes
 from fog_cli.errors import UsageError
-from fog_cli.swarm.families import Families
+from fog_cli.swarm.families import MOST_SERIES, Families
 from fog_cli.swarm.plan import tree_path
 from fog_cli.swarm.writers import Chances, Writer, Writers
 from fog_schema.subjects import Subjects
@@ -26,7 +26,6 @@ WARM_UP: Final = 3
 """Intervals after which a node's deltas are of their usual size."""
 ROOM: Final = 1.25
 """So much larger than needed a stream is made: keyframes are asked for, and some blocks are partly empty."""
-MOST_SERIES: Final = 2_000
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 

@@ -111,11 +111,6 @@ class FleetReading:
         """The paths that an operator has taken out; not to be changed."""
         return self.parts.quarantine
 
-    def quarantined_rows(self, rows: Int64s) -> Bools:
-        """Tell which rows of places are of some that an operator has taken out."""
-        hidden: Bools = self.parts.roster.hidden_places()[rows]
-        return hidden
-
     def retired_rows(self, rows: Int64s) -> Bools:
         """Tell which rows of places are groups of retired nodes."""
         return self.parts.roster.rows.retired[rows]
