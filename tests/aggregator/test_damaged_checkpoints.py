@@ -164,6 +164,15 @@ def test_what_no_node_can_have_sent_is_damage(whole: Image, name: str, wrong: fl
         use(image)
 
 
+@pytest.mark.parametrize("name", ["now", "audible_seconds", "observed_seconds"])
+def test_a_time_that_is_no_number_is_damage(whole: Image, name: str) -> None:
+    """As it is in a column: nobody's age would be one either."""
+    image = copy.deepcopy(whole)
+    image.plain["parts"]["time"][name] = float("nan")
+    with pytest.raises(CheckpointError):
+        use(image)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_wrong_value_is_damage_or_harmless(whole: Image, data: st.DataObject) -> None:

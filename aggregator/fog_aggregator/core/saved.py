@@ -113,12 +113,20 @@ def as_count(value: Any) -> int:
     return int(value)
 
 
-def as_number(value: Any) -> float:
-    """Check that a value is a number; an integer stays one."""
+def as_sample(value: Any) -> float:
+    """Check that a value is one that a sample may have, NaN among them; an integer stays one."""
     if type(value) not in (int, float):
         raise DamagedError(f"{value!r} is not a number")
     result: float = value
     return result
+
+
+def as_number(value: Any) -> float:
+    """Check that a value is a number, as columns are: NaN is none; an integer stays one."""
+    number = as_sample(value)
+    if number != number:  # noqa: PLR0124 - the cheapest way to ask for NaN, and integers may be too large for `isnan`
+        raise DamagedError(f"{value!r} is not a number")
+    return number
 
 
 def as_flag(value: Any) -> bool:

@@ -12,8 +12,8 @@ from fog_aggregator.core.saved import (
     as_integer,
     as_labels,
     as_list,
-    as_number,
     as_path,
+    as_sample,
     as_text,
 )
 from fog_aggregator.promql.labels import Labels
@@ -127,7 +127,7 @@ _TIME: Final = _optional(as_integer)
 _CHECKS: Final[tuple[Callable[[Any], Any], ...]] = (
     _labels,
     _labels,
-    as_number,
+    as_sample,
     as_integer,
     _state,
     _TIME,
