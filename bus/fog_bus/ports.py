@@ -7,7 +7,7 @@ transport, but for the one line that chooses it (`fog_bus.transports`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from types import TracebackType
@@ -188,8 +188,12 @@ class Bus(Protocol):
             message_id: A stream that has it takes no other one of this id for a while; empty for none.
         """
 
-    async def listen(self, subjects: Iterable[str], callback: RequestCallback) -> None:
+    async def listen(
+        self, subjects: Iterable[str], callback: RequestCallback, *, instead: Mapping[str, str] | None = None
+    ) -> None:
         """Call back for each message on any of `subjects`, from now on and after every reconnect.
+
+        A subject that this user may not hear is replaced with the one that `instead` has for it, if it has one.
 
         An exception of the callback is logged, and the messages after it are delivered. Messages that come faster than
         callbacks return may be dropped, and so are those that come while there is no connection.

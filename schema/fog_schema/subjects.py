@@ -62,7 +62,16 @@ class Subjects:
         return self._subject("alerts", path)
 
     def listens(self, path: Path) -> list[str]:
-        """List what an agent at `path` subscribes to: requests to itself and to each of its ancestors."""
+        """List what an agent at `path` subscribes to: requests to each place above it, to its siblings and to itself.
+
+        A wildcard stands for it and its siblings: one of its own would be known to every server of a cluster. It
+        answers the requests of `asks` alone.
+        """
+        *above, own = (self.resync(place) for place in ancestors(path))
+        return [*above, f"{above[-1]}.*" if above else own]
+
+    def asks(self, path: Path) -> list[str]:
+        """List where an agent at `path` is asked: at its own path and at each place above it."""
         return [self.resync(place) for place in ancestors(path)]
 
     def subtree(self, kind: str, path: Path = ()) -> list[str]:

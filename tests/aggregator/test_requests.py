@@ -257,3 +257,18 @@ def test_one_large_subtree_is_asked_at_once_and_then_others_wait() -> None:
     assert [path for path, _ in requests.due([*large, other], 0.0)] == [("fog", "0")]
     times = [float(second) for second in range(1, 10) if requests.due([other], float(second))]
     assert times[0] == 5.0
+
+
+@pytest.mark.parametrize(("siblings", "asked"), [(10, [100] * 6), (5_000, [4] * 6), (100_000, [1, 0, 0, 0, 0, 1])])
+def test_requests_that_many_siblings_hear_are_few(siblings: int, asked: list[int]) -> None:
+    """At most 20,000 deliveries a second: among few siblings that limits nothing, in a flat fleet it does."""
+    wanted = [KeyframeRequest(("fog", f"x{number}"), 7, (1, 2)) for number in range(1000)]
+    counted: list[float] = []
+
+    def children() -> dict[Path, int]:
+        counted.append(siblings)
+        return {("fog",): siblings}
+
+    requests = KeyframeRequests(children)
+    assert [len(requests.due(wanted, float(second))) for second in range(6)] == asked
+    assert len(counted) == 1, "a count of all nodes is not made for each"

@@ -333,7 +333,9 @@ async def test_messages_that_arrive_in_pieces(fog_nats: NatsServer) -> None:
 
 
 def test_link_is_the_hooks_only_user() -> None:
-    """A link hooks into its connection once, not once for each reconnect."""
+    """A link hooks into its connection once, not once for each reconnect; the inbox does, once for all links."""
     connection = Connection(NatsOptions())
-    Link(connection)
-    assert [len(hooks) for hooks in (connection.on_connect, connection.on_disconnect, connection.on_error)] == [1, 1, 1]
+    hooks = (connection.on_connect, connection.on_disconnect, connection.on_error)
+    for links in (1, 2, 3):
+        Link(connection)
+        assert [len(one) for one in hooks] == [links + 1, 1, links + 1]

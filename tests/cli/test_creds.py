@@ -105,6 +105,17 @@ async def test_an_aggregator_reads_and_an_operator_commands(keys: Path, server: 
     assert answer.refusal is Refusal.PERMISSION
 
 
+async def test_a_node_without_a_parent_is_let_in(
+    keys: Path, server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So is one whose credentials are of a version that knew no parents: of its role it has what its tags fill in."""
+    creds(keys, "node", "solo")
+    options = NatsOptions.parse(server.url, **login(keys, "node-solo", "_INBOX_AGENT.solo"))
+    async with Agent(TelemetryCollector(), path="solo", options=options, interval=0.1) as agent:
+        assert await agent.flush()
+    assert "permission" not in caplog.text
+
+
 async def test_a_revoked_credential_is_refused(keys: Path, server: NatsServer) -> None:
     """From the server's reload on; its file is gone, and a new one of the same name is another user."""
     who = login(keys, "node-fog-1", "_INBOX_AGENT.fog.1")
@@ -176,7 +187,8 @@ def test_keys_are_never_overwritten(keys: Path) -> None:
 
 def test_tags_put_a_path_and_all_above_it_into_the_role() -> None:
     """As subjects have them."""
-    assert tags_of(("fog", "0", "3")) == ["path:fog.0.3", "anc:fog", "anc:fog.0", "anc:fog.0.3"]
+    assert tags_of(("fog", "0", "3")) == ["path:fog.0.3", "anc:fog", "anc:fog.0", "anc:fog.0.3", "parent:fog.0"]
+    assert tags_of(("fog",)) == ["path:fog", "anc:fog"]
     assert tags_of(()) == []
 
 

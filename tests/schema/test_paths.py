@@ -80,7 +80,9 @@ def test_a_subtree_is_two_filters(path: Path) -> None:
 def test_an_agent_listens_on_its_path_and_above() -> None:
     """A request to any ancestor reaches it; one to a sibling does not."""
     assert ancestors(("fog", "0", "3")) == [("fog",), ("fog", "0"), ("fog", "0", "3")]
-    assert SUBJECTS.listens(("fog", "0")) == ["fog.v1.resync.fog", "fog.v1.resync.fog.0"]
+    assert SUBJECTS.asks(("fog", "0")) == ["fog.v1.resync.fog", "fog.v1.resync.fog.0"]
+    assert SUBJECTS.listens(("fog", "0")) == ["fog.v1.resync.fog", "fog.v1.resync.fog.*"], "one of all its siblings"
+    assert SUBJECTS.listens(("fog",)) == ["fog.v1.resync.fog"]
 
 
 @pytest.mark.parametrize(

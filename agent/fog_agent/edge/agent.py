@@ -23,6 +23,7 @@ from fog_agent.core.writer import Settings
 from fog_agent.edge import forks
 from fog_agent.edge.attach import Tenure, attach, hold_state, release_state
 from fog_agent.edge.checks import check_arguments
+from fog_agent.edge.driving.listening import listen
 from fog_agent.edge.driving.worker import Aside, InPlace, Worker
 from fog_agent.edge.endings import LastCall
 from fog_agent.edge.options import AgentOptions
@@ -164,7 +165,7 @@ class Agent:
         worker: Worker = Aside("fog-agent-encoding") if aside else InPlace()
         refresh = self._collector.refresh
         sender = Sender(publication, bus, metrics, events, phase=phase_of(self.path), worker=worker, refresh=refresh)
-        await bus.listen(self._subjects.listens(self.path), sender.requested)
+        await listen(bus, self._subjects, self.path, sender.requested)
         running.publication, running.sender, running.worker = publication, sender, worker
         self._running = running
         forks.note_running(self.forkable)

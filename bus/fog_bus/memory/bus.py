@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -109,8 +109,14 @@ class MemoryBus:
         self._deliver(subject, payload)
         return True
 
-    async def listen(self, subjects: Iterable[str], callback: RequestCallback) -> None:
-        """Call back for each message on any of `subjects`, from now on, in the order in which they are sent."""
+    async def listen(
+        self, subjects: Iterable[str], callback: RequestCallback, *, instead: Mapping[str, str] | None = None
+    ) -> None:
+        """Call back for each message on any of `subjects`, from now on, in the order in which they are sent.
+
+        Everybody may hear everything.
+        """
+        del instead
         self._listeners += [(subject, callback) for subject in subjects]
 
     def log(self, stream: str, readers: Sequence[str] = ()) -> MemoryLog:

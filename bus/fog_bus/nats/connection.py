@@ -17,7 +17,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from types import TracebackType
 from typing import Final, Self
@@ -27,6 +27,7 @@ from nats.errors import UnexpectedEOF
 from fog_bus.backoff import backoff
 from fog_bus.nats.client import Client
 from fog_bus.nats.dialer import PING_INTERVAL, Dialer, drop
+from fog_bus.nats.inbox import Inbox
 from fog_bus.nats.light import load_websockets
 from fog_bus.nats.options import NatsOptions, NatsOptionsError
 from fog_bus.nats.troubles import Troubles, reason_of, text_of
@@ -101,6 +102,15 @@ class Connection:
     def max_payload(self) -> int | None:
         """The longest message in bytes that the server takes; None while not connected."""
         return self.client.max_payload if self.client is not None else None
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """Where answers come, for all links of this connection; nothing is subscribed to before one asks for it."""
+        inbox = Inbox(self.options.inbox_prefix or "_INBOX")
+        self.on_connect.insert(0, inbox.open)
+        self.on_disconnect.append(inbox.hang_up)
+        self.on_error.append(inbox.refused)
+        return inbox
 
     def disown(self) -> None:
         """In a forked child, whose parent has the connection: let nothing that is done here reach the parent's."""

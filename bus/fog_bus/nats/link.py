@@ -12,28 +12,23 @@ where another node could use ours first.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import logging
-import re
-import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from nats.aio.msg import Msg
-from nats.errors import ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError
 
 from fog_bus.filters import matches
 from fog_bus.nats.connection import Client, Connection
+from fog_bus.nats.inbox import GONE, REFUSED_SUBJECT
 from fog_bus.ports import Outcome, Publish, Refusal, RequestCallback, RequestError
 from fog_bus.rate_limited_log import RateLimitedLog
 
-_GONE: Final = (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError)
-_NO_RESPONDERS: Final = "503"
 _MESSAGE_ID: Final = "Nats-Msg-Id"
 _WAITING_REQUESTS: Final = 64
 """Requests that wait for their callback; more are dropped, as their senders will ask again."""
-_REFUSED_SUBJECT: Final = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
 
 
 class Link:
@@ -41,14 +36,12 @@ class Link:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._inbox = ""
-        self._deaf = ""
-        self._tokens = itertools.count()
-        self._waiting: dict[str, tuple[str, asyncio.Future[bytes | Publish]]] = {}
+        self._inbox = connection.inbox
         self._requests: list[tuple[str, RequestCallback]] = []
+        self._instead: dict[str, str] = {}
+        self._again: set[asyncio.Future[None]] = set()
         self._log = RateLimitedLog(lambda: asyncio.get_running_loop().time())
         connection.on_connect.append(self._listen)
-        connection.on_disconnect.append(self._hang_up)
         connection.on_error.append(self._refused)
 
     @property
@@ -83,18 +76,23 @@ class Link:
             return False
         try:
             await client.publish(subject, payload, headers={_MESSAGE_ID: message_id} if message_id else None)
-        except _GONE:
+        except GONE:
             return False
         return True
 
-    async def listen(self, subjects: Iterable[str], callback: RequestCallback) -> None:
+    async def listen(
+        self, subjects: Iterable[str], callback: RequestCallback, *, instead: Mapping[str, str] | None = None
+    ) -> None:
         """Call back for each message on any of `subjects`, from now on and after every reconnect.
+
+        A subject that the server does not let this user hear is replaced with the one that `instead` has for it.
 
         An exception of the callback is logged; at most 64 messages of a subject wait for it. A message of another
         subject is left out: the server brings the messages of a stream wherever whoever reads it says.
         """
         requests = [(subject, callback) for subject in subjects]
         self._requests += requests
+        self._instead |= instead or {}
         if self.connection.client is not None:
             for request in requests:
                 await self._subscribe(self.connection.client, *request)
@@ -104,38 +102,12 @@ class Link:
         client = self.connection.client
         if client is None:
             return Publish(Outcome.DISCONNECTED)
-        if self._deaf:
-            return Publish(Outcome.REFUSED, Refusal.PERMISSION, self._deaf)
-        if len(payload) > client.max_payload:
-            text = f"{len(payload)} bytes, and the server takes {client.max_payload}"
-            return Publish(Outcome.REFUSED, Refusal.TOO_LARGE, text)
-        token = str(next(self._tokens))
-        answer: asyncio.Future[bytes | Publish] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = (subject, answer)
-        try:
-            async with asyncio.timeout(deadline):
-                if not self._inbox:  # the connection was there before this link
-                    await self._open_inbox(client)
-                await client.publish(subject, payload, reply=f"{self._inbox}.{token}")
-                return await answer
-        except TimeoutError:
-            return Publish(Outcome.TIMEOUT)
-        except _GONE:
-            return Publish(Outcome.DISCONNECTED)
-        finally:
-            del self._waiting[token]
+        return await self._inbox.exchange(client, subject, payload, deadline)
 
     async def _listen(self, client: Client) -> None:
-        """Open a new inbox and subscribe anew, with each new connection."""
-        await self._open_inbox(client)
+        """Subscribe anew, with each new connection."""
         for request in self._requests:
             await self._subscribe(client, *request)
-
-    async def _open_inbox(self, client: Client) -> None:
-        """Open a place for answers that nobody can guess."""
-        self._deaf = ""
-        self._inbox = f"{self.connection.options.inbox_prefix or '_INBOX'}.{secrets.token_hex(12)}"
-        await client.subscribe(f"{self._inbox}.*", cb=self._answered)
 
     async def _subscribe(self, client: Client, subject: str, callback: RequestCallback) -> None:
         async def on_message(message: Msg) -> None:
@@ -148,36 +120,21 @@ class Link:
 
         await client.subscribe(subject, cb=on_message, pending_msgs_limit=_WAITING_REQUESTS)
 
-    async def _answered(self, message: Msg) -> None:
-        answer: bytes | Publish = message.data
-        if message.headers is not None and message.headers.get("Status") == _NO_RESPONDERS:
-            answer = Publish(Outcome.REFUSED, Refusal.NO_STREAM, "no stream takes this subject, or JetStream is off")
-        self._settle(message.subject.rpartition(".")[2], answer)
-
-    def _settle(self, token: str, answer: bytes | Publish) -> None:
-        _, waiting = self._waiting.get(token, ("", None))
-        if waiting is not None and not waiting.done():
-            waiting.set_result(answer)
-
-    def _hang_up(self) -> None:
-        self._inbox = ""
-        for token in self._waiting:
-            self._settle(token, Publish(Outcome.DISCONNECTED))
-
     def _refused(self, text: str) -> None:
-        """Settle exchanges of a refused subject; nats-py gives it in lower case and only to the whole connection."""
-        found = _REFUSED_SUBJECT.search(text)
-        if found is None:
+        """Listen to what a subject is to be replaced with, if the server does not let this user hear the subject."""
+        found = REFUSED_SUBJECT.search(text)
+        if found is None or found[1] != "subscription":
             return
-        what, refused = found.groups()
-        if what == "subscription" and refused.startswith(self._inbox.lower()):
-            self._deaf = (
-                f"answers may not come to {self._inbox}.*: set the inbox prefix that this user may subscribe to"
-            )
-        for token, (subject, _) in self._waiting.items():
-            if self._deaf or (what == "publish" and subject.lower() == refused):
-                refusal = self._deaf or f'permissions violation for publish to "{subject}"'
-                self._settle(token, Publish(Outcome.REFUSED, Refusal.PERMISSION, refusal))
+        for subject, callback in self._requests:
+            if subject in self._instead and subject.lower() == found[2]:
+                again = asyncio.ensure_future(self._listen_instead(self._instead[subject], callback))
+                self._again.add(again)
+                again.add_done_callback(self._again.discard)
+
+    async def _listen_instead(self, subject: str, callback: RequestCallback) -> None:
+        if self.connection.client is not None:
+            with suppress(*GONE):  # the next connection asks for the first subject again
+                await self._subscribe(self.connection.client, subject, callback)
 
 
 _NO_JETSTREAM: Final = frozenset({10039, 10076})

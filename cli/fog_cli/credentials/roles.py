@@ -9,7 +9,7 @@ from typing import Any, Final
 from fog_bus.streams import CONTROL, EVENTS, METRICS, ROLLUPS, reader_names
 from fog_schema.paths import Path, ancestors
 
-PATH, ANCESTOR, READER = "{{tag(path)}}", "{{tag(anc)}}", "{{tag(reader)}}"
+PATH, ANCESTOR, PARENT, READER = "{{tag(path)}}", "{{tag(anc)}}", "{{tag(parent)}}", "{{tag(reader)}}"
 _KIB: Final = 1024
 _LONGEST_COMMAND: Final = 64 * _KIB
 _LONGEST_MESSAGE: Final = 256 * _KIB
@@ -71,7 +71,7 @@ def _node(prefix: str) -> Role:
     return Role(
         name="node",
         publish=[f"{prefix}.metrics.{PATH}", f"{prefix}.events.{PATH}"],
-        subscribe=[_inboxes(f"_INBOX_AGENT.{PATH}"), f"{prefix}.resync.{ANCESTOR}"],
+        subscribe=[_inboxes(f"_INBOX_AGENT.{PATH}"), f"{prefix}.resync.{ANCESTOR}", f"{prefix}.resync.{PARENT}.*"],
         inbox=f"_INBOX_AGENT.{PATH}",
         has_path=True,
         is_outside=True,
@@ -130,7 +130,8 @@ def tags_of(path: Path) -> list[str]:
     """
     if not path:
         return []
-    return [f"path:{'.'.join(path)}", *(f"anc:{'.'.join(place)}" for place in ancestors(path))]
+    parent = [f"parent:{'.'.join(path[:-1])}"] if path[1:] else []
+    return [f"path:{'.'.join(path)}", *(f"anc:{'.'.join(place)}" for place in ancestors(path)), *parent]
 
 
 def reader_tags(path: Path) -> list[str]:

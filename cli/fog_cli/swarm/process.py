@@ -54,7 +54,7 @@ class _Process:
         self._names = 0
         self._patience = END_SECONDS
         listens = [self._subjects.resync(plan.root), f"{self._subjects.resync(plan.root)}.>"]
-        listens += self._subjects.listens(plan.root)[:-1]
+        listens += self._subjects.asks(plan.root)[:-1]
         self._publishers = [
             Publisher(plan.nats, self._acknowledged, tuple(dict.fromkeys(listens)) if first else (), self._requested)
             for first in [True, *[False] * (plan.connections - 1)]

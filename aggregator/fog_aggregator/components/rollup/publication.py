@@ -81,6 +81,6 @@ class RollupPublication:
         await cancel(self._task)
 
     async def _publish(self, sender: Sender) -> None:
-        await self._bus.listen(self._subjects.listens(self._path), sender.requested)
+        await self._bus.listen(self._subjects.asks(self._path), sender.requested)
         LOGGER.info("publishing the rollup of %s every %g s", format_path(self._path), self._settings.interval)
         await sender.run()

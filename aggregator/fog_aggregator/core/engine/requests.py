@@ -24,6 +24,10 @@ FIRST_WAIT, LONGEST_WAIT = 2.0, 300.0
 MOST_AT_ONCE: Final = 100
 PACE: Final = 2000.0
 """Writers that are asked in a second: a keyframe of each comes within its interval."""
+DELIVERED: Final = 20_000.0
+"""Deliveries in a second of requests to one writer each, which its siblings hear as well, and leave out."""
+COUNTED_FOR: Final = 60.0
+"""Seconds for which a count of siblings will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,41 +77,64 @@ class _Budget:
         return self.left + (now - self.at) * REFILL >= BURST
 
 
-@dataclass(slots=True)
 class _Pace:
-    left: float = PACE
-    at: float | None = None
+    """So much in a second, and at once; what is more than is left is lent."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = self.left = rate
+        self._at: float | None = None
 
     def refill(self, now: float) -> None:
         """Let time pass until `now`."""
-        self.left = min(PACE, self.left + (now - self.at) * PACE) if self.at is not None else self.left
-        self.at = now
+        if self._at is not None:
+            self.left = min(self._rate, self.left + (now - self._at) * self._rate)
+        self._at = now
+
+
+class _Siblings:
+    """How many writers hear a request to one of them, counted again after a while."""
+
+    def __init__(self, children: Callable[[], Mapping[Path, int]]) -> None:
+        self._children = children
+        self._known: Mapping[Path, int] = {}
+        self._counted = -COUNTED_FOR
+
+    def of(self, path: Path, now: float) -> int:
+        """Return the number of children that the parent of `path` has; 1 without a parent, and at least."""
+        if not 0 <= now - self._counted < COUNTED_FOR:
+            self._known, self._counted = self._children(), now
+        return max(1, self._known.get(path[:-1], 1)) if path[1:] else 1
 
 
 class KeyframeRequests:
     """Turn what is wanted into requests, with a growing pause for each target, and a budget for each path.
 
     Args:
-        children: Returns how many children of each path are known; asked only when many are wanted at once.
+        children: Returns how many children of each path are known; asked when many are wanted at once, and each minute
+            while single ones are.
     """
 
     def __init__(self, children: Callable[[], Mapping[Path, int]] = dict) -> None:
         self._children = children
         self._patience: dict[tuple[Path, int], _Patience] = {}
         self._budgets: dict[Path, _Budget] = {}
-        self._pace = _Pace()
+        self._pace, self._delivered = _Pace(PACE), _Pace(DELIVERED)
+        self._siblings = _Siblings(children)
 
     def due(self, wanted: Iterable[KeyframeRequest], now: float) -> list[tuple[Path, Request]]:
         """Return the requests to send at `now` (monotonic seconds), at most 100, and for 2,000 writers a second.
 
-        One request to a subtree with more of them is sent all the same; the others wait for as long as it takes.
+        One request to a subtree with more of them is sent all the same; the others wait for as long as it takes. So
+        do requests to single writers that 20,000 siblings have heard in this second.
         """
         targets, writers = _together(wanted, self._children)
         self._forget(targets, now)
         self._pace.refill(now)
+        self._delivered.refill(now)
         requests = []
         for target, events in targets.items():
-            if self._pace.left <= 0:
+            path, epoch = target
+            if self._pace.left <= 0 or (epoch and self._delivered.left <= 0):
                 break
             patience = self._patience.get(target)
             if patience is not None and patience.events != events:
@@ -118,8 +145,8 @@ class KeyframeRequests:
                 continue
             wait = min(patience.wait * 2, LONGEST_WAIT) if patience else FIRST_WAIT
             self._patience[target] = _Patience(now + wait, wait, events)
-            path, epoch = target
             self._pace.left -= writers.get(path, 1) if not epoch else 1
+            self._delivered.left -= self._siblings.of(path, now) if epoch else 0
             requests.append((path, Request(epoch, *events)))
             if len(requests) == MOST_AT_ONCE:
                 break

@@ -1,0 +1,99 @@
+"""Where the answers to one connection come: one subscription, whoever shares the connection.
+
+Each subscription is known to every server of a cluster, so that a connection has one for all of its answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import secrets
+from typing import Final
+
+from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError
+
+from fog_bus.nats.client import Client
+from fog_bus.ports import Outcome, Publish, Refusal
+
+GONE: Final = (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError)
+"""The connection ended, or ends."""
+REFUSED_SUBJECT: Final = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
+_NO_RESPONDERS: Final = "503"
+
+
+class Inbox:
+    """Send messages and wait for their answers. Belongs to the connection's loop.
+
+    Args:
+        prefix: Subjects below it are this user's to hear.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._subject = ""
+        self._deaf = ""
+        self._tokens = itertools.count()
+        self._waiting: dict[str, tuple[str, asyncio.Future[bytes | Publish]]] = {}
+
+    async def open(self, client: Client) -> None:
+        """Open a new place for answers, which nobody can guess, with each new connection."""
+        self._deaf = ""
+        self._subject = f"{self._prefix}.{secrets.token_hex(12)}"
+        await client.subscribe(f"{self._subject}.*", cb=self._answered)
+
+    def hang_up(self) -> None:
+        """Settle all that waits: the connection has ended."""
+        self._subject = ""
+        for token in self._waiting:
+            self._settle(token, Publish(Outcome.DISCONNECTED))
+
+    async def exchange(self, client: Client, subject: str, payload: bytes, deadline: float) -> bytes | Publish:
+        """Send one message and return its answer, or what stood in the way."""
+        if self._deaf:
+            return Publish(Outcome.REFUSED, Refusal.PERMISSION, self._deaf)
+        if len(payload) > client.max_payload:
+            text = f"{len(payload)} bytes, and the server takes {client.max_payload}"
+            return Publish(Outcome.REFUSED, Refusal.TOO_LARGE, text)
+        token = str(next(self._tokens))
+        answer: asyncio.Future[bytes | Publish] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = (subject, answer)
+        try:
+            async with asyncio.timeout(deadline):
+                if not self._subject:  # the connection was there before the first that waits for an answer
+                    await self.open(client)
+                await client.publish(subject, payload, reply=f"{self._subject}.{token}")
+                return await answer
+        except TimeoutError:
+            return Publish(Outcome.TIMEOUT)
+        except GONE:
+            return Publish(Outcome.DISCONNECTED)
+        finally:
+            del self._waiting[token]
+
+    def refused(self, text: str) -> None:
+        """Settle exchanges of a refused subject; nats-py gives it in lower case and only to the whole connection."""
+        found = REFUSED_SUBJECT.search(text)
+        if found is None:
+            return
+        what, refused = found.groups()
+        if what == "subscription" and self._subject and refused.startswith(self._subject.lower()):
+            self._deaf = (
+                f"answers may not come to {self._subject}.*: set the inbox prefix that this user may subscribe to"
+            )
+        for token, (subject, _) in self._waiting.items():
+            if self._deaf or (what == "publish" and subject.lower() == refused):
+                refusal = self._deaf or f'permissions violation for publish to "{subject}"'
+                self._settle(token, Publish(Outcome.REFUSED, Refusal.PERMISSION, refusal))
+
+    async def _answered(self, message: Msg) -> None:
+        answer: bytes | Publish = message.data
+        if message.headers is not None and message.headers.get("Status") == _NO_RESPONDERS:
+            answer = Publish(Outcome.REFUSED, Refusal.NO_STREAM, "no stream takes this subject, or JetStream is off")
+        self._settle(message.subject.rpartition(".")[2], answer)
+
+    def _settle(self, token: str, answer: bytes | Publish) -> None:
+        _, waiting = self._waiting.get(token, ("", None))
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
