@@ -106,6 +106,7 @@ class CheckpointMetrics:
         written: Checkpoints by their result.
         duration: Seconds that writing the last one took.
         size: Bytes of the last one.
+        cpu: Seconds of processor time that writing them took.
     """
 
     def __init__(self, collector: TelemetryCollector) -> None:
@@ -116,6 +117,21 @@ class CheckpointMetrics:
             "fog_aggregator_checkpoint_duration_seconds", "How long writing the last checkpoint took"
         )
         self.size = collector.register_gauge("fog_aggregator_checkpoint_bytes", "Size of the last checkpoint")
+        self.cpu = collector.register_counter(
+            "fog_aggregator_checkpoint_cpu_seconds_total", "Processor time that writing checkpoints took"
+        )
+        self._unsaved = collector.register_gauge(
+            "fog_aggregator_checkpoint_unsaved_seconds",
+            "For how long numbers may have been read that no checkpoint has; 0 when it has all",
+        )
+        self._pause = collector.register_gauge(
+            "fog_aggregator_checkpoint_pause_seconds", "Time between two checkpoints, by what the last one took"
+        )
+
+    def watch(self, unsaved: Callable[[], float], pause: Callable[[], float]) -> None:
+        """Show the schedule: for how long nothing was saved, and the pause before the next one, both in seconds."""
+        self._unsaved.set_function(unsaved)
+        self._pause.set_function(pause)
 
 
 class Evictions:

@@ -71,6 +71,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("FleetTime", "pace"): "told by whoever reads",
     ("FleetTime", "present"): "as pace",
     ("FleetTime", "settled_at"): "an outage before a restart is seen as one gap again",
+    ("Ratchet", "raised"): "counts changes since the program began",
     ("Tombstones", "limit"): "configured",
     ("Roster", "version"): "counts changes since the program began",
     ("Roster", "_composites"): "found among the places",

@@ -88,7 +88,7 @@ def same(one: Aggregator, other: Aggregator) -> bool:
 
 async def test_an_aggregator_that_was_away_has_no_hole(fog_nats: NatsServer, tmp_path: Path) -> None:
     """Stopped in good order, and killed: the steps that it missed are those of the partner that stayed."""
-    settings = config(fog_nats, history_step=STEP, state_dir=tmp_path, checkpoint_interval=0.3)
+    settings = config(fog_nats, history_step=STEP, state_dir=tmp_path, checkpoint_interval=0.3, checkpoint_share=1.0)
     async with serving(config(fog_nats, history_step=STEP)) as partner, counting(fog_nats):
         async with serving(settings) as early:
             await eventually(lambda: len(times(early)) > 4, deadline=30)

@@ -101,7 +101,7 @@ async def test_it_answers_saves_and_counts_while_it_reads_them(fog_nats: NatsSer
     work = collector.register_counter("work_total", "Work")
     agent = Agent(collector, path="fog/good", servers=fog_nats.url, interval=0.1)
     async with (
-        serving(config(fog_nats, state_dir=tmp_path, checkpoint_interval=0.1)) as aggregator,
+        serving(config(fog_nats, state_dir=tmp_path, checkpoint_interval=0.1, checkpoint_share=1.0)) as aggregator,
         agent,
         Connection(NatsOptions(servers=(fog_nats.url,))) as connection,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(60)) as session,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
 from typing import Final, Protocol, TypeVar
 
 from fog_aggregator.core.checkpoint import (
@@ -27,6 +29,9 @@ KEPT: Final = 2
 """Checkpoints that are kept: when the newest is damaged, the aggregator goes on from the one before."""
 KEPT_ASIDE: Final = 3
 """Damaged checkpoints that are kept for people to look at."""
+_DAY: Final = 86_400.0
+_SAFELY: Final = 4
+"""A checkpoint is at most this part as old as what the streams keep: the rest is for the aggregator's absence."""
 
 
 class CheckpointStore(Protocol):
@@ -59,24 +64,58 @@ class CheckpointStore(Protocol):
         """Remove one; it is no error when it is gone already."""
 
 
-class SavingSchedule:
-    """Say when the next checkpoint is to be written: an interval after writing the last one has ended, well or not.
-
-    Args:
-        interval: Seconds.
-        now: When the aggregator begins, monotonic seconds.
+@dataclass(frozen=True, slots=True)
+class SavingBudget:
+    """Bound what checkpoints cost.
 
     Attributes:
-        due_at: When it is, monotonic seconds.
+        share: Of all time, at most so much goes into writing them; above 0, at most 1.
+        bytes_a_day: So many are written in a day at most; inf without a bound.
     """
 
-    def __init__(self, interval: float, now: float) -> None:
-        self.due_at = now + interval
-        self._interval = interval
+    share: float = 1.0
+    bytes_a_day: float = inf
 
-    def ended(self, now: float) -> None:
-        """Note that writing one has ended."""
-        self.due_at = now + self._interval
+    def pause(self, took: float, size: int) -> float:
+        """Return the seconds to wait after a checkpoint that took so long, and has so many bytes."""
+        return max(took / self.share, size * _DAY / self.bytes_a_day) - took
+
+
+class SavingSchedule:
+    """Say when the next checkpoint is to be written, by the cost of the last one.
+
+    It is due when `interval` has passed since writing the last one has ended, well or not, and when the budget allows
+    it. Messages that were read since must still be in the streams after a crash: that goes before the budget, but half
+    of the time is left for reading.
+
+    Args:
+        interval: Seconds that are between two at least.
+        now: When the aggregator begins, monotonic seconds.
+        budget: The bound of their cost.
+    """
+
+    def __init__(self, interval: float, now: float, budget: SavingBudget = SavingBudget()) -> None:
+        self._interval = self._least = self._pause = interval
+        self._ended_at = now
+        self._budget = budget
+
+    def ended(self, now: float, took: float = 0.0, size: int = 0) -> None:
+        """Note that writing one has ended, how many seconds it took, and how many bytes it has."""
+        self._ended_at = now
+        self._least = max(self._interval, took)
+        self._pause = max(self._interval, self._budget.pause(took, size))
+
+    def pause(self, until_gap: float = inf) -> float:
+        """Return the seconds between the end of the last one and the next.
+
+        Args:
+            until_gap: The seconds until a stream may remove what was not read, if reading stopped now.
+        """
+        return max(self._least, min(self._pause, until_gap / _SAFELY))
+
+    def due_at(self, until_gap: float = inf) -> float:
+        """Return when the next one is due, monotonic seconds; `until_gap` as for `pause`."""
+        return self._ended_at + self.pause(until_gap)
 
 
 class CheckpointKeeper:

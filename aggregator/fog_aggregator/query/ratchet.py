@@ -77,11 +77,13 @@ class Ratchet:
         exported: values of the tree's views; such a series never falls, but ends.
         grouped: values of views by labels or by information, bounded. Such a sum falls when a label set or a node
             leaves it, and that is exported as it is.
+        raised: how often a value was set to another one since the process began.
     """
 
     def __init__(self) -> None:
         self.exported: dict[RatchetKey, float] = {}
         self.grouped: OrderedDict[GroupedKey, float] = OrderedDict()
+        self.raised = 0
         self._weight = 0
 
     def clamp(self, key: RatchetKey, value: float) -> float:
@@ -89,6 +91,8 @@ class Ratchet:
         last = self.exported.get(key, 0.0)
         if value < last:
             return last
+        if value > last:
+            self.raised += 1
         self.exported[key] = value
         return value
 
@@ -105,6 +109,8 @@ class Ratchet:
         """Take over a value as the most lately exported one."""
         if key not in self.grouped:
             self._weight += key.weight
+        if self.grouped.get(key) != value:
+            self.raised += 1
         self.grouped[key] = value
         self.grouped.move_to_end(key)
         while self._weight > MOST_GROUPED:
@@ -114,6 +120,7 @@ class Ratchet:
     def only(self, lasts: Callable[[RatchetKey], bool]) -> Ratchet:
         """Return a ratchet without what has ended, and may begin anew from less."""
         other = Ratchet()
+        other.raised = self.raised + 1
         other.exported = {key: value for key, value in self.exported.items() if lasts(key)}
         other.grouped, other._weight = self.grouped.copy(), self._weight
         return other

@@ -105,6 +105,22 @@ def _size(value: object) -> int:
     return int(match[1]) * _SIZES[match[2] or ""]
 
 
+def _share(value: object) -> float:
+    text = str(value).strip()
+    try:
+        share = float(text.removesuffix("%")) / 100 if text.endswith("%") else 0.0
+    except ValueError:
+        share = 0.0
+    if not 0.0 < share <= 1.0:
+        raise ValueError("is not a share: write more than 0%, and at most 100%")
+    return share
+
+
+def show_share(share: float) -> str:
+    """Return a share as a person writes it: ``5%``, ``0.5%``."""
+    return f"{share * 100:.10g}%"
+
+
 def _address(value: object) -> Address:
     host, colon, port = str(value).rpartition(":")
     if not colon or not port.isdecimal() or int(port) > _MAX_PORT or (":" in host and not host.startswith("[")):
@@ -177,5 +193,6 @@ DURATION: Final = Kind("DURATION", _duration, lambda seconds: json.dumps(show_du
 PERIOD: Final = Kind("DURATION", _period, DURATION.show)
 INTERVAL: Final = Kind("DURATION", _interval, DURATION.show)
 SIZE: Final = Kind("BYTES", _size)
+SHARE: Final = Kind("PERCENT", _share, lambda share: json.dumps(show_share(share)))
 ADDRESS: Final = Kind("HOST:PORT", _address, lambda address: json.dumps(show_address(address)))
 URLS: Final = Kind("URL[,URL]", _urls, lambda urls: json.dumps([redact(url) for url in urls]))

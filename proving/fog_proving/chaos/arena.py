@@ -211,7 +211,8 @@ class Arena:
         """Start an aggregator on the state that the one before left."""
         listen = reader.watch.url.removeprefix("http://")
         arguments = ["aggregator", "--listen", listen, "--nats", reader.proxy.url, "--stop-on-eof"]
-        arguments += ["--state-dir", str(reader.state_dir), "--checkpoint-interval", f"{CHECKPOINT_SECONDS}s"]
+        often = ["--checkpoint-interval", f"{CHECKPOINT_SECONDS}s", "--checkpoint-share", "100%"]
+        arguments += ["--state-dir", str(reader.state_dir), *often]
         arguments += ["--max-events", "200000"]
         if reader.scope.path:
             arguments += ["--path", reader.scope.path, "--publish-rollup", "--rollup-interval", f"{ROLLUP_SECONDS}s"]

@@ -72,6 +72,6 @@ class Aggregator:
 
     def checkpoint(self) -> None:
         """Save state and positions of this moment, if it is time to."""
-        if self._clock() >= self._schedule.due_at:
+        if self._clock() >= self._schedule.due_at():
             self._keeper.save(self.engine.image(self.network.ratchet))
             self._schedule.ended(self._clock())

@@ -12,12 +12,24 @@ import select
 import signal
 import warnings
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from fog_aggregator.components.checkpoints.directory import CheckpointDirectory
 
 _PATIENCE: Final = 600.0
 """Seconds that a child may take to write."""
+
+
+class Written(NamedTuple):
+    """A checkpoint that was written.
+
+    Attributes:
+        size: Bytes of it.
+        cpu: Seconds of processor time that the child took.
+    """
+
+    size: int
+    cpu: float
 
 
 class WritingChild:
@@ -41,26 +53,27 @@ class WritingChild:
             _write_and_exit(write, writing)
         os.close(writing)
 
-    async def finished(self) -> int:
-        """Wait until it is written; return its size in bytes.
+    async def finished(self) -> Written:
+        """Wait until it is written; return what it took.
 
         Raises:
             OSError: nothing was replaced; the text is the child's.
         """
-        ok, answer = await asyncio.to_thread(self._read_answer)
+        ok, answer, cpu = await asyncio.to_thread(self._read_answer)
         if not ok:
             raise OSError(answer or "the writing process ended without a word")
-        return int(answer)
+        return Written(int(answer), cpu)
 
-    def _read_answer(self) -> tuple[bool, str]:
+    def _read_answer(self) -> tuple[bool, str, float]:
         with open(self._reading, "rb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor, not a path
             ready, _, _ = select.select([pipe], [], [], _PATIENCE)
             if not ready:
                 os.kill(self._pid, signal.SIGKILL)
             answer = pipe.read(1000) or b""
-        _, status = os.waitpid(self._pid, 0)
+        _, status, usage = os.wait4(self._pid, 0)
         self._directory.remove_unfinished(self._pid)  # when it was killed
-        return os.waitstatus_to_exitcode(status) == 0, answer.decode(errors="replace")
+        ok = os.waitstatus_to_exitcode(status) == 0
+        return ok, answer.decode(errors="replace"), usage.ru_utime + usage.ru_stime
 
 
 def _fork_uncollected() -> int:

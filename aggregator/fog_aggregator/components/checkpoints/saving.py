@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from typing import Final
 
@@ -11,8 +12,9 @@ from fog_aggregator.components.checkpoints.directory import StateDirError
 from fog_aggregator.components.checkpoints.files import CheckpointFiles
 from fog_aggregator.components.checkpoints.options import CheckpointOptions
 from fog_aggregator.components.checkpoints.resumption import OtherScopeError, resume
+from fog_aggregator.components.checkpoints.unsaved import Unsaved
 from fog_aggregator.core.checkpoint import Image
-from fog_aggregator.core.checkpoint_keeper import SavingSchedule
+from fog_aggregator.core.checkpoint_keeper import SavingBudget, SavingSchedule
 from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -23,10 +25,10 @@ LOGGER: Final = logging.getLogger("fog_aggregator")
 
 
 class Checkpoints:
-    """A component that restores the last checkpoint, writes one every interval, and one at the end.
+    """A component that restores the last checkpoint, writes one as often as it may, and one at the end.
 
     Args:
-        options: The directory, and the seconds between two checkpoints.
+        options: The directory, and what checkpoints may cost.
         engine: Goes on from a checkpoint.
         network: Shows the restored fleet.
         metrics: Takes the counts of checkpoints.
@@ -46,7 +48,11 @@ class Checkpoints:
         self._network = network
         self._metrics = metrics
         self._loops = loops
+        self._unsaved = Unsaved(engine, network)
         self._writing = asyncio.Lock()
+        self._saved_at = time.monotonic()
+        budget = SavingBudget(options.checkpoint_share, options.checkpoint_bytes_a_day or math.inf)
+        self._schedule = SavingSchedule(options.checkpoint_interval, self._saved_at, budget)
         self._files: CheckpointFiles | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -65,6 +71,8 @@ class Checkpoints:
             files.close()
             raise
         self._files = files
+        self._unsaved.saved(self._unsaved.moment())
+        self._metrics.checkpoints.watch(self._unsaved_seconds, lambda: self._schedule.pause(self._until_gap()))
         self._task = self._loops.spawn(self._save_forever(files))
 
     async def stop(self, deadline: float) -> None:
@@ -88,30 +96,53 @@ class Checkpoints:
         LOGGER.info("going on from a checkpoint: %d nodes", self._engine.fleet.node_count)
 
     async def _save_forever(self, files: CheckpointFiles) -> None:
-        schedule = SavingSchedule(self._options.checkpoint_interval, time.monotonic())
+        schedule, interval = self._schedule, self._options.checkpoint_interval
         while True:
-            await asyncio.sleep(schedule.due_at - time.monotonic())
-            await asyncio.shield(asyncio.ensure_future(self._save(files)))
-            schedule.ended(time.monotonic())
+            due_in = schedule.due_at(self._until_gap()) - time.monotonic()
+            if due_in > 0:
+                await asyncio.sleep(min(due_in, interval))  # a stream may have begun to forget sooner
+                continue
+            if self._has_unsaved():
+                await asyncio.shield(asyncio.ensure_future(self._save(files)))
+            else:
+                await asyncio.sleep(interval)
+
+    def _has_unsaved(self) -> bool:
+        with self._network.held_still():
+            return self._unsaved.is_there()
+
+    def _unsaved_seconds(self) -> float:
+        """Return for how long numbers may have been read that no checkpoint has."""
+        return time.monotonic() - self._saved_at if self._unsaved.has_read() else 0.0
+
+    def _until_gap(self) -> float:
+        """Return the seconds until a stream may remove what was not read, if reading stopped now."""
+        found = [cursor.until_gap for cursor in self._engine.cursors.values()]
+        return min((seconds for seconds in found if seconds is not None), default=math.inf)
 
     async def _save(self, files: CheckpointFiles) -> None:
         """Write state and positions of one moment, with nothing in between, from a forked child."""
-        metrics = self._metrics
+        metrics, began, size = self._metrics.checkpoints, time.monotonic(), 0
         try:
             async with self._writing:
                 began = time.monotonic()
-                with (
-                    self._network.held_still()
-                ):  # the child has no other thread that could end what it is in the middle of
+                # the child has no other thread that could end what it is in the middle of
+                with self._network.held_still():
+                    moment = self._unsaved.moment()
                     child = files.begin(self._take)
-                size = await child.finished()
+                size, cpu = await child.finished()
         except OSError as error:
-            metrics.checkpoints.written.labels(result="failed").increment()
+            metrics.written.labels(result="failed").increment()
             LOGGER.warning("checkpoint not written: %s; the last one stays", error)
-            return
-        metrics.checkpoints.written.labels(result="written").increment()
-        metrics.checkpoints.duration.set(time.monotonic() - began)
-        metrics.checkpoints.size.set(size)
+        else:
+            self._unsaved.saved(moment)
+            self._saved_at = began
+            metrics.written.labels(result="written").increment()
+            metrics.duration.set(time.monotonic() - began)
+            metrics.size.set(size)
+            metrics.cpu.increment(cpu)
+        finally:
+            self._schedule.ended(now := time.monotonic(), now - began, size)
 
     def _take(self) -> Image:
         return self._engine.image(self._network.ratchet)
