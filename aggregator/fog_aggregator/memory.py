@@ -25,6 +25,7 @@ _REFUSED: Final = Family(
     "fog_aggregator_memory_refused_total", MetricType.COUNTER, "Newcomers refused for want of memory, by what they were"
 )
 _STONE_SHARE: Final = 16
+_LEARNED_SHARE: Final = 16
 _PLAN_BYTES: Final = 16
 _SUBJECT_BYTES: Final = 1000
 """Bytes of a subject with its path: at most 2,400, and of a usual one 400."""
@@ -46,7 +47,11 @@ def empty_fleet(config: AggregatorConfig, division: Division) -> tuple[Fleet, Ev
     tombstones = min(FleetLimits().tombstones, division.state // _STONE_SHARE // STONE_BYTES)
     part = division.caches // 4
     memory = MemoryLimits(
-        fleet=division.state, definitions=part, plans=2 * part // _PLAN_BYTES, subjects=part // _SUBJECT_BYTES
+        fleet=division.state,
+        definitions=part,
+        plans=2 * part // _PLAN_BYTES,
+        subjects=part // _SUBJECT_BYTES,
+        learned=division.state // _LEARNED_SHARE if config.expect.learned else 0,
     )
     limits = FleetLimits(tombstones=tombstones, memory=memory)
     events = EventList(config.max_events, division.events // 2, division.events // 2)

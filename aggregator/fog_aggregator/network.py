@@ -309,17 +309,22 @@ class NetworkCollector(MetricsSource):
             return covered.with_missing(self.missing(selection, at), grouping.level)
 
     def missing(self, selection: Selection = EVERYTHING, at: float | None = None) -> list[tuple[Path, int]]:
-        """Return how many expected nodes were never heard, and where; of a branch only its aggregator knows them."""
+        """Count the expected nodes that are not known, by path; of a branch only its aggregator knows them.
+
+        They were never heard, or have retired. Places that an operator has taken out are not missed.
+        """
         if not self.expected:
             return []
         with self.lock:
-            lives, tree = self.lives(at), self.tree
+            lives, tree, quarantine = self.lives(at), self.tree, self.fleet.quarantine
             if self._known[0] != self.fleet.places_version:
                 known = (path for path in self.expected.paths if self.branch_over(path) or path in self.fleet.places)
                 self._known = (self.fleet.places_version, frozenset(known))
             spans = ((under, tree.span(under)) for under in self.expected.counts)
             counted = {under: self.fleet.heard_under(tree.rows[one.start : one.stop], lives) for under, one in spans}
-            found = self.expected.missing(self._known[1], counted)
+            found = self.expected.missing(self._known[1], counted, self.fleet.parts.roster.learned.missing)
+            if quarantine.in_force:
+                found = [one for one in found if quarantine.over(one[0]) is None]
         under = selection.under
         return [one for one in found if (one[0] == under if selection.own else is_under(one[0], under))]
 

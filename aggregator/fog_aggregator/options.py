@@ -38,7 +38,7 @@ def parse_branches(texts: tuple[str, ...]) -> tuple[Path, ...]:
     return tuple(map(parse_branch, texts))
 
 
-EXPECTED: Final = Kind("PATH[=N][,…]", PATHS.parse, unset=())
+EXPECTED: Final = Kind("PATH[=N]|learned[,…]", PATHS.parse, unset=())
 
 
 def read_expected(texts: tuple[str, ...]) -> Expected:
@@ -111,7 +111,8 @@ class FleetOptions:
     max_bytes: int = option(2**30, "size of a stream of metrics that is made, reserved at once", SIZE)
     expect: Expected = option(
         NOBODY_EXPECTED,
-        "nodes that must be there: paths, how many lie under one, as in fog/0=48, or @FILE with one of these a line",
+        "nodes that must be there: paths, how many lie under one, as in fog/0=48, learned for those that were heard on "
+        "two days, or @FILE with one of these a line",
         EXPECTED,
         convert=read_expected,
     )

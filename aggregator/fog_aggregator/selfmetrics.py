@@ -205,8 +205,10 @@ class SelfMetrics:
         gauge("fog_aggregator_ready", "Whether the numbers are complete and of this moment").set_function(
             lambda: int(presence.is_current(time.monotonic()))
         )
-        expected = gauge("fog_aggregator_nodes_expected", "Nodes that an operator expects")
+        expected = gauge("fog_aggregator_nodes_expected", "Nodes that an operator names or counts")
         expected.set_function(lambda: network.expected.total)
+        learned = gauge("fog_aggregator_nodes_learned", "Nodes that are expected as they were heard on two days")
+        learned.set_function(lambda: len(network.fleet.parts.roster.learned))
         gauge("fog_aggregator_series", "Label sets known").set_function(lambda: fleet.series_count)
         slots = gauge("fog_aggregator_slots", "Values held")
         slots.set_function(lambda: fleet.slot_count)

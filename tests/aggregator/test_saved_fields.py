@@ -34,6 +34,8 @@ from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.places.branch import Branch
 from fog_aggregator.core.places.epoch import Epoch, Run
+from fog_aggregator.core.places.learned import LearnedNodes
+from fog_aggregator.core.places.limits import FleetLimits, MemoryLimits
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.rows import RowPool, Rows
 from fog_aggregator.core.quarantine.orders import Order, Quarantine
@@ -43,9 +45,11 @@ from tests.aggregator.golden.recipe import POSITIONS, SCOPE, Recorder, rich
 WALKED: Final = (
     Parts, Roster, Rows, RowPool, Node, Branch, Epoch, Run, Slots, Table, BucketTable, SummaryTable, IdMap, Catalog,
     Tombstones, Tombstone, ForgottenEpochs, ForgottenEpoch, FleetTime, RetiredCounts, EventList, NewestEvents,
-    Seen, FleetEvent, Ratchet, Quarantine, Order, FamilyWords, Clashes,
+    Seen, FleetEvent, Ratchet, Quarantine, Order, FamilyWords, Clashes, LearnedNodes,
 )  # fmt: skip
 
+LEARNED: Final = 10_000
+"""Bytes for nodes that are expected."""
 TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Catalog", "version"): "counts changes since the program began",
     ("Catalog", "shapes"): "numbers shapes anew, in the order of series",
@@ -73,6 +77,8 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("FleetTime", "settled_at"): "an outage before a restart is seen as one gap again",
     ("Ratchet", "raised"): "counts changes since the program began",
     ("Tombstones", "limit"): "configured",
+    ("LearnedNodes", "limit"): "configured",
+    ("LearnedNodes", "here"): "the next sweep counts",
     ("Roster", "version"): "counts changes since the program began",
     ("Roster", "_composites"): "found among the places",
     ("Roster", "info_version"): "counts changes since the program began",
@@ -125,6 +131,7 @@ FRESH: Final[dict[type, Callable[[], Any]]] = {
     Order: lambda: Order(0.0, out=False),
     FamilyWords: FamilyWords,
     Clashes: Clashes,
+    LearnedNodes: LearnedNodes,
     Roster: Roster,
     Slots: Slots,
     Table: lambda: Table(np.int64),
@@ -202,6 +209,10 @@ def made() -> Recorder:
     recorder = rich()
     fleet = recorder.state
     first, second = list(fleet.places)[:2]
+    fleet.parts.roster.learned.limit = LEARNED
+    for path in (first, ("fog", "missing")):
+        fleet.parts.roster.learned.retire(path, expected=True)
+    fleet.parts.roster.learned.come_back(first)
     fleet.order(first, Order(1.0, out=True, why="it lies", author="jo"))
     fleet.settle_orders(2.0)
     fleet.order(second, Order(3.0, out=True, why="it lies", author="jo"))
@@ -216,7 +227,8 @@ def roots(recorder: Recorder) -> list[Any]:
 def restored(recorder: Recorder) -> list[Any]:
     """Save the parts and restore them."""
     image = take_image(recorder.state, recorder.events, recorder.network.ratchet, POSITIONS, SCOPE)
-    fleet, events, ratchet = Fleet(), EventList(), Ratchet()
+    fleet = Fleet(limits=FleetLimits(memory=MemoryLimits(learned=LEARNED)))
+    events, ratchet = EventList(), Ratchet()
     assert restore(read_image(b"".join(image.chunks())), fleet, events, ratchet) == POSITIONS
     return [trimmed(fleet).parts, events, ratchet]
 

@@ -18,6 +18,8 @@ PLACE_BYTES: Final = 1200
 """A path with its closed total, beside the tokens of the path."""
 EPOCH_BYTES: Final = 1600
 STONE_BYTES: Final = 400
+LEARNED_BYTES: Final = 120
+"""A node that is expected and has retired, beside the tokens of its path."""
 FAMILY_BYTES: Final = 1000
 """A family, beside its texts."""
 SERIES_BYTES: Final = 340
@@ -36,6 +38,8 @@ ANSWER_COPIES: Final = 4
 """So often a value is held while one answer is made."""
 ANSWER_BYTES: Final = 16 * 1024 * 1024
 """One answer's text, a piece at a time, and what compresses it."""
+LEARNED: Final = "learned"
+"""A node that is expected and has retired, as what is refused when there is no room for it."""
 RESTARTS: Final = 16
 """New paths do not get the last part of the memory: known paths, which begin new epochs, still have it."""
 _NAMED: Final = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fog_aggregator.core.budget.budget import EPOCH_BYTES, PLACE_BYTES, Room, info_bytes, path_bytes
+from fog_aggregator.core.budget.budget import EPOCH_BYTES, LEARNED, PLACE_BYTES, Room, info_bytes, path_bytes
 from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.places.epoch import Epoch
@@ -13,7 +13,8 @@ from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import NOTHING_BROUGHT, Place
 from fog_schema.paths import Path
 
-PATHS, WRITERS, SERIES, INFO = REFUSED = ("path", "writer", "series", "info")
+PATHS, WRITERS, SERIES, INFO = "path", "writer", "series", "info"
+REFUSED: Final = (PATHS, WRITERS, SERIES, INFO, LEARNED)
 _DEFINITION_BYTES: Final = 256
 """So many bytes of definitions count as one entry that a path brings."""
 

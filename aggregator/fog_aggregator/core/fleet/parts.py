@@ -31,7 +31,7 @@ from fog_aggregator.core.series import FORGOTTEN
 DAY: Final = 86_400.0
 LONG: Final = 365 * DAY
 """How long an epoch that was closed without its final is remembered (R12.15)."""
-_LATER: Final = frozenset({"forgotten", "words", "clashes"})
+_LATER: Final = frozenset({"forgotten", "words", "clashes", "learned"})
 """Parts that a checkpoint may lack: a program wrote it that did not know them."""
 
 
@@ -54,7 +54,7 @@ class Parts:
     """
 
     def __init__(self, horizon: float, limits: FleetLimits, *, caught_up: bool) -> None:
-        self.roster = Roster()
+        self.roster = Roster(limits.memory.learned)
         self.slots = Slots()
         self.catalog = Catalog(limits.memory.definitions)
         self.tombstones = Tombstones(limits.tombstones)
@@ -184,6 +184,7 @@ class Parts:
         shape_of, kinds = np.array(self.catalog.shape_of, np.int32), self.catalog.kinds_of_shapes()
         self.slots.connect(epochs, shape_of, kinds)
         self.forgotten.connect(shape_of, kinds)
+        self.roster.learned.connect(self.roster.places)
         families = len(self.catalog.families)
         self.retired.check(families, len(self.catalog.series))
         self.words.check(families, epochs)
@@ -215,6 +216,7 @@ class Parts:
             "catalog": self.catalog,
             "tombstones": self.tombstones,
             "forgotten": self.forgotten,
+            "learned": self.roster.learned,
             "time": self.time,
             "retired": self.retired,
             "words": self.words,

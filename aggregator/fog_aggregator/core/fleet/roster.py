@@ -13,6 +13,7 @@ from fog_aggregator.core.columns import Bools
 from fog_aggregator.core.kinds import kind_named
 from fog_aggregator.core.places.branch import Branch
 from fog_aggregator.core.places.epoch import CLOSED, Epoch, Run
+from fog_aggregator.core.places.learned import LearnedNodes
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.place import Place
 from fog_aggregator.core.places.rows import MOST_ROWS, STALE_INTERVALS, Rows
@@ -62,11 +63,13 @@ class Roster:
         version: grows whenever a place comes or goes.
         info_version: grows whenever the information of a place changes.
         out: since when an operator has taken a place's numbers out (server's time), by the place's row.
+        learned: nodes that are expected though they have retired.
         closed_early: how many epochs were closed before the horizon, as their path had too many silent ones.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, learned_bytes: int = 0) -> None:
         self.rows = Rows()
+        self.learned = LearnedNodes(learned_bytes)
         self.gapped: dict[Epoch, Path] = {}
         self.out: dict[int, float] = {}
         self.askable: dict[Epoch, Path] = {}
@@ -87,7 +90,8 @@ class Roster:
     @property
     def bytes(self) -> int:
         """Return what places and epochs take."""
-        return PLACE_BYTES * len(self._places) + EPOCH_BYTES * self._epochs + self._beside
+        places = PLACE_BYTES * len(self._places) + self._beside
+        return places + EPOCH_BYTES * self._epochs + self.learned.bytes
 
     def begin_epoch(self, place: Place, number: int, *, closed_before: bool) -> Epoch:
         """Begin an epoch of a place, see `Place.begin_epoch`."""
@@ -114,6 +118,7 @@ class Roster:
         closed = Epoch(self.rows.new_epoch(row), CLOSED, observed=observed)
         place = self._places[where] = cls(where, row, closed, first_seen)
         self._beside += path_bytes(where)
+        self.learned.come_back(where)
         if not place.counts_itself:
             self._composites[where] = place
         self.version += 1

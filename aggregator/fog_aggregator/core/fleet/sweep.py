@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fog_aggregator.core.budget.budget import LEARNED
 from fog_aggregator.core.columns import Bools
 from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.places.learned import heard_on_two_days
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Place
 from fog_schema.paths import RETIRED, Path, ancestors, is_under
@@ -37,6 +39,7 @@ def sweep(parts: Parts) -> Swept:
             swept.closed += 1
         if place.may_retire(time.observed_seconds, time.horizon):
             swept.retired.append(place.path)
+    _learn(parts, swept.retired)
     retire(parts, swept.retired)
     parts.tombstones.expire(time.observed_seconds)
     parts.forgotten.expire(time.observed_seconds)
@@ -51,6 +54,7 @@ def forget(parts: Parts, under: Path, at: float, departed_after: float, limits: 
     The values of their epochs are kept apart: a writer that comes back goes on where it was (R12.53).
     Nodes that were in quarantine then stay: retired, their counts would be in their parent's total again. Later orders
     may be in force already where a backlog is read, and change nothing: so all readers forget the same nodes.
+    Nodes that have retired, and are expected all the same, are forgotten too.
     """
     rows = parts.roster.rows
     gone = [
@@ -65,7 +69,9 @@ def forget(parts: Parts, under: Path, at: float, departed_after: float, limits: 
     for path in gone:
         parts.keep_values(parts.roster.places[path], limits)
     retire(parts, gone)
-    return gone
+    for path in gone:
+        parts.roster.learned.discard(path)
+    return gone + parts.roster.learned.forget(under)
 
 
 def retire(parts: Parts, paths: list[Path]) -> None:
@@ -94,6 +100,24 @@ def _silent(parts: Parts) -> list[Place]:
         if not (parts.roster.is_retired(place) or place.row in parts.roster.out)
         and min([epoch.observed for epoch in place.epochs.values()], default=place.closed.observed) < oldest
     ]
+
+
+def _learn(parts: Parts, retiring: list[Path]) -> None:
+    """Expect nodes that retire now, as far as they are to be expected, and count those that are there."""
+    roster, learned = parts.roster, parts.roster.learned
+    if not learned.limit:
+        return
+    numbers = np.fromiter((place.row for place in roster), np.int64, len(roster))
+    first_seen = np.fromiter((place.first_seen for place in roster), np.float64, len(roster))
+    rows, expected = roster.rows, heard_on_two_days(roster.rows, numbers, first_seen)
+    for path in retiring:
+        row = roster.places[path].row
+        if rows.ended[row] or rows.ephemeral[row]:
+            learned.discard(path)
+        elif not learned.retire(path, expected=bool(expected[row])):
+            parts.budget.refused[LEARNED] += 1
+        expected[row] = False
+    learned.review(expected, {path: roster.places[path].row for path in learned.back})
 
 
 def _move(parts: Parts, place: Place, home: Path) -> None:

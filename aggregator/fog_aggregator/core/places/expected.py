@@ -1,15 +1,18 @@
-"""Know the nodes that an operator expects: by their paths, or by how many there are under a path. Without numpy."""
+"""Know the nodes that an operator expects: paths, how many lie under one, and those heard before. Without numpy."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from fog_schema.errors import PathError
 from fog_schema.paths import Path, is_under, parse_path
 
 MOST_EXPECTED: Final = 1_000_000
+LEARNED: Final = "learned"
+"""In place of a path: all nodes that were heard on two days. A node of that path is `/learned`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,27 +22,32 @@ class Expected:
     Attributes:
         paths: the paths at which a node is expected.
         counts: how many nodes are expected at and under some paths; none lies under another.
+        learned: nodes that were heard on two days are expected as well, see `core/places/learned.py`.
     """
 
     paths: frozenset[Path] = frozenset()
     counts: Mapping[Path, int] = field(default_factory=dict)
+    learned: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.paths or self.counts)
+        return bool(self.paths or self.counts or self.learned)
 
     @property
     def total(self) -> int:
-        """How many nodes are expected; paths under a path with a count are among that count."""
+        """How many nodes are named or counted; paths under a path with a count are among that count."""
         return sum(self.counts.values()) + sum(not self._is_counted(path) for path in self.paths)
 
-    def missing(self, known: Container[Path], counted: Mapping[Path, int]) -> list[tuple[Path, int]]:
+    def missing(
+        self, known: Container[Path], counted: Mapping[Path, int], learned: Iterable[Path] = ()
+    ) -> list[tuple[Path, int]]:
         """Return how many nodes were never heard, and where, in path order.
 
         Args:
             known: the paths about which something is known.
             counted: how many nodes were heard at and under each path with a count.
+            learned: nodes that were heard before, are expected for that, and are not known any more.
         """
-        found = dict.fromkeys((path for path in self.paths if path not in known), 1)
+        found = dict.fromkeys(chain((path for path in self.paths if path not in known), learned), 1)
         for under, expected in self.counts.items():
             named = sum(is_under(path, under) for path in found)
             if (more := expected - counted.get(under, 0) - named) > 0:
@@ -54,15 +62,16 @@ NOBODY_EXPECTED: Final = Expected()
 
 
 def parse_expected(texts: Iterable[str]) -> Expected:
-    """Parse paths, as in `fog/0/3`, and counts, as in `fog/0=48`.
+    """Parse paths, as in `fog/0/3`, counts, as in `fog/0=48`, and `learned`.
 
     Raises:
         ValueError: One is neither, or there are too many; the text says what to write.
     """
     paths: set[Path] = set()
+    names = [text.strip() for text in texts]
     counts: dict[Path, int] = {}
-    for text in texts:
-        name, equals, count = text.strip().partition("=")
+    for text in (name for name in names if name != LEARNED):
+        name, equals, count = text.partition("=")
         try:
             path = parse_path(name.strip())
         except PathError as error:
@@ -78,4 +87,4 @@ def parse_expected(texts: Iterable[str]) -> Expected:
     for path in counts:
         if any(other != path and is_under(path, other) for other in counts):
             raise ValueError(f"the expected count of {'/'.join(path)} lies under another: leave one of them out")
-    return Expected(frozenset(paths), counts)
+    return Expected(frozenset(paths), counts, LEARNED in names)

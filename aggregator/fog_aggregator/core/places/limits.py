@@ -24,6 +24,7 @@ class MemoryLimits:
         definitions: of definitions that are remembered opened.
         plans: slots and cells of all remembered plans together; each is 4 to 16 bytes.
         subjects: subjects whose paths are remembered.
+        learned: of the nodes that are expected as they were heard on two days; 0 to learn nothing.
     """
 
     fleet: int = UNLIMITED
@@ -31,6 +32,7 @@ class MemoryLimits:
     definitions: int = 64 * 1024 * 1024
     plans: int = 100_000_000
     subjects: int = 2_000_000
+    learned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
