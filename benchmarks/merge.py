@@ -30,11 +30,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fog_agent.core.writer import Settings, Writer
-from fog_aggregator.core.engine.engine import Engine, Scope
+from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.fleet.batch import Batch
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.following.scope import Scope
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.reading import ReadingLoop
 from fog_aggregator.selfmetrics import SelfMetrics

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from fog_aggregator.core.engine.cursor import StreamCursor
+from fog_aggregator.stream_state import StreamState
 from fog_bus.backoff import backoff
-from fog_bus.ports import Discontinuity, Log, LogError, LogReader, Message, StreamInfo
+from fog_bus.ports import Discontinuity, Log, LogError, Message
 from fog_bus.rate_limited_log import RateLimitedLog
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
@@ -57,18 +58,19 @@ class ReadingLoop:
             await asyncio.sleep(backoff(failures, rng, first=_FIRST_PAUSE, longest=self.longest_pause))
 
     async def _generation(self) -> None:
-        start = self.cursor.begin(await self._info(), time.monotonic())
+        state = StreamState(self.log, self.cursor, self.on_discontinuity)
+        start = self.cursor.begin(await state.info(), time.monotonic())
         if start.because is not None:
             self.on_discontinuity(start.because)
         reader = await self.log.open(start.seq)
         try:
             if start.known:
-                await self._recognise(reader)
+                await self._hand_over(await state.recognise(reader), reader.pending)
             while True:
                 messages = await reader.next()
                 await self._hand_over(messages, reader.pending)
                 if self.cursor.must_look(now := time.monotonic()):
-                    self.cursor.check(await self._info(self.cursor.beyond(now)), time.monotonic())
+                    await state.check(now)
                 await asyncio.sleep(0)  # a backlog must not keep everyone else waiting
         finally:
             await reader.close()
@@ -76,24 +78,3 @@ class ReadingLoop:
     async def _hand_over(self, messages: Sequence[Message], pending: int) -> None:
         if (rest := self.handle(messages, pending)) is not None:
             await rest
-
-    async def _recognise(self, reader: LogReader) -> None:
-        """Read the first message, which must be the last one that was handled."""
-        cursor = self.cursor
-        while not (messages := await reader.next()):
-            if not cursor.expects_known(await self._info(cursor.seq), time.monotonic()):
-                break
-        if messages and cursor.recognise(messages[0], time.monotonic()):
-            await self._hand_over(messages[1:], reader.pending)
-            return
-        if (what := cursor.fail_to_recognise(await self._info(), time.monotonic())) is not None:
-            self.on_discontinuity(what)
-        raise LogError("changed", "the last message that was handled is not there any more")
-
-    async def _info(self, beyond: int | None = None) -> StreamInfo:
-        try:
-            return await self.log.info(beyond=beyond)
-        except LogError as error:
-            if error.reason == "missing" and (what := self.cursor.find_absent()) is not None:
-                self.on_discontinuity(what)
-            raise

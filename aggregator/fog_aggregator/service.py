@@ -47,8 +47,9 @@ from fog_aggregator.components.rules.storage import RuleSeries
 from fog_aggregator.components.rules.worker import RuleWorker
 from fog_aggregator.components.shares.shares import Shares
 from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.core.engine.engine import Engine, Scope
+from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.engine.ports import Say, Surroundings
+from fog_aggregator.core.following.scope import Scope
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.saved import Part
 from fog_aggregator.memory import MemoryMetrics, empty_fleet, within_memory
@@ -290,6 +291,7 @@ def _scope(config: AggregatorConfig, subjects: Subjects) -> Scope:
         subjects=subjects,
         path=config.path,
         branches=BranchPatterns(config.branches),
+        branch_events=True,
         metrics=METRICS,
         events=EVENTS,
         rollups=ROLLUPS,

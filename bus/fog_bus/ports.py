@@ -110,6 +110,10 @@ class Discontinuity(StrEnum):
     """Messages that were not read yet are gone."""
     MISSING = "missing"
     """There is no stream; it is waited for."""
+    APPEARED = "appeared"
+    """A stream was found that was not read before."""
+    GONE = "gone"
+    """A stream that was read holds nothing of ours any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +132,14 @@ class StreamInfo:
     now: float
     """The server's clock when it answered."""
     tail: int
-    """The last message that is there; 0 when none is. Deleted ones count, unless it was asked which are deleted."""
+    """The last message that is there, of the log's subjects; 0 when none is.
+
+    Deleted ones count, unless it was asked which are deleted, or the log is of some subjects alone.
+    """
     deletions: int = 0
     """How many messages after the first are deleted."""
+    subjects: tuple[str, ...] = ()
+    """The filters of the subjects that it takes."""
 
 
 class Share(NamedTuple):
@@ -221,6 +230,8 @@ class LogReader(Protocol):
 class Log(Protocol):
     """A stream that is read from a sequence on, and that is trusted with nothing: `StreamCursor` judges what it is.
 
+    It may be of some subjects alone: then its readers get no others, and its tail is the last message of these.
+
     Attributes:
         stream: The stream's name.
     """
@@ -235,6 +246,15 @@ class Log(Protocol):
 
         Args:
             beyond: Look also for deleted messages at the stream's end, where it has messages after this sequence.
+
+        Raises:
+            LogError: Nobody told.
+        """
+
+    async def stored_at(self, seq: int) -> int:
+        """Tell when the message of a sequence was stored, by the word of the stream's leader.
+
+        Nanoseconds since 1970; 0 for no such message.
 
         Raises:
             LogError: Nobody told.
@@ -274,13 +294,21 @@ class Log(Protocol):
 class Transport(Bus, Protocol):
     """A bus with its logs, from its beginning to its end: what a composition root chooses once."""
 
-    def log(self, stream: str, readers: Sequence[str] = ()) -> Log:
+    def log(self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = ()) -> Log:
         """Return the log of the stream of that name, which need not exist yet.
 
         Args:
             stream: The stream's name.
             readers: The names that its readers may have, where the server lets us have no others; so many may be open
                 at once. Any name without them.
+            subjects: Filters of the subjects that are delivered; all without them.
+        """
+
+    async def holding(self, subjects: Sequence[str]) -> list[str]:
+        """Return the names of the streams that take any subject of these filters, in order.
+
+        Raises:
+            LogError: `refused`: this user may not ask. `disconnected`, `timeout`, `missing`: nobody told.
         """
 
     @property

@@ -74,6 +74,10 @@ class Subjects:
         """List where an agent at `path` is asked: at its own path and at each place above it."""
         return [self.resync(place) for place in ancestors(path)]
 
+    def of(self, kind: str, path: Path) -> str:
+        """Return the subject of a kind and a path, where each token may be `*`."""
+        return self._subject(kind, path)
+
     def subtree(self, kind: str, path: Path = ()) -> list[str]:
         """List the filters that match every subject of `kind` at or under `path`; all of the kind without a path."""
         base = self._subject(kind, path)

@@ -10,10 +10,11 @@ import pytest
 
 from fog_aggregator.core.checkpoint import read_image, restore
 from fog_aggregator.core.engine.clock import RECENT_SECONDS, STEP_SECONDS, ServerClock
-from fog_aggregator.core.engine.engine import Engine, Scope
+from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.following.scope import Scope
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics

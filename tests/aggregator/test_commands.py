@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from fog_aggregator.core.engine.engine import Engine, Scope
+from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.engine.forget_queue import MOST_WAITING, ForgetQueue
 from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.following.scope import Scope
 from fog_aggregator.core.saved import DamagedError, Saved
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics

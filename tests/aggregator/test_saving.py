@@ -16,8 +16,9 @@ from fog_aggregator.components.checkpoints.files import CheckpointFiles
 from fog_aggregator.components.checkpoints.saving import Checkpoints
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.checkpoint import VERSION, Image, claimed_version, take_image
-from fog_aggregator.core.engine.engine import Engine, Scope
+from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.engine.ports import Surroundings
+from fog_aggregator.core.following.scope import Scope
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from fog_aggregator.core.checkpoint import Image, restore
-from fog_aggregator.core.engine.engine import Engine, Scope
+from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.engine.steps import MOST_AHEAD, MOST_AT_ONCE
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet as FleetState
+from fog_aggregator.core.following.scope import Scope
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.selfmetrics import SelfMetrics

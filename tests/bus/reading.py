@@ -37,6 +37,7 @@ class Reading:
         *,
         position: Position | None = None,
         filters: Sequence[str] = (),
+        selective: bool = False,
         timing: Timing = FAST,
         also: Callable[[list[Message]], None] = lambda _: None,
     ) -> None:
@@ -44,8 +45,9 @@ class Reading:
         self.discontinuities: list[Discontinuity] = []
         self.link = link
         self._also = also
-        self.cursor = StreamCursor("S", filters, position, Patience(timing.check, timing.stalled))
-        log = NatsLog(link, "S", timing.heartbeat)
+        patience = Patience(timing.check, timing.stalled)
+        self.cursor = StreamCursor("S", filters, position, patience, selective=selective)
+        log = NatsLog(link, "S", timing.heartbeat, subjects=filters if selective else ())
         self.loop = ReadingLoop(log, self.cursor, self._handle, self.discontinuities.append, timing.longest_pause)
 
     @property

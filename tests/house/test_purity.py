@@ -12,7 +12,7 @@ from tests.house.source import Module, imports, modules
 PURE: Final = re.compile(
     r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/(analysis|history|notifications|past|rules|sources)/"
     r"|^schema/fog_schema/"
-    r"|^bus/fog_bus/(ports|streams|memory/stream)\.py$"
+    r"|^bus/fog_bus/(ports|streams|filters|memory/stream)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
     r"|^telemetry/utilityfog_frontend/telemetry/journal/(kinds|layout|live|reading|slots)\.py$"
 )
@@ -41,7 +41,7 @@ OF_SYS: Final = {"byteorder", "intern", "maxsize", "getsizeof"}
 
 OF_CLOCKS: Final = {"now", "utcnow", "today"}
 THIRD_PARTY: Final = {"numpy", "msgpack", "promql_parser", "re2", "yaml"}
-SHARED: Final = ("fog_schema", "fog_bus.ports", "fog_bus.streams")
+SHARED: Final = ("fog_schema", "fog_bus.filters", "fog_bus.ports", "fog_bus.streams")
 """Pure packages and modules that every core may know."""
 
 PURE_TELEMETRY: Final = tuple(

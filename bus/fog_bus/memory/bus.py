@@ -11,10 +11,10 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
-from fog_bus.filters import matches
+from fog_bus.filters import matches, overlap
 from fog_bus.memory.log import HEARTBEAT, MemoryLog
 from fog_bus.memory.stream import Fate, MemoryStream
-from fog_bus.ports import Outcome, Publish, Refusal, RequestCallback
+from fog_bus.ports import LogError, Outcome, Publish, Refusal, RequestCallback
 from fog_bus.rate_limited_log import RateLimitedLog
 from fog_bus.streams import (
     Difference,
@@ -119,10 +119,21 @@ class MemoryBus:
         del instead
         self._listeners += [(subject, callback) for subject in subjects]
 
-    def log(self, stream: str, readers: Sequence[str] = ()) -> MemoryLog:
+    def log(self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = ()) -> MemoryLog:
         """Return the stream of that name as a log; its readers have no names."""
         del readers
-        return MemoryLog(stream, partial(self.streams.get, stream), self._online, self._heartbeat)
+        return MemoryLog(stream, partial(self.streams.get, stream), self._online, self._heartbeat, subjects)
+
+    async def holding(self, subjects: Sequence[str]) -> list[str]:
+        """Return the names of the streams that take any subject of these filters, in order.
+
+        Raises:
+            LogError: The bus is not connected.
+        """
+        if not self._online.is_set():
+            raise LogError("disconnected")
+        wanted = [(one, taken) for one in self.streams.values() for taken in one.settings.subjects]
+        return sorted({one.name for one, taken in wanted if any(overlap(taken, subject) for subject in subjects)})
 
     @property
     def trouble(self) -> str:

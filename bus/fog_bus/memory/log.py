@@ -26,12 +26,19 @@ class MemoryLog:
         find: Return the stream; None while it does not exist.
         online: Set while the bus is connected.
         heartbeat: Seconds after which a reader says that there is nothing to read.
+        subjects: Filters of the subjects that are delivered; all without them.
     """
 
     def __init__(
-        self, stream: str, find: Callable[[], MemoryStream | None], online: asyncio.Event, heartbeat: float = HEARTBEAT
+        self,
+        stream: str,
+        find: Callable[[], MemoryStream | None],
+        online: asyncio.Event,
+        heartbeat: float = HEARTBEAT,
+        subjects: Sequence[str] = (),
     ) -> None:
         self.stream = stream
+        self._subjects = subjects
         self._find = find
         self._online = online
         self._heartbeat = heartbeat
@@ -47,7 +54,15 @@ class MemoryLog:
             LogError: There is no stream, or the bus is not connected.
         """
         del beyond  # there are no deleted messages at its end
-        return self._stream().info()
+        return self._stream().info(self._subjects)
+
+    async def stored_at(self, seq: int) -> int:
+        """Tell when a message was stored, nanoseconds since 1970; 0 for no such message.
+
+        Raises:
+            LogError: There is no stream, or the bus is not connected.
+        """
+        return self._stream().timestamp_of(seq)
 
     async def shares(self, most: int) -> list[Share]:
         """Tell which subjects have most of the stream's messages.
@@ -65,7 +80,7 @@ class MemoryLog:
         Raises:
             LogError: There is no stream, or the bus is not connected.
         """
-        return MemoryLogReader(self._stream(), self._online, seq, self._heartbeat)
+        return MemoryLogReader(self._stream(), self._online, seq, self._heartbeat, self._subjects)
 
     async def open_at(self, timestamp: float, subjects: Sequence[str]) -> MemoryLogReader:
         """Open a reader of some subjects' messages that begins with the first one stored at or after a moment.

@@ -13,6 +13,7 @@ from enum import Enum
 from itertools import dropwhile
 from typing import Final
 
+from fog_bus.filters import matches
 from fog_bus.ports import Message, Outcome, Publish, Refusal, StreamInfo
 from fog_bus.streams import StreamSettings
 
@@ -35,6 +36,13 @@ class Fate(Enum):
     STORED_TWICE = "stored twice, acknowledged"
     STORED_AND_DELAYED = "stored, acknowledged, and stored once more later"
     REFUSED = "refused"
+
+
+def _last_of(messages: Sequence[Message], subjects: Sequence[str]) -> int:
+    """Return the sequence of the last message of some subjects, or of all; 0 for none."""
+    if not subjects:
+        return messages[-1].seq if messages else 0
+    return next((one.seq for one in reversed(messages) if any(matches(name, one.subject) for name in subjects)), 0)
 
 
 @dataclass(slots=True)
@@ -107,8 +115,13 @@ class MemoryStream:
         at = max(0, seq - messages[0].seq)  # no deletions in the middle: sequences have no hole
         return messages[at : at + most]
 
-    def info(self) -> StreamInfo:
-        """Tell what the server tells of it."""
+    def timestamp_of(self, seq: int) -> int:
+        """Return when a message was stored, nanoseconds since 1970; 0 for no such message."""
+        found = self.read(seq, 1)
+        return found[0].timestamp_ns if found and found[0].seq == seq else 0
+
+    def info(self, subjects: Sequence[str] = ()) -> StreamInfo:
+        """Tell what the server tells of it, and of some subjects' last message; of all without them."""
         contents, now = self._contents, self._server_time()
         messages = contents.messages
         return StreamInfo(
@@ -121,7 +134,8 @@ class MemoryStream:
             max_bytes=None,
             max_age=self.settings.max_age,
             now=now,
-            tail=messages[-1].seq if messages else 0,
+            tail=_last_of(messages, subjects),
+            subjects=self.settings.subjects,
         )
 
     # Publishers

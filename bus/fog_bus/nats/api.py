@@ -13,6 +13,10 @@ from fog_bus.nats.link import Link
 from fog_bus.ports import Refusal, RequestError, Share, StreamInfo
 
 _STREAM_NOT_FOUND: Final = 10059
+_MESSAGE_NOT_FOUND: Final = 10037
+_NAMES_AT_ONCE: Final = 1024
+"""Names that the server tells in one answer."""
+_MOST_NAMES: Final = 16 * _NAMES_AT_ONCE
 
 
 class JetStreamError(Exception):
@@ -65,6 +69,40 @@ class JetStream:
             gone = error.outcome.refusal is Refusal.NO_STREAM
             raise JetStreamError(str(error), "missing" if gone else error.outcome.outcome.value) from error
 
+    async def find_message(self, stream: str, request: Mapping[str, Any]) -> tuple[int, int]:
+        """Ask the leader of a stream for one message; return its sequence and when it was stored, 0 and 0 for none.
+
+        Args:
+            stream: The stream's name.
+            request: Which one: `{"seq": 7}`, or `{"last_by_subj": "fog.v1.metrics.fog"}`.
+
+        Raises:
+            JetStreamError: It was refused or not answered.
+        """
+        try:
+            answer = await self.call(f"STREAM.MSG.GET.{stream}", request)
+        except JetStreamError as error:
+            if error.code == _MESSAGE_NOT_FOUND:
+                return 0, 0
+            raise
+        message = answer["message"]
+        return int(message["seq"]), nanoseconds(message["time"])
+
+    async def streams_of(self, subject: str) -> list[str]:
+        """Return the names of the streams that take any subject of a filter.
+
+        Raises:
+            JetStreamError: It was refused or not answered.
+        """
+        names: list[str] = []
+        while len(names) < _MOST_NAMES:
+            answer = await self.call("STREAM.NAMES", {"subject": subject, "offset": len(names)})
+            some = answer.get("streams") or []
+            names += map(str, some)
+            if not some or len(names) >= answer.get("total", 0):
+                break
+        return names
+
     async def call(self, call: str, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Make one call and return its answer.
 
@@ -114,6 +152,7 @@ def parse_stream_info(answer: Mapping[str, Any]) -> StreamInfo:
         now=seconds(answer["ts"]),
         tail=_tail(state),
         deletions=state.get("num_deleted", 0),
+        subjects=tuple(config.get("subjects") or ()),
     )
 
 
@@ -125,6 +164,16 @@ def _tail(state: Mapping[str, Any]) -> int:
     while tail in deleted:
         tail -= 1
     return tail
+
+
+def nanoseconds(timestamp: str) -> int:
+    """Convert a time as the server writes it (RFC 3339, UTC, up to nine digits of a second) to nanoseconds since 1970.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    until_dot, _, fraction = timestamp.removesuffix("Z").partition(".")
+    return int(datetime.fromisoformat(f"{until_dot}+00:00").timestamp()) * 1_000_000_000 + int(f"{fraction:0<9}")
 
 
 def seconds(timestamp: str) -> float:

@@ -66,9 +66,10 @@ class _Address(NamedTuple):
         return f"CONSUMER.{verb}.{self.stream}.{self.name}"
 
 
-def from_sequence(seq: int) -> dict[str, Any]:
-    """Let a consumer begin with the first message at or after a sequence."""
-    return {"deliver_policy": "by_start_sequence", "opt_start_seq": seq}
+def from_sequence(seq: int, subjects: Sequence[str] = ()) -> dict[str, Any]:
+    """Let a consumer of some subjects, or of all, begin with the first message at or after a sequence."""
+    ours = {"filter_subjects": list(subjects)} if subjects else {}
+    return {"deliver_policy": "by_start_sequence", "opt_start_seq": seq, **ours}
 
 
 def from_time(timestamp: float, subjects: Sequence[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from nats.errors import Error as NatsError
@@ -31,10 +32,20 @@ class NatsLog:
         stream: The stream's name.
         heartbeat: Seconds after which the server says that it has nothing to deliver; three missed ones end a reader.
         readers: The names that its consumers may have; any without them.
+        subjects: Filters of the subjects that are delivered; all without them. For several of them the server looks
+            through all that it has for each message that it delivers: they suit few messages of many.
     """
 
-    def __init__(self, link: Link, stream: str, heartbeat: float = HEARTBEAT, readers: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        link: Link,
+        stream: str,
+        heartbeat: float = HEARTBEAT,
+        readers: Sequence[str] = (),
+        subjects: Sequence[str] = (),
+    ) -> None:
         self.stream = stream
+        self._subjects = subjects
         self._connection = link.connection
         self._jetstream = JetStream(link)
         self._heartbeat = heartbeat
@@ -56,11 +67,30 @@ class NatsLog:
         call = f"STREAM.INFO.{self.stream}"
         try:
             info = parse_stream_info(await self._jetstream.call(call))
-            if beyond is not None and info.tail > beyond and info.deletions:
+            if self._subjects:
+                last = [await self._last(subject) for subject in self._subjects]
+                info = replace(info, tail=max(last))
+            elif beyond is not None and info.tail > beyond and info.deletions:
                 info = parse_stream_info(await self._jetstream.call(call, {"deleted_details": True}))
         except (JetStreamError, NatsError) as error:
             raise _log_error(error) from error
         return info
+
+    async def stored_at(self, seq: int) -> int:
+        """Ask the stream's leader when a message was stored: nanoseconds since 1970, 0 for no such message.
+
+        Raises:
+            LogError: The leader did not say.
+        """
+        if seq <= 0:
+            return 0
+        try:
+            return (await self._jetstream.find_message(self.stream, {"seq": seq}))[1]
+        except (JetStreamError, NatsError) as error:
+            raise _log_error(error) from error
+
+    async def _last(self, subject: str) -> int:
+        return (await self._jetstream.find_message(self.stream, {"last_by_subj": subject}))[0]
 
     async def shares(self, most: int) -> list[Share]:
         """Tell which subjects have most of the stream's messages, as far as these are not too many.
@@ -83,7 +113,7 @@ class NatsLog:
         Raises:
             LogError: The server refused it or did not answer.
         """
-        return await self._open(from_sequence(seq))
+        return await self._open(from_sequence(seq, self._subjects))
 
     async def open_at(self, timestamp: float, subjects: Sequence[str]) -> NatsLogReader:
         """Create a consumer of some subjects that begins with the first message stored at or after a moment.

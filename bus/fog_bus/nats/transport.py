@@ -37,9 +37,21 @@ class NatsTransport(Link):
         super().__init__(Connection(options))
         self._running: asyncio.Task[None] | None = None
 
-    def log(self, stream: str, readers: Sequence[str] = ()) -> NatsLog:
+    def log(self, stream: str, readers: Sequence[str] = (), subjects: Sequence[str] = ()) -> NatsLog:
         """Return the stream of that name as a log, whose readers have some of these names, or any."""
-        return NatsLog(self, stream, readers=readers)
+        return NatsLog(self, stream, readers=readers, subjects=subjects)
+
+    async def holding(self, subjects: Sequence[str]) -> list[str]:
+        """Return the names of the streams that take any subject of these filters, in order.
+
+        Raises:
+            LogError: The server refused, or did not answer.
+        """
+        try:
+            found = [await JetStream(self).streams_of(subject) for subject in subjects]
+        except JetStreamError as error:
+            raise LogError(error.reason, str(error)) from error
+        return sorted({name for names in found for name in names})
 
     @property
     def trouble(self) -> str:

@@ -7,10 +7,11 @@ from typing import Any, Final, cast
 
 from fog_aggregator.components.checkpoints.resumption import resume
 from fog_aggregator.core.checkpoint_keeper import CheckpointKeeper, SavingSchedule
-from fog_aggregator.core.engine.engine import Effects, Engine, Scope
+from fog_aggregator.core.engine.engine import Effects, Engine
 from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.following.scope import Scope
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.network import NetworkCollector
 from fog_proving.sim.bus import TIGHT, Stage

@@ -11,12 +11,12 @@ from typing import Any, Final
 from fog_aggregator.core.costs.accounts import Budget
 from fog_aggregator.core.costs.slices import SLICE_SECONDS
 from fog_aggregator.core.engine.clock import STEP_SECONDS
-from fog_aggregator.core.engine.engine import Scope
+from fog_aggregator.core.following.scope import Scope
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_bus.memory import Fate, MemoryStream
 from fog_bus.ports import Message, Outcome, Publish, Refusal
 from fog_bus.streams import MAX_AGE, StreamSettings
-from fog_proving.sim.books import Books, Violation
+from fog_proving.sim.books import PATHS, Books, Violation
 from fog_proving.sim.reference_model import Lineage
 from fog_schema.commands import FORGET, LIFT, QUARANTINE, Command, decode_command, encode_command
 from fog_schema.paths import Path
@@ -196,11 +196,16 @@ class Clocks:
         return allowed
 
 
-def scope_of(path: Path = (), branches: tuple[Path, ...] = ()) -> Scope:
-    """Return what an aggregator is of: a subtree, and the branches of it that other aggregators publish."""
+def scope_of(path: Path = (), branches: tuple[Path, ...] = (), *, selective: bool = False) -> Scope:
+    """Return what an aggregator is of: a subtree, and the branches of it that other aggregators publish.
+
+    A selective one has the streams bring the frames of the nodes that are in no branch, and reads no others.
+    """
     control = "" if path or branches else "control"
-    part = partial(Scope, subjects=SUBJECTS, path=path, branches=BranchPatterns(branches), control=control)
-    return part(metrics="metrics", events="events", rollups="rollups")
+    patterns = BranchPatterns(branches)
+    places = tuple(sorted({one for one in PATHS if not patterns.cover(one)})) if selective else None
+    part = partial(Scope, subjects=SUBJECTS, path=path, branches=patterns, places=places, control=control)
+    return part(metrics="metrics", events="events", rollups="rollups", branch_events=not selective)
 
 
 class Processor:

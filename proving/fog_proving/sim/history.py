@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fog_aggregator.core.engine.engine import Scope
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.following.scope import Scope
 from fog_proving.sim.books import SUM, Books, Cells, Violation
 from fog_proving.sim.bus import Stage, Streams
 from fog_proving.sim.checks import totals_of

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.engine import Engine
-from fog_bus.ports import LogError, Message
+from fog_bus.filters import matches
+from fog_bus.ports import LogError, Message, StreamInfo
 from fog_proving.sim.books import INTERVAL, Violation
 from fog_proving.sim.bus import Stream
 
@@ -37,12 +39,23 @@ class Reader:
         cursor = self._engine.cursors[self.stream.name]
         if (self._disruptions is None and not self._begin()) or (self._first is not None and not self._recognise()):
             return
-        unread = [message for message in self.stream.messages if message.seq > cursor.seq]
+        unread = self._unread(cursor)
         for start in range(0, len(unread[:count]) or 1, batch):
             messages = unread[start : min(start + batch, count)]
             self._hand_over(messages, len(unread) - start - len(messages))
         if cursor.last_seq < cursor.seq or (cursor.until_gap or 0.0) < 0:
             raise Violation(f"{self.stream.name}: read to {cursor.seq} of {cursor.last_seq}, {cursor.until_gap} s left")
+
+    def _unread(self, cursor: StreamCursor) -> list[Message]:
+        """Return what the stream delivers from now on: to a selective reader its own subjects alone."""
+        unread = [message for message in self.stream.messages if message.seq > cursor.seq]
+        return [one for one in unread if self._is_delivered(cursor, one)]
+
+    def _is_delivered(self, cursor: StreamCursor, message: Message) -> bool:
+        return not cursor.selective or any(matches(one, message.subject) for one in cursor.filters)
+
+    def _info(self, cursor: StreamCursor) -> StreamInfo:
+        return self.stream.info(cursor.filters if cursor.selective else ())
 
     def _hand_over(self, messages: Sequence[Message], pending: int) -> None:
         while True:
@@ -59,8 +72,7 @@ class Reader:
     @property
     def has_read_goal(self) -> bool:
         """Whether nothing is unread of all that the stream held when reading began."""
-        read = self._engine.cursors[self.stream.name].seq
-        return not any(read < message.seq <= self.goal for message in self.stream.messages)
+        return not any(one.seq <= self.goal for one in self._unread(self._engine.cursors[self.stream.name]))
 
     def notice(self) -> None:
         """Notice that the server was away, or what the watchdog sees."""
@@ -70,7 +82,10 @@ class Reader:
         elif self._disruptions is not None and cursor.must_look(now):
             cursor.beyond(now)
             try:
-                cursor.check(self.stream.info(), now)
+                cursor.check(info := self._info(cursor), now)
+                if cursor.may_pass_over(info):
+                    here_at = self.stream.timestamp_of(cursor.seq)
+                    cursor.pass_over(info, self.stream.timestamp_of(info.last_seq), here_at)
             except LogError as error:
                 self._end(error.reason)
 
@@ -82,20 +97,23 @@ class Reader:
             self._end("missing")
             return False
         self._disruptions, self.goal = self.stream.disruptions, self.stream.last_seq
-        start = cursor.begin(self.stream.info(), self._clock())
+        start = cursor.begin(self._info(cursor), self._clock())
         if start.because is not None:
             self._engine.on_discontinuity(name, start.because, self._clock())
-        self._first = start.seq if start.known else None
-        lags_behind = start.known and self.stream.disruptions % 4 == 3  # the replica that delivers, for a moment
+        self._first = cursor.seq if start.known else None
+        lags_behind = start.known and self.stream.disruptions % 4 == 3 and not cursor.selective  # for a moment
         return not (lags_behind and cursor.expects_known(self.stream.info(), self._clock()))
 
     def _recognise(self) -> bool:
         cursor, name, now = self._engine.cursors[self.stream.name], self.stream.name, self._clock()
         first = next((message for message in self.stream.messages if message.seq >= (self._first or 0)), None)
+        if cursor.selective:  # the stream's leader is asked for it
+            seq = self._first or 0
+            first = Message("", b"", seq, self.stream.timestamp_of(seq))
         self._first = None
         if first is not None and cursor.recognise(first, now):
             return True
-        if (what := cursor.fail_to_recognise(self.stream.info(), now)) is not None:
+        if (what := cursor.fail_to_recognise(self._info(cursor), now)) is not None:
             self._engine.on_discontinuity(name, what, now)
         self._end("changed")
         return self._begin()

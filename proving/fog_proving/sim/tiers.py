@@ -12,8 +12,8 @@ from typing import Final, TypeAlias
 from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import WriterMetrics
 from fog_aggregator.components.rollup.replica import Replica
-from fog_aggregator.core.engine.engine import Scope
 from fog_aggregator.core.engine.observed import LONGEST_TICK
+from fog_aggregator.core.following.scope import Scope
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_bus.memory import Fate
 from fog_proving.sim.agent import Agent
@@ -204,12 +204,12 @@ class Member:
 
 
 class Tiers:
-    """Two replicas and a root; arguments as of `Member`."""
+    """Two replicas and a root, selective or not; arguments as of `Member`."""
 
-    def __init__(self, stage: Stage, bounds: Bounds, ask: Ask) -> None:
+    def __init__(self, stage: Stage, bounds: Bounds, ask: Ask, *, selective: bool = False) -> None:
         about = (stage, bounds, ask)
         self.replicas = [Member(name, scope_of(BRANCH), *about) for name in ("one replica", "the other replica")]
-        self.root = Member("the root", scope_of(branches=(BRANCH,)), *about)
+        self.root = Member("the root", scope_of(branches=(BRANCH,), selective=selective), *about)
         self.members = (*self.replicas, self.root)
 
     def look(self) -> None:

@@ -224,7 +224,7 @@ class World:
     def _add_tiers(self) -> None:
         """Give a subtree aggregators of its own, and them a root, beside the one that reads everything."""
         if self._tiers is None:
-            self._tiers = Tiers(self._stage, self._bounds, self._ask)
+            self._tiers = Tiers(self._stage, self._bounds, self._ask, selective=not self._last_events)
 
     def _pick(self, number: int) -> list[Stream]:
         return self._stage.streams.pick(number, tiers=self._tiers is not None)

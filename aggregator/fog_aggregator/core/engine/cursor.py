@@ -66,9 +66,11 @@ class _Attempts:
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """Which messages are ours, and how patient to be."""
+    """Which messages are ours, whether the server delivers these alone, and how patient to be."""
 
+    filters: tuple[str, ...]
     pick: Callable[[Sequence[Message]], list[Message]]
+    selective: bool
     patience: Patience
 
 
@@ -79,11 +81,13 @@ class StreamCursor:
         filters: Subjects that are ours, such as `Subjects.subtree` gives; empty for all. The stream is read whole and
             sorted out here, at 6 µs a message: for two filters the server looks through all subjects for each message
             (among 11,000 of them 500 µs of its CPU, and 500 messages/s). A branch that grows large gets a stream.
+        selective: The log is of these subjects alone, which suits few messages among many: what the server does not
+            deliver is passed over.
         patience: How patient to be.
 
     Attributes:
         stream: The stream's name.
-        position: The last message that was handled, by this reader or an earlier one.
+        position: The last message that was handled, or passed over, by this reader or an earlier one.
         info: The stream when it was last looked at.
         looked_at: When the stream was last looked at, monotonic seconds.
         spoke_at: When the server last spoke about the stream, monotonic seconds: it sent messages, or had none, or told
@@ -100,6 +104,8 @@ class StreamCursor:
         filters: Sequence[str] = (),
         position: Position | None = None,
         patience: Patience = Patience(),
+        *,
+        selective: bool = False,
     ) -> None:
         self.stream = stream
         self.position = position
@@ -110,12 +116,26 @@ class StreamCursor:
         self.restarts: Counter[str] = Counter()
         self.trimmed = 0
         self.dates = Dates(0 if position is None else position.timestamp_ns)
-        self._settings = _Settings(picker(filters), patience)
+        self._settings = _Settings(tuple(filters), picker(() if selective else filters), selective, patience)
         self._generation: _Generation | None = None
         self._attempts = _Attempts()
 
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """The filters of our subjects; empty for all."""
+        return self._settings.filters
+
+    @property
+    def selective(self) -> bool:
+        """Whether the server is to deliver our subjects alone."""
+        return self._settings.selective
+
     def begin(self, info: StreamInfo, now: float) -> Start:
-        """Begin a generation with what the stream is now; return where to read from."""
+        """Begin a generation with what the stream is now; return where to read from.
+
+        Where the message that was handled last is known, it is to be recognised first. A selective reader asks for it,
+        and reads from the one after it.
+        """
         start = where_to_start(self.position, info)
         if start.because is Discontinuity.REPLACED:
             self._attempts.handled_before = 0
@@ -127,7 +147,7 @@ class StreamCursor:
             self.position = Position(info.created, start.seq - 1, 0)
         self.look(info, now)
         self.dates.begin(now, goes_on=start.known)
-        return start
+        return start._replace(seq=start.seq + 1) if start.known and self.selective else start
 
     def recognise(self, first: Message, now: float) -> bool:
         """Tell whether the first message of a generation is the one that was handled last; then reading goes on."""
@@ -170,8 +190,8 @@ class StreamCursor:
     def missed(self, messages: Sequence[Message]) -> Discontinuity | None:
         """Tell whether messages between those that were handled and these are gone; count them."""
         generation, last = self._running, messages[-1].seq
-        if self.position is None or last <= generation.searched:
-            return None
+        if self.selective or self.position is None or last <= generation.searched:
+            return None  # of a part of the messages nobody can tell: epochs' numbers show what is missing (R12.3)
         generation.searched = last
         if last - self.position.seq == len(messages):
             return None
@@ -233,6 +253,23 @@ class StreamCursor:
         quiet = now - self._running.last_heard
         if info.tail > self.seq and quiet >= self._settings.patience.stalled:
             raise LogError("stalled", f"it grows, and nothing has come for {quiet:.0f} s")
+
+    def may_pass_over(self, info: StreamInfo) -> bool:
+        """Tell whether all messages of ours are handled, and others came after them."""
+        ours_are_handled = self._running.recognised and info.tail <= self.seq < info.last_seq
+        return self.selective and ours_are_handled and where_to_start(self.position, info).because is None
+
+    def pass_over(self, info: StreamInfo, last_at: int, here_at: int) -> None:
+        """Move the position beyond messages of others, so that it stays within what the stream keeps.
+
+        Args:
+            info: The stream; the position moves to its last message.
+            last_at: When that message was stored, nanoseconds since 1970; 0 when it is gone.
+            here_at: When the message at the position was stored, as it was told last: the stream is still the one that
+                was read.
+        """
+        if last_at and self.position is not None and here_at == self.position.timestamp_ns:
+            self.position = Position(info.created, info.last_seq, last_at)
 
     def find_absent(self) -> Discontinuity | None:
         """Take note that there is no such stream; return the discontinuity the first time."""

@@ -19,7 +19,6 @@ from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.costs.slices import Slice
 from fog_aggregator.core.engine.clock import STEP_SECONDS, ServerClock
 from fog_aggregator.core.engine.cursor import StreamCursor
-from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.engine.forget_queue import ForgetQueue
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.observed import ObservedTime
@@ -32,7 +31,8 @@ from fog_aggregator.core.engine.sweeper import Findings, Sweeper
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.sweep import Swept
-from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, Scope
+from fog_aggregator.core.following.streams import Streams
 from fog_aggregator.core.quarantine.orders import Order, Taken
 from fog_aggregator.core.quarantine.settling import Settled
 from fog_aggregator.core.saved import Part
@@ -40,42 +40,18 @@ from fog_bus.ports import Discontinuity, Message, Position
 from fog_schema.commands import FORGET, LIFT, QUARANTINE, Command
 from fog_schema.frames import Request
 from fog_schema.paths import Path, format_path
-from fog_schema.subjects import Subjects
 
 _DISCONTINUITIES: Final = {
     Discontinuity.REPLACED: "it is another one of the same name; reading it from the start",
     Discontinuity.ROLLED_BACK: "it has lost messages that were read; reading it from the start",
     Discontinuity.TRIMMED: "messages are gone that were not read yet; reading on",
     Discontinuity.MISSING: "it is not there; `fog streams apply` creates it",
+    Discontinuity.APPEARED: "it holds subjects that are read here, and was not read before; reading it from the start",
+    Discontinuity.GONE: "it holds no subject any more that is read here",
 }
 
 
 _seq_of: Final = attrgetter("seq")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """The part of the tree that an engine reads, and how.
-
-    Attributes:
-        subjects: Turns subjects into paths.
-        path: The subtree that is read; everything for the empty path.
-        branches: The paths below it that other aggregators publish as rollups.
-        metrics: The name of the stream of metrics.
-        events: The name of the stream of events.
-        rollups: The name of the stream of rollups, which is read where there are branches.
-        control: The name of the stream of commands; empty to read none.
-        departed_after: Seconds of silence after which a node has departed.
-    """
-
-    subjects: Subjects
-    path: Path = ()
-    branches: BranchPatterns = field(default_factory=BranchPatterns)
-    metrics: str
-    events: str
-    rollups: str
-    control: str = ""
-    departed_after: float = DEPARTED_SECONDS
 
 
 @dataclass(slots=True)
@@ -114,7 +90,7 @@ class Engine:
     Attributes:
         fleet: The nodes, as far as they were read.
         events: The events that were read.
-        cursors: How far each stream was read, by the stream's name.
+        streams: The streams that are read.
         readiness: Whether the numbers may be shown.
         observed: The time that counts for horizons, and for silence.
     """
@@ -124,6 +100,7 @@ class Engine:
         self.events = events
         self.readiness = Readiness(needs_round=True)
         self.observed = ObservedTime()
+        self.streams = Streams(scope)
         self._scope = scope
         self._around = around
         self._time = StreamsTime()
@@ -131,6 +108,11 @@ class Engine:
         self._forget_queue = ForgetQueue()
         self._sweeper = Sweeper()
         self._begin({})
+
+    @property
+    def cursors(self) -> dict[str, StreamCursor]:
+        """How far each stream was read, by the stream's name."""
+        return self.streams.cursors
 
     def resume(self, fleet: Fleet, events: EventList, positions: Mapping[str, Position], now: float) -> None:
         """Go on from a checkpoint, before anything is read."""
@@ -141,20 +123,37 @@ class Engine:
 
     def _begin(self, positions: Mapping[str, Position]) -> None:
         scope, around = self._scope, self._around
-        kinds = {scope.metrics: "metrics", scope.events: "events"}
-        if scope.branches:
-            kinds[scope.rollups] = "rollups"
-        filters = {stream: scope.subjects.subtree(kind, scope.path) for stream, kind in kinds.items()}
-        if scope.control:
-            filters[scope.control] = scope.subjects.commands(scope.path)
-        self.cursors = {stream: StreamCursor(stream, ours, positions.get(stream)) for stream, ours in filters.items()}
-        counted = {name: self.cursors[name] for name, kind in kinds.items() if kind != "events"}
-        taker, fleet = around.history, self.fleet
+        self.streams.begin(positions)
+        taker, fleet, counted = around.history, self.fleet, self.streams.counted
         resumed_at = self._time.resumed_at
         self._time.steps = None if taker is None else Steps(taker, counted, fleet, self.readiness, resumed_at)
         self.fleet.listen(0.0, live=False)
         accounts = Accounts(scope.subjects, around.budget, self.fleet.limits.memory.subjects)
-        self._ingest = Ingest(self.fleet, self.events, accounts, scope.branches, around.counts, around.say)
+        self._ingest = Ingest(
+            self.fleet,
+            self.events,
+            accounts,
+            scope.branches,
+            around.counts,
+            around.say,
+            branch_events=scope.branch_events,
+            branch_frames=scope.places is None,
+        )
+
+    def follow(self, found: Mapping[str, str], now: float, *, selective: bool = True) -> None:
+        """Read these streams and no others, by name with their kinds: they hold the subjects of this scope (R12.64).
+
+        One that appears or goes is a discontinuity like any other, but for those of commands. `selective` as of
+        `Streams.follow`.
+        """
+        clock, reference = self._clock, self.streams.reference
+        kinds = dict(found) | {name: self.streams.kind(name) for name in self.cursors}
+        change = self.streams.follow(found, selective=selective)
+        for what, names in ((Discontinuity.APPEARED, change.appeared), (Discontinuity.GONE, change.gone)):
+            for name in names:
+                self._note_discontinuity(name, what, now, of_counts=kinds.get(name, METRICS) != CONTROL)
+        if self.streams.reference != reference and clock.offset is not None:
+            self._time.clock.note(clock.now(now), now)  # stands in until the other server has spoken
 
     def until_step(self, stream: str, messages: Sequence[Message], now: float) -> int:
         """Return how many of the next messages of a stream to apply before a step of the history is to be taken.
@@ -196,8 +195,12 @@ class Engine:
 
     def on_discontinuity(self, stream: str, what: Discontinuity, now: float) -> None:
         """Take note that a stream is not what was read: only the nodes can tell what is missing."""
+        of_counts = self.streams.kind(stream) != CONTROL and what is not Discontinuity.MISSING
+        self._note_discontinuity(stream, what, now, of_counts=of_counts)
+
+    def _note_discontinuity(self, stream: str, what: Discontinuity, now: float, *, of_counts: bool) -> None:
         self._around.say(f"{what} {stream}", f"stream {stream}: {_DISCONTINUITIES[what]}", None)
-        if what is not Discontinuity.MISSING and stream != self._scope.control:
+        if of_counts:
             self.readiness.doubt()
             if self._time.steps is not None:
                 self._time.steps.missed_messages()
@@ -210,7 +213,7 @@ class Engine:
         Raises:
             HorizonError: A stream keeps its messages for too long.
         """
-        check_horizon(self.fleet.horizon, {stream: cursor.info for stream, cursor in self._of_counts.items()})
+        check_horizon(self.fleet.horizon, {stream: cursor.info for stream, cursor in self.streams.of_counts.items()})
         self._follow_clocks(now)
         effects = Effects(observed_seconds=self._observe(now))
         self._listen(now)
@@ -252,7 +255,7 @@ class Engine:
     @property
     def _clock(self) -> ServerClock:
         """The clock of the server of metrics; until it has spoken, what a checkpoint knew of it."""
-        clock = self.cursors[self._scope.metrics].dates.clock
+        clock = self.cursors[self.streams.reference].dates.clock
         return self._time.clock if clock.offset is None else clock
 
     @property
@@ -263,16 +266,11 @@ class Engine:
     @property
     def caught_up(self) -> bool:
         """Whether all that the streams held when their readers began has been handled."""
-        return all(cursor.caught_up for cursor in self._of_counts.values())
-
-    @property
-    def _of_counts(self) -> dict[str, StreamCursor]:
-        """The streams on which counts stand: all but that of commands, for which nothing waits (R12.48)."""
-        return {stream: cursor for stream, cursor in self.cursors.items() if stream != self._scope.control}
+        return self.streams.caught_up
 
     def is_connected(self, now: float) -> bool:
         """Tell whether every stream is read; else all that is shown is of an earlier moment, nodes' states included."""
-        return all(cursor.is_connected(now) for cursor in self._of_counts.values())
+        return all(cursor.is_connected(now) for cursor in self.streams.of_counts.values())
 
     def is_current(self, now: float) -> bool:
         """Tell whether the numbers are complete and of this moment: ready, connected, and read to the end for a while.
@@ -305,17 +303,18 @@ class Engine:
     @property
     def positions(self) -> dict[str, Position]:
         """How far each stream was read: part of the checkpoint, of the same moment as the fleet."""
-        return {stream: cursor.position for stream, cursor in self.cursors.items() if cursor.position is not None}
+        return self.streams.positions
 
     def _apply(self, stream: str, messages: Sequence[Message], now: float) -> int:
         """Apply messages until a slice of time is over; return how many."""
-        limited = self.accounts if stream != self._scope.control else None  # an operator's commands are few
+        kind = self.streams.kind(stream)
+        limited = self.accounts if kind != CONTROL else None  # an operator's commands are few
         portion = Slice(messages, self._around.clock, limited)
-        if stream == self._scope.events:
+        if kind == EVENTS:
             self._ingest.events(portion)
-        elif stream == self._scope.metrics:
+        elif kind == METRICS:
             self._ingest.metrics(portion, self.server_time(now))
-        elif stream == self._scope.control:
+        elif kind == CONTROL:
             self._ingest.commands(portion, self._take_command)
         else:
             self._ingest.rollups(portion, self.server_time(now))
@@ -338,11 +337,12 @@ class Engine:
 
     def _follow_clocks(self, now: float) -> None:
         """Let all that was dated by a server's clock follow it when it steps (R12.18)."""
+        reference = self.streams.reference
         for stream, cursor in self.cursors.items():
             step = cursor.dates.follow()
-            if stream == self._scope.metrics:
+            if stream == reference:
                 step += self._time.set_back(cursor.dates.clock)
-            if step and stream == self._scope.metrics:
+            if step and stream == reference:
                 for part in (self.fleet, self.events, self._ingest, self._forget_queue):
                     part.shift(step)
             if step:
@@ -369,8 +369,7 @@ class Engine:
 
     def _settle_orders(self, now: float) -> list[Settled]:
         """Take out of what is shown, or in again, what orders say before which all is read."""
-        counted = [cursor for stream, cursor in self._of_counts.items() if stream != self._scope.events]
-        self.fleet.settle_orders(min(cursor.read_until for cursor in counted))
+        self.fleet.settle_orders(self.streams.read_until)
         settled = self.fleet.take_settled()
         if settled:
             self._around.read_side.forget_exported([one.path for one in settled])
@@ -380,20 +379,20 @@ class Engine:
 
     def _observe(self, now: float) -> float:
         """Let the fleet's time go on, if the streams are read to their end: also when nobody sends."""
-        seconds = self.observed.tick(self._of_counts.values(), now)
+        seconds = self.observed.tick(self.streams.of_counts.values(), now)
         if self.observed.current:
             self.fleet.observe(seconds, self.server_time(now))
         return seconds
 
     def _listen(self, now: float) -> None:
         """Let audible time go on up to when the server spoke last."""
-        seconds = self.observed.listen(self._of_counts.values())
+        seconds = self.observed.listen(self.streams.of_counts.values())
         self.fleet.listen(seconds, live=self.observed.audible.live, now=self._clock.earliest(now))
 
     def _forget(self) -> list[tuple[Path, float, list[Path]]]:
         """Do the requests to forget for which it is known by now which nodes had departed."""
         done = []
-        for under, at in self._forget_queue.pop_ready(self.cursors[self._scope.metrics].read_until):
+        for under, at in self._forget_queue.pop_ready(self.streams.read_until):
             done.append((under, at, self.fleet.forget(under, at, self._scope.departed_after)))
             self._around.read_side.forget_ended()
         return done

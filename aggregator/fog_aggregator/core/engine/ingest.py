@@ -43,19 +43,33 @@ class Ingest:
         branches: The paths that are read as rollups.
         counts: Takes the counts of messages, values and losses.
         say: Takes warnings.
+        branch_events: Whether the events of branches' nodes are listed.
+        branch_frames: Whether the frames of branches' nodes are read, though nothing but the events that they hold is
+            taken from them: that of a writer the last events are missing, nothing else shows.
 
     Attributes:
         accounts: The cost and the path of each subject.
     """
 
     def __init__(
-        self, fleet: Fleet, events: EventList, accounts: Accounts, branches: BranchPatterns, counts: Counts, say: Say
+        self,
+        fleet: Fleet,
+        events: EventList,
+        accounts: Accounts,
+        branches: BranchPatterns,
+        counts: Counts,
+        say: Say,
+        *,
+        branch_events: bool = True,
+        branch_frames: bool = True,
     ) -> None:
         self._fleet = fleet
         self._events = events
         self._branches = branches
         self._counts = counts
         self._say = say
+        self._branch_events = branch_events
+        self._branch_frames = branch_frames
         self.accounts = accounts
         self._returned: dict[Writer, KeyframeRequest] = {}
         self._awaiting_event_ranges: dict[Writer, float] = {}
@@ -78,7 +92,8 @@ class Ingest:
         The keyframes of a branch's nodes tell which events they hold; nothing else shows that the last are missing.
         """
         self._fleet.require_keyframes()
-        self._awaiting_event_ranges = {key: now for key in self._events.seen if self._branches.cover(key[0])}
+        if self._branch_events and self._branch_frames:
+            self._awaiting_event_ranges = {key: now for key in self._events.seen if self._branches.cover(key[0])}
 
     def shift(self, seconds: float) -> None:
         """Follow a step of the server's clock."""
@@ -102,7 +117,8 @@ class Ingest:
 
     def events(self, messages: Iterable[Message]) -> None:
         """List those events of a batch of the stream of events that were not listed before."""
-        for message, path, frame in self._read(messages, events=True):
+        wanted = None if self._branch_events or not self._branches else self._is_outside
+        for message, path, frame in self._read(messages, wanted, events=True):
             self._events.apply(path, frame, message.timestamp)
         self._counts.events_listed(self._events)
 
@@ -126,6 +142,9 @@ class Ingest:
                 self._fleet.miss(path)
                 text = f"{format_path(path)} takes more time than a path may: {count} of its messages are left out"
                 self._say("budget", text, None)
+
+    def _is_outside(self, path: Path) -> bool:
+        return not self._branches.cover(path)
 
     def _request(self, path: Path, epoch: int, events: tuple[int, int] = (0, 0)) -> KeyframeRequest:
         return KeyframeRequest(path, epoch, events, alone=self._fleet.is_asked_alone(path))

@@ -35,5 +35,17 @@ class BranchPatterns:
         return any(_fits(pattern, path) for pattern in self.patterns)
 
 
+def places_outside(path: Path, branches: BranchPatterns) -> tuple[Path, ...] | None:
+    """Return where nodes of a subtree may stand that are in none of its branches, as patterns of paths.
+
+    None where that cannot be said: of branches that are named, others may stand beside them. Of fog with the branches
+    `fog/*` it is fog alone, with `fog/*/*` fog and `fog/*`; of fog with the branch fog/0 it is None.
+    """
+    if len(branches.patterns) != 1 or {*branches.patterns[0][len(path) :]} != {ANY}:
+        return None
+    depths = range(max(1, len(path)), len(branches.patterns[0]))
+    return tuple(path + (ANY,) * (depth - len(path)) for depth in depths)
+
+
 def _fits(pattern: Path, path: Path) -> bool:
     return all(wanted in (ANY, token) for wanted, token in zip(pattern, path, strict=False))

@@ -45,6 +45,16 @@ def left_out_is_read() -> list[Patch]:
     return [(Ingest, "leave_out", leave_out)]
 
 
+@leaving_out("R12.65", "others' messages are passed over once all of one's own are handled")
+def passed_over_too_soon() -> list[Patch]:
+    """Pass over them while some of one's own are unread."""
+
+    def may_pass_over(self: StreamCursor, info: Any) -> bool:
+        return self.selective and info.created == getattr(self.position, "created", "") and self.seq < info.last_seq
+
+    return [(StreamCursor, "may_pass_over", may_pass_over)]
+
+
 @leaving_out("R12.29", "another stream of the same name is read from its start")
 def not_another_stream() -> list[Patch]:
     """Take any message beyond our position."""

@@ -1,0 +1,1 @@
+"""Which streams an engine reads, and how far it has read each. Pure."""
