@@ -12,6 +12,8 @@ from fog_aggregator.components.http.access.guard import LOGINS, guard
 from fog_aggregator.components.http.hardening import add_headers, only_our_name, only_reading, plain_errors
 from fog_aggregator.components.http.keys import LOOPBACK, NAMES, NETWORK, OPENAPI, PREFIX, SLOTS, STATUS
 from fog_aggregator.components.http.openapi import document
+from fog_aggregator.components.http.page.keys import LAYERS, SHAPES, KnownShapes
+from fog_aggregator.components.http.page.layers import FleetLayers
 from fog_aggregator.components.http.past.keys import PAST, PastApi
 from fog_aggregator.components.http.past.routes import PAST_ROUTES
 from fog_aggregator.components.http.past.schemas import PAST_SCHEMAS
@@ -55,8 +57,9 @@ def make_app(
     app[NAMES], app[PREFIX] = exposure.names, exposure.prefix
     if exposure.logins is not None:
         app[LOGINS] = exposure.logins
+    app[SHAPES] = KnownShapes()
     if api is not None:
-        app[API] = api
+        app[API], app[LAYERS] = api, FleetLayers(network, api.queries)
     if past is not None:
         app[PAST] = past
     app.on_response_prepare.append(add_headers)

@@ -32,6 +32,7 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Server": "fog",
 }
+_ASK_EACH_TIME: Final = "private, no-cache"
 _SENT: Final = ("Allow", "Location", "WWW-Authenticate")
 """Headers of an error that its line needs."""
 _PROMETHEUS: Final = "/api/v1/"
@@ -123,5 +124,6 @@ def _error(request: web.Request, status: int, line: str, headers: dict[str, str]
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Tell browsers to be strict."""
-    response.headers.update(_HEADERS)
+    """Tell browsers to be strict. A body that has a tag may be kept, and is asked for each time."""
+    given = {"Cache-Control": _ASK_EACH_TIME} if "ETag" in response.headers else {}
+    response.headers.update(_HEADERS | given)

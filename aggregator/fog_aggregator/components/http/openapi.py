@@ -12,6 +12,7 @@ from fog_aggregator.components.http.routes import Route
 from fog_schema import __version__
 
 _ERRORS: Final = {
+    304: "nothing has changed since the answer with the ETag of If-None-Match",
     400: "a parameter is unknown, missing or malformed",
     401: "a login is needed, where logins are asked for",
     403: "the Host header names another server, or the login does not show this",
@@ -20,6 +21,7 @@ _ERRORS: Final = {
     422: "the expression cannot be evaluated on these series, or takes more than it may",
     503: "not ready, or busy",
 }
+_UNCHANGED: Final = 304
 _ALWAYS: Final = (400, 401, 403, 405)
 _PLACES: Final = re.compile(r"\{(\w+)\}")
 FORM: Final = "application/x-www-form-urlencoded"
@@ -97,7 +99,32 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
     "Value": object_of({"value": {"anyOf": [NUMBER, TEXT]}, "labels": LABELS, "timestamp": NUMBER}),
     "Coverage": object_of(dict(_COUNTED)),
     "Place": object_of(_PLACE),
-    "Tree": object_of({**_PLACE, "depth": WHOLE}),
+    "Tree": {"anyOf": [object_of({**_PLACE, "depth": WHOLE}), ref_to("Columns"), ref_to("Layer")]},
+    "Columns": object_of(
+        {
+            "path": TEXT,
+            "shape": {"type": "string", "description": "equal where paths and their order are"},
+            "levels": list_of(WHOLE),
+            "names": object_of({"shared": TEXT, "rests": TEXT}),
+            "children": list_of(WHOLE),
+            "states": TEXT,
+            "letters": map_of(TEXT),
+            **dict.fromkeys(("branches", "missing"), list_of(object_of({"path": TEXT, "nodes": list_of(WHOLE)}))),
+        }
+    ),
+    "Layer": object_of(
+        {
+            "path": TEXT,
+            "shape": TEXT,
+            "metric": TEXT,
+            "query": {"type": "string", "description": "the expression of a node's value"},
+            "time": NUMBER,
+            "type": {"type": "string", "enum": ["float16", "float32"]},
+            "scale": NUMBER,
+            "data": {"type": "string", "description": "base64 of a little-endian float for each place, NaN without"},
+            "warnings": list_of(TEXT),
+        }
+    ),
     "Nodes": object_of({"total": WHOLE, "offset": WHOLE, "limit": WHOLE, "nodes": list_of(ref_to("Node"))}),
     "Node": object_of(
         {
@@ -292,7 +319,7 @@ def _operation(route: Route, method: str) -> dict[str, Any]:
     for code in sorted((*_ALWAYS, *route.errors)):
         media, error = route.error_form(code)
         content = {media: {"schema": ref_to(error) if error else TEXT}}
-        responses[str(code)] = {"description": _ERRORS[code], "content": content}
+        responses[str(code)] = {"description": _ERRORS[code]} | ({} if code == _UNCHANGED else {"content": content})
     described = [one for parameter in route.parameters for one in _parameters(parameter)]
     places = [{"name": name, "in": "path", "required": True, "schema": TEXT} for name in _PLACES.findall(route.path)]
     operation: dict[str, Any] = {"summary": route.summary, "parameters": places + described, "responses": responses}

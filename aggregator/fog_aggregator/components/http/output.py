@@ -81,6 +81,7 @@ async def send(
     threads: Executor | None = None,
     *,
     aside: bool = False,
+    tag: str = "",
 ) -> web.StreamResponse:
     """Answer with some chunks; after each, others have their turn on the loop.
 
@@ -92,28 +93,36 @@ async def send(
         content_type: Its type.
         threads: Where chunks are made and compressed; None for the loop itself, which suits small ones.
         aside: They are made in the loop's own threads, where none are given.
+        tag: The ETag of the body; empty without one.
     """
-    response = web.StreamResponse(headers={"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"})
+    tags = {"ETag": tag} if tag else {}
+    response = web.StreamResponse(headers={"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"} | tags)
     if accepts_gzip(request.headers.get("Accept-Encoding", "")):
         response.headers["Content-Encoding"] = "gzip"
         chunks = gzip_chunks(chunks, make_compressor())
     await response.prepare(request)
-    if request.method != "HEAD":
-        try:
-            async with asyncio.timeout(_patience(request)):
-                async for chunk in _in_turn(chunks, threads, aside=aside):
-                    if chunk:
-                        await response.write(chunk)
-        except ConnectionError:
-            raise
-        except Exception as error:
-            if not isinstance(error, TimeoutError):
-                LOGGER.exception("%s broke off", request.path_qs[:200], exc_info=error)
-            if request.transport is not None:
-                request.transport.abort()
-            return response
+    if request.method != "HEAD" and not await _write(request, response, _in_turn(chunks, threads, aside=aside)):
+        return response
     await response.write_eof()
     return response
+
+
+async def _write(request: web.Request, response: web.StreamResponse, pieces: AsyncIterator[bytes]) -> bool:
+    """Write a body as fast as its client reads; abort the connection and return False when it breaks off."""
+    try:
+        async with asyncio.timeout(_patience(request)):
+            async for piece in pieces:
+                if piece:
+                    await response.write(piece)
+    except ConnectionError:
+        raise
+    except Exception as error:
+        if not isinstance(error, TimeoutError):
+            LOGGER.exception("%s broke off", request.path_qs[:200], exc_info=error)
+        if request.transport is not None:
+            request.transport.abort()
+        return False
+    return True
 
 
 async def _in_turn(chunks: Iterable[bytes], threads: Executor | None, *, aside: bool) -> AsyncIterator[bytes]:

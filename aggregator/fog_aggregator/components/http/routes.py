@@ -16,6 +16,7 @@ from fog_aggregator.components.http.access.guard import Reach, confine, shown_to
 from fog_aggregator.components.http.explain import explain, why_none
 from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.output import JSON, json_bytes, send, send_json
+from fog_aggregator.components.http.page.columns import COLUMNS, FORMAT, LAYER, VALUES, tree_columns
 from fog_aggregator.components.http.parameters import Parameter, read_query
 from fog_aggregator.components.http.prometheus.reloading import reload
 from fog_aggregator.components.http.snapshot import snapshot_chunks
@@ -97,6 +98,8 @@ async def _snapshot(request: web.Request, query: Query) -> web.StreamResponse:
 async def _tree(request: web.Request, query: Query) -> web.StreamResponse:
     network = request.app[NETWORK]
     must_be_known(network, query["path"])
+    if query["format"] == COLUMNS:
+        return await tree_columns(request, query)
     return await _computed(request, partial(answers.tree, network, query["path"], query["depth"]))
 
 
@@ -214,9 +217,9 @@ ROUTES: Final = (
         "/api/tree",
         "the tree with the state of its nodes",
         _tree,
-        (parameters.PATH, parameters.DEPTH),
+        (parameters.PATH, parameters.DEPTH, FORMAT, LAYER, VALUES),
         "Tree",
-        errors=(404, 503),
+        errors=(304, 404, 422, 503),
         reach=Reach.SUBTREE,
     ),
     Route(

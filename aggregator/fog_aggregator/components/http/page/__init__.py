@@ -1,0 +1,1 @@
+"""The answers that the operators' page is made of."""
