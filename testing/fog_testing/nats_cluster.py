@@ -29,7 +29,7 @@ class NatsCluster:
 
     Args:
         size: How many servers.
-        config: Lines of configuration for each of them.
+        config: Lines of configuration for each of them; names, addresses and routes are set here and win over it.
         directory: Where each has a directory of its own, named as the server; kept. Default: temporary ones.
 
     Attributes:
@@ -42,8 +42,8 @@ class NatsCluster:
         addresses = ", ".join(f"nats://127.0.0.1:{port}" for port in routes.values())
         self.servers = {
             name: NatsServer(
-                config=f"server_name: {name}\nhttp: 127.0.0.1:{self._monitors[name]}\n"
-                f"cluster {{ name: fog, listen: 127.0.0.1:{port}, routes: [{addresses}] }}\n{config}",
+                config=f"{config}\nserver_name: {name}\nhttp: 127.0.0.1:{self._monitors[name]}\n"
+                f"cluster {{ name: fog, listen: 127.0.0.1:{port}, routes: [{addresses}] }}\n",
                 directory=directory / name if directory else None,
             )
             for name, port in routes.items()

@@ -92,6 +92,29 @@ def test_a_refusal_is_reported_with_what_the_server_said(node: Node) -> None:
     assert node.reports == [(Severity.WARNING, "full", "frames are refused, and kept: maximum bytes exceeded")]
 
 
+def test_frames_that_nobody_acknowledges_are_reported(node: Node) -> None:
+    """Not for one that is lost, as with each failure of a server; the text names the import that answers nobody."""
+    node.tick()
+    for _ in range(2):
+        node.now = max(node.now, node.publisher.frame_at)
+        frame = node.publisher.next_frame(node.now)
+        assert frame is not None
+        node.publisher.refused(frame, Publish(Outcome.TIMEOUT), node.now)
+    assert node.reports == []
+    assert frame is not None
+    node.publisher.acknowledged(frame, node.now)
+    node.tick()
+    for _ in range(3):
+        node.now = max(node.now, node.publisher.frame_at)
+        frame = node.publisher.next_frame(node.now)
+        assert frame is not None
+        assert node.reports == []
+        node.publisher.refused(frame, Publish(Outcome.TIMEOUT), node.now)
+    ((severity, key, text),) = node.reports
+    assert (severity, key) == (Severity.WARNING, "unanswered")
+    assert "export and import them as services" in text
+
+
 def test_a_request_is_answered_within_the_interval(node: Node) -> None:
     """With jitter, drawn once: more requests do not put it off. Requests for other epochs change nothing."""
     node.publisher.requested(Request(epoch=8), node.now)

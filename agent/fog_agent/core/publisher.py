@@ -34,6 +34,13 @@ _SEVERAL_WRITERS: Final = (
     "(fog agent --shared). Other programs or machines: give each a path of its own"
 )
 
+_UNANSWERED: Final = (
+    "the last three publishes, or more, were not acknowledged in time: frames are kept, and sent again. The server may "
+    "be busy, or its stream without a leader for a moment. If no frame ever was acknowledged, another account may "
+    "import the subjects as a stream, which answers nobody: export and import them as services"
+)
+_SEVERAL: Final = 3
+
 Report: TypeAlias = Callable[[Severity, str, str], None]
 """Called with a severity, a key that is the same for reports of one cause, and a text for people."""
 
@@ -146,6 +153,8 @@ class Publisher:
         if outcome.outcome is Outcome.REFUSED:
             self._report(Severity.WARNING, str(outcome.refusal), f"frames are refused, and kept: {outcome.text}")
         backoff.failed(now)
+        if outcome.outcome is Outcome.TIMEOUT and backoff.failures >= _SEVERAL:
+            self._report(Severity.WARNING, "unanswered", _UNANSWERED)
 
     def _replace(self, frame: Encoded | EventFrame, now: float) -> None:
         """Let smaller frames say what a frame said that is too long for the server or its stream."""

@@ -71,23 +71,26 @@ class Backoff:
 
     Attributes:
         until: the channel waits until then; `NEVER` while it waits for a connection.
+        failures: how many there were since it succeeded.
     """
 
     def __init__(self, rng: Uniform) -> None:
         self.until = NOW
+        self.failures = 0
         self._rng = rng
         self._pause = FIRST_RETRY
         self._hurried = False
 
     def succeeded(self) -> None:
         """Let the channel go on at once, and begin with the shortest pause after the next failure."""
-        self.until, self._pause = NOW, FIRST_RETRY
+        self.until, self._pause, self.failures = NOW, FIRST_RETRY, 0
 
     def failed(self, now: float) -> None:
         """Pause; the next pause is twice as long."""
         wait = self._rng.uniform(self._pause / 2, self._pause)
         self.until = now + (min(wait, FIRST_RETRY) if self._hurried else wait)
         self._pause = min(self._pause * 2, LAST_RETRY)
+        self.failures += 1
 
     def disconnected(self) -> None:
         """Wait for a connection."""

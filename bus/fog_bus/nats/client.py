@@ -90,6 +90,11 @@ class Client(nats.aio.client.Client):
             server.uri.geturl(): name if self._host_is_ip(server.uri.hostname) else None for server in self._server_pool
         }
 
+    @property
+    def cluster(self) -> str:
+        """The name of the cluster that the server belongs to; empty for a server that stands alone."""
+        return str(self._server_info.get("cluster") or "")
+
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002
         """Comes before CONNECT: nats-py would let the server alone decide whether user and password go in clear.
 

@@ -21,6 +21,11 @@ GONE: Final = (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLim
 """The connection ended, or ends."""
 REFUSED_SUBJECT: Final = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
 _NO_RESPONDERS: Final = "503"
+_ALONE: Final = "no stream takes this subject, or JetStream is off"
+_LEADERLESS: Final = (
+    "the stream of this subject has no leader in the cluster {} at the moment, or no stream takes it; an election "
+    "takes some 10 s, and needs most of the stream's servers"
+)
 
 
 class Inbox:
@@ -33,13 +38,13 @@ class Inbox:
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._subject = ""
-        self._deaf = ""
+        self._deaf = self._nobody = ""
         self._tokens = itertools.count()
         self._waiting: dict[str, tuple[str, asyncio.Future[bytes | Publish]]] = {}
 
     async def open(self, client: Client) -> None:
         """Open a new place for answers, which nobody can guess, with each new connection."""
-        self._deaf = ""
+        self._deaf, self._nobody = "", _LEADERLESS.format(client.cluster) if client.cluster else _ALONE
         self._subject = f"{self._prefix}.{secrets.token_hex(12)}"
         await client.subscribe(f"{self._subject}.*", cb=self._answered)
 
@@ -90,7 +95,7 @@ class Inbox:
     async def _answered(self, message: Msg) -> None:
         answer: bytes | Publish = message.data
         if message.headers is not None and message.headers.get("Status") == _NO_RESPONDERS:
-            answer = Publish(Outcome.REFUSED, Refusal.NO_STREAM, "no stream takes this subject, or JetStream is off")
+            answer = Publish(Outcome.REFUSED, Refusal.NO_STREAM, self._nobody)
         self._settle(message.subject.rpartition(".")[2], answer)
 
     def _settle(self, token: str, answer: bytes | Publish) -> None:

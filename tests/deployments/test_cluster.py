@@ -1,0 +1,99 @@
+"""Three servers that are a cluster, streams with three replicas: leaders are killed, the quorum is lost and found."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+
+from fog_agent import Agent, NatsOptions
+from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.service import Aggregator
+from fog_bus.rate_limited_log import LOGGER
+from fog_bus.streams import METRICS
+from fog_testing.nats_cluster import NatsCluster
+from fog_testing.waiting import eventually
+from tests.aggregator.services import serving, total
+from tests.cli.processes import run
+from tests.deployments.shipped import configuration, passwords
+from utilityfog_frontend.telemetry import Counter, TelemetryCollector
+
+WORDS = "has no leader in the cluster fog at the moment"
+
+
+async def test_leaders_are_killed_and_a_quorum_is_lost_and_found(caplog: pytest.LogCaptureFixture) -> None:
+    """The total is never above the truth, and equal once the stream has a leader; the agent says what it waits for."""
+    text = configuration("cluster.conf")
+    with passwords(text):
+        async with NatsCluster(config=text) as cluster:
+            await _goes_on(cluster, caplog)
+
+
+@dataclass
+class Counting:
+    """A program that counts, with its agent, and the aggregator that must have the same."""
+
+    agent: Agent
+    work: Counter
+    aggregator: Aggregator
+    counted: int = 0
+
+    async def count(self, seconds: float = 30.0) -> None:
+        """Count, and wait until the fleet's total has it, never above."""
+        self.work.increment(7)
+        self.counted += 7
+        async with asyncio.timeout(seconds):
+            while not await self.agent.flush():
+                assert total(self.aggregator, "work_total") <= self.counted
+        await eventually(lambda: total(self.aggregator, "work_total") == self.counted, deadline=seconds)
+
+    async def count_unheard(self) -> None:
+        """Count while nobody acknowledges anything."""
+        self.work.increment(5)
+        self.counted += 5
+        assert not await self.agent.flush()
+
+
+async def _goes_on(cluster: NatsCluster, caplog: pytest.LogCaptureFixture) -> None:
+    login = ["--user", "admin", "--password", "secret-FOG_ADMIN_PASSWORD"]
+    made = await asyncio.to_thread(run, "streams", "apply", "--nats", cluster.urls, "--replicas", "3", *login)
+    assert made.returncode == 0, made.stderr
+    collector = TelemetryCollector()
+    node = _login("fog-0-3", "FOG_0_3", "_INBOX_AGENT.fog.0.3", cluster)
+    reader = _login("aggregator", "FOG_AGGREGATOR", "_INBOX_AGG", cluster)
+    config = AggregatorConfig(nats=reader, listen=("127.0.0.1", 0), create_streams=False)
+    async with serving(config) as aggregator, Agent(collector, path="fog/0/3", options=node, interval=0.1) as agent:
+        counting = Counting(agent, collector.register_counter("work_total", "Work"), aggregator)
+        await counting.count()
+        with caplog.at_level("WARNING", logger=LOGGER.name):
+            await _lose_leaders(cluster, counting, caplog)
+        await counting.count()
+        await _lag(cluster, counting, config)
+
+
+async def _lose_leaders(cluster: NatsCluster, counting: Counting, caplog: pytest.LogCaptureFixture) -> None:
+    first = cluster.leader(METRICS) or ""
+    cluster.kill(first)
+    await counting.count()
+    assert WORDS in caplog.text
+    second = await asyncio.to_thread(cluster.wait_for_leader, METRICS, other_than=first)
+    cluster.kill(second)  # one of three is left
+    await counting.count_unheard()
+    assert "JetStream is off" not in caplog.text
+    await asyncio.to_thread(cluster.start)
+
+
+async def _lag(cluster: NatsCluster, counting: Counting, config: AggregatorConfig) -> None:
+    """Start an aggregator when a replica has much to catch up with; its reader may be of that one."""
+    lagging = next(name for name in cluster.servers if name != cluster.leader(METRICS))
+    cluster.servers[lagging].pause()
+    for _ in range(20):
+        await counting.count()
+    cluster.servers[lagging].resume()
+    async with serving(config) as another:
+        assert total(another, "work_total") == counting.counted, "ready means complete"
+
+
+def _login(user: str, password: str, inbox: str, cluster: NatsCluster) -> NatsOptions:
+    return NatsOptions.parse(cluster.urls, user=user, password=f"secret-{password}_PASSWORD", inbox_prefix=inbox)
