@@ -161,8 +161,25 @@ def test_a_node_that_comes_back_stays_expected(*, restarts: bool) -> None:
     assert (fleet.missing, len(fleet.state.parts.roster.learned)) == ([], 2)
     if restarts:
         fleet.restart()
+        assert fleet.missing == []
     fleet.wait()
     assert fleet.missing == ["fog/0/a"]
+
+
+def test_a_returned_node_may_be_forgotten() -> None:
+    """It is then as one that was never heard."""
+    fleet = Learning()
+    member = fleet.heard("fog/0/a")
+    fleet.wait()
+    member.writer.request_keyframe()
+    member.send()
+    fleet.now += 2 * DEPARTED
+    fleet.lives.send()
+    assert fleet.state.forget(member.path, fleet.now, DEPARTED) == [member.path]
+    member.writer.request_keyframe()
+    member.send()
+    fleet.wait()
+    assert (fleet.missing, fleet.state.parts.roster.learned.bytes) == ([], 0)
 
 
 def test_once_its_place_tells_again_nothing_is_kept_of_a_node() -> None:
@@ -210,6 +227,8 @@ def test_the_metric_counts_nodes_that_are_there_and_those_that_are_missing() -> 
     assert len(fleet.state.parts.roster.learned) == 0
     fleet.heard("fog/0/a")
     fleet.heard("fog/0/b", later=1.0)
+    fleet.heard("fog/0/c").finish()
+    fleet.heard("fog/0/d", ephemeral=True)
     fleet.lives.send()
     fleet.sweep()
     assert len(fleet.state.parts.roster.learned) == 2
