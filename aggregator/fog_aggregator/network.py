@@ -37,6 +37,8 @@ from utilityfog_frontend.telemetry.source import MetricsSource
 
 T = TypeVar("T")
 
+MISSING_SECONDS: Final = 1800.0
+"""For so long the streams must have been read to their end before a node that was never heard is a loss."""
 _OVER: Final = 8
 """By this part of its memory a fleet may be over it, with values of ended epochs, and is still shown."""
 
@@ -308,31 +310,40 @@ class NetworkCollector(MetricsSource):
                 return covered
             return covered.with_missing(self.missing(selection, at), grouping.level)
 
-    def missing(self, selection: Selection = EVERYTHING, at: float | None = None) -> list[tuple[Path, int]]:
+    def missing(
+        self, selection: Selection = EVERYTHING, at: float | None = None, *, waits: bool = False
+    ) -> list[tuple[Path, int]]:
         """Count the expected nodes that are not known, by path; of a branch only its aggregator knows them.
 
-        They were never heard, or have retired. Places that an operator has taken out are not missed.
+        They were never heard, or have retired. Places that an operator has taken out are not missed. With `waits` nodes
+        that were never heard are left out until the streams were read to their end for half an hour.
         """
         if not self.expected:
             return []
         with self.lock:
+            expected = self.expected
+            if waits and self.fleet.observed_seconds < MISSING_SECONDS:
+                expected = NOBODY_EXPECTED
             lives, tree, quarantine = self.lives(at), self.tree, self.fleet.quarantine
             if self._known[0] != self.fleet.places_version:
                 known = (path for path in self.expected.paths if self.branch_over(path) or path in self.fleet.places)
                 self._known = (self.fleet.places_version, frozenset(known))
-            spans = ((under, tree.span(under)) for under in self.expected.counts)
+            spans = ((under, tree.span(under)) for under in expected.counts)
             counted = {under: self.fleet.heard_under(tree.rows[one.start : one.stop], lives) for under, one in spans}
-            found = self.expected.missing(self._known[1], counted, self.fleet.parts.roster.learned.missing)
+            found = expected.missing(self._known[1], counted, self.fleet.parts.roster.learned.missing)
             if quarantine.in_force:
                 found = [one for one in found if quarantine.over(one[0]) is None]
         under = selection.under
         return [one for one in found if (one[0] == under if selection.own else is_under(one[0], under))]
 
     def losses(self, at: float | None = None) -> Losses:
-        """Return how many nodes stand at each path and how many are silent, those included that were never heard."""
+        """Return how many nodes stand at each path and how many are silent, those included that are missing.
+
+        A fleet that comes up is not lost: those that were never heard count after half an hour of reading.
+        """
         with self.lock:
             losses = self.fleet.losses(self.tree.paths, self.tree.rows, self.lives(at))
-        missing = self.missing(at=at)
+        missing = self.missing(at=at, waits=True)
         return losses.with_missing(missing) if missing else losses
 
     def life_of(self, path: Path) -> Life | None:

@@ -9,6 +9,7 @@ import pytest
 from fog_aggregator.core.fleet.silent_cover import Extent, Silent
 from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.places.expected import Expected, parse_expected
+from fog_aggregator.network import MISSING_SECONDS
 from fog_aggregator.options import read_expected
 from fog_aggregator.query.selection import Grouping, Selection
 from fog_schema.paths import parse_path
@@ -75,6 +76,7 @@ def test_a_node_that_is_heard_is_missing_no_more() -> None:
 def test_silence_is_placed_and_an_orderly_end_is_none() -> None:
     """A metric for each place that covers losses: silent nodes and missing ones, neither ended nor ephemeral ones."""
     fleet = fleet_with("fog/1=4")
+    fleet.state.parts.time.observed_seconds = MISSING_SECONDS
     fleet.join("fog/0/c").send()
     for member in fleet.members[:1]:
         member.finish()
@@ -89,6 +91,18 @@ def test_silence_is_placed_and_an_orderly_end_is_none() -> None:
         (("fog_kind", "subtree"), ("fog_path", "fog/1"), ("fog_site", "fog/1")): 4,
     }
     assert fleet.families("fog_aggregator_silent", level=1) == []
+
+
+def test_a_fleet_that_comes_up_is_not_lost() -> None:
+    """Expected nodes are missing at once, and a loss when the streams were read for half an hour, restarts included."""
+    fleet = fleet_with("fog/1=4", "fog/0/c")
+    fleet.state.parts.time.observed_seconds = MISSING_SECONDS - 1
+    assert (nodes(fleet), fleet.network.losses().cover()) == (
+        {(("state", "live"),): 2, (("state", "missing"),): 5},
+        [],
+    )
+    fleet.state.parts.time.observed_seconds += 1
+    assert sum(entry.nodes for entry in fleet.network.losses().cover()) == 5
 
 
 def test_an_ephemeral_node_that_leaves_is_no_loss() -> None:
