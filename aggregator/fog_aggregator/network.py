@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final, TypeVar
 
 from fog_aggregator.core.columns import Bools, Int64s
@@ -18,6 +18,7 @@ from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.kinds.view import Samples
 from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.core.places.expected import NOBODY_EXPECTED, Expected
+from fog_aggregator.core.places.unread import Unread
 from fog_aggregator.core.quarantine.orders import Order
 from fog_aggregator.query.explanation import Explanation, take_apart
 from fog_aggregator.query.family_variants import FamilyVariant, described
@@ -149,12 +150,17 @@ class NetworkCollector(MetricsSource):
                 None if node is None else take_apart(self.fleet, node, wanted),
             )
 
+    @cached_property
+    def unread(self) -> Unread:
+        """The branches that no aggregator reads, as far as anybody has looked."""
+        return Unread(lambda path: self.fleet.place(path) is not None)
+
     def inventory(self, read: Callable[[Inventory], T]) -> T:
         """List something of the fleet as it is now; `read` is called with the fleet held, and keeps nothing of it."""
         with self.lock:
             self._settle()
             coverage = lambda view: self.coverage(*view)  # noqa: E731
-            return read(Inventory(self.fleet, self._planner, self.lives(), coverage, self.missing, self.now()))
+            return read(Inventory(self.fleet, self._planner, self.lives(), coverage, self._absent, self.now()))
 
     def find_events(
         self, under: Path, name: str | None, since: float | None, limit: int, before: Mark | None = None
@@ -308,7 +314,8 @@ class NetworkCollector(MetricsSource):
             covered = self.fleet.coverage(groups, self.lives(at), self.now() if at is None else at)
             if grouping.info is not None:
                 return covered
-            return covered.with_missing(self.missing(selection, at), grouping.level)
+            covered = covered.with_missing(self.missing(selection, at), grouping.level)
+            return covered.with_missing(self._absent(selection, Life.UNREAD), grouping.level, Life.UNREAD)
 
     def missing(
         self, selection: Selection = EVERYTHING, at: float | None = None, *, waits: bool = False
@@ -335,6 +342,12 @@ class NetworkCollector(MetricsSource):
                 found = [one for one in found if quarantine.over(one[0]) is None]
         under = selection.under
         return [one for one in found if (one[0] == under if selection.own else is_under(one[0], under))]
+
+    def _absent(self, selection: Selection, life: Life) -> list[tuple[Path, int]]:
+        """Return how many nodes are missing, or unread, and where."""
+        if life is Life.MISSING:
+            return self.missing(selection)
+        return [] if selection.own else self.unread.under(selection.under)
 
     def losses(self, at: float | None = None) -> Losses:
         """Return how many nodes stand at each path and how many are silent, those included that are missing.

@@ -46,6 +46,7 @@ from fog_aggregator.components.rules.status import RulesView
 from fog_aggregator.components.rules.storage import RuleSeries
 from fog_aggregator.components.rules.worker import RuleWorker
 from fog_aggregator.components.shares.shares import Shares
+from fog_aggregator.components.unread.unread import UnreadBranches
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.engine.ports import Say, Surroundings
@@ -120,6 +121,7 @@ class Aggregator:
         config, division = within_memory(config)
         self.config = config
         subjects, loops, readers = Subjects(config.prefix), Loops(), reader_names(config.path)
+        self._loops, self._deadline = loops, 0.0  # what fails, or is cancelled, has no time
         own = TelemetryCollector(self_metrics=False, reserved_names=True)
         (fleet, events), metrics = empty_fleet(config, division), SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)
@@ -141,7 +143,6 @@ class Aggregator:
         rules = self._rules = self._make_rules(rule_set, self._make_worker(history, series), own, partner, loops)
         brain.pause = history.settle
         brain.after_tick.append(StreamRoom(self._engine).look)
-        self._loops, self._deadline = loops, 0.0  # what fails, or is cancelled, has no time
         self._components: list[Component] = [
             self.web,
             Checkpoints(config, self._engine, self.network, metrics, loops),
@@ -149,7 +150,7 @@ class Aggregator:
             connection,
             self.notifications,
             brain,
-            Shares([bus.log(METRICS), bus.log(EVENTS)], subjects, own, loops),
+            *self._make_lookouts(bus, subjects, own),
             rules,
             FileExport(self.network, config),
             past,
@@ -257,6 +258,15 @@ class Aggregator:
         """Return the silences, as Alertmanager writes them, the newest first."""
         now, silences = int(self._server_time() * 1000), self.notifications.silences
         return [silence_json(one, now) for one in sorted(silences, key=lambda one: -one.updated_at)]
+
+    def _make_lookouts(self, bus: Transport, subjects: Subjects, own: TelemetryCollector) -> list[Component]:
+        """Make what looks at the streams as a whole, every now and then."""
+        metrics, loops = bus.log(METRICS), self._loops
+        branches, is_ready = BranchPatterns(self.config.branches), lambda: self._engine.readiness.ready
+        return [
+            Shares([metrics, bus.log(EVENTS)], subjects, own, loops),
+            UnreadBranches([metrics], subjects, branches, self.network.unread, is_ready, own, loops),
+        ]
 
     def _make_worker(self, history: History, series: RuleSeries) -> RuleWorker:
         """Make what evaluates rules: `increase()` has the first counts of a counter there."""

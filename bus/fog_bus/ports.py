@@ -269,6 +269,17 @@ class Log(Protocol):
             LogError: Nobody told.
         """
 
+    async def subjects(self, matching: str, skip: int = 0) -> list[str]:
+        """Tell which of the subjects that a filter matches have messages, in order: at most 100,000, none at the end.
+
+        Args:
+            matching: The filter: `*` stands for one token, `>` at the end for one or more.
+            skip: How many to leave out.
+
+        Raises:
+            LogError: Nobody told.
+        """
+
     async def open(self, seq: int) -> LogReader:
         """Open a reader that begins with the first message at or after `seq`.
 

@@ -15,6 +15,7 @@ _CODES: Final = {
     "ended": "2",
     "missing": "31",
     "quarantined": "33",
+    "unread": "31",
     "retired": "2",
     "faint": "2",
     "bold": "1",

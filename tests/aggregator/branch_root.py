@@ -29,7 +29,7 @@ def counted(total: float = 0, observed: tuple[int, ...] = (0, 0), level: GaugeSu
     values: dict[int, Total] = {0: total, 1: HistogramValue(observed, float(sum(observed)))}
     if level is not None:
         values[2] = level
-    return Totals(values, entries, families, Coverage((3, 2, 1, 4, 2, 0), 4.5))
+    return Totals(values, entries, families, Coverage((3, 2, 1, 4, 2, 0, 0), 4.5))
 
 
 class Root(Fleet):

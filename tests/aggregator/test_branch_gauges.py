@@ -67,7 +67,7 @@ def test_the_values_of_a_gauge_that_is_gone_are_no_other_gauges() -> None:
         levels: dict[int, Total] = {
             number: GaugeSummary(1, number, number, number, None, ((number, 1),)) for number in numbers
         }
-        return Totals(levels, entries, families, Coverage((1, 0, 0, 0, 0, 0), 0.0))
+        return Totals(levels, entries, families, Coverage((1, 0, 0, 0, 0, 0, 0), 0.0))
 
     root, one = Root(), Reporter(1)
     root.hear(one.keyframe(gauges(0, 1, 2)))
@@ -85,7 +85,7 @@ def test_a_summary_that_is_refused_is_not_merged_with_others() -> None:
     families = [Family(FamilyKey("level", 1, ""), "", ("min", "max"))]
     root = Root()
     for branch, level in enumerate((GaugeSummary(2, float("inf"), 1e308, 1e308), GaugeSummary(1, 5.0, 5.0, 5.0))):
-        totals = Totals({0: level}, [SeriesEntry(0, ())], families, Coverage((1, 0, 0, 0, 0, 0), 0.0))
+        totals = Totals({0: level}, [SeriesEntry(0, ())], families, Coverage((1, 0, 0, 0, 0, 0, 0), 0.0))
         root.hear(Reporter(branch + 1).keyframe(totals), ("fog", str(branch)))
     assert root.samples("level") == {(): 5.0, (("stat", "max"),): 5.0}
 
@@ -94,7 +94,7 @@ def test_values_that_no_branch_tells_are_none() -> None:
     """The family came first from elsewhere, with other choices than the branch knows: the rest goes up all the same."""
     root, families = Root(), [Family(FamilyKey("level", 1, ""), "", ("count_values", "sum"))]
     level = GaugeSummary(1, 5.0, 5.0, 5.0)
-    totals = Totals({0: level}, [SeriesEntry(0, ())], families, Coverage((1, 0, 0, 0, 0, 0), 0))
+    totals = Totals({0: level}, [SeriesEntry(0, ())], families, Coverage((1, 0, 0, 0, 0, 0, 0), 0))
     root.hear(Reporter(1).keyframe(totals))
     assert root.samples("level") == {(("stat", "sum"),): 5.0}
     assert list(root.network.totals().values.values()) == [level]
@@ -104,7 +104,7 @@ def test_impossibly_many_nodes_do_not_stop_the_rollups_of_others() -> None:
     """Two branches each say that 2^63 - 1 nodes have a value: the sum was negative, and no reader took the frame."""
     root, families = Root(), [Family(FamilyKey("level", 1, ""), "", ("count_values",))]
     level = GaugeSummary(1, 5.0, 5.0, 5.0, None, ((5.0, 2**63 - 1),))
-    totals = Totals({0: level}, [SeriesEntry(0, ())], families, Coverage((1, 0, 0, 0, 0, 0), 0))
+    totals = Totals({0: level}, [SeriesEntry(0, ())], families, Coverage((1, 0, 0, 0, 0, 0, 0), 0))
     for branch in range(2):
         root.hear(Reporter(1).keyframe(totals), ("fog", str(branch)))
     (shown,) = root.network.totals().values.values()
@@ -117,7 +117,7 @@ def test_a_newest_value_that_no_branch_tells_is_none() -> None:
     """The family came first from elsewhere, with other choices than the branch knows: minus infinity was not set."""
     root, families = Root(), [Family(FamilyKey("level", 1, ""), "", ("last", "sum"))]
     totals = Totals(
-        {0: GaugeSummary(1, 5.0, 5.0, 5.0)}, [SeriesEntry(0, ())], families, Coverage((1, 0, 0, 0, 0, 0), 0)
+        {0: GaugeSummary(1, 5.0, 5.0, 5.0)}, [SeriesEntry(0, ())], families, Coverage((1, 0, 0, 0, 0, 0, 0), 0)
     )
     root.hear(Reporter(1).keyframe(totals))
     assert root.samples("level") == {(("stat", "sum"),): 5.0}

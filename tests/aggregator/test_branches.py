@@ -131,13 +131,13 @@ def test_a_branch_that_is_not_heard_keeps_its_counts_alone() -> None:
     """Its gauges are out, its nodes stale, then departed, but for ended ones; it never retires, nor is forgotten."""
     root = Root()
     root.hear(Reporter(1).keyframe(counted(5, level=GaugeSummary(2, 5.0, 1.0, 4.0))))
-    assert root.network.coverage().total() == Coverage((3, 2, 1, 4, 2, 0), 4.5)
+    assert root.network.coverage().total() == Coverage((3, 2, 1, 4, 2, 0, 0), 4.5)
     root.now += 31
     assert not root.samples("level")
-    assert root.network.coverage().total() == Coverage((0, 6, 0, 4, 2, 0), 0.0)
+    assert root.network.coverage().total() == Coverage((0, 6, 0, 4, 2, 0, 0), 0.0)
     for _ in range(3):
         root.sweep_after(8 * DAY)
-        assert root.network.coverage().total() == Coverage((0, 0, 6, 4, 2, 0), 0.0)
+        assert root.network.coverage().total() == Coverage((0, 0, 6, 4, 2, 0, 0), 0.0)
         assert root.state.forget(("fog",), root.now, 3600.0) == []
     assert root.state.places[BRANCH].epochs == {}
     assert root.value("work_total") == 5

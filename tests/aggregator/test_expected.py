@@ -59,7 +59,7 @@ def test_every_view_shows_its_missing_nodes() -> None:
         (("fog_level", "1"), ("fog_path", "fog/1"), ("state", "missing")): 2,
     }
     assert nodes(fleet, under=("fog", "0")) == {(("state", "live"),): 2, (("state", "missing"),): 1}
-    assert fleet.network.coverage(Selection(("fog", "1")), Grouping()).total() == Coverage((0, 0, 0, 0, 2, 0), 0.0)
+    assert fleet.network.coverage(Selection(("fog", "1")), Grouping()).total() == Coverage((0, 0, 0, 0, 2, 0, 0), 0.0)
 
 
 def test_a_node_that_is_heard_is_missing_no_more() -> None:

@@ -303,7 +303,7 @@ def test_a_branch_speaks_for_its_live_nodes() -> None:
         load_of(fleet, f"fog/{node}", "sum", "Nodes")
     family = Family(FamilyKey("load", GAUGE, ""), "Branch", ("max",))
     totals = Totals(
-        {0: GaugeSummary(5, 12.0, 1.0, 7.0)}, [SeriesEntry(0, ())], [family], Coverage((5, 0, 0, 0, 0, 0), 0.0)
+        {0: GaugeSummary(5, 12.0, 1.0, 7.0)}, [SeriesEntry(0, ())], [family], Coverage((5, 0, 0, 0, 0, 0, 0), 0.0)
     )
     fleet.state.apply(("fog", "branch"), Reporter(9).keyframe(totals), fleet.now, rollup=True)
     assert shown(fleet) == ("Branch", ("max",))

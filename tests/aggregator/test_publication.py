@@ -40,7 +40,7 @@ class Subtree:
 
     def __init__(self) -> None:
         self.totals = Totals(
-            {0: 5, 3: HistogramValue((1, 2), 4.5), 2: ONE}, [*ENTRIES], FAMILIES, Coverage((1, 2, 3, 4, 5, 0), 0.25)
+            {0: 5, 3: HistogramValue((1, 2), 4.5), 2: ONE}, [*ENTRIES], FAMILIES, Coverage((1, 2, 3, 4, 5, 0, 0), 0.25)
         )
         self.watch = RollupWatch(lambda: self.totals)
         self.writer = Writer([self.watch], Settings(), epoch=7, now=0.0)

@@ -100,6 +100,7 @@ def test_gauges_of_stale_nodes_are_out_and_counts_stay() -> None:
         (("state", "ended"),): 0,
         (("state", "missing"),): 0,
         (("state", "quarantined"),): 0,
+        (("state", "unread"),): 0,
     }
     assert fleet.samples("fog_aggregator_oldest_frame_age_seconds") == {NOTHING: 0.0}
 

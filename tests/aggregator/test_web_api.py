@@ -21,7 +21,7 @@ STREAM = StreamStatus("FOG_METRICS", 90, 100, 10, 4_000, 1_000_000, 3_600.0, {"m
 
 def nodes_of(**several: int) -> dict[str, int]:
     """Return nodes by state; nobody is in those that are not named."""
-    return dict.fromkeys(("live", "stale", "departed", "ended", "missing", "quarantined"), 0) | several
+    return dict.fromkeys(("live", "stale", "departed", "ended", "missing", "quarantined", "unread"), 0) | several
 
 
 @pytest.fixture
@@ -278,7 +278,7 @@ async def test_status_says_what_the_numbers_stand_on(served: Served) -> None:
         ("/api/nodes?sort=weight", "nodes are sorted by one of path, frames, bytes, cpu_seconds, refused"),
         (
             "/api/nodes?state=well",
-            "one of live, stale, departed, ended, missing, quarantined, retired",
+            "one of live, stale, departed, ended, missing, quarantined, unread, retired",
         ),
         ("/api/events?since=yesterday", "since='yesterday': unix seconds are needed"),
         ("/api/events?since=nan", "since='nan': unix seconds are needed"),

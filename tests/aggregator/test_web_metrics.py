@@ -106,7 +106,7 @@ async def test_a_bad_question_gets_one_clear_line(served: Served, query: str, st
 async def test_who_asks_below_a_branch_is_told_where_to_ask() -> None:
     """A branch has no nodes here; to say that it has no nodes at all would be wrong."""
     fleet = Fleet()
-    nobody = Totals({}, [], [], Coverage((1, 0, 0, 0, 0, 0), 0.0))
+    nobody = Totals({}, [], [], Coverage((1, 0, 0, 0, 0, 0, 0), 0.0))
     fleet.state.apply(("fog", "0"), Reporter(1).keyframe(nobody), fleet.now, rollup=True)
     async with serving(fleet) as served:
         for question in ("/metrics?path=fog/0/1", "/metrics?node=fog/0/1", "/api/nodes?path=fog/0/1"):
@@ -191,5 +191,6 @@ async def test_an_empty_fleet_is_served_too() -> None:
         assert set((await served.json("/api/snapshot"))["metrics"]) == {
             "fog_aggregator_nodes",
             "fog_aggregator_oldest_frame_age_seconds",
+            "fog_aggregator_nodes_gapped",
             "fog_aggregator_silent",
         }

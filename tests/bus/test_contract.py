@@ -85,6 +85,21 @@ async def test_a_log_tells_who_has_most_of_it(bus: Transport) -> None:
         await bus.log("OTHER").shares(1)
 
 
+async def test_a_log_tells_its_subjects(bus: Transport) -> None:
+    """It lists the subjects that a filter matches, each once and in order, and none beyond the last one."""
+    log = bus.log(METRICS)
+    assert await log.subjects("fog.v1.metrics.>") == []
+    for subject in ("fog.0.3", "fog.0", "lab.1", "fog.0.3", "fog.1.2"):
+        await bus.publish(f"fog.v1.metrics.{subject}", b"", LONG)
+    everything = [f"fog.v1.metrics.{subject}" for subject in ("fog.0", "fog.0.3", "fog.1.2", "lab.1")]
+    assert await log.subjects("fog.v1.metrics.>") == everything
+    assert await log.subjects("fog.v1.metrics.>", 3) == everything[3:]
+    assert await log.subjects("fog.v1.metrics.>", 4) == []
+    assert await log.subjects("fog.v1.metrics.fog.*.>") == everything[1:3]
+    with pytest.raises(LogError):
+        await bus.log("OTHER").subjects(">")
+
+
 async def test_a_log_is_read_from_a_moment_on_and_by_subject(bus: Transport) -> None:
     """A reader gets its subjects' messages from that moment on, those that come later too, and knows how many wait."""
     log, filters = bus.log(METRICS), ["fog.v1.metrics.fog.0", "fog.v1.metrics.fog.0.>"]

@@ -20,8 +20,10 @@ from fog_aggregator.components.rollup.publication import RollupPublication
 from fog_aggregator.components.rules.metrics import RuleMetrics
 from fog_aggregator.components.rules.storage import RuleSeries
 from fog_aggregator.components.shares.shares import Shares
+from fog_aggregator.components.unread.unread import UnreadBranches
 from fog_aggregator.core.budget.division import divide
 from fog_aggregator.core.costs.accounts import Accounts
+from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.memory import MemoryMetrics
 from fog_aggregator.path_costs import costliest
 from fog_aggregator.query.fleet_view import FamilySamples
@@ -111,6 +113,8 @@ def of_an_aggregator() -> dict[str, str]:
     NotificationMetrics(fleet.own, ("log",), lambda: 0.0)
     HistoryMetrics(fleet.own)
     Shares((), Subjects(), fleet.own, Loops())
+    branches, unread = BranchPatterns(), fleet.network.unread
+    UnreadBranches((), Subjects(), branches, unread, lambda: True, fleet.own, Loops())
     link, never = Link(Connection(NatsOptions())), lambda: False
     RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
     return told([*fleet.network.collect(), *fleet.network.view().sampled()], "fog_")

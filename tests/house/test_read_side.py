@@ -23,6 +23,7 @@ VALUES: Final = frozenset(
         "fog_aggregator.core.places.expected",
         "fog_aggregator.core.places.limits",
         "fog_aggregator.core.places.patterns",
+        "fog_aggregator.core.places.unread",
     )
 )
 """Modules there whose values the read side returns, or which are options."""

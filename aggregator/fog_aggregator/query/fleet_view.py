@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fog_aggregator.core.columns import Int32s
+from fog_aggregator.core.columns import Bools, Int32s, Int64s
 from fog_aggregator.core.fleet.catalog import Family
 from fog_aggregator.core.fleet.lifecycle import Coverages
 from fog_aggregator.core.fleet.silent_cover import Losses
@@ -36,6 +36,9 @@ _OLDEST: Final = model.Family(
     "Age of the last frame of the live node that has been silent longest",
     unit="seconds",
 )
+_GAPPED: Final = model.Family(
+    "fog_aggregator_nodes_gapped", MetricType.GAUGE, "Live nodes whose counts wait for a keyframe"
+)
 _SILENT: Final = model.Family("fog_aggregator_silent", MetricType.GAUGE, "Silent nodes, at the paths that cover them")
 MERGED_VALUES: Final = "fog_aggregator_group_values_total"
 LATE_VALUES: Final = "fog_aggregator_group_values_late_total"
@@ -44,7 +47,7 @@ _MERGED: Final = (
     model.Family(LATE_VALUES, MetricType.COUNTER, "Values that came late"),
 )
 """Families of the history alone: `rate()` shows a burst where values came late."""
-COVERAGE_FAMILIES: Final = (_NODES, _OLDEST, _SILENT)
+COVERAGE_FAMILIES: Final = (_NODES, _OLDEST, _GAPPED, _SILENT)
 """Families that views have beside the nodes' own; the last one that of everything alone."""
 SITE_TOKENS: Final = 2
 """So many tokens of a path name a site: alerts of one site are grouped by them."""
@@ -207,7 +210,19 @@ class FleetView:
     def _covered(self) -> list[FamilySnapshot]:
         """Coverage as metrics, beside the numbers it qualifies."""
         counted = [FamilySnapshot(one.family, LazySeries(one.parts, one.labeller)) for one in self._coverage_samples()]
-        return counted + self.losses()
+        return [*counted, self._gapped(), *self.losses()]
+
+    def _gapped(self) -> FamilySnapshot:
+        """Return how many nodes are late with their counts: of groups, of those alone that have any."""
+        covered, group, labeller = self._covered_groups
+        late = self._shown(covered.gapped)
+        samples = Samples(np.zeros_like(group), group, covered.gapped).take(late)
+        return FamilySnapshot(_GAPPED, LazySeries([samples], labeller))
+
+    def _shown(self, counts: Int64s) -> Bools:
+        """Tell where a count is shown that is mostly 0: not for each group, which may be a node each."""
+        grouping = self._snapshot.view.grouping
+        return (counts > 0) | (grouping.level is None and grouping.info is None)
 
     @cached_property
     def _covered_groups(self) -> tuple[Coverages, Int32s, Labeller]:
@@ -231,6 +246,7 @@ class FleetView:
             Samples(np.zeros_like(group), group, covered.nodes[:, life], extra=(("state", life.label),))
             for life in Life
         ]
+        nodes[Life.UNREAD] = nodes[Life.UNREAD].take(self._shown(covered.nodes[:, Life.UNREAD]))
         ages = [Samples(np.zeros_like(group), group, covered.oldest)]
         return [FamilySamples(_NODES, nodes, labeller), FamilySamples(_OLDEST, ages, labeller)]
 

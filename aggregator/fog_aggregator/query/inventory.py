@@ -34,7 +34,7 @@ class Inventory:
         planner: of the same fleet.
         lives: every node's Life, by its row.
         coverage: gives the coverage of each group of a view.
-        missing: tells how many expected nodes of a selection were never heard, and where.
+        absent: tells how many nodes of a selection are missing, or unread, and where.
         now: server's time.
     """
 
@@ -44,14 +44,14 @@ class Inventory:
         planner: Planner,
         lives: Int64s,
         coverage: Callable[[ViewKey], Coverages],
-        missing: Callable[[Selection], list[tuple[Path, int]]],
+        absent: Callable[[Selection, Life], list[tuple[Path, int]]],
         now: float,
     ) -> None:
         self._fleet = fleet
         self._planner = planner
         self._lives = lives
         self._coverage = coverage
-        self._missing = missing
+        self._absent = absent
         self._now = now
 
     def tree(self, under: Path, depth: int) -> dict[str, Any]:
@@ -82,9 +82,10 @@ class Inventory:
             rank: those for which it is highest come first; None for path order.
         """
         limit, offset = page
-        if state == Life.MISSING.label:
-            found = self._missing(Selection(under))
-            absent = [_missing_node(*one) for one in found[offset : offset + limit]]
+        if state in (Life.MISSING.label, Life.UNREAD.label):
+            life = Life[state.upper()]
+            found = self._absent(Selection(under), life)
+            absent = [_absent_node(life, *one) for one in found[offset : offset + limit]]
             return {"total": len(found), "offset": offset, "limit": limit, "nodes": absent}
         tree = self._planner.tree
         span = tree.span(under)
@@ -193,11 +194,11 @@ def _series(node: Place) -> int:
     return sum(len(places) for epoch in node.epochs.values() for places in epoch.maps.values())
 
 
-def _missing_node(path: Path, count: int) -> dict[str, Any]:
-    """Describe a node that was never heard, or several that are expected at and under a path."""
+def _absent_node(life: Life, path: Path, count: int) -> dict[str, Any]:
+    """Describe a node that was never heard, or several that are expected, or not read, at and under a path."""
     return {
         "path": format_path(path),
-        "state": Life.MISSING.label,
+        "state": life.label,
         "last_heard_age_seconds": None,
         "interval_seconds": 0.0,
         "epochs": 0,
@@ -209,14 +210,15 @@ def _missing_node(path: Path, count: int) -> dict[str, Any]:
         "ephemeral": False,
         "branch": False,
         "first_heard": 0.0,
-        "info": {"missing": f"{count} of the nodes at and under this path"} if count > 1 else {},
+        "info": {life.label: f"{count} of the nodes at and under this path"} if count != 1 else {},
     }
 
 
 def coverage_of(coverage: Coverage) -> dict[str, Any]:
-    """Count the nodes by state, and say how old the oldest live one's last frame is."""
+    """Count the nodes by state and those that wait for a keyframe, and tell the age of the oldest live one's frame."""
     return {
         "count": sum(coverage.nodes),
         "nodes": {life.label: count for life, count in zip(Life, coverage.nodes, strict=True)},
         "oldest_frame_age_seconds": coverage.oldest,
+        "gapped": coverage.gapped,
     }

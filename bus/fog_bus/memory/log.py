@@ -74,6 +74,15 @@ class MemoryLog:
         found = Counter(message.subject for message in messages).most_common(most)
         return [Share(subject, count, count / len(messages)) for subject, count in found]
 
+    async def subjects(self, matching: str, skip: int = 0) -> list[str]:
+        """Tell which of the subjects that a filter matches have messages.
+
+        Raises:
+            LogError: There is no stream, or the bus is not connected.
+        """
+        found = {message.subject for message in self._stream().messages}
+        return sorted(subject for subject in found if matches(matching, subject))[skip:]
+
     async def open(self, seq: int) -> MemoryLogReader:
         """Open a reader that begins with the first message at or after `seq`.
 

@@ -109,17 +109,25 @@ class JetStream:
         Raises:
             JetStreamError: It was refused or not answered.
         """
-        data = await self.ask(call, request)
-        try:
-            answer = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise JetStreamError(f"{call}: the answer is not JSON") from error
-        match answer:
-            case {"error": {"err_code": int(code), "description": str(text)}}:
-                raise JetStreamError(text, "missing" if code == _STREAM_NOT_FOUND else "refused", code)
-            case {"type": str()}:
-                return dict(answer)
-        raise JetStreamError(f"{call}: not an answer of JetStream")
+        return _read_answer(call, await self.ask(call, request))
+
+
+def _read_answer(call: str, data: bytes) -> dict[str, Any]:
+    """Read an answer of JetStream.
+
+    Raises:
+        JetStreamError: It is a refusal, or none.
+    """
+    try:
+        answer = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise JetStreamError(f"{call}: the answer is not JSON") from error
+    match answer:
+        case {"error": {"err_code": int(code), "description": str(text)}}:
+            raise JetStreamError(text, "missing" if code == _STREAM_NOT_FOUND else "refused", code)
+        case {"type": str()}:
+            return dict(answer)
+    raise JetStreamError(f"{call}: not an answer of JetStream")
 
 
 def parse_shares(answer: bytes, most: int) -> list[Share]:
@@ -131,6 +139,18 @@ def parse_shares(answer: bytes, most: int) -> list[Share]:
         return [Share(subject, count, count / total) for subject, count in largest if total > 0]
     except (ValueError, KeyError, TypeError, RecursionError):
         return []
+
+
+def parse_subjects(answer: bytes) -> list[str]:
+    """Read a page of subjects, in order, from an answer to `STREAM.INFO`; none beyond the last one.
+
+    Raises:
+        JetStreamError: It is a refusal, or none.
+    """
+    match _read_answer("STREAM.INFO", answer):
+        case {"state": {"subjects": dict(subjects)}}:
+            return sorted(subjects)
+    return []
 
 
 def parse_stream_info(answer: Mapping[str, Any]) -> StreamInfo:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from nats.errors import Error as NatsError
 
-from fog_bus.nats.api import JetStream, JetStreamError, parse_shares, parse_stream_info
+from fog_bus.nats.api import JetStream, JetStreamError, parse_shares, parse_stream_info, parse_subjects
 from fog_bus.nats.consumer import FORGOTTEN_AFTER, PullConsumer, from_sequence, from_time
 from fog_bus.nats.link import Link
 from fog_bus.nats.reader_names import ReaderNames
@@ -106,6 +106,19 @@ class NatsLog:
         except (JetStreamError, NatsError) as error:
             raise _log_error(error) from error
         return await asyncio.to_thread(parse_shares, answer, most)  # of many subjects it takes 50 ms
+
+    async def subjects(self, matching: str, skip: int = 0) -> list[str]:
+        """Tell which of the subjects that a filter matches have messages, a page of them.
+
+        Raises:
+            LogError: The leader did not say.
+        """
+        wanted = {"subjects_filter": matching, "offset": skip}
+        try:
+            answer = await self._jetstream.ask(f"STREAM.INFO.{self.stream}", wanted)
+            return await asyncio.to_thread(parse_subjects, answer)
+        except (JetStreamError, NatsError) as error:
+            raise _log_error(error) from error
 
     async def open(self, seq: int) -> NatsLogReader:
         """Create a consumer that begins with the first message at or after `seq`.

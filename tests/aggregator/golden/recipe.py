@@ -85,7 +85,7 @@ def branch_totals(total: float, observed: tuple[int, ...], level: GaugeSummary) 
     entries = [SeriesEntry(0, (("job", "a"),)), SeriesEntry(1, ()), SeriesEntry(2, (), (1.0, 8.0)), SeriesEntry(3, ())]
     counters: dict[int, int | float] = {0: int(total), 1: total / 8}
     histograms = {2: HistogramValue(observed, float(sum(observed)))}
-    return Totals({**counters, **histograms, 3: level}, entries, families, Coverage((3, 2, 1, 2, 1, 0), 4.5))
+    return Totals({**counters, **histograms, 3: level}, entries, families, Coverage((3, 2, 1, 2, 1, 0, 0), 4.5))
 
 
 def early(fleet: Fleet) -> None:

@@ -18,6 +18,7 @@ from fog_schema.frames import VERSION
 from fog_schema.paths import Path, format_path
 
 _CHUNK: Final = 65_536
+_MOST_NAMED: Final = 10
 Costs: TypeAlias = Callable[[], Mapping[Path, PathCost]]
 
 
@@ -98,6 +99,18 @@ def retired(network: NetworkCollector) -> dict[str, Any]:
     return network.inventory(lambda fleet: fleet.retired())
 
 
+def readiness(late: int, network: NetworkCollector, *, names: bool) -> str:
+    """Say on what a ready aggregator's numbers stand; `names`: paths may be named, as everybody may ask."""
+    texts = [f"the counts of {late} writers wait for a keyframe"] if late else []
+    if unread := network.unread.under(()):
+        nodes = sum(count for _, count in unread)
+        which = ", ".join(f"{format_path(path)} ({count} nodes)" for path, count in unread[:_MOST_NAMED])
+        more = "" if names and len(unread) <= _MOST_NAMED else "; /api/status names them"
+        list_of = f": {which}" if names else ""
+        texts.append(f"no aggregator reads {len(unread)} branches, {nodes} nodes are in no number{list_of}{more}")
+    return "; ".join(["ready", *texts]) + "\n"
+
+
 def silences(service: Status, root: Path) -> list[dict[str, Any]]:
     """Return the silences that are for a place at or under a path, as Alertmanager writes them."""
     return [one for one in service.silences() if not root or f"{one['path']}/".startswith(f"{format_path(root)}/")]
@@ -116,6 +129,7 @@ def status(network: NetworkCollector, service: Status, root: Path = ()) -> dict[
         "path": format_path(root),
         **network.inventory(lambda fleet: fleet.summary(root)),
         "quarantined": network.quarantined(root),
+        "unread": [{"path": format_path(path), "nodes": count} for path, count in network.unread.under(root)],
         "streams": [] if root else [asdict(stream) for stream in service.streams()],
         "memory": None if root else service.memory(),
     }

@@ -9,6 +9,7 @@ from typing import Any, Final
 from fog_aggregator.components.http.access.guard import Reach
 from fog_aggregator.components.http.parameters import STATES, Parameter
 from fog_aggregator.components.http.routes import Route
+from fog_aggregator.core.places.coverage import Life
 from fog_schema import __version__
 
 _ERRORS: Final = {
@@ -66,8 +67,9 @@ LABELS: Final = map_of(TEXT)
 _STATE: Final = {"type": "string", "enum": list(STATES)}
 _COUNTED: Final = {
     "count": WHOLE,
-    "nodes": object_of(dict.fromkeys(("live", "stale", "departed", "ended", "missing", "quarantined"), WHOLE)),
+    "nodes": object_of(dict.fromkeys((life.label for life in Life), WHOLE)),
     "oldest_frame_age_seconds": NUMBER,
+    "gapped": {"type": "integer", "description": "live nodes whose counts wait for a keyframe"},
 }
 _PLACE: Final = {
     "path": TEXT,
@@ -259,6 +261,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "versions": map_of(WHOLE),
             "series": WHOLE,
             "quarantined": list_of(ref_to("Quarantine")),
+            "unread": list_of(object_of({"path": TEXT, "nodes": WHOLE})),
             "streams": list_of(ref_to("Stream")),
             "memory": or_null(ref_to("Memory")),
         }

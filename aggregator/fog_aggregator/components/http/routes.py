@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from aiohttp import web
 
 from fog_aggregator.components.http import answers, parameters, view_parameters
-from fog_aggregator.components.http.access.guard import Reach, confine, shown_to
+from fog_aggregator.components.http.access.guard import LOGINS, Reach, confine, shown_to
 from fog_aggregator.components.http.explain import explain, why_none
 from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.output import JSON, json_bytes, send, send_json
@@ -157,8 +157,9 @@ async def _ready(request: web.Request, _: Query) -> web.StreamResponse:
     status = request.app[STATUS]
     if not status.is_connected():
         return web.Response(text="ready, and cut off from NATS: numbers are of an earlier moment\n")
-    late = status.late_writers()
-    return web.Response(text=f"ready; the counts of {late} writers wait for a keyframe\n" if late else "ready\n")
+    return web.Response(
+        text=answers.readiness(status.late_writers(), request.app[NETWORK], names=LOGINS not in request.app)
+    )
 
 
 def _must_be_ready(request: web.Request) -> None:

@@ -118,6 +118,6 @@ class RollupWatch:
 
 
 def coverage_numbers(coverage: Coverage) -> tuple[CoverageNumbers, Absences]:
-    """Return the coverage as it travels: seconds are milliseconds."""
-    live, stale, departed, ended, missing, _ = coverage.nodes
-    return CoverageNumbers(live, stale, departed, round(coverage.oldest * 1000)), Absences(ended, missing)
+    """Return the coverage as it travels: seconds are milliseconds, and whoever is not read is missing."""
+    live, stale, departed, ended, missing, _, unread = coverage.nodes
+    return CoverageNumbers(live, stale, departed, round(coverage.oldest * 1000)), Absences(ended, missing + unread)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,8 @@ from fog_aggregator.core.fleet.arrivals import Arrivals
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.places.coverage import Coverage, Life
-from fog_aggregator.core.places.rows import STALE_INTERVALS
+from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.rows import STALE_INTERVALS, Rows
 from fog_schema.paths import Path
 
 
@@ -38,48 +39,59 @@ class Coverages:
         paths: of the groups, in path order.
         nodes: how many nodes there are; shape (groups, lives).
         oldest: as in `Coverage`; shape (groups,).
+        gapped: how many live places have a writer whose counts wait for a keyframe; shape (groups,).
         merged: how many values were merged since the process began, and how many of these came late; shape (groups, 2).
     """
 
     paths: list[Path]
     nodes: Int64s
     oldest: Float64s
+    gapped: Int64s
     merged: Int64s
 
     def __iter__(self) -> Iterator[tuple[Path, Coverage]]:
-        for path, nodes, oldest in zip(self.paths, self.nodes.tolist(), self.oldest.tolist(), strict=True):
-            yield path, Coverage(tuple(nodes), oldest)
+        columns = self.nodes.tolist(), self.oldest.tolist(), self.gapped.tolist()
+        for path, nodes, oldest, gapped in zip(self.paths, *columns, strict=True):
+            yield path, Coverage(tuple(nodes), oldest, gapped)
 
-    def with_missing(self, missing: Sequence[tuple[Path, int]], level: int | None) -> Coverages:
+    def with_missing(
+        self, missing: Sequence[tuple[Path, int]], level: int | None, life: Life = Life.MISSING
+    ) -> Coverages:
         """Return the same with nodes that were never heard; where nobody was heard they are groups of their own.
 
         Args:
             missing: how many there are, by path, of those that the view selects.
             level: as the view is grouped: None for one group.
+            life: what they are: missing, or unread.
         """
         if not missing:
             return self
-        found = zip(self.nodes, self.oldest, self.merged, strict=True)
+        found = zip(self.nodes, self.oldest, self.gapped, self.merged, strict=True)
         groups = dict(zip(self.paths, found, strict=True))
-        nobody = (np.zeros(len(Life), np.int64), np.float64(0.0), np.zeros(2, np.int64))
+        nobody = (np.zeros(len(Life), np.int64), np.float64(0.0), np.int64(0), np.zeros(2, np.int64))
         for path, count in missing:
             group = () if level is None else path[: level + 1]
-            nodes, age, merged = groups.get(group, nobody)
-            groups[group] = (nodes + np.int64(count) * (np.arange(len(Life)) == Life.MISSING), age, merged)
+            nodes, *rest = groups.get(group, nobody)
+            groups[group] = (nodes + np.int64(count) * (np.arange(len(Life)) == life), *rest)
         paths = sorted(groups)
-        nodes, ages, values = (np.array([groups[path][column] for path in paths]) for column in range(3))
-        return Coverages(paths, nodes, ages, values)
+        columns = (np.array([groups[path][column] for path in paths]) for column in range(4))
+        return Coverages(paths, *columns)
 
     def together(self) -> Coverages:
         """Return the same as one group."""
         every = self.total()
         return Coverages(
-            [()], np.array([every.nodes]), np.array([every.oldest]), self.merged.sum(axis=0, keepdims=True)
+            [()],
+            np.array([every.nodes]),
+            np.array([every.oldest]),
+            np.array([every.gapped]),
+            self.merged.sum(axis=0, keepdims=True),
         )
 
     def total(self) -> Coverage:
         """Add up all groups."""
-        return Coverage(tuple(self.nodes.sum(axis=0).tolist()), float(self.oldest.max(initial=0.0)))
+        nodes, gapped = tuple(self.nodes.sum(axis=0).tolist()), int(self.gapped.sum())
+        return Coverage(nodes, float(self.oldest.max(initial=0.0)), gapped)
 
 
 def lives(roster: Roster, audible: float, departed_after: float) -> Int64s:
@@ -94,8 +106,24 @@ def lives(roster: Roster, audible: float, departed_after: float) -> Int64s:
     return life
 
 
-def coverage(roster: Roster, arrivals: Arrivals, groups: PlaceGroups, life: Int64s, audible: float) -> Coverages:
-    """Return what each group of a view stands on: all nodes at once, and each branch as its aggregator says."""
+def coverage(
+    roster: Roster,
+    arrivals: Arrivals,
+    groups: PlaceGroups,
+    life: Int64s,
+    audible: float,
+    awaited: Collection[Epoch] = (),
+) -> Coverages:
+    """Return what each group of a view stands on: all nodes at once, and each branch as its aggregator says.
+
+    Args:
+        roster: the places.
+        arrivals: how many values came, and how many of these late.
+        groups: of the view.
+        life: every place's Life, by its row.
+        audible: the audible time now.
+        awaited: the epochs of live places whose counts wait for a keyframe.
+    """
     rows, of_place = roster.rows, groups.of_node
     nodes = np.flatnonzero((of_place >= 0) & rows.counts_itself[: len(of_place)])
     group, states = of_place[nodes], life[nodes]
@@ -110,7 +138,14 @@ def coverage(roster: Roster, arrivals: Arrivals, groups: PlaceGroups, life: Int6
             covered = place.coverage(Life(life[place.row]), max(0.0, audible - float(rows.audible_at[place.row])))
             counts[at] += covered.nodes
             oldest[at] = max(oldest[at], covered.oldest)
-    return Coverages(groups.paths, counts, oldest, arrivals.by_group(of_place, size))
+    return Coverages(groups.paths, counts, oldest, _gapped(rows, awaited, groups), arrivals.by_group(of_place, size))
+
+
+def _gapped(rows: Rows, awaited: Collection[Epoch], groups: PlaceGroups) -> Int64s:
+    """Count the places of some epochs in each group."""
+    places = np.unique(rows.epoch_place[[epoch.row for epoch in awaited]]) if awaited else np.zeros(0, np.int64)
+    group = groups.of_node[places[places < len(groups.of_node)]]
+    return np.bincount(group[group >= 0], minlength=len(groups.paths))
 
 
 def losses(roster: Roster, paths: Sequence[Path], order: Int64s, life: Int64s) -> Losses:
@@ -131,7 +166,7 @@ def losses(roster: Roster, paths: Sequence[Path], order: Int64s, life: Int64s) -
     at_row = np.full(len(life), -1, np.int64)
     at_row[order] = np.arange(len(order))
     for place in roster.composites():
-        live, stale, departed, _, missing, _ = place.coverage(Life(life[place.row]), 0.0).nodes
+        live, stale, departed, _, missing, *_ = place.coverage(Life(life[place.row]), 0.0).nodes
         nodes[at_row[place.row]] = live + stale + departed + missing
         silent[at_row[place.row]] = stale + departed + missing
     return Losses(paths, nodes, silent)

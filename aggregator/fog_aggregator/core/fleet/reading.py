@@ -217,7 +217,8 @@ class FleetReading:
 
     def coverage(self, groups: PlaceGroups, life: Int64s, now: float) -> Coverages:
         """Return what each group of a view stands on."""
-        return coverage(self.parts.roster, self.parts.arrivals, groups, life, self.audible_at(now))
+        awaited = self.awaited(now) if self.gapped else ()
+        return coverage(self.parts.roster, self.parts.arrivals, groups, life, self.audible_at(now), awaited)
 
     def losses(self, paths: Sequence[Path], order: Int64s, life: Int64s) -> Losses:
         """Return how many nodes stand at each path, and how many are silent; `order`: the rows of the paths."""

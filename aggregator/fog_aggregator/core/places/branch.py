@@ -146,12 +146,12 @@ class Branch(Place):
         reported = self.reported
         if reported is None:
             return Coverage(NOBODY, 0.0)
-        absent = (*self.absences, 0)
+        absent = (*self.absences, 0, 0)
         if life is Life.LIVE:
             return Coverage((*reported[:3], *absent), reported.oldest_ms / 1000 + age if reported.live else 0.0)
         every = sum(reported[:3])
         if life is Life.QUARANTINED:
-            return Coverage((0, 0, 0, 0, 0, every + sum(absent)), 0.0)
+            return Coverage((0, 0, 0, 0, 0, every + sum(absent), 0), 0.0)
         return Coverage((0, every, 0, *absent) if life is Life.STALE else (0, 0, every, *absent), 0.0)
 
     def may_retire(self, observed: float, horizon: float) -> bool:  # noqa: ARG002

@@ -12,7 +12,8 @@ class Life(IntEnum):
 
     Live: heard within 3 of its intervals. Stale: not heard for longer. Departed: not heard for an hour. Ended: its
     writers have ended in good order, which is no alert. Missing: expected, and never heard. Quarantined: an operator
-    has taken its numbers out, and nothing is read of it.
+    has taken its numbers out, and nothing is read of it. Unread: of a branch that sends no rollup, so that its frames
+    are in a stream, and in no number.
     """
 
     LIVE = 0
@@ -21,6 +22,7 @@ class Life(IntEnum):
     ENDED = 3
     MISSING = 4
     QUARANTINED = 5
+    UNREAD = 6
 
     @property
     def label(self) -> str:
@@ -28,9 +30,9 @@ class Life(IntEnum):
         return self.name.lower()
 
 
-NodeCounts: TypeAlias = tuple[int, int, int, int, int, int]
+NodeCounts: TypeAlias = tuple[int, int, int, int, int, int, int]
 """How many nodes there are, by Life."""
-NOBODY: NodeCounts = (0, 0, 0, 0, 0, 0)
+NOBODY: NodeCounts = (0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ class Coverage:
     Attributes:
         nodes: how many nodes there are, by Life.
         oldest: seconds since the last frame of the live node that has been silent longest; 0 without a live node.
+        gapped: how many of the live ones have a writer whose counts are late, until its next keyframe.
     """
 
     nodes: NodeCounts
     oldest: float
+    gapped: int = 0

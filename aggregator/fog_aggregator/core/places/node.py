@@ -76,8 +76,8 @@ class Node(Place):
 
     def coverage(self, life: Life, age: float) -> Coverage:
         """Return the node itself."""
-        live, stale, departed, ended, missing, quarantined = (int(life is one) for one in Life)
-        return Coverage((live, stale, departed, ended, missing, quarantined), age if live else 0.0)
+        live, stale, departed, ended, missing, quarantined, unread = (int(life is one) for one in Life)
+        return Coverage((live, stale, departed, ended, missing, quarantined, unread), age if live else 0.0)
 
     def may_retire(self, observed: float, horizon: float) -> bool:
         """Tell whether all its epochs were closed more than the horizon ago (R12.42)."""

@@ -30,6 +30,11 @@ class BranchPatterns:
         """Whether a path lies at or under a branch."""
         return any(len(pattern) <= len(path) and _fits(pattern, path) for pattern in self.patterns)
 
+    def branch_over(self, path: Path) -> Path | None:
+        """Return the branch that a path is or lies under; None for any other."""
+        lengths = (len(pattern) for pattern in self.patterns if len(pattern) <= len(path) and _fits(pattern, path))
+        return next((path[:length] for length in lengths), None)
+
     def meet(self, path: Path) -> bool:
         """Whether a path lies at, under or above a branch."""
         return any(_fits(pattern, path) for pattern in self.patterns)

@@ -21,7 +21,7 @@ from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.query.nodes import NodeStates
 from fog_schema.paths import Path, format_path
 
-LETTERS: Final = dict(zip(Life, "lsdemq", strict=True))
+LETTERS: Final = dict(zip(Life, "lsdemqu", strict=True))
 """The letter of each state; a place without a node has a hyphen."""
 NO_NODE: Final = "-"
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"

@@ -6,7 +6,7 @@ const MOST_PLACES = 500;
 const MOST_TOTALS = 40;
 const MOST_EVENTS = 15;
 const MOST_SERIES = 20_000; // with more, a browser has better things to do than to add them up
-const STATES = ["live", "stale", "departed", "missing", "quarantined", "ended"];
+const STATES = ["live", "stale", "departed", "missing", "unread", "quarantined", "ended"];
 
 const at = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en");

@@ -1,0 +1,1 @@
+"""Find the branches that no aggregator reads, beside the way of messages."""
