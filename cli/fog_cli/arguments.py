@@ -63,7 +63,7 @@ def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str]) -> dic
 
 
 def _add(place: argparse._ActionsContainer, option: Option) -> None:
-    text = option.help.replace("%", "%%")
+    text = option.help
     if option.positional:
         place.add_argument(
             option.name,
@@ -71,13 +71,13 @@ def _add(place: argparse._ActionsContainer, option: Option) -> None:
             metavar=option.kind.metavar,
             nargs="*" if option.kind.is_many else None if option.default is REQUIRED else "?",
             choices=option.kind.choices or None,
-            help=text,
+            help=text.replace("%", "%%"),
         )
         return
     if option.default not in (None, "", ()) and option.kind is not SWITCH:
         shown = option.kind.show(option.default).strip('[]"')
         text += f" (default {shown})"
-    text += f" [{', '.join(option.environ)}]"
+    text = f"{text} [{', '.join(option.environ)}]".replace("%", "%%")  # argparse formats it
     if option.kind is SWITCH:
         place.add_argument(*option.flags, dest=option.name, action="store_const", const=not option.default, help=text)
     else:
