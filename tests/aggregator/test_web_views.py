@@ -174,10 +174,10 @@ async def test_a_bad_question_gets_one_clear_line(served: Served, query: str, li
 
 
 async def test_the_guide_is_true(served: Served) -> None:
-    """Each parameter is in it; each address is answered, if there is a past, or is one of the Prometheus API."""
+    """Each parameter is in it; each address is answered, but for those of the past and the stream."""
     text = GUIDE.read_text("utf-8")
     assert [one.name for one in VIEW if f"`{one.name}=" not in text] == []
-    addresses = re.findall(r"(/(?:metrics|api(?!/at|/blame))[^\s`|]*)", text)
+    addresses = re.findall(r"(/(?:metrics|api(?!/at|/blame|/stream))[^\s`|]*)", text)
     of_prometheus = {address for address in addresses if address.startswith("/api/v1")}
     assert of_prometheus <= {"/api/v1", *(route.path for route in API_ROUTES)}
     addresses = [address for address in addresses if address not in of_prometheus]

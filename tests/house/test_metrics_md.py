@@ -12,6 +12,7 @@ from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.sources.host import HostMetrics
 from fog_aggregator.components.history.metrics import HistoryMetrics
+from fog_aggregator.components.http.page.feed import FeedMetrics
 from fog_aggregator.components.http.prometheus.metrics import ApiMetrics
 from fog_aggregator.components.notifications.metrics import NotificationMetrics
 from fog_aggregator.components.past.metrics import PastMetrics
@@ -108,6 +109,7 @@ def of_an_aggregator() -> dict[str, str]:
     accounts.open("fog.v1.metrics.fog")
     fleet.own.add_source(lambda: [costliest(accounts, fleet.network)])
     ApiMetrics(fleet.own)
+    FeedMetrics(fleet.own)
     PastMetrics(fleet.own)
     RuleMetrics(fleet.own, RuleSet(), RuleSeries())
     NotificationMetrics(fleet.own, ("log",), lambda: 0.0)

@@ -12,11 +12,13 @@ from fog_aggregator.components.http.access.guard import LOGINS, guard
 from fog_aggregator.components.http.hardening import add_headers, only_our_name, only_reading, plain_errors
 from fog_aggregator.components.http.keys import LOOPBACK, NAMES, NETWORK, OPENAPI, PREFIX, SLOTS, STATUS
 from fog_aggregator.components.http.openapi import document
-from fog_aggregator.components.http.page.keys import LAYERS, SHAPES, KnownShapes
+from fog_aggregator.components.http.page.feed import Feed
+from fog_aggregator.components.http.page.keys import FEED, LAYERS, SHAPES, KnownShapes
 from fog_aggregator.components.http.page.layers import FleetLayers
 from fog_aggregator.components.http.past.keys import PAST, PastApi
 from fog_aggregator.components.http.past.routes import PAST_ROUTES
 from fog_aggregator.components.http.past.schemas import PAST_SCHEMAS
+from fog_aggregator.components.http.prometheus.ports import NO_RULES
 from fog_aggregator.components.http.prometheus.route import API, Api
 from fog_aggregator.components.http.prometheus.routes import API_ROUTES
 from fog_aggregator.components.http.prometheus.schemas import API_SCHEMAS
@@ -57,7 +59,8 @@ def make_app(
     app[NAMES], app[PREFIX] = exposure.names, exposure.prefix
     if exposure.logins is not None:
         app[LOGINS] = exposure.logins
-    app[SHAPES] = KnownShapes()
+    app[SHAPES], app[FEED] = KnownShapes(), Feed(network, status, api.rules if api else NO_RULES)
+    app.on_shutdown.append(_end_the_stream)
     if api is not None:
         app[API], app[LAYERS] = api, FleetLayers(network, api.queries)
     if past is not None:
@@ -76,6 +79,10 @@ def _add_routes(app: web.Application, routes: Iterable[Route], prefix: str) -> N
                 app.router.add_route(method, prefix + route.path, route.handle)
     if prefix:
         app.router.add_get(prefix, _to_the_page)
+
+
+async def _end_the_stream(app: web.Application) -> None:
+    await app[FEED].close()
 
 
 async def _to_the_page(request: web.Request) -> web.StreamResponse:

@@ -17,6 +17,7 @@ from fog_aggregator.components.http.explain import explain, why_none
 from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.output import JSON, json_bytes, send, send_json
 from fog_aggregator.components.http.page.columns import COLUMNS, FORMAT, LAYER, VALUES, tree_columns
+from fog_aggregator.components.http.page.stream import EVENT_STREAM, stream
 from fog_aggregator.components.http.parameters import Parameter, read_query
 from fog_aggregator.components.http.prometheus.reloading import reload
 from fog_aggregator.components.http.snapshot import snapshot_chunks
@@ -238,6 +239,15 @@ ROUTES: Final = (
         _events,
         (parameters.PATH, parameters.NAME, parameters.SINCE, parameters.LIMIT, parameters.BEFORE),
         "Events",
+        errors=(503,),
+        reach=Reach.SUBTREE,
+    ),
+    Route(
+        "/api/stream",
+        "what changes, as it changes: the events status, states, alert, event, skipped and gap",
+        stream,
+        (parameters.PATH,),
+        media=(EVENT_STREAM,),
         errors=(503,),
         reach=Reach.SUBTREE,
     ),

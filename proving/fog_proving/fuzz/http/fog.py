@@ -83,7 +83,7 @@ class Fog:
         elif fields:
             url += "?" + urlencode(fields)
         async with self.session.request(method, url, headers=headers, data=data, allow_redirects=False) as answer:
-            return Answer(answer.status, dict(answer.headers), await answer.text())
+            return Answer(answer.status, dict(answer.headers), await _text_of(answer))
 
     async def document(self) -> dict[str, Any]:
         """Return the description of what is served."""
@@ -122,6 +122,16 @@ async def a_fog(folder: Path) -> AsyncIterator[Fog]:
                 await asyncio.sleep(0.05)
         yield fog
     task.result()
+
+
+async def _text_of(answer: aiohttp.ClientResponse) -> str:
+    """Read a body; of a stream, which does not end, its beginning up to the state of the service."""
+    if answer.content_type != "text/event-stream" or answer.method == "HEAD":
+        return await answer.text()
+    lines = [await answer.content.readline()]
+    while lines[-1] and lines[-1] != b"event: status\n":
+        lines.append(await answer.content.readline())
+    return b"".join((*lines, await answer.content.readline())).decode()
 
 
 def _node(path: str, bus: MemoryBus) -> Agent:

@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
+from fog_aggregator.components.http.page.feed import Feed
 from fog_aggregator.query.listing.columns import Shape
 from fog_schema.paths import Path
 
@@ -44,3 +45,4 @@ class KnownShapes:
 
 
 SHAPES: Final = web.AppKey("shapes", KnownShapes)
+FEED: Final = web.AppKey("feed", Feed)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
+from fog_aggregator.components.http.access.alerts import alerts_under
 from fog_aggregator.components.http.access.guard import shown_to
 from fog_aggregator.components.http.prometheus.ports import AlertStatus, GroupStatus, RuleStatus
 from fog_aggregator.components.http.prometheus.route import API, success
-from fog_aggregator.history.routing import NODE, PATH
 from fog_aggregator.promql.formatting import format_exponent
-from fog_aggregator.promql.labels import label
 from fog_schema.paths import format_path
 
 Query: TypeAlias = Mapping[str, Any]
 
-_REASONS: Final = frozenset(("no_data", "waits", "ended_by"))
-"""Annotations that say which nodes are silent, whatever a rule writes there."""
 _NEVER: Final = "0001-01-01T00:00:00Z"
 """A time of nothing, as Go writes it."""
 
@@ -39,38 +35,8 @@ async def rules(request: web.Request, given: Query) -> web.StreamResponse:
 async def alerts(request: web.Request, _: Query) -> web.StreamResponse:
     """List the active alerts; those that are about a part of the tree, to who is shown no more."""
     known, root = request.app[API].rules, shown_to(request)
-    found = _alerts_under(known.rules(), format_path(root)) if root else known.alerts()
+    found = alerts_under(known.rules(), format_path(root)) if root else known.alerts()
     return success({"alerts": [_alert(alert) for alert in found]})
-
-
-def _alerts_under(groups: Iterable[GroupStatus], root: str) -> Iterator[AlertStatus]:
-    """Find the alerts whose labels name a place at or under a path.
-
-    A template that asks for samples may name any place: its text is left out, and alerts with such a label are. So is
-    the reason why an alert is held: it may be a node elsewhere.
-    """
-    for rule in (rule for group in groups for rule in group.rules):
-        if any(map(_may_ask, rule.labels.values())):
-            continue
-        for alert in rule.alerts:
-            if _is_under(label(alert.labels, NODE) or label(alert.labels, PATH), root):
-                texts = {name: text for name, text in alert.annotations.items() if _is_shown(rule, name)}
-                branch = alert.suppressed_by
-                known = _is_under(branch, root) or _is_under(root, branch)
-                yield replace(alert, annotations=texts, suppressed_by=branch if known else "")
-
-
-def _may_ask(template: str) -> bool:
-    return "query" in template
-
-
-def _is_shown(rule: RuleStatus, annotation: str) -> bool:
-    template = rule.annotations.get(annotation)
-    return template is not None and not _may_ask(template) and annotation not in _REASONS
-
-
-def _is_under(place: str, root: str) -> bool:
-    return f"{place}/".startswith(f"{root}/")
 
 
 def _among(name: str, names: tuple[str, ...]) -> bool:
