@@ -287,7 +287,8 @@ class NetworkCollector(MetricsSource):
         own = [one.family for one in self.own.collect()]
         with self.lock:
             self._settle()
-            return [described(family) for family in self.fleet.families] + [*COVERAGE_FAMILIES, *own]
+            known = [described(family) for family in self.fleet.families if family.is_known]
+            return [*known, *COVERAGE_FAMILIES, *own]
 
     def size(self, path: Path) -> int:
         """Return how many nodes there are at and under a path."""

@@ -25,10 +25,10 @@ class PathCost:
     """The cost of all subjects of a path since the aggregator began.
 
     Attributes:
-        frames: Messages that were decoded.
+        frames: Messages that were read, those included that were refused; not those left out.
         bytes: Their size.
         cpu_seconds: The time that decoding and merging them took.
-        refused: Messages that were refused or left out.
+        refused: Messages that were refused, an operator's quarantine included, or left out.
     """
 
     frames: int = 0

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.events.newest import REASONS as EVICTIONS
 from fog_aggregator.core.fleet.event_list import EventList
-from fog_aggregator.core.outcome import Status
+from fog_aggregator.core.outcome import SERIES_REASONS, Status
 from fog_aggregator.core.quarantine.orders import QUARANTINED
 from fog_aggregator.network import NetworkCollector
 from fog_bus.ports import Message
@@ -34,11 +34,6 @@ _PAGE: Final = resource.getpagesize()
 _LOSSES: Final = (
     ("unknown", "values_unknown", "Values of series not yet defined; the next keyframe brings them"),
     ("refused_values", "values_refused", "Values refused: negative, not finite, too large, mistyped"),
-    (
-        "refused_series",
-        "series_refused",
-        "Series refused: a reserved name, a limit, two ids of one label set, no value",
-    ),
     ("saturated", "values_saturated", "Sums that stay at 2^63 - 1, or at the largest double"),
     ("baseline", "epochs_rebased", "Epochs that came back after they were folded, and count from there"),
     ("late", "values_late", "Values stored, or read, more than 3 intervals late: a late burst"),
@@ -76,6 +71,10 @@ class FrameCounters:
         self._values = counter("fog_aggregator_values_total", "Values merged")
         self._keyframes = counter("fog_aggregator_keyframes_total", "Keyframes completed")
         self._missing = counter("fog_aggregator_frames_missing_total", "Frames that never came; keyframes repair them")
+        text = "Series refused: a reserved name, a limit, no value, or a label set that another id has"
+        self._series = counter("fog_aggregator_series_refused_total", text, ["reason"])
+        for reason in SERIES_REASONS:
+            self._series.labels(reason=reason)
         self._losses = {loss: counter(f"fog_aggregator_{name}_total", text) for loss, name, text in _LOSSES}
 
     def applied(self, tally: Counter[str]) -> None:
@@ -89,6 +88,8 @@ class FrameCounters:
         for loss, counter in self._losses.items():
             if count := tally[loss]:
                 counter.increment(count)
+        for reason in SERIES_REASONS if tally["refused_series"] else ():
+            self._series.labels(reason=reason).increment(tally[f"series_{reason}"])
 
     def refused(self, reason: str) -> None:
         """Count a message that is no frame."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fog_agent.core.summary import GaugeSummary
-from fog_aggregator.core.fleet.catalog import Family, FamilyKey
+from fog_aggregator.core.families.known import Family, FamilyKey
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fog_agent.core.summary import GaugeSummary
-from fog_aggregator.core.fleet.catalog import Family, FamilyKey
+from fog_aggregator.core.families.known import Family, FamilyKey
 from fog_aggregator.core.fleet.parts import DAY
 from fog_aggregator.core.kinds.gauge_summary import GAUGE_SUMMARY, SummaryTable
 from fog_aggregator.core.places.coverage import Coverage

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fog_aggregator.core.costs.accounts import MOST_CHARGED, MOST_SAVED, RATE, RESUMED_AT
+from fog_aggregator.core.quarantine.orders import Order
+from fog_aggregator.path_costs import costs_by_path
 from fog_bus.ports import Message
-from fog_schema.codec import encode
-from fog_schema.frames import DELTA, EVENTS, Event, Frame
+from fog_schema.codec import encode, encode_definitions
+from fog_schema.columns import pack_ids, pack_ints
+from fog_schema.frames import COUNTER, DELTA, EVENTS, Definition, Event, Frame, Numbers
+from fog_schema.paths import Path
 from tests.aggregator.slicing import BEGIN, SlicedEngine, frame_of
 
 EVIL, GOOD = ("fog", "evil"), ("fog", "good")
@@ -50,6 +56,53 @@ def test_a_path_that_takes_too_much_time_is_left_out_and_others_are_not() -> Non
     assert place is not None
     assert place.epochs[7].seq == 31
     assert [key for key, _ in reading.said].count("budget") >= 1
+
+
+def test_the_next_sweep_lists_an_event() -> None:
+    """One for as long as it goes on, and another one when it begins again."""
+    reading, at = SlicedEngine(MOST_CHARGED), 0.0
+    reading.engine.tick(at)
+
+    def listed() -> list[Path]:
+        nonlocal at
+        at += 20.0
+        reading.engine.tick(at)
+        return [event.path for event in reading.engine.events.events if event.open().name == "budget_is_spent"]
+
+    for turn in range(2):
+        reading.read(each_second("fog/evil", 20, first=1 + 20 * turn, at=BEGIN + 20 * turn))
+        assert listed() == [EVIL]
+    assert listed() == [EVIL]
+    reading.read(each_second("fog/evil", 20, first=41, at=BEGIN + 40))
+    assert listed() == [EVIL, EVIL]
+
+
+def test_messages_of_a_quarantined_path_are_refused_ones() -> None:
+    """The path's cost says so: nothing of it was decoded."""
+    reading = SlicedEngine()
+    reading.engine.fleet.order(EVIL, Order(BEGIN, out=True))
+    reading.engine.fleet.settle_orders(BEGIN + 1)
+    reading.read(merged(each_second("fog/evil", 7, at=BEGIN + 1), each_second("fog/good", 5)))
+    costs = costs_by_path(reading.engine.accounts)
+    assert (costs[EVIL].refused, costs[GOOD].refused) == (7, 0)
+    assert reading.total("fog_aggregator_messages_refused_total", reason="quarantined") == 7
+
+
+def test_refused_series_are_counted_by_reason() -> None:
+    """A reserved name, an id without a value, a label set that an earlier id has, and a limit."""
+    reading = SlicedEngine()
+    reading.engine.fleet.limits = replace(reading.engine.fleet.limits, series_per_path=4)
+    names = [("fog_bad_total", [1, 2, 3]), ("repeated_total", [4, 5]), ("fine_total", [6]), ("lacking_total", [7])]
+    names += [("more_total", [8]), ("late_total", [9]), ("last_total", [10])]
+    definitions = [Definition(name, COUNTER, "", "", (), (), (), pack_ids(ids), ()) for name, ids in names]
+    ids = [one for _, several in names for one in several if one != 7]
+    values = Numbers(pack_ids(ids), pack_ints([1] * len(ids)))
+    reading.read([frame_of("fog/0", definitions=encode_definitions(definitions), counters=values)])
+    reasons = {
+        reason: reading.total("fog_aggregator_series_refused_total", reason=reason)
+        for reason in ("reserved", "valueless", "repeated", "limit")
+    }
+    assert reasons == {"reserved": 3, "valueless": 1, "repeated": 1, "limit": 1}
 
 
 def test_a_backlog_of_hours_is_read_in_full() -> None:

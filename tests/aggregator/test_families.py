@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
-from fog_aggregator.core.fleet.catalog import Family, FamilyKey
+from fog_aggregator.core.families.known import Family, FamilyKey
 from fog_aggregator.core.fleet.fleet import Fleet as FleetState
 from fog_aggregator.core.fleet.parts import DAY
 from fog_aggregator.core.places.coverage import Coverage

@@ -14,6 +14,7 @@ from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.budget.division import MIB, MemoryTooSmallError, divide
 from fog_aggregator.core.budget.newcomers import PATHS, SERIES, WRITERS
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.sweeper import Sweeper
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
@@ -30,6 +31,7 @@ from fog_schema.frames import DELTA, Frame
 from fog_schema.limits import MAX_PARTS
 from fog_schema.paths import Path
 from fog_schema.sections.field import Numbers
+from fog_schema.subjects import Subjects
 from tests.aggregator.filling import NOW, definition, keyframe, parts
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -95,7 +97,7 @@ def test_a_keyframe_that_does_not_fit_is_refused_series_by_series() -> None:
 
 def test_a_path_has_its_share_and_no_more() -> None:
     """One that has it is refused while there is room, is named with the reason, and another one may still come."""
-    fleet, events, sweeper = limited(32, share=0.1), EventList(), Sweeper()
+    fleet, events, sweeper = limited(32, share=0.1), EventList(), Sweeper(Accounts(Subjects()))
     for n in range(1, 30):
         counted(fleet, EVIL, n, [f"{n}_{i}" for i in range(500)], 1)
     assert 1000 < fleet.series_count < 6000

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.notices import AGAIN_SECONDS, MOST_AT_ONCE, Notices
 from fog_aggregator.core.engine.sweeper import Sweeper
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_schema.frames import SEVERAL_WRITERS, SHARED, Frame, Request
+from fog_schema.subjects import Subjects
 from tests.aggregator.branch_root import Root, counted
 from tests.aggregator.rollups import Reporter
 
@@ -49,7 +51,7 @@ class NothingShown:
 
 def test_those_that_say_so_or_are_silent_are_left_alone() -> None:
     """Of five writers at a path two are live and unshared: they are told, and an event is listed."""
-    root, events, sweeper = Root(), EventList(), Sweeper()
+    root, events, sweeper = Root(), EventList(), Sweeper(Accounts(Subjects()))
     writers = [Reporter(epoch) for epoch in range(1, 6)]
 
     def hear(frame: Frame) -> None:

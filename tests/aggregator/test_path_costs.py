@@ -58,7 +58,7 @@ def disagreeing(fleet: Fleet, path: Path, type_: int, names: int) -> None:
 
 def test_many_families_that_disagree_are_one_event_and_one_line() -> None:
     """20,000 of them emptied the list of events, and wrote as many lines."""
-    fleet, sweeper = Fleet(), Sweeper()
+    fleet, sweeper = Fleet(), Sweeper(Accounts(Subjects()))
     disagreeing(fleet, ("fog", "a"), COUNTER, 3000)
     disagreeing(fleet, ("fog", "b"), GAUGE, 3000)
     findings = sweeper.sweep(fleet.state, fleet.events, fleet.network, 0.0, fleet.now)
@@ -77,7 +77,7 @@ def test_many_families_that_disagree_are_one_event_and_one_line() -> None:
 
 def test_paths_that_disagree_are_told_of_up_to_a_number() -> None:
     """The others are told of by the next sweep, and nobody twice."""
-    fleet, sweeper = Fleet(), Sweeper()
+    fleet, sweeper = Fleet(), Sweeper(Accounts(Subjects()))
     for node in range(MOST_REPORTED + 50):
         member = fleet.join(f"fog/{node}")
         member.collector.register_counter(f"m{node}", "")

@@ -11,7 +11,7 @@ from fog_agent.core.summary import GaugeSummary
 from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.components.rollup.watch import RollupWatch
 from fog_aggregator.config import AggregatorConfig
-from fog_aggregator.core.fleet.catalog import Family, FamilyKey
+from fog_aggregator.core.families.known import Family, FamilyKey
 from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.options import parse_branch

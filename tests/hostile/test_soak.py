@@ -15,4 +15,4 @@ async def test_healthy_nodes_are_exact_beside_a_hostile_one(tmp_path: Path) -> N
     """
     result = await soak(Plan(20, 60, 20_000, (), 1), tmp_path, print)
     assert not [wrong.text for wrong in result.wrong if wrong.about in (COUNTS, ENDED)]
-    assert any("swarm" in figure for figure in result.figures)
+    assert any("Counts of healthy nodes" in figure for figure in result.figures)

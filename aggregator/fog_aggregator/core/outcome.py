@@ -21,6 +21,10 @@ class Status(Enum):
     """A newcomer at a limit."""
 
 
+LIMIT, RESERVED, VALUELESS, REPEATED = SERIES_REASONS = ("limit", "reserved", "valueless", "repeated")
+"""Why series are refused: a limit, their name, no value in the frame, a label set that another id has."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """The outcome of one frame.
@@ -31,7 +35,7 @@ class Outcome:
         missing: frames that are missing before it.
         unknown: values of ids that were not known, dropped; a keyframe brings them.
         refused_values: values refused alone: negative, not finite, 2^63 and more, of another type than defined.
-        refused_series: series that were refused: a reserved name, a limit, no value, another id that has the series.
+        refused_by_reason: series that were refused, by one of SERIES_REASONS; None for none.
         saturated: sums that stay at 2^63 - 1, or at the largest double.
         new_epoch: the first frame of its epoch that was read.
         completed: it completed a keyframe: the epoch is exact.
@@ -45,10 +49,21 @@ class Outcome:
     missing: int = 0
     unknown: int = 0
     refused_values: int = 0
-    refused_series: int = 0
+    refused_by_reason: dict[str, int] | None = None
     saturated: int = 0
     new_epoch: bool = False
     completed: bool = False
     baseline: bool = False
     late: bool = False
     row: int = -1
+
+    @property
+    def refused_series(self) -> int:
+        """Count the series that were refused."""
+        return sum(self.refused_by_reason.values()) if self.refused_by_reason else 0
+
+    def refuse_series(self, reason: str, count: int) -> None:
+        """Note that series were refused for one of SERIES_REASONS, if there were any."""
+        if count:
+            refused = self.refused_by_reason = self.refused_by_reason or {}
+            refused[reason] = refused.get(reason, 0) + count

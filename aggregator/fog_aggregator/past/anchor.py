@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fog_aggregator.core.fleet.catalog import Family, FamilyKey
+from fog_aggregator.core.families.known import Family, FamilyKey
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.totals import columns_of, is_counted, is_negative, is_nothing
 from fog_aggregator.core.series import Bounds, Labels, SeriesEntry

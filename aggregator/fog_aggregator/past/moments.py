@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s
-from fog_aggregator.core.fleet.catalog import Family
+from fog_aggregator.core.families.known import Family
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import KINDS, Kind, new_tables
 from fog_aggregator.core.kinds.reductions import number_cells, places_by_shape, ranges

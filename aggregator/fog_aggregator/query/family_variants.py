@@ -6,15 +6,15 @@ is shown at the bounds that most live nodes have. The others are reported with t
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int32s, Int64s
+from fog_aggregator.core.families.known import Family
 from fog_aggregator.core.families.words import Voters, Words
-from fog_aggregator.core.fleet.catalog import Family
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.series import Bounds
@@ -68,10 +68,9 @@ class FamilyVariants:
     def survey(self, now: float) -> Survey:
         """Survey the variants that cannot all be shown at `now`, server's time. The result needs no lock."""
         shapes, fleet = self.shapes, self._fleet
-        bounds_of = Counter(family for family, _ in shapes) if len(shapes) > len(fleet.catalog.families) else Counter()
-        several = [shape for shape, (family, _) in enumerate(shapes) if bounds_of[family] > 1]
+        several = np.flatnonzero(fleet.catalog.known_families.several).tolist()
         nodes = self.holders(several, fleet.voters(now)[0]) if several else {}
-        return Survey(shapes, fleet.catalog.families, nodes, fleet.parts.clashes.rank())
+        return Survey(shapes, fleet.families, nodes, fleet.parts.clashes.rank())
 
     def conflicts(self, now: float, *, described_differently: bool = False) -> dict[str, list[FamilyVariant]]:
         """Return what cannot be shown together, by name: the shown one first, then by the number of nodes.
@@ -117,11 +116,9 @@ class FamilyVariants:
         """Return the variants by bounds: of families that clash, have several bounds or several descriptions."""
         fleet, shapes = self._fleet, self.shapes
         survey, words = set(clashing), fleet.parts.words.contested
-        bounds_of = Counter(family for family, _ in shapes)
+        several = fleet.catalog.known_families.several.tolist()
         suspects = [
-            shape
-            for shape, (family, _) in enumerate(shapes)
-            if bounds_of[family] > 1 or family in survey or family in words
+            shape for shape, (family, _) in enumerate(shapes) if several[shape] or family in survey or family in words
         ]
         nodes = self.holders(suspects, live)
         found: dict[int, list[FamilyVariant]] = defaultdict(list)

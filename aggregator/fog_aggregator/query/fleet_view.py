@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int32s, Int64s
-from fog_aggregator.core.fleet.catalog import Family
+from fog_aggregator.core.families.known import Family
 from fog_aggregator.core.fleet.lifecycle import Coverages
 from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.kinds import Kind

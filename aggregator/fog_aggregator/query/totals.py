@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from fog_agent.core.summary import GaugeSummary
-from fog_aggregator.core.fleet.catalog import Family
+from fog_aggregator.core.families.known import Family
 from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry
 from utilityfog_frontend.telemetry.model import HistogramValue

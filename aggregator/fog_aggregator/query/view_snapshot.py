@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from fog_aggregator.core.fleet.catalog import Family
+from fog_aggregator.core.families.known import Family
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import KINDS, Kind
 from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Plan, Samples, ViewColumns

@@ -23,8 +23,9 @@ from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
 from fog_proving.chaos.processes import Child
 from fog_proving.soak.attacks import ATTACKS
+from fog_proving.soak.books import judge_counts, judge_events, judge_reading
 from fog_proving.soak.churn import Churn
-from fog_proving.soak.verdict import COUNTS, ENDED, MEMORY, Plan, Result, judge, judge_churn, judge_swarm
+from fog_proving.soak.verdict import AGGREGATOR, COUNTS, ENDED, MEMORY, Plan, Result, judge, swarm_book
 from fog_proving.soak.watching import Watch
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
@@ -38,13 +39,12 @@ async def soak(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Result:
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(NatsServer(directory=folder / "nats"))
         port = _free_port()
-        url, horizon = f"http://127.0.0.1:{port}", max(60, round(plan.seconds / 4))
-        common = ["--nats", server.url, "--stop-on-eof"]
-        arguments = ["--listen", f"127.0.0.1:{port}", "--state-dir", str(folder / "state"), "--horizon", f"{horizon}s"]
+        url, common = f"http://127.0.0.1:{port}", ["--nats", server.url, "--stop-on-eof"]
+        arguments = ["--listen", f"127.0.0.1:{port}", "--state-dir", str(folder / "state"), *plan.bounds]
         aggregator = _child(stack, ["aggregator", *common, *arguments, *plan.options], folder)
         await eventually(lambda: _answers(url), deadline=_START_SECONDS, what="the aggregator is ready")
         agent = _child(stack, ["agent", *common, "--path", "fog/host", "--interval", "1s"], folder)
-        watch = Watch({"aggregator": aggregator.pid, "agent": agent.pid, "nats-server": server.pid}, url)
+        watch = Watch({AGGREGATOR: aggregator.pid, "agent": agent.pid, "nats-server": server.pid}, url)
         result = await _endure(plan, server.url, watch, tell)
         for child in (aggregator, agent):
             if child.ended:
@@ -55,7 +55,7 @@ async def soak(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Result:
 async def _endure(plan: Plan, server: str, watch: Watch, tell: Callable[[str], None]) -> Result:
     """Let the hostile path attack while healthy nodes count, then let these hand over what they have."""
     stop, churn, sent = asyncio.Event(), Churn(server), Counter[str]()
-    swarm, counting = asyncio.create_task(_swarm(plan, server, watch.url)), asyncio.create_task(churn.run(stop))
+    swarm, counting = asyncio.create_task(_swarm(plan, server)), asyncio.create_task(churn.run(stop))
     watching = asyncio.create_task(watch.run())
     hostile = asyncio.create_task(_attack(plan, server, sent, tell))
     try:
@@ -69,10 +69,12 @@ async def _endure(plan: Plan, server: str, watch: Watch, tell: Callable[[str], N
             result.find(MEMORY, "a process has taken far too much memory: this is no soak any more")
             return result
         tell("the hostile path is quiet: healthy nodes hand over their last counts")
-        judge_swarm(await swarm, result)
+        counted = swarm_book(await swarm, result)
         if not await counting:
             result.find(COUNTS, "not all frames of the programs with churn were acknowledged")
-        await judge_churn(watch.url, churn, result)
+        await judge_counts(watch.url, [counted, churn.book()], result)
+        await judge_reading(watch.url, result)
+        await judge_events(watch.url, churn.events, result)
         return result
     finally:
         for task in (swarm, counting, watching, hostile):
@@ -85,11 +87,11 @@ def _child(stack: AsyncExitStack, arguments: Sequence[str], folder: Path) -> Chi
     return child
 
 
-async def _swarm(plan: Plan, server: str, url: str) -> dict[str, Any]:
+async def _swarm(plan: Plan, server: str) -> dict[str, Any]:
     """Run the swarm of healthy nodes to its end; return what it says."""
     arguments = ["--nodes", str(plan.nodes), "--series", "10", "--interval", "1s", "--churn", "5", "--restarts", "2"]
     arguments += ["--losses", "1", "--path", "fog/swarm", "--duration", f"{plan.seconds:g}s", "--json"]
-    arguments += ["--seed", str(plan.seed), "--nats", server, "--api", url]
+    arguments += ["--seed", str(plan.seed), "--nats", server, "--no-check"]
     command = [sys.executable, "-m", "fog_cli", "swarm", *arguments]
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
     try:

@@ -1,27 +1,30 @@
-"""Judge a soak: memory is flat, answers come in time, and healthy nodes' numbers are exact."""
+"""Judge a soak: memory is flat and within its bound, answers come in time, and healthy nodes' numbers are exact."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-import aiohttp
-
-from fog_cli.actions.books import differences, read_exposition
+from fog_cli.actions.books import Book
 from fog_proving.soak.attacks import ATTACKS
-from fog_proving.soak.churn import ROOT, Churn
 from fog_proving.soak.watching import Watch, quantile
-from fog_testing.waiting import eventually
 
-_END_SECONDS: Final = 120.0
 _FLAT: Final = 0.1
 """Share of its size by which a process may grow after the warm-up."""
 _ROUNDING: Final = 12 * 2**20
 """So many bytes more: allocators take memory in large pieces."""
-_LISTED: Final = 40
-"""The newest events of the programs with churn that must be listed, whatever the hostile path records."""
+MEMORY_MIB: Final = 512
+"""The memory that the aggregator is given, mebibytes."""
+_HISTORY: Final = "8MiB"
+_SHORTEST_HORIZON: Final = 60.0
+"""Streams keep their messages for half of it: a busy machine may be late by as much."""
+_WARM_UP: Final = 0.4
+"""Share of the time until memory must be flat."""
+_HORIZONS: Final = 2.5
+"""The warm-up in horizons: what nobody has any more has left by then."""
+_MEBIBYTE: Final = 2**20
+AGGREGATOR: Final = "aggregator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,30 @@ class Plan:
 
     @property
     def warm_up(self) -> float:
-        """Seconds until memory must be flat: every attack has had its turn by then."""
-        return self.seconds * 0.4
+        """Seconds until memory must be flat: by then every attack had its turn, and as much leaves as comes."""
+        return max(self.seconds * _WARM_UP, _HORIZONS * self.horizon)
 
     @property
     def turn(self) -> float:
         """Seconds that an attack lasts: each comes twice in the warm-up at least."""
-        return max(1.0, self.seconds * 0.4 / (2 * len(ATTACKS)))
+        return max(1.0, self.seconds * _WARM_UP / (2 * len(ATTACKS)))
+
+    @property
+    def horizon(self) -> float:
+        """Seconds of silence after which things leave: label sets after two of them; streams keep half of one."""
+        return max(_SHORTEST_HORIZON, round(self.seconds * _WARM_UP / _HORIZONS))
+
+    @property
+    def bounds(self) -> list[str]:
+        """Options of the aggregator that let all it holds reach its bound within the warm-up."""
+        return [
+            "--horizon",
+            f"{self.horizon:g}s",
+            "--memory",
+            f"{MEMORY_MIB}MiB",
+            "--history-memory",
+            _HISTORY,
+        ]
 
 
 class Wrong(NamedTuple):
@@ -70,7 +90,12 @@ LATE, MEMORY, COUNTS, ENDED = "late", "memory", "counts", "ended"
 
 @dataclass(slots=True)
 class Result:
-    """The result of a soak: figures in words, and everything that must not be."""
+    """The result of a soak.
+
+    Attributes:
+        figures: Lines of Markdown, as they stand in a document.
+        wrong: Everything that must not be.
+    """
 
     figures: list[str] = field(default_factory=list)
     wrong: list[Wrong] = field(default_factory=list)
@@ -83,57 +108,45 @@ class Result:
 def judge(plan: Plan, watch: Watch, sent: Mapping[str, int]) -> Result:
     """Judge memory and answers."""
     result = Result()
+    result.figures += [
+        f"| {plan.seconds:g} s, flat after {plan.warm_up:g} s | mean | most | growth |",
+        "|---|---|---|---|",
+    ]
     for name, memory in watch.memory.items():
-        result.figures.append(f"{name}: {memory.show(plan.warm_up)}")
-        if memory.growth(plan.warm_up) > _FLAT * memory.mean(plan.warm_up) + _ROUNDING:
-            result.find(MEMORY, f"the {name} grows: {memory.show(plan.warm_up)}")
-    half, most = quantile(watch.answers, 0.5), max(watch.answers, default=0.0)
-    result.figures.append(
-        f"/metrics: {len(watch.answers)} answers, half of them within {half:.3f} s, 99 % within "
-        f"{quantile(watch.answers, 0.99):.3f} s, the slowest {most:.3f} s"
-    )
-    for failure in watch.failures:
-        result.find(LATE, f"/metrics {failure}")
+        mean, growth, most = memory.mean(plan.warm_up), memory.growth(plan.warm_up), max(memory.sizes, default=0)
+        flat = growth <= _FLAT * mean + _ROUNDING
+        sizes = f"{mean / _MEBIBYTE:.1f} MiB | {most / _MEBIBYTE:.1f} MiB | {growth / _MEBIBYTE:+.1f} MiB"
+        result.figures.append(f"| {name} | {sizes}{'' if flat else ', **not flat**'} |")
+        if not flat:
+            result.find(MEMORY, f"the {name} grows by {growth / _MEBIBYTE:.1f} MiB after the warm-up")
+        if name == AGGREGATOR and most > MEMORY_MIB * _MEBIBYTE:
+            result.find(MEMORY, f"the {name} takes {most / _MEBIBYTE:.1f} MiB, and has been given {MEMORY_MIB}")
+    _judge_answers(watch, result)
     attacks = ", ".join(f"{name} {count:,}" for name, count in sent.items())
-    result.figures.append(f"hostile messages: {attacks}")
+    result.figures.append(f"- Hostile messages: {attacks}.")
     return result
 
 
-def judge_swarm(report: Mapping[str, Any], result: Result) -> None:
-    """Take over what the swarm of healthy nodes says of its counts."""
+def _judge_answers(watch: Watch, result: Result) -> None:
+    """Judge how fast /metrics was answered."""
+    half, late, most = (quantile(watch.answers, part) for part in (0.5, 0.99, 1.0))
+    answers = f"{len(watch.answers)} answers, half of them within {half:.2f} s, 99 % within {late:.2f} s"
+    slowest = f"the slowest {most:.2f} s; the largest {max(watch.sizes, default=0):,} bytes"
+    result.figures += ["", f"- `/metrics`: {answers}, {slowest}."]
+    for failure in watch.failures:
+        result.find(LATE, f"/metrics {failure}")
+
+
+def swarm_book(report: Mapping[str, Any], result: Result) -> Book:
+    """Take over what the swarm of healthy nodes says of itself; return what it has counted."""
     if "error" in report:
         result.find(ENDED, f"the swarm: {report['error']}")
-        return
+        return {}
     result.figures.append(
-        f"swarm: {report['frames']:,} frames, {sum(report['counted'].values()):,} counted, "
-        f"{report['ended']:,} nodes ended, {report['restarted']:,} began anew, {report['dropped']:,} intervals left out"
+        f"- Swarm: {report['frames']:,} frames, {sum(report['counted'].values()):,} counted, {report['ended']:,} nodes"
+        f" ended, {report['restarted']:,} began anew, {report['dropped']:,} intervals left out."
     )
-    if not report["all_acknowledged"] or report["different"]:
-        result.find(COUNTS, f"the swarm is not conserved: {report['different'] or 'not all was acknowledged'}")
-
-
-async def judge_churn(url: str, churn: Churn, result: Result) -> None:
-    """Compare the programs whose series come and go with what they counted, and look for their events."""
-    counted, different = churn.book(), ["nothing was answered"]
-
-    async def agree() -> bool:
-        nonlocal different
-        different = differences(counted, read_exposition(await _get(url, f"/metrics?path={ROOT}")))
-        return not different
-
-    try:
-        await eventually(agree, deadline=_END_SECONDS, what="the counts of the programs with churn are there")
-    except TimeoutError:
-        result.find(COUNTS, f"the programs with churn are not conserved: {different}")
-    found = json.loads(await _get(url, f"/api/events?path={ROOT}&limit={_LISTED}") or '{"events": []}')["events"]
-    if len(found) < min(_LISTED, churn.events):
-        result.find(COUNTS, f"of {churn.events} events of the programs with churn {len(found)} are listed")
-    result.figures.append(f"programs with churn: {sum(counted.values()):,} counted, {churn.events:,} events recorded")
-
-
-async def _get(url: str, path: str) -> str:
-    try:
-        async with aiohttp.ClientSession() as session, session.get(url + path) as answer:
-            return await answer.text() if answer.status == 200 else ""
-    except (aiohttp.ClientError, TimeoutError):
-        return ""
+    if not report["all_acknowledged"]:
+        result.find(COUNTS, "not all frames of the swarm were acknowledged")
+    counted: Book = report["counted"]
+    return counted

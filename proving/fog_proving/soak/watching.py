@@ -17,7 +17,6 @@ PATIENCE: Final = 2.0
 MOST_RESIDENT: Final = 3 * 2**30
 """Bytes of one process at which a soak ends at once: the machine has others."""
 _LONGEST: Final = 60.0
-_MEBIBYTE: Final = 2**20
 
 
 @dataclass(slots=True)
@@ -47,14 +46,6 @@ class Memory:
         _, sizes = self.after(warm_up)
         return float(sizes.mean()) if len(sizes) else 0.0
 
-    def show(self, warm_up: float) -> str:
-        """Say it for people."""
-        most = max(self.sizes, default=0) / _MEBIBYTE
-        return (
-            f"mean {self.mean(warm_up) / _MEBIBYTE:.1f} MiB, most {most:.1f} MiB, "
-            f"growth after the warm-up {self.growth(warm_up) / _MEBIBYTE:+.1f} MiB"
-        )
-
 
 def resident(pid: int) -> int:
     """Return the resident memory of a process, bytes; 0 when it is gone."""
@@ -77,6 +68,7 @@ class Watch:
     Attributes:
         memory: By the name of a process.
         answers: Seconds that /metrics took, each time.
+        sizes: Bytes of each of them.
         failures: Answers that were none, or late, in words.
     """
 
@@ -84,6 +76,7 @@ class Watch:
     url: str
     memory: dict[str, Memory] = field(default_factory=dict)
     answers: list[float] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     async def run(self) -> bool:
@@ -112,7 +105,7 @@ class Watch:
             asked, problem = time.monotonic(), ""
             try:
                 async with session.get(f"{self.url}/metrics") as answer:
-                    await answer.read()
+                    self.sizes.append(len(await answer.read()))
                     problem = "" if answer.status == 200 else f"status {answer.status}"
             except (aiohttp.ClientError, TimeoutError) as error:
                 problem = f"no answer: {str(error) or type(error).__name__}"

@@ -24,7 +24,7 @@ from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.components.http.answers import events, retired, tree
 from fog_aggregator.components.http.explain import explain
 from fog_aggregator.core.checkpoint import take_image
-from fog_aggregator.core.fleet.catalog import Family, FamilyKey
+from fog_aggregator.core.families.known import Family, FamilyKey
 from fog_aggregator.core.fleet.parts import DAY
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.places.coverage import Coverage

@@ -70,7 +70,6 @@ class RollupWatch:
         """Return every series that has a total now: the same tuple while none came or went."""
         totals = self._totals()
         self.coverage = coverage_numbers(totals.coverage)
-        self._describe(totals)
         live, entries, known = self._live, totals.entries, 0
         fresh: list[tuple[int, SeriesValue]] = []
         for number, value in totals.values.items():
@@ -83,6 +82,7 @@ class RollupWatch:
                 one.value = later(one.value, value)
         if known < len(live):
             self._end(totals)
+        self._describe(totals)  # of a series that has gone, the number of its family may stand for another one
         if fresh and not self.refuse_newcomers:
             for number, value in fresh:
                 live[number] = RollupSeries(entries[number], self._family(totals, entries[number]), value)

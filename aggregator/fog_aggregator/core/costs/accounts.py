@@ -88,11 +88,13 @@ class Accounts:
     Attributes:
         budget: The working time that each may take.
         by_subject: The accounts; not to be changed.
+        overdrawn: The paths that had messages left out since the last `take_overdrawn`.
     """
 
     def __init__(self, subjects: Subjects, budget: Budget = USUAL_BUDGET, most: int = MOST_SUBJECTS) -> None:
         self.budget = budget
         self.by_subject: dict[str, Account] = {}
+        self.overdrawn: set[Path] = set()
         self._subjects = subjects
         self._most = most
 
@@ -109,6 +111,11 @@ class Accounts:
                 self.by_subject.clear()
             account = self.by_subject[subject] = Account(path)
         return account
+
+    def take_overdrawn(self) -> set[Path]:
+        """Return `overdrawn`, and begin it anew."""
+        overdrawn, self.overdrawn = self.overdrawn, set()
+        return overdrawn
 
     @property
     def dropping(self) -> list[Account]:

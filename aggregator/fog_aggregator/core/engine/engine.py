@@ -106,7 +106,6 @@ class Engine:
         self._time = StreamsTime()
         self._requests = KeyframeRequests(lambda: self.fleet.children())  # noqa: PLW0108 - `resume` brings another fleet
         self._forget_queue = ForgetQueue()
-        self._sweeper = Sweeper()
         self._begin({})
 
     @property
@@ -139,6 +138,7 @@ class Engine:
             branch_events=scope.branch_events,
             branch_frames=scope.places is None,
         )
+        self._sweeper = Sweeper(accounts)
 
     def follow(self, found: Mapping[str, str], now: float, *, selective: bool = True) -> None:
         """Read these streams and no others, by name with their kinds: they hold the subjects of this scope (R12.64).

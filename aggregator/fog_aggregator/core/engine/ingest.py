@@ -140,6 +140,7 @@ class Ingest:
             self._counts.left_out(messages)
             for path, count in Counter(self.accounts.open(message.subject).path for message in messages).items():
                 self._fleet.miss(path)
+                self.accounts.overdrawn.add(path)
                 text = f"{format_path(path)} takes more time than a path may: {count} of its messages are left out"
                 self._say("budget", text, None)
 
@@ -195,10 +196,12 @@ class Ingest:
         known, orders = self.accounts.by_subject, self._fleet.quarantine
         for message in messages:
             try:
-                path = (known.get(message.subject) or self.accounts.open(message.subject)).path
+                account = known.get(message.subject) or self.accounts.open(message.subject)
+                path = account.path
                 if wanted is not None and not wanted(path):
                     continue
                 if orders and orders.keeps_out(path, message.timestamp):
+                    account.refused += 1
                     self._counts.refused(QUARANTINED)
                     continue
                 frame = decode(message.data)
@@ -237,6 +240,7 @@ class Ingest:
             tally["missing"] += outcome.missing
         if any(losses := _losses_of(outcome)):
             self._note_losses(path, losses, tally)
+            tally.update({f"series_{reason}": count for reason, count in (outcome.refused_by_reason or {}).items()})
         if frame.kind == KEYFRAME:  # it has come; the fleet knows whether it is whole
             tally["keyframes"] += outcome.completed
             self._returned.pop((path, frame.epoch), None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.notices import Notices
 from fog_aggregator.core.engine.ports import ReadSide
 from fog_aggregator.core.fleet.event_list import EventList
@@ -22,6 +23,7 @@ MOST_REPORTED: Final = 100
 _TEXTS: Final = {
     "several_writers": "has several writers at once that are not marked as shared",
     "families_disagree": "is not of one type, unit, bounds or rollup choice on all nodes: see /api/conflicts",
+    "budget_is_spent": "has messages left out, as they take more working time than a path may",
     "memory_is_full": "has newcomers refused, as all memory of the fleet is taken: raise --memory",
     "memory_share_is_full": "has newcomers refused, as it has taken the share of the memory that one path may have",
 }
@@ -48,9 +50,14 @@ class Findings:
 
 
 class Sweeper:
-    """The regular sweep of a fleet, and what it has reported."""
+    """The regular sweep of a fleet, and what it has reported.
 
-    def __init__(self) -> None:
+    Args:
+        accounts: Know which paths had messages left out.
+    """
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
         self._notices = Notices()
         self._reported: dict[str, set[str]] = {event: set() for event in _TEXTS}
         self._swept_at: float | None = None
@@ -78,6 +85,7 @@ class Sweeper:
         found_now = {
             "several_writers": writers,
             "families_disagree": families,
+            "budget_is_spent": {format_path(path): path for path in self._accounts.take_overdrawn()},
             "memory_is_full": full,
             "memory_share_is_full": share,
         }

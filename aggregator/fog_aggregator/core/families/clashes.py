@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from utilityfog_frontend.telemetry import model
 from utilityfog_frontend.telemetry.names import sample_names
 
 if TYPE_CHECKING:
-    from fog_aggregator.core.fleet.catalog import Family
+    from fog_aggregator.core.families.known import Family
+
+NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
 class Clashes:
@@ -35,6 +37,8 @@ class Clashes:
         self.settled = 0
         self.decided = True
         self._alone: set[int] = set()
+        self._free: set[int] = set()
+        self._reused: set[int] = set()
         self._owners: dict[str, set[int]] = defaultdict(set)
         self._names: list[frozenset[str]] = []
         self._order: dict[int, int] = {}
@@ -43,13 +47,15 @@ class Clashes:
         """Learn the families that are new; return whether there is something to decide; `final`: as in `decide`."""
         self._number(families, self.settled)
         before = len(self.contested)
-        known = set(self.contested) if self.settled < len(families) else self.contested
+        known = set(self.contested) if self.settled < len(families) or self._free else self.contested
         self._number(families, len(families))
+        self._number_anew(families)
         if len(self.contested) > before:
-            self._alone |= {number for number in self.contested - known if number < self.settled}
+            news = self.contested - known - self._reused
+            self._alone |= {number for number in news if number < self.settled}
             self.decided = False
         elif self.decided and final:
-            self.settled = len(families)
+            self._settle(families)
         return not self.decided
 
     def decide(
@@ -68,7 +74,19 @@ class Clashes:
         self.shown = (self.shown | self._alone) & set(present)  # one that was shown alone until now goes on
         if final:
             self.shown = self._fitting(present)
-            self._alone, self.decided, self.settled = set(), True, len(families)
+            self._alone, self.decided = set(), True
+            self._settle(families)
+
+    def forget_families(self, families: Iterable[int]) -> None:
+        """Forget decisions about families that are let go of: no count of them is left; numbers are given out again."""
+        for number in families:
+            if number < len(self._names):
+                self._disown(number)
+                self._free.add(number)
+                self._reused.discard(number)
+        self._order = {number: place for number, place in self._order.items() if number in self.contested}
+        self.shown &= self.contested
+        self._alone &= self.contested
 
     def rank(self) -> dict[int, int]:
         """Return the place of each contested family in the order in which they are shown, those first that are."""
@@ -76,15 +94,17 @@ class Clashes:
         return {number: place for place, number in enumerate(order)}
 
     def image(self) -> Saved:
-        """Return the decisions."""
-        order = sorted(self._order, key=self._order.__getitem__)
-        shown = [number in self.shown for number in order]
+        """Return the decisions; a family that was shown alone until now goes on."""
+        lasting = self.shown | self._alone
+        order = sorted(self._order.keys() | self._alone, key=self._place)
+        shown = [number in lasting for number in order]
         return Saved(
             {"settled": self.settled}, {"ranked": np.array(order, np.int64), "shown": np.array(shown, np.bool_)}
         )
 
     def restore(self, saved: Saved) -> None:
-        """Take over the decisions of a checkpoint."""
+        """Take over the decisions of a checkpoint; what was not decided is decided with the next view or sweep."""
+        self.decided = False
         self.settled = saved.value("settled", as_count)
         ranked: list[int] = saved.column("ranked", np.int64).tolist()
         self._order = {number: place for place, number in enumerate(ranked)}
@@ -116,11 +136,49 @@ class Clashes:
     def _number(self, families: Sequence[Family], upto: int) -> None:
         """Note the names of the samples of families that are new, up to a number."""
         for number in range(len(self._names), upto):
-            key = families[number].key
-            names = frozenset(sample_names(model.Family(key.name, model.MetricType(key.type_name), unit=key.unit)))
-            self._names.append(names)
-            for name in names:
-                owners = self._owners[name]
-                owners.add(number)
-                if len(owners) > 1:
-                    self.contested |= owners
+            self._names.append(_names_of(families[number]))
+            self._own(number)
+
+    def _number_anew(self, families: Sequence[Family]) -> None:
+        """Note the names of the samples of families that have got a number which was free."""
+        for number in [number for number in self._free if families[number].is_known]:
+            self._free.discard(number)
+            self._reused.add(number)
+            self._names[number] = _names_of(families[number])
+            self._own(number)
+
+    def _own(self, number: int) -> None:
+        """Let a family own the names of its samples."""
+        if not self._names[number]:
+            self._free.add(number)
+        for name in self._names[number]:
+            owners = self._owners[name]
+            owners.add(number)
+            if len(owners) > 1:
+                self.contested |= owners
+
+    def _disown(self, number: int) -> None:
+        """Take the names of its samples from a family; others may be contested no more."""
+        names, self._names[number] = self._names[number], NO_NAMES
+        self.contested.discard(number)
+        for name in names:
+            owners = self._owners[name]
+            owners.discard(number)
+            if not owners:
+                del self._owners[name]
+            self.contested -= {one for one in owners if not self._is_contested(one)}
+
+    def _is_contested(self, number: int) -> bool:
+        return any(len(self._owners[name]) > 1 for name in self._names[number])
+
+    def _settle(self, families: Sequence[Family]) -> None:
+        self.settled = len(families)
+        self._reused.clear()
+
+
+def _names_of(family: Family) -> frozenset[str]:
+    """Return the names of a family's samples; none for what stands in place of a family."""
+    key = family.key
+    if not family.is_known:
+        return NO_NAMES
+    return frozenset(sample_names(model.Family(key.name, model.MetricType(key.type_name), unit=key.unit)))

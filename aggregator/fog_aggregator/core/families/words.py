@@ -148,6 +148,16 @@ class FamilyWords:
         votes = self._votes(live, families)
         return {family: float(votes[family]) for family in np.flatnonzero(votes).tolist()}
 
+    def spoken(self) -> frozenset[int]:
+        """Return the families that somebody describes, as of the last `prune`."""
+        return frozenset(self._ways)
+
+    def forget_families(self, families: Iterable[int]) -> None:
+        """Forget the last words about families that are let go of."""
+        for number in families:
+            self._last.pop(number, None)
+            self._sole.pop(number, None)
+
     def prune(self) -> None:
         """Forget words that nobody says any more."""
         used = np.unique(self.of_epoch[self.of_epoch != NOTHING]).tolist()

@@ -7,10 +7,9 @@ other bounds are other series until a rollup merges them on the union.
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from fog_aggregator.core.budget.budget import (
 )
 from fog_aggregator.core.budget.opened import Opened
 from fog_aggregator.core.columns import Bools, Int64s
+from fog_aggregator.core.families.known import Family, FamilyKey, KnownFamilies
 from fog_aggregator.core.families.words import Profile, Words, merged
 from fog_aggregator.core.kinds import Kind, kind_of_family
 from fog_aggregator.core.saved import (
@@ -33,12 +33,10 @@ from fog_aggregator.core.saved import (
     as_labels,
     as_list,
     as_numbers,
-    as_text,
-    as_texts,
 )
 from fog_aggregator.core.series import FORGOTTEN, Bounds, Labels, SeriesEntry
 from fog_schema.definitions import decode_definitions
-from fog_schema.frames import TYPE_NAMES, Definition
+from fog_schema.frames import Definition
 
 RESERVED: Final = "fog_"
 ALLOWED: Final = "fog_agent_"
@@ -48,43 +46,23 @@ _ID_BYTES: Final = 16
 """Bytes of opened definitions, and of each id that they define."""
 
 
-class FamilyKey(NamedTuple):
-    """Identify a family: nodes that agree on these are merged."""
-
-    name: str
-    type: int
-    unit: str
-
-    @property
-    def type_name(self) -> str:
-        """Name the type: counter, gauge or histogram."""
-        return TYPE_NAMES[self.type]
-
-
-@dataclass(slots=True)
-class Family:
-    """A family with what most live nodes say of it; see `FamilyWords`."""
-
-    key: FamilyKey
-    help: str
-    rollup: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """A frame's definitions in the catalog's numbers.
 
     Attributes:
         groups: kind as defined -> (ids ascending, series), both of shape (n,).
-        refused: series that were refused: reserved names, and newcomers at the limit.
+        refused: newcomers that were refused at the limit.
         profile: in which words the families are described.
         too_large: those of them for which there are no bytes left.
+        reserved: series that were refused, as they are called as only our own metrics are.
     """
 
     groups: dict[Kind, tuple[Int64s, Int64s]]
     refused: int
     profile: Profile = ()
     too_large: int = 0
+    reserved: int = 0
 
     @property
     def bytes(self) -> int:
@@ -99,29 +77,39 @@ class Catalog:
         cache_bytes: how many bytes opened definitions may take that are remembered.
 
     Attributes:
-        bytes: how many bytes families and series take.
-        families: families by number.
+        known_families: the families, and the bounds that each has.
         series: series by number.
         free: numbers to be given out again.
-        shapes: every (family, bounds) that a series ever had, with its number.
         shape_of: the shape of each series; -1 for one that was let go of.
         version: another one whenever a number stands for another series.
     """
 
     def __init__(self, cache_bytes: int = 64 * 1024 * 1024) -> None:
-        self.bytes = 0
-        self.families: list[Family] = []
+        self.known_families = KnownFamilies()
         self.series: list[SeriesEntry] = []
         self.free: list[int] = []
-        self.shapes: dict[tuple[int, Bounds], int] = {}
         self.shape_of = array("i")
         self.version = 0
-        self._family_numbers: dict[FamilyKey, int] = {}
+        self._series_bytes = 0
         self._numbers: dict[tuple[int, Labels], int] = {}
         """By shape and labels: the bounds of a histogram may be many, and are not looked at for each of its series."""
         self._opened: Opened[Resolved] = Opened(cache_bytes)
         self._full_at = Room(UNLIMITED, UNLIMITED, UNLIMITED)
-        self._bounds: list[Bounds] = []
+
+    @property
+    def families(self) -> list[Family]:
+        """Return families by number; another list once some were let go of."""
+        return self.known_families.by_number
+
+    @property
+    def shapes(self) -> list[tuple[int, Bounds]]:
+        """Return every (family, bounds) that series have, by number; NO_SHAPE for a number that is free."""
+        return self.known_families.shapes
+
+    @property
+    def byte_count(self) -> int:
+        """Return how many bytes families and series take."""
+        return self.known_families.bytes + self._series_bytes
 
     @property
     def known(self) -> int:
@@ -131,12 +119,12 @@ class Catalog:
     @property
     def entries(self) -> int:
         """Count the families and label sets that are known."""
-        return len(self.families) + len(self._numbers)
+        return len(self.known_families) + len(self._numbers)
 
     @property
     def taken(self) -> Room:
         """Return how much of each there is that newcomers may add."""
-        return Room(self.entries, self.bytes, len(self.families))
+        return Room(self.entries, self.byte_count, len(self.known_families))
 
     def resolve(self, packed: bytes, room: Room) -> Resolved:
         """Open packed definitions; equal ones, as a fleet's nodes send them, are opened once.
@@ -153,24 +141,9 @@ class Catalog:
             return known
         self._full_at = Room(*(taken + more for taken, more in zip(self.taken, room, strict=True)))
         resolved = self._number(decode_definitions(packed))
-        if not resolved.refused:
+        if not (resolved.refused or resolved.reserved):
             self._opened.add(packed, resolved)
         return resolved
-
-    def family_number(self, key: FamilyKey, help_: str, rollup: tuple[str, ...]) -> int:
-        """Return the family's number, a new one when it was not known."""
-        number = self._family_numbers.get(key)
-        if number is None:
-            number = self._family_numbers[key] = len(self.families)
-            self.families.append(Family(key, help_, rollup))
-            self.bytes += family_bytes(*key, help_)
-        return number
-
-    def describe(self, words: Words) -> None:
-        """Describe a family in other words from now on; views that have it keep the former ones."""
-        family = self.families[words.family]
-        if (family.help, family.rollup) != words[1:]:
-            self.families[words.family] = Family(family.key, words.help, words.rollup)
 
     def family_of(self, series: int) -> Family:
         """Return the family of a series."""
@@ -178,12 +151,9 @@ class Catalog:
 
     def with_other_bounds(self, chosen: Bools) -> Bools:
         """Add to some series, by number, those that differ from one of them in their bounds alone (R12.45)."""
-        shapes_of: dict[int, list[int]] = defaultdict(list)
-        for (family, _), shape in self.shapes.items():
-            shapes_of[family].append(shape)
-        if len(shapes_of) == len(self.shapes):
+        several, shapes_of = self.known_families.several, self.known_families.shapes_of
+        if not several.any():
             return chosen
-        several = np.array([len(shapes_of[family]) > 1 for family, _ in self.shapes])
         shapes = np.array(self.shape_of, np.int32)
         widened = chosen.copy()
         for number in np.flatnonzero(~chosen & (shapes >= 0) & several[shapes]).tolist():
@@ -203,7 +173,7 @@ class Catalog:
             self.series.append(entry)
             self.shape_of.append(shape)
         self._numbers[shape, entry.labels] = number
-        self.bytes += series_bytes(entry.labels)
+        self._series_bytes += series_bytes(entry.labels)
         self.version += 1
         return number
 
@@ -212,19 +182,26 @@ class Catalog:
         for number in numbers:
             entry = self.series[number]
             del self._numbers[self.shape_of[number], entry.labels]
-            self.bytes -= series_bytes(entry.labels)
+            self._series_bytes -= series_bytes(entry.labels)
             self.series[number] = FORGOTTEN
             self.shape_of[number] = -1
             self.free.append(number)
         self.version += 1
         self._opened.clear()
 
+    def forget_families(self, retained: Collection[int]) -> list[int]:
+        """Let go of bounds and families that nobody holds, see `KnownFamilies.forget`; return these families."""
+        gone = self.known_families.forget(np.array(self.shape_of, np.int32), retained)
+        if gone:
+            self._opened.clear()
+        return gone
+
     def image(self) -> Saved:
         """Return all families and series; those of one set of bounds share it."""
         bounds = {one: number for number, one in enumerate(dict.fromkeys(entry.bounds for entry in self.series))}
         return Saved(
             {
-                "families": [(family.key, family.help, family.rollup) for family in self.families],
+                "families": self.known_families.image(),
                 "series": [(entry.family, entry.labels, bounds[entry.bounds]) for entry in self.series],
                 "bounds": list(bounds),
                 "free": self.free,
@@ -233,10 +210,7 @@ class Catalog:
 
     def restore(self, saved: Saved) -> None:
         """Take over the families and series of a checkpoint."""
-        for key, help_, rollup in saved.records("families", _family_key, as_text, as_texts):
-            self.family_number(key, help_, rollup)
-        if len(self.families) != len(saved.plain["families"]):
-            raise DamagedError("families has one family twice")
+        self.known_families.restore(saved)
         self.series = _series(saved)
         self.free = [as_count(number) for number in saved.value("free", as_list)]
         for number in self.free:
@@ -246,57 +220,45 @@ class Catalog:
         for entry in self.series:
             if entry is not FORGOTTEN:
                 self._check(entry)
-        shapes = [-1 if one is FORGOTTEN else self._shape(one.family, one.bounds) for one in self.series]
+        shapes = [-1 if one is FORGOTTEN else self.known_families.shape(one.family, one.bounds) for one in self.series]
         self.shape_of = array("i", shapes)
         entries = enumerate(zip(shapes, self.series, strict=True))
         self._numbers = {(shape, entry.labels): number for number, (shape, entry) in entries if shape >= 0}
         if len(self._numbers) + len(set(self.free)) != len(self.series) or len(set(self.free)) != len(self.free):
             raise DamagedError("series has one label set twice, or free one number")
-        self.bytes += sum(series_bytes(labels) for _, labels in self._numbers)
+        self._series_bytes += sum(series_bytes(labels) for _, labels in self._numbers)
         self.version += 1
-
-    def kinds_of_shapes(self) -> list[Kind]:
-        """Return the kind that the series of each shape are defined as, by the shape's number."""
-        return [kind_of_family(self.families[family].key.type, bounds) for family, bounds in self.shapes]
 
     def _check(self, entry: SeriesEntry) -> None:
         """Check that a series of a checkpoint is of a family, and has bounds as that family's type has them."""
-        if not 0 <= entry.family < len(self.families):
-            raise DamagedError(f"series has one of family {entry.family}, and there are {len(self.families)}")
+        if not (0 <= entry.family < len(self.families) and self.families[entry.family].is_known):
+            raise DamagedError(f"series has one of family {entry.family}, which is none of the {len(self.families)}")
         key = self.families[entry.family].key
         try:
             kind_of_family(key.type, entry.bounds)
         except ValueError as error:
             raise DamagedError(f"{key.name}: {error}") from None
 
-    def _shape(self, family: int, bounds: Bounds) -> int:
-        number = self.shapes.get((family, bounds))
-        if number is None:
-            number = self.shapes[family, bounds] = len(self.shapes)
-            self._bounds.append(bounds)
-            self.bytes += shape_bytes(bounds)
-        return number
-
     def _number(self, definitions: list[Definition]) -> Resolved:
         found: dict[Kind, dict[int, int]] = {}
         profile: list[Words] = []
-        refused = too_large = 0
+        refused = too_large = reserved = 0
         for definition in definitions:
             if definition.name.startswith(RESERVED) and not definition.name.startswith(ALLOWED):
-                refused += definition.ids.size
+                reserved += definition.ids.size
                 continue
             key = FamilyKey(definition.name, definition.type, definition.unit)
-            if key not in self._family_numbers and (lacking := self._lacks(key, definition.help)) is not None:
+            if key not in self.known_families and (lacking := self._lacks(key, definition.help)) is not None:
                 refused += definition.ids.size
                 too_large += definition.ids.size if lacking == "bytes" else 0
                 continue
-            family = self.family_number(key, definition.help, definition.rollup)
+            family = self.known_families.number(key, definition.help, definition.rollup)
             profile.append(Words(family, definition.help, definition.rollup))
             group = found.setdefault(kind_of_family(definition.type, definition.bounds), {})
             number, short = self._number_series(definition, family, group)
             refused, too_large = refused + number, too_large + short
         groups = {kind: _columns(group) for kind, group in found.items() if group}
-        return Resolved(groups, refused, merged(profile), too_large)
+        return Resolved(groups, refused, merged(profile), too_large, reserved)
 
     def _number_series(self, definition: Definition, family: int, group: dict[int, int]) -> tuple[int, int]:
         """Add the series' number of each id of a definition to `group`.
@@ -305,14 +267,15 @@ class Catalog:
             How many were refused, and how many of these for their bytes.
         """
         ids, bounds, full_at = definition.ids.tolist(), definition.bounds, self._full_at
-        if (family, bounds) not in self.shapes and self.bytes + shape_bytes(bounds) > full_at.bytes:
+        families = self.known_families
+        if not families.has_shape(family, bounds) and self.byte_count + shape_bytes(bounds) > full_at.bytes:
             return len(ids), len(ids)
-        shape = self._shape(family, bounds)
-        bounds, found, known, short = self._bounds[shape], [], self._numbers.get, 0
+        shape = families.shape(family, bounds)
+        bounds, found, known, short = families.shapes[shape][1], [], self._numbers.get, 0
         for labels in _label_sets(definition) if ids else ():
             series = known((shape, labels))
             if series is None and self.entries < full_at.entries:
-                if self.bytes + series_bytes(labels) <= full_at.bytes:
+                if self.byte_count + series_bytes(labels) <= full_at.bytes:
                     series = self._add(shape, SeriesEntry(family, labels, bounds))
                 else:
                     short += 1
@@ -349,14 +312,6 @@ def _label_sets(definition: Definition) -> Iterator[Labels]:
     sorted_names = [names[place] for place in order]
     for row in zip(*(values[place :: len(names)] for place in order), strict=True):
         yield tuple(zip(sorted_names, row, strict=True))
-
-
-def _family_key(value: Any) -> FamilyKey:
-    """Check that a value is a family's name, type and unit."""
-    name, type_, unit = as_list(value) if len(as_list(value)) == 3 else ("", -1, "")
-    if as_integer(type_) not in TYPE_NAMES:
-        raise DamagedError(f"{value!r} does not name a family")
-    return FamilyKey(as_text(name), type_, as_text(unit))
 
 
 def _columns(group: dict[int, int]) -> tuple[Int64s, Int64s]:

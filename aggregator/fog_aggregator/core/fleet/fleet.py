@@ -18,7 +18,7 @@ from fog_aggregator.core.fleet.parts import DAY, Parts
 from fog_aggregator.core.fleet.reading import FleetReading
 from fog_aggregator.core.fleet.sweep import Swept, forget, sweep
 from fog_aggregator.core.kinds import Kind
-from fog_aggregator.core.outcome import Outcome, Status
+from fog_aggregator.core.outcome import LIMIT, REPEATED, RESERVED, VALUELESS, Outcome, Status
 from fog_aggregator.core.places.admission import admit
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.limits import FleetLimits
@@ -90,7 +90,8 @@ class Fleet(FleetReading):
         outcome.new_epoch = new_epoch
         if resolved is not None:
             self.newcomers.charge(place, frame.definitions, known)
-            outcome.refused_series = resolved.refused
+            outcome.refuse_series(LIMIT, resolved.refused)
+            outcome.refuse_series(RESERVED, resolved.reserved)
             parts.budget.refuse(path, SERIES, resolved.too_large)
         if resolved is not None or frame.kind == KEYFRAME:
             self._hear(epoch, frame, resolved.profile if resolved is not None else ())
@@ -209,12 +210,12 @@ class Fleet(FleetReading):
 
     def describe_families(self, now: float) -> None:
         """Let families be described as most live nodes say at `now`, server's time (R12.27); mostly nothing to do."""
-        words, catalog = self.parts.words, self.parts.catalog
+        words, families = self.parts.words, self.parts.catalog.known_families
         for one in words.settled():
-            catalog.describe(one)
+            families.describe(one)
         if words.contested:
             for one in words.elect(*self.voters(now)):
-                catalog.describe(one)
+                families.describe(one)
 
     def choose_families(self, now: float, *, final: bool = True, review: bool = False) -> None:
         """Choose which families are shown of those that clash (R12.27); nearly always there is nothing to do.
@@ -307,12 +308,13 @@ class Fleet(FleetReading):
         (frame, timestamp), tables = came, self.parts.slots.tables
         for defined, (ids, series) in groups.items():
             kind = place.kind_of(defined)
-            new, refused = admit(tables, epoch, kind, (ids, series), frame)
-            outcome.refused_series += refused
+            new, valueless, repeated = admit(tables, epoch, kind, (ids, series), frame)
+            outcome.refuse_series(VALUELESS, valueless)
+            outcome.refuse_series(REPEATED, repeated)
             if not len(new):
                 continue
             room = self.newcomers.may_have(place, epoch, kind, len(new))
-            outcome.refused_series += len(new) - room
+            outcome.refuse_series(LIMIT, len(new) - room)
             new = new[:room]
             slots = tables[kind].allocate(ids[new], series[new], epoch.row, place.born(epoch, frame, timestamp))
             epoch.map(kind).add(ids[new], slots)

@@ -70,7 +70,7 @@ class Parts:
             limits.memory.share,
             {
                 "values": lambda: self.slots.bytes + self.forgotten.slots.bytes,
-                "catalog": lambda: self.catalog.bytes,
+                "catalog": lambda: self.catalog.byte_count,
                 "nodes": lambda: self._node_bytes,
                 "answers": lambda: self.slots.answer_bytes,
             },
@@ -135,6 +135,13 @@ class Parts:
         for part in (self.time, self.roster, self.slots, self.forgotten, self.words, self.quarantine):
             part.shift(seconds)
 
+    def forget_families(self) -> None:
+        """Let go of families that nobody speaks of, with no label set and no retired counts: decisions go with them."""
+        counted = {family for family, count in self.retired.by_family.items() if count}
+        gone = self.catalog.forget_families(counted | self.words.spoken())
+        for part in (self.retired, self.words, self.clashes):
+            part.forget_families(gone)
+
     def left_series(self) -> Bools:
         """Tell which series have left the exposition (R12.41), by their numbers."""
         return self.retired.left(len(self.catalog.series), self.time.observed_seconds, self.time.horizon)
@@ -181,7 +188,7 @@ class Parts:
         if "quarantine" in saved:  # else a program wrote it that knew none
             self.quarantine.restore(saved["quarantine"])
         epochs = {one.row: one for place in self.roster for one in (place.closed, *place.epochs.values())}
-        shape_of, kinds = np.array(self.catalog.shape_of, np.int32), self.catalog.kinds_of_shapes()
+        shape_of, kinds = np.array(self.catalog.shape_of, np.int32), self.catalog.known_families.kinds_of_shapes()
         self.slots.connect(epochs, shape_of, kinds)
         self.forgotten.connect(shape_of, kinds)
         self.roster.learned.connect(self.roster.places)

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.families.known import Family
 from fog_aggregator.core.families.words import Voters
-from fog_aggregator.core.fleet.catalog import Catalog, Family
+from fog_aggregator.core.fleet.catalog import Catalog
 from fog_aggregator.core.fleet.lifecycle import Coverages, PlaceGroups, coverage, lives, losses, voters
 from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.fleet.silent_cover import Losses
@@ -71,7 +72,7 @@ class FleetReading:
 
     @property
     def families(self) -> list[Family]:
-        """All families by number, as a copy."""
+        """All families by number, as a copy; some stand for numbers that are free."""
         return list(self.parts.catalog.families)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from fog_aggregator.core.columns import MAX_FRACTION, Bools, Float64s, Int64s
@@ -25,6 +27,11 @@ class RetiredCounts:
     def add(self, family: int, counted: float) -> None:
         """Add what was counted under a label set; integers stay at 2^63 - 1, as a checkpoint has no place for more."""
         add_counted(self.by_family, family, counted)
+
+    def forget_families(self, families: Iterable[int]) -> None:
+        """Forget families that are let go of: they have counted nothing."""
+        for number in families:
+            self.by_family.pop(number, None)
 
     def note_present(self, present: Bools, observed: float) -> None:
         """Note which series some writer has, by their numbers; those that are new were held until now."""

@@ -45,6 +45,7 @@ def sweep(parts: Parts) -> Swept:
     parts.forgotten.expire(time.observed_seconds)
     swept.label_sets = _retire_label_sets(parts)
     parts.words.prune()
+    parts.forget_families()
     return swept
 
 

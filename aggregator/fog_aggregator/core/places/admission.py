@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,16 @@ from fog_schema.frames import KEYFRAME, Frame
 _NONE: Final = np.zeros(0, np.int64)
 
 
-def admit(tables: Tables, epoch: Epoch, kind: Kind, defined: tuple[Int64s, Int64s], frame: Frame) -> tuple[Int64s, int]:
-    """Return the places of the ids that are new and may have slots, and how many new ones must not have any.
+class Admitted(NamedTuple):
+    """The ids of a frame that are new and may have slots, by their places, and how many new ones must not have any."""
+
+    places: Int64s
+    valueless: int = 0
+    repeated: int = 0
+
+
+def admit(tables: Tables, epoch: Epoch, kind: Kind, defined: tuple[Int64s, Int64s], frame: Frame) -> Admitted:
+    """Admit those ids that are new, have a value, and have a series that no other id of the epoch has.
 
     Args:
         tables: the tables of all kinds.
@@ -27,14 +35,15 @@ def admit(tables: Tables, epoch: Epoch, kind: Kind, defined: tuple[Int64s, Int64
     ids, series = defined
     new = np.flatnonzero(~epoch.knows(kind.forms, ids))
     if not len(new):
-        return new, 0
+        return Admitted(new)
     valued = _ids_with_values(kind, frame)
     fine = np.ones(len(new), np.bool_) if np.array_equal(valued, ids) else np.isin(ids[new], valued)
+    valueless = int(np.count_nonzero(~fine))
     alone = new if frame.removed is None else new[~np.isin(ids[new], ids_array(frame.removed))]
     others = _series_of_others(tables, epoch, kind, (ids, series[alone]), frame)
     if len(others) or not (np.diff(series[alone]) > 0).all():
         fine &= ~np.isin(new, alone[_repeats(series[alone], others)])
-    return new[fine], int(np.count_nonzero(~fine))
+    return Admitted(new[fine], valueless, int(np.count_nonzero(~fine)) - valueless)
 
 
 def _ids_with_values(kind: Kind, frame: Frame) -> Int64s:
