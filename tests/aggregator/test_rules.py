@@ -13,6 +13,7 @@ import pytest
 from fog_aggregator.components.rules import evaluation
 from fog_aggregator.components.rules.coverage import FleetCoverage
 from fog_aggregator.components.rules.files import RulesError, parse_labels, read_rules
+from fog_aggregator.components.rules.options import RulesOptions
 from fog_aggregator.components.rules.partner import names_of
 from fog_aggregator.components.rules.status import RulesView
 from fog_aggregator.core.saved import Saved
@@ -286,6 +287,13 @@ def fleet_of_four() -> Fleet:
         collector.register_gauge("temp" if path.startswith("fog/0") else "other", "A gauge").set(1)
     fleet.send()
     return fleet
+
+
+def test_a_label_that_tells_a_pair_apart_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    """With it each alert of a pair would be two; the log says so."""
+    options = RulesOptions(external_labels=("site=a", "replica=b"))
+    assert evaluation.labels_of_process(options) == (("site", "a"),)
+    assert "the label replica is left out" in caplog.text
 
 
 def test_coverage_is_of_the_nodes_that_have_a_metric() -> None:

@@ -32,7 +32,7 @@ class Settings:
     expression: str = option(REQUIRED, "what changed", TEXT, positional=True)
     path: str = option("", "where to begin; the whole fleet when left out", PATH)
     start: str = option("", "the earlier moment, seconds since 1970 or RFC 3339", TEXT, flag="--from")
-    end: str = option("", "the later moment; now when left out", TEXT, flag="--to")
+    end: str = option("", "the later moment; when left out the last one with all samples", TEXT, flag="--to")
     window: str = option("", "how long before the later moment the earlier one is; 10m when left out", TEXT)
     enough: str = option(
         "", "the share of the change that a place must have to be looked into; 0.67 when left out", TEXT

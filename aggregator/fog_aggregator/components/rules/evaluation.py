@@ -16,6 +16,7 @@ from fog_aggregator.components.rules.partner import Partner
 from fog_aggregator.components.rules.ports import Conditions, Notifier
 from fog_aggregator.components.rules.worker import RuleWorker, Slots
 from fog_aggregator.notifications.notice import Notice
+from fog_aggregator.promql.labels import Labels
 from fog_aggregator.rules.evaluate import GroupResult, RuleGroupState
 from fog_aggregator.rules.model import RuleFile
 from fog_aggregator.rules.ports import Circumstances, Surroundings
@@ -24,6 +25,8 @@ from fog_aggregator.tasks import Loops, cancel
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 LOGGER: Final = logging.getLogger("fog_aggregator.rules")
+REPLICA: Final = "replica"
+"""The label that tells the two of a pair apart where a Prometheus has one."""
 _LOOK: Final = 1.0
 """Seconds between two looks at the clock: it may be set, and groups may come."""
 _LONGEST_QUESTION: Final = 10.0
@@ -36,8 +39,20 @@ def make_rule_set(options: RulesOptions) -> RuleSet:
     Raises:
         RulesError: A label of the process cannot be used.
     """
-    surroundings = Surroundings(parse_labels(options.external_labels), options.external_url.rstrip("/"))
+    surroundings = Surroundings(labels_of_process(options), options.external_url.rstrip("/"))
     return RuleSet(surroundings, round(options.rules_interval * 1000))
+
+
+def labels_of_process(options: RulesOptions) -> Labels:
+    """Return the labels that alerts bear for their receivers, without one that tells a pair apart.
+
+    Raises:
+        RulesError: A label cannot be used.
+    """
+    labels = parse_labels(options.external_labels)
+    if any(name == REPLICA for name, _ in labels):
+        LOGGER.warning("the label %s is left out: of a pair's alerts each would be two for their receivers", REPLICA)
+    return tuple(one for one in labels if one[0] != REPLICA)
 
 
 class Rules:

@@ -85,7 +85,7 @@ PARAMETERS: Final = (
     ),
     PATH,
     _moment("from", "the earlier moment"),
-    _moment("to", "the later moment; now when left out"),
+    _moment("to", "the later moment; when left out the last one that has all its samples"),
     Parameter(
         "window",
         "how long before the later moment the earlier one is, where that is not given: seconds, or as in 10m",
@@ -120,11 +120,14 @@ async def blamed(request: web.Request, query: Mapping[str, Any]) -> web.StreamRe
 
 
 def _question(query: Mapping[str, Any], now: int, step: int) -> Question:
-    """Return the question, at moments at which there are samples of all views."""
+    """Return the question, at moments at which there are samples of all views.
+
+    The step of this very moment may be taken while an answer is made, whose parts would then be of two moments.
+    """
     start, end, window = query["from"], query["to"], query["window"]
     if start is not None and window is not None:
         raise web.HTTPBadRequest(text="from= and window= both say which the earlier moment is: give one of them")
-    end = now if end is None else end
+    end = now - step if end is None else end
     start = end - (_WINDOW if window is None else window) if start is None else start
     start, end = start // step * step, end // step * step
     if start >= end:
