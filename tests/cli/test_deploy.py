@@ -143,7 +143,7 @@ async def test_only_aggregators_publish_alerts(server: NatsServer, who: dict[str
     assert answer.refusal is refusal
 
 
-@pytest.mark.parametrize("file", ["fog.toml", "branch.toml", "root.toml"])
+@pytest.mark.parametrize("file", ["fog.toml", "branch.toml", "region.toml", "root.toml"])
 def test_configuration_is_fine(file: str) -> None:
     """Each passes the check that the first line of fog.toml names."""
     assert run("check", str(DEPLOY / file)).returncode == 0

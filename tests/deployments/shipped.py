@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
-_OF_A_MACHINE: Final = re.compile(r"^\s*(listen|http|store_dir): .*$", re.MULTILINE)
+_OF_A_MACHINE: Final = re.compile(r"^(listen|http|  store_dir): .*$", re.MULTILINE)
 _INCLUDE: Final = re.compile(r'^include "(.*)"$', re.MULTILINE)
 
 

@@ -92,8 +92,12 @@ class Client(nats.aio.client.Client):
 
     @property
     def cluster(self) -> str:
-        """The name of the cluster that the server belongs to; empty for a server that stands alone."""
-        return str(self._server_info.get("cluster") or "")
+        """The name of the cluster that the server belongs to; empty for one that stands alone.
+
+        A leaf that stands alone says that its cluster has its own name.
+        """
+        name = str(self._server_info.get("cluster") or "")
+        return name if name != self._server_info.get("server_name") else ""
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002
         """Comes before CONNECT: nats-py would let the server alone decide whether user and password go in clear.

@@ -1,0 +1,107 @@
+"""A hub and a leaf, a JetStream domain each: frames stay in the site, totals go up, the hub goes and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from fog_agent import Agent, NatsOptions
+from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.service import Aggregator
+from fog_bus.nats.api import JetStream
+from fog_bus.ports import Outcome
+from fog_bus.streams import METRICS, ROLLUPS
+from fog_testing.nats_server import NatsServer
+from fog_testing.waiting import eventually
+from tests.aggregator.services import running, serving, total
+from tests.bus.broker import connected
+from tests.bus.test_addresses import free_port
+from tests.cli.processes import run
+from tests.deployments.shipped import configuration, passwords
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+
+@dataclass(frozen=True)
+class Site:
+    """A hub, and a site that is a leaf of it."""
+
+    hub: NatsServer
+    leaf: NatsServer
+
+
+@asynccontextmanager
+async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
+    """Start both, with the streams that each needs."""
+    port = free_port()
+    above = configuration("hub.conf").replace("0.0.0.0:7422", f"127.0.0.1:{port}")
+    below = configuration("leaf.conf")
+    with passwords(above, below):
+        monkeypatch.setenv("FOG_DOMAIN", "site-0")
+        monkeypatch.setenv("FOG_HUB_URL", f'"nats-leaf://leaf:secret-FOG_LEAF_PASSWORD@127.0.0.1:{port}"')
+        async with NatsServer(config=above) as hub, NatsServer(config=below) as leaf:
+            for server in (hub, leaf):
+                login = ["--user", "admin", "--password", "secret-FOG_ADMIN_PASSWORD"]
+                made = await asyncio.to_thread(run, "streams", "apply", "--nats", server.url, *login)
+                assert made.returncode == 0, made.stderr
+            async with admin(leaf) as jetstream:
+                await jetstream.call(f"STREAM.DELETE.{ROLLUPS}")  # the totals belong to the hub alone
+            yield Site(hub, leaf)
+
+
+@asynccontextmanager
+async def admin(server: NatsServer) -> AsyncIterator[JetStream]:
+    """Provide a server's JetStream with all rights."""
+    async with connected(server.url, user="admin", password="secret-FOG_ADMIN_PASSWORD") as link:
+        yield JetStream(link)
+
+
+def login(server: NatsServer, user: str, password: str, inbox: str) -> NatsOptions:
+    """Return a user of the shipped configuration."""
+    return NatsOptions.parse(server.url, user=user, password=f"secret-{password}_PASSWORD", inbox_prefix=inbox)
+
+
+async def test_the_hub_has_the_totals_and_the_site_its_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site counts on while the hub is away, and the root has all of it once it is back; no frame leaves the site."""
+    async with site(monkeypatch) as servers:
+        at_root: dict[str, Any] = {"nats": login(servers.hub, "aggregator", "FOG_AGGREGATOR", "_INBOX_AGG")}
+        user = login(servers.leaf, "aggregator-fog-0", "FOG_AGGREGATOR_0", "_INBOX_BRANCH.fog.0")
+        at_site: dict[str, Any] = {"nats": user}
+        common: dict[str, Any] = {"listen": ("127.0.0.1", 0), "create_streams": False}
+        branch = AggregatorConfig(path=("fog", "0"), publish_rollup=True, rollup_interval=0.1, **at_site, **common)
+        root = AggregatorConfig(branches=(("fog", "*"),), **at_root, **common)
+        async with serving(branch) as below, running(root) as (above, _):
+            await _count(servers, below, above)
+
+
+async def _count(servers: Site, below: Aggregator, above: Aggregator) -> None:
+    collector = TelemetryCollector()
+    work = collector.register_counter("work_total", "Work")
+    node = login(servers.leaf, "fog-0-3", "FOG_0_3", "_INBOX_AGENT.fog.0.3")
+    async with Agent(collector, path="fog/0/3", options=node, interval=0.1) as agent:
+        work.increment(3)
+        assert await agent.flush()
+        await eventually(lambda: total(above, "work_total") == 3, deadline=20)
+        servers.hub.kill()
+        work.increment(4)
+        assert await agent.flush(), "the site needs no hub"
+        await eventually(lambda: total(below, "work_total") == 7)
+        assert total(above, "work_total") == 3
+        servers.hub.start()
+        await eventually(lambda: total(above, "work_total") == 7, deadline=20)
+    at_hub, at_site = await _stored(servers.hub), await _stored(servers.leaf)
+    assert (at_hub, at_site > 0) == (0, True)
+    who = {"user": "fog-0-3", "password": "secret-FOG_0_3_PASSWORD", "inbox_prefix": "_INBOX_AGENT.fog.0.3"}
+    async with connected(servers.hub.url, **who) as link:
+        assert (await link.publish("fog.v1.metrics.fog.0.3", b"of the hub", 5)).outcome is Outcome.ACKED
+    assert [await _stored(servers.hub), await _stored(servers.leaf)] == [1, at_site], "nor does one come in"
+
+
+async def _stored(server: NatsServer) -> int:
+    async with admin(server) as jetstream:
+        messages: int = (await jetstream.call(f"STREAM.INFO.{METRICS}"))["state"]["messages"]
+        return messages
