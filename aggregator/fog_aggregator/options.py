@@ -77,6 +77,10 @@ class SubtreeOptions:
         convert=parse_branches,
     )
 
+    branch_events: bool = option(
+        default=False, help="list the events of branches' nodes too, read from the streams of events", kind=SWITCH
+    )
+
     def check(self) -> None:
         """Check that the branches lie under the path, and apart.
 

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -50,14 +50,15 @@ from fog_aggregator.components.unread.unread import UnreadBranches
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.engine.ports import Say, Surroundings
-from fog_aggregator.core.following.scope import Scope
-from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
+from fog_aggregator.core.places.patterns import BranchPatterns, places_outside
 from fog_aggregator.core.saved import Part
 from fog_aggregator.memory import MemoryMetrics, empty_fleet, within_memory
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.notifications.deliveries import DeliveryOrder
 from fog_aggregator.notifications.silences_json import silence_json
 from fog_aggregator.path_costs import PathCost, costliest, costs_by_path
+from fog_aggregator.readers import Readers
 from fog_aggregator.report import StreamRoom
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -67,17 +68,14 @@ from fog_aggregator.tasks import Loops
 from fog_bus.ports import Log, Transport
 from fog_bus.rate_limited_log import RateLimitedLog
 from fog_bus.streams import (
-    CONTROL,
-    EVENTS,
     MAX_AGE,
-    METRICS,
-    ROLLUPS,
     StreamSettings,
     control_stream,
     events_stream,
     metrics_stream,
     reader_names,
     rollups_stream,
+    stream_name,
 )
 from fog_bus.transports import open_transport
 from fog_schema.paths import Path
@@ -132,10 +130,10 @@ class Aggregator:
         partner = Partner(bus, subjects, config.path)
         self.notifications = self._make_notifications(bus, subjects, partner.order, own, loops)
         around = self._surroundings(metrics, {"rules": rule_set, "partner": partner}, history)
-        self._engine = Engine(_scope(config, subjects), fleet, events, around)
-        connection = BusConnection(bus, _streams(config, subjects), loops)
-        brain = Brain(self._engine, self.network, metrics, bus, subjects, connection.streams_made, loops, readers)
-        past = self._make_past(bus.log(METRICS, readers), subjects, own)
+        self._engine = Engine(scope := _scope(config, subjects), fleet, events, around)
+        reading = Readers(self._engine, self.network, bus, loops, readers)
+        brain = Brain(self._engine, self.network, metrics, bus, subjects, loops, reading)
+        past = self._make_past(lambda stream: bus.log(stream, readers), subjects, own)
         self.sources = (history.source, PastSource(past), LiveSource(self.network))
         storage = FleetStorage(self.sources, series)
         queries = Queries(storage, config, self._server_time, self.ready, own)
@@ -147,7 +145,7 @@ class Aggregator:
             self.web,
             Checkpoints(config, self._engine, self.network, metrics, loops),
             history,
-            connection,
+            BusConnection(bus, scope, _streams(config, subjects), reading.follow, loops),
             self.notifications,
             brain,
             *self._make_lookouts(bus, subjects, own),
@@ -187,9 +185,12 @@ class Aggregator:
     def _make_notifications(
         self, bus: Transport, subjects: Subjects, order: DeliveryOrder, own: TelemetryCollector, loops: Loops
     ) -> Notifications:
-        config, silences_known = self.config, lambda: self._engine.cursors[CONTROL].caught_up
+        config, silences_known = self.config, self._are_commands_known
         situation = Situation(config.path, config.external_url, self._time_of_alerts, silences_known, order)
         return make_notifications(config, bus, subjects, situation, own, loops)
+
+    def _are_commands_known(self) -> bool:
+        return all(cursor.caught_up for cursor in self._engine.streams.of_kind(CONTROL).values())
 
     def _surroundings(self, metrics: SelfMetrics, saved: dict[str, Part], history: History) -> Surroundings:
         metrics.collector.add_source(lambda: [costliest(self._engine.accounts, self.network)])
@@ -261,11 +262,15 @@ class Aggregator:
 
     def _make_lookouts(self, bus: Transport, subjects: Subjects, own: TelemetryCollector) -> list[Component]:
         """Make what looks at the streams as a whole, every now and then."""
-        metrics, loops = bus.log(METRICS), self._loops
+        streams, loops, filters = self._engine.streams, self._loops, subjects.subtree(METRICS, self.config.path)
         branches, is_ready = BranchPatterns(self.config.branches), lambda: self._engine.readiness.ready
+
+        async def logs() -> list[Log]:
+            return [bus.log(name) for name in await bus.holding(filters)]
+
         return [
-            Shares([metrics, bus.log(EVENTS)], subjects, own, loops),
-            UnreadBranches([metrics], subjects, branches, self.network.unread, is_ready, own, loops),
+            Shares(lambda: list(map(bus.log, streams.of_nodes)), subjects, own, loops),
+            UnreadBranches(logs, subjects, branches, self.network.unread, is_ready, own, loops),
         ]
 
     def _make_worker(self, history: History, series: RuleSeries) -> RuleWorker:
@@ -273,10 +278,10 @@ class Aggregator:
         storage = FleetStorage((history.from_zero, *self.sources[1:]), series)
         return RuleWorker(storage, series, self.network, self.config.query_samples)
 
-    def _make_past(self, log: Log, subjects: Subjects, own: TelemetryCollector) -> Past:
+    def _make_past(self, open_log: Callable[[str], Log], subjects: Subjects, own: TelemetryCollector) -> Past:
         config = self.config
-        frames = Frames(log, subjects, config.path, config.past_messages, PastMetrics(own))
-        present = PresentState(self._engine, self.network, METRICS, BranchPatterns(self.config.branches))
+        frames = Frames(open_log, subjects, config.path, config.past_messages, PastMetrics(own))
+        present = PresentState(self._engine, self.network, subjects, BranchPatterns(self.config.branches))
         return Past(present, frames, self.config, self.config.history_step)
 
     def _make_web(self, queries: Queries, past: Past, storage: FleetStorage, rules: RuleSet) -> WebServer:
@@ -297,29 +302,32 @@ class Aggregator:
 
 
 def _scope(config: AggregatorConfig, subjects: Subjects) -> Scope:
+    branches = BranchPatterns(config.branches)
     return Scope(
         subjects=subjects,
         path=config.path,
-        branches=BranchPatterns(config.branches),
-        branch_events=True,
-        metrics=METRICS,
-        events=EVENTS,
-        rollups=ROLLUPS,
-        control=CONTROL,
+        branches=branches,
+        places=places_outside(config.path, branches),
+        branch_events=config.branch_events,
+        metrics=stream_name(METRICS, subjects),
+        events=stream_name(EVENTS, subjects),
+        rollups=stream_name(ROLLUPS, subjects),
+        control=stream_name(CONTROL, subjects),
         departed_after=config.departed_after,
     )
 
 
-def _streams(config: AggregatorConfig, subjects: Subjects) -> Sequence[StreamSettings]:
-    """Return the streams that the aggregator makes; none where a command does it."""
+def _streams(config: AggregatorConfig, subjects: Subjects) -> dict[str, StreamSettings]:
+    """Return the streams that the aggregator makes, by kind; none where a command does it."""
     if not config.create_streams:
-        return ()
+        return {}
     max_age = min(MAX_AGE, config.horizon / 2)
     alike: dict[str, Any] = {"max_age": max_age, "replicas": config.replicas}
-    made = [metrics_stream(subjects, max_bytes=config.max_bytes, **alike), events_stream(subjects, **alike)]
+    made = {METRICS: metrics_stream(subjects, max_bytes=config.max_bytes, **alike)}
+    made[EVENTS] = events_stream(subjects, **alike)
     if config.branches or config.publish_rollup:
-        made.append(rollups_stream(subjects, **alike))
-    return [*made, control_stream(subjects, replicas=config.replicas)]
+        made[ROLLUPS] = rollups_stream(subjects, **alike)
+    return made | {CONTROL: control_stream(subjects, replicas=config.replicas)}
 
 
 def _warnings() -> Say:

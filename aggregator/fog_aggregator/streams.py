@@ -1,37 +1,50 @@
-"""Make the streams that an aggregator reads, in development; in production a command does it."""
+"""Find the streams that hold what an aggregator reads; in development make them, in production a command does it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Awaitable, Mapping
+from typing import Final, Protocol
 
+from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
 from fog_aggregator.tasks import Loops, cancel
 from fog_bus.ports import LogError, Transport
-from fog_bus.streams import StreamSettings
+from fog_bus.streams import OLD_NAMES, StreamSettings, stream_name
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
-_RETRY: Final = 5.0
+_PAUSE: Final = 5.0
+_REFUSED: Final = "refused"
+
+
+class Follow(Protocol):
+    """Takes the streams that were found."""
+
+    def __call__(self, found: Mapping[str, str], *, selective: bool) -> Awaitable[None]:
+        """Read these streams and no others, by name with their kinds; arguments as of `Engine.follow`."""
 
 
 class BusConnection:
-    """A component that keeps the connection, and the streams if it is told to.
+    """A component that keeps the connection, looks for streams, and makes those that are missing if it is told to.
 
     Args:
         bus: The bus to keep connected.
-        streams: The streams to make, also anew when they are wiped; none to leave them to a command.
+        scope: The subjects that are read.
+        made: The streams to make, by kind, also anew when they are wiped; none to leave them to a command.
+        follow: Is told which streams were found, at every look.
         loops: Runs the loops.
-
-    Attributes:
-        streams_made: Set once the streams were looked after; reading begins then.
     """
 
-    def __init__(self, bus: Transport, streams: Sequence[StreamSettings], loops: Loops) -> None:
-        self.streams_made = asyncio.Event()
+    def __init__(
+        self, bus: Transport, scope: Scope, made: Mapping[str, StreamSettings], follow: Follow, loops: Loops
+    ) -> None:
         self._bus = bus
-        self._streams = streams
+        self._scope = scope
+        self._made = made
+        self._follow = follow
         self._loops = loops
+        self._found: dict[str, str] = {}
+        self._selective: bool | None = None
         self._logged: set[str] = set()
         self._keeping: asyncio.Task[None] | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -39,7 +52,7 @@ class BusConnection:
     async def start(self) -> None:
         """Begin to connect."""
         self._connecting = self._loops.spawn(self._bus.run())
-        self._keeping = self._loops.spawn(self._keep_streams())
+        self._keeping = self._loops.spawn(self._keep_looking())
 
     async def stop(self, deadline: float) -> None:
         """Let what was published reach the server, and end."""
@@ -47,20 +60,87 @@ class BusConnection:
         await self._bus.close(deadline)
         await cancel(self._connecting)
 
-    async def _keep_streams(self) -> None:
-        if not self._streams:
-            self.streams_made.set()
-            return
+    async def _keep_looking(self) -> None:
         while True:
             await self._bus.connected()
             try:
-                for settings in self._streams:
-                    for difference in await self._bus.provide(settings):
-                        self._warn_once(f"{difference}; `fog streams apply --update` changes it")
+                await self._look()
             except LogError as error:
-                LOGGER.warning("streams cannot be made: %s", error)
-            self.streams_made.set()
-            await asyncio.sleep(_RETRY)
+                if error.reason != "disconnected":  # the connection has said so
+                    LOGGER.warning("streams cannot be found, or made: %s", error)
+            await asyncio.sleep(_PAUSE)
+
+    async def _look(self) -> None:
+        found = await self._find()
+        if missing := [settings for kind, settings in self._made.items() if kind not in found.values()]:
+            for settings in missing:
+                await self._bus.provide(settings)
+            found = await self._find()
+        if self._selective is None:
+            self._selective = await self._may_select(found)
+        await self._follow(found, selective=self._selective)
+        if found != self._found:
+            self._found = found
+            await self._tell_differences(found)
+
+    async def _find(self) -> dict[str, str]:
+        """Return the streams that hold subjects of the scope, by name with their kinds.
+
+        Raises:
+            LogError: Nobody told.
+        """
+        found: dict[str, str] = {}
+        kinds = (CONTROL, ROLLUPS, EVENTS, METRICS) if self._scope.branches else (CONTROL, EVENTS, METRICS)
+        for kind in kinds:
+            for name in await self._holding(kind):
+                if await self._is_read(kind, name):
+                    found[name] = kind
+        return found
+
+    async def _holding(self, kind: str) -> list[str]:
+        try:
+            return await self._bus.holding(self._scope.filters(kind, selective=self._selective is not False))
+        except LogError as error:
+            if error.reason != _REFUSED:
+                raise
+            self._warn_once(f"{error}: streams are looked for by their names alone, as those of subtrees cannot be")
+        names = (stream_name(kind, self._scope.subjects), OLD_NAMES[kind])
+        return [name for name in names if await self._exists(name)][:1]
+
+    async def _exists(self, name: str) -> bool:
+        try:
+            await self._bus.log(name).info()
+        except LogError as error:
+            if error.reason in ("missing", _REFUSED):
+                return False
+            raise
+        return True
+
+    async def _is_read(self, kind: str, name: str) -> bool:
+        """Tell whether a stream may have messages that are read: those of branches are not."""
+        if not self._scope.branches or kind not in (METRICS, EVENTS):
+            return True
+        return self._scope.reads(kind, (await self._bus.log(name).info()).subjects)
+
+    async def _may_select(self, found: Mapping[str, str]) -> bool:
+        """Tell whether the server lets us ask for single messages, which reading some subjects alone takes."""
+        for name, kind in found.items():
+            if self._scope.is_selective(kind):
+                try:
+                    await self._bus.log(name).stored_at(1)
+                except LogError as error:
+                    if error.reason != _REFUSED:
+                        raise
+                    self._warn_once(f"{error}: the frames of all branches' nodes are read, and left out")
+                    return False
+        return True
+
+    async def _tell_differences(self, found: Mapping[str, str]) -> None:
+        """Warn of what is wrong with streams that this aggregator would have made."""
+        for kind, settings in self._made.items():
+            if [name for name in found if found[name] == kind] == [settings.name]:
+                for difference in await self._bus.examine(settings) or ():
+                    self._warn_once(f"{difference}; `fog streams apply --update` changes it")
 
     def _warn_once(self, text: str) -> None:
         if text not in self._logged:

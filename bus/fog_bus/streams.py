@@ -16,10 +16,9 @@ from typing import Any, Final, Literal
 from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 
-METRICS: Final = "FOG_METRICS"
-EVENTS: Final = "FOG_EVENTS"
-ROLLUPS: Final = "FOG_ROLLUPS"
-CONTROL: Final = "FOG_CONTROL"
+KINDS: Final = ("metrics", "events", "rollups", "control")
+OLD_NAMES: Final = {kind: f"FOG_{kind.upper()}" for kind in KINDS}
+"""Names that streams of any prefix had in earlier versions: one that exists is read and kept under its name."""
 DAY: Final = 86_400.0
 MAX_AGE: Final = 3 * DAY
 COMMANDS_MAX_AGE: Final = 90 * DAY
@@ -27,6 +26,19 @@ COMMANDS_MAX_AGE: Final = 90 * DAY
 _GIB: Final = 1024**3
 _READERS: Final = 8
 """Of one stream, for all aggregators of a subtree: a pair, what both left behind, questions about the past."""
+
+
+def stream_name(kind: str, subjects: Subjects, path: Path = ()) -> str:
+    """Return the name of the stream of a kind, of a prefix and of a subtree: FOG_V1_METRICS, FOG_V1_METRICS_fog_0.
+
+    Two prefixes, or two paths, may have one name, as a_b and a.b have: whoever makes a stream must see that the one of
+    its name is its own.
+    """
+    return "_".join((subjects.prefix.upper().replace(".", "_"), kind.upper(), *path))
+
+
+METRICS, EVENTS, ROLLUPS, CONTROL = (stream_name(kind, Subjects()) for kind in KINDS)
+"""The names of the streams of a whole fog whose subjects have the usual prefix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,21 +92,19 @@ def reader_names(path: Path) -> tuple[str, ...]:
     return tuple(f"{'~'.join(path)}+{number}" for number in range(_READERS)) if path else ()
 
 
-def metrics_stream(subjects: Subjects, **others: Any) -> StreamSettings:
-    """Return the settings of the stream of frames: three days, a gibibyte; `others` as in `StreamSettings`."""
-    return StreamSettings(name=METRICS, subjects=tuple(subjects.subtree("metrics")), **others)
+def metrics_stream(subjects: Subjects, path: Path = (), **others: Any) -> StreamSettings:
+    """Return the settings of a stream of a subtree's frames: three days, a gibibyte; `others`: see `StreamSettings`."""
+    return _stream("metrics", subjects, path, **others)
 
 
-def events_stream(subjects: Subjects, **others: Any) -> StreamSettings:
-    """Return the settings of the stream of events: three days, a quarter of a gibibyte; `others` likewise."""
-    return StreamSettings(name=EVENTS, subjects=tuple(subjects.subtree("events")), **{"max_bytes": _GIB // 4, **others})
+def events_stream(subjects: Subjects, path: Path = (), **others: Any) -> StreamSettings:
+    """Return the settings of a stream of a subtree's events: three days, a quarter of a gibibyte; `others` likewise."""
+    return _stream("events", subjects, path, **{"max_bytes": _GIB // 4, **others})
 
 
 def rollups_stream(subjects: Subjects, **others: Any) -> StreamSettings:
     """Return the settings of the stream of rollups: three days, a quarter of a gibibyte; `others` likewise."""
-    return StreamSettings(
-        name=ROLLUPS, subjects=tuple(subjects.subtree("rollups")), **{"max_bytes": _GIB // 4, **others}
-    )
+    return _stream("rollups", subjects, **{"max_bytes": _GIB // 4, **others})
 
 
 def control_stream(subjects: Subjects, **others: Any) -> StreamSettings:
@@ -104,4 +114,10 @@ def control_stream(subjects: Subjects, **others: Any) -> StreamSettings:
     acknowledgements stored here, as it does not check where an answer goes: a flood must not push commands out.
     """
     settings = {"max_age": COMMANDS_MAX_AGE, "max_bytes": _GIB // 64, "discard": "new", **others}
-    return StreamSettings(name=CONTROL, subjects=tuple(subjects.subtree("control")), **settings)
+    return _stream("control", subjects, **settings)
+
+
+def _stream(kind: str, subjects: Subjects, path: Path = (), **others: Any) -> StreamSettings:
+    return StreamSettings(
+        name=stream_name(kind, subjects, path), subjects=tuple(subjects.subtree(kind, path)), **others
+    )

@@ -32,7 +32,7 @@ async def main():
     collector = TelemetryCollector(journal=sys.argv[1])
     orders = collector.register_counter("orders_total")
     bus = MemoryBus()
-    bus.streams["FOG_METRICS"].refusal = "full" if sys.argv[2] == "refused" else None
+    bus.streams["FOG_V1_METRICS"].refusal = "full" if sys.argv[2] == "refused" else None
     async with Agent(collector, path="f/0", bus=bus, deadline=1.0):
         orders.increment(3)
     orders.increment(int(sys.argv[3]))  # after the final
@@ -101,7 +101,7 @@ async def test_a_journal_waits_for_a_stream_that_takes_too_little(tmp_path: Path
     await recovery.sweep()
     await recovery.sweep()
     assert not left.exists()
-    assert [message.subject for message in bus.streams["FOG_METRICS"].messages] == ["fog.v1.metrics.f.0"]
+    assert [message.subject for message in bus.streams["FOG_V1_METRICS"].messages] == ["fog.v1.metrics.f.0"]
 
 
 async def test_children_that_leave_without_a_word_are_ended_by_their_parents_agent(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ async def test_a_journal_that_the_server_does_not_take_stays(tmp_path: Path) -> 
     journals = tmp_path / "journals"
     assert len(run(journals, "refused", 0)) == 1
     bus = MemoryBus()
-    bus.streams["FOG_METRICS"].refusal = Refusal.FULL
+    bus.streams["FOG_V1_METRICS"].refusal = Refusal.FULL
     async with Agent(TelemetryCollector(), path="f/1", bus=bus, journal=journals, deadline=0.5):
         pass
     assert len(list(journals.glob("*.journal"))) == 1

@@ -60,6 +60,19 @@ def test_a_stream_that_goes_leaves_no_position() -> None:
     assert set(found.engine.cursors) == {"M2", "E", "C"}
 
 
+def test_a_stream_that_goes_is_read_to_its_end() -> None:
+    """It was told to hold more: what a writer that ended has left there nobody would tell again."""
+    found = reading()
+    found.begin("C")
+    found.engine.cursors["M"].look(info(2), 1.0)
+    found.engine.follow({"M2": METRICS, "E": EVENTS, "C": CONTROL}, 1.0)
+    assert "M" in found.engine.cursors
+    found.read("M", message("fog.v1.metrics.fog.1", DATA, NOON, 2))
+    found.engine.follow({"M2": METRICS, "E": EVENTS, "C": CONTROL}, 2.0)
+    assert "M" not in found.engine.cursors
+    assert sorted(found.engine.fleet.places) == [("fog", "0"), ("fog", "1")]
+
+
 def test_streams_of_commands_ask_for_nothing() -> None:
     """One appears, one goes: no count stands on them (R12.48)."""
     found = reading()

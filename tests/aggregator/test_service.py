@@ -154,7 +154,7 @@ async def test_a_horizon_that_the_stream_outlives_is_refused(fog_nats: NatsServe
     async with Connection(NatsOptions(servers=(fog_nats.url,))) as connection:
         await connection.connected()
         await apply(JetStream(Link(connection)), metrics_stream(Subjects()))
-    with pytest.raises(HorizonError, match="FOG_METRICS keeps messages for 259200 s"):
+    with pytest.raises(HorizonError, match="FOG_V1_METRICS keeps messages for 259200 s"):
         await asyncio.wait_for(Aggregator(config(fog_nats, horizon=3600.0)).run(asyncio.Event()), 20)
 
 
@@ -163,7 +163,7 @@ async def test_a_short_horizon_makes_streams_that_suit_it(fog_nats: NatsServer) 
     options = NatsOptions(servers=(fog_nats.url,))
     async with serving(config(fog_nats, horizon=3600.0)), Connection(options) as connection:
         await connection.connected()
-        answer = await JetStream(Link(connection)).call("STREAM.INFO.FOG_METRICS")
+        answer = await JetStream(Link(connection)).call("STREAM.INFO.FOG_V1_METRICS")
     assert answer["config"]["max_age"] == 1800 * 10**9
 
 

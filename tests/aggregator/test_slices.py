@@ -90,7 +90,7 @@ def test_others_have_their_turn_between_slices() -> None:
         turns.append(reading.engine.cursors["M"].seq)
 
     nobody = cast("Any", None)
-    network, stopped = cast("Any", Network()), asyncio.Event()
-    brain = Brain(reading.engine, network, nobody, nobody, nobody, stopped, nobody, pause=pause)
+    network = cast("Any", Network())
+    brain = Brain(reading.engine, network, nobody, nobody, nobody, nobody, nobody, pause=pause)
     asyncio.run(brain.take("M", keyframes(4), 0))
     assert turns == [1, 2, 3]

@@ -22,8 +22,8 @@ NAMED = replace(SMALL, named=frozenset({"max_age", "max_bytes", "max_per_subject
 def test_what_they_take_and_keep() -> None:
     """Names, subjects and limits: three days of each, so that a horizon of seven is more than twice that."""
     events = events_stream(Subjects("my.fog"), replicas=3, storage="memory", max_bytes=None)
-    assert (METRICS.name, METRICS.subjects, METRICS.max_age) == ("FOG_METRICS", ("fog.v1.metrics.>",), 3 * DAY)
-    assert (events.name, events.subjects, events.max_age) == ("FOG_EVENTS", ("my.fog.events.>",), 3 * DAY)
+    assert (METRICS.name, METRICS.subjects, METRICS.max_age) == ("FOG_V1_METRICS", ("fog.v1.metrics.>",), 3 * DAY)
+    assert (events.name, events.subjects, events.max_age) == ("MY_FOG_EVENTS", ("my.fog.events.>",), 3 * DAY)
     assert jetstream_config(events)["max_bytes"] == -1
     assert (jetstream_config(events)["num_replicas"], jetstream_config(events)["storage"]) == (3, "memory")
 
@@ -46,7 +46,7 @@ async def test_made_once_by_many(fog_nats: NatsServer) -> None:
     async with connected(fog_nats.url) as link:
         jetstream = JetStream(link)
         assert await asyncio.gather(*(apply(jetstream, METRICS) for _ in range(5))) == [[]] * 5
-        assert (await link.publish("fog.v1.metrics.fog.0", b"x", 10)).stream == "FOG_METRICS"
+        assert (await link.publish("fog.v1.metrics.fog.0", b"x", 10)).stream == "FOG_V1_METRICS"
         assert await apply(jetstream, METRICS) == []
 
 

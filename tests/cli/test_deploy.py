@@ -87,7 +87,11 @@ async def test_two_tiers(server: NatsServer) -> None:
 
     On SIGTERM the branch says its last totals. It cannot speak for another branch.
     """
-    await make_streams(server.url, user="admin", password="secret-ADMIN")
+    for path in ((), ("--path", "fog/0", "--update")):  # the later one lets the first one's streams go of the branch
+        made = run(
+            "streams", "apply", *path, "--nats", server.url, FOG_NATS_USER="admin", FOG_NATS_PASSWORD="secret-ADMIN"
+        )
+        assert made.returncode == 0, made.stdout + made.stderr
     login = {"FOG_NATS_URL": server.url, "FOG_NATS_USER": BRANCH["user"], "FOG_NATS_PASSWORD": BRANCH["password"]}
     options = ["--inbox-prefix", BRANCH["inbox_prefix"], "--rollup-interval", "100ms"]
     above = login | {"FOG_NATS_USER": "aggregator", "FOG_NATS_PASSWORD": "secret-AGGREGATOR"}

@@ -20,13 +20,13 @@ from tests.cli.processes import run
 
 def test_apply(fog_nats: NatsServer) -> None:
     """Creates; finds them fine; reports what differs and leaves it; changes it when asked to."""
-    fine = "FOG_METRICS: fine\nFOG_EVENTS: fine\nFOG_ROLLUPS: fine\nFOG_CONTROL: fine\n"
+    fine = "FOG_V1_METRICS: fine\nFOG_V1_EVENTS: fine\nFOG_V1_ROLLUPS: fine\nFOG_V1_CONTROL: fine\n"
     for _ in range(2):
         done = run("streams", "apply", "--nats", fog_nats.url)
         assert (done.returncode, done.stdout, done.stderr) == (0, fine, "")
     done = run("streams", "apply", "--nats", fog_nats.url, "--max-age", "1d")
     assert done.returncode == 1
-    assert "FOG_METRICS: max_age is " in done.stdout
+    assert "FOG_V1_METRICS: max_age is " in done.stdout
     assert done.stdout.endswith("--update changes what differs\n")
     done = run("streams", "apply", "--nats", fog_nats.url, "--max-age", "1d", "--update")
     assert (done.returncode, done.stdout) == (0, fine)
@@ -37,10 +37,10 @@ def test_fairness_is_an_option(fog_nats: NatsServer) -> None:
     assert run("streams", "apply", "--nats", fog_nats.url).returncode == 0
     done = run("streams", "apply", "--nats", fog_nats.url, "--max-per-subject", "1000")
     assert done.stdout.splitlines() == [
-        "FOG_METRICS: max_msgs_per_subject is -1 and should be 1000",
-        "FOG_EVENTS: max_msgs_per_subject is -1 and should be 1000",
-        "FOG_ROLLUPS: fine",
-        "FOG_CONTROL: fine",
+        "FOG_V1_METRICS: max_msgs_per_subject is -1 and should be 1000",
+        "FOG_V1_EVENTS: max_msgs_per_subject is -1 and should be 1000",
+        "FOG_V1_ROLLUPS: fine",
+        "FOG_V1_CONTROL: fine",
         "--update changes what differs",
     ]
     assert run("streams", "apply", "--nats", fog_nats.url, "--max-per-subject", "1000", "--update").returncode == 0
@@ -54,7 +54,7 @@ def test_only_what_is_named_is_changed(fog_nats: NatsServer) -> None:
     done = run("streams", "apply", "--nats", fog_nats.url, "--max-age", "1d", "--dry-run")
     assert (done.returncode, done.stdout.splitlines()[0]) == (
         1,
-        "FOG_METRICS: max_age would change from 172800000000000 to 86400000000000",
+        "FOG_V1_METRICS: max_age would change from 172800000000000 to 86400000000000",
     )
     assert "--update" not in done.stdout
     assert run("streams", "apply", "--nats", fog_nats.url, "--max-age", "1d", "--update").returncode == 0
@@ -67,7 +67,7 @@ def test_a_dry_run_makes_nothing(fog_nats: NatsServer) -> None:
     for _ in range(2):
         done = run("streams", "apply", "--nats", fog_nats.url, "--dry-run")
         assert done.returncode == 1
-        assert done.stdout.splitlines()[0] == "FOG_METRICS: would be made, for fog.v1.metrics.>"
+        assert done.stdout.splitlines()[0] == "FOG_V1_METRICS: would be made, for fog.v1.metrics.>"
 
 
 def test_a_plan_says_what_is_needed() -> None:
@@ -102,7 +102,7 @@ def test_what_the_server_refuses(fog_nats: NatsServer) -> None:
     """Its own words, on one line."""
     done = run("streams", "apply", "--nats", fog_nats.url, "--replicas", "3")
     assert done.returncode == 1
-    assert done.stderr.startswith("fog streams: FOG_METRICS: replicas > 1 not supported")
+    assert done.stderr.startswith("fog streams: FOG_V1_METRICS: replicas > 1 not supported")
     assert done.stderr.count("\n") == 1
 
 

@@ -33,6 +33,7 @@ from fog_aggregator.selfmetrics import SelfMetrics as AggregatorMetrics
 from fog_aggregator.tasks import Loops
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.link import Link
+from fog_bus.ports import Log
 from fog_schema.subjects import Subjects
 from tests.aggregator.fleet import Fleet
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -100,6 +101,11 @@ class Present:
         return now >= 0
 
 
+async def no_logs() -> list[Log]:
+    """Return no stream."""
+    return []
+
+
 def of_an_aggregator() -> dict[str, str]:
     """Return an aggregator's registry with all that it may hold, and its coverage."""
     fleet = Fleet()
@@ -114,9 +120,9 @@ def of_an_aggregator() -> dict[str, str]:
     RuleMetrics(fleet.own, RuleSet(), RuleSeries())
     NotificationMetrics(fleet.own, ("log",), lambda: 0.0)
     HistoryMetrics(fleet.own)
-    Shares((), Subjects(), fleet.own, Loops())
+    Shares(tuple, Subjects(), fleet.own, Loops())
     branches, unread = BranchPatterns(), fleet.network.unread
-    UnreadBranches((), Subjects(), branches, unread, lambda: True, fleet.own, Loops())
+    UnreadBranches(no_logs, Subjects(), branches, unread, lambda: True, fleet.own, Loops())
     link, never = Link(Connection(NatsOptions())), lambda: False
     RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
     return told([*fleet.network.collect(), *fleet.network.view().sampled()], "fog_")

@@ -133,7 +133,7 @@ async def test_questions_without_an_answer(fog_nats: NatsServer) -> None:
             ({"node": "fog/0/4", "time": now}, 404, "no node at fog/0/4"),
             ({"path": "fog/2", "time": now}, 404, "no node at or under fog/2"),
             ({"node": "fog/0/3", "time": now + 100}, 400, "lies ahead"),
-            ({"node": "fog/0/3", "time": 1.5}, 404, "FOG_METRICS begins at"),
+            ({"node": "fog/0/3", "time": 1.5}, 404, "FOG_V1_METRICS begins at"),
             ({"node": "fog/0/3", "time": now, "since": now}, 400, "is not before"),
             ({"node": "fog/0/3", "path": "fog", "time": now}, 400, "give one of them"),
             ({"node": "fog/0/3", "time": "yesterday"}, 400, "unix seconds, as in 1700000000.5, or RFC 3339"),

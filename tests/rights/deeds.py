@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 USERS: Final = ("node", "branch", "aggregator", "operator", "admin")
 """The node fog/0/3, the aggregators of the branch fog/0, of the root, an operator of the whole, the administrator."""
 NOBODY: Final = "no login"
+OWN, OTHER = "FOG_V1_METRICS_fog_0", "FOG_V1_METRICS_fog_1"
+"""The streams of metrics of two branches."""
 
 
 class Deed(NamedTuple):
@@ -45,14 +47,15 @@ def _of_readers() -> Iterator[Deed]:
         ("delete", "DELETE", "branch", "aggregator"),
     )
     for verb, call, *allowed in reading:
-        yield _ask(f"{verb} a reader of metrics of the branch fog/0", f"CONSUMER.{call}.FOG_METRICS.fog~0+0", *allowed)
-        yield _ask(f"{verb} one of the branch fog/1", f"CONSUMER.{call}.FOG_METRICS.fog~1+0", "aggregator")
-    yield _ask("make a ninth reader for fog/0", "CONSUMER.CREATE.FOG_METRICS.fog~0+8", "aggregator")
-    yield _ask("make a reader of commands", "CONSUMER.CREATE.FOG_CONTROL.fog~0+0", "branch", "aggregator")
-    yield _ask("make a reader of rollups", "CONSUMER.CREATE.FOG_ROLLUPS.fog~0+0", "aggregator")
-    yield _ask("make a reader without a name", "CONSUMER.CREATE.FOG_METRICS")
-    yield _ask("make a durable reader", "CONSUMER.DURABLE.CREATE.FOG_METRICS.fog~0+0")
-    yield _ask("list readers", "CONSUMER.NAMES.FOG_METRICS")
+        yield _ask(f"{verb} a reader of metrics of the branch fog/0", f"CONSUMER.{call}.{OWN}.fog~0+0", *allowed)
+        yield _ask(f"{verb} one of the branch fog/1", f"CONSUMER.{call}.{OTHER}.fog~1+0", "aggregator")
+    yield _ask("make a reader of the metrics of the rest", "CONSUMER.CREATE.FOG_V1_METRICS.fog~0+0", "aggregator")
+    yield _ask("make a ninth reader for fog/0", f"CONSUMER.CREATE.{OWN}.fog~0+8", "aggregator")
+    yield _ask("make a reader of commands", "CONSUMER.CREATE.FOG_V1_CONTROL.fog~0+0", "branch", "aggregator")
+    yield _ask("make a reader of rollups", "CONSUMER.CREATE.FOG_V1_ROLLUPS.fog~0+0", "aggregator")
+    yield _ask("make a reader without a name", "CONSUMER.CREATE.FOG_V1_METRICS")
+    yield _ask("make a durable reader", f"CONSUMER.DURABLE.CREATE.{OWN}.fog~0+0")
+    yield _ask("list readers", "CONSUMER.NAMES.FOG_V1_METRICS")
 
 
 DEEDS: Final = (
@@ -78,7 +81,7 @@ DEEDS: Final = (
     _publish("an answer to the node fog/0/3", "_INBOX_AGENT.fog.0.3.a.1"),
     _publish("an answer to an aggregator", "_INBOX_AGG.a.1"),
     _publish("an answer to an operator", "_INBOX_OPERATOR.fog.a.1"),
-    _publish("an acknowledgement of a reader", "$JS.ACK.FOG_METRICS.fog~0+0.1.1.1.1.0"),
+    _publish("an acknowledgement of a reader", "$JS.ACK.FOG_V1_METRICS_fog_0.fog~0+0.1.1.1.1.0"),
     _publish("a question to the server itself", "$SYS.REQ.SERVER.PING"),
     _hear("everything", ">"),
     _hear("all metrics", "fog.v1.metrics.fog.>", "operator"),
@@ -102,17 +105,20 @@ DEEDS: Final = (
     _hear("answers to an operator of fog", "_INBOX_OPERATOR.fog.*.*", "operator"),
     _hear("the server's own events", "$SYS.>"),
     _hear("what JetStream tells of its streams", "$JS.EVENT.>"),
-    _ask("look at the stream of metrics", "STREAM.INFO.FOG_METRICS", "branch", "aggregator"),
-    _ask("look at the stream of commands", "STREAM.INFO.FOG_CONTROL", "branch", "aggregator"),
-    _ask("look at the stream of totals", "STREAM.INFO.FOG_ROLLUPS", "aggregator"),
-    _ask("list streams", "STREAM.NAMES"),
-    _ask("create a stream", "STREAM.CREATE.FOG_METRICS"),
-    _ask("change a stream", "STREAM.UPDATE.FOG_METRICS"),
-    _ask("purge a stream", "STREAM.PURGE.FOG_METRICS"),
-    _ask("delete a stream", "STREAM.DELETE.FOG_METRICS"),
-    _ask("delete a message", "STREAM.MSG.DELETE.FOG_METRICS"),
-    _ask("get a message", "STREAM.MSG.GET.FOG_METRICS"),
-    _ask("get a message directly", "DIRECT.GET.FOG_METRICS"),
+    _ask("look at the stream of metrics of the branch fog/0", f"STREAM.INFO.{OWN}", "branch", "aggregator"),
+    _ask("look at that of the branch fog/1", f"STREAM.INFO.{OTHER}", "aggregator"),
+    _ask("look at the stream of metrics of the rest", "STREAM.INFO.FOG_V1_METRICS", "aggregator"),
+    _ask("look at the stream of commands", "STREAM.INFO.FOG_V1_CONTROL", "branch", "aggregator"),
+    _ask("look at the stream of totals", "STREAM.INFO.FOG_V1_ROLLUPS", "aggregator"),
+    _ask("look for streams by what they take", "STREAM.NAMES", "branch", "aggregator"),
+    _ask("list streams with what they hold", "STREAM.LIST"),
+    _ask("create a stream", "STREAM.CREATE.FOG_V1_METRICS"),
+    _ask("change a stream", "STREAM.UPDATE.FOG_V1_METRICS"),
+    _ask("purge a stream", "STREAM.PURGE.FOG_V1_METRICS"),
+    _ask("delete a stream", "STREAM.DELETE.FOG_V1_METRICS"),
+    _ask("delete a message", "STREAM.MSG.DELETE.FOG_V1_METRICS"),
+    _ask("get a message of the branch fog/0", f"STREAM.MSG.GET.{OWN}", "aggregator"),
+    _ask("get a message directly", "DIRECT.GET.FOG_V1_METRICS"),
     *_of_readers(),
 )
 

@@ -86,8 +86,9 @@ def signed() -> Iterator[Shipped]:
 
 
 def _with_streams(shipped: Shipped) -> Shipped:
-    made = run("streams", "apply", *shipped.options("admin"))
-    assert made.returncode == 0, made.stderr
+    for part in (("--path", "fog/0"), ("--update",)):
+        made = run("streams", "apply", *part, *shipped.options("admin"))
+        assert made.returncode == 0, made.stderr
     return shipped
 
 

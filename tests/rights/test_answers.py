@@ -13,7 +13,7 @@ from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.link import Link
 from fog_bus.nats.log import NatsLog
 from fog_bus.ports import LogError, Outcome, Refusal
-from fog_bus.streams import CONTROL, EVENTS, METRICS, ROLLUPS, reader_names
+from fog_bus.streams import CONTROL, ROLLUPS, reader_names
 from fog_cli.api import Api
 from fog_testing.waiting import eventually
 from tests.bus.broker import connected
@@ -22,10 +22,12 @@ from tests.cli.processes import run
 from tests.rights.shipped import Shipped
 from utilityfog_frontend.telemetry import TelemetryCollector
 
+METRICS, EVENTS = "FOG_V1_METRICS_fog_0", "FOG_V1_EVENTS_fog_0"
+"""The streams of the branch."""
 NODE = "fog.v1.metrics.fog.0.3"
 OTHERS = {
-    METRICS: "fog.v1.metrics.fog.1.9",
-    EVENTS: "fog.v1.events.fog.1.9",
+    METRICS: "fog.v1.metrics.fog.0.9",
+    EVENTS: "fog.v1.events.fog.0.9",
     ROLLUPS: "fog.v1.rollups.fog.1",
     CONTROL: "fog.v1.control.fog",
 }

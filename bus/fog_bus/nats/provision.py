@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from fog_bus.filters import overlap
 from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.streams import Difference, StreamSettings
 
@@ -76,12 +77,27 @@ async def apply(jetstream: JetStream, settings: StreamSettings, *, update: bool 
             if error.code != _NAME_IN_USE:  # someone else's, made a moment ago: compare
                 raise
         found = await find(jetstream, settings.name) or {}
+    check_ours(settings, found)
     found_differences = differences(settings, found)
     if not update or not found_differences:
         return found_differences
     changed = {**found, **{difference.setting: difference.wanted for difference in found_differences}}
     answer = await jetstream.call(f"STREAM.UPDATE.{settings.name}", changed)
     return differences(settings, answer["config"])
+
+
+def check_ours(settings: StreamSettings, found: Mapping[str, Any]) -> None:
+    """Check that a stream of this name takes some subject of ours: no stream is ever pointed at another's subjects.
+
+    Raises:
+        JetStreamError: It belongs to somebody else.
+    """
+    taken = found.get("subjects") or ()
+    if taken and not any(overlap(one, wanted) for one in taken for wanted in settings.subjects):
+        raise JetStreamError(
+            f"the stream {settings.name} takes {', '.join(taken)}, and is left as it is: it belongs to another prefix, "
+            "or to another path, that makes the same name"
+        )
 
 
 def differences(settings: StreamSettings, found: Mapping[str, Any]) -> list[Difference]:

@@ -17,7 +17,7 @@ from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
 from fog_bus.nats.log import NatsLog
 from fog_bus.nats.options import NatsOptions
-from fog_bus.nats.provision import apply, differences, find
+from fog_bus.nats.provision import apply, check_ours, differences, find
 from fog_bus.nats.troubles import why_not
 from fog_bus.ports import LogError
 from fog_bus.streams import Difference, StreamSettings
@@ -77,6 +77,7 @@ class NatsTransport(Link):
         """
         try:
             found = await find(JetStream(self), settings.name)
+            check_ours(settings, found or {})
         except JetStreamError as error:
             raise LogError(error.reason, str(error)) from error
         return None if found is None else differences(settings, found)

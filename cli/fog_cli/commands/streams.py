@@ -4,10 +4,15 @@
   fog streams apply --user admin --replicas 3 --max-bytes 20GiB
   fog streams apply --max-age 2d --dry-run
   fog streams apply --max-age 2d --update
+  fog streams apply --path fog/0 --dry-run
   fog streams plan --nodes 20000 --series 100 --interval 10s --max-age 3d
 
 A stream that exists is never changed without --update, and then only in what is named here, or where counts depend on
 it. --dry-run shows what would be done. Exit code 1 when a difference remains.
+
+Names come from prefix and path (FOG_V1_METRICS, FOG_V1_METRICS_fog_0); one that exists under another name keeps it.
+With --path a subtree gets streams of its own, of frames and of events. A stream that has its subjects already must let
+go of them, with --update: subjects cannot be excluded, so it then takes what it has seen beside them, place by place.
 
 `plan` asks no server. It encodes the frames of such a fleet and prints what the streams need.
 """
@@ -18,10 +23,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from fog_bus.options import option, switch
-from fog_bus.options.kinds import INTERVAL, PERIOD, SIZE, TEXT, WHOLE, choice
+from fog_bus.options.kinds import INTERVAL, PATH, PERIOD, SIZE, TEXT, WHOLE, choice
 from fog_cli.config import REQUIRED, group, part
 from fog_cli.later import later
 from fog_cli.nats_settings import NatsSettings
+from fog_schema.paths import Path, parse_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class Settings:
     dry_run: bool = switch("show what would be done, and do nothing")
     wishes: Wishes = part(Wishes)
     plan: Plan = part(Plan)
+    path: Path = option((), "make streams of this subtree alone, beside those of the rest", PATH, convert=parse_path)
     prefix: str = option("fog.v1", "what subjects begin with", TEXT)
     nats: NatsSettings = group(NatsSettings)
 

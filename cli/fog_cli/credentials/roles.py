@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fog_bus.streams import CONTROL, EVENTS, METRICS, ROLLUPS, reader_names
+from fog_bus.streams import reader_names, stream_name
 from fog_schema.paths import Path, ancestors
+from fog_schema.subjects import Subjects
 
-PATH, ANCESTOR, PARENT, READER = "{{tag(path)}}", "{{tag(anc)}}", "{{tag(parent)}}", "{{tag(reader)}}"
+PATH, ANCESTOR, PARENT = "{{tag(path)}}", "{{tag(anc)}}", "{{tag(parent)}}"
+READER, SUBTREE = "{{tag(reader)}}", "{{tag(subtree)}}"
+_LOOK: Final = "$JS.API.STREAM.NAMES"
+"""Which streams take some subjects: their names, and nothing of what they hold."""
 _KIB: Final = 1024
 _LONGEST_COMMAND: Final = 64 * _KIB
 _LONGEST_MESSAGE: Final = 256 * _KIB
@@ -81,7 +85,13 @@ def _node(prefix: str) -> Role:
 def _aggregator(prefix: str) -> Role:
     return Role(
         name="aggregator",
-        publish=[*_reading("*", METRICS, EVENTS, CONTROL, ROLLUPS), f"{prefix}.resync.>", f"{prefix}.alerts.>"],
+        publish=[
+            _LOOK,
+            *_reading("*", "*"),
+            "$JS.API.STREAM.MSG.GET.*",
+            f"{prefix}.resync.>",
+            f"{prefix}.alerts.>",
+        ],
         subscribe=["_INBOX_AGG.>", f"{prefix}.alerts.~verdicts"],
         inbox="_INBOX_AGG",
     )
@@ -91,7 +101,8 @@ def _branch(prefix: str) -> Role:
     return Role(
         name="branch",
         publish=[
-            *_reading(READER, METRICS, EVENTS, CONTROL),
+            _LOOK,
+            *_reading(READER, *_streams_of_branch(prefix)),
             *_at_and_under(f"{prefix}.resync.{PATH}"),
             *_at_and_under(f"{prefix}.alerts.{PATH}"),
             f"{prefix}.rollups.{PATH}",
@@ -105,6 +116,12 @@ def _branch(prefix: str) -> Role:
         has_path=True,
         has_readers=True,
     )
+
+
+def _streams_of_branch(prefix: str) -> list[str]:
+    """Return the names of the streams that a branch's aggregators read: its own, and that of commands."""
+    metrics, events, control = (stream_name(kind, Subjects(prefix)) for kind in ("metrics", "events", "control"))
+    return [f"{metrics}_{SUBTREE}", f"{events}_{SUBTREE}", control]
 
 
 def _operator(prefix: str) -> Role:
@@ -135,8 +152,8 @@ def tags_of(path: Path) -> list[str]:
 
 
 def reader_tags(path: Path) -> list[str]:
-    """Return the tags of a user that reads streams for a subtree: the names that its readers may have."""
-    return [f"reader:{name}" for name in reader_names(path)]
+    """Return the tags of a user that reads streams for a subtree: the end of their names, and its readers' names."""
+    return [f"subtree:{'_'.join(path)}", *(f"reader:{name}" for name in reader_names(path))]
 
 
 def inbox_of(role: Role, path: Path) -> str:

@@ -23,7 +23,6 @@ from typing import Any, Final, TypeVar
 from fog_bus.nats.api import JetStream, JetStreamError
 from fog_bus.nats.options import NatsOptions
 from fog_bus.options.kinds import Address, show_address
-from fog_bus.streams import EVENTS, METRICS
 from fog_cli.actions import books
 from fog_cli.bus import connected_link
 from fog_cli.commands.trial.demo import Settings
@@ -246,13 +245,14 @@ def _free_address() -> Address:
 
 async def _last_sequences(place: _Place) -> Mapping[str, int]:
     """Of each stream the sequence of the last message of our tree; others may have sent later ones."""
-    filters = {
-        METRICS: Subjects().subtree("metrics", (place.root,)),
-        EVENTS: Subjects().subtree("events", (place.root,)),
-    }
+    filters = [one for kind in ("metrics", "events") for one in Subjects().subtree(kind, (place.root,))]
+    last: dict[str, int] = {}
     async with connected_link(place.options) as link:
         stream = JetStream(link)
-        return {name: max([await _last(stream, name, one) for one in several]) for name, several in filters.items()}
+        for one in filters:
+            for name in await stream.streams_of(one):
+                last[name] = max(last.get(name, 0), await _last(stream, name, one))
+    return last
 
 
 async def _last(stream: JetStream, name: str, subjects: str) -> int:

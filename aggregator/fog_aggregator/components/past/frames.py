@@ -24,37 +24,37 @@ class Frames:
     """Where frames are read, and how many at most. Belongs to one event loop.
 
     Attributes:
-        log: the stream of metrics.
+        open_log: returns the log of a stream.
         subjects: turns paths into subjects.
         scope: the subtree that the aggregator reads.
         most: frames that one question may read.
         metrics: counts.
     """
 
-    log: Log
+    open_log: Callable[[str], Log]
     subjects: Subjects
     scope: Path
     most: int
     metrics: PastMetrics
 
-    async def look(self, until: Position) -> StreamInfo:
-        """Tell what the stream is that was read up to a position.
+    async def look(self, stream: str, until: Position) -> StreamInfo:
+        """Tell what a stream is that was read up to a position.
 
         Raises:
             PastError: it is another one, or does not answer.
         """
         try:
-            info = await self.log.info()
+            info = await self.open_log(stream).info()
         except LogError as error:
-            raise self._unreadable(error) from error
+            raise _unreadable(stream, error) from error
         if info.created != until.created:
-            raise PastError(f"the stream {self.log.stream} was replaced just now: ask again in some seconds", 503)
+            raise PastError(f"the stream {stream} was replaced just now: ask again in some seconds", 503)
         return info
 
     async def read(
-        self, question: Question, until: Position, take: Callable[[Sequence[Message]], Awaitable[None]]
+        self, stream: str, question: Question, until: Position, take: Callable[[Sequence[Message]], Awaitable[None]]
     ) -> None:
-        """Hand all frames of a question to `take`, in order, up to a position of the stream.
+        """Hand all frames of a question to `take`, in order, up to a position of a stream.
 
         The stream forgets the reader when this ends, however it ends.
 
@@ -62,13 +62,13 @@ class Frames:
             PastError: they are too many, or cannot be read.
         """
         try:
-            reader = await self.log.open_at(question.reach, question.subjects(self.subjects, self.scope))
+            reader = await self.open_log(stream).open_at(question.reach, question.subjects(self.subjects, self.scope))
             try:
                 await self._read(reader, until, take)
             finally:
                 await reader.close()
         except LogError as error:
-            raise self._unreadable(error) from error
+            raise _unreadable(stream, error) from error
 
     async def _read(
         self, reader: LogReader, until: Position, take: Callable[[Sequence[Message]], Awaitable[None]]
@@ -89,8 +89,9 @@ class Frames:
             if len(mine) < len(messages):
                 break
 
-    def _unreadable(self, error: LogError) -> PastError:
-        return PastError(f"the stream {self.log.stream} cannot be read now: {error}", 503)
+
+def _unreadable(stream: str, error: LogError) -> PastError:
+    return PastError(f"the stream {stream} cannot be read now: {error}", 503)
 
 
 def _too_much(found: str) -> PastError:

@@ -165,25 +165,23 @@ class Past:
     async def _replay(self, question: Question, wanted: Callable[[], bool]) -> tuple[Present, Replay]:
         """Read all frames of a question."""
         present = await self._in_thread(partial(self._present.look, question.selection))
-        info = await self._frames.look(present.position)
+        info = await self._frames.look(present.stream, present.position)
         question = replace(question, stored_since=info.first_timestamp, orders=present.orders)
         if not question.at:
             question = replace(question, start=max(question.start, info.first_timestamp))
         elif not info.messages or question.start < info.first_timestamp:
             begins = f"begins at {info.first_timestamp:.3f}" if info.messages else "is empty"
-            raise PastError(
-                f"the stream {self._frames.log.stream} {begins}: nothing is known of {question.start:.3f}", 404
-            )
+            raise PastError(f"the stream {present.stream} {begins}: nothing is known of {question.start:.3f}", 404)
         replay = Replay(question, self._frames.subjects, wanted)
 
         async def take(messages: Sequence[Message]) -> None:
             await self._in_thread(partial(replay.take, messages))
 
-        await self._frames.read(question, present.position, take)
+        await self._frames.read(present.stream, question, present.position, take)
         for writer, number in replay.last_numbers().items():
             if number < present.numbers.get(writer, 0):
                 raise PastError(
-                    f"the replica of the stream {self._frames.log.stream} that was asked lags behind: ask again", 503
+                    f"the replica of the stream {present.stream} that was asked lags behind: ask again", 503
                 )
         return present, replay
 
@@ -197,7 +195,7 @@ class Past:
         if replay.known_since >= question.start:
             raise PastError(
                 f"the counts under {format_path(question.path)} are known after {replay.known_since:.3f}: before that "
-                f"the stream {self._frames.log.stream} has no keyframe of some writer",
+                f"the stream {present.stream} has no keyframe of some writer",
                 404,
             )
         found = constants(present.view.totals(), present.view.shown, replay.totals())

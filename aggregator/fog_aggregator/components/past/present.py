@@ -15,6 +15,7 @@ from fog_aggregator.query.fleet_view import FleetView
 from fog_aggregator.query.selection import Selection
 from fog_bus.ports import Position
 from fog_schema.paths import Path, format_path
+from fog_schema.subjects import Subjects
 
 Numbers: TypeAlias = dict[tuple[Path, int], int]
 """The number of the last frame of each writer, by its path and epoch."""
@@ -26,6 +27,7 @@ class Present:
 
     Attributes:
         view: the numbers.
+        stream: the stream that has the frames of the place.
         position: how far the stream was read for them.
         numbers: of the last frame of each writer.
         now: server's time.
@@ -33,6 +35,7 @@ class Present:
     """
 
     view: FleetView
+    stream: str
     position: Position
     numbers: Numbers
     now: float
@@ -49,14 +52,14 @@ class PresentState:
     Args:
         engine: knows how far streams were read.
         network: shows the fleet.
-        stream: the name of the stream of metrics.
+        subjects: turns paths into subjects.
         branches: the paths that are read as rollups: the stream has no totals of them.
     """
 
-    def __init__(self, engine: Engine, network: NetworkCollector, stream: str, branches: BranchPatterns) -> None:
+    def __init__(self, engine: Engine, network: NetworkCollector, subjects: Subjects, branches: BranchPatterns) -> None:
         self._engine = engine
         self._network = network
-        self._stream = stream
+        self._subjects = subjects
         self._branches = branches
 
     def now(self) -> float:
@@ -67,15 +70,32 @@ class PresentState:
         """Look at the numbers, and at how far the stream was read for them, in one go.
 
         Raises:
-            PastError: nothing was read yet.
+            PastError: nothing was read yet, or the frames lie in several streams.
         """
         with self._network.lock:
-            position = self._engine.cursors[self._stream].position
+            stream = self._stream_of(selection)
+            position = self._engine.cursors[stream].position
             if position is None:
-                raise PastError(f"the stream {self._stream} was not read yet", 503)
+                raise PastError(f"the stream {stream} was not read yet", 503)
             view = self._network.view(selection)
             orders = self._network.orders()
-            return Present(view, position, self.numbers(selection), self._network.now(), orders)
+            return Present(view, stream, position, self.numbers(selection), self._network.now(), orders)
+
+    def _stream_of(self, selection: Selection) -> str:
+        """Return the one stream that has the frames of a place."""
+        path, subjects = selection.under, self._subjects
+        found = self._engine.streams.holding(
+            [subjects.metrics(path)] if selection.own else subjects.subtree("metrics", path)
+        )
+        where = format_path(path) or "the whole fleet"
+        if not found:
+            raise PastError(f"no stream that has the frames of {where} was read yet", 503)
+        if len(found) > 1:
+            raise PastError(
+                f"the frames of {where} lie in several streams, {', '.join(sorted(found))}: ask for a deeper path; of "
+                "whole levels the history has rollups at hand"
+            )
+        return found[0]
 
     def numbers(self, selection: Selection) -> Numbers:
         """Return the number of the last frame of each writer that has not ended."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from fog_aggregator.tasks import Loops, cancel
@@ -30,7 +30,7 @@ class Shares:
     """A component that looks at who has most of each stream. Belongs to one event loop.
 
     Args:
-        logs: The streams.
+        logs: Returns the streams, as they are known now.
         subjects: Turns subjects into paths.
         collector: Gets the metric.
         loops: Runs the loop.
@@ -38,7 +38,12 @@ class Shares:
     """
 
     def __init__(
-        self, logs: Sequence[Log], subjects: Subjects, collector: TelemetryCollector, loops: Loops, every: float = EVERY
+        self,
+        logs: Callable[[], Sequence[Log]],
+        subjects: Subjects,
+        collector: TelemetryCollector,
+        loops: Loops,
+        every: float = EVERY,
     ) -> None:
         self._logs = logs
         self._subjects = subjects
@@ -59,7 +64,7 @@ class Shares:
 
     async def _look(self) -> None:
         while True:
-            for log in self._logs:
+            for log in self._logs():
                 await log.connected()
                 try:
                     self._found[log.stream] = await log.shares(NAMED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from fog_aggregator.core.places.patterns import BranchPatterns
@@ -41,7 +41,7 @@ class UnreadBranches:
     which nodes lie below it, and which branches a pattern stands for, of the streams of metrics.
 
     Args:
-        logs: The streams that frames of nodes are in.
+        logs: Finds the streams that frames of nodes are in, those of branches too.
         subjects: Turns subjects into paths.
         patterns: The branches.
         unread: Takes what was found.
@@ -52,7 +52,7 @@ class UnreadBranches:
 
     def __init__(
         self,
-        logs: Sequence[Log],
+        logs: Callable[[], Awaitable[Sequence[Log]]],
         subjects: Subjects,
         patterns: BranchPatterns,
         unread: Unread,
@@ -91,11 +91,11 @@ class UnreadBranches:
             await asyncio.sleep(max(EVERY, REST * took) if is_ready else _SECOND)
 
     async def _look(self) -> None:
-        for log in self._logs:
-            try:
+        try:
+            for log in await self._logs():
                 self._counted[log.stream] = await self._count(log)
-            except LogError:
-                continue  # the reader of the stream says what is wrong; what was found before may still be true
+        except LogError:
+            pass  # the reader of the stream says what is wrong; what was found before may still be true
         found = self._unread.never_heard(self._patterns)
         for counted in self._counted.values():
             found.update(counted)  # a sum would leave out those with no nodes

@@ -313,6 +313,12 @@ class StreamCursor:
         return max(pending, self.info.tail - self.seq if self.info is not None else 0)
 
     @property
+    def has_unread(self) -> bool:
+        """Whether the stream is there, was read, and is known to hold more."""
+        is_there = self.info is not None and self.position is not None and not self._attempts.absent
+        return is_there and (self.lag > 0 or not self.caught_up)
+
+    @property
     def read_until(self) -> float:
         """The server's time until which all that was stored was handled, unix seconds; 0 while that is not known."""
         position, info = self.position, self.info

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -54,6 +55,14 @@ class Scope:
         if self.control:
             names[self.control] = CONTROL
         return {name: kind for name, kind in names.items() if self.filters(kind)}
+
+    def reads(self, kind: str, subjects: Sequence[str]) -> bool:
+        """Tell whether a stream of a kind may have messages that are read, by the filters of the subjects it takes."""
+        if not self.branches or kind not in (METRICS, EVENTS) or (kind == EVENTS and self.branch_events):
+            return True
+        head = f"{self.subjects.of(kind, ())}."
+        taken = (one.removeprefix(head).removesuffix(".>") for one in subjects if one.startswith(head))
+        return not subjects or not all(self.branches.cover(tuple(one.split("."))) for one in taken)
 
     def is_selective(self, kind: str) -> bool:
         """Tell whether the streams of a kind are asked for our subjects alone: few among many."""

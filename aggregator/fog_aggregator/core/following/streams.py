@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
+from fog_bus.filters import overlap
 from fog_bus.ports import Position
 
 
@@ -52,15 +53,17 @@ class Streams:
     def follow(self, found: Mapping[str, str], *, selective: bool = True) -> Change:
         """Follow other streams: these, by name with their kinds, each from where it was read to.
 
-        A kind that is not among them is awaited under the name that the scope has; where rollups are, those of nodes
-        are not, as no node need stand outside of branches.
+        A stream that is not among them is read to its end before it goes. A kind that is not among them is awaited
+        under the name that the scope has; where rollups are, those of nodes are not, as no node need stand outside of
+        branches.
 
         Args:
             found: The streams.
             selective: Whether streams may be asked for some subjects alone, where the scope is of few. Once for all:
                 told otherwise, all cursors are made anew, where they are.
         """
-        kinds = dict(found)
+        unread = {name: self._kinds[name] for name, cursor in self.cursors.items() if cursor.has_unread}
+        kinds = unread | dict(found)
         for name, kind in self._scope.names.items():
             needed = kind not in (METRICS, EVENTS) or ROLLUPS not in found.values()
             if kind not in found.values() and needed:
@@ -83,6 +86,21 @@ class Streams:
     def of_kind(self, kind: str) -> dict[str, StreamCursor]:
         """Return the streams of a kind."""
         return {stream: cursor for stream, cursor in self.cursors.items() if self._kinds[stream] == kind}
+
+    @property
+    def of_nodes(self) -> list[str]:
+        """The streams of what nodes send."""
+        return [stream for stream, kind in self._kinds.items() if kind in (METRICS, EVENTS)]
+
+    def holding(self, filters: Sequence[str]) -> list[str]:
+        """Return the streams of metrics that may hold messages of any of these filters, as far as is known of them."""
+        cursors = self.of_kind(METRICS).items()
+        known = {stream: cursor.info.subjects for stream, cursor in cursors if cursor.info is not None}
+        return [
+            stream
+            for stream, taken in known.items()
+            if any(overlap(one, wanted) for one in taken for wanted in filters)
+        ]
 
     @property
     def of_counts(self) -> dict[str, StreamCursor]:

@@ -1,0 +1,137 @@
+"""Streams by subtree: a branch reads its own, a root reads totals and its own nodes, and an upgrade finds old names."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from fog_agent import Agent, NatsOptions
+from fog_aggregator.service import Aggregator
+from fog_bus.nats.api import JetStream
+from fog_bus.streams import OLD_NAMES, stream_name
+from fog_schema.subjects import Subjects
+from fog_testing.nats_server import NatsServer
+from fog_testing.waiting import eventually
+from tests.aggregator.services import config, serving, total
+from tests.bus.broker import connected, make_stream
+from tests.cli.processes import run
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+ROOT = {"path": ("fog",), "branches": (("fog", "*"),)}
+
+
+class Nodes:
+    """Nodes that count."""
+
+    def __init__(self, server: NatsServer, *paths: str) -> None:
+        self.counters = {}
+        self.agents = []
+        for path in paths:
+            collector = TelemetryCollector(self_metrics=False)
+            self.counters[path] = collector.register_counter("work_total", "Work")
+            self.agents.append(Agent(collector, path=path, servers=server.url, interval=0.2, deadline=30))
+
+    async def count(self, amount: int) -> None:
+        """Count at each, and wait until it is stored."""
+        for counter in self.counters.values():
+            counter.increment(amount)
+        for agent in self.agents:
+            assert await agent.flush()
+
+
+@contextlib.asynccontextmanager
+async def nodes(server: NatsServer, *paths: str) -> AsyncIterator[Nodes]:
+    """Run nodes."""
+    found = Nodes(server, *paths)
+    async with contextlib.AsyncExitStack() as stack:
+        for agent in found.agents:
+            await stack.enter_async_context(agent)
+        yield found
+
+
+def read(aggregator: Aggregator) -> dict[str, str]:
+    """Return which streams are read, and the kind of each."""
+    streams = aggregator._engine.streams  # noqa: SLF001 — the engine is nobody else's
+    return {name: streams.kind(name) for name in streams.cursors}
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own streams", "one stream"])
+async def test_a_root_reads_no_frame_of_its_branches_nodes(fog_nats: NatsServer, own: bool) -> None:  # noqa: FBT001
+    """Its total is exact; the frames that it reads are the branch's totals and those of its own node."""
+    if own:
+        assert run("streams", "apply", "--nats", fog_nats.url, "--path", "fog/0").returncode == 0
+    assert run("streams", "apply", "--nats", fog_nats.url).returncode == 0
+    branch = config(fog_nats, path=("fog", "0"), publish_rollup=True, rollup_interval=0.4, create_streams=False)
+    root = config(fog_nats, create_streams=False, **ROOT)
+    paths = ("fog", "fog/0/a", "fog/0/b", "fog/0")
+    async with nodes(fog_nats, *paths) as fog, serving(branch) as below, serving(root) as above:
+        await fog.count(3)
+        await eventually(lambda: (total(below, "work_total"), total(above, "work_total")) == (9, 12))
+        assert {path[:2] for path in above.network.paths()} == {("fog",), ("fog", "0")}
+        assert above.network.size(()) == 2
+        suffix = "_fog_0" if own else ""
+        assert read(below) == {
+            f"FOG_V1_METRICS{suffix}": "metrics",
+            f"FOG_V1_EVENTS{suffix}": "events",
+            "FOG_V1_CONTROL": "control",
+        }
+        cursor = above._engine.cursors["FOG_V1_METRICS"]  # noqa: SLF001
+        assert (cursor.selective, cursor.filters) == (True, ("fog.v1.metrics.fog",))
+        await fog.count(4)
+        await eventually(lambda: (total(below, "work_total"), total(above, "work_total")) == (21, 28))
+
+
+async def test_a_stream_that_appears_is_found(
+    fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A subtree gets streams of its own while one aggregator reads all: nothing is lost or counted twice."""
+    monkeypatch.setattr("fog_aggregator.streams._PAUSE", 0.2)
+    caplog.set_level(logging.WARNING)
+    async with nodes(fog_nats, "fog/0/a", "fog/1/a") as fog, serving(config(fog_nats)) as aggregator:
+        await fog.count(3)
+        await eventually(lambda: total(aggregator, "work_total") == 6)
+        done = run("streams", "apply", "--nats", fog_nats.url, "--path", "fog/0", "--update")
+        assert done.returncode == 0, done.stdout + done.stderr
+        await fog.count(4)
+        await eventually(lambda: total(aggregator, "work_total") == 14)
+        assert read(aggregator)["FOG_V1_METRICS_fog_0"] == "metrics"
+    assert "stream FOG_V1_METRICS_fog_0: it holds subjects that are read here" in caplog.text
+
+
+async def test_streams_of_earlier_versions_are_read(fog_nats: NatsServer) -> None:
+    """Under their names, and none is made beside them."""
+    async with connected(fog_nats.url) as link:
+        for kind, name in OLD_NAMES.items():
+            await make_stream(link, name, f"fog.v1.{kind}.>", max_age=86_400_000_000_000)
+        async with nodes(fog_nats, "fog/0") as fog, serving(config(fog_nats)) as aggregator:
+            await fog.count(3)
+            await eventually(lambda: total(aggregator, "work_total") == 3)
+            assert set(read(aggregator)) == {"FOG_METRICS", "FOG_EVENTS", "FOG_CONTROL"}
+        assert sorted(await JetStream(link).streams_of(">")) == sorted(OLD_NAMES.values())
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["old names", "new names"])
+async def test_a_user_that_may_not_look_for_streams_reads_the_usual_ones(old: bool) -> None:  # noqa: FBT001
+    """As the users of earlier versions: their rights name the streams, and nothing else."""
+    names = {kind: name if old else stream_name(kind, Subjects()) for kind, name in OLD_NAMES.items()}
+    calls = ("STREAM.INFO", "CONSUMER.CREATE", "CONSUMER.MSG.NEXT", "CONSUMER.DELETE")
+    ends = ["", *3 * [".*"]]
+    asked = [f"$JS.API.{call}.{name}{end}" for call, end in zip(calls, ends, strict=True) for name in names.values()]
+    rights = f'{{ publish: {json.dumps([*asked, "fog.v1.resync.>"])}, subscribe: "_INBOX.>" }}'
+    users = f"{{ user: admin, password: a }}, {{ user: old, password: o, permissions {rights} }}"
+    with NatsServer(config=f"jetstream {{}}\nauthorization {{ users: [{users}] }}") as server:
+        async with connected(server.url, user="admin", password="a") as link:
+            for kind, name in names.items():
+                await make_stream(link, name, f"fog.v1.{kind}.>", max_age=86_400_000_000_000)
+            await link.publish("fog.v1.metrics.fog.0", b"x", 5)
+        login = NatsOptions.parse(server.url, user="old", password="o")
+        about = config(server, nats=login, create_streams=False, **ROOT)
+        async with serving(about) as aggregator:
+            await eventually(aggregator.is_connected)
+            cursor = aggregator._engine.cursors[names["metrics"]]  # noqa: SLF001
+            assert not cursor.selective
+            await eventually(lambda: cursor.seq == 1)
