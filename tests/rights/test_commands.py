@@ -95,7 +95,7 @@ async def test_an_operator_commands_and_decodes(shipped: Shipped) -> None:
     ("command", "why"),
     [
         ("agent --path fog/0/4", f'{PUBLISH} "fog.v1.metrics.fog.0.4"'),
-        ("aggregator --listen 127.0.0.1:0 --no-create-streams", f'{PUBLISH} "$js.api.stream.info.fog_metrics"'),
+        ("aggregator --listen 127.0.0.1:0 --no-create-streams", f'{PUBLISH} "$JS.API.STREAM.NAMES"'),
     ],
     ids=["agent", "aggregator"],
 )
