@@ -55,7 +55,7 @@ def empty_fleet(config: AggregatorConfig, division: Division) -> tuple[Fleet, Ev
     )
     limits = FleetLimits(tombstones=tombstones, memory=memory)
     events = EventList(config.max_events, division.events // 2, division.events // 2)
-    return Fleet(horizon=config.horizon, limits=limits), events
+    return Fleet(horizon=config.horizon, limits=limits, named=config.expect.paths), events
 
 
 class MemoryMetrics:

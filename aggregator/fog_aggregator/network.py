@@ -334,7 +334,9 @@ class NetworkCollector(MetricsSource):
                 expected = NOBODY_EXPECTED
             lives, tree, quarantine = self.lives(at), self.tree, self.fleet.quarantine
             if self._known[0] != self.fleet.places_version:
-                known = (path for path in self.expected.paths if self.branch_over(path) or path in self.fleet.places)
+                places, excused = self.fleet.places, self.fleet.parts.roster.learned.excused
+                named = self.expected.paths
+                known = (path for path in named if self.branch_over(path) or path in places or path in excused)
                 self._known = (self.fleet.places_version, frozenset(known))
             spans = ((under, tree.span(under)) for under in expected.counts)
             counted = {under: self.fleet.heard_under(tree.rows[one.start : one.stop], lives) for under, one in spans}

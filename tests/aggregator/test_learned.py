@@ -26,9 +26,9 @@ NOON = START - START % DAY + DAY / 2
 DEPARTED = 3600.0
 
 
-def empty(room: int = ROOM) -> FleetState:
+def empty(room: int = ROOM, named: frozenset[Path] = frozenset()) -> FleetState:
     """Return a fleet without nodes that learns."""
-    return FleetState(limits=FleetLimits(memory=MemoryLimits(learned=room)))
+    return FleetState(limits=FleetLimits(memory=MemoryLimits(learned=room)), named=named)
 
 
 class Learning(Fleet):
@@ -36,8 +36,8 @@ class Learning(Fleet):
 
     def __init__(self, *expected: str, room: int = ROOM) -> None:
         super().__init__()
-        self.adopt(empty(room))
         self.network.expected = parse_expected(["learned", *expected])
+        self.adopt(empty(room, self.network.expected.paths))
         self.now = NOON
         self.lives = self.join("fog/0/lives")
         self.lives.send()
@@ -66,7 +66,7 @@ class Learning(Fleet):
     def restart(self, room: int = ROOM) -> None:
         """Go on from a checkpoint of this moment."""
         image = take_image(self.state, self.events, Ratchet(), {}, ("fog.v1", (), ()))
-        state = empty(room)
+        state = empty(room, self.network.expected.paths)
         restore(read_image(b"".join(image.chunks())), state, self.events, Ratchet())
         self.adopt(state)
 
@@ -116,6 +116,27 @@ def test_ephemeral_and_ended_nodes_are_never_missing() -> None:
     fleet.heard("fog/0/ends").finish()
     fleet.wait()
     assert (len(fleet.state.places), fleet.missing) == (2, [])  # one that lives, and a group of those that have retired
+
+
+@pytest.mark.parametrize("room", [0, ROOM])
+def test_a_named_node_that_ended_or_comes_and_goes_is_never_missing(room: int) -> None:
+    """Also when it has retired, and when it ended and was forgotten; one that came back and was killed is."""
+    names = ("fog/0/comes", "fog/0/ends", "fog/0/forgotten", "fog/0/never")
+    fleet = Learning(*names, room=room)
+    fleet.heard("fog/0/comes", ephemeral=True)
+    ended = [fleet.heard(name) for name in names[1:3]]
+    for member in ended:
+        member.finish()
+    fleet.now += 2 * DEPARTED
+    fleet.lives.send()
+    assert fleet.state.forget(ended[1].path, fleet.now, DEPARTED) == [ended[1].path]
+    fleet.wait()
+    fleet.restart(room)
+    assert (len(fleet.state.places), fleet.missing) == (2, ["fog/0/never"])
+    fleet.heard("fog/0/ends")
+    assert fleet.missing == ["fog/0/never"]
+    fleet.wait()
+    assert fleet.missing == ["fog/0/ends", "fog/0/never"]
 
 
 def test_a_forgotten_node_is_expected_no_more() -> None:
@@ -277,7 +298,7 @@ def test_a_step_of_the_clock_adds_no_day() -> None:
 def test_a_damaged_part_is_refused(nodes: object) -> None:
     """The text says what cannot be."""
     with pytest.raises(DamagedError):
-        LearnedNodes(ROOM).restore(Saved({"nodes": nodes}))
+        LearnedNodes(ROOM).restore(Saved({"nodes": nodes, "excused": []}))
 
 
 def test_beyond_the_limit_no_node_is_kept() -> None:

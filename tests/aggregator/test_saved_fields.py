@@ -53,6 +53,8 @@ WALKED: Final = (
 
 LEARNED: Final = 10_000
 """Bytes for nodes that are expected."""
+NAMED: Final = frozenset({("fog", "excused")})
+"""An inventory."""
 TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Catalog", "version"): "counts changes since the program began",
     ("KnownFamilies", "shapes"): "are numbered anew, in the order of series",
@@ -85,6 +87,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Ratchet", "raised"): "counts changes since the program began",
     ("Tombstones", "limit"): "configured",
     ("LearnedNodes", "limit"): "configured",
+    ("LearnedNodes", "_named"): "configured",
     ("LearnedNodes", "here"): "the next sweep counts",
     ("Roster", "version"): "counts changes since the program began",
     ("Roster", "_composites"): "found among the places",
@@ -219,7 +222,8 @@ def made() -> Recorder:
     fleet.parts.catalog.known_families.number(FamilyKey("gone_total", COUNTER, ""), "", ())
     fleet.parts.forget_families()
     first, second = list(fleet.places)[:2]
-    fleet.parts.roster.learned.limit = LEARNED
+    fleet.parts.roster.learned = LearnedNodes(LEARNED, NAMED)
+    fleet.parts.roster.learned.excuse(("fog", "excused"))
     for path in (first, ("fog", "missing")):
         fleet.parts.roster.learned.retire(path, expected=True)
     fleet.parts.roster.learned.come_back(first)
@@ -237,7 +241,7 @@ def roots(recorder: Recorder) -> list[Any]:
 def restored(recorder: Recorder) -> list[Any]:
     """Save the parts and restore them."""
     image = take_image(recorder.state, recorder.events, recorder.network.ratchet, POSITIONS, SCOPE)
-    fleet = Fleet(limits=FleetLimits(memory=MemoryLimits(learned=LEARNED)))
+    fleet = Fleet(limits=FleetLimits(memory=MemoryLimits(learned=LEARNED)), named=NAMED)
     events, ratchet = EventList(), Ratchet()
     assert restore(read_image(b"".join(image.chunks())), fleet, events, ratchet) == POSITIONS
     return [trimmed(fleet).parts, events, ratchet]

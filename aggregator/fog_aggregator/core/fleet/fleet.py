@@ -7,7 +7,7 @@ and at no moment is the reader above the writer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from operator import attrgetter
 from typing import Self, TypeAlias
 
@@ -41,11 +41,20 @@ class Fleet(FleetReading):
         horizon: seconds of silence after which an epoch is closed, and that a tombstone lasts.
         limits: the sizes that it may grow to; None for the defaults.
         caught_up: it goes back to a checkpoint, or has read the streams to their end: see `FleetTime`.
+        named: the paths of an inventory.
     """
 
-    def __init__(self, *, horizon: float = 7 * DAY, limits: FleetLimits | None = None, caught_up: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        horizon: float = 7 * DAY,
+        limits: FleetLimits | None = None,
+        caught_up: bool = False,
+        named: Container[Path] = frozenset(),
+    ) -> None:
         self.limits = limits or FleetLimits()
-        super().__init__(Parts(horizon, self.limits, caught_up=caught_up))
+        super().__init__(Parts(horizon, self.limits, caught_up=caught_up, named=named))
+        self._named = named
         self._settled: list[Settled] = []
 
     @property
@@ -54,8 +63,8 @@ class Fleet(FleetReading):
         return Newcomers(self.parts, self.limits)
 
     def fresh(self) -> Self:
-        """Return an empty fleet with the same horizon and limits."""
-        return type(self)(horizon=self.horizon, limits=self.limits)
+        """Return an empty fleet with the same horizon, limits and inventory."""
+        return type(self)(horizon=self.horizon, limits=self.limits, named=self._named)
 
     def apply(self, path: Path, frame: Frame, timestamp: float, *, rollup: bool = False) -> Outcome:
         """Merge a frame that the server stored at `timestamp` for the node at `path`, or for the branch there.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final
 
 import numpy as np
@@ -22,11 +22,13 @@ from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.fleet.slots import Slots
 from fog_aggregator.core.kinds.table import FREE
 from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.learned import LearnedNodes
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Place, close
 from fog_aggregator.core.quarantine.orders import Quarantine
 from fog_aggregator.core.saved import DamagedError, Part, Saved
 from fog_aggregator.core.series import FORGOTTEN
+from fog_schema.paths import Path
 
 DAY: Final = 86_400.0
 LONG: Final = 365 * DAY
@@ -53,8 +55,10 @@ class Parts:
         quarantine: what an operator has taken out.
     """
 
-    def __init__(self, horizon: float, limits: FleetLimits, *, caught_up: bool) -> None:
-        self.roster = Roster(limits.memory.learned)
+    def __init__(
+        self, horizon: float, limits: FleetLimits, *, caught_up: bool, named: Container[Path] = frozenset()
+    ) -> None:
+        self.roster = Roster(LearnedNodes(limits.memory.learned, named))
         self.slots = Slots()
         self.catalog = Catalog(limits.memory.definitions)
         self.tombstones = Tombstones(limits.tombstones)

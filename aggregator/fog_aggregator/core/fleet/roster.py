@@ -67,9 +67,9 @@ class Roster:
         closed_early: how many epochs were closed before the horizon, as their path had too many silent ones.
     """
 
-    def __init__(self, learned_bytes: int = 0) -> None:
+    def __init__(self, learned: LearnedNodes | None = None) -> None:
         self.rows = Rows()
-        self.learned = LearnedNodes(learned_bytes)
+        self.learned = LearnedNodes() if learned is None else learned
         self.gapped: dict[Epoch, Path] = {}
         self.out: dict[int, float] = {}
         self.askable: dict[Epoch, Path] = {}

@@ -17,6 +17,7 @@ from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.places.learned import heard_on_two_days
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Place
+from fog_aggregator.core.places.rows import Rows
 from fog_schema.paths import RETIRED, Path, ancestors, is_under
 
 
@@ -69,9 +70,12 @@ def forget(parts: Parts, under: Path, at: float, departed_after: float, limits: 
     ]
     for path in gone:
         parts.keep_values(parts.roster.places[path], limits)
+    ended = [path for path in gone if _is_excused(rows, parts.roster.places[path].row)]
     retire(parts, gone)
     for path in gone:
         parts.roster.learned.discard(path)
+    for path in ended:
+        parts.roster.learned.excuse(path)
     return gone + parts.roster.learned.forget(under)
 
 
@@ -106,19 +110,26 @@ def _silent(parts: Parts) -> list[Place]:
 def _learn(parts: Parts, retiring: list[Path]) -> None:
     """Expect nodes that retire now, as far as they are to be expected, and count those that are there."""
     roster, learned = parts.roster, parts.roster.learned
+    rows = roster.rows
+    excused = {path for path in retiring if _is_excused(rows, roster.places[path].row)}
+    for path in excused:
+        learned.excuse(path)
     if not learned.limit:
         return
     numbers = np.fromiter((place.row for place in roster), np.int64, len(roster))
     first_seen = np.fromiter((place.first_seen for place in roster), np.float64, len(roster))
-    rows, expected = roster.rows, heard_on_two_days(roster.rows, numbers, first_seen)
+    expected = heard_on_two_days(rows, numbers, first_seen)
     for path in retiring:
         row = roster.places[path].row
-        if rows.ended[row] or rows.ephemeral[row]:
-            learned.discard(path)
-        elif not learned.retire(path, expected=bool(expected[row])):
+        if path not in excused and not learned.retire(path, expected=bool(expected[row])):
             parts.budget.refused[LEARNED] += 1
         expected[row] = False
     learned.review(expected, {path: roster.places[path].row for path in learned.back})
+
+
+def _is_excused(rows: Rows, row: int) -> bool:
+    """Tell whether nobody misses a node: it has ended in good order, or says that it comes and goes."""
+    return bool(rows.ended[row] or rows.ephemeral[row])
 
 
 def _move(parts: Parts, place: Place, home: Path) -> None:

@@ -39,14 +39,18 @@ class LearnedNodes:
 
     Args:
         limit: the bytes that they may take; 0 to learn nothing. Beyond it no node is kept: those that are missing stay.
+        named: the paths of an inventory.
 
     Attributes:
         bytes: what they take.
         here: how many nodes that have not retired are expected, as of the last `review`.
+        excused: nodes of the inventory that have retired, and had ended in good order or come and go.
     """
 
-    def __init__(self, limit: int = 0) -> None:
+    def __init__(self, limit: int = 0, named: Container[Path] = frozenset()) -> None:
         self.limit = limit
+        self.excused: set[Path] = set()
+        self._named = named
         self.bytes = 0
         self.here = 0
         self._is_missing: dict[Path, bool] = {}
@@ -81,11 +85,18 @@ class LearnedNodes:
 
     def come_back(self, path: Path) -> None:
         """Take note that a node is heard that was not known."""
+        self.excused.discard(path)
         if path in self._is_missing:
             self._is_missing[path] = False
 
+    def excuse(self, path: Path) -> None:
+        """Take note that a node retires after an orderly end, or that says that it comes and goes."""
+        self.discard(path)
+        if path in self._named:
+            self.excused.add(path)
+
     def discard(self, path: Path) -> None:
-        """Expect a node no more: it retires after an orderly end, says that it comes and goes, or was forgotten."""
+        """Expect a node no more that was learned."""
         if self._is_missing.pop(path, None) is not None:
             self.bytes -= _bytes_of(path)
 
@@ -110,7 +121,7 @@ class LearnedNodes:
 
     def image(self) -> Saved:
         """Return the nodes; which of them are missing follows from the places."""
-        return Saved({"nodes": list(self._is_missing)})
+        return Saved({"nodes": list(self._is_missing), "excused": list(self.excused)})
 
     def restore(self, saved: Saved) -> None:
         """Take over the nodes of a checkpoint, as missing ones; none, where nothing is learned."""
@@ -118,10 +129,12 @@ class LearnedNodes:
             if not path or path in self._is_missing:
                 raise DamagedError(f"the node {path} cannot be there, or is there twice")
             self.retire(path, expected=True)
+        excused = map(as_path, saved.value("excused", as_list))
+        self.excused = {path for path in excused if path in self._named}
 
     def connect(self, places: Container[Path]) -> None:
         """Find after a restoration which nodes are there."""
-        for path in self.missing:
+        for path in (*self.missing, *self.excused):
             if path in places:
                 self.come_back(path)
 
