@@ -54,6 +54,7 @@ def report(effects: Effects, fleet: Fleet, metrics: SelfMetrics) -> None:
     if (findings := effects.findings) is not None:
         metrics.contended.set(findings.contended)
         metrics.conflicting.set(findings.conflicting)
+        metrics.lost_branches.set(findings.lost_branches)
         for warning in findings.warnings:
             LOGGER.warning("%s", warning)
         if retired := findings.swept.retired:

@@ -162,6 +162,10 @@ class SelfMetrics:
         self.contended = collector.register_gauge(
             "fog_aggregator_paths_contended", "Paths with several writers at once that are not marked as shared"
         )
+        self.lost_branches = collector.register_gauge(
+            "fog_aggregator_branches_lost_counts",
+            "Branches whose aggregators have less than what was read of them before: their totals stand still",
+        )
         self.conflicting = collector.register_gauge(
             "fog_aggregator_families_conflicting", "Families that nodes disagree about: one version is shown"
         )

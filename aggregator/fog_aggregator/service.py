@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
+from fog_agent.edge.attach import new_epoch
 from fog_agent.edge.options import AgentOptions
 from fog_aggregator.brain import Brain
 from fog_aggregator.components.checkpoints.saving import Checkpoints
@@ -37,7 +38,7 @@ from fog_aggregator.components.past.metrics import PastMetrics
 from fog_aggregator.components.past.past import Past
 from fog_aggregator.components.past.present import PresentState
 from fog_aggregator.components.past.source import PastSource
-from fog_aggregator.components.rollup.publication import RollupPublication
+from fog_aggregator.components.rollup.publication import RollupPublication, RollupSource
 from fog_aggregator.components.rules.conditions import EngineConditions
 from fog_aggregator.components.rules.evaluation import Rules, make_rule_set
 from fog_aggregator.components.rules.files import read_rules
@@ -178,7 +179,9 @@ class Aggregator:
         if not self.config.publish_rollup:
             return
         totals, may_publish = self.network.totals, lambda: self._engine.may_publish
-        rollup = RollupPublication(self.config.path, self.config, subjects, totals, own, bus, may_publish, self._loops)
+        origin, config, loops = lambda: self._engine.origin, self.config, self._loops
+        source = RollupSource(totals, may_publish, origin)
+        rollup = RollupPublication(config.path, config, subjects, source, own, bus, loops)
         brain.after_tick.append(rollup.tick)
         self._components.insert(self._components.index(brain), rollup)
 
@@ -197,7 +200,14 @@ class Aggregator:
         silences = self.notifications.silences
         parts = saved | {"silences": silences, "notifications": self.notifications}
         return Surroundings(
-            self.network, metrics, _warnings(), silences.take, parts, history.recorder, time.perf_counter
+            read_side=self.network,
+            counts=metrics,
+            say=_warnings(),
+            take_command=silences.take,
+            parts=parts,
+            history=history.recorder,
+            clock=time.perf_counter,
+            incarnation=new_epoch(),
         )
 
     def _make_rules(

@@ -26,9 +26,10 @@ COMMAND_NAMES: Final = {
     SILENCE: "silence",
     UNSILENCE: "unsilence",
     QUARANTINE: "quarantine",
+    REBASE: "rebase",
     LIFT: "lift",
 }
-"""The commands that this version reads; the number of the other one is reserved for what it says."""
+"""The commands."""
 
 OPERATORS: Final = ("=", "!=", "=~", "!~")
 """How a matcher compares, by its number: equal, not equal, a regular expression of RE2, not such a one."""
@@ -112,8 +113,8 @@ def _check(command: Command) -> None:
     """Check that a command has what it needs."""
     if command.command in (SILENCE, UNSILENCE) and not command.id:
         raise FrameError("command", "a silence has an id")
-    if command.command == QUARANTINE and not command.comment.strip():
-        raise FrameError("command", "a quarantine says why")
+    if command.command in (QUARANTINE, REBASE) and not command.comment.strip():
+        raise FrameError("command", f"a {COMMAND_NAMES[command.command]} says why")
     if command.command == SILENCE:
         if not command.matchers:
             raise FrameError("command", "a silence has matchers")

@@ -6,6 +6,7 @@ from typing import Any
 
 from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.components.rollup.watch import coverage_numbers
+from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.query.totals import Totals
 from fog_schema.codec import decode, encode, encode_definitions
 from fog_schema.columns import pack_floats, pack_ids, pack_ints
@@ -26,10 +27,11 @@ from utilityfog_frontend.telemetry.model import HistogramValue
 
 
 class Reporter:
-    """One replica's run: turns totals into keyframes and deltas."""
+    """One replica's run: turns totals into keyframes, which may say which state they are of, and deltas."""
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, epoch: int, origin: Origin | None = None) -> None:
         self.epoch = epoch
+        self.info = None if origin is None else dict(origin.as_info())
         self.seq = 0
         self._ids: dict[Any, int] = {}
         self._base: dict[int, Any] = {}
@@ -64,6 +66,7 @@ class Reporter:
         frame.coverage, absences = coverage_numbers(covered)
         frame.absences = absences if any(absences) else None
         self._base = now
+        frame.info = self.info if kind == KEYFRAME else None
         return decode(encode(frame))
 
     def _values(self, totals: Totals) -> dict[int, Any]:

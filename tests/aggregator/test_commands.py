@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from fog_aggregator.core.commands.forget_queue import MOST_WAITING, ForgetQueue
 from fog_aggregator.core.engine.engine import Engine
-from fog_aggregator.core.engine.forget_queue import MOST_WAITING, ForgetQueue
 from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet

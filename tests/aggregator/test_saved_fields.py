@@ -38,7 +38,9 @@ from fog_aggregator.core.places.epoch import Epoch, Run
 from fog_aggregator.core.places.learned import LearnedNodes
 from fog_aggregator.core.places.limits import FleetLimits, MemoryLimits
 from fog_aggregator.core.places.node import Node
+from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.places.rows import RowPool, Rows
+from fog_aggregator.core.places.succession import ReplicaRun, Succession
 from fog_aggregator.core.quarantine.orders import Order, Quarantine
 from fog_aggregator.query.ratchet import Ratchet
 from fog_schema.frames import COUNTER
@@ -47,6 +49,7 @@ from tests.aggregator.golden.recipe import POSITIONS, SCOPE, Recorder, rich
 WALKED: Final = (
     Parts, Roster, Rows, RowPool, Node, Branch, Epoch, Run, Slots, Table, BucketTable, SummaryTable, IdMap, Catalog,
     Tombstones, Tombstone, ForgottenEpochs, ForgottenEpoch, FleetTime, RetiredCounts, EventList, NewestEvents,
+    Succession, ReplicaRun, Origin,
     Seen, FleetEvent, Ratchet, Quarantine, Order, FamilyWords, Clashes, LearnedNodes,
     KnownFamilies,
 )  # fmt: skip
@@ -125,6 +128,9 @@ FRESH: Final[dict[type, Callable[[], Any]]] = {
     Branch: lambda: Branch((), 0, Epoch(0, 0)),
     Epoch: lambda: Epoch(0, 0),
     Run: Run,
+    Succession: Succession,
+    ReplicaRun: ReplicaRun,
+    Origin: Origin,
     Rows: Rows,
     RowPool: RowPool,
     IdMap: IdMap,
@@ -230,6 +236,11 @@ def made() -> Recorder:
     fleet.order(first, Order(1.0, out=True, why="it lies", author="jo"))
     fleet.settle_orders(2.0)
     fleet.order(second, Order(3.0, out=True, why="it lies", author="jo"))
+    (branch,) = fleet.branches()
+    for number in branch.epochs:
+        branch.succession.hear(number, dict(Origin(7, 5, 2).as_info()))
+    branch.succession.quarantined = 2
+    branch.rebase(fleet.parts.slots.tables, fleet.parts.roster.rows, 4.0)
     return recorder
 
 

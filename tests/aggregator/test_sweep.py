@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fog_aggregator.core.checkpoint import read_image, take_image
-from fog_aggregator.core.engine.forget_queue import ForgetQueue
+from fog_aggregator.core.commands.forget_queue import ForgetQueue
 from fog_aggregator.core.fleet.parts import DAY
 from fog_aggregator.core.fleet.sweep import retire
 from fog_aggregator.query.ratchet import Ratchet

@@ -17,13 +17,14 @@ from fog_aggregator.components.http.prometheus.metrics import ApiMetrics
 from fog_aggregator.components.notifications.metrics import NotificationMetrics
 from fog_aggregator.components.past.metrics import PastMetrics
 from fog_aggregator.components.rollup.options import RollupOptions
-from fog_aggregator.components.rollup.publication import RollupPublication
+from fog_aggregator.components.rollup.publication import RollupPublication, RollupSource
 from fog_aggregator.components.rules.metrics import RuleMetrics
 from fog_aggregator.components.rules.storage import RuleSeries
 from fog_aggregator.components.shares.shares import Shares
 from fog_aggregator.components.unread.unread import UnreadBranches
 from fog_aggregator.core.budget.division import divide
 from fog_aggregator.core.costs.accounts import Accounts
+from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.memory import MemoryMetrics
 from fog_aggregator.path_costs import costliest
@@ -123,8 +124,8 @@ def of_an_aggregator() -> dict[str, str]:
     Shares(tuple, Subjects(), fleet.own, Loops())
     branches, unread = BranchPatterns(), fleet.network.unread
     UnreadBranches(no_logs, Subjects(), branches, unread, lambda: True, fleet.own, Loops())
-    link, never = Link(Connection(NatsOptions())), lambda: False
-    RollupPublication(("fog",), RollupOptions(), Subjects(), fleet.network.totals, fleet.own, link, never, Loops())
+    link, source = Link(Connection(NatsOptions())), RollupSource(fleet.network.totals, lambda: False, Origin)
+    RollupPublication(("fog",), RollupOptions(), Subjects(), source, fleet.own, link, Loops())
     return told([*fleet.network.collect(), *fleet.network.view().sampled()], "fog_")
 
 

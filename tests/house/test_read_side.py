@@ -22,6 +22,7 @@ VALUES: Final = frozenset(
         "fog_aggregator.core.places.coverage",
         "fog_aggregator.core.places.expected",
         "fog_aggregator.core.places.limits",
+        "fog_aggregator.core.places.origin",
         "fog_aggregator.core.places.patterns",
         "fog_aggregator.core.places.unread",
     )

@@ -46,6 +46,15 @@ KNOWN: Final = {
         Step("very_long_wait", 0, 1),
         Step("count", 0, 67),
     ),
+    "lost-counts-not-told": (Step("tiers"), Step("spawn", 0, 1), Step("begin_anew")),
+    "rebase-adds-everything": (  # one that died was read by nobody who is left, one that lives has counted
+        Step("tiers"),
+        *2 * (Step("spawn", 0, 1),),
+        Step("count", 1),
+        Step("begin_anew"),
+    ),
+    "orders-below-are-joined": (Step("tiers"), Step("spawn", 0, 1), Step("count"), Step("beat")),
+    "orders-in-one-epoch": (Step("tiers"), Step("spawn", 0, 1), Step("count"), Step("beat")),
     "sent-before-ready": (  # a branch's aggregator goes on from a checkpoint, and has not read what came after it
         Step("tiers"),
         Step("spawn", 0, 1),

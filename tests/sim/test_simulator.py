@@ -94,6 +94,7 @@ def test_every_kind_of_step_is_drawn_and_done() -> None:
         "fog",
         "tiers",
         "clock",
+        "begin_anew",
     }
     assert {*OF_PROGRAMS, *OF_STREAMS, *OF_TIERS, *WAITS} <= kinds
     for kind in sorted(kinds):

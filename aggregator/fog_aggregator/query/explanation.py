@@ -38,7 +38,7 @@ def take_apart(fleet: Fleet, node: Place, wanted: Bools) -> dict[str, Any]:
     return {
         "branch": node.branch,
         "epochs": [_epoch(fleet, epoch, wanted) for epoch in node.epochs.values()],
-        "closed": list(_slots(fleet, node.closed, wanted)),
+        "closed": [one for closed in node.closed_totals for one in _slots(fleet, closed, wanted)],
         "folded": node.closed_epochs,
         "baselines": node.baselines,
         "quarantined": None if order is None else order.why,

@@ -17,7 +17,7 @@ from fog_aggregator.core.places.place import Place
 from fog_aggregator.query.family_variants import FamilyVariant
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.selection import Grouping, Selection, ViewKey
-from fog_schema.paths import RETIRED, Path, format_path
+from fog_schema.paths import RETIRED, Path, format_path, is_under
 
 RETIRED_STATE: Final = "retired"
 MOST_PLACES: Final = 5_000
@@ -138,6 +138,7 @@ class Inventory:
             "coverage": coverage_of(self._coverage(ViewKey(Selection(under))).total()),
             "versions": dict(versions.most_common(MOST_PATHS)),
             "series": sum(map(_series, nodes)) if under else self._fleet.series_count,
+            "lost_branches": [format_path(path) for path in self._fleet.lost_branches() if is_under(path, under)],
         }
 
     def _place(self, path: Path, coverage: Coverage) -> dict[str, Any]:

@@ -27,6 +27,7 @@ SUMMARIES: Final = {
     "audit": "hold the nodes' own counts against the aggregator's",
     "quarantine": "take a path out of the numbers, or in again",
     "forget": "retire departed nodes now",
+    "rebase": "let a branch that has lost counts count on",
     "silence": "keep alerts from receivers for a while",
     "streams": "create the streams, or say how they differ",
     "token": "make a login for the aggregator's HTTP interface",
@@ -40,7 +41,7 @@ SUMMARIES: Final = {
 
 
 FOLDERS: Final = {
-    **dict.fromkeys(("creds", "forget", "quarantine", "silence", "token"), "operator"),
+    **dict.fromkeys(("creds", "forget", "quarantine", "rebase", "silence", "token"), "operator"),
     **dict.fromkeys(("demo", "swarm"), "trial"),
 }
 """The commands whose modules are in folders: what an operator asks, and fleets that are made up."""

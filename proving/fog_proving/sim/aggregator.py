@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, cast
 
@@ -39,7 +40,7 @@ class Aggregator:
         steps = book_of(stage, scope).taker(lambda: self.fleet)
         counts = NothingRefused(streams)
         around = Surroundings(self.network, counts, self._say, history=steps, clock=stage.processor, budget=TIGHT)
-        self.engine: Engine = Engine(scope, fleet, events, around)
+        self.engine: Engine = Engine(scope, fleet, events, replace(around, incarnation=stage.draw_incarnation()))
         self._keeper, self._schedule = CheckpointKeeper(shelf), SavingSchedule(SAVE_INTERVAL, stage.now)
         self._keeper.load(partial(resume, self.engine, self.network, now=stage.now))
         # One at a time where crowds are folded: the books must see each fold.

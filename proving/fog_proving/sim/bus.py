@@ -236,6 +236,7 @@ class Stage:
         clocks: The clocks of their servers.
         step_books: The steps that aggregators have taken, by what they read.
         step_truths: Remember the truth at steps.
+        incarnations: How many there were.
     """
 
     def __init__(self, start: float) -> None:
@@ -246,6 +247,7 @@ class Stage:
         self.clocks = Clocks(self.streams)
         self.step_books: dict[object, Any] = {}
         self.step_truths: list[Any] = []
+        self.incarnations = 0
         self._rng = Random(0)
 
     def clock(self) -> float:
@@ -255,6 +257,11 @@ class Stage:
     def draw_epoch(self) -> int:
         """Return the number of a new epoch; such numbers have no order."""
         return self._rng.getrandbits(64) or 1
+
+    def draw_incarnation(self) -> int:
+        """Return the number of a new incarnation, apart from what is drawn for histories."""
+        self.incarnations += 1
+        return self.incarnations
 
     def advance(self, seconds: float) -> None:
         """Let time pass; streams drop what is too old."""

@@ -111,6 +111,8 @@ SCENE: Final = 0.1
 _NUMBERS: Final = 2**16
 ORDERS: Final = ("quarantine", "quarantine", "lift")
 """An operator takes a path out, or in again; several aggregators would have to agree on it, so not with tiers."""
+ANEW: Final = 0.2
+"""In how many histories with tiers a branch begins anew."""
 ORDERED: Final = 0.3
 """How many of the other histories have such orders."""
 
@@ -138,6 +140,8 @@ def draw(rng: Random) -> History:
     if tiers:
         steps.insert(1, Step("tiers"))
     steps += rng.choice(scenes) if rng.random() < SCENE else []
+    if tiers and (apart := Random(f"anew {first.who} {first.how}")).random() < ANEW:
+        steps.insert(apart.randint(3, len(steps)), Step("begin_anew", apart.randrange(_NUMBERS)))
     if not tiers and "clock" not in drawn and rng.random() < ORDERED:
         for _ in range(rng.randint(1, 6)):  # drawn last, so that all other histories are what they were before
             order = Step(rng.choice(ORDERS), rng.randrange(_NUMBERS), rng.randrange(_NUMBERS))

@@ -142,6 +142,10 @@ class Member:
         self._watcher.scrape(self.aggregator.network, LEVELS)
         return True
 
+    def may_fall(self) -> None:
+        """Allow what it exports to fall: by an operator's order below it."""
+        self._watcher.forget()
+
     def tick(self) -> None:
         """End an interval: send the totals."""
         if self.agent is not None:
@@ -186,7 +190,8 @@ class Member:
         metrics = WriterMetrics(
             TelemetryCollector(self_metrics=False, reserved_names=True), settings, "fog_aggregator_rollup"
         )
-        return Replica(aggregator.network.totals, settings, metrics, self._stage.draw_epoch)
+        origin = lambda: aggregator.engine.origin  # noqa: E731
+        return Replica(aggregator.network.totals, settings, metrics, self._stage.draw_epoch, origin)
 
     def _publish(self, *, may_publish: bool) -> None:
         """Begin to publish, if its time has come."""
@@ -211,6 +216,11 @@ class Tiers:
         self.replicas = [Member(name, scope_of(BRANCH), *about) for name in ("one replica", "the other replica")]
         self.root = Member("the root", scope_of(branches=(BRANCH,), selective=selective), *about)
         self.members = (*self.replicas, self.root)
+
+    def lose_all(self) -> None:
+        """Let the subtree's aggregators begin anew, from nothing."""
+        for replica in self.replicas:
+            replica.restart(2)
 
     def look(self) -> None:
         """Nothing is above the truth, at no tier.

@@ -20,11 +20,11 @@ from fog_proving.sim.quiet.tiers import at_rest
 from fog_proving.sim.reference_model import Lineage
 from fog_proving.sim.shelf import Shelf
 from fog_proving.sim.steps import DAMAGED, Step
-from fog_proving.sim.tiers import OF_TIERS, Tiers
+from fog_proving.sim.tiers import BRANCH, OF_TIERS, Tiers
 from fog_schema.codec import decode
 from fog_schema.commands import FORGET, LIFT, QUARANTINE
 from fog_schema.frames import Request
-from fog_schema.paths import Path
+from fog_schema.paths import Path, is_under
 
 START: Final = 1_700_000_000.0
 MOST_PROGRAMS: Final = 8
@@ -95,6 +95,7 @@ class World:
             "outage": self._outage,
             "start": lambda _, how: self._start_up(how % 2),
             "strain": lambda _, how: self._stage.processor.work_for(COSTS[how % len(COSTS)]),
+            "begin_anew": lambda who, _: self._begin_anew(who),
             "pause": lambda _, how: self._stage.advance(PAUSES[how % len(PAUSES)]),
             "away": lambda _, how: self._crash(DAMAGED[how % len(DAMAGED)]),
         }
@@ -177,7 +178,8 @@ class World:
         asked = lambda epoch: self._last_events or doubted.get(epoch) == losses  # noqa: E731
         events_once(aggregator.engine.events, self._programs, stage.books, self.now, asked, long_ago=long_ago)
         if self._tiers is not None:
-            at_rest(self._tiers, self._accounts(Lineage()), self._programs, stage.books, self._beat, long_ago=long_ago)
+            about = self._accounts(Lineage()), self._programs, stage.books, self._beat, stage.clock
+            at_rest(self._tiers, *about, long_ago=long_ago)
 
     def _accounts(self, lineage: Lineage | None = None) -> Accounts:
         lineage = lineage or self._watcher.lineage
@@ -225,6 +227,18 @@ class World:
         """Give a subtree aggregators of its own, and them a root, beside the one that reads everything."""
         if self._tiers is None:
             self._tiers = Tiers(self._stage, self._bounds, self._ask, selective=not self._last_events)
+
+    def _begin_anew(self, who: int) -> None:
+        """Let the subtree's aggregators lose their state, and the store what they had read of one that died."""
+        if self._tiers is not None:
+            below = [one for one in self._programs if one.alive and is_under(one.path, BRANCH)]
+            for program in below[who % max(1, len(below)) :][:1]:
+                program.workload.count(0, who)
+                for _ in range(3):
+                    self._beat()
+                program.kill()
+            OF_STREAMS["wipe"](self._stage.streams.metrics, 0)
+            self._tiers.lose_all()
 
     def _pick(self, number: int) -> list[Stream]:
         return self._stage.streams.pick(number, tiers=self._tiers is not None)

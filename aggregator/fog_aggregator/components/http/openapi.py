@@ -262,6 +262,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "series": WHOLE,
             "quarantined": list_of(ref_to("Quarantine")),
             "unread": list_of(object_of({"path": TEXT, "nodes": WHOLE})),
+            "lost_branches": list_of(TEXT),
             "streams": list_of(ref_to("Stream")),
             "memory": or_null(ref_to("Memory")),
         }

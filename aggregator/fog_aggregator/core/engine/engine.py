@@ -15,11 +15,11 @@ from typing import Final
 
 from fog_aggregator.core.checkpoint import Image, take_image
 from fog_aggregator.core.checkpoint import Scope as ScopeKey
+from fog_aggregator.core.commands.operators import OperatorCommands
 from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.costs.slices import Slice
 from fog_aggregator.core.engine.clock import STEP_SECONDS, ServerClock
 from fog_aggregator.core.engine.cursor import StreamCursor
-from fog_aggregator.core.engine.forget_queue import ForgetQueue
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.observed import ObservedTime
 from fog_aggregator.core.engine.ports import Surroundings
@@ -33,13 +33,13 @@ from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.sweep import Swept
 from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, Scope
 from fog_aggregator.core.following.streams import Streams
-from fog_aggregator.core.quarantine.orders import Order, Taken
+from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.quarantine.settling import Settled
 from fog_aggregator.core.saved import Part
 from fog_bus.ports import Discontinuity, Message, Position
-from fog_schema.commands import FORGET, LIFT, QUARANTINE, Command
+from fog_schema.commands import Command
 from fog_schema.frames import Request
-from fog_schema.paths import Path, format_path
+from fog_schema.paths import Path
 
 _DISCONTINUITIES: Final = {
     Discontinuity.REPLACED: "it is another one of the same name; reading it from the start",
@@ -105,7 +105,7 @@ class Engine:
         self._around = around
         self._time = StreamsTime()
         self._requests = KeyframeRequests(lambda: self.fleet.children())  # noqa: PLW0108 - `resume` brings another fleet
-        self._forget_queue = ForgetQueue()
+        self._commands = OperatorCommands(around)
         self._begin({})
 
     @property
@@ -281,6 +281,11 @@ class Engine:
         return self.readiness.ready and steady and self.is_connected(now)
 
     @property
+    def origin(self) -> Origin:
+        """Which state the totals come from, for a parent (R13.17)."""
+        return self._commands.origin(self.fleet)
+
+    @property
     def may_publish(self) -> bool:
         """Whether the totals may go up to a parent."""
         return self.readiness.ready
@@ -292,7 +297,7 @@ class Engine:
     @property
     def parts(self) -> dict[str, Part]:
         """More that is saved of the same moment as the fleet, by name."""
-        return {"forget_queue": self._forget_queue, "steps": self._time, **self._around.parts}
+        return {**self._commands.parts, "steps": self._time, **self._around.parts}
 
     @property
     def scope_key(self) -> ScopeKey:
@@ -317,7 +322,9 @@ class Engine:
         elif kind == CONTROL:
             self._ingest.commands(portion, self._take_command)
         else:
-            self._ingest.rollups(portion, self.server_time(now))
+            server_now = self.server_time(now)
+            parted = self._commands.rebasing(self.fleet, self.events, portion, server_now)
+            self._ingest.rollups(parted, server_now)
         self._ingest.leave_out(portion.left_out)
         return portion.taken
 
@@ -343,7 +350,7 @@ class Engine:
             if stream == reference:
                 step += self._time.set_back(cursor.dates.clock)
             if step and stream == reference:
-                for part in (self.fleet, self.events, self._ingest, self._forget_queue):
+                for part in (self.fleet, self.events, self._ingest, self._commands):
                     part.shift(step)
             if step:
                 self._report_step(stream, step, now)
@@ -354,28 +361,13 @@ class Engine:
         self.events.report(self._scope.path, "clock_stepped", {"subject": stream, "text": text}, self.server_time(now))
 
     def _take_command(self, path: Path, command: Command, stored_at: float) -> None:
-        if command.command == FORGET:
-            self._forget_queue.add(path, stored_at)
-        elif command.command in (QUARANTINE, LIFT):
-            self._take_order(path, command, stored_at)
-        elif self._around.take_command is not None:
-            self._around.take_command(path, command, stored_at)
-
-    def _take_order(self, path: Path, command: Command, stored_at: float) -> None:
-        """Take an operator's order about a path; one that changes nothing is answered in the log."""
-        order = Order(stored_at, command.command == QUARANTINE, command.comment, command.author)
-        if self.fleet.order(path, order) is Taken.IN_VAIN:
-            self._around.say(f"quarantine {format_path(path)}", f"{format_path(path)} {order.in_vain}", None)
+        self._commands.take(self.fleet, path, command, stored_at)
 
     def _settle_orders(self, now: float) -> list[Settled]:
         """Take out of what is shown, or in again, what orders say before which all is read."""
-        self.fleet.settle_orders(self.streams.read_until)
-        settled = self.fleet.take_settled()
-        if settled:
-            self._around.read_side.forget_exported([one.path for one in settled])
-        for one in settled:
-            self.events.report(one.path, *one.as_event(), self.server_time(now))
-        return settled
+        until, server_now = self.streams.read_until, self.server_time(now)
+        self._commands.rebase(self.fleet, self.events, until, server_now)
+        return self._commands.settle(self.fleet, self.events, until, server_now)
 
     def _observe(self, now: float) -> float:
         """Let the fleet's time go on, if the streams are read to their end: also when nobody sends."""
@@ -391,8 +383,4 @@ class Engine:
 
     def _forget(self) -> list[tuple[Path, float, list[Path]]]:
         """Do the requests to forget for which it is known by now which nodes had departed."""
-        done = []
-        for under, at in self._forget_queue.pop_ready(self.streams.read_until):
-            done.append((under, at, self.fleet.forget(under, at, self._scope.departed_after)))
-            self._around.read_side.forget_ended()
-        return done
+        return self._commands.forget(self.fleet, self.streams.read_until, self._scope.departed_after)

@@ -87,6 +87,7 @@ class Surroundings:
         parts: More that is saved in the checkpoint, of the same moment as the fleet, by name.
         history: Takes steps; None where nobody does.
         budget: The working time that each subject may take.
+        incarnation: A number drawn at random, which the state has unless it goes on from a checkpoint (R13.17).
         clock: Measures how long work takes, seconds; without one it takes none, and no batch is cut into slices.
     """
 
@@ -98,3 +99,4 @@ class Surroundings:
     history: StepTaker | None = None
     clock: Callable[[], float] = no_time
     budget: Budget = USUAL_BUDGET
+    incarnation: int = 1

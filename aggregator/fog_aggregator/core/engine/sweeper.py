@@ -24,6 +24,7 @@ _TEXTS: Final = {
     "several_writers": "has several writers at once that are not marked as shared",
     "families_disagree": "is not of one type, unit, bounds or rollup choice on all nodes: see /api/conflicts",
     "budget_is_spent": "has messages left out, as they take more working time than a path may",
+    "branch_lost_counts": "has lost counts: its totals stand still until `fog rebase` lets it go on from what it has",
     "memory_is_full": "has newcomers refused, as all memory of the fleet is taken: raise --memory",
     "memory_share_is_full": "has newcomers refused, as it has taken the share of the memory that one path may have",
 }
@@ -38,6 +39,7 @@ class Findings:
         swept: The epochs that were folded, and the nodes and label sets that left.
         contended: How many paths have several writers at once.
         conflicting: How many families nodes disagree about.
+        lost_branches: How many branches have lost counts.
         warnings: A line for each finding that is new.
         requests: Requests that tell writers of a finding.
     """
@@ -45,6 +47,7 @@ class Findings:
     swept: Swept = field(default_factory=Swept)
     contended: int = 0
     conflicting: int = 0
+    lost_branches: int = 0
     warnings: list[str] = field(default_factory=list)
     requests: list[tuple[Path, Request]] = field(default_factory=list)
 
@@ -77,7 +80,8 @@ class Sweeper:
         events.expire(server_now - fleet.horizon)
         writers = {format_path(path): path for path in fleet.contended(server_now)}
         families = read_side.disagreements()
-        findings = Findings(swept, len(writers), len(families))
+        lost = {format_path(path): path for path in fleet.lost_branches()}
+        findings = Findings(swept, len(writers), len(families), len(lost))
         refused: dict[bool, dict[str, Path]] = {False: {}, True: {}}
         for path, is_share in fleet.take_refused().items():
             refused[is_share][format_path(path)] = path
@@ -86,6 +90,7 @@ class Sweeper:
             "several_writers": writers,
             "families_disagree": families,
             "budget_is_spent": {format_path(path): path for path in self._accounts.take_overdrawn()},
+            "branch_lost_counts": lost,
             "memory_is_full": full,
             "memory_share_is_full": share,
         }

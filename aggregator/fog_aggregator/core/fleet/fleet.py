@@ -56,6 +56,7 @@ class Fleet(FleetReading):
         super().__init__(Parts(horizon, self.limits, caught_up=caught_up, named=named))
         self._named = named
         self._settled: list[Settled] = []
+        self._replaced: list[Path] = []
 
     @property
     def newcomers(self) -> Newcomers:
@@ -217,6 +218,24 @@ class Fleet(FleetReading):
         settled, self._settled = self._settled, []
         return settled
 
+    def take_replaced(self) -> list[Path]:
+        """Return the branches whose totals were replaced, maybe by lower ones, since the last call (R13.20)."""
+        replaced, self._replaced = self._replaced, []
+        return replaced
+
+    def rebase(self, path: Path, at: float) -> str:
+        """Let a branch go on from what it has, see `Successions`; return why nothing was changed, or nothing."""
+        return self.parts.successions.rebase(path, at)
+
+    def lost_branches(self) -> list[Path]:
+        """Return the branches that have lost counts: their totals stand still (R13.18)."""
+        return self.parts.successions.lost()
+
+    @property
+    def revision(self) -> float:
+        """When an operator last took counts out of the totals, or in again, here or below: server's milliseconds."""
+        return self.parts.successions.revision
+
     def describe_families(self, now: float) -> None:
         """Let families be described as most live nodes say at `now`, server's time (R12.27); mostly nothing to do."""
         words, families = self.parts.words, self.parts.catalog.known_families
@@ -350,7 +369,8 @@ class Fleet(FleetReading):
         outcome.completed = True
         outcome.baseline, epoch.returning = epoch.returning, False
         place.baselines += outcome.baseline
-        place.complete(parts.slots.tables, epoch, run.ids, parts.roster.rows)
+        if place.complete(parts.slots.tables, epoch, run.ids, parts.roster.rows):
+            self._replaced.append(place.path)
         if frame.flags & FINAL:
             parts.close_epoch(place, epoch, final=True)
             parts.roster.note_end(place)

@@ -20,6 +20,7 @@ from fog_aggregator.core.fleet.fleet_time import FleetTime
 from fog_aggregator.core.fleet.retired_counts import RetiredCounts, add_counted
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.fleet.slots import Slots
+from fog_aggregator.core.fleet.successions import Successions
 from fog_aggregator.core.kinds.table import FREE
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.learned import LearnedNodes
@@ -33,7 +34,7 @@ from fog_schema.paths import Path
 DAY: Final = 86_400.0
 LONG: Final = 365 * DAY
 """How long an epoch that was closed without its final is remembered (R12.15)."""
-_LATER: Final = frozenset({"forgotten", "words", "clashes", "learned"})
+_LATER: Final = frozenset({"forgotten", "words", "clashes", "learned", "successions"})
 """Parts that a checkpoint may lack: a program wrote it that did not know them."""
 
 
@@ -81,13 +82,18 @@ class Parts:
         )
 
     @property
+    def successions(self) -> Successions:
+        """Return which replicas of each branch are joined; the branches have it, and this saves it."""
+        return Successions(self.roster, self.slots, self.quarantine)
+
+    @property
     def _node_bytes(self) -> int:
         closed = STONE_BYTES * len(self.tombstones) + EPOCH_BYTES * len(self.forgotten)
         return self.roster.bytes + closed
 
     def bytes_of(self, place: Place) -> int:
         """Return what a path takes: its values with their part of an answer, and what it has brought lately."""
-        holders = (place.closed, *place.epochs.values())
+        holders = place.holders
         return place.brought.bytes + EPOCH_BYTES * len(holders) + self.slots.bytes_of(holders)
 
     def room_of(self, place: Place) -> int:
@@ -191,7 +197,7 @@ class Parts:
                 raise DamagedError(f"{name}: {error}") from None
         if "quarantine" in saved:  # else a program wrote it that knew none
             self.quarantine.restore(saved["quarantine"])
-        epochs = {one.row: one for place in self.roster for one in (place.closed, *place.epochs.values())}
+        epochs = {one.row: one for place in self.roster for one in place.holders}
         shape_of, kinds = np.array(self.catalog.shape_of, np.int32), self.catalog.known_families.kinds_of_shapes()
         self.slots.connect(epochs, shape_of, kinds)
         self.forgotten.connect(shape_of, kinds)
@@ -200,6 +206,8 @@ class Parts:
         self.retired.check(families, len(self.catalog.series))
         self.words.check(families, epochs)
         self.clashes.check(families)
+        if "successions" not in saved:
+            self.successions.assume()
         if "words" not in saved:
             self._assume_words()
 
@@ -232,4 +240,5 @@ class Parts:
             "retired": self.retired,
             "words": self.words,
             "clashes": self.clashes,
+            "successions": self.successions,
         }

@@ -19,6 +19,7 @@ from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.kinds import Kind, SlotHolder
 from fog_aggregator.core.kinds.table import FREE
 from fog_aggregator.core.kinds.view import ColumnCopy, Slots
+from fog_aggregator.core.places.branch import Branch
 from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.place import Place
@@ -225,7 +226,7 @@ class FleetReading:
         """Return how many nodes stand at each path, and how many are silent; `order`: the rows of the paths."""
         return losses(self.parts.roster, paths, order, life)
 
-    def branches(self) -> Iterator[Place]:
+    def branches(self) -> Iterator[Branch]:
         """Return the places that stand for all nodes below them."""
         return self.parts.roster.composites()
 
@@ -356,7 +357,7 @@ class FleetReading:
     def series_of(self, path: Path) -> Bools:
         """Tell which series the writers of a place have, by their numbers."""
         place, present = self.place(path), np.zeros(len(self.parts.catalog.series), np.bool_)
-        epochs = () if place is None else (place.closed, *place.epochs.values())
+        epochs = () if place is None else place.holders
         for kind, ids in chain.from_iterable(epoch.maps.items() for epoch in epochs):
             table, (_, slots) = self.parts.slots.tables[kind], ids.items()
             present[table.series[slots[table.live[slots]]]] = True

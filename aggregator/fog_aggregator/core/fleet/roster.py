@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class Roster:
         self._beside = 0
         self._epochs = 0
         self._places: dict[Path, Place] = {}
-        self._composites: dict[Path, Place] = {}
+        self._composites: dict[Path, Branch] = {}
 
     def __len__(self) -> int:
         return len(self._places)
@@ -119,8 +119,8 @@ class Roster:
         place = self._places[where] = cls(where, row, closed, first_seen)
         self._beside += path_bytes(where)
         self.learned.come_back(where)
-        if not place.counts_itself:
-            self._composites[where] = place
+        if place.covers_below:
+            self._composites[where] = cast("Branch", place)
         self.version += 1
         return place
 
@@ -200,6 +200,8 @@ class Roster:
         """Follow a step of the server's clock."""
         self.rows.last_seen += seconds
         self.out = {row: at + seconds for row, at in self.out.items()}
+        for branch in self.composites():
+            branch.succession.shift(seconds)
         for place in self:
             place.first_seen += seconds
             for epoch in place.epochs.values():
@@ -232,20 +234,24 @@ class Roster:
         place = self.rows.epoch_place
         return (place >= 0) & self.hidden_places()[place]
 
-    def composites(self) -> Iterator[Place]:
+    def composites(self) -> Iterator[Branch]:
         """Return the places that stand for more, or less, than one node."""
         return iter(self._composites.values())
+
+    def composite(self, where: Path) -> Branch | None:
+        """Return such a place at a path."""
+        return self._composites.get(where)
 
     def closed_rows(self) -> Bools:
         """Tell which rows of epochs are closed totals."""
         closed = np.zeros(len(self.rows.epoch_place), np.bool_)
-        closed[[place.closed.row for place in self]] = True
+        closed[[one.row for place in self for one in place.closed_totals]] = True
         return closed
 
     def image(self) -> Saved:
         """Return all places, and their epochs as columns."""
         places = list(self)
-        owned = [(place.row, epoch) for place in places for epoch in (place.closed, *place.epochs.values())]
+        owned = [(place.row, epoch) for place in places for epoch in place.holders]
         rows = np.array([place.row for place in places], np.int64)
         arrays = {
             "place.row": rows,
@@ -315,8 +321,8 @@ class Roster:
             self._places[where] = place
             self.rows.counts_itself[row] = place.counts_itself and not self.rows.retired[row]
             self.rows.ephemeral[row] = ephemeral
-            if not (place.counts_itself or self.rows.retired[row]):
-                self._composites[where] = place
+            if place.covers_below:
+                self._composites[where] = cast("Branch", place)
         if len(self._places) != len(places):
             raise DamagedError("places has one path twice")
 
@@ -330,14 +336,14 @@ class Roster:
                 raise DamagedError(f"epoch.place has {owner}, which is no place's row")
             self.rows.epoch_place[epoch.row] = owner
             if epoch.id == CLOSED:
-                place.closed = epoch
+                place.restore_closed(epoch)
             else:
                 place.epochs[epoch.id] = epoch
                 self.rows.adds_up[epoch.row] = place.adds_up
                 if epoch.gapped:
                     self.gapped[epoch] = self.askable[epoch] = place.path
-        found = sum(len(place.epochs) for place in self)
-        if any(place.closed.row < 0 for place in self) or found + len(self) != len(owners):
+        found = sum(len(place.holders) for place in self)
+        if any(place.closed.row < 0 for place in self) or found != len(owners):
             raise DamagedError("a place has no closed total, or one epoch twice")
 
     def _restore_details(self, saved: Saved) -> None:

@@ -181,7 +181,7 @@ def _to_retired_counts(parts: Parts, kind: Kind, movable: Bools) -> None:
         owners[int(table.epoch[slot])].append(slot)
         if kind.counted:
             parts.retired.add(parts.catalog.series[int(table.series[slot])].family, counted)
-    closed = {place.closed.row: place.closed for place in parts.roster}
+    closed = {one.row: one for place in parts.roster for one in place.closed_totals}
     for row, mine in owners.items():
         closed[row].map(kind).discard(table.ids[np.array(mine, np.int64)])
     table.release(slots)

@@ -94,6 +94,10 @@ class Kind(ABC):
         """Raise what a branch's replicas were joined to, to what one of them has at some slots (R13.8)."""
         del tables, joined, slots  # only counts are joined
 
+    def take_over(self, tables: Tables, holder: SlotHolder, ids: Int64s) -> None:
+        """Give ids of a holder that have another form of this kind this one."""
+        del tables, holder, ids  # only fractional counters have another form
+
     def close(self, tables: Tables, closed: SlotHolder | None, slots: Int64s) -> None:
         """Release slots of an epoch; counts are added to the closed total, if there is one to add to."""
         del closed

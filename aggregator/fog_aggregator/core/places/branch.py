@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,12 +11,14 @@ from fog_aggregator.core.columns import ids_array
 from fog_aggregator.core.kinds import KINDS, Kind, Tables
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.places.coverage import NOBODY, Coverage, Life
-from fog_aggregator.core.places.epoch import Epoch
+from fog_aggregator.core.places.epoch import CLOSED, Epoch
+from fog_aggregator.core.places.joined import is_behind, join_all, part
 from fog_aggregator.core.places.limits import MOST_NODES, OLDEST_LIVE_MS, FleetLimits
 from fog_aggregator.core.places.place import Ids, Place, close, drop_absent
 from fog_aggregator.core.places.rows import Rows
+from fog_aggregator.core.places.succession import Succession
 from fog_aggregator.core.saved import DamagedError, as_count, as_list
-from fog_schema.frames import Absences, CoverageNumbers, Frame
+from fog_schema.frames import KEYFRAME, Absences, CoverageNumbers, Frame
 from fog_schema.limits import MAX_AGE_MS
 from fog_schema.paths import Path
 
@@ -27,6 +29,8 @@ class Branch(Place):
     Attributes:
         reported: what its totals stand on, as its aggregator says.
         absences: its nodes that ended and that are missing, as its aggregator says.
+        succession: which of its replicas its totals are joined from.
+        former: what it had counted before its last rebase, and its replicas have not; None before the first one.
     """
 
     branch: ClassVar[bool] = True
@@ -41,10 +45,24 @@ class Branch(Place):
         super().__init__(path, row, closed, first_seen)
         self.reported: CoverageNumbers | None = None
         self.absences = Absences()
+        self.succession = Succession()
+        self.former: Epoch | None = None
 
     def is_heard_on(self, *, rollup: bool) -> bool:
         """Take rollups alone."""
         return rollup
+
+    @property
+    def closed_totals(self) -> tuple[Epoch, ...]:
+        """The total that its replicas were joined to, and the one of before the last rebase."""
+        return (self.closed,) if self.former is None else (self.closed, self.former)
+
+    def restore_closed(self, closed: Epoch) -> None:
+        """Take over what its replicas were joined to, then what it had counted before."""
+        if self.closed.row >= 0 and self.former is None:
+            self.former = closed
+        else:
+            super().restore_closed(closed)
 
     @property
     def details(self) -> Any:
@@ -85,11 +103,15 @@ class Branch(Place):
     def take_note(self, epoch: Epoch, frame: Frame, rows: Rows) -> bool:
         """Take note of what a frame says of the branch; coverage is that of the replica whose gauges count (R13.12)."""
         changed = super().take_note(epoch, frame, rows)
+        if frame.kind == KEYFRAME and frame.part == 0:
+            self.succession.hear(epoch.id, frame.info)
         if frame.coverage is not None and rows.shows_gauges[epoch.row]:
             live, stale, departed, oldest = frame.coverage
             live, stale, departed = (min(nodes, MOST_NODES) for nodes in (live, stale, departed))
             self.reported = CoverageNumbers(live, stale, departed, min(oldest, OLDEST_LIVE_MS))
             self.absences = Absences(*(min(nodes, MOST_NODES) for nodes in frame.absences or ()))
+            if (origin := self.succession.run(epoch.id).origin) is not None:
+                self.succession.quarantined = origin.quarantined
         return changed
 
     def absorb(self, tables: Tables, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
@@ -97,15 +119,28 @@ class Branch(Place):
         self.merge_sections(tables, epoch, frame, outcome)
         reported = (*(frame.coverage or ())[:3], *(frame.absences or ()))
         outcome.refused_values += sum(nodes > MOST_NODES for nodes in reported)
-        self.join(tables, epoch, frame)
+        if self.succession.joins(epoch.id):
+            self.join(tables, epoch, frame)
         if frame.removed is not None and not epoch.gapped:
             self.mark_retained(tables)
 
-    def complete(self, tables: Tables, epoch: Epoch, present: Ids, rows: Rows) -> None:
-        """Drop what a complete keyframe no longer has; its counts were joined."""
+    def complete(self, tables: Tables, epoch: Epoch, present: Ids, rows: Rows) -> bool:
+        """Drop what a complete keyframe no longer has; its counts were joined.
+
+        The totals of a replica that knows a later order take the place of what was joined (R13.20).
+        """
         drop_absent(tables, None, epoch, present)
+        self.succession.only(self.epochs)
+        replaces = self.succession.replaces(epoch.id, anything_joined=bool(self.closed.series))
+        if replaces:
+            self.succession.replace(epoch.id)
+            close(tables, None, self.closed)
+            for one in self._joined(self.epochs.values()):
+                join_all(tables, self.closed, one)
+        self._compare(tables, epoch)
         self.mark_retained(tables)
         self.elect(rows)
+        return replaces
 
     def end_epoch(self, tables: Tables, epoch: Epoch) -> None:
         """Release a replica's slots: nothing is added, its counts were joined (R13.10)."""
@@ -122,10 +157,12 @@ class Branch(Place):
     def mark_retained(self, tables: Tables) -> None:
         """Note which label sets some replica still has: the others may leave.
 
-        Without a replica all stay: what a silent branch had may be there still, and its totals are absolute.
+        Without a replica all stay: what a silent branch had may be there still, and its totals are absolute. So they do
+        without one that has all that was joined: the others may have lost what they do not have.
         """
-        for kind, places in self.closed.maps.items():
-            tables[kind].live[places.items()[1]] = False
+        if any(map(self.succession.speaks, self.epochs)):
+            for kind, places in self.closed.maps.items():
+                tables[kind].live[places.items()[1]] = False
         for replica in self.epochs.values():
             for kind, places in replica.maps.items():
                 table, slots = tables[kind], places.items()[1]
@@ -133,11 +170,62 @@ class Branch(Place):
                 for form in kind.forms:
                     tables[form].live[self.closed.map(form).known(present)] = True
 
+    def has_lost_counts(self, tables: Tables, rows: Rows) -> bool:
+        """Tell whether those that are heard are whole, and have less than what was joined before (R13.18).
+
+        Also when what they have is not joined at all, as they are of another incarnation than the accepted one, or do
+        not know an order.
+        """
+        audible = self._audible(rows)
+        for one in audible:
+            self._compare(tables, one)
+        if not audible or any(one.gapped or self.succession.speaks(one.id) for one in audible):
+            return False
+        joined = self._joined(audible)
+        return not joined or is_behind(tables, self.closed, joined)
+
+    def rebase(self, tables: Tables, rows: Rows, at: float) -> None:
+        """Let those that are heard go on from now: what was joined before stays, and others do not count (R13.19).
+
+        Args:
+            tables: the tables of all kinds.
+            rows: of all places.
+            at: when it was ordered, server's time.
+        """
+        if self.former is None:
+            self.former = Epoch(rows.new_epoch(self.row), CLOSED)
+        audible = sorted(self._audible(rows), key=lambda one: (one.last_seen, one.id))
+        self.succession.accept([one.id for one in audible], at)
+        part(tables, self.former, self.closed, self._joined(audible))
+        self.mark_retained(tables)
+        self.elect(rows)
+
+    def _rank(self, epoch: Epoch) -> tuple[bool, bool, float, int]:
+        return self.succession.joins(epoch.id), not epoch.gapped, epoch.last_seen, epoch.id
+
+    def _audible(self, rows: Rows) -> list[Epoch]:
+        oldest = rows.silent_since(self.row)
+        return [epoch for epoch in self.epochs.values() if epoch.last_seen >= oldest]
+
+    def _joined(self, replicas: Iterable[Epoch]) -> list[Epoch]:
+        """Return the replicas that are complete and joined."""
+        return [one for one in replicas if not one.gapped and self.succession.joins(one.id)]
+
+    def _compare(self, tables: Tables, replica: Epoch) -> None:
+        """Take note when a replica has all that was joined."""
+        is_joined = not replica.gapped and self.succession.joins(replica.id)
+        if (
+            is_joined
+            and not self.succession.run(replica.id).caught_up
+            and not is_behind(tables, self.closed, [replica])
+        ):
+            self.succession.trust(replica.id)
+
     def elect(self, rows: Rows) -> None:
-        """Choose one replica that is heard: first one that misses nothing, then the one heard last (R13.12)."""
+        """Choose one audible replica: first one that is joined and misses nothing, then the last one (R13.12)."""
         oldest, epochs = rows.silent_since(self.row), self.epochs.values()
         audible = [epoch for epoch in epochs if epoch.last_seen >= oldest]
-        best = max(audible, key=lambda epoch: (not epoch.gapped, epoch.last_seen, epoch.id), default=None)
+        best = max(audible, key=self._rank, default=None)
         for epoch in epochs:
             rows.shows_gauges[epoch.row] = epoch is best
 
@@ -146,7 +234,7 @@ class Branch(Place):
         reported = self.reported
         if reported is None:
             return Coverage(NOBODY, 0.0)
-        absent = (*self.absences, 0, 0)
+        absent = (*self.absences, self.succession.quarantined, 0)
         if life is Life.LIVE:
             return Coverage((*reported[:3], *absent), reported.oldest_ms / 1000 + age if reported.live else 0.0)
         every = sum(reported[:3])

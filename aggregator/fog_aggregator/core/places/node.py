@@ -55,9 +55,10 @@ class Node(Place):
         """Merge a frame into its epoch."""
         self.merge_sections(tables, epoch, frame, outcome)
 
-    def complete(self, tables: Tables, epoch: Epoch, present: Ids, rows: Rows) -> None:  # noqa: ARG002
+    def complete(self, tables: Tables, epoch: Epoch, present: Ids, rows: Rows) -> bool:  # noqa: ARG002
         """Drop what a complete keyframe no longer has; its counts go to the closed total (R12.10)."""
         drop_absent(tables, self.closed, epoch, present)
+        return False
 
     def end_epoch(self, tables: Tables, epoch: Epoch) -> None:
         """Add all that an epoch counted to the closed total (R12.13, R12.14)."""

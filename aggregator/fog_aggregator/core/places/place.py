@@ -89,6 +89,26 @@ class Place(ABC):
         """The information about the node at the path; empty for a branch: its aggregator is none of its nodes."""
 
     @property
+    def closed_totals(self) -> tuple[Epoch, ...]:
+        """The pseudo-epochs of what is not of any epoch, or of any any more."""
+        return (self.closed,)
+
+    @property
+    def holders(self) -> tuple[Epoch, ...]:
+        """All that have slots: its closed totals, and its epochs."""
+        return (*self.closed_totals, *self.epochs.values())
+
+    def restore_closed(self, closed: Epoch) -> None:
+        """Take over a closed total of a checkpoint, in the order of `closed_totals`.
+
+        Raises:
+            DamagedError: it has one more than it can have.
+        """
+        if self.closed.row >= 0:
+            raise DamagedError(f"{self.path} has two closed totals")
+        self.closed = closed
+
+    @property
     def details(self) -> Any:
         """The part of a checkpoint that only this sort of place has."""
         return None
@@ -119,8 +139,8 @@ class Place(ABC):
         """Merge the values of a frame."""
 
     @abstractmethod
-    def complete(self, tables: Tables, epoch: Epoch, present: Ids, rows: Rows) -> None:
-        """Drop what a complete keyframe no longer has (R12.10)."""
+    def complete(self, tables: Tables, epoch: Epoch, present: Ids, rows: Rows) -> bool:
+        """Drop what a complete keyframe no longer has (R12.10); return whether totals may have fallen by it."""
 
     @abstractmethod
     def end_epoch(self, tables: Tables, epoch: Epoch) -> None:
@@ -168,9 +188,13 @@ class Place(ABC):
             for kind in defined.forms:
                 kind.retract(tables, self.closed, epoch.map(kind).known(ids))
 
+    def has_lost_counts(self, tables: Tables, rows: Rows) -> bool:  # noqa: ARG002
+        """Tell whether its totals stand still, as those who send them have less than what they sent before."""
+        return False
+
     def slots(self) -> int:
         """Count the values that it has, its closed total included. Any thread may ask, and may be behind."""
-        return sum(len(ids) for one in (self.closed, *self.epochs.values()) for ids in list(one.maps.values()))
+        return sum(len(ids) for one in self.holders for ids in list(one.maps.values()))
 
     def merge_sections(self, tables: Tables, epoch: Epoch, frame: Frame, outcome: Outcome) -> None:
         """Merge every section of a frame into its epoch (R12.3, R12.6)."""

@@ -7,10 +7,10 @@ from typing import Any
 from unittest.mock import patch
 
 from fog_aggregator.core.checkpoint import read_image
+from fog_aggregator.core.commands.forget_queue import ForgetQueue
 from fog_aggregator.core.engine import cursor as cursors
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.engine import Engine
-from fog_aggregator.core.engine.forget_queue import ForgetQueue
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.observed import ObservedTime
 from fog_aggregator.core.engine.readiness import Readiness

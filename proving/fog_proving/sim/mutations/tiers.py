@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
+from fog_aggregator.core.commands.own_origin import OwnOrigin
 from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.kinds import SlotHolder, Tables
 from fog_aggregator.core.kinds.bucket_histogram import BucketHistogram
 from fog_aggregator.core.kinds.counted import CountedKind
+from fog_aggregator.core.places import branch
 from fog_aggregator.core.places.branch import Branch
 from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.places.rows import Rows
-from fog_proving.sim.mutations import Patch, always, around, leaving_out
+from fog_aggregator.core.places.succession import Succession
+from fog_proving.sim.mutations import Patch, always, around, leaving_out, nothing
 
 
 @leaving_out("R13.7", "the replicas of a branch are joined, and never added up")
@@ -102,3 +106,32 @@ def replica_is_baseline() -> list[Patch]:
         return epoch
 
     return [around(Branch, "begin_epoch", begin_epoch)]
+
+
+@leaving_out("R13.18", "a branch that has lost counts is told")
+def lost_counts_not_told() -> list[Patch]:
+    """Say nothing of it."""
+    return [(Branch, "has_lost_counts", lambda *_: False)]
+
+
+@leaving_out("R13.19", "after a rebase what a replica has had before is not added")
+def rebase_adds_everything() -> list[Patch]:
+    """Add all that it has."""
+
+    def part(original: Any, tables: Tables, former: SlotHolder, joined: SlotHolder, replicas: Any) -> None:
+        with patch.object(CountedKind, "retract", nothing):
+            original(tables, former, joined, replicas)
+
+    return [around(branch, "part", part)]
+
+
+@leaving_out("R13.20", "after an order below a branch its totals take the place of those that were joined")
+def orders_below_are_joined() -> list[Patch]:
+    """Join them: of each the larger counts."""
+    return [(Succession, "joins", lambda *_: True), (Succession, "replaces", lambda *_, **__: False)]
+
+
+@leaving_out("R13.20", "an order begins a new epoch of the rollup")
+def orders_in_one_epoch() -> list[Patch]:
+    """Go on with the one there is: no count of it falls."""
+    return [around(OwnOrigin, "at", lambda original, self, _: original(self, 0))]

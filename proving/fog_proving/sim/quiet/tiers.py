@@ -11,6 +11,7 @@ from fog_aggregator.query.selection import Selection
 from fog_proving.sim.books import PATHS, SUM, Books, Cells, Labels, Violation
 from fog_proving.sim.checks import cell_text, named, totals_of
 from fog_proving.sim.program import Program
+from fog_proving.sim.quiet.anew import branches_begin_anew
 from fog_proving.sim.quiet.fleet import Accounts, who_shows
 from fog_proving.sim.tiers import BRANCH, Member, Tiers
 from fog_schema.paths import Path, is_under
@@ -25,6 +26,7 @@ def at_rest(
     programs: Sequence[Program],
     books: Books,
     beat: Callable[[], None],
+    now: Callable[[], float],
     *,
     long_ago: bool,
 ) -> None:
@@ -36,6 +38,7 @@ def at_rest(
         programs: all there were.
         books: the books.
         beat: an interval in which all goes well.
+        now: the time, seconds.
         long_ago: it all takes longer than the horizon: epochs were folded and label sets have left.
 
     Raises:
@@ -45,8 +48,17 @@ def at_rest(
         for member in tiers.members:
             _conserved(member, accounts, books)
         _joined(tiers, books)
+        branches_begin_anew(tiers, programs, books, now, beat)
     _gauges_and_coverage(tiers.root, programs)
     counted = _totals(tiers.root)
+    _leave(tiers, programs, beat)
+    _out_of_sight(tiers.root)
+    if _totals(tiers.root) != counted and not long_ago:
+        raise Violation(f"{named(BRANCH)}: its counts have left with its aggregators")
+
+
+def _leave(tiers: Tiers, programs: Sequence[Program], beat: Callable[[], None]) -> None:
+    """Let the replicas leave one after the other; the last one that is there says how gauges are."""
     for replica in tiers.replicas:
         for program in programs:
             if program.alive:
@@ -56,9 +68,6 @@ def at_rest(
             beat()
         if replica is not tiers.replicas[-1]:
             _gauges_and_coverage(tiers.root, programs)
-    _out_of_sight(tiers.root)
-    if _totals(tiers.root) != counted and not long_ago:
-        raise Violation(f"{named(BRANCH)}: its counts have left with its aggregators")
 
 
 def _totals(member: Member) -> Cells:

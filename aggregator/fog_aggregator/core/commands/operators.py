@@ -1,0 +1,107 @@
+"""Do what operators command: forget, quarantine and lift, rebase."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from fog_aggregator.core.commands.forget_queue import ForgetQueue
+from fog_aggregator.core.commands.own_origin import OwnOrigin
+from fog_aggregator.core.commands.rebases import Rebase, Rebases
+from fog_aggregator.core.engine.ports import Surroundings
+from fog_aggregator.core.fleet.event_list import EventList
+from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.places.origin import Origin
+from fog_aggregator.core.quarantine.orders import Order, Taken
+from fog_aggregator.core.quarantine.settling import Settled
+from fog_aggregator.core.saved import Part
+from fog_bus.ports import Message
+from fog_schema.commands import FORGET, LIFT, QUARANTINE, REBASE, Command
+from fog_schema.paths import Path, format_path
+
+REBASED: Final = "rebased"
+"""The name of the event that tells of a rebase."""
+
+
+class OperatorCommands:
+    """The commands that wait, and what is done with them. Times are the server's, unix seconds.
+
+    Args:
+        around: the log, and the read side.
+    """
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._forget_queue = ForgetQueue()
+        self._rebases = Rebases()
+        self._origin = OwnOrigin(around.incarnation)
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The parts of a checkpoint, by name."""
+        return {"forget_queue": self._forget_queue, "rebases": self._rebases, "origin": self._origin}
+
+    def origin(self, fleet: Fleet) -> Origin:
+        """Return which state our totals come from: its incarnation, and what was taken out of it until now."""
+        return self._origin.at(fleet.revision)
+
+    def shift(self, seconds: float) -> None:
+        """Follow a step of the server's clock."""
+        self._forget_queue.shift(seconds)
+        self._rebases.shift(seconds)
+
+    def take(self, fleet: Fleet, path: Path, command: Command, stored_at: float) -> None:
+        """Take a command to a path, that the server stored at a time.
+
+        Raises:
+            FrameError: it cannot be done.
+        """
+        if command.command == FORGET:
+            self._forget_queue.add(path, stored_at)
+        elif command.command in (QUARANTINE, LIFT):
+            self._take_order(fleet, path, command, stored_at)
+        elif command.command == REBASE:
+            self._rebases.add(Rebase(path, stored_at, command.comment, command.author))
+        elif self._around.take_command is not None:
+            self._around.take_command(path, command, stored_at)
+
+    def forget(self, fleet: Fleet, until: float, departed_after: float) -> list[tuple[Path, float, list[Path]]]:
+        """Do the requests to forget that were made before `until`: it is known by now which nodes had departed."""
+        done = []
+        for under, at in self._forget_queue.pop_ready(until):
+            done.append((under, at, fleet.forget(under, at, departed_after)))
+            self._around.read_side.forget_ended()
+        return done
+
+    def settle(self, fleet: Fleet, events: EventList, until: float, now: float) -> list[Settled]:
+        """Take out of what is shown, or in again, what was ordered before `until`; return what was done."""
+        fleet.settle_orders(until)
+        settled = fleet.take_settled()
+        if fallen := [*(one.path for one in settled), *fleet.take_replaced()]:
+            self._around.read_side.forget_exported(fallen)
+        for one in settled:
+            events.report(one.path, *one.as_event(), now)
+        return settled
+
+    def rebase(self, fleet: Fleet, events: EventList, until: float, now: float) -> None:
+        """Do the rebases that were ordered before `until`."""
+        for order, in_vain in self._rebases.do(fleet, until) if self._rebases else ():
+            name = format_path(order.path)
+            if in_vain:
+                self._around.say(f"rebase {name}", f"{name} {in_vain}: nothing is rebased", None)
+            else:
+                events.report(order.path, REBASED, {"why": order.why, "author": order.author}, now)
+                self._around.say(f"rebase {name}", f"{name} counts on from what it has now: {order.why}", None)
+
+    def rebasing(self, fleet: Fleet, events: EventList, messages: Iterable[Message], now: float) -> Iterator[Message]:
+        """Yield frames of branches, and do each rebase between those that were stored before and after it."""
+        for message in messages:
+            if self._rebases:
+                self.rebase(fleet, events, message.timestamp, now)
+            yield message
+
+    def _take_order(self, fleet: Fleet, path: Path, command: Command, stored_at: float) -> None:
+        """Take an operator's order about a path; one that changes nothing is answered in the log."""
+        order = Order(stored_at, command.command == QUARANTINE, command.comment, command.author)
+        if fleet.order(path, order) is Taken.IN_VAIN:
+            self._around.say(f"quarantine {format_path(path)}", f"{format_path(path)} {order.in_vain}", None)

@@ -1,0 +1,76 @@
+"""Look after branches that begin anew, and save which replicas of each branch its totals are joined from."""
+
+from __future__ import annotations
+
+from fog_aggregator.core.fleet.roster import Roster
+from fog_aggregator.core.fleet.slots import Slots
+from fog_aggregator.core.quarantine.orders import Quarantine
+from fog_aggregator.core.saved import DamagedError, Saved, as_is, as_path
+from fog_schema.paths import Path
+
+
+class Successions:
+    """The successions of the branches of a roster, as a part of the checkpoint.
+
+    Args:
+        roster: has the branches.
+        slots: their values.
+        quarantine: what an operator has taken out.
+    """
+
+    def __init__(self, roster: Roster, slots: Slots, quarantine: Quarantine) -> None:
+        self._roster = roster
+        self._tables = slots.tables
+        self._quarantine = quarantine
+
+    def rebase(self, path: Path, at: float) -> str:
+        """Let a branch that has lost counts go on from what it has, as was ordered at a server's time (R13.19).
+
+        Returns why nothing was changed, or nothing.
+        """
+        place, rows = self._roster.composite(path), self._roster.rows
+        if place is None:
+            return "is no branch of this aggregator"
+        if at <= place.succession.rebased_at:
+            return "was rebased by this order"
+        if place.row in self._roster.out:
+            return "is in quarantine"
+        if not place.has_lost_counts(self._tables, rows):
+            return "has not lost counts"
+        place.rebase(self._tables, rows, at)
+        return ""
+
+    def lost(self) -> list[Path]:
+        """Return the branches whose totals stand still, as their aggregators have less than was joined (R13.18)."""
+        shown = (place for place in self._roster.composites() if place.row not in self._roster.out)
+        return [place.path for place in shown if place.has_lost_counts(self._tables, self._roster.rows)]
+
+    @property
+    def revision(self) -> float:
+        """When counts were last taken out of the totals, or in again, here or below: server's milliseconds."""
+        own = (order.at * 1000 for orders in self._quarantine.done.values() for order in orders)
+        return max((*own, *(place.succession.revision for place in self._roster.composites())), default=0)
+
+    def image(self) -> Saved:
+        """Return them by path."""
+        return Saved({"branches": [(one.path, *one.succession.image()) for one in self._roster.composites()]})
+
+    def restore(self, saved: Saved) -> None:
+        """Take them over; the roster must be restored.
+
+        Raises:
+            DamagedError: one is of no branch, or is no succession.
+        """
+        for where, *rest in saved.records("branches", as_path, *[as_is] * 6):
+            place = self._roster.composite(where)
+            if place is None:
+                raise DamagedError(f"{where} is no branch")
+            place.succession.restore(tuple(rest))
+
+    def assume(self) -> None:
+        """Take all replicas for whole that are, after a checkpoint that does not tell."""
+        for place in self._roster.composites():
+            for epoch in place.epochs.values():
+                if not epoch.gapped:
+                    place.succession.hear(epoch.id, None)
+                    place.succession.trust(epoch.id)
