@@ -13,7 +13,7 @@ from fog_proving.chaos import verdict
 from fog_proving.chaos.accounts import Accounts, Life
 from fog_proving.chaos.books import FRACTION, LEVEL, WHOLE, Book, Cell
 from fog_proving.chaos.judge import FLEET, Scrape, Watch
-from fog_proving.chaos.layout import TIERS, Scope
+from fog_proving.chaos.layout import CLUSTER, TIERS, Scope
 from fog_proving.chaos.plan import Plan
 from fog_proving.chaos.processes import Child
 from fog_proving.chaos.trial import Trial
@@ -43,6 +43,17 @@ async def test_a_short_run_of_tiers(tmp_path: Path) -> None:
     assert result.findings == (), "\n".join(told)
     assert result.lost == 0
     assert result.kills >= 3
+    assert result.scrapes
+
+
+async def test_a_short_run_of_a_cluster(tmp_path: Path) -> None:
+    """Leaders are killed beside nodes and aggregators: all that was counted is there once there are leaders again."""
+    told: list[str] = []
+    plan = Plan(SEED, 5.0, ("kill_leader", "kill_nodes", "kill_aggregator", "cut"), told.append)
+    result = await Trial(tmp_path, plan, fleets=2, size=2, layout=CLUSTER, tell=told.append).run()
+    assert result.findings == (), "\n".join(told)
+    assert result.lost == 0
+    assert result.kills >= 2
     assert result.scrapes
 
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from fog_proving.chaos.layout import ONE, PAIR, TIERS
-from fog_proving.chaos.plan import DECKS, Plan
+from fog_proving.chaos.layout import CLUSTER, ONE, PAIR, TIERS
+from fog_proving.chaos.plan import EVERY_DECK, Plan
 from fog_proving.chaos.trial import Trial
 
 MOST_SHOWN: Final = 30
@@ -60,10 +60,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     layouts = parser.add_mutually_exclusive_group()
     for name, layout, what in (
         ("--pair", PAIR, "two aggregators, that must agree"),
+        ("--cluster", CLUSTER, "three servers that are a cluster, and two aggregators"),
         ("--tiers", TIERS, "a root above two branches: a pair's, and that of one aggregator"),
     ):
         layouts.add_argument(name, dest="layout", action="store_const", const=layout, default=ONE, help=what)
-    names = [fault.__name__ for deck in DECKS for fault in deck]
+    names = [fault.__name__ for deck in EVERY_DECK for fault in deck]
     parser.add_argument("--only", help=f"some faults, with commas between: {', '.join(names)}")
     parser.add_argument("--keep", type=Path, help="directory for stores, states, books and logs, which is kept")
     options = parser.parse_args(argv)

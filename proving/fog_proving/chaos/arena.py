@@ -26,6 +26,7 @@ from fog_proving.chaos.judge import Watch
 from fog_proving.chaos.layout import Layout, Scope
 from fog_proving.chaos.load import Node
 from fog_proving.chaos.processes import Child
+from fog_testing.nats_cluster import NatsCluster
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import FaultProxy
 from fog_testing.waiting import eventually
@@ -90,6 +91,7 @@ class _Setup:
     fleets: int
     size: int
     layout: Layout
+    cluster: NatsCluster | None
 
 
 class Direct:
@@ -128,7 +130,7 @@ class Arena:
         kills: processes that met a kill -9.
         accounts: every process of nodes that there ever was.
         mortal: held while nodes die or a stream loses messages: see `secure_the_dead`.
-        server: the nats-server.
+        server: the nats-server, or the first one of a cluster.
         server_lock: held by the one fault that the server has at a time.
         direct: a connection to the server without a proxy.
         readers: the aggregators.
@@ -146,11 +148,12 @@ class Arena:
         self.kills = 0
         self.accounts = Accounts()
         self.mortal = asyncio.Lock()
-        self.server = NatsServer(directory=directory / "nats")
+        cluster = NatsCluster(layout.servers, directory=directory / "nats") if layout.servers > 1 else None
+        self.server = cluster.servers["n0"] if cluster else NatsServer(directory=directory / "nats")
         self.server_lock = asyncio.Lock()
         self.fleets: list[Fleet] = []
         self.readers: list[Reader] = []
-        self._setup = _Setup(directory, rng, tell, fleets, size, layout)
+        self._setup = _Setup(directory, rng, tell, fleets, size, layout, cluster)
         self._canaries: list[Canary] = []
         self._unrepaired: set[int] | None = None  # until a stream loses messages
         self._stack = AsyncExitStack()
@@ -159,6 +162,11 @@ class Arena:
     def streams(self) -> tuple[str, ...]:
         """The names of the streams."""
         return self._setup.layout.streams
+
+    @property
+    def cluster(self) -> NatsCluster | None:
+        """The servers, if they are a cluster."""
+        return self._setup.cluster
 
     @property
     def torn(self) -> bool:
@@ -180,9 +188,9 @@ class Arena:
 
     async def _start(self) -> None:
         self._setup.directory.mkdir(parents=True, exist_ok=True)
-        await self._stack.enter_async_context(self.server)
+        await self._stack.enter_async_context(self.cluster or self.server)
         self._stack.push_async_callback(self._end_children)
-        connection = Connection(NatsOptions(servers=(self.server.url,), name="chaos"), longest_pause=1.0)
+        connection = Connection(NatsOptions.parse(self._addresses(), name="chaos"), longest_pause=1.0)
         self.direct = Direct(connection)
         await self._stack.enter_async_context(connection)
         for name, scope in self._setup.layout.aggregators.items():
@@ -201,7 +209,7 @@ class Arena:
     def start_fleet(self, fleet: Fleet) -> None:
         """Start a process of nodes, under the paths that the one before had."""
         life = self._new_life(fleet.path, fleet.size)
-        arguments = ["--life", str(life.number), "--path", life.path, "--nats", fleet.proxy.url]
+        arguments = ["--life", str(life.number), "--path", life.path, "--nats", self._addresses(fleet)]
         arguments += ["--book", str(self._book(life.number)), "--seed", str(self._setup.rng.getrandbits(32))]
         arguments += ["--journals", str(self._journals), *self._setup.rng.choice(([], ["--journaled"]))]
         fleet.child = life.child = Child("fog_proving.chaos.load", arguments, self._setup.directory / "load.log")
@@ -210,10 +218,10 @@ class Arena:
     def start_reader(self, reader: Reader) -> None:
         """Start an aggregator on the state that the one before left."""
         listen = reader.watch.url.removeprefix("http://")
-        arguments = ["aggregator", "--listen", listen, "--nats", reader.proxy.url, "--stop-on-eof"]
+        arguments = ["aggregator", "--listen", listen, "--nats", self._addresses(reader), "--stop-on-eof"]
         often = ["--checkpoint-interval", f"{CHECKPOINT_SECONDS}s", "--checkpoint-share", "100%"]
         arguments += ["--state-dir", str(reader.state_dir), *often]
-        arguments += ["--max-events", "200000"]
+        arguments += ["--max-events", "200000", "--replicas", str(self._setup.layout.servers)]
         if reader.scope.path:
             arguments += ["--path", reader.scope.path, "--publish-rollup", "--rollup-interval", f"{ROLLUP_SECONDS}s"]
         if reader.scope.branches:
@@ -227,9 +235,9 @@ class Arena:
             target.child.kill()
             self.kills += 1
 
-    def kill_server(self) -> None:
-        """Kill -9; start it again with `server.start()`."""
-        self.server.kill()
+    def kill_server(self, server: NatsServer | None = None) -> None:
+        """Kill -9, of a cluster's one that is named; start it again with its `start()`."""
+        (server or self.server).kill()
         self.kills += 1
 
     def stop_counting(self) -> None:
@@ -350,6 +358,11 @@ class Arena:
         node = Node(life.book.rows[0], life.number, self._setup.rng)
         agent = Agent(node.collector, path=f"{path}/n0", connection=connection, interval=0.25)
         self._canaries.append(Canary(node, await self._stack.enter_async_context(agent), life))
+
+    def _addresses(self, target: Target | None = None) -> str:
+        """Where a target, or whoever has no proxy, connects: of a cluster all the others have no proxy before them."""
+        others = self.cluster.urls if self.cluster else self.server.url if target is None else ""
+        return ",".join(filter(None, (target.proxy.url if target else "", others)))
 
     async def _proxy(self) -> FaultProxy:
         return await self._stack.enter_async_context(FaultProxy("127.0.0.1", self.server.port))

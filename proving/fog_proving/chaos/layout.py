@@ -35,10 +35,12 @@ class Layout(NamedTuple):
     Attributes:
         aggregators: by name; those of one scope are replicas, that must agree.
         parents: the paths that processes of nodes lie under, in turn.
+        servers: how many there are; more than one are a cluster, and each has a replica of the streams.
     """
 
     aggregators: Mapping[str, Scope]
     parents: tuple[str, ...] = (ROOT,)
+    servers: int = 1
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -55,6 +57,7 @@ _FIRST, _SECOND = map(Scope, BRANCHES)
 
 ONE: Final = Layout({"aggregator": Scope()})
 PAIR: Final = Layout({"aggregator-0": Scope(), "aggregator-1": Scope()})
+CLUSTER: Final = Layout(PAIR.aggregators, servers=3)
 TIERS: Final = Layout(
     {"root": Scope(branches=BRANCHES), "b0-0": _FIRST, "b0-1": _FIRST, "b1": _SECOND}, (*BRANCHES, ROOT)
 )

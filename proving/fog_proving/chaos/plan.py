@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from fog_bus.nats.api import JetStreamError
-from fog_proving.chaos import faults, storefaults
+from fog_proving.chaos import clusterfaults, faults, storefaults
 from fog_proving.chaos.arena import Arena
 
 Fault: TypeAlias = Callable[[Arena, random.Random], Awaitable[str]]
@@ -55,8 +55,16 @@ SERVER: Final[Deck] = {
     storefaults.fill_disk_of_store: 1,
     storefaults.trim_streams: 1,
 }
-DECKS: Final = (NODES, AGGREGATORS, CONNECTIONS, SERVER)
-"""Of each one fault at a time; those of different decks overlap as they like."""
+CLUSTER: Final[Deck] = {
+    clusterfaults.kill_leader: 4,
+    clusterfaults.step_leader_down: 2,
+    clusterfaults.pause_leader: 1,
+    clusterfaults.lose_quorum: 1,
+    clusterfaults.kill_cluster: 1,
+}
+DECKS: Final = (NODES, AGGREGATORS, CONNECTIONS)
+"""Of each, and of the servers' one, one fault at a time; those of different decks overlap as they like."""
+EVERY_DECK: Final = (*DECKS, SERVER, CLUSTER)
 
 BETWEEN: Final = (0.2, 3.0)
 """Seconds between two faults of a deck."""
@@ -89,7 +97,7 @@ class Plan:
         rng = random.Random(self.seed)
         end = time.monotonic() + self.duration
         async with asyncio.TaskGroup() as group:
-            for deck in DECKS:
+            for deck in (*DECKS, SERVER if arena.cluster is None else CLUSTER):
                 if cards := self._cards(deck):
                     group.create_task(self._deal(cards, arena, random.Random(rng.random()), end))
 
