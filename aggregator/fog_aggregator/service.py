@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -56,9 +56,11 @@ from fog_aggregator.core.places.patterns import BranchPatterns, places_outside
 from fog_aggregator.core.saved import Part
 from fog_aggregator.memory import MemoryMetrics, empty_fleet, within_memory
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.notifications.alert_log import AlertLog
 from fog_aggregator.notifications.deliveries import DeliveryOrder
 from fog_aggregator.notifications.silences_json import silence_json
 from fog_aggregator.path_costs import PathCost, costliest, costs_by_path
+from fog_aggregator.promql.labels import Labels
 from fog_aggregator.readers import Readers
 from fog_aggregator.report import StreamRoom
 from fog_aggregator.rules.rule_set import RuleSet
@@ -264,6 +266,14 @@ class Aggregator:
     def costs(self) -> Mapping[Path, PathCost]:
         """Return the cost of every path since the start; may take a while."""
         return costs_by_path(self._engine.accounts)
+
+    async def silenced_until(self, alerts: Sequence[Labels]) -> list[float]:
+        """Return when the last silence of each alert ends, unix seconds; 0 for one that is not silenced."""
+        return await self.notifications.silenced_until(alerts)
+
+    def alert_log(self) -> AlertLog:
+        """Return what is remembered of alerts that began and ended."""
+        return self._rules.alert_log
 
     def silences(self) -> list[dict[str, Any]]:
         """Return the silences, as Alertmanager writes them, the newest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,11 @@ import aiohttp
 from fog_aggregator.components.http.app import make_app
 from fog_aggregator.components.http.server import WebServer
 from fog_aggregator.components.http.status import StreamStatus
+from fog_aggregator.notifications.alert_log import AlertLog
 from fog_aggregator.notifications.silences import Silence
 from fog_aggregator.notifications.silences_json import silence_json
 from fog_aggregator.path_costs import PathCost
-from fog_aggregator.promql.labels import Matcher, MatchKind
+from fog_aggregator.promql.labels import Labels, Matcher, MatchKind, label
 from fog_schema.paths import Path
 from tests.aggregator.fleet import Fleet
 
@@ -27,6 +28,7 @@ class FakeStatus:
     reason: str = ""
     late: int = 0
     listed: list[StreamStatus] = field(default_factory=list)
+    log: AlertLog | None = None
 
     def ready(self) -> tuple[bool, str]:
         """Ready without a reason not to be."""
@@ -59,6 +61,14 @@ class FakeStatus:
     def costs(self) -> dict[Path, PathCost]:
         """One path."""
         return {("fog", "1"): PathCost(3, 1000, 0.5, 2)}
+
+    async def silenced_until(self, alerts: Sequence[Labels]) -> list[float]:
+        """Return that those called so are, until 5,000."""
+        return [5_000.0 if label(labels, "alertname") == "Silenced" else 0.0 for labels in alerts]
+
+    def alert_log(self) -> AlertLog | None:
+        """Return what a test has."""
+        return self.log
 
     def silences(self) -> list[dict[str, Any]]:
         """One, that is over."""

@@ -21,6 +21,7 @@ from fog_aggregator.components.http.server import WebServer
 from fog_aggregator.history.routing import Level, View
 from fog_aggregator.promql import MemoryStorage, Selection, SeriesStorage
 from fog_aggregator.promql.labels import Labels, Matcher
+from tests.aggregator.fleet import Fleet
 from tests.aggregator.serving import Answer, FakeStatus, sample_fleet
 
 NOW = 1_700_000_000.0
@@ -78,6 +79,7 @@ class Asked:
     rules: FakeRules
     queries: Queries
     server: WebServer
+    fleet: Fleet
 
     async def ask(
         self, path: str, method: str = "GET", form: Any = None, body: bytes | None = None, **headers: str
@@ -119,7 +121,7 @@ async def asking(storage: SeriesStorage, *, now: float = NOW, **limits: Any) -> 
     host, port = server.address
     try:
         async with aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}, auto_decompress=False) as session:
-            yield Asked(f"http://{host}:{port}", session, status, rules, queries, server)
+            yield Asked(f"http://{host}:{port}", session, status, rules, queries, server, fleet)
     finally:
         await queries.stop(0)
         await server.stop()

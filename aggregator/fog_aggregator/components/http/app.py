@@ -13,8 +13,9 @@ from fog_aggregator.components.http.hardening import add_headers, only_our_name,
 from fog_aggregator.components.http.keys import LOOPBACK, NAMES, NETWORK, OPENAPI, PREFIX, SLOTS, STATUS
 from fog_aggregator.components.http.openapi import document
 from fog_aggregator.components.http.page.feed import Feed
-from fog_aggregator.components.http.page.keys import FEED, LAYERS, SHAPES, KnownShapes
+from fog_aggregator.components.http.page.keys import FEED, LAYERS, RULES, SHAPES, KnownShapes
 from fog_aggregator.components.http.page.layers import FleetLayers
+from fog_aggregator.components.http.page.schemas import PAGE_SCHEMAS
 from fog_aggregator.components.http.past.keys import PAST, PastApi
 from fog_aggregator.components.http.past.routes import PAST_ROUTES
 from fog_aggregator.components.http.past.schemas import PAST_SCHEMAS
@@ -52,14 +53,15 @@ def make_app(
     app = web.Application(middlewares=middlewares, client_max_size=_LARGEST_REQUEST)
     app[NETWORK] = network
     app[STATUS] = status
-    schemas = {**(API_SCHEMAS if api else {}), **(PAST_SCHEMAS if past else {})}
+    schemas = {**PAGE_SCHEMAS, **(API_SCHEMAS if api else {}), **(PAST_SCHEMAS if past else {})}
     app[OPENAPI] = document(routes, schemas, exposure.prefix, logins=exposure.logins is not None)
     app[SLOTS] = ResponseSlots(fits=network.answers_at_once)
     app[LOOPBACK] = False
     app[NAMES], app[PREFIX] = exposure.names, exposure.prefix
     if exposure.logins is not None:
         app[LOGINS] = exposure.logins
-    app[SHAPES], app[FEED] = KnownShapes(), Feed(network, status, api.rules if api else NO_RULES)
+    app[SHAPES], app[RULES] = KnownShapes(), api.rules if api else NO_RULES
+    app[FEED] = Feed(network, status, app[RULES])
     app.on_shutdown.append(_end_the_stream)
     if api is not None:
         app[API], app[LAYERS] = api, FleetLayers(network, api.queries)

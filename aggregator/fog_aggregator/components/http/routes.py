@@ -16,6 +16,7 @@ from fog_aggregator.components.http.access.guard import LOGINS, Reach, confine, 
 from fog_aggregator.components.http.explain import explain, why_none
 from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.output import JSON, json_bytes, send, send_json
+from fog_aggregator.components.http.page.alerts import alerts
 from fog_aggregator.components.http.page.columns import COLUMNS, FORMAT, LAYER, VALUES, tree_columns
 from fog_aggregator.components.http.page.stream import EVENT_STREAM, stream
 from fog_aggregator.components.http.parameters import Parameter, read_query
@@ -270,6 +271,15 @@ ROUTES: Final = (
         errors=(503,),
     ),
     Route("/api/status", "what the numbers stand on", _status, schema="Status", reach=Reach.USER),
+    Route(
+        "/api/alerts",
+        "the problems: alerts joined where they have one cause, the worst first, a page of them",
+        alerts,
+        (parameters.PATH, parameters.LIMIT, parameters.OFFSET),
+        "Problems",
+        errors=(304, 503),
+        reach=Reach.SUBTREE,
+    ),
     Route(
         "/api/silences",
         "the silences, as Alertmanager writes them",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from fog_aggregator.notifications.alert_log import AlertLog
 from fog_aggregator.path_costs import PathCost
+from fog_aggregator.promql.labels import Labels
 from fog_schema.paths import Path
 
 
@@ -61,6 +63,12 @@ class Status(Protocol):
 
     def costs(self) -> Mapping[Path, PathCost]:
         """Return the cost of every path since the start; may take a while."""
+
+    async def silenced_until(self, alerts: Sequence[Labels]) -> list[float]:
+        """Return when the last silence of each alert ends, unix seconds; 0 for one that is not silenced."""
+
+    def alert_log(self) -> AlertLog | None:
+        """Return what is remembered of alerts that began and ended; None where nothing is."""
 
     def silences(self) -> list[dict[str, Any]]:
         """Return the silences, as Alertmanager writes them."""

@@ -17,6 +17,7 @@ from fog_aggregator.notifications.deliveries import DeliveryOrder
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.notifications.outbox import Batch
 from fog_aggregator.notifications.silences import Silences
+from fog_aggregator.promql.labels import Labels
 from fog_aggregator.tasks import Loops, cancel
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -141,6 +142,14 @@ class Notifications:
         answers = await asyncio.to_thread(lambda: [one.answer() for one in questions])
         for question, covering in zip(questions, answers, strict=True):
             self.silences.learn(question, covering)
+
+    async def silenced_until(self, alerts: Sequence[Labels]) -> list[float]:
+        """Return when the last silence of each alert ends, unix seconds; 0 for one that is not silenced."""
+        now, ends = self._now(), {one.id: one.ends_at / 1000 for one in self.silences}
+        notices = [Notice(labels, (), 0, 0, firing=True) for labels in alerts]
+        await self._ask_silences(notices)
+        found = (self.silences.silencing(notice, now) for notice in notices)
+        return [max((ends[one] for one in silences if one in ends), default=0.0) for silences in found]
 
     async def _tell(self, receiver: Receiver, batch: Batch, now: int) -> bool:
         """Tell of a batch, and note what came of it; return False when the receiver should have a pause."""

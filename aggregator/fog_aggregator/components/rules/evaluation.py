@@ -15,6 +15,7 @@ from fog_aggregator.components.rules.options import RulesOptions
 from fog_aggregator.components.rules.partner import Partner
 from fog_aggregator.components.rules.ports import Conditions, Notifier
 from fog_aggregator.components.rules.worker import RuleWorker, Slots
+from fog_aggregator.notifications.alert_log import AlertLog
 from fog_aggregator.notifications.notice import Notice
 from fog_aggregator.promql.labels import Labels
 from fog_aggregator.rules.evaluate import GroupResult, RuleGroupState
@@ -70,6 +71,7 @@ class Rules:
 
     Attributes:
         set: The rules with their states.
+        alert_log: The alerts that began and ended lately.
 
     Raises:
         RulesError: A file cannot be used.
@@ -91,7 +93,7 @@ class Rules:
         self._worker = worker
         self._conditions = conditions
         self._partner = partner
-        self._notifier = notifier
+        self.alert_log = AlertLog(notifier)
         self._loops = loops
         self._evaluating = asyncio.Lock()
         self._slots = Slots()
@@ -142,7 +144,7 @@ class Rules:
         for group in self.set.groups:
             group.resume(now, self._partner.view(group.group, now))
             self._tell(self._due(group, now, again=True), now)
-        self._notifier.begin()
+        self.alert_log.begin()
 
     async def _evaluate_forever(self, *, asks: bool) -> None:
         if asks:
@@ -197,4 +199,4 @@ class Rules:
     def _tell(self, notices: Sequence[Notice], at: int) -> None:
         if notices:
             self._metrics.fired.increment(sum(notice.firing and notice.starts_at == at for notice in notices))
-            self._notifier.submit(notices, at)
+            self.alert_log.submit(notices, at)

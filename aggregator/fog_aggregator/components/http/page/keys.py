@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 from aiohttp import web
 
 from fog_aggregator.components.http.page.feed import Feed
+from fog_aggregator.components.http.prometheus.ports import RulesStatus
 from fog_aggregator.query.listing.columns import Shape
 from fog_schema.paths import Path
 
@@ -45,4 +46,5 @@ class KnownShapes:
 
 
 SHAPES: Final = web.AppKey("shapes", KnownShapes)
+RULES: Final[web.AppKey[RulesStatus]] = web.AppKey("rules")
 FEED: Final = web.AppKey("feed", Feed)
