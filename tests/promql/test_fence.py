@@ -152,6 +152,8 @@ def test_or_between_matchers_is_refused() -> None:
         ("histogram_avg(x)", "histogram_avg"),
         ("histogram_stddev(x)", "histogram_stddev"),
         ("step()", "step"),
+        ("rate(x[5m] anchored)", "anchored"),
+        ("rate(x[5m]smoothed)", "smoothed"),
     ],
 )
 def test_what_is_left_out_is_refused_by_name(text: str, name: str) -> None:
@@ -159,6 +161,13 @@ def test_what_is_left_out_is_refused_by_name(text: str, name: str) -> None:
     said = refusal(text)
     assert f'"{name}"' in said
     assert "not supported here" in said
+
+
+@pytest.mark.parametrize("text", ["x[5m + 1m]", "x[5m:2 * 30s]", "x offset (1m + 30s)"])
+def test_computed_durations_are_refused_in_words(text: str) -> None:
+    """They are experimental as well; a negative one is only wrong."""
+    assert "durations that are computed are experimental" in refusal(text)
+    assert "computed" not in refusal("x[-5m]")
 
 
 @pytest.mark.parametrize(

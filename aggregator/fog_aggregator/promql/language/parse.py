@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -39,6 +40,8 @@ AGGREGATIONS: Final = frozenset(
 NATIVE_HISTOGRAMS: Final = frozenset(
     {"histogram_avg", "histogram_count", "histogram_stddev", "histogram_stdvar", "histogram_sum"}
 )
+_MODIFIER: Final = re.compile(r"\]\s*(anchored|smoothed)\b", re.IGNORECASE)
+_COMPUTED: Final = re.compile(r"\[\s*[^\]\s][^\]]*[-+*/^(]|\boffset\s*\(", re.IGNORECASE)
 _KINDS: Final = {
     "Equal": MatchKind.EQUAL,
     "NotEqual": MatchKind.NOT_EQUAL,
@@ -60,7 +63,7 @@ def parse(text: str) -> Expression:
         BadQueryError: for what is not PromQL, or belongs to the part of it that is not supported; with the reason.
     """
     fenced = fence(text)
-    with _guarded():
+    with _guarded(fenced):
         return _convert(promql_parser.parse(fenced))
 
 
@@ -71,24 +74,31 @@ def prettify(text: str) -> str:
         BadQueryError: as `parse`.
     """
     fenced = fence(text)
-    with _guarded():
+    with _guarded(fenced):
         pretty: str = promql_parser.parse(fenced).prettify()
         return pretty
 
 
 @contextmanager
-def _guarded() -> Iterator[None]:
+def _guarded(text: str) -> Iterator[None]:
     """Turn what the parser raises into our error: a panic of its native code is a BaseException."""
     try:
         yield
     except RecursionError:
         raise BadQueryError("the expression is nested too deeply: write it flatter") from None
     except (ValueError, OverflowError) as error:
-        raise BadQueryError(f"parse error: {_documented(str(error))}") from None
+        raise BadQueryError(f"parse error: {_experimental(text) or _documented(str(error))}") from None
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
         raise BadQueryError(f"parse error: a time or a duration is out of bounds: {error}") from None
+
+
+def _experimental(text: str) -> str:
+    """Name what is experimental in an expression that the parser does not know; empty when nothing is."""
+    if (modifier := _MODIFIER.search(text)) is not None:
+        return f'the modifier "{modifier[1]}" is experimental, and not supported here'
+    return "durations that are computed are experimental, and not supported here" if _COMPUTED.search(text) else ""
 
 
 def _documented(text: str) -> str:
