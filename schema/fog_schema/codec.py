@@ -180,7 +180,8 @@ def _encode_events(events: Collection[Event]) -> object | None:
 _SECTIONS: Final[tuple[Field, ...]] = tuple(
     field for kind in KINDS_OF_VALUE for field in import_module(f"fog_schema.sections.{kind}").FIELDS
 )
-_ABOUT_THE_WRITER: Final = (Field(1, "info", _decode_info), Field(2, "events_held", _decode_events_held))
+_EVENTS_HELD: Final = Field(2, "events_held", _decode_events_held)
+_ABOUT_THE_WRITER: Final = (Field(1, "info", _decode_info), _EVENTS_HELD)
 _OF_SERIES: Final = (
     Field(3, "definitions", _decode_packed_definitions, lambda packed: packed or None),
     Field(8, "removed", decode_removed, encode_removed),
@@ -203,6 +204,6 @@ def _by_number(fields: tuple[Field, ...]) -> _Fields:
 
 _FIELDS: Final[dict[int, _Fields]] = {
     KEYFRAME: _by_number((*_ABOUT_THE_WRITER, *_OF_SERIES)),
-    DELTA: _by_number(_OF_SERIES),
+    DELTA: _by_number((_EVENTS_HELD, *_OF_SERIES)),
     EVENTS: _by_number(_OF_EVENTS),
 }

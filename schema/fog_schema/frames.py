@@ -126,7 +126,7 @@ class Frame:
         absences: the nodes that ended and those that are missing; None where nobody is absent.
         removed: ids that were removed: in a delta since the last frame, in a keyframe those that it still bears.
         info: about the node (version, os, role, …); keyframes only.
-        events_held: first and last number of the events that the writer can repeat; keyframes only.
+        events_held: first and last number of events that the writer can repeat; keyframes, and deltas after an event.
         events: event frames only; those of a frame that was read stay packed, see `fog_schema.events.PackedEvents`.
         unknown_fields: how many fields of a later version were skipped.
     """

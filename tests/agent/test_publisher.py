@@ -218,6 +218,21 @@ def test_a_flush_survives_a_full_outbox(node: Node) -> None:
     assert node.publisher.flushed(flush)
 
 
+def test_a_delta_tells_of_the_last_event_until_it_is_acknowledged(node: Node) -> None:
+    """A reader that lacks the last event of all learns of it within an interval (R11.38), and not in each frame."""
+    node.collector.record_event("first")
+    node.tick()
+    assert [decode(frame.data).events_held for frame in node.drain()] == [None]  # the event is not acknowledged yet
+    event = node.publisher.next_events(node.now)
+    assert isinstance(event, EventFrame)
+    node.publisher.acknowledged(event, node.now)
+    node.tick()
+    node.tick()
+    assert [decode(frame.data).events_held for frame in node.drain()] == [(1, 1), (1, 1)]
+    node.tick()
+    assert [decode(frame.data).events_held for frame in node.drain()] == [None]
+
+
 def test_a_flush_waits_for_events(node: Node) -> None:
     """It is true once every event that was recorded before it is acknowledged."""
     node.collector.record_event("before")

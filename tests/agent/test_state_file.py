@@ -33,7 +33,7 @@ def mark(number: float, label: str = "", family: Family = COUNTER, order: int = 
 
 def frame(*marks: Mark, completes: bool = False) -> Encoded:
     """Make a frame that stands on some readings."""
-    return Encoded(1, b"", completes, marks)
+    return Encoded(1, b"", completes, marks=marks)
 
 
 def opened(directory: Path, errors: list[int] | None = None) -> StateFile:

@@ -20,11 +20,19 @@ from fog_schema.frames import EVENTS, Absences, CoverageNumbers, Frame
 
 @dataclass(slots=True)
 class Epoch:
-    """A writer with the frames that wait to be acknowledged, and its events."""
+    """A writer with the frames that wait to be acknowledged, and its events.
+
+    Attributes:
+        writer: encodes frames.
+        outbox: the frames that wait.
+        events: its events.
+        events_told: the last event that an acknowledged frame told of.
+    """
 
     writer: Writer
     outbox: Outbox = field(default_factory=Outbox)
     events: EventLog = field(default_factory=EventLog)
+    events_told: int = 0
 
     def header(self, now: float) -> Frame:
         """Make the header of an event frame."""

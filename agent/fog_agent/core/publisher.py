@@ -129,6 +129,8 @@ class Publisher:
                 self._flushes.acknowledged(frame.seq)
         elif publication.epoch.outbox.acknowledged(frame):
             publication.epoch.writer.acknowledged(frame, now)
+            if frame.events >= 0:
+                publication.epoch.events_told = frame.events
             self._flushes.acknowledged(frame.seq)
             if frame.completes:
                 self._supersede_stale_keyframe(now)
@@ -314,7 +316,10 @@ class Publisher:
 
     def _encode_delta(self, now: float) -> None:
         epoch = self._publication.epoch
-        frame = epoch.writer.encode_delta(now, self._size.max_bytes)
+        events = epoch.events
+        untold = events.acknowledged if events.acknowledged > epoch.events_told else None
+        held = None if untold is None else (min(events.repeatable[0], untold + 1), untold)
+        frame = epoch.writer.encode_delta(now, self._size.max_bytes, held)
         if frame is not None:
             epoch.outbox.push(frame, now)
             self._flushes.encoded(frame.seq, self._flushes.asked)

@@ -57,12 +57,14 @@ class Encoded:
         seq: its number in the epoch.
         data: its bytes.
         completes: whether it completes a keyframe.
+        events: the number of the last event that it tells of; -1 when it tells of none.
         marks: the readings of totals outside of the process that it tells of: to be remembered before it is sent.
     """
 
     seq: int
     data: bytes
     completes: bool = False
+    events: int = -1
     marks: tuple[Mark, ...] = ()
 
 
@@ -135,8 +137,13 @@ class Writer:
         self.keyframe_due = True
         self._series.retain_longer()
 
-    def encode_delta(self, now: float, max_bytes: int) -> Encoded | None:
+    def encode_delta(self, now: float, max_bytes: int, events_held: tuple[int, int] | None = None) -> Encoded | None:
         """Encode the next delta, also when nothing changed; None when it does not fit and a keyframe is due instead.
+
+        Args:
+            now: monotonic seconds.
+            max_bytes: how long it may be.
+            events_held: the events that are held, where the reader may not know yet (R11.38).
 
         Raises:
             RuntimeError: between the parts of a keyframe, or after the final: the order of frames is the rule.
@@ -146,7 +153,9 @@ class Writer:
         removed = self._series.follow(now)
         changes = self._series.members.changes(self.pause)
         builder = FrameBuilder(changes, removed, is_keyframe=False, pause=self.pause)
-        encoded = self._encode(builder, self.header(DELTA, now), max_bytes)
+        frame = self.header(DELTA, now)
+        frame.events_held = events_held
+        encoded = self._encode(builder, frame, max_bytes)
         if encoded is None:
             self.keyframe_due = True
         return encoded
@@ -282,7 +291,8 @@ class Writer:
             series.base = series.fresh
             if series.mark is not None:
                 marks.append(series.mark())
-        return Encoded(frame.seq, data, completes, tuple(marks))
+        told = -1 if frame.events_held is None else frame.events_held[1]
+        return Encoded(frame.seq, data, completes, told, tuple(marks))
 
 
 @dataclass(slots=True)
