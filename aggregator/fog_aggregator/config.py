@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fog_aggregator.components.below.options import BelowOptions
 from fog_aggregator.components.checkpoints.options import CheckpointOptions
 from fog_aggregator.components.file_export.options import FileExportOptions
 from fog_aggregator.components.history.options import HistoryOptions
@@ -32,6 +33,7 @@ class AggregatorConfig(
     PastOptions,
     NotificationOptions,
     HistoryOptions,
+    BelowOptions,
 ):
     """The settings of one aggregator: every option of its parts, the last named part's first, and the connection.
 

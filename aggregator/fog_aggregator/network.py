@@ -347,7 +347,6 @@ class NetworkCollector(MetricsSource):
         return [one for one in found if (one[0] == under if selection.own else is_under(one[0], under))]
 
     def _absent(self, selection: Selection, life: Life) -> list[tuple[Path, int]]:
-        """Return how many nodes are missing, or unread, and where."""
         if life is Life.MISSING:
             return self.missing(selection)
         return [] if selection.own else self.unread.under(selection.under)
@@ -378,7 +377,7 @@ class NetworkCollector(MetricsSource):
         """Return the newest events of the fleet, oldest first, with the label ``fog_path``."""
         with self.lock:
             found = self.events.query(limit=limit)
-        return [_as_event(event) for event in found]
+        return [TelemetryEvent(*event.labelled()) for event in found]
 
     @property
     def events_count(self) -> int:
@@ -399,9 +398,3 @@ def _example(variants: Sequence[FamilyVariant]) -> int:
     """Return the row of a place that has a variant which is not shown, one that is live if there is one."""
     last = max(variants, key=lambda variant: (not variant.shown, len(variant.nodes)))
     return int((last.nodes if len(last.nodes) else last.places)[0])
-
-
-def _as_event(listed: FleetEvent) -> TelemetryEvent:
-    event = listed.open()
-    labels = event.labels | {"fog_path": format_path(listed.path)}
-    return TelemetryEvent(event.name, event.value, event.timestamp, labels, event.metadata)

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 from fog_agent.edge.attach import new_epoch
 from fog_agent.edge.options import AgentOptions
 from fog_aggregator.brain import Brain
+from fog_aggregator.components.below.asking import BranchQuestions
 from fog_aggregator.components.checkpoints.saving import Checkpoints
 from fog_aggregator.components.file_export.export import FileExport
 from fog_aggregator.components.history.history import History
@@ -139,11 +140,11 @@ class Aggregator:
         past = self._make_past(lambda stream: bus.log(stream, readers), subjects, own)
         self.sources = (history.source, PastSource(past), LiveSource(self.network))
         storage = FleetStorage(self.sources, series)
+        below = BranchQuestions(config, own)
         queries = Queries(storage, config, self._server_time, self.ready, own)
-        self.web = self._make_web(queries, past, storage, rule_set)
+        self.web = self._make_web(queries, past, storage, rule_set, below)
         rules = self._rules = self._make_rules(rule_set, self._make_worker(history, series), own, partner, loops)
         brain.pause = history.settle
-        brain.after_tick.append(StreamRoom(self._engine).look)
         self._components: list[Component] = [
             self.web,
             Checkpoints(config, self._engine, self.network, metrics, loops),
@@ -154,10 +155,9 @@ class Aggregator:
             *self._make_lookouts(bus, subjects, own),
             rules,
             FileExport(self.network, config),
-            past,
-            queries,
+            *(past, queries, below),
         ]
-        self._publish_rollup(brain, subjects, own, bus)
+        self._follow_ticks(brain, subjects, own, bus)
 
     async def run(self, stop: asyncio.Event, on_listening: Callable[[], object] = lambda: None) -> None:
         """Serve until `stop` is set; `on_listening` is called once HTTP answers.
@@ -176,8 +176,9 @@ class Aggregator:
             await self._loops.wait(stop)
             self._deadline = AgentOptions.deadline
 
-    def _publish_rollup(self, brain: Brain, subjects: Subjects, own: TelemetryCollector, bus: Transport) -> None:
-        """Publish the totals, where that is asked for."""
+    def _follow_ticks(self, brain: Brain, subjects: Subjects, own: TelemetryCollector, bus: Transport) -> None:
+        """Look at the room of the streams, and publish the totals where that is asked for."""
+        brain.after_tick.append(StreamRoom(self._engine).look)
         if not self.config.publish_rollup:
             return
         totals, may_publish = self.network.totals, lambda: self._engine.may_publish
@@ -222,7 +223,8 @@ class Aggregator:
     async def reload(self) -> str:
         """Read rule files, credentials and the certificate anew; return what is wrong with them, or nothing."""
         try:
-            self._exposure.reload()
+            for one in self._files:
+                one.reload()
         except ValueError as error:
             return str(error)
         return await self._rules.reload()
@@ -304,11 +306,15 @@ class Aggregator:
         present = PresentState(self._engine, self.network, subjects, BranchPatterns(self.config.branches))
         return Past(present, frames, self.config, self.config.history_step)
 
-    def _make_web(self, queries: Queries, past: Past, storage: FleetStorage, rules: RuleSet) -> WebServer:
+    def _make_web(
+        self, queries: Queries, past: Past, storage: FleetStorage, rules: RuleSet, below: BranchQuestions
+    ) -> WebServer:
         api = Api(queries, TreePlaces(self.network), RulesView(rules))
         past_api = PastApi(past, TreeAndLevels(self.network, storage.keeps))
-        exposure = self._exposure = make_exposure(self.config)
-        return WebServer(make_app(self.network, self, api, past_api, exposure), self.config.listen, tls=exposure.tls)
+        exposure = make_exposure(self.config)
+        self._files = exposure, below
+        app = make_app(self.network, self, api, past_api, exposure, below)
+        return WebServer(app, self.config.listen, tls=exposure.tls)
 
     async def _stop(self, component: Component) -> None:
         await component.stop(self._deadline)

@@ -99,6 +99,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Branch", "brought"): "as a node's",
     ("Node", "brought_since"): "as brought",
     ("Branch", "brought_since"): "as brought",
+    ("Branch", "_addresses"): "the one that was told last is in its information",
     ("Parts", "arrivals"): "counts since the program began",
     ("Epoch", "usual"): "the first frame after a restart says it again",
     ("RowPool", "_free"): "the rows that are free are handed out in another order",

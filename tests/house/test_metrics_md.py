@@ -11,7 +11,10 @@ import pytest
 from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.sources.host import HostMetrics
+from fog_aggregator.components.below.asking import BranchQuestions
+from fog_aggregator.components.below.options import BelowOptions
 from fog_aggregator.components.history.metrics import HistoryMetrics
+from fog_aggregator.components.http.below.levels import LevelParts
 from fog_aggregator.components.http.page.feed import FeedMetrics
 from fog_aggregator.components.http.prometheus.metrics import ApiMetrics
 from fog_aggregator.components.notifications.metrics import NotificationMetrics
@@ -126,7 +129,9 @@ def of_an_aggregator() -> dict[str, str]:
     UnreadBranches(no_logs, Subjects(), branches, unread, lambda: True, fleet.own, Loops())
     link, source = Link(Connection(NatsOptions())), RollupSource(fleet.network.totals, lambda: False, Origin)
     RollupPublication(("fog",), RollupOptions(), Subjects(), source, fleet.own, link, Loops())
-    return told([*fleet.network.collect(), *fleet.network.view().sampled()], "fog_")
+    BranchQuestions(BelowOptions(), fleet.own)
+    [unanswered] = LevelParts(1, missing={("fog",): ""}).unanswered()
+    return told([unanswered, *fleet.network.collect(), *fleet.network.view().sampled()], "fog_")
 
 
 def test_each_row_has_one_whole_name() -> None:

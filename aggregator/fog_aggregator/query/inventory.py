@@ -105,6 +105,15 @@ class Inventory:
         listed = [self._node(self._fleet.places[path]) for path in paths]
         return {"total": len(chosen), "offset": offset, "limit": limit, "nodes": listed}
 
+    def branches(self, under: Path) -> list[Path]:
+        """Return the branches at and under a path, in path order."""
+        return sorted(place.path for place in self._fleet.branches() if is_under(place.path, under))
+
+    def addresses(self, branch: Path) -> list[str]:
+        """Return the addresses that the aggregators of a branch tell, the newest first."""
+        place = self._fleet.place(branch)
+        return [] if place is None else list(place.addresses)
+
     def conflicts(self, limit: int, offset: int) -> dict[str, Any]:
         """Return the families that cannot all be shown, or are described in several ways, with their nodes: a page."""
         found = self._planner.variants.conflicts(self._now, described_differently=True)

@@ -7,8 +7,10 @@ from typing import Final
 
 from aiohttp import web
 
+from fog_aggregator.components.below.asking import BranchQuestions
 from fog_aggregator.components.http.access.exposure import NOT_EXPOSED, Exposure
 from fog_aggregator.components.http.access.guard import LOGINS, guard
+from fog_aggregator.components.http.below.passing import BELOW, say_missing
 from fog_aggregator.components.http.hardening import add_headers, only_our_name, only_reading, plain_errors
 from fog_aggregator.components.http.keys import LOOPBACK, NAMES, NETWORK, OPENAPI, PREFIX, SLOTS, STATUS
 from fog_aggregator.components.http.openapi import document
@@ -37,6 +39,7 @@ def make_app(
     api: Api | None = None,
     past: PastApi | None = None,
     exposure: Exposure = NOT_EXPOSED,
+    below: BranchQuestions | None = None,
 ) -> web.Application:
     """Return the application that serves a network-wide collector; nothing can be changed through it.
 
@@ -46,18 +49,17 @@ def make_app(
         api: Answers under /api/v1; without it nothing is served there.
         past: Answers what was; without it nothing is served of the past.
         exposure: How it is reached, and by whom.
+        below: Asks the aggregators of branches; without it nothing is passed on.
     """
     routes = (*ROUTES, *(API_ROUTES if api else ()), *(PAST_ROUTES if past else ()))
     reaches = {exposure.prefix + route.path: route.reach for route in routes}
     middlewares = [plain_errors, only_our_name, guard(reaches), only_reading]
     app = web.Application(middlewares=middlewares, client_max_size=_LARGEST_REQUEST)
-    app[NETWORK] = network
-    app[STATUS] = status
+    app[NETWORK], app[STATUS] = network, status
     schemas = {**PAGE_SCHEMAS, **(API_SCHEMAS if api else {}), **(PAST_SCHEMAS if past else {})}
     app[OPENAPI] = document(routes, schemas, exposure.prefix, logins=exposure.logins is not None)
     app[SLOTS] = ResponseSlots(fits=network.answers_at_once)
-    app[LOOPBACK] = False
-    app[NAMES], app[PREFIX] = exposure.names, exposure.prefix
+    app[LOOPBACK], app[NAMES], app[PREFIX] = False, exposure.names, exposure.prefix
     if exposure.logins is not None:
         app[LOGINS] = exposure.logins
     app[SHAPES], app[RULES] = KnownShapes(), api.rules if api else NO_RULES
@@ -67,7 +69,9 @@ def make_app(
         app[API], app[LAYERS] = api, FleetLayers(network, api.queries)
     if past is not None:
         app[PAST] = past
-    app.on_response_prepare.append(add_headers)
+    if below is not None:
+        app[BELOW] = below
+    app.on_response_prepare.extend((add_headers, say_missing))
     _add_routes(app, routes, exposure.prefix)
     return app
 

@@ -20,10 +20,13 @@ _ERRORS: Final = {
     404: "nothing is there",
     405: "only GET and HEAD are answered, and POST where it is described",
     422: "the expression cannot be evaluated on these series, or takes more than it may",
+    502: "the aggregator of the branch does not answer",
     503: "not ready, or busy",
+    508: "the question came back to where it was passed on",
 }
 _UNCHANGED: Final = 304
 _ALWAYS: Final = (400, 401, 403, 405)
+_PASSED_ON: Final = (404, 502, 508)
 _PLACES: Final = re.compile(r"\{(\w+)\}")
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -96,7 +99,9 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "metrics": map_of({"anyOf": [ref_to("Value"), list_of(ref_to("Value"))]}),
             "events_count": WHOLE,
             "running": FLAG,
-        }
+            "missing": list_of(object_of({"path": TEXT, "why": TEXT})),
+        },
+        "missing",
     ),
     "Value": object_of({"value": {"anyOf": [NUMBER, TEXT]}, "labels": LABELS, "timestamp": NUMBER}),
     "Coverage": object_of(dict(_COUNTED)),
@@ -321,7 +326,7 @@ def _operation(route: Route, method: str) -> dict[str, Any]:
     responses: dict[str, Any] = {
         "200": {"description": route.summary, "content": {media: {"schema": schema} for media in route.media}}
     }
-    for code in sorted((*_ALWAYS, *route.errors)):
+    for code in sorted({*_ALWAYS, *route.errors, *(_PASSED_ON if route.below is not None else ())}):
         media, error = route.error_form(code)
         content = {media: {"schema": ref_to(error) if error else TEXT}}
         responses[str(code)] = {"description": _ERRORS[code]} | ({} if code == _UNCHANGED else {"content": content})

@@ -13,6 +13,8 @@ from aiohttp import web
 
 from fog_aggregator.components.http import answers, parameters, view_parameters
 from fog_aggregator.components.http.access.guard import LOGINS, Reach, confine, shown_to
+from fog_aggregator.components.http.below.levels import parts_below
+from fog_aggregator.components.http.below.passing import note_missing, pass_on
 from fog_aggregator.components.http.explain import explain, why_none
 from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.output import JSON, json_bytes, send, send_json
@@ -25,10 +27,12 @@ from fog_aggregator.components.http.snapshot import snapshot_chunks
 from fog_aggregator.components.http.view_parameters import must_be_known, read_view
 from fog_aggregator.network import NetworkCollector
 from utilityfog_frontend.telemetry.exposition import negotiate
+from utilityfog_frontend.telemetry.exposition.negotiation import Format
 
 Query = Mapping[str, Any]
 T = TypeVar("T")
 
+_EXPOSITIONS: Final = ("text/plain", "application/openmetrics-text")
 _MIB: Final = 1024 * 1024
 TEXT: Final = "text/plain; charset=utf-8"
 
@@ -47,6 +51,8 @@ class Route:
         errors: statuses beside 400 that the answer may have.
         methods: how it may be asked beside HEAD.
         reach: how much of the fleet it shows.
+        below: whether it is passed on to the aggregator of the branch that its `path` or `node` lies below: with True
+            also of the branch itself; None for what is never passed on.
     """
 
     path: str
@@ -58,11 +64,17 @@ class Route:
     errors: tuple[int, ...] = ()
     methods: tuple[str, ...] = ("GET",)
     reach: Reach = Reach.WHOLE
+    below: bool | None = None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Check the parameters and answer."""
         query = read_query(request, self.parameters)
         confine(request, self.reach, query)
+        if self.below is not None:
+            media = _exposition(request).content_type if self.media == _EXPOSITIONS else self.media[0]
+            answer = await pass_on(request, query, media, at_branch=self.below)
+            if answer is not None:
+                return answer
         return await self.answer(request, query)
 
     def error_form(self, status: int) -> tuple[str, str]:
@@ -76,12 +88,22 @@ async def _metrics(request: web.Request, query: Query) -> web.StreamResponse:
     _must_be_ready(request)
     _must_fit(network)
     view = await asyncio.to_thread(read_view, query, network)
-    wanted = negotiate(", ".join(request.headers.getall("Accept", ())))
+    wanted = _exposition(request)
     if request.method == "HEAD":
         return await send(request, (), wanted.content_type)
+    parts = await parts_below(request, view, wanted.content_type)
     async with request.app[SLOTS].acquire(request):
         families = await asyncio.to_thread(network.collect, *view)
-        return await send(request, wanted.iter(families), wanted.content_type)
+        if parts is None:
+            return await send(request, wanted.iter(families), wanted.content_type)
+        body = await asyncio.to_thread(parts.exposition, families, wanted)
+        note_missing(request, parts.missing)
+        return await send(request, [body], wanted.content_type)
+
+
+def _exposition(request: web.Request) -> Format:
+    """Return the format that a client asks for."""
+    return negotiate(", ".join(request.headers.getall("Accept", ())))
 
 
 async def _snapshot(request: web.Request, query: Query) -> web.StreamResponse:
@@ -91,10 +113,16 @@ async def _snapshot(request: web.Request, query: Query) -> web.StreamResponse:
     view = await asyncio.to_thread(read_view, query, network)
     if request.method == "HEAD":
         return await send(request, (), JSON)
+    parts = await parts_below(request, view, JSON)
     async with request.app[SLOTS].acquire(request):
         families = await asyncio.to_thread(network.collect, *view)
         rest = {"events_count": network.events_count, "running": network.running}
-        return await send(request, snapshot_chunks(families, network.now(), rest), JSON)
+        if parts is None:
+            return await send(request, snapshot_chunks(families, network.now(), rest), JSON)
+        write = lambda shown: b"".join(snapshot_chunks(shown, network.now(), rest))  # noqa: E731
+        body = await asyncio.to_thread(parts.snapshot, families, write)
+        note_missing(request, parts.missing)
+        return await send(request, [body], JSON)
 
 
 async def _tree(request: web.Request, query: Query) -> web.StreamResponse:
@@ -195,8 +223,6 @@ def _file(name: str, media: str) -> Callable[[web.Request, Query], Awaitable[web
     return answer
 
 
-_EXPOSITIONS: Final = ("text/plain", "application/openmetrics-text")
-
 ROUTES: Final = (
     Route(
         "/metrics",
@@ -206,6 +232,7 @@ ROUTES: Final = (
         media=_EXPOSITIONS,
         errors=(404, 503),
         reach=Reach.SUBTREE,
+        below=False,
     ),
     Route(
         "/api/snapshot",
@@ -215,6 +242,7 @@ ROUTES: Final = (
         "Snapshot",
         errors=(404, 503),
         reach=Reach.SUBTREE,
+        below=False,
     ),
     Route(
         "/api/tree",
@@ -224,6 +252,7 @@ ROUTES: Final = (
         "Tree",
         errors=(304, 404, 422, 503),
         reach=Reach.SUBTREE,
+        below=True,
     ),
     Route(
         "/api/nodes",
@@ -233,6 +262,7 @@ ROUTES: Final = (
         "Nodes",
         errors=(404, 503),
         reach=Reach.SUBTREE,
+        below=True,
     ),
     Route(
         "/api/events",
@@ -260,6 +290,7 @@ ROUTES: Final = (
         "Explanation",
         errors=(404,),
         reach=Reach.SUBTREE,
+        below=False,
     ),
     Route("/api/retired", "counts of what is no longer exported", _retired, schema="Retired", errors=(503,)),
     Route(

@@ -17,6 +17,7 @@ from fog_agent.edge.selfmetrics import WriterMetrics
 from fog_agent.edge.sender import Sender
 from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rollup.replica import Replica
+from fog_aggregator.core.places.limits import ADDRESS_KEY
 from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.query.totals import Totals
 from fog_aggregator.tasks import Loops, cancel
@@ -69,7 +70,8 @@ class RollupPublication:
     ) -> None:
         self._path = path
         self._subjects = subjects
-        info = (("version", __version__), ("host", platform.node()[:256]))
+        address = ((ADDRESS_KEY, options.http_advertise),) if options.http_advertise else ()
+        info = (("version", __version__), ("host", platform.node()[:256]), *address)
         self._settings = settings = Settings(options.rollup_interval, info=info)
         metrics = WriterMetrics(own, settings, "fog_aggregator_rollup")
         self._replica = Replica(source.totals, settings, metrics, new_epoch, source.origin)

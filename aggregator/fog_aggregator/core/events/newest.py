@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from sys import getsizeof
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fog_schema.events import unpack_event
 from fog_schema.frames import Event
@@ -78,6 +78,12 @@ class FleetEvent:
     def open(self) -> Event:
         """Return what the event says."""
         return unpack_event(self.packed)
+
+    def labelled(self) -> tuple[str, Any, float, dict[str, str], dict[str, Any]]:
+        """Return its name, value, time, labels with its path as ``fog_path``, and metadata."""
+        event = self.open()
+        labels = event.labels | {"fog_path": format_path(self.path)}
+        return event.name, event.value, event.timestamp, labels, event.metadata
 
     @property
     def size(self) -> int:

@@ -13,7 +13,13 @@ from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.places.coverage import NOBODY, Coverage, Life
 from fog_aggregator.core.places.epoch import CLOSED, Epoch
 from fog_aggregator.core.places.joined import is_behind, join_all, part
-from fog_aggregator.core.places.limits import MOST_NODES, OLDEST_LIVE_MS, FleetLimits
+from fog_aggregator.core.places.limits import (
+    ADDRESS_KEY,
+    MOST_ADDRESSES,
+    MOST_NODES,
+    OLDEST_LIVE_MS,
+    FleetLimits,
+)
 from fog_aggregator.core.places.place import Ids, Place, close, drop_absent
 from fog_aggregator.core.places.rows import Rows
 from fog_aggregator.core.places.succession import Succession
@@ -47,6 +53,7 @@ class Branch(Place):
         self.absences = Absences()
         self.succession = Succession()
         self.former: Epoch | None = None
+        self._addresses: list[str] = []
 
     def is_heard_on(self, *, rollup: bool) -> bool:
         """Take rollups alone."""
@@ -63,6 +70,12 @@ class Branch(Place):
             self.former = closed
         else:
             super().restore_closed(closed)
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses at which its replicas say that they may be asked, as they were told last: the newest first."""
+        address = self.info.get(ADDRESS_KEY)
+        return self._addresses or ([address] if address else [])
 
     @property
     def details(self) -> Any:
@@ -105,6 +118,9 @@ class Branch(Place):
         changed = super().take_note(epoch, frame, rows)
         if frame.kind == KEYFRAME and frame.part == 0:
             self.succession.hear(epoch.id, frame.info)
+        if frame.info is not None and (address := frame.info.get(ADDRESS_KEY)):
+            known = [one for one in self.addresses if one != address]
+            self._addresses = [address, *known][:MOST_ADDRESSES]
         if frame.coverage is not None and rows.shows_gauges[epoch.row]:
             live, stale, departed, oldest = frame.coverage
             live, stale, departed = (min(nodes, MOST_NODES) for nodes in (live, stale, departed))

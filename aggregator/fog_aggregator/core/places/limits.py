@@ -8,6 +8,10 @@ from typing import Final
 from fog_aggregator.core.budget.budget import UNLIMITED
 from fog_schema.limits import MAX_INTERVAL_MS
 
+ADDRESS_KEY: Final = "http"
+"""The key of an aggregator's address in the information that it sends up with its totals."""
+MOST_ADDRESSES: Final = 4
+"""Of the replicas of one branch; the one that was heard last first."""
 MOST_NODES: Final = 1_000_000
 """Paths that a fleet may have; a branch cannot have more in any state either."""
 OLDEST_LIVE_MS: Final = 3 * MAX_INTERVAL_MS

@@ -109,6 +109,11 @@ class Place(ABC):
         self.closed = closed
 
     @property
+    def addresses(self) -> list[str]:
+        """The addresses at which its writers say that they may be asked: none of a node's."""
+        return []
+
+    @property
     def details(self) -> Any:
         """The part of a checkpoint that only this sort of place has."""
         return None

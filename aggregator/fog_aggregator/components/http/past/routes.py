@@ -17,6 +17,7 @@ PAST_ROUTES: Final = (
         "Moment",
         errors=(404, 503),
         reach=Reach.SUBTREE,
+        below=True,
     ),
     Route(
         "/api/blame",
@@ -26,5 +27,6 @@ PAST_ROUTES: Final = (
         "Blame",
         errors=(422, 503),
         reach=Reach.SUBTREE,
+        below=True,
     ),
 )

@@ -1,0 +1,1 @@
+"""Ask the aggregators of branches what only they know."""

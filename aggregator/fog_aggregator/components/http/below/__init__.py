@@ -1,0 +1,1 @@
+"""Answer questions about places below a branch by the branch's own aggregator."""
