@@ -24,6 +24,7 @@ from fog_aggregator.query.explanation import Explanation, take_apart
 from fog_aggregator.query.family_variants import FamilyVariant, described
 from fog_aggregator.query.fleet_view import COVERAGE_FAMILIES, Beside, FleetView, Memory
 from fog_aggregator.query.inventory import Inventory
+from fog_aggregator.query.listing.absence import Absence
 from fog_aggregator.query.nodes import NODE_INFO, NodeStates, holding, known_info, node_states
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.ratchet import Ratchet, RatchetKey, clamped
@@ -38,8 +39,6 @@ from utilityfog_frontend.telemetry.source import MetricsSource
 
 T = TypeVar("T")
 
-MISSING_SECONDS: Final = 1800.0
-"""For so long the streams must have been read to their end before a node that was never heard is a loss."""
 _OVER: Final = 8
 """By this part of its memory a fleet may be over it, with values of ended epochs, and is still shown."""
 
@@ -79,8 +78,8 @@ class NetworkCollector(MetricsSource):
         self.active = True
         self._clock = clock
         self.expected = expected
+        self._absence = Absence()
         self._departed_after = departed_after
-        self._known: tuple[int, frozenset[Path]] = (-1, frozenset())
         self._planner = Planner(fleet)
 
     def adopt(self, fleet: Fleet, events: EventList, ratchet: Ratchet) -> None:
@@ -88,7 +87,7 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             self.fleet, self.events, self.ratchet = fleet, events, ratchet
             self._planner = Planner(fleet)
-            self._known = (-1, frozenset())
+            self._absence.forget()
 
     def view(
         self, selection: Selection = EVERYTHING, grouping: Grouping = TOGETHER, at: float | None = None
@@ -329,20 +328,13 @@ class NetworkCollector(MetricsSource):
         if not self.expected:
             return []
         with self.lock:
-            expected = self.expected
-            if waits and self.fleet.observed_seconds < MISSING_SECONDS:
-                expected = NOBODY_EXPECTED
-            lives, tree, quarantine = self.lives(at), self.tree, self.fleet.quarantine
-            if self._known[0] != self.fleet.places_version:
-                places, excused = self.fleet.places, self.fleet.parts.roster.learned.excused
-                named = self.expected.paths
-                known = (path for path in named if self.branch_over(path) or path in places or path in excused)
-                self._known = (self.fleet.places_version, frozenset(known))
-            spans = ((under, tree.span(under)) for under in expected.counts)
-            counted = {under: self.fleet.heard_under(tree.rows[one.start : one.stop], lives) for under, one in spans}
-            found = expected.missing(self._known[1], counted, self.fleet.parts.roster.learned.missing)
-            if quarantine.in_force:
-                found = [one for one in found if quarantine.over(one[0]) is None]
+            lives, tree = self.lives(at), self.tree
+
+            def heard(under: Path) -> int:
+                span = tree.span(under)
+                return self.fleet.heard_under(tree.rows[span.start : span.stop], lives)
+
+            found = self._absence.missing(self.fleet, self.expected, heard, self.branch_over, waits=waits)
         under = selection.under
         return [one for one in found if (one[0] == under if selection.own else is_under(one[0], under))]
 

@@ -9,8 +9,8 @@ import pytest
 from fog_aggregator.core.fleet.silent_cover import Extent, Silent
 from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.places.expected import Expected, parse_expected
-from fog_aggregator.network import MISSING_SECONDS
 from fog_aggregator.options import read_expected
+from fog_aggregator.query.listing.absence import MISSING_SECONDS
 from fog_aggregator.query.selection import Grouping, Selection
 from fog_schema.paths import parse_path
 from tests.aggregator.fleet import START, Fleet
