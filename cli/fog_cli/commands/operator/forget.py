@@ -4,7 +4,8 @@
 
 Their counts stay in every total, in the group ~retired below the path; a node that comes back counts on above them. The
 command is kept by a stream, so that every aggregator and every replay agrees; it needs an operator's credential, which
-may publish commands to that path.
+may publish commands to that path. Nodes that have retired, and are missing as an aggregator has learned them
+(`--expect learned`), are expected no more.
 """
 
 from __future__ import annotations
