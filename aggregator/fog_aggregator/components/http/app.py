@@ -65,15 +65,20 @@ def make_app(
     app[SHAPES], app[RULES] = KnownShapes(), api.rules if api else NO_RULES
     app[FEED] = Feed(network, status, app[RULES])
     app.on_shutdown.append(_end_the_stream)
+    _add_parts(app, api, past, below)
+    app.on_response_prepare.extend((add_headers, say_missing))
+    _add_routes(app, routes, exposure.prefix)
+    return app
+
+
+def _add_parts(app: web.Application, api: Api | None, past: PastApi | None, below: BranchQuestions | None) -> None:
+    """Let an application know those parts that it has."""
     if api is not None:
-        app[API], app[LAYERS] = api, FleetLayers(network, api.queries)
+        app[API], app[LAYERS] = api, FleetLayers(app[NETWORK], api.queries)
     if past is not None:
         app[PAST] = past
     if below is not None:
         app[BELOW] = below
-    app.on_response_prepare.extend((add_headers, say_missing))
-    _add_routes(app, routes, exposure.prefix)
-    return app
 
 
 def _add_routes(app: web.Application, routes: Iterable[Route], prefix: str) -> None:
