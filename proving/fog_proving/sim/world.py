@@ -210,6 +210,9 @@ class World:
         parts: dict[str, object] = {"busy": busy, "gapped": gapped, "closed": closed, "wanted": wanted}
         if not aggregator.engine.readiness.ready:
             parts["not ready"] = [()]
+        sent = {SUBJECTS.metrics(program.path): program.path for program in writers.values()}
+        spent = [subject for subject, one in aggregator.engine.accounts.by_subject.items() if one.dropping]
+        parts["out of working time"] = [sent[subject] for subject in spent if subject in sent]
         parts["requests to forget"] = sorted(self._operator.requests_to_forget() - lineage.requests_done)
         if self._tiers is not None:
             parts["tiers"] = self._tiers.restless(writers)
