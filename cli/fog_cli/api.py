@@ -8,12 +8,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
 from fog_bus.options import option
 from fog_bus.options.kinds import URL, Kind, redact
-from fog_cli.errors import CommandError
+from fog_cli.errors import CommandError, NotFoundError
 
 URL_OF_API: Final = Kind("URL", URL.parse, lambda url: json.dumps(redact(url)))
 DEFAULT_URL: Final = "http://127.0.0.1:10364"
@@ -54,6 +55,16 @@ class Api:
         """As `get`, decoded."""
         return json.loads(self.get(path, query))
 
+    def unknown(self, path: str) -> bool:
+        """Tell whether the aggregator says that there is nothing at or under a path; False when it cannot be asked."""
+        try:
+            self.get("/api/nodes", {"path": path, "limit": 1})
+        except NotFoundError:
+            return True
+        except CommandError:
+            return False
+        return False
+
     def _ask(self, method: str, path: str, query: Mapping[str, object] | None) -> bytes:
         given = {name: value for name, value in (query or {}).items() if value not in (None, "")}
         url = f"{self.url}{path}" + (f"?{urlencode(given)}" if given else "")
@@ -66,7 +77,8 @@ class Api:
                 return body
         except urllib.error.HTTPError as error:
             text = error.read().decode(errors="replace").strip()
-            raise CommandError(f"{self.url} says {error.code} {error.reason}: {_message(text)}") from None
+            kind = NotFoundError if error.code == HTTPStatus.NOT_FOUND else CommandError
+            raise kind(f"{self.url} says {error.code} {error.reason}: {_message(text)}") from None
         except (OSError, ValueError) as error:
             why = getattr(error, "reason", error)
             raise CommandError(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import sys
 from typing import Final
 
 from fog_bus.ports import Outcome
+from fog_cli.api import Api, ApiSettings
 from fog_cli.bus import connected_bus
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.nats_settings import NatsSettings
@@ -46,6 +48,19 @@ def publish_command(nats: NatsSettings, prefix: str, path: str, command: Command
             raise CommandError(f"the command is not in the stream: {result.text or result.outcome.value}")
 
     asyncio.run(publish())
+
+
+def warn_of_unknown(api: ApiSettings, path: str, what: str) -> None:
+    """Say on standard error that an aggregator knows no such place: a path may be mistyped.
+
+    Args:
+        api: The aggregator; nothing is said when it does not answer.
+        path: The path of a command that is in the stream.
+        what: What becomes of the command then.
+    """
+    asked = Api(api.url)
+    if asked.unknown(path):
+        print(f"the aggregator at {asked.url} knows nothing at or under {path}: {what}", file=sys.stderr)
 
 
 def author() -> str:

@@ -22,3 +22,7 @@ class UsageError(FogError):
 
 class CommandError(FogError):
     """It could have been, and went wrong."""
+
+
+class NotFoundError(CommandError):
+    """An aggregator knows no such thing."""

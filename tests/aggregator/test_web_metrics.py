@@ -194,3 +194,20 @@ async def test_an_empty_fleet_is_served_too() -> None:
             "fog_aggregator_nodes_gapped",
             "fog_aggregator_silent",
         }
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/api/snapshot"])
+async def test_there_is_no_answer_without_memory_for_it(path: str) -> None:
+    """A fleet that is over its part of the memory by more than an eighth, and what is asked for takes more still."""
+    fleet = sample_fleet()
+    budget = fleet.state.parts.budget
+    taken = budget.limit - budget.room
+    async with serving(fleet) as served:
+        budget.limit = taken * 9 // 10  # over it by a ninth: one at a time
+        assert (await served.ask(path)).status == 200
+        budget.limit = taken // 2
+        answer = await served.ask(path)
+        assert answer.status == 503
+        assert "no memory for this answer: it takes up to 16 MiB" in answer.text
+        assert "raise --memory" in answer.text
+        assert (await served.ask("/api/status")).status == 200

@@ -35,6 +35,17 @@ async def test_a_path_is_taken_out_and_in_again(fog_nats: NatsServer) -> None:
             await eventually(lambda: shows(view, "things_total 3"))
 
 
+async def test_a_mistyped_path_is_told(fog_nats: NatsServer) -> None:
+    """The command holds all the same: something may come there."""
+    await make_streams(fog_nats.url)
+    mistyped = ("quarantine", "fog/1", "--why", "x"), ("forget", "fog/1"), ("silence", "add", "X", "--path", "fog/1")
+    async with aggregator("--nats", fog_nats.url) as view:
+        await eventually(lambda: shows(view, "fog_aggregator_connected 1"))
+        for command in mistyped:
+            done = run(*command, "--nats", fog_nats.url, "--api", view.url)
+            assert (done.returncode, done.stderr.count("knows nothing at or under fog/1")) == (0, 1), done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fog_cli.commands.operator.forget import Settings
 from fog_cli.commands.operator.rebase import Settings as Rebase
-from fog_cli.control import author, publish_command
+from fog_cli.control import author, publish_command, warn_of_unknown
 from fog_cli.errors import UsageError
 from fog_schema.commands import FORGET, REBASE, Command
 
@@ -19,6 +19,7 @@ def forget(settings: Settings) -> int:
     command = Command(FORGET, author=author())
     publish_command(settings.nats, settings.prefix, settings.path, command, "fog forget")
     print(f"departed nodes under {settings.path} are forgotten as soon as aggregators read this")
+    warn_of_unknown(settings.api, settings.path, "it has nothing to forget there")
     return 0
 
 

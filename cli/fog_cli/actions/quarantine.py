@@ -7,7 +7,7 @@ from typing import Any
 
 from fog_cli.api import Api
 from fog_cli.commands.operator.quarantine import Settings
-from fog_cli.control import author, publish_command
+from fog_cli.control import author, publish_command, warn_of_unknown
 from fog_cli.errors import UsageError
 from fog_cli.terminal import printable, show_time
 from fog_schema.commands import LIFT, QUARANTINE, Command
@@ -37,6 +37,8 @@ def quarantine(settings: Settings) -> int:
     publish_command(settings.nats, settings.prefix, settings.path, command, "fog quarantine")
     done = "counts again" if settings.lift else "leaves all numbers"
     print(f"{settings.path} {done} as soon as aggregators read this; fog quarantine --list shows what is out")
+    if not settings.lift:
+        warn_of_unknown(settings.api, settings.path, "the quarantine holds when something comes")
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fog_cli.api import Api
 from fog_cli.commands.operator.silence import Settings
-from fog_cli.control import author, publish_command
+from fog_cli.control import author, publish_command, warn_of_unknown
 from fog_cli.errors import UsageError
 from fog_cli.terminal import Paint, printable
 from fog_schema.commands import OPERATORS, SILENCE, UNSILENCE, Command, Matcher
@@ -53,6 +53,7 @@ def _add(settings: Settings) -> int:
     )
     publish_command(settings.nats, settings.prefix, settings.path, command, "fog silence")
     print(number)
+    warn_of_unknown(settings.api, settings.path, "the silence holds when something comes")
     return 0
 
 

@@ -7,7 +7,8 @@
 Nothing is read of the path meanwhile: its frames are counted and dropped. A total falls when something is taken out of
 it. With --lift it counts again with what was known, false counts too, and its writers are asked for what they have
 counted since. The command is kept by a stream, so that every aggregator and every replay agrees; it needs an
-operator's credential, which may publish commands to that path. --list asks an aggregator.
+operator's credential, which may publish commands to that path. --list asks an aggregator; a quarantine asks whether it
+knows that path, in case it is mistyped.
 """
 
 from __future__ import annotations
