@@ -246,3 +246,12 @@ async def test_not_ready_is_told_and_nothing_is_no_zero() -> None:
 async def test_the_moment_is_now_when_none_is_named(asked: Asked) -> None:
     """The aggregator's time."""
     assert (await asked.data("query?query=time()"))["result"] == [1_700_000_000, "1700000000"]
+
+
+async def test_a_refused_method_names_those_that_are_answered() -> None:
+    """A question may be posted in some places (RFC 9110, 15.5.6)."""
+    async with asking(Gate()) as asked:
+        for path, allowed in (("/api/v1/query", {"GET", "HEAD", "POST"}), ("/metrics", {"GET", "HEAD"})):
+            answer = await asked.ask(path, "PUT")
+            assert (answer.status, set(answer.headers["Allow"].split(","))) == (405, allowed)
+            assert answer.text.rstrip().endswith("nothing is changed over HTTP")

@@ -65,8 +65,11 @@ async def only_reading(request: web.Request, handler: Handler) -> web.StreamResp
         raise web.HTTPForbidden(
             text="silences are made and ended by an operator's command, not over HTTP: `fog silence add`, `expire`"
         )
-    if request.method not in _READING and request.match_info.http_exception is not None:
-        raise web.HTTPMethodNotAllowed(request.method, _READING, text="only GET and HEAD: nothing is changed over HTTP")
+    refusal = request.match_info.http_exception
+    if request.method not in _READING and refusal is not None:
+        allowed = refusal.allowed_methods if isinstance(refusal, web.HTTPMethodNotAllowed) else _READING
+        text = f"only {' and '.join(sorted(allowed))}: nothing is changed over HTTP"
+        raise web.HTTPMethodNotAllowed(request.method, sorted(allowed), text=text)
     return await handler(request)
 
 
