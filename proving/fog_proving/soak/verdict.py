@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -109,19 +110,22 @@ def judge(plan: Plan, watch: Watch, sent: Mapping[str, int]) -> Result:
     """Judge memory and answers."""
     result = Result()
     result.figures += [
-        f"| {plan.seconds:g} s, flat after {plan.warm_up:g} s | mean | most | growth |",
-        "|---|---|---|---|",
+        f"| {plan.seconds:g} s | mean after {plan.warm_up:g} s | most | growth | of a processor |",
+        "|---|---|---|---|---|",
     ]
     for name, memory in watch.memory.items():
         mean, growth, most = memory.mean(plan.warm_up), memory.growth(plan.warm_up), max(memory.sizes, default=0)
         flat = growth <= _FLAT * mean + _ROUNDING
         sizes = f"{mean / _MEBIBYTE:.1f} MiB | {most / _MEBIBYTE:.1f} MiB | {growth / _MEBIBYTE:+.1f} MiB"
-        result.figures.append(f"| {name} | {sizes}{'' if flat else ', **not flat**'} |")
+        share = memory.worked / max(1.0, memory.times[-1]) if memory.times else 0.0
+        result.figures.append(f"| {name} | {sizes}{'' if flat else ', **not flat**'} | {share:.0%} |")
         if not flat:
             result.find(MEMORY, f"the {name} grows by {growth / _MEBIBYTE:.1f} MiB after the warm-up")
         if name == AGGREGATOR and most > MEMORY_MIB * _MEBIBYTE:
             result.find(MEMORY, f"the {name} takes {most / _MEBIBYTE:.1f} MiB, and has been given {MEMORY_MIB}")
     _judge_answers(watch, result)
+    load = f"{os.getloadavg()[1]:.1f} on {os.cpu_count()} processors"
+    result.figures.append(f"- Load of the machine in the last five minutes: {load}.")
     attacks = ", ".join(f"{name} {count:,}" for name, count in sent.items())
     result.figures.append(f"- Hostile messages: {attacks}.")
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,10 +27,12 @@ class Memory:
     Attributes:
         times: Seconds since the beginning.
         sizes: Bytes.
+        worked: Seconds of a processor until the last sample.
     """
 
     times: list[float] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+    worked: float = 0.0
 
     def after(self, warm_up: float) -> tuple[np.ndarray, np.ndarray]:
         """Return times and sizes after the warm-up."""
@@ -55,6 +58,15 @@ def resident(pid: int) -> int:
         return 0
     line = next((line for line in status.splitlines() if line.startswith("VmRSS:")), "VmRSS: 0 kB")
     return int(line.split()[1]) * 1024
+
+
+def worked(pid: int) -> float:
+    """Return how long a process has worked, seconds of a processor; 0 when it is gone (proc_pid_stat(5))."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True)
@@ -96,6 +108,7 @@ class Watch:
                 found = self.memory.setdefault(name, Memory())
                 found.times.append(time.monotonic() - began)
                 found.sizes.append(resident(pid))
+                found.worked = max(found.worked, worked(pid))
                 if found.sizes[-1] > MOST_RESIDENT:
                     return
             await asyncio.sleep(1.0)
