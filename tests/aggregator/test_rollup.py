@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.node import Node
+from fog_aggregator.core.places.place import Place
 from fog_aggregator.query.selection import EVERYTHING, Grouping, Selection
 from fog_aggregator.query.tree import Tree
 from fog_schema.paths import Path, format_path, is_under
@@ -107,13 +108,15 @@ def test_a_subtree_is_a_range_of_paths(paths: list[Path], tail: list[str]) -> No
 def test_a_tree_made_from_an_earlier_one_is_the_same(changes: list[tuple[list[Path], list[Path]]]) -> None:
     """Whatever came and went in between, or came back as another node; its groups too."""
     nodes: dict[Path, Node] = {}
-    rows, tree = counting(), None
+    rows, tree = counting(), Tree({}, 0)
     for gone, came in changes:
-        for path in gone:
-            nodes.pop(path, None)
-        nodes |= {path: Node(path, row, Epoch(0, row)) for path, row in zip(came, rows, strict=False)}
+        news: list[tuple[Place, bool]] = [(nodes.pop(path), False) for path in gone if path in nodes]
+        for path, row in zip(came, rows, strict=False):
+            news += [(nodes.pop(path), False)] if path in nodes else []
+            nodes[path] = Node(path, row, Epoch(0, row))
+            news.append((nodes[path], True))
         most = 1 + max(node.row for node in nodes.values())
-        tree, anew = Tree(nodes, most, tree), Tree(nodes, most)
+        tree, anew = tree.after(news, most), Tree(nodes, most)
         assert tree.paths == anew.paths == sorted(nodes)
         assert (tree.rows.tolist(), tree.rank.tolist()) == (anew.rows.tolist(), anew.rank.tolist())
         for level in range(4):

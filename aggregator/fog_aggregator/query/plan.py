@@ -84,6 +84,8 @@ class Draft:
 
     def _keys(self, runs: SlotRuns, group: Int32s, rows: Int32s, row_of: Int32s | None) -> NDArray[Any]:
         """Return the key of each slot's cell: its row, and the group of its run."""
+        if self.groups == 1:
+            return runs.place if row_of is None else row_of[runs.place]
         dtype = np.int32 if len(rows) * self.groups <= _MAX_INT32 else np.int64
         if row_of is None:
             key = np.multiply(runs.place, self.groups, dtype=dtype)

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from fog_aggregator.core.columns import Bools, Int32s
+from fog_aggregator.core.columns import Bools, Int32s, Int64s
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.view import Plan
@@ -17,11 +17,13 @@ from fog_aggregator.query.nodes import info_of
 from fog_aggregator.query.plan import Draft, TakenOut, Version
 from fog_aggregator.query.selection import Grouping, Selection, ViewKey
 from fog_aggregator.query.series_axis import SeriesAxis
-from fog_aggregator.query.slot_index import SlotIndex
+from fog_aggregator.query.slot_index import SlotIndex, epochs_of, slots_of
 from fog_aggregator.query.tree import Groups, Tree
 
 MOST_PLANS: Final = 2_000
 """Anybody may ask for names and labels that nobody has: such plans are small, and would be many."""
+FEW: Final = 256
+"""So many places have their slots looked up one by one; of more, all slots of the fleet are looked at, at once."""
 _GROUPS: Final = 64
 _AXES: Final = 16
 
@@ -50,10 +52,14 @@ class Planner:
     @property
     def tree(self) -> Tree:
         """Return all nodes in path order."""
-        version = self._fleet.places_version
+        fleet, version = self._fleet, self._fleet.places_version
         if self._tree is None or self._tree[0] != version:
-            before = self._tree[1] if self._tree is not None else None
-            self._tree = (version, Tree(self._fleet.places, self._fleet.place_rows, before))
+            news = None if self._tree is None else fleet.place_news(self._tree[0])
+            if self._tree is None or news is None:
+                tree = Tree(fleet.places, fleet.place_rows)
+            else:
+                tree = self._tree[1].after(news, fleet.place_rows)
+            self._tree = (version, tree)
         return self._tree[1]
 
     def groups(self, view: ViewKey) -> Groups:
@@ -94,17 +100,32 @@ class Planner:
 
     def draft(self, view: ViewKey, kind: Kind, axis: tuple[Version, SeriesAxis]) -> Draft:
         """Return what the plan of a table in a view is made of; `axis` is the view's."""
-        groups, node = self.groups(view), self._fleet.places_of_epochs(kind)
+        groups = self.groups(view)
+        index, epochs = self._index_of(view.selection, kind)
+        node = self._fleet.places_of_epochs(kind, slice(None) if epochs is None else epochs)
         return Draft(
             self._version(view.grouping, kind, axis[0]),
-            self._index(kind),
-            np.where(node >= 0, groups.of_node[node], np.int32(-1)),
+            index,
+            _by_row(np.where(node >= 0, groups.of_node[node], np.int32(-1)), epochs),
             max(1, len(groups.paths)),
             # Sums of fractions depend on the order in which they are added; that must not be who was heard first.
-            self.tree.rank[node] if kind.ordered else None,
+            _by_row(self.tree.rank[node], epochs) if kind.ordered else None,
             None if axis[1].is_identity else axis[1],
             self._taken_out(groups) if kind.counted else None,
         )
+
+    def _index_of(self, selection: Selection, kind: Kind) -> tuple[SlotIndex, Int64s | None]:
+        """Return an index with at least the slots of a view, and the rows of the epochs that hold them, None for all.
+
+        Where few places of many are selected, nothing else is looked at.
+        """
+        tree = self.tree
+        span = tree.selected(selection)
+        if len(span) > FEW or 2 * len(span) > len(tree.paths):
+            return self._index(kind), None
+        few = [self._fleet.places[path] for path in tree.paths[span.start : span.stop]]
+        columns, shape_of = self._fleet.slot_columns(kind), self._fleet.catalog.shape_of
+        return SlotIndex(columns, shape_of, slots_of(few, kind)), epochs_of(few)
 
     def _taken_out(self, groups: Groups) -> TakenOut | None:
         """Return what an operator has taken out of the groups of a view."""
@@ -168,6 +189,15 @@ class Planner:
 
     def _nodes_version(self, grouping: Grouping) -> Version:
         return self._fleet.places_version, 0 if grouping.info is None else self._fleet.info_version
+
+
+def _by_row(values: Int32s, rows: Int64s | None) -> Int32s:
+    """Return values by their rows, -1 for all others; without rows they are of all of them."""
+    if rows is None:
+        return values
+    by_row = np.full(int(rows.max(initial=0)) + 1, -1, np.int32)
+    by_row[rows] = values
+    return by_row
 
 
 def _weight(plan: Plan) -> int:

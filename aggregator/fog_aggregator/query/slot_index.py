@@ -10,7 +10,9 @@ import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.fleet.reading import SlotColumns
+from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.table import FREE
+from fog_aggregator.core.places.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,15 @@ class SlotIndex:
     Args:
         slots: the table's slots.
         shape_of: the shape of each series of the catalog, by their numbers.
-
+        at: the slots that the index is of, ascending; None for all of the table. A copy of columns that goes with the
+            index has these alone.
     """
 
-    def __init__(self, slots: SlotColumns, shape_of: Sequence[int]) -> None:
+    def __init__(self, slots: SlotColumns, shape_of: Sequence[int], at: Int64s | None = None) -> None:
+        if at is not None:
+            slots = SlotColumns(slots.series[at], slots.epoch[at], slots.created[at])
         series, epoch, created = slots
+        self.at = at
         begins = np.ones(len(series), np.bool_)
         np.not_equal(epoch[1:], epoch[:-1], out=begins[1:])
         begins[1:] |= created[1:] != created[:-1]
@@ -134,8 +140,16 @@ class SlotIndex:
             lengths = np.add.reduceat(used, starts, dtype=np.int64)
             slots = np.flatnonzero(used)
             series = series[slots]
+        if self.at is not None:
+            slots = self.at[slots]
         some = lengths > 0
         return SlotRuns(slots, self._place(series), lengths[some], self._epoch[some], self._created[some])
+
+    def places_of(self, slots: slice | Int64s) -> slice | Int64s:
+        """Return the places of some slots of the index in a copy of its columns."""
+        if self.at is None:
+            return slots
+        return np.arange(len(self.at))[slots] if isinstance(slots, slice) else np.searchsorted(self.at, slots)
 
     def _place(self, series: Int32s) -> Int32s:
         """Return the places of some series in `series`."""
@@ -144,3 +158,16 @@ class SlotIndex:
         place = np.zeros(len(self._shape_of), np.int32)
         place[self.series] = np.arange(len(self.series), dtype=np.int32)
         return place[series]
+
+
+def slots_of(places: Sequence[Place], kind: Kind) -> Int64s:
+    """Return the slots of a kind that some places hold, their closed totals included, ascending."""
+    maps = (epoch.maps.get(kind) for place in places for epoch in (place.closed, *place.epochs.values()))
+    some = [ids.items()[1] for ids in maps if ids is not None]
+    slots: Int64s = np.sort(np.concatenate([np.zeros(0, np.int64), *some]))
+    return slots
+
+
+def epochs_of(places: Sequence[Place]) -> Int64s:
+    """Return the rows of the epochs of some places, their closed totals included."""
+    return np.array([one.row for place in places for one in (place.closed, *place.epochs.values())], np.int64)

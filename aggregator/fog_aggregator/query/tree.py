@@ -31,7 +31,6 @@ class Tree:
     Args:
         nodes: by path.
         size: how many rows of nodes there are.
-        before: an earlier tree of the same state: few nodes come and go, and what stays is taken over.
 
     Attributes:
         paths: every node's path, ascending, so that a subtree is a range.
@@ -39,37 +38,53 @@ class Tree:
         rank: each node's place in `paths`, by its row.
     """
 
-    def __init__(self, nodes: Mapping[Path, Place], size: int, before: Tree | None = None) -> None:
-        self._nodes = frozenset(nodes.values())
+    def __init__(self, nodes: Mapping[Path, Place], size: int) -> None:
         self.paths: list[Path] = []
         self.rows: Int64s = np.zeros(0, np.int64)
         self._common: Int32s = np.zeros(0, np.int32)  # how many tokens each path has in common with the one before it
-        self._come(self._nodes if before is None else self._stay(before))
-        self.rank: Int32s = np.zeros(size, np.int32)
-        self.rank[self.rows] = np.arange(len(self.paths), dtype=np.int32)
+        self._come(nodes.values())
+        self._set_ranks(size)
 
-    def _stay(self, before: Tree) -> frozenset[Place]:
-        """Take over the nodes that are still there; return those that are new."""
-        common, stays = before._common.copy(), np.ones(len(before.paths), np.bool_)
-        stays[before.rank[[node.row for node in before._nodes - self._nodes]]] = False
-        for gone in np.flatnonzero(~stays[:-1]).tolist():  # ascending, so that neighbours go one after the other
-            common[gone + 1] = min(common[gone], common[gone + 1])
-        self.paths = list(compress(before.paths, stays.tolist()))
-        self.rows, self._common = before.rows[stays], common[stays]
-        return self._nodes - before._nodes
+    def after(self, news: Iterable[tuple[Place, bool]], size: int) -> Tree:
+        """Return the tree after some nodes came (true) or went, in this order: all others are taken over."""
+        last, tree = dict(news), Tree({}, 0)
+        stays, common = np.ones(len(self.paths), np.bool_), self._common.copy()
+        stays[[at for place, came in last.items() if not came for at in self._at(place)]] = False
+        gone = np.flatnonzero(~stays)
+        for at in gone[gone < len(common) - 1].tolist():  # ascending, so that neighbours go one after the other
+            common[at + 1] = min(common[at], common[at + 1])
+        tree.paths = list(compress(self.paths, stays.tolist())) if len(gone) else self.paths
+        tree.rows, tree._common = self.rows[stays], common[stays]
+        tree._come([place for place, came in last.items() if came])
+        tree._set_ranks(size)
+        return tree
+
+    def _at(self, place: Place) -> list[int]:
+        """Return where a node stands; nowhere when another one has its path, or nobody."""
+        at = bisect_left(self.paths, place.path)
+        found = at < len(self.paths) and self.paths[at] == place.path and self.rows[at] == place.row
+        return [at] if found else []
 
     def _come(self, newcomers: Iterable[Place]) -> None:
-        """Put nodes in their places."""
-        ordered = sorted(newcomers, key=attrgetter("path"))
-        at = [bisect_left(self.paths, node.path) for node in ordered]
+        """Put nodes in their places; the list of paths is a new one."""
+        ordered, before, done = sorted(newcomers, key=attrgetter("path")), self.paths, 0
+        at = [bisect_left(before, node.path) for node in ordered]
         self.rows = np.insert(self.rows, at, [node.row for node in ordered])
         self._common = np.insert(self._common, at, 0)
-        self.paths += [node.path for node in ordered]
-        self.paths.sort()
+        self.paths = []
+        for place, node in zip(at, ordered, strict=True):
+            self.paths += before[done:place]
+            self.paths.append(node.path)
+            done = place
+        self.paths += before[done:]
         came = np.array(at, np.int64) + np.arange(len(at))
         for place in np.unique((came, came + 1)).tolist():
             if 0 < place < len(self.paths):
                 self._common[place] = _common(self.paths[place - 1], self.paths[place])
+
+    def _set_ranks(self, size: int) -> None:
+        self.rank: Int32s = np.zeros(size, np.int32)
+        self.rank[self.rows] = np.arange(len(self.paths), dtype=np.int32)
 
     @cached_property
     def level_sizes(self) -> list[int]:

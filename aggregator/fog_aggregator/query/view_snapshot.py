@@ -44,7 +44,7 @@ class Column:
         if isinstance(self.plan, Plan):
             return Cells(self.plan, self.copy)
         plan = self.plan.make()
-        return Cells(plan, self.copy.at(plan.slots))
+        return Cells(plan, self.copy.at(self.plan.index.places_of(plan.slots)))
 
 
 class ViewSnapshot:
@@ -145,8 +145,10 @@ class ViewSnapshot:
 
 def _copy(fleet: Fleet, planner: Planner, view: ViewKey, kind: Kind, axis: tuple[Version, SeriesAxis]) -> Column:
     plan = planner.known(view, kind, axis[0])
-    copy = fleet.copy_slots(kind, None if plan is None else plan.slots, live=_is_single(view))
-    return Column(planner.draft(view, kind, axis) if plan is None else plan, copy)
+    if plan is not None:
+        return Column(plan, fleet.copy_slots(kind, plan.slots, live=_is_single(view)))
+    draft = planner.draft(view, kind, axis)
+    return Column(draft, fleet.copy_slots(kind, draft.index.at, live=_is_single(view)))
 
 
 def _is_single(view: ViewKey) -> bool:

@@ -64,7 +64,11 @@ class FleetReading:
     @property
     def places_version(self) -> int:
         """A number that grows whenever a place comes or goes."""
-        return self.parts.roster.version
+        return self.parts.roster.news.version
+
+    def place_news(self, version: int) -> list[tuple[Place, bool]] | None:
+        """Return which places came (true) or went since a version, in their order; None when that is forgotten."""
+        return self.parts.roster.news.since(version)
 
     @property
     def info_version(self) -> int:
@@ -280,15 +284,15 @@ class FleetReading:
         table = self.parts.slots.tables[kind]
         return kind.copy(table, slice(0, table.size) if slots is None else slots, live=live)
 
-    def places_of_epochs(self, kind: Kind) -> Int32s:
+    def places_of_epochs(self, kind: Kind, epochs: Slots = slice(None)) -> Int32s:
         """Return the row of each epoch's place, by the epoch's row; -1 where its slots of a kind are in no total.
 
         The counts of a branch's replicas were joined, and are in none, nor is what an operator has taken out. Which
         epochs' gauges count is told apart.
         """
-        rows = self.parts.roster.rows
-        shown = (rows.adds_up | (not kind.counted)) & ~self.parts.roster.hidden_epochs()
-        return np.where(shown, rows.epoch_place, np.int32(-1))
+        rows, place = self.parts.roster.rows, self.parts.roster.rows.epoch_place[epochs]
+        shown = (rows.adds_up[epochs] | (not kind.counted)) & ~self.parts.roster.are_hidden(place)
+        return np.where(shown, place, np.int32(-1))
 
     def taken_out_of_epochs(self) -> tuple[Int32s, Float64s] | None:
         """Return which places' epochs an operator has taken out, and when, by the epoch's row: -1 for all others.

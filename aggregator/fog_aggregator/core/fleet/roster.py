@@ -9,8 +9,9 @@ from typing import Any, Final, cast
 import numpy as np
 
 from fog_aggregator.core.budget.budget import EPOCH_BYTES, PLACE_BYTES, info_bytes, path_bytes
-from fog_aggregator.core.columns import Bools
+from fog_aggregator.core.columns import Bools, Int32s
 from fog_aggregator.core.kinds import kind_named
+from fog_aggregator.core.place_news import PlaceNews
 from fog_aggregator.core.places.branch import Branch
 from fog_aggregator.core.places.epoch import CLOSED, Epoch, Run
 from fog_aggregator.core.places.learned import LearnedNodes
@@ -60,11 +61,11 @@ class Roster:
         rows: what a rollup needs of all places and epochs at once.
         gapped: the epochs that a keyframe is wanted from.
         askable: those of them that were heard since they were looked at last.
-        version: grows whenever a place comes or goes.
         info_version: grows whenever the information of a place changes.
         out: since when an operator has taken a place's numbers out (server's time), by the place's row.
         learned: nodes that are expected though they have retired.
         closed_early: how many epochs were closed before the horizon, as their path had too many silent ones.
+        news: the places that came and went lately, and the version of all of them.
     """
 
     def __init__(self, learned: LearnedNodes | None = None) -> None:
@@ -73,9 +74,9 @@ class Roster:
         self.gapped: dict[Epoch, Path] = {}
         self.out: dict[int, float] = {}
         self.askable: dict[Epoch, Path] = {}
-        self.version = 0
         self.info_version = 0
         self.closed_early = 0
+        self.news = PlaceNews()
         self._beside = 0
         self._epochs = 0
         self._places: dict[Path, Place] = {}
@@ -121,7 +122,7 @@ class Roster:
         self.learned.come_back(where)
         if place.covers_below:
             self._composites[where] = cast("Branch", place)
-        self.version += 1
+        self.news.note(place, came=True)
         return place
 
     def add_group(self, where: Path) -> Place:
@@ -129,7 +130,7 @@ class Roster:
         row = self.rows.new_place(counts_itself=False, retired=True)
         place = self._places[where] = Node(where, row, Epoch(self.rows.new_epoch(row), CLOSED))
         self._beside += path_bytes(where)
-        self.version += 1
+        self.news.note(place, came=True)
         return place
 
     def remove(self, place: Place) -> None:
@@ -140,7 +141,7 @@ class Roster:
         self.out.pop(place.row, None)
         self.rows.free_epoch(place.closed.row)
         self.rows.free_place(place.row)
-        self.version += 1
+        self.news.note(place, came=False)
 
     def forget_epoch(self, place: Place, epoch: Epoch) -> None:
         """Remove an epoch that was closed."""
@@ -182,7 +183,7 @@ class Roster:
         for epoch in place.epochs.values():
             self.gapped.pop(epoch, None)
             self.askable.pop(epoch, None)
-        self.version += 1
+        self.news.version += 1
 
     def take_in(self, place: Place, observed: float) -> None:
         """Take the numbers of a place in as they are known; its writers have counted on, and are asked for keyframes.
@@ -194,7 +195,7 @@ class Roster:
         for epoch in place.epochs.values():
             epoch.observed, epoch.gapped, epoch.run = observed, True, None
             self.gapped[epoch] = self.askable[epoch] = place.path
-        self.version += 1
+        self.news.version += 1
 
     def shift(self, seconds: float) -> None:
         """Follow a step of the server's clock."""
@@ -232,7 +233,13 @@ class Roster:
     def hidden_epochs(self) -> Bools:
         """Tell which epochs are of a place that an operator has taken out, by the epoch's row."""
         place = self.rows.epoch_place
-        return (place >= 0) & self.hidden_places()[place]
+        return self.are_hidden(place)
+
+    def are_hidden(self, places: Int32s) -> Bools:
+        """Tell which rows of places an operator has taken out; -1 is none."""
+        if not self.out:
+            return np.zeros(len(places), np.bool_)
+        return (places >= 0) & self.hidden_places()[places]
 
     def composites(self) -> Iterator[Branch]:
         """Return the places that stand for more, or less, than one node."""
@@ -290,7 +297,7 @@ class Roster:
             place.elect(self.rows)
         self._epochs = sum(len(place.epochs) for place in self)
         self._beside = sum(path_bytes(place.path) + info_bytes(place.info) for place in self)
-        self.version += 1
+        self.news.forget()
 
     def _restore_places(self, saved: Saved) -> None:
         places = saved.records("places", _where, as_flag, as_text_mapping, as_flag, as_count, as_count)
