@@ -88,6 +88,11 @@ async def main(nodes: int, names: str) -> None:
     headers = {"Accept-Encoding": "gzip"}
     async with aiohttp.ClientSession(headers=headers, auto_decompress=False) as session:
         await measure(url, session, "/api/tree", format="columns")
+        await measure(url, session, "/api/alerts")
+        await measure(url, session, "/api/nodes")
+        await measure(url, session, "/api/nodes", state="stale", sort="worst")
+        await measure(url, session, "/api/nodes", q="r07*1 role=core", sort="worst")
+        await measure(url, session, "/api/nodes", sort="bytes")
     await server.stop()
 
 

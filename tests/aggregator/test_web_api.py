@@ -276,7 +276,7 @@ async def test_status_says_what_the_numbers_stand_on(served: Served) -> None:
     [
         ("/api/nodes?limit=10001", "limit='10001': a whole number from 0 to 10000 is needed"),
         ("/api/nodes?limit=" + "9" * 5000, "a whole number from 0 to 10000 is needed"),
-        ("/api/nodes?sort=weight", "nodes are sorted by one of path, frames, bytes, cpu_seconds, refused"),
+        ("/api/nodes?sort=weight", "sorted by one of path, worst, silence, frames, bytes, cpu_seconds, refused"),
         (
             "/api/nodes?state=well",
             "one of live, stale, departed, ended, missing, quarantined, unread, retired",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from heapq import nlargest
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -70,40 +69,27 @@ class Inventory:
             shown += 1
         return root | {"depth": shown}
 
-    def nodes(
-        self, under: Path, state: str | None, page: tuple[int, int], rank: Callable[[Path], float] | None = None
-    ) -> dict[str, Any]:
-        """Return the nodes at and under a path, a page of them; missing ones where that is asked for.
+    def absent(self, under: Path, life: Life) -> list[tuple[Path, int]]:
+        """Return how many nodes at and under a path are missing, or not read, and where."""
+        return self._absent(Selection(under), life)
+
+    def info_of(self, key: str, paths: Sequence[Path]) -> list[str]:
+        """Return what the nodes at some paths tell for a key; the empty text where nothing is known."""
+        places = self._fleet.places
+        return [places[path].info.get(key, "") if path in places else "" for path in paths]
+
+    def nodes(self, listed: Iterable[tuple[Path, Life | None, int]]) -> list[dict[str, Any]]:
+        """Describe nodes; one that is gone is left out.
 
         Args:
-            under: the path.
-            state: the state of the nodes that are wanted; None for all.
-            page: how many at most, and how many to leave out before the first.
-            rank: those for which it is highest come first; None for path order.
+            listed: the paths, each with its state and how many nodes are meant where these are not known.
         """
-        limit, offset = page
-        if state in (Life.MISSING.label, Life.UNREAD.label):
-            life = Life[state.upper()]
-            found = self._absent(Selection(under), life)
-            absent = [_absent_node(life, *one) for one in found[offset : offset + limit]]
-            return {"total": len(found), "offset": offset, "limit": limit, "nodes": absent}
-        tree = self._planner.tree
-        span = tree.span(under)
-        rows = tree.rows[span.start : span.stop]
-        retired = self._fleet.retired_rows(rows)
-        if state == RETIRED_STATE:
-            chosen = np.flatnonzero(retired)
-        elif state is not None:
-            chosen = np.flatnonzero((self._lives[rows] == Life[state.upper()]) & ~retired)
-        else:
-            chosen = np.arange(len(rows))
-        if rank is None:
-            paths = [tree.paths[span.start + place] for place in chosen[offset : offset + limit].tolist()]
-        else:
-            costliest = nlargest(offset + limit, (tree.paths[span.start + place] for place in chosen.tolist()), rank)
-            paths = costliest[offset:]
-        listed = [self._node(self._fleet.places[path]) for path in paths]
-        return {"total": len(chosen), "offset": offset, "limit": limit, "nodes": listed}
+        places = self._fleet.places
+        return [
+            _absent_node(life, path, count) if life is not None else self._node(places[path])
+            for path, life, count in listed
+            if life is not None or path in places
+        ]
 
     def branches(self, under: Path) -> list[Path]:
         """Return the branches at and under a path, in path order."""

@@ -14,7 +14,7 @@ import numpy as np
 from fog_aggregator.core.columns import Int32s, Int64s
 from fog_aggregator.core.places.place import Place
 from fog_aggregator.query.selection import Grouping, Selection
-from fog_schema.paths import Path
+from fog_schema.paths import Path, format_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,11 @@ class Tree:
         levels = max(map(len, self.paths), default=0)
         sizes: list[int] = np.cumsum(np.bincount(self._common, minlength=levels))[:levels].tolist()
         return sizes
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Return every node's path as text."""
+        return [format_path(path) for path in self.paths]
 
     def span(self, under: Path) -> range:
         """Return the places of the nodes at and under a path; empty without any."""

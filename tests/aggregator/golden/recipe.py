@@ -271,12 +271,14 @@ def exported(network: NetworkCollector, view: ViewKey) -> str:
 
 def answers(network: NetworkCollector) -> dict[str, Any]:
     """Collect what the JSON interface answers about the fleet."""
+    listed = [(path, None, 1) for path in network.paths()]
+    nodes = {"total": len(listed), "offset": 0, "limit": 100}
     return {
         "explained": {name: explain(network, ("fog",), name) for name in EXPLAINED},
         "node": {name: explain(network, ("fog", "a", "0"), name) for name in EXPLAINED},
         "branch": {name: explain(network, ("fog", "branch"), name) for name in EXPLAINED},
         "retired": retired(network),
-        "nodes": network.inventory(lambda fleet: fleet.nodes((), None, (100, 0))),
+        "nodes": nodes | {"nodes": network.inventory(lambda fleet: fleet.nodes(listed))},
         "tree": tree(network, (), 5),
         "events": json.loads(b"".join(events(network, (), None, None, 100, None))),
     }

@@ -11,7 +11,7 @@ from fog_aggregator.components.http.output import json_bytes
 from fog_aggregator.components.http.status import Status
 from fog_aggregator.core.events.newest import FleetEvent, Mark, format_mark
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.path_costs import NOTHING, PathCost
+from fog_aggregator.path_costs import PathCost
 from fog_aggregator.query.explanation import epoch_name
 from fog_schema import __version__
 from fog_schema.frames import VERSION
@@ -25,25 +25,6 @@ Costs: TypeAlias = Callable[[], Mapping[Path, PathCost]]
 def tree(network: NetworkCollector, under: Path, depth: int) -> dict[str, Any]:
     """Return the tree from a path down, as deep as asked for or as fits."""
     return network.inventory(lambda fleet: fleet.tree(under, depth))
-
-
-def nodes(
-    network: NetworkCollector, costs: Costs, chosen: tuple[Path, str | None, str], page: tuple[int, int]
-) -> dict[str, Any]:
-    """Return the nodes at and under a path with their costs, in path order or the costliest first, a page of them.
-
-    Args:
-        network: the fleet.
-        costs: returns the cost of every path.
-        chosen: the path, the state of the nodes that are wanted, and what they are sorted by.
-        page: how many at most, and how many to leave out before.
-    """
-    (under, state, sort), by_path = chosen, costs()
-    rank = None if sort == "path" else lambda path: getattr(by_path.get(path, NOTHING), sort)
-    found = network.inventory(lambda fleet: fleet.nodes(under, state, page, rank))
-    for node in found["nodes"]:
-        node.update(asdict(by_path.get(tuple(node["path"].split("/")), NOTHING)))
-    return found
 
 
 def events(

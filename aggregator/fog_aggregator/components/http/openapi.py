@@ -132,7 +132,14 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "warnings": list_of(TEXT),
         }
     ),
-    "Nodes": object_of({"total": WHOLE, "offset": WHOLE, "limit": WHOLE, "nodes": list_of(ref_to("Node"))}),
+    "Nodes": object_of(
+        {
+            **dict.fromkeys(("total", "offset", "limit"), WHOLE),
+            "states": object_of(dict.fromkeys(STATES, WHOLE)),
+            "next": or_null(TEXT),
+            "nodes": list_of(ref_to("Node")),
+        }
+    ),
     "Node": object_of(
         {
             "path": TEXT,

@@ -15,6 +15,7 @@ from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.path_costs import COSTS
 from fog_aggregator.query.inventory import RETIRED_STATE
+from fog_aggregator.query.listing.finding import ORDERS
 from fog_schema.errors import PathError
 from fog_schema.limits import MAX_TOKENS
 from fog_schema.paths import RETIRED, Path, format_path, parse_path
@@ -22,7 +23,7 @@ from fog_schema.paths import RETIRED, Path, format_path, parse_path
 MOST_LISTED: Final = 10_000
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _LONGEST_NUMBER: Final = 64
-SORTS: Final = ("path", *COSTS)
+SORTS: Final = (*ORDERS, *COSTS)
 STATES: Final = (*(life.label for life in Life), RETIRED_STATE)
 
 
@@ -174,10 +175,17 @@ METRIC: Final = Parameter("name", "the metric's name", {"type": "string"}, _text
 SINCE: Final = Parameter(
     "since", "only what was received after this moment, unix seconds", {"type": "number"}, _seconds
 )
-STATE: Final = Parameter("state", "only nodes in this state", {"type": "string", "enum": list(STATES)}, _state)
+STATE: Final = Parameter(
+    "state",
+    "only nodes in this state, or in one of several",
+    {"type": "string", "enum": list(STATES)},
+    _state,
+    (),
+    most=len(STATES),
+)
 SORT: Final = Parameter(
     "sort",
-    "path order, or the costliest first",
+    "path order, the worst first and then the longest silent, the longest silent first, or the costliest first",
     {"type": "string", "enum": list(SORTS), "default": "path"},
     _sort,
     "path",

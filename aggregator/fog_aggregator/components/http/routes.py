@@ -20,6 +20,7 @@ from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.output import JSON, json_bytes, send, send_json
 from fog_aggregator.components.http.page.alerts import alerts
 from fog_aggregator.components.http.page.columns import COLUMNS, FORMAT, LAYER, VALUES, tree_columns
+from fog_aggregator.components.http.page.nodes import CURSOR, Q, nodes
 from fog_aggregator.components.http.page.stream import EVENT_STREAM, stream
 from fog_aggregator.components.http.parameters import Parameter, read_query
 from fog_aggregator.components.http.prometheus.reloading import reload
@@ -136,8 +137,10 @@ async def _tree(request: web.Request, query: Query) -> web.StreamResponse:
 async def _nodes(request: web.Request, query: Query) -> web.StreamResponse:
     network = request.app[NETWORK]
     must_be_known(network, query["path"])
-    chosen, page = (query["path"], query["state"], query["sort"]), (query["limit"], query["offset"])
-    return await _computed(request, partial(answers.nodes, network, request.app[STATUS].costs, chosen, page))
+    try:
+        return await _computed(request, partial(nodes, network, request.app[STATUS].costs, query))
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
 
 
 async def _events(request: web.Request, query: Query) -> web.StreamResponse:
@@ -256,9 +259,9 @@ ROUTES: Final = (
     ),
     Route(
         "/api/nodes",
-        "the nodes with their costs, in path order or the costliest first, a page of them",
+        "the nodes with their costs, found by text and state, in an order, a page of them",
         _nodes,
-        (parameters.PATH, parameters.STATE, parameters.SORT, parameters.LIMIT, parameters.OFFSET),
+        (parameters.PATH, parameters.STATE, Q, parameters.SORT, parameters.LIMIT, parameters.OFFSET, CURSOR),
         "Nodes",
         errors=(404, 503),
         reach=Reach.SUBTREE,

@@ -82,7 +82,8 @@ def look_at_view(network: NetworkCollector, turn: int) -> None:
     for accepted in ("text/plain", "application/openmetrics-text; version=1.0.0"):
         for _ in negotiate(accepted).iter(families):
             pass
-    network.inventory(lambda fleet: (fleet.nodes((), None, (100, 0)), fleet.conflicts(100, 0), fleet.retired()))
+    first: list[tuple[Path, None, int]] = [(path, None, 1) for path in network.paths()[:100]]
+    network.inventory(lambda fleet: (fleet.nodes(first), fleet.conflicts(100, 0), fleet.retired()))
 
 
 def totals_of(fleet: Fleet) -> list[tuple[Path, str, Any, Any]]:
