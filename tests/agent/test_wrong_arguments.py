@@ -36,6 +36,7 @@ LOGIN: Final[dict[str, set[str]]] = {
     "tls_ca": {"None"},
     "tls_cert": {"None"},
     "tls_key": {"None"},
+    "tls_first": {"true"},
     "inbox_prefix": {"None", "text"},
     "jetstream_domain": {"None", *TEXTS},
     "name": {"None", *TEXTS},

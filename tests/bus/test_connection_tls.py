@@ -81,6 +81,15 @@ async def test_a_server_with_tls_is_spoken_to_through_it(config: str, certificat
             assert client._transport._io_writer.get_extra_info("cipher") is not None  # type: ignore[union-attr] # noqa: SLF001
 
 
+async def test_a_server_may_wait_for_the_handshake(certificate: Certificate) -> None:
+    """Its first word comes after it; who waits for that word never gets there."""
+    tls = f'tls {{ cert_file: "{certificate.cert}", key_file: "{certificate.key}", handshake_first: true }}'
+    with NatsServer(config=tls) as server:
+        first = NatsOptions(servers=(server.url,), tls_ca=certificate.cert, tls_first=True)
+        async with Connection(first) as connection:
+            assert await connection.connected(10)
+
+
 def test_tls_over_a_plain_websocket_is_refused(certificate: Certificate) -> None:
     """Close at once: there is no connection."""
     with pytest.raises(NatsOptionsError, match="wss://"):

@@ -120,6 +120,8 @@ class Dialer:
             "pending_size": -1,
             **self._options.login(),
         }
+        if self._options.tls_first:
+            arguments["tls_handshake_first"] = True
         if self._tls is not None:
             arguments["tls"] = self._tls
         if self._options.inbox_prefix is not None:

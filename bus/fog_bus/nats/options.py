@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from fog_bus.options import option
-from fog_bus.options.kinds import FILE, SECRET, TEXT, URLS
+from fog_bus.options.kinds import FILE, SECRET, SWITCH, TEXT, URLS
 
 if TYPE_CHECKING:
     import ssl
@@ -69,6 +69,12 @@ class NatsLogin:
     tls_ca: str | None = option(None, "certificates to trust", FILE, flag="--tlsca", environ=("NATS_CA",))
     tls_cert: str | None = option(None, "our certificate", FILE, flag="--tlscert", environ=("NATS_CERT",))
     tls_key: str | None = option(None, "the certificate's key", FILE, flag="--tlskey", environ=("NATS_KEY",))
+    tls_first: bool = option(
+        False,  # noqa: FBT003 - the default
+        "the server waits for the TLS handshake before its first word (handshake_first)",
+        SWITCH,
+        flag="--tlsfirst",
+    )
     inbox_prefix: str | None = option(
         None, "first tokens of the subjects that answers come to", TEXT, flag="--inbox-prefix"
     )
@@ -87,6 +93,7 @@ class NatsOptions(NatsLogin):
         nkey: File with an nkey's seed.
         tls_ca: File with the certificates to trust instead of the system's.
         tls_cert: Our own certificate, with `tls_key`.
+        tls_first: Shake hands before the server's first word, as its `handshake_first` asks for; nothing is ever plain.
         name: Our name in the server's list of connections.
         inbox_prefix: First tokens of the subjects that answers come to; what the server lets us subscribe to.
         jetstream_domain: JetStream domain to speak to, behind leaf nodes.
@@ -128,7 +135,9 @@ class NatsOptions(NatsLogin):
             raise NatsOptionsError(
                 "servers must be texts in a tuple; NatsOptions.parse takes one text with all of them"
             )
-        for name in ("name", *(one.name for one in fields(NatsLogin))):
+        if not isinstance(self.tls_first, bool):
+            raise NatsOptionsError(f"tls_first must be True or False, not {type(self.tls_first).__name__}")
+        for name in {"name", *(one.name for one in fields(NatsLogin))} - {"tls_first"}:
             value: object = getattr(self, name)
             if not isinstance(value, str | Path | None):
                 raise NatsOptionsError(f"{name} must be a text, not {type(value).__name__}")
@@ -142,7 +151,7 @@ class NatsOptions(NatsLogin):
 
         User and password go to every server, those too that a cluster tells of.
         """
-        return bool(self.tls_ca or self.tls_cert or self._schemes & {"tls", "wss"})
+        return bool(self.tls_ca or self.tls_cert or self.tls_first or self._schemes & {"tls", "wss"})
 
     @property
     def wants_websockets(self) -> bool:
