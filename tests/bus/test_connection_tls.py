@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,12 +29,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 def asked_for(way: str, port: int, certificate: Certificate) -> NatsOptions:
     """Options that ask for TLS in one of the ways to do so."""
     plain, tls = f"nats://127.0.0.1:{port}", f"tls://127.0.0.1:{port}"
-    servers, files = {
+    ways: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         "scheme": ((tls,), {}),
         "scheme of another server": ((plain, "tls://127.0.0.1:1"), {}),
         "ca": ((plain,), {"tls_ca": certificate.cert}),
         "certificate": ((plain,), {"tls_cert": certificate.cert, "tls_key": certificate.key}),
-    }[way]
+    }
+    servers, files = ways[way]
     return NatsOptions(servers=servers, user="me", password="secret", **files)
 
 
