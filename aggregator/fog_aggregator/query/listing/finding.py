@@ -95,10 +95,9 @@ class Text:
         """Return the places of the paths that have all words."""
         found: Sequence[int] = range(len(texts))
         for pieces in self.paths:
-            if len(pieces) == 1:
-                (piece,) = pieces
-                found = [place for place in found if piece in texts[place]]
-            else:
+            longest = max(pieces, key=len)  # most paths do not have it, and this is the quickest to see
+            found = [place for place in found if longest in texts[place]]
+            if len(pieces) > 1:
                 found = [place for place in found if has_pieces(texts[place], pieces)]
         return list(found)
 

@@ -34,20 +34,21 @@ class NodePlaces:
         silent = np.flatnonzero(self._is_silent[span.start : span.stop]) + span.start
         if not len(silent):
             return 0, self.count(path), 0.0, 0.0
-        return len(silent), self.count(path), *self._between(silent.tolist())
+        return len(silent), self.count(path), *self.last_heard(silent.tolist())
 
-    def in_state(self, path: Path, life: Life) -> list[Path]:
-        """Return the paths of the nodes at and under a path that are in a state."""
+    def in_state(self, path: Path, life: Life) -> list[int]:
+        """Return the numbers of the nodes at and under a path that are in a state."""
         span = self._states.tree.span(path)
         here = (self._states.lives[span.start : span.stop] == life) & self._states.counts[span.start : span.stop]
-        return [self._states.tree.paths[span.start + place] for place in np.flatnonzero(here).tolist()]
+        found: list[int] = (np.flatnonzero(here) + span.start).tolist()
+        return found
 
-    def last_heard(self, paths: list[Path]) -> tuple[float, float]:
-        """Return when the first and the last of some nodes was last heard; 0 for one that never was."""
-        places = (self._states.place(path) for path in paths)
-        return self._between([place for place in places if place is not None])
+    def path(self, number: int) -> Path:
+        """Return the path of a node."""
+        return self._states.tree.paths[number]
 
-    def _between(self, places: list[int]) -> tuple[float, float]:
+    def last_heard(self, places: list[int]) -> tuple[float, float]:
+        """Return when the first and the last of some nodes was last heard; 0 where none of them was."""
         times = self._states.heard_at[places]
         times = times[np.isfinite(times)]
         return (float(times.min()), float(times.max())) if len(times) else (0.0, 0.0)

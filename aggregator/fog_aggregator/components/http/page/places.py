@@ -36,12 +36,12 @@ class Whereabouts(NodePlaces):
         return [one for one in (*found, _of_state(Life.MISSING, absent)) if one["nodes"]]
 
     def _in_state(self, under: Path, life: Life) -> dict[str, Any]:
-        paths = self.in_state(under, life)
-        if len(paths) > MOST_JOINED:
-            return _of_state(life, [_group(under, len(paths), self.count(under), self.last_heard(paths))])
+        nodes = self.in_state(under, life)
+        if len(nodes) > MOST_JOINED:
+            return _of_state(life, [_group(under, len(nodes), self.count(under), self.last_heard(nodes))])
         groups = []
-        for line in join(paths, self.count):
-            times = self.last_heard([paths[member] for member in line.members])
+        for line in join([self.path(node) for node in nodes], self.count):
+            times = self.last_heard([nodes[member] for member in line.members])
             groups.append(_group(line.path, len(line.members), line.of, times))
         return _of_state(life, groups)
 
