@@ -36,7 +36,8 @@ class StreamRoom:
                 self._warned.add(name)
                 LOGGER.warning(
                     "stream %s keeps its messages for %d min at the present rate: an aggregator that is away for "
-                    "longer misses some; `fog streams apply --max-bytes SIZE --update` makes it larger",
+                    "longer misses some; `fog streams apply --max-bytes SIZE --update` makes it larger, with --path "
+                    "where it is of a subtree",
                     name,
                     retained // 60,
                 )

@@ -14,6 +14,8 @@ from fog_bus.streams import OLD_NAMES, StreamSettings, stream_name
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _PAUSE: Final = 5.0
+_LONG_PAUSE: Final = 15.0
+"""Seconds between two looks where a command makes the streams: a new one is read from its start, and can wait."""
 _REFUSED: Final = "refused"
 
 
@@ -68,7 +70,7 @@ class BusConnection:
             except LogError as error:
                 if error.reason != "disconnected":  # the connection has said so
                     LOGGER.warning("streams cannot be found, or made: %s", error)
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_PAUSE if self._made or not self._found else _LONG_PAUSE)
 
     async def _look(self) -> None:
         found = await self._find()

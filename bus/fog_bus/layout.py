@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from fog_bus.filters import covers, without
-from fog_bus.ports import Transport
+from fog_bus.ports import Log, Transport
 from fog_bus.streams import OLD_NAMES, StreamSettings
 from fog_schema.paths import Path, ancestors
 from fog_schema.subjects import Subjects
-
-MOST_SUBJECTS: Final = 100_000
 
 
 class LayoutError(ValueError):
@@ -66,6 +63,14 @@ def _of_all(
     return replace(wanted, subjects=tuple(left)) if left else None
 
 
+async def _seen(log: Log) -> list[str]:
+    """Return all subjects that have messages in a stream, asked for page by page."""
+    seen: list[str] = []
+    while (page := await log.subjects(">", len(seen))) and (not seen or page[0] > seen[-1]):
+        seen += page
+    return seen
+
+
 async def _of_subtree(bus: Transport, base: str, wanted: StreamSettings, found: Mapping[str, Sequence[str]]) -> Layout:
     """Return the stream of a subtree, and the one that has its subjects now without them."""
     if not found:
@@ -74,9 +79,9 @@ async def _of_subtree(bus: Transport, base: str, wanted: StreamSettings, found: 
     if len(found) > 1 or not above:
         text = "; ".join(f"{name} takes {', '.join(taken)}" for name, taken in found.items())
         raise LayoutError(f"parts of {base}.> have streams of their own: {text}")
-    shares = await bus.log(above[0]).shares(MOST_SUBJECTS)
+    seen = await _seen(bus.log(above[0]))
     try:
-        left = without(found[above[0]], base, [one.subject for one in shares])
+        left = without(found[above[0]], base, seen)
     except ValueError as error:
         raise LayoutError(f"{above[0]}: {error}") from None
     if not left:

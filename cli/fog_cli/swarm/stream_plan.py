@@ -11,7 +11,7 @@ import numpy as np
 
 from fog_agent.core.schedule import KEYFRAME_SECONDS
 from fog_bus.options.kinds import show_duration
-from fog_bus.streams import METRICS, StreamSettings, metrics_stream
+from fog_bus.streams import StreamSettings, metrics_stream
 from fog_cli.commands.streams import Plan, Wishes
 from fog_cli.errors import UsageError
 from fog_cli.swarm.families import MOST_SERIES, Families
@@ -84,10 +84,10 @@ def _lines(plan: Plan, sizes: Sizes, stream: StreamSettings, *, sized: bool) -> 
     copies = f", and the same on each of {stream.replicas} servers" if stream.replicas > 1 else ""
     if sized and stream.max_bytes is not None:
         retained = min(stream.max_bytes / rate, stream.max_age)
-        yield f"{METRICS}: {_size(stream.max_bytes)} keeps {show_duration(round(retained))}{copies}"
+        yield f"{stream.name}: {_size(stream.max_bytes)} keeps {show_duration(round(retained))}{copies}"
     else:
         need = math.ceil(rate * stream.max_age * ROOM / 2**30)
-        yield f"{METRICS}: {need:,} GiB for {show_duration(stream.max_age)}{copies}: --max-bytes {need}GiB"
+        yield f"{stream.name}: {need:,} GiB for {show_duration(stream.max_age)}{copies}: --max-bytes {need}GiB"
     yield (
         f"all keyframes at once (an aggregator that begins anew): {_size(plan.nodes * sizes.keyframe)}, answered within"
         f" {show_duration(min(plan.interval, 10.0))}"
