@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fog_aggregator.components.below.options import BelowOptions
+from fog_aggregator.components.bootstrap.options import BootstrapOptions
 from fog_aggregator.components.checkpoints.options import CheckpointOptions
 from fog_aggregator.components.file_export.options import FileExportOptions
 from fog_aggregator.components.history.options import HistoryOptions
@@ -34,6 +35,7 @@ class AggregatorConfig(
     NotificationOptions,
     HistoryOptions,
     BelowOptions,
+    BootstrapOptions,
 ):
     """The settings of one aggregator: every option of its parts, the last named part's first, and the connection.
 

@@ -19,6 +19,8 @@ from fog_agent.edge.attach import new_epoch
 from fog_agent.edge.options import AgentOptions
 from fog_aggregator.brain import Brain
 from fog_aggregator.components.below.asking import BranchQuestions
+from fog_aggregator.components.bootstrap.bootstrap import Bootstrap
+from fog_aggregator.components.bootstrap.serving import CHECKPOINTS
 from fog_aggregator.components.checkpoints.saving import Checkpoints
 from fog_aggregator.components.file_export.export import FileExport
 from fog_aggregator.components.history.history import History
@@ -148,6 +150,7 @@ class Aggregator:
         self._components: list[Component] = [
             self.web,
             Checkpoints(config, self._engine, self.network, metrics, loops),
+            Bootstrap(config, self._engine, self.network, fleet.limits.memory.fleet),
             history,
             BusConnection(bus, scope, _streams(config, subjects), reading.follow, loops),
             self.notifications,
@@ -314,6 +317,8 @@ class Aggregator:
         exposure = make_exposure(self.config)
         self._files = exposure, below
         app = make_app(self.network, self, api, past_api, exposure, below)
+        if self.config.state_dir is not None:
+            app[CHECKPOINTS] = self.config.state_dir
         return WebServer(app, self.config.listen, tls=exposure.tls)
 
     async def _stop(self, component: Component) -> None:

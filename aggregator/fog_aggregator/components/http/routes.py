@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
+from fog_aggregator.components.bootstrap.serving import BINARY, checkpoint
 from fog_aggregator.components.http import answers, parameters, view_parameters
 from fog_aggregator.components.http.access.guard import LOGINS, Reach, confine, shown_to
 from fog_aggregator.components.http.below.levels import parts_below
@@ -313,6 +314,13 @@ ROUTES: Final = (
         "Problems",
         errors=(304, 503),
         reach=Reach.SUBTREE,
+    ),
+    Route(
+        "/api/checkpoint",
+        "the newest checkpoint, for the other aggregator of a pair",
+        checkpoint,
+        media=(BINARY,),
+        errors=(404, 503),
     ),
     Route(
         "/api/silences",

@@ -1,0 +1,31 @@
+"""The option of beginning with another aggregator's checkpoint."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from fog_bus.options import option
+from fog_bus.options.kinds import Kind, redact
+
+
+def _url(value: object) -> str:
+    text = str(value).strip()
+    if text and (urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname):
+        raise ValueError("is not an address: write http://HOST:10364, or https://NAME:TOKEN@HOST/PREFIX")
+    return text
+
+
+PEER: Final = Kind("URL", _url, lambda url: json.dumps(redact(url)))
+"""The address of an aggregator, maybe with a login, which is never shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootstrapOptions:
+    """Where a checkpoint is taken from by an aggregator that has none."""
+
+    bootstrap: str = option(
+        "", "the other aggregator of the pair: without a checkpoint of its own, this one begins with its newest", PEER
+    )

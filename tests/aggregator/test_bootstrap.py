@@ -1,0 +1,170 @@
+"""A new member of a pair takes the other's checkpoint: two whole aggregators before a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path as FilePath
+from typing import Any, ClassVar
+
+import nats
+import pytest
+from aiohttp import web
+
+from fog_agent import Agent
+from fog_aggregator.components.bootstrap.bootstrap import Bootstrap
+from fog_aggregator.components.bootstrap.options import BootstrapOptions
+from fog_aggregator.core.checkpoint import read_image
+from fog_aggregator.core.columns import whole_values
+from fog_aggregator.service import Aggregator
+from fog_schema.codec import decode, decode_definitions
+from fog_schema.frames import KEYFRAME
+from fog_testing.nats_server import NatsServer
+from fog_testing.waiting import eventually
+from tests.aggregator.services import config, serving, total
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+OF_PAIR: dict[str, Any] = {
+    "path": ("fog", "0"),
+    "publish_rollup": True,
+    "rollup_interval": 0.1,
+    "checkpoint_interval": 0.1,
+    "checkpoint_share": 1.0,
+}
+
+
+def url(aggregator: Aggregator) -> str:
+    """Return where an aggregator listens."""
+    host, port = aggregator.web.address
+    return f"http://{host}:{port}"
+
+
+async def count_three(server: NatsServer) -> None:
+    """Let a node count 3, and end in good order."""
+    collector = TelemetryCollector()
+    collector.register_counter("orders_total", "Orders").increment(3)
+    async with Agent(collector, path="fog/0/1", servers=server.url, interval=0.1) as agent:
+        assert await agent.flush()
+
+
+@asynccontextmanager
+async def hearing_keyframes(server: NatsServer) -> AsyncIterator[list[tuple[str, int]]]:
+    """Note the incarnation and the count of each rollup's first keyframe from now on."""
+    heard: list[tuple[str, int]] = []
+
+    async def note(message: Any) -> None:
+        frame = decode(message.data)
+        if frame.kind == KEYFRAME and frame.seq == 1 and frame.info and frame.counters is not None:
+            (orders,) = [
+                one.ids.tolist()[0] for one in decode_definitions(frame.definitions) if one.name == "orders_total"
+            ]
+            counts = dict(
+                zip(frame.counters.ids.tolist(), whole_values(frame.counters.values)[0].tolist(), strict=True)
+            )
+            heard.append((frame.info["incarnation"], counts[orders]))
+
+    client = await nats.connect(server.url)
+    await client.subscribe("fog.v1.rollups.fog.0", cb=note)
+    await client.flush()
+    try:
+        yield heard
+    finally:
+        await client.close()
+
+
+def saved_incarnation(directory: FilePath) -> str:
+    """Return the incarnation that the newest checkpoint has."""
+    newest = max(directory.glob("checkpoint-*.fog"))
+    return f"{read_image(newest.read_bytes()).plain['parts']['origin']['incarnation']:016x}"
+
+
+def has_saved(aggregator: Aggregator, directory: FilePath) -> bool:
+    """Tell whether the newest checkpoint has all that the streams have."""
+    newest = sorted(directory.glob("checkpoint-*.fog"))[-1:]
+    saved = read_image(newest[0].read_bytes()).plain["streams"] if newest else {}
+    return all(saved.get(one.name, (0, 0))[1] >= one.last_sequence for one in aggregator.streams())
+
+
+async def purge(server: NatsServer, aggregator: Aggregator) -> None:
+    """Let the streams lose all that they hold."""
+    client = await nats.connect(server.url)
+    for one in aggregator.streams():
+        await client.jetstream().purge_stream(one.name)
+    await client.close()
+
+
+async def test_a_new_member_agrees_from_the_start(fog_nats: NatsServer, tmp_path: FilePath) -> None:
+    """What the stream does not have any more is in its totals, and both send up the same, of one incarnation."""
+    one_dir, other_dir = tmp_path / "one", tmp_path / "other"
+    async with serving(config(fog_nats, state_dir=one_dir, **OF_PAIR)) as one:
+        await count_three(fog_nats)
+        await eventually(lambda: total(one, "orders_total") == 3)
+        await eventually(lambda: has_saved(one, one_dir))
+        await purge(fog_nats, one)
+        settings = config(fog_nats, state_dir=other_dir, bootstrap=url(one), **OF_PAIR)
+        async with hearing_keyframes(fog_nats) as sent, serving(settings) as other:
+            assert total(other, "orders_total") == 3
+            await eventually(lambda: sent)
+            assert sent == [(saved_incarnation(one_dir), 3)]
+        nobody = "http://127.0.0.1:9"
+        async with serving(config(fog_nats, state_dir=other_dir, bootstrap=nobody, **OF_PAIR)) as again:
+            assert total(again, "orders_total") == 3  # from its own checkpoint: nobody is asked
+
+
+@asynccontextmanager
+async def answering(status: int, body: bytes) -> AsyncIterator[str]:
+    """Serve one answer to everything."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, body=body)
+
+    app = web.Application()
+    app.router.add_get("/api/checkpoint", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    try:
+        yield f"http://name:secret@{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+class Empty:
+    """An engine that has read nothing."""
+
+    positions: ClassVar[dict[str, Any]] = {}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "why"),
+    [
+        (404, b"there is no checkpoint", "it says 404: there is no checkpoint"),
+        (401, b"a token is needed", "it says 401: a token is needed"),
+        (302, b"", "it says 302"),
+        (200, b"no checkpoint at all", "it does not begin as a checkpoint must"),
+        (200, b"x" * 2000, "it is larger than the 1000 bytes"),
+    ],
+)
+async def test_an_answer_that_is_none(status: int, body: bytes, why: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It begins without; the log says why, and no secret."""
+    engine: Any = Empty()
+    async with answering(status, body) as address:
+        with caplog.at_level(logging.WARNING):
+            await Bootstrap(BootstrapOptions(bootstrap=address), engine, engine, 1000).start()
+    assert why in caplog.text
+    assert "beginning without" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_one_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
+    """As well."""
+    engine: Any = Empty()
+    await asyncio.wait_for(
+        Bootstrap(BootstrapOptions(bootstrap="http://n:s3cret@127.0.0.1:9"), engine, engine, 9).start(), 20
+    )
+    assert "does not answer" in caplog.text
+    assert "s3cret" not in caplog.text
