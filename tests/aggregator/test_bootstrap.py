@@ -96,7 +96,7 @@ async def purge(server: NatsServer, aggregator: Aggregator) -> None:
 
 
 async def test_a_new_member_agrees_from_the_start(fog_nats: NatsServer, tmp_path: FilePath) -> None:
-    """What the stream does not have any more is in its totals, and both send up the same, of one incarnation."""
+    """Counts that have left the stream are in its totals, and both send up the same, of one incarnation."""
     one_dir, other_dir = tmp_path / "one", tmp_path / "other"
     async with serving(config(fog_nats, state_dir=one_dir, **OF_PAIR)) as one:
         await count_three(fog_nats)

@@ -318,8 +318,8 @@ class Publisher:
         epoch = self._publication.epoch
         events = epoch.events
         untold = events.acknowledged if events.acknowledged > epoch.events_told else None
-        held = None if untold is None else (min(events.repeatable[0], untold + 1), untold)
-        frame = epoch.writer.encode_delta(now, self._size.max_bytes, held)
+        tells = None if untold is None else (min(events.repeatable[0], untold + 1), untold)
+        frame = epoch.writer.encode_delta(now, self._size.max_bytes, tells)
         if frame is not None:
             epoch.outbox.push(frame, now)
             self._flushes.encoded(frame.seq, self._flushes.asked)

@@ -291,8 +291,8 @@ class Writer:
             series.base = series.fresh
             if series.mark is not None:
                 marks.append(series.mark())
-        told = -1 if frame.events_held is None else frame.events_held[1]
-        return Encoded(frame.seq, data, completes, told, tuple(marks))
+        last_event = -1 if frame.events_held is None else frame.events_held[1]
+        return Encoded(frame.seq, data, completes, last_event, tuple(marks))
 
 
 @dataclass(slots=True)

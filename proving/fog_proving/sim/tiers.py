@@ -6,7 +6,7 @@ away, crashes to an older checkpoint or to none, and ends in good order or not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
 from fog_agent.core.writer import Settings
@@ -21,7 +21,7 @@ from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.books import INTERVAL
 from fog_proving.sim.bus import SUBJECTS, Stage, fate, scope_of
 from fog_proving.sim.checks import LEVELS, Ears, Watcher
-from fog_proving.sim.program import Bounds
+from fog_proving.sim.program import Bounds, Program
 from fog_proving.sim.shelf import Shelf
 from fog_proving.sim.steps import DAMAGED
 from fog_schema.frames import Request
@@ -212,13 +212,20 @@ class Tiers:
     """Two replicas and a root, selective or not; arguments as of `Member`."""
 
     def __init__(self, stage: Stage, bounds: Bounds, ask: Ask, *, selective: bool = False) -> None:
-        about = (stage, bounds, ask)
+        about, self._metrics = (stage, bounds, ask), stage.streams.metrics
         self.replicas = [Member(name, scope_of(BRANCH), *about) for name in ("one replica", "the other replica")]
         self.root = Member("the root", scope_of(branches=(BRANCH,), selective=selective), *about)
         self.members = (*self.replicas, self.root)
 
-    def lose_all(self) -> None:
-        """Let the subtree's aggregators begin anew, from nothing."""
+    def begin_anew(self, programs: Sequence[Program], who: int, beat: Callable[[], None]) -> None:
+        """Let the subtree's aggregators lose their state, and the store what they had read of a program that died."""
+        below = [one for one in programs if one.alive and is_under(one.path, BRANCH)]
+        for program in below[who % max(1, len(below)) :][:1]:
+            program.workload.count(0, who)
+            for _ in range(3):
+                beat()
+            program.kill()
+        self._metrics.wipe()
         for replica in self.replicas:
             replica.restart(2)
 

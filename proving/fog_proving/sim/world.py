@@ -20,11 +20,11 @@ from fog_proving.sim.quiet.tiers import at_rest
 from fog_proving.sim.reference_model import Lineage
 from fog_proving.sim.shelf import Shelf
 from fog_proving.sim.steps import DAMAGED, Step
-from fog_proving.sim.tiers import BRANCH, OF_TIERS, Tiers
+from fog_proving.sim.tiers import OF_TIERS, Tiers
 from fog_schema.codec import decode
 from fog_schema.commands import FORGET, LIFT, QUARANTINE
 from fog_schema.frames import Request
-from fog_schema.paths import Path, is_under
+from fog_schema.paths import Path
 
 START: Final = 1_700_000_000.0
 MOST_PROGRAMS: Final = 8
@@ -232,16 +232,8 @@ class World:
             self._tiers = Tiers(self._stage, self._bounds, self._ask, selective=not self._last_events)
 
     def _begin_anew(self, who: int) -> None:
-        """Let the subtree's aggregators lose their state, and the store what they had read of one that died."""
         if self._tiers is not None:
-            below = [one for one in self._programs if one.alive and is_under(one.path, BRANCH)]
-            for program in below[who % max(1, len(below)) :][:1]:
-                program.workload.count(0, who)
-                for _ in range(3):
-                    self._beat()
-                program.kill()
-            OF_STREAMS["wipe"](self._stage.streams.metrics, 0)
-            self._tiers.lose_all()
+            self._tiers.begin_anew(self._programs, who, self._beat)
 
     def _pick(self, number: int) -> list[Stream]:
         return self._stage.streams.pick(number, tiers=self._tiers is not None)

@@ -1,4 +1,4 @@
-"""Take the checkpoint of the other aggregator of a pair, where there is none of our own."""
+"""Take the checkpoint of the other aggregator of a pair, where we have none of our own."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Bootstrap:
         self._most = most
 
     async def start(self) -> None:
-        """Go on from the other one's checkpoint, if there is none of our own."""
+        """Go on from the other one's checkpoint, unless we have one of our own."""
         if not self._url or self._engine.positions:
             return
         name = redact(self._url)
@@ -67,7 +67,7 @@ class Bootstrap:
         except (NoCheckpointError, CheckpointError, LaterVersionError) as error:
             LOGGER.warning("no checkpoint from %s: %s; beginning without", name, error)
         else:
-            LOGGER.info("going on from the checkpoint of %s: %d nodes", name, self._engine.fleet.node_count)
+            LOGGER.info("going on from the checkpoint of %s", name)
 
     async def stop(self, deadline: float) -> None:
         """Do nothing."""

@@ -20,7 +20,7 @@ _CHUNK: Final = 1024 * 1024
 
 
 def open_newest(directory: Path) -> BinaryIO | None:
-    """Open the newest checkpoint of a directory; None when there is none. Blocks."""
+    """Open the newest checkpoint of a directory; None without any. Blocks."""
     checkpoints = CheckpointDirectory(directory)
     for number in reversed(checkpoints.numbers()):
         try:
