@@ -12,16 +12,20 @@ from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.following.scope import Scope
+from fog_aggregator.core.places.origin import Origin
+from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.saved import DamagedError, Saved
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_bus.ports import Discontinuity, Message, StreamInfo
 from fog_schema.codec import encode
-from fog_schema.commands import FORGET, UNSILENCE, Command, encode_command
+from fog_schema.commands import FORGET, REBASE, UNSILENCE, Command, encode_command
 from fog_schema.errors import FrameError
 from fog_schema.frames import EVENTS, KEYFRAME, LAST_PART, Event, Frame
 from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
+from tests.aggregator.branch_root import counted
+from tests.aggregator.rollups import Reporter
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 PATH = ("fog", "0")
@@ -49,14 +53,15 @@ class Reading:
         own: Its own metrics.
     """
 
-    def __init__(self, path: Path = ()) -> None:
+    def __init__(self, path: Path = (), branches: tuple[Path, ...] = ()) -> None:
         self.taken: list[tuple[Path, Command, float]] = []
         self.said: list[str] = []
         self.own = TelemetryCollector(self_metrics=False, reserved_names=True)
         fleet, events = Fleet(), EventList()
         network = NetworkCollector(fleet, events, self.own, lambda: 0.0)
         around = Surroundings(network, SelfMetrics(self.own), lambda _, text, __: self.said.append(text), self.take)
-        scope = Scope(subjects=SUBJECTS, path=path, metrics="M", events="E", rollups="R", control="C")
+        of = BranchPatterns(branches)
+        scope = Scope(subjects=SUBJECTS, path=path, branches=of, metrics="M", events="E", rollups="R", control="C")
         self.engine = Engine(scope, fleet, events, around)
 
     def take(self, *command: Any) -> None:
@@ -181,3 +186,47 @@ def test_a_request_to_forget_is_done_once_its_frames_are_read() -> None:
     assert reading.engine.tick(0.0).forgotten == []
     reading.read("M", message("fog.v1.metrics.fog.1", old, NOON + 1, 2))
     assert reading.engine.tick(1.0).forgotten == [(("fog",), float(NOON), [PATH])]
+
+
+def rollup(frame: Frame, at: float, seq: int) -> Message:
+    """Make a message of a branch's aggregator."""
+    return message(SUBJECTS.rollups(PATH), encode(frame), at, seq)
+
+
+def work(reading: Reading) -> object:
+    """Return the fleet's count."""
+    totals = reading.engine._around.read_side.totals().values  # type: ignore[attr-defined]  # noqa: SLF001
+    return totals.get(0)
+
+
+def test_a_rebase_is_done_between_the_frames_before_and_after_it() -> None:
+    """The growth counts from its moment on, however many frames are read at once; an event tells of it."""
+    reading, anew = Reading(branches=(PATH,)), Reporter(2, Origin(2))
+    for stream in "MERC":
+        reading.begin(stream)
+    rebase = encode_command(Command(REBASE, author="jo", comment="disks"))
+    reading.read("C", message(SUBJECTS.control(PATH), rebase, NOON + 2.5))
+    frames = [
+        rollup(Reporter(1, Origin(1)).keyframe(counted(10), final=True), NOON + 0.5, 1),
+        rollup(anew.keyframe(counted(4)), NOON + 1, 2),
+        rollup(anew.delta(counted(5)), NOON + 2, 3),
+        rollup(anew.delta(counted(7)), NOON + 3, 4),
+    ]
+    reading.read("R", *frames)
+    assert work(reading) == 12
+    (event,) = [one for one in reading.engine.events.events if one.open().name == "rebased"]
+    assert event.open().value == {"why": "disks", "author": "jo"}
+    reading.read("C", message(SUBJECTS.control(PATH), rebase, NOON + 2.5, 2))
+    reading.read("R", rollup(anew.delta(counted(8)), NOON + 4, 5))
+    assert work(reading) == 13
+    assert any("nothing is rebased" in text for text in reading.said)
+
+
+def test_a_rebase_that_waits_is_part_of_the_checkpoint() -> None:
+    """It is done after a restart as well."""
+    reading, other = Reading(branches=(PATH,)), Reading(branches=(PATH,))
+    reading.begin("C")
+    rebase = encode_command(Command(REBASE, author="jo", comment="disks"))
+    reading.read("C", message(SUBJECTS.control(PATH), rebase, NOON + 2.5))
+    other.engine.parts["rebases"].restore(reading.engine.parts["rebases"].image())
+    assert other.engine.parts["rebases"].image().plain == {"waiting": [(PATH, NOON + 2.5, "disks", "jo")]}

@@ -222,6 +222,21 @@ def test_only_a_complete_keyframe_takes_the_place() -> None:
     assert root.value("work_total") == 6
 
 
+def test_the_branch_itself_is_taken_out_at_its_parent() -> None:
+    """Its totals leave, and come back with what its aggregators sent meanwhile."""
+    root, one = Root(), Reporter(1, OLD)
+    root.hear(one.keyframe(counted(10)))
+    root.state.order(BRANCH, Order(root.now, out=True, why="test"))
+    root.state.settle_orders(root.now + 1)
+    assert root.value("work_total") is None
+    assert root.state.lost_branches() == []
+    root.state.order(BRANCH, Order(root.now + 2, out=False))
+    root.state.settle_orders(root.now + 3)
+    assert root.value("work_total") == 10
+    root.hear(Reporter(2, Origin(1, 9000)).keyframe(counted(11)))
+    assert root.value("work_total") == 11
+
+
 counts = st.integers(0, 100)
 
 
