@@ -330,11 +330,11 @@ class NetworkCollector(MetricsSource):
         with self.lock:
             lives, tree = self.lives(at), self.tree
 
-            def heard(under: Path) -> int:
+            def nodes_heard(under: Path) -> int:
                 span = tree.span(under)
                 return self.fleet.heard_under(tree.rows[span.start : span.stop], lives)
 
-            found = self._absence.missing(self.fleet, self.expected, heard, self.branch_over, waits=waits)
+            found = self._absence.missing(self.fleet, self.expected, nodes_heard, self.branch_over, waits=waits)
         under = selection.under
         return [one for one in found if (one[0] == under if selection.own else is_under(one[0], under))]
 

@@ -56,7 +56,7 @@ def warn_of_unknown(api: ApiSettings, path: str, what: str) -> None:
     Args:
         api: The aggregator; nothing is said when it does not answer.
         path: The path of a command that is in the stream.
-        what: What becomes of the command then.
+        what: Consequence for the command, as a few words.
     """
     asked = Api(api.url)
     if asked.unknown(path):

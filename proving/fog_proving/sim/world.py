@@ -208,8 +208,7 @@ class World:
         closed = [key for key, _ in returning if key[1] in writers]
         wanted = [one for one in aggregator.engine.wanted(self.now) if one.epoch in writers]
         parts: dict[str, object] = {"busy": busy, "gapped": gapped, "closed": closed, "wanted": wanted}
-        if not aggregator.engine.readiness.ready:
-            parts["not ready"] = [()]
+        parts["not ready"] = [] if aggregator.engine.readiness.ready else [()]
         sent = {SUBJECTS.metrics(program.path): program.path for program in writers.values()}
         spent = [subject for subject, one in aggregator.engine.accounts.by_subject.items() if one.dropping]
         parts["out of working time"] = [sent[subject] for subject in spent if subject in sent]

@@ -27,7 +27,7 @@ class Absence:
         self,
         fleet: Fleet,
         expected: Expected,
-        heard: Callable[[Path], int],
+        nodes_heard: Callable[[Path], int],
         branch_over: Callable[[Path], Path | None],
         *,
         waits: bool,
@@ -37,7 +37,7 @@ class Absence:
         Args:
             fleet: The nodes that are.
             expected: The nodes that an operator expects.
-            heard: Returns how many nodes were heard at and under a path.
+            nodes_heard: Returns how many nodes were heard at and under a path.
             branch_over: Returns the branch that a path lies at or under: only its aggregator knows what is there.
             waits: Leaves out nodes that were never heard, until the streams were read to their end for half an hour.
         """
@@ -48,6 +48,6 @@ class Absence:
             self._known = (fleet.places_version, frozenset(known))
         if waits and fleet.observed_seconds < MISSING_SECONDS:
             expected = NOBODY_EXPECTED
-        counted = {under: heard(under) for under in expected.counts}
+        counted = {under: nodes_heard(under) for under in expected.counts}
         found = expected.missing(self._known[1], counted, learned.missing)
         return [one for one in found if quarantine.over(one[0]) is None] if quarantine.in_force else found
