@@ -108,6 +108,7 @@ class CheckpointMetrics:
         duration: Seconds that writing the last one took.
         size: Bytes of the last one.
         cpu: Seconds of processor time that writing them took.
+        failures: How many were not written since the last one that was.
     """
 
     def __init__(self, collector: TelemetryCollector) -> None:
@@ -121,6 +122,7 @@ class CheckpointMetrics:
         self.cpu = collector.register_counter(
             "fog_aggregator_checkpoint_cpu_seconds_total", "Processor time that writing checkpoints took"
         )
+        self.failures = 0
         self._unsaved = collector.register_gauge(
             "fog_aggregator_checkpoint_unsaved_seconds",
             "For how long numbers may have been read that no checkpoint has; 0 when it has all",

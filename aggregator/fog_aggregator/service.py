@@ -129,6 +129,7 @@ class Aggregator:
         own = TelemetryCollector(self_metrics=False, reserved_names=True)
         (fleet, events), metrics = empty_fleet(config, division), SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)
+        self._checkpoints = metrics.checkpoints
         self._memory = MemoryMetrics(division, self.network, own)
         history = History(config, config.state_dir, self.network, own)
         bus = transport or open_transport(config.nats)
@@ -243,6 +244,10 @@ class Aggregator:
     def late_writers(self) -> int:
         """Return how many writers that are heard have not sent a keyframe that is wanted: their counts are late."""
         return len(self._engine.fleet.awaited(self._server_time()))
+
+    def failed_checkpoints(self) -> int:
+        """Return how many checkpoints were not written since the last one that was."""
+        return self._checkpoints.failures
 
     def is_current(self) -> bool:
         """Tell whether the numbers are complete and of this moment: what `fog_aggregator_ready` says."""

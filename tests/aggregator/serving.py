@@ -27,6 +27,7 @@ class FakeStatus:
 
     reason: str = ""
     late: int = 0
+    unwritten: int = 0
     listed: list[StreamStatus] = field(default_factory=list)
     log: AlertLog | None = None
 
@@ -41,6 +42,10 @@ class FakeStatus:
     def is_current(self) -> bool:
         """Return whether it is ready."""
         return self.ready()[0]
+
+    def failed_checkpoints(self) -> int:
+        """Return as many as a test says."""
+        return self.unwritten
 
     def late_writers(self) -> int:
         """Return as many as a test says."""

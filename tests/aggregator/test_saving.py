@@ -247,6 +247,7 @@ async def test_a_child_that_cannot_write_is_counted(tmp_path: Path, monkeypatch:
     await checkpoints.stop(1.0)
     results = {value.labels["result"]: value.value for value in metrics.checkpoints.written.get_value()}
     assert results == {"written": 0, "failed": 1}
+    assert metrics.checkpoints.failures == 1
     assert len(files(tmp_path)) == 1
 
 

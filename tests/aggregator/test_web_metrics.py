@@ -130,6 +130,11 @@ async def test_nothing_is_shown_before_it_is_complete(served: Served) -> None:
     assert (await served.ask("/-/ready")).text == "ready\n"
     served.status.late = 3
     assert (await served.ask("/-/ready")).text == "ready; the counts of 3 writers wait for a keyframe\n"
+    served.status.late, served.status.unwritten = 0, 2
+    assert (await served.ask("/-/ready")).text == "ready\n"
+    served.status.unwritten = 3
+    said = "ready\nthe last 3 checkpoints were not written: a crash loses what only they had\n"
+    assert (await served.ask("/-/ready")).text == said
     assert (await served.ask("/metrics")).status == 200
 
 

@@ -133,11 +133,13 @@ class Checkpoints:
                 size, cpu = await child.finished()
         except OSError as error:
             metrics.written.labels(result="failed").increment()
+            metrics.failures += 1
             LOGGER.warning("checkpoint not written: %s; the last one stays", error)
         else:
             self._unsaved.saved(moment)
             self._saved_at = began
             metrics.written.labels(result="written").increment()
+            metrics.failures = 0
             metrics.duration.set(time.monotonic() - began)
             metrics.size.set(size)
             metrics.cpu.increment(cpu)

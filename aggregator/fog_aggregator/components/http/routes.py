@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 _EXPOSITIONS: Final = ("text/plain", "application/openmetrics-text")
 _MIB: Final = 1024 * 1024
+FAILED_CHECKPOINTS: Final = 3
+"""So many in a row are told with readiness: one may be a disk that was full for a moment."""
 TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -191,9 +193,10 @@ async def _ready(request: web.Request, _: Query) -> web.StreamResponse:
     status = request.app[STATUS]
     if not status.is_connected():
         return web.Response(text="ready, and cut off from NATS: numbers are of an earlier moment\n")
-    return web.Response(
-        text=answers.readiness(status.late_writers(), request.app[NETWORK], names=LOGINS not in request.app)
-    )
+    text = answers.readiness(status.late_writers(), request.app[NETWORK], names=LOGINS not in request.app)
+    if (failed := status.failed_checkpoints()) >= FAILED_CHECKPOINTS:
+        text += f"the last {failed} checkpoints were not written: a crash loses what only they had\n"
+    return web.Response(text=text)
 
 
 def _must_be_ready(request: web.Request) -> None:
