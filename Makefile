@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv test lint format demo sim chaos fuzz soak requirements clean
+.PHONY: help .venv test lint format demo sim chaos fuzz soak scale requirements clean
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
@@ -16,6 +16,7 @@ help:
 	@echo 'make chaos         breaks a fog on this machine at random (ARGS="--duration 120 --seed 7")'
 	@echo 'make fuzz          attacks an aggregator with frames and questions that nobody should send (ARGS="--minutes 10")'
 	@echo 'make soak          a fog with one hostile path for a while: memory, answers, counts (ARGS="--minutes 10")'
+	@echo 'make scale         how cost grows from 100 to 100,000 nodes (ARGS="--nodes 100,1000 --json")'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make format        lets ruff put the code in shape'
 	@echo 'make .venv         only installs'
@@ -63,6 +64,10 @@ fuzz: .venv
 
 soak: .venv
 	@$(BIN)/python -m fog_proving.soak $(ARGS)
+
+# Tables for docs/scale.md: ARGS="--nodes 100,1000 --json".
+scale: .venv
+	@$(BIN)/python benchmarks/scale.py $(ARGS)
 
 # No header and no index lines: the pins must say nothing about where they were resolved.
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml
