@@ -25,6 +25,9 @@ from tests.cli.processes import run
 from tests.deployments.shipped import configuration, passwords
 from utilityfog_frontend.telemetry import TelemetryCollector
 
+OWN = f"{METRICS}_fog_0"
+"""The stream of the site's frames."""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -44,9 +47,9 @@ async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
         monkeypatch.setenv("FOG_DOMAIN", "site-0")
         monkeypatch.setenv("FOG_HUB_URL", f'"nats-leaf://leaf:secret-FOG_LEAF_PASSWORD@127.0.0.1:{port}"')
         async with NatsServer(config=above) as hub, NatsServer(config=below) as leaf:
-            for server in (hub, leaf):
-                login = ["--user", "admin", "--password", "secret-FOG_ADMIN_PASSWORD"]
-                made = await asyncio.to_thread(run, "streams", "apply", "--nats", server.url, *login)
+            for server, of_the_site in ((hub, []), (leaf, []), (leaf, ["--path", "fog/0", "--update"])):
+                options = ["--nats", server.url, "--user", "admin", "--password", "secret-FOG_ADMIN_PASSWORD"]
+                made = await asyncio.to_thread(run, "streams", "apply", *options, *of_the_site)
                 assert made.returncode == 0, made.stderr
             async with admin(leaf) as jetstream:
                 await jetstream.call(f"STREAM.DELETE.{ROLLUPS}")  # the totals belong to the hub alone
@@ -93,15 +96,16 @@ async def _count(servers: Site, below: Aggregator, above: Aggregator) -> None:
         assert total(above, "work_total") == 3
         servers.hub.start()
         await eventually(lambda: total(above, "work_total") == 7, deadline=20)
-    at_hub, at_site = await _stored(servers.hub), await _stored(servers.leaf)
+    at_hub, at_site = await _stored(servers.hub, METRICS), await _stored(servers.leaf, OWN)
     assert (at_hub, at_site > 0) == (0, True)
     who = {"user": "fog-0-3", "password": "secret-FOG_0_3_PASSWORD", "inbox_prefix": "_INBOX_AGENT.fog.0.3"}
     async with connected(servers.hub.url, **who) as link:
         assert (await link.publish("fog.v1.metrics.fog.0.3", b"of the hub", 5)).outcome is Outcome.ACKED
-    assert [await _stored(servers.hub), await _stored(servers.leaf)] == [1, at_site], "nor does one come in"
+    assert await _stored(servers.hub, METRICS) == 1
+    assert [await _stored(servers.leaf, name) for name in (OWN, METRICS)] == [at_site, 0], "nor does one come in"
 
 
-async def _stored(server: NatsServer) -> int:
+async def _stored(server: NatsServer, stream: str) -> int:
     async with admin(server) as jetstream:
-        messages: int = (await jetstream.call(f"STREAM.INFO.{METRICS}"))["state"]["messages"]
+        messages: int = (await jetstream.call(f"STREAM.INFO.{stream}"))["state"]["messages"]
         return messages

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from fog_proving.chaos.layout import CLUSTER, ONE, PAIR, TIERS
+from fog_proving.chaos.layout import CLUSTER, LEAVES, ONE, PAIR, TIERS
 from fog_proving.chaos.plan import EVERY_DECK, Plan
 from fog_proving.chaos.trial import Trial
 
@@ -61,6 +61,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     for name, layout, what in (
         ("--pair", PAIR, "two aggregators, that must agree"),
         ("--cluster", CLUSTER, "three servers that are a cluster, and two aggregators"),
+        ("--leaves", LEAVES, "tiers whose branches have servers of their own, leaves of the root's"),
         ("--tiers", TIERS, "a root above two branches: a pair's, and that of one aggregator"),
     ):
         layouts.add_argument(name, dest="layout", action="store_const", const=layout, default=ONE, help=what)

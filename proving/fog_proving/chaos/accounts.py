@@ -72,7 +72,7 @@ class Accounts:
         return {
             (path, life.number): (int(_sure(life, row)[Cell.EVENTS]), int(row.counted[Cell.EVENTS]))
             for life in self.lives
-            if scope.shows(life.path) is not None
+            if scope.lists(life.path)
             for path, row in life.nodes()
         }
 

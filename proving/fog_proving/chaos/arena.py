@@ -26,7 +26,7 @@ from fog_proving.chaos.judge import Watch
 from fog_proving.chaos.layout import Layout, Scope
 from fog_proving.chaos.load import Node
 from fog_proving.chaos.processes import Child
-from fog_testing.nats_cluster import NatsCluster
+from fog_proving.chaos.servers import Servers
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import FaultProxy
 from fog_testing.waiting import eventually
@@ -91,7 +91,7 @@ class _Setup:
     fleets: int
     size: int
     layout: Layout
-    cluster: NatsCluster | None
+    servers: Servers
 
 
 class Direct:
@@ -148,12 +148,12 @@ class Arena:
         self.kills = 0
         self.accounts = Accounts()
         self.mortal = asyncio.Lock()
-        cluster = NatsCluster(layout.servers, directory=directory / "nats") if layout.servers > 1 else None
-        self.server = cluster.servers["n0"] if cluster else NatsServer(directory=directory / "nats")
+        servers = Servers.make(directory / "nats", layout.servers, layout.leaves)
+        self.server = servers.first
         self.server_lock = asyncio.Lock()
         self.fleets: list[Fleet] = []
         self.readers: list[Reader] = []
-        self._setup = _Setup(directory, rng, tell, fleets, size, layout, cluster)
+        self._setup = _Setup(directory, rng, tell, fleets, size, layout, servers)
         self._canaries: list[Canary] = []
         self._unrepaired: set[int] | None = None  # until a stream loses messages
         self._stack = AsyncExitStack()
@@ -164,9 +164,9 @@ class Arena:
         return self._setup.layout.streams
 
     @property
-    def cluster(self) -> NatsCluster | None:
-        """The servers, if they are a cluster."""
-        return self._setup.cluster
+    def servers(self) -> Servers:
+        """All servers."""
+        return self._setup.servers
 
     @property
     def torn(self) -> bool:
@@ -188,19 +188,19 @@ class Arena:
 
     async def _start(self) -> None:
         self._setup.directory.mkdir(parents=True, exist_ok=True)
-        await self._stack.enter_async_context(self.cluster or self.server)
+        await self.servers.start(self._stack)
         self._stack.push_async_callback(self._end_children)
-        connection = Connection(NatsOptions.parse(self._addresses(), name="chaos"), longest_pause=1.0)
+        connection = Connection(NatsOptions.parse(self.servers.addresses(""), name="chaos"), longest_pause=1.0)
         self.direct = Direct(connection)
         await self._stack.enter_async_context(connection)
         for name, scope in self._setup.layout.aggregators.items():
             await self._add_reader(name, scope)
         await eventually(self.last_sequences, deadline=START_SECONDS, what="the aggregators make their streams")
         for parent in self._setup.layout.parents:
-            await self._add_canary(f"{parent}/canary", connection)
+            await self._add_canary(f"{parent}/canary")
         fleets, size = self._setup.fleets, self._setup.size
         for number, parent in zip(range(fleets), cycle(self._setup.layout.parents), strict=False):
-            fleet = Fleet(f"p{number}", await self._proxy(), path=f"{parent}/p{number}", size=size)
+            fleet = Fleet(f"p{number}", await self._proxy(parent), path=f"{parent}/p{number}", size=size)
             self.fleets.append(fleet)
             self.start_fleet(fleet)
 
@@ -209,16 +209,19 @@ class Arena:
     def start_fleet(self, fleet: Fleet) -> None:
         """Start a process of nodes, under the paths that the one before had."""
         life = self._new_life(fleet.path, fleet.size)
-        arguments = ["--life", str(life.number), "--path", life.path, "--nats", self._addresses(fleet)]
+        arguments = ["--life", str(life.number), "--path", life.path]
+        arguments += ["--nats", self.servers.addresses(fleet.path, fleet.proxy)]
         arguments += ["--book", str(self._book(life.number)), "--seed", str(self._setup.rng.getrandbits(32))]
-        arguments += ["--journals", str(self._journals), *self._setup.rng.choice(([], ["--journaled"]))]
+        apart = fleet.path.replace("/", "-") if self.servers.leaves else ""  # a site ends no other's epochs
+        arguments += ["--journals", str(self._journals / apart), *self._setup.rng.choice(([], ["--journaled"]))]
         fleet.child = life.child = Child("fog_proving.chaos.load", arguments, self._setup.directory / "load.log")
         fleet.life = life
 
     def start_reader(self, reader: Reader) -> None:
         """Start an aggregator on the state that the one before left."""
         listen = reader.watch.url.removeprefix("http://")
-        arguments = ["aggregator", "--listen", listen, "--nats", self._addresses(reader), "--stop-on-eof"]
+        arguments = ["aggregator", "--listen", listen, "--stop-on-eof"]
+        arguments += ["--nats", self.servers.addresses(reader.scope.path, reader.proxy)]
         often = ["--checkpoint-interval", f"{CHECKPOINT_SECONDS}s", "--checkpoint-share", "100%"]
         arguments += ["--state-dir", str(reader.state_dir), *often]
         arguments += ["--max-events", "200000", "--replicas", str(self._setup.layout.servers)]
@@ -348,24 +351,20 @@ class Arena:
 
     async def _add_reader(self, name: str, scope: Scope) -> None:
         watch = Watch(name, f"http://127.0.0.1:{_free_port()}", self._setup.tell)
-        reader = Reader(name, await self._proxy(), scope=scope, watch=watch, state_dir=self._setup.directory / name)
+        proxy, state_dir = await self._proxy(scope.path), self._setup.directory / name
+        reader = Reader(name, proxy, scope=scope, watch=watch, state_dir=state_dir)
         self.readers.append(reader)
         self.start_reader(reader)
         await eventually(lambda: watch.get("/-/healthy"), deadline=START_SECONDS, what=f"{name} answers")
 
-    async def _add_canary(self, path: str, connection: Connection) -> None:
+    async def _add_canary(self, path: str) -> None:
         life = self._new_life(path, 1)
         node = Node(life.book.rows[0], life.number, self._setup.rng)
-        agent = Agent(node.collector, path=f"{path}/n0", connection=connection, interval=0.25)
+        agent = Agent(node.collector, path=f"{path}/n0", servers=self.servers.addresses(path), interval=0.25)
         self._canaries.append(Canary(node, await self._stack.enter_async_context(agent), life))
 
-    def _addresses(self, target: Target | None = None) -> str:
-        """Where a target, or whoever has no proxy, connects: of a cluster all the others have no proxy before them."""
-        others = self.cluster.urls if self.cluster else self.server.url if target is None else ""
-        return ",".join(filter(None, (target.proxy.url if target else "", others)))
-
-    async def _proxy(self) -> FaultProxy:
-        return await self._stack.enter_async_context(FaultProxy("127.0.0.1", self.server.port))
+    async def _proxy(self, path: str) -> FaultProxy:
+        return await self._stack.enter_async_context(FaultProxy("127.0.0.1", self.servers.at(path).port))
 
     async def _end_children(self) -> None:
         children = [target.child for target in (*self.fleets, *self.readers)] + [

@@ -1,4 +1,4 @@
-"""Faults of a cluster of servers: leaders are killed, stand still, step down; it loses its majority, and all servers.
+"""Faults of several servers: a cluster's leaders, its majority, all of it; a hub, its leaves and their links.
 
 Nothing is lost by any of these: an acknowledged frame is on most of the servers, and kill -9 takes no store with it.
 """
@@ -9,8 +9,10 @@ import asyncio
 import random
 
 from fog_proving.chaos.arena import Arena
-from fog_proving.chaos.storefaults import LONG, MOMENT, WHILE, LeftOutError
+from fog_proving.chaos.servers import Leaf
+from fog_proving.chaos.storefaults import LONG, MOMENT, WHILE, LeftOutError, refusing
 from fog_testing.nats_cluster import NatsCluster
+from fog_testing.proxy import CLEAR, HELD
 
 
 async def kill_leader(arena: Arena, rng: random.Random) -> str:
@@ -60,6 +62,60 @@ async def kill_cluster(arena: Arena, rng: random.Random) -> str:
     return "all servers"
 
 
+async def kill_hub(arena: Arena, rng: random.Random) -> str:
+    """Kill -9 of the hub; the sites go on."""
+    async with arena.server_lock:
+        arena.kill_server()
+        await asyncio.sleep(rng.uniform(*rng.choice((MOMENT, LONG))))
+        await asyncio.to_thread(arena.server.start)
+    return "with the same store"
+
+
+async def pause_hub(arena: Arena, rng: random.Random) -> str:
+    """SIGSTOP of the hub."""
+    async with arena.server_lock:
+        arena.server.pause()
+        await asyncio.sleep(rng.uniform(*rng.choice((WHILE, LONG))))
+        arena.server.resume()
+    return "the hub"
+
+
+async def kill_leaf(arena: Arena, rng: random.Random) -> str:
+    """Kill -9 of a site's server."""
+    path, leaf = _leaf(arena, rng)
+    async with arena.server_lock:
+        arena.kill_server(leaf.server)
+        await asyncio.sleep(rng.uniform(*MOMENT))
+        await asyncio.to_thread(leaf.server.start)
+    return path
+
+
+async def cut_leaf_off(arena: Arena, rng: random.Random) -> str:
+    """Reset the link of a site, and refuse it for a while: the site goes on alone."""
+    path, leaf = _leaf(arena, rng)
+    async with arena.server_lock:
+        with refusing(leaf.link):
+            await asyncio.sleep(rng.uniform(*rng.choice((WHILE, LONG))))
+    return path
+
+
+async def hold_leaf_back(arena: Arena, rng: random.Random) -> str:
+    """Bytes wait on the link of a site, in one direction or in both."""
+    path, leaf = _leaf(arena, rng)
+    ways = rng.choice((("up",), ("down",), ("up", "down")))
+    async with arena.server_lock:
+        leaf.link.impose(**dict.fromkeys(ways, HELD), old=True, new=True)
+        await asyncio.sleep(rng.uniform(*rng.choice((WHILE, LONG))))
+        leaf.link.impose(up=CLEAR, down=CLEAR)
+    return f"{path} {'+'.join(ways)}"
+
+
+def _leaf(arena: Arena, rng: random.Random) -> tuple[str, Leaf]:
+    if not arena.servers.leaves:
+        raise LeftOutError("there are no leaves")
+    return rng.choice(sorted(arena.servers.leaves.items()))
+
+
 async def _restart(arena: Arena, cluster: NatsCluster, names: list[str], rng: random.Random) -> None:
     for name in names:
         arena.kill_server(cluster.servers[name])
@@ -80,6 +136,6 @@ def _stream(arena: Arena, rng: random.Random) -> str:
 
 
 def _cluster(arena: Arena) -> NatsCluster:
-    if arena.cluster is None:
+    if arena.servers.cluster is None:
         raise LeftOutError("one server is no cluster")
-    return arena.cluster
+    return arena.servers.cluster

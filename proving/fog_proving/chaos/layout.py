@@ -17,16 +17,23 @@ class Scope(NamedTuple):
     Attributes:
         path: of the subtree; everything for the empty one. The aggregator of a subtree publishes its rollup.
         branches: paths whose rollups it reads, in place of their nodes.
+        apart: the events of these branches are in streams that it does not read.
     """
 
     path: str = ""
     branches: tuple[str, ...] = ()
+    apart: bool = False
 
     def shows(self, path: str) -> str | None:
         """Name the path under which it shows a path: the branch's, where that is in one; None: not at all."""
         if not _lies_under(path, self.path):
             return None
         return next((branch for branch in self.branches if _lies_under(path, branch)), path)
+
+    def lists(self, path: str) -> bool:
+        """Whether it lists the events of a path."""
+        shown = self.shows(path)
+        return shown is not None and not (self.apart and shown in self.branches)
 
 
 class Layout(NamedTuple):
@@ -36,11 +43,13 @@ class Layout(NamedTuple):
         aggregators: by name; those of one scope are replicas, that must agree.
         parents: the paths that processes of nodes lie under, in turn.
         servers: how many there are; more than one are a cluster, and each has a replica of the streams.
+        leaves: the branches that have a server of their own, a leaf of the others' one.
     """
 
     aggregators: Mapping[str, Scope]
     parents: tuple[str, ...] = (ROOT,)
     servers: int = 1
+    leaves: tuple[str, ...] = ()
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -62,3 +71,6 @@ TIERS: Final = Layout(
     {"root": Scope(branches=BRANCHES), "b0-0": _FIRST, "b0-1": _FIRST, "b1": _SECOND}, (*BRANCHES, ROOT)
 )
 """A hot pair for one branch, one aggregator for the other, and nodes that the root reads itself."""
+_HUB: Final = Scope(branches=BRANCHES, apart=True)
+LEAVES: Final = Layout({**TIERS.aggregators, "root": _HUB}, TIERS.parents, leaves=BRANCHES)
+"""The same, where each branch has a server of its own, and keeps its events."""

@@ -62,9 +62,16 @@ CLUSTER: Final[Deck] = {
     clusterfaults.lose_quorum: 1,
     clusterfaults.kill_cluster: 1,
 }
+LEAVES: Final[Deck] = {
+    clusterfaults.kill_hub: 2,
+    clusterfaults.pause_hub: 1,
+    clusterfaults.kill_leaf: 3,
+    clusterfaults.cut_leaf_off: 3,
+    clusterfaults.hold_leaf_back: 1,
+}
 DECKS: Final = (NODES, AGGREGATORS, CONNECTIONS)
 """Of each, and of the servers' one, one fault at a time; those of different decks overlap as they like."""
-EVERY_DECK: Final = (*DECKS, SERVER, CLUSTER)
+EVERY_DECK: Final = (*DECKS, SERVER, CLUSTER, LEAVES)
 
 BETWEEN: Final = (0.2, 3.0)
 """Seconds between two faults of a deck."""
@@ -97,7 +104,7 @@ class Plan:
         rng = random.Random(self.seed)
         end = time.monotonic() + self.duration
         async with asyncio.TaskGroup() as group:
-            for deck in (*DECKS, SERVER if arena.cluster is None else CLUSTER):
+            for deck in (*DECKS, _of_servers(arena)):
                 if cards := self._cards(deck):
                     group.create_task(self._deal(cards, arena, random.Random(rng.random()), end))
 
@@ -123,6 +130,12 @@ class Plan:
         else:
             self.done[name] += 1
         self.tell(f"{name}: {report} ({time.monotonic() - began:.1f} s)")
+
+
+def _of_servers(arena: Arena) -> Deck:
+    if arena.servers.cluster is not None:
+        return CLUSTER
+    return LEAVES if arena.servers.leaves else SERVER
 
 
 def _shuffled(cards: list[Fault], rng: random.Random) -> Iterator[Fault]:
