@@ -25,3 +25,10 @@ def value_by_path(metric: str, kind: MetricType, matchers: str) -> str:
     if kind.incremental:
         return f"sum by (fog_path) (rate({counted_name(metric, kind)}{{{matchers}}}[{WINDOW}]))"
     return f'avg by (fog_path) ({metric}{{{matchers},stat=~"|avg"}})'
+
+
+def total_of(metric: str, kind: MetricType) -> str:
+    """Return the expression of a metric's total, which adds up over places."""
+    if kind.incremental:
+        return f"sum(rate({counted_name(metric, kind)}[{WINDOW}]))"
+    return f'sum({metric}{{stat=~"|sum"}})'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fog_aggregator.components.http.access.guard import Reach
-from fog_aggregator.components.http.past import blame, moments
+from fog_aggregator.components.http.past import blame, changes, moments
 from fog_aggregator.components.http.routes import Route
 
 PAST_ROUTES: Final = (
@@ -18,6 +18,15 @@ PAST_ROUTES: Final = (
         errors=(404, 503),
         reach=Reach.SUBTREE,
         below=True,
+    ),
+    Route(
+        "/api/changes",
+        "the metrics that have changed most, and where each change is",
+        changes.changes,
+        changes.PARAMETERS,
+        "Changes",
+        errors=(304, 422, 503),
+        reach=Reach.SUBTREE,
     ),
     Route(
         "/api/blame",

@@ -30,6 +30,25 @@ PAST_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "since": or_null(NUMBER),
         }
     ),
+    "Changes": object_of(
+        {
+            "path": TEXT,
+            "from": NUMBER,
+            "to": NUMBER,
+            "metrics": WHOLE,
+            "compared": WHOLE,
+            "changes": list_of(
+                object_of(
+                    {
+                        **dict.fromkeys(("metric", "query", "where"), TEXT),
+                        **dict.fromkeys(("before", "now", "size"), _NUMBER),
+                        "way": list_of(object_of({"path": TEXT, "share": NUMBER})),
+                    }
+                )
+            ),
+            "warnings": list_of(TEXT),
+        }
+    ),
     "Blame": object_of(
         {
             "query": TEXT,

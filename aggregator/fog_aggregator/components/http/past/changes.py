@@ -1,0 +1,134 @@
+"""Say which metrics have changed most at and under a place, and where each change is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import web
+
+from fog_aggregator.analysis.blame import Places, Question, blame
+from fog_aggregator.analysis.expressions import total_of
+from fog_aggregator.analysis.rewriting import of_subtree
+from fog_aggregator.analysis.unlike import Where, where
+from fog_aggregator.components.http.keys import NETWORK
+from fog_aggregator.components.http.output import JSON, json_bytes, send
+from fog_aggregator.components.http.page.tagged import send_tagged
+from fog_aggregator.components.http.parameters import PATH, Parameter
+from fog_aggregator.components.http.past.keys import PAST
+from fog_aggregator.components.http.prometheus.route import API, STATUS_OF
+from fog_aggregator.components.http.prometheus.values import parse_duration
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.promql.errors import QueryError
+from fog_aggregator.promql.evaluation.context import Options
+from fog_aggregator.promql.language.parse import parse
+from fog_aggregator.promql.query import MatrixResult, range_query
+from fog_aggregator.promql.storage import Storage
+from fog_schema.paths import Path, format_path
+
+ENOUGH: Final = 0.8
+"""A child with so much of a change is looked into."""
+MOST_METRICS: Final = 300
+SHOWN: Final = 10
+_WINDOW: Final = 3_600_000
+_ERRORS: Final = {422: web.HTTPUnprocessableEntity, 503: web.HTTPServiceUnavailable}
+
+PARAMETERS: Final = (
+    PATH,
+    Parameter(
+        "window",
+        "how long ago the earlier moment is: seconds, or as in 1h",
+        {"type": "string", "default": "1h"},
+        parse_duration,
+        _WINDOW,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """How much one metric has changed."""
+
+    metric: str
+    query: str
+    before: float
+    now: float
+
+    @property
+    def size(self) -> float:
+        """The change beside the larger of both values."""
+        largest = max(abs(self.before), abs(self.now))
+        return abs(self.now - self.before) / largest if largest else 0.0
+
+
+async def changes(request: web.Request, query: Mapping[str, Any]) -> web.StreamResponse:
+    """Answer with the metrics that have changed most, the largest change first."""
+    if request.method == "HEAD":
+        return await send(request, (), JSON)
+    network, path = request.app[NETWORK], query["path"]
+    try:
+        queries = request.app[API].queries
+        notes, step = queries.warnings(), round(request.app[PAST].past.step * 1000)
+        end = queries.now() // step * step
+        start = end - max(step, query["window"] // step * step)
+        async with queries.slot(request) as evaluation:
+            storage, options = queries.storage(evaluation), queries.evaluate_with(evaluation)
+            work = _Work(network, storage, request.app[PAST].places, options, (start, end))
+            found = await queries.compute(lambda: work.found(path))
+    except QueryError as error:
+        failure = _ERRORS.get(STATUS_OF.get(error.error_type, 400), web.HTTPBadRequest)
+        raise failure(text=str(error)) from None
+    head = {"path": format_path(path), "from": start / 1000, "to": end / 1000, "warnings": list(notes)}
+    return await send_tagged(request, json_bytes(head | found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One question: evaluated in a thread."""
+
+    network: NetworkCollector
+    storage: Storage
+    places: Places
+    options: Options
+    span: tuple[int, int]
+
+    def found(self, path: Path) -> dict[str, Any]:
+        """Return the metrics with the largest changes, and where these are."""
+        families = [one for one in self.network.descriptions(path) if not one.name.startswith("fog_")]
+        every = [self._change(path, one.name, total_of(one.name, one.type)) for one in families[:MOST_METRICS]]
+        known = sorted((one for one in every if one is not None), key=lambda one: (-one.size, one.metric))
+        return {
+            "metrics": len(families),
+            "compared": len(known),
+            "changes": [self._plain(path, one) for one in known[:SHOWN]],
+        }
+
+    def _change(self, path: Path, metric: str, query: str) -> _Change | None:
+        """Evaluate a total at both moments; None where it is not known at both."""
+        start, end = self.span
+        expression = of_subtree(parse(query), path)
+        result = range_query(expression, self.storage, start, end, end - start, self.options)
+        if not isinstance(result.data, MatrixResult) or len(result.data.matrix.labels) != 1:
+            return None
+        matrix = result.data.matrix
+        if not matrix.present.all():
+            return None
+        before, now = matrix.values[0].tolist()
+        return _Change(metric, query, before, now)
+
+    def _plain(self, path: Path, change: _Change) -> dict[str, Any]:
+        start, end = self.span
+        place = self._where(Question(parse(change.query), path, start, end, ENOUGH))
+        return {
+            "metric": change.metric,
+            "query": change.query,
+            "before": change.before,
+            "now": change.now,
+            "size": change.size,
+            "where": place.spread.value,
+            "way": [{"path": format_path(one), "share": share} for one, share in place.way],
+        }
+
+    def _where(self, question: Question) -> Where:
+        return where(blame(question, self.storage, self.places, self.options), self.network.size)
