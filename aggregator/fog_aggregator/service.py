@@ -129,7 +129,6 @@ class Aggregator:
         own = TelemetryCollector(self_metrics=False, reserved_names=True)
         (fleet, events), metrics = empty_fleet(config, division), SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)
-        self._checkpoints = metrics.checkpoints
         self._memory = MemoryMetrics(division, self.network, own)
         history = History(config, config.state_dir, self.network, own)
         bus = transport or open_transport(config.nats)
@@ -247,7 +246,7 @@ class Aggregator:
 
     def failed_checkpoints(self) -> int:
         """Return how many checkpoints were not written since the last one that was."""
-        return self._checkpoints.failures
+        return sum(one.failures for one in self._components if isinstance(one, Checkpoints))
 
     def is_current(self) -> bool:
         """Tell whether the numbers are complete and of this moment: what `fog_aggregator_ready` says."""

@@ -56,6 +56,11 @@ class Checkpoints:
         self._files: CheckpointFiles | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def failures(self) -> int:
+        """Count the checkpoints that were not written since the last one that was."""
+        return self._metrics.checkpoints.failures
+
     async def start(self) -> None:
         """Go on from the last checkpoint, if there is one.
 
