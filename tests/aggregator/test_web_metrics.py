@@ -197,6 +197,8 @@ async def test_an_empty_fleet_is_served_too() -> None:
             "fog_aggregator_nodes",
             "fog_aggregator_oldest_frame_age_seconds",
             "fog_aggregator_nodes_gapped",
+            "fog_aggregator_followers",
+            "fog_aggregator_followers_cut_off_total",
             "fog_aggregator_silent",
         }
 

@@ -104,7 +104,8 @@ async def test_names_choose_families(served: Served) -> None:
 async def test_matchers_choose_series(served: Served) -> None:
     """All of them must be true; a label that is not there is the empty value; coverage stays."""
     text = (await served.ask("/metrics?match=path=/a")).text
-    assert names(text) == {"requests_total", "fog_aggregator_nodes", "fog_aggregator_oldest_frame_age_seconds"}
+    of_nodes = {f"fog_aggregator_{name}" for name in ("nodes", "nodes_gapped", "oldest_frame_age_seconds")}
+    assert names(text) == {"requests_total"} | of_nodes
     assert samples(text)["requests_total", frozenset({("path", "/a")})] == 28
     assert ("requests_total", frozenset({("path", "/b")})) not in samples(text)
     assert "requests_total" not in names((await served.ask("/metrics?match=path=/a&match=path!=/a")).text)

@@ -350,7 +350,8 @@ class World:
         """Crash the aggregator, with some of the newest checkpoints damaged, and do not start it again."""
         self._watcher.crashed()
         self._shelf.damage(damaged)
-        self._watcher.lineage = self._shelf.newest_note.copy()
+        lineage = self._watcher.lineage = self._shelf.newest_note.copy()
+        lineage.complete |= self._shelf.newest > 0  # it begins with a checkpoint, of whatever moment
         self._aggregator = self._caught_up_at = None
 
     def _outage(self, who: int, how: int) -> None:
