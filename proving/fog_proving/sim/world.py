@@ -287,6 +287,8 @@ class World:
         if aggregator is None:
             return
         lineage.listen_until(self.now, longest_tick)
+        engine = aggregator.engine
+        engine.follow({name: engine.streams.kind(name) for name in engine.cursors}, self._stage.clock())  # as it looks
         effects = aggregator.second(longest_tick)
         left = [*effects.swept.retired, *(path for _, _, gone in effects.forgotten for path in gone)]
         self._watcher.check_orders(aggregator.fleet, aggregator.engine.cursors["metrics"].read_until, left)
