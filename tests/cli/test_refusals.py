@@ -70,7 +70,7 @@ def test_several_servers(server: NatsServer) -> None:
 @pytest.mark.parametrize(
     ("command", "what", "subject"),
     [
-        (("streams", "apply"), "publish", "$JS.API.STREAM.INFO.FOG_V1_METRICS"),
+        (("streams", "apply"), "publish", "$JS.API.STREAM.NAMES"),
         (("forget", "fog/Rack7"), "publish", "fog.v1.control.fog.Rack7"),
         (("decode", "--path", "fog/0"), "subscription", "fog.v1.metrics.fog.0"),
         (("decode", "--path", "fog/Rack7", "--rollups"), "subscription", "fog.v1.rollups.fog.Rack7"),
