@@ -214,6 +214,20 @@ def test_an_alertmanager_is_told_after_a_restart_at_once() -> None:
     assert told(other, NOON + 1) == ["A firing"]
 
 
+@pytest.mark.parametrize("behind", [0, 1, 5, 1_000, 60_000])
+def test_an_alertmanager_is_told_at_once_by_a_clock_that_is_behind(behind: int) -> None:
+    """A restart goes on from the time of the checkpoint, which may be before the delivery; then it is told once."""
+    outbox, other = AlertmanagerOutbox("r"), AlertmanagerOutbox("r")
+    outbox.submit([alert()], NOON)
+    told(outbox, NOON)
+    other.restore(outbox.records())
+    other.submit([alert()], NOON - behind)
+    assert told(other, NOON - behind + 1) == ["A firing"]
+    assert [told(other, NOON + later) for later in (2, 500, 1_000)] == [[], [], []]
+    other.submit([alert()], NOON + RESEND)
+    assert told(other, NOON + RESEND) == ["A firing"]
+
+
 def test_the_body_for_an_alertmanager() -> None:
     """An alert that fires ends no sooner than in 15 minutes; one that has resolved, when it did."""
     fires, over = alertmanager_body((alert(), alert(firing=False)), NOON + 5)

@@ -44,7 +44,7 @@ class AlertmanagerOutbox(Outbox):
         """Take over what was saved; firing alerts are told again at once, as the receiver may have been restarted."""
         super().restore(records)
         for owed in (one for one in self._owed.values() if one.notice.firing):
-            owed.handed_at = max(owed.handed_at, owed.delivered_at + 1)
+            owed.hand_over(owed.handed_at)
 
     def _is_done(self, owed: Owed, now: int) -> bool:
         return owed.notice.key == owed.refused or (not owed.is_news and now - owed.since > RESOLVED_AGAIN)

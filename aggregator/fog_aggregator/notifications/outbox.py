@@ -36,7 +36,7 @@ class Owed:
         delivered: The key of the state that the receiver was told last; empty for none.
         delivered_at: When that was.
         refused: The key of a state that the receiver will never take.
-        handed_at: When it was handed over last, this state or the one before.
+        handed_at: When it was handed over last, this state or the one before; later than what was delivered before.
     """
 
     notice: Notice
@@ -50,6 +50,16 @@ class Owed:
     def is_news(self) -> bool:
         """Whether the receiver does not know this state yet, and may take it."""
         return self.notice.key not in (self.delivered, self.refused)
+
+    def hand_over(self, now: int) -> None:
+        """Note that it is handed over now: after a restart the clock may be behind the last delivery."""
+        self.handed_at = max(now, self.delivered_at + 1)
+
+    def deliver(self, key: str, now: int) -> None:
+        """Note that a state was delivered now; what was handed over by a clock that was ahead is told with it."""
+        if now <= self.delivered_at:
+            self.handed_at = min(self.handed_at, now)
+        self.delivered, self.delivered_at = key, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +105,10 @@ class Outbox(ABC):
         """Take over the newest states of alerts."""
         for notice in notices:
             owed = self._owed.get(notice.fingerprint)
-            if owed is not None and owed.notice.key == notice.key:
-                owed.notice, owed.handed_at = notice, now
-            elif owed is not None:
-                owed.notice, owed.since, owed.handed_at = notice, now, now
+            if owed is not None:
+                owed.since = owed.since if owed.notice.key == notice.key else now
+                owed.notice = notice
+                owed.hand_over(now)
             elif len(self._owed) >= MAX_ALERTS:
                 self.lost += 1
             else:
@@ -124,7 +134,7 @@ class Outbox(ABC):
         self._pause = 0
         for notice in batch.notices:
             if (owed := self._owed.get(notice.fingerprint)) is not None:
-                owed.delivered, owed.delivered_at = notice.key, now
+                owed.deliver(notice.key, now)
 
     def failed(self, now: int, batch: Batch | None = None) -> None:
         """Take note that the receiver was not reached, or could not take a message now."""
