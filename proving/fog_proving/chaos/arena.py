@@ -229,6 +229,7 @@ class Arena:
             arguments += ["--path", reader.scope.path, "--publish-rollup", "--rollup-interval", f"{ROLLUP_SECONDS}s"]
         if reader.scope.branches:
             arguments += ["--branches", ",".join(reader.scope.branches)]
+            arguments += [] if reader.scope.apart else ["--branch-events"]
         reader.watch.begins_anew()
         reader.child = Child("fog_cli", arguments, self._setup.directory / f"{reader.name}.log")
 
