@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import subprocess
 import sys
@@ -16,19 +17,22 @@ from fog_proving.chaos.judge import FLEET, Scrape, Watch
 from fog_proving.chaos.layout import CLUSTER, TIERS, Scope
 from fog_proving.chaos.plan import Plan
 from fog_proving.chaos.processes import Child
-from fog_proving.chaos.trial import Trial
+from fog_proving.chaos.trial import Result, Trial
 from fog_testing.waiting import wait_until
 
 SEED = 1
 FAULTS = ("kill_nodes", "kill_aggregator", "damage_checkpoint", "kill_server", "wipe_store", "cut", "deliver_again")
+QUIET = 50.0
+LONGEST = 100.0
+"""Seconds for a run; with its end less than a test may take, so that it tells what was wrong."""
 
 
 async def test_a_short_run(tmp_path: Path) -> None:
     """Nodes, an aggregator and the server are killed, the store is wiped, frames come again: nothing is lost."""
     told: list[str] = []
     plan = Plan(SEED, 8.0, FAULTS, told.append)
-    result = await Trial(tmp_path, plan, fleets=2, size=4, tell=told.append).run()
-    assert result.findings == (), "\n".join(told)
+    result = await _done(Trial(tmp_path, plan, fleets=2, size=4, tell=told.append, quiet=QUIET), told)
+    assert result.findings == (), "\n".join((*told, *result.findings))
     assert result.lost == 0
     assert result.kills >= 4
     assert result.frames > 100
@@ -39,8 +43,8 @@ async def test_a_short_run_of_tiers(tmp_path: Path) -> None:
     """The same above branches, whose rollups are lost as well: the root says what all nodes have counted."""
     told: list[str] = []
     plan = Plan(SEED, 6.0, FAULTS, told.append)
-    result = await Trial(tmp_path, plan, fleets=3, size=2, layout=TIERS, tell=told.append).run()
-    assert result.findings == (), "\n".join(told)
+    result = await _done(Trial(tmp_path, plan, fleets=3, size=2, layout=TIERS, tell=told.append, quiet=QUIET), told)
+    assert result.findings == (), "\n".join((*told, *result.findings))
     assert result.lost == 0
     assert result.kills >= 3
     assert result.scrapes
@@ -50,11 +54,18 @@ async def test_a_short_run_of_a_cluster(tmp_path: Path) -> None:
     """Leaders are killed beside nodes and aggregators: all that was counted is there once there are leaders again."""
     told: list[str] = []
     plan = Plan(SEED, 5.0, ("kill_leader", "kill_nodes", "kill_aggregator", "cut"), told.append)
-    result = await Trial(tmp_path, plan, fleets=2, size=2, layout=CLUSTER, tell=told.append).run()
-    assert result.findings == (), "\n".join(told)
+    result = await _done(Trial(tmp_path, plan, fleets=2, size=2, layout=CLUSTER, tell=told.append, quiet=QUIET), told)
+    assert result.findings == (), "\n".join((*told, *result.findings))
     assert result.lost == 0
     assert result.kills >= 2
     assert result.scrapes
+
+
+async def _done(trial: Trial, told: list[str]) -> Result:
+    try:
+        return await asyncio.wait_for(trial.run(), LONGEST)
+    except TimeoutError as error:
+        raise AssertionError("\n".join((*told, f"not done after {LONGEST:g} s: {error}"))) from error
 
 
 def test_books_survive_their_writer(tmp_path: Path) -> None:

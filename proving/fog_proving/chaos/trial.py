@@ -58,6 +58,7 @@ class Trial:
         size: nodes in each.
         layout: which aggregators there are, and where the nodes are.
         tell: takes a line on how it goes.
+        quiet: seconds in which all must come right once nothing breaks any more.
     """
 
     directory: Path
@@ -66,6 +67,7 @@ class Trial:
     size: int = 10
     layout: Layout = ONE
     tell: Callable[[str], None] = print
+    quiet: float = QUIET_SECONDS
 
     async def run(self) -> Result:
         """Do it.
@@ -80,7 +82,7 @@ class Trial:
             await self.plan.run(arena)
             self.tell("now quiet: no more faults, no more counting")
             arena.stop_counting()
-            result = await _settle(arena)
+            result = await _settle(arena, self.quiet)
             for task in watching:
                 task.cancel()
         return result
@@ -96,9 +98,9 @@ async def _watch(arena: Arena, reader: Reader) -> None:
         await asyncio.sleep(SCRAPE_EVERY)
 
 
-async def _settle(arena: Arena) -> Result:
-    """Wait until nothing is wrong any more; after two minutes, what is wrong is what came of it."""
-    end = time.monotonic() + QUIET_SECONDS
+async def _settle(arena: Arena, quiet: float) -> Result:
+    """Wait until nothing is wrong any more; after so many seconds, what is wrong is what came of it."""
+    end = time.monotonic() + quiet
     while True:
         result = await _judge(arena)
         if not result.findings or time.monotonic() > end:
