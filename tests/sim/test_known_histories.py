@@ -124,14 +124,17 @@ KNOWN: Final = {
         Step("second"),
         Step("scrape"),
     ),
-    "trusting": (  # two events are lost, the first after it was read: the second is missing, and no later one shows it
+    "trusting": (  # an event is lost that only the root has not read: it leaves out the deltas of a branch's nodes
+        Step("tiers"),
         Step("fog", 12),
-        Step("spawn"),
+        Step("spawn", 0, 1),
         *3 * (Step("beat"),),
         Step("event"),
         Step("beat"),
         Step("event"),
         Step("flow", 0, 1),
+        Step("read"),
+        *(Step("tier_read", 0), Step("tier_read", 1)),
         Step("lose", 1, 1),
         *2 * (Step("beat"),),
     ),
@@ -245,7 +248,7 @@ KNOWN: Final = {
         Step("beat", 0, 155),
         Step("kill", 0, 0),
     ),
-    "stale-keyframe-stays": (
+    "deltas-tell-no-events": (  # a keyframe that is refused does not know of an event that is lost before it is read
         Step("spawn", 30912, 54056),
         Step("refuse", 58188, 53452),
         Step("event", 1033, 56502),

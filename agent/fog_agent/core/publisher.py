@@ -76,8 +76,6 @@ class Publisher:
         self._events = EventChannel(publication.epoch, Backoff(rng))
         self._flushes = FlushLog()
         self._keyframe_covers = 0  # flushes asked for before the present keyframe began
-        self._keyframe_tells = 0  # the last event that the present keyframe tells of
-        self._keyframe_repeated = False
         self._size = FrameSize()
         self._connected = False
         self._stage = _Stage.RUNNING
@@ -132,8 +130,6 @@ class Publisher:
             if frame.events >= 0:
                 publication.epoch.events_told = frame.events
             self._flushes.acknowledged(frame.seq)
-            if frame.completes:
-                self._supersede_stale_keyframe(now)
 
     def refused(self, frame: Encoded | EventFrame, outcome: Publish, now: float) -> None:
         """Take note that a frame was not acknowledged: send it again after a pause, or with the next connection.
@@ -147,7 +143,6 @@ class Publisher:
             self._report(Severity.WARNING, str(outcome.refusal), f"a frame is too long, and replaced: {outcome.text}")
             self._replace(frame, now)
             return
-        self._keyframe_repeated |= isinstance(frame, Encoded)
         backoff = self._events.backoff if isinstance(frame, EventFrame) else self._backoff
         if outcome.outcome is Outcome.DISCONNECTED:
             backoff.disconnected()
@@ -328,21 +323,12 @@ class Publisher:
         epoch = self._publication.epoch
         if not epoch.writer.within_keyframe:
             self._keyframe_covers = self._flushes.asked
-            self._keyframe_tells = epoch.events.last
-            self._keyframe_repeated = False
         frame = epoch.writer.encode_part(now, self._size.max_bytes, epoch.events.repeatable)
         epoch.outbox.push(frame, now)
         if frame.completes:
             self._flushes.encoded(frame.seq, self._keyframe_covers)
             if self._flushes.uncovered:  # asked for after the keyframe began, which may not have all of it
                 self._encode_delta(now)
-
-    def _supersede_stale_keyframe(self, now: float) -> None:
-        """Let another keyframe follow one that had to be repeated while events arrived: it does not tell of these."""
-        epoch = self._publication.epoch
-        if self._keyframe_repeated and epoch.events.acknowledged > self._keyframe_tells:
-            self._schedule.spread_keyframe(now)
-            epoch.writer.keyframe_due = True
 
     def _encode_final(self, now: float) -> None:
         epoch = self._publication.epoch

@@ -143,7 +143,7 @@ class Writer:
         Args:
             now: monotonic seconds.
             max_bytes: how long it may be.
-            events_held: the events that are held, where the reader may not know yet (R11.38).
+            events_held: the events that are held, where the reader may not know yet (R11.31).
 
         Raises:
             RuntimeError: between the parts of a keyframe, or after the final: the order of frames is the rule.

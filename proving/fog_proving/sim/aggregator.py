@@ -20,6 +20,7 @@ from fog_proving.sim.checks import DOUBTS, AskedFleet, Ears, NothingRefused
 from fog_proving.sim.history import book_of
 from fog_proving.sim.reader import Reader
 from fog_proving.sim.shelf import Shelf
+from fog_schema.paths import Path
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 SAVE_INTERVAL: Final = 1.0
@@ -30,7 +31,7 @@ class Aggregator:
     """One run of an aggregator's process, with the checkpoints of `shelf`; `ears` hear what it takes."""
 
     def __init__(self, stage: Stage, scope: Scope, limits: FleetLimits, shelf: Shelf[Any], ears: Ears) -> None:
-        self._clock, streams, self._doubt = stage.clock, stage.streams, ears.doubt
+        self._clock, streams, self._doubt, self._scope = stage.clock, stage.streams, ears.doubt, scope
         fleet, events = AskedFleet(limits, lambda: streams.events.losses), EventList()
         own, server_time = (
             TelemetryCollector(self_metrics=False, reserved_names=True),
@@ -54,10 +55,14 @@ class Aggregator:
         """The fleet, as far as it was read."""
         return cast("AskedFleet", self.engine.fleet)
 
+    def _asks_of_branch(self, path: Path) -> bool:
+        """Tell whether a node is one of a branch, whose frames are read for the events that they tell of."""
+        return self._scope.branch_events and self._scope.places is None and self._scope.branches.cover(path)
+
     def _say(self, key: str, *_: object) -> None:
         """Hear a warning; about a stream of frames it is a doubt."""
         if key in DOUBTS:
-            self.fleet.must_ask()
+            self.fleet.must_ask(epoch for path, epoch in self.engine.events.seen if self._asks_of_branch(path))
             self._doubt()
 
     def read(self, count: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple, Self, TypeAlias
 
@@ -278,10 +278,14 @@ class AskedFleet(Fleet):
         self.must_ask()
         super().require_keyframes()
 
-    def must_ask(self) -> None:
-        """Note every epoch that is known."""
+    def must_ask(self, of_branches: Iterable[int] = ()) -> None:
+        """Note every epoch that is known, and those of the nodes of branches, of which only events are."""
         known = (number for place in self.places.values() for number in place.epochs)
-        self.asked |= dict.fromkeys(known, self._losses())
+        self.asked |= dict.fromkeys((*known, *of_branches), self._losses())
+
+    def was_asked(self, epoch: int) -> bool:
+        """Tell whether an epoch was asked, or must have been, since the stream of events has lost something."""
+        return self.asked.get(epoch) == self._losses()
 
 
 def named(path: Path) -> str:

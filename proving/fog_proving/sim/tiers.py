@@ -18,7 +18,7 @@ from fog_aggregator.core.places.limits import FleetLimits
 from fog_bus.memory import Fate
 from fog_proving.sim.agent import Agent
 from fog_proving.sim.aggregator import Aggregator
-from fog_proving.sim.books import INTERVAL
+from fog_proving.sim.books import INTERVAL, RETENTION
 from fog_proving.sim.bus import SUBJECTS, Stage, fate, scope_of
 from fog_proving.sim.checks import LEVELS, Ears, Watcher
 from fog_proving.sim.program import Bounds, Program
@@ -185,6 +185,19 @@ class Member:
         if self.agent is not None and is_under(self.scope.path, path):
             self.agent.publisher.requested(request, self._stage.now)
 
+    @property
+    def wanted(self) -> list[int]:
+        """The epochs of which it wants something."""
+        engine = self.aggregator.engine if self.aggregator is not None else None
+        return [one.epoch for one in engine.wanted(self._stage.now)] if engine is not None else []
+
+    def must_list(self, program: Program) -> bool:
+        """Tell whether it has asked a program which events it holds since the stream lost any, and has not given up."""
+        engine, epoch = self.running.engine, program.book.id
+        seen = engine.events.seen.get((program.path, epoch))
+        may_ask = seen is not None and self._stage.now - seen.last_seen < RETENTION
+        return may_ask and not self._stage.clocks.stepped and self.running.fleet.was_asked(epoch)
+
     def _new_replica(self, aggregator: Aggregator) -> Replica:
         settings = Settings(interval=INTERVAL)
         metrics = WriterMetrics(
@@ -273,6 +286,7 @@ class Tiers:
             "replicas busy": sum(not agent.publisher.idle for agent in agents),
             "tiers not ready": sum(not aggregator.engine.readiness.ready for aggregator in running),
             "gapped in tiers": sum(epoch.id in writing for one in running for epoch in one.fleet.gapped),
+            "wanted by the root": sum(epoch in writing for epoch in self.root.wanted),
         }
         return ", ".join(f"{what} {count}" for what, count in parts.items() if count)
 

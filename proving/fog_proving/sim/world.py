@@ -174,8 +174,7 @@ class World:
         stage.clocks.check(aggregator.engine.server_time(self.now), self.now)
         must_be_all(aggregator, lineage, self._programs, self._accounts())
         long_ago = self.now - START > HORIZON
-        losses, doubted = stage.streams.events.losses, aggregator.fleet.asked
-        asked = lambda epoch: self._last_events or doubted.get(epoch) == losses  # noqa: E731
+        asked = lambda epoch: self._last_events or aggregator.fleet.was_asked(epoch)  # noqa: E731
         events_once(aggregator.engine.events, self._programs, stage.books, self.now, asked, long_ago=long_ago)
         if self._tiers is not None:
             about = self._accounts(Lineage()), self._programs, stage.books, self._beat, stage.clock

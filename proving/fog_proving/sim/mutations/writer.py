@@ -178,10 +178,10 @@ def flushed_too_soon() -> list[Patch]:
     return [around(FlushLog, "encoded", encoded)]
 
 
-@leaving_out("R11.31", "a keyframe that was repeated while events were acknowledged is followed by another one")
-def stale_keyframe_stays() -> list[Patch]:
-    """Let it be the last."""
-    return [(Publisher, "_supersede_stale_keyframe", nothing)]
+@leaving_out("R11.31", "a delta tells which events are held, when one was acknowledged that no frame told of")
+def deltas_tell_no_events() -> list[Patch]:
+    """Leave that to keyframes."""
+    return [around(Writer, "encode_delta", lambda original, self, now, max_bytes, _: original(self, now, max_bytes))]
 
 
 @leaving_out("R11.32", "a frame that is refused for its length is not sent again")

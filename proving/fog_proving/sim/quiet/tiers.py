@@ -48,6 +48,7 @@ def at_rest(
         for member in tiers.members:
             _conserved(member, accounts, books)
         _joined(tiers, books)
+        _last_events_listed(tiers.root, programs)
         branches_begin_anew(tiers, programs, books, now, beat)
     _gauges_and_coverage(tiers.root, programs)
     counted = _totals(tiers.root)
@@ -83,6 +84,18 @@ def _conserved(member: Member, accounts: Accounts, books: Books) -> None:
             if not least - slack <= number <= most + slack:
                 what = f"{member.name} has {number} of {cell_text(cell)} under {named(under)} after quiet"
                 raise Violation(f"{what}, but must have at least {least} and at most {most}")
+
+
+def _last_events_listed(root: Member, programs: Sequence[Program]) -> None:
+    """Check that the root lists what the branch's programs hold, where it has asked; it does not read their deltas."""
+    listed = {(event.path, event.epoch, event.number) for event in root.running.engine.events.events}
+    for program in programs:
+        if program.agent is None or program.book.repeated or not root.must_list(program):
+            continue
+        first, last = program.event_log.repeatable
+        for number in range(first, last + 1):
+            if (program.path, program.book.id, number) not in listed:
+                raise Violation(f"{named(program.path)}: event {number} is held, and the root does not list it")
 
 
 def _joined(tiers: Tiers, books: Books) -> None:
