@@ -6,10 +6,13 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from fog_aggregator.core.checkpoint import read_image, restore, take_image
+from fog_agent.core.summary import GaugeSummary
+from fog_aggregator.core.checkpoint import CheckpointError, read_image, restore, take_image
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet as FleetState
+from fog_aggregator.core.places.branch import Branch
 from fog_aggregator.core.places.coverage import Life
+from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.quarantine.orders import Order
 from fog_aggregator.query.ratchet import Ratchet
@@ -170,6 +173,60 @@ def test_a_restart_changes_nothing() -> None:
     root.hear(Reporter(1, OLD).keyframe(counted(100, (9, 9))))
     assert root.value("work_total") == 11
     assert root.state.rebase(BRANCH, root.now) == "was rebased by this order"
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 2), (2, 1)])
+def test_what_was_saved_is_saved_again(first: int, second: int) -> None:
+    """Also with a replica that is silent, and whose keyframe was never heard."""
+    root, unknown = Root(), Reporter(first)
+    root.hear(unknown.delta(counted(1)))
+    root.now += SILENT
+    root.hear(Reporter(second).keyframe(counted(1)))
+    before = root.state.image()["successions"].plain
+    _restart(root)
+    assert root.state.image()["successions"].plain == before
+
+
+@pytest.mark.parametrize("without", ["", "successions"])
+def test_a_restart_shows_the_gauges_of_the_same_replica(without: str) -> None:
+    """It is one whose counts are joined, though another was heard later: an operator's order has chosen it."""
+    root, one, anew = Root(), Reporter(1, OLD), Reporter(2, NEW)
+    root.hear(one.keyframe(counted(10, level=GaugeSummary(1, 1.0, 1.0, 1.0))))
+    root.now += SILENT
+    root.hear(anew.keyframe(counted(4, level=GaugeSummary(1, 2.0, 2.0, 2.0))))
+    root.state.rebase(BRANCH, root.now)
+    root.now += 1
+    root.hear(one.keyframe(counted(10, level=GaugeSummary(1, 3.0, 3.0, 3.0))))
+    shown = 2.0 if not without else 3.0  # all are joined, where nothing tells of the order
+    assert root.samples("level") == {(): 2.0}
+    _restart(root, without)
+    assert root.samples("level") == {(): shown}
+
+
+def test_a_replica_that_was_never_whole_is_forgotten_with_its_epoch() -> None:
+    """However many there are that begin and never end a keyframe."""
+    root, limits = Root(), FleetLimits(silent_replicas=2)
+    root.state = FleetState(limits=limits)
+    for number in range(1, 10):
+        frame = Reporter(number).keyframe(counted(number))
+        frame.flags = 0
+        root.hear(frame)
+        root.now += SILENT
+    place = root.state.places[BRANCH]
+    assert isinstance(place, Branch)
+    assert len(place.epochs) < 9
+    assert place.succession.runs.keys() == place.epochs.keys()
+
+
+def test_replicas_that_are_not_there_are_damage() -> None:
+    """A succession is of the epochs of its branch."""
+    root, one = Root(), Reporter(1)
+    root.hear(one.keyframe(counted(10)))
+    image = take_image(root.state, root.events, root.network.ratchet, {}, ("fog.v1", (), (BRANCH,)))
+    ((_, runs, *_),) = image.plain["parts"]["successions"]["branches"]
+    runs.append((7, (0, 0, 0), False))
+    with pytest.raises(CheckpointError, match="that are not there"):
+        restore(read_image(b"".join(image.chunks())), FleetState(), EventList(), Ratchet())
 
 
 def test_an_older_checkpoint_takes_its_replicas_for_whole() -> None:

@@ -130,7 +130,7 @@ FRESH: Final[dict[type, Callable[[], Any]]] = {
     Epoch: lambda: Epoch(0, 0),
     Run: Run,
     Succession: Succession,
-    ReplicaRun: ReplicaRun,
+    ReplicaRun: lambda: ReplicaRun(Origin()),
     Origin: Origin,
     Rows: Rows,
     RowPool: RowPool,

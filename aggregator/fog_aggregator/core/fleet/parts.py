@@ -34,7 +34,7 @@ from fog_schema.paths import Path
 DAY: Final = 86_400.0
 LONG: Final = 365 * DAY
 """How long an epoch that was closed without its final is remembered (R12.15)."""
-_LATER: Final = frozenset({"forgotten", "words", "clashes", "learned", "successions"})
+LATER: Final = frozenset({"forgotten", "words", "clashes", "learned", "successions", "quarantine"})
 """Parts that a checkpoint may lack: a program wrote it that did not know them."""
 
 
@@ -178,7 +178,7 @@ class Parts:
 
     def image(self) -> dict[str, Saved]:
         """Return what each part saves."""
-        return {name: part.image() for name, part in self._by_name().items()} | {"quarantine": self.quarantine.image()}
+        return {name: part.image() for name, part in self._by_name().items()}
 
     def restore(self, saved: Mapping[str, Saved]) -> None:
         """Take over what each part has saved.
@@ -188,15 +188,13 @@ class Parts:
         """
         for name, part in self._by_name().items():
             if name not in saved:
-                if name in _LATER:
+                if name in LATER:
                     continue
                 raise DamagedError(f"the part {name} is missing")
             try:
                 part.restore(saved[name])
             except DamagedError as error:
                 raise DamagedError(f"{name}: {error}") from None
-        if "quarantine" in saved:  # else a program wrote it that knew none
-            self.quarantine.restore(saved["quarantine"])
         epochs = {one.row: one for place in self.roster for one in place.holders}
         shape_of, kinds = np.array(self.catalog.shape_of, np.int32), self.catalog.known_families.kinds_of_shapes()
         self.slots.connect(epochs, shape_of, kinds)
@@ -241,4 +239,5 @@ class Parts:
             "words": self.words,
             "clashes": self.clashes,
             "successions": self.successions,
+            "quarantine": self.quarantine,
         }

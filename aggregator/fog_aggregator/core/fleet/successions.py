@@ -66,6 +66,9 @@ class Successions:
             if place is None:
                 raise DamagedError(f"{where} is no branch")
             place.succession.restore(tuple(rest))
+            if not place.succession.runs.keys() <= place.epochs.keys():
+                raise DamagedError(f"it has replicas of {where} that are not there")
+            place.elect(self._roster.rows)  # those that are joined go first, which the roster did not know
 
     def assume(self) -> None:
         """Take all replicas for whole that are, after a checkpoint that does not tell."""
@@ -74,3 +77,4 @@ class Successions:
                 if not epoch.gapped:
                     place.succession.hear(epoch.id, None)
                     place.succession.trust(epoch.id)
+            place.elect(self._roster.rows)

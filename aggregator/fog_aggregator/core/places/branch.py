@@ -126,7 +126,7 @@ class Branch(Place):
             live, stale, departed = (min(nodes, MOST_NODES) for nodes in (live, stale, departed))
             self.reported = CoverageNumbers(live, stale, departed, min(oldest, OLDEST_LIVE_MS))
             self.absences = Absences(*(min(nodes, MOST_NODES) for nodes in frame.absences or ()))
-            if (origin := self.succession.run(epoch.id).origin) is not None:
+            if (origin := self.succession.origin(epoch.id)) is not None:
                 self.succession.quarantined = origin.quarantined
         return changed
 
@@ -146,7 +146,6 @@ class Branch(Place):
         The totals of a replica that knows a later order take the place of what was joined (R13.20).
         """
         drop_absent(tables, None, epoch, present)
-        self.succession.only(self.epochs)
         replaces = self.succession.replaces(epoch.id, anything_joined=bool(self.closed.series))
         if replaces:
             self.succession.replace(epoch.id)
@@ -161,6 +160,7 @@ class Branch(Place):
     def end_epoch(self, tables: Tables, epoch: Epoch) -> None:
         """Release a replica's slots: nothing is added, its counts were joined (R13.10)."""
         close(tables, None, epoch)
+        self.succession.forget(epoch.id)
 
     def join(self, tables: Tables, replica: Epoch, frame: Frame) -> None:
         """Raise what the replicas were joined to, to what a frame has told of one (R13.8, R13.9)."""
@@ -232,7 +232,7 @@ class Branch(Place):
         is_joined = not replica.gapped and self.succession.joins(replica.id)
         if (
             is_joined
-            and not self.succession.run(replica.id).caught_up
+            and not self.succession.has_caught_up(replica.id)
             and not is_behind(tables, self.closed, [replica])
         ):
             self.succession.trust(replica.id)

@@ -23,11 +23,11 @@ class ReplicaRun:
     """One replica.
 
     Attributes:
-        origin: what its keyframes say; None before the first one.
+        origin: what its keyframes say.
         caught_up: it has had all that was joined.
     """
 
-    origin: Origin | None = None
+    origin: Origin
     caught_up: bool = False
 
 
@@ -35,7 +35,7 @@ class Succession:
     """The replicas of one branch.
 
     Attributes:
-        runs: the replicas by their epochs.
+        runs: the replicas that have begun a keyframe, by their epochs.
         accepted: the incarnation that is joined since the last rebase; None while all are.
         revision: the revision of the joined totals: those of a lower one do not know the last order yet.
         trusted: the incarnations that have had a replica which caught up, the last one at the end.
@@ -51,22 +51,27 @@ class Succession:
         self.rebased_at = 0.0
         self.quarantined = 0
 
-    def run(self, epoch: int) -> ReplicaRun:
-        """Return what is known of a replica."""
-        known = self.runs.get(epoch)
-        if known is None:
-            known = self.runs[epoch] = ReplicaRun()
-        return known
+    def origin(self, epoch: int) -> Origin | None:
+        """Return what a replica's keyframes say; None before the first one."""
+        run = self.runs.get(epoch)
+        return None if run is None else run.origin
+
+    def has_caught_up(self, epoch: int) -> bool:
+        """Tell whether a replica has had all that was joined."""
+        run = self.runs.get(epoch)
+        return run is not None and run.caught_up
 
     def hear(self, epoch: int, info: Mapping[str, str] | None) -> None:
         """Take note of what a keyframe's information says; None when there was no room for it."""
-        run = self.run(epoch)
-        if info is not None or run.origin is None:
-            run.origin = Origin.of(info or {})
+        run = self.runs.get(epoch)
+        if run is None:
+            self.runs[epoch] = ReplicaRun(Origin.of(info or {}))
+        elif info is not None:
+            run.origin = Origin.of(info)
 
     def joins(self, epoch: int) -> bool:
         """Tell whether a replica's counts are joined."""
-        origin = self.run(epoch).origin
+        origin = self.origin(epoch)
         return origin is not None and self._is_accepted(origin) and origin.revision == self.revision
 
     def replaces(self, epoch: int, *, anything_joined: bool) -> bool:
@@ -74,33 +79,32 @@ class Succession:
 
         One whose state may have lost counts does not: what it lacks is not all by the order.
         """
-        origin = self.run(epoch).origin
+        origin = self.origin(epoch)
         if origin is None or origin.revision <= self.revision or not self._is_accepted(origin):
             return False
         return origin.incarnation in self.trusted or not anything_joined
 
     def replace(self, epoch: int) -> None:
         """Let a replica's totals be those that others are joined to."""
-        origin = self.run(epoch).origin or Origin()
-        self.revision = origin.revision
+        self.revision = self.runs[epoch].origin.revision
         self.trust(epoch)
 
     def trust(self, epoch: int) -> None:
         """Take note that a replica has all that was joined."""
-        run = self.run(epoch)
+        run = self.runs[epoch]
         run.caught_up = True
-        incarnation = (run.origin or Origin()).incarnation
+        incarnation = run.origin.incarnation
         others = [one for one in self.trusted if one != incarnation]
         self.trusted = [*others, incarnation][-MOST_TRUSTED:]
 
     def speaks(self, epoch: int) -> bool:
         """Tell whether a replica knows which label sets have left: one that has lost counts does not."""
-        return self.run(epoch).caught_up and self.joins(epoch)
+        return self.has_caught_up(epoch) and self.joins(epoch)
 
     def accept(self, epochs: Iterable[int], at: float) -> None:
         """Join the incarnation of some replicas alone, by an operator's word of a time; these are the newest ones."""
         chosen = list(epochs)
-        origins = [self.run(epoch).origin or Origin() for epoch in chosen]
+        origins = [self.origin(epoch) or Origin() for epoch in chosen]
         self.accepted, self.trusted, self.rebased_at = origins[-1].incarnation, [], at
         self.revision = max(origin.revision for origin in origins)
         for epoch in chosen:
@@ -111,16 +115,16 @@ class Succession:
         """Follow a step of the server's clock."""
         self.rebased_at += seconds if self.rebased_at else 0.0
 
-    def only(self, epochs: Iterable[int]) -> None:
-        """Forget replicas that are gone."""
-        self.runs = {epoch: self.runs[epoch] for epoch in epochs if epoch in self.runs}
+    def forget(self, epoch: int) -> None:
+        """Forget a replica that has ended."""
+        self.runs.pop(epoch, None)
 
     def _is_accepted(self, origin: Origin) -> bool:
         return self.accepted is None or origin.incarnation == self.accepted
 
     def image(self) -> tuple[object, ...]:
         """Return all of it as plain values."""
-        runs = [(epoch, run.origin and tuple(run.origin), run.caught_up) for epoch, run in self.runs.items()]
+        runs = [(epoch, tuple(run.origin), run.caught_up) for epoch, run in self.runs.items()]
         return (runs, self.accepted, self.revision, self.trusted, self.rebased_at, self.quarantined)
 
     def restore(self, saved: tuple[object, ...]) -> None:
@@ -132,9 +136,8 @@ class Succession:
         runs, accepted, revision, trusted, rebased_at, quarantined = saved
         for one in as_list(runs):
             epoch, origin, caught_up = as_list(one) if len(as_list(one)) == 3 else (0, None, False)
-            run = self.runs[_epoch(epoch)] = ReplicaRun(caught_up=as_flag(caught_up))
-            if origin is not None:
-                run.origin = Origin(*_numbers(origin, len(Origin._fields)))
+            known = Origin(*_numbers(origin, len(Origin._fields)))
+            self.runs[_epoch(epoch)] = ReplicaRun(known, as_flag(caught_up))
         self.accepted = None if accepted is None else _epoch(accepted, least=0)
         self.revision, self.quarantined = as_count(revision), as_count(quarantined)
         self.trusted = [_epoch(one, least=0) for one in as_list(trusted)][:MOST_TRUSTED]
