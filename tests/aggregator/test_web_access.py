@@ -33,6 +33,7 @@ from fog_aggregator.components.http.past.routes import PAST_ROUTES
 from fog_aggregator.components.http.prometheus.routes import API_ROUTES
 from fog_aggregator.components.http.routes import ROUTES
 from fog_aggregator.components.http.server import MOST_HANDSHAKES, WebServer
+from fog_aggregator.components.http.web.files import page_files
 from fog_aggregator.config import AggregatorConfig
 from fog_testing.waiting import eventually
 from tests.aggregator.serving import Answer, FakeStatus, sample_fleet
@@ -172,7 +173,7 @@ def test_a_route_is_closed_to_subtrees_until_somebody_says_otherwise() -> None:
     routes = (*ROUTES, *API_ROUTES, *PAST_ROUTES)
     by_reach = {reach: {route.path for route in routes if route.reach is reach} for reach in Reach}
     assert by_reach[Reach.OPEN] == {"/-/healthy", "/-/ready"}
-    page = {"/", "/app.js", "/style.css", "/api/openapi.json"}
+    page = {file.path for file in page_files()} | {"/api/openapi.json"}
     constant = {"alertmanagers", "scrape_pools", "targets", "targets/metadata", "status/buildinfo"}
     of_nothing = {f"/api/v1/{name}" for name in constant | {"format_query", "query_exemplars"}}
     assert by_reach[Reach.PAGE] == page | of_nothing
@@ -271,7 +272,7 @@ async def test_it_lives_below_a_prefix(tmp_path: Path) -> None:
         assert (described["servers"], "security" in described) == ([{"url": "/fog"}], False)
         silences = await client.ask("/fog/api/silences", method="POST")
         assert (silences.status, "fog silence add" in silences.text) == (403, True)
-        for file in ("/fog/", "/fog/app.js"):
+        for file in ("/fog/", "/fog/main.js"):
             assert not [part for part in ('="/', "`/", 'ask("/') if part in (await client.ask(file)).text]
 
 

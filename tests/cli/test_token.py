@@ -152,7 +152,7 @@ async def test_behind_nginx(tmp_path: Path) -> None:
                 login = {"Host": "fog.example.org", "Authorization": f"Bearer {token}"}
                 connector = aiohttp.TCPConnector(ssl=context)
                 async with aiohttp.ClientSession(f"https://127.0.0.1:{port}", connector=connector) as session:
-                    for path, status in (("/fog/", 200), ("/fog/api/status", 200), ("/fog/app.js", 200)):
+                    for path, status in (("/fog/", 200), ("/fog/api/status", 200), ("/fog/main.js", 200)):
                         async with session.get(path, headers=login) as response:
                             assert response.status == status, path
                     async with session.get("/fog/api/status", headers={"Host": "fog.example.org"}) as response:

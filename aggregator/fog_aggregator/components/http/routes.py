@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib import resources
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
@@ -27,6 +26,7 @@ from fog_aggregator.components.http.parameters import Parameter, read_query
 from fog_aggregator.components.http.prometheus.reloading import reload
 from fog_aggregator.components.http.snapshot import snapshot_chunks
 from fog_aggregator.components.http.view_parameters import must_be_known, read_view
+from fog_aggregator.components.http.web.files import page_files
 from fog_aggregator.network import NetworkCollector
 from utilityfog_frontend.telemetry.exposition import negotiate
 from utilityfog_frontend.telemetry.exposition.negotiation import Format
@@ -221,15 +221,6 @@ async def _computed(request: web.Request, compute: Callable[[], dict[str, Any]])
     return await send(request, [answer], JSON)
 
 
-def _file(name: str, media: str) -> Callable[[web.Request, Query], Awaitable[web.StreamResponse]]:
-    body = resources.files("fog_aggregator.components.http").joinpath("static", name).read_bytes()
-
-    async def answer(request: web.Request, _: Query) -> web.StreamResponse:
-        return await send(request, [body], f"{media}; charset=utf-8")
-
-    return answer
-
-
 ROUTES: Final = (
     Route(
         "/metrics",
@@ -350,7 +341,8 @@ ROUTES: Final = (
         errors=(403, 422),
         methods=("POST",),
     ),
-    Route("/", "a page for people", _file("index.html", "text/html"), media=("text/html",), reach=Reach.PAGE),
-    Route("/app.js", "its program", _file("app.js", "text/javascript"), media=("text/javascript",), reach=Reach.PAGE),
-    Route("/style.css", "its looks", _file("style.css", "text/css"), media=("text/css",), reach=Reach.PAGE),
+    *(
+        Route(file.path, file.about, file.answer, media=(file.media,), errors=(304,), reach=Reach.PAGE)
+        for file in page_files()
+    ),
 )

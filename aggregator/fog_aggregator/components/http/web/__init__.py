@@ -1,0 +1,1 @@
+"""The operators' page: files that a browser is given as they are."""

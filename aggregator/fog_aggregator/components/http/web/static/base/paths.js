@@ -1,0 +1,46 @@
+// Paths of the tree: tokens with slashes between.
+
+/** @param {string} path */
+export const tokens = (path) => (path ? path.split("/") : []);
+export const parentOf = (path) => path.split("/").slice(0, -1).join("/");
+export const lastOf = (path) => path.slice(path.lastIndexOf("/") + 1);
+export const isUnder = (path, above) => above === "" || path === above || path.startsWith(`${above}/`);
+
+/** Shorten the middle of a path that is too long: its last two tokens are always whole. */
+export function shortened(path, most = 48) {
+  const parts = tokens(path);
+  if (path.length <= most || parts.length <= 3) return path;
+  const end = parts.slice(-2);
+  const begin = [];
+  for (const part of parts.slice(0, -2)) {
+    if ([...begin, part, "…", ...end].join("/").length > most) break;
+    begin.push(part);
+  }
+  return [...begin, "…", ...end].join("/");
+}
+
+/** The longest path that all of these are at or under. */
+export function common(paths) {
+  let found = tokens(paths[0] ?? "");
+  for (const path of paths) {
+    const parts = tokens(path);
+    let same = 0;
+    while (same < found.length && found[same] === parts[same]) same += 1;
+    found = found.slice(0, same);
+  }
+  return found.join("/");
+}
+
+/** A pattern with `*` and `?`, or any part of the text, as a test. Case does not matter. */
+export function matcher(pattern) {
+  const text = pattern.trim().toLowerCase();
+  if (!/[*?]/.test(text)) return (value) => value.toLowerCase().includes(text);
+  const source = text.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, ".*").replace(/\?/g, ".");
+  const test = new RegExp(`^${source}$`);
+  return (value) => test.test(value.toLowerCase());
+}
+
+/** A regular expression of PromQL for exactly this text. */
+export const quoted = (text) => text.replace(/[.+*?^${}()|[\]\\]/g, "\\$&");
+/** A text as a string of PromQL. */
+export const asString = (text) => JSON.stringify(text);

@@ -1,0 +1,85 @@
+// What the page knows of the fleet: its tree, its alerts, its families. One of each for all views.
+import { ask } from "./api.js";
+import { read } from "./problems.js";
+import { Tree } from "./tree.js";
+
+const OWN = /^(fog_|telemetry_|process_|python_|node_|go_)/;
+const FIRST = ["counter", "histogram", "gauge"];
+
+export class Fleet extends EventTarget {
+  /** @param {import("./live.js").Live} live */
+  constructor(live) {
+    super();
+    this.live = live;
+    /** @type {Tree | null} */
+    this.tree = null;
+    /** @type {any} */
+    this.alerts = null;
+    /** @type {{name: string, type: string, help: string, unit: string}[]} */
+    this.families = [];
+    this.errors = { tree: "", alerts: "", families: "" };
+    this.asking = new Set();
+    this.again = new Set();
+    live.addEventListener("states", ({ detail }) => this._changed(detail));
+    live.addEventListener("alert", () => this.load("alerts"));
+    live.addEventListener("gap", () => this.loadAll());
+    live.addEventListener("skipped", ({ detail }) => { if (detail.kind !== "event") this.loadAll(); });
+  }
+
+  _changed({ nodes, ask: again }) {
+    if (again || !this.tree?.change(nodes)) this.load("tree");
+    else this.dispatchEvent(new CustomEvent("tree"));
+    this.load("alerts"); // nodes that are not live are among the problems
+  }
+
+  /** Ask for all of it. */
+  loadAll() {
+    for (const what of ["alerts", "tree", "families"]) this.load(what);
+  }
+
+  /** Ask for one part; what is asked while an answer is on its way is asked once more after it. */
+  async load(what) {
+    if (this.asking.has(what)) {
+      this.again.add(what);
+      return;
+    }
+    this.asking.add(what);
+    try {
+      await { tree: () => this._tree(), alerts: () => this._alerts(), families: () => this._families() }[what]();
+      this.errors[what] = "";
+    } catch (error) {
+      this.errors[what] = error.message;
+    }
+    this.asking.delete(what);
+    this.dispatchEvent(new CustomEvent(what));
+    if (this.again.delete(what)) setTimeout(() => this.load(what), 1000);
+  }
+
+  async _tree() {
+    const columns = await ask("api/tree", { format: "columns" });
+    if (this.tree?.same(columns)) this.tree.update(columns);
+    else this.tree = new Tree(columns);
+  }
+
+  async _alerts() {
+    this.alerts = read(await ask("api/alerts", { limit: 1000 }));
+  }
+
+  async _families() {
+    const { data } = await ask("api/v1/metadata");
+    this.families = Object.entries(data)
+      .map(([name, [about]]) => ({ name, type: about.type, help: about.help, unit: about.unit }))
+      .filter(({ type }) => ["counter", "gauge", "histogram"].includes(type))
+      .sort((one, other) => Number(OWN.test(one.name)) - Number(OWN.test(other.name)) || FIRST.indexOf(one.type) - FIRST.indexOf(other.type) || (one.name < other.name ? -1 : 1));
+  }
+
+  /** A family by its name; a counter's name may be given without what it is. */
+  family(name) {
+    return this.families.find((family) => family.name === name) ?? null;
+  }
+
+  /** The root of the tree that is shown: the only place at the top, or everything. */
+  get root() {
+    return this.tree && this.tree.levels[0] === 1 ? this.tree.path(0) : "";
+  }
+}

@@ -1,0 +1,52 @@
+// PromQL for a place. Level N has each node's own values at a path that is shorter: so every query names fog_level and fog_path together.
+import { asString, lastOf, parentOf, quoted, tokens } from "../base/paths.js";
+
+/** The level of a place; of the whole fleet there is none. */
+export const levelOf = (path) => tokens(path).length - 1;
+
+/** The labels of a place's own total. */
+export const at = (path) => (path ? `fog_level="${levelOf(path)}",fog_path=${asString(path)}` : "");
+
+/** The labels of a place's children. */
+export const below = (path) =>
+  path ? `fog_level="${levelOf(path) + 1}",fog_path=~${asString(`${quoted(path)}/[^/]+`)}` : `fog_level="0"`;
+
+/** The labels of a place's siblings, itself among them. */
+export function beside(path) {
+  const parent = parentOf(path);
+  return parent ? `fog_level="${levelOf(path)}",fog_path=~${asString(`${quoted(parent)}/[^/]+`)}` : at(path);
+}
+
+const labels = (...parts) => `{${parts.filter(Boolean).join(",")}}`;
+
+/**
+ * The expression of a metric at places.
+ * @param {{name: string, type: string}} metric
+ * @param {string} where labels
+ * @param {{window?: string, by?: string, node?: boolean}} [options]
+ */
+export function expression({ name, type }, where, { window = "1m", by = "", node = false } = {}) {
+  const sum = by ? `sum by (${by})` : "sum";
+  if (type === "counter") return `${sum} (rate(${name}${labels(where)}[${window}]))`;
+  if (type === "histogram") {
+    const within = by ? `le,${by}` : "le";
+    return `histogram_quantile(0.99, sum by (${within}) (rate(${name}_bucket${labels(where)}[${window}])))`;
+  }
+  const average = by ? `avg by (${by})` : "avg";
+  return `${average} (${name}${labels(where, node ? "" : 'stat=~"|avg"')})`;
+}
+
+/** The query of a node's own series. */
+export const ofNode = (path) => `fog_node=${asString(path)}`;
+
+/** Count of observations in each bucket, for a heat strip. */
+export const heat = (name, where, window) => `sum by (le) (increase(${name}_bucket${labels(where)}[${window}]))`;
+
+/** Quantiles over siblings: the band behind a line. */
+export const band = (metric, path, quantile, window = "1m") =>
+  `quantile(${quantile}, ${expression(metric, beside(path), { window, by: "fog_path" })})`;
+
+/** What a reader copies: the chart's own query with a window that any scrape fills. */
+export const copied = (metric, where) => expression(metric, where, { window: "5m" });
+
+export { lastOf };

@@ -1,0 +1,72 @@
+// What is written on the map: a place's name where all of it fits, its count, and a square where a place with children is a node itself.
+import { count } from "../base/numbers.js";
+import { colours } from "./colours.js";
+import { rows } from "./icicle.js";
+
+const ROOM = 12;
+const MOST_LABELS = 400;
+
+/** Write on what was painted. @param {any} view as of `paint` */
+export function label(pen, tree, view) {
+  const [low, high] = view.levels;
+  const scale = view.width / (view.to - view.from);
+  pen.textBaseline = "alphabetic";
+  rows(high - low, view.height).forEach((row, index) => {
+    const level = low + index;
+    const first = Math.max(tree.offsets[level], tree.from(level, view.from + 1e-9) - 1);
+    let written = 0;
+    for (let place = first; place < tree.offsets[level + 1] && written < MOST_LABELS; place += 1) {
+      const left = (tree.start[place] - view.from) * scale;
+      if (left >= view.width) break;
+      const wide = tree.width(place) * scale;
+      if (wide < ROOM || left + wide <= 0) continue;
+      written += 1;
+      write(pen, tree, view, place, { x: Math.max(0, left), wide: Math.min(view.width, left + wide) - Math.max(0, left), ...row }, level === low);
+    }
+  });
+}
+
+function write(pen, tree, view, place, { x, wide, top, height }, isFirst) {
+  if (height < 14) return;
+  const long = view.turned ? height : wide;
+  const name = tree.names[place];
+  const number = isFirst ? ` · ${count(tree.nodes[place])} nodes` : count(tree.nodes[place]);
+  const baseline = top + Math.min(height - 5, 17);
+  if (wide > 24 && tree.children[place] && tree.hasNode(place)) square(pen, tree, view, place, { x, wide, top });
+  pen.font = `700 12px ${family()}`;
+  const size = pen.measureText(name).width;
+  const bold = size + 12 <= long && wide > 40;
+  if (!bold) pen.font = `11px ${family()}`;
+  const width = pen.measureText(name).width;
+  if (width + (bold ? 12 : 3) > long || (view.turned && wide < 13)) return;
+  pen.fillStyle = view.colour ? view.colour.ink(place) : colours()[view.known === false ? "ink2" : "ink"];
+  if (view.turned) {
+    pen.fillText(name, top + 5, x + 14);
+    return;
+  }
+  const at = bold ? x + 7 : x + Math.max(2, (wide - width) / 2);
+  pen.fillText(name, at, baseline);
+  if (!bold) return;
+  pen.font = `12px ${family()}`;
+  const more = pen.measureText(number).width;
+  const gap = isFirst ? 0 : 6;
+  if (width + gap + more + 26 <= wide) pen.fillText(number, at + width + gap, baseline);
+  const bad = tree.nodes[place] - tree.of(place, "live");
+  if (!isFirst && bad && !view.colour && view.known !== false && height > 38 && pen.measureText(`${count(bad)} not live`).width + 12 <= wide) {
+    pen.fillText(`${count(bad)} not live`, at, baseline + 16);
+  }
+}
+
+function square(pen, tree, view, place, { x, wide, top }) {
+  const state = tree.stateOf(place);
+  pen.fillStyle = state === "live" || state === "ended" ? colours().ink3 : colours()[{ departed: "critical", stale: "stale-thin", missing: "missing", unread: "ink3", quarantined: "quarantined" }[state]];
+  if (view.turned) pen.fillRect(top + 5, x + wide - 11, 7, 7);
+  else pen.fillRect(x + wide - 13, top + 6, 7, 7);
+}
+
+let font = "";
+function family() {
+  font ||= getComputedStyle(document.documentElement).getPropertyValue("--sans");
+  return font;
+}
+

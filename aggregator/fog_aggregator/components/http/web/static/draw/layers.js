@@ -1,0 +1,105 @@
+// The map's other colours: a metric's mean, or its ratio to the siblings.
+import { colours, diverging, ramp } from "./colours.js";
+
+/** Median of what is a number; NaN of nothing. */
+export function median(values) {
+  const sorted = Float64Array.from(values).filter((value) => !Number.isNaN(value)).sort();
+  if (!sorted.length) return NaN;
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Means of the values at and under each place, and the largest value there. */
+export class Means {
+  /** @param {import("../data/tree.js").Tree} tree @param {Float32Array} values one for each place */
+  constructor(tree, values) {
+    this.tree = tree;
+    this.sums = new Float64Array(tree.size);
+    this.numbers = new Float64Array(tree.size);
+    this.most = new Float64Array(tree.size).fill(-Infinity);
+    for (let place = tree.size - 1; place >= 0; place -= 1) {
+      const value = values[place];
+      if (!Number.isNaN(value)) {
+        this.sums[place] += value;
+        this.numbers[place] += 1;
+        this.most[place] = Math.max(this.most[place], value);
+      }
+      const parent = tree.parent[place];
+      if (parent < 0) continue;
+      this.sums[parent] += this.sums[place];
+      this.numbers[parent] += this.numbers[place];
+      this.most[parent] = Math.max(this.most[parent], this.most[place]);
+    }
+    this.before = before(this.sums);
+    this.counted = before(this.numbers);
+  }
+
+  mean(place) {
+    return this.numbers[place] ? this.sums[place] / this.numbers[place] : NaN;
+  }
+
+  meanOf(first, next) {
+    const number = this.counted[next] - this.counted[first];
+    return number ? (this.before[next] - this.before[first]) / number : NaN;
+  }
+
+  /** The mean of a place against the median of its siblings, of four others at least; else NaN. */
+  ratio(place) {
+    const { tree } = this;
+    const others = tree.childrenOf(tree.parent[place]).filter((other) => other !== place);
+    if (others.length < 4) return NaN;
+    return this.mean(place) / median(others.map((other) => this.mean(other)));
+  }
+}
+
+function before(values) {
+  const sums = new Float64Array(values.length + 1);
+  for (let place = 0; place < values.length; place += 1) sums[place + 1] = sums[place] + values[place];
+  return sums;
+}
+
+/** Colours by the mean of a metric. */
+export function byMetric(means) {
+  const all = means.sums.map((sum, place) => sum / means.numbers[place]).filter((mean) => !Number.isNaN(mean)).sort();
+  const [low, high] = [Math.min(0, all[0] ?? 0), all[Math.floor(all.length * 0.995)] ?? 1];
+  const share = (value) => (value - low) / (high - low || 1);
+  const of = (value) => (Number.isNaN(value) ? colours().badge : ramp(share(value)));
+  return {
+    low,
+    high,
+    of: (place) => of(means.mean(place)),
+    range: (first, next) => of(means.meanOf(first, next)),
+    ink: (place) => (share(means.mean(place)) > 0.55 === isLight() ? "#ffffff" : "#15202b"),
+    mark: (place) => (means.tree.children[place] && share(means.most[place]) - share(means.mean(place)) > 0.4 ? ramp(share(means.most[place])) : null),
+  };
+}
+
+/** Colours by the ratio to the siblings' median; worked out once for each parent. */
+export function byRatio(means) {
+  const { tree } = means;
+  const ratios = new Float32Array(tree.size).fill(NaN);
+  const parents = [-1, ...Array.from({ length: tree.size }, (_, place) => place).filter((place) => tree.children[place])];
+  for (const parent of parents) {
+    const children = tree.childrenOf(parent);
+    if (children.length < 5) continue;
+    const middle = median(children.map((child) => means.mean(child)));
+    for (const child of children) ratios[child] = means.mean(child) / middle;
+  }
+  const of = (ratio) => (Number.isNaN(ratio) ? colours().badge : diverging(ratio));
+  return {
+    low: 1 / 32,
+    high: 32,
+    of: (place) => of(ratios[place]),
+    range: (first, next) => {
+      let found = NaN;
+      for (let place = first; place < next; place += 1) {
+        if (!(Math.abs(Math.log2(ratios[place])) <= Math.abs(Math.log2(found)))) found = Number.isNaN(ratios[place]) ? found : ratios[place];
+      }
+      return of(found);
+    },
+    ink: () => colours().ink,
+    ratios,
+  };
+}
+
+const isLight = () => colours().bg.startsWith("#f");

@@ -1,0 +1,206 @@
+// The page: an address becomes a view; what is heard is shown; keys do what the sheet of keys says.
+import { copy, h, put, say } from "./base/dom.js";
+import { clock, span } from "./base/numbers.js";
+import { lastOf, parentOf } from "./base/paths.js";
+import { format, parse, SPANS, toPlace } from "./base/route.js";
+import { Fleet } from "./data/fleet.js";
+import { Live } from "./data/live.js";
+import { Figures } from "./data/figures.js";
+import { footer, pill, spans, tabs } from "./parts/frame.js";
+import { listen, sheet } from "./parts/keys.js";
+import { Search } from "./parts/search.js";
+import { SilenceForm } from "./parts/silence.js";
+import { Alerts } from "./views/alerts.js";
+import { Branch } from "./views/branch.js";
+import { Events } from "./views/events.js";
+import { Metrics } from "./views/metrics.js";
+import { Node } from "./views/node.js";
+import { Nodes } from "./views/nodes.js";
+import { Overview } from "./views/overview.js";
+
+const NOT_LIVE = ["stale", "departed", "missing", "quarantined", "unread"];
+const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** What every view is given. */
+class Page {
+  constructor() {
+    this.live = new Live();
+    this.fleet = new Fleet(this.live);
+    this.figures = new Figures();
+    this.route = parse(location.hash);
+    this.hits = [];
+    this.changed = [];
+    this.offset = 0;
+    this.view = null;
+    this.search = new Search(at("find"), { fleet: this.fleet, route: () => this.route, go: (address) => this.go(address), mark: (places) => { this.hits = places; this.view?.update(); } });
+    this.sheet = sheet();
+    document.body.append(this.sheet);
+    this.act = {
+      open: (problem) => this.go(toPlace(this.route, problem.path, "overview", problem.metric ? { m: problem.metric } : {})),
+      why: (problem) => this.go(toPlace(this.route, problem.path, "overview", { m: problem.metric })),
+      silence: (about) => this._silence(about),
+      colour: () => this.search.open(),
+    };
+  }
+
+  get status() {
+    return this.live.status;
+  }
+
+  /** Seconds since 1970 by the aggregator's clock: a browser's may be off. */
+  now() {
+    return Date.now() / 1000 + this.offset;
+  }
+
+  go(address) {
+    if (location.hash === address) this._mount();
+    else location.hash = address;
+  }
+
+  /** The present address with other parameters. */
+  with(query) {
+    return format({ ...this.route, query: { ...this.route.query, ...query } });
+  }
+
+  copy(text, button = null) {
+    if (text) copy(text, button);
+    return Boolean(text);
+  }
+
+  copyLink(button = null) {
+    return this.copy(location.href, button);
+  }
+
+  up() {
+    this.go(toPlace(this.route, parentOf(this.route.path)));
+  }
+
+  /** Go to a sibling. */
+  beside(step) {
+    const { tree } = this.fleet;
+    const place = tree ? tree.find(this.route.path) : -1;
+    if (place < 0) return;
+    const all = tree.childrenOf(tree.parent[place]);
+    const next = all[all.indexOf(place) + step];
+    if (next !== undefined) this.go(toPlace(this.route, tree.path(next)));
+  }
+
+  start() {
+    window.addEventListener("hashchange", () => this._mount());
+    for (const name of ["alerts", "tree", "families"]) this.fleet.addEventListener(name, () => this._heard(name));
+    this.live.addEventListener("status", ({ detail }) => this._status(detail));
+    this.live.addEventListener("beat", () => this._frame());
+    listen({ go: (view) => this.go(toPlace(this.route, view === "overview" ? "" : this.route.path, view)), press: (name, event) => this._press(name, event) });
+    at("help").addEventListener("click", () => this.sheet.showModal());
+    this._mount();
+    this.fleet.loadAll();
+    this.live.open();
+  }
+
+  _heard(name) {
+    if (name === "alerts") say(this.fleet.alerts?.problems?.length ? `${this.fleet.alerts.problems.length} problems` : "nothing is wrong");
+    if (name !== "alerts" && this._wrongView()) this._mount();
+    else if (name === "families") this.view?.load?.();
+    this.view?.update();
+    this._frame();
+  }
+
+  _status(status) {
+    const before = this.wasReady;
+    this.wasReady = status.ready;
+    this.offset = status.now - Date.now() / 1000;
+    this.figures.take(status, this.now());
+    if (before !== undefined && before !== status.ready) this.fleet.loadAll();
+    this.view?.update();
+    this._frame();
+  }
+
+  /** Which view an address means: of a place, that of a branch or of a node. */
+  _kind() {
+    const { view, path } = this.route;
+    if (view !== "overview") return { nodes: Nodes, alerts: Alerts, events: Events, metrics: Metrics }[view];
+    const { tree } = this.fleet;
+    if (!path || (tree && tree.levels[0] === 1 && path === tree.path(0))) return Overview;
+    const place = tree ? tree.find(path) : -1;
+    return tree && place >= 0 && !tree.children[place] ? Node : Branch;
+  }
+
+  _wrongView() {
+    return this.view && this._kind() !== this.view.constructor;
+  }
+
+  _mount() {
+    const before = this.route;
+    this.route = parse(location.hash);
+    const moved = before.path !== this.route.path || before.view !== this.route.view;
+    this.view?.close();
+    this.view = new (this._kind())(this);
+    put(at("view"), this.view.element);
+    this.view.update();
+    document.title = `${this.route.path ? `${lastOf(this.route.path)} · ` : ""}${this.route.view === "overview" ? "" : `${this.route.view} · `}Fog`;
+    if (moved) window.scrollTo(0, 0);
+    this._frame();
+  }
+
+  _frame() {
+    const { route, live, fleet } = this;
+    const nodes = this.status?.coverage.nodes ?? {};
+    const notLive = NOT_LIVE.reduce((sum, state) => sum + (nodes[state] ?? 0), 0);
+    tabs(at("tabs"), { route, notLive: this.status?.ready ? notLive : 0, firing: (fleet.alerts?.problems ?? []).filter(({ state }) => state === "firing").length, find: () => this.search.open() });
+    pill(at("pill"), live, Date.now() / 1000);
+    if (!at("span").contains(document.activeElement)) spans(at("span"), route, (address) => this.go(address));
+    footer(at("footer"), this.status, { losses: this.figures.losses, figures: this.figures.told });
+    this._banner();
+  }
+
+  _banner() {
+    const { live } = this;
+    const gone = live.connection === "disconnected" && live.heard > 0;
+    document.body.classList.toggle("disconnected", gone);
+    at("banner").hidden = !gone;
+    if (!gone) return;
+    const now = Date.now() / 1000;
+    put(
+      at("banner"),
+      h("b", {}, `Disconnected for ${span(now - live.heard)}`),
+      h("p", {}, "What you see is of ", h("b", { class: "mono" }, clock(live.heard)), `. The aggregator does not answer at ${location.host}.`),
+      h("p", {}, h("button", { class: "button first", onclick: () => live.open(), "data-key": "try" }, "Try now"), h("span", { class: "label" }, live.nextTry > now ? ` next try in ${Math.ceil(live.nextTry - now)} s` : " trying …")),
+    );
+  }
+
+  _silence(about) {
+    const form = new SilenceForm(this, about);
+    const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { "aria-label": "Silence" }, h("h2", {}, `Silence ${about.alert ?? "all alerts"} at ${about.path || "the fleet"}`), form.element, h("button", { class: "button", onclick: () => dialog.close() }, "Close")));
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
+  _press(name, event) {
+    if (document.querySelector("dialog[open]")) return false; // a dialog has keys of its own
+    const inControl = event.target instanceof HTMLElement && event.target.closest("button, a, select, summary");
+    if (inControl && (name === "Enter" || name === " ")) return false;
+    if (name === "/") this.search.open();
+    else if (name === "?") this.sheet.showModal();
+    else if (name === "t") at("span").querySelector("select")?.focus();
+    else if (name === "[" || name === "]") this._shift(name === "[" ? -1 : 1);
+    else if (this.view?.press(name)) return true;
+    else if (name === "m") this.act.colour();
+    else if (name === "Backspace") this.up();
+    else if (name === "c") this.copyLink();
+    else return false;
+    return true;
+  }
+
+  /** Move the span by half of itself. */
+  _shift(step) {
+    const { query } = this.route;
+    const now = this.now();
+    const [from, to] = query.from && query.to ? [Number(query.from), Number(query.to)] : [now - (SPANS[query.t] ?? 3600), now];
+    const move = ((to - from) / 2) * step;
+    if (to + move > now) this.go(this.with({ from: "", to: "" }));
+    else this.go(this.with({ from: String(Math.round(from + move)), to: String(Math.round(to + move)) }));
+  }
+}
+
+new Page().start();

@@ -1,0 +1,87 @@
+// The charts of a place: the metric that is looked at first, then those that count most.
+import { h, put } from "../base/dom.js";
+import { count } from "../base/numbers.js";
+import { range } from "../data/api.js";
+import { at } from "../data/queries.js";
+import { ChartCard } from "./chart_card.js";
+
+const FEW = 4;
+const MANY = 40;
+
+export class Charts {
+  constructor(page, path, { node = false } = {}) {
+    this.page = page;
+    this.path = path;
+    this.node = node;
+    this.most = FEW;
+    this.cards = [];
+    this.body = h("div", { class: "charts" });
+    this.rest = h("p", { class: "note" });
+    this.element = h("div", { class: "stack order-3" }, this.body, this.rest);
+    this._make();
+  }
+
+  /** Choose the metrics, once the families are known. */
+  prepare() {
+    if (!this.cards.length) this._make();
+  }
+
+  _make() {
+    for (const card of this.cards) card.close();
+    this.metrics = chosen(this.page).slice(0, this.most);
+    this.cards = this.metrics.map((metric) => new ChartCard({ metric, path: this.path, node: this.node }));
+    put(this.body, this.cards.map((card) => card.element));
+    const others = this.page.fleet.families.length - this.cards.length;
+    put(this.rest, others > 0 ? [`${count(others)} more metrics of this place · `, h("button", { class: "plain link", onclick: () => this._all() }, "show all"), " · ", h("kbd", {}, "n"), " next chart"] : "");
+  }
+
+  _all() {
+    this.most = MANY;
+    this._make();
+    if (this.asked) this.load(...this.asked);
+  }
+
+  close() {
+    for (const card of this.cards) card.close();
+  }
+
+  get query() {
+    const focused = this.cards.find(({ element }) => element === document.activeElement);
+    return (focused ?? this.cards[0])?.query ?? "";
+  }
+
+  next() {
+    const place = this.cards.findIndex(({ element }) => element === document.activeElement);
+    this.cards[(place + 1) % Math.max(1, this.cards.length)]?.element.focus();
+  }
+
+  /** @param {{from: number, to: number}} span */
+  async load(span, more) {
+    this.asked = [span, more];
+    this.prepare();
+    const shares = this.node ? null : await coverageOver(this.path, span, more.signal);
+    await Promise.all(this.cards.map((card) => card.load(span, { ...more, shares })));
+  }
+}
+
+/** The metrics to show: the one of the address, then what changed most, then the others. */
+export function chosen({ route, fleet, changed }) {
+  const order = [route.query.m, ...(changed ?? []).map(({ name }) => name)].filter(Boolean);
+  const rank = (family) => {
+    const place = order.indexOf(family.name);
+    return place < 0 ? order.length : place;
+  };
+  return fleet.families.map((family, place) => ({ family, place })).sort((one, other) => rank(one.family) - rank(other.family) || one.place - other.place).map(({ family }) => family);
+}
+
+/** The share of nodes that were live, over time. */
+async function coverageOver(path, span, signal) {
+  const where = at(path);
+  const all = (state) => `sum(fog_aggregator_nodes{${[where, state].filter(Boolean).join(",")}})`;
+  try {
+    const { rows } = await range(`${all('state="live"')} / ${all('state!="ended"')}`, span, { signal });
+    return rows[0]?.values ?? null;
+  } catch {
+    return null;
+  }
+}

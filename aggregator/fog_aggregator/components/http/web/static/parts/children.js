@@ -1,0 +1,146 @@
+// The children of a place, the worst first: nodes, a metric, what it is beside the siblings, an hour of it.
+import { card, h, key, put } from "../base/dom.js";
+import { count, digits, figure, unitOf } from "../base/numbers.js";
+import { matcher } from "../base/paths.js";
+import { toPlace } from "../base/route.js";
+import { SHOWN } from "./coverage.js";
+import { median } from "../draw/layers.js";
+import { spark } from "../draw/spark.js";
+
+const MOST_ROWS = 100;
+const UNLIKE = 3;
+
+/** Ratios of values to the median of the others; NaN below four others. */
+export function ratios(values) {
+  const all = [...values.values()];
+  return new Map([...values].map(([path, value]) => {
+    const others = all.slice();
+    others.splice(others.indexOf(value), 1);
+    return [path, others.length >= 4 ? value / median(others) : NaN];
+  }));
+}
+
+export class Children {
+  /** @param {{route: any, path: string, open: (path: string) => void}} options */
+  constructor(options) {
+    this.options = options;
+    this.sort = "worst";
+    this.filter = "";
+    this.chosen = -1;
+    this.rows = [];
+    this.metric = null;
+    this.sparks = new Map();
+    this.values = new Map();
+    this.more = { metric: null, values: new Map() };
+    this.body = h("tbody");
+    this.head = h("tr");
+    this.rest = h("p", { class: "body note" });
+    this.field = h("input", { class: "filter", hidden: true, placeholder: "filter: name, *", "aria-label": "Filter the children", oninput: () => { this.filter = this.field.value; this.draw(); }, onkeydown: (event) => { if (event.key === "Escape") this._unfilter(); } });
+    this.element = card("Children", { className: "order-2", end: [this.field, h("span", { class: "label wide" }, "filter ", key("f"), " sort ", key("o"))] }, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, this.head), this.body)), this.rest);
+  }
+
+  /** @param {import("../data/tree.js").Tree} tree */
+  show(tree) {
+    const place = tree.find(this.options.path);
+    this.tree = tree;
+    this.rows = tree.childrenOf(this.options.path ? place : -1).map((child) => ({ path: tree.path(child), name: tree.names[child], child, nodes: tree.nodes[child], bad: tree.nodes[child] - tree.of(child, "live"), self: false }));
+    if (place >= 0 && tree.hasNode(place) && this.rows.length) this.rows.push({ path: this.options.path, name: "itself", child: place, nodes: 1, bad: tree.stateOf(place) === "live" ? 0 : 1, self: true });
+    this.draw();
+  }
+
+  draw() {
+    const others = new Map([...this.values].filter(([path]) => path !== this.options.path));
+    this.ratios = ratios(others);
+    const wanted = matcher(this.filter);
+    const shown = this.rows.filter(({ name }) => wanted(name)).sort(this._order());
+    this.shown = shown.slice(0, MOST_ROWS);
+    const { metric, more } = this;
+    const title = (one) => (one ? `${one.name.replace(/_(total|seconds|bytes)$/, "").split("_").slice(-2).join("_")} ${figure(1, unitOf(one.name, one.type))[1]}` : "");
+    put(
+      this.head,
+      h("th", { scope: "col" }, "child"),
+      h("th", { scope: "col" }, "nodes"),
+      metric && h("th", { scope: "col", class: "wide" }, "last hour"),
+      metric && h("th", { scope: "col", class: "number", title: metric.name }, title(metric)),
+      metric && h("th", { scope: "col", class: "number" }, "× siblings"),
+      more.metric && h("th", { scope: "col", class: "number wide", title: more.metric.name }, title(more.metric)),
+    );
+    put(this.body, this.shown.map((row, place) => this._row(row, place)));
+    put(this.rest, shown.length > MOST_ROWS ? `first ${count(MOST_ROWS)} of ${count(shown.length)}: filter to see the others` : this.rows.length ? "" : "Nothing lies under this place.");
+  }
+
+  _row(row, place) {
+    const { route, open } = this.options;
+    const { metric, more } = this;
+    const value = this.values.get(row.path);
+    const ratio = row.self ? NaN : (this.ratios.get(row.path) ?? NaN);
+    const unlike = ratio >= UNLIKE || ratio <= 1 / UNLIKE;
+    const series = this.sparks.get(row.path);
+    const [text] = figure(value, metric ? unitOf(metric.name, metric.type) : "");
+    return h(
+      "tr",
+      { class: "open", "aria-selected": String(place === this.chosen), onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) open(row.path); } },
+      h("td", {}, h("a", { class: "path", href: toPlace(route, row.path), title: row.path, "data-key": `child-${row.path}` }, row.name)),
+      h("td", {}, count(row.nodes), " ", this._bar(row)),
+      metric && h("td", { class: "wide" }, series ? spark(series, { width: 92, kind: unlike && ratio > 1 ? "critical" : "plain" }) : null),
+      metric && h("td", { class: `number ${unlike ? "bad" : ""}` }, text),
+      metric && h("td", { class: `number ${unlike ? "bad" : "quiet"}` }, Number.isNaN(ratio) ? "" : digits(Number(ratio.toPrecision(2)))),
+      more.metric && h("td", { class: "number wide" }, figure(more.values.get(row.path), unitOf(more.metric.name, more.metric.type))[0]),
+    );
+  }
+
+  _bar(row) {
+    const { tree } = this;
+    const states = ["live", ...SHOWN.filter((state) => state !== "live")];
+    const of = (state) => (row.self ? Number(tree.stateOf(row.child) === state) : tree.of(row.child, state));
+    return h("span", { class: "bar small", "aria-hidden": "true" }, states.filter(of).map((state) => h("i", { class: state, css: { "flex-grow": of(state) } })));
+  }
+
+  _order() {
+    const value = (row) => this.values.get(row.path) ?? -Infinity;
+    const away = (row) => Math.abs(Math.log(this.ratios.get(row.path) || 1)) || 0;
+    const share = (row) => row.bad / (row.nodes || 1);
+    const orders = {
+      worst: (one, other) => Number(one.self) - Number(other.self) || share(other) - share(one) || Number(away(other) > 1) - Number(away(one) > 1) || value(other) - value(one) || one.child - other.child,
+      name: (one, other) => one.child - other.child,
+      value: (one, other) => value(other) - value(one),
+    };
+    return orders[this.sort];
+  }
+
+  _unfilter() {
+    this.field.value = this.filter = "";
+    this.field.hidden = true;
+    this.draw();
+  }
+
+  /** @returns {boolean} whether the key was ours */
+  press(name) {
+    if (name === "f") {
+      this.field.hidden = false;
+      this.field.focus();
+      return true;
+    }
+    if (name === "o") {
+      this.sort = { worst: "value", value: "name", name: "worst" }[this.sort];
+      this.draw();
+      return true;
+    }
+    if (name === "j" || name === "k") {
+      this.chosen = Math.max(0, Math.min((this.shown?.length ?? 1) - 1, this.chosen + (name === "j" ? 1 : -1)));
+      this.draw();
+      return true;
+    }
+    if (name === "Enter" && this.shown?.[this.chosen]) {
+      this.options.open(this.shown[this.chosen].path);
+      return true;
+    }
+    return false;
+  }
+
+  /** The child that "Open" means: the chosen row, or the worst. */
+  get first() {
+    return this.shown?.[Math.max(0, this.chosen)] ?? null;
+  }
+}
+

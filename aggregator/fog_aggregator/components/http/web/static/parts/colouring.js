@@ -1,0 +1,55 @@
+// What the map is coloured by: health, a metric, or its ratio to the siblings.
+import { h } from "../base/dom.js";
+import { digits, figure, unitOf } from "../base/numbers.js";
+import { ask } from "../data/api.js";
+import { layerOf } from "../data/tree.js";
+import { byMetric, byRatio, Means } from "../draw/layers.js";
+
+export class Colouring {
+  constructor(page) {
+    this.page = page;
+    this.colour = null;
+    this.name = "";
+  }
+
+  /** Ask for the layer that the address names. */
+  async load() {
+    const { route, fleet } = this.page;
+    const { m, by } = route.query;
+    this.name = m ?? "";
+    if (!m || by === "health" || !fleet.tree) {
+      this.colour = null;
+      return;
+    }
+    try {
+      const answer = await ask("api/tree", { format: "columns", metric: m });
+      if (answer.shape !== fleet.tree.shape) return; // the next tree has its places
+      const means = new Means(fleet.tree, layerOf(answer));
+      const unit = unitOf(m, fleet.family(m)?.type ?? "");
+      const chosen = by === "siblings" ? byRatio(means) : byMetric(means);
+      const told = (place) => {
+        const [text, shown] = figure(means.mean(place), unit);
+        const ratio = means.ratio(place);
+        return `${m} ${text} ${shown}${Number.isNaN(ratio) ? "" : `, ${digits(Number(ratio.toPrecision(2)))} × siblings`}`;
+      };
+      this.colour = { ...chosen, told, kind: by === "siblings" ? "ratio" : "metric", unit: by === "siblings" ? "×" : unit };
+      this.error = "";
+    } catch (error) {
+      this.colour = null;
+      this.error = error.message;
+    }
+  }
+}
+
+/** Buttons over the map. */
+export function chooser(page) {
+  const { m, by } = page.route.query;
+  const family = m ?? page.fleet.families[0]?.name ?? "";
+  const mode = !m || by === "health" ? "health" : by === "siblings" ? "siblings" : "metric";
+  const button = (name, text, query) => h("button", { "aria-pressed": String(mode === name), onclick: () => page.go(page.with(query)) }, text);
+  return [
+    h("span", { class: "label wide" }, "colour by"),
+    h("span", { class: "group" }, button("health", "health", { m: "", by: "" }), family && button("metric", family, { m: family, by: "" }), family && button("siblings", "ratio to siblings", { m: family, by: "siblings" })),
+    h("button", { class: "button", onclick: () => page.act.colour() }, "metric… ", h("kbd", {}, "m")),
+  ];
+}

@@ -1,0 +1,70 @@
+// Events, newest first; a run of the same name at places of one parent is folded.
+import { card, h } from "../base/dom.js";
+import { clock, count, full, many } from "../base/numbers.js";
+import { common, parentOf, shortened } from "../base/paths.js";
+import { toPlace } from "../base/route.js";
+
+const RUN = 60;
+
+/** Fold runs: the same name under one parent within a minute. @returns {{event: any, like: number, paths: string[]}[]} */
+export function folded(events) {
+  const found = [];
+  for (const event of events) {
+    const before = found.find((run) => run.event.name === event.name && parentOf(run.event.path) === parentOf(event.path) && run.event.timestamp - event.timestamp < RUN);
+    if (before) {
+      before.like += 1;
+      before.paths.push(event.path);
+    } else found.push({ event, like: 0, paths: [event.path] });
+  }
+  return found;
+}
+
+/** Events by their own time, the newest first. */
+export const newestFirst = (events) => [...events].sort((one, other) => other.timestamp - one.timestamp);
+
+/** The kind of an event, by what its name says. */
+export function kindOf(name) {
+  if (/(lost|firing|crash|fatal|killed)/.test(name)) return "critical";
+  if (/(fail|stale|depart|error|timeout|refus|evict|drop|warn|gap|over_)/.test(name)) return "warning";
+  if (/(live|resolved|recover|lifted|back|ok$)/.test(name)) return "ended";
+  return "note";
+}
+
+export const SIGNS = { critical: "■", warning: "▲", note: "○", ended: "✓" };
+
+/** The sign of a kind, with its shape. */
+export const sign = (kind) => h("span", { class: `sign shape ${kind}`, role: "img", "aria-label": kind }, SIGNS[kind]);
+
+/** What an event says beside its name. */
+export function saying(event) {
+  const parts = [...Object.entries(event.labels ?? {}), ...Object.entries(event.metadata ?? {})].map(([name, value]) => `${name}=${plain(value)}`);
+  if (event.value !== null && event.value !== undefined) parts.unshift(plain(event.value));
+  return parts.join(" ");
+}
+
+/** A value of an event as a text. */
+export const plain = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+
+/** The list of a place: the newest few. */
+export function eventsCard(route, answer, { title = "Events", path = "", most = 4, hour = null } = {}) {
+  const runs = folded(newestFirst(answer.events)).slice(0, most);
+  return card(
+    title,
+    { className: "events-card order-5", end: [h("span", { class: "label" }, hour === null ? "" : `${count(hour)} in the hour · `, h("a", { href: toPlace(route, path, "events") }, "all"))] },
+    runs.length
+      ? h(
+          "ul",
+          { class: "events" },
+          runs.map(({ event, like, paths }) =>
+            h(
+              "li",
+              {},
+              h("time", { title: full(event.timestamp) }, clock(event.timestamp)),
+              h("span", {}, h("b", {}, event.name), ` ${saying(event)}`, like ? h("span", { class: "label" }, ` · ${many(like, "other like it", "others like it")}`) : null),
+              h("a", { class: "path", href: toPlace(route, common(paths)) }, shortened(common(paths))),
+            ),
+          ),
+        )
+      : h("p", { class: "body note" }, "No event is kept of this place."),
+  );
+}

@@ -1,0 +1,67 @@
+// Why a number is what it is: writers, what has ended, what is awaited; and whether it adds up.
+import { card, command, h, put } from "../base/dom.js";
+import { count, digits, span } from "../base/numbers.js";
+import { ask } from "../data/api.js";
+
+export class Explain {
+  constructor(page, path) {
+    this.page = page;
+    this.path = path;
+    this.name = "";
+    this.body = h("div", { class: "body" });
+    this.element = card("Why this number", { end: [h("code", { class: "quiet" }, "/api/explain")] }, this.body);
+    this.element.tabIndex = -1;
+  }
+
+  focus() {
+    this.element.scrollIntoView({ block: "nearest" });
+    this.element.focus();
+  }
+
+  /** @param {string} name of a metric */
+  async load(name) {
+    this.name = name;
+    try {
+      const answer = await ask("api/explain", { path: this.path, name });
+      put(this.body, sums(answer, this.page.now()), command(`fog audit ${this.path}`), h("p", { class: "note" }, "Asks the node itself and compares every value."));
+    } catch (error) {
+      put(this.body, h("p", { class: "error" }, error.message));
+    }
+  }
+}
+
+const number = (value) => (typeof value === "object" && value !== null ? value.count : value);
+const keyOf = (labels) => JSON.stringify(Object.entries(labels).sort());
+
+/** One sum for each series of the metric. */
+export function sums(answer, now) {
+  if (!answer.node) return h("p", { class: "note" }, "It is no node of its own: look at its children.");
+  return answer.total.slice(0, 6).map((sample) => oneSum(answer, sample, now));
+}
+
+function oneSum({ name, node }, sample, now) {
+  const key = keyOf(sample.labels);
+  const held = (values) => values.filter(({ labels }) => keyOf(labels) === key);
+  const live = node.epochs.map((epoch) => ({ epoch, value: held(epoch.values).reduce((sum, { value }) => sum + number(value), 0) }));
+  const closed = held(node.closed).reduce((sum, { value }) => sum + number(value), 0);
+  const sum = live.reduce((all, { value }) => all + value, closed);
+  const exported = number(sample.value);
+  const same = Math.abs(sum - exported) <= 1e-9 * Math.max(1, Math.abs(exported));
+  const labels = Object.entries(sample.labels).map(([label, value]) => `${label}="${value}"`).join(",");
+  const row = (title, value, note, strong = false) => h("tr", { class: strong ? "sum" : "" }, h("td", {}, strong ? h("b", {}, title) : title), h("td", { class: "number" }, strong ? h("b", {}, value) : value), h("td", { class: "quiet" }, note));
+  const shown = (value) => (Number.isInteger(value) ? count(value) : digits(value));
+  return [
+    h("p", { class: "mono" }, `${name}${labels ? `{${labels}}` : ""}`),
+    h(
+      "table",
+      { class: "why" },
+      h(
+        "tbody",
+        {},
+        live.map(({ epoch, value }) => row(`writer ${epoch.epoch.slice(0, 4)}…${epoch.epoch.slice(-2)} since ${span(now - epoch.born)}`, shown(value), `frame ${span(now - epoch.heard)} ago${epoch.awaits_keyframe ? ", awaits a keyframe" : ""}`)),
+        row(`${count(node.folded)} writers that ended`, shown(closed), "closed total"),
+        row("exported", shown(exported), same ? h("span", { class: "fine" }, "✓ sum of the above") : h("span", { class: "bad" }, `does not add up: ${shown(sum)}`), true),
+      ),
+    ),
+  ];
+}

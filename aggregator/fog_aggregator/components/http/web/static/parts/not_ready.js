@@ -1,0 +1,48 @@
+// While the aggregator is not ready: what it waits for, what still holds, and no totals.
+import { card, h } from "../base/dom.js";
+import { clock, count, share, span } from "../base/numbers.js";
+
+export class NotReady {
+  constructor(page) {
+    this.page = page;
+    this.began = page.now();
+    /** @type {Map<string, {sequence: number, at: number}>} */
+    this.first = new Map();
+  }
+
+  /** @param {any} status */
+  show(status) {
+    const now = this.page.now();
+    const streams = status.streams ?? [];
+    for (const stream of streams) if (!this.first.has(stream.name)) this.first.set(stream.name, { sequence: stream.sequence, at: now });
+    const read = streams.reduce((sum, { sequence }) => sum + sequence, 0);
+    const all = streams.reduce((sum, { last_sequence: last }) => sum + last, 0);
+    const begun = streams.reduce((sum, { name }) => sum + this.first.get(name).sequence, 0);
+    const rate = now > this.began ? (read - begun) / (now - this.began) : 0;
+    const left = rate > 0 ? (all - read) / rate : NaN;
+    return h(
+      "div",
+      { class: "stack" },
+      h(
+        "section",
+        { class: "card verdict", "data-severity": "warning", "aria-label": "Not ready" },
+        h("div", {}, h("p", { class: "crumbs" }, status.path || this.page.fleet.root || "the fleet"), h("h1", {}, "Not ready: the aggregator is catching up"), h("p", { class: "note" }, "Totals appear when they are complete, so that none goes down later. ", h("code", {}, "/metrics"), " answers 503.")),
+        h(
+          "div",
+          {},
+          h("p", { class: "progress-line" }, h("b", {}, `${count(read)} of ${count(all)} messages`), h("span", { class: "label" }, Number.isFinite(left) && all > read ? `about ${span(left)} left` : "")),
+          h("div", { class: "progress" }, h("i", { css: { width: `${all ? (100 * read) / all : 0}%` } })),
+          h("p", { class: "label" }, rate > 0 ? `${count(rate)} messages/s` : ""),
+        ),
+      ),
+      h(
+        "div",
+        { class: "columns halves" },
+        card("What it waits for", {}, h("ul", { class: "list" }, streams.map((stream) => h("li", {}, h("span", {}, stream.lag ? "◐" : "✓", ` Stream ${stream.name} read to where it stood`), h("span", { class: "quiet" }, share(stream.sequence, stream.last_sequence)))), h("li", {}, h("b", {}, status.reason)))),
+        card("Still true", {}, h("ul", { class: "list" }, line("Alerts", "held: none fires or resolves until ready"), line("Asked", clock(now)), line("If it does not end", h("code", {}, "fog doctor")))),
+      ),
+    );
+  }
+}
+
+const line = (name, value) => h("li", {}, h("span", {}, name), h("span", {}, value));

@@ -1,0 +1,60 @@
+// Problems: what is wrong, where, since when; one line for one cause.
+import { card, copy, h, key } from "../base/dom.js";
+import { clock, count, full, span } from "../base/numbers.js";
+import { shortened } from "../base/paths.js";
+import { toPlace } from "../base/route.js";
+import { spark } from "../draw/spark.js";
+import { SIGNS } from "./events.js";
+
+export const MOST = 7;
+
+/** Since when, and for how long; or until when. */
+export function when(problem, now) {
+  if (problem.until) return `${clock(problem.start, 2)} · until ${clock(problem.until, 2)}`;
+  return Number.isFinite(problem.start) && problem.start ? `${clock(problem.start, 2)} · ${span(now - problem.start)}` : "as usual";
+}
+
+/** The place of a problem: one path, and how many more. */
+export const placeOf = (problem) => `${shortened(problem.path || "the fleet")}${problem.more ? ` and ${count(problem.more)} more` : ""}`;
+
+/** @param {{route: any, problems: any[], silenced: number, selected: number, now: number, sparks: Map<string, ArrayLike<number>>, select: (number: number) => void, act: any, empty: any, error: string}} told */
+export function problemsCard(told) {
+  const { problems, silenced, route } = told;
+  const shown = problems.slice(0, MOST);
+  const number = (severity) => problems.filter((problem) => problem.severity === severity).length;
+  const counts = ["critical", "warning", "note"].filter(number).map((severity) => h("span", { class: "label" }, h("span", { class: `sign shape ${severity}` }, SIGNS[severity]), h("b", {}, count(number(severity)))));
+  return card(
+    "Problems",
+    { className: "order-2", end: [h("span", { class: "label" }, silenced ? `${count(silenced)} silenced · ` : "", h("a", { href: toPlace(route, route.path, "alerts") }, "alerts"))] },
+    told.error ? h("p", { class: "error" }, told.error) : null,
+    shown.length ? h("div", { class: "counts" }, counts) : null,
+    shown.length ? h("ol", { role: "listbox", "aria-label": "Problems" }, shown.map((problem) => line(problem, told))) : told.empty,
+    problems.length > MOST ? h("p", { class: "body" }, h("a", { href: toPlace(route, route.path, "alerts") }, `and ${count(problems.length - MOST)} more`)) : null,
+  );
+}
+
+function line(problem, { route, selected, now, sparks, select, act }) {
+  const chosen = problem.number === selected;
+  const kind = problem.severity === "critical" ? "critical" : problem.severity === "warning" ? "warning" : "plain";
+  const values = sparks.get(problem.id);
+  return h(
+    "li",
+    { class: "problem", role: "option", tabindex: "0", "aria-selected": String(chosen), "data-key": `problem-${problem.id}`, onclick: () => select(problem.number), onkeydown: (event) => { if (event.key === "Enter") act.open(problem); } },
+    h("span", { class: `sign ${problem.severity}` }, String(problem.number)),
+    h("h3", {}, problem.title),
+    h("span", { class: "when", title: full(problem.start) }, when(problem, now)),
+    h("a", { class: "path place", href: toPlace(route, problem.path), title: problem.path }, placeOf(problem)),
+    values ? spark(values, { kind }) : h("span", { class: "spark" }),
+    h("p", { class: "why note" }, problem.text),
+    chosen
+      ? h(
+          "div",
+          { class: "actions" },
+          h("button", { class: "button", onclick: () => act.open(problem) }, "Open ", key("↵")),
+          problem.metric && h("button", { class: "button", onclick: () => act.why(problem) }, "Why ", key("w")),
+          problem.alert && h("button", { class: "button", onclick: () => act.silence(problem) }, "Silence… ", key("s")),
+          problem.query && h("button", { class: "button", onclick: (event) => copy(problem.query, event.currentTarget) }, "PromQL"),
+        )
+      : null,
+  );
+}

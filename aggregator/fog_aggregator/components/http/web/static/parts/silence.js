@@ -1,0 +1,38 @@
+// A silence always has an end and a reason. The page shows the command; a button only where the aggregator may do it.
+import { command, h, put } from "../base/dom.js";
+import { clock } from "../base/numbers.js";
+
+const CHOICES = { "30 min": ["30m", 1800], "2 h": ["2h", 7200], "8 h": ["8h", 28800], "24 h": ["24h", 86400] };
+
+/** A word for the shell: in single quotes where it must be, with its own ones escaped. */
+export const shell = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+/** The command that silences an alert at and under a place, or all alerts there. */
+export function silenceCommand({ alert, path }, duration, comment) {
+  return ["fog silence add", shell(alert || "alertname=~.+"), path && `--path ${shell(path)}`, `--duration ${duration}`, `--comment ${shell(comment)}`].filter(Boolean).join(" ");
+}
+
+export class SilenceForm {
+  constructor(page, about) {
+    this.page = page;
+    this.about = about;
+    this.choice = "2 h";
+    this.reason = h("input", { placeholder: "why, for those who read it later", maxlength: "300", oninput: () => this._draw() });
+    this.choices = h("span", { class: "group" });
+    this.ends = h("span", { class: "label" });
+    this.command = h("div");
+    this.element = h("div", {}, h("p", { class: "field" }, h("span", { class: "label" }, "Silence for"), this.choices, this.ends), h("label", { class: "field" }, h("span", { class: "label" }, "Reason"), this.reason), this.command);
+    this._draw();
+  }
+
+  get text() {
+    const comment = /** @type {HTMLInputElement} */ (this.reason).value.trim() || "…";
+    return silenceCommand(this.about, CHOICES[this.choice][0], comment);
+  }
+
+  _draw() {
+    put(this.choices, Object.keys(CHOICES).map((name) => h("button", { type: "button", "aria-pressed": String(name === this.choice), "data-key": `for-${name}`, onclick: () => { this.choice = name; this._draw(); } }, name)));
+    put(this.ends, `ends ${clock(this.page.now() + CHOICES[this.choice][1], 2)}`);
+    put(this.command, command(this.text));
+  }
+}

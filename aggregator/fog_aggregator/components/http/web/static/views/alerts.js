@@ -1,0 +1,120 @@
+// Alerts at and under a place: firing, pending, silenced, resolved; one line for one cause, with what to do.
+import { card, h, put } from "../base/dom.js";
+import { clock, count, full, many, span } from "../base/numbers.js";
+import { isUnder, shortened } from "../base/paths.js";
+import { toPlace } from "../base/route.js";
+import { SIGNS } from "../parts/events.js";
+import { SilenceForm } from "../parts/silence.js";
+import { crumbs } from "../parts/verdict.js";
+import { floods, strip } from "../draw/strips.js";
+
+const STRIP = 6 * 3600;
+
+export class Alerts {
+  constructor(page) {
+    this.page = page;
+    this.opened = page.route.query.open ?? "";
+    this.sort = page.route.query.sort ?? "place";
+    this.top = h("div");
+    this.lists = h("div", { class: "stack" });
+    this.element = h("div", { class: "stack" }, this.top, this.lists);
+    page.fleet.load("alerts");
+    this.update();
+  }
+
+  close() {}
+
+  get places() {
+    const under = this.page.route.path;
+    return (list) => (list ?? []).filter(({ path, paths }) => isUnder(path, under) || (paths ?? []).some((one) => isUnder(one, under)));
+  }
+
+  update() {
+    const { page, places } = this;
+    const answer = page.fleet.alerts;
+    const error = page.fleet.errors.alerts;
+    if (!answer) {
+      put(this.top, h("section", { class: "card verdict" }, h("div", {}, h("h1", {}, error ? "Alerts cannot be shown" : "Asking the aggregator …"), h("p", { class: "note" }, error))));
+      return;
+    }
+    const lists = { Firing: places(answer.problems.filter(({ state }) => state === "firing")), Pending: places(answer.pending), Silenced: places(answer.silenced), "Resolved today": places(answer.resolved) };
+    const worst = lists.Firing.some(({ severity }) => severity === "critical") ? "critical" : lists.Firing.length ? "warning" : "ok";
+    put(
+      this.top,
+      h(
+        "section",
+        { class: "card verdict", "data-severity": answer.held ? "warning" : worst, "aria-label": "Alerts" },
+        h("div", {}, h("p", {}, crumbs(page.route, page.route.path || page.fleet.root), h("span", { class: "label" }, " alerts at and under this place")), h("h1", {}, answer.held ? "Held: not ready" : `${count(lists.Firing.length)} firing, ${count(lists.Pending.length)} pending, ${count(lists.Silenced.length)} silenced`), h("p", { class: "note" }, answer.held ? `None fires or resolves: ${answer.held}.` : answer.folded > lists.Firing.length ? `${many(answer.folded, "alert was", "alerts were")} folded into ${count(lists.Firing.length)} by place. The list below never holds more than one line for one cause.` : "One line for one cause.")),
+        h("div", { class: "wide" }, floods(answer.flood, answer.floodAbove, page.now())),
+      ),
+    );
+    put(this.lists, Object.entries(lists).map(([name, list]) => this._list(name, list)));
+  }
+
+  _list(name, list) {
+    const buttons = name === "Firing" ? h("span", { class: "group" }, ["place", "rule", "time"].map((by) => h("button", { "aria-pressed": String(by === this.sort), onclick: () => { this.sort = by; this.update(); } }, `by ${by}`))) : null;
+    if (!list.length) return name === "Firing" ? card(name, {}, h("p", { class: "body note" }, "Nothing fires here.")) : null;
+    const order = { place: (one, other) => (one.path < other.path ? -1 : 1), rule: (one, other) => (one.title < other.title ? -1 : 1), time: (one, other) => (other.start ?? 0) - (one.start ?? 0) }[this.sort];
+    const shown = name === "Firing" && this.sort !== "place" ? [...list].sort(order) : list;
+    return card(
+      name,
+      { note: name === "Silenced" ? "come back by themselves; none without an end" : "", end: [h("span", { class: `badge ${name === "Firing" ? "critical" : ""}` }, count(list.length)), buttons] },
+      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "alert"), h("th", { scope: "col" }, "place"), h("th", { scope: "col", class: "wide" }, "value and bound"), h("th", { scope: "col", class: "wide" }, "last 6 h"), h("th", { scope: "col", class: "number" }, "since"), h("th", { scope: "col", class: "number wide" }, ""))), h("tbody", {}, shown.map((one) => this._rows(one, name))))),
+    );
+  }
+
+  _rows(one, list) {
+    const { page } = this;
+    const now = page.now();
+    const open = this.opened === one.id;
+    const ended = list === "Resolved today";
+    const kind = ended ? "ended" : one.severity;
+    const since = ended ? `${clock(one.start, 2)}–${clock(one.end, 2)}` : `${clock(one.start, 2)} · ${span(now - one.start)}`;
+    const side = one.until ? `${span(one.until - now)} left` : one.fires_at ? `fires in ${span(one.fires_at - now)}` : one.folds > 1 ? `folds ${count(one.folds)}` : "";
+    const row = h(
+      "tr",
+      { class: "open", "aria-selected": String(open), tabindex: "0", "data-key": `alert-${one.id}`, onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) this._open(one.id); }, onkeydown: (event) => { if (event.key === "Enter" || event.key === "e") { event.stopPropagation(); this._open(one.id); } } },
+      h("td", {}, h("span", { class: `sign shape ${kind}`, role: "img", "aria-label": kind }, SIGNS[kind]), " ", h("b", {}, one.title)),
+      h("td", {}, h("a", { class: "path", href: toPlace(page.route, one.path), title: one.path }, shortened(one.path || "the fleet")), one.more ? h("span", { class: "label" }, ` and ${count(one.more)} more`) : null),
+      h("td", { class: "note wide" }, one.value ?? ""),
+      h("td", { class: "wide" }, strip(one, now, STRIP)),
+      h("td", { class: "number", title: full(one.start) }, since),
+      h("td", { class: "number label wide" }, side || (list === "Firing" ? h("span", { class: "link" }, "Silence") : "")),
+    );
+    return open ? [row, h("tr", {}, h("td", { colspan: 6 }, this._details(one, list)))] : row;
+  }
+
+  _details(one, list) {
+    return h(
+      "div",
+      { class: "form" },
+      h("div", {}, h("p", { class: "note" }, one.text), one.description && h("p", { class: "note" }, one.description), one.runbook && h("p", { class: "note" }, h("b", {}, "What to do "), runbook(one.runbook)), one.query && h("p", { class: "mono quiet" }, one.query)),
+      list === "Firing" || list === "Pending" ? new SilenceForm(this.page, one).element : h("div"),
+    );
+  }
+
+  _open(id) {
+    this.opened = this.opened === id ? "" : id;
+    this.update();
+  }
+
+  /** @returns {boolean} whether the key was ours */
+  press(name) {
+    const rows = [...this.element.querySelectorAll("tr[tabindex]")];
+    const place = rows.indexOf(/** @type {any} */ (document.activeElement));
+    if (name === "j" || name === "k") {
+      /** @type {any} */ (rows[Math.max(0, Math.min(rows.length - 1, place + (name === "j" ? 1 : -1)))])?.focus();
+      return true;
+    }
+    if (name === "s" && (place >= 0 || rows.length)) {
+      /** @type {any} */ (rows[Math.max(0, place)]).click();
+      return true;
+    }
+    return false;
+  }
+}
+
+/** A runbook's address is a link only where it is one of the web. */
+function runbook(text) {
+  return /^https?:\/\//.test(text) ? h("a", { href: text, rel: "noreferrer noopener", target: "_blank" }, text) : text;
+}

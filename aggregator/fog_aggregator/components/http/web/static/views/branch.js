@@ -1,0 +1,162 @@
+// A place with children: verdict, coverage, the children, what the rising ones share, charts, events.
+import { h, key, put } from "../base/dom.js";
+import { clock, count, many, share, span } from "../base/numbers.js";
+import { isUnder, lastOf } from "../base/paths.js";
+import { spanOf, toPlace } from "../base/route.js";
+import { ask, instant, range } from "../data/api.js";
+import { below, expression } from "../data/queries.js";
+import { Children } from "../parts/children.js";
+import { Charts } from "../parts/charts.js";
+import { coverage, known } from "../parts/coverage.js";
+import { eventsCard } from "../parts/events.js";
+import { Colouring } from "../parts/colouring.js";
+import { MapCard } from "../parts/map.js";
+import { SharedCard } from "../parts/shared.js";
+import { notLive, verdict } from "../parts/verdict.js";
+
+const EVERY = 10_000;
+
+export class Branch {
+  constructor(page) {
+    this.page = page;
+    this.path = page.route.path;
+    this.abort = new AbortController();
+    this.children = new Children({ route: page.route, path: this.path, open: (path) => page.go(toPlace(page.route, path)) });
+    this.charts = new Charts(page, this.path);
+    this.colouring = new Colouring(page);
+    this.actions = h("span", { class: "actions" });
+    this.map = new MapCard({ height: 132, note: `${lastOf(this.path)} outlined`, outlined: this.path, open: (path) => page.go(toPlace(page.route, path)), bare: true, end: [this.actions] });
+    this.shared = new SharedCard(page, this.path);
+    this.top = h("div", { class: "order-1" });
+    this.events = h("div", { class: "order-5" });
+    this.element = h(
+      "div",
+      { class: "stack" },
+      this.top,
+      h("div", { class: "columns branch" }, h("div", { class: "stack" }, this.children.element, this.shared.element, this.events), h("div", { class: "stack" }, h("div", { class: "order-3" }, this.map.element), this.charts.element)),
+    );
+    this.timer = setInterval(() => this.load(), EVERY);
+    this.load();
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.abort.abort();
+    this.map.close();
+    this.charts.close();
+  }
+
+  get problems() {
+    return (this.page.fleet.alerts?.problems ?? []).filter(({ path, paths }) => isUnder(path, this.path) || (paths ?? []).some((one) => isUnder(one, this.path)));
+  }
+
+  get nodes() {
+    const { tree } = this.page.fleet;
+    const place = tree ? tree.find(this.path) : -1;
+    return place >= 0 ? tree.coverage(place) : null;
+  }
+
+  async load() {
+    if (document.hidden || !this.page.fleet.families.length) return;
+    const { page, path } = this;
+    const { signal } = this.abort;
+    this.window = spanOf(page.route, page.now());
+    this.charts.prepare();
+    await Promise.all([
+      this._values(signal),
+      ask("api/events", { path, limit: 100 }, { signal }).then((answer) => { this.listed = answer; }, () => {}),
+      this.charts.load(this.window, { nodes: this._told(), events: this._marks(), signal }),
+      this.colouring.load(),
+    ]);
+    this.update();
+    await this._sparks(signal);
+    this.shared.load(this.children, signal);
+  }
+
+  _told() {
+    const { nodes } = this;
+    return nodes && { live: nodes.live, all: known(nodes) };
+  }
+
+  _marks() {
+    return (this.listed?.events ?? []).filter(({ name }) => name === "deployed" || name === "deploy").map((event) => ({ time: event.timestamp, name: [event.name, event.labels?.version ?? event.metadata?.version].filter(Boolean).join(" ") })).slice(-3);
+  }
+
+  async _values(signal) {
+    const [first, second] = this.charts.metrics.filter(({ type }) => type !== "histogram");
+    this.children.metric = first ?? null;
+    this.children.more.metric = second ?? null;
+    const values = async (metric, into) => {
+      if (!metric) return;
+      const rows = await instant(expression(metric, below(this.path), { window: "5m", by: "fog_path" }), { signal }).catch(() => []);
+      for (const { labels, value } of rows) into.set(labels.fog_path, value);
+    };
+    await Promise.all([values(first, this.children.values), values(second, this.children.more.values)]);
+  }
+
+  async _sparks(signal) {
+    const { metric } = this.children;
+    if (!metric || this.children.rows.length > 100) return;
+    const found = await range(expression(metric, below(this.path), { window: "5m", by: "fog_path" }), this.window, { signal, most: 60 }).catch(() => null);
+    for (const { labels, values } of found?.rows ?? []) this.children.sparks.set(labels.fog_path, values);
+    this.children.draw();
+  }
+
+  update() {
+    const { page, path } = this;
+    const { tree } = page.fleet;
+    put(this.top, this._verdict());
+    if (tree) this.children.show(tree);
+    if (tree) this.map.show(tree, { colour: this.colouring.colour, hits: page.hits, known: page.status?.ready !== false });
+    this._actions();
+    if (this.listed) put(this.events, eventsCard(page.route, this.listed, { title: "Events here", path, most: 3, hour: this.listed.events.filter(({ timestamp }) => page.now() - timestamp < 3600).length }));
+  }
+
+  _verdict() {
+    const { page, path, nodes } = this;
+    const { tree } = page.fleet;
+    const place = tree ? tree.find(path) : -1;
+    const children = place >= 0 ? tree.children[place] : 0;
+    const [problem] = this.problems;
+    const all = nodes ? known(nodes) : 0;
+    const bad = nodes ? all - nodes.live : 0;
+    const [severity, title, text] = problem
+      ? [problem.severity, `${problem.title}${problem.path === path ? "" : ` at ${problem.path}`}`, `${problem.text} Since ${clock(problem.start, 2)}, ${span(page.now() - problem.start)}.`]
+      : !nodes
+        ? ["", page.fleet.tree ? "No node is known here" : "Asking the aggregator …", page.fleet.tree ? `Nothing at or under ${path} was heard, or it has been forgotten.` : ""]
+        : bad
+          ? ["warning", `Nothing fires here; ${notLive(nodes)}`, `Numbers stand on ${share(nodes.live, all)} of the nodes.`]
+          : ["ok", "All well here", `${count(nodes.live)} of ${count(all)} nodes are live.`];
+    return verdict({
+      route: page.route, path, about: `${many(children, "child", "children")}, ${many(all, "node")}`, severity, title, text,
+      side: coverage(nodes, { where: (state) => toPlace(page.route, path, "nodes", { state }) }),
+    });
+  }
+
+  _actions() {
+    const { page, path } = this;
+    const { first } = this.children;
+    put(
+      this.actions,
+      first && h("button", { class: "button first", onclick: () => page.go(toPlace(page.route, first.path)) }, `Open ${first.name} `, key("Enter")),
+      h("button", { class: "button", onclick: () => page.act.silence({ path }) }, "Silence… ", key("s")),
+      h("button", { class: "button", onclick: (event) => page.copy(this.charts.query, event.currentTarget) }, "PromQL ", key("y")),
+      h("button", { class: "button", onclick: (event) => page.copyLink(event.currentTarget) }, "Link ", key("c")),
+    );
+  }
+
+  /** @returns {boolean} whether the key was ours */
+  press(name) {
+    const { page, path } = this;
+    if (name === "Enter" && this.children.first) page.go(toPlace(page.route, this.children.first.path));
+    else if (name === "ArrowUp") page.up();
+    else if (name === "ArrowDown" && this.children.first) page.go(toPlace(page.route, this.children.first.path));
+    else if (name === "ArrowLeft" || name === "ArrowRight") page.beside(name === "ArrowLeft" ? -1 : 1);
+    else if (name === "y") page.copy(this.charts.query);
+    else if (name === "s") page.act.silence({ path });
+    else if (name === "n") this.charts.next();
+    else return this.children.press(name);
+    return true;
+  }
+}
+

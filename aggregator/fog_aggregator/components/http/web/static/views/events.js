@@ -1,0 +1,119 @@
+// Events of a place over time: bars by name, chips, folded runs with labels and metadata.
+import { card, h, key, put } from "../base/dom.js";
+import { clock, count, full } from "../base/numbers.js";
+import { common, shortened } from "../base/paths.js";
+import { spanOf, toPlace } from "../base/route.js";
+import { ask } from "../data/api.js";
+import { bars } from "../draw/bars.js";
+import { folded, kindOf, newestFirst, plain, sign } from "../parts/events.js";
+import { crumbs } from "../parts/verdict.js";
+
+const PAGE = 500;
+
+export class Events {
+  constructor(page) {
+    this.page = page;
+    this.paused = false;
+    this.abort = new AbortController();
+    this.canvas = h("canvas", { class: "bars", role: "img", "aria-label": "Events over time, by name" });
+    this.head = h("div", { class: "body" });
+    this.chips = h("div", { class: "chips" });
+    this.body = h("tbody");
+    this.rest = h("p", { class: "body note" });
+    this.pause = h("button", { class: "button", "aria-pressed": "false", onclick: () => this._pause() }, "Pause ", key("Space"));
+    this.element = h(
+      "div",
+      { class: "stack" },
+      h("section", { class: "card", "aria-label": "Events over time" }, this.head, h("div", { class: "body" }, this.canvas), this.chips),
+      card("Events", { note: "newest first, runs of the same name and place are folded", end: [this.pause, h("button", { class: "button wide", onclick: (event) => page.copy(`fog events ${page.route.path} --follow`.replace("  ", " "), event.currentTarget) }, "Copy as ", h("code", {}, "fog events --follow"))] }, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["time", "event", "place"].map((name) => h("th", { scope: "col" }, name)), h("th", { scope: "col", class: "number wide" }, "value"), ["labels", "metadata"].map((name) => h("th", { scope: "col", class: "wide" }, name)))), this.body)), this.rest),
+    );
+    this.onEvent = () => { if (!this.paused) this.load(); };
+    page.live.addEventListener("event", this.onEvent);
+    this.observer = new ResizeObserver(() => this._bars());
+    this.observer.observe(this.canvas);
+    this.load();
+  }
+
+  close() {
+    this.abort.abort();
+    this.observer.disconnect();
+    this.page.live.removeEventListener("event", this.onEvent);
+  }
+
+  async load() {
+    if (this.loading) {
+      this.again = true;
+      return;
+    }
+    this.loading = true;
+    const { route } = this.page;
+    try {
+      this.window = spanOf(route, this.page.now());
+      this.answer = await ask("api/events", { path: route.path, since: this.window.from, limit: PAGE }, { signal: this.abort.signal });
+      this.error = "";
+    } catch (error) {
+      this.error = error.name === "AbortError" ? "" : error.message;
+    }
+    this.loading = false;
+    this.update();
+    if (this.again) {
+      this.again = false;
+      setTimeout(() => this.load(), 1000);
+    }
+  }
+
+  update() {
+    const { page, answer } = this;
+    const { route } = page;
+    put(this.head, h("p", {}, crumbs(route, route.path || page.fleet.root), h("span", { class: "label" }, " events at and under this place")), h("p", { class: "label" }, this.error ? h("span", { class: "bad" }, this.error) : answer ? [`${count(answer.events.length)}${answer.next ? " or more" : ""} in the span`, answer.kept !== null && ` · ${count(answer.kept)} kept · ${count(answer.lost)} lost · ${count(answer.repeated)} heard twice, listed once`] : "asking …"));
+    if (!answer) return;
+    const events = newestFirst(answer.events).filter(({ timestamp }) => timestamp <= this.window.to + 60);
+    const names = tally(events);
+    const { name: chosen } = route.query;
+    put(this.chips, h("button", { class: "chip", "aria-pressed": String(!chosen), onclick: () => page.go(page.with({ name: "" })) }, "all names"), names.slice(0, 12).map(([name, number]) => h("button", { class: "chip", "aria-pressed": String(chosen === name), "data-key": `name-${name}`, onclick: () => page.go(page.with({ name: chosen === name ? "" : name })) }, h("i", { class: `swatch kind-${kindOf(name)}` }), ` ${name} `, h("b", {}, count(number)))));
+    const shown = events.filter(({ name }) => !chosen || name === chosen);
+    put(this.body, folded(shown).slice(0, 200).map(({ event, like, paths }) => this._row(event, like, paths)));
+    put(this.rest, answer.next ? "Older ones are at /api/events, page by page." : events.length ? "Older ones are no longer kept, or before the span." : "No event in this span.");
+    this.events = shown;
+    this._bars();
+  }
+
+  _row(event, like, paths) {
+    const place = common(paths);
+    const pairs = (values) => Object.entries(values ?? {}).map(([name, value]) => `${name}=${plain(value)}`).join(" ");
+    return h(
+      "tr",
+      {},
+      h("td", { class: "mono", title: full(event.timestamp) }, clock(event.timestamp, 4)),
+      h("td", {}, sign(kindOf(event.name)), " ", h("b", {}, event.name), like ? [" ", h("span", { class: "badge" }, `${count(like)} like it`)] : null),
+      h("td", {}, h("a", { class: "path", href: toPlace(this.page.route, place), title: place }, shortened(place))),
+      h("td", { class: "number wide" }, event.value === null || event.value === undefined ? "" : plain(event.value)),
+      h("td", { class: "mono quiet wide" }, pairs(event.labels)),
+      h("td", { class: "note wide" }, pairs(event.metadata)),
+    );
+  }
+
+  _bars() {
+    if (this.events && this.canvas.isConnected) bars(/** @type {HTMLCanvasElement} */ (this.canvas), this.events.map(({ timestamp, name }) => ({ time: timestamp, kind: kindOf(name) })), this.window);
+  }
+
+  _pause() {
+    this.paused = !this.paused;
+    this.pause.setAttribute("aria-pressed", String(this.paused));
+    this.pause.firstChild.textContent = this.paused ? "Go on " : "Pause ";
+    if (!this.paused) this.load();
+  }
+
+  /** @returns {boolean} whether the key was ours */
+  press(name) {
+    if (name !== " ") return false;
+    this._pause();
+    return true;
+  }
+}
+
+function tally(events) {
+  const found = new Map();
+  for (const { name } of events) found.set(name, (found.get(name) ?? 0) + 1);
+  return [...found].sort((one, other) => other[1] - one[1]);
+}

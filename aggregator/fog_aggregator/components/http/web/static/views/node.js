@@ -1,0 +1,135 @@
+// A node: what it tells of itself, its metrics beside its siblings' and all nodes', why a number is what it is, commands.
+import { card, command, h, key, put } from "../base/dom.js";
+import { clock, count, full, moment, span } from "../base/numbers.js";
+import { isUnder, lastOf, parentOf } from "../base/paths.js";
+import { spanOf, toPlace } from "../base/route.js";
+import { ask } from "../data/api.js";
+import { expression, ofNode } from "../data/queries.js";
+import { Colouring } from "../parts/colouring.js";
+import { eventsCard } from "../parts/events.js";
+import { Explain } from "../parts/explain.js";
+import { MapCard } from "../parts/map.js";
+import { NodeMetrics } from "../parts/node_metrics.js";
+import { shell, silenceCommand } from "../parts/silence.js";
+import { verdict } from "../parts/verdict.js";
+
+const EVERY = 10_000;
+
+export class Node {
+  constructor(page) {
+    this.page = page;
+    this.path = page.route.path;
+    this.abort = new AbortController();
+    this.colouring = new Colouring(page);
+    this.map = new MapCard({ height: 96, under: parentOf(this.path), outlined: this.path, plain: true, open: (path) => page.go(toPlace(page.route, path)) });
+    this.metrics = new NodeMetrics(page, this.path, (name) => this.explain.load(name));
+    this.explain = new Explain(page, this.path);
+    this.top = h("div", { class: "order-1" });
+    this.side = h("div", {}, this.map.element);
+    this.facts = h("div", { class: "order-2" });
+    this.events = h("div", { class: "order-5" });
+    this.element = h("div", { class: "stack" }, this.top, this.facts, h("div", { class: "columns node" }, h("div", { class: "stack" }, this.metrics.element, this.events), h("div", { class: "stack order-4" }, this.explain.element, this._commands())));
+    this.timer = setInterval(() => this.load(), EVERY);
+    this.load();
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.abort.abort();
+    this.map.close();
+  }
+
+  get problems() {
+    return (this.page.fleet.alerts?.problems ?? []).filter(({ path, paths }) => path === this.path || (paths ?? []).includes(this.path));
+  }
+
+  get state() {
+    const { tree } = this.page.fleet;
+    const place = tree ? tree.find(this.path) : -1;
+    return place >= 0 ? tree.stateOf(place) : "";
+  }
+
+  async load() {
+    if (document.hidden) return;
+    const { path, page } = this;
+    const { signal } = this.abort;
+    const window = spanOf(page.route, page.now());
+    await Promise.all([
+      ask("api/nodes", { path, limit: 1 }, { signal }).then((answer) => { this.node = answer.nodes.find((node) => node.path === path) ?? null; this.asked = true; }, (error) => { this.error = error.message; this.asked = true; }),
+      ask("api/events", { path, limit: 100 }, { signal }).then((answer) => { this.listed = answer; }, () => {}),
+      this.metrics.load(window, signal),
+      this.colouring.load(),
+    ]);
+    if (!this.explain.name && this.metrics.first) this.explain.load(this.metrics.first);
+    this.update();
+  }
+
+  update() {
+    const { page, node } = this;
+    const now = page.now();
+    put(this.top, this._verdict());
+    if (page.fleet.tree) this.map.show(page.fleet.tree, { colour: this.colouring.colour });
+    if (node) put(this.facts, h("dl", { class: "card facts" }, facts(node, now).map(([name, value, title]) => h("div", {}, h("dt", {}, name), h("dd", { title }, value)))));
+    if (this.listed) put(this.events, eventsCard(page.route, this.listed, { title: "Events here", path: this.path, hour: this.listed.events.filter(({ timestamp }) => now - timestamp < 3600).length }));
+  }
+
+  _verdict() {
+    const { page, path, node, state } = this;
+    const [problem] = this.problems;
+    const above = (page.fleet.alerts?.problems ?? []).find((one) => isUnder(path, one.path) && one.path !== path);
+    const words = { live: "Live", stale: "Stale: no frame for three intervals", departed: "Departed: its last values are shown", missing: "Missing: expected, and never heard", quarantined: "In quarantine: its numbers are in no total", ended: "Ended in good order" };
+    const heard = node?.last_heard_age_seconds ?? null;
+    const [severity, title, text] = problem
+      ? [problem.severity, problem.title, `${problem.text} Since ${clock(problem.start, 2)}.`]
+      : !state
+        ? ["", this.asked ? "No such node is known" : "Asking the aggregator …", this.error ?? ""]
+        : [state === "live" ? "ok" : "warning", `${words[state]}`, above ? ["It lies under a problem: ", h("a", { href: toPlace(page.route, above.path) }, `${above.title} at ${above.path}`)] : heard === null ? "" : state === "live" ? `Last heard ${span(heard)} ago.` : `Its last frame came ${span(heard)} ago, at ${clock(page.now() - heard)}: what follows is as of then.`];
+    return verdict({
+      route: page.route, path, about: "a node · no children", severity, title, text, side: this.side,
+      actions: [
+        parentOf(path) ? h("a", { class: "button first", href: toPlace(page.route, parentOf(path)) }, `Up to ${lastOf(parentOf(path))} `, key("Backspace")) : null,
+        h("button", { class: "button", onclick: () => page.act.silence({ path }) }, "Silence… ", key("s")),
+        h("button", { class: "button", onclick: (event) => page.copy(this.query, event.currentTarget) }, "PromQL ", key("y")),
+        h("button", { class: "button", onclick: (event) => page.copyLink(event.currentTarget) }, "Link ", key("c")),
+      ],
+    });
+  }
+
+  get query() {
+    const metric = this.page.fleet.family(this.explain.name) ?? this.page.fleet.families[0];
+    return metric ? expression(metric, ofNode(this.path), { window: "5m", node: true }) : "";
+  }
+
+  _commands() {
+    const { path } = this;
+    return card("Do something", {}, h("div", { class: "body" }, [silenceCommand({ path }, "1h", "…"), `fog quarantine ${shell(path)} --why '…'`, `fog audit ${shell(path)}`].map(command)));
+  }
+
+  /** @returns {boolean} whether the key was ours */
+  press(name) {
+    const { page, path } = this;
+    if (name === "ArrowUp") page.up();
+    else if (name === "ArrowLeft" || name === "ArrowRight") page.beside(name === "ArrowLeft" ? -1 : 1);
+    else if (name === "w") this.explain.focus();
+    else if (name === "s") page.act.silence({ path });
+    else if (name === "y") page.copy(this.query);
+    else return this.metrics.press(name);
+    return true;
+  }
+}
+
+function facts(node, now) {
+  const info = Object.entries(node.info ?? {}).slice(0, 8);
+  const heard = node.last_heard_age_seconds;
+  return [
+    ["interval", `${node.interval_seconds} s`],
+    ["last frame", heard === null ? "never" : `${span(heard)} ago`, heard === null ? "" : full(now - heard)],
+    ["writers", count(node.epochs)],
+    ["series", count(node.series)],
+    ["gaps open", count(node.gaps)],
+    ...info,
+    ["first heard", moment(node.first_heard, now), full(node.first_heard)],
+    ["refused", count(node.refused)],
+    ...(node.awaits_keyframe ? [["keyframe", "awaited"]] : []),
+  ];
+}

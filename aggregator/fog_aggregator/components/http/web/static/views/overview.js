@@ -1,0 +1,135 @@
+// The overview: the verdict on the fleet or a place with children, problems, the map, what changed, events.
+import { h, put } from "../base/dom.js";
+import { clock, count, many, share, span } from "../base/numbers.js";
+import { toPlace } from "../base/route.js";
+import { ask } from "../data/api.js";
+import { changesCard, readChanges } from "../parts/changes.js";
+import { coverage, known } from "../parts/coverage.js";
+import { eventsCard } from "../parts/events.js";
+import { MapCard } from "../parts/map.js";
+import { calm } from "../parts/calm.js";
+import { problemsCard } from "../parts/problems.js";
+import { notLive, verdict } from "../parts/verdict.js";
+import { NotReady } from "../parts/not_ready.js";
+import { chooser, Colouring } from "../parts/colouring.js";
+import { Sparks } from "../data/sparks.js";
+
+const EVERY = 10_000;
+
+export class Overview {
+  /** @param {any} page */
+  constructor(page) {
+    this.page = page;
+    this.selected = 0;
+    this.sparks = new Sparks();
+    this.colouring = new Colouring(page);
+    this.map = new MapCard({ height: 292, open: (path) => page.go(toPlace(page.route, path)), end: [chooser(page)] });
+    this.map.select = (number) => this.select(number);
+    this.top = h("div", { class: "order-1" });
+    this.left = h("div", { class: "order-2" });
+    this.events = h("div", { class: "order-5" });
+    this.changes = h("div", { class: "order-4" });
+    this.notReady = new NotReady(page);
+    this.element = h("div", { class: "stack" }, this.top, h("div", { class: "columns overview" }, h("div", { class: "stack" }, this.left, this.events), h("div", { class: "stack" }, h("div", { class: "order-3" }, this.map.element), this.changes)));
+    this.timer = setInterval(() => this.load(), EVERY);
+    this.load();
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.map.close();
+  }
+
+  get problems() {
+    return this.page.fleet.alerts?.problems ?? [];
+  }
+
+  async load() {
+    if (document.hidden) return;
+    const { page } = this;
+    const until = page.now();
+    const jobs = [
+      ask("api/events", { path: page.route.path, limit: 100 }).then((answer) => { this.listed = answer; this.eventsError = ""; }, (error) => { this.eventsError = error.message; }),
+      ask("api/changes", { path: page.route.path, window: "1h" }).then((answer) => { this.changed = readChanges(answer, page.fleet); this.changesError = ""; }, (error) => { this.changesError = error.message; }),
+      this.colouring.load(),
+    ];
+    await Promise.all(jobs);
+    this.update();
+    page.changed = this.changed?.changes ?? [];
+    await this.sparks.load({ changes: page.changed, problems: this.problems.slice(0, 7), path: page.route.path }, { from: until - 3600, to: until });
+    this.update();
+  }
+
+  /** Show what is known now. */
+  update() {
+    const { page } = this;
+    const { status, fleet, route } = page;
+    if (status && !status.ready) {
+      put(this.top, this.notReady.show(status));
+      this.left.hidden = this.changes.hidden = true;
+    } else {
+      this.left.hidden = this.changes.hidden = false;
+      put(this.top, this._verdict());
+      put(this.left, problemsCard({ route, problems: this.problems, silenced: fleet.alerts?.silenced.length ?? 0, selected: this.selected, now: page.now(), sparks: this.sparks.problems, select: (number) => this.select(number), act: page.act, empty: calm(page), error: fleet.errors.alerts }));
+      put(this.changes, changesCard({ route, answer: this.changed, sparks: this.sparks.changes, colour: (name) => page.go(page.with({ m: name })), error: this.changesError ?? "" }));
+    }
+    put(this.events, this.listed ? eventsCard(route, this.listed, { path: route.path, hour: this.listed.events.filter(({ timestamp }) => page.now() - timestamp < 3600).length }) : this.eventsError ? h("p", { class: "error" }, this.eventsError) : null);
+    this.map.show(fleet.tree, { colour: this.colouring.colour, hits: page.hits, pins: this.problems.slice(0, 7).map(({ number, path, severity }) => ({ number, path, severity })), known: status?.ready !== false });
+  }
+
+  _verdict() {
+    const { page } = this;
+    const nodes = page.status?.coverage.nodes ?? null;
+    const [severity, title, text] = sentence(this.problems, nodes, page);
+    const { tree } = page.fleet;
+    const about = tree ? `the fleet · ${many(tree.levels.length, "level")}, ${many(tree.size, "place")}` : "the fleet";
+    return verdict({ route: page.route, path: page.status?.path || page.fleet.root, about, severity, title, text, side: coverage(nodes, { where: (state) => toPlace(page.route, "", "nodes", { state }) }) });
+  }
+
+  select(number) {
+    this.selected = this.selected === number ? 0 : number;
+    this.update();
+  }
+
+  /** @returns {boolean} whether the key was ours */
+  press(name) {
+    if (/^[1-9]$/.test(name) && this.problems[Number(name) - 1]) {
+      this.select(Number(name));
+      return true;
+    }
+    const problem = this.problems[this.selected - 1];
+    if (name === "Enter" && problem) {
+      this.page.act.open(problem);
+      return true;
+    }
+    if (name === "s" && problem?.alert) {
+      this.page.act.silence(problem);
+      return true;
+    }
+    if (name === "w" && problem?.metric) {
+      this.page.act.why(problem);
+      return true;
+    }
+    if (name === "y") return this.page.copy(problem?.query ?? "");
+    return this.map.press(name);
+  }
+}
+
+/** The verdict in one sentence. @returns {[string, string, string]} */
+export function sentence(problems, nodes, page) {
+  if (!nodes) return ["", "Asking the aggregator …", ""];
+  const all = known(nodes);
+  if (!problems.some(({ alert, state }) => alert || state === "firing")) {
+    const bad = all - (nodes.live ?? 0);
+    if (!all) return ["", "No node has been heard yet", "An agent that publishes to this server appears here by itself."];
+    if (bad) return ["warning", `Nothing fires; ${notLive(nodes)}`, `${count(nodes.live)} of ${count(all)} nodes are live: numbers stand on ${share(nodes.live, all)}.`];
+    if (page.live.connection === "disconnected") return ["", "Nothing was wrong when the aggregator was last heard", ""];
+    return ["ok", "All well", `${count(nodes.live)} of ${count(all)} nodes are live, every total is complete.`];
+  }
+  const [first, second] = problems;
+  const title = [first, second].filter(Boolean).map(({ title: name, path }) => (path ? `${name} at ${path}` : name)).join(", ");
+  const { folded } = page.fleet.alerts;
+  const oldest = Math.min(...problems.map(({ start }) => start || Infinity));
+  const worst = problems.find(({ severity }) => severity === "critical") ?? first;
+  return [first.severity, title, `${many(problems.length, "problem")}${folded > problems.length ? `, folded from ${many(folded, "alert")}` : ""}; the ${problems.length > 1 ? "worst" : "one"} since ${clock(worst.start || oldest, 2)}, ${span(page.now() - (worst.start || oldest))}.`];
+}

@@ -1,0 +1,111 @@
+"""Compute with the page's modules in the engine that runs them: numbers, paths, addresses, the tree of columns."""
+
+from __future__ import annotations
+
+import json
+
+from fog_aggregator.query.listing.columns import shape_of
+from fog_testing.fleet import Fleet
+from tests.page.browser import needs_browser, tab
+
+pytestmark = needs_browser
+NUMBERS = {
+    "count(12941)": "12,941",
+    "count(NaN)": "\N{EN DASH}",
+    "digits(99.44)": "99.4",
+    "digits(0.00421)": "0.00421",
+    "digits(-3.14159)": "\N{MINUS SIGN}3.14",
+    "digits(Infinity)": "∞",
+    "figure(0.94, 's').join(' ')": "0.94 s",
+    "figure(0.0123, 's').join(' ')": "12.3 ms",
+    "figure(142e9, 'B').join(' ')": "142 GB",
+    "figure(0.25, 'ratio').join(' ')": "25 %",
+    "span(48)": "48 s",
+    "span(54 * 60)": "54 min",
+    "span(2 * 3600 + 54 * 60)": "2 h 54 min",
+    "span(3 * 86400 + 7200)": "3 d 2 h",
+    "change(4.5, 1)": "\N{MULTIPLICATION SIGN}4.5",
+    "change(1.22, 1)": "+22 %",
+    "change(0.98, 1)": "\N{MINUS SIGN}2 %",
+    "change(1, 0)": "new",
+    "share(9998, 10000)": "99.9 %",
+    "share(99999, 100000)": "99.9 %",
+    "share(10000, 10000)": "100 %",
+    "share(1, 3)": "33 %",
+    "unitOf('order_errors_total', 'counter')": "/s",
+    "unitOf('sent_bytes_total', 'counter')": "B/s",
+    "unitOf('wait_seconds', 'histogram')": "s",
+}
+PATHS = {
+    "shortened('fog/a', 48)": "fog/a",
+    "shortened('fog/' + 'x'.repeat(40) + '/middle/rack/host', 24)": "fog/…/rack/host",
+    "common(['fog/0/1', 'fog/0/2', 'fog/0/2/3'])": "fog/0",
+    "common(['fog/01', 'fog/0'])": "fog",
+    "String(matcher('r0*/n1')('fog/r01/n1'))": "false",
+    "String(matcher('*r0*/n1')('fog/r01/n1'))": "true",
+    "String(matcher('a+b')('xa+by'))": "true",
+    "String(isUnder('fog/01', 'fog/0'))": "false",
+}
+NAMES = {
+    "numbers": "count, digits, figure, span, change, share, unitOf",
+    "paths": "shortened, common, matcher, isUnder",
+    "route": "parse, format, toPlace, spanOf",
+}
+ROUTES = {
+    "parse('#/fog/ams?view=events&t=1h').path": "fog/ams",
+    "parse('#/fog/ams?view=events&t=1h').view": "events",
+    "parse('#fog/0/3').path": "fog/0/3",
+    "parse('#/fog?view=nonsense').view": "overview",
+    "format({path: 'fog/a b', view: 'nodes', query: {q: 'x=1', state: ''}})": "#/fog/a%20b?view=nodes&q=x%3D1",
+    "toPlace({query: {t: '3h', q: 'gone'}}, 'fog/1')": "#/fog/1?t=3h",
+    "String(spanOf({query: {from: '10', to: '20'}}, 100).live)": "false",
+}
+
+
+async def test_what_is_computed(fog_fleet: Fleet) -> None:
+    """Each expression gives the expected text."""
+    async with tab(f"{fog_fleet.url}/#/?view=metrics") as opened:
+        for module, cases in (("numbers", NUMBERS), ("paths", PATHS), ("route", ROUTES)):
+            texts = ", ".join(f"[{json.dumps(case)}, String({case})]" for case in cases)
+            found = await opened.evaluate(
+                f"async () => {{ const {{ {NAMES[module]} }} = await import('./base/{module}.js'); return [{texts}]; }}"
+            )
+            assert dict(found) == cases
+
+
+async def test_the_tree_is_what_the_columns_say(fog_fleet: Fleet) -> None:
+    """Paths, counts, widths and hits of a made-up tree; children fill their place."""
+    paths = [("fog",), ("fog", "0", "a"), ("fog", "0", "b"), ("fog", "1", "a"), ("fog", "1", "b"), ("fog", "10")]
+    shape = shape_of((), paths)
+    columns = {
+        "path": "",
+        "shape": shape.name,
+        "levels": shape.levels,
+        "names": shape.names,
+        "children": shape.children,
+    }
+    columns |= {"states": "l--ldlsl", "letters": {"l": "live", "s": "stale", "d": "departed", "-": ""}}
+    assert [int(node) for node in shape.nodes] == [0, -1, -1, 5, 1, 2, 3, 4]
+    async with tab(f"{fog_fleet.url}/#/?view=metrics") as opened:
+        found = await opened.evaluate(
+            f"""async () => {{
+                const {{ Tree }} = await import('./data/tree.js');
+                const tree = new Tree({json.dumps(columns)});
+                const all = Array.from({{ length: tree.size }}, (_, place) => place);
+                const there = all.every((place) => tree.find(tree.path(place)) === place);
+                return {{
+                    paths: all.map((place) => tree.path(place)), there, nowhere: tree.find('fog/2'),
+                    nodes: Array.from(tree.nodes), departed: tree.of(0, 'departed'), stale: tree.of(0, 'stale'),
+                    filled: tree.start[1] + tree.wide[1] + tree.wide[2] + tree.wide[3],
+                    hits: [tree.hit(2, 0), tree.hit(2, 2.5), tree.hit(1, tree.total - 0.01), tree.hit(1, 99)],
+                    unknown: tree.change({{ 'fog/9': 'live' }}), known: tree.change({{ 'fog/0/a': 'live' }}),
+                    after: tree.of(0, 'departed'),
+                }};
+            }}"""
+        )
+    expected = ["fog", "fog/0", "fog/1", "fog/10", "fog/0/a", "fog/0/b", "fog/1/a", "fog/1/b"]
+    assert (found["paths"], found["there"], found["nowhere"]) == (expected, True, -1)
+    assert (found["nodes"], found["departed"], found["stale"]) == ([6, 2, 2, 1, 1, 1, 1, 1], 1, 1)
+    assert abs(found["filled"] - 6) < 1e-9
+    assert found["hits"] == [4, 6, 3, -1]
+    assert (found["unknown"], found["known"], found["after"]) == (False, True, 0)

@@ -1,0 +1,103 @@
+"""Stories on the page: a real aggregator, real agents, a real browser, and a keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from fog_testing.fleet import Fleet
+from fog_testing.nats_server import NatsServer
+from fog_testing.waiting import eventually
+from tests.cli.aggregators import free_address, is_healthy
+from tests.cli.processes import fog
+from tests.page.browser import DESKTOP, PHONE, needs_browser, tab
+
+pytestmark = needs_browser
+NODES = [f"fog/{place}/{node}" for place in "abc" for node in range(2)]
+
+
+@asynccontextmanager
+async def small_fleet(server: NatsServer) -> AsyncIterator[str]:
+    """Let six nodes at three places count orders; the address. A busy machine makes no node of it stale."""
+    async with Fleet(server.url, interval=1.0) as fleet:
+        for path in NODES:
+            collector = await fleet.node(path)
+            collector.register_counter("orders_total", "Orders").increment(3)
+        await fleet.settle()
+        yield fleet.url
+
+
+@pytest.mark.parametrize("size", [DESKTOP, (820, 900), PHONE])
+async def test_all_is_well(fog_nats: NatsServer, size: tuple[int, int]) -> None:
+    """The calm page, at each width: few questions, no error, nothing scrolls sideways, nothing is coloured."""
+    async with small_fleet(fog_nats) as url, tab(url, size) as opened:
+        await opened.shows("All well", "h1")
+        await opened.shows("6 of 6 nodes are live")
+        await opened.shows("Nothing is wrong")
+        assert await opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert await opened.evaluate("document.querySelectorAll('*').length") <= 1500
+        assert len({address.split("?")[0] for address in opened.asked}) <= 8
+        assert opened.said == []
+
+
+async def test_a_keyboard_alone_goes_everywhere(fog_nats: NatsServer) -> None:
+    """Search, open, up, the views, the sheet of keys: and typing is no command."""
+    async with small_fleet(fog_nats) as url, tab(url) as opened:
+        press = opened.page.keyboard.press
+        await opened.shows("All well", "h1")
+        await press("/")
+        await opened.page.keyboard.type("b/1")
+        await opened.shows("fog/b/1", "#results")
+        await press("Enter")
+        await opened.shows("Live", "h1")
+        assert opened.page.url.endswith("#/fog/b/1")
+        await opened.shows("sum of the above")
+        await press("Backspace")
+        await eventually(lambda: opened.page.url.endswith("#/fog/b"), deadline=10)
+        await opened.shows("All well here", "h1")
+        await press("g")
+        await press("n")
+        await eventually(lambda: "view=nodes" in opened.page.url, deadline=10)
+        await opened.page.locator(".chip", has_text="all").first.click()
+        await opened.shows("fog/b/1", "table")
+        for key, view in (("a", "alerts"), ("e", "events"), ("m", "metrics")):
+            await press("g")
+            await press(key)
+            await opened.page.wait_for_url(f"**view={view}*", timeout=10_000)
+        await opened.shows("orders_total", "table")
+        await press("?")
+        await opened.shows("search places, nodes, alerts, metrics", "dialog")
+        await press("Escape")
+        assert opened.said == []
+
+
+async def test_a_silent_node_and_an_aggregator_that_is_away(fog_nats: NatsServer, tmp_path: Path) -> None:
+    """A killed node is stale, with its place; without an aggregator the page says since when, and its numbers stay."""
+    address = free_address()
+    server = ("--nats", fog_nats.url)
+    start = ("aggregator", *server, "--listen", address, "--state-dir", str(tmp_path))
+    async with AsyncExitStack() as stack:
+        aggregator = stack.enter_context(fog(*start))
+        await eventually(lambda: is_healthy(address), deadline=30)
+        agents = {
+            path: stack.enter_context(fog("agent", *server, "--path", path, "--interval", "500ms"))
+            for path in ("fog/a", "fog/b")
+        }
+        opened = await stack.enter_async_context(tab(f"http://{address}/"))
+        await opened.shows("2 of 2 nodes are live")
+        agents["fog/b"].kill()
+        await opened.shows("1 node is stale", "h1")
+        await opened.shows("1 node stale", "[aria-label=Problems]")
+        await opened.shows("fog/b", "[aria-label=Problems]")
+        assert opened.said == []
+        aggregator.terminate()
+        await opened.shows("Disconnected", "#banner")
+        await opened.shows("1 node is stale", "h1")
+        stack.enter_context(fog(*start))
+        await eventually(lambda: is_healthy(address), deadline=30)
+        await opened.page.get_by_role("button", name="Try now").click()
+        await opened.shows("Live", "#pill")
+        await eventually(lambda: opened.page.locator("#banner").is_hidden(), deadline=20)
