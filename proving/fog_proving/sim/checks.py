@@ -279,7 +279,7 @@ class AskedFleet(Fleet):
         super().require_keyframes()
 
     def must_ask(self, of_branches: Iterable[int] = ()) -> None:
-        """Note every epoch that is known, and those of the nodes of branches, of which only events are."""
+        """Note every epoch that is known, and others: a branch's nodes, which a root knows by their events alone."""
         known = (number for place in self.places.values() for number in place.epochs)
         self.asked |= dict.fromkeys((*known, *of_branches), self._losses())
 

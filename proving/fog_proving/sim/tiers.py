@@ -187,7 +187,7 @@ class Member:
 
     @property
     def wanted(self) -> list[int]:
-        """The epochs of which it wants something."""
+        """The epochs from whose writers it wants something."""
         engine = self.aggregator.engine if self.aggregator is not None else None
         return [one.epoch for one in engine.wanted(self._stage.now)] if engine is not None else []
 
