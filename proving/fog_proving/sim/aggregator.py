@@ -20,7 +20,6 @@ from fog_proving.sim.checks import DOUBTS, AskedFleet, Ears, NothingRefused
 from fog_proving.sim.history import book_of
 from fog_proving.sim.reader import Reader
 from fog_proving.sim.shelf import Shelf
-from fog_schema.paths import Path
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 SAVE_INTERVAL: Final = 1.0
@@ -31,13 +30,11 @@ class Aggregator:
     """One run of an aggregator's process, with the checkpoints of `shelf`; `ears` hear what it takes."""
 
     def __init__(self, stage: Stage, scope: Scope, limits: FleetLimits, shelf: Shelf[Any], ears: Ears) -> None:
-        self._clock, streams, self._doubt, self._scope = stage.clock, stage.streams, ears.doubt, scope
+        self._clock, streams, self._doubt = stage.clock, stage.streams, ears.doubt
+        self._branches = scope.branches if scope.branch_events and scope.places is None else None
         fleet, events = AskedFleet(limits, lambda: streams.events.losses), EventList()
-        own, server_time = (
-            TelemetryCollector(self_metrics=False, reserved_names=True),
-            lambda: self.engine.server_time(stage.now),
-        )
-        self.network = NetworkCollector(fleet, events, own, server_time)
+        own = TelemetryCollector(self_metrics=False, reserved_names=True)
+        self.network = NetworkCollector(fleet, events, own, lambda: self.engine.server_time(stage.now))
         steps = book_of(stage, scope).taker(lambda: self.fleet)
         counts = NothingRefused(streams)
         around = Surroundings(self.network, counts, self._say, history=steps, clock=stage.processor, budget=TIGHT)
@@ -55,14 +52,11 @@ class Aggregator:
         """The fleet, as far as it was read."""
         return cast("AskedFleet", self.engine.fleet)
 
-    def _asks_of_branch(self, path: Path) -> bool:
-        """Tell whether a node is one of a branch, whose frames are read for the events that they tell of."""
-        return self._scope.branch_events and self._scope.places is None and self._scope.branches.cover(path)
-
     def _say(self, key: str, *_: object) -> None:
         """Hear a warning; about a stream of frames it is a doubt."""
         if key in DOUBTS:
-            self.fleet.must_ask(epoch for path, epoch in self.engine.events.seen if self._asks_of_branch(path))
+            cover = self._branches.cover if self._branches else lambda _: False  # their frames tell of events
+            self.fleet.must_ask(epoch for path, epoch in self.engine.events.seen if cover(path))
             self._doubt()
 
     def read(self, count: int) -> None:

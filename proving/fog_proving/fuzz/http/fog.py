@@ -27,7 +27,7 @@ from fog_schema.commands import OPERATORS, SILENCE, Command, encode_command
 from fog_schema.subjects import Subjects
 from utilityfog_frontend.telemetry import TelemetryCollector
 
-SIBLING: Final = "sibling"
+SIBLING: Final = "outsider"
 OWN: Final = ("fog/0", "fog/0/1", "fog/0/2")
 OTHERS: Final = (f"fog/{SIBLING}", f"fog/{SIBLING}/1", f"fog/0-{SIBLING}", f"fog/00{SIBLING}")
 _RULES: Final = f"""

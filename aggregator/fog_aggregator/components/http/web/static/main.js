@@ -93,8 +93,7 @@ class Page {
     listen({ go: (view) => this.go(toPlace(this.route, view === "overview" ? "" : this.route.path, view)), press: (name, event) => this._press(name, event) });
     at("help").addEventListener("click", () => this.sheet.showModal());
     this._mount();
-    this.fleet.loadAll();
-    this.live.open();
+    this.live.open(); // the first status says what can be asked for
   }
 
   _heard(name) {
@@ -110,7 +109,11 @@ class Page {
     this.wasReady = status.ready;
     this.offset = status.now - Date.now() / 1000;
     this.figures.take(status, this.now());
-    if (before !== undefined && before !== status.ready) this.fleet.loadAll();
+    if (before !== status.ready) {
+      if (status.ready) this.fleet.loadAll();
+      else this.fleet.load("tree");
+      this.view?.load?.();
+    }
     this.view?.update();
     this._frame();
   }

@@ -21,15 +21,19 @@ export class Fleet extends EventTarget {
     this.asking = new Set();
     this.again = new Set();
     live.addEventListener("states", ({ detail }) => this._changed(detail));
-    live.addEventListener("alert", () => this.load("alerts"));
-    live.addEventListener("gap", () => this.loadAll());
-    live.addEventListener("skipped", ({ detail }) => { if (detail.kind !== "event") this.loadAll(); });
+    live.addEventListener("alert", () => this._again());
+    live.addEventListener("gap", () => { if (live.status?.ready) this.loadAll(); });
+    live.addEventListener("skipped", ({ detail }) => { if (detail.kind !== "event" && live.status?.ready) this.loadAll(); });
   }
 
   _changed({ nodes, ask: again }) {
     if (again || !this.tree?.change(nodes)) this.load("tree");
     else this.dispatchEvent(new CustomEvent("tree"));
-    this.load("alerts"); // nodes that are not live are among the problems
+    this._again(); // nodes that are not live are among the problems
+  }
+
+  _again() {
+    if (this.live.status?.ready) this.load("alerts");
   }
 
   /** Ask for all of it. */

@@ -1,5 +1,5 @@
 // PromQL for a place. Level N has each node's own values at a path that is shorter: so every query names fog_level and fog_path together.
-import { asString, lastOf, parentOf, quoted, tokens } from "../base/paths.js";
+import { asString, parentOf, quoted, tokens } from "../base/paths.js";
 
 /** The level of a place; of the whole fleet there is none. */
 export const levelOf = (path) => tokens(path).length - 1;
@@ -48,5 +48,3 @@ export const band = (metric, path, quantile, window = "1m") =>
 
 /** What a reader copies: the chart's own query with a window that any scrape fills. */
 export const copied = (metric, where) => expression(metric, where, { window: "5m" });
-
-export { lastOf };

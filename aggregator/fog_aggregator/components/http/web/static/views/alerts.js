@@ -18,7 +18,7 @@ export class Alerts {
     this.top = h("div");
     this.lists = h("div", { class: "stack" });
     this.element = h("div", { class: "stack" }, this.top, this.lists);
-    page.fleet.load("alerts");
+    if (page.status?.ready) page.fleet.load("alerts");
     this.update();
   }
 

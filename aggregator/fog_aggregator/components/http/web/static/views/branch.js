@@ -57,7 +57,7 @@ export class Branch {
   }
 
   async load() {
-    if (document.hidden || !this.page.fleet.families.length) return;
+    if (document.hidden || !this.page.status?.ready || !this.page.fleet.families.length) return;
     const { page, path } = this;
     const { signal } = this.abort;
     this.window = spanOf(page.route, page.now());

@@ -41,6 +41,7 @@ export class Events {
   }
 
   async load() {
+    if (!this.page.status?.ready) return;
     if (this.loading) {
       this.again = true;
       return;

@@ -50,7 +50,7 @@ export class Node {
   }
 
   async load() {
-    if (document.hidden) return;
+    if (document.hidden || !this.page.status?.ready) return;
     const { path, page } = this;
     const { signal } = this.abort;
     const window = spanOf(page.route, page.now());

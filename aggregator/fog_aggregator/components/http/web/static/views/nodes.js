@@ -43,7 +43,7 @@ export class Nodes {
   }
 
   async load(more = false) {
-    if (document.hidden) return;
+    if (document.hidden || !this.page.status?.ready) return;
     const { query } = this.page.route;
     const wanted = { path: this.path, state: this.states, q: query.q ?? "", sort: query.sort ?? "worst", limit: Math.min(MOST, Math.max(PAGE, more ? PAGE : this.rows.length)), cursor: more ? this.next : "" };
     const asked = (this.asked = (this.asked ?? 0) + 1);

@@ -45,7 +45,7 @@ export class Overview {
   }
 
   async load() {
-    if (document.hidden) return;
+    if (document.hidden || !this.page.status?.ready) return;
     const { page } = this;
     const until = page.now();
     const jobs = [
