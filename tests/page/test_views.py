@@ -74,6 +74,20 @@ async def test_a_keyboard_alone_goes_everywhere(fog_nats: NatsServer) -> None:
         assert opened.said == []
 
 
+async def test_what_is_typed_stays(fog_nats: NatsServer) -> None:
+    """A filter keeps its focus and its text while the page is drawn anew; its letters are no commands."""
+    async with small_fleet(fog_nats) as url, tab(f"{url}/#/?view=nodes&state=all") as opened:
+        await opened.shows("fog/b/1", "table")
+        await opened.page.keyboard.press("f")
+        await opened.page.keyboard.type("gen/b*", delay=700)
+        assert await opened.evaluate("document.activeElement.value") == "gen/b*"
+        await opened.page.keyboard.press("Control+a")
+        await opened.page.keyboard.type("fog/b/1")
+        await opened.shows("1 of 1 shown")
+        assert "view=nodes" in opened.page.url
+        assert opened.said == []
+
+
 async def test_a_silent_node_and_an_aggregator_that_is_away(fog_nats: NatsServer, tmp_path: Path) -> None:
     """A killed node is stale, with its place; without an aggregator the page says since when, and its numbers stay."""
     address = free_address()

@@ -97,7 +97,7 @@ class Page {
   }
 
   _heard(name) {
-    if (name === "alerts") say(this.fleet.alerts?.problems?.length ? `${this.fleet.alerts.problems.length} problems` : "nothing is wrong");
+    if (name === "alerts" && !this.fleet.errors.alerts) say(this.fleet.alerts?.problems?.length ? `${this.fleet.alerts.problems.length} problems` : "nothing is wrong");
     if (name !== "alerts" && this._wrongView()) this._mount();
     else if (name === "families") this.view?.load?.();
     this.view?.update();

@@ -7,6 +7,7 @@ const waiting = [];
 /** @type {Map<string, {tag: string, body: any}>} */
 const known = new Map();
 const MOST_KNOWN = 40;
+const LONGEST_MS = 30_000;
 
 export class ApiError extends Error {
   constructor(status, message) {
@@ -43,15 +44,17 @@ export async function ask(path, query = {}, { signal = null } = {}) {
 async function answer(url, signal) {
   if (signal?.aborted) throw new DOMException("left", "AbortError");
   const before = known.get(url);
+  const limit = AbortSignal.timeout(LONGEST_MS);
   let response;
+  let text;
   try {
-    response = await fetch(url, { signal, headers: before ? { "If-None-Match": before.tag } : {} });
+    response = await fetch(url, { signal: signal ? AbortSignal.any([signal, limit]) : limit, headers: before ? { "If-None-Match": before.tag } : {} });
+    text = await response.text();
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError(0, "the aggregator does not answer");
   }
   if (response.status === 304 && before) return before.body;
-  const text = await response.text();
   let body = null;
   try {
     body = JSON.parse(text);

@@ -4,6 +4,7 @@ import { read } from "./problems.js";
 import { Tree } from "./tree.js";
 
 const OWN = /^(fog_|telemetry_|process_|python_|node_|go_)/;
+const BRANCHES_MS = 10_000; // nothing tells of what a branch has: it is asked for so often
 const FIRST = ["counter", "histogram", "gauge"];
 
 export class Fleet extends EventTarget {
@@ -20,6 +21,8 @@ export class Fleet extends EventTarget {
     this.errors = { tree: "", alerts: "", families: "" };
     this.asking = new Set();
     this.again = new Set();
+    this.treeAt = 0;
+    live.addEventListener("status", ({ detail }) => { if (detail.ready && this.tree?.branches.size && Date.now() - this.treeAt > BRANCHES_MS) this.load("tree"); });
     live.addEventListener("states", ({ detail }) => this._changed(detail));
     live.addEventListener("alert", () => this._again());
     live.addEventListener("gap", () => { if (live.status?.ready) this.loadAll(); });
@@ -60,6 +63,7 @@ export class Fleet extends EventTarget {
   }
 
   async _tree() {
+    this.treeAt = Date.now();
     const columns = await ask("api/tree", { format: "columns" });
     if (this.tree?.same(columns)) this.tree.update(columns);
     else this.tree = new Tree(columns);

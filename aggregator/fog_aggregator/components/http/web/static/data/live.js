@@ -103,7 +103,8 @@ export class Live extends EventTarget {
     if (!this.following && now() >= this.nextTry) this.open();
     // Connected, and nothing comes: something in between holds it up.
     else if (this.following && now() - Math.max(this.opened ?? 0, this.polling ? 0 : this.heard) > PATIENCE && !this.polling && now() - this.asked > PATIENCE) {
-      this.polling = this.lastId === "";
+      if (this.lastId === "") this.polling = true;
+      else this.open(); // the one of before is dead, and goes on after the last id
       this._poll();
     }
     if (this.polling && now() - this.asked >= POLL) this._poll();

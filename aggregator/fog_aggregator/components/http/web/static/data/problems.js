@@ -68,5 +68,6 @@ function ofNodes({ state, groups, left_out: leftOut }, firing) {
   if (!own.length) return [];
   const number = own.reduce((sum, { nodes }) => sum + nodes, 0);
   const [largest] = own;
-  return [{ id: `nodes@${state}`, title: about.title(number), path: largest.path, paths: own.map(({ path }) => path), more: own.length - 1 + (leftOut ?? 0), start: Math.min(...own.map(({ first }) => first || Infinity)), severity: about.severity, text: about.text, alert: "", query: "", state }];
+  const since = Math.min(...own.map(({ first }) => first || Infinity));
+  return [{ id: `nodes@${state}`, title: about.title(number), path: largest.path, paths: own.map(({ path }) => path), more: own.length - 1 + (leftOut ?? 0), start: Number.isFinite(since) ? since : null, severity: about.severity, text: about.text, alert: "", query: "", state }];
 }

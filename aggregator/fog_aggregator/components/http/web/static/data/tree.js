@@ -18,13 +18,7 @@ export class Tree {
     for (const places of this.levels) this.offsets.push(this.offsets[this.offsets.length - 1] + places);
     this._link(columns.children);
     this.state = new Uint8Array(this.size);
-    /** Nodes of a branch's own aggregator, by place: what its rollup says of each state. */
-    this.branches = new Map();
-    const names = Object.values(columns.letters);
-    for (const { path, nodes } of columns.branches ?? []) this.branches.set(path, Object.fromEntries(nodes.map((number, place) => [names[place], number])));
-    this._states(columns.states, columns.letters);
-    this._missing = columns.missing ?? [];
-    this.count();
+    this.update(columns);
   }
 
   /** Whether another answer is of the same places, so that only its states are new. */
@@ -46,7 +40,16 @@ export class Tree {
   /** Take the states of an answer with the same shape. */
   update(columns) {
     this._states(columns.states, columns.letters);
+    this._more(columns);
     this.count();
+  }
+
+  /** Take what no node of our own stands for: the nodes of branches, and those that are missing below a place. */
+  _more({ branches = [], missing = [], letters }) {
+    const names = Object.values(letters);
+    /** Nodes of a branch's own aggregator, by path: what its rollup says of each state. */
+    this.branches = new Map(branches.map(({ path, nodes }) => [path, Object.fromEntries(nodes.map((number, place) => [names[place], number]))]));
+    this.missing = missing;
   }
 
   _link(children) {
@@ -81,6 +84,10 @@ export class Tree {
     for (const [path, nodes] of this.branches) {
       const place = this.find(path);
       if (place >= 0) this.counts.forEach((column, number) => { column[place] = nodes[STATES[number]] ?? 0; });
+    }
+    for (const { path, nodes: [number] } of this.missing) {
+      const place = this.find(path);
+      if (place >= 0) this.counts[STATES.indexOf("missing")][place] += number;
     }
     this.nodes = new Int32Array(size);
     this.counts.forEach((column, number) => {

@@ -43,7 +43,8 @@ export class Children {
   show(tree) {
     const place = tree.find(this.options.path);
     this.tree = tree;
-    this.rows = tree.childrenOf(this.options.path ? place : -1).map((child) => ({ path: tree.path(child), name: tree.names[child], child, nodes: tree.nodes[child], bad: tree.nodes[child] - tree.of(child, "live"), self: false }));
+    const known = place >= 0 || !this.options.path;
+    this.rows = (known ? tree.childrenOf(place) : []).map((child) => ({ path: tree.path(child), name: tree.names[child], child, nodes: tree.nodes[child], bad: tree.nodes[child] - tree.of(child, "live"), self: false }));
     if (place >= 0 && tree.hasNode(place) && this.rows.length) this.rows.push({ path: this.options.path, name: "itself", child: place, nodes: 1, bad: tree.stateOf(place) === "live" ? 0 : 1, self: true });
     this.draw();
   }

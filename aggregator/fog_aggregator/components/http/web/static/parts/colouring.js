@@ -12,6 +12,11 @@ export class Colouring {
     this.name = "";
   }
 
+  /** The colour of a tree; none where it was made for other places. */
+  of(tree) {
+    return this.colour?.tree === tree ? this.colour : null;
+  }
+
   /** Ask for the layer that the address names. */
   async load() {
     const { route, fleet } = this.page;
@@ -32,7 +37,7 @@ export class Colouring {
         const ratio = means.ratio(place);
         return `${m} ${text} ${shown}${Number.isNaN(ratio) ? "" : `, ${digits(Number(ratio.toPrecision(2)))} × siblings`}`;
       };
-      this.colour = { ...chosen, told, kind: by === "siblings" ? "ratio" : "metric", unit: by === "siblings" ? "×" : unit };
+      this.colour = { ...chosen, tree: fleet.tree, told, kind: by === "siblings" ? "ratio" : "metric", unit: by === "siblings" ? "×" : unit };
       this.error = "";
     } catch (error) {
       this.colour = null;

@@ -2,6 +2,7 @@
 import { card, command, h, put } from "../base/dom.js";
 import { count, digits, span } from "../base/numbers.js";
 import { ask } from "../data/api.js";
+import { shell } from "./silence.js";
 
 export class Explain {
   constructor(page, path) {
@@ -23,7 +24,7 @@ export class Explain {
     this.name = name;
     try {
       const answer = await ask("api/explain", { path: this.path, name });
-      put(this.body, sums(answer, this.page.now()), command(`fog audit ${this.path}`), h("p", { class: "note" }, "Asks the node itself and compares every value."));
+      put(this.body, sums(answer, this.page.now()), command(`fog audit ${shell(this.path)}`), h("p", { class: "note" }, "Asks the node itself and compares every value."));
     } catch (error) {
       put(this.body, h("p", { class: "error" }, error.message));
     }

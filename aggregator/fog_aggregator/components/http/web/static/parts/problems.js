@@ -33,13 +33,16 @@ export function problemsCard(told) {
   );
 }
 
+/** Whether a link or a button in the line is meant. */
+const isInner = (event) => event.target.closest("button, a") !== null;
+
 function line(problem, { route, selected, now, sparks, select, act }) {
   const chosen = problem.number === selected;
   const kind = problem.severity === "critical" ? "critical" : problem.severity === "warning" ? "warning" : "plain";
   const values = sparks.get(problem.id);
   return h(
     "li",
-    { class: "problem", role: "option", tabindex: "0", "aria-selected": String(chosen), "data-key": `problem-${problem.id}`, onclick: () => select(problem.number), onkeydown: (event) => { if (event.key === "Enter") act.open(problem); } },
+    { class: "problem", role: "option", tabindex: "0", "aria-selected": String(chosen), "data-key": `problem-${problem.id}`, onclick: (event) => { if (!isInner(event)) select(problem.number); }, onkeydown: (event) => { if (event.key === "Enter" && !isInner(event)) { event.stopPropagation(); act.open(problem); } } },
     h("span", { class: `sign ${problem.severity}` }, String(problem.number)),
     h("h3", {}, problem.title),
     h("span", { class: "when", title: full(problem.start) }, when(problem, now)),

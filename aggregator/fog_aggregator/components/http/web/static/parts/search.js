@@ -39,10 +39,10 @@ export class Search {
   }
 
   close() {
+    document.body.classList.remove("finding");
     if (this.list.hidden) return;
     this.list.hidden = true;
     this.field.setAttribute("aria-expanded", "false");
-    document.body.classList.remove("finding");
     this.options.mark([]);
   }
 
@@ -54,7 +54,8 @@ export class Search {
   _find() {
     const text = /** @type {HTMLInputElement} */ (this.field).value.trim();
     if (!text) {
-      this.close();
+      this.list.hidden = true;
+      this.options.mark([]);
       return;
     }
     const { fleet, route } = this.options;
@@ -85,7 +86,6 @@ export class Search {
   _press(event) {
     if (event.key === "Escape") {
       this.close();
-      document.body.classList.remove("finding");
       this.field.blur();
     } else if (event.key === "Enter") {
       this._take(this.chosen);

@@ -17,6 +17,8 @@ export class Alerts {
     this.sort = page.route.query.sort ?? "place";
     this.top = h("div");
     this.lists = h("div", { class: "stack" });
+    /** @type {Map<string, SilenceForm>} one for each alert: what is typed stays */
+    this.forms = new Map();
     this.element = h("div", { class: "stack" }, this.top, this.lists);
     if (page.status?.ready) page.fleet.load("alerts");
     this.update();
@@ -48,6 +50,7 @@ export class Alerts {
         h("div", { class: "wide" }, floods(answer.flood, answer.floodAbove, page.now())),
       ),
     );
+    if (this.lists.querySelector("input:focus")) return; // moved, a field would lose what is being typed
     put(this.lists, Object.entries(lists).map(([name, list]) => this._list(name, list)));
   }
 
@@ -89,8 +92,13 @@ export class Alerts {
       "div",
       { class: "form" },
       h("div", {}, h("p", { class: "note" }, one.text), one.description && h("p", { class: "note" }, one.description), one.runbook && h("p", { class: "note" }, h("b", {}, "What to do "), runbook(one.runbook)), one.query && h("p", { class: "mono quiet" }, one.query)),
-      list === "Firing" || list === "Pending" ? new SilenceForm(this.page, one).element : h("div"),
+      list === "Firing" || list === "Pending" ? this._form(one).element : h("div"),
     );
+  }
+
+  _form(one) {
+    if (!this.forms.has(one.id)) this.forms.set(one.id, new SilenceForm(this.page, one));
+    return this.forms.get(one.id);
   }
 
   _open(id) {

@@ -13,6 +13,7 @@ import { Colouring } from "../parts/colouring.js";
 import { MapCard } from "../parts/map.js";
 import { SharedCard } from "../parts/shared.js";
 import { notLive, verdict } from "../parts/verdict.js";
+import { unknown } from "./overview.js";
 
 const EVERY = 10_000;
 
@@ -56,7 +57,18 @@ export class Branch {
     return place >= 0 ? tree.coverage(place) : null;
   }
 
+  /** Ask for what is shown, unless an answer is still awaited. */
   async load() {
+    if (this.loading) return;
+    this.loading = true;
+    try {
+      await this._load();
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  async _load() {
     if (document.hidden || !this.page.status?.ready || !this.page.fleet.families.length) return;
     const { page, path } = this;
     const { signal } = this.abort;
@@ -88,7 +100,9 @@ export class Branch {
     this.children.more.metric = second ?? null;
     const values = async (metric, into) => {
       if (!metric) return;
-      const rows = await instant(expression(metric, below(this.path), { window: "5m", by: "fog_path" }), { signal }).catch(() => []);
+      const rows = await instant(expression(metric, below(this.path), { window: "5m", by: "fog_path" }), { signal }).catch(() => null);
+      if (!rows) return;
+      into.clear(); // a child that fell silent has no rate any more
       for (const { labels, value } of rows) into.set(labels.fog_path, value);
     };
     await Promise.all([values(first, this.children.values), values(second, this.children.more.values)]);
@@ -107,7 +121,7 @@ export class Branch {
     const { tree } = page.fleet;
     put(this.top, this._verdict());
     if (tree) this.children.show(tree);
-    if (tree) this.map.show(tree, { colour: this.colouring.colour, hits: page.hits, known: page.status?.ready !== false });
+    if (tree) this.map.show(tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, known: page.status?.ready !== false });
     this._actions();
     if (this.listed) put(this.events, eventsCard(page.route, this.listed, { title: "Events here", path, most: 3, hour: this.listed.events.filter(({ timestamp }) => page.now() - timestamp < 3600).length }));
   }
@@ -120,10 +134,14 @@ export class Branch {
     const [problem] = this.problems;
     const all = nodes ? known(nodes) : 0;
     const bad = nodes ? all - nodes.live : 0;
+    if (page.status && !page.status.ready) return verdict({ route: page.route, path, about: "", severity: "warning", title: "Not ready: no totals yet", text: page.status.reason, side: coverage(null) });
+    const doubt = unknown(page);
     const [severity, title, text] = problem
-      ? [problem.severity, `${problem.title}${problem.path === path ? "" : ` at ${problem.path}`}`, `${problem.text} Since ${clock(problem.start, 2)}, ${span(page.now() - problem.start)}.`]
+      ? [problem.severity, `${problem.title}${problem.path === path ? "" : ` at ${problem.path}`}`, `${problem.text}${problem.start ? ` Since ${clock(problem.start, 2)}, ${span(page.now() - problem.start)}.` : ""}`]
       : !nodes
         ? ["", page.fleet.tree ? "No node is known here" : "Asking the aggregator …", page.fleet.tree ? `Nothing at or under ${path} was heard, or it has been forgotten.` : ""]
+        : doubt
+          ? doubt
         : bad
           ? ["warning", `Nothing fires here; ${notLive(nodes)}`, `Numbers stand on ${share(nodes.live, all)} of the nodes.`]
           : ["ok", "All well here", `${count(nodes.live)} of ${count(all)} nodes are live.`];

@@ -6,6 +6,7 @@ import { spanOf, toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { bars } from "../draw/bars.js";
 import { folded, kindOf, newestFirst, plain, sign } from "../parts/events.js";
+import { shell } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
 
 const PAGE = 500;
@@ -25,7 +26,7 @@ export class Events {
       "div",
       { class: "stack" },
       h("section", { class: "card", "aria-label": "Events over time" }, this.head, h("div", { class: "body" }, this.canvas), this.chips),
-      card("Events", { note: "newest first, runs of the same name and place are folded", end: [this.pause, h("button", { class: "button wide", onclick: (event) => page.copy(`fog events ${page.route.path} --follow`.replace("  ", " "), event.currentTarget) }, "Copy as ", h("code", {}, "fog events --follow"))] }, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["time", "event", "place"].map((name) => h("th", { scope: "col" }, name)), h("th", { scope: "col", class: "number wide" }, "value"), ["labels", "metadata"].map((name) => h("th", { scope: "col", class: "wide" }, name)))), this.body)), this.rest),
+      card("Events", { note: "newest first, runs of the same name and place are folded", end: [this.pause, h("button", { class: "button wide", onclick: (event) => page.copy(["fog events", page.route.path && shell(page.route.path), "--follow"].filter(Boolean).join(" "), event.currentTarget) }, "Copy as ", h("code", {}, "fog events --follow"))] }, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["time", "event", "place"].map((name) => h("th", { scope: "col" }, name)), h("th", { scope: "col", class: "number wide" }, "value"), ["labels", "metadata"].map((name) => h("th", { scope: "col", class: "wide" }, name)))), this.body)), this.rest),
     );
     this.onEvent = () => { if (!this.paused) this.load(); };
     page.live.addEventListener("event", this.onEvent);

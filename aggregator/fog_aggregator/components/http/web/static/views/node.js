@@ -49,13 +49,24 @@ export class Node {
     return place >= 0 ? tree.stateOf(place) : "";
   }
 
+  /** Ask for what is shown, unless an answer is still awaited. */
   async load() {
+    if (this.loading) return;
+    this.loading = true;
+    try {
+      await this._load();
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  async _load() {
     if (document.hidden || !this.page.status?.ready) return;
     const { path, page } = this;
     const { signal } = this.abort;
     const window = spanOf(page.route, page.now());
     await Promise.all([
-      ask("api/nodes", { path, limit: 1 }, { signal }).then((answer) => { this.node = answer.nodes.find((node) => node.path === path) ?? null; this.asked = true; }, (error) => { this.error = error.message; this.asked = true; }),
+      ask("api/nodes", { path, limit: 1 }, { signal }).then((answer) => { this.node = answer.nodes.find((node) => node.path === path) ?? null; this.asked = true; this.error = ""; this.nodeAt = page.now(); }, (error) => { this.error = error.message; this.asked = true; }),
       ask("api/events", { path, limit: 100 }, { signal }).then((answer) => { this.listed = answer; }, () => {}),
       this.metrics.load(window, signal),
       this.colouring.load(),
@@ -68,8 +79,8 @@ export class Node {
     const { page, node } = this;
     const now = page.now();
     put(this.top, this._verdict());
-    if (page.fleet.tree) this.map.show(page.fleet.tree, { colour: this.colouring.colour });
-    if (node) put(this.facts, h("dl", { class: "card facts" }, facts(node, now).map(([name, value, title]) => h("div", {}, h("dt", {}, name), h("dd", { title }, value)))));
+    if (page.fleet.tree) this.map.show(page.fleet.tree, { colour: this.colouring.of(page.fleet.tree) });
+    if (node) put(this.facts, h("dl", { class: "card facts" }, facts(node, now, now - this.nodeAt).map(([name, value, title]) => h("div", {}, h("dt", {}, name), h("dd", { title }, value)))));
     if (this.listed) put(this.events, eventsCard(page.route, this.listed, { title: "Events here", path: this.path, hour: this.listed.events.filter(({ timestamp }) => now - timestamp < 3600).length }));
   }
 
@@ -78,9 +89,9 @@ export class Node {
     const [problem] = this.problems;
     const above = (page.fleet.alerts?.problems ?? []).find((one) => isUnder(path, one.path) && one.path !== path);
     const words = { live: "Live", stale: "Stale: no frame for three intervals", departed: "Departed: its last values are shown", missing: "Missing: expected, and never heard", quarantined: "In quarantine: its numbers are in no total", ended: "Ended in good order" };
-    const heard = node?.last_heard_age_seconds ?? null;
+    const heard = node && node.last_heard_age_seconds !== null ? node.last_heard_age_seconds + page.now() - this.nodeAt : null;
     const [severity, title, text] = problem
-      ? [problem.severity, problem.title, `${problem.text} Since ${clock(problem.start, 2)}.`]
+      ? [problem.severity, problem.title, `${problem.text}${problem.start ? ` Since ${clock(problem.start, 2)}.` : ""}`]
       : !state
         ? ["", this.asked ? "No such node is known" : "Asking the aggregator …", this.error ?? ""]
         : [state === "live" ? "ok" : "warning", `${words[state]}`, above ? ["It lies under a problem: ", h("a", { href: toPlace(page.route, above.path) }, `${above.title} at ${above.path}`)] : heard === null ? "" : state === "live" ? `Last heard ${span(heard)} ago.` : `Its last frame came ${span(heard)} ago, at ${clock(page.now() - heard)}: what follows is as of then.`];
@@ -118,9 +129,9 @@ export class Node {
   }
 }
 
-function facts(node, now) {
+function facts(node, now, later) {
   const info = Object.entries(node.info ?? {}).slice(0, 8);
-  const heard = node.last_heard_age_seconds;
+  const heard = node.last_heard_age_seconds === null ? null : node.last_heard_age_seconds + later;
   return [
     ["interval", `${node.interval_seconds} s`],
     ["last frame", heard === null ? "never" : `${span(heard)} ago`, heard === null ? "" : full(now - heard)],

@@ -3,6 +3,7 @@ import { copy, h, key, put } from "../base/dom.js";
 import { clock, count, full, moment, span } from "../base/numbers.js";
 import { toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
+import { shell } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
 
 const SHOWN = ["departed", "missing", "quarantined", "unread", "stale", "live", "ended"];
@@ -22,11 +23,11 @@ export class Nodes {
     this.abort = new AbortController();
     this.field = h("input", { class: "filter", placeholder: "filter: path, version, role…", "aria-label": "Filter the nodes (f)", value: page.route.query.q ?? "", oninput: () => this._filter() });
     this.head = h("div", { class: "body" });
-    this.chips = h("div", { class: "chips" });
+    this.chips = h("span", { class: "chip-list" });
     this.body = h("tbody");
     this.rest = h("p", { class: "body note" });
     this.table = h("div", { class: "scroll tall", tabindex: "0", "aria-label": "Nodes", onscroll: () => this._scrolled() }, h("table", {}, h("thead", {}, h("tr", {}, ["state", "place"].map((name) => h("th", { scope: "col" }, name)), ["for", "last heard", "interval"].map((name) => h("th", { scope: "col", class: `number ${name === "for" ? "" : "wide"}` }, name)), h("th", { scope: "col", class: "wide" }, "version"), h("th", { scope: "col", class: "wide" }, "note"), h("th", { scope: "col", class: "number wide" }, "command"))), this.body));
-    this.element = h("div", { class: "stack" }, h("section", { class: "card", "aria-label": "Filter" }, this.head, this.chips), h("section", { class: "card", "aria-label": "Nodes" }, this.table, this.rest));
+    this.element = h("div", { class: "stack" }, h("section", { class: "card", "aria-label": "Filter" }, this.head, h("div", { class: "chips" }, this.chips, h("span", {}, this.field, key("f")))), h("section", { class: "card", "aria-label": "Nodes" }, this.table, this.rest));
     this.timer = setInterval(() => this.load(), EVERY);
     this.load();
   }
@@ -39,7 +40,7 @@ export class Nodes {
   get states() {
     const { state } = this.page.route.query;
     if (state === "all") return SHOWN;
-    return state ? state.split(",").filter((name) => SHOWN.includes(name)) : ["departed", "missing", "quarantined", "stale"];
+    return state ? state.split(",").filter((name) => SHOWN.includes(name)) : ["departed", "missing", "quarantined", "unread", "stale"];
   }
 
   async load(more = false) {
@@ -89,7 +90,6 @@ export class Nodes {
       this.chips,
       chip("all", "all", chosen.size === SHOWN.length, { state: chosen.size === SHOWN.length ? "" : "all" }),
       SHOWN.map((state) => chip(state, [h("i", { class: `swatch ${state}` }), ` ${state} `, h("b", {}, count(this.counts?.[state] ?? NaN))], chosen.has(state), { state: toggled(chosen, state) })),
-      h("span", {}, this.field, key("f")),
     );
     this._draw();
     put(this.rest, this.rows.length ? [`${count(this.rows.length)} loaded of ${count(this.total)} · rows are drawn as you scroll · `, key("x"), " selects, ", key("y"), " copies the paths, ", key("c"), " the command"] : this.error ? "" : `No node here is ${this.states.join(", ") || "chosen"}.`);
@@ -136,7 +136,7 @@ export class Nodes {
       if (!this.picked.delete(node.path)) this.picked.add(node.path);
       this._draw();
     } else if (name === "y") copy((this.picked.size ? [...this.picked] : this.rows.map(({ path }) => path)).join("\n"));
-    else if (name === "c" && node) copy(commandOf(node) || `fog nodes ${node.path}`);
+    else if (name === "c" && node) copy(commandOf(node) || `fog tree ${shell(node.path)}`);
     else if (name === "Enter" && node) this.page.go(toPlace(this.page.route, node.path));
     else return false;
     return true;
@@ -156,6 +156,6 @@ export function noteOf(node) {
 
 /** The command that an operator needs for it, if any. */
 export function commandOf(node) {
-  return { departed: `fog forget ${node.path}`, quarantined: `fog quarantine ${node.path} --lift` }[node.state] ?? "";
+  return { departed: `fog forget ${shell(node.path)}`, quarantined: `fog quarantine ${shell(node.path)} --lift` }[node.state] ?? "";
 }
 

@@ -44,7 +44,18 @@ export class Overview {
     return this.page.fleet.alerts?.problems ?? [];
   }
 
+  /** Ask for what is shown, unless an answer is still awaited. */
   async load() {
+    if (this.loading) return;
+    this.loading = true;
+    try {
+      await this._load();
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  async _load() {
     if (document.hidden || !this.page.status?.ready) return;
     const { page } = this;
     const until = page.now();
@@ -74,7 +85,7 @@ export class Overview {
       put(this.changes, changesCard({ route, answer: this.changed, sparks: this.sparks.changes, colour: (name) => page.go(page.with({ m: name })), error: this.changesError ?? "" }));
     }
     put(this.events, this.listed ? eventsCard(route, this.listed, { path: route.path, hour: this.listed.events.filter(({ timestamp }) => page.now() - timestamp < 3600).length }) : this.eventsError ? h("p", { class: "error" }, this.eventsError) : null);
-    this.map.show(fleet.tree, { colour: this.colouring.colour, hits: page.hits, pins: this.problems.slice(0, 7).map(({ number, path, severity }) => ({ number, path, severity })), known: status?.ready !== false });
+    this.map.show(fleet.tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, pins: this.problems.slice(0, 7).map(({ number, path, severity }) => ({ number, path, severity })), known: status?.ready !== false });
   }
 
   _verdict() {
@@ -115,11 +126,23 @@ export class Overview {
   }
 }
 
+const since = (start, now) => (Number.isFinite(start) ? `; the worst since ${clock(start, 2)}, ${span(now - start)}` : "");
+
+/** Why nobody can say that all is well; null where somebody can. @returns {[string, string, string] | null} */
+export function unknown({ status, fleet, live }) {
+  if (live.connection === "disconnected" && fleet.alerts) return null; // the banner says of when all of it is
+  if (status?.connected === false) return ["warning", "Cut off from NATS", "All numbers are of an earlier moment."];
+  if (!fleet.alerts || fleet.errors.alerts) return ["", "Alerts are not known", fleet.errors.alerts || "Asking the aggregator …"];
+  return null;
+}
+
 /** The verdict in one sentence. @returns {[string, string, string]} */
 export function sentence(problems, nodes, page) {
   if (!nodes) return ["", "Asking the aggregator …", ""];
   const all = known(nodes);
   if (!problems.some(({ alert, state }) => alert || state === "firing")) {
+    const doubt = unknown(page);
+    if (doubt) return doubt;
     const bad = all - (nodes.live ?? 0);
     if (!all) return ["", "No node has been heard yet", "An agent that publishes to this server appears here by itself."];
     if (bad) return ["warning", `Nothing fires; ${notLive(nodes)}`, `${count(nodes.live)} of ${count(all)} nodes are live: numbers stand on ${share(nodes.live, all)}.`];
@@ -131,5 +154,5 @@ export function sentence(problems, nodes, page) {
   const { folded } = page.fleet.alerts;
   const oldest = Math.min(...problems.map(({ start }) => start || Infinity));
   const worst = problems.find(({ severity }) => severity === "critical") ?? first;
-  return [first.severity, title, `${many(problems.length, "problem")}${folded > problems.length ? `, folded from ${many(folded, "alert")}` : ""}; the ${problems.length > 1 ? "worst" : "one"} since ${clock(worst.start || oldest, 2)}, ${span(page.now() - (worst.start || oldest))}.`];
+  return [first.severity, title, `${many(problems.length, "problem")}${folded > problems.length ? `, folded from ${many(folded, "alert")}` : ""}${since(worst.start || oldest, page.now())}.`];
 }
