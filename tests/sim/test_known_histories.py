@@ -124,6 +124,15 @@ KNOWN: Final = {
         Step("second"),
         Step("scrape"),
     ),
+    "checkpoint-not-set-back": (  # the server's clock is set back while a branch's aggregator is down, and power fails
+        Step("tiers"),
+        Step("spawn", 33903, 3180),
+        Step("beat", 31389, 37427),
+        Step("beat", 24286, 6211),
+        Step("clock", 51487, 29531),
+        Step("tier_crash", 60491, 5168),
+        Step("outage", 21156, 61833),
+    ),
     "trusting": (  # an event is lost that only the root has not read: it leaves out the deltas of a branch's nodes
         Step("tiers"),
         Step("fog", 12),
