@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from fog_aggregator.components.below.addresses import find, read_address, read_advertised
 from fog_aggregator.components.below.tokens import TokensError, read_tokens
 from fog_aggregator.components.http.below.exposition import PartError, merge, read_part
+from fog_aggregator.components.http.below.levels import LevelParts
+from fog_aggregator.components.http.snapshot import snapshot_chunks
 from utilityfog_frontend.telemetry.exposition.negotiation import negotiate
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot
 
@@ -152,3 +156,28 @@ def test_parts_become_one_exposition(accept: str) -> None:
     names = [line for line in lines if line.startswith("# TYPE")]
     assert len(names) == len(set(names)) == 4
     assert result.left_out == {("fog", "2"): ["b"]}
+
+
+VALUE = '{"metrics": {"a_total": {"value": %s, "labels": {"fog_level": "1", "fog_path": "%s"%s}, "timestamp": %s}}}'
+
+
+def _written(families: Iterable[FamilySnapshot]) -> bytes:
+    return b"".join(snapshot_chunks(families, 1.0, {"nodes": 2}))
+
+
+@pytest.mark.parametrize(
+    ("value", "more", "timestamp"),
+    [
+        ("NaN", "", "1"), ("Infinity", "", "1"), ("1e999", "", "1"), ("1", "", "NaN"), ("1", "", "-1e999"),
+        ("1", "", '"1"'), ("1", ', "x": 1e999', "1"), ("1", ', "x": [NaN]', "1"),
+    ],
+)  # fmt: skip
+def test_a_number_that_json_does_not_have_spoils_one_snapshot(value: str, more: str, timestamp: str) -> None:
+    """The branch is named, and its total stands in for it; the other branch's values are shown."""
+    bad, good = VALUE % (value, "fog/0", more, timestamp), VALUE % (2, "fog/1", "", 1.5)
+    parts = LevelParts(1, {("fog", "0"): bad.encode(), ("fog", "1"): good.encode()})
+    labels = [(("fog_level", "1"), ("fog_path", path)) for path in ("fog/0", "fog/1")]
+    own = FamilySnapshot(Family("a_total", MetricType.COUNTER, "Help"), [SeriesSnapshot(one, 7) for one in labels])
+    answer = json.loads(parts.snapshot([own], _written))
+    assert {one["labels"]["fog_path"]: one["value"] for one in answer["metrics"]["a_total"]} == {"fog/0": 7, "fog/1": 2}
+    assert [one["path"] for one in answer["missing"]] == ["fog/0"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -86,13 +87,17 @@ class LevelParts:
     def _values(self, body: bytes, branch: str) -> dict[str, list[Any]]:
         """Read the values of a branch's snapshot; raises for what is none, or of other places."""
         found: dict[str, list[Any]] = {}
-        for name, values in json.loads(body)["metrics"].items():
+        for name, values in json.loads(body, parse_constant=_refuse)["metrics"].items():
             found[name] = values if isinstance(values, list) else [values]
             for one in found[name]:
                 labels = one["labels"]
                 if labels[LEVEL] != str(self.level) or not f"{labels[PATH]}/".startswith(f"{branch}/"):
                     raise ValueError(name)
-                if {*one} != {"value", "labels", "timestamp"} or not isinstance(one["value"], float | int | str):
+                if {*one} != {"value", "labels", "timestamp"} or not all(
+                    isinstance(text, str) for text in labels.values()
+                ):
+                    raise ValueError(name)
+                if not (isinstance(one["value"], str) or _is_finite(one["value"])) or not _is_finite(one["timestamp"]):
                     raise ValueError(name)
         return found
 
@@ -109,6 +114,16 @@ class LevelParts:
         """Return a sample for each branch that is shown as one."""
         series = [SeriesSnapshot(((LEVEL, str(self.level)), (PATH, path)), 1) for path, _ in self._why()]
         return [FamilySnapshot(UNANSWERED, series)] if series else []
+
+
+def _refuse(constant: str) -> None:
+    """Refuse NaN and Infinity, which JSON does not have, and which we could not write again."""
+    raise ValueError(constant)
+
+
+def _is_finite(number: object) -> bool:
+    """Tell whether it is a number that JSON has: 1e999 is read as infinity."""
+    return isinstance(number, int) or (isinstance(number, float) and math.isfinite(number))
 
 
 async def parts_below(request: web.Request, view: ViewKey, media: str) -> LevelParts | None:
