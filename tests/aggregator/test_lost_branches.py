@@ -239,6 +239,28 @@ def test_an_older_checkpoint_takes_its_replicas_for_whole() -> None:
     assert root.state.lost_branches() == []
 
 
+@pytest.mark.parametrize("was", ["whole", "gapped", "known"])
+def test_a_branch_with_orders_goes_on_after_an_upgrade(was: str) -> None:
+    """Its replicas said no incarnation before: the new one's revision is believed, and so is that of its partner."""
+    root, before = Root(), Reporter(1)
+    root.hear(before.keyframe(counted(10)))
+    if was == "gapped":
+        before.skip(counted(10))
+        root.hear(before.delta(counted(10)))
+    _restart(root, without="" if was == "known" else "successions")
+    one, other = Reporter(2, Origin(7, 5000, 1)), Reporter(3, Origin(8, 5000, 1))
+    root.hear(one.keyframe(counted(11)))
+    root.hear(other.keyframe(counted(11)))
+    root.now += SILENT
+    root.hear(other.delta(counted(12)))
+    assert root.value("work_total") == 12
+    assert root.state.lost_branches() == []
+    root.hear(
+        Reporter(4, Origin(9, 6000, 1)).keyframe(counted(4))
+    )  # from now on what may have lost counts is not believed
+    assert root.value("work_total") == 12
+
+
 def test_an_order_below_a_branch_lowers_its_parent() -> None:
     """The replica that knows the order takes the place of all that was joined; those that do not are not joined."""
     root, one, other = Root(), Reporter(1, OLD), Reporter(2, NEW)

@@ -73,8 +73,5 @@ class Successions:
     def assume(self) -> None:
         """Take all replicas for whole that are, after a checkpoint that does not tell."""
         for place in self._roster.composites():
-            for epoch in place.epochs.values():
-                if not epoch.gapped:
-                    place.succession.hear(epoch.id, None)
-                    place.succession.trust(epoch.id)
+            place.succession.assume(epoch.id for epoch in place.epochs.values() if not epoch.gapped)
             place.elect(self._roster.rows)

@@ -77,12 +77,14 @@ class Succession:
     def replaces(self, epoch: int, *, anything_joined: bool) -> bool:
         """Tell whether a complete replica takes the place of what was joined: it knows a later order.
 
-        One whose state may have lost counts does not: what it lacks is not all by the order.
+        One whose state may have lost counts does not: what it lacks is not all by the order. Where all that was joined
+        came from replicas that say no incarnation, which are of an earlier version, nothing tells whether it has lost
+        some. It is believed then: else the totals would stand still after each upgrade of a branch with orders.
         """
         origin = self.origin(epoch)
         if origin is None or origin.revision <= self.revision or not self._is_accepted(origin):
             return False
-        return origin.incarnation in self.trusted or not anything_joined
+        return origin.incarnation in self.trusted or not anything_joined or {*self.trusted} == {Origin().incarnation}
 
     def replace(self, epoch: int) -> None:
         """Let a replica's totals be those that others are joined to."""
@@ -96,6 +98,13 @@ class Succession:
         incarnation = run.origin.incarnation
         others = [one for one in self.trusted if one != incarnation]
         self.trusted = [*others, incarnation][-MOST_TRUSTED:]
+
+    def assume(self, epochs: Iterable[int]) -> None:
+        """Take replicas for whole, and all that was joined for theirs: they said no incarnation."""
+        self.trusted = [Origin().incarnation]
+        for epoch in epochs:
+            self.hear(epoch, None)
+            self.trust(epoch)
 
     def speaks(self, epoch: int) -> bool:
         """Tell whether a replica knows which label sets have left: one that has lost counts does not."""
