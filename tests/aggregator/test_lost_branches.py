@@ -111,6 +111,18 @@ def test_a_rebase_adds_what_is_counted_from_then_on() -> None:
     assert root.value("work_total") == 12
 
 
+def test_a_rebase_goes_by_the_revision_of_the_incarnation_that_it_joins() -> None:
+    """Another one that is heard may know of a later order, and is not joined."""
+    root, anew = lost()
+    root.hear(Reporter(3, Origin(3, 7000)).keyframe(counted(3)))
+    root.now += 1
+    root.hear(anew.delta(counted(4, (1, 0))))
+    assert root.state.rebase(BRANCH, root.now) == ""
+    root.hear(anew.delta(counted(5, (1, 0))))
+    assert root.value("work_total") == 11
+    assert root.state.lost_branches() == []
+
+
 def test_what_was_counted_before_stays_with_the_branch() -> None:
     """In each view of it; nothing that is exported falls by a rebase."""
     root, anew = lost()

@@ -115,7 +115,7 @@ class Succession:
         chosen = list(epochs)
         origins = [self.origin(epoch) or Origin() for epoch in chosen]
         self.accepted, self.trusted, self.rebased_at = origins[-1].incarnation, [], at
-        self.revision = max(origin.revision for origin in origins)
+        self.revision = max(origin.revision for origin in origins if self._is_accepted(origin))
         for epoch in chosen:
             if self.joins(epoch):
                 self.trust(epoch)
