@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final, Protocol
 
 from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
@@ -74,9 +74,7 @@ class BusConnection:
 
     async def _look(self) -> None:
         found = await self._find()
-        if missing := [settings for kind, settings in self._made.items() if kind not in found.values()]:
-            for settings in missing:
-                await self._bus.provide(settings)
+        if await self._make_missing(found):
             found = await self._find()
         if self._selective is None:
             self._selective = await self._may_select(found)
@@ -84,6 +82,40 @@ class BusConnection:
         if found != self._found:
             self._found = found
             await self._tell_differences(found)
+
+    async def _make_missing(self, found: Mapping[str, str]) -> bool:
+        """Make the streams of kinds that have none; tell whether any was made.
+
+        A kind that is not found may still have streams: of other subtrees, or of rollups, which are read only where
+        there are branches. The server refuses a second stream of their subjects.
+        """
+        made = False
+        for kind, settings in self._made.items():
+            if kind in found.values():
+                continue
+            if others := await self._holding(kind, settings.subjects):
+                self._warn_of_others(kind, others)
+            else:
+                made |= await self._provide(settings)
+        return made
+
+    async def _provide(self, settings: StreamSettings) -> bool:
+        """Make a stream; where that fails, those that exist are read all the same."""
+        try:
+            await self._bus.provide(settings)
+        except LogError as error:
+            if error.reason == "disconnected":
+                raise
+            self._warn_once(f"the stream {settings.name} cannot be made: {error}")
+            return False
+        return True
+
+    def _warn_of_others(self, kind: str, others: Sequence[str]) -> None:
+        """Warn where what is read is in no stream; below branches no node need stand, nor need rollups be read."""
+        if not self._scope.branches and kind != ROLLUPS:
+            wanted = ", ".join(self._scope.filters(kind))
+            text = f"no stream takes {wanted}, and none is made beside {', '.join(others)}"
+            self._warn_once(f"{text}; `fog streams apply` makes one of the rest")
 
     async def _find(self) -> dict[str, str]:
         """Return the streams that hold subjects of the scope, by name with their kinds.
@@ -94,14 +126,14 @@ class BusConnection:
         found: dict[str, str] = {}
         kinds = (CONTROL, ROLLUPS, EVENTS, METRICS) if self._scope.branches else (CONTROL, EVENTS, METRICS)
         for kind in kinds:
-            for name in await self._holding(kind):
+            for name in await self._holding(kind, self._scope.filters(kind, selective=self._selective is not False)):
                 if await self._is_read(kind, name):
                     found[name] = kind
         return found
 
-    async def _holding(self, kind: str) -> list[str]:
+    async def _holding(self, kind: str, filters: Sequence[str]) -> list[str]:
         try:
-            return await self._bus.holding(self._scope.filters(kind, selective=self._selective is not False))
+            return await self._bus.holding(filters)
         except LogError as error:
             if error.reason != _REFUSED:
                 raise

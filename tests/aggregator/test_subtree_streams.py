@@ -16,7 +16,7 @@ from fog_bus.streams import OLD_NAMES, stream_name
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
-from tests.aggregator.services import config, serving, total
+from tests.aggregator.services import config, running, serving, total
 from tests.bus.broker import connected, make_stream
 from tests.cli.processes import run
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -114,22 +114,88 @@ async def test_streams_of_earlier_versions_are_read(fog_nats: NatsServer) -> Non
         assert sorted(await JetStream(link).streams_of(">")) == sorted(OLD_NAMES.values())
 
 
+async def test_a_branch_makes_no_rollups_beside_those_of_an_earlier_version(fog_nats: NatsServer) -> None:
+    """It reads none, so finds none, and the server refuses a second stream of their subjects."""
+    async with connected(fog_nats.url) as link:
+        for kind, name in OLD_NAMES.items():
+            await make_stream(link, name, f"fog.v1.{kind}.>", max_age=86_400_000_000_000)
+        branch = config(fog_nats, path=("fog", "0"), publish_rollup=True, rollup_interval=0.4)
+        async with (
+            nodes(fog_nats, "fog/0/a") as fog,
+            serving(branch) as below,
+            serving(config(fog_nats, **ROOT)) as above,
+        ):
+            await fog.count(3)
+            await eventually(lambda: (total(below, "work_total"), total(above, "work_total")) == (3, 3))
+        assert sorted(await JetStream(link).streams_of(">")) == sorted(OLD_NAMES.values())
+
+
+async def test_a_root_makes_no_stream_of_all_beside_a_subtrees(fog_nats: NatsServer) -> None:
+    """None has its own nodes, and none is made that would take the subtree's subjects: it reads totals."""
+    assert run("streams", "apply", "--nats", fog_nats.url, "--path", "fog/0").returncode == 0
+    branch = config(fog_nats, path=("fog", "0"), publish_rollup=True, rollup_interval=0.4)
+    async with nodes(fog_nats, "fog/0/a") as fog, serving(config(fog_nats, **ROOT)) as above, serving(branch) as below:
+        await fog.count(3)
+        await eventually(lambda: (total(below, "work_total"), total(above, "work_total")) == (3, 3))
+    async with connected(fog_nats.url) as link:
+        own = ["FOG_V1_METRICS_fog_0", "FOG_V1_EVENTS_fog_0"]
+        assert sorted(await JetStream(link).streams_of(">")) == sorted([*own, "FOG_V1_ROLLUPS", "FOG_V1_CONTROL"])
+
+
+async def test_an_aggregator_tells_that_its_subjects_are_in_no_stream(
+    fog_nats: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It reads fog/1, and only fog/0 has streams."""
+    assert run("streams", "apply", "--nats", fog_nats.url, "--path", "fog/0").returncode == 0
+    told = "no stream takes fog.v1.metrics.fog.1, fog.v1.metrics.fog.1.>, and none is made beside FOG_V1_METRICS_fog_0"
+    async with running(config(fog_nats, path=("fog", "1"))):
+        await eventually(lambda: told in caplog.text)
+
+
+async def test_what_exists_is_read_where_the_rest_may_not_be_made(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A user without the right to make streams is told once, and reads the others."""
+    monkeypatch.setattr("fog_aggregator.streams._PAUSE", 0.1)
+    with _server_with_a_user("STREAM.NAMES", "STREAM.INFO.*", *_READING) as server:
+        async with connected(server.url, user="admin", password="a") as link:
+            for kind in ("metrics", "events"):
+                await make_stream(link, OLD_NAMES[kind], f"fog.v1.{kind}.>", max_age=86_400_000_000_000)
+            await link.publish("fog.v1.metrics.fog.0", b"x", 5)
+        async with serving(config(server, nats=_login(server))) as aggregator:
+            cursor = aggregator._engine.cursors["FOG_METRICS"]  # noqa: SLF001
+            await eventually(lambda: cursor.seq == 1)
+    assert caplog.text.count("the stream FOG_V1_CONTROL cannot be made: ") == 1
+
+
+_READING = ("CONSUMER.CREATE.*.*", "CONSUMER.MSG.NEXT.*.*", "CONSUMER.DELETE.*.*")
+
+
+def _server_with_a_user(*calls: str) -> NatsServer:
+    """Return a server whose user `old` may make these calls of JetStream, and whose user `admin` may do all."""
+    asked = [f"$JS.API.{call}" for call in calls]
+    rights = f'{{ publish: {json.dumps([*asked, "fog.v1.resync.>"])}, subscribe: "_INBOX.>" }}'
+    users = f"{{ user: admin, password: a }}, {{ user: old, password: o, permissions {rights} }}"
+    return NatsServer(config=f"jetstream {{}}\nauthorization {{ users: [{users}] }}")
+
+
+def _login(server: NatsServer) -> NatsOptions:
+    return NatsOptions.parse(server.url, user="old", password="o")
+
+
 @pytest.mark.parametrize("old", [True, False], ids=["old names", "new names"])
 async def test_a_user_that_may_not_look_for_streams_reads_the_usual_ones(old: bool) -> None:  # noqa: FBT001
     """As the users of earlier versions: their rights name the streams, and nothing else."""
     names = {kind: name if old else stream_name(kind, Subjects()) for kind, name in OLD_NAMES.items()}
     calls = ("STREAM.INFO", "CONSUMER.CREATE", "CONSUMER.MSG.NEXT", "CONSUMER.DELETE")
     ends = ["", *3 * [".*"]]
-    asked = [f"$JS.API.{call}.{name}{end}" for call, end in zip(calls, ends, strict=True) for name in names.values()]
-    rights = f'{{ publish: {json.dumps([*asked, "fog.v1.resync.>"])}, subscribe: "_INBOX.>" }}'
-    users = f"{{ user: admin, password: a }}, {{ user: old, password: o, permissions {rights} }}"
-    with NatsServer(config=f"jetstream {{}}\nauthorization {{ users: [{users}] }}") as server:
+    asked = [f"{call}.{name}{end}" for call, end in zip(calls, ends, strict=True) for name in names.values()]
+    with _server_with_a_user(*asked) as server:
         async with connected(server.url, user="admin", password="a") as link:
             for kind, name in names.items():
                 await make_stream(link, name, f"fog.v1.{kind}.>", max_age=86_400_000_000_000)
             await link.publish("fog.v1.metrics.fog.0", b"x", 5)
-        login = NatsOptions.parse(server.url, user="old", password="o")
-        about = config(server, nats=login, create_streams=False, **ROOT)
+        about = config(server, nats=_login(server), create_streams=False, **ROOT)
         async with serving(about) as aggregator:
             await eventually(aggregator.is_connected)
             cursor = aggregator._engine.cursors[names["metrics"]]  # noqa: SLF001
