@@ -78,7 +78,7 @@ class BusConnection:
             found = await self._find()
         if self._selective is None:
             self._selective = await self._may_select(found)
-        await self._follow(found, selective=self._selective)
+        await self._follow(found, selective=self._selective is not False)
         if found != self._found:
             self._found = found
             await self._tell_differences(found)
@@ -156,8 +156,12 @@ class BusConnection:
             return True
         return self._scope.reads(kind, (await self._bus.log(name).info()).subjects)
 
-    async def _may_select(self, found: Mapping[str, str]) -> bool:
-        """Tell whether the server lets us ask for single messages, which reading some subjects alone takes."""
+    async def _may_select(self, found: Mapping[str, str]) -> bool | None:
+        """Tell whether the server lets us ask for single messages, which reading some subjects alone takes.
+
+        None where no stream is found that is read so.
+        """
+        asked = False
         for name, kind in found.items():
             if self._scope.is_selective(kind):
                 try:
@@ -167,7 +171,8 @@ class BusConnection:
                         raise
                     self._warn_once(f"{error}: the frames of all branches' nodes are read, and left out")
                     return False
-        return True
+                asked = True
+        return asked or None
 
     async def _tell_differences(self, found: Mapping[str, str]) -> None:
         """Warn of what is wrong with streams that this aggregator would have made."""

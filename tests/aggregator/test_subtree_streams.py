@@ -168,6 +168,25 @@ async def test_what_exists_is_read_where_the_rest_may_not_be_made(
     assert caplog.text.count("the stream FOG_V1_CONTROL cannot be made: ") == 1
 
 
+async def test_streams_that_come_later_are_asked_whether_they_let_select(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A root that may not ask for single messages starts before there are streams: then it reads them whole."""
+    monkeypatch.setattr("fog_aggregator.streams._PAUSE", 0.1)
+    monkeypatch.setattr("fog_aggregator.streams._LONG_PAUSE", 0.1)
+    with _server_with_a_user("STREAM.NAMES", "STREAM.INFO.*", *_READING) as server:
+        root = config(server, nats=_login(server), create_streams=False, **ROOT)
+        async with running(root) as (aggregator, _):
+            streams = aggregator._engine.streams  # noqa: SLF001
+            await eventually(lambda: streams._have_looked)  # noqa: SLF001
+            async with connected(server.url, user="admin", password="a") as link:
+                for kind in OLD_NAMES:
+                    name = stream_name(kind, Subjects())
+                    await make_stream(link, name, f"fog.v1.{kind}.>", max_age=86_400_000_000_000)
+                await link.publish("fog.v1.metrics.fog.0", b"x", 5)
+            await eventually(lambda: aggregator.ready()[0], deadline=20)
+            await eventually(lambda: streams.cursors["FOG_V1_METRICS"].seq == 1)
+            assert not streams.cursors["FOG_V1_METRICS"].selective
+
+
 _READING = ("CONSUMER.CREATE.*.*", "CONSUMER.MSG.NEXT.*.*", "CONSUMER.DELETE.*.*")
 
 
