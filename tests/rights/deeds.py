@@ -52,6 +52,10 @@ def _of_readers() -> Iterator[Deed]:
     yield _ask("make a reader of the metrics of the rest", "CONSUMER.CREATE.FOG_V1_METRICS.fog~0+0", "aggregator")
     yield _ask("make a ninth reader for fog/0", f"CONSUMER.CREATE.{OWN}.fog~0+8", "aggregator")
     yield _ask("make a reader of commands", "CONSUMER.CREATE.FOG_V1_CONTROL.fog~0+0", "branch", "aggregator")
+    yield _ask(
+        "make one of commands of an earlier version", "CONSUMER.CREATE.FOG_CONTROL.fog~0+0", "branch", "aggregator"
+    )
+    yield _ask("make one of metrics of an earlier version", "CONSUMER.CREATE.FOG_METRICS.fog~0+0", "aggregator")
     yield _ask("make a reader of rollups", "CONSUMER.CREATE.FOG_V1_ROLLUPS.fog~0+0", "aggregator")
     yield _ask("make a reader without a name", "CONSUMER.CREATE.FOG_V1_METRICS")
     yield _ask("make a durable reader", f"CONSUMER.DURABLE.CREATE.{OWN}.fog~0+0")
@@ -109,6 +113,7 @@ DEEDS: Final = (
     _ask("look at that of the branch fog/1", f"STREAM.INFO.{OTHER}", "aggregator"),
     _ask("look at the stream of metrics of the rest", "STREAM.INFO.FOG_V1_METRICS", "aggregator"),
     _ask("look at the stream of commands", "STREAM.INFO.FOG_V1_CONTROL", "branch", "aggregator"),
+    _ask("look at that of an earlier version, FOG_CONTROL", "STREAM.INFO.FOG_CONTROL", "branch", "aggregator"),
     _ask("look at the stream of totals", "STREAM.INFO.FOG_V1_ROLLUPS", "aggregator"),
     _ask("look for streams by what they take", "STREAM.NAMES", "branch", "aggregator"),
     _ask("list streams with what they hold", "STREAM.LIST"),

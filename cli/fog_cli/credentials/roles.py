@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fog_bus.streams import reader_names, stream_name
+from fog_bus.streams import OLD_NAMES, reader_names, stream_name
 from fog_schema.paths import Path, ancestors
 from fog_schema.subjects import Subjects
 
@@ -119,9 +119,13 @@ def _branch(prefix: str) -> Role:
 
 
 def _streams_of_branch(prefix: str) -> list[str]:
-    """Return the names of the streams that a branch's aggregators read: its own, and that of commands."""
+    """Return the names of the streams that a branch's aggregators read: its own, and that of commands.
+
+    That of commands may have the name of an earlier version. A subtree's own had none then, and the old ones of metrics
+    and events hold all branches.
+    """
     metrics, events, control = (stream_name(kind, Subjects(prefix)) for kind in ("metrics", "events", "control"))
-    return [f"{metrics}_{SUBTREE}", f"{events}_{SUBTREE}", control]
+    return [f"{metrics}_{SUBTREE}", f"{events}_{SUBTREE}", control, OLD_NAMES["control"]]
 
 
 def _operator(prefix: str) -> Role:
