@@ -5,6 +5,7 @@ import { common, parentOf, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 
 const RUN = 60;
+const HOUR = 3600;
 
 /** Fold runs: the same name under one parent within a minute. @returns {{event: any, like: number, paths: string[]}[]} */
 export function folded(events) {
@@ -46,11 +47,12 @@ export function saying(event) {
 export const plain = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
 /** The list of a place: the newest few. */
-export function eventsCard(route, answer, { title = "Events", path = "", most = 4, hour = null } = {}) {
+export function eventsCard(route, answer, { title = "Events", path = "", most = 4, now }) {
+  const hour = answer.events.filter(({ timestamp }) => now - timestamp < HOUR).length;
   const runs = folded(newestFirst(answer.events)).slice(0, most);
   return card(
     title,
-    { className: "events-card order-5", end: [h("span", { class: "label" }, hour === null ? "" : `${count(hour)} in the hour · `, h("a", { href: toPlace(route, path, "events") }, "all"))] },
+    { className: "events-card order-5", end: [h("span", { class: "label" }, `${count(hour)} in the hour · `, h("a", { href: toPlace(route, path, "events") }, "all"))] },
     runs.length
       ? h(
           "ul",

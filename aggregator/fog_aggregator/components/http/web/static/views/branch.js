@@ -2,6 +2,7 @@
 import { h, key, put } from "../base/dom.js";
 import { clock, count, many, share, span } from "../base/numbers.js";
 import { isUnder, lastOf } from "../base/paths.js";
+import { once } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask, instant, range } from "../data/api.js";
 import { below, expression } from "../data/queries.js";
@@ -18,6 +19,9 @@ import { unknown } from "./overview.js";
 const EVERY = 10_000;
 
 export class Branch {
+  /** Ask for what is shown, unless an answer is still awaited. */
+  load = once(() => this._load());
+
   constructor(page) {
     this.page = page;
     this.path = page.route.path;
@@ -55,17 +59,6 @@ export class Branch {
     const { tree } = this.page.fleet;
     const place = tree ? tree.find(this.path) : -1;
     return place >= 0 ? tree.coverage(place) : null;
-  }
-
-  /** Ask for what is shown, unless an answer is still awaited. */
-  async load() {
-    if (this.loading) return;
-    this.loading = true;
-    try {
-      await this._load();
-    } finally {
-      this.loading = false;
-    }
   }
 
   async _load() {
@@ -123,7 +116,7 @@ export class Branch {
     if (tree) this.children.show(tree);
     if (tree) this.map.show(tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, known: page.status?.ready !== false });
     this._actions();
-    if (this.listed) put(this.events, eventsCard(page.route, this.listed, { title: "Events here", path, most: 3, hour: this.listed.events.filter(({ timestamp }) => page.now() - timestamp < 3600).length }));
+    if (this.listed) put(this.events, eventsCard(page.route, this.listed, { title: "Events here", path, most: 3, now: page.now() }));
   }
 
   _verdict() {

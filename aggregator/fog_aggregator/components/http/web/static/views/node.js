@@ -2,6 +2,7 @@
 import { card, command, h, key, put } from "../base/dom.js";
 import { clock, count, full, moment, span } from "../base/numbers.js";
 import { isUnder, lastOf, parentOf } from "../base/paths.js";
+import { once } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { expression, ofNode } from "../data/queries.js";
@@ -16,6 +17,9 @@ import { verdict } from "../parts/verdict.js";
 const EVERY = 10_000;
 
 export class Node {
+  /** Ask for what is shown, unless an answer is still awaited. */
+  load = once(() => this._load());
+
   constructor(page) {
     this.page = page;
     this.path = page.route.path;
@@ -49,17 +53,6 @@ export class Node {
     return place >= 0 ? tree.stateOf(place) : "";
   }
 
-  /** Ask for what is shown, unless an answer is still awaited. */
-  async load() {
-    if (this.loading) return;
-    this.loading = true;
-    try {
-      await this._load();
-    } finally {
-      this.loading = false;
-    }
-  }
-
   async _load() {
     if (document.hidden || !this.page.status?.ready) return;
     const { path, page } = this;
@@ -81,7 +74,7 @@ export class Node {
     put(this.top, this._verdict());
     if (page.fleet.tree) this.map.show(page.fleet.tree, { colour: this.colouring.of(page.fleet.tree) });
     if (node) put(this.facts, h("dl", { class: "card facts" }, facts(node, now, now - this.nodeAt).map(([name, value, title]) => h("div", {}, h("dt", {}, name), h("dd", { title }, value)))));
-    if (this.listed) put(this.events, eventsCard(page.route, this.listed, { title: "Events here", path: this.path, hour: this.listed.events.filter(({ timestamp }) => now - timestamp < 3600).length }));
+    if (this.listed) put(this.events, eventsCard(page.route, this.listed, { title: "Events here", path: this.path, now }));
   }
 
   _verdict() {

@@ -1,6 +1,7 @@
 // The overview: the verdict on the fleet or a place with children, problems, the map, what changed, events.
 import { h, put } from "../base/dom.js";
 import { clock, count, many, share, span } from "../base/numbers.js";
+import { once } from "../base/once.js";
 import { toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { changesCard, readChanges } from "../parts/changes.js";
@@ -17,6 +18,9 @@ import { Sparks } from "../data/sparks.js";
 const EVERY = 10_000;
 
 export class Overview {
+  /** Ask for what is shown, unless an answer is still awaited. */
+  load = once(() => this._load());
+
   /** @param {any} page */
   constructor(page) {
     this.page = page;
@@ -42,17 +46,6 @@ export class Overview {
 
   get problems() {
     return this.page.fleet.alerts?.problems ?? [];
-  }
-
-  /** Ask for what is shown, unless an answer is still awaited. */
-  async load() {
-    if (this.loading) return;
-    this.loading = true;
-    try {
-      await this._load();
-    } finally {
-      this.loading = false;
-    }
   }
 
   async _load() {
@@ -84,7 +77,7 @@ export class Overview {
       put(this.left, problemsCard({ route, problems: this.problems, silenced: fleet.alerts?.silenced.length ?? 0, selected: this.selected, now: page.now(), sparks: this.sparks.problems, select: (number) => this.select(number), act: page.act, empty: calm(page), error: fleet.errors.alerts }));
       put(this.changes, changesCard({ route, answer: this.changed, sparks: this.sparks.changes, colour: (name) => page.go(page.with({ m: name })), error: this.changesError ?? "" }));
     }
-    put(this.events, this.listed ? eventsCard(route, this.listed, { path: route.path, hour: this.listed.events.filter(({ timestamp }) => page.now() - timestamp < 3600).length }) : this.eventsError ? h("p", { class: "error" }, this.eventsError) : null);
+    put(this.events, this.listed ? eventsCard(route, this.listed, { path: route.path, now: page.now() }) : this.eventsError ? h("p", { class: "error" }, this.eventsError) : null);
     this.map.show(fleet.tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, pins: this.problems.slice(0, 7).map(({ number, path, severity }) => ({ number, path, severity })), known: status?.ready !== false });
   }
 
