@@ -16,7 +16,7 @@ from fog_agent.core.writer import Writer
 from fog_agent.edge.agent import Agent
 from fog_agent.edge.attach import new_epoch
 from fog_agent.edge.state_file import StateDirError
-from fog_agent.sources.host import HostMetrics
+from fog_agent.sources.host import HostMetrics, default_sources
 from fog_bus.nats.connection import NatsOptions
 from fog_cli.actions.books import Ledger
 from fog_cli.actions.frame_text import FrameText
@@ -45,7 +45,7 @@ def report(settings: Settings, path: str) -> int:
 
     async def serve(stop: asyncio.Event) -> int:
         ledger = Ledger(collector)
-        collector.add_hook("collection", HostMetrics(collector).collect)
+        collector.add_hook("collection", _host(settings, collector).collect)
         collector.run_collection()  # the baseline of every counter
         async with _running(settings, collector, path, options):
             notify("READY=1")
@@ -58,15 +58,28 @@ def report(settings: Settings, path: str) -> int:
     return run_service(serve, stop_on_eof=settings.stop_on_eof)
 
 
-def print_once() -> int:
-    """Print the first keyframe that an agent here would send, as `fog decode` does."""
+def print_once(settings: Settings) -> int:
+    """Print the first keyframe that an agent here would send, as `fog decode` does.
+
+    Raises:
+        UsageError: when the options cannot work.
+    """
     collector = TelemetryCollector()
-    HostMetrics(collector).collect()
+    _host(settings, collector).collect()
     writer = Writer([collector.watch_series()], WriterSettings(), epoch=new_epoch(), now=0.0)
     text = FrameText()
     for frame in writer.finish(0.0, MAX_FRAME):
         print("\n".join(text.lines(frame.data)))
     return 0
+
+
+def _host(settings: Settings, collector: TelemetryCollector) -> HostMetrics:
+    root = settings.host_root
+    if root and not Path(root, "proc", "stat").is_file():
+        raise UsageError(
+            f"--host-root {root}: no {root}/proc/stat is there; mount the machine's root, as in -v /:/host:ro,rslave"
+        )
+    return HostMetrics(collector, default_sources(root))
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from typing import Final
 
 from fog_agent.edge.options import AgentOptions
 from fog_bus.options import option, switch
-from fog_bus.options.kinds import FILE, PATH
+from fog_bus.options.kinds import DIRECTORY, FILE, PATH
 from fog_cli.config import group, part
 from fog_cli.errors import UsageError
 from fog_cli.later import later
@@ -30,6 +30,7 @@ class Settings:
 
     path: str = option("", "place in the tree: fog/0/3, or a template as fog/${RACK}/${HOSTNAME}", PATH)
     agent: AgentOptions = part(AgentOptions)
+    host_root: str = option("", "where the machine's root is mounted, for an agent in a container: /host", DIRECTORY)
     once: bool = switch("print what would be sent, and end")
     ledger: str | None = option(None, "write here, when it ends, what was counted, as JSON, for an audit", FILE)
     stop_on_eof: bool = switch("stop when standard input ends, as it does when the parent is gone")
@@ -52,4 +53,4 @@ def run(settings: Settings) -> int:
         path = format_path(expand_template(settings.path, os.environ, socket.gethostname))
     except PathError as error:
         raise UsageError(str(error)) from None
-    return _print_once() if settings.once else _report(settings, path)
+    return _print_once(settings) if settings.once else _report(settings, path)

@@ -14,19 +14,20 @@ PATIENCE: Final = 0.5
 
 
 class MountQuestion(Question):
-    """Asks one filesystem."""
+    """Asks one filesystem, which is mounted below a root."""
 
-    __slots__ = ("stat",)
+    __slots__ = ("_place", "stat")
 
-    def __init__(self, mountpoint: str) -> None:
+    def __init__(self, mountpoint: str, root: str) -> None:
         super().__init__(mountpoint)
+        self._place = root + mountpoint
         self.stat: os.statvfs_result | None = None
 
     def ask(self) -> bool:
         """Ask; a mount that is gone has no answer."""
         self.stat = None
         try:
-            self.stat = os.statvfs(self.name)
+            self.stat = os.statvfs(self._place)
         except OSError:
             return False
         return True
@@ -36,9 +37,14 @@ class MountQuestion(Question):
 
 
 class Mounts:
-    """The filesystems of this machine. For one thread."""
+    """The filesystems of this machine. For one thread.
 
-    def __init__(self) -> None:
+    Args:
+        root: Where the machine's root is mounted, without a slash at its end; empty where that is our own.
+    """
+
+    def __init__(self, root: str = "") -> None:
+        self._root = root
         self._asker = Asker("fog-agent-mounts")
         self._questions: dict[str, MountQuestion] = {}
 
@@ -47,7 +53,7 @@ class Mounts:
         mounts = list(mounts)
         before = self._questions
         self._questions = {
-            one.mountpoint: before.get(one.mountpoint) or MountQuestion(one.mountpoint) for one in mounts
+            one.mountpoint: before.get(one.mountpoint) or MountQuestion(one.mountpoint, self._root) for one in mounts
         }
         self._asker.ask(list(self._questions.values()), PATIENCE)
         return [MountState(mount, *self._answer(self._questions[mount.mountpoint])) for mount in mounts]

@@ -46,6 +46,19 @@ class MountState(NamedTuple):
     late: bool = False
 
 
+class Transfers(NamedTuple):
+    """The counts of a network interface, by psutil's names."""
+
+    bytes_recv: int
+    packets_recv: int
+    errin: int
+    dropin: int
+    bytes_sent: int
+    packets_sent: int
+    errout: int
+    dropout: int
+
+
 def cpu(times: Sequence[Fields]) -> Samples:
     """Give, for each CPU in `times`, its seconds in each mode."""
     for number, one in enumerate(times):
@@ -98,6 +111,16 @@ def network(both: tuple[Mapping[str, Fields], Mapping[str, Any]]) -> Samples:
         yield metrics.NETWORK_MTU, (device,), state.mtu
         if state.speed:  # in megabits a second; 0 says that nobody knows
             yield metrics.NETWORK_SPEED, (device,), state.speed * _MEGA // _BITS_PER_BYTE
+
+
+def net_dev(text: str) -> dict[str, Transfers]:
+    """Of /proc/net/dev the counts of each interface: four of eight received, and four of eight sent."""
+    found = {}
+    for line in text.splitlines()[2:]:
+        name, _, rest = line.rpartition(":")
+        counts = [int(word) for word in rest.split()]
+        found[name.strip()] = Transfers(*counts[:4], *counts[8:12])
+    return found
 
 
 def is_reported(mount: Mount) -> bool:
