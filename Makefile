@@ -5,9 +5,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
     "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 BIN := .venv/bin
 ARGS ?=
+DIST ?= dist
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv test lint format demo sim chaos fuzz soak scale requirements clean
+.PHONY: help .venv test lint format demo sim chaos fuzz soak scale dist requirements clean
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
@@ -17,6 +18,7 @@ help:
 	@echo 'make fuzz          attacks an aggregator with frames and questions that nobody should send (ARGS="--minutes 10")'
 	@echo 'make soak          a fog with one hostile path for a while: memory, answers, counts (ARGS="--minutes 10")'
 	@echo 'make scale         how cost grows from 100 to 100,000 nodes (ARGS="--nodes 100,1000 --json")'
+	@echo 'make dist          wheel and sdist with their hashes in dist/, the same bytes from the same commit'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make format        lets ruff put the code in shape'
 	@echo 'make .venv         only installs'
@@ -68,6 +70,14 @@ soak: .venv
 # Tables for docs/scale.md: ARGS="--nodes 100,1000 --json".
 scale: .venv
 	@$(BIN)/python benchmarks/scale.py $(ARGS)
+
+# Times in both archives are the commit's. A wheel that is not from the present commit must not lie beside its hashes.
+dist: .venv
+	@rm -rf $(DIST)
+	@SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" $(BIN)/python -m hatchling build --target sdist --target wheel --directory $(DIST) >&2
+	@cd $(DIST) && "$(abspath $(BIN)/python)" -c 'import hashlib, pathlib; \
+		[print(hashlib.sha256(file.read_bytes()).hexdigest(), "", file) for file in sorted(pathlib.Path().glob("utility*"))]' \
+		> .SHA256SUMS && mv .SHA256SUMS SHA256SUMS && cat SHA256SUMS
 
 # No header and no index lines: the pins must say nothing about where they were resolved.
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml
