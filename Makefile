@@ -8,7 +8,7 @@ ARGS ?=
 DIST ?= dist
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv test lint format demo sim chaos fuzz soak scale dist requirements clean
+.PHONY: help .venv test lint format demo sim chaos fuzz soak scale dist judges requirements clean
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
@@ -22,6 +22,7 @@ help:
 	@echo 'make lint          ruff and mypy'
 	@echo 'make format        lets ruff put the code in shape'
 	@echo 'make .venv         only installs'
+	@echo 'make judges        installs what judges the files of deploy/ (docker-compose, hadolint, kubectl); tests do without'
 	@echo 'make requirements  pins anew what pyproject.toml asks for (needs uv)'
 
 .venv: .venv/.package
@@ -79,6 +80,10 @@ dist: .venv
 		[print(hashlib.sha256(file.read_bytes()).hexdigest(), "", file) for file in sorted(pathlib.Path().glob("utility*"))]' \
 		> .SHA256SUMS && mv .SHA256SUMS SHA256SUMS && cat SHA256SUMS
 
+# Programs in wheels, which ask no daemon and no cluster. Where one has no wheel for this machine, its tests are skipped.
+judges: .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements/judges.txt >&2
+
 # No header and no index lines: the pins must say nothing about where they were resolved.
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml
 requirements:
@@ -86,6 +91,7 @@ requirements:
 	@$(COMPILE) --extra aggregator --extra creds --output-file requirements/aggregator.txt
 	@$(COMPILE) --extra dev --output-file requirements/dev.txt
 	@$(COMPILE) --extra fuzz --output-file requirements/fuzz.txt
+	@$(COMPILE) --extra judges --output-file requirements/judges.txt
 
 clean:
 	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
