@@ -62,7 +62,7 @@ sim: .venv
 # Guided by coverage where atheris has a wheel for this Python, else by chance alone.
 fuzz: .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/fuzz.txt >&2 \
-		|| echo 'atheris has no wheel for this Python: by chance alone' >&2
+		|| echo 'atheris has no wheel for this Python: by chance alone, and without the questions of schemathesis' >&2
 	@$(BIN)/python -m fog_proving.fuzz $(ARGS)
 
 soak: .venv
@@ -90,8 +90,8 @@ requirements:
 	@$(COMPILE) --extra host --extra creds --output-file requirements/agent.txt
 	@$(COMPILE) --extra aggregator --extra creds --output-file requirements/aggregator.txt
 	@$(COMPILE) --extra dev --output-file requirements/dev.txt
-	@$(COMPILE) --extra fuzz --output-file requirements/fuzz.txt
 	@$(COMPILE) --extra judges --output-file requirements/judges.txt
+	@$(COMPILE) --extra fuzz --constraint requirements/dev.txt --output-file requirements/fuzz.txt
 
 clean:
 	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from fog_proving.fuzz.guided import GUIDED, run_guided
-from fog_proving.fuzz.plain import attack_frames, attack_http
+from fog_proving.fuzz.plain import attack_frames, attack_http, attack_http_by_schema
 
 ROOT: Final = Path(__file__).parents[3]
 
@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seconds = options.minutes * 60
     by_frames = run_guided if GUIDED and not options.plain else attack_frames
     broken = by_frames(options.corpus, ROOT / "schema/vectors", seed, seconds * 0.7)
-    return int(broken or asyncio.run(attack_http(seed, seconds * 0.3)))
+    broken = broken or asyncio.run(attack_http(seed, seconds * 0.2))
+    return int(broken or asyncio.run(attack_http_by_schema(seed, seconds * 0.1)))
 
 
 if __name__ == "__main__":

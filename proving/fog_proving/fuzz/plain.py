@@ -14,6 +14,7 @@ from typing import Final
 from fog_proving.fuzz.frames.arena import Arena
 from fog_proving.fuzz.frames.messages import Step, pack, seeds, unpack
 from fog_proving.fuzz.frames.mutation import mutate
+from fog_proving.fuzz.http.by_schema import HAS_SCHEMATHESIS, ask_by_schema
 from fog_proving.fuzz.http.fog import a_fog
 from fog_proving.fuzz.http.judge import wrong_with
 from fog_proving.fuzz.http.questions import question
@@ -74,3 +75,13 @@ async def attack_http(seed: int, seconds: float) -> bool:
                 count += 1
     print(f"{count} questions over HTTP in {seconds:.0f} s: no answer was wrong")
     return False
+
+
+async def attack_http_by_schema(seed: int, seconds: float) -> bool:
+    """Let schemathesis ask a whole fog, where it is installed; tell whether an answer was wrong."""
+    if not HAS_SCHEMATHESIS:
+        print("schemathesis is not installed: its questions are left out")
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        async with a_fog(Path(folder)) as fog:
+            return await ask_by_schema(fog, Path(folder), seed, seconds)

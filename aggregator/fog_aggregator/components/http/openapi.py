@@ -25,6 +25,8 @@ _ERRORS: Final = {
     508: "the question came back to where it was passed on",
 }
 _UNCHANGED: Final = 304
+_UNREADABLE: Final = 400
+"""A request line or a header above 8 kB is refused so, as text, before its route is known."""
 _ALWAYS: Final = (400, 401, 403, 405)
 _PASSED_ON: Final = (404, 502, 508)
 _PLACES: Final = re.compile(r"\{(\w+)\}")
@@ -336,6 +338,8 @@ def _operation(route: Route, method: str) -> dict[str, Any]:
     for code in sorted({*_ALWAYS, *route.errors, *(_PASSED_ON if route.below is not None else ())}):
         media, error = route.error_form(code)
         content = {media: {"schema": ref_to(error) if error else TEXT}}
+        if code == _UNREADABLE:
+            content.setdefault("text/plain", {"schema": TEXT})
         responses[str(code)] = {"description": _ERRORS[code]} | ({} if code == _UNCHANGED else {"content": content})
     described = [one for parameter in route.parameters for one in _parameters(parameter)]
     places = [{"name": name, "in": "path", "required": True, "schema": TEXT} for name in _PLACES.findall(route.path)]
