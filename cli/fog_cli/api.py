@@ -9,16 +9,18 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
 from fog_bus.options import option
 from fog_bus.options.kinds import URL, Kind, redact
-from fog_cli.errors import CommandError, NotFoundError
+from fog_cli.errors import AnswerError, CommandError, NotFoundError
 
 URL_OF_API: Final = Kind("URL", URL.parse, lambda url: json.dumps(redact(url)))
 DEFAULT_URL: Final = "http://127.0.0.1:10364"
 TIMEOUT: Final = 30.0
+_MOST_OF_AN_ERROR: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,11 @@ class Api:
 
     def json(self, path: str, query: Mapping[str, object] | None = None) -> Any:
         """As `get`, decoded."""
-        return json.loads(self.get(path, query))
+        body = self.get(path, query)
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise CommandError(f"{self.url} is no aggregator: its answer to {path} is not JSON") from None
 
     def unknown(self, path: str) -> bool:
         """Tell whether the aggregator says that there is nothing at or under a path; False when it cannot be asked."""
@@ -65,25 +71,53 @@ class Api:
             return False
         return False
 
-    def _ask(self, method: str, path: str, query: Mapping[str, object] | None) -> bytes:
-        given = {name: value for name, value in (query or {}).items() if value not in (None, "")}
-        url = f"{self.url}{path}" + (f"?{urlencode(given)}" if given else "")
+    def open(
+        self,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT,
+    ) -> HTTPResponse:
+        """Return an answer whose body is still to be read. A query's lists are given item by item.
+
+        Raises:
+            CommandError: as `get`.
+        """
+        given = {name: value for name, value in (query or {}).items() if value not in (None, "", ())}
+        url = f"{self.url}{path}" + (f"?{urlencode(given, doseq=True)}" if given else "")
         if not url.startswith(("http://", "https://")):
             raise CommandError(f"{self.url} is not an address: write http://127.0.0.1:10364")
         try:
-            request = urllib.request.Request(url, method=method, headers=self._login)  # noqa: S310 - the scheme was looked at above
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - as above
-                body: bytes = answer.read()
-                return body
+            request = urllib.request.Request(url, method=method, headers={**self._login, **(headers or {})})  # noqa: S310 - the scheme was looked at above
+            answer: HTTPResponse = urllib.request.urlopen(request, timeout=timeout)  # noqa: S310 - as above
+            return answer
         except urllib.error.HTTPError as error:
-            text = error.read().decode(errors="replace").strip()
-            kind = NotFoundError if error.code == HTTPStatus.NOT_FOUND else CommandError
-            raise kind(f"{self.url} says {error.code} {error.reason}: {_message(text)}") from None
-        except (OSError, ValueError) as error:
-            why = getattr(error, "reason", error)
-            raise CommandError(
-                f"no aggregator answers at {self.url} ({why}): start one, or name it with --api"
-            ) from None
+            raise self._refusal(error) from None
+        except (OSError, ValueError, HTTPException) as error:
+            raise self.silence(error) from None
+
+    def silence(self, error: Exception) -> CommandError:
+        """Return the error of a command whom no aggregator answers."""
+        why = getattr(error, "reason", error) or type(error).__name__
+        return CommandError(f"no aggregator answers at {self.url} ({why}): start one, or name it with --api")
+
+    def _ask(self, method: str, path: str, query: Mapping[str, object] | None) -> bytes:
+        try:
+            with self.open(path, query, method=method) as answer:
+                return answer.read()
+        except (OSError, ValueError, HTTPException) as error:
+            raise self.silence(error) from None
+
+    def _refusal(self, error: urllib.error.HTTPError) -> AnswerError:
+        with error:
+            try:
+                text = error.read(_MOST_OF_AN_ERROR).decode(errors="replace").strip()
+            except (OSError, HTTPException):
+                text = ""
+        kind = NotFoundError if error.code == HTTPStatus.NOT_FOUND else AnswerError
+        return kind(f"{self.url} says {error.code} {error.reason}: {_message(text)}", error.code)
 
 
 def without_login(url: str) -> tuple[str, dict[str, str]]:

@@ -24,5 +24,18 @@ class CommandError(FogError):
     """It could have been, and went wrong."""
 
 
-class NotFoundError(CommandError):
+class AnswerError(CommandError):
+    """An aggregator answers with an error.
+
+    Args:
+        text: The message.
+        status: The HTTP status of the answer.
+    """
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class NotFoundError(AnswerError):
     """An aggregator knows no such thing."""

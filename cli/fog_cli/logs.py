@@ -13,7 +13,7 @@ from typing import IO, Final
 
 from fog_bus.options import option
 from fog_bus.options.kinds import choice
-from fog_cli.terminal import printable
+from fog_cli.words.text import printable
 
 _WINDOW: Final = 60.0
 _BURST: Final = 5

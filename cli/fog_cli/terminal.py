@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import IO, Final
 
+from fog_cli.words.text import Line, printable
+
 _CODES: Final = {
     "live": "32",
     "stale": "33",
@@ -17,6 +19,10 @@ _CODES: Final = {
     "quarantined": "33",
     "unread": "31",
     "retired": "2",
+    "critical": "31",
+    "warning": "33",
+    "note": "36",
+    "ok": "32",
     "faint": "2",
     "bold": "1",
 }
@@ -30,7 +36,11 @@ class Paint:
 
     def __call__(self, kind: str, text: str) -> str:
         """`text` in the colour of a node's state, or of "faint" or "bold"."""
-        return f"\033[{_CODES[kind]}m{text}\033[0m" if self._on and kind in _CODES else text
+        return f"\033[{_CODES[kind]}m{text}\033[0m" if self._on and text and kind in _CODES else text
+
+    def line(self, line: Line) -> str:
+        """Return a line of spans in their colours, without blanks at its end."""
+        return "".join(self(kind, text) for text, kind in line).rstrip()
 
 
 def show_time(unix: float) -> str:
@@ -44,13 +54,6 @@ def show_labels(labels: Mapping[str, str]) -> str:
         return ""
     pairs = (f'{printable(name)}="{escape(value)}"' for name, value in labels.items())
     return "{" + ",".join(pairs) + "}"
-
-
-def printable(text: str) -> str:
-    """Escape a node's text for a terminal, which would obey control and direction characters."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def escape(value: str) -> str:

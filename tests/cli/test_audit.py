@@ -174,7 +174,8 @@ async def test_what_an_aggregator_knows(fog_nats: NatsServer, tmp_path: Path) ->
         tree = "fog  live · 3 nodes: 3 live\n└─ 0  live · 2 nodes: 2 live\n   └─ 3  live\n"
         assert await fog("tree", "fog") == (0, tree, "")
         _, out, _ = await fog("events", "fog/0", "--json")
-        events = {event["path"]: event["value"]["number"] for event in map(json.loads, out.splitlines())}
+        _, out, _ = await fog("events", "fog/0", "--json")
+        events = {event["path"]: event["value"]["number"] for event in json.loads(out)["events"]}
         assert events == {"fog/0": 2, "fog/0/3": 3}
         _, out, _ = await fog("explain", "fog/0", "things_total")
         assert out.startswith("things_total at fog/0: counter. Things\n  without labels = 5\nIt stands on 2 live.\n")

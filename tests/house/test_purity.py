@@ -14,6 +14,7 @@ PURE: Final = re.compile(
     r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|filters|memory/stream)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
+    r"|^cli/fog_cli/words/|^cli/fog_cli/live/messages\.py$"
     r"|^telemetry/utilityfog_frontend/telemetry/journal/(kinds|layout|live|reading|slots)\.py$"
 )
 """The files that must be pure."""
@@ -107,6 +108,8 @@ OWN: Final = {
         "fog_aggregator.promql",
     ),
     "telemetry/utilityfog_frontend/telemetry/journal": ("utilityfog_frontend.telemetry.journal",),
+    "cli/fog_cli/words": ("fog_cli.words",),
+    "cli/fog_cli/live": (),
     "schema/fog_schema": (),
     "bus/fog_bus": (),
 }

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 
 from fog_bus.options.kinds import show_duration
-from fog_cli.terminal import Paint, printable, show_coverage, show_labels, show_time
+from fog_cli.terminal import Paint, show_coverage, show_labels, show_time
+from fog_cli.words.text import printable
 from fog_schema.codec import decode, decode_definitions, decode_request
 from fog_schema.commands import COMMAND_NAMES, OPERATORS, Command, decode_command
 from fog_schema.errors import FrameError

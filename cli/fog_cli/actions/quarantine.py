@@ -9,7 +9,8 @@ from fog_cli.api import Api
 from fog_cli.commands.operator.quarantine import Settings
 from fog_cli.control import author, publish_command, warn_of_unknown
 from fog_cli.errors import UsageError
-from fog_cli.terminal import printable, show_time
+from fog_cli.terminal import show_time
+from fog_cli.words.text import printable
 from fog_schema.commands import LIFT, QUARANTINE, Command
 
 

@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 from fog_cli.api import without_login
 from fog_cli.commands.query import Settings
 from fog_cli.errors import CommandError, FogError, UsageError
-from fog_cli.terminal import Paint, printable, show_labels, show_time
+from fog_cli.terminal import Paint, show_labels, show_time
+from fog_cli.words.text import printable
 
 _TIMEOUT: Final = 150.0
 """Seconds; a Prometheus gives a query two minutes."""

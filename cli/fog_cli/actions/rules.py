@@ -17,7 +17,7 @@ from fog_aggregator.rules.unit_tests import UnitTestFile, read_unit_tests, run_u
 from fog_aggregator.rules.yaml_tree import MAX_BYTES
 from fog_cli.commands import check, test
 from fog_cli.errors import UsageError
-from fog_cli.terminal import printable
+from fog_cli.words.text import printable
 
 _LINT_FAILED = 3
 """The exit code for what is fine but for the lint."""

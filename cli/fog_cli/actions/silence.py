@@ -13,7 +13,8 @@ from fog_cli.api import Api
 from fog_cli.commands.operator.silence import Settings
 from fog_cli.control import author, publish_command, warn_of_unknown
 from fog_cli.errors import UsageError
-from fog_cli.terminal import Paint, printable
+from fog_cli.terminal import Paint
+from fog_cli.words.text import printable
 from fog_schema.commands import OPERATORS, SILENCE, UNSILENCE, Command, Matcher
 
 _MATCHER: Final = re.compile(r"\s*([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*(.*)", re.DOTALL)

@@ -20,6 +20,8 @@ SUMMARIES: Final = {
     "agent": "report this machine's metrics",
     "aggregator": "merge the fog's metrics and serve them",
     "tree": "print the tree and the state of its nodes",
+    "nodes": "print nodes, the worst first",
+    "alerts": "print what is wrong, where and since when",
     "events": "print the fleet's events",
     "query": "evaluate a PromQL expression",
     "explain": "say why a number is what it is",
@@ -42,9 +44,10 @@ SUMMARIES: Final = {
 
 FOLDERS: Final = {
     **dict.fromkeys(("creds", "forget", "quarantine", "rebase", "silence", "token"), "operator"),
+    **dict.fromkeys(("alerts", "events", "nodes", "tree"), "look"),
     **dict.fromkeys(("demo", "swarm"), "trial"),
 }
-"""The commands whose modules are in folders: what an operator asks, and fleets that are made up."""
+"""The commands whose modules are in folders: what an operator asks, what shows a fleet, and fleets that are made up."""
 
 
 @dataclass(frozen=True, slots=True)

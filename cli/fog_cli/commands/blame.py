@@ -19,7 +19,8 @@ from fog_bus.options import option, switch
 from fog_bus.options.kinds import PATH, TEXT
 from fog_cli.api import Api, ApiSettings
 from fog_cli.config import REQUIRED, group
-from fog_cli.terminal import Paint, printable, show_time
+from fog_cli.terminal import Paint, show_time
+from fog_cli.words.text import printable
 
 _SHOWN: Final = 8
 """Children of one place that are printed."""

@@ -13,7 +13,8 @@ from fog_bus.options import option, switch
 from fog_bus.options.kinds import NAME, PATH
 from fog_cli.api import Api, ApiSettings
 from fog_cli.config import REQUIRED, group
-from fog_cli.terminal import Paint, printable, show_coverage, show_labels, show_time
+from fog_cli.terminal import Paint, show_coverage, show_labels, show_time
+from fog_cli.words.text import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ fog tree fog/0 --depth 2
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,16 @@ def run(settings: Settings) -> int:
     print(_line(root, root["path"] or "everything", paint))
     for line in _below(root, "", paint):
         print(line)
+    if root["depth"] < settings.depth and _has_more(root):
+        print("fog tree: deeper levels are too many places for one answer: name a path", file=sys.stderr)
     return 0
+
+
+def _has_more(place: Mapping[str, Any]) -> bool:
+    """Tell whether nodes lie below the deepest places that are shown."""
+    if place["children"]:
+        return any(map(_has_more, place["children"]))
+    return bool(place["count"] > (1 if place["state"] else 0))
 
 
 def _below(place: Mapping[str, Any], indent: str, paint: Paint) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Read what an aggregator tells as it happens, and its long lists page by page."""
