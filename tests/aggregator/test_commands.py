@@ -48,6 +48,7 @@ class Reading:
 
     Attributes:
         engine: The engine.
+        network: Shows its fleet.
         taken: The commands that are not its own, each with its path and time.
         said: The warnings.
         own: Its own metrics.
@@ -58,7 +59,7 @@ class Reading:
         self.said: list[str] = []
         self.own = TelemetryCollector(self_metrics=False, reserved_names=True)
         fleet, events = Fleet(), EventList()
-        network = NetworkCollector(fleet, events, self.own, lambda: 0.0)
+        self.network = network = NetworkCollector(fleet, events, self.own, lambda: 0.0)
         around = Surroundings(network, SelfMetrics(self.own), lambda _, text, __: self.said.append(text), self.take)
         of = BranchPatterns(branches)
         scope = Scope(subjects=SUBJECTS, path=path, branches=of, metrics="M", events="E", rollups="R", control="C")
@@ -68,9 +69,9 @@ class Reading:
         """Take a command that is not the engine's own."""
         self.taken.append(command)
 
-    def begin(self, stream: str, now: float = NOON) -> None:
-        """Begin to read a stream that holds nothing yet."""
-        self.engine.cursors[stream].begin(info(now=now), 0.0)
+    def begin(self, stream: str, now: float = NOON, what: StreamInfo | None = None) -> None:
+        """Begin to read a stream; it holds nothing yet unless it is told."""
+        self.engine.cursors[stream].begin(info(now=now) if what is None else what, 0.0)
 
     def read(self, stream: str, *messages: Message) -> None:
         """Read messages of a stream."""

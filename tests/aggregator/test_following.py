@@ -6,9 +6,12 @@ from functools import partial
 
 import pytest
 
+from fog_aggregator.components.checkpoints.resumption import resume
 from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
-from fog_aggregator.core.following.streams import Streams
+from fog_aggregator.core.following.streams import GONE_SECONDS, Streams
 from fog_aggregator.core.places.patterns import BranchPatterns, places_outside
+from fog_aggregator.core.saved import DamagedError, Saved
+from fog_aggregator.query.ratchet import Ratchet
 from fog_bus.ports import Position
 from fog_schema.codec import encode
 from fog_schema.frames import KEYFRAME, LAST_PART, Frame
@@ -73,6 +76,67 @@ def test_a_stream_that_goes_is_read_to_its_end() -> None:
     assert sorted(found.engine.fleet.places) == [("fog", "0"), ("fog", "1")]
 
 
+def resumed(found: Reading, without: str = "") -> Reading:
+    """Return an engine that goes on from the checkpoint of another one, maybe without a part."""
+    image = found.engine.image(Ratchet())
+    image.plain["parts"].pop(without, None)
+    again = Reading()
+    resume(again.engine, again.network, image, 1.0)
+    return again
+
+
+@pytest.mark.parametrize("without", ["", "following"])
+def test_a_stream_that_lost_our_subjects_while_nobody_read_is_read_to_its_end(without: str) -> None:
+    """Its position is in the checkpoint, and nothing tells whether it holds more before it was looked at."""
+    found = resumed(reading(), without)
+    for at in (1.0, 2.0):
+        found.engine.follow({"M2": METRICS, "E": EVENTS, "C": CONTROL}, at)
+        assert found.engine.cursors["M"].seq == 1
+    assert not found.engine.caught_up
+    first = message("fog.v1.metrics.fog.0", DATA, NOON)
+    found.begin("M", what=info(2))
+    assert found.engine.cursors["M"].recognise(first, 2.0)
+    found.read("M", message("fog.v1.metrics.fog.1", DATA, NOON, 2))
+    found.engine.follow({"M2": METRICS, "E": EVENTS, "C": CONTROL}, 3.0)
+    assert "M" not in found.engine.cursors
+    assert sorted(found.engine.fleet.places) == [("fog", "0"), ("fog", "1")]
+
+
+def test_streams_of_any_name_are_read_to_their_end_after_a_restart() -> None:
+    """The checkpoint has of which kind each is; a stream that is gone is not waited for."""
+    before = Streams(scope())
+    before.begin({name: Position("monday", 9, 90) for name in ("M1", "E1", "C1")})
+    before.follow({"M1": METRICS, "E1": EVENTS, "C1": CONTROL}, 0.0)
+    after = Streams(scope())
+    after.restore(before.image())
+    after.begin(before.positions)
+    assert after.image().plain == before.image().plain
+    change = after.follow(ALL, 0.0)
+    assert (change.gone, set(after.cursors)) == ([], {"M", "E", "C", "M1", "E1", "C1"})
+    assert [after.kind(name) for name in ("M1", "E1", "C1")] == [METRICS, EVENTS, CONTROL]
+    after.cursors["C1"].find_absent()
+    assert after.follow(ALL, 0.0).gone == ["C1"]
+
+
+def test_a_stream_that_does_not_answer_is_not_waited_for_for_ever() -> None:
+    """Whoever has it now may not let us read it; its unread messages are told."""
+    found = resumed(reading())
+    ours = {"M2": METRICS, "E": EVENTS, "C": CONTROL}
+    found.engine.follow(ours, 10.0)
+    found.engine.follow(ours, 10.0 + GONE_SECONDS - 1)
+    assert "M" in found.engine.cursors
+    found.engine.follow(ours, 10.0 + GONE_SECONDS)
+    assert "M" not in found.engine.cursors
+    assert found.engine.fleet.gapped
+    assert found.said[-1] == "stream M: it does not answer, and may hold unread messages"
+
+
+def test_kinds_that_are_none_are_damage() -> None:
+    """Of a checkpoint."""
+    with pytest.raises(DamagedError, match="no kinds of streams"):
+        Streams(scope()).restore(Saved({"kinds": [("M", "other")]}))
+
+
 def test_streams_of_commands_ask_for_nothing() -> None:
     """One appears, one goes: no count stands on them (R12.48)."""
     found = reading()
@@ -95,11 +159,12 @@ def test_a_checkpoints_positions_wait_until_their_streams_are_found() -> None:
     saved = {"FOG_METRICS": Position("monday", 9, 90), "FOG_EVENTS": Position("monday", 3, 30)}
     streams.begin(saved)
     assert streams.positions == saved
-    change = streams.follow({"FOG_METRICS": METRICS, "FOG_EVENTS": EVENTS})
+    change = streams.follow({"FOG_METRICS": METRICS, "FOG_EVENTS": EVENTS}, 0.0)
     assert (change.appeared, change.gone) == ([], [])
     assert streams.cursors["FOG_METRICS"].seq == 9
     assert streams.positions == saved
-    change = streams.follow({"FOG_METRICS": METRICS, "NEW": EVENTS})
+    streams.cursors["FOG_EVENTS"].find_absent()
+    change = streams.follow({"FOG_METRICS": METRICS, "NEW": EVENTS}, 0.0)
     assert (change.appeared, change.gone) == (["NEW"], ["FOG_EVENTS"])
 
 
@@ -107,7 +172,7 @@ def test_a_new_stream_is_noticed_after_a_restart() -> None:
     """A checkpoint has no position in it: it appeared while the aggregator was away."""
     streams = Streams(scope())
     streams.begin({"M": Position("monday", 9, 90)})
-    assert streams.follow(ALL | {"M2": METRICS}).appeared == ["E", "C", "M2"]
+    assert streams.follow(ALL | {"M2": METRICS}, 0.0).appeared == ["E", "C", "M2"]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +207,7 @@ def test_a_root_whose_user_may_not_ask_for_single_messages_reads_all() -> None:
     """It goes on from where it was."""
     root = Streams(scope(("fog",), ("fog", "*")))
     root.begin({"M": Position("monday", 9, 90)})
-    root.follow({"M": METRICS, "R": ROLLUPS}, selective=False)
+    root.follow({"M": METRICS, "R": ROLLUPS}, 0.0, selective=False)
     cursor = root.cursors["M"]
     assert (cursor.selective, cursor.seq) == (False, 9)
     assert cursor.filters == ("fog.v1.metrics.fog", "fog.v1.metrics.fog.>")
@@ -151,10 +216,10 @@ def test_a_root_whose_user_may_not_ask_for_single_messages_reads_all() -> None:
 def test_a_root_awaits_no_stream_of_nodes() -> None:
     """There need be no node outside of branches; the stream of totals it awaits."""
     root = Streams(scope(("fog",), ("fog", "*")))
-    root.follow({"R": ROLLUPS})
+    root.follow({"R": ROLLUPS}, 0.0)
     assert set(root.cursors) == {"R", "C"}
     assert root.reference == "R"
-    root.follow({})
+    root.follow({}, 0.0)
     assert set(root.cursors) == {"M", "E", "R", "C"}
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +101,23 @@ async def test_a_stream_that_appears_is_found(
         await eventually(lambda: total(aggregator, "work_total") == 14)
         assert read(aggregator)["FOG_V1_METRICS_fog_0"] == "metrics"
     assert "stream FOG_V1_METRICS_fog_0: it holds subjects that are read here" in caplog.text
+
+
+async def test_a_stream_that_is_divided_while_its_reader_is_away_is_read_to_its_end(
+    fog_nats: NatsServer, tmp_path: Path
+) -> None:
+    """The writers have ended: nobody would repeat what the old stream alone has of them."""
+    branch = config(fog_nats, path=("fog", "0"), state_dir=tmp_path)
+    async with nodes(fog_nats, "fog/0/a") as fog, serving(branch) as aggregator:
+        await fog.count(3)
+        await eventually(lambda: total(aggregator, "work_total") == 3)
+    async with nodes(fog_nats, "fog/0/a", "fog/0/b") as fog:
+        await fog.count(4)
+    done = run("streams", "apply", "--nats", fog_nats.url, "--path", "fog/0", "--update")
+    assert done.returncode == 0, done.stdout + done.stderr
+    async with serving(branch) as aggregator:
+        await eventually(lambda: total(aggregator, "work_total") == 11)
+        assert "FOG_V1_METRICS_fog_0" in read(aggregator)
 
 
 async def test_streams_of_earlier_versions_are_read(fog_nats: NatsServer) -> None:

@@ -314,9 +314,9 @@ class StreamCursor:
 
     @property
     def has_unread(self) -> bool:
-        """Whether the stream is there, was read, and is known to hold more."""
-        is_there = self.info is not None and self.position is not None and not self._attempts.absent
-        return is_there and (self.lag > 0 or not self.caught_up)
+        """Whether the stream was read and may hold more: it is known to, or was not looked at since a checkpoint."""
+        was_read = self.position is not None and not self._attempts.absent
+        return was_read and (self.info is None or self.lag > 0 or not self.caught_up)
 
     @property
     def read_until(self) -> float:

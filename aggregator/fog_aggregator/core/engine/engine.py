@@ -148,10 +148,12 @@ class Engine:
         """
         clock, reference = self._clock, self.streams.reference
         kinds = dict(found) | {name: self.streams.kind(name) for name in self.cursors}
-        change = self.streams.follow(found, selective=selective)
+        change = self.streams.follow(found, now, selective=selective)
         for what, names in ((Discontinuity.APPEARED, change.appeared), (Discontinuity.GONE, change.gone)):
             for name in names:
                 self._note_discontinuity(name, what, now, of_counts=kinds.get(name, METRICS) != CONTROL)
+        for name in change.unread:
+            self._around.say(f"unread {name}", f"stream {name}: it does not answer, and may hold unread messages", None)
         if self.streams.reference != reference and clock.offset is not None:
             self._time.clock.note(clock.now(now), now)  # stands in until the other server has spoken
 
@@ -297,7 +299,7 @@ class Engine:
     @property
     def parts(self) -> dict[str, Part]:
         """More that is saved of the same moment as the fleet, by name."""
-        return {**self._commands.parts, "steps": self._time, **self._around.parts}
+        return {**self._commands.parts, "following": self.streams, "steps": self._time, **self._around.parts}
 
     @property
     def scope_key(self) -> ScopeKey:

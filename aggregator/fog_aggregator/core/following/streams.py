@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
+from fog_aggregator.core.saved import DamagedError, Saved, as_text
 from fog_bus.filters import overlap
 from fog_bus.ports import Position
+
+GONE_SECONDS: Final = 60.0
+"""So long a stream is waited for that holds no subject of ours any more, has unread messages, and does not answer."""
+_KINDS: Final = frozenset({METRICS, EVENTS, ROLLUPS, CONTROL})
 
 
 class Change(NamedTuple):
@@ -17,14 +22,16 @@ class Change(NamedTuple):
     Args:
         appeared: Streams that nobody here has read yet, though others were read.
         gone: Streams that were read, and are not any more.
+        unread: Those of the gone that may hold unread messages, and did not answer.
     """
 
     appeared: list[str]
     gone: list[str]
+    unread: list[str]
 
 
 class Streams:
-    """The streams of one engine.
+    """The streams of one engine. As a part of the checkpoint it saves of which kind each is.
 
     Args:
         scope: The subjects that are read, and the names of streams while no others are found.
@@ -40,6 +47,8 @@ class Streams:
         self._scope = scope
         self._kinds: dict[str, str] = {}
         self._saved: dict[str, Position] = {}
+        self._saved_kinds: dict[str, str] = {}
+        self._missed_since: dict[str, float] = {}
         self._selective = True
         self._have_looked = False
         self.begin({})
@@ -47,23 +56,26 @@ class Streams:
     def begin(self, positions: Mapping[str, Position]) -> None:
         """Begin anew, from a checkpoint's positions, with the streams that the scope names until others are found."""
         self._saved, self._have_looked = dict(positions), False
+        self._missed_since.clear()
         self.cursors.clear()
         self._set(self._scope.names)
 
-    def follow(self, found: Mapping[str, str], *, selective: bool = True) -> Change:
+    def follow(self, found: Mapping[str, str], now: float, *, selective: bool = True) -> Change:
         """Follow other streams: these, by name with their kinds, each from where it was read to.
 
-        A stream that is not among them is read to its end before it goes. A kind that is not among them is awaited
-        under the name that the scope has; where rollups are, those of nodes are not, as no node need stand outside of
-        branches.
+        A stream that is not among them is read to its end before it goes: also one of a checkpoint, which may have
+        lost our subjects to another stream while nobody read it. A kind that is not among them is awaited under the
+        name that the scope has; where rollups are, those of nodes are not, as no node need stand outside of branches.
 
         Args:
             found: The streams.
+            now: Monotonic seconds.
             selective: Whether streams may be asked for some subjects alone, where the scope is of few. Once for all:
                 told otherwise, all cursors are made anew, where they are.
         """
-        unread = {name: self._kinds[name] for name, cursor in self.cursors.items() if cursor.has_unread}
-        kinds = unread | dict(found)
+        unread = self._unread(found)
+        given_up = [name for name in unread if self._is_out_of_reach(name, now)]
+        kinds = {name: kind for name, kind in unread.items() if name not in given_up} | dict(found)
         for name, kind in self._scope.names.items():
             needed = kind not in (METRICS, EVENTS) or ROLLUPS not in found.values()
             if kind not in found.values() and needed:
@@ -76,8 +88,44 @@ class Streams:
             self._selective, self._saved = selective, before
             self.cursors.clear()
         self._set(kinds)
-        self._saved, self._have_looked = {}, True
-        return Change(appeared, gone)
+        self._saved, self._saved_kinds, self._have_looked = {}, {}, True
+        return Change(appeared, gone, [name for name in given_up if name in gone])
+
+    def _unread(self, found: Mapping[str, str]) -> dict[str, str]:
+        """Return the streams beside those found that may hold unread messages, with their kinds.
+
+        Of a stream of a checkpoint that was not looked at yet nobody knows that it holds none.
+        """
+        waiting = {name: self._saved_kinds[name] for name in self._saved if name in self._saved_kinds}
+        waiting |= {name: self._kinds[name] for name, cursor in self.cursors.items() if cursor.has_unread}
+        read = (name for name, cursor in self.cursors.items() if not cursor.has_unread)
+        done = {*found, *read}
+        unread = {name: kind for name, kind in waiting.items() if name not in done and self._scope.filters(kind)}
+        self._missed_since = {name: since for name, since in self._missed_since.items() if name in unread}
+        return unread
+
+    def _is_out_of_reach(self, name: str, now: float) -> bool:
+        """Tell whether a stream with unread messages was waited for long enough: it may be another's by now."""
+        since = self._missed_since.setdefault(name, now)
+        cursor = self.cursors.get(name)
+        spoke_at = since if cursor is None else max(since, cursor.spoke_at)
+        return now - spoke_at >= GONE_SECONDS
+
+    def image(self) -> Saved:
+        """Return of which kind each stream is that was read."""
+        kinds = self._saved_kinds | self._kinds
+        return Saved({"kinds": [(name, kinds[name]) for name in self.positions if name in kinds]})
+
+    def restore(self, saved: Saved) -> None:
+        """Take over the kinds of the streams whose positions `begin` is given next.
+
+        Raises:
+            DamagedError: One is no kind.
+        """
+        kinds = dict(saved.records("kinds", as_text, as_text))
+        if not _KINDS.issuperset(kinds.values()):
+            raise DamagedError(f"{kinds} are no kinds of streams")
+        self._saved_kinds = kinds
 
     def kind(self, stream: str) -> str:
         """Return the kind of a stream."""
