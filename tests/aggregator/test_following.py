@@ -103,7 +103,7 @@ def test_a_stream_that_lost_our_subjects_while_nobody_read_is_read_to_its_end(wi
 
 
 def test_streams_of_any_name_are_read_to_their_end_after_a_restart() -> None:
-    """The checkpoint has of which kind each is; a stream that is gone is not waited for."""
+    """The checkpoint has the kind of each; a stream that is gone is not waited for."""
     before = Streams(scope())
     before.begin({name: Position("monday", 9, 90) for name in ("M1", "E1", "C1")})
     before.follow({"M1": METRICS, "E1": EVENTS, "C1": CONTROL}, 0.0)
@@ -119,7 +119,7 @@ def test_streams_of_any_name_are_read_to_their_end_after_a_restart() -> None:
 
 
 def test_a_stream_that_does_not_answer_is_not_waited_for_for_ever() -> None:
-    """Whoever has it now may not let us read it; its unread messages are told."""
+    """It may be another one's by now, and closed to us; its unread messages are told."""
     found = resumed(reading())
     ours = {"M2": METRICS, "E": EVENTS, "C": CONTROL}
     found.engine.follow(ours, 10.0)

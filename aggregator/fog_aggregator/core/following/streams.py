@@ -22,7 +22,7 @@ class Change(NamedTuple):
     Args:
         appeared: Streams that nobody here has read yet, though others were read.
         gone: Streams that were read, and are not any more.
-        unread: Those of the gone that may hold unread messages, and did not answer.
+        unread: The ones that went without an answer, and may hold unread messages.
     """
 
     appeared: list[str]
@@ -31,7 +31,7 @@ class Change(NamedTuple):
 
 
 class Streams:
-    """The streams of one engine. As a part of the checkpoint it saves of which kind each is.
+    """The streams of one engine. As a part of the checkpoint it saves the kind of each.
 
     Args:
         scope: The subjects that are read, and the names of streams while no others are found.
@@ -112,7 +112,7 @@ class Streams:
         return now - spoke_at >= GONE_SECONDS
 
     def image(self) -> Saved:
-        """Return of which kind each stream is that was read."""
+        """Return the kind of each stream that was read."""
         kinds = self._saved_kinds | self._kinds
         return Saved({"kinds": [(name, kinds[name]) for name in self.positions if name in kinds]})
 
