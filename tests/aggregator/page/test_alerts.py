@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+from fog_aggregator.components.http.access.credentials import Credential, line_of, new_token
+from fog_aggregator.components.http.access.exposure import Exposure
+from fog_aggregator.components.http.access.logins import Logins
 from fog_aggregator.components.http.prometheus.ports import AlertStatus, GroupStatus, RuleStatus
 from fog_aggregator.notifications.alert_log import BAR, BARS, AlertLog
 from fog_aggregator.notifications.notice import Notice
@@ -110,6 +114,11 @@ class Received:
         self.taken += len(notices) if at else 0
 
 
+def everything(_: str) -> bool:
+    """Show all rules."""
+    return True
+
+
 def test_new_alerts_are_bars() -> None:
     """Each once, however often it is handed on; those of a place alone; none of before the last 6 hours."""
     receiver = Received()
@@ -119,13 +128,13 @@ def test_new_alerts_are_bars() -> None:
     log.submit([notice("a", "fog/0", now), notice("b", "fog/1", now - BAR), notice("c", "fog/1", now - 36 * BAR)], 1)
     log.submit([notice("a", "fog/0", now)], 2)
     assert (receiver.begun, receiver.taken) == (1, 4)
-    assert log.bars((), now) == [0] * (BARS - 2) + [1, 1]
-    assert log.bars(("fog", "0"), now) == [0] * (BARS - 1) + [1]
+    assert log.bars((), now, everything) == [0] * (BARS - 2) + [1, 1]
+    assert log.bars(("fog", "0"), now, everything) == [0] * (BARS - 1) + [1]
     log.submit([notice("a", "fog/0", now, firing=False), notice("x", "fog/0", 5, firing=False)], 3)
-    assert [one.path for one in log.resolved(())] == [("fog", "0")], "one that nobody saw firing is no news"
-    assert list(log.resolved(("fog", "1"))) == []
+    assert [one.path for one in log.resolved((), everything)] == [("fog", "0")], "one that nobody saw firing is no news"
+    assert list(log.resolved(("fog", "1"), everything)) == []
     log.submit([notice("a", "fog/0", now + 9_000)], 4)
-    assert log.bars((), now)[-1] == 2, "it fires again"
+    assert log.bars((), now, everything)[-1] == 2, "it fires again"
 
 
 async def test_new_and_resolved_ones_are_in_the_answer() -> None:
@@ -139,6 +148,26 @@ async def test_new_and_resolved_ones_are_in_the_answer() -> None:
         over = {"alert": "a", "path": "fog/0", "severity": "critical", "since": START, "until": START + 5}
         assert found["resolved"] == [over]
         assert (await problems(asked, "?path=fog/1"))["new"]["counts"][-1] == 1
+
+
+async def test_what_a_part_of_the_tree_may_not_see_is_in_no_list(tmp_path: Path) -> None:
+    """Of a rule whose labels ask the fleet, and of one that is gone, neither ended alerts nor new ones are counted."""
+    (login, line), file = new_token(), tmp_path / "tokens"
+    file.write_text(line_of(Credential("part", ("fog", "0"), line)))
+    file.chmod(0o600)
+    async with asking(load("x 1"), exposure=Exposure(logins=Logins(file))) as asked:
+        asks = group(alert("Asks", "fog/0/1"), labels={"worst": '{{ query "x" }}'})
+        plain = group(alert("Plain", "fog/0/1"))
+        asked.rules.groups = (asks, plain)
+        asked.status.log = AlertLog(Received())
+        names = ("Asks", "Plain", "Gone")
+        asked.status.log.submit([notice(name, "fog/0/1", SINCE) for name in names], 1)
+        asked.status.log.submit([notice(name, "fog/0/1", SINCE, firing=False) for name in names], 1)
+        answer = await asked.ask("/api/alerts", Authorization=f"Bearer {login}")
+        found = json.loads(answer.body)
+        assert [one["title"] for one in found["problems"]] == ["Plain"]
+        assert [one["alert"] for one in found["resolved"]] == ["Plain"]
+        assert sum(found["new"]["counts"]) == 1
 
 
 async def test_nodes_that_are_not_live_are_joined_by_place() -> None:

@@ -31,6 +31,16 @@ def alerts_under(groups: Iterable[GroupStatus], root: str) -> Iterator[AlertStat
                 yield replace(alert, annotations=texts, suppressed_by=branch if known else "")
 
 
+def open_rules(groups: Iterable[GroupStatus]) -> frozenset[str]:
+    """Return the names of the rules whose alerts are shown to somebody who sees a part of the tree.
+
+    A rule that is gone is not among them: nobody knows any more what its labels told.
+    """
+    rules = [rule for group in groups for rule in group.rules]
+    closed = {rule.name for rule in rules if any(map(may_ask, rule.labels.values()))}
+    return frozenset(rule.name for rule in rules) - closed
+
+
 def may_ask(template: str) -> bool:
     """Tell whether a template may ask for samples of any place."""
     return "query" in template

@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from fog_aggregator.analysis.problems import PENDING, STATES, Active, Problem, problems, severity_of
-from fog_aggregator.components.http.access.alerts import alerts_under, is_under, place_of
+from fog_aggregator.components.http.access.alerts import alerts_under, is_under, open_rules, place_of
 from fog_aggregator.components.http.access.guard import shown_to
 from fog_aggregator.components.http.keys import NETWORK, SLOTS, STATUS
 from fog_aggregator.components.http.output import json_bytes
@@ -46,20 +46,26 @@ class _Known:
 async def alerts(request: web.Request, query: Mapping[str, Any]) -> web.StreamResponse:
     """Answer with the problems at and under a path, the worst first."""
     network, status, path = request.app[NETWORK], request.app[STATUS], query["path"]
-    found = _known(request.app[RULES].rules(), shown_to(request), path)
+    groups, root = request.app[RULES].rules(), shown_to(request)
+    found = _known(groups, root, path)
     until = await status.silenced_until([one.alert.labels for one in found])
     now = int(network.now() * 1000)
     ready, reason = status.ready()
-    log = status.alert_log()
+    log, shown = status.alert_log(), open_rules(groups)
+    shows = shown.__contains__ if root else _all
     beside = {
         "path": format_path(path),
         "held": "" if ready else reason,
-        "new": {"seconds": BAR / 1000, "flood": FLOOD, "counts": [] if log is None else log.bars(path, now)},
-        "resolved": [] if log is None else [_resolved(one) for one in islice(log.resolved(path), MOST_RESOLVED)],
+        "new": {"seconds": BAR / 1000, "flood": FLOOD, "counts": [] if log is None else log.bars(path, now, shows)},
+        "resolved": [] if log is None else [_resolved(one) for one in islice(log.resolved(path, shows), MOST_RESOLVED)],
     }
     async with request.app[SLOTS].acquire(request):
         body = await asyncio.to_thread(lambda: json_bytes(beside | _problems(network, found, until, query)))
     return await send_tagged(request, body)
+
+
+def _all(_: str) -> bool:
+    return True
 
 
 def _known(groups: Sequence[GroupStatus], root: Path, path: Path) -> list[_Known]:

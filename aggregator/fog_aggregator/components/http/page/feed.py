@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fog_aggregator.components.http.access.alerts import may_ask, place_of
+from fog_aggregator.components.http.access.alerts import open_rules, place_of
 from fog_aggregator.components.http.output import json_bytes
 from fog_aggregator.components.http.page.messages import (
     MOST_AT_ONCE,
@@ -224,26 +224,23 @@ class _Looks:
 
     def _alerts(self) -> list[Message]:
         """Return the alerts that are in another state, and those that are over."""
-        now: dict[Labels, AlertStatus] = {}
-        closed: set[str] = set()
-        for rule in (rule for group in self.rules.rules() for rule in group.rules):
-            if any(map(may_ask, rule.labels.values())):
-                closed.add(rule.name)
-            now.update({alert.labels: alert for alert in rule.alerts})
+        groups = self.rules.rules()
+        now = {alert.labels: alert for group in groups for rule in group.rules for alert in rule.alerts}
         before, self.alerts = self.alerts, now
         if self.is_first:
             return []
         changed = [alert for labels, alert in now.items() if _state(before.get(labels)) != alert.state]
         over = [alert for labels, alert in before.items() if labels not in now]
         news = [(alert, alert.state) for alert in changed] + [(alert, "resolved") for alert in over]
-        return [_change(alert, state, closed) for alert, state in news]
+        shown = open_rules(groups)
+        return [_change(alert, state, shown) for alert, state in news]
 
 
 def _state(alert: AlertStatus | None) -> str:
     return "" if alert is None else alert.state
 
 
-def _change(alert: AlertStatus, state: str, closed: set[str]) -> AlertChange:
+def _change(alert: AlertStatus, state: str, shown: frozenset[str]) -> AlertChange:
     name, place = label(alert.labels, "alertname"), place_of(alert.labels)
     plain = {
         "alert": name,
@@ -252,4 +249,4 @@ def _change(alert: AlertStatus, state: str, closed: set[str]) -> AlertChange:
         "severity": label(alert.labels, "severity"),
         "since": alert.active_at / 1000,
     }
-    return AlertChange(tuple(place.split("/")) if place else (), plain, name not in closed)
+    return AlertChange(tuple(place.split("/")) if place else (), plain, name in shown)
