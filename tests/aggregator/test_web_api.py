@@ -332,7 +332,7 @@ async def test_the_page_has_all_it_needs(served: Served) -> None:
     assert "http://" not in page.text
     assert "https://" not in page.text
     links = [part for part in re.findall(r'(?:href|src)="([^"]*)"', page.text) if part[0] not in "#d"]
-    assert {"main.js", "api/openapi.json"} <= set(links)
+    assert {"page.js", "api/openapi.json"} <= set(links)
     for link in links:
         assert not link.startswith("/"), "it would not work behind a proxy's path"
         assert (await served.ask(f"/{link}")).status == 200, link
@@ -341,7 +341,7 @@ async def test_the_page_has_all_it_needs(served: Served) -> None:
 async def test_a_file_of_the_page_is_sent_once(served: Served) -> None:
     """Each import of its modules is there, and each file has a tag, by which a browser learns that it is the same."""
     for file in page_files():
-        for found in re.findall(r'from "([^"]+)"', file.body.decode()):
+        for found in re.findall(r'^import .* from "([^"]+)"', file.body.decode(), re.MULTILINE):
             wanted = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), found))
             assert wanted in {one.path for one in page_files()}, (file.path, found)
         answer = await served.ask(file.path)

@@ -1,11 +1,17 @@
-"""The files of the page, each with its tag: a browser asks whether it has changed, and is sent it once."""
+"""The files of the page, each with its tag: a browser asks whether it has changed, and is sent it once.
+
+A browser is sent one script and one style sheet, which are made of the page's modules. `/modules.html` is the same page
+as it is written, for its developers.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import gzip
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import blake2b
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -15,10 +21,14 @@ from typing import Any, Final
 from aiohttp import web
 
 from fog_aggregator.components.http.output import accepts_gzip
+from fog_aggregator.components.http.web.bundle import joined, joined_styles
+from fog_aggregator.components.http.web.shorten import shortened
 
 INDEX: Final = "index.html"
+ENTRY, SCRIPT, STYLES = "main.js", "page.js", "page.css"
 _MEDIA: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _NOT_MODIFIED: Final = 304
+_SHEET: Final = re.compile(r' *<link rel="stylesheet" href="([^"]+)">\n')
 
 
 @dataclass(frozen=True)
@@ -27,18 +37,26 @@ class File:
 
     Attributes:
         path: where it is served; `/` for the page itself.
-        media: its media type.
-        body: its bytes.
+        make: returns its bytes.
     """
 
     path: str
-    media: str
-    body: bytes
+    make: Callable[[], bytes]
+
+    @property
+    def media(self) -> str:
+        """Return its media type."""
+        return _MEDIA[PurePosixPath(self.path if self.path != "/" else INDEX).suffix]
 
     @property
     def about(self) -> str:
         """Return a line for the description of the interface."""
         return "a page for people" if self.path == "/" else f"a part of the page: {self.media}"
+
+    @cached_property
+    def body(self) -> bytes:
+        """Return its bytes, made once."""
+        return self.make()
 
     @cached_property
     def packed(self) -> bytes:
@@ -52,23 +70,28 @@ class File:
 
     async def answer(self, request: web.Request, _: Mapping[str, Any]) -> web.StreamResponse:
         """Send the file, or that it has not changed."""
+        packed = await asyncio.to_thread(lambda: self.packed)  # made at the first question: the script takes a while
         headers = {"ETag": self.tag, "Vary": "Accept-Encoding"}
         if self.tag in request.headers.get("If-None-Match", ""):
             return web.Response(status=_NOT_MODIFIED, headers=headers)
         body = self.body
         if accepts_gzip(request.headers.get("Accept-Encoding", "")):
-            body, headers["Content-Encoding"] = self.packed, "gzip"
+            body, headers["Content-Encoding"] = packed, "gzip"
         return web.Response(body=body, content_type=self.media, charset="utf-8", headers=headers)
 
 
+@cache
 def page_files() -> tuple[File, ...]:
-    """Read all files of the page, the page itself first."""
-    found = dict(_walk(resources.files(__package__).joinpath("static"), PurePosixPath()))
-    found = {INDEX: found.pop(INDEX), **dict(sorted(found.items()))}
-    return tuple(
-        File("/" if name == INDEX else f"/{name}", _MEDIA[PurePosixPath(name).suffix], body)
-        for name, body in found.items()
-    )
+    """Return all files of the page, the page itself first."""
+    made = {"/": _page, f"/{SCRIPT}": _script, f"/{STYLES}": _styles, "/modules.html": lambda: sources()[INDEX]}
+    written = {f"/{name}": lambda name=name: sources()[name] for name in sorted(sources()) if name != INDEX}
+    return tuple(File(path, make) for path, make in (made | written).items())
+
+
+@cache
+def sources() -> Mapping[str, bytes]:
+    """Return the files as they are written, by their names."""
+    return dict(_walk(resources.files(__package__).joinpath("static"), PurePosixPath()))
 
 
 def _walk(folder: Traversable, at: PurePosixPath) -> Iterator[tuple[str, bytes]]:
@@ -77,3 +100,20 @@ def _walk(folder: Traversable, at: PurePosixPath) -> Iterator[tuple[str, bytes]]
             yield from _walk(one, at / one.name)
         elif PurePosixPath(one.name).suffix in _MEDIA:
             yield str(at / one.name), one.read_bytes()
+
+
+def _page() -> bytes:
+    """Return the page with one script and one style sheet."""
+    text = sources()[INDEX].decode().replace(f'src="{ENTRY}"', f'src="{SCRIPT}"')
+    before, *rest = _SHEET.split(text)
+    sheet = f'<link rel="stylesheet" href="{STYLES}">\n'
+    return re.sub(r"\n +", "\n", before + sheet + "".join(rest[1::2])).encode()
+
+
+def _script() -> bytes:
+    modules = {name: body.decode() for name, body in sources().items() if name.endswith(".js")}
+    return shortened(joined(modules, ENTRY)).encode()
+
+
+def _styles() -> bytes:
+    return joined_styles(sources()[name].decode() for name in _SHEET.findall(sources()[INDEX].decode())).encode()

@@ -6,8 +6,9 @@ import { format, parse, SPANS, toPlace } from "./base/route.js";
 import { Fleet } from "./data/fleet.js";
 import { Live } from "./data/live.js";
 import { Figures } from "./data/figures.js";
+import { NOT_LIVE } from "./data/tree.js";
 import { footer, pill, spans, tabs } from "./parts/frame.js";
-import { listen, sheet } from "./parts/keys.js";
+import { keySheet, listen } from "./parts/keys.js";
 import { Search } from "./parts/search.js";
 import { SilenceForm } from "./parts/silence.js";
 import { Alerts } from "./views/alerts.js";
@@ -18,8 +19,7 @@ import { Node } from "./views/node.js";
 import { Nodes } from "./views/nodes.js";
 import { Overview } from "./views/overview.js";
 
-const NOT_LIVE = ["stale", "departed", "missing", "quarantined", "unread"];
-const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** What every view is given. */
 class Page {
@@ -32,8 +32,8 @@ class Page {
     this.changed = [];
     this.offset = 0;
     this.view = null;
-    this.search = new Search(at("find"), { fleet: this.fleet, route: () => this.route, go: (address) => this.go(address), mark: (places) => { this.hits = places; this.view?.update(); } });
-    this.sheet = sheet();
+    this.search = new Search(byId("find"), { fleet: this.fleet, route: () => this.route, go: (address) => this.go(address), mark: (places) => { this.hits = places; this.view?.update(); } });
+    this.sheet = keySheet();
     document.body.append(this.sheet);
     this.act = {
       open: (problem) => this.go(toPlace(this.route, problem.path, "overview", problem.metric ? { m: problem.metric } : {})),
@@ -91,7 +91,7 @@ class Page {
     this.live.addEventListener("status", ({ detail }) => this._status(detail));
     this.live.addEventListener("beat", () => this._frame());
     listen({ go: (view) => this.go(toPlace(this.route, view === "overview" ? "" : this.route.path, view)), press: (name, event) => this._press(name, event) });
-    at("help").addEventListener("click", () => this.sheet.showModal());
+    byId("help").addEventListener("click", () => this.sheet.showModal());
     this._mount();
     this.live.open(); // the first status says what can be asked for
   }
@@ -138,7 +138,7 @@ class Page {
     const moved = before.path !== this.route.path || before.view !== this.route.view;
     this.view?.close();
     this.view = new (this._kind())(this);
-    put(at("view"), this.view.element);
+    put(byId("view"), this.view.element);
     this.view.update();
     document.title = `${this.route.path ? `${lastOf(this.route.path)} · ` : ""}${this.route.view === "overview" ? "" : `${this.route.view} · `}Fog`;
     if (moved) window.scrollTo(0, 0);
@@ -149,10 +149,10 @@ class Page {
     const { route, live, fleet } = this;
     const nodes = this.status?.coverage.nodes ?? {};
     const notLive = NOT_LIVE.reduce((sum, state) => sum + (nodes[state] ?? 0), 0);
-    tabs(at("tabs"), { route, notLive: this.status?.ready ? notLive : 0, firing: (fleet.alerts?.problems ?? []).filter(({ state }) => state === "firing").length, find: () => this.search.open() });
-    pill(at("pill"), live, Date.now() / 1000);
-    if (!at("span").contains(document.activeElement)) spans(at("span"), route, (address) => this.go(address));
-    footer(at("footer"), this.status, { losses: this.figures.losses, figures: this.figures.told });
+    tabs(byId("tabs"), { route, notLive: this.status?.ready ? notLive : 0, firing: (fleet.alerts?.problems ?? []).filter(({ state }) => state === "firing").length, find: () => this.search.open() });
+    pill(byId("pill"), live, Date.now() / 1000);
+    if (!byId("span").contains(document.activeElement)) spans(byId("span"), route, (address) => this.go(address));
+    footer(byId("footer"), this.status, { losses: this.figures.losses, figures: this.figures.told });
     this._banner();
   }
 
@@ -160,11 +160,11 @@ class Page {
     const { live } = this;
     const gone = live.connection === "disconnected" && live.heard > 0;
     document.body.classList.toggle("disconnected", gone);
-    at("banner").hidden = !gone;
+    byId("banner").hidden = !gone;
     if (!gone) return;
     const now = Date.now() / 1000;
     put(
-      at("banner"),
+      byId("banner"),
       h("b", {}, `Disconnected for ${span(now - live.heard)}`),
       h("p", {}, "What you see is of ", h("b", { class: "mono" }, clock(live.heard)), `. The aggregator does not answer at ${location.host}.`),
       h("p", {}, h("button", { class: "button first", onclick: () => live.open(), "data-key": "try" }, "Try now"), h("span", { class: "label" }, live.nextTry > now ? ` next try in ${Math.ceil(live.nextTry - now)} s` : " trying …")),
@@ -185,7 +185,7 @@ class Page {
     if (inControl && (name === "Enter" || name === " ")) return false;
     if (name === "/") this.search.open();
     else if (name === "?") this.sheet.showModal();
-    else if (name === "t") at("span").querySelector("select")?.focus();
+    else if (name === "t") byId("span").querySelector("select")?.focus();
     else if (name === "[" || name === "]") this._shift(name === "[" ? -1 : 1);
     else if (this.view?.press(name)) return true;
     else if (name === "m") this.act.colour();

@@ -13,3 +13,6 @@ export function once(work) {
     }
   };
 }
+
+/** What a view shows is asked for anew so often, in milliseconds. */
+export const EVERY = 10_000;

@@ -1,11 +1,11 @@
 // Questions to the aggregator: relative addresses, at most four on their way, and an answer that is the same is not sent twice.
 
-const MOST = 4;
+const MOST_FLYING = 4;
 let flying = 0;
 /** @type {(() => void)[]} */
 const waiting = [];
 /** @type {Map<string, {tag: string, body: any}>} */
-const known = new Map();
+const answers = new Map();
 const MOST_KNOWN = 40;
 const LONGEST_MS = 30_000;
 
@@ -31,7 +31,7 @@ export function address(path, query = {}) {
  */
 export async function ask(path, query = {}, { signal = null } = {}) {
   const url = address(path, query).href;
-  if (flying >= MOST) await new Promise((resolve) => { waiting.push(() => resolve(null)); });
+  if (flying >= MOST_FLYING) await new Promise((resolve) => { waiting.push(() => resolve(null)); });
   flying += 1;
   try {
     return await answer(url, signal);
@@ -43,7 +43,7 @@ export async function ask(path, query = {}, { signal = null } = {}) {
 
 async function answer(url, signal) {
   if (signal?.aborted) throw new DOMException("left", "AbortError");
-  const before = known.get(url);
+  const before = answers.get(url);
   const limit = AbortSignal.timeout(LONGEST_MS);
   let response;
   let text;
@@ -67,10 +67,10 @@ async function answer(url, signal) {
 }
 
 function keep(url, tag, body) {
-  known.delete(url);
+  answers.delete(url);
   if (!tag) return;
-  known.set(url, { tag, body });
-  if (known.size > MOST_KNOWN) known.delete(known.keys().next().value);
+  answers.set(url, { tag, body });
+  if (answers.size > MOST_KNOWN) answers.delete(answers.keys().next().value);
 }
 
 /** Ask PromQL at a moment: rows of labels and a value. */
@@ -95,4 +95,14 @@ export async function range(query, { from, to }, { signal = null, most = 360, le
     return { labels: metric, values: column };
   });
   return { times, rows, warnings };
+}
+
+/**
+ * Ask several expressions of PromQL over a span at once: the rows of each by its name. Those that are empty are left out.
+ * @param {Record<string, string>} queries
+ */
+export async function ranges(queries, span, options = {}) {
+  const named = Object.entries(queries).filter(([, query]) => query);
+  const { times, rows, warnings } = await range(named.map(([name, query]) => `label_replace(${query}, "fog_row", "${name}", "", "")`).join(" or "), span, options);
+  return { times, warnings, of: (name) => rows.filter(({ labels }) => labels.fog_row === name) };
 }

@@ -2,7 +2,7 @@
 import { instant } from "./api.js";
 import { digits, span } from "../base/numbers.js";
 
-const EVERY = 60;
+const FIGURES_S = 60;
 const RATE = "sum(rate(fog_aggregator_frames_total[1m]))";
 const CHECKPOINT = "fog_aggregator_checkpoint_age_seconds";
 
@@ -16,7 +16,7 @@ export class Figures {
 
   /** @param {any} status @param {number} now */
   async take(status, now) {
-    if (!status.ready || now - this.asked < EVERY || document.hidden) return;
+    if (!status.ready || now - this.asked < FIGURES_S || document.hidden) return;
     this.asked = now;
     const one = (query) => instant(query).then((rows) => rows[0]?.value, () => undefined);
     const [rate, age] = await Promise.all([one(RATE), one(CHECKPOINT)]);

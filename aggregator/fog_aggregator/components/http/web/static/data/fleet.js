@@ -1,11 +1,11 @@
 // What the page knows of the fleet: its tree, its alerts, its families. One of each for all views.
 import { ask } from "./api.js";
-import { read } from "./problems.js";
+import { readAlerts } from "./problems.js";
 import { Tree } from "./tree.js";
 
 const OWN = /^(fog_|telemetry_|process_|python_|node_|go_)/;
 const BRANCHES_MS = 10_000; // nothing tells of what a branch has: it is asked for so often
-const FIRST = ["counter", "histogram", "gauge"];
+const TYPES = ["counter", "histogram", "gauge"];
 
 export class Fleet extends EventTarget {
   /** @param {import("./live.js").Live} live */
@@ -70,7 +70,7 @@ export class Fleet extends EventTarget {
   }
 
   async _alerts() {
-    this.alerts = read(await ask("api/alerts", { limit: 1000 }));
+    this.alerts = readAlerts(await ask("api/alerts", { limit: 1000 }));
   }
 
   async _families() {
@@ -78,7 +78,7 @@ export class Fleet extends EventTarget {
     this.families = Object.entries(data)
       .map(([name, [about]]) => ({ name, type: about.type, help: about.help, unit: about.unit }))
       .filter(({ type }) => ["counter", "gauge", "histogram"].includes(type))
-      .sort((one, other) => Number(OWN.test(one.name)) - Number(OWN.test(other.name)) || FIRST.indexOf(one.type) - FIRST.indexOf(other.type) || (one.name < other.name ? -1 : 1));
+      .sort((one, other) => Number(OWN.test(one.name)) - Number(OWN.test(other.name)) || TYPES.indexOf(one.type) - TYPES.indexOf(other.type) || (one.name < other.name ? -1 : 1));
   }
 
   /** A family by its name; a counter's name may be given without what it is. */

@@ -41,7 +41,7 @@ export function metricOf(query) {
  * @param {any} answer of /api/alerts
  * @returns {{problems: any[], pending: any[], silenced: any[], resolved: any[], held: string, flood: number[], floodAbove: number, folded: number}}
  */
-export function read(answer) {
+export function readAlerts(answer) {
   const all = answer.problems.map(ofAlert);
   const of = (state) => all.filter((problem) => problem.state === state);
   const firing = of("firing");

@@ -5,7 +5,7 @@ import { asString, parentOf, quoted, tokens } from "../base/paths.js";
 export const levelOf = (path) => tokens(path).length - 1;
 
 /** The labels of a place's own total. */
-export const at = (path) => (path ? `fog_level="${levelOf(path)}",fog_path=${asString(path)}` : "");
+export const atPlace = (path) => (path ? `fog_level="${levelOf(path)}",fog_path=${asString(path)}` : "");
 
 /** The labels of a place's children. */
 export const below = (path) =>
@@ -14,7 +14,7 @@ export const below = (path) =>
 /** The labels of a place's siblings, itself among them. */
 export function beside(path) {
   const parent = parentOf(path);
-  return parent ? `fog_level="${levelOf(path)}",fog_path=~${asString(`${quoted(parent)}/[^/]+`)}` : at(path);
+  return parent ? `fog_level="${levelOf(path)}",fog_path=~${asString(`${quoted(parent)}/[^/]+`)}` : atPlace(path);
 }
 
 const labels = (...parts) => `{${parts.filter(Boolean).join(",")}}`;
@@ -43,7 +43,7 @@ export const ofNode = (path) => `fog_node=${asString(path)}`;
 export const heat = (name, where, window) => `sum by (le) (increase(${name}_bucket${labels(where)}[${window}]))`;
 
 /** Quantiles over siblings: the band behind a line. */
-export const band = (metric, path, quantile, window = "1m") =>
+export const bandOf = (metric, path, quantile, window = "1m") =>
   `quantile(${quantile}, ${expression(metric, beside(path), { window, by: "fog_path" })})`;
 
 /** What a reader copies: the chart's own query with a window that any scrape fills. */

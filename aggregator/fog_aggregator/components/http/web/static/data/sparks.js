@@ -1,8 +1,8 @@
 // Sparklines of an hour: one range query for each metric, asked for at most once a minute.
 import { range } from "./api.js";
-import { at, expression } from "./queries.js";
+import { atPlace, expression } from "./queries.js";
 
-const EVERY = 60;
+const SPARKS_S = 60;
 
 export class Sparks {
   constructor() {
@@ -15,9 +15,9 @@ export class Sparks {
 
   /** Ask for what is not there yet, or is old. */
   async load({ changes, problems, path }, span) {
-    const due = (name) => span.to - (this.asked.get(name) ?? 0) >= EVERY;
+    const due = (name) => span.to - (this.asked.get(name) ?? 0) >= SPARKS_S;
     const jobs = [];
-    for (const one of changes) if (due(one.name)) jobs.push(this._ask(this.changes, one.name, one.name, one.query ?? expression(one, at(path), { window: "5m" }), span));
+    for (const one of changes) if (due(one.name)) jobs.push(this._ask(this.changes, one.name, one.name, one.query ?? expression(one, atPlace(path), { window: "5m" }), span));
     for (const one of problems) if (one.query && due(one.id)) jobs.push(this._ask(this.problems, one.id, one.id, one.query, span));
     await Promise.all(jobs);
   }

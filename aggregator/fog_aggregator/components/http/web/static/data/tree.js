@@ -2,7 +2,7 @@
 
 export const STATES = ["live", "stale", "departed", "missing", "quarantined", "unread", "ended"];
 /** What counts as "not live", the worst first: the order in which a place is filled from below. */
-export const SHOWN = ["departed", "quarantined", "stale", "missing", "unread"];
+export const NOT_LIVE = ["departed", "quarantined", "stale", "missing", "unread"];
 const SHARED = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
 const NO_NODE = 255;
 
@@ -31,9 +31,16 @@ export class Tree {
     for (const [path, state] of Object.entries(nodes)) {
       const place = this.find(path);
       if (place < 0 || !this.hasNode(place) || !state) return false;
+      const [before, after] = [this.counts[this.state[place]], this.counts[STATES.indexOf(state)]];
+      const known = Number(state !== "ended") - Number(this.stateOf(place) !== "ended");
       this.state[place] = STATES.indexOf(state);
+      for (let at = place; at >= 0; at = this.parent[at]) {
+        before[at] -= 1;
+        after[at] += 1;
+        this.nodes[at] += known;
+      }
     }
-    this.count();
+    this._sum();
     return true;
   }
 
@@ -76,10 +83,11 @@ export class Tree {
     for (let place = 0; place < this.size; place += 1) this.state[place] = numbers[states.charCodeAt(place)];
   }
 
-  /** Count the nodes of each state at and under each place: a pass for each state, from the leaves up. */
+  /** Count the nodes of each state at and under each place, from the leaves up. */
   count() {
     const { size, state, parent } = this;
     this.counts = STATES.map(() => new Int32Array(size));
+    this.nodes = new Int32Array(size);
     for (let place = 0; place < size; place += 1) if (state[place] !== NO_NODE) this.counts[state[place]][place] = 1;
     for (const [path, nodes] of this.branches) {
       const place = this.find(path);
@@ -89,19 +97,28 @@ export class Tree {
       const place = this.find(path);
       if (place >= 0) this.counts[STATES.indexOf("missing")][place] += number;
     }
-    this.nodes = new Int32Array(size);
+    const ended = STATES.indexOf("ended");
     this.counts.forEach((column, number) => {
-      for (let place = size - 1; place >= 0; place -= 1) if (parent[place] >= 0) column[parent[place]] += column[place];
-      if (STATES[number] !== "ended") for (let place = 0; place < size; place += 1) this.nodes[place] += column[place];
+      for (let place = size - 1; place >= 0; place -= 1) {
+        const nodes = column[place];
+        if (!nodes) continue;
+        if (number !== ended) this.nodes[place] += nodes;
+        if (parent[place] >= 0) column[parent[place]] += nodes;
+      }
     });
     this._sum();
-    this._place();
   }
 
   /** Sums over the places before each one, by state: what lies in a range of a level takes two look-ups. */
   _sum() {
-    this.sums = SHOWN.map((state) => prefix(this.counts[STATES.indexOf(state)]));
-    this.all = prefix(this.nodes);
+    const { counts, nodes } = this;
+    this.sums ??= NOT_LIVE.map(() => new Int32Array(this.size + 1));
+    this.sums.forEach((sums, place) => prefix(counts[STATES.indexOf(NOT_LIVE[place])], sums));
+    /** Of all that are not live. */
+    this.bad ??= new Int32Array(this.size + 1);
+    prefix(nodes.map((number, place) => number - counts[0][place]), this.bad);
+    this.all ??= new Int32Array(this.size + 1);
+    if (prefix(nodes, this.all) || !this.start) this._place();
   }
 
   /** Where each place begins on the map, and how wide it is: children fill their place, each by its nodes. */
@@ -159,6 +176,15 @@ export class Tree {
     return above + parts.reverse().join("/");
   }
 
+  /** All paths, made once: what is searched. @returns {string[]} */
+  get paths() {
+    if (!this.written) {
+      this.written = new Array(this.size);
+      for (let place = 0; place < this.size; place += 1) this.written[place] = this.parent[place] < 0 ? this.path(place) : `${this.written[this.parent[place]]}/${this.names[place]}`;
+    }
+    return this.written;
+  }
+
   /** Find a place; -1 where there is none. */
   find(path) {
     const above = this.under.includes("/") ? this.under.slice(0, this.under.lastIndexOf("/") + 1) : "";
@@ -213,10 +239,17 @@ export class Tree {
   }
 }
 
-function prefix(values) {
-  const sums = new Float64Array(values.length + 1);
-  for (let place = 0; place < values.length; place += 1) sums[place + 1] = sums[place] + values[place];
-  return sums;
+/** Sum up into what was there before. @returns {boolean} whether a sum is another one */
+function prefix(values, sums) {
+  let [sum, changed] = [0, false];
+  for (let place = 0; place < values.length; place += 1) {
+    sum += values[place];
+    if (sums[place + 1] !== sum) {
+      sums[place + 1] = sum;
+      changed = true;
+    }
+  }
+  return changed;
 }
 
 function namesOf({ shared, rests }, size) {

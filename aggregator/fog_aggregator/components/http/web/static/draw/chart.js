@@ -15,9 +15,9 @@ export function chart(canvas, data) {
   const { low, high } = bounds(data);
   axes(pen, size, data.span, { low, high, unit: data.unit });
   const { x, y } = scales(size, data.span, low, high);
-  if (data.heat) strip(pen, size, data, high);
-  if (data.band) band(pen, data, x, y);
-  line(pen, data, x, y);
+  if (data.heat) drawHeat(pen, size, data, high);
+  if (data.band) drawBand(pen, data, x, y);
+  drawLine(pen, data, x, y);
   if (data.shares) rail(pen, size, data.span, data.times, data.shares);
   for (const event of data.events ?? []) mark(pen, size, data.span, event.time, event.name);
 }
@@ -32,7 +32,7 @@ function bounds({ line: values, band: around, heat }) {
   return { low: low < 0 ? -round(-low) : 0, high: round(Math.max(...all, 0)) };
 }
 
-function line(pen, { times, line: values, bad }, x, y) {
+function drawLine(pen, { times, line: values, bad }, x, y) {
   pen.strokeStyle = bad ? colours().critical : colours().link;
   pen.lineWidth = 2;
   pen.lineJoin = "round";
@@ -43,7 +43,7 @@ function line(pen, { times, line: values, bad }, x, y) {
   }
 }
 
-function band(pen, { times, band: [lower, upper], bandColour }, x, y) {
+function drawBand(pen, { times, band: [lower, upper], bandColour }, x, y) {
   pen.fillStyle = bandColour ?? colours().live;
   for (const piece of pieces(lower)) {
     pen.beginPath();
@@ -54,7 +54,7 @@ function band(pen, { times, band: [lower, upper], bandColour }, x, y) {
 }
 
 /** Shares of observations by bucket, dark where most are. */
-function strip(pen, size, { times, heat, span }, high) {
+function drawHeat(pen, size, { times, heat, span }, high) {
   const { x, y } = scales(size, span, 0, high);
   const step = times.length > 1 ? times[1] - times[0] : 10;
   const paper = colours().surface;

@@ -9,19 +9,19 @@ const NAMES = [
 let found = {};
 const heard = new Set();
 
-function read() {
+function readColours() {
   const style = getComputedStyle(document.documentElement);
   found = Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  read();
+  readColours();
   for (const draw of heard) draw();
 });
 
 /** The colours by name. */
 export function colours() {
-  if (!found.bg) read();
+  if (!found.bg) readColours();
   return found;
 }
 

@@ -1,6 +1,8 @@
 // The map's other colours: a metric's mean, or its ratio to the siblings.
 import { colours, diverging, ramp } from "./colours.js";
 
+const SHADES = 128;
+
 /** Median of what is a number; NaN of nothing. */
 export function median(values) {
   const sorted = Float64Array.from(values).filter((value) => !Number.isNaN(value)).sort();
@@ -58,12 +60,26 @@ function before(values) {
   return sums;
 }
 
+/** Colours of shares from 0 to 1, mixed once for each scheme; of no number the colour of no value. */
+function shades(make) {
+  let ground = "";
+  let table = [];
+  return (share) => {
+    if (ground !== colours().bg) {
+      ground = colours().bg;
+      table = Array.from({ length: SHADES + 1 }, (_, step) => make(step / SHADES));
+    }
+    return table[Math.round(Math.max(0, Math.min(1, share)) * SHADES)] ?? colours().badge;
+  };
+}
+
 /** Colours by the mean of a metric. */
 export function byMetric(means) {
   const all = means.sums.map((sum, place) => sum / means.numbers[place]).filter((mean) => !Number.isNaN(mean)).sort();
   const [low, high] = [Math.min(0, all[0] ?? 0), all[Math.floor(all.length * 0.995)] ?? 1];
   const share = (value) => (value - low) / (high - low || 1);
-  const of = (value) => (Number.isNaN(value) ? colours().badge : ramp(share(value)));
+  const shade = shades(ramp);
+  const of = (value) => shade(share(value));
   return {
     low,
     high,
@@ -85,15 +101,18 @@ export function byRatio(means) {
     const middle = median(children.map((child) => means.mean(child)));
     for (const child of children) ratios[child] = means.mean(child) / middle;
   }
-  const of = (ratio) => (Number.isNaN(ratio) ? colours().badge : diverging(ratio));
+  const logs = ratios.map((ratio) => Math.log2(Math.max(0, ratio)));
+  const shade = shades((part) => diverging(2 ** (part * 10 - 5)));
+  const of = (log) => shade((log + 5) / 10);
   return {
     low: 1 / 32,
     high: 32,
-    of: (place) => of(ratios[place]),
+    of: (place) => of(logs[place]),
     range: (first, next) => {
-      let found = NaN;
+      let [found, size] = [NaN, -1];
       for (let place = first; place < next; place += 1) {
-        if (!(Math.abs(Math.log2(ratios[place])) <= Math.abs(Math.log2(found)))) found = Number.isNaN(ratios[place]) ? found : ratios[place];
+        const away = Math.abs(logs[place]);
+        if (away > size) [found, size] = [logs[place], away];
       }
       return of(found);
     },

@@ -2,7 +2,7 @@
 import { h, put } from "../base/dom.js";
 import { change, clock, count, figure, unitOf } from "../base/numbers.js";
 import { range } from "../data/api.js";
-import { at, band, copied, expression, heat, ofNode } from "../data/queries.js";
+import { atPlace, bandOf, copied, expression, heat, ofNode } from "../data/queries.js";
 import { chart } from "../draw/chart.js";
 import { onColours } from "../draw/colours.js";
 
@@ -37,7 +37,7 @@ export class ChartCard {
   }
 
   get where() {
-    return this.options.node ? ofNode(this.options.path) : at(this.options.path);
+    return this.options.node ? ofNode(this.options.path) : atPlace(this.options.path);
   }
 
   /** The query that gives this chart's number elsewhere. */
@@ -83,7 +83,7 @@ export class ChartCard {
 
   async _siblings(span, window, signal) {
     const { metric, path } = this.options;
-    const [low, high] = await Promise.all([0.1, 0.9].map((quantile) => range(band(metric, path, quantile, window), span, { signal })));
+    const [low, high] = await Promise.all([0.1, 0.9].map((quantile) => range(bandOf(metric, path, quantile, window), span, { signal })));
     if (low.rows.length && high.rows.length) this.data.band = [low.rows[0].values, high.rows[0].values];
   }
 

@@ -2,7 +2,7 @@
 import { h, put } from "../base/dom.js";
 import { count } from "../base/numbers.js";
 import { range } from "../data/api.js";
-import { at } from "../data/queries.js";
+import { atPlace } from "../data/queries.js";
 import { ChartCard } from "./chart_card.js";
 
 const FEW = 4;
@@ -76,7 +76,7 @@ export function chosen({ route, fleet, changed }) {
 
 /** The share of nodes that were live, over time. */
 async function coverageOver(path, span, signal) {
-  const where = at(path);
+  const where = atPlace(path);
   const all = (state) => `sum(fog_aggregator_nodes{${[where, state].filter(Boolean).join(",")}})`;
   try {
     const { rows } = await range(`${all('state="live"')} / ${all('state!="ended"')}`, span, { signal });

@@ -27,7 +27,7 @@ export const KEYS = [
 ];
 
 /** The sheet of keys. @returns {HTMLDialogElement} */
-export function sheet() {
+export function keySheet() {
   const close = () => /** @type {HTMLDialogElement} */ (dialog).close();
   const dialog = h(
     "dialog",

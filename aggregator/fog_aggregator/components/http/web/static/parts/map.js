@@ -4,7 +4,7 @@ import { count, figure } from "../base/numbers.js";
 import { colours, onColours, sheet } from "../draw/colours.js";
 import { paint, rows } from "../draw/icicle.js";
 import { label } from "../draw/labels.js";
-import { SHOWN } from "../data/tree.js";
+import { NOT_LIVE } from "../data/tree.js";
 import { swatches } from "./swatches.js";
 
 const MOST_LEVELS = 6;
@@ -195,7 +195,7 @@ export class MapCard {
   told(place) {
     if (place < 0 || !this.tree) return "";
     const { tree } = this;
-    const states = ["live", ...SHOWN].filter((state) => tree.of(place, state)).map((state) => `${count(tree.of(place, state))} ${state}`);
+    const states = ["live", ...NOT_LIVE].filter((state) => tree.of(place, state)).map((state) => `${count(tree.of(place, state))} ${state}`);
     return `${tree.path(place)}: ${count(tree.nodes[place])} nodes, ${states.join(", ")}`;
   }
 
@@ -206,7 +206,7 @@ export class MapCard {
       put(this.readout, h("span", { class: "quiet" }, "Point at a place, or move with the arrow keys."));
       return;
     }
-    const states = ["live", ...SHOWN].filter((state) => tree.of(place, state)).map((state) => `${count(tree.of(place, state))} ${state}`);
+    const states = ["live", ...NOT_LIVE].filter((state) => tree.of(place, state)).map((state) => `${count(tree.of(place, state))} ${state}`);
     const value = this.colour?.told?.(place);
     put(this.readout, h("b", { class: "mono" }, tree.path(place)), h("span", {}, `${count(tree.nodes[place])} nodes, ${states.join(", ")}`), value && h("span", {}, value), h("span", { class: "quiet end" }, "Enter opens"));
   }

@@ -7,7 +7,7 @@ import { expression, ofNode } from "../data/queries.js";
 import { ask } from "../data/api.js";
 import { spark } from "../draw/spark.js";
 
-const MOST = 40;
+const MOST_SERIES = 40;
 
 export class NodeMetrics {
   /** @param {any} page @param {string} path @param {(name: string) => void} explain */
@@ -67,10 +67,10 @@ export class NodeMetrics {
   draw() {
     const wanted = matcher(this.filter);
     const shown = this.rows.filter(({ name, labels }) => wanted(`${name} ${Object.values(labels).join(" ")}`));
-    this.shown = shown.slice(0, MOST);
+    this.shown = shown.slice(0, MOST_SERIES);
     put(this.title, `${count(this.shown.length)} of ${count(this.total ?? 0)} series`);
     put(this.body, this.shown.map((row, place) => this._row(row, place)));
-    put(this.note, this.error || (shown.length > MOST ? `first ${count(MOST)} of ${count(shown.length)}: filter to see the others` : this.rows.length ? "" : "No series of it is shown now."));
+    put(this.note, this.error || (shown.length > MOST_SERIES ? `first ${count(MOST_SERIES)} of ${count(shown.length)}: filter to see the others` : this.rows.length ? "" : "No series of it is shown now."));
   }
 
   _row(row, place) {

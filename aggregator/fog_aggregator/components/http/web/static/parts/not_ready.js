@@ -39,10 +39,10 @@ export class NotReady {
         "div",
         { class: "columns halves" },
         card("What it waits for", {}, h("ul", { class: "list" }, streams.map((stream) => h("li", {}, h("span", {}, stream.lag ? "◐" : "✓", ` Stream ${stream.name} read to where it stood`), h("span", { class: "quiet" }, share(stream.sequence, stream.last_sequence)))), h("li", {}, h("b", {}, status.reason)))),
-        card("Still true", {}, h("ul", { class: "list" }, line("Alerts", "held: none fires or resolves until ready"), line("Asked", clock(now)), line("If it does not end", h("code", {}, "fog doctor")))),
+        card("Still true", {}, h("ul", { class: "list" }, item("Alerts", "held: none fires or resolves until ready"), item("Asked", clock(now)), item("If it does not end", h("code", {}, "fog doctor")))),
       ),
     );
   }
 }
 
-const line = (name, value) => h("li", {}, h("span", {}, name), h("span", {}, value));
+const item = (name, value) => h("li", {}, h("span", {}, name), h("span", {}, value));

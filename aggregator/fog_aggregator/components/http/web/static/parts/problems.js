@@ -6,7 +6,7 @@ import { toPlace } from "../base/route.js";
 import { spark } from "../draw/spark.js";
 import { SIGNS } from "./events.js";
 
-export const MOST = 7;
+export const MOST_PROBLEMS = 7;
 
 /** Since when, and for how long; or until when. */
 export function when(problem, now) {
@@ -20,7 +20,7 @@ export const placeOf = (problem) => `${shortened(problem.path || "the fleet")}${
 /** @param {{route: any, problems: any[], silenced: number, selected: number, now: number, sparks: Map<string, ArrayLike<number>>, select: (number: number) => void, act: any, empty: any, error: string}} told */
 export function problemsCard(told) {
   const { problems, silenced, route } = told;
-  const shown = problems.slice(0, MOST);
+  const shown = problems.slice(0, MOST_PROBLEMS);
   const number = (severity) => problems.filter((problem) => problem.severity === severity).length;
   const counts = ["critical", "warning", "note"].filter(number).map((severity) => h("span", { class: "label" }, h("span", { class: `sign shape ${severity}` }, SIGNS[severity]), h("b", {}, count(number(severity)))));
   return card(
@@ -28,15 +28,15 @@ export function problemsCard(told) {
     { className: "order-2", end: [h("span", { class: "label" }, silenced ? `${count(silenced)} silenced · ` : "", h("a", { href: toPlace(route, route.path, "alerts") }, "alerts"))] },
     told.error ? h("p", { class: "error" }, told.error) : null,
     shown.length ? h("div", { class: "counts" }, counts) : null,
-    shown.length ? h("ol", { role: "listbox", "aria-label": "Problems" }, shown.map((problem) => line(problem, told))) : told.empty,
-    problems.length > MOST ? h("p", { class: "body" }, h("a", { href: toPlace(route, route.path, "alerts") }, `and ${count(problems.length - MOST)} more`)) : null,
+    shown.length ? h("ol", { role: "listbox", "aria-label": "Problems" }, shown.map((problem) => problemLine(problem, told))) : told.empty,
+    problems.length > MOST_PROBLEMS ? h("p", { class: "body" }, h("a", { href: toPlace(route, route.path, "alerts") }, `and ${count(problems.length - MOST_PROBLEMS)} more`)) : null,
   );
 }
 
 /** Whether a link or a button in the line is meant. */
 const isInner = (event) => event.target.closest("button, a") !== null;
 
-function line(problem, { route, selected, now, sparks, select, act }) {
+function problemLine(problem, { route, selected, now, sparks, select, act }) {
   const chosen = problem.number === selected;
   const kind = problem.severity === "critical" ? "critical" : problem.severity === "warning" ? "warning" : "plain";
   const values = sparks.get(problem.id);

@@ -4,19 +4,16 @@ import { count } from "../base/numbers.js";
 import { matcher } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 
-const MOST = 8;
-const WAIT = 25;
+const MOST_FOUND = 8;
+const SEARCH_MS = 25;
 
 /** Places that match, the shallow ones first: at most this many are listed, all are marked. @returns {number[]} */
 export function places(tree, text, most = 2000) {
   if (!tree || !text) return [];
   const test = matcher(text);
+  const texts = text.includes("/") ? tree.paths : tree.names;
   const found = [];
-  const slow = /[/*?]/.test(text);
-  const lower = text.toLowerCase();
-  for (let place = 0; place < tree.size && found.length < most; place += 1) {
-    if (slow ? (text.includes("/") ? test(tree.path(place)) : test(tree.names[place])) : tree.names[place].toLowerCase().includes(lower)) found.push(place);
-  }
+  for (let place = 0; place < tree.size && found.length < most; place += 1) if (test(texts[place])) found.push(place);
   return found;
 }
 
@@ -48,7 +45,7 @@ export class Search {
 
   _later() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this._find(), WAIT);
+    this.timer = setTimeout(() => this._find(), SEARCH_MS);
   }
 
   _find() {
@@ -72,11 +69,11 @@ export class Search {
     put(
       this.list,
       heading("Places", hits.length ? `${count(hits.length)}${hits.length === 2000 ? " or more" : ""} match, marked on the map` : "none match"),
-      h("ul", { role: "listbox" }, hits.slice(0, MOST).map((place) => item(toPlace(route(), fleet.tree.path(place)), h("span", { class: "path" }, marked(fleet.tree.path(place), text)), h("span", { class: "label" }, told(fleet.tree, place))))),
+      h("ul", { role: "listbox" }, hits.slice(0, MOST_FOUND).map((place) => item(toPlace(route(), fleet.tree.path(place)), h("span", { class: "path" }, marked(fleet.tree.path(place), text)), h("span", { class: "label" }, told(fleet.tree, place))))),
       heading("Alerts", alerts.length ? "" : "none match"),
-      h("ul", {}, alerts.slice(0, MOST).map((problem) => item(toPlace(route(), problem.path), h("span", {}, problem.title, " ", h("span", { class: "path" }, problem.path)), h("span", { class: "label" }, problem.severity)))),
+      h("ul", {}, alerts.slice(0, MOST_FOUND).map((problem) => item(toPlace(route(), problem.path), h("span", {}, problem.title, " ", h("span", { class: "path" }, problem.path)), h("span", { class: "label" }, problem.severity)))),
       heading("Metrics", metrics.length ? "" : "none match"),
-      h("ul", {}, metrics.slice(0, MOST).map((family) => item(toPlace(route(), route().path, "overview", { m: family.name }), h("span", { class: "path" }, marked(family.name, text)), h("span", { class: "label" }, family.type)))),
+      h("ul", {}, metrics.slice(0, MOST_FOUND).map((family) => item(toPlace(route(), route().path, "overview", { m: family.name }), h("span", { class: "path" }, marked(family.name, text)), h("span", { class: "label" }, family.type)))),
     );
     this.list.hidden = false;
     this.field.setAttribute("aria-expanded", "true");

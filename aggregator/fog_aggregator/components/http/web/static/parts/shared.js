@@ -6,7 +6,7 @@ import { ask } from "../data/api.js";
 
 const FEWEST = 5;
 const RISING = 3;
-const MOST = 6;
+const MOST_SHARED = 6;
 
 export class SharedCard {
   constructor(page, path) {
@@ -52,7 +52,7 @@ function shown(risen, others) {
   return card(
     "What the rising nodes share",
     { end: [h("span", { class: "label" }, `${risen.length} of ${risen.length + others.length}, against the other ${others.length}`)] },
-    h("ul", { class: "list" }, differences(risen, others).slice(0, MOST).map(({ name, value, shares }) => {
+    h("ul", { class: "list" }, differences(risen, others).slice(0, MOST_SHARED).map(({ name, value, shares }) => {
       const [one, other] = shares.map((part) => Math.min(1, part));
       return h("li", {}, h("span", {}, h("span", { class: "label" }, `${name} `), h("code", {}, value)), h("span", { class: one - other > 0.5 ? "bad" : "quiet" }, `${share(one, 1)} / ${share(other, 1)}`));
     })),

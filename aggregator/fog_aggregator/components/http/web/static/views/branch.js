@@ -2,7 +2,7 @@
 import { h, key, put } from "../base/dom.js";
 import { clock, count, many, share, span } from "../base/numbers.js";
 import { isUnder, lastOf } from "../base/paths.js";
-import { once } from "../base/once.js";
+import { EVERY, once } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask, instant, range } from "../data/api.js";
 import { below, expression } from "../data/queries.js";
@@ -16,7 +16,6 @@ import { SharedCard } from "../parts/shared.js";
 import { notLive, verdict } from "../parts/verdict.js";
 import { unknown } from "./overview.js";
 
-const EVERY = 10_000;
 
 export class Branch {
   /** Ask for what is shown, unless an answer is still awaited. */

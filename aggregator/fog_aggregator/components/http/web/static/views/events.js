@@ -9,7 +9,7 @@ import { folded, kindOf, newestFirst, plain, sign } from "../parts/events.js";
 import { shell } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
 
-const PAGE = 500;
+const EVENTS_AT_ONCE = 500;
 
 export class Events {
   constructor(page) {
@@ -51,7 +51,7 @@ export class Events {
     const { route } = this.page;
     try {
       this.window = spanOf(route, this.page.now());
-      this.answer = await ask("api/events", { path: route.path, since: this.window.from, limit: PAGE }, { signal: this.abort.signal });
+      this.answer = await ask("api/events", { path: route.path, since: this.window.from, limit: EVENTS_AT_ONCE }, { signal: this.abort.signal });
       this.error = "";
     } catch (error) {
       this.error = error.name === "AbortError" ? "" : error.message;

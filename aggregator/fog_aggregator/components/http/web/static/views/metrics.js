@@ -6,7 +6,7 @@ import { toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { crumbs } from "../parts/verdict.js";
 
-const MOST = 500;
+const MOST_FAMILIES = 500;
 
 export class Metrics {
   constructor(page) {
@@ -32,7 +32,7 @@ export class Metrics {
     const shown = page.fleet.families.filter(({ name, type, help }) => test(`${name} ${type} ${help}`));
     put(
       this.body,
-      shown.slice(0, MOST).map((family) =>
+      shown.slice(0, MOST_FAMILIES).map((family) =>
         h(
           "tr",
           {},
@@ -44,7 +44,7 @@ export class Metrics {
         ),
       ),
     );
-    put(this.rest, page.fleet.errors.families ? h("span", { class: "bad" }, page.fleet.errors.families) : shown.length > MOST ? `first ${count(MOST)} of ${count(shown.length)}` : `${count(shown.length)} of ${count(page.fleet.families.length)} families`);
+    put(this.rest, page.fleet.errors.families ? h("span", { class: "bad" }, page.fleet.errors.families) : shown.length > MOST_FAMILIES ? `first ${count(MOST_FAMILIES)} of ${count(shown.length)}` : `${count(shown.length)} of ${count(page.fleet.families.length)} families`);
   }
 
   /** @returns {boolean} whether the key was ours */

@@ -2,7 +2,7 @@
 import { card, command, h, key, put } from "../base/dom.js";
 import { clock, count, full, moment, span } from "../base/numbers.js";
 import { isUnder, lastOf, parentOf } from "../base/paths.js";
-import { once } from "../base/once.js";
+import { EVERY, once } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { expression, ofNode } from "../data/queries.js";
@@ -14,7 +14,6 @@ import { NodeMetrics } from "../parts/node_metrics.js";
 import { shell, silenceCommand } from "../parts/silence.js";
 import { verdict } from "../parts/verdict.js";
 
-const EVERY = 10_000;
 
 export class Node {
   /** Ask for what is shown, unless an answer is still awaited. */

@@ -1,17 +1,17 @@
 // Nodes at and under a place: one row each, states as toggles, rows drawn as you scroll.
 import { copy, h, key, put } from "../base/dom.js";
 import { clock, count, full, moment, span } from "../base/numbers.js";
+import { EVERY } from "../base/once.js";
 import { toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { shell } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
 
-const SHOWN = ["departed", "missing", "quarantined", "unread", "stale", "live", "ended"];
-const PAGE = 200;
-const MOST = 1000;
+const LISTED = ["departed", "missing", "quarantined", "unread", "stale", "live", "ended"];
+const NODES_AT_ONCE = 200;
+const MOST_NODES = 1000;
 const ROW = 32;
-const WAIT = 120;
-const EVERY = 10_000;
+const TYPED_MS = 120;
 
 export class Nodes {
   constructor(page) {
@@ -39,14 +39,14 @@ export class Nodes {
 
   get states() {
     const { state } = this.page.route.query;
-    if (state === "all") return SHOWN;
-    return state ? state.split(",").filter((name) => SHOWN.includes(name)) : ["departed", "missing", "quarantined", "unread", "stale"];
+    if (state === "all") return LISTED;
+    return state ? state.split(",").filter((name) => LISTED.includes(name)) : ["departed", "missing", "quarantined", "unread", "stale"];
   }
 
   async load(more = false) {
     if (document.hidden || !this.page.status?.ready) return;
     const { query } = this.page.route;
-    const wanted = { path: this.path, state: this.states, q: query.q ?? "", sort: query.sort ?? "worst", limit: Math.min(MOST, Math.max(PAGE, more ? PAGE : this.rows.length)), cursor: more ? this.next : "" };
+    const wanted = { path: this.path, state: this.states, q: query.q ?? "", sort: query.sort ?? "worst", limit: Math.min(MOST_NODES, Math.max(NODES_AT_ONCE, more ? NODES_AT_ONCE : this.rows.length)), cursor: more ? this.next : "" };
     const asked = (this.asked = (this.asked ?? 0) + 1);
     try {
       const answer = await ask("api/nodes", wanted, { signal: this.abort.signal });
@@ -70,7 +70,7 @@ export class Nodes {
       this.page.route.query.q = this.field.value;
       this.rows = [];
       this.load();
-    }, WAIT);
+    }, TYPED_MS);
   }
 
   _scrolled() {
@@ -88,8 +88,8 @@ export class Nodes {
     const chip = (state, text, pressed, query) => h("button", { class: "chip", "aria-pressed": String(pressed), "data-key": `chip-${state}`, onclick: () => page.go(page.with(query)) }, text);
     put(
       this.chips,
-      chip("all", "all", chosen.size === SHOWN.length, { state: chosen.size === SHOWN.length ? "" : "all" }),
-      SHOWN.map((state) => chip(state, [h("i", { class: `swatch ${state}` }), ` ${state} `, h("b", {}, count(this.counts?.[state] ?? NaN))], chosen.has(state), { state: toggled(chosen, state) })),
+      chip("all", "all", chosen.size === LISTED.length, { state: chosen.size === LISTED.length ? "" : "all" }),
+      LISTED.map((state) => chip(state, [h("i", { class: `swatch ${state}` }), ` ${state} `, h("b", {}, count(this.counts?.[state] ?? NaN))], chosen.has(state), { state: toggled(chosen, state) })),
     );
     this._draw();
     put(this.rest, this.rows.length ? [`${count(this.rows.length)} loaded of ${count(this.total)} · rows are drawn as you scroll · `, key("x"), " selects, ", key("y"), " copies the paths, ", key("c"), " the command"] : this.error ? "" : `No node here is ${this.states.join(", ") || "chosen"}.`);
@@ -146,7 +146,7 @@ export class Nodes {
 function toggled(chosen, state) {
   const next = new Set(chosen);
   if (!next.delete(state)) next.add(state);
-  return next.size === SHOWN.length ? "all" : [...next].join(",") || "live";
+  return next.size === LISTED.length ? "all" : [...next].join(",") || "live";
 }
 
 /** What is worth a word about a node. */

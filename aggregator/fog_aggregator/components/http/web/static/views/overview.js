@@ -1,7 +1,7 @@
 // The overview: the verdict on the fleet or a place with children, problems, the map, what changed, events.
 import { h, put } from "../base/dom.js";
 import { clock, count, many, share, span } from "../base/numbers.js";
-import { once } from "../base/once.js";
+import { EVERY, once } from "../base/once.js";
 import { toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { changesCard, readChanges } from "../parts/changes.js";
@@ -15,7 +15,6 @@ import { NotReady } from "../parts/not_ready.js";
 import { chooser, Colouring } from "../parts/colouring.js";
 import { Sparks } from "../data/sparks.js";
 
-const EVERY = 10_000;
 
 export class Overview {
   /** Ask for what is shown, unless an answer is still awaited. */
