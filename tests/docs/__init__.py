@@ -1,0 +1,1 @@
+"""The documentation: its contents, its site, and what its pages print."""
