@@ -8,7 +8,7 @@ ARGS ?=
 DIST ?= dist
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv test lint format demo sim chaos fuzz soak scale dist judges requirements clean
+.PHONY: help .venv test lint format demo docs sim chaos fuzz soak scale dist judges requirements clean
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
@@ -18,6 +18,7 @@ help:
 	@echo 'make fuzz          attacks an aggregator with frames and questions that nobody should send (ARGS="--minutes 10")'
 	@echo 'make soak          a fog with one hostile path for a while: memory, answers, counts (ARGS="--minutes 10")'
 	@echo 'make scale         how cost grows from 100 to 100,000 nodes (ARGS="--nodes 100,1000 --json")'
+	@echo 'make docs          the documentation as a site, in build/docs'
 	@echo 'make dist          wheel and sdist with their hashes in dist/, the same bytes from the same commit'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make format        lets ruff put the code in shape'
@@ -52,6 +53,11 @@ format: .venv
 
 demo: .venv
 	@$(BIN)/fog demo $(ARGS)
+
+# Warnings are errors: a link, a section or a directive that leads nowhere.
+docs: .venv
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --nitpicky --keep-going --jobs 2 --conf-dir docs . build/docs
+	@echo 'build/docs/index.html'
 
 chaos: .venv
 	@$(BIN)/python -m fog_proving.chaos $(ARGS)

@@ -39,14 +39,6 @@ def test_words_are_defined_before_they_are_used() -> None:
     assert 18 <= len(rows(ARCHITECTURE[glossary:].partition("\n## The")[0])) <= 30
 
 
-def test_every_page_is_found_from_the_readme() -> None:
-    """The table of what to read links each page of docs/, and each folder's own."""
-    pages = [file for file in tracked() if re.fullmatch(r"docs/[a-z-]+\.md|(docs/decisions|deploy)/README\.md", file)]
-    assert len(pages) > 20
-    text = read("README.md")
-    assert [page for page in pages if f"]({page})" not in text] == []
-
-
 @pytest.mark.parametrize("file", DECISIONS)
 def test_a_decision_is_a_page_with_three_parts(file: str) -> None:
     """Context, decision and measurement, in that order, on one page; the index has it under its title."""
