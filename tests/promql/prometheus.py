@@ -25,6 +25,7 @@ BINARY: Final = shutil.which("prometheus")
 WHY_NOT: Final = "prometheus is not installed: it comes with Debian's package of that name"
 _DEADLINE: Final = 30.0
 _ATTEMPTS: Final = 5
+_SCRAPES_NOTHING: Final = "global: {evaluation_interval: 1m}\n"
 
 
 class Prometheus:
@@ -58,11 +59,11 @@ class Prometheus:
 
 
 @contextmanager
-def running_prometheus(folder: Path) -> Iterator[Prometheus]:
-    """Run a Prometheus that scrapes nothing."""
+def running_prometheus(folder: Path, config: str = _SCRAPES_NOTHING) -> Iterator[Prometheus]:
+    """Run a Prometheus; without a configuration one that scrapes nothing."""
     assert BINARY is not None, WHY_NOT
     for _ in range(_ATTEMPTS):
-        process, server, log = _start(folder)
+        process, server, log = _start(folder, config)
         try:
             if _is_ready(process, server):
                 yield server
@@ -73,9 +74,9 @@ def running_prometheus(folder: Path) -> Iterator[Prometheus]:
     raise AssertionError(f"prometheus did not start:\n{log.read_text()[-2000:]}")
 
 
-def _start(folder: Path) -> tuple[subprocess.Popen[bytes], Prometheus, Path]:
+def _start(folder: Path, text: str) -> tuple[subprocess.Popen[bytes], Prometheus, Path]:
     config, log = folder / "prometheus.yml", folder / "prometheus.log"
-    config.write_text("global: {evaluation_interval: 1m}\n")
+    config.write_text(text)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     arguments = [
