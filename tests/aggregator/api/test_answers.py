@@ -141,6 +141,16 @@ async def test_the_fogs_own_labels_are_listed_by_its_places(asked: Asked) -> Non
     assert await asked.data("label/fog_node/values") == await asked.data("label/fog_path/values") == nodes
 
 
+async def test_an_alert_does_not_hide_the_other_places() -> None:
+    """A series of the whole that is about one place has its labels; without a selector all places are listed still."""
+    alert = load(f'ALERTS{{alertstate="firing",fog_level="2",fog_path="fog/0/1"}} {repeat(60, 1, 0)}')
+    async with asking(alert) as asked:
+        assert await asked.data("label/fog_level/values") == ["0", "1", "2"]
+        assert "fog/1" in await asked.data("label/fog_path/values")
+        assert await asked.data("label/fog_path/values?match[]=ALERTS") == ["fog/0/1"]
+        assert await asked.data("label/fog_level/values?match[]=fog_aggregator_nodes") == ["0", "1", "2"]
+
+
 async def test_limits_of_an_answer_are_kept_and_told(asked: Asked) -> None:
     """As many as asked for, and a warning where there are more."""
     for path in ("labels", "label/kind/values", "series?match[]=orders_total", "query?query=orders_total&time=60"):

@@ -45,13 +45,22 @@ async def label_names(request: web.Request, given: Query) -> web.StreamResponse:
 
 
 async def label_values(request: web.Request, given: Query) -> web.StreamResponse:
-    """List the values of a label; of a label of the fog that no series has, the places that there are."""
+    """List the values of a label; of a label of the fog also the places that there are.
+
+    Selectors that find series with this label choose among the places: without any, each is listed. Alerts and some of
+    the aggregator's own metrics have such labels in the view of the whole fleet, and are about few places.
+    """
     raw = request.match_info["name"]
     name = unescape_name(raw)
     if name == raw and not _LABEL.fullmatch(name):
         raise BadQueryError(f'invalid label name: "{name[:200]}"')
     others = partial(request.app[API].places.values, name, shown_to(request))
-    return await _listed(request, given, lambda find: map(_text, sorted(_values(find(), name) or others())))
+
+    def listed(find: Find) -> Iterable[str]:
+        found = _values(find(), name)
+        return map(_text, sorted(found if found and given["match[]"] else found.union(others())))
+
+    return await _listed(request, given, listed)
 
 
 async def metadata(request: web.Request, given: Query) -> web.StreamResponse:
