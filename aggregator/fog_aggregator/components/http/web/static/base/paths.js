@@ -6,17 +6,22 @@ export const parentOf = (path) => path.split("/").slice(0, -1).join("/");
 export const lastOf = (path) => path.slice(path.lastIndexOf("/") + 1);
 export const isUnder = (path, above) => above === "" || path === above || path.startsWith(`${above}/`);
 
-/** Shorten the middle of a path that is too long: its last two tokens are always whole. */
+/** Shorten the middle of a name: its beginning and its end are what people tell names apart by. */
+export const brief = (name, most = 24) => (name.length <= most ? name : `${name.slice(0, Math.ceil((most - 1) / 2))}…${name.slice(-Math.floor((most - 1) / 2))}`);
+
+/** Shorten the middle of a path that is too long: its last two tokens are always there, whole unless they alone are too long. */
 export function shortened(path, most = 48) {
   const parts = tokens(path);
-  if (path.length <= most || parts.length <= 3) return path;
-  const end = parts.slice(-2);
+  if (path.length <= most) return path;
+  const last = parts.slice(-2);
+  const end = last.join("/").length > most ? last.map((part) => brief(part, Math.floor(most / 2))) : last;
+  if (parts.length <= 2) return end.join("/");
   const begin = [];
   for (const part of parts.slice(0, -2)) {
     if ([...begin, part, "…", ...end].join("/").length > most) break;
     begin.push(part);
   }
-  return [...begin, "…", ...end].join("/");
+  return [...begin, ...(begin.length < parts.length - 2 ? ["…"] : []), ...end].join("/");
 }
 
 /** The longest path that all of these are at or under. */

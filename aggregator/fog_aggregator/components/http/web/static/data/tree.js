@@ -144,6 +144,13 @@ export class Tree {
     return at - left;
   }
 
+  /** How many levels a place has, itself the first. */
+  levelsAt(place) {
+    let levels = 0;
+    for (let [from, to] = [place, place + 1]; from < to; [from, to] = [this.first[from], this.first[to - 1] + this.children[to - 1]]) levels += 1;
+    return levels;
+  }
+
   /** The width of a place, where a node at the top level is 1. */
   width(place) {
     return this.wide[place];

@@ -1,7 +1,7 @@
 // The children of a place, the worst first: nodes, a metric, what it is beside the siblings, an hour of it.
 import { card, h, key, put } from "../base/dom.js";
 import { count, digits, figure, unitOf } from "../base/numbers.js";
-import { matcher } from "../base/paths.js";
+import { brief, matcher } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SHOWN } from "./coverage.js";
 import { median } from "../draw/layers.js";
@@ -81,7 +81,7 @@ export class Children {
     return h(
       "tr",
       { class: "open", "aria-selected": String(place === this.chosen), onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) open(row.path); } },
-      h("td", {}, h("a", { class: "path", href: toPlace(route, row.path), title: row.path, "data-key": `child-${row.path}` }, row.name)),
+      h("td", {}, h("a", { class: "path", href: toPlace(route, row.path), title: row.path, "data-key": `child-${row.path}` }, brief(row.name, 18))),
       h("td", {}, count(row.nodes), " ", this._bar(row)),
       metric && h("td", { class: "wide" }, series ? spark(series, { width: 92, kind: unlike && ratio > 1 ? "critical" : "plain" }) : null),
       metric && h("td", { class: `number ${unlike ? "bad" : ""}` }, text),

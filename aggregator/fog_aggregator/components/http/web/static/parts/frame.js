@@ -27,7 +27,7 @@ export function tabs(element, { route, notLive, firing, find }) {
         number ? h("span", { class: `badge ${view === "alerts" ? "critical" : ""}` }, count(number)) : null,
       );
     }),
-    h("a", { class: "only-phone", href: "#", onclick: (event) => { event.preventDefault(); find(); } }, h("span", { class: "glyph", "aria-hidden": "true" }, "⌕"), "Search"),
+    h("a", { class: "only-narrow", href: "#", onclick: (event) => { event.preventDefault(); find(); } }, h("span", { class: "glyph", "aria-hidden": "true" }, "⌕"), "Search"),
   );
 }
 

@@ -65,7 +65,7 @@ export class MapCard {
     const low = top < 0 ? 0 : tree.depth[top];
     const from = top < 0 ? 0 : tree.start[top];
     const all = top < 0 ? tree.total : tree.width(top);
-    const levels = /** @type {[number, number]} */ ([low, Math.min(tree.levels.length, low + MOST_LEVELS)]);
+    const levels = /** @type {[number, number]} */ ([low, Math.min(top < 0 ? tree.levels.length : low + tree.levelsAt(top), low + MOST_LEVELS)]);
     return { width: turned ? height : width, height: turned ? width : height, from, to: from + Math.max(1, all), levels, turned, colour: this.colour, known: this.known };
   }
 

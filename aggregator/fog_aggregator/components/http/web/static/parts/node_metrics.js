@@ -80,7 +80,7 @@ export class NodeMetrics {
     return h(
       "tr",
       { class: "open", "aria-selected": String(place === this.chosen), onclick: () => { this.chosen = place; this.explain(row.name); this.draw(); } },
-      h("td", {}, h("span", { class: "mono" }, row.name, labels && h("span", { class: "quiet" }, ` ${labels}`))),
+      h("td", { class: "long" }, h("span", { class: "mono" }, row.name, labels && h("span", { class: "quiet" }, ` ${labels}`))),
       h("td", {}, row.spark ? spark(row.spark, {}) : null),
       h("td", { class: "number" }, text, " ", h("span", { class: "unit" }, shown)),
     );

@@ -1,7 +1,8 @@
 // A place with children: verdict, coverage, the children, what the rising ones share, charts, events.
+import { twoColumns } from "../base/columns.js";
 import { h, key, put } from "../base/dom.js";
 import { clock, count, many, share, span } from "../base/numbers.js";
-import { isUnder, lastOf } from "../base/paths.js";
+import { brief, isUnder, lastOf } from "../base/paths.js";
 import { EVERY, once } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask, instant, range } from "../data/api.js";
@@ -29,7 +30,7 @@ export class Branch {
     this.charts = new Charts(page, this.path);
     this.colouring = new Colouring(page);
     this.actions = h("span", { class: "actions" });
-    this.map = new MapCard({ height: 132, note: `${lastOf(this.path)} outlined`, outlined: this.path, open: (path) => page.go(toPlace(page.route, path)), bare: true, end: [this.actions] });
+    this.map = new MapCard({ height: 132, note: `${brief(lastOf(this.path))} outlined`, outlined: this.path, open: (path) => page.go(toPlace(page.route, path)), bare: true, end: [this.actions] });
     this.shared = new SharedCard(page, this.path);
     this.top = h("div", { class: "order-1" });
     this.events = h("div", { class: "order-5" });
@@ -37,7 +38,7 @@ export class Branch {
       "div",
       { class: "stack" },
       this.top,
-      h("div", { class: "columns branch" }, h("div", { class: "stack" }, this.children.element, this.shared.element, this.events), h("div", { class: "stack" }, h("div", { class: "order-3" }, this.map.element), this.charts.element)),
+      twoColumns("branch", [this.children.element, this.shared.element, this.events], [h("div", { class: "order-3" }, this.map.element), this.charts.element]),
     );
     this.timer = setInterval(() => this.load(), EVERY);
     this.load();
@@ -148,7 +149,7 @@ export class Branch {
     const { first } = this.children;
     put(
       this.actions,
-      first && h("button", { class: "button first", onclick: () => page.go(toPlace(page.route, first.path)) }, `Open ${first.name} `, key("Enter")),
+      first && h("button", { class: "button first", onclick: () => page.go(toPlace(page.route, first.path)) }, `Open ${brief(first.name, 16)} `, key("Enter")),
       h("button", { class: "button", onclick: () => page.act.silence({ path }) }, "Silence… ", key("s")),
       h("button", { class: "button", onclick: (event) => page.copy(this.charts.query, event.currentTarget) }, "PromQL ", key("y")),
       h("button", { class: "button", onclick: (event) => page.copyLink(event.currentTarget) }, "Link ", key("c")),

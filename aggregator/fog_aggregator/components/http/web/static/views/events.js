@@ -89,9 +89,9 @@ export class Events {
       h("td", { class: "mono", title: full(event.timestamp) }, clock(event.timestamp, 4)),
       h("td", {}, sign(kindOf(event.name)), " ", h("b", {}, event.name), like ? [" ", h("span", { class: "badge" }, `${count(like)} like it`)] : null),
       h("td", {}, h("a", { class: "path", href: toPlace(this.page.route, place), title: place }, shortened(place))),
-      h("td", { class: "number wide" }, event.value === null || event.value === undefined ? "" : plain(event.value)),
-      h("td", { class: "mono quiet wide" }, pairs(event.labels)),
-      h("td", { class: "note wide" }, pairs(event.metadata)),
+      h("td", { class: `wide ${typeof event.value === "number" ? "number" : "note long"}` }, event.value === null || event.value === undefined ? "" : plain(event.value)),
+      h("td", { class: "mono quiet wide long" }, pairs(event.labels)),
+      h("td", { class: "note wide long" }, pairs(event.metadata)),
     );
   }
 

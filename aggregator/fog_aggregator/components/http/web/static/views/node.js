@@ -1,7 +1,8 @@
 // A node: what it tells of itself, its metrics beside its siblings' and all nodes', why a number is what it is, commands.
+import { twoColumns } from "../base/columns.js";
 import { card, command, h, key, put } from "../base/dom.js";
 import { clock, count, full, moment, span } from "../base/numbers.js";
-import { isUnder, lastOf, parentOf } from "../base/paths.js";
+import { brief, isUnder, lastOf, parentOf } from "../base/paths.js";
 import { EVERY, once } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
@@ -31,7 +32,7 @@ export class Node {
     this.side = h("div", {}, this.map.element);
     this.facts = h("div", { class: "order-2" });
     this.events = h("div", { class: "order-5" });
-    this.element = h("div", { class: "stack" }, this.top, this.facts, h("div", { class: "columns node" }, h("div", { class: "stack" }, this.metrics.element, this.events), h("div", { class: "stack order-4" }, this.explain.element, this._commands())));
+    this.element = h("div", { class: "stack" }, this.top, this.facts, twoColumns("node", [this.metrics.element, this.events], [h("div", { class: "stack order-4" }, this.explain.element, this._commands())]));
     this.timer = setInterval(() => this.load(), EVERY);
     this.load();
   }
@@ -90,7 +91,7 @@ export class Node {
     return verdict({
       route: page.route, path, about: "a node · no children", severity, title, text, side: this.side,
       actions: [
-        parentOf(path) ? h("a", { class: "button first", href: toPlace(page.route, parentOf(path)) }, `Up to ${lastOf(parentOf(path))} `, key("Backspace")) : null,
+        parentOf(path) ? h("a", { class: "button first", href: toPlace(page.route, parentOf(path)) }, `Up to ${brief(lastOf(parentOf(path)), 16)} `, key("Backspace")) : null,
         h("button", { class: "button", onclick: () => page.act.silence({ path }) }, "Silence… ", key("s")),
         h("button", { class: "button", onclick: (event) => page.copy(this.query, event.currentTarget) }, "PromQL ", key("y")),
         h("button", { class: "button", onclick: (event) => page.copyLink(event.currentTarget) }, "Link ", key("c")),

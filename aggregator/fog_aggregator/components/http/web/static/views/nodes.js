@@ -1,6 +1,7 @@
 // Nodes at and under a place: one row each, states as toggles, rows drawn as you scroll.
 import { copy, h, key, put } from "../base/dom.js";
 import { clock, count, full, moment, span } from "../base/numbers.js";
+import { shortened } from "../base/paths.js";
 import { EVERY } from "../base/once.js";
 import { toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
@@ -26,7 +27,7 @@ export class Nodes {
     this.chips = h("span", { class: "chip-list" });
     this.body = h("tbody");
     this.rest = h("p", { class: "body note" });
-    this.table = h("div", { class: "scroll tall", tabindex: "0", "aria-label": "Nodes", onscroll: () => this._scrolled() }, h("table", {}, h("thead", {}, h("tr", {}, ["state", "place"].map((name) => h("th", { scope: "col" }, name)), ["for", "last heard", "interval"].map((name) => h("th", { scope: "col", class: `number ${name === "for" ? "" : "wide"}` }, name)), h("th", { scope: "col", class: "wide" }, "version"), h("th", { scope: "col", class: "wide" }, "note"), h("th", { scope: "col", class: "number wide" }, "command"))), this.body));
+    this.table = h("div", { class: "scroll tall", tabindex: "0", "aria-label": "Nodes", onscroll: () => this._scrolled() }, h("table", {}, h("thead", {}, h("tr", {}, ["state", "place"].map((name) => h("th", { scope: "col" }, name)), ["for", "last heard", "interval"].map((name) => h("th", { scope: "col", class: `number ${{ for: "", "last heard": "wide", interval: "roomy" }[name]}` }, name)), h("th", { scope: "col", class: "roomy" }, "version"), h("th", { scope: "col", class: "wide" }, "note"), h("th", { scope: "col", class: "number roomy" }, "command"))), this.body));
     this.element = h("div", { class: "stack" }, h("section", { class: "card", "aria-label": "Filter" }, this.head, h("div", { class: "chips" }, this.chips, h("span", {}, this.field, key("f")))), h("section", { class: "card", "aria-label": "Nodes" }, this.table, this.rest));
     this.timer = setInterval(() => this.load(), EVERY);
     this.load();
@@ -112,13 +113,13 @@ export class Nodes {
       "tr",
       { class: "open", "aria-selected": String(place === this.chosen || this.picked.has(node.path)), onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) { this.chosen = place; this._draw(); } } },
       h("td", {}, h("i", { class: `swatch ${node.state}` }), ` ${node.state}`),
-      h("td", {}, h("a", { class: "path", href: toPlace(page.route, node.path), "data-key": `node-${node.path}` }, node.path)),
+      h("td", {}, h("a", { class: "path", href: toPlace(page.route, node.path), title: node.path, "data-key": `node-${node.path}` }, shortened(node.path, 56))),
       h("td", { class: "number" }, node.state === "live" ? "" : span(age ?? NaN)),
       h("td", { class: "number quiet wide", title: full(heard) }, Number.isNaN(heard) ? "never" : now - heard < 86400 ? clock(heard) : moment(heard, now)),
-      h("td", { class: "number quiet wide" }, node.interval_seconds ? `${node.interval_seconds} s` : ""),
-      h("td", { class: "quiet mono wide" }, node.info?.version ?? ""),
+      h("td", { class: "number quiet roomy" }, node.interval_seconds ? `${node.interval_seconds} s` : ""),
+      h("td", { class: "quiet mono roomy" }, node.info?.version ?? ""),
       h("td", { class: "note wide" }, noteOf(node)),
-      h("td", { class: "number mono wide" }, commandOf(node)),
+      h("td", { class: "number mono roomy" }, commandOf(node)),
     );
   }
 

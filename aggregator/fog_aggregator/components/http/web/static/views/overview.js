@@ -1,4 +1,5 @@
 // The overview: the verdict on the fleet or a place with children, problems, the map, what changed, events.
+import { twoColumns } from "../base/columns.js";
 import { h, put } from "../base/dom.js";
 import { clock, count, many, share, span } from "../base/numbers.js";
 import { EVERY, once } from "../base/once.js";
@@ -33,7 +34,7 @@ export class Overview {
     this.events = h("div", { class: "order-5" });
     this.changes = h("div", { class: "order-4" });
     this.notReady = new NotReady(page);
-    this.element = h("div", { class: "stack" }, this.top, h("div", { class: "columns overview" }, h("div", { class: "stack" }, this.left, this.events), h("div", { class: "stack" }, h("div", { class: "order-3" }, this.map.element), this.changes)));
+    this.element = h("div", { class: "stack" }, this.top, twoColumns("overview", [this.left, this.events], [h("div", { class: "order-3" }, this.map.element), this.changes]));
     this.timer = setInterval(() => this.load(), EVERY);
     this.load();
   }
