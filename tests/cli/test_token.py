@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-import shutil
-import socket
 import ssl
 import stat
-import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,13 +14,11 @@ import pytest
 
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
-from tests.certificates import Certificate, self_signed
+from tests.certificates import self_signed
 from tests.cli.aggregators import aggregator, free_address
 from tests.cli.bus import make_streams
+from tests.cli.nginx import NGINX, accepts, nginx
 from tests.cli.processes import run
-
-NGINX = shutil.which("nginx")
-SAMPLE = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 
 
 def make(file: Path, name: str, *arguments: str) -> str:
@@ -101,38 +94,6 @@ async def test_commands_log_in(tmp_path: Path) -> None:
             confined = run("tree", "fog/1", "--api", f"http://jo:{token}@{address}")
             assert (confined.returncode, "jo is shown fog/0 alone" in confined.stderr) == (1, True)
             assert run("tree", "--api", f"http://:x@{address}").stderr.count("\n") == 1
-
-
-@contextlib.contextmanager
-def nginx(directory: Path, port: int, backend: str, certificate: Certificate) -> Iterator[None]:
-    """Run nginx with the sample, but for addresses and files, while the body does."""
-    site = SAMPLE.read_text()
-    for before, after in (
-        (r"listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
-        (r" *listen \[::\]:443 ssl;\n", ""),
-        (r"/etc/ssl/fog/fullchain.pem", certificate.cert),
-        (r"/etc/ssl/fog/privkey.pem", certificate.key),
-        (r"127\.0\.0\.1:10364", backend),
-    ):
-        site, count = re.subn(before, after, site)
-        assert count, f"the sample has no {before}"
-    main = f"daemon off; pid {directory}/pid; error_log {directory}/error.log; events {{}}\n"
-    paths = "".join(
-        f"{kind}_temp_path {directory}/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    config = directory / "nginx.conf"
-    config.write_text(f"{main}http {{ access_log off; {paths}\n{site}}}\n")
-    with subprocess.Popen([str(NGINX), "-c", str(config), "-p", str(directory)], stderr=subprocess.DEVNULL) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
-
-
-def accepts(port: int) -> bool:
-    """Tell whether something listens."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")

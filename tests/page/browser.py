@@ -52,7 +52,8 @@ async def tab(url: str, size: tuple[int, int] = DESKTOP, scheme: Any = "light") 
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         viewport: ViewportSize = {"width": size[0], "height": size[1]}
-        page = await browser.new_page(viewport=viewport, color_scheme=scheme)
+        page = await browser.new_page(viewport=viewport, color_scheme=scheme, ignore_https_errors=True)
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         opened = Tab(page)
         page.on("pageerror", lambda error: opened.said.append(str(error)))
         page.on("console", lambda message: opened.said.append(message.text) if message.type == "error" else None)
