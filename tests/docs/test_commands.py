@@ -67,7 +67,12 @@ class Shell:
         log = self._folder / f"log-{self._programs}.txt"
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S602 - our own documentation
-                f"exec {line}", shell=True, cwd=self._folder, env=self._environ, stdout=output, stderr=output
+                f"exec {self._here(line)}",
+                shell=True,
+                cwd=self._folder,
+                env=self._environ,
+                stdout=output,
+                stderr=output,
             )
         try:
             wait_until(lambda: log.stat().st_size or process.poll() is not None, deadline=DEADLINE, what=line)
@@ -79,10 +84,14 @@ class Shell:
             process.kill()
             process.wait()
 
+    def _here(self, line: str) -> str:
+        """Return a line for this machine: with the test's address, and with the root that containers mount."""
+        return line.replace(ADDRESS, self.address).replace("--host-root /host", "--host-root /")
+
     def succeeds(self, line: str) -> bool:
         """Run a line to its end, and tell whether it went well and said something."""
         done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", line.replace(ADDRESS, self.address)],  # noqa: S607 - wherever it is
+            ["bash", "-o", "pipefail", "-c", self._here(line)],  # noqa: S607 - wherever it is
             cwd=self._folder,
             env=self._environ,
             capture_output=True,
