@@ -291,7 +291,7 @@ def test_an_order_below_a_branch_lowers_its_parent() -> None:
     assert root.state.lost_branches() == []
     root.hear(Reporter(5, Origin(1, 8000)).keyframe(counted(2**62)))  # it is lifted
     assert root.value("work_total") == 2**62
-    assert root.state.revision == 8000  # and goes up
+    assert root.state.revisions == {BRANCH: 8000}  # and goes up
 
 
 def test_an_aggregator_that_lost_counts_does_not_lower_its_parent() -> None:

@@ -42,6 +42,7 @@ from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.places.rows import RowPool, Rows
 from fog_aggregator.core.places.succession import ReplicaRun, Succession
 from fog_aggregator.core.quarantine.orders import Order, Quarantine
+from fog_aggregator.core.quarantine.read_orders import ReadOrders
 from fog_aggregator.query.ratchet import Ratchet
 from fog_schema.frames import COUNTER
 from tests.aggregator.golden.recipe import POSITIONS, SCOPE, Recorder, rich
@@ -50,7 +51,7 @@ WALKED: Final = (
     Parts, Roster, Rows, RowPool, Node, Branch, Epoch, Run, Slots, Table, BucketTable, SummaryTable, IdMap, Catalog,
     Tombstones, Tombstone, ForgottenEpochs, ForgottenEpoch, FleetTime, RetiredCounts, EventList, NewestEvents,
     Succession, ReplicaRun, Origin,
-    Seen, FleetEvent, Ratchet, Quarantine, Order, FamilyWords, Clashes, LearnedNodes,
+    Seen, FleetEvent, Ratchet, Quarantine, Order, ReadOrders, FamilyWords, Clashes, LearnedNodes,
     KnownFamilies,
 )  # fmt: skip
 
@@ -146,6 +147,7 @@ FRESH: Final[dict[type, Callable[[], Any]]] = {
     Ratchet: Ratchet,
     Quarantine: Quarantine,
     Order: lambda: Order(0.0, out=False),
+    ReadOrders: ReadOrders,
     FamilyWords: FamilyWords,
     Clashes: Clashes,
     LearnedNodes: LearnedNodes,
@@ -234,9 +236,10 @@ def made() -> Recorder:
     for path in (first, ("fog", "missing")):
         fleet.parts.roster.learned.retire(path, expected=True)
     fleet.parts.roster.learned.come_back(first)
-    fleet.order(first, Order(1.0, out=True, why="it lies", author="jo"))
+    fleet.order(first, Order(1.0, out=True, why="it lies", author="jo", stamp=1_000))
+    fleet.parts.quarantine.read.since = 5
     fleet.settle_orders(2.0)
-    fleet.order(second, Order(3.0, out=True, why="it lies", author="jo"))
+    fleet.order(second, Order(3.0, out=True, why="it lies", author="jo", stamp=3_000))
     (branch,) = fleet.branches()
     for number in branch.epochs:
         branch.succession.hear(number, dict(Origin(7, 5, 2).as_info()))

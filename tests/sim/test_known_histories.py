@@ -54,6 +54,7 @@ KNOWN: Final = {
         Step("begin_anew"),
     ),
     "orders-below-are-joined": (Step("tiers"), Step("spawn", 0, 1), Step("count"), Step("beat")),
+    "revisions-follow-clocks": (Step("tiers"), Step("spawn", 0, 1), Step("count"), Step("beat")),
     "orders-in-one-epoch": (Step("tiers"), Step("spawn", 0, 1), Step("count"), Step("beat")),
     "sent-before-ready": (  # a branch's aggregator goes on from a checkpoint, and has not read what came after it
         Step("tiers"),

@@ -278,13 +278,20 @@ class Operator:
     def __init__(self, stage: Stage) -> None:
         self._control, self._metrics = stage.streams.control, stage.streams.metrics
         self._may_forget = stage.clocks.may_forget
+        self._now = stage.clock
 
     def give(self, command: int, path: Path) -> None:
-        """Publish a command to a path; none that forgets while clocks are such that nobody can tell whom."""
+        """Publish a command to a path; none that forgets while clocks are such that nobody can tell whom.
+
+        Nobody gives two orders to a path at one moment, which the books take for one.
+        """
+        subject, now = SUBJECTS.control(path), self._now()
         if command == FORGET and not self._may_forget():
             return
+        if command != FORGET and any((one.subject, one.timestamp) == (subject, now) for one in self._control.messages):
+            return
         data = encode_command(Command(command, comment="lies" if command == QUARANTINE else ""))
-        self._control.publish(SUBJECTS.control(path), data)
+        self._control.publish(subject, data)
 
     def lift(self, in_force: Iterable[Path], otherwise: Path, how: int) -> None:
         """Take a path in again that is out, or one that is not."""

@@ -12,6 +12,7 @@ from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.origin import Origin
+from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.quarantine.orders import Order, Taken
 from fog_aggregator.core.quarantine.settling import Settled
 from fog_aggregator.core.saved import Part
@@ -28,10 +29,12 @@ class OperatorCommands:
 
     Args:
         around: the log, and the read side.
+        branches: the places that come as rollups: an order below one changes its totals, and by these ours.
     """
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings, branches: BranchPatterns) -> None:
         self._around = around
+        self._branches = branches
         self._forget_queue = ForgetQueue()
         self._rebases = Rebases()
         self._origin = OwnOrigin(around.incarnation)
@@ -39,19 +42,37 @@ class OperatorCommands:
     @property
     def parts(self) -> dict[str, Part]:
         """The parts of a checkpoint, by name."""
-        return {"forget_queue": self._forget_queue, "rebases": self._rebases, "origin": self._origin}
+        return {
+            "forget_queue": self._forget_queue,
+            "rebases": self._rebases,
+            "origin": self._origin,
+            "revisions": self._origin.revisions,
+        }
+
+    def resume(self, fleet: Fleet) -> None:
+        """Go on from a checkpoint, with a fleet that has its orders."""
+        done = ((order, path) for path, orders in fleet.quarantine.done.items() for order in orders)
+        ours = (order for order, path in done if self._is_ours(path))
+        self._origin.resume(order.mark for order in sorted(ours, key=lambda order: order.at))
 
     def origin(self, fleet: Fleet) -> Origin:
         """Return which state our totals come from: its incarnation, and what was taken out of it until now."""
-        return self._origin.at(fleet.revision)
+        return self._origin.at(fleet.revisions)
 
     def shift(self, seconds: float) -> None:
         """Follow a step of the server's clock."""
         self._forget_queue.shift(seconds)
         self._rebases.shift(seconds)
 
-    def take(self, fleet: Fleet, path: Path, command: Command, stored_at: float) -> None:
-        """Take a command to a path, that the server stored at a time.
+    def take(self, fleet: Fleet, path: Path, command: Command, stored_at: float, stamp: int) -> None:
+        """Take a command to a path.
+
+        Args:
+            fleet: does it.
+            path: the path that it is for.
+            command: what it says.
+            stored_at: when the server stored it, unix seconds.
+            stamp: what it bears in its stream, nanoseconds: the same for whoever reads it.
 
         Raises:
             FrameError: it cannot be done.
@@ -59,7 +80,7 @@ class OperatorCommands:
         if command.command == FORGET:
             self._forget_queue.add(path, stored_at)
         elif command.command in (QUARANTINE, LIFT):
-            self._take_order(fleet, path, command, stored_at)
+            self._take_order(fleet, path, command, stored_at, stamp)
         elif command.command == REBASE:
             self._rebases.add(Rebase(path, stored_at, command.comment, command.author))
         elif self._around.take_command is not None:
@@ -80,6 +101,8 @@ class OperatorCommands:
         if fallen := [*(one.path for one in settled), *fleet.take_replaced()]:
             self._around.read_side.forget_exported(fallen)
         for one in settled:
+            if self._is_ours(one.path):
+                self._origin.revisions.order(one.order.mark)
             events.report(one.path, *one.as_event(), now)
         return settled
 
@@ -100,8 +123,12 @@ class OperatorCommands:
                 self.rebase(fleet, events, message.timestamp, now)
             yield message
 
-    def _take_order(self, fleet: Fleet, path: Path, command: Command, stored_at: float) -> None:
+    def _is_ours(self, path: Path) -> bool:
+        """Tell whether an order about a path changes our totals by itself, and not by those of a branch above it."""
+        return not self._branches.cover(path[:-1])
+
+    def _take_order(self, fleet: Fleet, path: Path, command: Command, stored_at: float, stamp: int) -> None:
         """Take an operator's order about a path; one that changes nothing is answered in the log."""
-        order = Order(stored_at, command.command == QUARANTINE, command.comment, command.author)
+        order = Order(stored_at, command.command == QUARANTINE, command.comment, command.author, stamp)
         if fleet.order(path, order) is Taken.IN_VAIN:
             self._around.say(f"quarantine {format_path(path)}", f"{format_path(path)} {order.in_vain}", None)

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from operator import attrgetter
 from typing import Final
 
@@ -105,7 +106,7 @@ class Engine:
         self._around = around
         self._time = StreamsTime()
         self._requests = KeyframeRequests(lambda: self.fleet.children())  # noqa: PLW0108 - `resume` brings another fleet
-        self._commands = OperatorCommands(around)
+        self._commands = OperatorCommands(around, scope.branches)
         self._begin({})
 
     @property
@@ -118,6 +119,7 @@ class Engine:
         self.fleet, self.events = fleet, events
         self.readiness.needs_round = fleet.needs_keyframe_round
         self._time.clock.note(fleet.now, now)
+        self._commands.resume(fleet)
         self._begin(positions)
 
     def _begin(self, positions: Mapping[str, Position]) -> None:
@@ -188,7 +190,7 @@ class Engine:
             self._listen(now)
             if ours := cursor.ours(messages):
                 dated = self._by_our_clock(stream, ours, now)
-                applied = self._apply(stream, dated, now)
+                applied = self._apply(stream, ours, dated, now)
                 cursor.dates.note_judged(ours[:applied], dated[:applied])
                 if applied < len(ours):
                     count = bisect_left(messages, ours[applied].seq, key=_seq_of)
@@ -312,8 +314,8 @@ class Engine:
         """How far each stream was read: part of the checkpoint, of the same moment as the fleet."""
         return self.streams.positions
 
-    def _apply(self, stream: str, messages: Sequence[Message], now: float) -> int:
-        """Apply messages until a slice of time is over; return how many."""
+    def _apply(self, stream: str, read: Sequence[Message], messages: Sequence[Message], now: float) -> int:
+        """Apply messages until a slice of time is over; return how many. `read` are the same, as they were stored."""
         kind = self.streams.kind(stream)
         limited = self.accounts if kind != CONTROL else None  # an operator's commands are few
         portion = Slice(messages, self._around.clock, limited)
@@ -322,7 +324,8 @@ class Engine:
         elif kind == METRICS:
             self._ingest.metrics(portion, self.server_time(now))
         elif kind == CONTROL:
-            self._ingest.commands(portion, self._take_command)
+            stamps = {one.seq: one.timestamp_ns for one in read}
+            self._ingest.commands(portion, partial(self._take_command, stamps))
         else:
             server_now = self.server_time(now)
             parted = self._commands.rebasing(self.fleet, self.events, portion, server_now)
@@ -362,8 +365,8 @@ class Engine:
         self._around.say(f"clock {stream}", text, None)
         self.events.report(self._scope.path, "clock_stepped", {"subject": stream, "text": text}, self.server_time(now))
 
-    def _take_command(self, path: Path, command: Command, stored_at: float) -> None:
-        self._commands.take(self.fleet, path, command, stored_at)
+    def _take_command(self, stamps: Mapping[int, int], path: Path, command: Command, message: Message) -> None:
+        self._commands.take(self.fleet, path, command, message.timestamp, stamps[message.seq])
 
     def _settle_orders(self, now: float) -> list[Settled]:
         """Take out of what is shown, or in again, what orders say before which all is read."""

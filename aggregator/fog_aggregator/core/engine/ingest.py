@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from fog_agent.core.event_log import RETAINED_SECONDS
 from fog_aggregator.core.costs.accounts import Accounts
-from fog_aggregator.core.engine.ports import Counts, Say, Take
+from fog_aggregator.core.engine.ports import Counts, Say
 from fog_aggregator.core.engine.requests import KeyframeRequest
 from fog_aggregator.core.fleet.batch import Batch
 from fog_aggregator.core.fleet.event_list import EventList
@@ -22,7 +22,7 @@ from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_aggregator.core.quarantine.orders import QUARANTINED
 from fog_bus.ports import Message
 from fog_schema.codec import decode
-from fog_schema.commands import decode_command
+from fog_schema.commands import Command, decode_command
 from fog_schema.errors import FrameError, PathError
 from fog_schema.frames import EVENTS, KEYFRAME, KIND_NAMES, Frame
 from fog_schema.paths import Path, format_path
@@ -122,13 +122,13 @@ class Ingest:
             self._events.apply(path, frame, message.timestamp)
         self._counts.events_listed(self._events)
 
-    def commands(self, messages: Iterable[Message], take: Take) -> None:
+    def commands(self, messages: Iterable[Message], take: Callable[[Path, Command, Message], None]) -> None:
         """Hand the commands of a batch of the stream of commands to `take`; count what is none, or cannot be done."""
         for message in messages:
             try:
                 path = self.accounts.open(message.subject).path
                 command = decode_command(message.data)
-                take(path, command, message.timestamp)
+                take(path, command, message)
             except FrameError as error:
                 self._refuse(message, error)
             except PathError as error:

@@ -232,9 +232,9 @@ class Fleet(FleetReading):
         return self.parts.successions.lost()
 
     @property
-    def revision(self) -> float:
-        """When an operator last took counts out of the totals, or in again, here or below: server's milliseconds."""
-        return self.parts.successions.revision
+    def revisions(self) -> dict[Path, int]:
+        """The revisions of the branches below which an operator took counts out of the totals, or in again."""
+        return self.parts.successions.revisions
 
     def describe_families(self, now: float) -> None:
         """Let families be described as most live nodes say at `now`, server's time (R12.27); mostly nothing to do."""

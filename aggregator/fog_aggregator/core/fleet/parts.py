@@ -27,6 +27,7 @@ from fog_aggregator.core.places.learned import LearnedNodes
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Place, close
 from fog_aggregator.core.quarantine.orders import Quarantine
+from fog_aggregator.core.quarantine.stamps import OrderStamps
 from fog_aggregator.core.saved import DamagedError, Part, Saved
 from fog_aggregator.core.series import FORGOTTEN
 from fog_schema.paths import Path
@@ -34,7 +35,7 @@ from fog_schema.paths import Path
 DAY: Final = 86_400.0
 LONG: Final = 365 * DAY
 """How long an epoch that was closed without its final is remembered (R12.15)."""
-LATER: Final = frozenset({"forgotten", "words", "clashes", "learned", "successions", "quarantine"})
+LATER: Final = frozenset({"forgotten", "words", "clashes", "learned", "successions", "quarantine", "order_stamps"})
 """Parts that a checkpoint may lack: a program wrote it that did not know them."""
 
 
@@ -84,7 +85,7 @@ class Parts:
     @property
     def successions(self) -> Successions:
         """Return which replicas of each branch are joined; the branches have it, and this saves it."""
-        return Successions(self.roster, self.slots, self.quarantine)
+        return Successions(self.roster, self.slots)
 
     @property
     def _node_bytes(self) -> int:
@@ -206,6 +207,8 @@ class Parts:
         self.clashes.check(families)
         if "successions" not in saved:
             self.successions.assume()
+        if "order_stamps" not in saved:
+            OrderStamps(self.quarantine).assume()
         if "words" not in saved:
             self._assume_words()
 
@@ -240,4 +243,5 @@ class Parts:
             "clashes": self.clashes,
             "successions": self.successions,
             "quarantine": self.quarantine,
+            "order_stamps": OrderStamps(self.quarantine),
         }

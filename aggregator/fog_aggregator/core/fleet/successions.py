@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.fleet.slots import Slots
-from fog_aggregator.core.quarantine.orders import Quarantine
 from fog_aggregator.core.saved import DamagedError, Saved, as_is, as_path
 from fog_schema.paths import Path
 
@@ -15,13 +14,11 @@ class Successions:
     Args:
         roster: has the branches.
         slots: their values.
-        quarantine: what an operator has taken out.
     """
 
-    def __init__(self, roster: Roster, slots: Slots, quarantine: Quarantine) -> None:
+    def __init__(self, roster: Roster, slots: Slots) -> None:
         self._roster = roster
         self._tables = slots.tables
-        self._quarantine = quarantine
 
     def rebase(self, path: Path, at: float) -> str:
         """Let a branch that has lost counts go on from what it has, as was ordered at a server's time (R13.19).
@@ -46,10 +43,10 @@ class Successions:
         return [place.path for place in shown if place.has_lost_counts(self._tables, self._roster.rows)]
 
     @property
-    def revision(self) -> float:
-        """When counts were last taken out of the totals, or in again, here or below: server's milliseconds."""
-        own = (order.at * 1000 for orders in self._quarantine.done.values() for order in orders)
-        return max((*own, *(place.succession.revision for place in self._roster.composites())), default=0)
+    def revisions(self) -> dict[Path, int]:
+        """The revisions of the branches below which counts were taken out of the totals, or in again."""
+        branches = self._roster.composites()
+        return {place.path: place.succession.revision for place in branches if place.succession.revision}
 
     def image(self) -> Saved:
         """Return them by path."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from fog_aggregator.core.quarantine.read_orders import ReadOrders
 from fog_aggregator.core.saved import DamagedError, Saved, as_flag, as_number, as_path, as_text
 from fog_schema.errors import FrameError
 from fog_schema.paths import Path
@@ -20,6 +22,8 @@ MOST_PATHS: Final = 1_000
 """Paths to which orders are known. An operator who has to take out more takes out a subtree."""
 MOST_ORDERS: Final = 16
 """Orders that are remembered of one path: frames that are read late are judged by them."""
+_MOMENT: Final = 1e-6
+"""Seconds that an order is later than the one before it at least."""
 
 
 class Taken(Enum):
@@ -41,12 +45,19 @@ class Order:
         out: take it out; else take it in again.
         why: the reason, for people.
         author: the operator, for people.
+        stamp: what it bears in its stream, nanoseconds: no step of a clock moves it; 0 where that is not known.
     """
 
     at: float
     out: bool
     why: str = ""
     author: str = ""
+    stamp: int = field(default=0, compare=False)
+
+    @property
+    def mark(self) -> int:
+        """The number by which every reader knows it, nanoseconds; its time where its stamp is not known."""
+        return self.stamp or round(self.at * 1e9)
 
     @property
     def in_vain(self) -> str:
@@ -59,9 +70,13 @@ class Quarantine:
 
     A frame is judged by its own time: whenever it is read, and read again, it is judged in the same way. The numbers
     that are shown follow once all that was stored before an order is read.
+
+    Attributes:
+        read: the orders that were read, those in vain among them.
     """
 
     def __init__(self) -> None:
+        self.read = ReadOrders()
         self._orders: dict[Path, list[Order]] = {}
         self._waiting: list[tuple[Path, Order]] = []
         self._in_force: dict[Path, Order] = {}
@@ -92,10 +107,12 @@ class Quarantine:
             FrameError: too many paths are out.
         """
         orders = self._orders.get(path, [])
-        if orders and order.at <= orders[-1].at:
+        if self._was_read(path, order, orders):
             return Taken.KNOWN
         if order.out is bool(orders and orders[-1].out):
             return Taken.IN_VAIN
+        if orders and order.at <= orders[-1].at:  # it was read after it: the server's clock was set back
+            order = replace(order, at=orders[-1].at + _MOMENT)
         if path not in self._orders and len(self._orders) >= MOST_PATHS:
             self._forget_one()
         self._orders[path] = [*orders, order][-MOST_ORDERS:]
@@ -120,9 +137,12 @@ class Quarantine:
         return max((order.at for order in lasts if not order.out), default=0.0)
 
     def pop_ready(self, until: float) -> list[tuple[Path, Order]]:
-        """Put the orders into force that were given before `until`, and return them, the oldest first."""
-        ready = sorted((one for one in self._waiting if one[1].at < until), key=lambda one: one[1].at)
-        self._waiting = [one for one in self._waiting if one[1].at >= until]
+        """Put the orders into force that were given before `until`, and return them.
+
+        None overtakes another: whoever reads them, they come into force in the order of their stream.
+        """
+        ready = list(takewhile(lambda one: one[1].at < until, self._waiting))
+        self._waiting = self._waiting[len(ready) :]
         for path, order in ready:
             if order.out:
                 self._in_force[path] = order
@@ -135,6 +155,25 @@ class Quarantine:
         self._orders = {path: [_moved(order, seconds) for order in orders] for path, orders in self._orders.items()}
         self._waiting = [(path, _moved(order, seconds)) for path, order in self._waiting]
         self._in_force = {path: _moved(order, seconds) for path, order in self._in_force.items()}
+
+    def stamp(self, stamps: Mapping[Path, Sequence[int]]) -> None:
+        """Give the orders of a checkpoint their stamps, by path; those that wait do so in the order of `read`.
+
+        Raises:
+            DamagedError: they are of other orders.
+        """
+        if {path: len(those) for path, those in stamps.items()} != {path: len(o) for path, o in self._orders.items()}:
+            raise DamagedError("there are stamps of other orders")
+        stamped = {
+            (path, order): replace(order, stamp=stamp)
+            for path, orders in self._orders.items()
+            for order, stamp in zip(orders, stamps[path], strict=True)
+        }
+        self._orders = {path: [stamped[path, order] for order in orders] for path, orders in self._orders.items()}
+        self._in_force = {path: stamped[path, order] for path, order in self._in_force.items()}
+        place = {key: number for number, key in enumerate(self.read.known)}
+        waiting = [(path, stamped[path, order]) for path, order in self._waiting]
+        self._waiting = sorted(waiting, key=lambda one: place.get((one[0], one[1].stamp), -1))
 
     def image(self) -> Saved:
         """Return the orders, and whether each is in force, or has ended one."""
@@ -161,6 +200,11 @@ class Quarantine:
                 self._in_force[path] = order
             else:
                 self._in_force.pop(path, None)
+
+    def _was_read(self, path: Path, order: Order, orders: Sequence[Order]) -> bool:
+        """Tell whether an order was read before: by its stamp, and by its time where that was forgotten."""
+        known = self.read.add(path, order.stamp) if order.stamp else None
+        return bool(orders) and order.at <= orders[-1].at if known is None else known
 
     def _forget_one(self) -> None:
         """Forget the path that was taken in again longest ago."""

@@ -20,6 +20,7 @@ from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.places.rows import Rows
 from fog_aggregator.core.places.succession import Succession
+from fog_aggregator.core.quarantine.orders import Order
 from fog_proving.sim.mutations import Patch, always, around, leaving_out, nothing
 
 
@@ -108,6 +109,12 @@ def replica_is_baseline() -> list[Patch]:
     return [around(Branch, "begin_epoch", begin_epoch)]
 
 
+@leaving_out("R13.17", "a revision is of what orders bear in their stream")
+def revisions_follow_clocks() -> list[Patch]:
+    """Make it of the time that a reader takes an order for."""
+    return [(Order, "mark", property(lambda self: round(self.at * 1e9)))]
+
+
 @leaving_out("R13.18", "a branch that has lost counts is told")
 def lost_counts_not_told() -> list[Patch]:
     """Say nothing of it."""
@@ -134,4 +141,4 @@ def orders_below_are_joined() -> list[Patch]:
 @leaving_out("R13.20", "an order begins a new epoch of the rollup")
 def orders_in_one_epoch() -> list[Patch]:
     """Go on with the one there is: no count of it falls."""
-    return [around(OwnOrigin, "at", lambda original, self, _: original(self, 0))]
+    return [around(OwnOrigin, "at", lambda original, self, _: original(self, {})._replace(revision=0))]

@@ -11,6 +11,8 @@ from fog_proving.sim.checks import cell_text, named, totals_of
 from fog_proving.sim.program import Program
 from fog_proving.sim.tiers import BRANCH, Member, Tiers
 
+SKEW: Final = 7.0
+"""Seconds by which two replicas differ about when an order was given."""
 PATIENCE: Final = 12
 """So many intervals are enough for the root to hear what its replicas have."""
 
@@ -86,11 +88,14 @@ def _take_out_and_in(
     paths = sorted({program.path for program in programs if program.path[: len(BRANCH)] == BRANCH})
     before = _totals(tiers.root)
     for out in (True, False) if paths else ():
-        for replica in tiers.replicas:
-            replica.running.fleet.order(paths[0], Order(now(), out=out, why="it lies"))
+        for who, replica in enumerate(tiers.replicas):  # each takes it for another time, as after a step of a clock
+            order = Order(now() - SKEW * who, out=out, why="it lies", stamp=int(now() * 1e9))
+            replica.running.fleet.order(paths[0], order)
         for _ in range(PATIENCE):
             tiers.root.may_fall()
             beat()
+        if len({replica.running.engine.origin.revision for replica in tiers.replicas}) > 1:
+            raise Violation(f"the replicas of {named(BRANCH)} have done the same orders, and tell two revisions")
         if (cell := _ahead(tiers, books)) is not None:
             what = "out" if out else "in"
             raise Violation(
