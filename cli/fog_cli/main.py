@@ -22,6 +22,7 @@ _EXTRAS = {
     "promql_parser": "aggregator",
     "psutil": "host",
     "re2": "aggregator",
+    "rich": "top",  # Textual's own
     "textual": "top",
     "yaml": "aggregator",
 }

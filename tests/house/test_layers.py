@@ -19,7 +19,7 @@ BUS = frozenset({"fog_schema", "nats"})
 AGENT = frozenset({"utilityfog_frontend", "fog_schema", "fog_bus", "psutil"})
 AGGREGATOR = AGENT - {"psutil"} | {"fog_agent", "msgpack", "numpy", "aiohttp", "isal", "promql_parser", "re2", "yaml"}
 TESTING = AGGREGATOR | {"fog_aggregator", "nats", "pytest", "pytest_asyncio"}
-CLI = AGGREGATOR | {"fog_aggregator", "fog_testing", "nats", "nkeys", "psutil", "textual"}
+CLI = AGGREGATOR | {"fog_aggregator", "fog_testing", "nats", "nkeys", "psutil", "rich", "textual"}
 PROVING = TESTING | {"fog_cli", "fog_testing", "atheris"}
 ALLOWED = {
     "telemetry/utilityfog_frontend": TELEMETRY,
@@ -38,7 +38,7 @@ BRIDGES = {"utilityfog_frontend.telemetry.bridges.opentelemetry": frozenset({"op
 # Without the extras. `None` makes an import fail.
 BARE_INSTALL = """
 import sys
-for extra in ("aiohttp", "isal", "nkeys", "numpy", "promql_parser", "psutil", "re2", "textual", "yaml"):
+for extra in ("aiohttp", "isal", "nkeys", "numpy", "promql_parser", "psutil", "re2", "rich", "textual", "yaml"):
     sys.modules[extra] = None
 for bridged in ("opentelemetry", "prometheus_client"):
     sys.modules[bridged] = None

@@ -14,7 +14,7 @@ PURE: Final = re.compile(
     r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|filters|memory/stream)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
-    r"|^cli/fog_cli/words/|^cli/fog_cli/live/messages\.py$"
+    r"|^cli/fog_cli/(words|top/screen)/|^cli/fog_cli/live/messages\.py$"
     r"|^telemetry/utilityfog_frontend/telemetry/journal/(kinds|layout|live|reading|slots)\.py$"
 )
 """The files that must be pure."""
@@ -109,6 +109,7 @@ OWN: Final = {
     ),
     "telemetry/utilityfog_frontend/telemetry/journal": ("utilityfog_frontend.telemetry.journal",),
     "cli/fog_cli/words": ("fog_cli.words",),
+    "cli/fog_cli/top/screen": ("fog_cli.top.screen", "fog_cli.words"),
     "cli/fog_cli/live": (),
     "schema/fog_schema": (),
     "bus/fog_bus": (),

@@ -19,6 +19,7 @@ SUMMARIES: Final = {
     "demo": "run a whole fog on this machine",
     "agent": "report this machine's metrics",
     "aggregator": "merge the fog's metrics and serve them",
+    "top": "show what is wrong, and any place, in a terminal",
     "tree": "print the tree and the state of its nodes",
     "nodes": "print nodes, the worst first",
     "alerts": "print what is wrong, where and since when",
@@ -44,7 +45,7 @@ SUMMARIES: Final = {
 
 FOLDERS: Final = {
     **dict.fromkeys(("creds", "forget", "quarantine", "rebase", "silence", "token"), "operator"),
-    **dict.fromkeys(("alerts", "events", "nodes", "tree"), "look"),
+    **dict.fromkeys(("alerts", "events", "nodes", "top", "tree"), "look"),
     **dict.fromkeys(("demo", "swarm"), "trial"),
 }
 """The commands whose modules are in folders: what an operator asks, what shows a fleet, and fleets that are made up."""

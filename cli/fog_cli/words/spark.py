@@ -74,9 +74,11 @@ def bar(nodes: Mapping[str, int], to: int) -> list[Span]:
     """Draw states as a bar of so many cells: each state with a node has at least one; none where it is too short."""
     states = {state: number for state, number in nodes.items() if number and state in SWATCHES}
     everything = sum(states.values())
-    if not everything or to < 4 * len(states):
+    if not everything:
         return []
     sizes = {state: max(1, number * to // everything) for state, number in states.items()}
     largest = max(sizes, key=lambda state: sizes[state])
     sizes[largest] += to - sum(sizes.values())
+    if sizes[largest] < 1:
+        return []
     return [(SWATCHES[state] * size, state) for state, size in sizes.items()]

@@ -63,7 +63,7 @@ def test_each_state_is_in_the_bar() -> None:
     """One node of many thousand has a cell; where there is no room nothing is drawn."""
     drawn = bar({"live": 99_999, "stale": 1, "departed": 0}, 20)
     assert drawn == [("█" * 19, "live"), ("▚", "stale")]
-    assert bar({"live": 1, "stale": 1}, 7) == []
+    assert bar({"live": 1, "stale": 1}, 1) == []
     assert bar({}, 20) == []
     many = {"live": 500, "stale": 499, "departed": 1, "missing": 1, "quarantined": 1, "unread": 1}
     assert sum(len(text) for text, _ in bar(many, 24)) == 24

@@ -1,0 +1,1 @@
+"""`fog top`: the operators' page in a terminal."""

@@ -1,0 +1,1 @@
+"""The screen of `fog top`, pure: answers and keys in, lines of text and effects out."""

@@ -1,0 +1,171 @@
+"""The table of a view: its rows, their order, and which of them are in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fog_cli.top.screen.state import State
+from fog_cli.words import alerts
+from fog_cli.words.events import kind_of, saying
+from fog_cli.words.nodes import command_of, node_table
+from fog_cli.words.numbers import clock, count, figure, unit_of
+from fog_cli.words.paths import matcher, shortened
+from fog_cli.words.problems import Problems
+from fog_cli.words.queries import Metric
+from fog_cli.words.spark import SIGNS
+from fog_cli.words.table import Column, table
+from fog_cli.words.text import Line, Span, printable
+
+PLACE: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A row: the text that stands in it, the place or the metric that it opens, and the command that it needs."""
+
+    line: Line
+    path: str = ""
+    metric: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A table.
+
+    Attributes:
+        title: A name for its rows, and their order.
+        header: The titles of its columns.
+        items: Its rows.
+        empty: The text in place of rows.
+    """
+
+    title: str
+    header: Line
+    items: Sequence[Item]
+    empty: str = ""
+
+
+def made(
+    title: str, columns: Sequence[Column], rows: Sequence[Sequence[Span]], about: Sequence[Item], empty: str
+) -> Listing:
+    """Lay a table out; `about` says what each row opens."""
+    header, *lines = table(columns, rows)
+    items = [Item(line, one.path, one.metric, one.command) for line, one in zip(lines, about, strict=True)]
+    return Listing(title, header, items, empty)
+
+
+def nodes(state: State, now: float) -> Listing:
+    """List nodes: those that are not live, or all."""
+    answer = state.answers.nodes
+    if answer is None:
+        return Listing("nodes", [], (), state.answers.errors.get("nodes", "asking …"))
+    header, *lines = node_table(answer["nodes"], now)
+    items = [
+        Item(line, node["path"], command=command_of(node)) for line, node in zip(lines, answer["nodes"], strict=True)
+    ]
+    order = {"": "worst first, then longest", "path": "by path", "silence": "longest silent first"}[state.chosen.sort]
+    which, other, word = ("in all states", "not live", "known") if state.chosen.every else ("not live", "all", "away")
+    title = f"nodes {which}: {count(len(items))} of {count(answer['total'])}, {order} · e {other}"
+    return Listing(title, header, items, f"No node here is {word}.")
+
+
+def alert_list(state: State, now: float) -> Listing:
+    """List what fires, is pending, silenced or over."""
+    problems = state.answers.problems
+    if problems is None:
+        return Listing("alerts", [], (), state.answers.errors.get("alerts", "asking …"))
+    here = problems.at(state.where.path)
+    rows, about = list[Sequence[Span]](), list[Item]()
+    for name, paths in _paths(here).items():
+        for row, path in zip(alerts.groups(here, now, PLACE)[name], paths, strict=True):
+            rows.append([(name.lower(), "faint"), *row])
+            about.append(Item((), path))
+    columns = (Column("list"), Column(""), Column("alert", most=30), Column("place"), Column("since"), *_LAST)
+    return made(alerts.headline(here), columns, rows, about, "Nothing fires here.")
+
+
+_LAST: Final = (Column("", right=True), Column("value"), Column("facts"))
+
+
+def _paths(here: Problems) -> Mapping[str, Sequence[str]]:
+    return {
+        "Firing": [one.path for one in here.firing],
+        "Pending": [one.path for one in here.pending],
+        "Silenced": [one.path for one in here.silenced],
+        "Resolved": [one["path"] for one in here.resolved],
+    }
+
+
+def events(state: State, now: float) -> Listing:
+    """List events, the newest first."""
+    del now
+    answer = state.answers.events
+    if answer is None:
+        return Listing("events", [], (), state.answers.errors.get("events", "asking …"))
+    wanted = matcher(state.chosen.filter)
+    found: list[Mapping[str, Any]] = [
+        one for one in reversed(answer["events"]) if wanted(f"{one['name']} {one['path']}")
+    ]
+    rows = [
+        [
+            (clock(one["timestamp"]), "faint"),
+            (SIGNS[kind_of(one["name"])], kind_of(one["name"])),
+            (printable(one["name"]), "bold"),
+            (shortened(one["path"], PLACE), ""),
+            (saying(one), ""),
+        ]
+        for one in found
+    ]
+    numbers = [] if answer["kept"] is None else [f"{count(answer['kept'])} known", f"{count(answer['lost'])} lost"]
+    title = " · ".join(["events, newest first" + (", paused" if state.chosen.paused else ""), *numbers])
+    columns = (Column("time"), Column(""), Column("event", most=24), Column("place"), Column("what it says"))
+    return made(title, columns, rows, [Item((), one["path"]) for one in found], "No event in this span.")
+
+
+def metrics(state: State, now: float) -> Listing:
+    """List the metrics of the fleet."""
+    del now
+    wanted = matcher(state.chosen.filter)
+    found = [one for one in state.answers.families if wanted(one.name)]
+    return _metrics(f"metrics: {count(len(found))} · Enter compares places by one", found)
+
+
+def _metrics(title: str, found: Sequence[Metric]) -> Listing:
+    rows: list[Sequence[Span]] = [
+        [(one.name, "bold"), (one.type, "faint"), (figure(1, unit_of(one.name, one.type))[1], "faint")] for one in found
+    ]
+    columns = (Column("metric"), Column("type"), Column("unit"))
+    return made(title, columns, rows, [Item((), metric=one.name) for one in found], "No metric is known.")
+
+
+def series(state: State) -> Listing:
+    """List the series of a node without children."""
+    wanted = matcher(state.chosen.filter)
+    types = {one.name: one.type for one in state.answers.families}
+    found = [one for one in state.answers.series if wanted(f"{one.name} {' '.join(one.labels.values())}")]
+    rows = list[Sequence[Span]]()
+    for one in found:
+        text, unit = figure(one.value, unit_of(one.name, types.get(one.name, "")).removesuffix("/s"))
+        labels = " ".join(f"{name}={value}" for name, value in one.labels.items())
+        rows.append([(one.name, "bold"), (printable(labels), "faint"), (text, ""), (unit, "faint")])
+    columns = (Column("metric", most=44), Column("labels", most=40), Column("now", right=True), Column(""))
+    empty = state.answers.errors.get("series", "No series of it is shown now.")
+    return made(f"{count(len(found))} series", columns, rows, [Item((), metric=one.name) for one in found], empty)
+
+
+def hits(state: State) -> Listing:
+    """List what is found while somebody types: places and nodes, problems, metrics."""
+    wanted = matcher(state.chosen.typed)
+    found = [one for one in state.answers.families if wanted(one.name)][:20]
+    if state.chosen.typing == "metric":
+        return _metrics("compare places by", found)
+    problems = [one for one in state.problems if wanted(f"{one.title} {one.path}")]
+    rows: list[Sequence[Span]] = [[("place", "faint"), (path, "bold")] for path in state.answers.hits]
+    rows += [[("problem", "faint"), (f"{one.title}  {one.path}", one.severity)] for one in problems]
+    rows += [[("metric", "faint"), (one.name, "")] for one in found]
+    about = [Item((), path) for path in state.answers.hits] + [Item((), one.path or " ") for one in problems]
+    about += [Item((), metric=one.name) for one in found]
+    return made("found", (Column("what"), Column("name")), rows, about, "Nothing is found.")

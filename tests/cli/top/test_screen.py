@@ -1,0 +1,155 @@
+"""The screen, from answers that are made up: what stands on it, at each size, in each state of the aggregator."""
+
+from __future__ import annotations
+
+import pytest
+
+from fog_cli.top.asking import families, series
+from fog_cli.top.screen.children import ratios
+from fog_cli.top.screen.compose import screen
+from fog_cli.top.screen.state import Series, State
+from fog_cli.words.queries import Metric
+from fog_cli.words.text import size_of
+from tests.cli.top.made_up import NOW, place, rack, status
+from tests.cli.top.picture import BLOCK, PAGE, picture, shown
+
+
+def text(state: State, width: int = 120, height: int = 40, now: float = NOW) -> str:
+    """Return a screen as one text."""
+    return "\n".join(shown(state, width, height, now))
+
+
+def fleet() -> State:
+    """Return the same as `rack`, seen from the root."""
+    state = rack()
+    state.where.path = "fog"
+    assert state.answers.tree is not None
+    state.answers.tree = {**state.answers.tree, "path": "fog"}
+    return state
+
+
+def test_the_picture_in_the_document() -> None:
+    """It is what the program shows; `python -m tests.cli.top.picture` writes it anew."""
+    found = BLOCK.search(PAGE.read_text("utf-8"))
+    assert found is not None
+    assert found[0] == picture()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (110, 30), (200, 60), (40, 10), (20, 3)])
+@pytest.mark.parametrize("view", ["overview", "nodes", "alerts", "events", "metrics"])
+def test_every_line_has_the_size_of_the_screen(size: tuple[int, int], view: str) -> None:
+    """Nothing stands out, however small it is, in any view, with a hostile name."""
+    state = fleet()
+    state.where.view = view
+    assert state.answers.tree is not None
+    state.answers.tree["children"].append(place(f"fog/ams/r04/{'日本語' * 20}", {"live": 1}))
+    rows = screen(state, *size, NOW)
+    assert len(rows) == size[1]
+    assert {size_of(row.line) for row in rows} == {size[0]}
+
+
+def test_what_is_wrong_stands_first() -> None:
+    """The verdict names the worst two with their places; each problem has a number, a sign, a start and a duration."""
+    lines = shown(fleet(), 120, 40)
+    assert lines[0].startswith("fog   Branch lost at fog/bos/r07, Order errors rise at fog/ams/r04/n02   3 problems; ")
+    assert lines[0].endswith("● live 1.2 s   ? keys")
+    assert "numbers stand on 99 %" in lines[1]
+    assert [line[:16] for line in lines[2:5]] == [" ■ 1 Branch lost", " ■ 2 Order error", " ▲ 3 12 nodes st"]
+    assert "13:20 · 54 min" in lines[2]
+    assert "▁▁▁▁▁▁▄▆██" in lines[3]
+
+
+def test_a_chosen_problem_says_all() -> None:
+    """Its text is there without being cut, at 80 cells too."""
+    state = fleet()
+    state.chosen.problem = 2
+    assert "94 % of the rise is under this place: 0.1 to 41.8 /s." in text(state, 80, 24)
+    assert "▸■ 2" in text(state, 80, 24)
+
+
+def test_the_unlike_child_and_its_siblings() -> None:
+    """First the one with nodes that are away, then the one that is unlike; its ratio is against the others' median."""
+    rows = [line.split("│")[0].split() for line in shown(rack(), 120, 40) if " n0" in line[:6] or "▸ n0" in line]
+    assert [row[:2] for row in rows[:2]] == [["▸", "n05"], ["n02", "10"]]
+    assert rows[1][3:5] == ["41.8", "350"]
+    assert ratios({"a": 1.0, "b": 2.0, "c": 3.0})["a"] != 2.0  # fewer than four others: nobody can say
+    assert ratios(dict.fromkeys("abcde", 1.0) | {"f": 5.0})["f"] == 5.0
+
+
+def test_all_is_well_only_where_it_is_known() -> None:
+    """Without answers it asks; without problems, all live, it is; disconnected it was."""
+    state = State()
+    state.link.hear(status(), NOW)
+    assert "Asking the aggregator …" in text(state)
+    calm = rack("fog/gru/r01")
+    assert calm.answers.tree is not None
+    calm.answers.tree = {**calm.answers.tree, "nodes": {"live": 100}}
+    assert "All well here" in text(calm)
+    assert "✓ Nothing fires   0 pending, 0 silenced" in text(calm)
+    gone = text(calm, now=NOW + 47)
+    assert "All well" not in gone
+    assert "Disconnected for 48 s. What you see is of 14:13:58." in gone
+    assert "✖ disconnected 48 s" in gone
+    assert "Nothing was wrong when the aggregator was last heard" in gone
+
+
+def test_not_ready() -> None:
+    """No totals, no rates: how far it has read, and that alerts are held."""
+    state = rack()
+    state.link.hear(status(ready=False), NOW)
+    found = text(state, 80, 24)
+    assert "◐ not ready" in found
+    assert "it reads what came while it was away" in found
+    assert "◐ Stream FOG_V1_METRICS  750 of 1,000 messages  75 %" in found
+    assert "live –" in found  # noqa: RUF001 - a dash
+    assert "41.8" not in found
+
+
+def test_quiet_and_polling() -> None:
+    """After four beats that did not come; and where nothing is streamed."""
+    state = rack()
+    assert "○ quiet 9.2 s" in text(state, now=NOW + 8)
+    state.link.polling = True
+    assert "◌ polling 1.2 s" in text(state)
+
+
+def test_a_node_without_children() -> None:
+    """Its series, each with its value and unit; the number of observations of a histogram."""
+    state = rack("fog/a/0")
+    state.answers.tree = place("fog/a/0", {"live": 1}, state="live")
+    answer = {
+        "metrics": {
+            "queue_bytes": {"value": 2_500_000, "labels": {"queue": "a\x1b[2J"}},
+            "fog_agent_up": {"value": 1, "labels": {}},
+            "wait_seconds": [{"value": {"count": 7, "sum": 1.0}, "labels": {}}],
+        }
+    }
+    state.answers.series = series(answer)
+    assert state.answers.series[0] == Series("queue_bytes", {"queue": "a\x1b[2J"}, 2_500_000)
+    found = text(state)
+    assert "3 series" in found
+    assert r"queue_bytes   queue=a\x1b[2J  2.5" in found
+    assert found.index("wait_seconds") < found.index("fog_agent_up")
+
+
+def test_metrics_of_programs_come_first() -> None:
+    """Counters come before gauges, the system's own last; what is no metric here is left out."""
+    kinds = {
+        "up": "gauge",
+        "process_cpu_seconds": "counter",
+        "orders_total": "counter",
+        "x": "unknown",
+        "wait": "histogram",
+    }
+    answer = {"data": {name: [{"type": kind}] for name, kind in kinds.items()} | {"none": []}}
+    assert [one.name for one in families(answer)] == ["orders_total", "wait", "up", "process_cpu_seconds"]
+    assert families({"data": {"a": [{"type": "gauge"}]}}) == (Metric("a", "gauge"),)
+
+
+def test_an_error_keeps_what_was_there() -> None:
+    """A part that could not be had says so in the last line, and the rest stays."""
+    state = rack()
+    state.answers.errors["chart"] = "http://fog says 422: too many"
+    found = text(state, 80, 24)
+    assert found.endswith("▲ http://fog says 422: too many")
+    assert "order_errors_total  42.8 /s" in found
