@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ import pytest
 
 from fog_agent import Agent, NatsOptions
 from fog_cli.actions import books
+from fog_cli.api import Api
 from fog_cli.demo.fog_model import Fog, tree_paths
 from fog_cli.demo.nodes import FogNodes
+from fog_cli.errors import CommandError
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually, wait_until
 from tests.cli.aggregators import events_at, free_address
 from tests.cli.bus import make_streams
 from tests.cli.processes import fog, run
+from tests.cli.pseudo_terminal import CTRL_C, fog_in_terminal
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 SMALL = ("--depth", "2", "--branching", "2", "--interval", "100ms", "--json")
@@ -131,9 +135,38 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.parametrize("what", [SMALL[:-1], ("--story",)], ids=["demo", "story"])
+def test_the_first_line_is_the_address_of_the_page(what: tuple[str, ...]) -> None:
+    """In a terminal: the page answers when its address is printed, and Ctrl-C ends all of it without a complaint."""
+    with fog_in_terminal("demo", *what, "--listen", free_address()) as terminal:
+        url, _, text = terminal.line().partition("  ")
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            assert b"<html" in answer.read()
+        assert text == "open this page: what is wrong, where, and since when"
+        while terminal.line() != "Ctrl-C stops it.":
+            assert terminal.process.poll() is None
+        terminal.type(CTRL_C)
+        rest = terminal.rest()
+        assert terminal.process.wait(timeout=60) == 0, rest
+    assert "Traceback" not in rest
+    assert ("stopped before the story was over" if what == ("--story",) else "conserved: ") in rest
+
+
+STORY = {("Branch silent", "critical", "fog/1"), ("Errors rise", "warning", "fog/0/b")}
+
+
 def test_the_story_is_told_as_it_must_be() -> None:
-    """A dead branch is one alert, a node with errors is one, a node that ended is none; all are over at the end."""
-    with fog("demo", "--story", "--json", "--duration", "60", "--listen", free_address()) as process:
+    """A dead branch is one alert, a node with errors is one, a node that ended is none; all are over at the end.
+
+    The page has them as its problems meanwhile, and the event that came before the errors.
+    """
+    address = free_address()
+    with fog("demo", "--story", "--json", "--duration", "60", "--listen", address) as process:
+        seen: set[tuple[str, str, str]] = set()
+        wait_until(lambda: problems_at(address, seen) >= STORY, deadline=90, what="the problems on the page")
+        [event] = Api(address).json("/api/events", {"path": "fog/0/b"})["events"]
+        assert (event["name"], event["labels"]) == ("deployed", {"version": "2.4.1"})
+        assert seen == STORY
         out, err = process.communicate(timeout=180)
     assert (process.returncode, err) == (0, ""), out
     result = json.loads(out)
@@ -144,6 +177,16 @@ def test_the_story_is_told_as_it_must_be() -> None:
         ["resolved", "FogBranchSilent", "fog/1"],
         ["resolved", "NodeErrors", "fog/0/b"],
     ]
+
+
+def problems_at(address: str, seen: set[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+    """Add the problems that an aggregator has now to those that were seen; none while it does not answer."""
+    try:
+        found = Api(address).json("/api/alerts")["problems"]
+    except CommandError:
+        return seen
+    seen |= {(one["title"], one["severity"], one["path"]) for one in found if one["state"] == "firing"}
+    return seen
 
 
 def test_a_story_that_is_too_short_is_refused() -> None:

@@ -109,6 +109,7 @@ class _Demo:
         async with AsyncExitStack() as stack:
             place = await stack.enter_async_context(self._place())
             aggregator = await self._aggregator(place, stack)
+            self._screen.invite(place.url)
             view = AggregatorView(place.url)
             host = await self._host_agent(place, stack)
             nodes = self._nodes(place)

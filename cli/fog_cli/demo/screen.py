@@ -31,13 +31,16 @@ class Screen:
             self._out.flush()
             self._line = ""
 
+    def invite(self, url: str) -> None:
+        """Print the address of the page, which answers by now: the first line, before the rest is started."""
+        self.say(f"{url}/  open this page: what is wrong, where, and since when\n")
+
     def introduce(self, parts: Mapping[str, str], url: str) -> None:
-        """Print the processes that run, and the addresses to open."""
+        """Print the processes that run, and further addresses."""
         for name, text in parts.items():
             self.say(f"  {name:<12} {text}")
         self.say("")
         for address, text in {
-            "/": "the dashboard",
             "/metrics": "the whole fog, as Prometheus reads it",
             "/metrics?level=1": "each branch",
             "/api/tree": "the tree, /api/nodes, /api/events, /api/snapshot",

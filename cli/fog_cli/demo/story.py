@@ -2,7 +2,8 @@
 
 A small tree of real agents in this process, a real nats-server, and an aggregator that evaluates three rules. All that
 its alerts do is printed as it happens, and held against what must happen: the dead branch is one alert, however many
-nodes it has, the node with errors is one, and the node that ended is none. All of them are over at the end.
+nodes it has, the node with errors is one, and the node that ended is none. All of them are over at the end. The page of
+the aggregator shows the same: its address is the first line.
 """
 
 from __future__ import annotations
@@ -12,24 +13,21 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from fog_agent.edge.agent import Agent
-from fog_bus.nats.connection import Connection
 from fog_bus.nats.options import NatsOptions
 from fog_bus.options.kinds import Address, show_address
 from fog_cli.api import Api
 from fog_cli.demo.processes import Child
 from fog_cli.demo.screen import Screen
+from fog_cli.demo.story_nodes import INTERVAL, StoryNode
 from fog_cli.errors import CommandError
 from fog_testing.nats_server import NatsServer, NatsServerError
-from utilityfog_frontend.telemetry.collector import TelemetryCollector
 
 SECONDS: Final = 120.0
 SHORTEST: Final = 30.0
-INTERVAL: Final = 0.5
 DEAD, FAILING, LEAVING = "fog/1", "fog/0/b", "fog/0/c"
 PATHS: Final = tuple(f"fog/{branch}/{name}" for branch in (0, 1) for name in "abcd")
 RULES: Final = """
@@ -40,15 +38,20 @@ groups:
       - alert: FogBranchSilent
         expr: fog_aggregator_silent{fog_kind="subtree"} > 0
         for: 2s
-        annotations: {summary: "All under {{ $labels.fog_path }} is silent: {{ $value }} nodes"}
+        labels: {severity: critical}
+        annotations: {title: Branch silent, summary: "All under {{ $labels.fog_path }} is silent: {{ $value }} nodes"}
       - alert: FogNodesSilent
         expr: fog_aggregator_silent{fog_kind=~"node|scattered"} > 0
         for: 5s
-        annotations: {summary: "{{ $value }} nodes are silent at or under {{ $labels.fog_path }}"}
+        labels: {severity: warning}
+        annotations: {title: Nodes silent, summary: "{{ $value }} nodes are silent at or under {{ $labels.fog_path }}"}
       - alert: NodeErrors
         expr: error_ratio{fog_level="2"} > 0.1
         for: 2s
-        annotations: {summary: "{{ $value | humanizePercentage }} of the requests at {{ $labels.fog_path }} fail"}
+        labels: {severity: warning}
+        annotations:
+          title: Errors rise
+          summary: "{{ $value | humanizePercentage }} of the requests at {{ $labels.fog_path }} fail"
 """
 """The shipped rules of nodes with shorter patience, and one of a user's own."""
 MUST: Final = (
@@ -58,32 +61,6 @@ MUST: Final = (
     ("resolved", "NodeErrors", FAILING),
 )
 """All that must be told, whatever the order."""
-
-
-@dataclass(slots=True)
-class _Node:
-    """A node of the story."""
-
-    agent: Agent
-    connection: Connection
-    ratio: Any
-    link: asyncio.Task[None] | None = None
-
-    def connect(self) -> None:
-        self.link = asyncio.create_task(self.connection.run())
-
-    async def cut(self) -> None:
-        """Lose the connection, as when the power fails: nothing more is sent, no farewell either."""
-        if self.link is not None:
-            self.link.cancel()
-            await asyncio.gather(self.link, return_exceptions=True)
-
-    async def stop(self) -> None:
-        """End in good order."""
-        await self.agent.stop()
-        await self.connection.close()
-        if self.link is not None:
-            await self.link
 
 
 @dataclass(slots=True)
@@ -120,7 +97,7 @@ class Story:
         self._seconds = seconds
         self._listen = listen
         self._screen = screen
-        self._nodes: dict[str, _Node] = {}
+        self._nodes: dict[str, StoryNode] = {}
         self._alerts = _Alerts()
         self._began = time.monotonic()
 
@@ -136,14 +113,20 @@ class Story:
             except NatsServerError as error:
                 raise CommandError(str(error)) from None
             await self._start(server.url, directory, stack)
-            await self._play(stop)
+            await self._play(stop, linger=not as_json)
             await asyncio.gather(*(node.stop() for node in self._nodes.values()))
+        return self._conclude(stopped=stop.is_set(), as_json=as_json)
+
+    def _conclude(self, *, stopped: bool, as_json: bool) -> int:
+        """Say whether all went as it must; a story that somebody stopped may lack its end."""
         missing = [one for one in MUST if one not in self._alerts.reported]
         others = [one for one in self._alerts.reported if one not in MUST]
-        result = {"reported": self._alerts.reported, "missing": missing, "unexpected": others}
         if as_json:
-            print(json.dumps(result))
-        if not (missing or others):
+            print(json.dumps({"reported": self._alerts.reported, "missing": missing, "unexpected": others}))
+        if missing and stopped:
+            self._screen.say("\nstopped before the story was over")
+            missing = []
+        elif not (missing or others):
             self._screen.say("\nas it must be: one alert for the branch, one for the node, none for the one that ended")
         for what, found in (("never reported", missing), ("reported for nothing", others)):
             for one in found:
@@ -157,20 +140,24 @@ class Story:
         arguments += ["--state-dir", str(directory / "state"), "--history-step", "1s"]  # what rules see is as old
         child = await Child.start(arguments, {"FOG_NATS_URL": servers}, directory)
         stack.push_async_callback(child.stop)
-        self._screen.say(f"  http://{show_address(self._listen)}/  the dashboard; /api/v1/alerts has the alerts\n")
+        self._screen.invite(f"http://{show_address(self._listen)}")
+        self._screen.say(
+            f"Within {self._seconds:g} s a branch dies, errors rise at one node, and one ends in good order."
+        )
+        self._screen.say("Ctrl-C stops it.\n")
         options = NatsOptions.parse(servers, name="fog demo")
         for path in PATHS:
-            node = self._nodes[path] = _node(path, options)
+            node = self._nodes[path] = StoryNode.at(path, options)
             node.connect()
             await node.agent.start()
 
-    async def _play(self, stop: asyncio.Event) -> None:
-        """Do what the story says at its moments, and look at the alerts in between."""
+    async def _play(self, stop: asyncio.Event, *, linger: bool) -> None:
+        """Do what the story says at its moments, and look at the alerts in between; `linger` until its time is over."""
         api = Api(f"http://{show_address(self._listen)}")
         self._began = time.monotonic()
         chapters = [
             (0.15, f"power fails under {DEAD}: its four nodes are gone", self._power_fails),
-            (0.30, f"errors rise at {FAILING}", self._errors_rise),
+            (0.30, f"version 2.4.1 is deployed at {FAILING}, and errors rise there", self._errors_rise),
             (0.40, f"{LEAVING} ends in good order, as in a scale-down", self._one_ends),
             (0.60, f"power is back under {DEAD}", self._power_is_back),
             (0.70, f"{FAILING} is repaired", self._errors_end),
@@ -182,8 +169,10 @@ class Story:
                 await happens()
             for line in self._alerts.look((await asyncio.to_thread(api.json, "/api/v1/alerts"))["data"]["alerts"]):
                 self._say(f"  {line}")
-            if not chapters and all(one in self._alerts.reported for one in MUST):
+            if not (linger or chapters) and all(one in self._alerts.reported for one in MUST):
                 break
+            for node in self._nodes.values():
+                node.work()
             await asyncio.sleep(INTERVAL)
 
     def _say(self, text: str) -> None:
@@ -198,18 +187,12 @@ class Story:
                 node.connect()
 
     async def _errors_rise(self) -> None:
-        self._nodes[FAILING].ratio.set(0.25)
+        node = self._nodes[FAILING]
+        node.collector.record_event("deployed", labels={"version": "2.4.1"})
+        node.ratio.set(0.25)
 
     async def _errors_end(self) -> None:
         self._nodes[FAILING].ratio.set(0.0)
 
     async def _one_ends(self) -> None:
         await self._nodes.pop(LEAVING).stop()
-
-
-def _node(path: str, options: NatsOptions) -> _Node:
-    collector = TelemetryCollector()
-    ratio = collector.register_gauge("error_ratio", "Share of requests that fail", rollup="max")
-    ratio.set(0.0)
-    connection = Connection(replace(options, name=f"fog demo {path}"))
-    return _Node(Agent(collector, path=path, connection=connection, interval=INTERVAL), connection, ratio)

@@ -6,12 +6,15 @@
 
   fog demo --story
 
+The first line is the address of the page, which answers by then.
+
 The nodes exchange messages along the tree, coordinate, check their health, fail now and then and recover. At the end,
 Ctrl-C or not, what the nodes counted is held against what the aggregator exports: exit code 1 when it differs. A second
 Ctrl-C ends it at once.
 
-With --story a branch dies, one node's errors rise and one node ends in good order, in two minutes. All that
-its alerts do is printed, and held against the story: exit code 1 when it differs.
+With --story a branch dies, one node's errors rise and one node ends in good order, in two minutes. The page shows it as
+problems. All that its alerts do is printed, and held against the story: exit code 1 when it differs, unless somebody
+stopped it. With --json it ends once all is over.
 
 All nodes live in one process. Two cores keep up with 1,093 nodes at the default interval: --depth 7 --branching 3.
 With more, time is dropped, and that is said (dropped_seconds with --json); counts are not. 5,000 are the most.
