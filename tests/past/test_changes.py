@@ -31,3 +31,30 @@ async def test_the_metric_that_changed_most_comes_first(fog_nats: NatsServer) ->
         assert (queue["before"], queue["now"], queue["where"]) == (4, 100, "under one place")
         assert [(one["path"], one["share"]) for one in queue["way"]] == [("fog", 1), ("fog/3", 1)]
         assert (steady["size"], steady["where"], steady["way"]) == (0, "nothing has changed", [])
+
+
+async def test_a_quantile_is_told_by_what_lies_beyond_its_old_value(fog_nats: NatsServer) -> None:
+    """Three nodes wait as before, the fourth longer: p99 has a row of its own, and its rise is under that node."""
+    async with asked(fog_nats, history_step=STEP) as fog:
+        waits = [(await fog.node(f"fog/{number}")).register_histogram("wait", buckets=(1, 2, 4)) for number in range(4)]
+
+        def observe(values: list[float]) -> None:
+            for wait, value in zip(waits, values, strict=True):
+                wait.observe(value)
+
+        observe([0.5] * 4)
+        await a_step(fog)
+        observe([0.5] * 4)
+        before = await a_step(fog)
+        for _ in range(20):
+            observe([0.5, 0.5, 0.5, 3])
+        after = await a_step(fog)
+        status, answer = await fog.get("/api/changes", window=f"{after - before}")
+        assert status == 200, answer
+        rows = {(one["metric"], one["quantile"]): one for one in answer["changes"]}
+        assert set(rows) == {("wait", None), ("wait", 0.99)}
+        quantile = rows["wait", 0.99]
+        assert quantile["type"] == "histogram"
+        assert quantile["now"] > 2.0 > quantile["before"]
+        assert [one["path"] for one in quantile["way"]][-1:] == ["fog/3"]
+        assert answer["compared"] == 1

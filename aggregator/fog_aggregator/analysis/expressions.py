@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import isfinite
+
 from utilityfog_frontend.telemetry.kinds import MetricType
 
 WINDOW = "5m"
@@ -32,3 +35,39 @@ def total_of(metric: str, kind: MetricType) -> str:
     if kind.incremental:
         return f"sum(rate({counted_name(metric, kind)}[{WINDOW}]))"
     return f'sum({metric}{{stat=~"|sum"}})'
+
+
+def quantile_of(metric: str, quantile: float) -> str:
+    """Return the expression of a quantile of a histogram's observations."""
+    return f"histogram_quantile({quantile:g}, {buckets_of(metric)})"
+
+
+def buckets_of(metric: str) -> str:
+    """Return the expression of the rates of a histogram's buckets."""
+    return f"sum by (le) (rate({metric}_bucket[{WINDOW}]))"
+
+
+def above_of(metric: str, bound: str) -> str:
+    """Return the expression of the rate of observations above a bound, which adds up over places; of all for none."""
+    every = f"sum(rate({metric}{_OBSERVATIONS}[{WINDOW}]))"
+    return f'{every} - sum(rate({metric}_bucket{{le="{bound}"}}[{WINDOW}]))' if bound else every
+
+
+def dividing_bound(bounds: Sequence[str], before: float, now: float) -> str:
+    """Return the bound above which observations became more, or fewer, when a quantile went from one value to another.
+
+    It is the first one at or above the old value, where the new one lies beyond it; else the last one below.
+
+    Args:
+        bounds: The upper bounds of buckets as their labels have them.
+        before: The old value.
+        now: The new value.
+
+    Returns:
+        The label; empty where all observations are meant.
+    """
+    known = sorted((float(bound), bound) for bound in bounds if isfinite(float(bound)))
+    over = next(((value, bound) for value, bound in known if value >= before), None)
+    if over is not None and now > over[0]:
+        return over[1]
+    return next((bound for value, bound in reversed(known) if value < before), "")

@@ -84,8 +84,9 @@ def test_the_scale_is_exact() -> None:
 
 
 async def test_states_stand_at_their_places() -> None:
-    """Live, silent, missing by name and by number, and places that are no nodes."""
+    """Live, silent, missing by name and by number, below a branch that nobody reads, and places that are no nodes."""
     fleet = Fleet()
+    fleet.network.unread.found = {("lab", "7"): 3}
     fleet.network.expected = parse_expected(["fog/0/9", "fog/1=4"])
     gone, *_, last = [fleet.join(path) for path in ("fog/0/1", "fog/0/2", "fog/1/1", "fog/1/2", "fog")]
     for member in (gone, last):
@@ -107,7 +108,10 @@ async def test_states_stand_at_their_places() -> None:
             "fog/0/9": "missing",
             "fog/1/1": "live",
             "fog/1/2": "live",
+            "lab": "",
+            "lab/7": "unread",
         }
+        assert found["unread"] == [{"path": "lab/7", "nodes": [2]}]
         assert (found["missing"], found["branches"]) == ([{"path": "fog/1", "nodes": [2]}], [])
         part = await served.json("/api/tree?format=columns&path=fog/1")
         assert (list(opened(part)), part["states"]) == ([("fog", "1"), ("fog", "1", "1"), ("fog", "1", "2")], "-ll")

@@ -118,7 +118,9 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "children": list_of(WHOLE),
             "states": TEXT,
             "letters": map_of(TEXT),
-            **dict.fromkeys(("branches", "missing"), list_of(object_of({"path": TEXT, "nodes": list_of(WHOLE)}))),
+            **dict.fromkeys(
+                ("branches", "missing", "unread"), list_of(object_of({"path": TEXT, "nodes": list_of(WHOLE)}))
+            ),
         }
     ),
     "Layer": object_of(

@@ -114,24 +114,35 @@ class Columns:
         states: The nodes.
         missing: How many expected nodes were never heard, by path.
         known: The shape of the same place as it was before; taken over where it still is that.
+        unread: How many nodes of branches are in no total, as nobody reads them, by path.
     """
 
     def __init__(
-        self, under: Path, states: NodeStates, missing: Sequence[tuple[Path, int]], known: Shape | None = None
+        self,
+        under: Path,
+        states: NodeStates,
+        missing: Sequence[tuple[Path, int]],
+        known: Shape | None = None,
+        unread: Sequence[tuple[Path, int]] = (),
     ) -> None:
         span = states.tree.span(under)
         counts = states.counts[span.start : span.stop]
         present = [states.tree.paths[span.start + place] for place in np.flatnonzero(counts).tolist()]
-        absent = [path for path, _ in missing if not states.tree.span(path)]
+        not_heard = {Life.MISSING: missing, Life.UNREAD: unread}
+        absent = {path: life for life, of in not_heard.items() for path, _ in of if not states.tree.span(path)}
         paths = sorted([*present, *absent]) if absent else present
         self.shape = known if known is not None and known.paths == paths else shape_of(under, paths)
         lives = states.lives[span.start : span.stop][counts]
         if absent:
-            by_path = dict(zip(present, lives.tolist(), strict=True)) | dict.fromkeys(absent, int(Life.MISSING))
+            by_path = dict(zip(present, lives.tolist(), strict=True)) | {
+                path: int(life) for path, life in absent.items()
+            }
             lives = np.array([by_path[path] for path in paths], np.int64)
         self._lives = lives
-        named = frozenset(absent)
-        self._more = [(path, count - (path in named)) for path, count in missing]
+        self._more = {
+            life.label: [(path, (count - (absent.get(path) is life),)) for path, count in of]
+            for life, of in not_heard.items()
+        }
         self._branches = {states.tree.paths[place]: found for place, found in states.branches.items() if place in span}
 
     @property
@@ -154,7 +165,7 @@ class Columns:
             "states": self.states,
             "letters": {letter: life.label for life, letter in LETTERS.items()} | {NO_NODE: ""},
             "branches": self._listed(sorted(self._branches.items())),
-            "missing": self._listed((path, (count,)) for path, count in self._more if count),
+            **{name: self._listed(one for one in of if any(one[1])) for name, of in self._more.items()},
         }
 
     def _listed(self, found: Iterable[tuple[Path, Sequence[int]]]) -> list[dict[str, Any]]:

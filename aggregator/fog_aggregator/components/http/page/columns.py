@@ -79,7 +79,7 @@ async def tree_columns(request: web.Request, query: Mapping[str, Any]) -> web.St
 
 def look(network: NetworkCollector, shapes: KnownShapes, path: Path) -> Columns:
     """Look at all nodes at and under a path. Takes a while with a large fleet: call it in a thread."""
-    missing = network.missing(Selection(path))
-    found = Columns(path, network.node_states(), missing, shapes.get(path))
+    missing, unread = network.missing(Selection(path)), [one for one in network.unread.under(path) if one[1]]
+    found = Columns(path, network.node_states(), missing, shapes.get(path), unread)
     shapes.keep(found.shape)
     return found

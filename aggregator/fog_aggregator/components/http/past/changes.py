@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Final
 
 from aiohttp import web
 
 from fog_aggregator.analysis.blame import Places, Question, blame
-from fog_aggregator.analysis.expressions import total_of
+from fog_aggregator.analysis.expressions import above_of, buckets_of, dividing_bound, quantile_of, total_of
 from fog_aggregator.analysis.rewriting import of_subtree
 from fog_aggregator.analysis.unlike import Where, where
 from fog_aggregator.components.http.keys import NETWORK
@@ -22,15 +23,20 @@ from fog_aggregator.components.http.prometheus.values import parse_duration
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.promql.errors import QueryError
 from fog_aggregator.promql.evaluation.context import Options
+from fog_aggregator.promql.evaluation.matrix import Matrix
+from fog_aggregator.promql.labels import label
 from fog_aggregator.promql.language.parse import parse
 from fog_aggregator.promql.query import MatrixResult, range_query
 from fog_aggregator.promql.storage import Storage
 from fog_schema.paths import Path, format_path
+from utilityfog_frontend.telemetry.model import Family
 
 ENOUGH: Final = 0.8
 """A child with so much of a change is looked into."""
 MOST_METRICS: Final = 300
 SHOWN: Final = 10
+QUANTILE: Final = 0.99
+"""Histograms are compared by it, and by how much is observed."""
 _WINDOW: Final = 3_600_000
 _ERRORS: Final = {422: web.HTTPUnprocessableEntity, 503: web.HTTPServiceUnavailable}
 
@@ -47,13 +53,34 @@ PARAMETERS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
-    """How much one metric has changed."""
+class _Measure:
+    """One number that a metric is compared by.
+
+    Attributes:
+        metric: The metric.
+        type: Its type.
+        query: The expression of its total.
+        quantile: Which quantile of a histogram's observations it is; None for what adds up.
+    """
 
     metric: str
+    type: str
     query: str
+    quantile: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """How much one number has changed."""
+
+    measure: _Measure
     before: float
     now: float
+
+    @property
+    def order(self) -> tuple[float, str, float]:
+        """Return what the largest change comes first by."""
+        return -self.size, self.measure.metric, self.measure.quantile or 0.0
 
     @property
     def size(self) -> float:
@@ -96,33 +123,37 @@ class _Work:
     def found(self, path: Path) -> dict[str, Any]:
         """Return the metrics with the largest changes, and where these are."""
         families = [one for one in self.network.descriptions(path) if not one.name.startswith("fog_")]
-        every = [self._change(path, one.name, total_of(one.name, one.type)) for one in families[:MOST_METRICS]]
-        known = sorted((one for one in every if one is not None), key=lambda one: (-one.size, one.metric))
+        every = [self._change(path, measure) for one in families[:MOST_METRICS] for measure in _measures(one)]
+        known = sorted((one for one in every if one is not None), key=lambda one: one.order)
         return {
             "metrics": len(families),
-            "compared": len(known),
+            "compared": len({one.measure.metric for one in known}),
             "changes": [self._plain(path, one) for one in known[:SHOWN]],
         }
 
-    def _change(self, path: Path, metric: str, query: str) -> _Change | None:
-        """Evaluate a total at both moments; None where it is not known at both."""
+    def _change(self, path: Path, measure: _Measure) -> _Change | None:
+        """Evaluate a number at both moments; None where it is not known at both."""
+        matrix = self._both(path, measure.query)
+        if matrix is None or len(matrix.labels) != 1 or not matrix.present.all():
+            return None
+        before, now = matrix.values[0].tolist()
+        return None if isnan(before) or isnan(now) else _Change(measure, before, now)
+
+    def _both(self, path: Path, query: str) -> Matrix | None:
+        """Evaluate an expression at both moments."""
         start, end = self.span
         expression = of_subtree(parse(query), path)
         result = range_query(expression, self.storage, start, end, end - start, self.options)
-        if not isinstance(result.data, MatrixResult) or len(result.data.matrix.labels) != 1:
-            return None
-        matrix = result.data.matrix
-        if not matrix.present.all():
-            return None
-        before, now = matrix.values[0].tolist()
-        return _Change(metric, query, before, now)
+        return result.data.matrix if isinstance(result.data, MatrixResult) else None
 
     def _plain(self, path: Path, change: _Change) -> dict[str, Any]:
-        start, end = self.span
-        place = self._where(Question(parse(change.query), path, start, end, ENOUGH))
+        (start, end), measure = self.span, change.measure
+        place = self._where(Question(parse(self._adding_up(path, change)), path, start, end, ENOUGH))
         return {
-            "metric": change.metric,
-            "query": change.query,
+            "metric": measure.metric,
+            "type": measure.type,
+            "quantile": measure.quantile,
+            "query": measure.query,
             "before": change.before,
             "now": change.now,
             "size": change.size,
@@ -130,5 +161,22 @@ class _Work:
             "way": [{"path": format_path(one), "share": share} for one, share in place.way],
         }
 
+    def _adding_up(self, path: Path, change: _Change) -> str:
+        """Return an expression that adds up over places: for a quantile, of the observations beyond its old value."""
+        measure = change.measure
+        if measure.quantile is None:
+            return measure.query
+        matrix = self._both(path, buckets_of(measure.metric))
+        bounds = [] if matrix is None else [label(labels, "le") for labels in matrix.labels]
+        return above_of(measure.metric, dividing_bound(bounds, change.before, change.now))
+
     def _where(self, question: Question) -> Where:
         return where(blame(question, self.storage, self.places, self.options), self.network.size)
+
+
+def _measures(family: Family) -> Iterator[_Measure]:
+    """Return the numbers that a metric is compared by."""
+    name, kind = family.name, family.type
+    yield _Measure(name, kind.value, total_of(name, kind))
+    if f"{name}_bucket" in kind.sample_names(name):
+        yield _Measure(name, kind.value, quantile_of(name, QUANTILE), QUANTILE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fog_aggregator.components.http.access.guard import Reach
-from fog_aggregator.components.http.past import blame, changes, moments
+from fog_aggregator.components.http.past import blame, changes, likeness, moments
 from fog_aggregator.components.http.routes import Route
 
 PAST_ROUTES: Final = (
@@ -27,6 +27,16 @@ PAST_ROUTES: Final = (
         "Changes",
         errors=(304, 422, 503),
         reach=Reach.SUBTREE,
+    ),
+    Route(
+        "/api/likeness",
+        "the metrics of a place beside those of its siblings and of all places of its level, a page of them",
+        likeness.like,
+        likeness.PARAMETERS,
+        "Likeness",
+        errors=(304, 404, 422, 503),
+        reach=Reach.SUBTREE,
+        below=False,
     ),
     Route(
         "/api/blame",

@@ -40,7 +40,8 @@ PAST_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "changes": list_of(
                 object_of(
                     {
-                        **dict.fromkeys(("metric", "query", "where"), TEXT),
+                        **dict.fromkeys(("metric", "type", "query", "where"), TEXT),
+                        "quantile": or_null(NUMBER),
                         **dict.fromkeys(("before", "now", "size"), _NUMBER),
                         "way": list_of(object_of({"path": TEXT, "share": NUMBER})),
                     }
@@ -49,6 +50,23 @@ PAST_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "warnings": list_of(TEXT),
         }
     ),
+    "Likeness": object_of(
+        {
+            "path": TEXT,
+            "time": NUMBER,
+            **dict.fromkeys(("total", "offset", "limit", "siblings", "places"), WHOLE),
+            "metrics": list_of(
+                object_of(
+                    {
+                        **dict.fromkeys(("metric", "type"), TEXT),
+                        "value": or_null(NUMBER),
+                        **dict.fromkeys(("siblings", "all"), or_null(ref_to("BesideOthers"))),
+                    }
+                )
+            ),
+        }
+    ),
+    "BesideOthers": object_of({"ratio": _NUMBER, "distance": _NUMBER, "unlike": FLAG}),
     "Blame": object_of(
         {
             "query": TEXT,

@@ -165,15 +165,15 @@ class Page {
     const now = Date.now() / 1000;
     put(
       byId("banner"),
-      h("b", {}, `Disconnected for ${span(now - live.heard)}`),
-      h("p", {}, "What you see is of ", h("b", { class: "mono" }, clock(live.heard)), `. The aggregator does not answer at ${location.host}.`),
-      h("p", {}, h("button", { class: "button first", onclick: () => live.open(), "data-key": "try" }, "Try now"), h("span", { class: "label" }, live.nextTry > now ? ` next try in ${Math.ceil(live.nextTry - now)} s` : " trying …")),
+      h("b", `Disconnected for ${span(now - live.heard)}`),
+      h("p", "What you see is of ", h("b.mono", clock(live.heard)), `. The aggregator does not answer at ${location.host}.`),
+      h("p", h("button.button.first", { onclick: () => live.open(), "data-key": "try" }, "Try now"), h("span.label", live.nextTry > now ? ` next try in ${Math.ceil(live.nextTry - now)} s` : " trying …")),
     );
   }
 
   _silence(about) {
     const form = new SilenceForm(this, about);
-    const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { "aria-label": "Silence" }, h("h2", {}, `Silence ${about.alert ?? "all alerts"} at ${about.path || "the fleet"}`), form.element, h("button", { class: "button", onclick: () => dialog.close() }, "Close")));
+    const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { "aria-label": "Silence" }, h("h2", `Silence ${about.alert ?? "all alerts"} at ${about.path || "the fleet"}`), form.element, h("button.button", { onclick: () => dialog.close() }, "Close")));
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
     dialog.showModal();

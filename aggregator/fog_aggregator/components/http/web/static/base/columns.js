@@ -6,7 +6,7 @@ const placeOfCard = (element) => Number(/order-(\d)/.exec(element.className)?.[1
 
 /** @param {string} kind @param {HTMLElement[]} left @param {HTMLElement[]} right each with its place in one column, as in `order-2` */
 export function twoColumns(kind, left, right) {
-  const [one, other] = [h("div", { class: "stack" }, left), h("div", { class: "stack" }, right)];
+  const [one, other] = [h("div.stack", left), h("div.stack", right)];
   const element = h("div", { class: `columns ${kind}` }, one, other);
   const arrange = () => {
     if (oneColumn.matches) one.append(...[...left, ...right].sort((first, second) => placeOfCard(first) - placeOfCard(second)));

@@ -3,29 +3,33 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * Make an element. Attributes that begin with "on" are listeners; those that are false or null are left out, as are such children.
- * @param {string} tag
- * @param {Record<string, any>} [attributes]
- * @param {...any} children
+ * Make an element, with classes behind its name. Attributes that begin with "on" are listeners; an attribute or a child that is
+ * false or null is left out.
+ * @param {string} tag as in "span.label"
+ * @param {...any} rest attributes, where they are a plain object, and children
  * @returns {HTMLElement}
  */
-export function h(tag, attributes = {}, ...children) {
-  return /** @type {HTMLElement} */ (fill(document.createElement(tag), attributes, children));
+export function h(tag, ...rest) {
+  const [name, ...classes] = tag.split(".");
+  const element = document.createElement(name);
+  if (classes.length) element.className = classes.join(" ");
+  return /** @type {HTMLElement} */ (fill(element, rest));
 }
 
 /** Make an element of a drawing. @returns {SVGElement} */
-export function s(tag, attributes = {}, ...children) {
-  return /** @type {SVGElement} */ (fill(document.createElementNS(SVG, tag), attributes, children));
+export function s(tag, ...rest) {
+  return /** @type {SVGElement} */ (fill(document.createElementNS(SVG, tag), rest));
 }
 
-function fill(element, attributes, children) {
+function fill(element, rest) {
+  const attributes = rest[0]?.constructor === Object ? rest.shift() : {};
   for (const [name, value] of Object.entries(attributes)) {
     if (value === false || value === null || value === undefined) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "css") for (const [key, text] of Object.entries(value)) element.style.setProperty(key, text);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...flat(children));
+  element.append(...flat(rest));
   return element;
 }
 
@@ -49,20 +53,23 @@ export function card(title, { note = "", end = [], className = "", label = title
   return h(
     "section",
     { class: `card ${className}`, "aria-label": label },
-    h("header", {}, h("h2", {}, title), note && h("span", { class: "label" }, note), h("span", { class: "end" }, end)),
+    h("header", h("h2", title), note && h("span.label", note), h("span.end", end)),
     children,
   );
 }
 
+/** Heads of columns: "#" is one of numbers, "-" one that a phone leaves out, "~" one that needs a wide window. @param {string[]} names */
+export const heads = (names) => names.map((name) => h("th", { scope: "col", class: `${name.includes("#") ? "number" : ""} ${{ "-": "wide", "~": "roomy" }[name[0]] ?? ""}` }, name.replace(/^[-~]?#?/, "")));
+
 /** A key to press, as it is shown. */
-export const key = (name) => h("kbd", {}, name);
+export const key = (name) => h("kbd", name);
 
 /** Copy a text, and say so where it was asked for. */
 export async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    const field = h("textarea", { class: "spoken" }, text);
+    const field = h("textarea.spoken", text);
     document.body.append(field);
     /** @type {any} */ (field).select();
     document.execCommand("copy"); // without TLS a browser has no clipboard of the other kind
@@ -83,6 +90,6 @@ export function say(text) {
 
 /** A command that can be copied. */
 export function command(text) {
-  const button = h("button", { class: "button", onclick: () => copy(text, button) }, "Copy");
-  return h("div", { class: "command" }, h("code", {}, text), button);
+  const button = h("button.button", { onclick: () => copy(text, button) }, "Copy");
+  return h("div.command", h("code", text), button);
 }

@@ -1,4 +1,5 @@
 // Questions to the aggregator: relative addresses, at most four on their way, and an answer that is the same is not sent twice.
+import { named } from "./queries.js";
 
 const MOST_FLYING = 4;
 let flying = 0;
@@ -102,7 +103,7 @@ export async function range(query, { from, to }, { signal = null, most = 360, le
  * @param {Record<string, string>} queries
  */
 export async function ranges(queries, span, options = {}) {
-  const named = Object.entries(queries).filter(([, query]) => query);
-  const { times, rows, warnings } = await range(named.map(([name, query]) => `label_replace(${query}, "fog_row", "${name}", "", "")`).join(" or "), span, options);
+  const asked = Object.entries(queries).filter(([, query]) => query);
+  const { times, rows, warnings } = await range(asked.map(([name, query]) => named(query, name)).join(" or "), span, options);
   return { times, warnings, of: (name) => rows.filter(({ labels }) => labels.fog_row === name) };
 }

@@ -39,10 +39,10 @@ export function metricOf(query) {
 
 /**
  * @param {any} answer of /api/alerts
- * @returns {{problems: any[], pending: any[], silenced: any[], resolved: any[], held: string, flood: number[], floodAbove: number, folded: number}}
+ * @returns {{problems: any[], pending: any[], silenced: any[], resolved: any[], groups: any[], held: string, flood: number[], floodAbove: number, folded: number}}
  */
 export function readAlerts(answer) {
-  const all = answer.problems.map(ofAlert);
+  const all = answer.problems.filter(({ members }) => members[0]?.labels.severity !== "none").map(ofAlert); // one that always fires shows that rules reach receivers
   const of = (state) => all.filter((problem) => problem.state === state);
   const firing = of("firing");
   const nodes = answer.nodes.flatMap((group) => ofNodes(group, firing));
@@ -53,6 +53,7 @@ export function readAlerts(answer) {
     pending: of("pending"),
     silenced: of("silenced"),
     resolved: answer.resolved.map((one) => ({ ...one, id: `${one.alert}@${one.path}@${one.until}`, title: one.alert, start: one.since, end: one.until, until: null })),
+    groups: answer.nodes,
     held: answer.held,
     flood: answer.new.counts,
     floodAbove: answer.new.flood,

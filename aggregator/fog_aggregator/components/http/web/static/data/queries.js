@@ -23,11 +23,12 @@ const labels = (...parts) => `{${parts.filter(Boolean).join(",")}}`;
  * The expression of a metric at places.
  * @param {{name: string, type: string}} metric
  * @param {string} where labels
- * @param {{window?: string, by?: string, node?: boolean}} [options]
+ * @param {{window?: string, by?: string, node?: boolean, observed?: boolean}} [options]
  */
-export function expression({ name, type }, where, { window = "1m", by = "", node = false } = {}) {
+export function expression({ name, type }, where, { window = "1m", by = "", node = false, observed = false } = {}) {
   const sum = by ? `sum by (${by})` : "sum";
   if (type === "counter") return `${sum} (rate(${name}${labels(where)}[${window}]))`;
+  if (type === "histogram" && observed) return `${sum} (rate(${name}_count${labels(where)}[${window}]))`;
   if (type === "histogram") {
     const within = by ? `le,${by}` : "le";
     return `histogram_quantile(0.99, sum by (${within}) (rate(${name}_bucket${labels(where)}[${window}])))`;
@@ -39,6 +40,13 @@ export function expression({ name, type }, where, { window = "1m", by = "", node
 /** The query of a node's own series. */
 export const ofNode = (path) => `fog_node=${asString(path)}`;
 
+/** The expression of each series of a node: a rate, the 99th percentile, or the value. */
+export function seriesOf({ name, type }, path) {
+  if (type === "gauge") return `${name}${labels(ofNode(path))}`;
+  const rate = (suffix) => `rate(${name}${suffix}${labels(ofNode(path))}[5m])`;
+  return type === "counter" ? rate("") : `histogram_quantile(0.99, ${rate("_bucket")})`;
+}
+
 /** Count of observations in each bucket, for a heat strip. */
 export const heat = (name, where, window) => `sum by (le) (increase(${name}_bucket${labels(where)}[${window}]))`;
 
@@ -48,3 +56,6 @@ export const bandOf = (metric, path, quantile, window = "1m") =>
 
 /** What a reader copies: the chart's own query with a window that any scrape fills. */
 export const copied = (metric, where) => expression(metric, where, { window: "5m" });
+
+/** An expression whose rows have a name, so that several can be asked for at once. */
+export const named = (query, name) => `label_replace(${query}, "fog_row", "${name}", "", "")`;

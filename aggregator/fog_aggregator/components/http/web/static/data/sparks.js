@@ -1,8 +1,9 @@
-// Sparklines of an hour: one range query for each metric, asked for at most once a minute.
-import { range } from "./api.js";
+// Sparklines of an hour: one range query for all, and for each at most once a minute.
+import { ranges } from "./api.js";
 import { atPlace, expression } from "./queries.js";
 
 const SPARKS_S = 60;
+const LONGEST = 3000; // characters of a query: an address has room for a few thousand
 
 export class Sparks {
   constructor() {
@@ -13,20 +14,19 @@ export class Sparks {
     this.asked = new Map();
   }
 
-  /** Ask for what is not there yet, or is old. */
+  /** Ask for what is not there yet, or is old: with one question. */
   async load({ changes, problems, path }, span) {
-    const due = (name) => span.to - (this.asked.get(name) ?? 0) >= SPARKS_S;
-    const jobs = [];
-    for (const one of changes) if (due(one.name)) jobs.push(this._ask(this.changes, one.name, one.name, one.query ?? expression(one, atPlace(path), { window: "5m" }), span));
-    for (const one of problems) if (one.query && due(one.id)) jobs.push(this._ask(this.problems, one.id, one.id, one.query, span));
-    await Promise.all(jobs);
-  }
-
-  async _ask(into, name, asked, query, span) {
-    this.asked.set(asked, span.to);
+    const rows = [
+      ...changes.map((one) => [this.changes, one.id, path ? expression(one, atPlace(path), { window: "5m", observed: !one.quantile }) : one.query]),
+      ...problems.map((one) => [this.problems, one.id, one.query]),
+    ].filter(([, name, query]) => query && span.to - (this.asked.get(name) ?? 0) >= SPARKS_S);
+    const asked = [];
+    for (let length = 0; rows.length && length < LONGEST; length += asked[asked.length - 1][2].length) asked.push(rows.shift());
+    if (!asked.length) return;
+    for (const [, name] of asked) this.asked.set(name, span.to);
     try {
-      const { rows } = await range(query, span, { most: 60 });
-      if (rows.length) into.set(name, rows[0].values);
+      const { of } = await ranges(Object.fromEntries(asked.map(([, , query], place) => [place, query])), span, { most: 60 });
+      asked.forEach(([into, name], place) => { if (of(String(place)).length) into.set(name, of(String(place))[0].values); });
     } catch {
       // Without one the line still says what is wrong.
     }

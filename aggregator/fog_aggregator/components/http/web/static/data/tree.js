@@ -52,11 +52,11 @@ export class Tree {
   }
 
   /** Take what no node of our own stands for: the nodes of branches, and those that are missing below a place. */
-  _more({ branches = [], missing = [], letters }) {
+  _more({ branches = [], missing = [], unread = [], letters }) {
     const names = Object.values(letters);
     /** Nodes of a branch's own aggregator, by path: what its rollup says of each state. */
     this.branches = new Map(branches.map(({ path, nodes }) => [path, Object.fromEntries(nodes.map((number, place) => [names[place], number]))]));
-    this.missing = missing;
+    this.absent = { missing, unread };
   }
 
   _link(children) {
@@ -93,9 +93,11 @@ export class Tree {
       const place = this.find(path);
       if (place >= 0) this.counts.forEach((column, number) => { column[place] = nodes[STATES[number]] ?? 0; });
     }
-    for (const { path, nodes: [number] } of this.missing) {
-      const place = this.find(path);
-      if (place >= 0) this.counts[STATES.indexOf("missing")][place] += number;
+    for (const [name, places] of Object.entries(this.absent)) {
+      for (const { path, nodes: [number] } of places) {
+        const place = this.find(path);
+        if (place >= 0) this.counts[STATES.indexOf(name)][place] += number;
+      }
     }
     const ended = STATES.indexOf("ended");
     this.counts.forEach((column, number) => {

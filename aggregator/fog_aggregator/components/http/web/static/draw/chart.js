@@ -44,7 +44,7 @@ function drawLine(pen, { times, line: values, bad }, x, y) {
 }
 
 function drawBand(pen, { times, band: [lower, upper], bandColour }, x, y) {
-  pen.fillStyle = bandColour ?? colours().live;
+  pen.fillStyle = colours()[bandColour ?? "live"];
   for (const piece of pieces(lower)) {
     pen.beginPath();
     piece.forEach((place, index) => (index ? pen.lineTo(x(times[place]), y(upper[place])) : pen.moveTo(x(times[place]), y(upper[place]))));

@@ -2,10 +2,12 @@
 import { colours, diverging, ramp } from "./colours.js";
 
 const SHADES = 128;
+/** So many places are looked at to find the range of a metric. */
+const SAMPLE = 5000;
 
 /** Median of what is a number; NaN of nothing. */
 export function median(values) {
-  const sorted = Float64Array.from(values).filter((value) => !Number.isNaN(value)).sort();
+  const sorted = new Float64Array(values).filter((value) => !Number.isNaN(value)).sort();
   if (!sorted.length) return NaN;
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
@@ -32,12 +34,13 @@ export class Means {
       this.numbers[parent] += this.numbers[place];
       this.most[parent] = Math.max(this.most[parent], this.most[place]);
     }
+    this.all = this.sums.map((sum, place) => sum / this.numbers[place]);
     this.before = before(this.sums);
     this.counted = before(this.numbers);
   }
 
   mean(place) {
-    return this.numbers[place] ? this.sums[place] / this.numbers[place] : NaN;
+    return this.all[place];
   }
 
   meanOf(first, next) {
@@ -75,7 +78,8 @@ function shades(make) {
 
 /** Colours by the mean of a metric. */
 export function byMetric(means) {
-  const all = means.sums.map((sum, place) => sum / means.numbers[place]).filter((mean) => !Number.isNaN(mean)).sort();
+  const every = Math.ceil(means.tree.size / SAMPLE);
+  const all = means.all.filter((mean, place) => place % every === 0 && !Number.isNaN(mean)).sort();
   const [low, high] = [Math.min(0, all[0] ?? 0), all[Math.floor(all.length * 0.995)] ?? 1];
   const share = (value) => (value - low) / (high - low || 1);
   const shade = shades(ramp);
@@ -94,13 +98,14 @@ export function byMetric(means) {
 export function byRatio(means) {
   const { tree } = means;
   const ratios = new Float32Array(tree.size).fill(NaN);
-  const parents = [-1, ...Array.from({ length: tree.size }, (_, place) => place).filter((place) => tree.children[place])];
-  for (const parent of parents) {
-    const children = tree.childrenOf(parent);
-    if (children.length < 5) continue;
-    const middle = median(children.map((child) => means.mean(child)));
-    for (const child of children) ratios[child] = means.mean(child) / middle;
-  }
+  const take = (first, number) => {
+    if (number < 5) return;
+    const own = means.all.subarray(first, first + number);
+    const middle = median(own);
+    own.forEach((mean, place) => { ratios[first + place] = mean / middle; });
+  };
+  take(0, tree.levels[0] ?? 0);
+  tree.children.forEach((number, place) => take(tree.first[place], number));
   const logs = ratios.map((ratio) => Math.log2(Math.max(0, ratio)));
   const shade = shades((part) => diverging(2 ** (part * 10 - 5)));
   const of = (log) => shade((log + 5) / 10);

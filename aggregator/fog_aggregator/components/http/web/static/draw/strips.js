@@ -26,8 +26,7 @@ export function floods(counts, flood, now) {
   const largest = counts.indexOf(Math.max(...counts));
   return h(
     "div",
-    {},
-    h("p", { class: "progress-line label" }, h("span", {}, "New alerts in 10 min, last 6 h"), h("span", {}, `flood above ${flood}`)),
+    h("p.progress-line.label", h("span", "New alerts in 10 min, last 6 h"), h("span", `flood above ${flood}`)),
     s(
       "svg",
       { width: "100%", height, viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": `at most ${count(counts[largest])} new alerts in ten minutes, at ${clock(now - (counts.length - largest) * 600, 2)}` },

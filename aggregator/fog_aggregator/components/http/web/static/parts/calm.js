@@ -4,16 +4,15 @@ import { count, span } from "../base/numbers.js";
 
 export function calm(page) {
   const { alerts } = page.fleet;
-  if (!alerts) return h("p", { class: "body note" }, "asking …");
+  if (!alerts) return h("p.body.note", "asking …");
   const [last] = alerts.resolved;
-  const item = (name, value) => h("li", {}, h("span", {}, name), h("span", {}, value));
+  const item = (name, value) => h("li", h("span", name), h("span", value));
   const nodes = page.status?.coverage.nodes ?? {};
   const bad = (nodes.stale ?? 0) + (nodes.departed ?? 0) + (nodes.missing ?? 0) + (nodes.quarantined ?? 0) + (nodes.unread ?? 0);
   return [
-    h("p", { class: "body" }, h("span", { class: `sign shape ${bad ? "note" : "ended"}` }, bad ? "○" : "✓"), h("b", {}, bad ? " Nothing fires" : " Nothing is wrong")),
+    h("p.body", h("span", { class: `sign shape ${bad ? "note" : "ended"}` }, bad ? "○" : "✓"), h("b", bad ? " Nothing fires" : " Nothing is wrong")),
     h(
-      "ul",
-      { class: "list" },
+      "ul.list",
       item("Last problem", last ? `${last.title} ${last.path}, ended ${span(page.now() - last.end)} ago` : "none since the aggregator began"),
       item("Pending", count(alerts.pending.length)),
       item("Silenced", count(alerts.silenced.length)),

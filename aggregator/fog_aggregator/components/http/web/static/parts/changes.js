@@ -1,5 +1,5 @@
 // What changed: metrics by the size of their change, and which part of the tree it comes from.
-import { card, h } from "../base/dom.js";
+import { card, h, heads } from "../base/dom.js";
 import { change, figure, share, unitOf } from "../base/numbers.js";
 import { lastOf } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
@@ -8,8 +8,8 @@ import { spark } from "../draw/spark.js";
 const STRONG = 0.5;
 
 /** Read an answer of /api/changes. */
-export function readChanges(answer, fleet) {
-  const changes = answer.changes.map((one) => ({ ...one, name: one.metric, type: fleet.family(one.metric)?.type ?? "" }));
+export function readChanges(answer) {
+  const changes = answer.changes.map((one) => ({ ...one, name: one.metric, id: `${one.metric} ${one.quantile ?? ""}` }));
   const minutes = Math.round((answer.to - answer.from) / 60);
   const young = answer.compared ? "" : `Too young to compare: no metric of this place is known of ${minutes} min ago.`;
   return { changes, note: young, minutes };
@@ -20,44 +20,42 @@ export function changesCard({ route, answer, sparks, colour, error }) {
   const changes = answer?.changes ?? [];
   return card(
     "What changed",
-    { className: "order-4", note: "rate now against one hour ago, by size of change", end: [h("span", { class: "label wide" }, "share of the change, by branch")] },
-    error ? h("p", { class: "error" }, error) : null,
-    answer?.note ? h("p", { class: "body note" }, answer.note) : null,
+    { className: "order-4", note: "rate now against one hour ago, by size of change", end: [h("span.label.wide", "share of the change, by branch")] },
+    error ? h("p.error", error) : null,
+    answer?.note ? h("p.body.note", answer.note) : null,
     changes.length
       ? h(
-          "div",
-          { class: "scroll" },
+          "div.scroll",
           h(
             "table",
-            {},
-            h("thead", {}, h("tr", {}, ["metric", "last hour"].map((name) => h("th", { scope: "col" }, name)), ["now", "1 h ago", "change"].map((name) => h("th", { scope: "col", class: "number" }, name)), h("th", { scope: "col", class: "wide" }, "where"))),
-            h("tbody", {}, changes.map((one) => row(one, { route, sparks, colour }))),
+            h("thead", h("tr", heads(["metric", "last hour", "#now", "#1 h ago", "#change", "-where"]))),
+            h("tbody", changes.map((one) => row(one, { route, sparks, colour }))),
           ),
         )
-      : !error && !answer?.note && h("p", { class: "body note" }, answer ? "No metric of this place has changed." : "asking …"),
+      : !error && !answer?.note && h("p.body.note", answer ? "No metric of this place has changed." : "asking …"),
   );
 }
 
 function row(one, { route, sparks, colour }) {
-  const unit = unitOf(one.name, one.type);
+  const unit = unitOf(one.quantile ? one.name : one.type === "histogram" ? "_total" : one.name, one.quantile ? "" : one.type === "gauge" ? "" : "counter");
   const [now, nowUnit] = figure(one.now, unit);
   const size = Math.abs(Math.log((one.now || 1e-9) / (one.before || 1e-9)));
   const strong = size > STRONG;
-  const values = sparks.get(one.name);
+  const values = sparks.get(one.id);
   return h(
-    "tr",
-    { class: "open", onclick: () => colour(one.name) },
-    h("td", { class: "mono" }, h("button", { class: "plain", title: "colour the map by it", "data-key": `change-${one.name}` }, one.name + (one.type === "histogram" ? " p99" : ""))),
-    h("td", {}, values ? spark(values, { kind: strong ? "critical" : "plain" }) : null),
-    h("td", { class: "number" }, now, " ", h("span", { class: "unit" }, nowUnit)),
-    h("td", { class: "number quiet" }, figure(one.before, unit)[0]),
+    "tr.open",
+    { onclick: () => colour(one.name) },
+    h("td.mono", h("button.plain", { title: "colour the map by it", "data-key": `change-${one.id}` }, one.name + (one.quantile ? ` p${one.quantile * 100}` : one.type === "histogram" ? " observed" : ""))),
+    h("td", values ? spark(values, { kind: strong ? "critical" : "plain" }) : null),
+    h("td.number", now, " ", h("span.unit", nowUnit)),
+    h("td.number.quiet", figure(one.before, unit)[0]),
     h("td", { class: `number ${strong ? "bad" : size > 0.1 ? "warn" : "quiet"}` }, change(one.now, one.before)),
-    h("td", { class: "wide" }, where(one, route)),
+    h("td.wide", where(one, route)),
   );
 }
 
 function where(one, route) {
   const steps = one.way;
-  if (!steps.length) return h("span", { class: "quiet" }, one.where);
-  return steps.map((step, place) => [place ? " › " : null, h("a", { class: "share", href: toPlace(route, step.path) }, `${lastOf(step.path)} `, h("b", {}, step.share > 1 ? "more than all" : share(step.share, 1)))]);
+  if (!steps.length) return h("span.quiet", one.where);
+  return steps.map((step, place) => [place ? " › " : null, h("a.share", { href: toPlace(route, step.path) }, `${lastOf(step.path)} `, h("b", step.share > 1 ? "more than all" : share(step.share, 1)))]);
 }

@@ -1,7 +1,7 @@
 // One metric of a place as a chart, with what it is beside its siblings and what it stands on.
 import { h, put } from "../base/dom.js";
 import { change, clock, count, figure, unitOf } from "../base/numbers.js";
-import { range } from "../data/api.js";
+import { ranges } from "../data/api.js";
 import { atPlace, bandOf, copied, expression, heat, ofNode } from "../data/queries.js";
 import { chart } from "../draw/chart.js";
 import { onColours } from "../draw/colours.js";
@@ -19,12 +19,12 @@ export class ChartCard {
   constructor(options) {
     this.options = options;
     this.unit = unitOf(options.metric.name, options.metric.type);
-    this.now = h("span", { class: "now" });
+    this.now = h("span.now");
     this.left = h("span");
     this.right = h("span");
-    this.error = h("p", { class: "error", hidden: true });
+    this.error = h("p.error", { hidden: true });
     this.canvas = h("canvas", { role: "img", "aria-label": `${options.metric.name} over time` });
-    this.element = h("section", { class: "card chart", tabindex: "0", "aria-label": options.metric.name }, h("div", { class: "head" }, h("span", { class: "name" }, options.metric.name), this.now), h("div", { class: "sub" }, this.left, this.right), this.canvas, this.error);
+    this.element = h("section.card.chart", { tabindex: "0", "aria-label": options.metric.name }, h("div.head", h("span.name", options.metric.name), this.now), h("div.sub", this.left, this.right), this.canvas, this.error);
     this.data = null;
     this.stop = onColours(() => this.draw());
     this.observer = new ResizeObserver(() => this.draw());
@@ -50,48 +50,43 @@ export class ChartCard {
     const { metric, path, node } = this.options;
     try {
       const window = span.to - span.from > 7200 ? "5m" : "1m";
-      const main = await range(expression(metric, this.where, { window, node }), span, { signal });
-      this.data = { times: main.times, line: main.rows[0]?.values ?? new Float64Array(main.times.length).fill(NaN), span, unit: this.unit, shares, events, band: null, heat: null };
-      if (metric.type === "histogram") await this._heat(span, window, signal);
-      else if (metric.type === "gauge" && !node) await this._extremes(span, signal);
-      else if (path.includes("/") && !node) await this._siblings(span, window, signal);
-      this._told(nodes, main.warnings);
+      const { times, warnings, of } = await ranges(this._queries(window), span, { signal });
+      const [line] = of("main");
+      this.data = { times, line: line?.values ?? new Float64Array(times.length).fill(NaN), span, unit: this.unit, shares, events, ...this._around(of) };
+      this._told(nodes, warnings);
       this.draw();
       this.error.hidden = true;
     } catch (error) {
       if (error.name === "AbortError") return;
-      put(this.error, `${error.message} `, h("button", { class: "button", onclick: () => this.load(span, { shares, events, nodes, signal }) }, "Try again"));
+      put(this.error, `${error.message} `, h("button.button", { onclick: () => this.load(span, { shares, events, nodes, signal }) }, "Try again"));
       this.error.hidden = false;
     }
   }
 
-  async _heat(span, window, signal) {
-    const { rows } = await range(heat(this.options.metric.name, this.where, window), span, { signal });
-    const sorted = rows.map(({ labels, values }) => ({ bound: labels.le === "+Inf" ? Infinity : Number(labels.le), values })).sort((one, other) => one.bound - other.bound);
-    if (sorted.length) this.data.heat = { bounds: sorted.map(({ bound }) => bound), rows: sorted.map(({ values }) => values) };
+  /** The line, and what stands behind it: a histogram's heat, a gauge's extremes, a counter's siblings. */
+  _queries(window) {
+    const { metric, path, node } = this.options;
+    const main = expression(metric, this.where, { window, node });
+    if (metric.type === "histogram") return { main, heat: heat(metric.name, this.where, window) };
+    if (node) return { main };
+    if (metric.type === "gauge") return { main, extremes: `${metric.name}{${[this.where, 'stat=~"min|max"'].filter(Boolean).join(",")}}` };
+    return path.includes("/") ? { main, low: bandOf(metric, path, 0.1, window), high: bandOf(metric, path, 0.9, window) } : { main };
   }
 
-  async _extremes(span, signal) {
-    const { metric } = this.options;
-    const { rows } = await range(`${metric.name}{${[this.where, 'stat=~"min|max"'].filter(Boolean).join(",")}}`, span, { signal });
-    const of = (stat) => rows.filter(({ labels }) => labels.stat === stat);
-    if (of("min").length === 1 && of("max").length === 1) {
-      this.data.band = [of("min")[0].values, of("max")[0].values];
-      this.data.bandColour = getComputedStyle(document.documentElement).getPropertyValue("--ramp1");
-    }
-  }
-
-  async _siblings(span, window, signal) {
-    const { metric, path } = this.options;
-    const [low, high] = await Promise.all([0.1, 0.9].map((quantile) => range(bandOf(metric, path, quantile, window), span, { signal })));
-    if (low.rows.length && high.rows.length) this.data.band = [low.rows[0].values, high.rows[0].values];
+  _around(of) {
+    const buckets = of("heat").map(({ labels, values }) => ({ bound: labels.le === "+Inf" ? Infinity : Number(labels.le), values })).sort((one, other) => one.bound - other.bound);
+    const heat = buckets.length ? { bounds: buckets.map(({ bound }) => bound), rows: buckets.map(({ values }) => values) } : null;
+    const extreme = (stat) => of("extremes").filter(({ labels }) => labels.stat === stat);
+    const [lower, upper] = this.options.metric.type === "gauge" ? [extreme("min"), extreme("max")] : [of("low"), of("high")];
+    const band = lower.length === 1 && upper.length === 1 ? [lower[0].values, upper[0].values] : null;
+    return { heat, band, bandColour: extreme("min").length ? "ramp1" : "live" };
   }
 
   _told(nodes, warnings) {
     const { metric } = this.options;
     const { line, band: around } = this.data;
     const [text, unit] = figure(last(line), this.unit);
-    put(this.now, text, " ", h("span", { class: "unit" }, metric.type === "histogram" ? `${unit} p99` : unit));
+    put(this.now, text, " ", h("span.unit", metric.type === "histogram" ? `${unit} p99` : unit));
     const begin = firstOf(line);
     const young = begin > YOUNG * line.length; // a rise from the first moment on is no change
     const moved = young ? "" : change(last(line), line[begin]);
@@ -99,7 +94,14 @@ export class ChartCard {
     this.data.bad = strong;
     const beside = around && metric.type === "counter" ? `siblings ${figure(last(around[0]), this.unit)[0]}–${figure(last(around[1]), this.unit)[0]}` : metric.type === "gauge" ? (around ? "mean; band = min to max" : "mean") : metric.type === "histogram" ? "heat = share of observations" : "";
     put(this.left, young ? `since ${clock(this.data.times[begin], 2)} ` : moved && h("span", { class: strong ? "bad" : "" }, `${moved} in the span `), beside);
-    put(this.right, warnings.length ? h("span", { class: "warn", title: warnings.join("\n") }, "with a warning") : nodes ? `${count(nodes.live)} of ${count(nodes.all)} nodes` : "");
+    put(this.right, warnings.length ? h("span.warn", { title: warnings.join("\n") }, "with a warning") : nodes ? `${count(nodes.live)} of ${count(nodes.all)} nodes` : "");
+  }
+
+  /** Show what the line stands on. @param {ArrayLike<number> | null} shares */
+  cover(shares) {
+    if (!this.data) return;
+    this.data.shares = shares;
+    this.draw();
   }
 
   draw() {

@@ -15,9 +15,9 @@ export class Charts {
     this.node = node;
     this.most = FEW;
     this.cards = [];
-    this.body = h("div", { class: "charts" });
-    this.rest = h("p", { class: "note" });
-    this.element = h("div", { class: "stack order-3" }, this.body, this.rest);
+    this.body = h("div.charts");
+    this.rest = h("p.note");
+    this.element = h("div.stack.order-3", this.body, this.rest);
     this._make();
   }
 
@@ -32,13 +32,13 @@ export class Charts {
     this.cards = this.metrics.map((metric) => new ChartCard({ metric, path: this.path, node: this.node }));
     put(this.body, this.cards.map((card) => card.element));
     const others = this.page.fleet.families.length - this.cards.length;
-    put(this.rest, others > 0 ? [`${count(others)} more metrics of this place · `, h("button", { class: "plain link", onclick: () => this._all() }, "show all"), " · ", h("kbd", {}, "n"), " next chart"] : "");
+    put(this.rest, others > 0 ? [`${count(others)} more metrics of this place · `, h("button.plain.link", { onclick: () => this._all() }, "show all"), " · ", h("kbd", "n"), " next chart"] : "");
   }
 
   _all() {
     this.most = MANY;
     this._make();
-    if (this.asked) this.load(...this.asked);
+    if (this.asked) for (const job of this.jobs(...this.asked)) job();
   }
 
   close() {
@@ -55,12 +55,15 @@ export class Charts {
     this.cards[(place + 1) % Math.max(1, this.cards.length)]?.element.focus();
   }
 
-  /** @param {{from: number, to: number}} span */
-  async load(span, more) {
+  /** What is to be asked for, each for itself. @param {{from: number, to: number}} span */
+  jobs(span, more) {
     this.asked = [span, more];
     this.prepare();
-    const shares = this.node ? null : await coverageOver(this.path, span, more.signal);
-    await Promise.all(this.cards.map((card) => card.load(span, { ...more, shares })));
+    const coverage = async () => {
+      this.shares = await coverageOver(this.path, span, more.signal);
+      for (const card of this.cards) card.cover(this.shares);
+    };
+    return [coverage, ...this.cards.map((card) => () => card.load(span, { ...more, shares: this.shares ?? null }))];
   }
 }
 

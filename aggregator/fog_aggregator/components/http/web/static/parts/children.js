@@ -34,9 +34,9 @@ export class Children {
     this.more = { metric: null, values: new Map() };
     this.body = h("tbody");
     this.head = h("tr");
-    this.rest = h("p", { class: "body note" });
-    this.field = h("input", { class: "filter", hidden: true, placeholder: "filter: name, *", "aria-label": "Filter the children", oninput: () => { this.filter = this.field.value; this.draw(); }, onkeydown: (event) => { if (event.key === "Escape") this._unfilter(); } });
-    this.element = card("Children", { className: "order-2", end: [this.field, h("span", { class: "label wide" }, "filter ", key("f"), " sort ", key("o"))] }, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, this.head), this.body)), this.rest);
+    this.rest = h("p.body.note");
+    this.field = h("input.filter", { hidden: true, placeholder: "filter: name, *", "aria-label": "Filter the children", oninput: () => { this.filter = this.field.value; this.draw(); }, onkeydown: (event) => { if (event.key === "Escape") this._unfilter(); } });
+    this.element = card("Children", { className: "order-2", end: [this.field, h("span.label.wide", "filter ", key("f"), " sort ", key("o"))] }, h("div.scroll", h("table", h("thead", this.head), this.body)), this.rest);
   }
 
   /** @param {import("../data/tree.js").Tree} tree */
@@ -56,7 +56,7 @@ export class Children {
     const shown = this.rows.filter(({ name }) => wanted(name)).sort(this._order());
     this.shown = shown.slice(0, MOST_ROWS);
     const { metric, more } = this;
-    const title = (one) => (one ? `${one.name.replace(/_(total|seconds|bytes)$/, "").split("_").slice(-2).join("_")} ${figure(1, unitOf(one.name, one.type))[1]}` : "");
+    const title = (one) => (one ? `${one.name.replace(/_(total|seconds|bytes)$/, "").split("_").pop()} ${figure(1, unitOf(one.name, one.type))[1]}` : "");
     put(
       this.head,
       h("th", { scope: "col" }, "child"),
@@ -79,14 +79,14 @@ export class Children {
     const series = this.sparks.get(row.path);
     const [text] = figure(value, metric ? unitOf(metric.name, metric.type) : "");
     return h(
-      "tr",
-      { class: "open", "aria-selected": String(place === this.chosen), onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) open(row.path); } },
-      h("td", {}, h("a", { class: "path", href: toPlace(route, row.path), title: row.path, "data-key": `child-${row.path}` }, brief(row.name, 18))),
-      h("td", {}, count(row.nodes), " ", this._bar(row)),
-      metric && h("td", { class: "wide" }, series ? spark(series, { width: 92, kind: unlike && ratio > 1 ? "critical" : "plain" }) : null),
+      "tr.open",
+      { "aria-selected": String(place === this.chosen), onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) open(row.path); } },
+      h("td", h("a.path", { href: toPlace(route, row.path), title: row.path, "data-key": `child-${row.path}` }, brief(row.name, 18))),
+      h("td.number", count(row.nodes), " ", this._bar(row)),
+      metric && h("td.wide", series ? spark(series, { width: 92, kind: unlike && ratio > 1 ? "critical" : "plain" }) : null),
       metric && h("td", { class: `number ${unlike ? "bad" : ""}` }, text),
       metric && h("td", { class: `number ${unlike ? "bad" : "quiet"}` }, Number.isNaN(ratio) ? "" : digits(Number(ratio.toPrecision(2)))),
-      more.metric && h("td", { class: "number wide" }, figure(more.values.get(row.path), unitOf(more.metric.name, more.metric.type))[0]),
+      more.metric && h("td.number.wide", figure(more.values.get(row.path), unitOf(more.metric.name, more.metric.type))[0]),
     );
   }
 
@@ -94,7 +94,7 @@ export class Children {
     const { tree } = this;
     const states = ["live", ...SHOWN.filter((state) => state !== "live")];
     const of = (state) => (row.self ? Number(tree.stateOf(row.child) === state) : tree.of(row.child, state));
-    return h("span", { class: "bar small", "aria-hidden": "true" }, states.filter(of).map((state) => h("i", { class: state, css: { "flex-grow": of(state) } })));
+    return h("span.bar.small", { "aria-hidden": "true" }, states.filter(of).map((state) => h("i", { class: state, css: { "flex-grow": of(state) } })));
   }
 
   _order() {

@@ -53,8 +53,8 @@ export function chooser(page) {
   const mode = !m || by === "health" ? "health" : by === "siblings" ? "siblings" : "metric";
   const button = (name, text, query) => h("button", { "aria-pressed": String(mode === name), onclick: () => page.go(page.with(query)) }, text);
   return [
-    h("span", { class: "label wide" }, "colour by"),
-    h("span", { class: "group" }, button("health", "health", { m: "", by: "" }), family && button("metric", family, { m: family, by: "" }), family && button("siblings", "ratio to siblings", { m: family, by: "siblings" })),
-    h("button", { class: "button", onclick: () => page.act.colour() }, "metric… ", h("kbd", {}, "m")),
+    h("span.label.wide", "colour by"),
+    h("span.group", button("health", "health", { m: "", by: "" }), family && button("metric", family, { m: family, by: "" }), family && button("siblings", "ratio to siblings", { m: family, by: "siblings" })),
+    h("button.button", { onclick: () => page.act.colour() }, "metric… ", h("kbd", "m")),
   ];
 }

@@ -17,21 +17,18 @@ export function coverage(nodes, { where } = {}) {
   const bar = nodes ? SHOWN.filter((state) => nodes[state]).map((state) => h("i", { class: state, css: { "flex-grow": nodes[state] } })) : [];
   return h(
     "div",
-    {},
-    h("div", { class: "bar", "aria-hidden": "true" }, bar),
+    h("div.bar", { "aria-hidden": "true" }, bar),
     h(
-      "dl",
-      { class: "figures" },
+      "dl.figures",
       shownOf(nodes).map((state) => {
         const number = nodes ? (nodes[state] ?? 0) : null;
         return h(
           "div",
-          {},
-          h("dt", {}, h("i", { class: `swatch ${state}` }), ` ${state}`),
+          h("dt", h("i", { class: `swatch ${state}` }), ` ${state}`),
           h("dd", { class: number ? "" : "zero" }, number && where && state !== "live" ? h("a", { href: where(state) }, count(number)) : count(number ?? NaN)),
         );
       }),
-      h("div", {}, h("dt", {}, "numbers stand on"), h("dd", { class: all ? "" : "zero" }, nodes ? share(nodes.live ?? 0, all) : "–")),
+      h("div", h("dt", "numbers stand on"), h("dd", { class: all ? "" : "zero" }, nodes ? share(nodes.live ?? 0, all) : "–")),
     ),
   );
 }

@@ -52,21 +52,19 @@ export function eventsCard(route, answer, { title = "Events", path = "", most = 
   const runs = folded(newestFirst(answer.events)).slice(0, most);
   return card(
     title,
-    { className: "events-card order-5", end: [h("span", { class: "label" }, `${count(hour)} in the hour · `, h("a", { href: toPlace(route, path, "events") }, "all"))] },
+    { className: "events-card order-5", end: [h("span.label", `${count(hour)} in the hour · `, h("a", { href: toPlace(route, path, "events") }, "all"))] },
     runs.length
       ? h(
-          "ul",
-          { class: "events" },
+          "ul.events",
           runs.map(({ event, like, paths }) =>
             h(
               "li",
-              {},
               h("time", { title: full(event.timestamp) }, clock(event.timestamp)),
-              h("span", {}, h("b", {}, event.name), ` ${saying(event)}`, like ? h("span", { class: "label" }, ` · ${many(like, "other like it", "others like it")}`) : null),
-              h("a", { class: "path", href: toPlace(route, common(paths)) }, shortened(common(paths))),
+              h("span", h("b", event.name), ` ${saying(event)}`, like ? h("span.label", ` · ${many(like, "other like it", "others like it")}`) : null),
+              h("a.path", { href: toPlace(route, common(paths)) }, shortened(common(paths))),
             ),
           ),
         )
-      : h("p", { class: "body note" }, "No event is kept of this place."),
+      : h("p.body.note", "No event is kept of this place."),
   );
 }

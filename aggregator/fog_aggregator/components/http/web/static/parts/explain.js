@@ -9,8 +9,8 @@ export class Explain {
     this.page = page;
     this.path = path;
     this.name = "";
-    this.body = h("div", { class: "body" });
-    this.element = card("Why this number", { end: [h("code", { class: "quiet" }, "/api/explain")] }, this.body);
+    this.body = h("div.body");
+    this.element = card("Why this number", { end: [h("code.quiet", "/api/explain")] }, this.body);
     this.element.tabIndex = -1;
   }
 
@@ -24,44 +24,42 @@ export class Explain {
     this.name = name;
     try {
       const answer = await ask("api/explain", { path: this.path, name });
-      put(this.body, sums(answer, this.page.now()), command(`fog audit ${shell(this.path)}`), h("p", { class: "note" }, "Asks the node itself and compares every value."));
+      put(this.body, sums(answer, this.page.now()), command(`fog audit ${shell(this.path)}`), h("p.note", "Asks the node itself and compares every value."));
     } catch (error) {
-      put(this.body, h("p", { class: "error" }, error.message));
+      put(this.body, h("p.error", error.message));
     }
   }
 }
 
 const number = (value) => (typeof value === "object" && value !== null ? value.count : value);
-const keyOf = (labels) => JSON.stringify(Object.entries(labels).sort());
+const labelsKey = (labels) => JSON.stringify(Object.entries(labels).sort());
 
 /** One sum for each series of the metric. */
 export function sums(answer, now) {
-  if (!answer.node) return h("p", { class: "note" }, "It is no node of its own: look at its children.");
+  if (!answer.node) return h("p.note", "It is no node of its own: look at its children.");
   return answer.total.slice(0, 6).map((sample) => oneSum(answer, sample, now));
 }
 
 function oneSum({ name, node }, sample, now) {
-  const key = keyOf(sample.labels);
-  const held = (values) => values.filter(({ labels }) => keyOf(labels) === key);
+  const key = labelsKey(sample.labels);
+  const held = (values) => values.filter(({ labels }) => labelsKey(labels) === key);
   const live = node.epochs.map((epoch) => ({ epoch, value: held(epoch.values).reduce((sum, { value }) => sum + number(value), 0) }));
   const closed = held(node.closed).reduce((sum, { value }) => sum + number(value), 0);
   const sum = live.reduce((all, { value }) => all + value, closed);
   const exported = number(sample.value);
   const same = Math.abs(sum - exported) <= 1e-9 * Math.max(1, Math.abs(exported));
   const labels = Object.entries(sample.labels).map(([label, value]) => `${label}="${value}"`).join(",");
-  const row = (title, value, note, strong = false) => h("tr", { class: strong ? "sum" : "" }, h("td", {}, strong ? h("b", {}, title) : title), h("td", { class: "number" }, strong ? h("b", {}, value) : value), h("td", { class: "quiet" }, note));
+  const row = (title, value, note, strong = false) => h("tr", { class: strong ? "sum" : "" }, h("td", strong ? h("b", title) : title), h("td.number", strong ? h("b", value) : value), h("td.quiet", note));
   const shown = (value) => (Number.isInteger(value) ? count(value) : digits(value));
   return [
-    h("p", { class: "mono" }, `${name}${labels ? `{${labels}}` : ""}`),
+    h("p.mono", `${name}${labels ? `{${labels}}` : ""}`),
     h(
-      "table",
-      { class: "why" },
+      "table.why",
       h(
         "tbody",
-        {},
         live.map(({ epoch, value }) => row(`writer ${epoch.epoch.slice(0, 4)}…${epoch.epoch.slice(-2)} since ${span(now - epoch.born)}`, shown(value), `frame ${span(now - epoch.heard)} ago${epoch.awaits_keyframe ? ", awaits a keyframe" : ""}`)),
         row(`${count(node.folded)} writers that ended`, shown(closed), "closed total"),
-        row("exported", shown(exported), same ? h("span", { class: "fine" }, "✓ sum of the above") : h("span", { class: "bad" }, `does not add up: ${shown(sum)}`), true),
+        row("exported", shown(exported), same ? h("span.fine", "✓ sum of the above") : h("span.bad", `does not add up: ${shown(sum)}`), true),
       ),
     ),
   ];

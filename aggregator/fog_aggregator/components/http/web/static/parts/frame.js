@@ -22,12 +22,12 @@ export function tabs(element, { route, notLive, firing, find }) {
       return h(
         "a",
         { href: toPlace(route, view === "overview" ? "" : route.path, view), "data-key": view, "aria-current": route.view === view ? "page" : null },
-        h("span", { class: "glyph", "aria-hidden": "true" }, glyph),
+        h("span.glyph", { "aria-hidden": "true" }, glyph),
         name,
         number ? h("span", { class: `badge ${view === "alerts" ? "critical" : ""}` }, count(number)) : null,
       );
     }),
-    h("a", { class: "only-narrow", href: "#", onclick: (event) => { event.preventDefault(); find(); } }, h("span", { class: "glyph", "aria-hidden": "true" }, "⌕"), "Search"),
+    h("a.only-narrow", { href: "#", onclick: (event) => { event.preventDefault(); find(); } }, h("span.glyph", { "aria-hidden": "true" }, "⌕"), "Search"),
   );
 }
 
@@ -38,7 +38,7 @@ export function pill(element, live, now) {
   element.dataset.state = state;
   const told = state === "disconnected" ? (live.heard ? span(now - live.heard) : "") : state === "not-ready" ? "" : `${span(age)} ago`;
   const title = state === "polling" ? "Events cannot be streamed through what lies between: asked every 10 s" : live.heard ? `last heard ${full(live.heard)}` : "";
-  put(element, h("span", { class: "dot" }), h("b", {}, PILL_WORDS[state]), told && h("span", { title }, told));
+  put(element, h("span.dot"), h("b", PILL_WORDS[state]), told && h("span", { title }, told));
 }
 
 /** The choice of a span of time. */
@@ -48,12 +48,12 @@ export function spans(element, route, go) {
   put(
     element,
     h(
-      "select",
-      { class: "pill", "aria-label": "Span of time (t)", "data-key": "span", onchange: (event) => { const { from, to, ...rest } = route.query; go(format({ ...route, query: { ...rest, t: event.target.value } })); } },
+      "select.pill",
+      { "aria-label": "Span of time (t)", "data-key": "span", onchange: (event) => { const { from, to, ...rest } = route.query; go(format({ ...route, query: { ...rest, t: event.target.value } })); } },
       absolute ? h("option", { value: "abs", selected: true }, `${clock(Number(route.query.from), 2)}–${clock(Number(route.query.to), 2)}`) : null,
       Object.keys(SPANS).map((name) => h("option", { value: name, selected: name === chosen }, SPAN_WORDS[name])),
     ),
-    absolute && h("a", { class: "button", href: format({ ...route, query: { ...route.query, from: "", to: "" } }) }, "Now"),
+    absolute && h("a.button", { href: format({ ...route, query: { ...route.query, from: "", to: "" } }) }, "Now"),
   );
 }
 
@@ -63,24 +63,23 @@ export function footer(element, status, { losses, figures }) {
     put(element, "no answer yet");
     return;
   }
-  const item = (name, value, bad = false) => h("span", { class: bad ? "loss" : "" }, `${name} `, h("b", {}, value));
-  const streams = status.streams.map((stream) => h("span", { class: stream.lag > 10000 ? "loss" : "" }, h("b", {}, stream.name), ` lag ${count(stream.lag)}`));
+  const item = (name, value, bad = false) => h("span", { class: bad ? "loss" : "" }, `${name} `, h("b", value));
+  const streams = status.streams.map((stream) => h("span", { class: stream.lag > 10000 ? "loss" : "" }, h("b", stream.name), ` lag ${count(stream.lag)}`));
   const left = Math.min(...status.streams.map((stream) => stream.seconds_until_gap ?? Infinity));
-  const lost = (losses ?? []).filter(({ value }) => value > 0);
   put(
     element,
     streams,
     status.ready
       ? [
           Number.isFinite(left) && item("away for at most", `${span(left)} before a gap`, left < 3600),
-          figures.frames !== undefined && h("span", {}, h("b", {}, figures.frames), " frames/s"),
+          figures.frames && h("span", h("b", figures.frames), " frames/s"),
           item("oldest live frame", span(status.coverage.oldest_frame_age_seconds)),
-          figures.checkpoint !== undefined && item("checkpoint", `${figures.checkpoint} ago`),
-          losses && (lost.length
-            ? h("span", { class: "loss" }, h("a", { href: "#/?view=alerts" }, "losses ", h("b", {}, lost.map(({ name, value }) => `${name} ${count(value)}`).join(", ")), " in the hour"))
+          figures.checkpoint && item("checkpoint", `${figures.checkpoint} ago`),
+          losses && (losses.length
+            ? h("span.loss", h("a", { href: "#/?view=alerts" }, "losses ", h("b", losses.map(({ name, value }) => `${name} ${count(value)}`).join(", ")), " in the hour"))
             : item("losses", "0 in the hour")),
         ]
-      : h("span", {}, "rates, ages and losses are shown once it is ready"),
-    h("span", { class: "right mono" }, `${status.version} `, key("?"), " keys"),
+      : h("span", "rates, ages and losses are shown once it is ready"),
+    h("span.right.mono", `${status.version} `, key("?"), " keys"),
   );
 }

@@ -32,9 +32,9 @@ export function keySheet() {
   const dialog = h(
     "dialog",
     { "aria-label": "Keys" },
-    h("h2", {}, "Keys"),
-    h("dl", { class: "keys" }, KEYS.map(([name, does]) => h("div", {}, h("dt", {}, name.split(" ").map((part) => (/^(then|\/|…)$/.test(part) && name.length > 1 ? ` ${part} ` : key(part)))), h("dd", {}, does)))),
-    h("button", { class: "button", onclick: close }, "Close ", key("Esc")),
+    h("h2", "Keys"),
+    h("dl.keys", KEYS.map(([name, does]) => h("div", h("dt", name.split(" ").map((part) => (/^(then|\/|…)$/.test(part) && name.length > 1 ? ` ${part} ` : key(part)))), h("dd", does)))),
+    h("button.button", { onclick: close }, "Close ", key("Esc")),
   );
   return /** @type {HTMLDialogElement} */ (dialog);
 }

@@ -28,12 +28,12 @@ export class MapCard {
     this.focus = -1;
     this.select = () => {};
     this.canvas = h("canvas", { tabindex: "0", role: "img", "aria-label": "Map of the fleet: arrow keys move, Enter opens" });
-    this.marks = h("div", { class: "pins", hidden: options.bare || options.plain });
-    this.readout = h("p", { class: "readout", "aria-live": "off" });
-    this.legend = h("p", { class: "legend" });
+    this.marks = h("div.pins", { hidden: options.bare || options.plain });
+    this.readout = h("p.readout", { "aria-live": "off" });
+    this.legend = h("p.legend");
     const inside = [h("div", { class: options.bare ? "map bare" : "map" }, this.canvas, this.marks), options.plain || options.bare ? null : this.readout, options.plain || options.bare ? null : this.legend];
     this.element = options.plain
-      ? h("div", { class: "map-only" }, inside)
+      ? h("div.map-only", inside)
       : card(options.title ?? "Map", { note: options.note ?? "width = nodes · fill from below = share that is not live", end: options.end ?? [], className: "order-4" }, inside);
     this._listen();
     this.stop = onColours(() => this.draw());
@@ -203,18 +203,18 @@ export class MapCard {
     const place = this.over >= 0 ? this.over : this.focus;
     const { tree } = this;
     if (!tree || place === undefined || place < 0) {
-      put(this.readout, h("span", { class: "quiet" }, "Point at a place, or move with the arrow keys."));
+      put(this.readout, h("span.quiet", "Point at a place, or move with the arrow keys."));
       return;
     }
     const states = ["live", ...NOT_LIVE].filter((state) => tree.of(place, state)).map((state) => `${count(tree.of(place, state))} ${state}`);
     const value = this.colour?.told?.(place);
-    put(this.readout, h("b", { class: "mono" }, tree.path(place)), h("span", {}, `${count(tree.nodes[place])} nodes, ${states.join(", ")}`), value && h("span", {}, value), h("span", { class: "quiet end" }, "Enter opens"));
+    put(this.readout, h("b.mono", tree.path(place)), h("span", `${count(tree.nodes[place])} nodes, ${states.join(", ")}`), value && h("span", value), h("span.quiet.end", "Enter opens"));
   }
 
   _legend() {
     const { tree, colour } = this;
-    const scale = colour ? [h("span", {}, figure(colour.low, colour.unit).join(" ")), h("i", { class: `scale ${colour.kind}` }), h("span", {}, figure(colour.high, colour.unit).join(" ")), h("span", {}, "lines: no value")] : swatches();
-    put(this.legend, scale, h("span", { class: "end" }, tree ? `${count(tree.total)} nodes · ` : "", key("↑"), key("↓"), key("←"), key("→"), " move ", key("Enter"), " open ", key("Backspace"), " up"));
+    const scale = colour ? [h("span", figure(colour.low, colour.unit).join(" ")), h("i", { class: `scale ${colour.kind}` }), h("span", figure(colour.high, colour.unit).join(" ")), h("span", "lines: no value")] : swatches();
+    put(this.legend, scale, h("span.end", tree ? `${count(tree.total)} nodes · ` : "", key("↑"), key("↓"), key("←"), key("→"), " move ", key("Enter"), " open ", key("Backspace"), " up"));
   }
 }
 

@@ -1,26 +1,29 @@
 // The series of a node: an hour of each, and its value now.
-import { card, h, key, put } from "../base/dom.js";
-import { count, figure, unitOf } from "../base/numbers.js";
+import { card, h, heads, key, put } from "../base/dom.js";
+import { count, digits, figure, unitOf } from "../base/numbers.js";
 import { matcher } from "../base/paths.js";
-import { range } from "../data/api.js";
-import { expression, ofNode } from "../data/queries.js";
-import { ask } from "../data/api.js";
+import { ask, ranges } from "../data/api.js";
+import { seriesOf } from "../data/queries.js";
 import { spark } from "../draw/spark.js";
 
-const MOST_SERIES = 40;
+const FEW_SERIES = 9;
+const MOST_SERIES = 200;
+const MOST_LINED = 12;
+/** A series by its name and labels, but for those of places. */
+const keyOf = (name, labels) => [name, ...Object.entries(labels).filter(([label]) => !/^(__name__|fog_(node|path|level|row)|stat)$/.test(label)).sort().flat()].join("\n");
 
 export class NodeMetrics {
   /** @param {any} page @param {string} path @param {(name: string) => void} explain */
   constructor(page, path, explain) {
-    Object.assign(this, { page, path, explain, rows: [], filter: "", chosen: -1, error: "" });
+    Object.assign(this, { page, path, explain, rows: [], like: new Map(), others: null, filter: "", chosen: -1, error: "" });
     this.body = h("tbody");
-    this.note = h("p", { class: "body note" });
-    this.title = h("span", { class: "label" });
-    this.field = h("input", { class: "filter", placeholder: "filter", hidden: true, "aria-label": "Filter the metrics", oninput: () => { this.filter = this.field.value; this.draw(); } });
+    this.note = h("p.body.note");
+    this.title = h("span.label");
+    this.field = h("input.filter", { placeholder: "filter", hidden: true, "aria-label": "Filter the metrics", oninput: () => { this.filter = this.field.value; this.draw(); } });
     this.element = card(
       "Metrics",
-      { className: "order-3", end: [this.title, this.field, h("span", { class: "label wide" }, "filter ", key("f"))] },
-      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "metric"), h("th", { scope: "col" }, "last hour"), h("th", { scope: "col", class: "number" }, "now"))), this.body)),
+      { className: "order-3", end: [this.title, this.field, h("span.label.wide", "filter ", key("f"))] },
+      h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "last hour", "#now", "#× siblings", "#× all nodes", "-range or total"]))), this.body)),
       this.note,
     );
   }
@@ -31,58 +34,89 @@ export class NodeMetrics {
   }
 
   async load(span, signal) {
-    await this._values(signal);
+    await Promise.all([this._values(signal), this._likeness(signal)]);
+    this._order();
     this.draw();
-    await this._sparks(span, signal);
+    await this._lines(span, signal);
   }
 
   async _values(signal) {
-    const families = this.page.fleet;
-    let metrics;
+    const { fleet } = this.page;
     try {
-      ({ metrics } = await ask("api/snapshot", { node: this.path }, { signal }));
+      const { metrics } = await ask("api/snapshot", { node: this.path }, { signal });
       this.error = "";
+      const before = new Map(this.rows.map((row) => [row.key, row]));
+      // Of a histogram's samples the count is enough.
+      const own = ({ labels: { type, le } }) => !le && type !== "sum";
+      this.rows = Object.entries(metrics).flatMap(([name, values]) => [values].flat().filter((one) => fleet.family(name)?.type !== "histogram" || own(one)).map(({ value, labels: { ...labels } }) => {
+        if (fleet.family(name)?.type === "histogram") delete labels.type;
+        const row = { key: keyOf(name, labels), name, type: fleet.family(name)?.type ?? "", labels, value: Number(value) };
+        return { ...row, line: before.get(row.key)?.line };
+      }));
     } catch (error) {
       if (error.name !== "AbortError") this.error = error.message;
-      return;
     }
-    this.rows = Object.entries(metrics).flatMap(([name, values]) => [values].flat().map(({ value, labels }) => ({ name, type: families.family(name)?.type ?? "", labels, value: Number(value) })));
-    this.total = this.rows.length;
   }
 
-  async _sparks(span, signal) {
-    const names = new Set();
-    for (const row of this.rows.slice(0, 9)) {
-      const metric = this.page.fleet.family(row.name);
-      if (!metric || names.has(row.name)) continue;
-      names.add(row.name);
-    }
-    await Promise.all([...names].slice(0, 6).map(async (name) => {
-      const found = await range(expression(this.page.fleet.family(name), ofNode(this.path), { window: "5m", node: true }), span, { most: 60, signal }).catch(() => null);
-      if (found?.rows.length) for (const row of this.rows) if (row.name === name) row.spark = found.rows[0].values;
-    }));
+  async _likeness(signal) {
+    const answer = await ask("api/likeness", { path: this.path, limit: 200 }, { signal }).catch(() => null);
+    if (!answer) return;
+    this.others = answer;
+    this.like = new Map(answer.metrics.map((one) => [one.metric, one]));
+  }
+
+  /** The odd ones first. */
+  _order() {
+    const odd = ({ name }) => Number(Boolean(this.like.get(name)?.siblings?.unlike)) + Number(Boolean(this.like.get(name)?.all?.unlike));
+    const rank = new Map(this.page.fleet.families.map(({ name }, place) => [name, place])); // its own metrics stand last
+    this.rows.sort((one, other) => odd(other) - odd(one) || (rank.get(one.name) ?? Infinity) - (rank.get(other.name) ?? Infinity) || (one.key < other.key ? -1 : 1));
+  }
+
+  /** What is odd about the node, if anything: the metric, and whether its siblings have the same. */
+  get oddest() {
+    const ratio = (one) => Math.abs(Math.log(one.ratio || 1e-9));
+    const odd = [...this.like.values()].filter(({ siblings, all }) => siblings?.unlike || all?.unlike);
+    return odd.sort((one, other) => ratio(other.all ?? other.siblings) - ratio(one.all ?? one.siblings))[0] ?? null;
+  }
+
+  async _lines(span, signal) {
+    const names = [...new Set(this.rows.filter(({ name }) => this.page.fleet.family(name)).map(({ name }) => name))].slice(0, MOST_LINED);
+    if (!names.length) return;
+    const found = await ranges(Object.fromEntries(names.map((name) => [name, seriesOf(this.page.fleet.family(name), this.path)])), span, { most: 60, signal }).catch(() => null);
+    if (!found) return;
+    const lines = new Map(names.flatMap((name) => found.of(name).map(({ labels, values }) => [keyOf(name, labels), values])));
+    for (const row of this.rows) row.line = lines.get(row.key) ?? row.line;
     this.draw();
   }
 
   draw() {
     const wanted = matcher(this.filter);
     const shown = this.rows.filter(({ name, labels }) => wanted(`${name} ${Object.values(labels).join(" ")}`));
-    this.shown = shown.slice(0, MOST_SERIES);
-    put(this.title, `${count(this.shown.length)} of ${count(this.total ?? 0)} series`);
+    this.shown = shown.slice(0, this.filter || this.all ? MOST_SERIES : FEW_SERIES);
+    put(this.title, `${count(this.shown.length)} of ${count(this.rows.length)} series, the odd ones first`);
     put(this.body, this.shown.map((row, place) => this._row(row, place)));
-    put(this.note, this.error || (shown.length > MOST_SERIES ? `first ${count(MOST_SERIES)} of ${count(shown.length)}: filter to see the others` : this.rows.length ? "" : "No series of it is shown now."));
+    put(this.note, this.error || (shown.length > this.shown.length ? (this.all ? `first ${count(this.shown.length)} of ${count(shown.length)}: filter to see the others` : h("button.plain.link", { onclick: () => { this.all = true; this.draw(); } }, `show ${count(Math.min(MOST_SERIES, shown.length))}`)) : this.rows.length ? "" : "No series of it is shown now."));
   }
 
   _row(row, place) {
     const unit = unitOf(row.name, row.type);
-    const [text, shown] = figure(row.value, row.type === "counter" && row.rate !== true ? unit.replace("/s", "") : unit);
+    const like = this.like.get(row.name);
+    const finite = Array.from(row.line ?? []).filter(Number.isFinite);
+    const now = row.type === "gauge" || !row.line ? (row.type === "gauge" ? row.value : NaN) : row.line[row.line.length - 1];
+    const [text, shown] = figure(now, unit);
     const labels = Object.entries(row.labels).map(([name, value]) => `${name}=${value}`).join(" ");
+    const odd = like?.siblings?.unlike || like?.all?.unlike;
+    const times = (one) => h("td", { class: `number ${one?.unlike ? "bad" : "quiet"}` }, one && Number.isFinite(one.ratio) ? digits(Number(one.ratio.toPrecision(2))) : "");
+    const range = row.type === "gauge" ? finite.length && `${figure(Math.min(...finite), unit).join(" ")} to ${figure(Math.max(...finite), unit).join(" ")}` : `${count(row.value)} ${row.type === "histogram" ? "observed" : "in all"}`;
     return h(
-      "tr",
-      { class: "open", "aria-selected": String(place === this.chosen), onclick: () => { this.chosen = place; this.explain(row.name); this.draw(); } },
-      h("td", { class: "long" }, h("span", { class: "mono" }, row.name, labels && h("span", { class: "quiet" }, ` ${labels}`))),
-      h("td", {}, row.spark ? spark(row.spark, {}) : null),
-      h("td", { class: "number" }, text, " ", h("span", { class: "unit" }, shown)),
+      "tr.open",
+      { "aria-selected": String(place === this.chosen), onclick: () => { this.chosen = place; this.explain(row.name); this.draw(); } },
+      h("td.long", h("span.mono", odd ? h("b", row.name) : row.name, labels && h("span.quiet", ` ${labels}`))),
+      h("td", row.line ? spark(row.line, { width: 92, kind: odd ? "critical" : "plain" }) : null),
+      h("td", { class: `number ${odd ? "bad" : ""}` }, text, " ", h("span.unit", row.type === "histogram" ? `${shown} p99` : shown)),
+      times(like?.siblings),
+      times(like?.all),
+      h("td.note.wide", range),
     );
   }
 

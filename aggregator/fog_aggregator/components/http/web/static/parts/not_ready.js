@@ -21,28 +21,25 @@ export class NotReady {
     const rate = now > this.began ? (read - begun) / (now - this.began) : 0;
     const left = rate > 0 ? (all - read) / rate : NaN;
     return h(
-      "div",
-      { class: "stack" },
+      "div.stack",
       h(
-        "section",
-        { class: "card verdict", "data-severity": "warning", "aria-label": "Not ready" },
-        h("div", {}, h("p", { class: "crumbs" }, status.path || this.page.fleet.root || "the fleet"), h("h1", {}, "Not ready: the aggregator is catching up"), h("p", { class: "note" }, "Totals appear when they are complete, so that none goes down later. ", h("code", {}, "/metrics"), " answers 503.")),
+        "section.card.verdict",
+        { "data-severity": "warning", "aria-label": "Not ready" },
+        h("div", h("p.crumbs", status.path || this.page.fleet.root || "the fleet"), h("h1", "Not ready: the aggregator is catching up"), h("p.note", "Totals appear when they are complete, so that none goes down later. ", h("code", "/metrics"), " answers 503.")),
         h(
           "div",
-          {},
-          h("p", { class: "progress-line" }, h("b", {}, `${count(read)} of ${count(all)} messages`), h("span", { class: "label" }, Number.isFinite(left) && all > read ? `about ${span(left)} left` : "")),
-          h("div", { class: "progress" }, h("i", { css: { width: `${all ? (100 * read) / all : 0}%` } })),
-          h("p", { class: "label" }, rate > 0 ? `${count(rate)} messages/s` : ""),
+          h("p.progress-line", h("b", `${count(read)} of ${count(all)} messages`), h("span.label", Number.isFinite(left) && all > read ? `about ${span(left)} left` : "")),
+          h("div.progress", h("i", { css: { width: `${all ? (100 * read) / all : 0}%` } })),
+          h("p.label", rate > 0 ? `${count(rate)} messages/s` : ""),
         ),
       ),
       h(
-        "div",
-        { class: "columns halves" },
-        card("What it waits for", {}, h("ul", { class: "list" }, streams.map((stream) => h("li", {}, h("span", {}, stream.lag ? "◐" : "✓", ` Stream ${stream.name} read to where it stood`), h("span", { class: "quiet" }, share(stream.sequence, stream.last_sequence)))), h("li", {}, h("b", {}, status.reason)))),
-        card("Still true", {}, h("ul", { class: "list" }, item("Alerts", "held: none fires or resolves until ready"), item("Asked", clock(now)), item("If it does not end", h("code", {}, "fog doctor")))),
+        "div.columns.halves",
+        card("What it waits for", {}, h("ul.list", streams.map((stream) => h("li", h("span", stream.lag ? "◐" : "✓", ` Stream ${stream.name} read to where it stood`), h("span.quiet", share(stream.sequence, stream.last_sequence)))), h("li", h("b", status.reason)))),
+        card("Still true", {}, h("ul.list", item("Alerts", "held: none fires or resolves until ready"), item("Asked", clock(now)), item("If it does not end", h("code", "fog doctor")))),
       ),
     );
   }
 }
 
-const item = (name, value) => h("li", {}, h("span", {}, name), h("span", {}, value));
+const item = (name, value) => h("li", h("span", name), h("span", value));

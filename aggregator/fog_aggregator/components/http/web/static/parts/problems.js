@@ -22,14 +22,14 @@ export function problemsCard(told) {
   const { problems, silenced, route } = told;
   const shown = problems.slice(0, MOST_PROBLEMS);
   const number = (severity) => problems.filter((problem) => problem.severity === severity).length;
-  const counts = ["critical", "warning", "note"].filter(number).map((severity) => h("span", { class: "label" }, h("span", { class: `sign shape ${severity}` }, SIGNS[severity]), h("b", {}, count(number(severity)))));
+  const counts = ["critical", "warning", "note"].filter(number).map((severity) => h("span.label", h("span", { class: `sign shape ${severity}` }, SIGNS[severity]), h("b", count(number(severity)))));
   return card(
     "Problems",
-    { className: "order-2", end: [h("span", { class: "label" }, silenced ? `${count(silenced)} silenced · ` : "", h("a", { href: toPlace(route, route.path, "alerts") }, "alerts"))] },
-    told.error ? h("p", { class: "error" }, told.error) : null,
-    shown.length ? h("div", { class: "counts" }, counts) : null,
+    { className: "order-2", end: [h("span.label", silenced ? `${count(silenced)} silenced · ` : "", h("a", { href: toPlace(route, route.path, "alerts") }, "alerts"))] },
+    told.error ? h("p.error", told.error) : null,
+    shown.length ? h("div.counts", counts) : null,
     shown.length ? h("ol", { role: "listbox", "aria-label": "Problems" }, shown.map((problem) => problemLine(problem, told))) : told.empty,
-    problems.length > MOST_PROBLEMS ? h("p", { class: "body" }, h("a", { href: toPlace(route, route.path, "alerts") }, `and ${count(problems.length - MOST_PROBLEMS)} more`)) : null,
+    problems.length > MOST_PROBLEMS ? h("p.body", h("a", { href: toPlace(route, route.path, "alerts") }, `and ${count(problems.length - MOST_PROBLEMS)} more`)) : null,
   );
 }
 
@@ -41,22 +41,21 @@ function problemLine(problem, { route, selected, now, sparks, select, act }) {
   const kind = problem.severity === "critical" ? "critical" : problem.severity === "warning" ? "warning" : "plain";
   const values = sparks.get(problem.id);
   return h(
-    "li",
-    { class: "problem", role: "option", tabindex: "0", "aria-selected": String(chosen), "data-key": `problem-${problem.id}`, onclick: (event) => { if (!isInner(event)) select(problem.number); }, onkeydown: (event) => { if (event.key === "Enter" && !isInner(event)) { event.stopPropagation(); act.open(problem); } } },
+    "li.problem",
+    { role: "option", tabindex: "0", "aria-selected": String(chosen), "data-key": `problem-${problem.id}`, onclick: (event) => { if (!isInner(event)) select(problem.number); }, onkeydown: (event) => { if (event.key === "Enter" && !isInner(event)) { event.stopPropagation(); act.open(problem); } } },
     h("span", { class: `sign ${problem.severity}` }, String(problem.number)),
-    h("h3", {}, problem.title),
-    h("span", { class: "when", title: full(problem.start) }, when(problem, now)),
-    h("a", { class: "path place", href: toPlace(route, problem.path), title: problem.path }, placeOf(problem)),
-    values ? spark(values, { kind }) : h("span", { class: "spark" }),
-    h("p", { class: "why note" }, problem.text),
+    h("h3", problem.title),
+    h("span.when", { title: full(problem.start) }, when(problem, now)),
+    h("a.path.place", { href: toPlace(route, problem.path), title: problem.path }, placeOf(problem)),
+    values ? spark(values, { kind }) : h("span.spark"),
+    h("p.why.note", problem.text),
     chosen
       ? h(
-          "div",
-          { class: "actions" },
-          h("button", { class: "button", onclick: () => act.open(problem) }, "Open ", key("↵")),
-          problem.metric && h("button", { class: "button", onclick: () => act.why(problem) }, "Why ", key("w")),
-          problem.alert && h("button", { class: "button", onclick: () => act.silence(problem) }, "Silence… ", key("s")),
-          problem.query && h("button", { class: "button", onclick: (event) => copy(problem.query, event.currentTarget) }, "PromQL"),
+          "div.actions",
+          h("button.button", { onclick: () => act.open(problem) }, "Open ", key("↵")),
+          problem.metric && h("button.button", { onclick: () => act.why(problem) }, "Why ", key("w")),
+          problem.alert && h("button.button", { onclick: () => act.silence(problem) }, "Silence… ", key("s")),
+          problem.query && h("button.button", { onclick: (event) => copy(problem.query, event.currentTarget) }, "PromQL"),
         )
       : null,
   );

@@ -24,7 +24,7 @@ export class Search {
     this.chosen = 0;
     this.items = [];
     this.field = h("input", { type: "search", placeholder: "⌕ Path, node, metric or alert", "aria-label": "Search (/)", autocomplete: "off", spellcheck: "false", role: "combobox", "aria-expanded": "false", "aria-controls": "results", oninput: () => this._later(), onkeydown: (event) => this._press(event), onfocus: () => this._later() });
-    this.list = h("div", { class: "results", id: "results", hidden: true });
+    this.list = h("div.results", { id: "results", hidden: true });
     element.append(this.field, this.list);
     document.addEventListener("pointerdown", (event) => { if (!element.contains(/** @type {Node} */ (event.target))) this.close(); });
   }
@@ -69,11 +69,11 @@ export class Search {
     put(
       this.list,
       heading("Places", hits.length ? `${count(hits.length)}${hits.length === 2000 ? " or more" : ""} match, marked on the map` : "none match"),
-      h("ul", { role: "listbox" }, hits.slice(0, MOST_FOUND).map((place) => item(toPlace(route(), fleet.tree.path(place)), h("span", { class: "path" }, marked(fleet.tree.path(place), text)), h("span", { class: "label" }, told(fleet.tree, place))))),
+      h("ul", { role: "listbox" }, hits.slice(0, MOST_FOUND).map((place) => item(toPlace(route(), fleet.tree.path(place)), h("span.path", marked(fleet.tree.path(place), text)), h("span.label", told(fleet.tree, place))))),
       heading("Alerts", alerts.length ? "" : "none match"),
-      h("ul", {}, alerts.slice(0, MOST_FOUND).map((problem) => item(toPlace(route(), problem.path), h("span", {}, problem.title, " ", h("span", { class: "path" }, problem.path)), h("span", { class: "label" }, problem.severity)))),
+      h("ul", alerts.slice(0, MOST_FOUND).map((problem) => item(toPlace(route(), problem.path), h("span", problem.title, " ", h("span.path", problem.path)), h("span.label", problem.severity)))),
       heading("Metrics", metrics.length ? "" : "none match"),
-      h("ul", {}, metrics.slice(0, MOST_FOUND).map((family) => item(toPlace(route(), route().path, "overview", { m: family.name }), h("span", { class: "path" }, marked(family.name, text)), h("span", { class: "label" }, family.type)))),
+      h("ul", metrics.slice(0, MOST_FOUND).map((family) => item(toPlace(route(), route().path, "overview", { m: family.name }), h("span.path", marked(family.name, text)), h("span.label", family.type)))),
     );
     this.list.hidden = false;
     this.field.setAttribute("aria-expanded", "true");
@@ -101,7 +101,7 @@ export class Search {
   }
 }
 
-const heading = (title, note) => h("p", { class: "label heading" }, h("span", {}, title), h("span", {}, note));
+const heading = (title, note) => h("p.label.heading", h("span", title), h("span", note));
 
 function told(tree, place) {
   const live = tree.of(place, "live");
@@ -111,5 +111,5 @@ function told(tree, place) {
 
 function marked(text, part) {
   const from = text.toLowerCase().indexOf(part.toLowerCase());
-  return from < 0 || !part ? text : [text.slice(0, from), h("mark", {}, text.slice(from, from + part.length)), text.slice(from + part.length)];
+  return from < 0 || !part ? text : [text.slice(0, from), h("mark", text.slice(from, from + part.length)), text.slice(from + part.length)];
 }

@@ -11,7 +11,7 @@ const MOST_SHARED = 6;
 export class SharedCard {
   constructor(page, path) {
     this.path = path;
-    this.element = h("div", { class: "order-4" });
+    this.element = h("div.order-4");
   }
 
   /** @param {import("./children.js").Children} children */
@@ -51,10 +51,10 @@ export function differences(risen, others) {
 function shown(risen, others) {
   return card(
     "What the rising nodes share",
-    { end: [h("span", { class: "label" }, `${risen.length} of ${risen.length + others.length}, against the other ${others.length}`)] },
-    h("ul", { class: "list" }, differences(risen, others).slice(0, MOST_SHARED).map(({ name, value, shares }) => {
+    { end: [h("span.label", `${risen.length} of ${risen.length + others.length}, against the other ${others.length}`)] },
+    h("ul.list", differences(risen, others).slice(0, MOST_SHARED).map(({ name, value, shares }) => {
       const [one, other] = shares.map((part) => Math.min(1, part));
-      return h("li", {}, h("span", {}, h("span", { class: "label" }, `${name} `), h("code", {}, value)), h("span", { class: one - other > 0.5 ? "bad" : "quiet" }, `${share(one, 1)} / ${share(other, 1)}`));
+      return h("li", h("span", h("span.label", `${name} `), h("code", value)), h("span", { class: one - other > 0.5 ? "bad" : "quiet" }, `${share(one, 1)} / ${share(other, 1)}`));
     })),
   );
 }

@@ -18,10 +18,10 @@ export class SilenceForm {
     this.about = about;
     this.choice = "2 h";
     this.reason = h("input", { placeholder: "why, for those who read it later", maxlength: "300", oninput: () => this._draw() });
-    this.choices = h("span", { class: "group" });
-    this.ends = h("span", { class: "label" });
+    this.choices = h("span.group");
+    this.ends = h("span.label");
     this.command = h("div");
-    this.element = h("div", {}, h("p", { class: "field" }, h("span", { class: "label" }, "Silence for"), this.choices, this.ends), h("label", { class: "field" }, h("span", { class: "label" }, "Reason"), this.reason), this.command);
+    this.element = h("div", h("p.field", h("span.label", "Silence for"), this.choices, this.ends), h("label.field", h("span.label", "Reason"), this.reason), this.command);
     this._draw();
   }
 

@@ -6,13 +6,12 @@ import { toPlace } from "../base/route.js";
 /** The path as links to all that lies above. */
 export function crumbs(route, path) {
   const parts = tokens(path);
-  if (!parts.length) return h("span", { class: "crumbs" }, "the fleet");
+  if (!parts.length) return h("span.crumbs", "the fleet");
   return h(
-    "span",
-    { class: "crumbs" },
+    "span.crumbs",
     parts.map((part, place) => {
       const here = parts.slice(0, place + 1).join("/");
-      return [place ? h("span", { class: "quiet" }, " / ") : null, place === parts.length - 1 ? part : h("a", { href: toPlace(route, here) }, part)];
+      return [place ? h("span.quiet", " / ") : null, place === parts.length - 1 ? part : h("a", { href: toPlace(route, here) }, part)];
     }),
   );
 }
@@ -22,15 +21,14 @@ export function crumbs(route, path) {
  */
 export function verdict({ route, path, about, severity, title, text, side, actions = [] }) {
   return h(
-    "section",
-    { class: "card verdict order-1", "data-severity": severity, "aria-label": `Verdict on ${lastOf(path) || "the fleet"}` },
+    "section.card.verdict.order-1",
+    { "data-severity": severity, "aria-label": `Verdict on ${lastOf(path) || "the fleet"}` },
     h(
       "div",
-      {},
-      h("p", {}, crumbs(route, path), h("span", { class: "label" }, about)),
-      h("h1", {}, title),
-      h("p", { class: "note" }, text),
-      actions.length ? h("div", { class: "actions" }, actions) : null,
+      h("p", crumbs(route, path), h("span.label", about)),
+      h("h1", title),
+      h("p.note", text),
+      actions.length ? h("div.actions", actions) : null,
     ),
     side,
   );

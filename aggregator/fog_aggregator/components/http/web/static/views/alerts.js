@@ -1,5 +1,5 @@
 // Alerts at and under a place: firing, pending, silenced, resolved; one line for one cause, with what to do.
-import { card, h, put } from "../base/dom.js";
+import { card, h, heads, put } from "../base/dom.js";
 import { clock, count, full, many, span } from "../base/numbers.js";
 import { isUnder, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
@@ -16,10 +16,10 @@ export class Alerts {
     this.opened = page.route.query.open ?? "";
     this.sort = page.route.query.sort ?? "place";
     this.top = h("div");
-    this.lists = h("div", { class: "stack" });
+    this.lists = h("div.stack");
     /** @type {Map<string, SilenceForm>} one for each alert: what is typed stays */
     this.forms = new Map();
-    this.element = h("div", { class: "stack" }, this.top, this.lists);
+    this.element = h("div.stack", this.top, this.lists);
     if (page.status?.ready) page.fleet.load("alerts");
     this.update();
   }
@@ -36,7 +36,7 @@ export class Alerts {
     const answer = page.fleet.alerts;
     const error = page.fleet.errors.alerts;
     if (!answer) {
-      put(this.top, h("section", { class: "card verdict" }, h("div", {}, h("h1", {}, error ? "Alerts cannot be shown" : "Asking the aggregator …"), h("p", { class: "note" }, error))));
+      put(this.top, h("section.card.verdict", h("div", h("h1", error ? "Alerts cannot be shown" : "Asking the aggregator …"), h("p.note", error))));
       return;
     }
     const lists = { Firing: places(answer.problems.filter(({ state }) => state === "firing")), Pending: places(answer.pending), Silenced: places(answer.silenced), "Resolved today": places(answer.resolved) };
@@ -44,10 +44,10 @@ export class Alerts {
     put(
       this.top,
       h(
-        "section",
-        { class: "card verdict", "data-severity": answer.held ? "warning" : worst, "aria-label": "Alerts" },
-        h("div", {}, h("p", {}, crumbs(page.route, page.route.path || page.fleet.root), h("span", { class: "label" }, " alerts at and under this place")), h("h1", {}, answer.held ? "Held: not ready" : `${count(lists.Firing.length)} firing, ${count(lists.Pending.length)} pending, ${count(lists.Silenced.length)} silenced`), h("p", { class: "note" }, answer.held ? `None fires or resolves: ${answer.held}.` : answer.folded > lists.Firing.length ? `${many(answer.folded, "alert was", "alerts were")} folded into ${count(lists.Firing.length)} by place. The list below never holds more than one line for one cause.` : "One line for one cause.")),
-        h("div", { class: "wide" }, floods(answer.flood, answer.floodAbove, page.now())),
+        "section.card.verdict",
+        { "data-severity": answer.held ? "warning" : worst, "aria-label": "Alerts" },
+        h("div", h("p", crumbs(page.route, page.route.path || page.fleet.root), h("span.label", " alerts at and under this place")), h("h1", answer.held ? "Held: not ready" : `${count(lists.Firing.length)} firing, ${count(lists.Pending.length)} pending, ${count(lists.Silenced.length)} silenced`), h("p.note", answer.held ? `None fires or resolves: ${answer.held}.` : answer.folded > lists.Firing.length ? `${many(answer.folded, "alert was", "alerts were")} folded into ${count(lists.Firing.length)} by place. The list below never holds more than one line for one cause.` : "One line for one cause.")),
+        h("div.wide", floods(answer.flood, answer.floodAbove, page.now())),
       ),
     );
     if (this.lists.querySelector("input:focus")) return; // moved, a field would lose what is being typed
@@ -55,14 +55,14 @@ export class Alerts {
   }
 
   _list(name, list) {
-    const buttons = name === "Firing" ? h("span", { class: "group" }, ["place", "rule", "time"].map((by) => h("button", { "aria-pressed": String(by === this.sort), onclick: () => { this.sort = by; this.update(); } }, `by ${by}`))) : null;
-    if (!list.length) return name === "Firing" ? card(name, {}, h("p", { class: "body note" }, "Nothing fires here.")) : null;
+    const buttons = name === "Firing" ? h("span.group", ["place", "rule", "time"].map((by) => h("button", { "aria-pressed": String(by === this.sort), onclick: () => { this.sort = by; this.update(); } }, `by ${by}`))) : null;
+    if (!list.length) return name === "Firing" ? card(name, {}, h("p.body.note", "Nothing fires here.")) : null;
     const order = { place: (one, other) => (one.path < other.path ? -1 : 1), rule: (one, other) => (one.title < other.title ? -1 : 1), time: (one, other) => (other.start ?? 0) - (one.start ?? 0) }[this.sort];
     const shown = name === "Firing" && this.sort !== "place" ? [...list].sort(order) : list;
     return card(
       name,
       { note: name === "Silenced" ? "come back by themselves; none without an end" : "", end: [h("span", { class: `badge ${name === "Firing" ? "critical" : ""}` }, count(list.length)), buttons] },
-      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "alert"), h("th", { scope: "col" }, "place"), h("th", { scope: "col", class: "wide" }, "value and bound"), h("th", { scope: "col", class: "wide" }, "last 6 h"), h("th", { scope: "col", class: "number" }, "since"), h("th", { scope: "col", class: "number wide" }, ""))), h("tbody", {}, shown.map((one) => this._rows(one, name))))),
+      h("div.scroll", h("table", h("thead", h("tr", heads(["alert", "place", "-value and bound", "-last 6 h", "#since", "-#"]))), h("tbody", shown.map((one) => this._rows(one, name))))),
     );
   }
 
@@ -75,23 +75,22 @@ export class Alerts {
     const since = ended ? `${clock(one.start, 2)}–${clock(one.end, 2)}` : `${clock(one.start, 2)} · ${span(now - one.start)}`;
     const side = one.until ? `${span(one.until - now)} left` : one.fires_at ? `fires in ${span(one.fires_at - now)}` : one.folds > 1 ? `folds ${count(one.folds)}` : "";
     const row = h(
-      "tr",
-      { class: "open", "aria-selected": String(open), tabindex: "0", "data-key": `alert-${one.id}`, onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) this._open(one.id); }, onkeydown: (event) => { if (event.key === "Enter" || event.key === "e") { event.stopPropagation(); this._open(one.id); } } },
-      h("td", {}, h("span", { class: `sign shape ${kind}`, role: "img", "aria-label": kind }, SIGNS[kind]), " ", h("b", {}, one.title)),
-      h("td", {}, h("a", { class: "path", href: toPlace(page.route, one.path), title: one.path }, shortened(one.path || "the fleet")), one.more ? h("span", { class: "label" }, ` and ${count(one.more)} more`) : null),
-      h("td", { class: "note wide" }, one.value ?? ""),
-      h("td", { class: "wide" }, strip(one, now, STRIP)),
-      h("td", { class: "number", title: full(one.start) }, since),
-      h("td", { class: "number label wide" }, side || (list === "Firing" ? h("span", { class: "link" }, "Silence") : "")),
+      "tr.open",
+      { "aria-selected": String(open), tabindex: "0", "data-key": `alert-${one.id}`, onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) this._open(one.id); }, onkeydown: (event) => { if (event.key === "Enter" || event.key === "e") { event.stopPropagation(); this._open(one.id); } } },
+      h("td", h("span", { class: `sign shape ${kind}`, role: "img", "aria-label": kind }, SIGNS[kind]), " ", h("b", one.title)),
+      h("td", h("a.path", { href: toPlace(page.route, one.path), title: one.path }, shortened(one.path || "the fleet")), one.more ? h("span.label", ` and ${count(one.more)} more`) : null),
+      h("td.note.wide", one.value ?? ""),
+      h("td.wide", strip(one, now, STRIP)),
+      h("td.number", { title: full(one.start) }, since),
+      h("td.number.label.wide", side || (list === "Firing" ? h("span.link", "Silence") : "")),
     );
-    return open ? [row, h("tr", {}, h("td", { colspan: 6 }, this._details(one, list)))] : row;
+    return open ? [row, h("tr", h("td", { colspan: 6 }, this._details(one, list)))] : row;
   }
 
   _details(one, list) {
     return h(
-      "div",
-      { class: "form" },
-      h("div", {}, h("p", { class: "note" }, one.text), one.description && h("p", { class: "note" }, one.description), one.runbook && h("p", { class: "note" }, h("b", {}, "What to do "), runbook(one.runbook)), one.query && h("p", { class: "mono quiet" }, one.query)),
+      "div.form",
+      h("div", h("p.note", one.text), one.description && h("p.note", one.description), one.runbook && h("p.note", h("b", "What to do "), runbook(one.runbook)), one.query && h("p.mono.quiet", one.query)),
       list === "Firing" || list === "Pending" ? this._form(one).element : h("div"),
     );
   }

@@ -3,10 +3,11 @@ import { twoColumns } from "../base/columns.js";
 import { h, key, put } from "../base/dom.js";
 import { clock, count, many, share, span } from "../base/numbers.js";
 import { brief, isUnder, lastOf } from "../base/paths.js";
-import { EVERY, once } from "../base/once.js";
+import { EVERY, once, Rounds } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
-import { ask, instant, range } from "../data/api.js";
-import { below, expression } from "../data/queries.js";
+import { instant, ranges } from "../data/api.js";
+import { below, expression, named } from "../data/queries.js";
+import { Recent } from "../data/recent.js";
 import { Children } from "../parts/children.js";
 import { Charts } from "../parts/charts.js";
 import { coverage, known } from "../parts/coverage.js";
@@ -18,35 +19,39 @@ import { notLive, verdict } from "../parts/verdict.js";
 import { unknown } from "./overview.js";
 
 
+const MOST_LINES = 100;
+
 export class Branch {
   /** Ask for what is shown, unless an answer is still awaited. */
-  load = once(() => this._load());
+  load = once((all = true) => this._load(all));
 
   constructor(page) {
     this.page = page;
     this.path = page.route.path;
     this.abort = new AbortController();
+    this.rounds = new Rounds();
+    this.recent = new Recent(page, this.path);
     this.children = new Children({ route: page.route, path: this.path, open: (path) => page.go(toPlace(page.route, path)) });
     this.charts = new Charts(page, this.path);
     this.colouring = new Colouring(page);
-    this.actions = h("span", { class: "actions" });
+    this.actions = h("span.actions");
     this.map = new MapCard({ height: 132, note: `${brief(lastOf(this.path))} outlined`, outlined: this.path, open: (path) => page.go(toPlace(page.route, path)), bare: true, end: [this.actions] });
     this.shared = new SharedCard(page, this.path);
-    this.top = h("div", { class: "order-1" });
-    this.events = h("div", { class: "order-5" });
+    this.top = h("div.order-1");
+    this.events = h("div.order-5");
     this.element = h(
-      "div",
-      { class: "stack" },
+      "div.stack",
       this.top,
-      twoColumns("branch", [this.children.element, this.shared.element, this.events], [h("div", { class: "order-3" }, this.map.element), this.charts.element]),
+      twoColumns("branch", [this.children.element, this.shared.element, this.events], [h("div.order-3", this.map.element), this.charts.element]),
     );
-    this.timer = setInterval(() => this.load(), EVERY);
+    this.timer = setInterval(() => this.load(false), EVERY);
     this.load();
   }
 
   close() {
     clearInterval(this.timer);
     this.abort.abort();
+    this.recent.close();
     this.map.close();
     this.charts.close();
   }
@@ -61,21 +66,16 @@ export class Branch {
     return place >= 0 ? tree.coverage(place) : null;
   }
 
-  async _load() {
+  async _load(all) {
     if (document.hidden || !this.page.status?.ready || !this.page.fleet.families.length) return;
-    const { page, path } = this;
+    const { page } = this;
     const { signal } = this.abort;
     this.window = spanOf(page.route, page.now());
+    if (!all && !this.window.live) return; // the past stays as it is
     this.charts.prepare();
-    await Promise.all([
-      this._values(signal),
-      ask("api/events", { path, limit: 100 }, { signal }).then((answer) => { this.listed = answer; }, () => {}),
-      this.charts.load(this.window, { nodes: this._told(), events: this._marks(), signal }),
-      this.colouring.load(),
-    ]);
+    await this.rounds.run([() => this._values(signal), () => this.recent.load(signal), ...this.charts.jobs(this.window, { nodes: this._told(), events: this._marks(), signal }), () => this.colouring.load()], all);
     this.update();
-    await this._sparks(signal);
-    this.shared.load(this.children, signal);
+    if (all) this.shared.load(this.children, signal);
   }
 
   _told() {
@@ -84,29 +84,30 @@ export class Branch {
   }
 
   _marks() {
-    return (this.listed?.events ?? []).filter(({ name }) => name === "deployed" || name === "deploy").map((event) => ({ time: event.timestamp, name: [event.name, event.labels?.version ?? event.metadata?.version].filter(Boolean).join(" ") })).slice(-3);
+    return (this.recent.answer?.events ?? []).filter(({ name }) => name === "deployed" || name === "deploy").map((event) => ({ time: event.timestamp, name: [event.name, event.labels?.version ?? event.metadata?.version].filter(Boolean).join(" ") })).slice(-3);
   }
 
+  /** The children's values: their lines where they are few, whose ends are the values. */
   async _values(signal) {
+    const { children } = this;
     const [first, second] = this.charts.metrics.filter(({ type }) => type !== "histogram");
-    this.children.metric = first ?? null;
-    this.children.more.metric = second ?? null;
-    const values = async (metric, into) => {
-      if (!metric) return;
-      const rows = await instant(expression(metric, below(this.path), { window: "5m", by: "fog_path" }), { signal }).catch(() => null);
-      if (!rows) return;
-      into.clear(); // a child that fell silent has no rate any more
-      for (const { labels, value } of rows) into.set(labels.fog_path, value);
-    };
-    await Promise.all([values(first, this.children.values), values(second, this.children.more.values)]);
-  }
-
-  async _sparks(signal) {
-    const { metric } = this.children;
-    if (!metric || this.children.rows.length > 100) return;
-    const found = await range(expression(metric, below(this.path), { window: "5m", by: "fog_path" }), this.window, { signal, most: 60 }).catch(() => null);
-    for (const { labels, values } of found?.rows ?? []) this.children.sparks.set(labels.fog_path, values);
-    this.children.draw();
+    const values = { first: new Map(), second: new Map() };
+    const queries = Object.fromEntries(Object.entries({ first, second }).filter(([, metric]) => metric).map(([name, metric]) => [name, expression(metric, below(this.path), { window: "5m", by: "fog_path" })]));
+    if (!first) return;
+    try {
+      if (children.rows.length > MOST_LINES) {
+        const rows = await instant(Object.entries(queries).map(([name, query]) => named(query, name)).join(" or "), { signal, time: this.window.to });
+        for (const { labels, value } of rows) values[labels.fog_row].set(labels.fog_path, value);
+      } else {
+        const { of } = await ranges(queries, this.window, { signal, most: 60 });
+        for (const name of Object.keys(queries)) for (const { labels, values: line } of of(name)) values[name].set(labels.fog_path, line[line.length - 1]);
+        children.sparks = new Map(of("first").map(({ labels, values: line }) => [labels.fog_path, line]));
+      }
+    } catch {
+      return; // what was known before stays
+    }
+    Object.assign(children, { metric: first, values: values.first, more: { metric: second ?? null, values: values.second } });
+    children.draw();
   }
 
   update() {
@@ -116,7 +117,7 @@ export class Branch {
     if (tree) this.children.show(tree);
     if (tree) this.map.show(tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, known: page.status?.ready !== false });
     this._actions();
-    if (this.listed) put(this.events, eventsCard(page.route, this.listed, { title: "Events here", path, most: 3, now: page.now() }));
+    if (this.recent.answer) put(this.events, eventsCard(page.route, this.recent.answer, { title: "Events here", path, most: 3, now: page.now() }));
   }
 
   _verdict() {
@@ -149,10 +150,10 @@ export class Branch {
     const { first } = this.children;
     put(
       this.actions,
-      first && h("button", { class: "button first", onclick: () => page.go(toPlace(page.route, first.path)) }, `Open ${brief(first.name, 16)} `, key("Enter")),
-      h("button", { class: "button", onclick: () => page.act.silence({ path }) }, "Silence… ", key("s")),
-      h("button", { class: "button", onclick: (event) => page.copy(this.charts.query, event.currentTarget) }, "PromQL ", key("y")),
-      h("button", { class: "button", onclick: (event) => page.copyLink(event.currentTarget) }, "Link ", key("c")),
+      first && h("button.button.first", { onclick: () => page.go(toPlace(page.route, first.path)) }, `Open ${brief(first.name, 16)} `, key("Enter")),
+      h("button.button", { onclick: () => page.act.silence({ path }) }, "Silence… ", key("s")),
+      h("button.button", { onclick: (event) => page.copy(this.charts.query, event.currentTarget) }, "PromQL ", key("y")),
+      h("button.button", { onclick: (event) => page.copyLink(event.currentTarget) }, "Link ", key("c")),
     );
   }
 

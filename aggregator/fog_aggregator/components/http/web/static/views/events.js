@@ -1,5 +1,5 @@
 // Events of a place over time: bars by name, chips, folded runs with labels and metadata.
-import { card, h, key, put } from "../base/dom.js";
+import { card, h, heads, key, put } from "../base/dom.js";
 import { clock, count, full } from "../base/numbers.js";
 import { common, shortened } from "../base/paths.js";
 import { spanOf, toPlace } from "../base/route.js";
@@ -16,17 +16,16 @@ export class Events {
     this.page = page;
     this.paused = false;
     this.abort = new AbortController();
-    this.canvas = h("canvas", { class: "bars", role: "img", "aria-label": "Events over time, by name" });
-    this.head = h("div", { class: "body" });
-    this.chips = h("div", { class: "chips" });
+    this.canvas = h("canvas.bars", { role: "img", "aria-label": "Events over time, by name" });
+    this.head = h("div.body");
+    this.chips = h("div.chips");
     this.body = h("tbody");
-    this.rest = h("p", { class: "body note" });
-    this.pause = h("button", { class: "button", "aria-pressed": "false", onclick: () => this._pause() }, "Pause ", key("Space"));
+    this.rest = h("p.body.note");
+    this.pause = h("button.button", { "aria-pressed": "false", onclick: () => this._pause() }, "Pause ", key("Space"));
     this.element = h(
-      "div",
-      { class: "stack" },
-      h("section", { class: "card", "aria-label": "Events over time" }, this.head, h("div", { class: "body" }, this.canvas), this.chips),
-      card("Events", { note: "newest first, runs of the same name and place are folded", end: [this.pause, h("button", { class: "button wide", onclick: (event) => page.copy(["fog events", page.route.path && shell(page.route.path), "--follow"].filter(Boolean).join(" "), event.currentTarget) }, "Copy as ", h("code", {}, "fog events --follow"))] }, h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["time", "event", "place"].map((name) => h("th", { scope: "col" }, name)), h("th", { scope: "col", class: "number wide" }, "value"), ["labels", "metadata"].map((name) => h("th", { scope: "col", class: "wide" }, name)))), this.body)), this.rest),
+      "div.stack",
+      h("section.card", { "aria-label": "Events over time" }, this.head, h("div.body", this.canvas), this.chips),
+      card("Events", { note: "newest first, runs of the same name and place are folded", end: [this.pause, h("button.button.wide", { onclick: (event) => page.copy(["fog events", page.route.path && shell(page.route.path), "--follow"].filter(Boolean).join(" "), event.currentTarget) }, "Copy as ", h("code", "fog events --follow"))] }, h("div.scroll", h("table", h("thead", h("tr", heads(["time", "event", "place", "-#value", "-labels", "-metadata"]))), this.body)), this.rest),
     );
     this.onEvent = () => { if (!this.paused) this.load(); };
     page.live.addEventListener("event", this.onEvent);
@@ -67,12 +66,12 @@ export class Events {
   update() {
     const { page, answer } = this;
     const { route } = page;
-    put(this.head, h("p", {}, crumbs(route, route.path || page.fleet.root), h("span", { class: "label" }, " events at and under this place")), h("p", { class: "label" }, this.error ? h("span", { class: "bad" }, this.error) : answer ? [`${count(answer.events.length)}${answer.next ? " or more" : ""} in the span`, answer.kept !== null && ` · ${count(answer.kept)} kept · ${count(answer.lost)} lost · ${count(answer.repeated)} heard twice, listed once`] : "asking …"));
+    put(this.head, h("p", crumbs(route, route.path || page.fleet.root), h("span.label", " events at and under this place")), h("p.label", this.error ? h("span.bad", this.error) : answer ? [`${count(answer.events.length)}${answer.next ? " or more" : ""} in the span`, answer.kept !== null && ` · ${count(answer.kept)} kept · ${count(answer.lost)} lost · ${count(answer.repeated)} heard twice, listed once`] : "asking …"));
     if (!answer) return;
     const events = newestFirst(answer.events).filter(({ timestamp }) => timestamp <= this.window.to + 60);
     const names = tally(events);
     const { name: chosen } = route.query;
-    put(this.chips, h("button", { class: "chip", "aria-pressed": String(!chosen), onclick: () => page.go(page.with({ name: "" })) }, "all names"), names.slice(0, 12).map(([name, number]) => h("button", { class: "chip", "aria-pressed": String(chosen === name), "data-key": `name-${name}`, onclick: () => page.go(page.with({ name: chosen === name ? "" : name })) }, h("i", { class: `swatch kind-${kindOf(name)}` }), ` ${name} `, h("b", {}, count(number)))));
+    put(this.chips, h("button.chip", { "aria-pressed": String(!chosen), onclick: () => page.go(page.with({ name: "" })) }, "all names"), names.slice(0, 12).map(([name, number]) => h("button.chip", { "aria-pressed": String(chosen === name), "data-key": `name-${name}`, onclick: () => page.go(page.with({ name: chosen === name ? "" : name })) }, h("i", { class: `swatch kind-${kindOf(name)}` }), ` ${name} `, h("b", count(number)))));
     const shown = events.filter(({ name }) => !chosen || name === chosen);
     put(this.body, folded(shown).slice(0, 200).map(({ event, like, paths }) => this._row(event, like, paths)));
     put(this.rest, answer.next ? "Older ones are at /api/events, page by page." : events.length ? "Older ones are no longer kept, or before the span." : "No event in this span.");
@@ -85,13 +84,12 @@ export class Events {
     const pairs = (values) => Object.entries(values ?? {}).map(([name, value]) => `${name}=${plain(value)}`).join(" ");
     return h(
       "tr",
-      {},
-      h("td", { class: "mono", title: full(event.timestamp) }, clock(event.timestamp, 4)),
-      h("td", {}, sign(kindOf(event.name)), " ", h("b", {}, event.name), like ? [" ", h("span", { class: "badge" }, `${count(like)} like it`)] : null),
-      h("td", {}, h("a", { class: "path", href: toPlace(this.page.route, place), title: place }, shortened(place))),
+      h("td.mono", { title: full(event.timestamp) }, clock(event.timestamp, 4)),
+      h("td", sign(kindOf(event.name)), " ", h("b", event.name), like ? [" ", h("span.badge", `${count(like)} like it`)] : null),
+      h("td", h("a.path", { href: toPlace(this.page.route, place), title: place }, shortened(place))),
       h("td", { class: `wide ${typeof event.value === "number" ? "number" : "note long"}` }, event.value === null || event.value === undefined ? "" : plain(event.value)),
-      h("td", { class: "mono quiet wide long" }, pairs(event.labels)),
-      h("td", { class: "note wide long" }, pairs(event.metadata)),
+      h("td.mono.quiet.wide.long", pairs(event.labels)),
+      h("td.note.wide.long", pairs(event.metadata)),
     );
   }
 

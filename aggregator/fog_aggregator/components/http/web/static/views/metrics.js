@@ -1,5 +1,5 @@
 // The families of the fleet: what they are, how many series, what nodes disagree about. A click colours the map.
-import { card, h, key, put } from "../base/dom.js";
+import { card, h, heads, key, put } from "../base/dom.js";
 import { count } from "../base/numbers.js";
 import { matcher } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
@@ -12,13 +12,12 @@ export class Metrics {
   constructor(page) {
     this.page = page;
     this.conflicts = new Map();
-    this.field = h("input", { class: "filter", placeholder: "filter: name, help, type", value: page.route.query.q ?? "", "aria-label": "Filter the metrics (f)", oninput: () => this.update() });
+    this.field = h("input.filter", { placeholder: "filter: name, help, type", value: page.route.query.q ?? "", "aria-label": "Filter the metrics (f)", oninput: () => this.update() });
     this.body = h("tbody");
-    this.rest = h("p", { class: "body note" });
+    this.rest = h("p.body.note");
     this.element = h(
-      "div",
-      { class: "stack" },
-      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p", { class: "body" }, crumbs(page.route, page.route.path || page.fleet.root)), h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "metric"), h("th", { scope: "col" }, "type"), h("th", { scope: "col", class: "wide" }, "unit"), h("th", { scope: "col", class: "wide" }, "help"), h("th", { scope: "col" }, "conflicts"))), this.body)), this.rest),
+      "div.stack",
+      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "type", "-unit", "-help", "conflicts"]))), this.body)), this.rest),
     );
     ask("api/conflicts", { limit: 1000 }).then((answer) => { for (const family of answer.families) this.conflicts.set(family.name, family); this.update(); }, () => {});
     this.update();
@@ -35,16 +34,15 @@ export class Metrics {
       shown.slice(0, MOST_FAMILIES).map((family) =>
         h(
           "tr",
-          {},
-          h("td", {}, h("a", { class: "path", href: toPlace(page.route, page.route.path, "overview", { m: family.name, by: "" }) }, family.name)),
-          h("td", { class: "quiet" }, family.type),
-          h("td", { class: "quiet wide" }, family.unit),
-          h("td", { class: "note wide" }, family.help),
-          h("td", {}, this.conflicts.has(family.name) ? h("span", { class: "warn" }, "▲ nodes disagree") : ""),
+          h("td", h("a.path", { href: toPlace(page.route, page.route.path, "overview", { m: family.name, by: "" }) }, family.name)),
+          h("td.quiet", family.type),
+          h("td.quiet.wide", family.unit),
+          h("td.note.wide", family.help),
+          h("td", this.conflicts.has(family.name) ? h("span.warn", "▲ nodes disagree") : ""),
         ),
       ),
     );
-    put(this.rest, page.fleet.errors.families ? h("span", { class: "bad" }, page.fleet.errors.families) : shown.length > MOST_FAMILIES ? `first ${count(MOST_FAMILIES)} of ${count(shown.length)}` : `${count(shown.length)} of ${count(page.fleet.families.length)} families`);
+    put(this.rest, page.fleet.errors.families ? h("span.bad", page.fleet.errors.families) : shown.length > MOST_FAMILIES ? `first ${count(MOST_FAMILIES)} of ${count(shown.length)}` : `${count(shown.length)} of ${count(page.fleet.families.length)} families`);
   }
 
   /** @returns {boolean} whether the key was ours */

@@ -1,12 +1,13 @@
 // A node: what it tells of itself, its metrics beside its siblings' and all nodes', why a number is what it is, commands.
 import { twoColumns } from "../base/columns.js";
 import { card, command, h, key, put } from "../base/dom.js";
-import { clock, count, full, moment, span } from "../base/numbers.js";
+import { clock, count, digits, full, many, moment, span } from "../base/numbers.js";
 import { brief, isUnder, lastOf, parentOf } from "../base/paths.js";
 import { EVERY, once } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { expression, ofNode } from "../data/queries.js";
+import { Recent } from "../data/recent.js";
 import { Colouring } from "../parts/colouring.js";
 import { eventsCard } from "../parts/events.js";
 import { Explain } from "../parts/explain.js";
@@ -24,15 +25,16 @@ export class Node {
     this.page = page;
     this.path = page.route.path;
     this.abort = new AbortController();
+    this.recent = new Recent(page, this.path);
     this.colouring = new Colouring(page);
     this.map = new MapCard({ height: 96, under: parentOf(this.path), outlined: this.path, plain: true, open: (path) => page.go(toPlace(page.route, path)) });
     this.metrics = new NodeMetrics(page, this.path, (name) => this.explain.load(name));
     this.explain = new Explain(page, this.path);
-    this.top = h("div", { class: "order-1" });
-    this.side = h("div", {}, this.map.element);
-    this.facts = h("div", { class: "order-2" });
-    this.events = h("div", { class: "order-5" });
-    this.element = h("div", { class: "stack" }, this.top, this.facts, twoColumns("node", [this.metrics.element, this.events], [h("div", { class: "stack order-4" }, this.explain.element, this._commands())]));
+    this.top = h("div.order-1");
+    this.side = h("div", this.map.element);
+    this.facts = h("div.order-2");
+    this.events = h("div.order-5");
+    this.element = h("div.stack", this.top, this.facts, twoColumns("node", [this.metrics.element, this.events], [h("div.stack.order-4", this.explain.element, this._commands())]));
     this.timer = setInterval(() => this.load(), EVERY);
     this.load();
   }
@@ -40,6 +42,7 @@ export class Node {
   close() {
     clearInterval(this.timer);
     this.abort.abort();
+    this.recent.close();
     this.map.close();
   }
 
@@ -60,7 +63,7 @@ export class Node {
     const window = spanOf(page.route, page.now());
     await Promise.all([
       ask("api/nodes", { path, limit: 1 }, { signal }).then((answer) => { this.node = answer.nodes.find((node) => node.path === path) ?? null; this.asked = true; this.error = ""; this.nodeAt = page.now(); }, (error) => { this.error = error.message; this.asked = true; }),
-      ask("api/events", { path, limit: 100 }, { signal }).then((answer) => { this.listed = answer; }, () => {}),
+      this.recent.load(signal),
       this.metrics.load(window, signal),
       this.colouring.load(),
     ]);
@@ -73,30 +76,43 @@ export class Node {
     const now = page.now();
     put(this.top, this._verdict());
     if (page.fleet.tree) this.map.show(page.fleet.tree, { colour: this.colouring.of(page.fleet.tree) });
-    if (node) put(this.facts, h("dl", { class: "card facts" }, facts(node, now, now - this.nodeAt).map(([name, value, title]) => h("div", {}, h("dt", {}, name), h("dd", { title }, value)))));
-    if (this.listed) put(this.events, eventsCard(page.route, this.listed, { title: "Events here", path: this.path, now }));
+    if (node) put(this.facts, h("dl.card.facts", facts(node, now, now - this.nodeAt).map(([name, value, title]) => h("div", h("dt", name), h("dd", { title }, value)))));
+    if (this.recent.answer) put(this.events, eventsCard(page.route, this.recent.answer, { title: "Events here", path: this.path, now }));
   }
 
   _verdict() {
     const { page, path, node, state } = this;
     const [problem] = this.problems;
-    const above = (page.fleet.alerts?.problems ?? []).find((one) => isUnder(path, one.path) && one.path !== path);
+    const above = (page.fleet.alerts?.problems ?? []).find((one) => one.path && one.path !== path && isUnder(path, one.path));
     const words = { live: "Live", stale: "Stale: no frame for three intervals", departed: "Departed: its last values are shown", missing: "Missing: expected, and never heard", quarantined: "In quarantine: its numbers are in no total", ended: "Ended in good order" };
     const heard = node && node.last_heard_age_seconds !== null ? node.last_heard_age_seconds + page.now() - this.nodeAt : null;
     const [severity, title, text] = problem
       ? [problem.severity, problem.title, `${problem.text}${problem.start ? ` Since ${clock(problem.start, 2)}.` : ""}`]
       : !state
         ? ["", this.asked ? "No such node is known" : "Asking the aggregator …", this.error ?? ""]
-        : [state === "live" ? "ok" : "warning", `${words[state]}`, above ? ["It lies under a problem: ", h("a", { href: toPlace(page.route, above.path) }, `${above.title} at ${above.path}`)] : heard === null ? "" : state === "live" ? `Last heard ${span(heard)} ago.` : `Its last frame came ${span(heard)} ago, at ${clock(page.now() - heard)}: what follows is as of then.`];
+        : above
+          ? [state === "live" ? "ok" : "warning", words[state], ["It lies under a problem: ", h("a", { href: toPlace(page.route, above.path) }, `${above.title} at ${above.path}`)]]
+          : state === "live" && this.metrics.oddest
+            ? this._odd(this.metrics.oddest)
+            : [state === "live" ? "ok" : "warning", words[state], heard === null ? "" : state === "live" ? `Last heard ${span(heard)} ago.` : `Its last frame came ${span(heard)} ago, at ${clock(page.now() - heard)}: what follows is as of then.`];
     return verdict({
       route: page.route, path, about: "a node · no children", severity, title, text, side: this.side,
       actions: [
-        parentOf(path) ? h("a", { class: "button first", href: toPlace(page.route, parentOf(path)) }, `Up to ${brief(lastOf(parentOf(path)), 16)} `, key("Backspace")) : null,
-        h("button", { class: "button", onclick: () => page.act.silence({ path }) }, "Silence… ", key("s")),
-        h("button", { class: "button", onclick: (event) => page.copy(this.query, event.currentTarget) }, "PromQL ", key("y")),
-        h("button", { class: "button", onclick: (event) => page.copyLink(event.currentTarget) }, "Link ", key("c")),
+        parentOf(path) ? h("a.button.first", { href: toPlace(page.route, parentOf(path)) }, `Up to ${brief(lastOf(parentOf(path)), 16)} `, key("Backspace")) : null,
+        h("button.button", { onclick: () => page.act.silence({ path }) }, "Silence… ", key("s")),
+        h("button.button", { onclick: (event) => page.copy(this.query, event.currentTarget) }, "PromQL ", key("y")),
+        h("button.button", { onclick: (event) => page.copyLink(event.currentTarget) }, "Link ", key("c")),
       ],
     });
+  }
+
+  /** A live node with a metric unlike others': where its siblings have the same, the place above is to be looked at. */
+  _odd({ metric, siblings, all }) {
+    const { others } = this.metrics;
+    const times = (one) => (one && Number.isFinite(one.ratio) ? `${digits(Number(one.ratio.toPrecision(2)))} ×` : "far from");
+    const above = parentOf(this.path);
+    if (siblings?.unlike || !siblings) return ["warning", `Live; its ${metric} is unlike ${siblings ? "its siblings'" : "all nodes'"}`, `${times(siblings ?? all)} the median of ${many(siblings ? others.siblings : others.places - 1, "other")}.`];
+    return ["warning", `Live; its ${metric} is that of ${lastOf(above)} as a whole`, [`It is like that of its ${many(others.siblings, "sibling")}, and ${times(all)} that of all ${count(others.places)} places of its level. Look at `, h("a", { href: toPlace(this.page.route, above) }, lastOf(above)), "."]];
   }
 
   get query() {
@@ -106,7 +122,7 @@ export class Node {
 
   _commands() {
     const { path } = this;
-    return card("Do something", {}, h("div", { class: "body" }, [silenceCommand({ path }, "1h", "…"), `fog quarantine ${shell(path)} --why '…'`, `fog audit ${shell(path)}`].map(command)));
+    return card("Do something", {}, h("div.body", [silenceCommand({ path }, "1h", "…"), `fog quarantine ${shell(path)} --why '…'`, `fog audit ${shell(path)}`].map(command)));
   }
 
   /** @returns {boolean} whether the key was ours */

@@ -1,8 +1,8 @@
 // Nodes at and under a place: one row each, states as toggles, rows drawn as you scroll.
-import { copy, h, key, put } from "../base/dom.js";
+import { copy, h, heads, key, put } from "../base/dom.js";
 import { clock, count, full, moment, span } from "../base/numbers.js";
-import { shortened } from "../base/paths.js";
 import { EVERY } from "../base/once.js";
+import { isUnder, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { shell } from "../parts/silence.js";
@@ -12,6 +12,7 @@ const LISTED = ["departed", "missing", "quarantined", "unread", "stale", "live",
 const NODES_AT_ONCE = 200;
 const MOST_NODES = 1000;
 const ROW = 32;
+const FOLDED = 3;
 const TYPED_MS = 120;
 
 export class Nodes {
@@ -21,15 +22,18 @@ export class Nodes {
     this.chosen = 0;
     this.picked = new Set();
     this.rows = [];
+    /** What is drawn: nodes, and groups of them that are folded. @type {any[]} */
+    this.lines = [];
+    this.unfolded = new Set();
     this.abort = new AbortController();
-    this.field = h("input", { class: "filter", placeholder: "filter: path, version, role…", "aria-label": "Filter the nodes (f)", value: page.route.query.q ?? "", oninput: () => this._filter() });
-    this.head = h("div", { class: "body" });
-    this.chips = h("span", { class: "chip-list" });
+    this.field = h("input.filter", { placeholder: "filter: path, version, role…", "aria-label": "Filter the nodes (f)", value: page.route.query.q ?? "", oninput: () => this._filter() });
+    this.head = h("div.body");
+    this.chips = h("span.chip-list");
     this.body = h("tbody");
-    this.rest = h("p", { class: "body note" });
-    this.table = h("div", { class: "scroll tall", tabindex: "0", "aria-label": "Nodes", onscroll: () => this._scrolled() }, h("table", {}, h("thead", {}, h("tr", {}, ["state", "place"].map((name) => h("th", { scope: "col" }, name)), ["for", "last heard", "interval"].map((name) => h("th", { scope: "col", class: `number ${{ for: "", "last heard": "wide", interval: "roomy" }[name]}` }, name)), h("th", { scope: "col", class: "roomy" }, "version"), h("th", { scope: "col", class: "wide" }, "note"), h("th", { scope: "col", class: "number roomy" }, "command"))), this.body));
-    this.element = h("div", { class: "stack" }, h("section", { class: "card", "aria-label": "Filter" }, this.head, h("div", { class: "chips" }, this.chips, h("span", {}, this.field, key("f")))), h("section", { class: "card", "aria-label": "Nodes" }, this.table, this.rest));
-    this.timer = setInterval(() => this.load(), EVERY);
+    this.rest = h("p.body.note");
+    this.table = h("div.scroll.tall", { tabindex: "0", "aria-label": "Nodes", onscroll: () => this._scrolled() }, h("table", h("thead", h("tr", heads(["state", "place", "#for", "-#last heard", "~#interval", "~version", "-note", "~#command"]))), this.body));
+    this.element = h("div.stack", h("section.card", { "aria-label": "Filter" }, this.head, h("div.chips", this.chips, h("span", this.field, key("f")))), h("section.card", { "aria-label": "Nodes" }, this.table, this.rest));
+    this.timer = setInterval(() => { if (this.rows.length <= MOST_NODES || !this.table.scrollTop) this.load(); }, EVERY);
     this.load();
   }
 
@@ -53,7 +57,7 @@ export class Nodes {
       const answer = await ask("api/nodes", wanted, { signal: this.abort.signal });
       if (asked !== this.asked) return;
       this.rows = more ? [...this.rows, ...answer.nodes] : answer.nodes;
-      this.next = answer.next ?? null;
+      this.next = answer.next;
       this.total = answer.total;
       this.counts = answer.states;
       this.error = "";
@@ -76,68 +80,97 @@ export class Nodes {
 
   _scrolled() {
     if (this.next && this.table.scrollTop + this.table.clientHeight > this.table.scrollHeight - 20 * ROW && !this.loading) {
-      this.loading = true;
-      this.load(true).finally(() => { this.loading = false; });
+      this._more();
     }
     this._draw();
   }
 
   update() {
     const { page } = this;
-    put(this.head, h("p", {}, crumbs(page.route, this.path || page.fleet.root), h("span", { class: "label" }, " nodes at and under this place")), h("p", { class: "label" }, this.error ? h("span", { class: "bad" }, this.error) : `${count(this.rows.length)} of ${count(this.total ?? NaN)} shown · worst first, then longest`));
+    put(this.head, h("p", crumbs(page.route, this.path || page.fleet.root), h("span.label", " nodes at and under this place")), h("p.label", this.error ? h("span.bad", this.error) : `${count(this.rows.length)} of ${count(this.total ?? NaN)} shown · worst first, then longest`));
+    this._fold();
     const chosen = new Set(this.states);
-    const chip = (state, text, pressed, query) => h("button", { class: "chip", "aria-pressed": String(pressed), "data-key": `chip-${state}`, onclick: () => page.go(page.with(query)) }, text);
+    const chip = (state, text, pressed, query) => h("button.chip", { "aria-pressed": String(pressed), "data-key": `chip-${state}`, onclick: () => page.go(page.with(query)) }, text);
     put(
       this.chips,
       chip("all", "all", chosen.size === LISTED.length, { state: chosen.size === LISTED.length ? "" : "all" }),
-      LISTED.map((state) => chip(state, [h("i", { class: `swatch ${state}` }), ` ${state} `, h("b", {}, count(this.counts?.[state] ?? NaN))], chosen.has(state), { state: toggled(chosen, state) })),
+      LISTED.map((state) => chip(state, [h("i", { class: `swatch ${state}` }), ` ${state} `, h("b", count(this.counts?.[state] ?? NaN))], chosen.has(state), { state: toggled(chosen, state) })),
     );
     this._draw();
-    put(this.rest, this.rows.length ? [`${count(this.rows.length)} loaded of ${count(this.total)} · rows are drawn as you scroll · `, key("x"), " selects, ", key("y"), " copies the paths, ", key("c"), " the command"] : this.error ? "" : `No node here is ${this.states.join(", ") || "chosen"}.`);
+    put(this.rest, this.rows.length ? [`${count(this.rows.length)} loaded of ${count(this.total)} · rows are drawn as you scroll · `, key("x"), " selects, ", key("e"), " unfolds, ", key("y"), " copies the paths, ", key("c"), " the command"] : this.error ? "" : `No node here is ${this.states.join(", ") || "chosen"}.`);
+  }
+
+  /** Nodes of one state that are joined by place are one line, until it is unfolded. */
+  _fold() {
+    const { query } = this.page.route;
+    const groups = query.q || (query.sort ?? "worst") !== "worst" ? [] : (this.page.fleet.alerts?.groups ?? []).flatMap(({ state, groups: of }) => of.filter(({ nodes, path }) => nodes >= FOLDED && path !== this.path && isUnder(path, this.path)).map((group) => ({ ...group, state, id: `${state}@${group.path}` })));
+    const seen = new Set();
+    this.lines = this.rows.flatMap((node) => {
+      const fold = groups.find(({ state, path }) => state === node.state && isUnder(node.path, path));
+      if (!fold) return [node];
+      const first = !seen.has(fold.id);
+      seen.add(fold.id);
+      const open = this.unfolded.has(fold.id);
+      return [...(first ? [{ ...fold, fold: true, open }] : []), ...(open ? [node] : [])];
+    });
+    if (this.next && !this.loading && this.lines.length * ROW < this.table.clientHeight) this._more();
+  }
+
+  _more() {
+    if (this.loading) return;
+    this.loading = true;
+    this.load(true).finally(() => { this.loading = false; });
   }
 
   /** Draw the rows in sight; the others are space. */
   _draw() {
     const first = Math.max(0, Math.floor(this.table.scrollTop / ROW) - 10);
-    const last = Math.min(this.rows.length, first + Math.ceil((this.table.clientHeight || 700) / ROW) + 20);
+    const last = Math.min(this.lines.length, first + Math.ceil((this.table.clientHeight || 700) / ROW) + 20);
     const space = (rows) => (rows > 0 ? h("tr", { css: { height: `${rows * ROW}px` }, "aria-hidden": "true" }, h("td", { colspan: 8 })) : null);
-    put(this.body, space(first), this.rows.slice(first, last).map((node, place) => this._row(node, first + place)), space(this.rows.length - last));
+    put(this.body, space(first), this.lines.slice(first, last).map((line, place) => this._row(line, first + place)), space(this.lines.length - last));
   }
 
-  _row(node, place) {
+  _row(line, place) {
     const { page } = this;
     const now = page.now();
-    const age = node.last_heard_age_seconds;
-    const heard = age === null ? NaN : now - age;
+    const cells = line.fold ? foldCells(line, now, () => this._unfold(line)) : nodeCells(line, now);
     return h(
-      "tr",
-      { class: "open", "aria-selected": String(place === this.chosen || this.picked.has(node.path)), onclick: (event) => { if (!(event.target instanceof HTMLAnchorElement)) { this.chosen = place; this._draw(); } } },
-      h("td", {}, h("i", { class: `swatch ${node.state}` }), ` ${node.state}`),
-      h("td", {}, h("a", { class: "path", href: toPlace(page.route, node.path), title: node.path, "data-key": `node-${node.path}` }, shortened(node.path, 56))),
-      h("td", { class: "number" }, node.state === "live" ? "" : span(age ?? NaN)),
-      h("td", { class: "number quiet wide", title: full(heard) }, Number.isNaN(heard) ? "never" : now - heard < 86400 ? clock(heard) : moment(heard, now)),
-      h("td", { class: "number quiet roomy" }, node.interval_seconds ? `${node.interval_seconds} s` : ""),
-      h("td", { class: "quiet mono roomy" }, node.info?.version ?? ""),
-      h("td", { class: "note wide" }, noteOf(node)),
-      h("td", { class: "number mono roomy" }, commandOf(node)),
+      "tr.open",
+      { "aria-selected": String(place === this.chosen || this.picked.has(line.path)), onclick: (event) => { if (!event.target.closest("a, button")) { this.chosen = place; this._draw(); } } },
+      h("td", h("i", { class: `swatch ${line.state}` }), ` ${line.state}`),
+      h("td", h("a.path", { href: toPlace(page.route, line.path), title: line.path, "data-key": `node-${line.path}` }, shortened(line.path, 56)), " ", cells.badge),
+      h("td.number", cells.silent),
+      h("td.number.quiet.wide", { title: full(cells.heard) }, cells.last),
+      h("td.number.quiet.roomy", cells.interval),
+      h("td.quiet.mono.roomy", cells.version),
+      h("td.note.wide", cells.note),
+      h("td.number.mono.roomy", commandOf(line)),
     );
+  }
+
+  _unfold({ id }) {
+    if (!this.unfolded.delete(id)) this.unfolded.add(id);
+    this._fold();
+    this._draw();
   }
 
   /** @returns {boolean} whether the key was ours */
   press(name) {
-    const node = this.rows[this.chosen];
+    const node = this.lines[this.chosen];
     const move = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[name];
     if (move) {
-      this.chosen = Math.max(0, Math.min(this.rows.length - 1, this.chosen + move));
+      this.chosen = Math.max(0, Math.min(this.lines.length - 1, this.chosen + move));
       const top = this.chosen * ROW;
       if (top < this.table.scrollTop || top > this.table.scrollTop + this.table.clientHeight - 3 * ROW) this.table.scrollTop = top - this.table.clientHeight / 2;
       this._draw();
     } else if (name === "f") this.field.focus();
+    else if (name === "o") this.page.go(this.page.with({ sort: { worst: "silence", silence: "path", path: "" }[this.page.route.query.sort || "worst"] }));
+    else if (name === "e" && node?.fold) this._unfold(node);
     else if (name === "x" && node) {
       if (!this.picked.delete(node.path)) this.picked.add(node.path);
       this._draw();
     } else if (name === "y") copy((this.picked.size ? [...this.picked] : this.rows.map(({ path }) => path)).join("\n"));
-    else if (name === "c" && node) copy(commandOf(node) || `fog tree ${shell(node.path)}`);
+    else if (name === "c" && node) copy(this.lines.filter((line) => (this.picked.size ? this.picked.has(line.path) : line === node)).map((line) => commandOf(line) || `fog tree ${shell(line.path)}`).join("\n"));
     else if (name === "Enter" && node) this.page.go(toPlace(this.page.route, node.path));
     else return false;
     return true;
@@ -155,8 +188,23 @@ export function noteOf(node) {
   return [node.note, node.state === "missing" && "expected, never heard", node.epochs > 1 && `${node.epochs} writers`, node.gaps > 0 && `${node.gaps} gaps open`, node.ephemeral && "ephemeral", node.branch && "a branch's own aggregator"].filter(Boolean).join(", ");
 }
 
-/** The command that an operator needs for it, if any. */
-export function commandOf(node) {
-  return { departed: `fog forget ${shell(node.path)}`, quarantined: `fog quarantine ${shell(node.path)} --lift` }[node.state] ?? "";
+function nodeCells(node, now) {
+  const age = node.last_heard_age_seconds;
+  const heard = age === null ? NaN : now - age;
+  return { badge: null, silent: node.state === "live" ? "" : span(age ?? NaN), heard, last: Number.isNaN(heard) ? "never" : now - heard < 86400 ? clock(heard) : moment(heard, now), interval: node.interval_seconds ? `${node.interval_seconds} s` : "", version: node.info?.version ?? "", note: noteOf(node) };
 }
 
+function foldCells({ state, nodes, of, first, last, open }, now, unfold) {
+  const heard = first || NaN;
+  return {
+    badge: h("button.badge.plain", { onclick: unfold, "aria-expanded": String(open) }, `${count(nodes)} nodes${open ? " ▾" : ", folded ▸"}`),
+    silent: span(now - heard), heard, last: heard ? `${clock(heard)}${last - first >= 1 ? `–${clock(last).slice(-5)}` : ""}` : "never",
+    note: [nodes === of ? "all of the place" : `of ${count(of)}`, state === "missing" ? "expected, never heard" : last - first < 60 && `all within ${span(last - first)}`].filter(Boolean).join(", "),
+  };
+}
+
+/** The command that an operator needs for it, if any: of a group only where all of its place is meant. */
+export function commandOf({ state, path, fold, nodes, of }) {
+  if (fold && nodes !== of) return "";
+  return { departed: `fog forget ${shell(path)}`, quarantined: `fog quarantine ${shell(path)} --lift` }[state] ?? "";
+}

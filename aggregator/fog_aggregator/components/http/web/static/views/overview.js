@@ -2,7 +2,7 @@
 import { twoColumns } from "../base/columns.js";
 import { h, put } from "../base/dom.js";
 import { clock, count, many, share, span } from "../base/numbers.js";
-import { EVERY, once } from "../base/once.js";
+import { EVERY, once, Rounds } from "../base/once.js";
 import { toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { changesCard, readChanges } from "../parts/changes.js";
@@ -10,37 +10,41 @@ import { coverage, known } from "../parts/coverage.js";
 import { eventsCard } from "../parts/events.js";
 import { MapCard } from "../parts/map.js";
 import { calm } from "../parts/calm.js";
-import { problemsCard } from "../parts/problems.js";
+import { MOST_PROBLEMS, problemsCard } from "../parts/problems.js";
 import { notLive, verdict } from "../parts/verdict.js";
 import { NotReady } from "../parts/not_ready.js";
 import { chooser, Colouring } from "../parts/colouring.js";
+import { Recent } from "../data/recent.js";
 import { Sparks } from "../data/sparks.js";
 
 
 export class Overview {
   /** Ask for what is shown, unless an answer is still awaited. */
-  load = once(() => this._load());
+  load = once((all = true) => this._load(all));
 
   /** @param {any} page */
   constructor(page) {
     this.page = page;
     this.selected = 0;
+    this.rounds = new Rounds();
+    this.recent = new Recent(page, page.route.path);
     this.sparks = new Sparks();
     this.colouring = new Colouring(page);
     this.map = new MapCard({ height: 292, open: (path) => page.go(toPlace(page.route, path)), end: [chooser(page)] });
     this.map.select = (number) => this.select(number);
-    this.top = h("div", { class: "order-1" });
-    this.left = h("div", { class: "order-2" });
-    this.events = h("div", { class: "order-5" });
-    this.changes = h("div", { class: "order-4" });
+    this.top = h("div.order-1");
+    this.left = h("div.order-2");
+    this.events = h("div.order-5");
+    this.changes = h("div.order-4");
     this.notReady = new NotReady(page);
-    this.element = h("div", { class: "stack" }, this.top, twoColumns("overview", [this.left, this.events], [h("div", { class: "order-3" }, this.map.element), this.changes]));
-    this.timer = setInterval(() => this.load(), EVERY);
+    this.element = h("div.stack", this.top, twoColumns("overview", [this.left, this.events], [h("div.order-3", this.map.element), this.changes]));
+    this.timer = setInterval(() => this.load(false), EVERY);
     this.load();
   }
 
   close() {
     clearInterval(this.timer);
+    this.recent.close();
     this.map.close();
   }
 
@@ -48,20 +52,23 @@ export class Overview {
     return this.page.fleet.alerts?.problems ?? [];
   }
 
-  async _load() {
+  async _load(all) {
     if (document.hidden || !this.page.status?.ready) return;
+    await this.rounds.run([() => this.recent.load(), () => this._changes(), () => this.colouring.load()], all);
+    this.update();
+  }
+
+  async _changes() {
     const { page } = this;
-    const until = page.now();
-    const jobs = [
-      ask("api/events", { path: page.route.path, limit: 100 }).then((answer) => { this.listed = answer; this.eventsError = ""; }, (error) => { this.eventsError = error.message; }),
-      ask("api/changes", { path: page.route.path, window: "1h" }).then((answer) => { this.changed = readChanges(answer, page.fleet); this.changesError = ""; }, (error) => { this.changesError = error.message; }),
-      this.colouring.load(),
-    ];
-    await Promise.all(jobs);
-    this.update();
+    try {
+      this.changed = readChanges(await ask("api/changes", { path: page.route.path, window: "1h" }));
+      this.changesError = "";
+    } catch (error) {
+      this.changesError = error.message;
+    }
     page.changed = this.changed?.changes ?? [];
-    await this.sparks.load({ changes: page.changed, problems: this.problems.slice(0, 7), path: page.route.path }, { from: until - 3600, to: until });
-    this.update();
+    const to = page.now();
+    await this.sparks.load({ changes: page.changed, problems: this.problems.slice(0, MOST_PROBLEMS), path: page.route.path }, { from: to - 3600, to });
   }
 
   /** Show what is known now. */
@@ -77,8 +84,8 @@ export class Overview {
       put(this.left, problemsCard({ route, problems: this.problems, silenced: fleet.alerts?.silenced.length ?? 0, selected: this.selected, now: page.now(), sparks: this.sparks.problems, select: (number) => this.select(number), act: page.act, empty: calm(page), error: fleet.errors.alerts }));
       put(this.changes, changesCard({ route, answer: this.changed, sparks: this.sparks.changes, colour: (name) => page.go(page.with({ m: name })), error: this.changesError ?? "" }));
     }
-    put(this.events, this.listed ? eventsCard(route, this.listed, { path: route.path, now: page.now() }) : this.eventsError ? h("p", { class: "error" }, this.eventsError) : null);
-    this.map.show(fleet.tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, pins: this.problems.slice(0, 7).map(({ number, path, severity }) => ({ number, path, severity })), known: status?.ready !== false });
+    put(this.events, this.recent.answer ? eventsCard(route, this.recent.answer, { path: route.path, now: page.now() }) : this.recent.error ? h("p.error", this.recent.error) : null);
+    this.map.show(fleet.tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, pins: this.problems.slice(0, MOST_PROBLEMS).map(({ number, path, severity }) => ({ number, path, severity })), known: status?.ready !== false });
   }
 
   _verdict() {

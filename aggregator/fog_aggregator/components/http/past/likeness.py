@@ -1,0 +1,127 @@
+"""Say which metrics of a place are unlike those of its siblings, and unlike those of all places of its level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Final
+
+from aiohttp import web
+
+from fog_aggregator.analysis.expressions import value_by_path
+from fog_aggregator.analysis.unlike import likeness
+from fog_aggregator.components.http.access.guard import shown_to
+from fog_aggregator.components.http.keys import NETWORK
+from fog_aggregator.components.http.output import JSON, json_bytes, send
+from fog_aggregator.components.http.page.tagged import send_tagged
+from fog_aggregator.components.http.parameters import LIMIT, OFFSET, PATH
+from fog_aggregator.components.http.prometheus.route import API, STATUS_OF
+from fog_aggregator.components.http.view_parameters import must_be_known
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.promql.errors import QueryError
+from fog_aggregator.promql.evaluation.context import Options
+from fog_aggregator.promql.labels import label
+from fog_aggregator.promql.query import VectorResult, instant_query
+from fog_aggregator.promql.storage import Storage
+from fog_aggregator.query.samples import PATH as PATH_LABEL
+from fog_schema.paths import Path, format_path
+from utilityfog_frontend.telemetry.model import Family
+
+MOST_VALUES: Final = 200_000
+"""Values that one answer reads: of more, all places of a level are compared for the first metrics alone."""
+_ERRORS: Final = {422: web.HTTPUnprocessableEntity, 503: web.HTTPServiceUnavailable}
+PARAMETERS: Final = (PATH, LIMIT, OFFSET)
+
+
+async def like(request: web.Request, query: Mapping[str, Any]) -> web.StreamResponse:
+    """Answer with the metrics of a place beside those of others, in the order of their names, a page of them."""
+    if request.method == "HEAD":
+        return await send(request, (), JSON)
+    network, path = request.app[NETWORK], query["path"]
+    if not path:
+        raise web.HTTPBadRequest(text="path= is needed: the whole fleet has no siblings")
+    must_be_known(network, path)
+    try:
+        queries = request.app[API].queries
+        moment = queries.now()
+        async with queries.slot(request) as evaluation:
+            storage, options = queries.storage(evaluation), queries.evaluate_with(evaluation)
+            work = _Work(network, storage, options, moment, shown_to(request), path)
+            found = await queries.compute(lambda: work.found(query["limit"], query["offset"]))
+    except QueryError as error:
+        failure = _ERRORS.get(STATUS_OF.get(error.error_type, 400), web.HTTPBadRequest)
+        raise failure(text=str(error)) from None
+    return await send_tagged(request, json_bytes({"path": format_path(path), "time": moment / 1000} | found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One question: evaluated in a thread.
+
+    Attributes:
+        network: Knows the families and the places.
+        storage: Has the samples.
+        options: The bounds of an evaluation.
+        moment: When it is, milliseconds.
+        root: The place at and under which others may be looked at.
+        path: The place that is compared.
+    """
+
+    network: NetworkCollector
+    storage: Storage
+    options: Options
+    moment: int
+    root: Path
+    path: Path
+
+    def found(self, limit: int, offset: int) -> dict[str, Any]:
+        """Compare a page of metrics."""
+        every = {one.name: one for one in self.network.descriptions(self.path) if not one.name.startswith("fog_")}
+        page = [every[name] for name in sorted(every)[offset : offset + limit]]
+        places = {path[: len(self.path)] for path in self.network.paths(self.root) if len(path) >= len(self.path)}
+        wide = MOST_VALUES // max(1, len(places))
+        siblings = sum(place[:-1] == self.path[:-1] for place in places) - 1 if self._has_siblings else 0
+        return {
+            "total": len(every),
+            "offset": offset,
+            "limit": limit,
+            "siblings": max(0, siblings),
+            "places": len(places),
+            "metrics": [self._compared(one, everywhere=number < wide) for number, one in enumerate(page)],
+        }
+
+    @property
+    def _has_siblings(self) -> bool:
+        """Tell whether the places beside this one may be looked at."""
+        return len(self.path) > len(self.root)
+
+    def _compared(self, family: Family, *, everywhere: bool) -> dict[str, Any]:
+        values = self._values(family, self.root if everywhere else self.path[:-1] if self._has_siblings else self.path)
+        own = values.pop(format_path(self.path), float("nan"))
+        parent = format_path(self.path[:-1])
+        beside = [value for path, value in values.items() if path.rpartition("/")[0] == parent]
+        return {
+            "metric": family.name,
+            "type": family.type.value,
+            "value": own if isfinite(own) else None,
+            "siblings": _likeness(own, beside if self._has_siblings else ()),
+            "all": _likeness(own, list(values.values())) if everywhere else None,
+        }
+
+    def _values(self, family: Family, under: Path) -> dict[str, float]:
+        """Return the value of each place of the level at and under another one."""
+        place = f',fog_path=~"{format_path(under)}(/.*)?"' if under else ""
+        expression = value_by_path(family.name, family.type, f'fog_level="{len(self.path) - 1}"{place}')
+        found = instant_query(expression, self.storage, self.moment, self.options)
+        if not isinstance(found.data, VectorResult):
+            return {}
+        paths = (label(labels, PATH_LABEL) for labels in found.data.labels)
+        return dict(zip(paths, found.data.values.tolist(), strict=True))
+
+
+def _likeness(value: float, others: Sequence[float]) -> dict[str, Any] | None:
+    found = likeness(value, others)
+    if found is None:
+        return None
+    return {"ratio": found.ratio, "distance": found.distance, "unlike": found.is_unlike}
