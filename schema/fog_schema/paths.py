@@ -67,22 +67,31 @@ def ancestors(path: Path) -> list[Path]:
 
 
 def expand_template(template: str, environ: Mapping[str, str], hostname: Callable[[], str]) -> Path:
-    """Fill ``fog/${RACK}/${HOSTNAME}`` from the environment (``HOSTNAME`` from the host where it is not set there).
-
-    In a value that is filled in, every character that a token may not have becomes ``-``, slashes too, and it is cut
-    to 64 characters: one variable is one token. ``$$`` is a dollar sign, which no token may have, and so an error.
+    """Fill ``fog/${RACK}/${HOSTNAME}``, as `fill_template` does.
 
     Raises:
         PathError: for a variable that is not set or is empty, or when the outcome is not a path.
+    """
+    return parse_path(fill_template(template, environ, hostname))
+
+
+def fill_template(template: str, environ: Mapping[str, str], hostname: Callable[[], str]) -> str:
+    """Fill variables, one token each, from the environment (``HOSTNAME`` from the host where it is not set there).
+
+    In a value that is filled in, every character that a token may not have becomes ``-``, slashes and dots too, and it
+    is cut to 64 characters. ``$$`` is a dollar sign, which no token may have, and so an error.
+
+    Raises:
+        PathError: for a variable that is not set or is empty.
     """
 
     def fill(match: re.Match[str]) -> str:
         name = match[1] or match[2]
         if name is None:
-            raise PathError(f"path template {template!r}: '$' must be followed by a variable's name, as in ${{RACK}}")
+            raise PathError(f"template {template!r}: '$' must be followed by a variable's name, as in ${{RACK}}")
         value = environ.get(name) or (hostname() if name == "HOSTNAME" else "")
         if not value:
-            raise PathError(f"path template {template!r}: the variable {name} is not set; set it or write the path out")
+            raise PathError(f"template {template!r}: the variable {name} is not set; set it or write its value")
         return _FORBIDDEN.sub("-", value)[:MAX_TOKEN_LENGTH]
 
-    return parse_path(_VARIABLE.sub(fill, template))
+    return _VARIABLE.sub(fill, template)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fog_schema.errors import PathError
 from fog_schema.limits import MAX_TOKEN_LENGTH, MAX_TOKENS
-from fog_schema.paths import Path, ancestors, expand_template, format_path, is_under, parse_path
+from fog_schema.paths import Path, ancestors, expand_template, fill_template, format_path, is_under, parse_path
 from fog_schema.subjects import Subjects
 from tests import strategies
 
@@ -121,6 +121,13 @@ def test_templates_are_filled_in(template: str, path: Path) -> None:
 def test_the_environment_knows_the_host_better() -> None:
     """HOSTNAME from the environment, as Kubernetes sets it, wins over the host's own answer."""
     assert expand_template("fog/$HOSTNAME", {"HOSTNAME": "pod-1"}, no_host) == ("fog", "pod-1")
+
+
+def test_an_inbox_is_filled_as_a_path_is() -> None:
+    """So that both have the same tokens, whatever a machine is called."""
+    environ = {"RACK": "a/b", "HOSTNAME": "ip-10-0-0-1.ec2.internal"}
+    inbox = fill_template("_INBOX_AGENT.fog.${RACK}.${HOSTNAME}", environ, no_host)
+    assert inbox.split(".")[1:] == list(expand_template("fog/${RACK}/${HOSTNAME}", environ, no_host))
 
 
 @pytest.mark.parametrize("template", ["fog/${UNSET}", "fog/${EMPTY}", "fog/$", "fog/$$x", "fog/${RACK", "fog/$-"])

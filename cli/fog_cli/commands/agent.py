@@ -4,14 +4,16 @@
   fog agent --path 'fog/${RACK}/${HOSTNAME}' --nats nats://10.0.0.1:4222
   fog agent --path fog/0/3 --once
 
-Without a server it keeps trying. SIGTERM and Ctrl-C flush the last counts first.
+With credentials of its own a node has an inbox of its own, which may be a template too, as in
+--inbox-prefix '_INBOX_AGENT.fog.${RACK}.${HOSTNAME}'. Without a server it keeps trying. SIGTERM and Ctrl-C flush the
+last counts first.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fog_agent.edge.options import AgentOptions
@@ -45,12 +47,14 @@ _print_once: Final = later("fog_cli.actions.agent:print_once")
 def run(settings: Settings) -> int:
     """Report until told to stop."""
     from fog_schema.errors import PathError
-    from fog_schema.paths import expand_template, format_path
+    from fog_schema.paths import expand_template, fill_template, format_path
 
     if not settings.path:
         raise UsageError("where in the tree is this node? Give --path fog/0/3, FOG_PATH, or path in [agent]")
     try:
         path = format_path(expand_template(settings.path, os.environ, socket.gethostname))
+        inbox = fill_template(settings.nats.inbox_prefix or "", os.environ, socket.gethostname)
     except PathError as error:
         raise UsageError(str(error)) from None
+    settings = replace(settings, nats=replace(settings.nats, inbox_prefix=inbox or None))
     return _print_once(settings) if settings.once else _report(settings, path)

@@ -70,18 +70,19 @@ def shows_nodes(address: str, login: str, number: int) -> bool:
 
 
 async def test_the_manifests(tmp_path: Path) -> None:
-    """The job, an aggregator and the agent of a machine do the same; whoever has no token is told no number."""
-    found = {one["name"]: of_container(one, "worker-1") for _, one in containers() if one["image"].startswith("fog-")}
-    with stage(tmp_path, {"worker-1": "fog/k8s/worker-1"}) as on, ExitStack() as stack:
+    """The job, an aggregator and the agent of a machine with dots in its name do the same, for who has a token."""
+    node, token = "ip-10-0-0-1.ec2.internal", "ip-10-0-0-1-ec2-internal"
+    found = {one["name"]: of_container(one, node) for _, one in containers() if one["image"].startswith("fog-")}
+    with stage(tmp_path, {token: f"fog/k8s/{token}"}) as on, ExitStack() as stack:
         on.places |= {
-            "/etc/fog/agent.creds": str(tmp_path / "creds" / "worker-1.creds"),
+            "/etc/fog/agent.creds": str(tmp_path / "creds" / f"{token}.creds"),
             "/etc/fog/http/http.tokens": str(tmp_path / "http.tokens"),
             "/host": str(tmp_path / "host"),
         }
-        token = run("token", "prometheus", "--file", str(tmp_path / "http.tokens")).stdout.strip()
+        login = "prometheus:" + run("token", "prometheus", "--file", str(tmp_path / "http.tokens")).stdout.strip() + "@"
         on.complete(found["streams"])
         address = free_address()
         on.starts(found["aggregator"], "aggregator", stack, FOG_LISTEN=address)
         on.starts(found["agent"], "agent", stack, **OFTEN)
-        await answers(address, f"prometheus:{token}@", 1)
+        await answers(address, login, 1)
         assert not await asyncio.to_thread(shows_nodes, address, "", 1)
