@@ -19,6 +19,7 @@ from fog_schema.codec import encode_request
 from fog_schema.subjects import Subjects
 
 _SECOND: Final = 1.0
+_MOMENT: Final = 0.05
 
 
 @dataclass(slots=True)
@@ -62,8 +63,14 @@ class Brain:
         self.network.active = False
 
     async def take(self, stream: str, messages: Sequence[Message], pending: int) -> None:
-        """Apply a batch in slices of time, and portion by portion where steps of the history lie in it."""
+        """Apply a batch in slices of time, and portion by portion where steps of the history lie in it.
+
+        Totals of branches wait until the commands are read that were given before them, which takes a moment.
+        """
         while True:
+            if messages and self.engine.must_wait(stream, time.monotonic()):
+                await asyncio.sleep(_MOMENT)
+                continue
             with self.network.lock:
                 now = time.monotonic()
                 count = self.engine.until_step(stream, messages, now)

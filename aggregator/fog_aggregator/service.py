@@ -244,6 +244,10 @@ class Aggregator:
         """Return how many writers that are heard have not sent a keyframe that is wanted: their counts are late."""
         return len(self._engine.fleet.awaited(self._server_time()))
 
+    def unread_commands(self) -> dict[str, str]:
+        """Return the streams from which no commands come, with the reason for people."""
+        return self._engine.unread_commands(time.monotonic())
+
     def failed_checkpoints(self) -> int:
         """Return how many checkpoints were not written since the last one that was."""
         return sum(one.failures for one in self._components if isinstance(one, Checkpoints))

@@ -43,6 +43,10 @@ class FakeStatus:
         """Return whether it is ready."""
         return self.ready()[0]
 
+    def unread_commands(self) -> dict[str, str]:
+        """All are read."""
+        return {}
+
     def failed_checkpoints(self) -> int:
         """Return as many as a test says."""
         return self.unwritten

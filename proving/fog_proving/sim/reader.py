@@ -39,6 +39,8 @@ class Reader:
         cursor = self._engine.cursors[self.stream.name]
         if (self._disruptions is None and not self._begin()) or (self._first is not None and not self._recognise()):
             return
+        if self._engine.must_wait(self.stream.name, self._clock()):
+            return
         unread = self._unread(cursor)
         for start in range(0, len(unread[:count]) or 1, batch):
             messages = unread[start : min(start + batch, count)]

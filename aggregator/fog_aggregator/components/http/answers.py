@@ -112,6 +112,7 @@ def status(network: NetworkCollector, service: Status, root: Path = ()) -> dict[
         "quarantined": network.quarantined(root),
         "can": [],  # the aggregator's credential is no operator's: it may not publish commands
         "unread": [{"path": format_path(path), "nodes": count} for path, count in network.unread.under(root)],
+        "commands_unread": {} if root else dict(service.unread_commands()),
         "streams": [] if root else [asdict(stream) for stream in service.streams()],
         "memory": None if root else service.memory(),
     }

@@ -279,6 +279,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "quarantined": list_of(ref_to("Quarantine")),
             "unread": list_of(object_of({"path": TEXT, "nodes": WHOLE})),
             "lost_branches": list_of(TEXT),
+            "commands_unread": map_of(TEXT),
             "can": {"type": "array", "items": TEXT, "description": "what may be changed over HTTP: nothing"},
             "streams": list_of(ref_to("Stream")),
             "memory": or_null(ref_to("Memory")),

@@ -193,7 +193,11 @@ async def _ready(request: web.Request, _: Query) -> web.StreamResponse:
     status = request.app[STATUS]
     if not status.is_connected():
         return web.Response(text="ready, and cut off from NATS: numbers are of an earlier moment\n")
-    text = answers.readiness(status.late_writers(), request.app[NETWORK], names=LOGINS not in request.app)
+    has_names = LOGINS not in request.app
+    text = answers.readiness(status.late_writers(), request.app[NETWORK], names=has_names)
+    if unread := status.unread_commands():
+        which = "; ".join(f"{name}: {why}" for name, why in unread.items()) if has_names else "/api/status says why"
+        text += f"commands of operators are not read: {which}\n"
     if (failed := status.failed_checkpoints()) >= FAILED_CHECKPOINTS:
         text += f"the last {failed} checkpoints were not written: a crash loses what only they had\n"
     return web.Response(text=text)

@@ -49,6 +49,9 @@ class Status(Protocol):
     def late_writers(self) -> int:
         """Return how many writers that are heard have not sent a keyframe that is wanted: their counts are late."""
 
+    def unread_commands(self) -> Mapping[str, str]:
+        """Return the streams from which no commands come, with the reason for people."""
+
     def failed_checkpoints(self) -> int:
         """Return how many checkpoints were not written since the last one that was."""
 

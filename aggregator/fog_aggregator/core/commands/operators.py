@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from fog_aggregator.core.commands.awaited import AwaitedCommands
 from fog_aggregator.core.commands.forget_queue import ForgetQueue
 from fog_aggregator.core.commands.own_origin import OwnOrigin
 from fog_aggregator.core.commands.rebases import Rebase, Rebases
@@ -30,9 +31,13 @@ class OperatorCommands:
     Args:
         around: the log, and the read side.
         branches: the places that come as rollups: an order below one changes its totals, and by these ours.
+
+    Attributes:
+        awaited: whether all were read that were given before.
     """
 
     def __init__(self, around: Surroundings, branches: BranchPatterns) -> None:
+        self.awaited = AwaitedCommands()
         self._around = around
         self._branches = branches
         self._forget_queue = ForgetQueue()

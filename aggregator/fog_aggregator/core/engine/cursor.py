@@ -294,6 +294,11 @@ class StreamCursor:
         return self._generation is not None and now - self.spoke_at <= SPEECHLESS_SECONDS
 
     @property
+    def is_absent(self) -> bool:
+        """Whether there was no such stream when it was last asked for."""
+        return self._attempts.absent
+
+    @property
     def seq(self) -> int:
         """The sequence of the last message that was handled; 0 for none."""
         return self.position.seq if self.position is not None else 0

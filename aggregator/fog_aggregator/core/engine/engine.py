@@ -32,7 +32,7 @@ from fog_aggregator.core.engine.sweeper import Findings, Sweeper
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.sweep import Swept
-from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, Scope
+from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
 from fog_aggregator.core.following.streams import Streams
 from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.quarantine.settling import Settled
@@ -50,8 +50,6 @@ _DISCONTINUITIES: Final = {
     Discontinuity.APPEARED: "it holds subjects that are read here, and was not read before; reading it from the start",
     Discontinuity.GONE: "it holds no subject any more that is read here",
 }
-
-
 _seq_of: Final = attrgetter("seq")
 
 
@@ -158,6 +156,15 @@ class Engine:
             self._around.say(f"unread {name}", f"stream {name}: it does not answer, and may hold unread messages", None)
         if self.streams.reference != reference and clock.offset is not None:
             self._time.clock.note(clock.now(now), now)  # stands in until the other server has spoken
+
+    def must_wait(self, stream: str, now: float) -> bool:
+        """Tell whether totals of branches wait for commands that may have been given before them (R13.19)."""
+        commands = self.streams.of_kind(CONTROL)
+        return self.streams.kind(stream) == ROLLUPS and self._commands.awaited.must_be_awaited(commands, now)
+
+    def unread_commands(self, now: float) -> dict[str, str]:
+        """Return the streams from which no commands come, with the reason for people."""
+        return self._commands.awaited.unread(self.streams.of_kind(CONTROL), now)
 
     def until_step(self, stream: str, messages: Sequence[Message], now: float) -> int:
         """Return how many of the next messages of a stream to apply before a step of the history is to be taken.
