@@ -10,7 +10,10 @@ import pytest
 
 from tests.house.source import read
 
-PAGES: Final = ("agent", "aggregator", "comparison", "concepts", "faq", "quick-start", "security", "sizing")
+PAGES: Final = (
+    *("agent", "aggregator", "comparison", "concepts", "faq"),
+    *("operations", "quick-start", "security", "sizing"),
+)
 MEASURED: Final = r"(benchmarks|benchmarks-sdk|history|memory|permissions|scale)\.md"
 """Pages of measurements, with their commands."""
 
