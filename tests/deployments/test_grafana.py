@@ -240,6 +240,24 @@ def test_every_loss_is_in_the_pipeline() -> None:
         assert (lowest["color"], red["color"], 0 < red["value"] < 1) == ("text", "red", True)
 
 
+@pytest.mark.parametrize(
+    ("name", "title", "steps"),
+    [
+        ("fleet", "Live", [(None, "red"), (0.9, "orange"), (1.0, "text")]),
+        ("subtree", "Live", [(None, "red"), (0.9, "orange"), (1.0, "text")]),
+        ("subtree", "× siblings", [(None, "blue"), (1 / 3, "text"), (3.0, "orange")]),
+        ("pipeline", "Until a gap", [(None, "red"), (3600.0, "text")]),
+        ("pipeline", "Ready", [(None, "red"), (1.0, "text")]),
+    ],
+)
+def test_colours_mean_what_they_mean_on_the_page(name: str, title: str, steps: list[tuple[float | None, str]]) -> None:
+    """Normal has the colour of text: all nodes live, an hour and more until a gap, a rate like the siblings'."""
+    (panel,) = (panel for panel in load(name)["panels"] if panel["title"] == title)
+    found = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert [(step["value"], step["color"]) for step in found] == steps
+    assert panel["options"]["colorMode"] == "value"
+
+
 def test_what_is_asked_for_is_a_metric_of_metrics_md() -> None:
     """A name that is cut short, or was changed, shows nothing for ever."""
     listed = {cells[0].strip("`") for cells in rows()}
