@@ -8,7 +8,7 @@ ARGS ?=
 DIST ?= dist
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv test lint format demo docs sim chaos fuzz soak scale dist judges requirements clean
+.PHONY: help .venv test lint types format demo docs sim chaos fuzz soak scale dist judges requirements clean
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
@@ -21,6 +21,7 @@ help:
 	@echo 'make docs          the documentation as a site, in build/docs'
 	@echo 'make dist          wheel and sdist with their hashes in dist/, the same bytes from the same commit'
 	@echo 'make lint          ruff and mypy'
+	@echo 'make types         checks the types of the page with TypeScript (needs npm)'
 	@echo 'make format        lets ruff put the code in shape'
 	@echo 'make .venv         only installs'
 	@echo 'make judges        installs what judges the files of deploy/ (docker-compose, hadolint, kubectl); tests do without'
@@ -50,6 +51,15 @@ lint: .venv
 format: .venv
 	@$(BIN)/ruff check --fix --show-fixes
 	@$(BIN)/ruff format
+
+# TypeScript is not in the development set-up: only the page has types in comments, and only npm has the tool.
+types: .venv/types/node_modules/.package-lock.json
+	@.venv/types/node_modules/.bin/tsc -p tests/page/types
+
+.venv/types/node_modules/.package-lock.json: tests/page/types/package-lock.json | .venv
+	@mkdir -p .venv/types && cp tests/page/types/package.json tests/page/types/package-lock.json .venv/types/
+	@npm ci --prefix .venv/types --no-audit --no-fund --silent
+	@touch $@
 
 demo: .venv
 	@$(BIN)/fog demo $(ARGS)

@@ -88,7 +88,7 @@ class Page {
   start() {
     window.addEventListener("hashchange", () => this._mount());
     for (const name of ["alerts", "tree", "families"]) this.fleet.addEventListener(name, () => this._heard(name));
-    this.live.addEventListener("status", ({ detail }) => this._status(detail));
+    this.live.addEventListener("status", (/** @type {any} */ { detail }) => this._status(detail));
     this.live.addEventListener("beat", () => this._frame());
     listen({ go: (view) => this.go(toPlace(this.route, view === "overview" ? "" : this.route.path, view)), press: (name, event) => this._press(name, event) });
     byId("help").addEventListener("click", () => this.sheet.showModal());

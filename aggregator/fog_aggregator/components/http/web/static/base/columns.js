@@ -10,7 +10,10 @@ export function twoColumns(kind, left, right) {
   const element = h("div", { class: `columns ${kind}` }, one, other);
   const arrange = () => {
     if (oneColumn.matches) one.append(...[...left, ...right].sort((first, second) => placeOfCard(first) - placeOfCard(second)));
-    else [[one, left], [other, right]].forEach(([stack, cards]) => stack.append(...cards));
+    else {
+      one.append(...left);
+      other.append(...right);
+    }
     other.hidden = oneColumn.matches;
   };
   oneColumn.onchange = arrange; // one view is shown at a time

@@ -22,11 +22,11 @@ export class Fleet extends EventTarget {
     this.asking = new Set();
     this.again = new Set();
     this.treeAt = 0;
-    live.addEventListener("status", ({ detail }) => { if (detail.ready && this.tree?.branches.size && Date.now() - this.treeAt > BRANCHES_MS) this.load("tree"); });
-    live.addEventListener("states", ({ detail }) => this._changed(detail));
+    live.addEventListener("status", (/** @type {any} */ { detail }) => { if (detail.ready && this.tree?.branches.size && Date.now() - this.treeAt > BRANCHES_MS) this.load("tree"); });
+    live.addEventListener("states", (/** @type {any} */ { detail }) => this._changed(detail));
     live.addEventListener("alert", () => this._again());
     live.addEventListener("gap", () => { if (live.status?.ready) this.loadAll(); });
-    live.addEventListener("skipped", ({ detail }) => { if (detail.kind !== "event" && live.status?.ready) this.loadAll(); });
+    live.addEventListener("skipped", (/** @type {any} */ { detail }) => { if (detail.kind !== "event" && live.status?.ready) this.loadAll(); });
   }
 
   _changed({ nodes, ask: again }) {

@@ -18,6 +18,10 @@ export class Tree {
     for (const places of this.levels) this.offsets.push(this.offsets[this.offsets.length - 1] + places);
     this._link(columns.children);
     this.state = new Uint8Array(this.size);
+    /** @type {Int32Array[] | null} by state that is not live: nodes before each place */
+    this.sums = null;
+    /** @type {Int32Array | null} the same of all that are not live, and of all */
+    this.bad = this.all = null;
     this.update(columns);
   }
 

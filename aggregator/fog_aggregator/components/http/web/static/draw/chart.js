@@ -5,7 +5,7 @@ import { pieces } from "./spark.js";
 
 /**
  * @typedef {{times: number[], line: ArrayLike<number>, band?: [ArrayLike<number>, ArrayLike<number>] | null, bandColour?: string,
- *   heat?: {bounds: number[], rows: ArrayLike<number>[]} | null, shares?: ArrayLike<number> | null, events?: {time: number, name: string}[],
+ *   heat?: {bounds: number[], rows: any[]} | null, shares?: ArrayLike<number> | null, events?: {time: number, name: string}[],
  *   unit: string, span: {from: number, to: number}, bad?: boolean}} ChartData
  * @param {HTMLCanvasElement} canvas
  * @param {ChartData} data
@@ -22,6 +22,7 @@ export function chart(canvas, data) {
   for (const event of data.events ?? []) mark(pen, size, data.span, event.time, event.name);
 }
 
+/** @param {ChartData} data */
 function bounds({ line: values, band: around, heat }) {
   const all = [...Array.from(values), ...Array.from(around?.[0] ?? []), ...Array.from(around?.[1] ?? [])].filter(Number.isFinite);
   if (heat) {
@@ -32,6 +33,7 @@ function bounds({ line: values, band: around, heat }) {
   return { low: low < 0 ? -round(-low) : 0, high: round(Math.max(...all, 0)) };
 }
 
+/** @param {any} pen @param {any} data */
 function drawLine(pen, { times, line: values, bad }, x, y) {
   pen.strokeStyle = bad ? colours().critical : colours().link;
   pen.lineWidth = 2;
@@ -43,6 +45,7 @@ function drawLine(pen, { times, line: values, bad }, x, y) {
   }
 }
 
+/** @param {any} pen @param {any} data */
 function drawBand(pen, { times, band: [lower, upper], bandColour }, x, y) {
   pen.fillStyle = colours()[bandColour ?? "live"];
   for (const piece of pieces(lower)) {
@@ -54,6 +57,7 @@ function drawBand(pen, { times, band: [lower, upper], bandColour }, x, y) {
 }
 
 /** Shares of observations by bucket, dark where most are. */
+/** @param {CanvasRenderingContext2D} pen @param {{width: number, height: number}} size @param {any} data @param {number} high */
 function drawHeat(pen, size, { times, heat, span }, high) {
   const { x, y } = scales(size, span, 0, high);
   const step = times.length > 1 ? times[1] - times[0] : 10;

@@ -14,6 +14,8 @@ export class Charts {
     this.path = path;
     this.node = node;
     this.most = FEW;
+    /** @type {[any, any] | null} what was asked for last */
+    this.asked = null;
     this.cards = [];
     this.body = h("div.charts");
     this.rest = h("p.note");

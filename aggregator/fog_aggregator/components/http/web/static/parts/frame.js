@@ -57,7 +57,7 @@ export function spans(element, route, go) {
   );
 }
 
-/** What the numbers stand on. @param {any} status @param {{losses: {name: string, value: number}[] | null, figures: any}} told */
+/** What the numbers stand on. @param {HTMLElement} element @param {any} status @param {{losses: {name: string, value: number}[] | null, figures: any}} about */
 export function footer(element, status, { losses, figures }) {
   if (!status) {
     put(element, "no answer yet");

@@ -26,6 +26,7 @@ export class MapCard {
     this.pins = [];
     this.hits = [];
     this.focus = -1;
+    /** @type {(number: number) => void} */
     this.select = () => {};
     this.canvas = h("canvas", { tabindex: "0", role: "img", "aria-label": "Map of the fleet: arrow keys move, Enter opens" });
     this.marks = h("div.pins", { hidden: options.bare || options.plain });

@@ -7,7 +7,7 @@ const CHOICES = { "30 min": ["30m", 1800], "2 h": ["2h", 7200], "8 h": ["8h", 28
 /** A word for the shell: in single quotes where it must be, with its own ones escaped. */
 export const shell = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
-/** The command that silences an alert at and under a place, or all alerts there. */
+/** The command that silences an alert at and under a place, or all alerts there. @param {{alert?: string, path: string}} about @param {string} duration @param {string} comment */
 export function silenceCommand({ alert, path }, duration, comment) {
   return ["fog silence add", shell(alert || "alertname=~.+"), path && `--path ${shell(path)}`, `--duration ${duration}`, `--comment ${shell(comment)}`].filter(Boolean).join(" ");
 }
