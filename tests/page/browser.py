@@ -34,7 +34,7 @@ class Tab:
 
     async def shows(self, text: str, where: str = "body") -> None:
         """Wait until some text is to be seen."""
-        await self.page.locator(where).filter(has_text=text).first.wait_for(timeout=20_000)
+        await self.page.locator(where).filter(has_text=text).first.wait_for(timeout=40_000)
 
     async def text(self, where: str) -> str:
         """Return the text of the first element that a selector finds, once it is there."""
