@@ -25,6 +25,7 @@ export class ChartCard {
     this.error = h("p.error", { hidden: true });
     this.canvas = h("canvas", { role: "img", "aria-label": `${options.metric.name} over time` });
     this.element = h("section.card.chart", { tabindex: "0", "aria-label": options.metric.name }, h("div.head", h("span.name", options.metric.name), this.now), h("div.sub", this.left, this.right), this.canvas, this.error);
+    /** @type {any} */
     this.data = null;
     this.stop = onColours(() => this.draw());
     this.observer = new ResizeObserver(() => this.draw());
@@ -47,7 +48,6 @@ export class ChartCard {
 
   /** Ask for the span and draw it. @param {{from: number, to: number}} span */
   async load(span, { shares = null, events = [], nodes = null, signal = null } = {}) {
-    const { metric, path, node } = this.options;
     try {
       const window = span.to - span.from > 7200 ? "5m" : "1m";
       const { times, warnings, of } = await ranges(this._queries(window), span, { signal });

@@ -35,7 +35,7 @@ export class Children {
     this.body = h("tbody");
     this.head = h("tr");
     this.rest = h("p.body.note");
-    this.field = h("input.filter", { hidden: true, placeholder: "filter: name, *", "aria-label": "Filter the children", oninput: () => { this.filter = this.field.value; this.draw(); }, onkeydown: (event) => { if (event.key === "Escape") this._unfilter(); } });
+    this.field = /** @type {HTMLInputElement} */ (h("input.filter", { hidden: true, placeholder: "filter: name, *", "aria-label": "Filter the children", oninput: () => { this.filter = this.field.value; this.draw(); }, onkeydown: (event) => { if (event.key === "Escape") this._unfilter(); } }));
     this.element = card("Children", { className: "order-2", end: [this.field, h("span.label.wide", "filter ", key("f"), " sort ", key("o"))] }, h("div.scroll", h("table", h("thead", this.head), this.body)), this.rest);
   }
 

@@ -15,11 +15,21 @@ const keyOf = (name, labels) => [name, ...Object.entries(labels).filter(([label]
 export class NodeMetrics {
   /** @param {any} page @param {string} path @param {(name: string) => void} explain */
   constructor(page, path, explain) {
-    Object.assign(this, { page, path, explain, rows: [], like: new Map(), others: null, filter: "", chosen: -1, error: "" });
+    this.page = page;
+    this.path = path;
+    this.explain = explain;
+    /** @type {any} */
+    this.rows = [];
+    this.like = new Map();
+    /** @type {any} */
+    this.others = null;
+    this.filter = "";
+    this.chosen = -1;
+    this.error = "";
     this.body = h("tbody");
     this.note = h("p.body.note");
     this.title = h("span.label");
-    this.field = h("input.filter", { placeholder: "filter", hidden: true, "aria-label": "Filter the metrics", oninput: () => { this.filter = this.field.value; this.draw(); } });
+    this.field = /** @type {HTMLInputElement} */ (h("input.filter", { placeholder: "filter", hidden: true, "aria-label": "Filter the metrics", oninput: () => { this.filter = this.field.value; this.draw(); } }));
     this.element = card(
       "Metrics",
       { className: "order-3", end: [this.title, this.field, h("span.label.wide", "filter ", key("f"))] },

@@ -26,7 +26,7 @@ export class Nodes {
     this.lines = [];
     this.unfolded = new Set();
     this.abort = new AbortController();
-    this.field = h("input.filter", { placeholder: "filter: path, version, role…", "aria-label": "Filter the nodes (f)", value: page.route.query.q ?? "", oninput: () => this._filter() });
+    this.field = /** @type {HTMLInputElement} */ (h("input.filter", { placeholder: "filter: path, version, role…", "aria-label": "Filter the nodes (f)", value: page.route.query.q ?? "", oninput: () => this._filter() }));
     this.head = h("div.body");
     this.chips = h("span.chip-list");
     this.body = h("tbody");
