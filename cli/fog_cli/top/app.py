@@ -124,23 +124,23 @@ class Top(App[int]):
             self._due.set()
 
     def _take(self, message: Message | Break | CommandError) -> None:
-        """Take what the stream tells."""
+        """Take what the stream tells. It may be hundreds of events a second: these draw nothing by themselves."""
         link, now = self.state.link, self._clock()
         if isinstance(message, CommandError):
             link.polling = True
             self.state.answers.errors["stream"] = str(message)
         elif isinstance(message, Break):
             link.next_try = now + message.wait
-        else:
+        elif message.kind == "status":
+            was_ready = self.state.is_ready
             link.polling, link.next_try = False, 0.0
-            if message.kind == "status":
-                was_ready = self.state.is_ready
-                link.hear(message.data, now)
-                if was_ready != self.state.is_ready:
-                    self._do(LOAD)
-            elif message.kind != "event" or self.state.where.view == "events":
-                self._due.set()
-        self.show()
+            link.hear(message.data, now)
+            self.state.answers.errors.pop("stream", None)
+            if was_ready != self.state.is_ready:
+                self._do(LOAD)
+            self.show()
+        elif message.kind != "event" or self.state.where.view == "events":
+            self._due.set()
 
     async def _load_on(self) -> None:
         """Ask again and again: after each change, and every 10 s."""

@@ -52,9 +52,8 @@ def questions(api: Api, state: State, now: float, *, again: bool) -> Iterator[Qu
     yield Question("alerts", lambda: read(pages.problems(api, "", 1_000)), _set("problems"))
     if not state.answers.families or state.where.view == "metrics":
         yield Question("families", lambda: families(api.json("/api/v1/metadata")), _set("families"))
-    view = {"overview": _place, "nodes": _nodes, "events": _events}.get(state.where.view)
-    if view is not None:
-        yield from view(api, state, now)
+    view = {"overview": _place, "nodes": _nodes, "events": _events}.get(state.where.view, _head)
+    yield from view(api, state, now)
     if state.where.view == "overview" and not again:
         yield from _past(api, state, now)
 
@@ -116,7 +115,6 @@ def series(answer: Mapping[str, Any]) -> tuple[Series, ...]:
 
 
 def _nodes(api: Api, state: State, now: float) -> Iterator[Question]:
-    del now
     chosen, answer = state.chosen, state.answers.nodes
     loaded = len(answer["nodes"]) if answer else 0
     most = loaded + PAGE if answer and answer["next"] and chosen.row > loaded - PAGE // 2 else max(PAGE, loaded)
@@ -126,19 +124,20 @@ def _nodes(api: Api, state: State, now: float) -> Iterator[Question]:
         "q": chosen.filter,
         "sort": chosen.sort or "worst",
     }
-    yield from _head(api, state)
+    yield from _head(api, state, now)
     yield Question("nodes", lambda: pages.nodes(api, query, min(MOST_NODES, most)), _set("nodes"))
 
 
 def _events(api: Api, state: State, now: float) -> Iterator[Question]:
-    yield from _head(api, state)
+    yield from _head(api, state, now)
     if not state.chosen.paused:
         query = {"path": state.where.path, "since": now - SPANS[state.where.span]}
         yield Question("events", lambda: pages.events(api, query, MOST_EVENTS), _set("events"))
 
 
-def _head(api: Api, state: State) -> Iterator[Question]:
+def _head(api: Api, state: State, now: float) -> Iterator[Question]:
     """Ask for the nodes that stand above every view."""
+    del now
     path = state.where.path
     yield Question("tree", lambda: api.json("/api/tree", {"path": path, "depth": 0}), _set("tree"))
 
@@ -164,7 +163,9 @@ def _chart(api: Api, state: State, metric: Metric, now: float) -> Chart:
     values = next(iter(_ranges(api, query, begin, end).values()), ())
     sides = None
     if parent_of(path):
-        low, high = (_values(api, band(metric, path, quantile)).get("", math.nan) for quantile in (0.1, 0.9))
+        low, high = (
+            _values(api, band(metric, path, quantile, window="5m")).get("", math.nan) for quantile in (0.1, 0.9)
+        )
         sides = (low, high)
     return Chart(metric, values, sides, begin, end)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from fog_cli.api import Api
 from fog_cli.errors import CommandError
-from fog_cli.live.following import Break, Following
+from fog_cli.live.following import LONGEST_WAIT, Break, Following
 from fog_cli.live.messages import Message
 
 T = TypeVar("T")
@@ -60,12 +60,14 @@ class Feed:
 
     def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
         following = Following(self._api, pause=lambda seconds: not self._is_over.wait(seconds))
-        try:
-            for message in following:
-                if self._is_over.is_set() or not _tell(loop, self._take, message):
-                    return
-        except CommandError as error:
-            _tell(loop, self._take, error)
+        while not self._is_over.is_set():
+            try:
+                for message in following:
+                    if self._is_over.is_set() or not _tell(loop, self._take, message):
+                        return
+            except CommandError as error:
+                _tell(loop, self._take, error)
+                self._is_over.wait(LONGEST_WAIT)  # it may be that as many follow as may, for now
 
 
 def _tell(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: Any) -> bool:

@@ -119,7 +119,7 @@ class Problems:
 
 def read(answer: Mapping[str, Any]) -> Problems:
     """Read an answer of /api/alerts."""
-    every = [_of_alert(one) for one in answer["problems"]]
+    every = [_of_alert(one) for one in answer["problems"] if not _fires_always(one)]
     by_state = {state: tuple(one for one in every if one.state == state) for state in ("firing", "pending", "silenced")}
     firing = by_state["firing"]
     nodes = [line for group in answer["nodes"] for line in _of_nodes(group, firing)]
@@ -132,6 +132,11 @@ def read(answer: Mapping[str, Any]) -> Problems:
         answer["held"],
         answer["alerts"]["firing"] + answer["alerts"]["suppressed"],
     )
+
+
+def _fires_always(answer: Mapping[str, Any]) -> bool:
+    """Tell whether an alert only shows that rules reach their receivers: its severity is none."""
+    return any(one["labels"].get("severity") == "none" for one in answer["members"][:1])
 
 
 def _of_alert(answer: Mapping[str, Any]) -> Problem:

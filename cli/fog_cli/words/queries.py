@@ -60,9 +60,9 @@ def expression(metric: Metric, where: str, *, window: str = "1m", by: str = "") 
     return f"{f'avg by ({by})' if by else 'avg'} ({name}{{{labels}}})"
 
 
-def band(metric: Metric, path: str, quantile: float) -> str:
+def band(metric: Metric, path: str, quantile: float, *, window: str = "1m") -> str:
     """Return a quantile over the siblings of a place."""
-    return f"quantile({quantile}, {expression(metric, beside(path), by='fog_path')})"
+    return f"quantile({quantile}, {expression(metric, beside(path), window=window, by='fog_path')})"
 
 
 def copied(metric: Metric, where: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 Span: TypeAlias = tuple[str, str]
@@ -26,6 +27,7 @@ def cells(text: str) -> int:
     return sum(map(_cells, text))
 
 
+@lru_cache(maxsize=4096)
 def _cells(sign: str) -> int:
     if unicodedata.combining(sign):
         return 0

@@ -72,7 +72,7 @@ def test_search() -> None:
     """Each letter asks; places, problems and metrics are found; Enter goes to the chosen one."""
     state = fleet()
     assert pressed(state, "/", *"or") == [Effect("search", "or")]
-    state.answers.hits = ["fog/oregon"]
+    state.answers.hits = ["fog/oregon", "fog/of/then"]
     assert [item.path or item.metric for item in current(state, NOW).items] == [
         "fog/oregon",
         "fog/ams/r04/n02",

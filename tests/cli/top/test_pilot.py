@@ -9,10 +9,12 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
 from fog_cli.api import Api
+from fog_cli.errors import AnswerError
 from fog_cli.top.app import Top
 from fog_cli.top.canvas import Canvas, styles
 from fog_cli.top.screen.state import GONE, Link, State, Where
@@ -95,7 +97,12 @@ async def test_a_keyboard_goes_everywhere(fog_nats: NatsServer, size: tuple[int,
             await shows(app, "place  fog/b/1")
             await pilot.press("enter")
             await eventually(lambda: drawn(app).startswith("fog/b/1 "))
-            for key, text in (("n", "nodes not live: 0 of 0"), ("e", "began"), ("a", "0 firing"), ("m", "metrics: ")):
+            for key, text in (
+                ("n", "nodes not live: 0 of 0"),
+                ("e", "began"),
+                ("a", "firing, 0 pending"),
+                ("m", "metrics: "),
+            ):
                 await pilot.press("g", key)
                 await shows(app, text)
             await pilot.press("question_mark")
@@ -126,6 +133,26 @@ async def test_a_problem_and_an_aggregator_that_is_away(fog_nats: NatsServer) ->
             assert "3 children" in drawn(app)
             await pilot.press("ctrl+c")
     assert app.return_value == 130
+
+
+class WithoutStream(Api):
+    """An aggregator behind something that lets no stream through."""
+
+    def open(self, path: str, *more: Any, **options: Any) -> Any:
+        """Answer, but for the stream."""
+        if path == "/api/stream":
+            raise AnswerError("says 404 Not Found", 404)
+        return super().open(path, *more, **options)
+
+
+async def test_a_proxy_without_streams(fog_nats: NatsServer) -> None:
+    """It is asked in place of that, and says so; numbers are shown all the same."""
+    async with small_fleet(fog_nats) as fleet:
+        app = Top(WithoutStream(fleet.url), State(Where("fog"), link=Link(fleet.url)))
+        async with app.run_test(size=(80, 24)):
+            await shows(app, "◌ polling")
+            await shows(app, "3 children")
+            await shows(app, "▲ says 404 Not Found")
 
 
 def test_without_colours() -> None:

@@ -82,6 +82,13 @@ def test_lines_are_those_of_the_page() -> None:
     assert [one.title for one in found.at("fog/fra/r1").firing] == ["Errors rise"]
 
 
+def test_a_watchdog_is_no_problem() -> None:
+    """An alert of severity none fires always: it shows that rules reach their receivers."""
+    always = problem("Watchdog", "", severity="note", members=[{"labels": {"severity": "none"}, "value": 1}])
+    verdict = of_place("", read(answer(always)), {"live": 1}, Doubt(), START)
+    assert verdict.title == "All well"
+
+
 def test_the_list_in_a_terminal() -> None:
     """Signs tell the severity without a colour; silenced and over ones stand below, with their end."""
     over = {"alert": "Down", "path": "", "severity": "warning", "since": START, "until": START + 60}

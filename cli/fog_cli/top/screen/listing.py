@@ -163,9 +163,11 @@ def hits(state: State) -> Listing:
     if state.chosen.typing == "metric":
         return _metrics("compare places by", found)
     problems = [one for one in state.problems if wanted(f"{one.title} {one.path}")]
-    rows: list[Sequence[Span]] = [[("place", "faint"), (path, "bold")] for path in state.answers.hits]
+    words = [matcher(word) for word in state.chosen.typed.split() if not set("*=") & set(word)]
+    paths = [path for path in state.answers.hits if all(word(path) for word in words)]  # others are of before
+    rows: list[Sequence[Span]] = [[("place", "faint"), (path, "bold")] for path in paths]
     rows += [[("problem", "faint"), (f"{one.title}  {one.path}", one.severity)] for one in problems]
     rows += [[("metric", "faint"), (one.name, "")] for one in found]
-    about = [Item((), path) for path in state.answers.hits] + [Item((), one.path or " ") for one in problems]
+    about = [Item((), path) for path in paths] + [Item((), one.path or " ") for one in problems]
     about += [Item((), metric=one.name) for one in found]
     return made("found", (Column("what"), Column("name")), rows, about, "Nothing is found.")
