@@ -19,6 +19,7 @@ from typing import Any, Final
 import pytest
 
 from fog_agent import Agent, NatsOptions
+from fog_aggregator.components.http.access.credentials import Credential, line_of, new_token
 from fog_cli.demo.fog_model import Fog
 from fog_cli.demo.nodes import FogNodes
 from fog_schema.paths import parse_path
@@ -70,10 +71,12 @@ class Source:
 
     Attributes:
         url: Its address.
+        token: Sent with each question, as provisioning/datasources/aggregator.yml does; empty for none.
         empty: Queries that may be empty, besides those that may be so anywhere.
     """
 
     url: str
+    token: str
     empty: dict[str, str]
 
     async def ask(self, path: str, **parameters: str) -> Any:
@@ -83,8 +86,11 @@ class Source:
     def _ask(self, path: str, parameters: dict[str, str]) -> Any:
         text = urllib.parse.urlencode(parameters)
         body, address = (None, f"{path}?{text}") if path.startswith("label/") else (text.encode(), path)
+        request = urllib.request.Request(f"{self.url}/api/v1/{address}", body)
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
         try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/{address}", body, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return json.loads(answer.read())["data"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{path} {parameters}: {error.read().decode()}") from None
@@ -165,21 +171,35 @@ async def living(server: NatsServer) -> AsyncIterator[None]:
         await nodes.stop()
 
 
-def scraping(address: str, rules: Path) -> str:
-    """Return deploy/prometheus.yml for an aggregator of this test's, each second, with other rules."""
+def scraping(address: str, token: str, rules: Path) -> str:
+    """Return deploy/prometheus.yml for an aggregator of this test's, with a login, each second, with other rules."""
     text = (DEPLOY / "prometheus.yml").read_text()
     for was, now in (("127.0.0.1:10364", address), ("fog_rules.yml", str(rules))):
         assert was in text
         text = text.replace(was, now)
-    return re.sub(r"scrape_interval: \d+s", "scrape_interval: 1s", text)
+    return re.sub(r"scrape_interval: \d+s", f"scrape_interval: 1s\n    authorization: {{credentials: {token}}}", text)
+
+
+def logins(file: Path, **shown: tuple[str, ...]) -> dict[str, str]:
+    """Write the file of logins, of a name and the path that it is shown each; return their tokens."""
+    made = {name: new_token() for name in shown}
+    lines = [line_of(Credential(name, path, made[name][1])) for name, path in shown.items()]
+    file.write_text("\n".join(lines) + "\n")
+    file.chmod(0o600)
+    return {name: token for name, (token, _) in made.items()}
 
 
 @contextlib.asynccontextmanager
-async def sources(server: NatsServer, folder: Path) -> AsyncIterator[list[Source]]:
-    """Provide an aggregator of a demo, and a Prometheus that scrapes it, once both have enough to tell."""
+async def sources(server: NatsServer, folder: Path) -> AsyncIterator[tuple[list[Source], Source]]:
+    """Provide an aggregator of a demo, and a Prometheus that scrapes it, once both have enough to tell.
+
+    The second value is the aggregator as a login sees it that is shown fog/0 alone.
+    """
     rules = folder / "demo.yml"
     rules.write_text(RULES)
-    settings = config(server, history_step=1.0, rules=(str(rules),), state_dir=folder / "state")
+    tokens = logins(folder / "tokens", grafana=(), team=("fog", "0"))
+    kept = {"state_dir": folder / "state", "http_token_file": str(folder / "tokens")}
+    settings = config(server, history_step=1.0, rules=(str(rules),), **kept)
     async with contextlib.AsyncExitStack() as stack:
         aggregator = await stack.enter_async_context(serving(settings))
         await stack.enter_async_context(living(server))
@@ -187,33 +207,60 @@ async def sources(server: NatsServer, folder: Path) -> AsyncIterator[list[Source
         collector.register_gauge(PLAIN, "Of a room").set(21.5)
         await stack.enter_async_context(Agent(collector, path="fog/0/2", servers=server.url, interval=0.25))
         host, port = aggregator.web.address
-        found = [Source(f"http://{host}:{port}", OF_AN_AGGREGATOR)]
+        address = f"{host}:{port}"
+        found = [Source(f"http://{address}", tokens["grafana"], OF_AN_AGGREGATOR)]
         if BINARY is not None:
-            prometheus = running_prometheus(folder, scraping(f"{host}:{port}", rules))
-            found.append(Source((await asyncio.to_thread(stack.enter_context, prometheus)).url, OF_A_PROMETHEUS))
+            prometheus = running_prometheus(folder, scraping(address, tokens["grafana"], rules))
+            running = await asyncio.to_thread(stack.enter_context, prometheus)
+            found.append(Source(running.url, "", OF_A_PROMETHEUS))
         for source in found:
             for expression in ENOUGH:
                 await eventually(partial(source.has, expression), deadline=30, what=f"{source.url} {expression}")
-        yield found
+        yield found, Source(f"http://{address}", tokens["team"], {})
 
 
 async def test_every_query_gives_data(fog_nats: NatsServer, tmp_path: Path) -> None:
-    """Of each dashboard, with variables as the source lists them; both sources count the same nodes."""
-    async with sources(fog_nats, tmp_path) as found:
+    """Of each dashboard, with variables as the source lists them; both sources count the same nodes.
+
+    To a login that is shown a part of the tree Fleet and Subtree show that part, but for its alerts: a series of a rule
+    may be about any place.
+    """
+    async with sources(fog_nats, tmp_path) as (found, team):
         counted = []
         for source in found:
-            empty = []
-            for name in NAMES:
-                values = await source.filled(name)
-                for asked in queries(name):
-                    result = await source.result(asked, values)
-                    result = result or await source.result(asked, values | {"gauge": PLAIN})
-                    if not result and not source.may_be_empty(asked.filled(values)):
-                        empty.append(f"{source.url} {asked.place}: {asked.filled(values)}")
-            assert empty == []
+            assert await without_data(source) == []
             every = await source.ask("query", query='sum by (state) (fog_aggregator_nodes{job=~"fog|"})')
             counted.append({one["metric"]["state"]: one["value"][1] for one in every["result"]})
+        refused = [asked for name in ("fleet", "subtree") for asked in await refusals(team, name)]
     assert counted[0]["live"] == str(len(PLACES) + 1)
     assert all(one == counted[0] for one in counted)
+    assert refused
+    assert all("ALERTS" in asked.expression for asked in refused)
     if BINARY is None:
         pytest.skip(f"only an aggregator was asked: {WHY_NOT}")
+
+
+async def without_data(source: Source) -> list[str]:
+    """Ask every query of every dashboard; list those without data that should have some."""
+    empty = []
+    for name in NAMES:
+        values = await source.filled(name)
+        for asked in queries(name):
+            result = await source.result(asked, values)
+            result = result or await source.result(asked, values | {"gauge": PLAIN})
+            if not result and not source.may_be_empty(asked.filled(values)):
+                empty.append(f"{source.url} {asked.place}: {asked.filled(values)}")
+    return empty
+
+
+async def refusals(source: Source, name: str) -> list[Asked]:
+    """Ask every query of a dashboard; list those that the source does not answer to this login."""
+    values, refused = await source.filled(name), []
+    for asked in queries(name):
+        try:
+            await source.result(asked, values)
+        except AssertionError as error:
+            if "is of the whole fleet" not in str(error):
+                raise
+            refused.append(asked)
+    return refused
