@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from fog_agent.sources.host import mounted_root, parse
@@ -100,6 +103,50 @@ def test_all_sources_read_below_the_root(tmp_path: Path) -> None:
     assert below.keys() == plain.keys()
     for name in below.keys() - {"filesystem", "network", "disk"}:  # these may differ in a container, or be empty
         assert below[name] == plain[name] > 0, name
+
+
+CONTAINER = """
+    mount --rbind / "$2" && mount --make-rprivate "$2" && mount -o remount,bind,ro "$2" || exit 77
+    mount -t proc proc /proc || exit 77
+    exec setpriv --bounding-set=-all --inh-caps=-all "$0" -c "$1" "$2"
+"""
+
+INSIDE = """
+import json, sys
+import psutil
+from fog_agent.sources.host import default_sources
+found = [sample for source in default_sources(sys.argv[1]) for sample in source.samples()]
+print(json.dumps({
+    "own": list(psutil.net_if_addrs()),
+    "left out": [sample for sample in found if len(sample) == 2],
+    "up": {labels[0]: value for metric, labels, value in found if metric.name == "node_network_up"},
+    "sizes": {labels[2]: value for metric, labels, value in found if metric.name == "node_filesystem_size_bytes"},
+    "pids": [value for metric, _, value in found if metric.name == "node_processes_pids"],
+    "capabilities": open("/proc/self/status").read().partition("CapEff:")[2].split()[0],
+}))
+"""
+
+
+@pytest.mark.skipif(not (shutil.which("unshare") and shutil.which("setpriv")), reason="needs unshare and setpriv")
+def test_from_namespaces_of_its_own_and_without_a_capability(tmp_path: Path) -> None:
+    """As a container's: it sees the machine's interfaces with their state, its mounts by their names, its processes."""
+    (tmp_path / "host").mkdir()
+    command = ["unshare", "--net", "--mount", "--pid", "--fork", "sh", "-c", textwrap.dedent(CONTAINER)]
+    done = subprocess.run(
+        [*command, sys.executable, INSIDE, str(tmp_path / "host")],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    if done.returncode == 77 or "unshare:" in done.stderr:
+        pytest.skip(f"no such namespaces: {done.stderr!r}")
+    seen = json.loads(done.stdout)
+    assert (seen["own"], seen["capabilities"], seen["left out"]) == (["lo"], "0" * 16, [])
+    assert seen["up"] == {name: int(state.isup) for name, state in psutil.net_if_stats().items()}
+    assert seen["sizes"]["/"] == psutil.disk_usage("/").total
+    assert not any(place.startswith(str(tmp_path)) for place in seen["sizes"])
+    assert seen["pids"][0] > 2
 
 
 def test_a_root_that_is_not_there_is_said_so(tmp_path: Path) -> None:
