@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from subprocess import Popen
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from fog_cli.credentials.folder import Folder
 from fog_schema.paths import parse_path
 from fog_testing.nats_server import NatsServer
 from tests.cli.aggregators import free_address
-from tests.cli.processes import fog, run
+from tests.cli.processes import ENVIRON, run
 from tests.deployments.containers.programs import Program
 from tests.deployments.shipped import DEPLOY
 
@@ -49,12 +54,36 @@ class Stage:
         done = run(*map(self.here, program.words), **self._environ(program))
         assert done.returncode == 0, done.stderr
 
-    def starts(self, program: Program, name: str, stack: ExitStack, **environ: str) -> Popen[str]:
-        """Start a program with a state of its own."""
+    def starts(self, program: Program, name: str, stack: ExitStack, **environ: str) -> None:
+        """Start a program, confined as a container where this machine can: it may write to a state of its own alone."""
         state = self.directory / f"state-{name}"
         state.mkdir(mode=0o700)
-        environ = self._environ(program) | {"STATE_DIRECTORY": str(state)} | environ
-        return stack.enter_context(fog(*map(self.here, program.words), **environ))
+        environ = ENVIRON | self._environ(program) | {"STATE_DIRECTORY": str(state)} | environ
+        words = [sys.executable, "-m", "fog_cli", *map(self.here, program.words)]
+        with (self.directory / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen([*confinement(), *words], stdin=subprocess.DEVNULL, stderr=log, env=environ)
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+
+
+_CONFINED: Final = """
+    mount --bind "$STATE_DIRECTORY" "$STATE_DIRECTORY" && mount -o remount,bind,ro / || exit 1
+    ! touch "$STATE_DIRECTORY/../written" 2>/dev/null || exit 1
+    exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
+"""
+
+
+@cache
+def confinement() -> tuple[str, ...]:
+    """Return words before a command that give it a read-only root and no capability; none where this cannot be."""
+    words = ("unshare", "--mount", "--propagation", "private", "sh", "-c", _CONFINED, "sh")
+    if not (shutil.which("unshare") and shutil.which("setpriv")):
+        return ()
+    with TemporaryDirectory() as state:
+        tried = subprocess.run(
+            [*words, "true"], check=False, capture_output=True, timeout=60, env=os.environ | {"STATE_DIRECTORY": state}
+        )
+    return words if tried.returncode == 0 else ()
 
 
 @contextmanager
