@@ -16,8 +16,6 @@ from fog_cli.words.numbers import clock, count, digits, figure, unit_of, with_un
 from fog_cli.words.spark import chart
 from fog_cli.words.text import Line, Span, fitted, size_of
 
-WIDE: Final = 110
-"""Cells from which on the chart stands beside the children."""
 _LABELS: Final = 7
 
 
@@ -91,7 +89,7 @@ def _item(line: Line, place: int, *, is_chosen: bool) -> Row:
 
 def _place(state: State, width: int, height: int) -> list[Row]:
     """Return the children of a place and its chart: beside each other, or one below the other."""
-    wide = width >= WIDE
+    wide = width >= head.WIDE
     left = width * 58 // 100 if wide else width
     shown = listing.series(state) if state.is_node else children.listing(state, left - 2)
     if wide:

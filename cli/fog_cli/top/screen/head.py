@@ -22,6 +22,8 @@ _PILLS: Final = {
     "not ready": ("◐", "warning"),
     "disconnected": ("✖", "critical"),
 }
+WIDE: Final = 110
+"""Cells from which on the chart stands beside the children, and titles have more room."""
 _LEAST_TEXT: Final = 16
 _SPARK: Final = 10
 
@@ -90,8 +92,8 @@ def problems(state: State, width: int, most: int, now: float) -> Iterator[tuple[
         return
     first = max(0, min(len(found) - most, state.chosen.problem - most))
     shown = found[first : first + most]
-    titles = min(max(len(one.title) for one in shown), 30 if width >= 110 else 20)
-    places = min(max(len(place_of(one, 30)) for one in shown), 34 if width >= 110 else 22)
+    titles = min(max(len(one.title) for one in shown), 30 if width >= WIDE else 20)
+    places = min(max(len(place_of(one, 30)) for one in shown), 34 if width >= WIDE else 22)
     for one in shown:
         is_chosen = one.number == state.chosen.problem
         yield _line(one, (titles, places), width, clock_now, state), one.number
