@@ -83,12 +83,10 @@ async def test_a_fleet_in_text_and_json(fog_nats: NatsServer) -> None:
 
 async def test_a_silent_node(fog_nats: NatsServer) -> None:
     """It is stale in the list of nodes and among what is wrong, with its place."""
-    await make_streams(fog_nats.url)
-    async with AsyncExitStack() as stack:
-        view = await stack.enter_async_context(aggregator("--nats", fog_nats.url))
+    async with Fleet(fog_nats.url) as fleet, AsyncExitStack() as stack:
         options = ("--nats", fog_nats.url, "--interval", "500ms", "--path")
         agent = stack.enter_context(fog("agent", *options, "fog/a"))
-        api = ("--api", view.url)
+        api = ("--api", fleet.url)
 
         async def has(*arguments: str, text: str) -> bool:
             return text in (await ran(*arguments, *api)).stdout

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from statistics import median
+
 import pytest
 
 from fog_cli.top.asking import families, series
@@ -74,6 +77,27 @@ def test_the_unlike_child_and_its_siblings() -> None:
     assert rows[1][3:5] == ["41.8", "350"]
     assert ratios({"a": 1.0, "b": 2.0, "c": 3.0})["a"] != 2.0  # fewer than four others: nobody can say
     assert ratios(dict.fromkeys("abcde", 1.0) | {"f": 5.0})["f"] == 5.0
+
+
+@pytest.mark.parametrize("number", [5, 6, 9])
+def test_a_ratio_is_against_the_median_of_the_others(number: int) -> None:
+    """As reckoned one by one, with equal values and with some that are not known."""
+    values = {str(place): float(place * 7 % 5 + 1) for place in range(number)} | {"none": math.nan}
+    for path, ratio in ratios(values).items():
+        others = [value for one, value in values.items() if one != path and math.isfinite(value)]
+        assert path == "none" or ratio == values[path] / median(others)
+
+
+def test_thousands_of_children() -> None:
+    """The first 500 are rows, and a filter reaches every other; more than an answer has are found in other ways."""
+    state = rack()
+    assert state.answers.tree is not None
+    state.answers.tree["children"][:] = [place(f"fog/ams/r04/m{number}", {"live": 10}) for number in range(3000)]
+    assert "3,000 children, worst first: the first 500, f finds the others" in text(state)
+    state.chosen.filter = "m2999"
+    assert "▸ m2999" in text(state)
+    state.answers.tree["children"].clear()
+    assert "Too many lie here for one answer" in text(state)
 
 
 def test_all_is_well_only_where_it_is_known() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any, Final
 
 from fog_cli.top.screen.listing import Item, Listing, made
@@ -21,6 +21,8 @@ from fog_cli.words.text import Span, padded, size_of
 
 SORTS: Final = ("", "value", "name")
 UNLIKE: Final = 3.0
+MOST_ROWS: Final = 500
+"""Children in a table; a filter reaches the others."""
 _LEAST_SIBLINGS: Final = 4
 _LEAST_SPARK: Final = 8
 _MOST_SPARK: Final = 24
@@ -51,12 +53,19 @@ class Child:
 
 def ratios(values: Mapping[str, float]) -> dict[str, float]:
     """Compare each value with the median of the others; NaN where these are fewer than four."""
+    ordered = sorted(value for value in values.values() if math.isfinite(value))
     found = dict[str, float]()
     for path, value in values.items():
-        others = [other for one, other in values.items() if one != path and math.isfinite(other)]
-        middle = median(others) if len(others) >= _LEAST_SIBLINGS else math.nan
+        middle = _median_without(ordered, value) if len(ordered) > _LEAST_SIBLINGS else math.nan
         found[path] = value / middle if middle else math.nan
     return found
+
+
+def _median_without(ordered: Sequence[float], value: float) -> float:
+    """Return the median of sorted values without one of them: a place has thousands of children, and sorts once."""
+    place, rest = bisect_left(ordered, value), len(ordered) - 1
+    low, high = (ordered[at if at < place else at + 1] for at in ((rest - 1) // 2, rest // 2))
+    return (low + high) / 2
 
 
 def children_of(state: State) -> list[Child]:
@@ -108,12 +117,21 @@ def _listing(state: State, found: Sequence[Child], spark_cells: int) -> Listing:
     if metric is not None:
         title = padded(f"last {state.where.span}", spark_cells)
         columns += [Column(short(metric), right=True), Column(f"{TIMES} siblings", right=True), Column(title)]
-    rows = [_row(one, metric, state.answers.sparks.get(one.path, ()), spark_cells) for one in found]
+    shown = found[:MOST_ROWS]
+    rows = [_row(one, metric, state.answers.sparks.get(one.path, ()), spark_cells) for one in shown]
     order = {"": "worst first", "value": "by value", "name": "by name"}[state.chosen.sort]
     tree = state.answers.tree
     title = f"{many(len(tree['children']) if tree else 0, 'child', 'children')}, {order}"
-    empty = state.answers.errors.get("tree", "asking …" if tree is None else "Nothing lies under this place.")
-    return made(title, columns, rows, [Item((), one.path) for one in found], empty)
+    if len(found) > len(shown):
+        title += f": the first {count(len(shown))}, f finds the others"
+    empty = state.answers.errors.get("tree", "asking …" if tree is None else _nothing(tree))
+    return made(title, columns, rows, [Item((), one.path) for one in shown], empty)
+
+
+def _nothing(tree: Mapping[str, Any]) -> str:
+    """Say why no child is shown: of more than 5,000 places an answer has none."""
+    is_leaf = tree["count"] <= (1 if tree["state"] else 0)
+    return "Nothing lies under this place." if is_leaf else "Too many lie here for one answer: / and g n find them."
 
 
 def _row(child: Child, metric: Metric | None, values: Sequence[float], spark_cells: int) -> list[Span]:
