@@ -326,6 +326,35 @@ def test_a_pause_is_not_silence() -> None:
     found.check()
 
 
+@pytest.mark.parametrize("ahead", [0.0, -600.0])
+def test_an_older_copy_of_a_stream_is_as_old_as_it_says(ahead: float) -> None:
+    """A stream loses its end, is read to where it ends, and a copy is put back that has the rest: of its true time.
+
+    Unless the server's clock is another one by then: nobody knows what its stamps are worth (R12.55).
+    """
+    found = fog()
+    stream = found.streams["metrics"]
+    stream.copy()
+    written = {message.seq: message.timestamp for message in stream.messages}
+    stream.roll_back(6)
+    found.engine = found.start()
+    found.begin()
+    found.now += 40.0
+    found.read()
+    drained = NOON + found.now
+    found.now += 1.0
+    found.ahead = always(ahead)
+    stream.put_back()
+    for cursor in found.engine.cursors.values():
+        cursor.end("disconnected", found.now)
+    found.begin()
+    found.read()
+    heard = [epoch.last_seen for place in found.engine.fleet.places.values() for epoch in place.epochs.values()]
+    assert len(heard) == 3
+    assert max(written.values()) < drained - STEP_SECONDS
+    assert max(heard) == (pytest.approx(drained, abs=1) if ahead else max(written.values()))
+
+
 def test_the_offset_is_the_median_of_recent_looks() -> None:
     """The first word is believed; after that a minority is not, and the majority is, in either direction."""
     clock = ServerClock()

@@ -103,12 +103,24 @@ class Dates:
         self._drained_at: float | None = None
         self._looked_at = -float("inf")
 
-    def begin(self, now: float, *, goes_on: bool) -> None:
-        """Begin to read: where it was left, or other messages."""
+    def begin(self, now: float, server_time: float, *, goes_on: bool) -> None:
+        """Begin to read: where it was left, or other messages.
+
+        Meanwhile an older copy of the stream may have been put back, in which messages follow on the last one that are
+        as old as they say. Only where the server's clock is another one by now do their times prove nothing.
+
+        Args:
+            now: Monotonic seconds.
+            server_time: The time that the server tells now, unix seconds.
+            goes_on: The last message that was read is known; else other messages are read.
+        """
         if not goes_on:
             self.forget()
         elif self.clock.offset is not None:
-            self.last = min(self.last, self.clock.now(now))
+            believed = self.clock.now(now)
+            self.last = min(self.last, believed)
+            if abs(server_time - believed) <= STEP_SECONDS:
+                self._drained_at = None
 
     def forget(self) -> None:
         """Forget what was read, as other messages are read now."""

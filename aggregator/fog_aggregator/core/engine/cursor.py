@@ -146,7 +146,7 @@ class StreamCursor:
         if not start.known:  # nothing before `start` will be read
             self.position = Position(info.created, start.seq - 1, 0)
         self.look(info, now)
-        self.dates.begin(now, goes_on=start.known)
+        self.dates.begin(now, info.now, goes_on=start.known)
         return start._replace(seq=start.seq + 1) if start.known and self.selective else start
 
     def recognise(self, first: Message, now: float) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fog_aggregator.core.engine.clock import Dates, ServerClock
 from fog_aggregator.core.engine.steps import StreamsTime
 from fog_aggregator.core.fleet.fleet import Fleet
-from fog_proving.sim.mutations import Patch, leaving_out, nothing
+from fog_proving.sim.mutations import Patch, around, leaving_out, nothing
 
 
 @leaving_out("R12.18", "a server's clock that is wrong for a moment is not believed")
@@ -34,6 +36,19 @@ def dates_stay() -> list[Patch]:
 def stamps_believed() -> list[Patch]:
     """Take any stamp."""
     return [(Dates, "judge", lambda _, messages, __: messages)]
+
+
+@leaving_out("R12.55", "... but an older copy of the stream may have been put back while nobody read")
+def copies_are_new() -> list[Patch]:
+    """Date its messages as if they had been stored since."""
+
+    def begin(original: Any, self: Dates, *args: Any, **options: Any) -> None:
+        drained_at = self._drained_at
+        original(self, *args, **options)
+        if options["goes_on"]:
+            self._drained_at = drained_at
+
+    return [around(Dates, "begin", begin)]
 
 
 @leaving_out("R12.56", "a clock that was set back since the checkpoint has stepped")
