@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fog_aggregator.core.checkpoint import CheckpointError, Image, read_image, restore, take_image
+from fog_aggregator.core.checkpoint import AWAITED, CheckpointError, Image, read_image, restore, take_image
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet as FleetState
 from fog_aggregator.core.fleet.parts import LATER
@@ -96,7 +96,7 @@ def test_the_whole_one_is_used(whole: Image) -> None:
 def test_no_value_may_be_missing(whole: Image) -> None:
     """Neither a part, nor a value of one, nor a column; but for a part without columns that came later."""
     with_columns = {name.partition("/")[0] for name in whole.arrays}
-    later = {("parts", name) for name in LATER - with_columns}
+    later = {("parts", name) for name in {*LATER, AWAITED} - with_columns}
     assert later
     for where in places_in(whole.plain):
         if isinstance(container(whole, where), dict) and where[0] == "parts" and len(where) <= 3:

@@ -42,6 +42,33 @@ def test_wanted_events_survive_a_crash() -> None:
     assert after.wanted == {}
 
 
+def test_writers_that_must_tell_what_they_hold_survive_a_crash() -> None:
+    """A stream lost messages: nothing but a keyframe of a branch's node shows whether its last event was among them."""
+    branch = BranchPatterns((PATH,))
+    node, subject = (*PATH, "1"), "fog.v1.metrics.fog.0.1"
+
+    def reader(events: EventList) -> Ingest:
+        metrics = SelfMetrics(Fleet().own)
+        return Ingest(FleetState(), events, Accounts(Subjects()), branch, metrics, lambda *_: None)
+
+    events = EventList()
+    events.reported(node, 7, (1, 1), 100.0)
+    before = reader(events)
+    before.require_keyframes(110.0)
+    assert (node, 7) in {(one.path, one.epoch) for one in before.wanted(110.0)}
+    events.shift(5.0)
+    image = take_image(FleetState(), events, Ratchet(), {}, ("fog.v1", (), (PATH,)))
+    after = EventList()
+    restore(read_image(b"".join(image.chunks())), FleetState(), after, Ratchet())
+    restarted = reader(after)
+    assert (node, 7) in {(one.path, one.epoch) for one in restarted.wanted(120.0)}
+    for at, still in ((114.0, True), (116.0, False)):  # one that was stored before the loss tells nothing
+        data = encode(Frame(KEYFRAME, 7, int(at), flags=LAST_PART, events_held=(1, 2)))
+        restarted.metrics([Message(subject, data, int(at), int(at * 1e9))], at)
+        assert bool(after.awaited.since) is still
+    assert after.wanted == {(node, 7): (1, 2)}
+
+
 def test_who_has_answered_is_asked_for_something_else_at_once() -> None:
     """Pauses grow for a node that was away, and it comes back: its keyframe tells which events are missing."""
     requests = KeyframeRequests()

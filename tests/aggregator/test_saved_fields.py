@@ -16,6 +16,7 @@ import numpy as np
 from fog_aggregator.core.checkpoint import read_image, restore, take_image
 from fog_aggregator.core.closed.forgotten import ForgottenEpoch, ForgottenEpochs
 from fog_aggregator.core.closed.tombstones import Tombstone, Tombstones
+from fog_aggregator.core.events.awaited import AwaitedRanges
 from fog_aggregator.core.events.newest import FleetEvent, NewestEvents
 from fog_aggregator.core.events.seen import Seen
 from fog_aggregator.core.families.clashes import Clashes
@@ -41,7 +42,7 @@ from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.places.rows import RowPool, Rows
 from fog_aggregator.core.places.succession import ReplicaRun, Succession
-from fog_aggregator.core.quarantine.orders import Order, Quarantine
+from fog_aggregator.core.quarantine.orders import Order, Quarantine, Untold
 from fog_aggregator.core.quarantine.read_orders import ReadOrders
 from fog_aggregator.query.ratchet import Ratchet
 from fog_schema.frames import COUNTER
@@ -52,7 +53,7 @@ WALKED: Final = (
     Tombstones, Tombstone, ForgottenEpochs, ForgottenEpoch, FleetTime, RetiredCounts, EventList, NewestEvents,
     Succession, ReplicaRun, Origin,
     Seen, FleetEvent, Ratchet, Quarantine, Order, ReadOrders, FamilyWords, Clashes, LearnedNodes,
-    KnownFamilies,
+    KnownFamilies, Untold, AwaitedRanges,
 )  # fmt: skip
 
 LEARNED: Final = 10_000
@@ -148,6 +149,8 @@ FRESH: Final[dict[type, Callable[[], Any]]] = {
     Quarantine: Quarantine,
     Order: lambda: Order(0.0, out=False),
     ReadOrders: ReadOrders,
+    Untold: Untold,
+    AwaitedRanges: AwaitedRanges,
     FamilyWords: FamilyWords,
     Clashes: Clashes,
     LearnedNodes: LearnedNodes,
@@ -244,6 +247,8 @@ def made() -> Recorder:
     for number in branch.epochs:
         branch.succession.hear(number, dict(Origin(7, 5, 2).as_info()))
     branch.succession.quarantined = 2
+    fleet.parts.quarantine.untold.replaced.append(branch.path)
+    recorder.events.awaited.begin([(("fog", "branch", "1"), 5)], 6.0)
     branch.rebase(fleet.parts.slots.tables, fleet.parts.roster.rows, 4.0)
     return recorder
 

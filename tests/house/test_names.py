@@ -30,7 +30,7 @@ REPLACED: Final = {
     "whole": "is_keyframe or integer",
     "distrust": "require_keyframes",
     "in_doubt": "needs_keyframe_round",
-    "_doubted": "awaiting_event_ranges",
+    "_doubted": "awaited",
     "watched": "observed_seconds",
     "Wish": "KeyframeRequest",
     "Forgetting": "ForgetQueue",

@@ -40,6 +40,30 @@ KNOWN: Final = {
         *2 * (Step("beat"),),
         Step("scrape"),
     ),
+    "fallen-not-told": (  # an order comes into force within a batch; a checkpoint and a crash come before the next tick
+        Step("spawn", 0, 5),
+        Step("spawn", 1, 5),
+        *3 * (Step("count", 0, 9), Step("count", 1, 17)),
+        *2 * (Step("beat"),),
+        Step("scrape"),
+        Step("quarantine", 0, 2),
+        *(Step("pause", 0, 1), Step("flow"), Step("flow", 1), Step("read")),
+        *(Step("pause", 0, 1), Step("flow", 1), Step("read")),
+        Step("checkpoint"),
+        Step("crash"),
+    ),
+    "copies-are-new": (  # a stream loses its end, is read to where it ends, and is replaced by a copy that has the rest
+        Step("spawn", 57488, 12349),
+        Step("beat"),
+        Step("send", 60272, 10310),
+        *(Step("spawn", 23205, 63835), Step("spawn", 34614, 5818), Step("spawn", 51498, 65510)),
+        *2 * (Step("beat"),),
+        Step("quarantine", 1296, 55255),
+        Step("copy", 24504, 23776),
+        Step("flow", 25299, 858),
+        Step("outage", 51402, 2577),
+        Step("put_back", 48276, 27415),
+    ),
 }
 
 

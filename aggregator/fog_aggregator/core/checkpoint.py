@@ -19,11 +19,14 @@ import msgpack
 import numpy as np
 
 from fog_aggregator.core import checkpoint_4, checkpoint_5, checkpoint_6
+from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.saved import DamagedError, Part, Saved, as_integer, as_list, as_mapping, as_path, as_text
 from fog_bus.ports import Position
 from fog_schema.paths import Path
 
+AWAITED: Final = "awaited"
+"""The part that tells which writers' events are awaited. A checkpoint may lack it: it came after others."""
 MAGIC: Final = b"FOGCKPT1"
 VERSION: Final = 7
 _LENGTH: Final = struct.Struct("<Q")
@@ -164,7 +167,7 @@ def _decode(data: bytes) -> Image:
 
 def take_image(
     fleet: Fleet,
-    events: Part,
+    events: EventList,
     ratchet: Part,
     streams: Mapping[str, Position],
     scope: Scope,
@@ -181,6 +184,7 @@ def take_image(
         others: more parts, by name.
     """
     parts = fleet.image() | {"events": events.image(), "ratchet": ratchet.image()}
+    parts[AWAITED] = events.awaited.image()
     parts |= {name: part.image() for name, part in others.items()}
     plain = {
         "scope": scope,
@@ -191,7 +195,7 @@ def take_image(
 
 
 def restore(
-    image: Image, fleet: Fleet, events: Part, ratchet: Part, others: Mapping[str, Part] = MappingProxyType({})
+    image: Image, fleet: Fleet, events: EventList, ratchet: Part, others: Mapping[str, Part] = MappingProxyType({})
 ) -> dict[str, Position]:
     """Put an image into an empty fleet, event list and ratchet; return how far the streams were read.
 
@@ -208,6 +212,8 @@ def restore(
             parts.setdefault(part, Saved()).arrays[key] = array
         fleet.restore(parts)
         events.restore(parts["events"])
+        if AWAITED in parts:
+            events.awaited.restore(parts[AWAITED])
         ratchet.restore(parts["ratchet"])
         positions = {as_text(name): _position(mark) for name, mark in as_mapping(image.plain["streams"]).items()}
         _restore_all({name: other for name, other in others.items() if name in parts}, parts)

@@ -14,8 +14,7 @@ from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.places.patterns import BranchPatterns
-from fog_aggregator.core.quarantine.orders import Order, Taken
-from fog_aggregator.core.quarantine.settling import Settled
+from fog_aggregator.core.quarantine.orders import Order, Settled, Taken
 from fog_aggregator.core.saved import Part
 from fog_bus.ports import Message
 from fog_schema.commands import FORGET, LIFT, QUARANTINE, REBASE, Command

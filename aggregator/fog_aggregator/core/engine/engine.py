@@ -35,7 +35,7 @@ from fog_aggregator.core.fleet.sweep import Swept
 from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
 from fog_aggregator.core.following.streams import Streams
 from fog_aggregator.core.places.origin import Origin
-from fog_aggregator.core.quarantine.settling import Settled
+from fog_aggregator.core.quarantine.orders import Settled
 from fog_aggregator.core.saved import Part
 from fog_bus.ports import Discontinuity, Message, Position
 from fog_schema.commands import Command
@@ -362,7 +362,7 @@ class Engine:
             if stream == reference:
                 step += self._time.set_back(cursor.dates.clock)
             if step and stream == reference:
-                for part in (self.fleet, self.events, self._ingest, self._commands):
+                for part in (self.fleet, self.events, self._commands):
                     part.shift(step)
             if step:
                 self._report_step(stream, step, now)

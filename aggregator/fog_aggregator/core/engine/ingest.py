@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -13,6 +12,7 @@ from fog_agent.core.event_log import RETAINED_SECONDS
 from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.ports import Counts, Say
 from fog_aggregator.core.engine.requests import KeyframeRequest
+from fog_aggregator.core.events.awaited import Writer
 from fog_aggregator.core.fleet.batch import Batch
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
@@ -28,8 +28,6 @@ from fog_schema.frames import EVENTS, KEYFRAME, KIND_NAMES, Frame
 from fog_schema.paths import Path, format_path
 
 Apply: TypeAlias = Callable[[Path, Frame, float], Outcome]
-Writer: TypeAlias = tuple[Path, int]
-"""A path and an epoch there."""
 
 
 class Ingest:
@@ -72,7 +70,6 @@ class Ingest:
         self._branch_frames = branch_frames
         self.accounts = accounts
         self._returned: dict[Writer, KeyframeRequest] = {}
-        self._awaiting_event_ranges: dict[Writer, float] = {}
 
     def wanted(self, now: float) -> list[KeyframeRequest]:
         """Return the requests for keyframes, and for events that are missing.
@@ -81,7 +78,7 @@ class Ingest:
         asked as soon as it is heard. Of the nodes of a branch only events are heard.
         """
         gapped = self._fleet.to_ask(now)
-        wanted = dict.fromkeys([*gapped, *self._awaiting_event_ranges], (0, 0)) | self._events.wanted
+        wanted = dict.fromkeys([*gapped, *self._events.awaited.since], (0, 0)) | self._events.wanted
         asked = {key: self._request(*key, events) for key, events in wanted.items() if self._may_answer(*key, now)}
         requests = (self._returned | asked).values()
         return [one for one in requests if self._fleet.quarantine.over(one.path) is None]
@@ -93,11 +90,7 @@ class Ingest:
         """
         self._fleet.require_keyframes()
         if self._branch_events and self._branch_frames:
-            self._awaiting_event_ranges = {key: now for key in self._events.seen if self._branches.cover(key[0])}
-
-    def shift(self, seconds: float) -> None:
-        """Follow a step of the server's clock."""
-        self._awaiting_event_ranges = {key: at + seconds for key, at in self._awaiting_event_ranges.items()}
+            self._events.awaited.begin((key for key in self._events.seen if self._branches.cover(key[0])), now)
 
     def metrics(self, messages: Iterable[Message], now: float) -> None:
         """Apply a batch of the stream of metrics. Branches come as rollups: the frames of their nodes are left out."""
@@ -158,15 +151,14 @@ class Ingest:
 
     def _of_nodes(self, messages: Iterable[Message]) -> Iterator[tuple[Message, Path, Frame]]:
         """Yield the frames of nodes; of a branch's nodes take which events they hold, while some are missing."""
-        awaiting, covered = self._awaiting_event_ranges, self._branches.cover
-        lacking = {path for path, _ in self._events.wanted.keys() | awaiting.keys()}
+        awaited, covered = self._events.awaited, self._branches.cover
+        lacking = {path for path, _ in self._events.wanted.keys() | awaited.since.keys()}
         for message, path, frame in self._read(messages, lambda path: not covered(path) or path in lacking):
             if not covered(path):
                 yield message, path, frame
             elif frame.events_held is not None:
                 self._events.reported(path, frame.epoch, frame.events_held, message.timestamp)
-                if message.timestamp >= awaiting.get((path, frame.epoch), math.inf):
-                    del awaiting[path, frame.epoch]
+                awaited.reported(path, frame.epoch, message.timestamp)
 
     def _apply(
         self, frames: Iterable[tuple[Message, Path, Frame]], apply: Apply, tally: Counter[str], now: float

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from fog_aggregator.core.budget.budget import UNLIMITED
 from fog_aggregator.core.engine.defaults import MAX_EVENTS
+from fog_aggregator.core.events.awaited import AwaitedRanges
 from fog_aggregator.core.events.newest import DEFAULT_BYTES, REASONS, FleetEvent, Mark, NewestEvents
 from fog_aggregator.core.events.seen import Seen, as_ranges
 from fog_aggregator.core.saved import (
@@ -59,6 +60,7 @@ class EventList:
         refused: events with a reserved name, and those of writers for whom there is no memory.
         lost: events that their writers no longer hold, and that never came; it stays at 2^63 - 1.
         wanted: the range of numbers to ask a writer for, by (path, epoch), until a keyframe of it leaves none.
+        awaited: the writers that must tell which events they hold; a part of its own.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class EventList:
         self.seen: dict[tuple[Path, int], Seen] = {}
         self._writers: dict[Path, dict[int, None]] = {}
         self.wanted: dict[tuple[Path, int], tuple[int, int]] = {}
+        self.awaited = AwaitedRanges()
 
     @property
     def taken_bytes(self) -> int:
@@ -164,6 +167,7 @@ class EventList:
         """Follow a step of the server's clock; events stay as they were told."""
         for seen in self.seen.values():
             seen.last_seen += seconds
+        self.awaited.shift(seconds)
 
     def expire(self, before: float) -> None:
         """Forget the numbers of epochs not heard since `before` that have no event in the list any more.

@@ -24,8 +24,8 @@ from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.place import Ids, Place
 from fog_aggregator.core.places.rows import STALE_INTERVALS
-from fog_aggregator.core.quarantine.orders import Order, Taken
-from fog_aggregator.core.quarantine.settling import Settled, judge_all, settle
+from fog_aggregator.core.quarantine.orders import Order, Settled, Taken
+from fog_aggregator.core.quarantine.settling import judge_all, settle
 from fog_aggregator.core.saved import Saved
 from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, Frame
 from fog_schema.paths import Path
@@ -55,8 +55,6 @@ class Fleet(FleetReading):
         self.limits = limits or FleetLimits()
         super().__init__(Parts(horizon, self.limits, caught_up=caught_up, named=named))
         self._named = named
-        self._settled: list[Settled] = []
-        self._replaced: list[Path] = []
 
     @property
     def newcomers(self) -> Newcomers:
@@ -211,17 +209,15 @@ class Fleet(FleetReading):
 
     def settle_orders(self, until: float) -> None:
         """Put the orders into force that were given before `until` (server's time); see `take_settled`."""
-        self._settled += settle(self.parts, until)
+        settle(self.parts, until)
 
     def take_settled(self) -> list[Settled]:
         """Return the orders that have come into force since the last call."""
-        settled, self._settled = self._settled, []
-        return settled
+        return self.parts.quarantine.untold.take_settled()
 
     def take_replaced(self) -> list[Path]:
         """Return the branches whose totals were replaced, maybe by lower ones, since the last call (R13.20)."""
-        replaced, self._replaced = self._replaced, []
-        return replaced
+        return self.parts.quarantine.untold.take_replaced()
 
     def rebase(self, path: Path, at: float) -> str:
         """Let a branch go on from what it has, see `Successions`; return why nothing was changed, or nothing."""
@@ -370,7 +366,7 @@ class Fleet(FleetReading):
         outcome.baseline, epoch.returning = epoch.returning, False
         place.baselines += outcome.baseline
         if place.complete(parts.slots.tables, epoch, run.ids, parts.roster.rows):
-            self._replaced.append(place.path)
+            parts.quarantine.untold.replaced.append(place.path)
         if frame.flags & FINAL:
             parts.close_epoch(place, epoch, final=True)
             parts.roster.note_end(place)

@@ -35,7 +35,7 @@ from fog_schema.paths import Path
 DAY: Final = 86_400.0
 LONG: Final = 365 * DAY
 """How long an epoch that was closed without its final is remembered (R12.15)."""
-LATER: Final = frozenset({"forgotten", "words", "clashes", "learned", "successions", "quarantine", "order_stamps"})
+LATER: Final = frozenset({"forgotten", "words", "clashes", "learned", "successions", "quarantine", "order_stamps", "untold"})
 """Parts that a checkpoint may lack: a program wrote it that did not know them."""
 
 
@@ -244,4 +244,5 @@ class Parts:
             "successions": self.successions,
             "quarantine": self.quarantine,
             "order_stamps": OrderStamps(self.quarantine),
+            "untold": self.quarantine.untold,
         }

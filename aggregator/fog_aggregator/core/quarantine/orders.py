@@ -7,10 +7,19 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import takewhile
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from fog_aggregator.core.quarantine.read_orders import ReadOrders
-from fog_aggregator.core.saved import DamagedError, Saved, as_flag, as_number, as_path, as_text
+from fog_aggregator.core.saved import (
+    DamagedError,
+    Saved,
+    as_count,
+    as_flag,
+    as_list,
+    as_number,
+    as_path,
+    as_text,
+)
 from fog_schema.errors import FrameError
 from fog_schema.paths import Path
 
@@ -65,6 +74,64 @@ class Order:
         return "is in quarantine already" if self.out else "is not in quarantine itself: nothing is lifted"
 
 
+class Settled(NamedTuple):
+    """An order that has come into force.
+
+    Attributes:
+        path: the path that it is for.
+        order: what it says.
+        places: how many places it has taken out, or in.
+    """
+
+    path: Path
+    order: Order
+    places: int
+
+    def as_event(self) -> tuple[str, dict[str, Any]]:
+        """Return the name and the value of the event that tells of it."""
+        value = {"why": self.order.why, "author": self.order.author, "places": self.places}
+        return "quarantined" if self.order.out else "quarantine_lifted", value
+
+
+class Untold:
+    """What has lowered totals and was not told yet: whoever shows them must forget what was exported of them.
+
+    An order comes into force wherever all before it is read, in the midst of a batch too, and what it lowers is told at
+    the next tick. A checkpoint of a moment in between has the order as done: without this part of it the values that
+    were exported before would stay for ever.
+
+    Attributes:
+        settled: the orders that have come into force.
+        replaced: the branches whose totals were replaced, maybe by lower ones (R13.20).
+    """
+
+    def __init__(self) -> None:
+        self.settled: list[Settled] = []
+        self.replaced: list[Path] = []
+
+    def take_settled(self) -> list[Settled]:
+        """Return `settled`, and begin it anew."""
+        settled, self.settled = self.settled, []
+        return settled
+
+    def take_replaced(self) -> list[Path]:
+        """Return `replaced`, and begin it anew."""
+        replaced, self.replaced = self.replaced, []
+        return replaced
+
+    def image(self) -> Saved:
+        """Return both."""
+        rows = [(path, one.at, one.out, one.why, one.author, one.stamp, places) for path, one, places in self.settled]
+        return Saved({"settled": rows, "replaced": list(self.replaced)})
+
+    def restore(self, saved: Saved) -> None:
+        """Take over what was not told when a checkpoint was made."""
+        checks = (as_path, as_number, as_flag, as_text, as_text, as_count, as_count)
+        for path, at, out, why, author, stamp, places in saved.records("settled", *checks):
+            self.settled.append(Settled(path, Order(float(at), out, why, author, stamp), places))
+        self.replaced = [as_path(path) for path in saved.value("replaced", as_list)]
+
+
 class Quarantine:
     """The orders, and which of them are in force.
 
@@ -73,10 +140,12 @@ class Quarantine:
 
     Attributes:
         read: the orders that were read, those in vain among them.
+        untold: what has lowered totals, and nobody was told of yet; a part of its own.
     """
 
     def __init__(self) -> None:
         self.read = ReadOrders()
+        self.untold = Untold()
         self._orders: dict[Path, list[Order]] = {}
         self._waiting: list[tuple[Path, Order]] = []
         self._in_force: dict[Path, Order] = {}

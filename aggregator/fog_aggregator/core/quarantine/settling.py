@@ -6,40 +6,17 @@ nothing is heard of it; nothing is asked of its writers.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 from fog_aggregator.core.fleet.parts import Parts
 from fog_aggregator.core.places.place import Place
-from fog_aggregator.core.quarantine.orders import Order
-from fog_schema.paths import Path, is_under
+from fog_aggregator.core.quarantine.orders import Settled
+from fog_schema.paths import is_under
 
 
-class Settled(NamedTuple):
-    """An order that has come into force.
-
-    Attributes:
-        path: the path that it is for.
-        order: what it says.
-        places: how many places it has taken out, or in.
-    """
-
-    path: Path
-    order: Order
-    places: int
-
-    def as_event(self) -> tuple[str, dict[str, Any]]:
-        """Return the name and the value of the event that tells of it."""
-        value = {"why": self.order.why, "author": self.order.author, "places": self.places}
-        return "quarantined" if self.order.out else "quarantine_lifted", value
-
-
-def settle(parts: Parts, until: float) -> list[Settled]:
-    """Put the orders into force that were given before `until` (server's time)."""
-    done = []
+def settle(parts: Parts, until: float) -> None:
+    """Put the orders into force that were given before `until` (server's time); who shows totals is to be told."""
     for path, order in parts.quarantine.pop_ready(until):
         moved = [place for place in parts.roster if is_under(place.path, path) and _judge(parts, place)]
-        done.append(Settled(path, order, len(moved)))
-    return done
+        parts.quarantine.untold.settled.append(Settled(path, order, len(moved)))
 
 
 def judge_all(parts: Parts) -> None:

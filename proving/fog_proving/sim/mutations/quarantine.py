@@ -9,7 +9,7 @@ import numpy as np
 from fog_aggregator.core.fleet import sweep
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.places.place import Place
-from fog_aggregator.core.quarantine.orders import Quarantine
+from fog_aggregator.core.quarantine.orders import Quarantine, Untold
 from fog_aggregator.core.saved import Saved
 from fog_aggregator.network import NetworkCollector
 from fog_proving.sim.mutations import Patch, around, leaving_out, nothing
@@ -60,6 +60,12 @@ def quarantined_retire() -> list[Patch]:
 def lies_stay_exported() -> list[Patch]:
     """Keep it in the ratchet."""
     return [(NetworkCollector, "forget_exported", nothing)]
+
+
+@leaving_out("R12.61", "... also when a crash comes between")
+def fallen_not_told() -> list[Patch]:
+    """Save what was exported, and not that it must be forgotten."""
+    return [(Untold, "image", lambda _: Saved({"settled": [], "replaced": []}))]
 
 
 @leaving_out("R12.62", "orders are part of the checkpoint")
