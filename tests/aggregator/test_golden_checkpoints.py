@@ -76,7 +76,7 @@ def in_states_of_before(answers: Any) -> Any:
     if not isinstance(answers, dict):
         return answers
     later = {"ended", "missing", "quarantined", "unread"} if {"departed", "baselines"} & answers.keys() else set()
-    answers = {name: one for name, one in answers.items() if name != "gapped"}
+    answers = {name: one for name, one in answers.items() if name not in {"gapped", "saturated"}}
     return {name: in_states_of_before(one) for name, one in answers.items() if name not in later or one}
 
 

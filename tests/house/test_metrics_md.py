@@ -39,7 +39,7 @@ from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.link import Link
 from fog_bus.ports import Log
 from fog_schema.subjects import Subjects
-from tests.aggregator.fleet import Fleet
+from tests.aggregator.fleet import Fleet, counting
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 from utilityfog_frontend.telemetry.support.problems import REASONS
@@ -113,6 +113,8 @@ async def no_logs() -> list[Log]:
 def of_an_aggregator() -> dict[str, str]:
     """Return an aggregator's registry with all that it may hold, and its coverage."""
     fleet = Fleet()
+    for path in ("fog/0", "fog/1"):
+        counting(path, {"as many as there can be": 2**62}, fleet)
     AggregatorMetrics(fleet.own).watch(fleet.network, (), Present())
     MemoryMetrics(divide(2**30, 0, 0, 0), fleet.network, fleet.own)
     accounts = Accounts(Subjects())

@@ -23,7 +23,7 @@ from fog_aggregator.query.plan import Draft
 from fog_aggregator.query.samples import GroupLabels, Labeller, LazySeries
 from fog_aggregator.query.selection import Matcher, ViewKey
 from fog_aggregator.query.totals import Totals
-from fog_aggregator.query.view_snapshot import ViewSnapshot
+from fog_aggregator.query.view_snapshot import Found, ViewSnapshot
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry import model
 from utilityfog_frontend.telemetry.model import FamilySnapshot, MetricType, SeriesSnapshot
@@ -39,6 +39,11 @@ _OLDEST: Final = model.Family(
 _GAPPED: Final = model.Family(
     "fog_aggregator_nodes_gapped", MetricType.GAUGE, "Live nodes whose counts wait for a keyframe"
 )
+_SATURATED: Final = model.Family(
+    "fog_aggregator_saturated_sums",
+    MetricType.GAUGE,
+    "Sums of a metric that stay at 2^63 - 1, or at the largest double: the true ones are larger",
+)
 _SILENT: Final = model.Family("fog_aggregator_silent", MetricType.GAUGE, "Silent nodes, at the paths that cover them")
 MERGED_VALUES: Final = "fog_aggregator_group_values_total"
 LATE_VALUES: Final = "fog_aggregator_group_values_late_total"
@@ -47,7 +52,7 @@ _MERGED: Final = (
     model.Family(LATE_VALUES, MetricType.COUNTER, "Values that came late"),
 )
 """Families of the history alone: `rate()` shows a burst where values came late."""
-COVERAGE_FAMILIES: Final = (_NODES, _OLDEST, _GAPPED, _SILENT)
+COVERAGE_FAMILIES: Final = (_NODES, _OLDEST, _GAPPED, _SATURATED, _SILENT)
 """Families that views have beside the nodes' own; the last one that of everything alone."""
 SITE_TOKENS: Final = 2
 """So many tokens of a path name a site: alerts of one site are grouped by them."""
@@ -145,8 +150,7 @@ class FleetView:
     @cached_property
     def metrics(self) -> list[FamilySnapshot]:
         """Return the nodes' families, in the order of names; their series are made while they are read."""
-        found = self._snapshot.found(self._clamp)
-        self._offer()
+        found = self._found
         bounds, entries = self._snapshot.bounds, self._snapshot.series
         labeller = Labeller(entries, self._group_labels)
         return [
@@ -156,18 +160,27 @@ class FleetView:
             for number in sorted(found, key=lambda number: self._families[number].key)
         ]
 
+    @property
+    def saturated(self) -> list[FamilySnapshot]:
+        """Return how many sums of each metric stay at the most that there can be; no family where none does."""
+        return [FamilySnapshot(one.family, LazySeries(one.parts, one.labeller)) for one in self._saturated(self._found)]
+
     def families(self) -> list[FamilySnapshot]:
-        """Everything that a response shows: the nodes' families, coverage, information, the aggregator's own."""
+        """Everything that a response shows: the nodes' families, coverage, information, the aggregator's own.
+
+        Whatever metrics were asked for, sums of them that are no true ones are told.
+        """
         selection = self._snapshot.view.selection
         info = [info_family(self._beside.info, selection.matchers)] if self._beside.info else []
         own = (
             [_matched(one, selection.matchers) for one in self._beside.own] if selection.matchers else self._beside.own
         )
-        return self.metrics + [
+        beside = [
             one
             for one in (*self._covered(), *info, *own)
             if not selection.names or not selection.names.isdisjoint(sample_names(one.family))
         ]
+        return self.metrics + self.saturated + beside
 
     def sampled(self) -> list[FamilySamples]:
         """Return the nodes' families and coverage as columns; fractional counters as they were added up."""
@@ -178,7 +191,7 @@ class FleetView:
             FamilySamples(described(self._families[number], bounds.get(number, ())), found[number], labeller)
             for number in sorted(found, key=lambda number: self._families[number].key)
         ]
-        return families + self._coverage_samples() + self._merged_samples()
+        return families + self._coverage_samples() + self._merged_samples() + self._saturated(found)
 
     def losses(self) -> list[FamilySnapshot]:
         """Return the places that cover silent nodes, as a family, where it is part of the view."""
@@ -194,6 +207,26 @@ class FleetView:
         totals = self._snapshot.totals(self._families, self.coverage)
         self._offer()
         return totals
+
+    @cached_property
+    def _found(self) -> Found:
+        found = self._snapshot.found(self._clamp)
+        self._offer()
+        return found
+
+    def _saturated(self, found: Found) -> list[FamilySamples]:
+        """Count the sums that stay at the most, by the name of their metric and by group, where there are any."""
+        entries: list[SeriesEntry] = []
+        columns: list[tuple[Int32s, Int32s, Int64s]] = []
+        for number, parts in sorted(found.items()):
+            group, counts = np.unique(np.concatenate([one.group[one.saturated] for one in parts]), return_counts=True)
+            if len(group):
+                columns.append((np.full(len(group), len(entries), np.int32), group, counts))
+                entries.append(SeriesEntry(0, (("name", self._families[number].key.name),)))
+        if not entries:
+            return []
+        series, groups, sums = (np.concatenate(column) for column in zip(*columns, strict=True))
+        return [FamilySamples(_SATURATED, [Samples(series, groups, sums)], Labeller(entries, self._group_labels))]
 
     @property
     def _clamp(self) -> Clamp:

@@ -16,7 +16,8 @@ from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue, 
 def explain(network: NetworkCollector, path: Path, name: str) -> dict[str, Any] | None:
     """Return a metric at and under a path, taken apart; None when nobody there has it.
 
-    A node in quarantine is in no number, and what is known of it is shown all the same.
+    A node in quarantine is in no number, and what is known of it is shown all the same. `saturated`: one of the total's
+    sums stays at the most that there can be.
     """
     found = network.explain(path, name)
     view, children = found.total, found.children
@@ -27,6 +28,7 @@ def explain(network: NetworkCollector, path: Path, name: str) -> dict[str, Any] 
         "name": name,
         "families": [_family(snapshot) for snapshot in view.metrics],
         "total": list(_samples(view.metrics)),
+        "saturated": bool(view.saturated),
         "coverage": coverage_of(children.coverage),
         "node": found.node,
         "children": [

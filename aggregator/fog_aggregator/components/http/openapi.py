@@ -211,6 +211,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             ),
             "children": list_of(object_of({"path": TEXT, "coverage": ref_to("Coverage"), "own": FLAG})),
             "contributions": list_of(ref_to("Sample")),
+            "saturated": {"type": "boolean", "description": "a sum stays at 2^63 - 1: the true one is larger"},
         }
     ),
     "Sample": object_of({"labels": LABELS, "value": _VALUE, "created": or_null(NUMBER)}),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fog_aggregator.core.columns import Bools, Float64s, Int64s, float_values, ids_array
+from fog_aggregator.core.columns import MAX_FRACTION, Bools, Float64s, Int64s, float_values, ids_array
 from fog_aggregator.core.kinds.counted import CountedKind
 from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER, FractionalForm, IntegerCounter
@@ -18,6 +18,7 @@ from fog_aggregator.core.kinds.view import Cells, Clamp, Samples, ViewColumns, f
 from fog_aggregator.core.series import Bounds
 from fog_schema.columns import Ids
 from fog_schema.frames import Frame, Numbers
+from fog_schema.limits import MAX_WHOLE
 
 
 class FractionalCounter(CountedKind, FractionalForm, KindSet):
@@ -139,11 +140,13 @@ class FractionalCounter(CountedKind, FractionalForm, KindSet):
         plan, sums, shown = cells.plan, self.reduce(cells), view.shown(cells)
         born = plan.born.copy()
         at, both = find_keys(view.key(plan), view.key(integers))
+        stayed = sums == MAX_FRACTION
+        stayed[both] |= counts[at] == MAX_WHOLE
         sums[both] += counts[at]
         born[both] = np.minimum(born[both], integers.born[at])
         shown[both] |= integers_shown[at]
         integers_shown[at] = False
-        samples = Samples(plan.series, plan.group, sums, born)
+        samples = Samples(plan.series, plan.group, sums, born, stayed=stayed)
         sums[shown] = clamp(samples.take(shown))
         yield from view.by_family(samples, plan, shown)
 

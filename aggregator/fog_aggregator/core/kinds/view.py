@@ -11,9 +11,10 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.columns import MAX_FRACTION, Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.kinds.reductions import any_of, places_by_shape, ranges
 from fog_aggregator.core.series import Bounds, Labels, SeriesEntry
+from fog_schema.limits import MAX_WHOLE
 from utilityfog_frontend.telemetry.model import HistogramValue
 
 T = TypeVar("T")
@@ -113,6 +114,7 @@ class Samples:
         born: when each began to count, unix seconds, inf when that is not known; None for gauges.
         sums: histograms only.
         extra: labels of the statistic that these are.
+        stayed: of counters, which ones are sums that stay at the most (R12.38); None to look at the values.
     """
 
     series: Int32s
@@ -121,6 +123,7 @@ class Samples:
     born: Float64s | None = None
     sums: Float64s | None = None
     extra: Labels = ()
+    stayed: Bools | None = None
 
     def take(self, chosen: slice | Bools) -> Samples:
         """Return some of them."""
@@ -133,11 +136,23 @@ class Samples:
             None if self.born is None else self.born[chosen],
             None if self.sums is None else self.sums[chosen],
             self.extra,
+            None if self.stayed is None else self.stayed[chosen],
         )
 
     def with_values(self, values: NDArray[Any]) -> Samples:
         """Return the same with other values."""
-        return Samples(self.series, self.group, values, self.born, self.sums, self.extra)
+        return Samples(self.series, self.group, values, self.born, self.sums, self.extra, self.stayed)
+
+    @property
+    def saturated(self) -> Bools:
+        """Tell which ones are counts that stay at the most that there can be: the true ones are larger (R12.38)."""
+        if self.stayed is not None or self.born is None:
+            return np.zeros(len(self.series), np.bool_) if self.stayed is None else self.stayed
+        most = MAX_WHOLE if self.values.dtype == np.int64 else MAX_FRACTION
+        stayed: Bools = self.values == most
+        if stayed.ndim > 1:
+            stayed = stayed.any(axis=1)
+        return stayed
 
     def blocks(self) -> Iterator[Samples]:
         """Return all of them, some at a time."""
