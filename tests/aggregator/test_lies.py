@@ -180,18 +180,58 @@ def test_buckets_whose_count_passes_the_limit_are_compared_right() -> None:
 # Births
 
 
+def with_books(days: float) -> Fleet:
+    """Make a fleet whose books have been kept for so long."""
+    fleet = Fleet()
+    fleet.now = START - days * 86_400
+    hear(fleet, keyframe(epoch=77), ("fog", "elsewhere"))
+    fleet.now = START
+    return fleet
+
+
 def test_an_age_beyond_all_reason_sets_no_birth_to_1970() -> None:
     """`age_ms` of 2^53: the series counts at most from a while before the path was first heard (R12.52)."""
-    fleet = Fleet()
+    fleet = with_books(days=90)
     hear(fleet, integer(4, age_ms=MAX_AGE_MS))
     assert born(fleet, "orders_total") == START - UNHEARD_SECONDS
 
 
 def test_a_writer_that_was_not_heard_for_days_has_its_true_birth() -> None:
     """An agent that was started three days after its collector is believed."""
-    fleet = Fleet()
+    fleet = with_books(days=90)
     hear(fleet, integer(4, age_ms=3 * 86_400_000))
     assert born(fleet, "orders_total") == START - 3 * 86_400
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_no_birth_is_earlier_than_the_books(*, restarted: bool) -> None:
+    """A total of an aggregator that has lost its state begins anew; it must not look as if it had gone on (R12.52)."""
+    fleet = Fleet()
+    hear(fleet, integer(4, age_ms=3 * 86_400_000))
+    fleet.now += 3600
+    hear(fleet, integer(1, age_ms=2 * 86_400_000), ("fog", "1"))
+    assert born(fleet, "orders_total") == START
+    if restarted:
+        image = fleet.state.image()
+        fleet.network.fleet = fleet.state = FleetState()
+        fleet.state.restore(image)
+        hear(fleet, integer(1, age_ms=MAX_AGE_MS), ("fog", "2"))
+        created = [table.created[table.used()] for table in fleet.state.parts.slots.tables.values()]
+        assert min(one.min(initial=np.inf) for one in created) == START
+
+
+def test_an_older_checkpoint_does_not_tell_when_the_books_began() -> None:
+    """Then births are cut by when the path was first heard alone, as they were when it was made."""
+    fleet = with_books(days=1)
+    image = fleet.state.image()
+    del image["books"]
+    fleet.state = FleetState()
+    fleet.state.restore(image)
+    hear(fleet, integer(4, age_ms=3 * 86_400_000))
+    (created,) = {
+        one for table in fleet.state.parts.slots.tables.values() for one in table.created[table.used()].tolist()
+    }
+    assert created == START - 3 * 86_400
 
 
 def test_an_old_epoch_of_a_known_path_has_its_true_birth() -> None:

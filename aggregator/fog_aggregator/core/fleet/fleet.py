@@ -309,6 +309,7 @@ class Fleet(FleetReading):
     def _begin_epoch(self, place: Place, frame: Frame, timestamp: float) -> Epoch:
         self._close_crowd(place)
         parts = self.parts
+        parts.time.began_at = min(parts.time.began_at, timestamp)
         comes_back = parts.forgotten.get(place.path, frame.epoch) is not None
         closed_before = parts.tombstones.remove(place.path, frame.epoch) and not comes_back
         epoch = parts.roster.begin_epoch(place, frame.epoch, closed_before=closed_before)
@@ -340,7 +341,8 @@ class Fleet(FleetReading):
             room = self.newcomers.may_have(place, epoch, kind, len(new))
             outcome.refuse_series(LIMIT, len(new) - room)
             new = new[:room]
-            slots = tables[kind].allocate(ids[new], series[new], epoch.row, place.born(epoch, frame, timestamp))
+            born = max(place.born(epoch, frame, timestamp), self.parts.time.began_at)
+            slots = tables[kind].allocate(ids[new], series[new], epoch.row, born)
             epoch.map(kind).add(ids[new], slots)
             fresh.append((kind, ids[new]))
         return fresh

@@ -33,6 +33,8 @@ class FleetTime:
         settled_at: the timestamp in a backlog from which time counts again, after a gap that was an outage.
         observed_seconds: for how long the streams were read to their end (R12.19): what horizons are measured in, so
             that nothing is given up for a silence that was the reader's own.
+        began_at: the server timestamp of the earliest frame that these books have counted: the fleet's totals began
+            then. Infinite before any; -infinite where a checkpoint does not tell.
         needs_keyframe_round: counts may be missing that were shown before: nothing must be shown before a round of
             keyframes, nor after a restart (R12.34).
     """
@@ -46,6 +48,7 @@ class FleetTime:
         self.pace = math.inf
         self.settled_at = -math.inf
         self.observed_seconds = 0.0
+        self.began_at = math.inf
         self.needs_keyframe_round = True
 
     def read(self, timestamp: float) -> None:
@@ -78,6 +81,7 @@ class FleetTime:
         """Follow a step of the server's clock."""
         self.now += seconds
         self.settled_at += seconds
+        self.began_at += seconds
 
     def is_ghost(self, timestamp: float) -> bool:
         """Tell whether the first frame of an epoch is too old to be one, by what the server tells now (R12.21)."""
@@ -101,3 +105,23 @@ class FleetTime:
         self.observed_seconds = saved.value("observed_seconds", as_number)
         self.needs_keyframe_round = saved.value("needs_keyframe_round", as_flag)
         self.caught_up = True
+        self.began_at = -math.inf
+
+
+class Books:
+    """Save since when a fleet's books are kept (R12.52): a part of its own, as older checkpoints do not tell.
+
+    Args:
+        time: the fleet's.
+    """
+
+    def __init__(self, time: FleetTime) -> None:
+        self._time = time
+
+    def image(self) -> Saved:
+        """Return when they began."""
+        return Saved({"began_at": self._time.began_at})
+
+    def restore(self, saved: Saved) -> None:
+        """Take over when they began, after the time."""
+        self._time.began_at = float(saved.value("began_at", as_number))

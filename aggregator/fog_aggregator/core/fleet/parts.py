@@ -16,7 +16,7 @@ from fog_aggregator.core.families.clashes import Clashes
 from fog_aggregator.core.families.words import FamilyWords, Words
 from fog_aggregator.core.fleet.arrivals import Arrivals
 from fog_aggregator.core.fleet.catalog import Catalog
-from fog_aggregator.core.fleet.fleet_time import FleetTime
+from fog_aggregator.core.fleet.fleet_time import Books, FleetTime
 from fog_aggregator.core.fleet.retired_counts import RetiredCounts, add_counted
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.fleet.slots import Slots
@@ -35,7 +35,9 @@ from fog_schema.paths import Path
 DAY: Final = 86_400.0
 LONG: Final = 365 * DAY
 """How long an epoch that was closed without its final is remembered (R12.15)."""
-LATER: Final = frozenset({"forgotten", "words", "clashes", "learned", "successions", "quarantine", "order_stamps", "untold"})
+LATER: Final = frozenset(
+    ("forgotten", "words", "clashes", "learned", "successions", "quarantine", "order_stamps", "untold", "books")
+)
 """Parts that a checkpoint may lack: a program wrote it that did not know them."""
 
 
@@ -245,4 +247,5 @@ class Parts:
             "quarantine": self.quarantine,
             "order_stamps": OrderStamps(self.quarantine),
             "untold": self.quarantine.untold,
+            "books": Books(self.time),
         }
