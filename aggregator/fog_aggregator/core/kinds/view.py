@@ -151,7 +151,7 @@ class Samples:
         most = MAX_WHOLE if self.values.dtype == np.int64 else MAX_FRACTION
         stayed: Bools = self.values == most
         if stayed.ndim > 1:
-            stayed = stayed.any(axis=1)
+            return np.asarray(stayed.any(axis=1))
         return stayed
 
     def blocks(self) -> Iterator[Samples]:
