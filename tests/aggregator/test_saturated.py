@@ -44,7 +44,7 @@ def test_a_sum_over_nodes_that_stays_is_told_by_its_name() -> None:
 
 
 def test_it_is_told_whatever_was_asked_for() -> None:
-    """Who asks for one metric alone gets no number that looks exact and is not."""
+    """An answer about one metric alone has no number that looks exact and is not."""
     fleet = fleet_of(("fog/0", "a_total", HALF), ("fog/1", "a_total", HALF), ("fog/1", "b_total", 1))
     asked = [Selection(names=frozenset({name})) for name in ("a_total", "b_total")]
     told = [{one.family.name for one in fleet.network.collect(selection)} for selection in asked]

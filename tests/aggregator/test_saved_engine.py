@@ -1,7 +1,7 @@
 """Every field of an engine's own parts is saved, or listed with why a restart may begin it anew.
 
-What a fleet holds is `test_saved_fields`' business. Here the objects around it are walked: a field that decides what
-is counted, asked or told, and that is in no list, fails until somebody has thought about a crash.
+The fields of a fleet are `test_saved_fields`' business. Here the objects around it are walked: a field that decides
+what is counted, asked or told, and that is in no list, fails until somebody has thought about a crash.
 """
 
 from __future__ import annotations

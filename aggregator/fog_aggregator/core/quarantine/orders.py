@@ -94,7 +94,7 @@ class Settled(NamedTuple):
 
 
 class Untold:
-    """What has lowered totals and was not told yet: whoever shows them must forget what was exported of them.
+    """Hold what has lowered totals and was not told yet: whoever shows them must forget what was exported of them.
 
     An order comes into force wherever all before it is read, in the midst of a batch too, and what it lowers is told at
     the next tick. A checkpoint of a moment in between has the order as done: without this part of it the values that
