@@ -16,7 +16,7 @@ from fog_aggregator.core.following.scope import Scope
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.network import NetworkCollector
 from fog_proving.sim.bus import TIGHT, Stage
-from fog_proving.sim.checks import DOUBTS, AskedFleet, Ears, NothingRefused
+from fog_proving.sim.checks import DOUBTS, LIMITS, AskedFleet, Ears, NothingRefused
 from fog_proving.sim.history import book_of
 from fog_proving.sim.reader import Reader
 from fog_proving.sim.shelf import Shelf
@@ -42,7 +42,7 @@ class Aggregator:
         self._keeper, self._schedule = CheckpointKeeper(shelf), SavingSchedule(SAVE_INTERVAL, stage.now)
         self._keeper.load(partial(resume, self.engine, self.network, now=stage.now))
         # One at a time where crowds are folded: the books must see each fold.
-        self._batch = 1000 if limits == FleetLimits() else 1
+        self._batch = 1000 if limits == LIMITS else 1
         mine = [stream for stream in streams.every() if stream.name in self.engine.cursors]
         hearers = {"metrics": lambda read: ears.frames(counts.taken(read)), "control": ears.commands}
         self.readers = [Reader(self.engine, one, stage.clock, hearers.get(one.name, lambda _: None)) for one in mine]

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Self, TypeAlias
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.outcome import Outcome, Status
-from fog_aggregator.core.places.limits import FleetLimits
+from fog_aggregator.core.places.limits import FleetLimits, MemoryLimits
 from fog_aggregator.core.quarantine.orders import QUARANTINED, Order
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping
@@ -30,6 +30,8 @@ DOUBTS: Final = {
 }
 """Warnings about a stream after which everybody must be asked for a keyframe."""
 LEVELS: Final = (0, 1, 2)
+LIMITS: Final = FleetLimits(memory=MemoryLimits(fleet=32 * 1024 * 1024, share=0.006))
+"""A path may take 200 kB: far more than the programs of a history take, and little for one that hoards."""
 INFINITY: Final = float("inf")
 
 Line: TypeAlias = tuple[str, Labels, float | None]

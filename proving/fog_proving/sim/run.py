@@ -11,13 +11,14 @@ from random import Random
 from typing import NamedTuple
 
 from fog_proving.sim.books import Violation
-from fog_proving.sim.mutations import MUTATIONS, clocks, engine, journal, quarantine, reader, tiers, writer
+from fog_proving.sim.mutations import MUTATIONS, budget, clocks, engine, journal, quarantine, reader, tiers, writer
 from fog_proving.sim.steps import History, Step, draw, shorten
 from fog_proving.sim.world import START, World
 
 __all__ = [
     "Failure",
     "Task",
+    "budget",
     "clocks",
     "engine",
     "history",

@@ -14,13 +14,12 @@ from fog_agent.edge.selfmetrics import WriterMetrics
 from fog_aggregator.components.rollup.replica import Replica
 from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.following.scope import Scope
-from fog_aggregator.core.places.limits import FleetLimits
 from fog_bus.memory import Fate
 from fog_proving.sim.agent import Agent
 from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.books import INTERVAL, RETENTION
 from fog_proving.sim.bus import SUBJECTS, Stage, fate, scope_of
-from fog_proving.sim.checks import LEVELS, Ears, Watcher
+from fog_proving.sim.checks import LEVELS, LIMITS, Ears, Watcher
 from fog_proving.sim.program import Bounds, Program
 from fog_proving.sim.shelf import Shelf
 from fog_proving.sim.steps import DAMAGED
@@ -87,7 +86,7 @@ class Member:
             self._known_losses = self._shelf.newest_note
             self._excuse()
             self._watcher.began_anew |= not self._shelf.newest
-            self.aggregator = Aggregator(self._stage, self.scope, FleetLimits(), self._shelf, Ears())
+            self.aggregator = Aggregator(self._stage, self.scope, LIMITS, self._shelf, Ears())
             self._replica = self._new_replica(self.aggregator)
 
     def crash(self, damaged: int) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from fog_aggregator.core.engine.observed import LONGEST_TICK
 from fog_aggregator.core.engine.readiness import ROUND_INTERVALS
-from fog_aggregator.core.places.limits import FleetLimits
 from fog_bus.memory import Fate
 from fog_bus.ports import Message
 from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.books import HORIZON, INTERVAL, PATHS, Violation
 from fog_proving.sim.bus import OF_STREAMS, SUBJECTS, USUAL, Operator, Stage, Stream, fate, note_orders, scope_of
-from fog_proving.sim.checks import LEVELS, Ears, Watcher
+from fog_proving.sim.checks import LEVELS, LIMITS, Ears, Watcher
 from fog_proving.sim.program import Bounds, Program
 from fog_proving.sim.quiet.fleet import Accounts, events_once, must_be_all
+from fog_proving.sim.quiet.hoard import Ending, budget_holds
 from fog_proving.sim.quiet.tiers import at_rest
 from fog_proving.sim.reference_model import Lineage
 from fog_proving.sim.shelf import Shelf
@@ -68,9 +69,9 @@ class World:
         self._watcher = Watcher(self._stage.books)
         self._programs: list[Program] = []
         self._events = 0
-        self._last_events = True
+        self._ending = Ending()
         self._bounds = Bounds()
-        self._limits = FleetLimits()
+        self._limits = LIMITS
         self._tiers: Tiers | None = None
         self._shelf = Shelf(Lineage())
         self._aggregator: Aggregator | None = self._start()
@@ -90,7 +91,7 @@ class World:
             "forget": lambda who, _: operator.give(FORGET, PATHS[who % len(PATHS)]),
             "quarantine": lambda who, how: operator.give(QUARANTINE, PATHS[who % len(PATHS)][: 1 + how % 3]),
             "lift": lambda who, how: operator.lift(self._out, PATHS[who % len(PATHS)], how),
-            "clock": lambda who, how: self._stage.clocks.set(who, how) if self._limits == FleetLimits() else None,
+            "clock": lambda who, how: self._stage.clocks.set(who, how) if self._limits == LIMITS else None,
             "crash": lambda _, how: self._restart(how),
             "outage": self._outage,
             "start": lambda _, how: self._start_up(how % 2),
@@ -142,7 +143,7 @@ class World:
         for program in self._programs:
             program.attach()
             any(program.bury(Fate.STORED) for _ in range(ROUNDS))
-            if self._last_events:
+            if self._ending.with_events:
                 self._event(program)
         aggregator = self._up()
         if self._tiers is not None:
@@ -155,6 +156,8 @@ class World:
             self._beat()
             self._come_to_rest(aggregator)
         self._must_be_all(aggregator)
+        if self._ending.hoards and self._tiers is None:
+            budget_holds(aggregator, self._stage, self._programs, self._beat, self._wait)
 
     def _come_to_rest(self, aggregator: Aggregator) -> None:
         """Wait until nothing is to be done any more, and for those that are gone to be stale."""
@@ -174,7 +177,7 @@ class World:
         stage.clocks.check(aggregator.engine.server_time(self.now), self.now)
         must_be_all(aggregator, lineage, self._programs, self._accounts())
         long_ago = self.now - START > HORIZON
-        asked = lambda epoch: self._last_events or aggregator.fleet.was_asked(epoch)  # noqa: E731
+        asked = lambda epoch: self._ending.with_events or aggregator.fleet.was_asked(epoch)  # noqa: E731
         events_once(aggregator.engine.events, self._programs, stage.books, self.now, asked, long_ago=long_ago)
         if self._tiers is not None:
             about = self._accounts(Lineage()), self._programs, stage.books, self._beat, stage.clock
@@ -218,16 +221,16 @@ class World:
 
     def _fog(self, who: int, how: int) -> None:
         """Draw how little everything may hold, and whether events at the very end show that others are missing."""
-        self._last_events = who // 12 % 2 == 0
+        self._ending = Ending(who // 12 % 2 == 0, who // 24 % 5 == 0)
         self._bounds = Bounds((100_000, 250)[who % 2], (64, 3, 2)[who // 2 % 3], (1000, 4)[who // 6 % 2])
-        self._limits = FleetLimits(silent_per_path=(64, 2, 1)[how % 3])
+        self._limits = replace(LIMITS, silent_per_path=(64, 2, 1)[how % 3])
         self._crash(2)
         self._up()
 
     def _add_tiers(self) -> None:
         """Give a subtree aggregators of its own, and them a root, beside the one that reads everything."""
         if self._tiers is None:
-            self._tiers = Tiers(self._stage, self._bounds, self._ask, selective=not self._last_events)
+            self._tiers = Tiers(self._stage, self._bounds, self._ask, selective=not self._ending.with_events)
 
     def _begin_anew(self, who: int) -> None:
         if self._tiers is not None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from fog_proving.sim.books import IDLING, SUM, Cell, Cells, Labels
 from fog_proving.sim.bus import Stage
 from fog_proving.sim.programs.graves import Grave
+from fog_schema.limits import MAX_HELP_LENGTH
 from fog_schema.paths import Path
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -68,6 +69,16 @@ class Workload:
                 self._set(self._metric("level"), how % 100)
             case _:
                 self._set(self._child("temperature", how), how % 100 / 8)
+
+    def hoard(self, name: str, amount: int) -> None:
+        """Count in a child of a metric that is described at length."""
+        if name not in self._metrics:
+            self._metrics[name] = self.collector.register_counter(name, "x" * MAX_HELP_LENGTH, ["job"])
+        self._increment(self._metrics[name].labels(job="a"), amount)
+
+    def drop(self, name: str) -> None:
+        """Remove this child."""
+        self._metrics.pop(name).remove("a")
 
     def remove(self, what: int, how: int) -> None:
         """Remove a child."""
