@@ -39,8 +39,9 @@ SAVED: Final = {
     ("Rebases", "_waiting"),
     ("OwnOrigin", "_incarnation"),
     ("OwnOrigin", "_revision"),
-    ("OwnOrigin", "_ordered_at"),
     ("Readiness", "needs_round"),
+    ("Revisions", "below"),
+    ("Revisions", "own"),
     ("Steps", "next"),
     ("StreamCursor", "position"),
 }
@@ -53,7 +54,8 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
         for name in ("readiness", "observed", "streams", "_time", "_requests", "_commands", "_ingest", "_sweeper")
     },
     **{("OperatorCommands", name): "its parts are walked" for name in ("_forget_queue", "_rebases", "_origin")},
-    ("OperatorCommands", "_around"): HANDED_IN,
+    **{("OperatorCommands", name): HANDED_IN for name in ("_around", "_branches")},
+    ("OwnOrigin", "revisions"): "its parts are walked",
     **{("Ingest", name): HANDED_IN for name in ("_fleet", "_events", "_counts", "_say", "accounts")},
     **{("Ingest", name): CONFIGURED for name in ("_branches", "_branch_events", "_branch_frames")},
     ("Ingest", "_returned"): "the next delta of a writer with a long tombstone asks for its keyframe again (R12.15)",
@@ -74,10 +76,12 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Streams", "cursors"): "their positions are saved",
     ("Streams", "counted"): "as cursors",
     ("Streams", "_scope"): HANDED_IN,
-    ("Streams", "_kinds"): "streams are found anew",
+    ("Streams", "_kinds"): "are saved, and stand in _saved_kinds until the streams are found",
+    ("Streams", "_saved_kinds"): "as _kinds",
+    ("Streams", "_missed_since"): "a stream that is missing is waited for anew",
     ("Streams", "_saved"): "positions of streams that are not found yet are among those that are saved",
     ("Streams", "_selective"): "streams are asked anew",
-    ("Streams", "_have_looked"): "as _kinds",
+    ("Streams", "_have_looked"): "streams are looked for anew",
     ("StreamCursor", "stream"): "is the key of its position",
     ("StreamCursor", "dates"): "its parts are walked",
     ("StreamCursor", "_settings"): CONFIGURED,
@@ -175,9 +179,10 @@ def busy() -> tuple[Engine, NetworkCollector]:
         command(3, REBASE, "fog.branch", BEGIN + 4),
     ]
     engine.on_batch("C", commands, 5.0)
+    engine._commands._origin.revisions.hear({("fog", "branch"): 3})  # noqa: SLF001 - a branch's aggregator has said it
     engine.fleet.settle_orders(BEGIN)
-    assert engine.origin.revision
     engine.tick(5.0)
+    assert engine.origin.revision
     return engine, network
 
 
