@@ -195,6 +195,11 @@ class Page {
     return true;
   }
 
+  /** Show a span of the past, which stays: "Now" leads back. */
+  choose(from, to) {
+    this.go(this.with({ from: String(Math.round(from)), to: String(Math.round(Math.max(to, from + 60))) }));
+  }
+
   /** Move the span by half of itself. */
   _shift(step) {
     const { query } = this.route;
@@ -202,7 +207,7 @@ class Page {
     const [from, to] = query.from && query.to ? [Number(query.from), Number(query.to)] : [now - (SPANS[query.t] ?? 3600), now];
     const move = ((to - from) / 2) * step;
     if (to + move > now) this.go(this.with({ from: "", to: "" }));
-    else this.go(this.with({ from: String(Math.round(from + move)), to: String(Math.round(to + move)) }));
+    else this.choose(from + move, to + move);
   }
 }
 

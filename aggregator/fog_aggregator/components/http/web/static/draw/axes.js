@@ -23,6 +23,9 @@ export function scales({ width, height }, { from, to }, low, high) {
   };
 }
 
+/** The time at a place from the left of a chart. */
+export const timeOf = (width, { from, to }, x) => from + Math.max(0, Math.min(1, (x - FRAME.left) / (width - FRAME.left - FRAME.right))) * (to - from);
+
 /** Draw both axes. */
 export function axes(pen, size, span, { low, high, unit }) {
   const { x, y, bottom } = scales(size, span, low, high);

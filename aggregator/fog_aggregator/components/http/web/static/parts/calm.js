@@ -1,6 +1,7 @@
 // What stands in place of problems when there are none.
 import { h } from "../base/dom.js";
 import { count, span } from "../base/numbers.js";
+import { dayStrip } from "./day.js";
 
 export function calm(page) {
   const { alerts } = page.fleet;
@@ -11,6 +12,7 @@ export function calm(page) {
   const bad = (nodes.stale ?? 0) + (nodes.departed ?? 0) + (nodes.missing ?? 0) + (nodes.quarantined ?? 0) + (nodes.unread ?? 0);
   return [
     h("p.body", h("span", { class: `sign shape ${bad ? "note" : "ended"}` }, bad ? "○" : "✓"), h("b", bad ? " Nothing fires" : " Nothing is wrong")),
+    dayStrip(page.day, page.now()),
     h(
       "ul.list",
       item("Last problem", last ? `${last.title} ${last.path}, ended ${span(page.now() - last.end)} ago` : "none since the aggregator began"),

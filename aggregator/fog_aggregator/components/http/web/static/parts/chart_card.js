@@ -3,7 +3,9 @@ import { h, put } from "../base/dom.js";
 import { change, clock, count, figure, unitOf } from "../base/numbers.js";
 import { ranges } from "../data/api.js";
 import { atPlace, bandOf, copied, expression, heat, ofNode } from "../data/queries.js";
+import { timeOf } from "../draw/axes.js";
 import { chart } from "../draw/chart.js";
+import { dragged } from "../draw/drag.js";
 import { onColours } from "../draw/colours.js";
 
 const last = (values) => {
@@ -15,7 +17,7 @@ const YOUNG = 0.1;
 const firstOf = (values) => Array.from(values).findIndex(Number.isFinite);
 
 export class ChartCard {
-  /** @param {{metric: {name: string, type: string}, path: string, node?: boolean}} options */
+  /** @param {{metric: {name: string, type: string}, path: string, node?: boolean, choose: (from: number, to: number) => void}} options */
   constructor(options) {
     this.options = options;
     this.unit = unitOf(options.metric.name, options.metric.type);
@@ -27,6 +29,7 @@ export class ChartCard {
     this.element = h("section.card.chart", { tabindex: "0", "aria-label": options.metric.name }, h("div.head", h("span.name", options.metric.name), this.now), h("div.sub", this.left, this.right), this.canvas, this.error);
     /** @type {any} */
     this.data = null;
+    dragged(this.canvas, (place) => timeOf(this.canvas.clientWidth, this.data.span, place), options.choose);
     this.stop = onColours(() => this.draw());
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.canvas);

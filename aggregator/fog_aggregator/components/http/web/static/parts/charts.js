@@ -31,7 +31,7 @@ export class Charts {
   _make() {
     for (const card of this.cards) card.close();
     this.metrics = chosen(this.page).slice(0, this.most);
-    this.cards = this.metrics.map((metric) => new ChartCard({ metric, path: this.path, node: this.node }));
+    this.cards = this.metrics.map((metric) => new ChartCard({ metric, path: this.path, node: this.node, choose: (from, to) => this.page.choose(from, to) }));
     put(this.body, this.cards.map((card) => card.element));
     const others = this.page.fleet.families.length - this.cards.length;
     put(this.rest, others > 0 ? [`${count(others)} more metrics of this place · `, h("button.plain.link", { onclick: () => this._all() }, "show all"), " · ", h("kbd", "n"), " next chart"] : "");

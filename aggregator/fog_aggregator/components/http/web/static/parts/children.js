@@ -4,6 +4,7 @@ import { count, digits, figure, unitOf } from "../base/numbers.js";
 import { brief, matcher } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SHOWN } from "./coverage.js";
+import { Rows } from "./rows.js";
 import { median } from "../draw/layers.js";
 import { spark } from "../draw/spark.js";
 
@@ -32,11 +33,11 @@ export class Children {
     this.sparks = new Map();
     this.values = new Map();
     this.more = { metric: null, values: new Map() };
-    this.body = h("tbody");
     this.head = h("tr");
+    this.table = new Rows(this.head, "Children", (row, place) => this._row(row, place));
     this.rest = h("p.body.note");
     this.field = /** @type {HTMLInputElement} */ (h("input.filter", { hidden: true, placeholder: "filter: name, *", "aria-label": "Filter the children", oninput: () => { this.filter = this.field.value; this.draw(); }, onkeydown: (event) => { if (event.key === "Escape") this._unfilter(); } }));
-    this.element = card("Children", { className: "order-2", end: [this.field, h("span.label.wide", "filter ", key("f"), " sort ", key("o"))] }, h("div.scroll", h("table", h("thead", this.head), this.body)), this.rest);
+    this.element = card("Children", { className: "order-2", end: [this.field, h("span.label.wide", "filter ", key("f"), " sort ", key("o"))] }, this.table.element, this.rest);
   }
 
   /** @param {import("../data/tree.js").Tree} tree */
@@ -54,7 +55,8 @@ export class Children {
     this.ratios = ratios(others);
     const wanted = matcher(this.filter);
     const shown = this.rows.filter(({ name }) => wanted(name)).sort(this._order());
-    this.shown = shown.slice(0, MOST_ROWS);
+    this.shown = shown;
+    this.table.element.classList.toggle("tall", shown.length > MOST_ROWS);
     const { metric, more } = this;
     const title = (one) => (one ? `${one.name.replace(/_(total|seconds|bytes)$/, "").split("_").pop()} ${figure(1, unitOf(one.name, one.type))[1]}` : "");
     put(
@@ -66,8 +68,8 @@ export class Children {
       metric && h("th", { scope: "col", class: "number" }, "× siblings"),
       more.metric && h("th", { scope: "col", class: "number wide", title: more.metric.name }, title(more.metric)),
     );
-    put(this.body, this.shown.map((row, place) => this._row(row, place)));
-    put(this.rest, shown.length > MOST_ROWS ? `first ${count(MOST_ROWS)} of ${count(shown.length)}: filter to see the others` : this.rows.length ? "" : "Nothing lies under this place.");
+    this.table.draw(shown);
+    put(this.rest, this.rows.length ? "" : "Nothing lies under this place.");
   }
 
   _row(row, place) {
@@ -129,7 +131,7 @@ export class Children {
     }
     if (name === "j" || name === "k") {
       this.chosen = Math.max(0, Math.min((this.shown?.length ?? 1) - 1, this.chosen + (name === "j" ? 1 : -1)));
-      this.draw();
+      this.table.reveal(this.chosen);
       return true;
     }
     if (name === "Enter" && this.shown?.[this.chosen]) {

@@ -51,10 +51,10 @@ export function chooser(page) {
   const { m, by } = page.route.query;
   const family = m ?? page.fleet.families[0]?.name ?? "";
   const mode = !m || by === "health" ? "health" : by === "siblings" ? "siblings" : "metric";
-  const button = (name, text, query) => h("button", { "aria-pressed": String(mode === name), onclick: () => page.go(page.with(query)) }, text);
+  const button = (name, text, query) => h("button", { "aria-pressed": String(mode === name), "data-key": `by-${name}`, onclick: () => page.go(page.with(query)) }, text);
   return [
     h("span.label.wide", "colour by"),
     h("span.group", button("health", "health", { m: "", by: "" }), family && button("metric", family, { m: family, by: "" }), family && button("siblings", "ratio to siblings", { m: family, by: "siblings" })),
-    h("button.button", { onclick: () => page.act.colour() }, "metric… ", h("kbd", "m")),
+    h("button.button", { "data-key": "by-other", onclick: () => page.act.colour() }, "metric… ", h("kbd", "m")),
   ];
 }

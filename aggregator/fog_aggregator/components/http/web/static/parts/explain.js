@@ -24,6 +24,7 @@ export class Explain {
     this.name = name;
     try {
       const answer = await ask("api/explain", { path: this.path, name });
+      this.node = answer.node;
       put(this.body, sums(answer, this.page.now()), command(`fog audit ${shell(this.path)}`), h("p.note", "Asks the node itself and compares every value."));
     } catch (error) {
       put(this.body, h("p.error", error.message));

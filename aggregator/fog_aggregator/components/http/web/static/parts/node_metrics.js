@@ -33,7 +33,7 @@ export class NodeMetrics {
     this.element = card(
       "Metrics",
       { className: "order-3", end: [this.title, this.field, h("span.label.wide", "filter ", key("f"))] },
-      h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "last hour", "#now", "#× siblings", "#× all nodes", "-range or total"]))), this.body)),
+      h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "last hour", "#now", "#× siblings", "-#× all nodes", "-range or total"]))), this.body)),
       this.note,
     );
   }
@@ -105,7 +105,7 @@ export class NodeMetrics {
     this.shown = shown.slice(0, this.filter || this.all ? MOST_SERIES : FEW_SERIES);
     put(this.title, `${count(this.shown.length)} of ${count(this.rows.length)} series, the odd ones first`);
     put(this.body, this.shown.map((row, place) => this._row(row, place)));
-    put(this.note, this.error || (shown.length > this.shown.length ? (this.all ? `first ${count(this.shown.length)} of ${count(shown.length)}: filter to see the others` : h("button.plain.link", { onclick: () => { this.all = true; this.draw(); } }, `show ${count(Math.min(MOST_SERIES, shown.length))}`)) : this.rows.length ? "" : "No series of it is shown now."));
+    put(this.note, this.error || (shown.length > this.shown.length ? (this.all ? `first ${count(this.shown.length)} of ${count(shown.length)}: filter to see the others` : h("button.plain.link", { "data-key": "all-series", onclick: () => { this.all = true; this.draw(); } }, `show ${count(Math.min(MOST_SERIES, shown.length))}`)) : this.rows.length ? "" : "No series of it is shown now."));
   }
 
   _row(row, place) {
@@ -116,7 +116,7 @@ export class NodeMetrics {
     const [text, shown] = figure(now, unit);
     const labels = Object.entries(row.labels).map(([name, value]) => `${name}=${value}`).join(" ");
     const odd = like?.siblings?.unlike || like?.all?.unlike;
-    const times = (one) => h("td", { class: `number ${one?.unlike ? "bad" : "quiet"}` }, one && Number.isFinite(one.ratio) ? digits(Number(one.ratio.toPrecision(2))) : "");
+    const times = (one, wide = "") => h("td", { class: `number ${wide} ${one?.unlike ? "bad" : "quiet"}` }, one && Number.isFinite(one.ratio) ? digits(Number(one.ratio.toPrecision(2))) : "");
     const range = row.type === "gauge" ? finite.length && `${figure(Math.min(...finite), unit).join(" ")} to ${figure(Math.max(...finite), unit).join(" ")}` : `${count(row.value)} ${row.type === "histogram" ? "observed" : "in all"}`;
     return h(
       "tr.open",
@@ -125,7 +125,7 @@ export class NodeMetrics {
       h("td", row.line ? spark(row.line, { width: 92, kind: odd ? "critical" : "plain" }) : null),
       h("td", { class: `number ${odd ? "bad" : ""}` }, text, " ", h("span.unit", row.type === "histogram" ? `${shown} p99` : shown)),
       times(like?.siblings),
-      times(like?.all),
+      times(like?.all, "wide"),
       h("td.note.wide", range),
     );
   }

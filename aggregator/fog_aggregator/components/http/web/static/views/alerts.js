@@ -47,7 +47,7 @@ export class Alerts {
         "section.card.verdict",
         { "data-severity": answer.held ? "warning" : worst, "aria-label": "Alerts" },
         h("div", h("p", crumbs(page.route, page.route.path || page.fleet.root), h("span.label", " alerts at and under this place")), h("h1", answer.held ? "Held: not ready" : `${count(lists.Firing.length)} firing, ${count(lists.Pending.length)} pending, ${count(lists.Silenced.length)} silenced`), h("p.note", answer.held ? `None fires or resolves: ${answer.held}.` : answer.folded > lists.Firing.length ? `${many(answer.folded, "alert was", "alerts were")} folded into ${count(lists.Firing.length)} by place. The list below never holds more than one line for one cause.` : "One line for one cause.")),
-        h("div.wide", floods(answer.flood, answer.floodAbove, page.now())),
+        h("div.wide", floods(answer.flood, answer.floodAbove, page.now(), (from, to) => [...lists.Firing, ...lists.Silenced].filter(({ start }) => start >= from && start < to).length)),
       ),
     );
     if (this.lists.querySelector("input:focus")) return; // moved, a field would lose what is being typed

@@ -5,6 +5,7 @@ import { common, shortened } from "../base/paths.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { bars } from "../draw/bars.js";
+import { dragged } from "../draw/drag.js";
 import { folded, kindOf, newestFirst, plain, sign } from "../parts/events.js";
 import { shell } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
@@ -29,6 +30,7 @@ export class Events {
     );
     this.onEvent = () => { if (!this.paused) this.load(); };
     page.live.addEventListener("event", this.onEvent);
+    dragged(this.canvas, (place) => this.window.from + (place / this.canvas.clientWidth) * (this.window.to - this.window.from), (from, to) => page.choose(from, to));
     this.observer = new ResizeObserver(() => this._bars());
     this.observer.observe(this.canvas);
     this.load();

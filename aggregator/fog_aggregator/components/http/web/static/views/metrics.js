@@ -3,7 +3,8 @@ import { card, h, heads, key, put } from "../base/dom.js";
 import { count } from "../base/numbers.js";
 import { matcher } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
-import { ask } from "../data/api.js";
+import { ask, instant } from "../data/api.js";
+import { atPlace } from "../data/queries.js";
 import { crumbs } from "../parts/verdict.js";
 
 const MOST_FAMILIES = 500;
@@ -17,13 +18,22 @@ export class Metrics {
     this.rest = h("p.body.note");
     this.element = h(
       "div.stack",
-      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "type", "-unit", "-help", "conflicts"]))), this.body)), this.rest),
+      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "type", "-unit", "#series", "-help", "conflicts"]))), this.body)), this.rest),
     );
     ask("api/conflicts", { limit: 1000 }).then((answer) => { for (const family of answer.families) this.conflicts.set(family.name, family); this.update(); }, () => {});
+    this._series();
     this.update();
   }
 
   close() {}
+
+  /** How many series each family has at the place. */
+  async _series() {
+    const where = ['__name__=~".+"', atPlace(this.page.route.path)].filter(Boolean).join(",");
+    const rows = await instant(`count by (__name__) ({${where}})`).catch(() => []);
+    this.series = new Map(rows.map(({ labels, value }) => [labels.__name__, value]));
+    this.update();
+  }
 
   update() {
     const { page } = this;
@@ -37,6 +47,7 @@ export class Metrics {
           h("td", h("a.path", { href: toPlace(page.route, page.route.path, "overview", { m: family.name, by: "" }) }, family.name)),
           h("td.quiet", family.type),
           h("td.quiet.wide", family.unit),
+          h("td.number.quiet", count(this.series?.get(family.name) ?? this.series?.get(`${family.name}_count`) ?? NaN)),
           h("td.note.wide", family.help),
           h("td", this.conflicts.has(family.name) ? h("span.warn", "▲ nodes disagree") : ""),
         ),

@@ -7,6 +7,7 @@ import { EVERY, once } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
 import { expression, ofNode } from "../data/queries.js";
+import { day, lifeCard } from "../parts/day.js";
 import { Recent } from "../data/recent.js";
 import { Colouring } from "../parts/colouring.js";
 import { eventsCard } from "../parts/events.js";
@@ -33,8 +34,9 @@ export class Node {
     this.top = h("div.order-1");
     this.side = h("div", this.map.element);
     this.facts = h("div.order-2");
+    this.life = h("div.order-5");
     this.events = h("div.order-5");
-    this.element = h("div.stack", this.top, this.facts, twoColumns("node", [this.metrics.element, this.events], [h("div.stack.order-4", this.explain.element, this._commands())]));
+    this.element = h("div.stack", this.top, this.facts, twoColumns("node", [this.metrics.element, this.life, this.events], [h("div.stack.order-4", this.explain.element, this._commands())]));
     this.timer = setInterval(() => this.load(), EVERY);
     this.load();
   }
@@ -67,7 +69,11 @@ export class Node {
       this.metrics.load(window, signal),
       this.colouring.load(),
     ]);
-    if (!this.explain.name && this.metrics.first) this.explain.load(this.metrics.first);
+    if (!this.explain.name && this.metrics.first) await this.explain.load(this.metrics.first);
+    if (page.now() - (this.dayAt ?? 0) > 600) {
+      this.dayAt = page.now();
+      this.day = await day(path, this.dayAt, signal);
+    }
     this.update();
   }
 
@@ -77,6 +83,7 @@ export class Node {
     put(this.top, this._verdict());
     if (page.fleet.tree) this.map.show(page.fleet.tree, { colour: this.colouring.of(page.fleet.tree) });
     if (node) put(this.facts, h("dl.card.facts", facts(node, now, now - this.nodeAt).map(([name, value, title]) => h("div", h("dt", name), h("dd", { title }, value)))));
+    put(this.life, lifeCard(this.day, this.explain.node, now));
     if (this.recent.answer) put(this.events, eventsCard(page.route, this.recent.answer, { title: "Events here", path: this.path, now }));
   }
 

@@ -5,13 +5,13 @@ import { EVERY } from "../base/once.js";
 import { isUnder, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { ask } from "../data/api.js";
+import { ROW, Rows } from "../parts/rows.js";
 import { shell } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
 
 const LISTED = ["departed", "missing", "quarantined", "unread", "stale", "live", "ended"];
 const NODES_AT_ONCE = 200;
 const MOST_NODES = 1000;
-const ROW = 32;
 const FOLDED = 3;
 const TYPED_MS = 120;
 
@@ -29,11 +29,12 @@ export class Nodes {
     this.field = /** @type {HTMLInputElement} */ (h("input.filter", { placeholder: "filter: path, version, role…", "aria-label": "Filter the nodes (f)", value: page.route.query.q ?? "", oninput: () => this._filter() }));
     this.head = h("div.body");
     this.chips = h("span.chip-list");
-    this.body = h("tbody");
     this.rest = h("p.body.note");
-    this.table = h("div.scroll.tall", { tabindex: "0", "aria-label": "Nodes", onscroll: () => this._scrolled() }, h("table", h("thead", h("tr", heads(["state", "place", "#for", "-#last heard", "~#interval", "~version", "-note", "~#command"]))), this.body));
-    this.element = h("div.stack", h("section.card", { "aria-label": "Filter" }, this.head, h("div.chips", this.chips, h("span", this.field, key("f")))), h("section.card", { "aria-label": "Nodes" }, this.table, this.rest));
-    this.timer = setInterval(() => { if (this.rows.length <= MOST_NODES || !this.table.scrollTop) this.load(); }, EVERY);
+    this.table = new Rows(h("tr", heads(["state", "place", "#for", "-#last heard", "~#interval", "~version", "-note", "~#command"])), "Nodes", (line, place) => this._row(line, place));
+    this.table.element.classList.add("tall");
+    this.table.element.addEventListener("scroll", () => { if (this.next && this.table.nearEnd) this._more(); });
+    this.element = h("div.stack", h("section.card", { "aria-label": "Filter" }, this.head, h("div.chips", this.chips, h("span", this.field, key("f")))), h("section.card", { "aria-label": "Nodes" }, this.table.element, this.rest));
+    this.timer = setInterval(() => { if (this.rows.length <= MOST_NODES || !this.table.element.scrollTop) this.load(); }, EVERY);
     this.load();
   }
 
@@ -78,13 +79,6 @@ export class Nodes {
     }, TYPED_MS);
   }
 
-  _scrolled() {
-    if (this.next && this.table.scrollTop + this.table.clientHeight > this.table.scrollHeight - 20 * ROW && !this.loading) {
-      this._more();
-    }
-    this._draw();
-  }
-
   update() {
     const { page } = this;
     put(this.head, h("p", crumbs(page.route, this.path || page.fleet.root), h("span.label", " nodes at and under this place")), h("p.label", this.error ? h("span.bad", this.error) : `${count(this.rows.length)} of ${count(this.total ?? NaN)} shown · worst first, then longest`));
@@ -96,7 +90,7 @@ export class Nodes {
       chip("all", "all", chosen.size === LISTED.length, { state: chosen.size === LISTED.length ? "" : "all" }),
       LISTED.map((state) => chip(state, [h("i", { class: `swatch ${state}` }), ` ${state} `, h("b", count(this.counts?.[state] ?? NaN))], chosen.has(state), { state: toggled(chosen, state) })),
     );
-    this._draw();
+    this.table.draw(this.lines);
     put(this.rest, this.rows.length ? [`${count(this.rows.length)} loaded of ${count(this.total)} · rows are drawn as you scroll · `, key("x"), " selects, ", key("e"), " unfolds, ", key("y"), " copies the paths, ", key("c"), " the command"] : this.error ? "" : `No node here is ${this.states.join(", ") || "chosen"}.`);
   }
 
@@ -113,7 +107,7 @@ export class Nodes {
       const open = this.unfolded.has(fold.id);
       return [...(first ? [{ ...fold, fold: true, open }] : []), ...(open ? [node] : [])];
     });
-    if (this.next && !this.loading && this.lines.length * ROW < this.table.clientHeight) this._more();
+    if (this.next && !this.loading && this.lines.length * ROW < this.table.element.clientHeight) this._more();
   }
 
   _more() {
@@ -122,21 +116,13 @@ export class Nodes {
     this.load(true).finally(() => { this.loading = false; });
   }
 
-  /** Draw the rows in sight; the others are space. */
-  _draw() {
-    const first = Math.max(0, Math.floor(this.table.scrollTop / ROW) - 10);
-    const last = Math.min(this.lines.length, first + Math.ceil((this.table.clientHeight || 700) / ROW) + 20);
-    const space = (rows) => (rows > 0 ? h("tr", { css: { height: `${rows * ROW}px` }, "aria-hidden": "true" }, h("td", { colspan: 8 })) : null);
-    put(this.body, space(first), this.lines.slice(first, last).map((line, place) => this._row(line, first + place)), space(this.lines.length - last));
-  }
-
   _row(line, place) {
     const { page } = this;
     const now = page.now();
     const cells = line.fold ? foldCells(line, now, () => this._unfold(line)) : nodeCells(line, now);
     return h(
       "tr.open",
-      { "aria-selected": String(place === this.chosen || this.picked.has(line.path)), onclick: (event) => { if (!event.target.closest("a, button")) { this.chosen = place; this._draw(); } } },
+      { "aria-selected": String(place === this.chosen || this.picked.has(line.path)), onclick: (event) => { if (!event.target.closest("a, button")) { this.chosen = place; this.table.draw(this.lines); } } },
       h("td", h("i", { class: `swatch ${line.state}` }), ` ${line.state}`),
       h("td", h("a.path", { href: toPlace(page.route, line.path), title: line.path, "data-key": `node-${line.path}` }, shortened(line.path, 56)), " ", cells.badge),
       h("td.number", cells.silent),
@@ -151,7 +137,7 @@ export class Nodes {
   _unfold({ id }) {
     if (!this.unfolded.delete(id)) this.unfolded.add(id);
     this._fold();
-    this._draw();
+    this.table.draw(this.lines);
   }
 
   /** @returns {boolean} whether the key was ours */
@@ -160,15 +146,13 @@ export class Nodes {
     const move = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[name];
     if (move) {
       this.chosen = Math.max(0, Math.min(this.lines.length - 1, this.chosen + move));
-      const top = this.chosen * ROW;
-      if (top < this.table.scrollTop || top > this.table.scrollTop + this.table.clientHeight - 3 * ROW) this.table.scrollTop = top - this.table.clientHeight / 2;
-      this._draw();
+      this.table.reveal(this.chosen);
     } else if (name === "f") this.field.focus();
     else if (name === "o") this.page.go(this.page.with({ sort: { worst: "silence", silence: "path", path: "" }[this.page.route.query.sort || "worst"] }));
     else if (name === "e" && node?.fold) this._unfold(node);
     else if (name === "x" && node) {
       if (!this.picked.delete(node.path)) this.picked.add(node.path);
-      this._draw();
+      this.table.draw(this.lines);
     } else if (name === "y") copy((this.picked.size ? [...this.picked] : this.rows.map(({ path }) => path)).join("\n"));
     else if (name === "c" && node) copy(this.lines.filter((line) => (this.picked.size ? this.picked.has(line.path) : line === node)).map((line) => commandOf(line) || `fog tree ${shell(line.path)}`).join("\n"));
     else if (name === "Enter" && node) this.page.go(toPlace(this.page.route, node.path));
@@ -194,10 +178,10 @@ function nodeCells(node, now) {
   return { badge: null, silent: node.state === "live" ? "" : span(age ?? NaN), heard, last: Number.isNaN(heard) ? "never" : now - heard < 86400 ? clock(heard) : moment(heard, now), interval: node.interval_seconds ? `${node.interval_seconds} s` : "", version: node.info?.version ?? "", note: noteOf(node) };
 }
 
-function foldCells({ state, nodes, of, first, last, open }, now, unfold) {
+function foldCells({ id, state, nodes, of, first, last, open }, now, unfold) {
   const heard = first || NaN;
   return {
-    badge: h("button.badge.plain", { onclick: unfold, "aria-expanded": String(open) }, `${count(nodes)} nodes${open ? " ▾" : ", folded ▸"}`),
+    badge: h("button.badge.plain", { "data-key": `fold-${id}`, onclick: unfold, "aria-expanded": String(open) }, `${count(nodes)} nodes${open ? " ▾" : ", folded ▸"}`),
     silent: span(now - heard), heard, last: heard ? `${clock(heard)}${last - first >= 1 ? `–${clock(last).slice(-5)}` : ""}` : "never",
     note: [nodes === of ? "all of the place" : `of ${count(of)}`, state === "missing" ? "expected, never heard" : last - first < 60 && `all within ${span(last - first)}`].filter(Boolean).join(", "),
   };

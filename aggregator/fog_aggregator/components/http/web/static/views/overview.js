@@ -10,6 +10,7 @@ import { coverage, known } from "../parts/coverage.js";
 import { eventsCard } from "../parts/events.js";
 import { MapCard } from "../parts/map.js";
 import { calm } from "../parts/calm.js";
+import { day } from "../parts/day.js";
 import { MOST_PROBLEMS, problemsCard } from "../parts/problems.js";
 import { notLive, verdict } from "../parts/verdict.js";
 import { NotReady } from "../parts/not_ready.js";
@@ -17,6 +18,8 @@ import { chooser, Colouring } from "../parts/colouring.js";
 import { Recent } from "../data/recent.js";
 import { Sparks } from "../data/sparks.js";
 
+
+const DAY_S = 600; // the strip of a day is asked for so seldom
 
 export class Overview {
   /** Ask for what is shown, unless an answer is still awaited. */
@@ -30,7 +33,8 @@ export class Overview {
     this.recent = new Recent(page, page.route.path);
     this.sparks = new Sparks();
     this.colouring = new Colouring(page);
-    this.map = new MapCard({ height: 292, open: (path) => page.go(toPlace(page.route, path)), end: [chooser(page)] });
+    this.chooser = h("span.actions");
+    this.map = new MapCard({ height: 292, open: (path) => page.go(toPlace(page.route, path)), end: [this.chooser] });
     this.map.select = (number) => this.select(number);
     this.top = h("div.order-1");
     this.left = h("div.order-2");
@@ -55,6 +59,10 @@ export class Overview {
   async _load(all) {
     if (document.hidden || !this.page.status?.ready) return;
     await this.rounds.run([() => this.recent.load(), () => this._changes(), () => this.colouring.load()], all);
+    this.update();
+    if (this.problems.length || this.page.now() - (this.dayAt ?? 0) < DAY_S) return;
+    this.dayAt = this.page.now();
+    this.page.day = await day(this.page.route.path, this.dayAt);
     this.update();
   }
 
@@ -85,6 +93,7 @@ export class Overview {
       put(this.changes, changesCard({ route, answer: this.changed, sparks: this.sparks.changes, colour: (name) => page.go(page.with({ m: name })), error: this.changesError ?? "" }));
     }
     put(this.events, this.recent.answer ? eventsCard(route, this.recent.answer, { path: route.path, now: page.now() }) : this.recent.error ? h("p.error", this.recent.error) : null);
+    put(this.chooser, chooser(page));
     this.map.show(fleet.tree, { colour: this.colouring.of(page.fleet.tree), hits: page.hits, pins: this.problems.slice(0, MOST_PROBLEMS).map(({ number, path, severity }) => ({ number, path, severity })), known: status?.ready !== false });
   }
 
