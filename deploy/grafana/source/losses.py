@@ -26,12 +26,19 @@ class Loss:
     only: str = ""
     now: bool = False
 
-    def query(self, matchers: str) -> Query:
+    def total(self, matchers: str) -> Query:
         """Write what was lost within an hour; without a metric there is no number, and not a zero."""
-        chosen = f"{self.metric}{{{matchers}{',' if self.only else ''}{self.only}}}"
+        return Query(f"sum({self._lost(matchers)})", self.words)
+
+    def reasons(self, matchers: str) -> Query:
+        """Write the same for each reason of which there is any."""
         by = f" by ({self.by})" if self.by else ""
-        expression = f"sum{by} ({chosen})" if self.now else f"sum{by} (increase({chosen}[1h]))"
-        return Query(expression, f"{self.words}: {{{{{self.by}}}}}" if self.by else self.words)
+        legend = f"{self.words}: {{{{{self.by}}}}}" if self.by else self.words
+        return Query(f"sum{by} ({self._lost(matchers)}) > 0", legend)
+
+    def _lost(self, matchers: str) -> str:
+        chosen = f"{self.metric}{{{matchers}{',' if self.only else ''}{self.only}}}"
+        return chosen if self.now else f"increase({chosen}[1h])"
 
 
 _OWN: Final = (

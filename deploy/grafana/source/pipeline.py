@@ -74,13 +74,25 @@ def fill() -> str:
 
 
 def losses() -> list[tuple[int, list[tuple[int, Json]]]]:
-    """Make a panel for each source of losses: the aggregator, agents, programs. All is red above zero."""
-    lines = []
-    for title, text, found in LOSSES:
-        queries = [loss.query(FLEET) for loss in found]
-        panel = stat(title, text, *queries, thresholds=RED_ABOVE_ZERO, decimals=0, links=LINKS)
-        lines.append((max(4, len(queries) // 2), [(24, panel)]))
-    return lines
+    """Make a panel of figures for each source of losses, red above zero, and a chart of the reasons."""
+    own, of_branches, of_nodes = (
+        stat(
+            title,
+            text,
+            *(loss.total(FLEET) for loss in found),
+            thresholds=RED_ABOVE_ZERO,
+            decimals=0,
+            links=LINKS,
+        )
+        for title, text, found in LOSSES
+    )
+    reasons = (loss.reasons(FLEET) for _, _, found in LOSSES for loss in found)
+    text = "Those above by their reasons, as far as there are any: without data nothing was lost."
+    return [
+        (6, [(24, own)]),
+        (5, [(8, of_branches), (16, of_nodes)]),
+        (7, [(24, chart("What was lost", text, *reasons))]),
+    ]
 
 
 def chart(title: str, text: str, *queries: Query, **more: Any) -> Json:
