@@ -7,9 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fog_aggregator.config import AggregatorConfig
+from fog_aggregator.core.budget.division import DEFAULT_SHARE, MIB, MemoryTooSmallError, divide
 from fog_cli.arguments import build_parser, parse_arguments
 from fog_cli.commands import load
 from fog_cli.config import Option, options_of, resolve
+
+OF_A_PROGRAM: Final = 128 * MIB
+"""More than an aggregator takes before it has read anything."""
 
 NOT_OURS: Final = frozenset({"RACK", "HOSTNAME"})
 """Variables that a path may be made of."""
@@ -45,6 +50,18 @@ class Program:
         command = self.words[0]
         flags = parse_arguments(build_parser(command, "", self.options), self.words[1:])
         assert resolve(load(command).settings, command, flags, self.environ, {}).values
+
+
+def starts_within(limit: str) -> bool:
+    """Tell whether an aggregator starts in a container of so much memory: 512Mi, or 1G, by which docker means 1Gi."""
+    number, unit = re.fullmatch(r"(\d+)([MG])i?", limit).groups()  # type: ignore[union-attr]
+    total = int(number) * (MIB if unit == "M" else 1024 * MIB)
+    options = AggregatorConfig()
+    try:
+        divide(int(total * DEFAULT_SHARE), OF_A_PROGRAM, options.history_memory, options.past_memory)
+    except MemoryTooSmallError:
+        return False
+    return True
 
 
 def of_service(name: str, service: Mapping[str, Any]) -> Program:

@@ -14,7 +14,7 @@ import pytest
 from fog_aggregator.components.http.access.guard import Reach
 from fog_aggregator.components.http.routes import ROUTES
 from fog_cli.commands import SUMMARIES
-from tests.deployments.containers.programs import of_service
+from tests.deployments.containers.programs import of_service, starts_within
 from tests.deployments.containers.sources import DOCKER, compose, instructions, judge, services
 from tests.house.source import ROOT, read
 
@@ -170,6 +170,15 @@ def test_a_service_of_ours_has_options_that_are_there(name: str) -> None:
     assert OURS[name]["image"] == f"fog-{build['target']}"
     assert (DOCKER / build["context"]).resolve() == ROOT
     assert (ROOT / build["dockerfile"]).is_file()
+
+
+def test_an_aggregator_has_memory_enough() -> None:
+    """It takes half of its limit, and refuses to start with too little."""
+    limits = [
+        service["deploy"]["resources"]["limits"]["memory"] for name, service in OURS.items() if "aggregator" in name
+    ]
+    assert [starts_within(limit) for limit in limits] == [True, True]
+    assert not starts_within("256M")
 
 
 def addresses(service: dict[str, Any]) -> Iterator[tuple[str, int]]:

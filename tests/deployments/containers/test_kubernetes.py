@@ -12,7 +12,7 @@ import yaml
 
 from fog_aggregator.components.http.access.guard import Reach
 from fog_aggregator.components.http.routes import ROUTES
-from tests.deployments.containers.programs import of_container
+from tests.deployments.containers.programs import of_container, starts_within
 from tests.deployments.containers.schemas import problems
 from tests.deployments.containers.sources import (
     KUBERNETES,
@@ -250,6 +250,14 @@ def test_ports_of_policies_are_there() -> None:
             assert {port for _, ports in peers(policy, "ingress") for port in ports} <= ports_of(workload)
     (service,) = (one for one in of_kind("Service") if one["metadata"]["name"] == "nats")
     assert [port["port"] for port in service["spec"]["ports"]] == [4222]
+
+
+def test_an_aggregator_has_memory_enough() -> None:
+    """It takes half of its limit, and refuses to start with too little; the trial has less."""
+    patch = yaml.safe_load((KUBERNETES / "overlays" / "trial" / "small-aggregator.yaml").read_text())
+    for one in (BY_IDENTITY["StatefulSet/fog/fog-aggregator"], patch):
+        (container,) = pod(one)["spec"]["containers"]
+        assert starts_within(container["resources"]["limits"]["memory"])
 
 
 @pytest.mark.parametrize("copy", ["base/fog.toml", "nats/nats-server-jwt.conf"])
