@@ -31,7 +31,7 @@ class Loss:
         return Query(f"sum({self._lost(matchers)})", self.words)
 
     def reasons(self, matchers: str) -> Query:
-        """Write the same for each reason of which there is any."""
+        """Write the same for each reason that there was."""
         by = f" by ({self.by})" if self.by else ""
         legend = f"{self.words}: {{{{{self.by}}}}}" if self.by else self.words
         return Query(f"sum{by} ({self._lost(matchers)}) > 0", legend)
