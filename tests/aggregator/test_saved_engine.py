@@ -55,6 +55,8 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     },
     **{("OperatorCommands", name): "its parts are walked" for name in ("_forget_queue", "_rebases", "_origin")},
     **{("OperatorCommands", name): HANDED_IN for name in ("_around", "_branches")},
+    ("OperatorCommands", "awaited"): "its parts are walked",
+    ("AwaitedCommands", "_since"): "streams of commands are waited for anew",
     ("OwnOrigin", "revisions"): "its parts are walked",
     **{("Ingest", name): HANDED_IN for name in ("_fleet", "_events", "_counts", "_say", "accounts")},
     **{("Ingest", name): CONFIGURED for name in ("_branches", "_branch_events", "_branch_frames")},
