@@ -90,6 +90,7 @@ scale: .venv
 
 # Times in both archives are the commit's. A wheel that is not from the present commit must not lie beside its hashes.
 dist: .venv
+	@test -z "$$(git status --porcelain)" || echo 'The checkout has changes: these archives are of no commit.' >&2
 	@rm -rf $(DIST)
 	@SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" $(BIN)/python -m hatchling build --target sdist --target wheel --directory $(DIST) >&2
 	@cd $(DIST) && "$(abspath $(BIN)/python)" -c 'import hashlib, pathlib; \
