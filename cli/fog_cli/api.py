@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 from fog_bus.options import option
 from fog_bus.options.kinds import URL, Kind, redact
 from fog_cli.errors import AnswerError, CommandError, NotFoundError
+from fog_cli.words.text import printable
 
 URL_OF_API: Final = Kind("URL", URL.parse, lambda url: json.dumps(redact(url)))
 DEFAULT_URL: Final = "http://127.0.0.1:10364"
@@ -138,4 +139,4 @@ def _message(body: str) -> str:
     except ValueError:
         answer = body
     text = str(answer.get("error", answer)) if isinstance(answer, dict) else str(answer)
-    return text.splitlines()[0] if text else "no reason given"
+    return printable(text.splitlines()[0]) if text else "no reason given"

@@ -167,6 +167,8 @@ class Top(App[int]):
                 answers.errors.pop(question.name, None)
             except CommandError as error:
                 answers.errors[question.name] = str(error)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                answers.errors[question.name] = f"the answer for {question.name} cannot be read: {error!r}"
             if state.answers is not answers:  # the reader has gone elsewhere
                 return
             self.show()
@@ -188,6 +190,7 @@ class Top(App[int]):
         await asyncio.sleep(0.15)
         try:
             self.state.answers.hits = await aside(lambda: asking.found(self.api, "", text)) if text.strip() else []
+            self.state.answers.errors.pop("search", None)
         except CommandError as error:
             self.state.answers.errors["search"] = str(error)
         self.show()

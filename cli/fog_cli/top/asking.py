@@ -73,12 +73,19 @@ def _place(api: Api, state: State, now: float) -> Iterator[Question]:
     yield Question("tree", lambda: api.json("/api/tree", {"path": path, "depth": 1}), _set("tree"))
     metric = state.metric()
     if state.is_node:
+        yield Question("node", lambda: _node(api, path), _set("node"))
         yield Question("series", lambda: series(api.json("/api/snapshot", {"node": path})), _set("series"))
     elif metric is not None:
         query = expression(metric, below(path), window="5m", by="fog_path")
         yield Question("values", lambda: _values(api, query), _set("values"))
     if metric is not None:
         yield Question("chart", lambda: _chart(api, state, metric, now), _set("chart"))
+
+
+def _node(api: Api, path: str) -> Mapping[str, Any] | None:
+    """Ask what is known of a node."""
+    nodes = api.json("/api/nodes", {"path": path, "limit": 1, "state": _EVERY})["nodes"]
+    return next((node for node in nodes if node["path"] == path), None)
 
 
 def _past(api: Api, state: State, now: float) -> Iterator[Question]:

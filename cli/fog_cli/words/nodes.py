@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fog_cli.words.numbers import clock, count, moment, span
+from fog_cli.words.numbers import clock, count, many, moment, span
 from fog_cli.words.spark import SWATCHES
 from fog_cli.words.table import Column, table
 from fog_cli.words.text import Line, Span, printable
@@ -51,6 +51,20 @@ def _last_heard(age: float | None, now: float) -> str:
     if age is None:
         return "never"
     return clock(now - age) if age < _DAY else moment(now - age, now)
+
+
+def facts_of(node: Mapping[str, Any]) -> str:
+    """Say in a line what is known of a node: when its last frame came, its writers, and what it tells of itself."""
+    age, info = node["last_heard_age_seconds"], node["info"]
+    parts = [
+        "never heard" if age is None else f"last frame {span(age)} ago",
+        f"interval {node['interval_seconds']:g} s" if node["interval_seconds"] else "",
+        many(node["epochs"], "writer"),
+        f"{many(node['gaps'], 'gap')} open" if node["gaps"] else "",
+        "awaits a keyframe" if node["awaits_keyframe"] else "",
+        *(f"{name}={value}" for name, value in sorted(info.items())),
+    ]
+    return printable(" · ".join(filter(None, parts)))
 
 
 def note_of(node: Mapping[str, Any]) -> str:

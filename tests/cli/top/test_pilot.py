@@ -89,7 +89,7 @@ async def test_a_keyboard_goes_everywhere(fog_nats: NatsServer, size: tuple[int,
             await shows(app, "▸ 0 ")
             await pilot.press("enter")
             await shows(app, "orders_total")
-            await shows(app, "series")
+            await shows(app, "live · last frame ")
             assert drawn(app).startswith("fog/c/0 ")
             await pilot.press("backspace", "backspace", "f", "a")
             await shows(app, "filter: a")

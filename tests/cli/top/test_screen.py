@@ -150,8 +150,14 @@ def test_a_node_without_children() -> None:
     }
     state.answers.series = series(answer)
     assert state.answers.series[0] == Series("queue_bytes", {"queue": "a\x1b[2J"}, 2_500_000)
-    found = text(state)
-    assert "3 series" in found
+    assert "3 series" in text(state)
+    known = {"state": "stale", "last_heard_age_seconds": 48.0, "interval_seconds": 10.0, "epochs": 2, "gaps": 1}
+    state.answers.node = known | {"awaits_keyframe": True, "info": {"version": "2.4.1", "os": "a\x1b"}}
+    found = text(state, 200, 40)
+    facts = (
+        r"last frame 48 s ago · interval 10 s · 2 writers · 1 gap open · awaits a keyframe · os=a\x1b · version=2.4.1"
+    )
+    assert f"stale · {facts}" in found
     assert r"queue_bytes   queue=a\x1b[2J  2.5" in found
     assert found.index("wait_seconds") < found.index("fog_agent_up")
 
@@ -168,6 +174,15 @@ def test_metrics_of_programs_come_first() -> None:
     answer = {"data": {name: [{"type": kind}] for name, kind in kinds.items()} | {"none": []}}
     assert [one.name for one in families(answer)] == ["orders_total", "wait", "up", "process_cpu_seconds"]
     assert families({"data": {"a": [{"type": "gauge"}]}}) == (Metric("a", "gauge"),)
+
+
+def test_nothing_is_obeyed_by_the_terminal() -> None:
+    """An error, a reason or an alert that has control characters is text."""
+    state = rack()
+    state.answers.errors["chart"] = "\x1b[2J\u202e"
+    assert text(state).endswith(r"▲ \x1b[2J\u202e")
+    state.link.hear(status(ready=False) | {"reason": "\x1b]52;c;eA==\x07"}, NOW)
+    assert "\x1b" not in text(state)
 
 
 def test_an_error_keeps_what_was_there() -> None:

@@ -14,7 +14,7 @@ from fog_cli.top.screen.state import VIEWS, Chart, State
 from fog_cli.words.coverage import expected
 from fog_cli.words.numbers import clock, count, digits, figure, unit_of, with_unit
 from fog_cli.words.spark import chart
-from fog_cli.words.text import Line, Span, fitted, size_of
+from fog_cli.words.text import Line, Span, fitted, printable, size_of, wrapped
 
 _LABELS: Final = 7
 
@@ -35,7 +35,7 @@ def screen(state: State, width: int, height: int, now: float) -> list[Row]:
     if state.chosen.sheet:
         body = [Row([(f"{key:18}", "bold"), (text, "")]) for key, text in SHEET]
     elif state.chosen.typing in {"search", "metric"}:
-        body = _table(listing.hits(state), state, height - len(rows) - 1)
+        body = _table(listing.hits(state), state, width, height - len(rows) - 1)
     elif not state.is_ready and state.link.status is not None:
         body = [Row(line) for line in head.progress(state)]
     elif state.where.view == "overview":
@@ -43,10 +43,16 @@ def screen(state: State, width: int, height: int, now: float) -> list[Row]:
         rows += [Row(line, problem=number) for line, number in problems]
         body = _place(state, width, height - len(rows) - 1)
     else:
-        body = _table(_view(state, now), state, height - len(rows) - 1)
+        body = _table(_view(state, now), state, width, height - len(rows) - 1)
     rows = [*rows, *body][: height - 1]
     rows += [Row([])] * (height - 1 - len(rows))
-    return [Row(fitted(row.line, width), row.row, row.problem) for row in (*rows, Row(_footer(state, width)))]
+    rows.append(Row(_footer(state, width)))
+    return [Row(fitted(_harmless(row.line), width), row.row, row.problem) for row in rows]
+
+
+def _harmless(line: Line) -> Line:
+    """Escape all that a terminal would obey, whoever has said it."""
+    return [(printable(text), kind) for text, kind in line]
 
 
 def current(state: State, now: float) -> Listing:
@@ -63,15 +69,14 @@ def _view(state: State, now: float) -> Listing:
     return views[state.where.view](state, now + state.link.ahead)
 
 
-def _table(shown: Listing, state: State, height: int) -> list[Row]:
+def _table(shown: Listing, state: State, width: int, height: int) -> list[Row]:
     """Return a title, the header, and the rows around the chosen one."""
-    title: list[Span] = [(shown.title, "bold")]
+    rows = [Row([(line, "bold")]) for line in wrapped(shown.title, width)[:3]]
     if state.chosen.filter:
-        title.append((f"   filter: {state.chosen.filter}", "warning"))
-    rows = [Row(title)]
+        rows.append(Row([(f"filter: {state.chosen.filter}", "warning")]))
     if not shown.items:
         return [*rows, Row([(shown.empty, "")])]
-    room = max(1, height - 2)
+    room = max(1, height - len(rows) - 1)
     chosen = max(0, min(state.chosen.row, len(shown.items) - 1))
     first = max(0, min(chosen - room // 2, len(shown.items) - room))
     rows.append(Row([("  ", ""), *shown.header]))
@@ -93,12 +98,12 @@ def _place(state: State, width: int, height: int) -> list[Row]:
     left = width * 58 // 100 if wide else width
     shown = listing.series(state) if state.is_node else children.listing(state, left - 2)
     if wide:
-        table = [Row(fitted(row.line, left), row.row) for row in _table(shown, state, height)]
+        table = [Row(fitted(row.line, left), row.row) for row in _table(shown, state, left, height)]
         table += [Row(fitted([], left))] * (height - len(table))
         drawn = [*_chart(state, width - left - 3, min(height, 14)), *[[]] * height]
         return [Row([*row.line, (" │ ", "faint"), *line], row.row) for row, line in zip(table, drawn, strict=False)]
     below = list(_chart(state, width, max(0, min(6, height - 6))))
-    table = _table(shown, state, height - len(below))
+    table = _table(shown, state, left, height - len(below))
     table += [Row([])] * (height - len(below) - len(table))
     return [*table, *(Row(line) for line in below)]
 

@@ -94,9 +94,10 @@ def problems(state: State, width: int, most: int, now: float) -> Iterator[tuple[
     shown = found[first : first + most]
     titles = min(max(len(one.title) for one in shown), 30 if width >= WIDE else 20)
     places = min(max(len(place_of(one, 30)) for one in shown), 34 if width >= WIDE else 22)
+    times = max(len(when(one, clock_now)) for one in shown)
     for one in shown:
         is_chosen = one.number == state.chosen.problem
-        yield _line(one, (titles, places), width, clock_now, state), one.number
+        yield _line(one, (titles, places, times), width, clock_now, state), one.number
         if is_chosen:
             for text in wrapped(one.text, width - 6)[:3]:
                 yield [("      ", ""), (text, "")], one.number
@@ -108,8 +109,8 @@ def problems(state: State, width: int, most: int, now: float) -> Iterator[tuple[
         yield [(f"    and {count(len(found) - len(shown))} more: g a", "faint")], 0
 
 
-def _line(one: Problem, sizes: tuple[int, int], width: int, now: float, state: State) -> Line:
-    titles, places = sizes
+def _line(one: Problem, sizes: tuple[int, int, int], width: int, now: float, state: State) -> Line:
+    titles, places, times = sizes
     is_chosen = one.number == state.chosen.problem
     place = place_of(one, places)
     sign, kind = sign_of(one)
@@ -118,7 +119,7 @@ def _line(one: Problem, sizes: tuple[int, int], width: int, now: float, state: S
         (f"{sign} ", kind),
         (padded(cut(one.title, titles), titles + 2), "selected" if is_chosen else "bold"),
         (padded(cut(place, places), places + 2), ""),
-        (padded(when(one, now), 16), ""),
+        (padded(when(one, now), times), ""),
         ("  ", ""),
         (spark(state.answers.sparks.get(one.key, ()), _SPARK), kind),
     ]

@@ -9,8 +9,8 @@ from typing import Any, Final
 from fog_cli.top.screen.state import State
 from fog_cli.words import alerts
 from fog_cli.words.events import kind_of, saying
-from fog_cli.words.nodes import command_of, node_table
-from fog_cli.words.numbers import clock, count, figure, unit_of
+from fog_cli.words.nodes import command_of, facts_of, node_table
+from fog_cli.words.numbers import clock, count, figure, many, unit_of
 from fog_cli.words.paths import matcher, shortened
 from fog_cli.words.problems import Problems
 from fog_cli.words.queries import Metric
@@ -153,7 +153,9 @@ def series(state: State) -> Listing:
         rows.append([(one.name, "bold"), (printable(labels), "faint"), (text, ""), (unit, "faint")])
     columns = (Column("metric", most=44), Column("labels", most=40), Column("now", right=True), Column(""))
     empty = state.answers.errors.get("series", "No series of it is shown now.")
-    return made(f"{count(len(found))} series", columns, rows, [Item((), metric=one.name) for one in found], empty)
+    node = state.answers.node
+    title = f"{node['state']} · {facts_of(node)}" if node is not None else many(len(found), "series", "series")
+    return made(title, columns, rows, [Item((), metric=one.name) for one in found], empty)
 
 
 def hits(state: State) -> Listing:

@@ -93,7 +93,8 @@ class Answers:
         values: The metric of each child.
         sparks: The metric of each child over the span; of problems by their keys.
         chart: The metric of the place.
-        series: Of a node without children.
+        node: All that is known of a node without children, as /api/nodes has it.
+        series: Of such a node.
         nodes: The answer of /api/nodes.
         events: The answer of /api/events.
         hits: The paths that a search has found.
@@ -106,6 +107,7 @@ class Answers:
     values: Mapping[str, float] = field(default_factory=dict)
     sparks: dict[str, Sequence[float]] = field(default_factory=dict)
     chart: Chart | None = None
+    node: Answer | None = None
     series: Sequence[Series] = ()
     nodes: Answer | None = None
     events: Answer | None = None
