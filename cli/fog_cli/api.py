@@ -101,7 +101,7 @@ class Api:
 
     def silence(self, error: Exception) -> CommandError:
         """Return the error of a command whom no aggregator answers."""
-        why = getattr(error, "reason", error) or type(error).__name__
+        why = printable(str(getattr(error, "reason", error)).strip()) or type(error).__name__
         return CommandError(f"no aggregator answers at {self.url} ({why}): start one, or name it with --api")
 
     def _ask(self, method: str, path: str, query: Mapping[str, object] | None) -> bytes:
@@ -118,7 +118,7 @@ class Api:
             except (OSError, HTTPException):
                 text = ""
         kind = NotFoundError if error.code == HTTPStatus.NOT_FOUND else AnswerError
-        return kind(f"{self.url} says {error.code} {error.reason}: {_message(text)}", error.code)
+        return kind(f"{self.url} says {error.code} {printable(str(error.reason))}: {_message(text)}", error.code)
 
 
 def without_login(url: str) -> tuple[str, dict[str, str]]:
