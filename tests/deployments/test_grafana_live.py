@@ -47,6 +47,7 @@ groups:
 """An alert that fires at once, as it looks at no range: without one the lists of alerts would be empty."""
 ANYWHERE: Final = {
     ") > 0": "only where something was lost",
+    "fog_aggregator_saturated_sums": "only where a sum is at 2^63 - 1",
     "fog_aggregator_branch_nodes_unread": "only where branches are named, by those that nobody reads",
     "fog_aggregator_rollup_": "only of a branch's aggregator",
     "fog_agent_source_": "only of `fog agent`, which reads its host",
