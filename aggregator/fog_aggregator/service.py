@@ -19,6 +19,7 @@ from fog_agent.edge.attach import new_epoch
 from fog_agent.edge.options import AgentOptions
 from fog_aggregator.brain import Brain
 from fog_aggregator.components.below.asking import BranchQuestions
+from fog_aggregator.components.below.source import BelowSource
 from fog_aggregator.components.bootstrap.bootstrap import Bootstrap
 from fog_aggregator.components.bootstrap.serving import CHECKPOINTS
 from fog_aggregator.components.checkpoints.saving import Checkpoints
@@ -141,8 +142,8 @@ class Aggregator:
         brain = Brain(self._engine, self.network, metrics, bus, subjects, loops, reading)
         past = self._make_past(lambda stream: bus.log(stream, readers), subjects, own)
         self.sources = (history.source, PastSource(past), LiveSource(self.network))
-        storage = FleetStorage(self.sources, series)
         below = BranchQuestions(config, own)
+        storage = FleetStorage((BelowSource(self.network, below, self.sources), *self.sources), series)
         queries = Queries(storage, config, self._server_time, self.ready, own)
         self.web = self._make_web(queries, past, storage, rule_set, below)
         rules = self._rules = self._make_rules(rule_set, self._make_worker(history, series), own, partner, loops)
@@ -247,6 +248,10 @@ class Aggregator:
     def unread_commands(self) -> dict[str, str]:
         """Return the streams from which no commands come, with the reason for people."""
         return self._engine.unread_commands(time.monotonic())
+
+    def lists_events_of_branches(self) -> bool:
+        """Tell whether the events of branches' nodes are listed here too."""
+        return self.config.branch_events
 
     def failed_checkpoints(self) -> int:
         """Return how many checkpoints were not written since the last one that was."""

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
+from typing import Any, Final, TypeVar
+
+from fog_aggregator.promql.errors import QueryTimeoutError, UnavailableError
+
+T = TypeVar("T")
+
+_STOPS: Final = "the aggregator stops: ask again when it is back"
+_LOOK: Final = 0.05
+"""Seconds after which a thread that waits looks whether its request is still wanted."""
 
 
 class Loops:
@@ -52,3 +61,29 @@ async def cancel(*tasks: asyncio.Task[None] | None) -> None:
         if task is not None:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
+
+
+def wait_in_thread(
+    loop: asyncio.AbstractEventLoop | None, question: Coroutine[Any, Any, T], expired: Callable[[], bool]
+) -> T:
+    """Let the event loop answer a question of a thread, which waits as long as its request is wanted.
+
+    Raises:
+        UnavailableError: The loop is not there, or ends.
+        QueryTimeoutError: The request has ended.
+    """
+    if loop is None or loop.is_closed():
+        question.close()
+        raise UnavailableError(_STOPS)
+    future: Future[T] = asyncio.run_coroutine_threadsafe(question, loop)
+    while True:
+        try:
+            return future.result(_LOOK)
+        except TimeoutError:
+            if future.done():  # the question itself took too long
+                raise
+            if expired():
+                future.cancel()
+                raise QueryTimeoutError("the query ended before there was an answer") from None
+        except CancelledError:
+            raise UnavailableError(_STOPS) from None

@@ -47,6 +47,10 @@ class FakeStatus:
         """All are read."""
         return {}
 
+    def lists_events_of_branches(self) -> bool:
+        """None are."""
+        return False
+
     def failed_checkpoints(self) -> int:
         """Return as many as a test says."""
         return self.unwritten

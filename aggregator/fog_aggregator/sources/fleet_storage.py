@@ -10,7 +10,7 @@ from fog_aggregator.promql.labels import NAME, Labels, Matcher, MatchKind
 from fog_aggregator.promql.storage import Selection
 from fog_aggregator.sources.confined import ConfinedStorage
 from fog_aggregator.sources.coverage import partial_coverage
-from fog_aggregator.sources.ports import NamedStorage, Room, ViewSource, for_request
+from fog_aggregator.sources.ports import Descending, NamedStorage, Room, ViewSource, for_request
 from fog_schema.paths import Path, format_path
 
 
@@ -29,6 +29,11 @@ class FleetStorage:
     def until(self, expired: Callable[[], bool], room: Room) -> FleetStorage:
         """Return the same storage for one request, which ends when `expired` says so."""
         return FleetStorage([for_request(source, expired, room) for source in self._sources], self._named)
+
+    def passed_on(self, branch: Path) -> FleetStorage:
+        """Return the same storage for a question that was passed on to us for a branch: it goes down only."""
+        sources = [one.passed_on(branch) if isinstance(one, Descending) else one for one in self._sources]
+        return FleetStorage(sources, self._named)
 
     def under(self, root: Path) -> ConfinedStorage:
         """Return the storage of what lies at and under a path; series of rules may be about any place."""

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from fog_aggregator.history.routing import View
 from fog_aggregator.promql.labels import Labels, Matcher
 from fog_aggregator.promql.storage import Selection, SeriesStorage
+from fog_schema.paths import Path
 
 Room = Callable[[int], None]
 """Asks whether there is room for so many values before they are read; raises a QueryError when there is not."""
@@ -21,6 +22,14 @@ class Cancellable(Protocol[T_co]):
 
     def until(self, expired: Callable[[], bool], room: Room) -> T_co:
         """Return the same for one request, which ends when `expired` says so; `room` is as `Room` says."""
+
+
+@runtime_checkable
+class Descending(Protocol[T_co]):
+    """May ask others, who may ask us again."""
+
+    def passed_on(self, branch: Path) -> T_co:
+        """Return the same for a question that was passed on to us for a branch: only those below it are asked."""
 
 
 class ViewSource(Protocol):

@@ -19,6 +19,7 @@ from fog_schema import __version__
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry import TelemetryCollector
 
+JSON: Final = "application/json"
 PATIENCE: Final = 4.0
 """Seconds for all of an answer; then the other replica is asked."""
 MOST_BYTES: Final = 16 * 2**20
@@ -105,6 +106,7 @@ class BranchQuestions:
 
     Attributes:
         merging: held while a level is put together: one at a time.
+        loop: the event loop that it belongs to, once it has started.
 
     Raises:
         TokensError: The file of tokens cannot be used.
@@ -122,6 +124,7 @@ class BranchQuestions:
         self._failed: dict[str, float] = {}
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)
         self.merging = asyncio.Lock()
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -139,7 +142,8 @@ class BranchQuestions:
             self._tokens = read_tokens(self._options.below_token_file)
 
     async def start(self) -> None:
-        """Do nothing yet: a connection is made for the first question."""
+        """Know the loop; a connection is made for the first question."""
+        self.loop = asyncio.get_running_loop()
 
     async def stop(self, deadline: float) -> None:
         """Drop the connections."""

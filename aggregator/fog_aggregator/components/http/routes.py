@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 _EXPOSITIONS: Final = ("text/plain", "application/openmetrics-text")
 _MIB: Final = 1024 * 1024
+_THEIR_OWN: Final = "the events of its nodes are its own aggregators': ask for a path below it"
 FAILED_CHECKPOINTS: Final = 3
 """So many in a row are told with readiness: one may be a disk that was full for a moment."""
 TEXT: Final = "text/plain; charset=utf-8"
@@ -148,6 +149,9 @@ async def _nodes(request: web.Request, query: Query) -> web.StreamResponse:
 
 async def _events(request: web.Request, query: Query) -> web.StreamResponse:
     wanted = (query["path"], query["name"], query["since"], query["limit"], query["before"])
+    if not request.app[STATUS].lists_events_of_branches():
+        known = request.app[NETWORK].inventory(lambda fleet: fleet.branches(query["path"]))
+        note_missing(request, dict.fromkeys(known, _THEIR_OWN))
     async with request.app[SLOTS].acquire(request):
         found = answers.events(request.app[NETWORK], *wanted, shown_to(request))
         return await send(request, found, JSON, aside=True)
@@ -272,8 +276,9 @@ ROUTES: Final = (
         _events,
         (parameters.PATH, parameters.NAME, parameters.SINCE, parameters.LIMIT, parameters.BEFORE),
         "Events",
-        errors=(503,),
+        errors=(404, 503),
         reach=Reach.SUBTREE,
+        below=False,
     ),
     Route(
         "/api/stream",

@@ -52,6 +52,9 @@ class Status(Protocol):
     def unread_commands(self) -> Mapping[str, str]:
         """Return the streams from which no commands come, with the reason for people."""
 
+    def lists_events_of_branches(self) -> bool:
+        """Tell whether the events of branches' nodes are listed here too."""
+
     def failed_checkpoints(self) -> int:
         """Return how many checkpoints were not written since the last one that was."""
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import CancelledError, Future
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from fog_aggregator.components.past.errors import PastError
 from fog_aggregator.components.past.past import Past
 from fog_aggregator.history.routing import NodeOwn, Subtree, View
-from fog_aggregator.promql.errors import EvaluationError, QueryTimeoutError, UnavailableError
+from fog_aggregator.promql.errors import EvaluationError, UnavailableError
 from fog_aggregator.promql.labels import Labels, Matcher
 from fog_aggregator.promql.storage import Selection
 from fog_aggregator.sources.ports import Room
-
-T = TypeVar("T")
+from fog_aggregator.tasks import wait_in_thread
 
 _LATER: Final = 503
-_STOPS: Final = "the aggregator stops: ask again when it is back"
 _LISTED_MS: Final = 3_600_000
-_LOOK: Final = 0.05
-"""Seconds after which a thread that waits looks whether its request is still wanted."""
 
 
 def _never() -> bool:
@@ -70,7 +64,8 @@ class PastSource:
         if not isinstance(view, NodeOwn | Subtree):
             raise EvaluationError("the stream has the past of nodes and subtrees alone")
         try:
-            answer = self._wait(self._past.samples(view, start / 1000, end / 1000))
+            question = self._past.samples(view, start / 1000, end / 1000)
+            answer = wait_in_thread(self._past.loop, question, self._expired)
         except PastError as error:
             if error.status == 404:  # as for any series that nobody has
                 return Selection((), (str(error),))
@@ -92,20 +87,3 @@ class PastSource:
         for part in self.select(view, matchers, max(start, end - _LISTED_MS), end).parts:
             found += [labels for labels, size in zip(part.labels, part.sizes, strict=True) if size]
         return found
-
-    def _wait(self, question: Coroutine[Any, Any, T]) -> T:
-        """Let the event loop do something, and wait for it as long as the request is wanted."""
-        loop = self._past.loop
-        if loop is None or loop.is_closed():
-            question.close()
-            raise UnavailableError(_STOPS)
-        future: Future[T] = asyncio.run_coroutine_threadsafe(question, loop)
-        while True:
-            try:
-                return future.result(_LOOK)
-            except TimeoutError:
-                if self._expired():
-                    future.cancel()
-                    raise QueryTimeoutError("the query ended before the stream was read") from None
-            except CancelledError:
-                raise UnavailableError(_STOPS) from None

@@ -23,6 +23,7 @@ from fog_aggregator.components.below.asking import (
 )
 from fog_aggregator.components.http.keys import NETWORK, PREFIX
 from fog_aggregator.components.http.output import send
+from fog_aggregator.promql.errors import EvaluationError
 from fog_schema.errors import PathError
 from fog_schema.paths import Path, format_path, is_under, parse_path
 
@@ -103,6 +104,19 @@ def must_go_down(request: web.Request, branch: Path) -> None:
         above = branch
     if len(branch) <= len(above) or not is_under(branch, above):
         raise UnansweredError("loop")
+
+
+def passed_on_for(request: web.Request) -> Path | None:
+    """Return the branch for which a query was passed on to us; None where it was not.
+
+    Raises:
+        EvaluationError: The header names no path.
+    """
+    text = request.headers.get(PASSED_ON)
+    try:
+        return None if text is None else parse_path(text)
+    except PathError as error:
+        raise EvaluationError(f"{PASSED_ON}: {error}") from None
 
 
 def parameters_of(request: web.Request, path: Path | None) -> list[tuple[str, str]]:

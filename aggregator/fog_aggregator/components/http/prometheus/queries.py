@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from aiohttp import web
 
 from fog_aggregator.components.http.access.guard import shown_to
+from fog_aggregator.components.http.below.passing import passed_on_for
 from fog_aggregator.components.http.output import JSON, send
 from fog_aggregator.components.http.prometheus.metrics import ApiMetrics
 from fog_aggregator.components.http.prometheus.options import QueryOptions
@@ -22,7 +23,7 @@ from fog_aggregator.promql.errors import CanceledError, EvaluationError, QueryTi
 from fog_aggregator.promql.evaluation.context import Limits, Options
 from fog_aggregator.promql.storage import SeriesStorage
 from fog_aggregator.sources.confined import Confinable
-from fog_aggregator.sources.ports import for_request
+from fog_aggregator.sources.ports import Descending, for_request
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 T = TypeVar("T")
@@ -168,9 +169,12 @@ class Queries:
         """Return the samples for an evaluation: of the part of the tree that its user is shown.
 
         Raises:
-            EvaluationError: the samples cannot be told apart by places.
+            EvaluationError: the samples cannot be told apart by places, or the question was passed on for no branch.
         """
         storage, root = self._storage, shown_to(evaluation.request)
+        branch = passed_on_for(evaluation.request)
+        if branch is not None and isinstance(storage, Descending):
+            storage = storage.passed_on(branch)
         if root:
             if not isinstance(storage, Confinable):
                 raise EvaluationError("these samples are of the whole fleet")

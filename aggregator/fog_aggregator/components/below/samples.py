@@ -1,0 +1,116 @@
+"""Read what a branch's aggregator answered about samples: each series is looked at. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+
+from fog_aggregator.history.routing import LEVEL, NODE, PATH, Level, NodeOwn, Subtree
+from fog_aggregator.promql.labels import Labels, Matcher, MatchKind, make_labels
+from fog_aggregator.promql.storage import Part, Selection
+from fog_schema.paths import Path, format_path
+
+_MOST_WARNINGS: Final = 5
+_LONGEST: Final = 300
+
+
+class NoSamplesError(ValueError):
+    """An answer is not what it must be; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The samples that a branch is asked for.
+
+    Attributes:
+        branch: the branch.
+        conditions: of its series, those that name the view among them.
+        start: the time of the first sample, milliseconds.
+        end: the time of the last one.
+    """
+
+    branch: Path
+    conditions: Sequence[Matcher]
+    start: int
+    end: int
+
+    @property
+    def query(self) -> str:
+        """The expression of PromQL that gives them as they are, at `end`."""
+        return f"{{{','.join(map(str, self.conditions))}}}[{self.end - self.start + 1}ms]"
+
+
+def wanted(branch: Path, view: Level | NodeOwn | Subtree, matchers: Sequence[Matcher], start: int, end: int) -> Wanted:
+    """Return what to ask a branch about a view: nothing of other places."""
+    if isinstance(view, NodeOwn):
+        more = [Matcher(MatchKind.EQUAL, NODE, format_path(view.path))]
+    elif isinstance(view, Subtree):
+        more = [Matcher(MatchKind.EQUAL, PATH, format_path(view.path))]
+    else:
+        here = Matcher(MatchKind.REGEX, PATH, f"{re.escape(format_path(branch))}(/.*)?")
+        more = [Matcher(MatchKind.EQUAL, LEVEL, str(view.level)), *view.path_matchers, here]
+    return Wanted(branch, [*matchers, *more], start, end)
+
+
+def read_samples(body: bytes, what: Wanted) -> Selection:
+    """Read the answer to a question.
+
+    Raises:
+        NoSamplesError: It is none, or has a series or a sample that was not asked for.
+    """
+    try:
+        answer = json.loads(body)
+        tests = [(condition.name, condition.test()) for condition in what.conditions]
+        rows = [_row(one, what, tests) for one in answer["data"]["result"]]
+        warnings = [str(text)[:_LONGEST] for text in answer.get("warnings", ())[:_MOST_WARNINGS]]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
+        raise NoSamplesError("its answer has no samples, or some that were not asked for") from None
+    if len({labels for labels, _, _ in rows}) < len(rows):
+        raise NoSamplesError("its answer has a series twice")
+    notes = tuple(f"{format_path(what.branch)}: {text}" for text in warnings)
+    if not rows:
+        return Selection((), notes)
+    offsets = np.cumsum([0, *(len(times) for _, times, _ in rows)]).astype(np.int64)
+    times = np.array([time for _, times, _ in rows for time in times], np.int64)
+    values = np.array([value for _, _, values in rows for value in values], np.float64)
+    return Selection((Part([labels for labels, _, _ in rows], times, values, offsets),), notes)
+
+
+def _row(
+    one: dict[str, Any], what: Wanted, tests: Sequence[tuple[str, Callable[[str], bool]]]
+) -> tuple[Labels, list[int], list[float]]:
+    labels = {str(name): str(value) for name, value in one["metric"].items()}
+    if not all(test(labels.get(name, "")) for name, test in tests):
+        raise ValueError(labels)
+    times = [round(time * 1000) for time, _ in one["values"]]
+    is_ascending = all(before < after for before, after in pairwise(times))
+    if not (times and is_ascending and what.start <= times[0] and times[-1] <= what.end):
+        raise ValueError(times[:1])
+    return make_labels(labels), times, [float(value) for _, value in one["values"]]
+
+
+def without_groups(found: Selection, branches: Sequence[Path]) -> Selection:
+    """Leave the groups of branches out that have answered for themselves."""
+    gone = {(PATH, format_path(branch)) for branch in branches}
+    return Selection([part for one in found.parts if (part := _without(one, gone)) is not None], found.warnings)
+
+
+def _without(part: Part, gone: set[tuple[str, str]]) -> Part | None:
+    rows = [row for row, labels in enumerate(part.labels) if gone.isdisjoint(labels)]
+    if len(rows) == len(part.labels):
+        return part
+    if not rows:
+        return None
+    labels = [part.labels[row] for row in rows]
+    if part.offsets is None:
+        return Part(labels, part.times, part.values[rows])
+    spans = [slice(int(part.offsets[row]), int(part.offsets[row + 1])) for row in rows]
+    offsets = np.cumsum([0, *(span.stop - span.start for span in spans)]).astype(np.int64)
+    times, values = (np.concatenate([column[span] for span in spans]) for column in (part.times, part.values))
+    return Part(labels, times, values, offsets)

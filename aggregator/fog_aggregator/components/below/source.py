@@ -1,0 +1,192 @@
+"""Samples of places below branches, as the branches' own aggregators have them: for queries, in threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from fog_aggregator.components.below.asking import JSON, Answer, BranchQuestions, Question, UnansweredError
+from fog_aggregator.components.below.samples import NoSamplesError, Wanted, read_samples, wanted, without_groups
+from fog_aggregator.history.routing import Level, NodeOwn, Subtree, View
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.promql.errors import EvaluationError, UnavailableError
+from fog_aggregator.promql.labels import Labels, Matcher
+from fog_aggregator.promql.storage import Selection
+from fog_aggregator.sources.ports import Room, ViewSource, enough_room, for_request
+from fog_aggregator.tasks import wait_in_thread
+from fog_schema.paths import Path, format_path, is_under
+
+PATIENCE: Final = 8.0
+"""Seconds for all branches of a level together."""
+LONGEST_WAIT: Final = 10.0
+"""Seconds for one's turn to ask about a level."""
+AT_ONCE: Final = 2
+_LISTED_MS: Final = 3_600_000
+_NOT_PASSED: Final = "this aggregator passes no questions on: see --below.allow"
+_QUERY: Final = "/api/v1/query"
+
+
+def _never() -> bool:
+    return False
+
+
+class BelowSource:
+    """Samples of a place below a branch, and of levels that lie below branches. Threads ask it; never the loop's.
+
+    Args:
+        network: Knows the branches.
+        asking: Asks their aggregators.
+        sources: Have what is known here: of a level the groups of all other places.
+        within: Branches below this one alone are asked: the question was passed on to us for it. Everybody for none.
+        expired: Tells whether the request has ended; then nobody waits for an answer.
+        room: Is asked before samples are kept.
+    """
+
+    def __init__(
+        self,
+        network: NetworkCollector,
+        asking: BranchQuestions,
+        sources: Sequence[ViewSource],
+        within: Path = (),
+        expired: Callable[[], bool] = _never,
+        room: Room = enough_room,
+    ) -> None:
+        self._network = network
+        self._asking = asking
+        self._sources = sources
+        self._within = within
+        self._expired = expired
+        self._room = room
+
+    @property
+    def oldest(self) -> int | None:
+        """Return that it is not known: nothing is kept here."""
+        return None
+
+    @property
+    def newest(self) -> int | None:
+        """Return that it is not known."""
+        return None
+
+    def until(self, expired: Callable[[], bool], room: Room) -> BelowSource:
+        """Return the same source for one request."""
+        sources = [for_request(source, expired, room) for source in self._sources]
+        return BelowSource(self._network, self._asking, sources, self._within, expired, room)
+
+    def passed_on(self, branch: Path) -> BelowSource:
+        """Return the same source for a question that was passed on to us for a branch: it goes down only."""
+        return BelowSource(self._network, self._asking, self._sources, branch)
+
+    def holds(self, view: View) -> bool:
+        """Tell whether a view lies below a branch, or has groups that do."""
+        if isinstance(view, Level):
+            return bool(self._branches(view))
+        return isinstance(view, NodeOwn | Subtree) and self._asking.passes_on and self._over(view) is not None
+
+    def select(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
+        """Find the series of a view that fulfil every matcher, with their samples from `start` to `end`.
+
+        Of a level the branches that do not answer are groups of their own, with a warning.
+
+        Raises:
+            EvaluationError: The branch says that it cannot be answered.
+            UnavailableError: The branch does not answer.
+            QueryTimeoutError: The request has ended.
+        """
+        if isinstance(view, Level):
+            return self._level(view, matchers, start, end)
+        if not isinstance(view, NodeOwn | Subtree) or (branch := self._over(view)) is None:
+            raise EvaluationError("this lies below no branch")
+        if not self._goes_down(branch):
+            raise EvaluationError(str(UnansweredError("loop")))
+        found = self._ask([wanted(branch, view, matchers, start, end)])[branch]
+        if isinstance(found, str):
+            raise UnavailableError(f"{format_path(view.path)} lies below the branch {format_path(branch)}: {found}")
+        return found
+
+    def series(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Sequence[Labels]:
+        """List the series of a view that fulfil every matcher and have a sample in the last hour before `end`.
+
+        Raises:
+            QueryError: as `select`.
+        """
+        end = min(end, round(self._network.now() * 1000))
+        parts = self.select(view, matchers, max(start, end - _LISTED_MS), end).parts
+        return [labels for part in parts for labels in part.labels]
+
+    def _over(self, view: NodeOwn | Subtree) -> Path | None:
+        """Return the branch that a view lies below; its aggregator alone knows a node that stands at the branch."""
+        branch = self._network.branch_over(view.path)
+        return branch if branch != view.path or isinstance(view, NodeOwn) else None
+
+    def _branches(self, view: Level) -> list[Path]:
+        """Return the branches below which a level has groups that are asked for."""
+        under = view.under or ()
+        known = self._network.inventory(lambda fleet: fleet.branches(()))
+        return [one for one in known if len(one) <= view.level and (is_under(one, under) or is_under(under, one))]
+
+    def _level(self, view: Level, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
+        own = next(source for source in self._sources if source.holds(view)).select(view, matchers, start, end)
+        branches = self._branches(view)
+        missing, answered = dict.fromkeys(branches, _NOT_PASSED), dict[Path, Selection]()
+        if self._asking.passes_on:
+            found = self._ask([wanted(branch, view, matchers, start, end) for branch in branches])
+            missing = {branch: one for branch, one in found.items() if isinstance(one, str)}
+            answered = {branch: one for branch, one in found.items() if isinstance(one, Selection)}
+        shown = without_groups(own, list(answered))
+        parts = [part for one in (shown, *answered.values()) for part in one.parts]
+        warnings = [text for one in (shown, *answered.values()) for text in one.warnings]
+        as_one = (f"{format_path(branch)} is shown as one: {why}" for branch, why in sorted(missing.items()))
+        return Selection(parts, (*warnings, *as_one))
+
+    def _ask(self, questions: Sequence[Wanted]) -> Mapping[Path, Selection | str]:
+        """Ask branches, and read their answers; of those that do not answer return why."""
+        found: dict[Path, Selection | str] = {}
+        waiting = self._ask_all([one for one in questions if self._goes_down(one.branch)])
+        answers = wait_in_thread(self._asking.loop, waiting, self._expired)
+        for one in questions:
+            answer = answers.get(one.branch, str(UnansweredError("loop")))
+            try:
+                found[one.branch] = answer if isinstance(answer, str) else read_samples(answer.body, one)
+            except NoSamplesError as error:
+                found[one.branch] = str(error)
+        self._room(sum(part.samples for one in found.values() if isinstance(one, Selection) for part in one.parts))
+        return found
+
+    def _goes_down(self, branch: Path) -> bool:
+        return len(branch) > len(self._within) and is_under(branch, self._within)
+
+    async def _ask_all(self, questions: Sequence[Wanted]) -> dict[Path, Answer | str]:
+        if len(questions) < 2:
+            return {one.branch: await self._ask_one(one) for one in questions}
+        gate, found = asyncio.Semaphore(AT_ONCE), dict[Path, Answer | str]()
+
+        async def ask(one: Wanted) -> None:
+            async with gate:
+                found[one.branch] = await self._ask_one(one)
+
+        try:
+            async with asyncio.timeout(LONGEST_WAIT):
+                await self._asking.merging.acquire()
+        except TimeoutError:
+            raise UnavailableError("busy: another level is being asked for already; try again") from None
+        tasks = [asyncio.create_task(ask(one)) for one in questions]
+        try:
+            await asyncio.wait(tasks, timeout=PATIENCE)
+        finally:
+            self._asking.merging.release()
+            for task in tasks:
+                task.cancel()
+        late = f"no answer within {PATIENCE:g} s"
+        return {one.branch: found.get(one.branch, late) for one in questions}
+
+    async def _ask_one(self, one: Wanted) -> Answer | str:
+        """Ask one branch; return why it has no answer."""
+        addresses = await asyncio.to_thread(self._network.inventory, lambda fleet: fleet.addresses(one.branch))
+        query = (("query", one.query), ("time", f"{one.end / 1000:.3f}"))
+        try:
+            answer = await self._asking.ask(Question(one.branch, _QUERY, query, JSON), addresses)
+        except UnansweredError as error:
+            return str(error)
+        return answer if answer.status == 200 else f"its aggregator says: {answer.line}"

@@ -1,0 +1,205 @@
+"""PromQL about places below a branch, and events there, are answered by the branch's own aggregator.
+
+With real aggregators, agents and a real nats-server.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path as FilePath
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from aiohttp import web
+
+from fog_aggregator.components.below import asking
+from fog_aggregator.components.below.samples import NoSamplesError, Wanted, read_samples, wanted, without_groups
+from fog_aggregator.history.routing import Level, NodeOwn, Subtree
+from fog_aggregator.promql.labels import Matcher, MatchKind, make_labels
+from fog_aggregator.promql.storage import Part, Selection
+from fog_aggregator.service import Aggregator
+from fog_testing.nats_server import NatsServer
+from fog_testing.waiting import eventually
+from tests.aggregator.services import config, serving_all
+from tests.aggregator.test_below import (
+    Asked,
+    addresses_of,
+    ask,
+    branch,
+    kill,
+    nodes,
+    pair_and_one,
+    root_above,
+    standing_in,
+    token,
+)
+from tests.programs.running import free_port
+
+NAMED = (Matcher(MatchKind.EQUAL, "__name__", "work_total"),)
+
+
+async def query(root: Aggregator, text: str, **headers: str) -> Asked:
+    """Ask for an expression now."""
+    return await ask(root, f"/api/v1/query?query={quote(text)}", **headers)
+
+
+def found(answer: Asked) -> dict[str, float]:
+    """Return the values of an answer by place."""
+    assert answer.status == 200, answer.text
+    rows = json.loads(answer.text)["data"]["result"]
+    return {row["metric"].get("fog_path", row["metric"].get("fog_node", "")): float(row["value"][1]) for row in rows}
+
+
+async def test_expressions_about_places_below_a_branch_are_answered(fog_nats: NatsServer) -> None:
+    """A node, a subtree, levels of all branches, and several of them in one expression; events of a node too."""
+    async with pair_and_one(fog_nats) as (root, tasks):
+        for text, values in (
+            ('work_total{fog_node="fog/0/a"}', {"fog/0/a": 2}),
+            ('work_total{fog_path="fog/0/b"}', {"fog/0/b": 4}),
+            ('work_total{fog_level="1"}', {"fog": 1, "fog/0": 6, "fog/1": 24}),
+            ('work_total{fog_level="2"}', {"fog": 1, "fog/0/a": 2, "fog/0/b": 4, "fog/1/a": 8, "fog/1/b": 16}),
+            ('work_total{fog_level="2",fog_path=~"fog/1/.*"}', {"fog/1/a": 8, "fog/1/b": 16}),
+            ('sum(work_total{fog_level="3"})', {"": 31}),
+            ('sum(work_total{fog_node="fog/0/a"}) + sum(work_total{fog_node="fog/1/b"}) + sum(work_total)', {"": 49}),
+        ):
+            await eventually(partial(_is, root, text, values), what=text)
+        selector = quote('work_total{fog_node="fog/1/a"}')
+        listed = await ask(root, f"/api/v1/series?match[]={selector}")
+        assert '"fog_node":"fog/1/a"' in listed.text
+        over = await ask(root, "/api/events?path=fog/0")
+        assert over.headers[asking.MISSING].startswith("fog/0: the events of its nodes are its own")
+        below = await ask(root, "/api/events?path=fog/0/a")
+        assert (below.status, '"events": ' in below.text, asking.MISSING in below.headers) == (200, True, False)
+        await kill(tasks[2])
+        cut = await query(root, 'work_total{fog_level="2"}')
+        assert found(cut) == {"fog": 1, "fog/0/a": 2, "fog/0/b": 4, "fog/1": 24}
+        assert "fog/1 is shown as one: its aggregator does not answer as one" in json.loads(cut.text)["warnings"]
+        gone = await query(root, 'work_total{fog_node="fog/1/a"}')
+        assert (gone.status, "fog/1/a lies below the branch fog/1: its aggregator does not" in gone.text) == (503, True)
+        assert (await ask(root, "/api/events?path=fog/1/a")).status == 502
+
+
+async def _is(root: Aggregator, text: str, values: dict[str, float], **headers: str) -> bool:
+    return found(await query(root, text, **headers)) == values
+
+
+async def test_a_query_that_goes_in_a_circle_ends(fog_nats: NatsServer) -> None:
+    """A branch tells the root's own address: the root asks itself once, and sees its own mark."""
+    port = free_port()
+    async with root_above(fog_nats, port, listen=("127.0.0.1", port)) as root:
+        answer = await query(root, 'work_total{fog_node="fog/1/a"}')
+        assert (answer.status, "the question came back" in answer.text) == (503, True)
+        level = await query(root, 'work_total{fog_level="2"}')
+        assert found(level)["fog/1"] == 24
+        assert "answer has no samples, or some that were not asked for" in level.text or "came back" in level.text
+        wrong = await query(root, 'work_total{fog_node="fog/1/a"}', Fog_Passed_On="fog/*")
+        assert (wrong.status, "Fog-Passed-On" in wrong.text) == (422, True)
+
+
+async def test_nobody_is_asked_where_nothing_is_passed_on(fog_nats: NatsServer) -> None:
+    """A level says that its branches are shown as one."""
+    asked: list[web.Request] = []
+
+    async def nothing(_: web.Request) -> web.StreamResponse:
+        raise web.HTTPNotFound
+
+    async with standing_in(nothing, asked) as port, root_above(fog_nats, port, below_allow=()) as root:
+        level = await query(root, 'work_total{fog_level="2"}')
+        assert found(level)["fog/1"] == 24
+        assert "fog/1 is shown as one: this aggregator passes no questions on: see --below.allow" in level.text
+    assert asked == []
+
+
+async def test_a_login_is_shown_its_subtree_alone(fog_nats: NatsServer, tmp_path: FilePath) -> None:
+    """It lies below a branch; the root asks with a token of its own."""
+    port, (secret, line), (mine, my_line) = free_port(), token("root"), token("team", ("fog", "1", "a"))
+    for name, text in (("branch", line), ("users", my_line), ("below", f"http://127.0.0.1:{port} {secret}\n")):
+        (tmp_path / name).write_text(text)
+    below = branch(fog_nats, "fog/1", port, http_token_file=str(tmp_path / "branch"))
+    top = config(
+        fog_nats,
+        branches=(("fog", "1"),),
+        below_allow=(f"http://127.0.0.1:{port}",),
+        below_token_file=str(tmp_path / "below"),
+        http_token_file=str(tmp_path / "users"),
+    )
+    async with serving_all(top, below) as (root, own), nodes(fog_nats):
+        await eventually(lambda: len(own.network.paths(("fog", "1"))) == 2, what="the branch has its nodes")
+        await eventually(lambda: addresses_of(root, ("fog", "1")), what="its address is known")
+        login = f"Bearer {mine}"
+        for text in ("work_total", 'work_total{fog_level="3"}'):
+            await eventually(partial(_is, root, text, {"fog/1/a": 8}, Authorization=login), what=text)
+        refused = await query(root, 'work_total{fog_node="fog/1/b"}', Authorization=login)
+        assert (refused.status, "fog/1/a alone is shown to you" in refused.text) == (422, True)
+        assert (await ask(root, "/api/events?path=fog/1/b", Authorization=login)).status == 403
+
+
+def test_a_branch_is_asked_for_its_own_places_alone() -> None:
+    """Whatever the selector chooses."""
+    at = ("fog", "0")
+    level = Level(2, (), (Matcher(MatchKind.REGEX, "fog_path", "fog/.*"),))
+    asked = wanted(at, level, NAMED, 1_000, 2_000).query
+    assert asked == '{__name__="work_total",fog_level="2",fog_path=~"fog/.*",fog_path=~"fog/0(/.*)?"}[1001ms]'
+    node = wanted(at, NodeOwn(("fog", "0", "a")), NAMED, 5, 5).query
+    assert node == '{__name__="work_total",fog_node="fog/0/a"}[1ms]'
+    assert 'fog_path="fog/0/b"' in wanted(at, Subtree(("fog", "0", "b")), NAMED, 5, 5).query
+
+
+def _answer(*rows: tuple[dict[str, str], list[list[object]]]) -> bytes:
+    result = [{"metric": labels, "values": values} for labels, values in rows]
+    return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
+
+
+MINE = {"__name__": "work_total", "fog_node": "fog/0/a"}
+ASKED = wanted(("fog", "0"), NodeOwn(("fog", "0", "a")), NAMED, 1_000, 3_000)
+
+
+def test_samples_are_read() -> None:
+    """Each series with its own times."""
+    read = read_samples(_answer((MINE, [[1.0, "1"], [2.5, "+Inf"]]), (MINE | {"job": "x"}, [[3.0, "NaN"]])), ASKED)
+    (part,) = read.parts
+    assert (part.sizes, part.times.tolist()) == ([2, 1], [1000, 2500, 3000])
+    assert part.values[:2].tolist() == [1.0, float("inf")]
+    assert read_samples(_answer(), ASKED) == Selection((), ())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b"[" * 100_000,
+        _answer((MINE | {"fog_node": "fog/1/a"}, [[1.0, "1"]])),
+        _answer((MINE | {"__name__": "other"}, [[1.0, "1"]])),
+        _answer((MINE, [[2.0, "1"], [2.0, "1"]])),
+        _answer((MINE, [[0.9, "1"]])),
+        _answer((MINE, [[3.1, "1"]])),
+        _answer((MINE, [[1e400, "1"]])),
+        _answer((MINE, [[1.0, "many"]])),
+        _answer((MINE, [])),
+        _answer((MINE, [[1.0, "1"]]), (MINE, [[1.0, "1"]])),
+    ],
+)
+def test_what_was_not_asked_for_is_no_answer(body: bytes) -> None:
+    """Other places, names or times, and what is none at all: nothing of it is taken in."""
+    with pytest.raises(NoSamplesError):
+        read_samples(body, ASKED)
+
+
+def test_groups_of_branches_that_answered_leave() -> None:
+    """Of series that share their times, and of those that have their own."""
+    labels = [make_labels({"fog_path": path}) for path in ("fog/0", "fog/1", "fog")]
+    times = np.array([1, 2], np.int64)
+    shared = Part(labels, times, np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    own = Part(labels, np.array([1, 1, 2, 2], np.int64), np.arange(4.0), np.array([0, 1, 3, 4], np.int64))
+    left = without_groups(Selection((shared, own)), [("fog", "1")])
+    assert [part.labels for part in left.parts] == [[labels[0], labels[2]]] * 2
+    assert left.parts[0].values.tolist() == [[1.0, 2.0], [5.0, 6.0]]
+    assert (left.parts[1].values.tolist(), left.parts[1].sizes) == ([0.0, 3.0], [1, 1])
+    assert without_groups(Selection((Part(labels[1:2], times, np.ones((1, 2))),)), [("fog", "1")]).parts == []
+
+
+def test_a_question_is_of_the_times_that_are_asked_for() -> None:
+    """The range is open at its left end: one millisecond more."""
+    assert Wanted(("fog",), NAMED, 10, 19).query.endswith("[10ms]")
