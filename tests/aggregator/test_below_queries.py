@@ -6,6 +6,7 @@ With real aggregators, agents and a real nats-server.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path as FilePath
 from urllib.parse import quote
@@ -81,7 +82,7 @@ async def test_expressions_about_places_below_a_branch_are_answered(fog_nats: Na
         assert (await ask(root, "/api/events?path=fog/1/a")).status == 502
 
 
-async def _is(root: Aggregator, text: str, values: dict[str, float], **headers: str) -> bool:
+async def _is(root: Aggregator, text: str, values: Mapping[str, float], **headers: str) -> bool:
     return found(await query(root, text, **headers)) == values
 
 
