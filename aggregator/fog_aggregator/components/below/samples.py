@@ -29,13 +29,13 @@ class Wanted:
     """The samples that a branch is asked for.
 
     Attributes:
-        branch: the branch.
+        whom: the branch.
         conditions: of its series, those that name the view among them.
         start: the time of the first sample, milliseconds.
         end: the time of the last one.
     """
 
-    branch: Path
+    whom: Path
     conditions: Sequence[Matcher]
     start: int
     end: int
@@ -73,7 +73,7 @@ def read_samples(body: bytes, what: Wanted) -> Selection:
         raise NoSamplesError("its answer has no samples, or some that were not asked for") from None
     if len({labels for labels, _, _ in rows}) < len(rows):
         raise NoSamplesError("its answer has a series twice")
-    notes = tuple(f"{format_path(what.branch)}: {text}" for text in warnings)
+    notes = tuple(f"{format_path(what.whom)}: {text}" for text in warnings)
     if not rows:
         return Selection((), notes)
     offsets = np.cumsum([0, *(len(times) for _, times, _ in rows)]).astype(np.int64)

@@ -143,14 +143,14 @@ class BelowSource:
     def _ask(self, questions: Sequence[Wanted]) -> Mapping[Path, Selection | str]:
         """Ask branches, and read their answers; of those that do not answer return why."""
         found: dict[Path, Selection | str] = {}
-        waiting = self._ask_all([one for one in questions if self._goes_down(one.branch)])
+        waiting = self._ask_all([one for one in questions if self._goes_down(one.whom)])
         answers = wait_in_thread(self._asking.loop, waiting, self._expired)
         for one in questions:
-            answer = answers.get(one.branch, str(UnansweredError("loop")))
+            answer = answers.get(one.whom, str(UnansweredError("loop")))
             try:
-                found[one.branch] = answer if isinstance(answer, str) else read_samples(answer.body, one)
+                found[one.whom] = answer if isinstance(answer, str) else read_samples(answer.body, one)
             except NoSamplesError as error:
-                found[one.branch] = str(error)
+                found[one.whom] = str(error)
         self._room(sum(part.samples for one in found.values() if isinstance(one, Selection) for part in one.parts))
         return found
 
@@ -159,12 +159,12 @@ class BelowSource:
 
     async def _ask_all(self, questions: Sequence[Wanted]) -> dict[Path, Answer | str]:
         if len(questions) < 2:
-            return {one.branch: await self._ask_one(one) for one in questions}
+            return {one.whom: await self._ask_one(one) for one in questions}
         gate, found = asyncio.Semaphore(AT_ONCE), dict[Path, Answer | str]()
 
         async def ask(one: Wanted) -> None:
             async with gate:
-                found[one.branch] = await self._ask_one(one)
+                found[one.whom] = await self._ask_one(one)
 
         try:
             async with asyncio.timeout(LONGEST_WAIT):
@@ -179,14 +179,14 @@ class BelowSource:
             for task in tasks:
                 task.cancel()
         late = f"no answer within {PATIENCE:g} s"
-        return {one.branch: found.get(one.branch, late) for one in questions}
+        return {one.whom: found.get(one.whom, late) for one in questions}
 
     async def _ask_one(self, one: Wanted) -> Answer | str:
         """Ask one branch; return why it has no answer."""
-        addresses = await asyncio.to_thread(self._network.inventory, lambda fleet: fleet.addresses(one.branch))
+        addresses = await asyncio.to_thread(self._network.inventory, lambda fleet: fleet.addresses(one.whom))
         query = (("query", one.query), ("time", f"{one.end / 1000:.3f}"))
         try:
-            answer = await self._asking.ask(Question(one.branch, _QUERY, query, JSON), addresses)
+            answer = await self._asking.ask(Question(one.whom, _QUERY, query, JSON), addresses)
         except UnansweredError as error:
             return str(error)
         return answer if answer.status == 200 else f"its aggregator says: {answer.line}"
