@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager
 
 import pytest
 
 from fog_testing.fleet import Fleet
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
-from tests.cli.aggregators import free_address, is_healthy
-from tests.cli.processes import fog
 from tests.page.browser import DESKTOP, PHONE, needs_browser, tab
 
 pytestmark = needs_browser
@@ -86,32 +83,3 @@ async def test_what_is_typed_stays(fog_nats: NatsServer) -> None:
         await opened.shows("1 of 1 shown")
         assert "view=nodes" in opened.page.url
         assert opened.said == []
-
-
-async def test_a_silent_node_and_an_aggregator_that_is_away(fog_nats: NatsServer, tmp_path: Path) -> None:
-    """A killed node is stale, with its place; without an aggregator the page says since when, and its numbers stay."""
-    address = free_address()
-    server = ("--nats", fog_nats.url)
-    start = ("aggregator", *server, "--listen", address, "--state-dir", str(tmp_path))
-    async with AsyncExitStack() as stack:
-        aggregator = stack.enter_context(fog(*start))
-        await eventually(lambda: is_healthy(address), deadline=30)
-        agents = {
-            path: stack.enter_context(fog("agent", *server, "--path", path, "--interval", "500ms"))
-            for path in ("fog/a", "fog/b")
-        }
-        opened = await stack.enter_async_context(tab(f"http://{address}/"))
-        await opened.shows("2 of 2 nodes are live")
-        agents["fog/b"].kill()
-        await opened.shows("1 node is stale", "h1")
-        await opened.shows("1 node stale", "[aria-label=Problems]")
-        await opened.shows("fog/b", "[aria-label=Problems]")
-        assert opened.said == []
-        aggregator.terminate()
-        await opened.shows("Disconnected", "#banner")
-        await opened.shows("1 node is stale", "h1")
-        stack.enter_context(fog(*start))
-        await eventually(lambda: is_healthy(address), deadline=30)
-        await opened.page.get_by_role("button", name="Try now").click()
-        await opened.shows("Live", "#pill")
-        await eventually(lambda: opened.page.locator("#banner").is_hidden(), deadline=20)

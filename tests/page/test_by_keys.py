@@ -1,0 +1,170 @@
+"""A keyboard alone, and what it copies: links open the same picture, queries give the chart's number, commands run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from fog_cli.api import Api
+from fog_testing.waiting import eventually
+from tests.certificates import self_signed
+from tests.cli.aggregators import free_address
+from tests.cli.nginx import NGINX, accepts, nginx
+from tests.cli.processes import ENVIRON
+from tests.page.browser import Tab, needs_browser, tab
+from tests.page.map_pixels import Picture, picture
+from tests.page.rich import RISING, Rich, rich_fleet
+
+pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
+BRANCH = "#/fog/a?t=15m&m=orders_total&by=siblings"
+SPARE = "fog/b/r0/n5"
+"""The node that commands are tried on."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rich]:
+    """Provide one fleet for all of them."""
+    async with rich_fleet(tmp_path_factory.mktemp("rich")) as rich:
+        yield rich
+
+
+async def copied(opened: Tab, key: str) -> str:
+    """Press a key; what is in the clipboard then."""
+    await opened.page.evaluate("() => navigator.clipboard.writeText('')")
+    await opened.page.keyboard.press(key)
+
+    async def clipboard() -> str:
+        text: str = await opened.page.evaluate("() => navigator.clipboard.readText()")
+        return text
+
+    return await eventually(clipboard, deadline=10)
+
+
+async def looks(opened: Tab) -> dict[str, object]:
+    """Return what makes a view the one that it is."""
+    await opened.shows("orders_total", ".chart")
+    shown: dict[str, object] = await opened.page.evaluate(
+        """() => ({
+            title: document.querySelector('h1').textContent,
+            span: document.querySelector('#span select').value,
+            pressed: [...document.querySelectorAll('[aria-pressed=true]')].map((one) => one.textContent),
+            charts: [...document.querySelectorAll('.chart .name')].map((one) => one.textContent),
+        })"""
+    )
+    return shown
+
+
+def shell(command: str, rich: Rich) -> subprocess.CompletedProcess[str]:
+    """Run a command as somebody does who pastes it."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environ = ENVIRON | {"PATH": path, "FOG_NATS_URL": rich.nats, "FOG_API_URL": rich.url}
+    return subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, env=environ, timeout=60, check=False
+    )
+
+
+async def test_from_the_problem_to_its_cause_without_a_mouse(fleet: Rich) -> None:
+    """From the problem with its place and start on: select, silence, ask why, open, copy: each by its key."""
+    async with tab(fleet.url) as opened:
+        press = opened.page.keyboard.press
+        await opened.shows("Errors rise", "h1")
+        assert RISING in await opened.text("h1")
+        await press("1")
+        await opened.page.locator(".problem[aria-selected=true]").wait_for()
+        await press("s")
+        await opened.shows("fog silence add", "dialog")
+        await opened.page.locator("dialog input").focus()
+        await opened.page.keyboard.type("deploy is under way")
+        await opened.shows("'deploy is under way'", "dialog code")
+        await press("Escape")
+        await press("w")
+        await opened.page.wait_for_url(f"**/#/{RISING}*", timeout=10_000)
+        await opened.shows("sum of the above")
+        await press("w")
+        assert await opened.evaluate("document.activeElement.getAttribute('aria-label')") == "Why this number"
+        assert RISING in await copied(opened, "y")
+        assert await copied(opened, "c") == opened.page.url
+        await press("Backspace")
+        await opened.page.wait_for_url("**/#/fog/a/r0*", timeout=10_000)
+        await press("[")
+        await opened.page.wait_for_url("**from=*", timeout=10_000)
+        await opened.shows("Now", "#span")
+        assert opened.said == []
+
+
+async def test_a_link_opens_the_same_picture(fleet: Rich) -> None:
+    """Place, span, metric and colours are in it."""
+    async with tab(f"{fleet.url}/{BRANCH}") as first:
+        before = await looks(first)
+        link = await copied(first, "c")
+        map_before = await picture(first, (1,))
+        async with tab(link) as second:
+            await eventually(lambda: same(second, before), deadline=20)
+            await eventually(lambda: same_map(second, map_before), deadline=20)
+            assert before["span"] == "15m"
+            assert second.said == []
+
+
+async def same(opened: Tab, before: dict[str, object]) -> bool:
+    """Tell whether a view looks as another did."""
+    return await looks(opened) == before
+
+
+async def same_map(opened: Tab, before: Picture) -> bool:
+    """Tell whether each pixel of the map is the same."""
+    return bool((await picture(opened, (1,))).pixels.tobytes() == before.pixels.tobytes())
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+async def test_behind_a_prefix(fleet: Rich, tmp_path: Path) -> None:
+    """The page and its links work below a proxy's prefix, and nothing is asked for outside of it."""
+    port = int(free_address().rpartition(":")[2])
+    certificate = self_signed(tmp_path)
+    with nginx(tmp_path, port, fleet.url.removeprefix("http://"), certificate):
+        await eventually(lambda: accepts(port), deadline=20)
+        root = f"https://127.0.0.1:{port}/fog"
+        async with tab(f"{root}/{BRANCH}") as opened:
+            await opened.shows("Live", "#pill")
+            link = await copied(opened, "c")
+            assert link == f"{root}/{BRANCH}"
+            assert [address for address in opened.asked if not address.startswith(f"{root}/api/")] == []
+            async with tab(link) as second:
+                await second.shows("orders_total", ".chart")
+                await second.page.locator("a", has_text="Alerts").click()
+                await second.page.wait_for_url(f"{root}/#/fog/a?view=alerts*")
+            assert opened.said == []
+
+
+async def test_a_query_gives_the_number_of_its_chart(fleet: Rich) -> None:
+    """In any client of /api/v1: a gauge exactly; of a counter the same query over five minutes."""
+    async with tab(f"{fleet.url}/#/fog/a?m=queue_size") as opened:
+        await opened.page.locator(".chart .now", has_text="1.5").wait_for(timeout=20_000)
+        query = await copied(opened, "y")
+        [found] = Api(fleet.url).json("/api/v1/query", {"query": query})["data"]["result"]
+        assert float(found["value"][1]) == 1.5
+    async with tab(f"{fleet.url}/#/fog/a?m=orders_total") as opened:
+        await opened.shows("/s", ".chart .now")
+        query = await copied(opened, "y")
+        assert query == 'sum (rate(orders_total{fog_level="1",fog_path="fog/a"}[5m]))'
+        assert Api(fleet.url).json("/api/v1/query", {"query": query})["data"]["result"]
+
+
+async def test_a_copied_command_runs(fleet: Rich) -> None:
+    """A node's commands, a row's, and that of the silence form run as they are."""
+    async with tab(f"{fleet.url}/#/{SPARE}") as opened:
+        await opened.shows("sum of the above")
+        commands = await opened.page.locator(".command code").all_inner_texts()
+        await opened.page.goto(f"{fleet.url}/#/?view=nodes&state=quarantined")
+        await opened.shows("--lift", "table")
+        commands.append(await copied(opened, "c"))
+    assert len(set(commands)) >= 4
+    for command in commands:
+        done = await asyncio.to_thread(shell, command, fleet)  # the nodes live in this loop, and answer an audit
+        assert (done.returncode, done.stderr) == (0, ""), command
