@@ -77,8 +77,9 @@ class StoryNode:
             await asyncio.gather(self.link, return_exceptions=True)
 
     async def stop(self) -> None:
-        """End in good order."""
+        """End in good order; a node without power has it back for that, as what it counted is flushed."""
+        if self.link is None or self.link.done():
+            self.connect()
         await self.agent.stop()
         await self.connection.close()
-        if self.link is not None:
-            await self.link
+        await asyncio.gather(*([self.link] if self.link else []), return_exceptions=True)
