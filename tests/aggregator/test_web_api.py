@@ -338,6 +338,14 @@ async def test_the_page_has_all_it_needs(served: Served) -> None:
         assert (await served.ask(f"/{link}")).status == 200, link
 
 
+@pytest.mark.parametrize("path", ["/api/silences", "/api/conflicts", "/api/retired", "/api/tree", "/api/alerts"])
+async def test_a_list_that_is_the_same_is_not_sent_again(served: Served, path: str) -> None:
+    """Each has a tag, by which a browser learns so."""
+    answer = await served.ask(path)
+    again = await served.ask(path, If_None_Match=answer.headers["ETag"])
+    assert (answer.status, again.status, again.text) == (200, 304, "")
+
+
 async def test_a_file_of_the_page_is_sent_once(served: Served) -> None:
     """Each import of its modules is there, and each file has a tag, by which a browser learns that it is the same."""
     for file in page_files():

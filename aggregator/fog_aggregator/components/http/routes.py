@@ -22,6 +22,7 @@ from fog_aggregator.components.http.page.alerts import alerts
 from fog_aggregator.components.http.page.columns import COLUMNS, FORMAT, LAYER, VALUES, tree_columns
 from fog_aggregator.components.http.page.nodes import CURSOR, Q, nodes
 from fog_aggregator.components.http.page.stream import EVENT_STREAM, stream
+from fog_aggregator.components.http.page.tagged import send_tagged
 from fog_aggregator.components.http.parameters import Parameter, read_query
 from fog_aggregator.components.http.prometheus.reloading import reload
 from fog_aggregator.components.http.snapshot import snapshot_chunks
@@ -181,7 +182,7 @@ async def _status(request: web.Request, _: Query) -> web.StreamResponse:
 
 
 async def _silences(request: web.Request, _: Query) -> web.StreamResponse:
-    return await send_json(request, answers.silences(request.app[STATUS], shown_to(request)))
+    return await send_tagged(request, json_bytes(answers.silences(request.app[STATUS], shown_to(request))))
 
 
 async def _openapi(request: web.Request, _: Query) -> web.StreamResponse:
@@ -226,7 +227,7 @@ async def _computed(request: web.Request, compute: Callable[[], dict[str, Any]])
     """Answer with what a thread computes."""
     async with request.app[SLOTS].acquire(request):
         answer = await asyncio.to_thread(lambda: json_bytes(compute()))
-    return await send(request, [answer], JSON)
+    return await send_tagged(request, answer)
 
 
 ROUTES: Final = (
@@ -266,7 +267,7 @@ ROUTES: Final = (
         _nodes,
         (parameters.PATH, parameters.STATE, Q, parameters.SORT, parameters.LIMIT, parameters.OFFSET, CURSOR),
         "Nodes",
-        errors=(404, 503),
+        errors=(304, 404, 503),
         reach=Reach.SUBTREE,
         below=True,
     ),
@@ -299,14 +300,14 @@ ROUTES: Final = (
         reach=Reach.SUBTREE,
         below=False,
     ),
-    Route("/api/retired", "counts of what is no longer exported", _retired, schema="Retired", errors=(503,)),
+    Route("/api/retired", "counts of what is no longer exported", _retired, schema="Retired", errors=(304, 503)),
     Route(
         "/api/conflicts",
         "metrics that nodes disagree about, a page of them",
         _conflicts,
         (parameters.LIMIT, parameters.OFFSET),
         "Conflicts",
-        errors=(503,),
+        errors=(304, 503),
     ),
     Route("/api/status", "what the numbers stand on", _status, schema="Status", reach=Reach.USER),
     Route(
@@ -330,6 +331,7 @@ ROUTES: Final = (
         "the silences, as Alertmanager writes them",
         _silences,
         schema="Silences",
+        errors=(304,),
         reach=Reach.USER,
     ),
     Route("/api/openapi.json", "this description", _openapi, schema="OpenAPI", reach=Reach.PAGE),

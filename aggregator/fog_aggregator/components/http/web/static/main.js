@@ -33,6 +33,7 @@ class Page {
     this.offset = 0;
     this.view = null;
     this.search = new Search(byId("find"), { fleet: this.fleet, route: () => this.route, go: (address) => this.go(address), mark: (places) => { this.hits = places; this.view?.update(); } });
+    this.knowsTree = false;
     this.sheet = keySheet();
     document.body.append(this.sheet);
     this.act = {
@@ -99,7 +100,8 @@ class Page {
   _heard(name) {
     if (name === "alerts" && !this.fleet.errors.alerts) say(this.fleet.alerts?.problems?.length ? `${this.fleet.alerts.problems.length} problems` : "nothing is wrong");
     if (name !== "alerts" && this._wrongView()) this._mount();
-    else if (name === "families") this.view?.load?.();
+    else if (name === "families" || (name === "tree" && !this.knowsTree)) this.view?.load?.();
+    this.knowsTree ||= Boolean(this.fleet.tree);
     this.view?.update();
     this._frame();
   }

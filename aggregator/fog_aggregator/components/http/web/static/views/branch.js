@@ -67,7 +67,7 @@ export class Branch {
   }
 
   async _load(all) {
-    if (document.hidden || !this.page.status?.ready || !this.page.fleet.families.length) return;
+    if (document.hidden || !this.page.status?.ready || !this.page.fleet.tree || !this.page.fleet.families.length) return;
     const { page } = this;
     const { signal } = this.abort;
     this.window = spanOf(page.route, page.now());
