@@ -111,13 +111,11 @@ def _spark(key: str) -> Callable[[Answers, Any], None]:
 
 
 def series(answer: Mapping[str, Any]) -> tuple[Series, ...]:
-    """Read an answer of /api/snapshot: the series of a node; of a histogram the number of its observations."""
+    """Read an answer of /api/snapshot: the series of a node, programs' own first."""
     found = list[Series]()
     for name, values in sorted(answer["metrics"].items(), key=lambda one: (one[0].startswith(_OWN), one[0])):
         for one in values if isinstance(values, list) else [values]:
-            value = one["value"]
-            number = value.get("count", math.nan) if isinstance(value, dict) else value
-            found.append(Series(name, one["labels"], _number(number)))
+            found.append(Series(name, one["labels"], _number(one["value"])))
     return tuple(found)
 
 

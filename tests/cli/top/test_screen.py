@@ -138,19 +138,24 @@ def test_quiet_and_polling() -> None:
 
 
 def test_a_node_without_children() -> None:
-    """Its series, each with its value and unit; the number of observations of a histogram."""
+    """Its series, each with its value and unit; of a histogram the count and the sum."""
     state = rack("fog/a/0")
     state.answers.tree = place("fog/a/0", {"live": 1}, state="live")
     answer = {
         "metrics": {
             "queue_bytes": {"value": 2_500_000, "labels": {"queue": "a\x1b[2J"}},
             "fog_agent_up": {"value": 1, "labels": {}},
-            "wait_seconds": [{"value": {"count": 7, "sum": 1.0}, "labels": {}}],
+            "wait_seconds": [
+                {"value": 3, "labels": {"le": "0.1"}},
+                {"value": 1.5, "labels": {"type": "sum"}},
+                {"value": 7, "labels": {"type": "count"}},
+            ],
         }
     }
     state.answers.series = series(answer)
+    state.answers.families = (*state.answers.families, Metric("wait_seconds", "histogram"))
     assert state.answers.series[0] == Series("queue_bytes", {"queue": "a\x1b[2J"}, 2_500_000)
-    assert "3 series" in text(state)
+    assert "4 series" in text(state)
     known = {"state": "stale", "last_heard_age_seconds": 48.0, "interval_seconds": 10.0, "epochs": 2, "gaps": 1}
     state.answers.node = known | {"awaits_keyframe": True, "info": {"version": "2.4.1", "os": "a\x1b"}}
     found = text(state, 200, 40)
@@ -158,7 +163,10 @@ def test_a_node_without_children() -> None:
         r"last frame 48 s ago · interval 10 s · 2 writers · 1 gap open · awaits a keyframe · os=a\x1b · version=2.4.1"
     )
     assert f"stale · {facts}" in found
-    assert r"queue_bytes   queue=a\x1b[2J  2.5" in found
+    assert r"▸ queue_bytes         2.5  MB  queue=a\x1b[2J" in found
+    assert "wait_seconds sum    1.5  s " in found
+    assert "wait_seconds count    7 " in found
+    assert "le=" not in found
     assert found.index("wait_seconds") < found.index("fog_agent_up")
 
 

@@ -142,20 +142,26 @@ def _metrics(title: str, found: Sequence[Metric]) -> Listing:
 
 
 def series(state: State) -> Listing:
-    """List the series of a node without children."""
+    """List the series of a node without children; of a histogram its count and its sum."""
     wanted = matcher(state.chosen.filter)
     types = {one.name: one.type for one in state.answers.families}
-    found = [one for one in state.answers.series if wanted(f"{one.name} {' '.join(one.labels.values())}")]
-    rows = list[Sequence[Span]]()
-    for one in found:
-        text, unit = figure(one.value, unit_of(one.name, types.get(one.name, "")).removesuffix("/s"))
-        labels = " ".join(f"{name}={value}" for name, value in one.labels.items())
-        rows.append([(one.name, "bold"), (printable(labels), "faint"), (text, ""), (unit, "faint")])
-    columns = (Column("metric", most=44), Column("labels", most=40), Column("now", right=True), Column(""))
+    rows, about = list[Sequence[Span]](), list[Item]()
+    for one in state.answers.series:
+        is_histogram = types.get(one.name) == "histogram"
+        if not wanted(f"{one.name} {' '.join(one.labels.values())}") or (is_histogram and "le" in one.labels):
+            continue
+        part = one.labels.get("type", "") if is_histogram else ""
+        unit = "" if part == "count" else unit_of(one.name, types.get(one.name, "")).removesuffix("/s")
+        text, shown = figure(one.value, unit)
+        labels = [f"{name}={value}" for name, value in one.labels.items() if not (part and name == "type")]
+        name = f"{one.name} {part}".rstrip()
+        rows.append([(name, "bold"), (text, ""), (shown, "faint"), (printable(" ".join(labels)), "faint")])
+        about.append(Item((), metric=one.name))
+    columns = (Column("metric", most=44), Column("now", right=True), Column(""), Column("labels"))
     empty = state.answers.errors.get("series", "No series of it is shown now.")
     node = state.answers.node
-    title = f"{node['state']} · {facts_of(node)}" if node is not None else many(len(found), "series", "series")
-    return made(title, columns, rows, [Item((), metric=one.name) for one in found], empty)
+    title = f"{node['state']} · {facts_of(node)}" if node is not None else many(len(rows), "series", "series")
+    return made(title, columns, rows, about, empty)
 
 
 def hits(state: State) -> Listing:
