@@ -96,8 +96,8 @@ async def test_states_can_be_told_apart(fleet: str, scheme: str) -> None:
         colours: dict[str, str] = await opened.page.evaluate(
             """() => {
                 const style = getComputedStyle(document.documentElement);
-                const states = ['live', 'departed', 'stale', 'missing', 'quarantined'];
-                const name = (state) => (state === 'departed' ? '--critical' : `--${state}`);
+                const states = ['live', 'departed', 'stale', 'missing', 'quarantined', 'unread'];
+                const name = (state) => ({ departed: '--critical', unread: '--ink' })[state] ?? `--${state}`;
                 return Object.fromEntries(states.map((state) => [state, style.getPropertyValue(name(state)).trim()]));
             }"""
         )

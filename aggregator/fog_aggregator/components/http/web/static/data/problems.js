@@ -13,7 +13,7 @@ const RANK = ["critical", "warning", "note"];
 
 /** A problem of the aggregator's as a line. */
 function ofAlert(problem) {
-  const text = [problem.annotations?.summary, problem.text].filter(Boolean).join(" ");
+  const text = [problem.annotations?.summary, problem.text].filter(Boolean).map((part) => (/[.!?]$/.test(part) ? part : `${part}.`)).join(" ");
   const suppressed = Object.values(problem.suppressed ?? {}).reduce((sum, number) => sum + number, 0);
   return {
     ...problem,

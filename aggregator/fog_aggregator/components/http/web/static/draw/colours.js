@@ -32,7 +32,7 @@ export function onColours(draw) {
 }
 
 /** The colour of a state where an area is filled with it. */
-export const fillOf = (state) => colours()[{ departed: "critical", stale: "stale-thin", missing: "missing", unread: "ink3", quarantined: "quarantined" }[state] ?? "live"];
+export const fillOf = (state) => colours()[{ departed: "critical", stale: "stale-thin", missing: "missing", unread: "ink", quarantined: "quarantined" }[state] ?? "live"];
 
 /** Prepare a canvas for sharp drawing. @returns {{pen: CanvasRenderingContext2D, width: number, height: number}} */
 export function sheet(canvas) {

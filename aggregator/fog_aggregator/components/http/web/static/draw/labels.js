@@ -39,27 +39,39 @@ function write(pen, tree, view, place, { x, wide, top, height }, isFirst) {
   if (!bold) pen.font = `11px ${family()}`;
   const width = pen.measureText(name).width;
   if (width + (bold ? 12 : 3) > long || (view.turned && wide < 13)) return;
+  const filled = !view.colour && view.known !== false && tree.nodes[place] > tree.of(place, "live");
   pen.fillStyle = view.colour ? view.colour.ink(place) : colours()[view.known === false ? "ink2" : "ink"];
   if (view.turned) {
-    pen.fillText(name, top + 5, x + 14);
+    text(pen, name, top + 5, x + 14, filled);
     return;
   }
   const at = bold ? x + 7 : x + Math.max(2, (wide - width) / 2);
-  pen.fillText(name, at, baseline);
+  text(pen, name, at, baseline, filled);
   if (!bold) return;
   pen.font = `12px ${family()}`;
   const more = pen.measureText(number).width;
   const gap = isFirst ? 0 : 6;
-  if (width + gap + more + 26 <= wide) pen.fillText(number, at + width + gap, baseline);
+  if (width + gap + more + 26 <= wide) text(pen, number, at + width + gap, baseline, filled);
   const bad = tree.nodes[place] - tree.of(place, "live");
   if (!isFirst && bad && !view.colour && view.known !== false && height > 38 && pen.measureText(`${count(bad)} not live`).width + 12 <= wide) {
-    pen.fillText(`${count(bad)} not live`, at, baseline + 16);
+    text(pen, `${count(bad)} not live`, at, baseline + 16, filled);
   }
+}
+
+/** Write a text; over a place that is filled in part, with an edge of what is live, on which it can be read. */
+function text(pen, words, x, y, edged) {
+  if (edged) {
+    pen.lineJoin = "round";
+    pen.lineWidth = 4;
+    pen.strokeStyle = colours().live;
+    pen.strokeText(words, x, y);
+  }
+  pen.fillText(words, x, y);
 }
 
 function square(pen, tree, view, place, { x, wide, top }) {
   const state = tree.stateOf(place);
-  pen.fillStyle = state === "live" || state === "ended" ? colours().ink3 : colours()[{ departed: "critical", stale: "stale-thin", missing: "missing", unread: "ink3", quarantined: "quarantined" }[state]];
+  pen.fillStyle = state === "live" || state === "ended" ? colours().ink3 : colours()[{ departed: "critical", stale: "stale-thin", missing: "missing", unread: "ink", quarantined: "quarantined" }[state]];
   if (view.turned) pen.fillRect(top + 5, x + wide - 11, 7, 7);
   else pen.fillRect(x + wide - 13, top + 6, 7, 7);
 }
