@@ -230,7 +230,9 @@ def test_promtool_takes_every_query(tmp_path: Path) -> None:
 def test_every_loss_is_in_the_pipeline() -> None:
     """Each row of METRICS.md that is marked as loss, or counts what failed, in a panel that is red above zero."""
     lossy = {cells[0].strip("`") for cells in rows() if "Loss" in cells[3] or "failed" in cells[3]}
-    assert {loss.metric for _, _, found in LOSSES for loss in found} == lossy
+    known = {loss.metric for _, _, found in LOSSES for loss in found}
+    what_to_do = "write them in deploy/grafana/source/losses.py, then python -m deploy.grafana.source"
+    assert known == lossy, f"{sorted(known ^ lossy)}: {what_to_do}"
     titles = {title for title, _, _ in LOSSES}
     panels = [panel for panel in load("pipeline")["panels"] if panel["title"] in titles]
     shown = {re.findall(r"\w+(?=\{)", target["expr"])[0] for panel in panels for target in panel["targets"]}
@@ -296,9 +298,15 @@ def test_the_first_choice_is_the_aggregator(name: str) -> None:
 
 
 def test_the_jobs_are_those_of_the_scrape() -> None:
-    """The constants match the names in deploy/prometheus.yml, and what has no job."""
-    scraped = {one["job_name"] for one in yaml.safe_load((DEPLOY / "prometheus.yml").read_text())["scrape_configs"]}
+    """The constants match the names in each scrape that is shipped, and what has no job."""
+    plain, docker = (
+        {one["job_name"] for one in yaml.safe_load((DEPLOY / file).read_text())["scrape_configs"]}
+        for file in ("prometheus.yml", "docker/prometheus.yml")
+    )
+    monitor = yaml.safe_load((DEPLOY / "kubernetes" / "base" / "service-monitor.yaml").read_text())
+    relabeled = [rule for endpoint in monitor["spec"]["endpoints"] for rule in endpoint["relabelings"]]
+    jobs = {rule["replacement"] for rule in relabeled if rule.get("targetLabel") == "job"}
     constants = {one["name"]: one["query"] for one in variables("fleet") if one["type"] == "constant"}
-    assert {value.split("|")[0] for value in constants.values()} == scraped
+    assert {value.split("|")[0] for value in constants.values()} == plain == docker == jobs
     assert all(re.fullmatch(value, "") for value in constants.values())
     assert fill("$fleet ${branches:regex}", constants) == "fog| fog_branches|"
