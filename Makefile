@@ -66,7 +66,7 @@ demo: .venv
 
 # Warnings are errors: a link, a section or a directive that leads nowhere.
 docs: .venv
-	@$(BIN)/python -m sphinx --quiet --fail-on-warning --nitpicky --keep-going --jobs 2 --conf-dir docs . build/docs
+	@$(BIN)/python -m sphinx --quiet --fresh-env --fail-on-warning --nitpicky --keep-going --jobs 2 --conf-dir docs . build/docs
 	@echo 'build/docs/index.html'
 
 chaos: .venv

@@ -55,6 +55,7 @@ DECISION: Final = re.compile(r"docs/decisions/\d{4}-")
 
 LINK: Final = re.compile(r"^- \[([^\]\n]+)\]\(([^)#\s]+)\.md\)", re.MULTILINE)
 SECTION: Final = re.compile(r"^## (.+)\n((?:(?!## ).*\n?)*)", re.MULTILINE)
+MARKUP: Final = re.compile(r"[\\`*_<>\[\]]")
 HELP: Final = re.compile(r"^```sh\nfog (\w+) --help\n```\n", re.MULTILINE)
 
 
@@ -81,7 +82,7 @@ def _rows(command: str) -> Iterator[str]:
         default = f"`{option.kind.show(option.default)}`".replace('"', "") if shown else ""
         cells = (
             " ".join(f"`{flag}`" for flag in option.flags),
-            option.help,
+            MARKUP.sub(r"\\\g<0>", option.help),
             default,
             " ".join(f"`{variable}`" for variable in option.environ),
             f"`[{option.table}] {option.key}`",

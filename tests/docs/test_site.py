@@ -40,6 +40,7 @@ def test_commands_that_print_help_are_followed_by_a_table_of_options(site: Path)
         table = text[text.index('id="options"') :]
         assert f">{flag}</span>" in table, page
         assert "FOG_" in table, page
+    assert "publish alerts on fog.v1.alerts.&lt;path&gt;" in table  # as written, and no markup
 
 
 def test_the_reference_has_docstrings(site: Path) -> None:
