@@ -64,13 +64,13 @@ def test_mutations_leave_no_trace() -> None:
 
 
 def test_a_failing_history_becomes_short() -> None:
-    """The short history fails, and no step of it can be left out; here: a program that sends, and is killed."""
+    """The short history fails, and no step of it can be left out; here: a program that counts, and is killed."""
     number = next(number for number in range(60) if run(history(SEED, number), "no-closed-total"))
     steps = shorten(history(SEED, number), lambda steps: bool(run(steps, "no-closed-total")))
     assert run(steps, "no-closed-total")
     for place in range(len(steps)):
         assert not run(steps[:place] + steps[place + 1 :], "no-closed-total")
-    assert {"spawn", "send", "kill"} <= {step.kind for step in steps}
+    assert {"spawn", "count", "kill"} <= {step.kind for step in steps}
 
 
 def test_the_command_says_how_to_see_it_again(capsys: pytest.CaptureFixture[str]) -> None:

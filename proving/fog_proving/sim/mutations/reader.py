@@ -24,7 +24,6 @@ from fog_aggregator.core.kinds.bucket_histogram import BucketHistogram
 from fog_aggregator.core.kinds.fractional_counter import FractionalCounter
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER, IntegerCounter
 from fog_aggregator.core.outcome import Outcome
-from fog_aggregator.core.places.branch import Branch
 from fog_aggregator.core.places.epoch import Epoch, Run
 from fog_aggregator.core.places.node import Node
 from fog_aggregator.core.places.place import Place, close
@@ -170,7 +169,12 @@ def broken_run() -> list[Patch]:
 @leaving_out("R12.12", "a path's total is its closed total plus all its epochs")
 def no_closed_total() -> list[Patch]:
     """Forget the counts of a closed epoch."""
-    return [(Node, "end_epoch", Branch.end_epoch)]
+
+    def end_epoch(original: Any, self: Node, tables: Any, epoch: Any) -> None:
+        del original, self
+        close(tables, None, epoch)
+
+    return [around(Node, "end_epoch", end_epoch)]
 
 
 def _tombstones(keep: Callable[[bool], bool]) -> list[Patch]:

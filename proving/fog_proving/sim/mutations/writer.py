@@ -112,8 +112,8 @@ def two_in_flight() -> list[Patch]:
 def no_empty_delta() -> list[Patch]:
     """Send no empty one."""
 
-    def encode_delta(original: Any, self: Writer, now: float, max_bytes: int) -> Encoded | None:
-        encoded: Encoded | None = original(self, now, max_bytes)
+    def encode_delta(original: Any, self: Writer, *given: Any) -> Encoded | None:
+        encoded: Encoded | None = original(self, *given)
         if encoded is not None:
             frame = decode(encoded.data)
             if not (frame.definitions or frame.counters or frame.fractions or frame.gauges or frame.histograms):
@@ -194,9 +194,9 @@ def too_long_again() -> list[Patch]:
 def final_of_today() -> list[Patch]:
     """Let it have those of now."""
 
-    def build(original: Any, self: Any, count: int) -> Any:
+    def build(original: Any, self: Any, *given: Any) -> Any:
         self.is_repeated = False
-        return original(self, count)
+        return original(self, *given)
 
     return [around(fog_agent.core.writer._Keyframe, "build", build)]
 
