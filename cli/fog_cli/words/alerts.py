@@ -27,14 +27,14 @@ def headline(problems: Problems) -> str:
     """Say how many problems of each kind there are, or that none may begin."""
     if problems.held_back:
         return f"Held: not ready. None fires or resolves: {problems.held_back}"
-    numbers = (problems.firing, "firing"), (problems.pending, "pending"), (problems.silenced, "silenced")
+    numbers = (problems.fired, "firing"), (problems.pending, "pending"), (problems.silenced, "silenced")
     return ", ".join(f"{count(len(some))} {name}" for some, name in numbers)
 
 
 def alert_lines(problems: Problems, now: float) -> Iterator[Line]:
     """Return all of it as lines, with a heading over each list."""
     yield [(headline(problems), "bold")]
-    if not problems.firing:
+    if not problems.fired:
         yield [("Nothing fires here.", "")]
     for name, rows in groups(problems, now).items():
         if rows:
@@ -46,7 +46,8 @@ def alert_lines(problems: Problems, now: float) -> Iterator[Line]:
 def groups(problems: Problems, now: float, most: int = _NO_LIMIT) -> Mapping[str, Sequence[Sequence[Span]]]:
     """Return the rows of each list; places take at most so many cells."""
     return {
-        "Firing": [_row(one, now, most) for one in problems.firing],
+        "Firing": [_row(one, now, most) for one in problems.fired],
+        "Not live": [_row(one, now, most) for one in problems.not_live],
         "Pending": [_row(one, now, most) for one in problems.pending],
         "Silenced": [_row(one, now, most) for one in problems.silenced],
         "Resolved": [_over(one) for one in problems.resolved],

@@ -101,6 +101,16 @@ class Problems:
     held_back: str = ""
     alerts: int = 0
 
+    @property
+    def fired(self) -> tuple[Problem, ...]:
+        """The alerts among them."""
+        return tuple(one for one in self.firing if one.answer)
+
+    @property
+    def not_live(self) -> tuple[Problem, ...]:
+        """The lines of nodes that are not live."""
+        return tuple(one for one in self.firing if not one.answer)
+
     def at(self, path: str) -> Problems:
         """Return what is about places at and under a path; numbers stay."""
 

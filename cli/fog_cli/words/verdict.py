@@ -40,7 +40,7 @@ def of_place(path: str, problems: Problems | None, nodes: Nodes | None, doubt: D
     if doubt.not_ready:
         return Verdict("warning", "Not ready: no totals yet", doubt.not_ready)
     here = problems.at(path) if problems else None
-    if here and any(one.answer for one in here.firing):
+    if here and here.fired:
         return _of_problems(path, here, now)
     if nodes is None:
         return Verdict("", "Asking the aggregator …")

@@ -143,6 +143,16 @@ def test_the_list_of_nodes() -> None:
     assert (state.where.path, state.where.view) == ("fog/ams/r04/n02/7", "overview")
 
 
+def test_a_row_that_is_cut_is_read_below() -> None:
+    """All of the chosen one stands under the table, at 80 cells too."""
+    state = fleet()
+    pressed(state, "g", "a", "down")
+    lines = text(state, 80, 24).splitlines()
+    row = next(place for place, line in enumerate(lines) if line.startswith("▸"))
+    assert "94 %" not in lines[row]
+    assert "94 % of the rise is under this place: 0.1 to 41.8 /s." in " ".join(" ".join(lines[row + 2 :]).split())
+
+
 def test_events_can_be_paused() -> None:
     """The newest stand first; a filter is for names and places; Space holds the list."""
     state = rack()

@@ -82,6 +82,14 @@ def test_lines_are_those_of_the_page() -> None:
     assert [one.title for one in found.at("fog/fra/r1").firing] == ["Errors rise"]
 
 
+def test_nodes_that_are_not_live_do_not_fire() -> None:
+    """They stand in a list of their own, with their numbers."""
+    lines = [plain(line) for line in alert_lines(read(answer(LOST, nodes=[STALE])), START)]
+    assert lines[0] == "1 firing, 0 pending, 0 silenced"
+    assert lines[lines.index("Not live") + 2].startswith("▲ 2  3 nodes stale")
+    assert "Nothing fires here." in [plain(line) for line in alert_lines(read(answer(nodes=[STALE])), START)]
+
+
 def test_a_watchdog_is_no_problem() -> None:
     """An alert of severity none fires always: it shows that rules reach their receivers."""
     always = problem("Watchdog", "", severity="note", members=[{"labels": {"severity": "none"}, "value": 1}])

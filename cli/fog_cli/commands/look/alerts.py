@@ -3,7 +3,7 @@
 fog alerts
 fog alerts fog/0 --json
 
-Alerts of one cause are joined by place, as on the page: first those that fire, and nodes that are not live; then
+Alerts of one cause are joined by place, as on the page: first those that fire, then nodes that are not live,
 pending and silenced ones, and those that are over.
 """
 

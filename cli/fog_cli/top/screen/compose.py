@@ -14,9 +14,10 @@ from fog_cli.top.screen.state import VIEWS, Chart, State
 from fog_cli.words.coverage import expected
 from fog_cli.words.numbers import clock, count, digits, figure, unit_of, with_unit
 from fog_cli.words.spark import chart
-from fog_cli.words.text import Line, Span, fitted, printable, size_of, wrapped
+from fog_cli.words.text import Line, Span, fitted, plain, printable, size_of, wrapped
 
 _LABELS: Final = 7
+_LEAST_FOR_REST: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,21 @@ def _table(shown: Listing, state: State, width: int, height: int) -> list[Row]:
         rows.append(Row([(f"filter: {state.chosen.filter}", "warning")]))
     if not shown.items:
         return [*rows, Row([(shown.empty, "")])]
-    room = max(1, height - len(rows) - 1)
     chosen = max(0, min(state.chosen.row, len(shown.items) - 1))
+    more = _rest(shown.items[chosen].line, width) if height > _LEAST_FOR_REST else []
+    room = max(1, height - len(rows) - 1 - len(more))
     first = max(0, min(chosen - room // 2, len(shown.items) - room))
     rows.append(Row([("  ", ""), *shown.header]))
     sight = enumerate(shown.items[first : first + room], first)
     rows += [_item(item.line, place, is_chosen=place == chosen) for place, item in sight]
-    return rows
+    return [*rows, *more]
+
+
+def _rest(line: Line, width: int) -> list[Row]:
+    """Return all of a row that is cut, in lines below the table: nothing is cut without a way to read it."""
+    if size_of(line) <= width - 2:
+        return []
+    return [Row([("  ", ""), (text, "faint")]) for text in wrapped(" ".join(plain(line).split()), width - 2)[:5]]
 
 
 def _item(line: Line, place: int, *, is_chosen: bool) -> Row:
@@ -162,4 +171,4 @@ def _number(state: State, view: str) -> int:
         nodes = status.get("coverage", {}).get("nodes", {})
         return expected(nodes) - int(nodes.get("live", 0))
     found = state.answers.problems
-    return sum(bool(one.answer) for one in found.firing) if view == "alerts" and found is not None else 0
+    return len(found.fired) if view == "alerts" and found is not None else 0

@@ -92,7 +92,8 @@ _LAST: Final = (Column("", right=True), Column("value"), Column("facts"))
 
 def _paths(here: Problems) -> Mapping[str, Sequence[str]]:
     return {
-        "Firing": [one.path for one in here.firing],
+        "Firing": [one.path for one in here.fired],
+        "Not live": [one.path for one in here.not_live],
         "Pending": [one.path for one in here.pending],
         "Silenced": [one.path for one in here.silenced],
         "Resolved": [one["path"] for one in here.resolved],
