@@ -16,10 +16,17 @@ import pytest
 from aiohttp import web
 
 from fog_aggregator.components.below import asking
-from fog_aggregator.components.below.samples import NoSamplesError, Wanted, read_samples, wanted, without_groups
+from fog_aggregator.components.below.samples import (
+    NoSamplesError,
+    Wanted,
+    first_of,
+    read_samples,
+    wanted,
+    with_groups_until,
+)
 from fog_aggregator.history.routing import Level, NodeOwn, Subtree
 from fog_aggregator.promql.labels import Matcher, MatchKind, make_labels
-from fog_aggregator.promql.storage import Part, Selection
+from fog_aggregator.promql.storage import Part, Selection, is_stale
 from fog_aggregator.service import Aggregator
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
@@ -188,17 +195,35 @@ def test_what_was_not_asked_for_is_no_answer(body: bytes) -> None:
         read_samples(body, ASKED)
 
 
-def test_groups_of_branches_that_answered_leave() -> None:
-    """Of series that share their times, and of those that have their own."""
+def test_groups_of_branches_end_where_their_own_answers_begin() -> None:
+    """Of series that share their times, and of those that have their own; before that the branch is shown as one."""
     labels = [make_labels({"fog_path": path}) for path in ("fog/0", "fog/1", "fog")]
-    times = np.array([1, 2], np.int64)
-    shared = Part(labels, times, np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    times = np.array([1, 2, 3], np.int64)
+    shared = Part(labels, times, np.arange(9.0).reshape(3, 3))
     own = Part(labels, np.array([1, 1, 2, 2], np.int64), np.arange(4.0), np.array([0, 1, 3, 4], np.int64))
-    left = without_groups(Selection((shared, own)), [("fog", "1")])
-    assert [part.labels for part in left.parts] == [[labels[0], labels[2]]] * 2
-    assert left.parts[0].values.tolist() == [[1.0, 2.0], [5.0, 6.0]]
-    assert (left.parts[1].values.tolist(), left.parts[1].sizes) == ([0.0, 3.0], [1, 1])
-    assert without_groups(Selection((Part(labels[1:2], times, np.ones((1, 2))),)), [("fog", "1")]).parts == []
+    left = with_groups_until(Selection((shared, own)), {("fog", "1"): 2})
+    rows = [(each, *_row_of(part, row)) for part in left.parts for row, each in enumerate(part.labels)]
+    assert sorted(rows, key=str) == sorted(
+        [
+            (labels[0], [1, 2, 3], [0.0, 1.0, 2.0]),
+            (labels[2], [1, 2, 3], [6.0, 7.0, 8.0]),
+            (labels[1], [1, 2], [3.0, "stale"]),
+            (labels[0], [1], [0.0]),
+            (labels[1], [1, 2], [1.0, "stale"]),
+            (labels[2], [2], [3.0]),
+        ],
+        key=str,
+    )
+    assert with_groups_until(Selection((Part(labels[1:2], times, np.ones((1, 3))),)), {("fog", "1"): 1}).parts == []
+    assert first_of(Selection((own, shared))) == 1
+    assert first_of(Selection(())) is None
+
+
+def _row_of(part: Part, row: int) -> tuple[list[int], list[float | str]]:
+    span = slice(None) if part.offsets is None else slice(int(part.offsets[row]), int(part.offsets[row + 1]))
+    values = part.values[row] if part.offsets is None else part.values[span]
+    marked = ["stale" if stale else value for value, stale in zip(values.tolist(), is_stale(values), strict=True)]
+    return part.times[span].tolist(), marked
 
 
 def test_a_question_is_of_the_times_that_are_asked_for() -> None:

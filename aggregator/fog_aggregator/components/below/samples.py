@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -13,7 +13,7 @@ import numpy as np
 
 from fog_aggregator.history.routing import LEVEL, NODE, PATH, Level, NodeOwn, Subtree
 from fog_aggregator.promql.labels import Labels, Matcher, MatchKind, make_labels
-from fog_aggregator.promql.storage import Part, Selection
+from fog_aggregator.promql.storage import STALE, Floats, Ints, Part, Selection
 from fog_schema.paths import Path, format_path
 
 _MOST_WARNINGS: Final = 5
@@ -95,22 +95,42 @@ def _row(
     return make_labels(labels), times, [float(value) for _, value in one["values"]]
 
 
-def without_groups(found: Selection, branches: Sequence[Path]) -> Selection:
-    """Leave the groups of branches out that have answered for themselves."""
-    gone = {(PATH, format_path(branch)) for branch in branches}
-    return Selection([part for one in found.parts if (part := _without(one, gone)) is not None], found.warnings)
+def first_of(found: Selection) -> int | None:
+    """Return the time of the first sample; None without any."""
+    return min((int(part.times.min()) for part in found.parts if part.times.size), default=None)
 
 
-def _without(part: Part, gone: set[tuple[str, str]]) -> Part | None:
-    rows = [row for row, labels in enumerate(part.labels) if gone.isdisjoint(labels)]
-    if len(rows) == len(part.labels):
-        return part
-    if not rows:
-        return None
-    labels = [part.labels[row] for row in rows]
+def with_groups_until(found: Selection, first: Mapping[Path, int]) -> Selection:
+    """Let the groups of branches that have answered for themselves end where their answers begin.
+
+    What a branch has not kept is shown as one, so that the sum over a level stays the fleet's.
+    """
+    ends = {(PATH, format_path(branch)): time for branch, time in first.items()}
+    return Selection([cut for part in found.parts for cut in _until(part, ends)], found.warnings)
+
+
+def _until(part: Part, ends: Mapping[tuple[str, str], int]) -> Iterator[Part]:
+    """Yield the rows that stay as they are, and those that end, each with a marker where it does."""
+    of_row = [next((ends[pair] for pair in labels if pair in ends), None) for labels in part.labels]
+    staying = [row for row, end in enumerate(of_row) if end is None]
+    if len(staying) == len(of_row):
+        yield part
+        return
+    if part.offsets is None and staying:
+        yield Part([part.labels[row] for row in staying], part.times, part.values[staying])
+    for row, end in enumerate(of_row):
+        if end is None and part.offsets is None:
+            continue
+        times, values = _samples(part, row)
+        if end is not None:
+            count = int(np.searchsorted(times, end))
+            times, values = np.append(times[:count], end), np.append(values[:count], STALE)
+        if times.size > (end is not None):
+            yield Part([part.labels[row]], times, values, np.array([0, times.size], np.int64))
+
+
+def _samples(part: Part, row: int) -> tuple[Ints, Floats]:
     if part.offsets is None:
-        return Part(labels, part.times, part.values[rows])
-    spans = [slice(int(part.offsets[row]), int(part.offsets[row + 1])) for row in rows]
-    offsets = np.cumsum([0, *(span.stop - span.start for span in spans)]).astype(np.int64)
-    times, values = (np.concatenate([column[span] for span in spans]) for column in (part.times, part.values))
-    return Part(labels, times, values, offsets)
+        return part.times, part.values[row]
+    span = slice(int(part.offsets[row]), int(part.offsets[row + 1]))
+    return part.times[span], part.values[span]

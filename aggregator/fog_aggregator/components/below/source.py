@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from fog_aggregator.components.below.asking import JSON, Answer, BranchQuestions, Question, UnansweredError
-from fog_aggregator.components.below.samples import NoSamplesError, Wanted, read_samples, wanted, without_groups
+from fog_aggregator.components.below.samples import (
+    NoSamplesError,
+    Wanted,
+    first_of,
+    read_samples,
+    wanted,
+    with_groups_until,
+)
 from fog_aggregator.history.routing import Level, NodeOwn, Subtree, View
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.promql.errors import EvaluationError, UnavailableError
@@ -87,7 +94,8 @@ class BelowSource:
     def select(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
         """Find the series of a view that fulfil every matcher, with their samples from `start` to `end`.
 
-        Of a level the branches that do not answer are groups of their own, with a warning.
+        Of a level the branches that do not answer are groups of their own, with a warning; so is each before the time
+        from which it has samples.
 
         Raises:
             EvaluationError: The branch says that it cannot be answered.
@@ -134,7 +142,8 @@ class BelowSource:
             found = self._ask([wanted(branch, view, matchers, start, end) for branch in branches])
             missing = {branch: one for branch, one in found.items() if isinstance(one, str)}
             answered = {branch: one for branch, one in found.items() if isinstance(one, Selection)}
-        shown = without_groups(own, list(answered))
+        first = {branch: time for branch, one in answered.items() if (time := first_of(one)) is not None}
+        shown = with_groups_until(own, first)
         parts = [part for one in (shown, *answered.values()) for part in one.parts]
         warnings = [text for one in (shown, *answered.values()) for text in one.warnings]
         as_one = (f"{format_path(branch)} is shown as one: {why}" for branch, why in sorted(missing.items()))
