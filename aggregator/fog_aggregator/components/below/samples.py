@@ -103,7 +103,7 @@ def first_of(found: Selection) -> int | None:
 def with_groups_until(found: Selection, first: Mapping[Path, int]) -> Selection:
     """Let the groups of branches that have answered for themselves end where their answers begin.
 
-    What a branch has not kept is shown as one, so that the sum over a level stays the fleet's.
+    Before that a branch is shown as one, so that the sum over a level stays the fleet's.
     """
     ends = {(PATH, format_path(branch)): time for branch, time in first.items()}
     return Selection([cut for part in found.parts for cut in _until(part, ends)], found.warnings)
