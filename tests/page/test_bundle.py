@@ -40,6 +40,7 @@ def test_modules_stand_behind_those_that_they_import() -> None:
         ("a/two.js", "const one = 1;\n", "a name twice: one in a/two.js and a/one.js"),
         ("a/two.js", "async function one() {}\n", "a name twice: one in a/two.js and a/one.js"),
         ("a/two.js", "export default 3;\n", "a/two.js imports or exports in another way"),
+        ("a/two.js", 'import { one as two } from "./three.js";\n', "a/two.js imports or exports in another way"),
         ("a/two.js", 'import * as two from "./three.js";\n', "a/two.js imports or exports in another way"),
         ("a/two.js", 'const two = await import("./three.js");\n', "a/two.js imports or exports in another way"),
     ],

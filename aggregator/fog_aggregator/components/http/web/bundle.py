@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from posixpath import dirname, join, normpath
 from typing import Final
 
-_IMPORT: Final = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";\n', re.MULTILINE)
+_IMPORT: Final = re.compile(r'^import \{ (?:\w+(?:, )?)+ \} from "(\.[^"]+)";\n', re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?(?:const|let|class|function)\b)", re.MULTILINE)
 _LEFT: Final = re.compile(r"^(?:import|export)\b.*|(?<!\{)\bimport\(.*", re.MULTILINE)
 _TOP: Final = re.compile(r"^(?:export )?(?:async )?(?:const|let|class|function) (\w+)", re.MULTILINE)
@@ -55,7 +55,7 @@ def _visit(modules: Mapping[str, str], path: str, way: list[str], found: list[st
         return
     if path not in modules:
         raise PageError(f"{way[-1] if way else 'the page'} imports {path}, which is not there")
-    for _, there in _IMPORT.findall(modules[path]):
+    for there in _IMPORT.findall(modules[path]):
         _visit(modules, normpath(join(dirname(path), there)), [*way, path], found)
     found.append(path)
 

@@ -91,6 +91,8 @@ class Page {
     for (const name of ["alerts", "tree", "families"]) this.fleet.addEventListener(name, () => this._heard(name));
     this.live.addEventListener("status", (/** @type {any} */ { detail }) => this._status(detail));
     this.live.addEventListener("beat", () => this._frame());
+    this.live.addEventListener("gap", (/** @type {any} */ { detail }) => { if (detail.reason !== "polled") this.view?.load?.(); });
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.view?.load?.(); });
     listen({ go: (view) => this.go(toPlace(this.route, view === "overview" ? "" : this.route.path, view)), press: (name, event) => this._press(name, event) });
     byId("help").addEventListener("click", () => this.sheet.showModal());
     this._mount();

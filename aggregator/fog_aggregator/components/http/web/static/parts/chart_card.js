@@ -29,6 +29,7 @@ export class ChartCard {
     this.element = h("section.card.chart", { tabindex: "0", "aria-label": options.metric.name }, h("div.head", h("span.name", options.metric.name), this.now), h("div.sub", this.left, this.right), this.canvas, this.error);
     /** @type {any} */
     this.data = null;
+    this.shares = null;
     dragged(this.canvas, (place) => timeOf(this.canvas.clientWidth, this.data.span, place), options.choose);
     this.stop = onColours(() => this.draw());
     this.observer = new ResizeObserver(() => this.draw());
@@ -50,18 +51,18 @@ export class ChartCard {
   }
 
   /** Ask for the span and draw it. @param {{from: number, to: number}} span */
-  async load(span, { shares = null, events = [], nodes = null, signal = null } = {}) {
+  async load(span, { events = [], nodes = null, signal = null } = {}) {
     try {
       const window = span.to - span.from > 7200 ? "5m" : "1m";
       const { times, warnings, of } = await ranges(this._queries(window), span, { signal });
       const [line] = of("main");
-      this.data = { times, line: line?.values ?? new Float64Array(times.length).fill(NaN), span, unit: this.unit, shares, events, ...this._around(of) };
+      this.data = { times, line: line?.values ?? new Float64Array(times.length).fill(NaN), span, unit: this.unit, shares: this.shares, events, ...this._around(of) };
       this._told(nodes, warnings);
       this.draw();
       this.error.hidden = true;
     } catch (error) {
       if (error.name === "AbortError") return;
-      put(this.error, `${error.message} `, h("button.button", { onclick: () => this.load(span, { shares, events, nodes, signal }) }, "Try again"));
+      put(this.error, `${error.message} `, h("button.button", { onclick: () => this.load(span, { events, nodes, signal }) }, "Try again"));
       this.error.hidden = false;
     }
   }
@@ -102,6 +103,7 @@ export class ChartCard {
 
   /** Show what the line stands on. @param {ArrayLike<number> | null} shares */
   cover(shares) {
+    this.shares = shares;
     if (!this.data) return;
     this.data.shares = shares;
     this.draw();

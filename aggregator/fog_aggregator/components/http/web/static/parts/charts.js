@@ -62,10 +62,10 @@ export class Charts {
     this.asked = [span, more];
     this.prepare();
     const coverage = async () => {
-      this.shares = await coverageOver(this.path, span, more.signal);
-      for (const card of this.cards) card.cover(this.shares);
+      const shares = await coverageOver(this.path, span, more.signal);
+      for (const card of this.cards) card.cover(shares);
     };
-    return [coverage, ...this.cards.map((card) => () => card.load(span, { ...more, shares: this.shares ?? null }))];
+    return [coverage, ...this.cards.map((card) => () => card.load(span, more))];
   }
 }
 

@@ -1,13 +1,14 @@
 // A place with children: verdict, coverage, the children, what the rising ones share, charts, events.
 import { twoColumns } from "../base/columns.js";
 import { h, key, put } from "../base/dom.js";
-import { clock, count, many, share, span } from "../base/numbers.js";
+import { change, clock, count, many, share, span } from "../base/numbers.js";
 import { brief, isUnder, lastOf } from "../base/paths.js";
 import { EVERY, once, Rounds } from "../base/once.js";
 import { spanOf, toPlace } from "../base/route.js";
-import { instant, ranges } from "../data/api.js";
+import { ask, instant, ranges } from "../data/api.js";
 import { below, expression, named } from "../data/queries.js";
 import { Recent } from "../data/recent.js";
+import { readChanges } from "../parts/changes.js";
 import { Children } from "../parts/children.js";
 import { Charts } from "../parts/charts.js";
 import { coverage, known } from "../parts/coverage.js";
@@ -73,7 +74,7 @@ export class Branch {
     this.window = spanOf(page.route, page.now());
     if (!all && !this.window.live) return; // the past stays as it is
     this.charts.prepare();
-    await this.rounds.run([() => this._values(signal), () => this.recent.load(signal), ...this.charts.jobs(this.window, { nodes: this._told(), events: this._marks(), signal }), () => this.colouring.load()], all);
+    await this.rounds.run([() => this._values(signal), () => this.recent.load(signal), () => this._change(signal), ...this.charts.jobs(this.window, { nodes: this._told(), events: this._marks(), signal }), () => this.colouring.load()], all);
     this.update();
     if (all) this.shared.load(this.children, signal);
   }
@@ -85,6 +86,21 @@ export class Branch {
 
   _marks() {
     return (this.recent.answer?.events ?? []).filter(({ name }) => name === "deployed" || name === "deploy").map((event) => ({ time: event.timestamp, name: [event.name, event.labels?.version ?? event.metadata?.version].filter(Boolean).join(" ") })).slice(-3);
+  }
+
+  /** What changed most here in the hour, where one place has most of it. */
+  async _change(signal) {
+    const answer = await ask("api/changes", { path: this.path, window: "1h" }, { signal }).catch(() => null);
+    if (answer) this.change = readChanges(answer).changes.find(({ size, way }) => size >= 0.5 && way.some(({ path }) => path !== this.path)) ?? null;
+  }
+
+  /** @returns {[string, any] | null} */
+  _rise() {
+    if (!this.change) return null;
+    const { name, quantile, way, before, now } = this.change;
+    const { path, share: part } = way[way.length - 1];
+    const what = quantile ? `${name} p${quantile * 100}` : name;
+    return [`${part > 1 ? "More than all" : share(part, 1)} of the ${now > before ? "rise" : "fall"} of ${what} is under ${brief(lastOf(path))}`, [h("a", { href: toPlace(this.page.route, path, "overview", { m: name }) }, path), `: ${change(now, before)} in the hour, of all at this place.`]];
   }
 
   /** The children's values: their lines where they are few, whose ends are the values. */
@@ -138,6 +154,8 @@ export class Branch {
           ? doubt
         : bad
           ? ["warning", `Nothing fires here; ${notLive(nodes)}`, `Numbers stand on ${share(nodes.live, all)} of the nodes.`]
+          : this._rise()
+            ? ["warning", ...this._rise()]
           : ["ok", "All well here", `${count(nodes.live)} of ${count(all)} nodes are live.`];
     return verdict({
       route: page.route, path, about: `${many(children, "child", "children")}, ${many(all, "node")}`, severity, title, text,
