@@ -171,7 +171,7 @@ def test_the_story_is_told_as_it_must_be() -> None:
     The page has them as its problems meanwhile, and the event that came before the errors.
     """
     address = free_address()
-    with fog("demo", "--story", "--json", "--duration", "60", "--listen", address) as process:
+    with fog("demo", "--story", "--json", "--duration", "45", "--listen", address) as process:
         seen: set[tuple[str, str, str]] = set()
         wait_until(lambda: problems_at(address, seen) >= STORY, deadline=90, what="the problems on the page")
         [event] = Api(address).json("/api/events", {"path": "fog/0/b"})["events"]
