@@ -32,7 +32,7 @@ from tests.house.test_metrics_md import rows
 PROMTOOL: Final = shutil.which("promtool")
 VALUES: Final = {
     "fleet": "fog|",
-    "branches": "fog_branches|",
+    "branches": "fog_branches(_.+)?|",
     "level": "1",
     "path": "fog/0",
     "parent": "fog",
@@ -307,6 +307,8 @@ def test_the_jobs_are_those_of_the_scrape() -> None:
     relabeled = [rule for endpoint in monitor["spec"]["endpoints"] for rule in endpoint["relabelings"]]
     jobs = {rule["replacement"] for rule in relabeled if rule.get("targetLabel") == "job"}
     constants = {one["name"]: one["query"] for one in variables("fleet") if one["type"] == "constant"}
-    assert {value.split("|")[0] for value in constants.values()} == plain == docker == jobs
+    assert {re.findall(r"^\w+", value)[0] for value in constants.values()} == plain == docker == jobs
     assert all(re.fullmatch(value, "") for value in constants.values())
-    assert fill("$fleet ${branches:regex}", constants) == "fog| fog_branches|"
+    assert re.fullmatch(constants["branches"], "fog_branches_2")  # as docs/grafana.md calls a further level's
+    assert not re.fullmatch(constants["fleet"], "fog_branches")
+    assert fill("$fleet ${branches:regex}", constants) == "fog| fog_branches(_.+)?|"

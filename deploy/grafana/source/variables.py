@@ -107,7 +107,7 @@ def jobs() -> list[Json]:
     empty = "the empty one is that of an aggregator's own answers"
     return [
         constant("fleet", "fog|", f"The job that scrapes the whole fleet; {empty}"),
-        constant("branches", "fog_branches|", f"The job that scrapes levels; {empty}"),
+        constant("branches", "fog_branches(_.+)?|", f"The jobs that scrape a level each; {empty}"),
     ]
 
 
