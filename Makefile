@@ -8,7 +8,7 @@ ARGS ?=
 DIST ?= dist
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv test lint types format demo docs sim chaos fuzz soak scale dist judges requirements clean
+.PHONY: help .venv test lint types pictures format demo docs sim chaos fuzz soak scale dist judges requirements clean
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
@@ -22,6 +22,7 @@ help:
 	@echo 'make dist          wheel and sdist with their hashes in dist/, the same bytes from the same commit'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make types         checks the types of the page with TypeScript (needs npm)'
+	@echo 'make pictures      takes the pictures of docs/ from a demo that tells its story (needs chromium)'
 	@echo 'make format        lets ruff put the code in shape'
 	@echo 'make .venv         only installs'
 	@echo 'make judges        installs what judges the files of deploy/ (docker-compose, hadolint, kubectl); tests do without'
@@ -60,6 +61,9 @@ types: .venv/types/node_modules/.package-lock.json
 	@mkdir -p .venv/types && cp tests/page/types/package.json tests/page/types/package-lock.json .venv/types/
 	@npm ci --prefix .venv/types --no-audit --no-fund --silent
 	@touch $@
+
+pictures: .venv
+	@$(BIN)/python -m tests.page.pictures
 
 demo: .venv
 	@$(BIN)/fog demo $(ARGS)
