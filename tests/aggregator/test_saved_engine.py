@@ -108,6 +108,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("StreamsTime", "clock"): "as Dates.clock",
     ("StreamsTime", "steps"): "its parts are walked",
     ("StreamsTime", "resumed_at"): "is `next` as the checkpoint before had it",
+    ("StreamsTime", "dated"): "a batch that was not applied is read again, and judged then",
     **{("Steps", name): HANDED_IN for name in ("_taker", "_cursors", "_fleet", "_readiness")},
     ("Steps", "_complete"): "is found anew: with a checkpoint that needs no round at once",
     ("Steps", "_since"): "as _complete",

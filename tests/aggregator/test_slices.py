@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from fog_aggregator.brain import Brain
 from fog_aggregator.core.costs.slices import SLICE_SECONDS
+from fog_aggregator.core.engine.clock import NOTHING_DATED, Dated
 from fog_bus.ports import Message
 from fog_schema.codec import encode
 from fog_schema.commands import FORGET, Command, encode_command
@@ -94,3 +95,18 @@ def test_others_have_their_turn_between_slices() -> None:
     brain = Brain(reading.engine, network, nobody, nobody, nobody, nobody, nobody, pause=pause)
     asyncio.run(brain.take("M", keyframes(4), 0))
     assert turns == [1, 2, 3]
+
+
+def test_a_batch_is_judged_once_and_handed_over_in_pieces() -> None:
+    """Slices and portions of a batch have the times that were judged first; another batch is judged for itself."""
+    messages = [Message("a", b"", number, number * 10**9) for number in range(1, 9)]
+    judged = [one._replace(timestamp_ns=7) for one in messages]
+    dated = Dated("metrics", messages, judged)
+    assert dated.part("metrics", messages[2:5]) == judged[2:5]
+    assert dated.part("metrics", messages) == judged
+    assert dated.part("events", messages) is None
+    assert dated.part("metrics", messages[:1] + messages[2:4]) is None
+    assert dated.part("metrics", [messages[0]._replace(data=b"other")]) is None
+    assert dated.part("metrics", [*messages, Message("a", b"", 9, 9)]) is None
+    assert dated.after(messages[2:5]) is dated
+    assert dated.after(messages[5:]) == NOTHING_DATED

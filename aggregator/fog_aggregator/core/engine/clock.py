@@ -7,10 +7,11 @@ one of them. Times called `now` are monotonic seconds.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
-from operator import attrgetter
-from typing import Final
+from operator import attrgetter, ne
+from typing import Final, NamedTuple
 
 from fog_bus.ports import Message
 
@@ -27,6 +28,7 @@ LOOK_SECONDS: Final = 1.0
 _TOLERANCE: Final = int(STEP_SECONDS * 1e9)
 _ALWAYS: Final = (-(2**63), 2**63)
 _stamp: Final = attrgetter("timestamp_ns")
+seq_of: Final = attrgetter("seq")
 
 
 class ServerClock:
@@ -131,16 +133,13 @@ class Dates:
         self._drained_at = now
 
     def judge(self, messages: Sequence[Message], now: float) -> Sequence[Message]:
-        """Return messages that were read just now, with times at which they can have been stored."""
+        """Return messages that were read just now, with times at which they can have been stored; count the others."""
         earliest, latest = span = self._span(now)
         if earliest - _TOLERANCE <= min(map(_stamp, messages)) and max(map(_stamp, messages)) <= latest + _TOLERANCE:
             return messages
-        return [message._replace(timestamp_ns=_within(message.timestamp_ns, span)) for message in messages]
-
-    def note_judged(self, messages: Sequence[Message], judged: Sequence[Message]) -> None:
-        """Count the messages that have another time now."""
-        if judged is not messages:
-            self.misdated += sum(one != other for one, other in zip(messages, judged, strict=True))
+        judged = [message._replace(timestamp_ns=_within(message.timestamp_ns, span)) for message in messages]
+        self.misdated += sum(map(ne, map(_stamp, messages), map(_stamp, judged)))
+        return judged
 
     def read(self, stamp: int, now: float) -> None:
         """Take note of the time of the last message read; one that was stored just now tells the server's time."""
@@ -168,6 +167,39 @@ class Dates:
             return _ALWAYS
         earliest = _ALWAYS[0] if self._drained_at is None else int((self._drained_at + offset) * 1e9)
         return earliest, int((now + offset) * 1e9)
+
+
+class Dated(NamedTuple):
+    """A batch of a stream, with the times that were judged when it was handed over first.
+
+    Args:
+        stream: The stream's name.
+        messages: The batch as it was read.
+        judged: The same messages with times that can be true.
+    """
+
+    stream: str
+    messages: Sequence[Message]
+    judged: Sequence[Message]
+
+    def part(self, stream: str, messages: Sequence[Message]) -> Sequence[Message] | None:
+        """Return what was judged of some of the batch's messages that follow each other; None for any others."""
+        if stream != self.stream or not messages:
+            return None
+        begin = bisect_left(self.messages, messages[0].seq, key=seq_of)
+        end = begin + len(messages)
+        if end > len(self.messages):
+            return None
+        if self.messages[begin] is not messages[0] or self.messages[end - 1] is not messages[-1]:
+            return None
+        return messages if self.judged is self.messages else self.judged[begin:end]
+
+    def after(self, messages: Sequence[Message]) -> Dated:
+        """Return what is still needed when some messages were applied: nothing, once the last one of the batch was."""
+        return NOTHING_DATED if messages and self.messages and messages[-1] is self.messages[-1] else self
+
+
+NOTHING_DATED: Final = Dated("", (), ())
 
 
 def _within(stamp: int, span: tuple[int, int]) -> int:

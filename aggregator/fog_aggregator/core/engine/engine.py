@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from operator import attrgetter
 from typing import Final
 
 from fog_aggregator.core.checkpoint import Image, take_image
@@ -19,7 +18,7 @@ from fog_aggregator.core.checkpoint import Scope as ScopeKey
 from fog_aggregator.core.commands.operators import OperatorCommands
 from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.costs.slices import Slice
-from fog_aggregator.core.engine.clock import STEP_SECONDS, ServerClock
+from fog_aggregator.core.engine.clock import NOTHING_DATED, STEP_SECONDS, Dated, ServerClock, seq_of
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.observed import ObservedTime
@@ -50,7 +49,6 @@ _DISCONTINUITIES: Final = {
     Discontinuity.APPEARED: "it holds subjects that are read here, and was not read before; reading it from the start",
     Discontinuity.GONE: "it holds no subject any more that is read here",
 }
-_seq_of: Final = attrgetter("seq")
 
 
 @dataclass(slots=True)
@@ -122,6 +120,7 @@ class Engine:
 
     def _begin(self, positions: Mapping[str, Position]) -> None:
         scope, around = self._scope, self._around
+        self._time.dated = NOTHING_DATED
         self.streams.begin(positions)
         taker, fleet, counted = around.history, self.fleet, self.streams.counted
         resumed_at = self._time.resumed_at
@@ -195,12 +194,11 @@ class Engine:
             cursor.spoke_at = now
             self._follow_clocks(now)
             self._listen(now)
-            if ours := cursor.ours(messages):
-                dated = self._by_our_clock(stream, ours, now)
-                applied = self._apply(stream, ours, dated, now)
-                cursor.dates.note_judged(ours[:applied], dated[:applied])
+            if ours := cursor.ours(self._by_our_clock(stream, messages, now)):
+                applied = self._apply(stream, messages, ours, now)
                 if applied < len(ours):
-                    count = bisect_left(messages, ours[applied].seq, key=_seq_of)
+                    count = bisect_left(messages, ours[applied].seq, key=seq_of)
+            self._time.dated = self._time.dated.after(messages[:count])
         cursor.take(messages[:count], pending + len(messages) - count, now)
         return count
 
@@ -344,15 +342,19 @@ class Engine:
         """Return messages with times that can be true, by the clock of the server of metrics.
 
         While that has not spoken the first one that has stands in for it: what is dated so is set back later (R12.56).
+        A batch is judged once: its portions and slices are of what was judged then.
         """
+        if (known := self._time.dated.part(stream, messages)) is not None:
+            return known
         dates = self.cursors[stream].dates
         if self._clock.offset is None:
             self._time.clock.note(dates.clock.now(now), now)
         judged, ours, theirs = dates.judge(messages, now), self._clock.offset, dates.clock.offset
         ahead = 0.0 if ours is None or theirs is None else theirs - ours
-        if abs(ahead) <= STEP_SECONDS:
-            return judged
-        return [one._replace(timestamp_ns=one.timestamp_ns - int(ahead * 1e9)) for one in judged]
+        if abs(ahead) > STEP_SECONDS:
+            judged = [one._replace(timestamp_ns=one.timestamp_ns - int(ahead * 1e9)) for one in judged]
+        self._time.dated = Dated(stream, messages, judged)
+        return judged
 
     def _follow_clocks(self, now: float) -> None:
         """Let all that was dated by a server's clock follow it when it steps (R12.18)."""
@@ -368,7 +370,7 @@ class Engine:
                 self._report_step(stream, step, now)
 
     def _report_step(self, stream: str, step: float, now: float) -> None:
-        text = f"the clock of the server of {stream} has stepped by {step:+.0f} s"
+        self._time.dated, text = NOTHING_DATED, f"the clock of the server of {stream} has stepped by {step:+.0f} s"
         self._around.say(f"clock {stream}", text, None)
         self.events.report(self._scope.path, "clock_stepped", {"subject": stream, "text": text}, self.server_time(now))
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from fog_aggregator.core.engine.clock import STEP_SECONDS, ServerClock
+from fog_aggregator.core.engine.clock import NOTHING_DATED, STEP_SECONDS, Dated, ServerClock
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.ports import StepTaker
 from fog_aggregator.core.engine.readiness import ROUND_INTERVALS, Readiness
@@ -37,11 +37,13 @@ class StreamsTime:
         clock: The server's clock as a checkpoint knew it, until it is known what it says now.
         steps: The steps of the history; None where nobody takes them.
         resumed_at: The step that came next when a checkpoint was made, milliseconds; 0 without one.
+        dated: The batch that is being applied, as it was judged.
     """
 
     clock: ServerClock = field(default_factory=ServerClock)
     steps: Steps | None = None
     resumed_at: int = 0
+    dated: Dated = NOTHING_DATED
 
     def set_back(self, clock: ServerClock) -> float:
         """Return by how many seconds the server's clock was set back since the checkpoint; once, when both are known.
