@@ -219,8 +219,9 @@ class FleetView:
         entries: list[SeriesEntry] = []
         columns: list[tuple[Int32s, Int32s, Int64s]] = []
         for number, parts in sorted(found.items()):
-            group, counts = np.unique(np.concatenate([one.group[one.saturated] for one in parts]), return_counts=True)
-            if len(group):
+            stayed = [one.group[chosen] for one in parts if (chosen := one.saturated) is not None]
+            if stayed:
+                group, counts = np.unique(np.concatenate(stayed), return_counts=True)
                 columns.append((np.full(len(group), len(entries), np.int32), group, counts))
                 entries.append(SeriesEntry(0, (("name", self._families[number].key.name),)))
         if not entries:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fog_aggregator.core.columns import MAX_FRACTION, Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.kinds.reductions import any_of, places_by_shape, ranges
 from fog_aggregator.core.series import Bounds, Labels, SeriesEntry
 from fog_schema.limits import MAX_WHOLE
@@ -144,15 +144,17 @@ class Samples:
         return Samples(self.series, self.group, values, self.born, self.sums, self.extra, self.stayed)
 
     @property
-    def saturated(self) -> Bools:
-        """Tell which ones are counts that stay at the most that there can be: the true ones are larger (R12.38)."""
-        if self.stayed is not None or self.born is None:
-            return np.zeros(len(self.series), np.bool_) if self.stayed is None else self.stayed
-        most = MAX_WHOLE if self.values.dtype == np.int64 else MAX_FRACTION
-        stayed: Bools = self.values == most
-        if stayed.ndim > 1:
-            return np.asarray(stayed.any(axis=1))
-        return stayed
+    def saturated(self) -> Bools | None:
+        """Tell which ones are counts that stay at the most that there can be (R12.38); None when none does.
+
+        The true ones are larger.
+        """
+        if self.born is None:
+            return None
+        stayed: Bools = self.values == MAX_WHOLE if self.stayed is None else self.stayed
+        if not stayed.any():
+            return None
+        return stayed if stayed.ndim == 1 else np.asarray(stayed.any(axis=1))
 
     def blocks(self) -> Iterator[Samples]:
         """Return all of them, some at a time."""
