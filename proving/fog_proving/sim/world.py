@@ -221,7 +221,7 @@ class World:
 
     def _fog(self, who: int, how: int) -> None:
         """Draw how little everything may hold, and whether events at the very end show that others are missing."""
-        self._ending = Ending(who // 12 % 2 == 0, who // 24 % 5 == 0)
+        self._ending = Ending(who // 12 % 2 == 0, who // 24 % 10 == 0)
         self._bounds = Bounds((100_000, 250)[who % 2], (64, 3, 2)[who // 2 % 3], (1000, 4)[who // 6 % 2])
         self._limits = replace(LIMITS, silent_per_path=(64, 2, 1)[how % 3])
         self._crash(2)

@@ -36,6 +36,10 @@ class AwaitedRanges:
         if at >= self.since.get((path, epoch), math.inf):
             del self.since[path, epoch]
 
+    def forget(self, path: Path, epoch: int) -> None:
+        """Await nothing of a writer any more: what was seen of it is forgotten."""
+        self.since.pop((path, epoch), None)
+
     def shift(self, seconds: float) -> None:
         """Follow a step of the server's clock."""
         self.since = {writer: at + seconds for writer, at in self.since.items()}

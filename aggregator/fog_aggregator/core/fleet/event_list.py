@@ -134,6 +134,7 @@ class EventList:
         seen = self.seen.pop((path, epoch), None)
         self._ranges -= 0 if seen is None else len(seen.ranges)
         self.wanted.pop((path, epoch), None)
+        self.awaited.forget(path, epoch)
         writers = self._writers[path]
         del writers[epoch]
         if not writers:
