@@ -1,0 +1,211 @@
+"""Measure the operators' page in headless Chromium with a large fleet, beside its budgets.
+
+    python -m benchmarks.browser [--nodes 100000] [--json]
+
+A nats-server, an aggregator, and the load generator's frames. Times are of this machine while it does all of that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from fog_cli.api import Api
+from fog_cli.errors import CommandError
+from fog_testing.nats_server import NatsServer
+from fog_testing.waiting import eventually
+from tests.cli.aggregators import free_address
+from tests.cli.bus import make_streams
+from tests.cli.processes import fog
+from tests.page.browser import Tab, tab
+
+READY: Final = 300.0
+BUDGETS: Final = {
+    "HTML, CSS and JS kB gzip": 40,
+    "requests to open": 8,
+    "columns kB gzip": 300,
+    "DOM elements": 1500,
+    "overview complete ms": 1000,
+    "first problem after its answer ms": 300,
+    "tree opened ms": 20,
+    "sums of all states ms": 0.7,
+    "map by health ms": 4,
+    "map by health p99 ms": 16,
+    "search to its list ms": 50,
+    "longest task after loading ms": 50,
+    "heap MB": 60,
+    "a row far down found": 1,
+}
+"""The largest value that each figure may have; the last one is a number of rows."""
+
+_FIGURES: Final = """async (columns) => {
+    const { Tree } = await import('./data/tree.js');
+    const { paint } = await import('./draw/icicle.js');
+    const middle = (values, share = 0.5) => [...values].sort((a, b) => a - b)[Math.floor(values.length * share)];
+    const timed = (work) => { const began = performance.now(); work(); return performance.now() - began; };
+    const opened = Array.from({ length: 7 }, () => timed(() => new Tree(columns)));
+    const tree = new Tree(columns);
+    const canvas = Object.assign(document.createElement('canvas'), { width: 932, height: 324 });
+    const pen = canvas.getContext('2d');
+    const view = { width: 932, height: 324, from: 0, to: tree.total, levels: [0, Math.min(6, tree.levels.length)] };
+    const sums = [];
+    const paints = [];
+    for (let frame = 0; frame < 120; frame += 1) {
+        for (let place = frame % 7; place < tree.size; place += 7) {
+            if (tree.hasNode(place)) tree.state[place] = (frame + place) % 3;
+        }
+        sums.push(timed(() => tree.count()));
+        paints.push(timed(() => { paint(pen, tree, view); pen.getImageData(0, 0, 1, 1); }));
+    }
+    return { opened: middle(opened), sums: middle(sums), paint: middle(paints), paint99: middle(paints, 0.99) };
+}"""
+_WATCH: Final = """() => {
+    window.tasks = [];
+    const long = new PerformanceObserver((list) => {
+        tasks.push(...list.getEntries().map((one) => [one.startTime, one.duration]));
+    });
+    long.observe({ type: 'longtask', buffered: true });
+    const look = () => {
+        if (!window.firstProblem && document.querySelector('.problem')) window.firstProblem = performance.now();
+    };
+    new MutationObserver(look).observe(document, { childList: true, subtree: true });
+}"""
+
+
+@contextmanager
+def fleet(nodes: int) -> Iterator[str]:
+    """Let so many nodes send, and the aggregator read them; its address."""
+    address = free_address()
+    with NatsServer() as server, tempfile.TemporaryDirectory() as state:
+        asyncio.run(make_streams(server.url))
+        options = ("--nats", server.url, "--listen", address, "--state-dir", state)
+        swarm = ("--nodes", str(nodes), "--series", "5", "--interval", "60s", "--branching", "10", "--path", "fog")
+        with (
+            fog("aggregator", *options, "--expect", "fog/never/heard"),
+            fog("swarm", "--nats", server.url, "--api", address, "--no-check", *swarm),
+        ):
+            yield address
+
+
+def heard(address: str) -> int:
+    """Return how many nodes were heard; none while nobody answers, or it is not ready."""
+    try:
+        status = Api(address).json("/api/status")
+    except CommandError:
+        return 0
+    nodes = status["coverage"]["nodes"]  # a machine that is too slow leaves intervals out: then some are stale
+    return int(nodes["live"] + nodes["stale"]) if status["ready"] else 0
+
+
+async def looked(opened: Tab, complete: float) -> dict[str, Any]:
+    """Return what the page has noted of itself."""
+    found: dict[str, Any] = await opened.page.evaluate(
+        """(complete) => {
+            const answer = performance.getEntriesByType('resource').find(({ name }) => name.includes('api/alerts'));
+            return {
+                elements: document.querySelectorAll('*').length, heap: performance.memory.usedJSHeapSize / 1e6,
+                problem: window.firstProblem - answer.responseEnd,
+                task: Math.max(0, ...window.tasks.filter(([start]) => start > complete).map(([, took]) => took)),
+            };
+        }""",
+        complete,
+    )
+    return found
+
+
+async def opening(opened: Tab, url: str) -> dict[str, float]:
+    """Open the overview, and return what it took."""
+    sizes: dict[str, int] = {}
+    tools = await opened.page.context.new_cdp_session(opened.page)
+    names: dict[str, str] = {}
+    await tools.send("Network.enable")
+    tools.on("Network.responseReceived", lambda one: names.__setitem__(one["requestId"], one["response"]["url"]))
+    tools.on(
+        "Network.loadingFinished",
+        lambda one: sizes.__setitem__(names.get(one["requestId"], ""), one["encodedDataLength"]),
+    )
+    await opened.page.add_init_script(f"({_WATCH})()")
+    await opened.page.goto(url)
+    await opened.page.locator(".problem").first.wait_for(timeout=60_000)
+    await opened.page.locator(
+        ".changes, [aria-label='What changed'] td, [aria-label='What changed'] p"
+    ).first.wait_for()
+    complete = await opened.evaluate("performance.now()")
+    await opened.page.wait_for_timeout(3000)  # what comes after loading, for tasks that are too long
+    found = await looked(opened, complete)
+    assets = sum(size for name, size in sizes.items() if "/api/" not in name)
+    columns = next(size for name, size in sizes.items() if "format=columns" in name)
+    return {
+        "HTML, CSS and JS kB gzip": assets / 1e3,
+        "requests to open": len({name.partition("?")[0] for name in opened.asked}),
+        "columns kB gzip": columns / 1e3,
+        "DOM elements": found["elements"],
+        "overview complete ms": complete,
+        "first problem after its answer ms": found["problem"],
+        "longest task after loading ms": found["task"],
+        "heap MB": found["heap"],
+    }
+
+
+async def searching(opened: Tab) -> float:
+    """Type in the search, and return how long its list takes."""
+    await opened.page.keyboard.press("/")
+    took: float = await opened.page.evaluate(
+        """() => new Promise((resolve) => {
+            const field = document.querySelector('.find input');
+            const list = document.getElementById('results');
+            const look = () => { if (list.querySelector('li')) resolve(performance.now() - began); };
+            new MutationObserver(look).observe(list, { childList: true, subtree: true, attributes: true });
+            field.value = '9/9';
+            const began = performance.now();
+            field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+        })"""
+    )
+    return took
+
+
+async def measure(address: str, nodes: int) -> dict[str, float]:
+    """Return all figures."""
+    url = f"http://{address}"
+    await eventually(lambda: asyncio.to_thread(lambda: heard(address) == nodes), deadline=READY, what="all are heard")
+    columns = await asyncio.to_thread(Api(address).json, "/api/tree", {"format": "columns"})
+    last = (await asyncio.to_thread(Api(address).json, "/api/nodes", {"sort": "path", "limit": 1, "q": "9*9"}))["nodes"]
+    async with tab("about:blank") as opened:
+        figures = await opening(opened, url)
+        figures["search to its list ms"] = await searching(opened)
+        await opened.page.goto(f"{url}/#/?view=nodes&state=all&q={last[0]['path']}")
+        row = opened.page.locator("table a.path", has_text=last[0]["path"].rpartition("/")[2])
+        await row.first.wait_for(timeout=30_000)
+        figures["a row far down found"] = min(1, await row.count())
+        figures["faults"] = len(opened.said)
+    async with tab(f"{url}/modules.html#/?view=metrics") as opened:
+        found = await opened.page.evaluate(_FIGURES, columns)
+    names = ("tree opened ms", "sums of all states ms", "map by health ms", "map by health p99 ms")
+    return figures | dict(zip(names, (found["opened"], found["sums"], found["paint"], found["paint99"]), strict=True))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--nodes", type=int, default=100_000)
+    parser.add_argument("--json", action="store_true", help="print an object in place of the table")
+    options = parser.parse_args()
+    with fleet(options.nodes) as address:
+        figures = asyncio.run(measure(address, options.nodes))
+    if options.json:
+        faults = figures.pop("faults")
+        print(json.dumps({"figures": figures, "budgets": BUDGETS, "faults": faults}))
+        return
+    print(f"| {options.nodes:,} nodes | measured | budget |\n|---|---|---|")
+    for name, budget in BUDGETS.items():
+        print(f"| {name} | {figures[name]:,.3g} | {budget} |")
+    print(f"errors in the console: {figures['faults']:.0f}")
+
+
+if __name__ == "__main__":
+    main()
