@@ -7,8 +7,7 @@ import pytest
 from fog_aggregator.components.http.web.bundle import PageError, joined, joined_styles, order
 from fog_aggregator.components.http.web.files import ENTRY, page_files, sources
 from fog_aggregator.components.http.web.script import ScriptError, tokens
-from fog_aggregator.components.http.web.shorten import short_names, shortened, written
-from tests.page.browser import needs_browser, tab
+from fog_aggregator.components.http.web.shorten import shortened, written
 
 MODULES = {
     "main.js": 'import { one } from "./a/one.js";\nimport { two } from "./a/two.js";\none(two);\n',
@@ -74,26 +73,6 @@ def test_only_needless_space_and_comments_go(script: str, expected: str) -> None
     assert written(tokens(script)) == expected
 
 
-def test_names_of_properties_stay() -> None:
-    """Names of variables become short, each everywhere; a name that may be a property's stays, but for our own."""
-    script = """
-    class Thing extends EventTarget {
-      made = start(1);
-      static first = 2;
-      constructor(given) { super(); this._secret = given; }
-      async told(given, { wanted = 3, other: renamed } = {}) {
-        return [given, wanted, renamed, { short, long: given }];
-      }
-      get value() { return this._secret; }
-    }
-    const short = 1, start = (value2) => value2, method = { run(inner) { return inner; }, short };
-    for (const { part, ...rest } of method.list) document.title = start(rest) ?? part;
-    """
-    found = short_names(list(tokens(script)))
-    assert set(found) == {"Thing", "given", "renamed", "_secret", "start", "value2", "method", "inner", "rest"}
-    assert len(set(found.values())) == len(found)
-
-
 @pytest.mark.parametrize("script", ["const a = `x", "const a = 'x\n';", "\x00"])
 def test_what_cannot_be_read_is_refused(script: str) -> None:
     """A text or a template without an end, and what is no JavaScript."""
@@ -108,14 +87,6 @@ def test_styles_are_one_sheet() -> None:
         joined_styles([sheet, "e { f: g }"])
         == "a b > c,d:hover{color:red;margin:0 1px}@media (max-width:9px){a{top:1px}}e{f:g}"
     )
-
-
-@needs_browser
-async def test_no_name_of_the_browser_is_made_short() -> None:
-    """Whatever is made short is no global name of a browser, so that none is hidden from the page."""
-    names = sorted(short_names(list(tokens(joined(module_texts(), ENTRY)))))
-    async with tab("about:blank") as opened:
-        assert await opened.page.evaluate("(names) => names.filter((name) => name in window)", names) == []
 
 
 def test_the_page_asks_for_one_script_and_one_sheet() -> None:
