@@ -99,6 +99,33 @@ async def test_from_the_problem_to_its_cause_without_a_mouse(fleet: Rich) -> Non
         assert opened.said == []
 
 
+async def test_rows_of_events_and_metrics(fleet: Rich) -> None:
+    """Keys go from row to row, a redrawn table keeps the row, and `Enter` opens it; `f` filters and `o` sorts."""
+    focused = "document.activeElement.textContent"
+    async with tab(f"{fleet.url}/#/?view=metrics") as opened:
+        press = opened.page.keyboard.press
+        await opened.page.locator("td.number", has_text="1").first.wait_for()
+        rows = await opened.page.locator("td a.path").all_inner_texts()
+        for key, row in (("j", 0), ("j", 1), ("j", 2), ("k", 1)):
+            await press(key)
+            assert await opened.evaluate(focused) == rows[row], (key, row)
+        await press("o")
+        assert await opened.evaluate(focused) == rows[1]
+        assert await opened.page.locator("td a.path").all_inner_texts() != rows
+        await press("Enter")
+        await opened.page.wait_for_url(f"**m={rows[1]}*", timeout=10_000)
+        await opened.page.goto(f"{fleet.url}/#/?view=events")
+        await opened.shows("deployed", "table")
+        await press("j")
+        assert await opened.evaluate(focused) == await opened.text("td a.path")
+        await press("f")
+        assert await opened.evaluate(focused) == "all names"
+        await press("k")
+        await press("Enter")
+        await opened.page.wait_for_url("**/#/fog/**", timeout=10_000)
+        assert opened.said == []
+
+
 async def test_a_link_opens_the_same_picture(fleet: Rich) -> None:
     """Place, span, metric and colours are in it."""
     async with tab(f"{fleet.url}/{BRANCH}") as first:

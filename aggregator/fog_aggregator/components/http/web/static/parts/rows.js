@@ -3,6 +3,15 @@ import { h, put } from "../base/dom.js";
 
 export const ROW = 32;
 
+/** Move the focus from a row's link to the next one's or the one before. @returns {boolean} whether the key was ours */
+export function step(body, name) {
+  const way = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[name];
+  if (!way) return false;
+  const links = [...body.querySelectorAll("a.path")];
+  links[Math.max(0, Math.min(links.length - 1, links.indexOf(document.activeElement) + way))]?.focus();
+  return true;
+}
+
 /** The table in a box that scrolls, and what draws rows into it. */
 export class Rows {
   /**

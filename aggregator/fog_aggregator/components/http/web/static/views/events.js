@@ -7,6 +7,7 @@ import { ask } from "../data/api.js";
 import { bars } from "../draw/bars.js";
 import { dragged } from "../draw/drag.js";
 import { folded, kindOf, newestFirst, plain, sign } from "../parts/events.js";
+import { step } from "../parts/rows.js";
 import { shell } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
 
@@ -88,7 +89,7 @@ export class Events {
       "tr",
       h("td.mono", { title: full(event.timestamp) }, clock(event.timestamp, 4)),
       h("td", sign(kindOf(event.name)), " ", h("b", event.name), like ? [" ", h("span.badge", `${count(like)} like it`)] : null),
-      h("td", h("a.path", { href: toPlace(this.page.route, place), title: place }, shortened(place))),
+      h("td", h("a.path", { href: toPlace(this.page.route, place), title: place, "data-key": `${event.timestamp} ${event.path} ${event.name}` }, shortened(place))),
       h("td", { class: `wide ${typeof event.value === "number" ? "number" : "note long"}` }, event.value === null || event.value === undefined ? "" : plain(event.value)),
       h("td.mono.quiet.wide.long", pairs(event.labels)),
       h("td.note.wide.long", pairs(event.metadata)),
@@ -108,8 +109,9 @@ export class Events {
 
   /** @returns {boolean} whether the key was ours */
   press(name) {
-    if (name !== " ") return false;
-    this._pause();
+    if (name === " ") this._pause();
+    else if (name === "f") this.chips.querySelector("button")?.focus();
+    else return step(this.body, name);
     return true;
   }
 }

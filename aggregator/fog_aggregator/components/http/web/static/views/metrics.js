@@ -5,6 +5,7 @@ import { matcher } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { ask, instant } from "../data/api.js";
 import { atPlace } from "../data/queries.js";
+import { step } from "../parts/rows.js";
 import { crumbs } from "../parts/verdict.js";
 
 const MOST_FAMILIES = 500;
@@ -13,6 +14,8 @@ export class Metrics {
   constructor(page) {
     this.page = page;
     this.conflicts = new Map();
+    /** @type {((family: any) => number) | null} */
+    this.sort = null;
     this.field = h("input.filter", { placeholder: "filter: name, help, type", value: page.route.query.q ?? "", "aria-label": "Filter the metrics (f)", oninput: () => this.update() });
     this.body = h("tbody");
     this.rest = h("p.body.note");
@@ -39,15 +42,16 @@ export class Metrics {
     const { page } = this;
     const test = matcher(/** @type {HTMLInputElement} */ (this.field).value);
     const shown = page.fleet.families.filter(({ name, type, help }) => test(`${name} ${type} ${help}`));
+    if (this.sort) shown.sort((one, other) => this.sort(other) - this.sort(one));
     put(
       this.body,
       shown.slice(0, MOST_FAMILIES).map((family) =>
         h(
           "tr",
-          h("td", h("a.path", { href: toPlace(page.route, page.route.path, "overview", { m: family.name, by: "" }) }, family.name)),
+          h("td", h("a.path", { href: toPlace(page.route, page.route.path, "overview", { m: family.name, by: "" }), "data-key": family.name }, family.name)),
           h("td.quiet", family.type),
           h("td.quiet.wide", family.unit),
-          h("td.number.quiet", count(this.series?.get(family.name) ?? this.series?.get(`${family.name}_count`) ?? NaN)),
+          h("td.number.quiet", count(this._count(family))),
           h("td.note.wide", family.help),
           h("td", this.conflicts.has(family.name) ? h("span.warn", "▲ nodes disagree") : ""),
         ),
@@ -56,10 +60,20 @@ export class Metrics {
     put(this.rest, page.fleet.errors.families ? h("span.bad", page.fleet.errors.families) : shown.length > MOST_FAMILIES ? `first ${count(MOST_FAMILIES)} of ${count(shown.length)}` : `${count(shown.length)} of ${count(page.fleet.families.length)} families`);
   }
 
+  _count = ({ name }) => this.series?.get(name) ?? this.series?.get(`${name}_count`) ?? NaN;
+
+  /** As the page has them, or those with the most first. */
+  _order() {
+    const orders = [null, this._count];
+    this.sort = orders[(orders.indexOf(this.sort) + 1) % orders.length];
+    this.update();
+  }
+
   /** @returns {boolean} whether the key was ours */
   press(name) {
-    if (name !== "f") return false;
-    this.field.focus();
+    if (name === "f") this.field.focus();
+    else if (name === "o") this._order();
+    else return step(this.body, name);
     return true;
   }
 }
