@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
+from playwright.async_api import Locator
 
 from fog_cli.api import Api
 from fog_testing.waiting import eventually
@@ -20,7 +23,7 @@ from tests.cli.nginx import NGINX, accepts, nginx
 from tests.cli.processes import ENVIRON
 from tests.page.browser import Tab, needs_browser, tab
 from tests.page.map_pixels import Picture, picture
-from tests.page.rich import RISING, Rich, rich_fleet
+from tests.page.rich import RISING, SILENCED, Rich, rich_fleet
 
 pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
 BRANCH = "#/fog/a?t=15m&m=orders_total&by=siblings"
@@ -123,6 +126,23 @@ async def test_rows_of_events_and_metrics(fleet: Rich) -> None:
         await press("k")
         await press("Enter")
         await opened.page.wait_for_url("**/#/fog/**", timeout=10_000)
+        assert opened.said == []
+
+
+async def test_the_list_of_metrics(fleet: Rich) -> None:
+    """It has each counter's rate, each histogram's observations, no gauge's, and where a metric is described otherwise."""
+    async with tab(f"{fleet.url}/#/?view=metrics") as opened:
+
+        def row(name: str) -> Locator:
+            return opened.page.locator("tr", has=opened.page.locator(f"a.path:text-is('{name}')"))
+
+        for name in ("orders_total", "order_duration_seconds"):
+            await row(name).locator("td", has_text=re.compile(r"^\d[\d.]* /s$")).wait_for(timeout=40_000)
+        cells = await row("queue_size").locator("td").all_inner_texts()
+        assert cells[3:5] == ["16", ""]  # of four kinds four statistics
+        unlike = row("disk_bytes").locator("td").last
+        assert re.search(rf"({RISING}|{SILENCED})\s+other help", await unlike.inner_text())
+        assert await row("orders_total").locator("td").last.inner_text() == ""
         assert opened.said == []
 
 

@@ -59,3 +59,9 @@ export const copied = (metric, where) => expression(metric, where, { window: "5m
 
 /** An expression whose rows have a name, so that several can be asked for at once. */
 export const named = (query, name) => `label_replace(${query}, "fog_row", "${name}", "", "")`;
+
+/** How many series each family has, and the rate of what is counted: rows with `fog_family`, which `rate` would leave out as a name. */
+export function census(where) {
+  const all = (names) => `label_replace(${labels(`__name__=~"${names}"`, where)}, "fog_family", "$1", "__name__", "(.+)")`;
+  return `${named(`count by (fog_family) (${all(".+")})`, "series")} or ${named(`sum by (fog_family) (rate(${all(".+_(total|count)")}[5m:10s]))`, "rate")}`;
+}

@@ -1,10 +1,11 @@
-// The families of the fleet: what they are, how many series, what nodes disagree about. A click colours the map.
+// The families of the fleet: what they are, how many series, how fast they count, which places are unlike. A click colours the map.
 import { card, h, heads, key, put } from "../base/dom.js";
-import { count } from "../base/numbers.js";
-import { matcher } from "../base/paths.js";
+import { count, figure, unitOf } from "../base/numbers.js";
+import { EVERY } from "../base/once.js";
+import { matcher, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { ask, instant } from "../data/api.js";
-import { atPlace } from "../data/queries.js";
+import { atPlace, census } from "../data/queries.js";
 import { step } from "../parts/rows.js";
 import { crumbs } from "../parts/verdict.js";
 
@@ -14,6 +15,9 @@ export class Metrics {
   constructor(page) {
     this.page = page;
     this.conflicts = new Map();
+    this.abort = new AbortController();
+    this.series = new Map();
+    this.rates = new Map();
     /** @type {((family: any) => number) | null} */
     this.sort = null;
     this.field = h("input.filter", { placeholder: "filter: name, help, type", value: page.route.query.q ?? "", "aria-label": "Filter the metrics (f)", oninput: () => this.update() });
@@ -21,20 +25,30 @@ export class Metrics {
     this.rest = h("p.body.note");
     this.element = h(
       "div.stack",
-      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "type", "-unit", "#series", "-help", "conflicts"]))), this.body)), this.rest),
+      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "type", "-unit", "#series", "#rate", "-help", "unlike"]))), this.body)), this.rest),
     );
-    ask("api/conflicts", { limit: 1000 }).then((answer) => { for (const family of answer.families) this.conflicts.set(family.name, family); this.update(); }, () => {});
-    this._series();
+    ask("api/conflicts", { limit: 1000 }).then((answer) => { for (const family of answer.families) this.conflicts.set(family.name, family.versions); this.update(); }, () => {});
+    this.timer = setInterval(() => this.load(), EVERY);
+    this.load();
     this.update();
   }
 
-  close() {}
+  close() {
+    clearInterval(this.timer);
+    this.abort.abort();
+  }
 
-  /** How many series each family has at the place. */
-  async _series() {
-    const where = ['__name__=~".+"', atPlace(this.page.route.path)].filter(Boolean).join(",");
-    const rows = await instant(`count by (__name__) ({${where}})`).catch(() => []);
-    this.series = new Map(rows.map(({ labels, value }) => [labels.__name__, value]));
+  /** How many series each family has at the place, and how fast it counts: one query. */
+  async load() {
+    if (document.hidden || !this.page.status?.ready) return;
+    try {
+      const rows = await instant(census(atPlace(this.page.route.path)), { signal: this.abort.signal });
+      const column = (name) => new Map(rows.filter(({ labels }) => labels.fog_row === name).map(({ labels, value }) => [labels.fog_family, value]));
+      [this.series, this.rates] = [column("series"), column("rate")];
+      this.error = "";
+    } catch (error) {
+      this.error = error.name === "AbortError" ? "" : error.message;
+    }
     this.update();
   }
 
@@ -42,7 +56,7 @@ export class Metrics {
     const { page } = this;
     const test = matcher(/** @type {HTMLInputElement} */ (this.field).value);
     const shown = page.fleet.families.filter(({ name, type, help }) => test(`${name} ${type} ${help}`));
-    if (this.sort) shown.sort((one, other) => this.sort(other) - this.sort(one));
+    if (this.sort) shown.sort((one, other) => (this.sort(other) || 0) - (this.sort(one) || 0));
     put(
       this.body,
       shown.slice(0, MOST_FAMILIES).map((family) =>
@@ -52,19 +66,38 @@ export class Metrics {
           h("td.quiet", family.type),
           h("td.quiet.wide", family.unit),
           h("td.number.quiet", count(this._count(family))),
+          h("td.number", this._rateOf(family)),
           h("td.note.wide", family.help),
-          h("td", this.conflicts.has(family.name) ? h("span.warn", "▲ nodes disagree") : ""),
+          h("td", this._unlike(family)),
         ),
       ),
     );
-    put(this.rest, page.fleet.errors.families ? h("span.bad", page.fleet.errors.families) : shown.length > MOST_FAMILIES ? `first ${count(MOST_FAMILIES)} of ${count(shown.length)}` : `${count(shown.length)} of ${count(page.fleet.families.length)} families`);
+    put(this.rest, page.fleet.errors.families || this.error ? h("span.bad", page.fleet.errors.families || this.error) : shown.length > MOST_FAMILIES ? `first ${count(MOST_FAMILIES)} of ${count(shown.length)}` : `${count(shown.length)} of ${count(page.fleet.families.length)} families`);
   }
 
-  _count = ({ name }) => this.series?.get(name) ?? this.series?.get(`${name}_count`) ?? NaN;
+  _count = ({ name }) => this.series.get(name) ?? this.series.get(`${name}_count`) ?? NaN;
+  _rate = ({ name, type }) => (type === "gauge" ? NaN : (this.rates.get(type === "histogram" ? `${name}_count` : name) ?? NaN));
+
+  _rateOf(family) {
+    const rate = this._rate(family);
+    if (Number.isNaN(rate)) return "";
+    const [text, unit] = figure(rate, family.type === "histogram" ? "/s" : unitOf(family.name, family.type));
+    return [text, " ", h("span.unit", unit)];
+  }
+
+  /** The places whose nodes describe it in another way than it is shown, and in what. */
+  _unlike({ name }) {
+    const [shown, ...others] = this.conflicts.get(name) ?? [];
+    if (!others.length) return "";
+    const paths = others.flatMap(({ paths: live, counted_at: counted }) => (live.length ? live : counted));
+    const more = others.reduce((sum, { nodes }) => sum + nodes, 0) - 1;
+    const what = ["type", "unit", "help", "rollup", "bounds"].filter((part) => others.some((one) => String(one[part]) !== String(shown[part])));
+    return h("span", { title: paths.join("\n") }, h("span.warn", "▲ "), paths[0] && h("a.mono", { href: toPlace(this.page.route, paths[0]) }, shortened(paths[0])), more > 0 && ` and ${count(more)} more`, h("span.label", ` other ${what.join(", ")}`));
+  }
 
   /** As the page has them, or those with the most first. */
   _order() {
-    const orders = [null, this._count];
+    const orders = [null, this._count, this._rate];
     this.sort = orders[(orders.indexOf(this.sort) + 1) % orders.length];
     this.update();
   }
