@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-
 from playwright.async_api import Locator
 
 from fog_cli.api import Api
@@ -130,7 +129,7 @@ async def test_rows_of_events_and_metrics(fleet: Rich) -> None:
 
 
 async def test_the_list_of_metrics(fleet: Rich) -> None:
-    """It has each counter's rate, each histogram's observations, no gauge's, and where a metric is described otherwise."""
+    """It has each counter's rate, each histogram's observations, no gauge's, and who describes a metric otherwise."""
     async with tab(f"{fleet.url}/#/?view=metrics") as opened:
 
         def row(name: str) -> Locator:
