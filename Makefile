@@ -19,7 +19,7 @@ help:
 	@echo 'make soak          a fog with one hostile path for a while: memory, answers, counts (ARGS="--minutes 10")'
 	@echo 'make scale         how cost grows from 100 to 100,000 nodes (ARGS="--nodes 100,1000 --json")'
 	@echo 'make docs          the documentation as a site, in build/docs'
-	@echo 'make dist          wheel and sdist with their hashes in dist/, the same bytes from the same commit'
+	@echo 'make dist          wheel and sdist with their hashes in dist/, the same bytes from the same commit (needs git)'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make types         checks the types of the page with TypeScript (needs npm)'
 	@echo 'make pictures      takes the pictures of docs/ from a demo that tells its story (needs chromium)'
@@ -92,8 +92,12 @@ soak: .venv
 scale: .venv
 	@$(BIN)/python benchmarks/scale.py $(ARGS)
 
-# Times in both archives are the commit's. A wheel that is not from the present commit must not lie beside its hashes.
+# Times in both archives are the commit's, and files those that git knows. A wheel of another commit must not lie beside its hashes.
 dist: .venv
+	@git rev-parse --quiet --verify HEAD >/dev/null 2>&1 && test -z "$$(git rev-parse --show-prefix)" || { echo \
+		'make dist needs git and a clone of the repository: the archives take their time from the commit.' >&2; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard)" || { git ls-files --others --exclude-standard >&2; echo \
+		'git does not know these files, and they could get into the archives: add, ignore or move them.' >&2; exit 1; }
 	@test -z "$$(git status --porcelain)" || echo 'The checkout has changes: these archives are of no commit.' >&2
 	@rm -rf $(DIST)
 	@SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" $(BIN)/python -m hatchling build --target sdist --target wheel --directory $(DIST) >&2

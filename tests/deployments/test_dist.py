@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -20,20 +21,48 @@ from tests.house.source import PACKAGES, ROOT, tracked
 IN_THE_WHEEL: Final = tuple(package for package in PACKAGES if not package.startswith("proving/"))
 
 
-def make_dist(directory: Path) -> dict[str, bytes]:
-    """Run `make dist` with this environment; return the files by name."""
+def run_make(checkout: Path, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run `make dist` in a checkout with this environment."""
     binaries = Path(sys.executable).parent
     command = ["make", "--silent", "--old-file=.venv", "dist", f"DIST={directory}", f"BIN={binaries}"]
     environ = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120, env=environ)
+    environ["GIT_CEILING_DIRECTORIES"] = str(checkout.parent)
+    return subprocess.run(command, cwd=checkout, check=False, capture_output=True, text=True, timeout=120, env=environ)
+
+
+def make_dist(checkout: Path, directory: Path) -> dict[str, bytes]:
+    """Run `make dist`; return the files by name."""
+    done = run_make(checkout, directory)
+    assert done.returncode == 0, done.stderr
     return {file.name: file.read_bytes() for file in directory.iterdir()}
 
 
+def copy_to(folder: Path) -> Path:
+    """Copy the files that git knows or would add."""
+    for file in tracked():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, folder / file)
+    return folder
+
+
 @pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Provide a directory as `make dist` leaves it."""
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Provide a repository of one commit, whatever lies in this one."""
+    folder = copy_to(tmp_path_factory.mktemp("checkout"))
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    for command in (["init", "--quiet"], ["add", "--all", "--force"], ["commit", "--quiet", "--message=All"]):
+        subprocess.run([*git, *command], cwd=folder, check=True, capture_output=True, timeout=60)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dist(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Provide a directory as `make dist` leaves it, in a checkout in which the keys of deploy/README.md lie."""
+    for file in ("creds/admin.creds", "creds/operator.nk", "http.tokens", "prometheus.token", "deploy/a.creds"):
+        (checkout / file).parent.mkdir(exist_ok=True)
+        (checkout / file).write_text("SU-A-SEED")
     directory = tmp_path_factory.mktemp("dist") / "dist"
-    make_dist(directory)
+    make_dist(checkout, directory)
     return directory
 
 
@@ -43,19 +72,19 @@ def wheel_of(dist: Path) -> Path:
     return wheel
 
 
-def test_the_same_bytes_each_time_and_their_hashes(dist: Path, tmp_path: Path) -> None:
+def test_the_same_bytes_each_time_and_their_hashes(checkout: Path, dist: Path, tmp_path: Path) -> None:
     """A second build has the same bytes; SHA256SUMS has the hash of each archive, as sha256sum writes it."""
     first = {file.name: file.read_bytes() for file in dist.iterdir()}
-    assert make_dist(tmp_path / "again") == first
+    assert make_dist(checkout, tmp_path / "again") == first
     sums = first.pop("SHA256SUMS").decode()
     assert sums == "".join(f"{hashlib.sha256(first[name]).hexdigest()}  {name}\n" for name in sorted(first))
     assert sorted(Path(name).suffix for name in first) == [".gz", ".whl"]
 
 
-def test_times_are_those_of_the_commit(dist: Path) -> None:
+def test_times_are_those_of_the_commit(checkout: Path, dist: Path) -> None:
     """No file in an archive is of another time than the commit, so that whoever builds it gets the same."""
     command = ["git", "log", "-1", "--format=%ct"]
-    shown = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    shown = subprocess.run(command, cwd=checkout, check=True, capture_output=True, text=True)
     (archive,) = dist.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         assert {member.mtime for member in opened} == {int(shown.stdout)}
@@ -71,12 +100,35 @@ def test_the_wheel_has_all_files_of_its_packages(dist: Path) -> None:
         assert any(name.endswith(needed) for name in inside), needed
 
 
-def test_no_secret_is_in_the_sdist(dist: Path) -> None:
-    """It has what git knows; credentials that lie in a checkout are none of it."""
+def test_the_sdist_has_what_git_knows(dist: Path) -> None:
+    """All of it, and nothing else: keys that lie in the checkout are none of it."""
     (archive,) = dist.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         inside = {member.name.partition("/")[2] for member in opened}
-    assert inside - {"PKG-INFO"} <= set(tracked())
+        content = b"".join(file.read() for member in opened if (file := opened.extractfile(member)))
+    assert inside - {"PKG-INFO"} == set(tracked())
+    assert b"SU-A-SEED" not in content.replace(Path(__file__).read_bytes(), b"")
+
+
+def test_a_file_that_git_does_not_know_is_refused(checkout: Path, tmp_path: Path) -> None:
+    """It is named, and nothing is built."""
+    stray = checkout / "deploy" / "passwords.txt"
+    stray.write_text("one")
+    try:
+        done = run_make(checkout, tmp_path / "dist")
+    finally:
+        stray.unlink()
+    assert done.returncode != 0
+    assert "deploy/passwords.txt\ngit does not know these files" in done.stderr
+    assert not (tmp_path / "dist").exists()
+
+
+def test_without_a_repository_it_says_what_it_needs(tmp_path: Path) -> None:
+    """An unpacked sdist has no commit, and so no time."""
+    done = run_make(copy_to(tmp_path / "unpacked"), tmp_path / "dist")
+    assert done.returncode != 0
+    assert "make dist needs git and a clone" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_wheel_works_alone(dist: Path, tmp_path: Path) -> None:
