@@ -72,8 +72,7 @@ def _speak(crowd: Crowd) -> None:
     for number, text in enumerate(HOSTILE):
         gauge.labels(kind=text).set(number)
         node.collector.record_event(f"order_failed_{number}", number, labels={"kind": text}, metadata={"why": text})
-    gauge = node.collector.register_gauge("disk_bytes", "Space that is free")
-    gauge.set(10)
+    node.collector.register_gauge("disk_bytes", "Space that is free").set(10)
     crowd.nodes[SILENCED].collector.register_gauge("disk_bytes", "Space that is taken").set(10)
     times = node.collector.register_histogram("order_duration_seconds", "Time of an order")
     for number in range(20):
