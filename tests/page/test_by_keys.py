@@ -202,6 +202,36 @@ async def test_a_query_gives_the_number_of_its_chart(fleet: Rich) -> None:
         assert Api(fleet.url).json("/api/v1/query", {"query": query})["data"]["result"]
 
 
+async def test_a_drag_over_a_chart_marks_what_is_chosen(fleet: Rich) -> None:
+    """The mark is where the pointer went and nowhere else, and is gone where too little was chosen."""
+    pixels = """(canvas) => {
+        const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        return [100, 150, 200].map((x) => data[(Math.round(canvas.height * 0.3) * canvas.width + x) * 4 + 3]);
+    }"""
+    async with tab(f"{fleet.url}/#/fog/a?m=queue_size&from=1000&to=4600") as opened:
+        canvas, mouse = opened.page.locator(".chart canvas").first, opened.page.mouse
+        await opened.page.locator(".chart .sub span").first.wait_for(state="attached")
+        await opened.shows("mean", ".chart .sub")
+        box = await canvas.bounding_box()
+        assert box is not None
+        before = await canvas.evaluate(pixels)
+        await mouse.move(box["x"] + 120, box["y"] + 40)
+        await mouse.down()
+        await mouse.move(box["x"] + 180, box["y"] + 40)
+        marked = await canvas.evaluate(pixels)
+        assert (marked[0], marked[2]) == (before[0], before[2])
+        assert marked[1] > before[1]
+        await mouse.move(box["x"] + 122, box["y"] + 40)
+        await mouse.up()
+        assert await canvas.evaluate(pixels) == before
+        assert "from=1000&to=4600" in opened.page.url
+        await mouse.down()
+        await mouse.move(box["x"] + 180, box["y"] + 40)
+        await mouse.up()
+        await opened.page.wait_for_url(lambda url: "from=1000&" not in url, timeout=10_000)
+        assert opened.said == []
+
+
 async def test_a_copied_command_runs(fleet: Rich) -> None:
     """A node's commands, a row's, and that of the silence form run as they are."""
     async with tab(f"{fleet.url}/#/{SPARE}") as opened:

@@ -30,7 +30,7 @@ export class ChartCard {
     /** @type {any} */
     this.data = null;
     this.shares = null;
-    dragged(this.canvas, (place) => timeOf(this.canvas.clientWidth, this.data.span, place), options.choose);
+    dragged(this.canvas, (place) => timeOf(this.canvas.clientWidth, this.data.span, place), options.choose, () => this.draw());
     this.stop = onColours(() => this.draw());
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.canvas);

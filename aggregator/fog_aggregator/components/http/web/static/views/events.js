@@ -31,7 +31,7 @@ export class Events {
     );
     this.onEvent = () => { if (!this.paused) this.load(); };
     page.live.addEventListener("event", this.onEvent);
-    dragged(this.canvas, (place) => this.window.from + (place / this.canvas.clientWidth) * (this.window.to - this.window.from), (from, to) => page.choose(from, to));
+    dragged(this.canvas, (place) => this.window.from + (place / this.canvas.clientWidth) * (this.window.to - this.window.from), (from, to) => page.choose(from, to), () => this._bars());
     this.observer = new ResizeObserver(() => this._bars());
     this.observer.observe(this.canvas);
     this.load();
