@@ -47,9 +47,10 @@ PATHS = {
     "String(isUnder('fog/01', 'fog/0'))": "false",
 }
 NAMES = {
-    "numbers": "count, digits, figure, span, change, share, unitOf",
-    "paths": "shortened, common, matcher, isUnder",
-    "route": "parse, format, toPlace, spanOf",
+    "base/numbers": "count, digits, figure, span, change, share, unitOf",
+    "base/paths": "shortened, common, matcher, isUnder",
+    "base/route": "parse, format, toPlace, spanOf",
+    "parts/children": "ratios",
 }
 ROUTES = {
     "parse('#/fog/ams?view=events&t=1h').path": "fog/ams",
@@ -62,13 +63,22 @@ ROUTES = {
 }
 
 
+MADE_UP = "new Map([['a', 8], ['b', 1], ['c', 4], ['d', 1], ['e', NaN], ['f', 2]])"
+RATIOS = {
+    f"[...ratios({MADE_UP})].map(([path, ratio]) => path + ratio.toFixed(2))": "b0.33,d0.33,f0.80,c2.67,a5.33",
+    "ratios(new Map([['a', 8], ['b', 2], ['c', 4], ['d', 2]])).size": "0",
+    "ratios(new Map()).size": "0",
+}
+CASES = (("base/numbers", NUMBERS), ("base/paths", PATHS), ("base/route", ROUTES), ("parts/children", RATIOS))
+
+
 async def test_what_is_computed(fog_fleet: Fleet) -> None:
     """Each expression gives the expected text."""
     async with tab(f"{fog_fleet.url}/#/?view=metrics") as opened:
-        for module, cases in (("numbers", NUMBERS), ("paths", PATHS), ("route", ROUTES)):
+        for module, cases in CASES:
             texts = ", ".join(f"[{json.dumps(case)}, String({case})]" for case in cases)
             found = await opened.evaluate(
-                f"async () => {{ const {{ {NAMES[module]} }} = await import('./base/{module}.js'); return [{texts}]; }}"
+                f"async () => {{ const {{ {NAMES[module]} }} = await import('./{module}.js'); return [{texts}]; }}"
             )
             assert dict(found) == cases
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from fog_aggregator.components.http.past.likeness import MOST_VALUES, scopes_of
 from fog_proving.fuzz.http.schema import Checker
 from fog_testing.nats_server import NatsServer
+from fog_testing.waiting import eventually
 from tests.past.asking import asked
+from utilityfog_frontend.telemetry.kinds import MetricType
+from utilityfog_frontend.telemetry.model import Family
 
 
 async def test_a_host_is_like_its_siblings_and_unlike_the_rest(fog_nats: NatsServer) -> None:
@@ -33,3 +39,50 @@ async def test_a_host_is_like_its_siblings_and_unlike_the_rest(fog_nats: NatsSer
         assert second["metrics"][0]["siblings"] is None, "two others are too few to be unlike them"
         assert (await fog.get("/api/likeness"))[0] == 400
         assert (await fog.get("/api/likeness", path="fog/9"))[0] == 404
+
+
+async def test_a_histogram_is_compared_by_its_99th_percentile(fog_nats: NatsServer) -> None:
+    """A node that is slower than its siblings at an equal number of observations is unlike them.
+
+    The values of a node at a shallower path, which a level has too, are none of its places.
+    """
+    async with asked(fog_nats) as fog:
+        waits = [
+            (await fog.node(path)).register_histogram("wait_seconds", "Waiting", [0.1, 1.0, 10.0])
+            for path in ("fog/0", "fog/0/0", *(f"fog/0/{host}" for host in range(1, 6)))
+        ]
+
+        async def compared() -> dict[str, Any] | None:
+            """Observe again, and ask: a rate needs several steps of the history with observations in them."""
+            for number, wait in enumerate(waits):
+                for _ in range(20):
+                    wait.observe(9.0 if number == 1 else 0.05)
+            await fog.settle()
+            _, answer = await fog.get("/api/likeness", path="fog/0/0")
+            return dict(answer) if answer["metrics"][0]["siblings"] else None
+
+        answer = await eventually(compared, deadline=60)
+        assert answer is not None
+        [wait_seconds] = answer["metrics"]
+        assert (wait_seconds["quantile"], answer["siblings"], answer["places"]) == (0.99, 5, 6)
+        assert wait_seconds["value"] > 1
+        assert wait_seconds["siblings"]["unlike"]
+        assert wait_seconds["all"] == wait_seconds["siblings"], "the place above is of another level"
+
+
+def test_an_answer_reads_no_more_than_its_share() -> None:
+    """Of many places not all metrics can be compared: the first with all, the next with siblings, others with none."""
+    families = [Family(name, MetricType.GAUGE) for name in "abcd"]
+    assert [one.name for one in scopes_of(families, MOST_VALUES // 2, 10)] == [
+        "EVERYWHERE",
+        "EVERYWHERE",
+        "ALONE",
+        "ALONE",
+    ]
+    assert [one.name for one in scopes_of(families, MOST_VALUES, MOST_VALUES - 1)] == ["EVERYWHERE", *["ALONE"] * 3]
+    assert [one.name for one in scopes_of(families, MOST_VALUES + 1, MOST_VALUES // 2)] == [
+        *["BESIDE"] * 2,
+        *["ALONE"] * 2,
+    ]
+    histogram = Family("h", MetricType.HISTOGRAM, bounds=(0.1, 1.0))
+    assert [one.name for one in scopes_of([histogram], MOST_VALUES // 2, 10)] == ["BESIDE"]

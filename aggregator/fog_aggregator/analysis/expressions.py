@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
+from typing import Final
 
 from utilityfog_frontend.telemetry.kinds import MetricType
 
-WINDOW = "5m"
-_OBSERVATIONS = "_count"
+WINDOW: Final = "5m"
+QUANTILE: Final = 0.99
+"""The quantile by which histograms are compared."""
+_OBSERVATIONS: Final = "_count"
 
 
 def counted_name(metric: str, kind: MetricType) -> str:
@@ -28,6 +31,11 @@ def value_by_path(metric: str, kind: MetricType, matchers: str) -> str:
     if kind.incremental:
         return f"sum by (fog_path) (rate({counted_name(metric, kind)}{{{matchers}}}[{WINDOW}]))"
     return f'avg by (fog_path) ({metric}{{{matchers},stat=~"|avg"}})'
+
+
+def quantile_by_path(metric: str, matchers: str) -> str:
+    """Return the expression of the 99th percentile of a histogram's observations, for each place."""
+    return f"histogram_quantile({QUANTILE:g}, sum by (le, fog_path) (rate({metric}_bucket{{{matchers}}}[{WINDOW}])))"
 
 
 def total_of(metric: str, kind: MetricType) -> str:

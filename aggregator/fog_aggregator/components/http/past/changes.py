@@ -10,7 +10,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from fog_aggregator.analysis.blame import Places, Question, blame
-from fog_aggregator.analysis.expressions import above_of, buckets_of, dividing_bound, quantile_of, total_of
+from fog_aggregator.analysis.expressions import QUANTILE, above_of, buckets_of, dividing_bound, quantile_of, total_of
 from fog_aggregator.analysis.rewriting import of_subtree
 from fog_aggregator.analysis.unlike import Where, where
 from fog_aggregator.components.http.keys import NETWORK
@@ -35,7 +35,6 @@ ENOUGH: Final = 0.8
 """A child with so much of a change is looked into."""
 MOST_METRICS: Final = 300
 SHOWN: Final = 10
-QUANTILE: Final = 0.99
 """Histograms are compared by it, and by how much is observed."""
 _WINDOW: Final = 3_600_000
 _ERRORS: Final = {422: web.HTTPUnprocessableEntity, 503: web.HTTPServiceUnavailable}

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from math import isfinite
 from typing import Any, Final
 
 from aiohttp import web
 
-from fog_aggregator.analysis.expressions import value_by_path
+from fog_aggregator.analysis.expressions import QUANTILE, quantile_by_path, value_by_path
 from fog_aggregator.analysis.unlike import likeness
 from fog_aggregator.components.http.access.guard import shown_to
 from fog_aggregator.components.http.keys import NETWORK
 from fog_aggregator.components.http.output import JSON, json_bytes, send
 from fog_aggregator.components.http.page.tagged import send_tagged
 from fog_aggregator.components.http.parameters import LIMIT, OFFSET, PATH
+from fog_aggregator.components.http.past.keys import PAST
 from fog_aggregator.components.http.prometheus.route import API, STATUS_OF
 from fog_aggregator.components.http.view_parameters import must_be_known
 from fog_aggregator.network import NetworkCollector
@@ -29,7 +31,7 @@ from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.model import Family
 
 MOST_VALUES: Final = 200_000
-"""Values that one answer reads: of more, all places of a level are compared for the first metrics alone."""
+"""Values of others that one answer reads: of more, only the first metrics are compared with all places, or with any."""
 _ERRORS: Final = {422: web.HTTPUnprocessableEntity, 503: web.HTTPServiceUnavailable}
 PARAMETERS: Final = (PATH, LIMIT, OFFSET)
 
@@ -44,7 +46,8 @@ async def like(request: web.Request, query: Mapping[str, Any]) -> web.StreamResp
     must_be_known(network, path)
     try:
         queries = request.app[API].queries
-        moment = queries.now()
+        step = round(request.app[PAST].past.step * 1000)
+        moment = queries.now() // step * step
         async with queries.slot(request) as evaluation:
             storage, options = queries.storage(evaluation), queries.evaluate_with(evaluation)
             work = _Work(network, storage, options, moment, shown_to(request), path)
@@ -80,15 +83,15 @@ class _Work:
         every = {one.name: one for one in self.network.descriptions(self.path) if not one.name.startswith("fog_")}
         page = [every[name] for name in sorted(every)[offset : offset + limit]]
         places = {path[: len(self.path)] for path in self.network.paths(self.root) if len(path) >= len(self.path)}
-        wide = MOST_VALUES // max(1, len(places))
-        siblings = sum(place[:-1] == self.path[:-1] for place in places) - 1 if self._has_siblings else 0
+        beside = sum(place[:-1] == self.path[:-1] for place in places) if self._has_siblings else 0
+        scopes = scopes_of(page, len(places), beside)
         return {
             "total": len(every),
             "offset": offset,
             "limit": limit,
-            "siblings": max(0, siblings),
+            "siblings": max(0, beside - 1),
             "places": len(places),
-            "metrics": [self._compared(one, everywhere=number < wide) for number, one in enumerate(page)],
+            "metrics": [self._compared(one, scope) for one, scope in zip(page, scopes, strict=True)],
         }
 
     @property
@@ -96,28 +99,66 @@ class _Work:
         """Tell whether the places beside this one may be looked at."""
         return len(self.path) > len(self.root)
 
-    def _compared(self, family: Family, *, everywhere: bool) -> dict[str, Any]:
-        values = self._values(family, self.root if everywhere else self.path[:-1] if self._has_siblings else self.path)
+    def _compared(self, family: Family, scope: _Scope) -> dict[str, Any]:
+        under = {_Scope.EVERYWHERE: self.root, _Scope.BESIDE: self.path[:-1], _Scope.ALONE: self.path}[scope]
+        values = self._values(family, under)
         own = values.pop(format_path(self.path), float("nan"))
         parent = format_path(self.path[:-1])
         beside = [value for path, value in values.items() if path.rpartition("/")[0] == parent]
+        compares = self._has_siblings and scope is not _Scope.ALONE
         return {
             "metric": family.name,
             "type": family.type.value,
+            "quantile": QUANTILE if family.bounds else None,
             "value": own if isfinite(own) else None,
-            "siblings": _likeness(own, beside if self._has_siblings else ()),
-            "all": _likeness(own, list(values.values())) if everywhere else None,
+            "siblings": _likeness(own, beside) if compares else None,
+            "all": _likeness(own, list(values.values())) if scope is _Scope.EVERYWHERE else None,
         }
 
     def _values(self, family: Family, under: Path) -> dict[str, float]:
         """Return the value of each place of the level at and under another one."""
         place = f',fog_path=~"{format_path(under)}(/.*)?"' if under else ""
-        expression = value_by_path(family.name, family.type, f'fog_level="{len(self.path) - 1}"{place}')
+        level = len(self.path) - 1
+        matchers = f'fog_level="{level}"{place}'
+        is_histogram = bool(family.bounds)
+        expression = (
+            quantile_by_path(family.name, matchers)
+            if is_histogram
+            else value_by_path(family.name, family.type, matchers)
+        )
         found = instant_query(expression, self.storage, self.moment, self.options)
         if not isinstance(found.data, VectorResult):
             return {}
         paths = (label(labels, PATH_LABEL) for labels in found.data.labels)
-        return dict(zip(paths, found.data.values.tolist(), strict=True))
+        # A level has the own values of the nodes above it, too.
+        return {
+            path: value
+            for path, value in zip(paths, found.data.values.tolist(), strict=True)
+            if path.count("/") == level
+        }
+
+
+class _Scope(Enum):
+    """The places that a metric is compared with."""
+
+    EVERYWHERE = "all places of the level"
+    BESIDE = "the siblings alone"
+    ALONE = "none"
+
+
+def scopes_of(families: Sequence[Family], places: int, beside: int) -> Iterator[_Scope]:
+    """Yield with whom each metric is compared, in their order: as widely as the values left to read allow."""
+    left = MOST_VALUES
+    for family in families:
+        each = len(family.bounds) + 1
+        if each * places <= left:
+            scope, cost = _Scope.EVERYWHERE, each * places
+        elif beside and each * beside <= left:
+            scope, cost = _Scope.BESIDE, each * beside
+        else:
+            scope, cost = _Scope.ALONE, 0
+        left -= cost
+        yield scope
 
 
 def _likeness(value: float, others: Sequence[float]) -> dict[str, Any] | None:

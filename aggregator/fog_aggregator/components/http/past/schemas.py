@@ -59,7 +59,7 @@ PAST_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                 object_of(
                     {
                         **dict.fromkeys(("metric", "type"), TEXT),
-                        "value": or_null(NUMBER),
+                        **dict.fromkeys(("quantile", "value"), or_null(NUMBER)),
                         **dict.fromkeys(("siblings", "all"), or_null(ref_to("BesideOthers"))),
                     }
                 )

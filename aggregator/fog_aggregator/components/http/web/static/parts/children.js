@@ -5,20 +5,18 @@ import { brief, matcher } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SHOWN } from "./coverage.js";
 import { Rows } from "./rows.js";
-import { median } from "../draw/layers.js";
 import { spark } from "../draw/spark.js";
 
 const MOST_ROWS = 100;
 const UNLIKE = 3;
 
-/** Ratios of values to the median of the others; NaN below four others. */
+/** Ratios of values to the median of the others; none below four others, and none of NaN. */
 export function ratios(values) {
-  const all = [...values.values()];
-  return new Map([...values].map(([path, value]) => {
-    const others = all.slice();
-    others.splice(others.indexOf(value), 1);
-    return [path, others.length >= 4 ? value / median(others) : NaN];
-  }));
+  const sorted = [...values].filter(([, value]) => !Number.isNaN(value)).sort(([, one], [, other]) => one - other);
+  const others = sorted.length - 1;
+  if (others < 4) return new Map();
+  const without = (place, at) => sorted[at < place ? at : at + 1][1];
+  return new Map(sorted.map(([path, value], place) => [path, (2 * value) / (without(place, (others - 1) >> 1) + without(place, others >> 1))]));
 }
 
 export class Children {

@@ -116,7 +116,8 @@ export class NodeMetrics {
     const [text, shown] = figure(now, unit);
     const labels = Object.entries(row.labels).map(([name, value]) => `${name}=${value}`).join(" ");
     const odd = like?.siblings?.unlike || like?.all?.unlike;
-    const times = (one, wide = "") => h("td", { class: `number ${wide} ${one?.unlike ? "bad" : "quiet"}` }, one && Number.isFinite(one.ratio) ? digits(Number(one.ratio.toPrecision(2))) : "");
+    const title = labels && "of all its label sets together";
+    const times = (one, wide = "") => h("td", { class: `number ${wide} ${one?.unlike ? "bad" : "quiet"}`, title }, one && Number.isFinite(one.ratio) ? digits(Number(one.ratio.toPrecision(2))) : "");
     const range = row.type === "gauge" ? finite.length && `${figure(Math.min(...finite), unit).join(" ")} to ${figure(Math.max(...finite), unit).join(" ")}` : `${count(row.value)} ${row.type === "histogram" ? "observed" : "in all"}`;
     return h(
       "tr.open",
