@@ -84,6 +84,15 @@ def test_what_a_user_may_not_do(server: NatsServer, command: tuple[str, ...], wh
     assert done.stderr.count("\n") == 1
 
 
+def test_a_swarm_without_the_right_says_so(server: NatsServer) -> None:
+    """At its first look, and in one line for all nodes: the server answers none of their frames."""
+    arguments = ("--nodes", "3", "--interval", "0.5s", "--duration", "1m", "--no-check", "--json")
+    done = run("swarm", *arguments, "--nats", server.url, "--user", "idle", "--password", "right")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "fog swarm: nothing is stored: permissions violation for" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 async def test_an_audit_that_may_not_look(server: NatsServer) -> None:
     """It is no verdict: neither equal nor not; with one right of the two it is told of the other."""
     await make_streams(server.url, user="admin", password="right")

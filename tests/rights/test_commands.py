@@ -25,6 +25,8 @@ REFUSED = [
     ("forget fog/0", "branch", f'{PUBLISH} "fog.v1.control.fog.0"'),
     ("forget fog/0/3", "node", f'{PUBLISH} "fog.v1.control.fog.0.3"'),
     ("forget fog/0", "admin", f'{PUBLISH} "fog.v1.control.fog.0"'),
+    ("quarantine fog/0/3 --why x", "node", f'{PUBLISH} "fog.v1.control.fog.0.3"'),
+    ("rebase fog/0 --why x", "branch", f'{PUBLISH} "fog.v1.control.fog.0"'),
     ("silence add FogNodesSilent --path fog/0", "branch", f'{PUBLISH} "fog.v1.control.fog.0"'),
     ("silence expire some-id --path fog/0/3", "node", f'{PUBLISH} "fog.v1.control.fog.0.3"'),
     ("decode --path fog/0/3", "node", f'{HEAR} "fog.v1.metrics.fog.0.3"'),

@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError
 
 from fog_bus.nats.connection import Client, Connection
+from fog_bus.nats.inbox import REFUSED_SUBJECT
 from fog_bus.nats.link import parse_ack
 from fog_bus.nats.options import NatsOptions
 from fog_bus.ports import Outcome
@@ -20,6 +21,7 @@ from fog_cli.swarm.writers import Writer
 AGAIN_AFTER: Final = 5.0
 """Seconds after which a frame is sent again that nobody acknowledged."""
 _GONE: Final = (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError)
+_NO_STREAM: Final = "no stream takes this subject, or JetStream is off (fog streams apply)"
 _ACK: Final = b'{"stream":'
 _QUEUE: Final = 1_000_000
 """Acknowledgements that may wait for their turn; each is small, and of one frame."""
@@ -38,7 +40,8 @@ class Publisher:
         connection: The connection; run it.
         acked: How many frames were acknowledged.
         repeated: How many were sent again.
-        refused: How many were refused, by the server's words.
+        refused: How many were refused, by the server's words. Publishes without the right to them are counted together,
+            under the first such subject, as there may be one for each node.
     """
 
     def __init__(
@@ -56,9 +59,11 @@ class Publisher:
         self._subjects = subjects
         self._on_request = on_request
         self._inbox = ""
+        self._forbidden = ""
         self._serial = 0
         self._waiting: dict[str, tuple[float, Writer]] = {}
         self.connection.on_connect.append(self._listen)
+        self.connection.on_error.append(self._refused)
 
     async def send(self, writer: Writer, now: float) -> None:
         """Send the frame that a writer has in flight; without a connection it is sent later."""
@@ -89,6 +94,12 @@ class Publisher:
             await client.subscribe(subject, cb=self._requested)
         self._inbox = inbox
 
+    def _refused(self, text: str) -> None:
+        # No answer comes to a publish without the right to it; the server tells the whole connection.
+        if REFUSED_SUBJECT.search(text):
+            self._forbidden = self._forbidden or text
+            self.refused[self._forbidden] += 1
+
     async def _answered(self, message: Msg) -> None:
         token = message.subject.rpartition(".")[2]
         if token not in self._waiting:
@@ -97,7 +108,7 @@ class Publisher:
         if not data.startswith(_ACK):
             refusal = parse_ack(data) if data else None
             if refusal is None or refusal.outcome is not Outcome.ACKED:
-                self.refused[refusal.text if refusal else "no stream takes this subject, or JetStream is off"] += 1
+                self.refused[refusal.text if refusal else _NO_STREAM] += 1
                 return  # it stays, and is sent again
         _, writer = self._waiting.pop(token)
         self.acked += 1

@@ -190,7 +190,7 @@ class _Swarm:
                 child.check()
             done = _sum(children)
             if done["refused"] and not done["acked"]:
-                raise CommandError(f"nothing is stored: {next(iter(done['refused']))} (fog streams apply)")
+                raise CommandError(f"nothing is stored: {next(iter(done['refused']))}")
             self._say(_line(done, time.monotonic() - self._began))
 
     async def _conclude(self, children: list[_Child]) -> int:
