@@ -274,3 +274,18 @@ def test_nobody_else_may_read_a_checkpoint(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert [file.stat().st_mode & 0o777 for file in files(tmp_path)] == [0o600]
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    """One that somebody put where a checkpoint begins: it is gone, and the next one is written."""
+    state, target = tmp_path / "state", tmp_path / "target"
+    image = saved(state, counts=1)
+    target.write_bytes(b"ours")
+    with CheckpointFiles(state) as checkpoints:
+        link = state / f"checkpoint-000000000002.{os.getpid()}.tmp"
+        link.symlink_to(target)
+        with pytest.raises(OSError, match="symbolic links"):
+            checkpoints.save(image)
+        assert (target.read_bytes(), link.is_symlink()) == (b"ours", False)
+        checkpoints.save(image)
+    assert len(files(state)) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -83,6 +84,22 @@ def test_the_last_counts_are_flushed(fog_nats: NatsServer, tmp_path: Path) -> No
     [runs] = ids["telemetry_collection_runs_total"]
     sent = dict(zip(frame.counters.ids.tolist(), frame.counters.values.tolist(), strict=True))
     assert sent[runs] == json.loads(ledger.read_text())["telemetry_collection_runs_total"] > 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of others")
+def test_a_ledger_is_not_written_over_a_link_of_somebody_else(tmp_path: Path) -> None:
+    """As no exporter's file is."""
+    target, link = tmp_path / "target", tmp_path / "ledger.json"
+    target.write_bytes(b"ours")
+    link.symlink_to(target)
+    os.lchown(link, 1234, 1234)
+    arguments = ["--path", "fog/0/3", "--nats", "127.0.0.1:1", "--deadline", "100ms", "--ledger", str(link)]
+    with fog("agent", *arguments) as process:
+        read_until(process, "cannot connect to NATS")
+        process.send_signal(signal.SIGTERM)
+        assert "cannot be written: it is a link of user 1234" in read_until(process, "cannot be written")
+        assert process.wait(10) == 1
+    assert target.read_bytes() == b"ours"
 
 
 def test_decode_follows_a_path(fog_nats: NatsServer) -> None:

@@ -27,6 +27,7 @@ from fog_cli.service import notify, run_service
 from fog_cli.state_dir import default_state_dir
 from fog_schema.errors import PathError
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
+from utilityfog_frontend.telemetry.support.files import replace_file
 
 MAX_FRAME: Final = 2**20
 
@@ -124,6 +125,6 @@ async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
 
 def _write(file: Path, text: str) -> None:
     try:
-        file.write_text(text, encoding="utf-8")
+        replace_file(file, [text.encode()])
     except OSError as error:
         raise CommandError(f"{file}: cannot be written: {error.strerror}") from None
