@@ -169,6 +169,20 @@ async def test_events_are_asked_by_path_name_time_and_number(served: Served) -> 
     assert (everything["kept"], everything["next"], everything["evicted"]) == (5, None, 0)
 
 
+@pytest.mark.parametrize("query", ["/api/events?limit=2", "/api/explain?path=fog&name=requests_total"])
+async def test_an_answer_that_is_known_is_not_sent_again(served: Served, query: str) -> None:
+    """As long as it says the same; another answer has another tag, and the document of the interface says so."""
+    first = await served.ask(query)
+    again = await served.ask(query, If_None_Match=first.headers["ETag"])
+    assert (again.status, again.body, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    served.fleet.event("fog/1", "boom", 9)
+    served.fleet.members[1].finish()
+    later = await served.ask(query, If_None_Match=first.headers["ETag"])
+    assert (later.status, later.headers["ETag"] != first.headers["ETag"]) == (200, True)
+    document = await served.json("/api/openapi.json")
+    assert "304" in document["paths"][query.partition("?")[0]]["get"]["responses"]
+
+
 async def test_whatever_an_event_holds_is_json(served: Served) -> None:
     """NaN and infinities, numbers beyond 2^53, and an epoch that JavaScript could not hold."""
     served.fleet.event("fog/1", "odd", {"n": float("-inf"), "big": 2**60, "deep": [[[None]]]}, epoch=2**64 - 1)

@@ -280,7 +280,7 @@ def answers(network: NetworkCollector) -> dict[str, Any]:
         "retired": retired(network),
         "nodes": nodes | {"nodes": network.inventory(lambda fleet: fleet.nodes(listed))},
         "tree": tree(network, (), 5),
-        "events": json.loads(b"".join(events(network, (), None, None, 100, None))),
+        "events": json.loads(b"".join(events(network, (), None, None, 100, None)[1])),
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, Final, TypeAlias
 
 from fog_aggregator.components.http.output import json_bytes
+from fog_aggregator.components.http.page.tagged import tag_of
 from fog_aggregator.components.http.status import Status
 from fog_aggregator.core.events.newest import FleetEvent, Mark, format_mark
 from fog_aggregator.network import NetworkCollector
@@ -35,17 +36,22 @@ def events(
     limit: int,
     before: Mark | None,
     root: Path = (),
-) -> Iterator[bytes]:
-    """Write the newest events, oldest first, as JSON: each is opened when its turn comes.
+) -> tuple[str, Iterator[bytes]]:
+    """Return the newest events, oldest first, as JSON, behind its ETag: each event is opened when its turn comes.
 
     The totals are of the whole fleet: for nobody who is shown less. `next` is the `before` of the page with earlier
-    events; null on the last page.
+    events; null on the last page. An event never changes: the tag is made of the totals and of the events' marks.
     """
     found, totals = network.find_events(under, name, since, limit + 1, before)
     more, page = len(found) > limit, found[len(found) - min(limit, len(found)) :]
     after = page[0].mark if more and page else None
     head = (dict.fromkeys(totals) if root else totals) | {"next": None if after is None else format_mark(after)}
-    chunk = json.dumps(head).encode()[:-1] + b', "events": ['
+    start = json.dumps(head)
+    return tag_of("\n".join([start, *(format_mark(event.mark) for event in page)]).encode()), _written(start, page)
+
+
+def _written(head: str, page: list[FleetEvent]) -> Iterator[bytes]:
+    chunk = head.encode()[:-1] + b', "events": ['
     for place, event in enumerate(page):
         if len(chunk) > _CHUNK:
             yield chunk

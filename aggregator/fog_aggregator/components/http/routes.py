@@ -22,7 +22,7 @@ from fog_aggregator.components.http.page.alerts import alerts
 from fog_aggregator.components.http.page.columns import COLUMNS, FORMAT, LAYER, VALUES, tree_columns
 from fog_aggregator.components.http.page.nodes import CURSOR, Q, nodes
 from fog_aggregator.components.http.page.stream import EVENT_STREAM, stream
-from fog_aggregator.components.http.page.tagged import send_tagged
+from fog_aggregator.components.http.page.tagged import send_chunks, send_tagged
 from fog_aggregator.components.http.parameters import Parameter, read_query
 from fog_aggregator.components.http.prometheus.reloading import reload
 from fog_aggregator.components.http.snapshot import snapshot_chunks
@@ -154,8 +154,8 @@ async def _events(request: web.Request, query: Query) -> web.StreamResponse:
         known = request.app[NETWORK].inventory(lambda fleet: fleet.branches(query["path"]))
         note_missing(request, dict.fromkeys(known, _THEIR_OWN))
     async with request.app[SLOTS].acquire(request):
-        found = answers.events(request.app[NETWORK], *wanted, shown_to(request))
-        return await send(request, found, JSON, aside=True)
+        found = await asyncio.to_thread(answers.events, request.app[NETWORK], *wanted, shown_to(request))
+        return await send_chunks(request, *found)
 
 
 async def _explain(request: web.Request, query: Query) -> web.StreamResponse:
@@ -164,7 +164,7 @@ async def _explain(request: web.Request, query: Query) -> web.StreamResponse:
     found = await asyncio.to_thread(explain, network, path, name)
     if found is None:
         raise web.HTTPNotFound(text=why_none(network, path, name))
-    return await send_json(request, found)
+    return await send_tagged(request, await asyncio.to_thread(json_bytes, found))
 
 
 async def _retired(request: web.Request, _: Query) -> web.StreamResponse:
@@ -277,7 +277,7 @@ ROUTES: Final = (
         _events,
         (parameters.PATH, parameters.NAME, parameters.SINCE, parameters.LIMIT, parameters.BEFORE),
         "Events",
-        errors=(404, 503),
+        errors=(304, 404, 503),
         reach=Reach.SUBTREE,
         below=False,
     ),
@@ -296,7 +296,7 @@ ROUTES: Final = (
         _explain,
         (parameters.PATH, parameters.METRIC),
         "Explanation",
-        errors=(404,),
+        errors=(304, 404),
         reach=Reach.SUBTREE,
         below=False,
     ),

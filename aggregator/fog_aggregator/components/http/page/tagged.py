@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from aiohttp import web
@@ -13,10 +14,14 @@ _NOT_MODIFIED = 304
 
 async def send_tagged(request: web.Request, body: bytes) -> web.StreamResponse:
     """Answer with a body of JSON and its ETag; with 304 where `If-None-Match` names it."""
-    tag = tag_of(body)
+    return await send_chunks(request, tag_of(body), [body])
+
+
+async def send_chunks(request: web.Request, tag: str, chunks: Iterable[bytes]) -> web.StreamResponse:
+    """Answer with chunks of JSON and their ETag; with 304, and none of them made, where `If-None-Match` names it."""
     if is_named(tag, request.headers.getall("If-None-Match", ())):
         return web.Response(status=_NOT_MODIFIED, headers={"ETag": tag, "Vary": "Accept, Accept-Encoding"})
-    return await send(request, [body], JSON, aside=True, tag=tag)
+    return await send(request, chunks, JSON, aside=True, tag=tag)
 
 
 def tag_of(body: bytes) -> str:
