@@ -154,7 +154,13 @@ def test_configuration_is_fine(file: str) -> None:
 
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
 @pytest.mark.parametrize(
-    ("what", "file"), [("config", "prometheus.yml"), ("config", "docker/prometheus.yml"), ("rules", "fog_rules.yml")]
+    ("what", "file"),
+    [
+        ("config", "prometheus.yml"),
+        ("config", "docker/prometheus.yml"),
+        ("rules", "fog_rules.yml"),
+        ("rules", "docker/fog_up.yml"),
+    ],
 )
 def test_prometheus_takes_them(what: str, file: str) -> None:
     """The tool that Prometheus ships has no complaint."""

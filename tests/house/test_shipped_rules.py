@@ -48,9 +48,10 @@ def test_promtool_takes_them(file: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed: Debian's Alertmanager has it")
-def test_the_example_of_an_alertmanager_is_taken() -> None:
+@pytest.mark.parametrize("file", ["alertmanager.yml", "docker/alertmanager.yml"])
+def test_the_example_of_an_alertmanager_is_taken(file: str) -> None:
     """By its own tool."""
-    command = ["amtool", "check-config", str(ROOT / "deploy" / "alertmanager.yml")]
+    command = ["amtool", "check-config", str(ROOT / "deploy" / file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 
 from fog_aggregator.components.http.access.guard import Reach
 from fog_aggregator.components.http.routes import ROUTES
@@ -210,6 +211,25 @@ def test_prometheus_asks_as_the_shipped_one_does() -> None:
         for text in ((DOCKER / "prometheus.yml").read_text(), (DOCKER.parent / "prometheus.yml").read_text())
     )
     assert [line for line in ours if line and line[0] != "#"] == [line for line in shipped if line and line[0] != "#"]
+
+
+def test_prometheus_tells_that_no_aggregator_answers() -> None:
+    """It has the one group of rules that aggregators cannot evaluate, and an Alertmanager to tell."""
+    prometheus = yaml.safe_load((DOCKER / "prometheus.yml").read_text())
+    ((told,),) = (one["static_configs"] for one in prometheus["alerting"]["alertmanagers"])
+    assert told == {"targets": ["alertmanager:9093"]}
+    mounts = services()["prometheus"]["volumes"]
+    assert all(f"./{file}:/etc/prometheus/{file}:ro" in mounts for file in prometheus["rule_files"])
+    (rules,) = (yaml.safe_load((DOCKER / file).read_text()) for file in prometheus["rule_files"])
+    assert rules["groups"] == yaml.safe_load((DOCKER.parent / "fog_rules.yml").read_text())["groups"][:1]
+
+
+def test_alertmanager_sends_nothing_to_its_own_container() -> None:
+    """A receiver at 127.0.0.1 would be the container itself."""
+    (mount,) = (one for one in services()["alertmanager"]["volumes"] if "alertmanager.yml" in one)
+    text = (DOCKER / mount.partition(":")[0]).read_text()
+    assert "url" not in text
+    assert yaml.safe_load(text)["receivers"] == [{"name": "nobody"}]
 
 
 def test_images_have_versions() -> None:

@@ -30,6 +30,8 @@ from tests.house.source import read
 
 OPEN: Final = {route.path for route in ROUTES if route.reach is Reach.OPEN}
 MONITOR: Final = "ServiceMonitor"
+OF_THE_OPERATOR: Final = {MONITOR, "PrometheusRule"}
+"""Kinds that Kubernetes itself has no types of."""
 NAME: Final = "kubernetes.io/metadata.name"
 
 
@@ -62,7 +64,7 @@ def ports_of(workload: Document) -> set[Any]:
     return {port["name"] for port in named} | {port["containerPort"] for port in named}
 
 
-@pytest.mark.parametrize("name", [name for name, one in BY_IDENTITY.items() if one["kind"] != MONITOR])
+@pytest.mark.parametrize("name", [name for name, one in BY_IDENTITY.items() if one["kind"] not in OF_THE_OPERATOR])
 def test_an_object_is_as_kubernetes_has_it(name: str) -> None:
     """No field is unknown, missing, or of another type."""
     assert problems(BY_IDENTITY[name]) == []
@@ -210,6 +212,12 @@ def test_the_monitor_asks_as_the_shipped_prometheus_does() -> None:
     assert "--from-file prometheus.token" in read("deploy/README.md")
 
 
+def test_a_prometheus_tells_that_no_aggregator_answers() -> None:
+    """The one alert that aggregators cannot raise is a rule of the operator's Prometheus."""
+    (rule,) = of_kind("PrometheusRule")
+    assert rule["spec"]["groups"] == yaml.safe_load((DEPLOY / "fog_rules.yml").read_text())["groups"][:1]
+
+
 def peers(policy: Document, way: str) -> Iterator[tuple[Document, Any]]:
     """List the ends of a policy's one way, each with the ports."""
     side = "from" if way == "ingress" else "to"
@@ -275,7 +283,7 @@ def test_kustomize_builds_it(folder: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     built = list(yaml.safe_load_all(done.stdout))
-    assert [line for one in built if one["kind"] != MONITOR for line in problems(one)] == []
+    assert [line for one in built if one["kind"] not in OF_THE_OPERATOR for line in problems(one)] == []
     images = {c["image"] for one in built if "template" in one.get("spec", {}) for c in pod(one)["spec"]["containers"]}
     assert all(":" in image for image in images)
     made = {one["metadata"]["name"] for one in built if one["kind"] == "ConfigMap"}
@@ -290,7 +298,7 @@ def test_the_trial_fits_one_machine() -> None:
     command = [str(judge("kubectl")), "kustomize", str(KUBERNETES / "overlays" / "trial")]
     built = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     objects = {identity(one): one for one in yaml.safe_load_all(built)}
-    assert not any(MONITOR in name for name in objects)
+    assert not {one["kind"] for one in objects.values()} & OF_THE_OPERATOR
     spec = pod(objects["StatefulSet/fog/fog-aggregator"])["spec"]
     assert {one["whenUnsatisfiable"] for one in spec["topologySpreadConstraints"]} == {"ScheduleAnyway"}
     ours = [
@@ -303,3 +311,5 @@ def test_the_trial_fits_one_machine() -> None:
         ("fog-aggregator:latest", "Never"),
     }
     assert [problem for one in ours for problem in of_container(one).problems()] == []
+    variables = {variable["name"] for one in ours for variable in one["env"]}
+    assert "FOG_ALERTMANAGER" not in variables, "nobody is there"
