@@ -14,8 +14,8 @@ from typing import Any, Final
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
 from fog_bus.options import option
-from fog_bus.options.kinds import URL, Kind, redact
-from fog_cli.errors import AnswerError, CommandError, NotFoundError
+from fog_bus.options.kinds import URL, Kind, hides_login, redact
+from fog_cli.errors import AnswerError, CommandError, NotFoundError, UsageError
 from fog_cli.words.text import printable
 
 URL_OF_API: Final = Kind("URL", URL.parse, lambda url: json.dumps(redact(url)))
@@ -41,6 +41,9 @@ class Api:
 
     Attributes:
         url: The address without the name and the secret.
+
+    Raises:
+        UsageError: The address cannot be taken apart.
     """
 
     def __init__(self, address: str) -> None:
@@ -121,15 +124,30 @@ class Api:
         return kind(f"{self.url} says {error.code} {printable(str(error.reason))}: {_message(text)}", error.code)
 
 
-def without_login(url: str) -> tuple[str, dict[str, str]]:
-    """Return an address without the name and the secret in it, and the header that says them (RFC 7617)."""
-    parts = urlsplit(url)
-    userinfo, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return url, {}
-    name, _, secret = userinfo.partition(":")
-    value = base64.b64encode(f"{unquote(name)}:{unquote(secret)}".encode()).decode()
-    return urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {value}"}
+def without_login(url: str, flag: str = "--api") -> tuple[str, dict[str, str]]:
+    """Return an address without the name and the secret in it, and the header that says them (RFC 7617).
+
+    Args:
+        url: The address.
+        flag: The option that it was given with.
+
+    Raises:
+        UsageError: It cannot be taken apart; nothing of it is said, as any part may be of the secret.
+    """
+    try:
+        parts, is_cut = urlsplit(url), hides_login(url)
+        _ = parts.port  # which may be the beginning of a secret
+        userinfo, at, host = parts.netloc.rpartition("@")
+        name, _, secret = userinfo.partition(":")
+        value = base64.b64encode(f"{unquote(name)}:{unquote(secret)}".encode()).decode()
+    except ValueError:
+        is_cut = True
+    if is_cut:
+        raise UsageError(
+            f"{flag}: not an address: write https://NAME:SECRET@HOST:PORT, and in the name and the secret %23 for #, "
+            "%2F for /, %3F for ?, %5B for [, %5D for ], %40 for @"
+        )
+    return (urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {value}"}) if at else (url, {})
 
 
 def _message(body: str) -> str:

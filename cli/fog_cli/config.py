@@ -14,7 +14,6 @@ environment or a file by itself.
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, cast
 
 from fog_bus.options import DECLARATION, Declaration
-from fog_bus.options.kinds import SECRET, Kind
+from fog_bus.options.kinds import SECRET, Kind, redact
 from fog_cli.errors import UsageError
 
 T = TypeVar("T")
@@ -212,7 +211,7 @@ def _parse(one: Option, raw: object, origin: str) -> Any:
 
 def _shown(raw: object) -> str:
     """Write a value that cannot be used for a message, without the user and password that a URL may have."""
-    return re.sub(r"//.*@", "//…@", repr(raw))
+    return repr(redact(raw)) if isinstance(raw, str) else redact(repr(raw))
 
 
 def _build(settings: type[S], table: str, values: Mapping[str, Any]) -> S:

@@ -49,6 +49,15 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     assert find(text, ["http://host:1"]) is None
 
 
+@pytest.mark.parametrize("text", ["http://me:hush@host:1", "http://me:hu/sh@host:1", "me:hush@host"])
+def test_a_login_in_an_address_is_refused_and_not_told(text: str) -> None:
+    """The message goes into a journal."""
+    with pytest.raises(ValueError, match="no address") as refused:
+        read_address(text)
+    assert "sh@" not in str(refused.value)
+    assert "@host" in str(refused.value)
+
+
 def test_only_allowed_addresses_are_found() -> None:
     """Scheme, host, port and prefix must be equal; a * stands for the first label of a host, and for nothing more."""
     allowed = [read_address(one) for one in ("http://10.0.0.5:10364", "https://*.fog.example.org/fog")]

@@ -72,6 +72,14 @@ class TestOptions:
             NatsOptions.parse(address)
         assert "secret" not in str(refused.value)
 
+    @pytest.mark.parametrize("begin", ["se#", "se/", "se?", "se,", "[se", "12#", "12/", "12?"])
+    def test_a_password_that_cuts_its_address_short_is_refused(self, begin: str) -> None:
+        """Its sign ends the host, or makes two addresses of one: no part of it is connected to, or told."""
+        with pytest.raises(NatsOptionsError, match="goes into the options for it") as refused:
+            NatsOptions.parse(f"nats://me:{begin}cret@a:4222")
+        assert "cret" not in str(refused.value)
+        assert "me:" not in str(refused.value)
+
     def test_what_cannot_work_is_refused(self) -> None:
         """A file that is not there, a certificate without its key, no server at all."""
         with pytest.raises(NatsOptionsError, match="no such file"):

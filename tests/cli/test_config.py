@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from fog_aggregator.components.bootstrap.options import PEER
+from fog_aggregator.components.notifications.options import HTTP_URLS
 from fog_aggregator.config import AggregatorConfig
 from fog_bus.options import kinds, option, switch
+from fog_bus.options.kinds import redact
 from fog_cli.commands import load
 from fog_cli.config import REQUIRED, declared, group, options_of, problems, read_document, resolve
 from fog_cli.errors import UsageError
@@ -113,6 +116,28 @@ def test_a_password_in_an_address_that_cannot_be_used_is_not_told() -> None:
     assert "'http://…@host' is not" in str(caught.value)
     (said,) = problems(tomllib.loads(toml), OPTIONS)
     assert said.startswith("[bus] url: 'http://…@host' is not")
+
+
+@pytest.mark.parametrize(
+    "url", ["me:hush@host", "http://me:hu/sh@host", "http://me:x@hush@host", "http://me:#hush@host"]
+)
+def test_a_login_is_cut_from_any_address(url: str) -> None:
+    """Without a scheme, and with signs in it that end a host."""
+    assert "sh" not in redact(url)
+    assert redact(f"cannot connect to {url}").endswith("…@host")
+    with pytest.raises(UsageError) as caught:
+        settle({"run.interval": url}, {}, "")
+    assert "sh" not in str(caught.value)
+    assert "…@host" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [PEER, HTTP_URLS], ids=["bootstrap", "receivers"])
+@pytest.mark.parametrize("url", ["http://me:12#hush@host", "http://me:hu#sh@host", "http://me:[hush@host"])
+def test_an_http_address_that_a_secret_cuts_short_is_refused(kind: kinds.Kind[object], url: str) -> None:
+    """Else a part of the secret is the name of a port, and is told in a log."""
+    with pytest.raises(ValueError, match="is not an address: write") as refused:
+        kind.parse(url)
+    assert "sh" not in str(refused.value)
 
 
 def test_unknown_keys_come_with_the_nearest_known_one() -> None:

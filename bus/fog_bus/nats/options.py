@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from fog_bus.options import option
-from fog_bus.options.kinds import FILE, SECRET, SWITCH, TEXT, URLS
+from fog_bus.options.kinds import FILE, SECRET, SWITCH, TEXT, URLS, hides_login
 
 if TYPE_CHECKING:
     import ssl
@@ -109,8 +109,9 @@ class NatsOptions(NatsLogin):
         self._check_types()
         if not self.servers:
             raise NatsOptionsError("no NATS server named: give an address such as nats://127.0.0.1:4222")
+        has_login = any("@" in server for server in self.servers)
         for server in self.servers:
-            _check_address(server)
+            _check_address(server, has_login=has_login)
         if (self.tls_cert is None) != (self.tls_key is None):
             raise NatsOptionsError("a TLS certificate needs its key and the key its certificate: give both or neither")
         if self.wants_tls and "ws" in self._schemes:
@@ -255,15 +256,22 @@ def _split(servers: str) -> tuple[str, ...]:
     return tuple(filter(None, (server.strip() for server in servers.split(","))))
 
 
-def _check_address(server: str) -> None:
+def _check_address(server: str, *, has_login: bool) -> None:
     try:
         parts = _parts(server)
         good = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+        good = good and not hides_login(server if "://" in server else f"nats://{server}")
     except ValueError:  # a port that is no number
         good = False
-    if not good:
-        shown = server.rpartition("@")[2]  # a password may come before
-        raise NatsOptionsError(f"{shown!r} is not a NATS address: write nats://host:4222")
+    if good:
+        return
+    if has_login:  # any part may be of a password: a comma in it has made two addresses of one
+        shown = repr(server.rpartition("@")[2]) if "@" in server else "an address"
+        raise NatsOptionsError(
+            f"{shown} is not a NATS address: write nats://user:password@host:4222; "
+            "a user or password with one of # , / ? [ ] goes into the options for it"
+        )
+    raise NatsOptionsError(f"{server!r} is not a NATS address: write nats://host:4222")
 
 
 def _login_in(server: str) -> dict[str, Any]:

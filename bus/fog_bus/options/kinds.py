@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from fog_schema.limits import MAX_INTERVAL_MS, MIN_INTERVAL_MS
 
@@ -20,7 +21,7 @@ _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h|d)?")
 _SIZES: Final = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _SIZE: Final = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB|TiB)?")
-_USERINFO: Final = re.compile(r"//[^/@]*@")
+_USERINFO: Final = re.compile(r"^(.*?//)?.*@", re.DOTALL)
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 _MAX_PORT: Final = 65535
@@ -159,9 +160,18 @@ def _files(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def redact(url: str) -> str:
-    """Return the URL without its user and password."""
-    return _USERINFO.sub("//…@", url)
+def redact(text: str) -> str:
+    """Return a text, or a URL, without user and password: all up to the last @ goes, as a secret may have any sign."""
+    return _USERINFO.sub(r"\1…@", text)
+
+
+def hides_login(url: str) -> bool:
+    """Tell whether a URL has an @ after its host: a #, / or ? of a secret that is not escaped ends the host too early.
+
+    Raises:
+        ValueError: It cannot be taken apart.
+    """
+    return "@" in url.replace(urlsplit(url).netloc, "", 1)
 
 
 def _one_of(*words: str) -> Callable[[object], str]:

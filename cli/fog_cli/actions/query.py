@@ -174,7 +174,7 @@ def _evaluate(expression: str, file: str, moments: _Moments) -> _Answer:
 
 def _ask(base: str, expression: str, moments: _Moments) -> _Answer:
     """Ask a server, in the form of a POST: expressions may be longer than URLs."""
-    url, login = without_login((base if "://" in base else f"http://{base}").rstrip("/"))
+    url, login = without_login((base if "://" in base else f"http://{base}").rstrip("/"), "--url")
     if not url.startswith(("http://", "https://")):
         raise UsageError(f"{url} is not an address: write http://127.0.0.1:9090")
     form = {"query": expression}

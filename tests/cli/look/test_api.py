@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64decode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from fog_cli.api import Api
-from fog_cli.errors import AnswerError, CommandError
+from fog_cli.api import Api, without_login
+from fog_cli.errors import AnswerError, CommandError, UsageError
 
 
 class Odd(BaseHTTPRequestHandler):
@@ -58,3 +59,34 @@ def test_an_odd_answer_is_one_line(odd: Api, path: str, text: str) -> None:
     assert text in str(raised.value)
     assert str(raised.value).isprintable()
     assert isinstance(raised.value, AnswerError) is (path == "/refuses")
+
+
+SECRET_ADDRESSES = [
+    "http://admin:s3#cret@127.0.0.1:1",
+    "http://admin:12#s3cret@127.0.0.1:1",
+    "http://admin:s3/cret@127.0.0.1:1",
+    "http://admin:s3?cret@127.0.0.1:1",
+    "http://admin:s3@x/cret@127.0.0.1:1",
+    "http://admin:[s3cret@127.0.0.1:1",
+    "http://admin:s3cret\udcff@127.0.0.1:1",
+    "http://admin:s3cret",
+    "admin:s3#cret@127.0.0.1:1",
+]
+
+
+@pytest.mark.parametrize("address", SECRET_ADDRESSES)
+def test_an_address_that_is_cut_short_shows_nothing(address: str) -> None:
+    """A sign of a secret may end the host too early: the error says how to write it, and has no part of it."""
+    for run, flag in ((lambda: Api(address), "--api"), (lambda: without_login(address, "--url"), "--url")):
+        with pytest.raises(UsageError) as raised:
+            run()
+        assert str(raised.value).startswith(f"{flag}: not an address: write https://NAME:SECRET@HOST:PORT")
+        assert "s3" not in str(raised.value)
+        assert "cret@" not in str(raised.value)
+
+
+def test_a_login_with_escaped_signs() -> None:
+    """It is decoded, and stands apart from the address."""
+    url, headers = without_login("http://ad%40min:s3%23%2F%3F%5B@127.0.0.1:1/fog")
+    assert url == "http://127.0.0.1:1/fog"
+    assert b64decode(headers["Authorization"].removeprefix("Basic ")) == b"ad@min:s3#/?["

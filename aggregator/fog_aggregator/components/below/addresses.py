@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
+from fog_bus.options.kinds import redact
+
 LONGEST: Final = 256
 """Characters of an address: as long as any information that a frame carries."""
 _PORTS: Final = {"http": 80, "https": 443}
@@ -25,7 +27,9 @@ def read_address(text: str) -> str:
     Raises:
         ValueError: It is none, or has a user, a query or a fragment.
     """
-    wrong = ValueError(f"{text[:80]!r} is no address of an aggregator: write http://HOST:PORT or https://HOST/PREFIX")
+    wrong = ValueError(
+        f"{redact(text)[:80]!r} is no address of an aggregator: write http://HOST:PORT or https://HOST/PREFIX"
+    )
     if len(text) > LONGEST or not _ALLOWED.fullmatch(text) or any(mark in text for mark in "@?#\\"):
         raise wrong
     try:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
+from fog_aggregator.components.notifications.options import is_http
 from fog_bus.options import option
-from fog_bus.options.kinds import Kind, redact
+from fog_bus.options.kinds import Kind, hides_login, redact
 
 
 def _url(value: object) -> str:
     text = str(value).strip()
-    if text and (urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname):
-        raise ValueError("is not an address: write http://HOST:10364, or https://NAME:TOKEN@HOST/PREFIX")
+    if text and (not is_http(text) or hides_login(text)):
+        raise ValueError(
+            "is not an address: write http://HOST:10364, or https://NAME:TOKEN@HOST/PREFIX (%23 for #, %2F for /)"
+        )
     return text
 
 

@@ -17,7 +17,7 @@ def _urls(value: object) -> tuple[str, ...]:
         raise ValueError("must be a URL, or a list of them")
     urls = tuple(part.strip() for part in parts if part.strip())
     if any(not is_http(url) for url in urls):
-        raise ValueError("is not an address: write http://HOST:PORT or https://USER:PASSWORD@HOST/PATH")
+        raise ValueError("is not an address: write http://HOST:PORT or https://USER:PASSWORD@HOST/PATH (%23 for #)")
     return urls
 
 
@@ -25,7 +25,8 @@ def is_http(url: str) -> bool:
     """Tell whether a text is the address of an HTTP server."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        is_whole = "@" not in parts.fragment  # a secret with a # in it ends the host too early
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and is_whole
     except ValueError:
         return False
 
