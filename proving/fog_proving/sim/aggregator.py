@@ -60,8 +60,8 @@ class Aggregator:
             self._doubt()
 
     def read(self, count: int) -> None:
-        """Read at most so many messages of each stream."""
-        for reader in self.readers:
+        """Read at most so many messages of each stream; those that wait for commands come after these."""
+        for reader in [reader for reader in self.readers if not reader.read(count, self._batch)]:
             reader.read(count, self._batch)
 
     def second(self, longest_tick: float = LONGEST_TICK) -> Effects:

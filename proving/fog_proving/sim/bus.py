@@ -118,7 +118,7 @@ class Stream(MemoryStream):
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """The streams of a fog; that of rollups is read by tiers, that of commands by the others."""
+    """The streams of a fog; that of rollups is read by the root of tiers, that of commands by it and the others."""
 
     metrics: Stream
     events: Stream
@@ -199,9 +199,10 @@ class Clocks:
 def scope_of(path: Path = (), branches: tuple[Path, ...] = (), *, selective: bool = False) -> Scope:
     """Return what an aggregator is of: a subtree, and the branches of it that other aggregators publish.
 
-    A selective one has the streams bring the frames of the nodes that are in no branch, and reads no others.
+    A selective one has the streams bring the frames of the nodes that are in no branch, and reads no others. That of a
+    subtree reads no commands: its replicas would do them at moments that differ.
     """
-    control = "" if path or branches else "control"
+    control = "" if path else "control"
     patterns = BranchPatterns(branches)
     places = tuple(sorted({one for one in PATHS if not patterns.cover(one)})) if selective else None
     part = partial(Scope, subjects=SUBJECTS, path=path, branches=patterns, places=places, control=control)

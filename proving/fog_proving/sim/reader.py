@@ -33,20 +33,25 @@ class Reader:
         self.goal = 0
         self._first: int | None = None  # the sequence of the message that must be recognised, while it is awaited
 
-    def read(self, count: int, batch: int) -> None:
-        """Take at most so many messages, in batches of so many, once the stream is recognised."""
+    def read(self, count: int, batch: int) -> bool:
+        """Take at most so many messages, in batches of so many, once the stream is recognised.
+
+        Returns:
+            False when its messages wait for commands, and nothing was taken.
+        """
         self.notice()
         cursor = self._engine.cursors[self.stream.name]
         if (self._disruptions is None and not self._begin()) or (self._first is not None and not self._recognise()):
-            return
+            return True
         if self._engine.must_wait(self.stream.name, self._clock()):
-            return
+            return False
         unread = self._unread(cursor)
         for start in range(0, len(unread[:count]) or 1, batch):
             messages = unread[start : min(start + batch, count)]
             self._hand_over(messages, len(unread) - start - len(messages))
         if cursor.last_seq < cursor.seq or (cursor.until_gap or 0.0) < 0:
             raise Violation(f"{self.stream.name}: read to {cursor.seq} of {cursor.last_seq}, {cursor.until_gap} s left")
+        return True
 
     def _unread(self, cursor: StreamCursor) -> list[Message]:
         """Return what the stream delivers from now on: to a selective reader its own subjects alone."""

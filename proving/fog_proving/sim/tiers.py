@@ -224,7 +224,7 @@ class Tiers:
     """Two replicas and a root, selective or not; arguments as of `Member`."""
 
     def __init__(self, stage: Stage, bounds: Bounds, ask: Ask, *, selective: bool = False) -> None:
-        about, self._metrics = (stage, bounds, ask), stage.streams.metrics
+        about, self._metrics, self._clock = (stage, bounds, ask), stage.streams.metrics, stage.clock
         self.replicas = [Member(name, scope_of(BRANCH), *about) for name in ("one replica", "the other replica")]
         self.root = Member("the root", scope_of(branches=(BRANCH,), selective=selective), *about)
         self.members = (*self.replicas, self.root)
@@ -286,6 +286,7 @@ class Tiers:
             "tiers not ready": sum(not aggregator.engine.readiness.ready for aggregator in running),
             "gapped in tiers": sum(epoch.id in writing for one in running for epoch in one.fleet.gapped),
             "wanted by the root": sum(epoch in writing for epoch in self.root.wanted),
+            "commands not read": sum(bool(one.engine.unread_commands(self._clock())) for one in running),
         }
         return ", ".join(f"{what} {count}" for what, count in parts.items() if count)
 

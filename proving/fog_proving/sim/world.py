@@ -214,6 +214,7 @@ class World:
         sent = {SUBJECTS.metrics(program.path): program.path for program in writers.values()}
         spent = [subject for subject, one in aggregator.engine.accounts.by_subject.items() if one.dropping]
         parts["out of working time"] = [sent[subject] for subject in spent if subject in sent]
+        parts["commands not read"] = list(aggregator.engine.unread_commands(self._stage.clock()))
         parts["requests to forget"] = sorted(self._operator.requests_to_forget() - lineage.requests_done)
         if self._tiers is not None:
             parts["tiers"] = self._tiers.restless(writers)
