@@ -144,6 +144,50 @@ async def test_a_login_is_shown_its_subtree_alone(fog_nats: NatsServer, tmp_path
         assert (await ask(root, "/api/events?path=fog/1/b", Authorization=login)).status == 403
 
 
+async def _gossips(request: web.Request) -> web.StreamResponse:
+    """Answer with a place that only some are shown: in a warning, and about a node in an error."""
+    if "fog_node" in request.query["query"] or "refuse" in request.query["query"]:
+        return web.json_response({"error": "fog/1/secret is broken"}, status=422)
+    answer = {"data": {"result": []}, "warnings": ["fog/1/secret is silent"]}
+    return web.Response(body=json.dumps(answer).encode(), headers={"Content-Type": "application/json"})
+
+
+async def test_a_login_learns_nothing_of_other_branches(fog_nats: NatsServer, tmp_path: FilePath) -> None:
+    """Not that they are there, and nothing of what their aggregators say; of its own branch no more than its part."""
+    asked: list[web.Request] = []
+    shown = {"all": (), "other": ("fog", "0"), "part": ("fog", "1", "a"), "own": ("fog", "1")}
+    logins = {name: token(name, path) for name, path in shown.items()}
+    (tmp_path / "users").write_text("".join(line for _, line in logins.values()))
+
+    async def warnings(root: Aggregator, login: str, text: str) -> list[str]:
+        answer = await query(root, text, Authorization=f"Bearer {logins[login][0]}")
+        assert answer.status in (200, 503), answer.text
+        found = json.loads(answer.text)
+        told = [*found.get("warnings", ()), *([found["error"]] if "error" in found else [])]
+        return [one for one in told if "the past of these series is not kept" not in one]
+
+    async with standing_in(_gossips, asked) as port:
+        others = {"below_allow": (f"http://127.0.0.1:{port}",), "http_token_file": str(tmp_path / "users")}
+        top = config(fog_nats, branches=(("fog", "1"),), **others)
+        below = branch(fog_nats, "fog/1", port, listen=("127.0.0.1", 0))
+        async with serving_all(top, below) as (root, _), nodes(fog_nats):
+            await eventually(lambda: addresses_of(root, ("fog", "1")), what="its address is known")
+            for text in ('work_total{fog_level="2"}', 'refuse_total{fog_level="3"}'):
+                assert await warnings(root, "other", text) == []
+            assert asked == [], "a branch elsewhere is not even asked"
+            level, refuse = 'work_total{fog_level="2"}', 'refuse_total{fog_level="2"}'
+            told = "fog/1/a: the branch above it has warnings, which are not shown to you"
+            assert await warnings(root, "part", level) == [told]
+            why = "its aggregator refuses the question, with a reason that is not shown to you"
+            assert await warnings(root, "part", refuse) == [f"fog/1/a is not shown: {why}"]
+            node = await warnings(root, "part", 'work_total{fog_node="fog/1/a"}')
+            assert node == [f"fog/1/a lies below the branch fog/1: {why}"]
+            for login in ("own", "all"):
+                assert "fog/1: fog/1/secret is silent" in await warnings(root, login, level)
+                said = "fog/1 is shown as one: its aggregator says: fog/1/secret is broken"
+                assert said in await warnings(root, login, refuse)
+
+
 def test_a_branch_is_asked_for_its_own_places_alone() -> None:
     """Whatever the selector chooses."""
     at = ("fog", "0")

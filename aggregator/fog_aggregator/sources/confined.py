@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from fog_aggregator.history.routing import LEVEL, PATH, Level, Whole, is_own_name, route
 from fog_aggregator.promql.errors import EvaluationError
@@ -12,14 +12,6 @@ from fog_aggregator.promql.labels import NAME, Labels, Matcher, MatchKind
 from fog_aggregator.promql.storage import Selection, SeriesStorage
 from fog_aggregator.sources.ports import Room, for_request
 from fog_schema.paths import Path, format_path, is_under
-
-
-@runtime_checkable
-class Confinable(Protocol):
-    """Has the numbers of a whole fleet, and can be looked at as of a subtree."""
-
-    def under(self, root: Path) -> SeriesStorage:
-        """Return the storage of what lies at and under a path; it has nothing of any other place."""
 
 
 class ConfinedStorage:

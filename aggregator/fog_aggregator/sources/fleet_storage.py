@@ -10,7 +10,7 @@ from fog_aggregator.promql.labels import NAME, Labels, Matcher, MatchKind
 from fog_aggregator.promql.storage import Selection
 from fog_aggregator.sources.confined import ConfinedStorage
 from fog_aggregator.sources.coverage import partial_coverage
-from fog_aggregator.sources.ports import Descending, NamedStorage, Room, ViewSource, for_request
+from fog_aggregator.sources.ports import Confinable, Descending, NamedStorage, Room, ViewSource, for_request
 from fog_schema.paths import Path, format_path
 
 
@@ -38,7 +38,8 @@ class FleetStorage:
     def under(self, root: Path) -> ConfinedStorage:
         """Return the storage of what lies at and under a path; series of rules may be about any place."""
         names = self._named.names() if self._named is not None else frozenset()
-        return ConfinedStorage(FleetStorage(self._sources), root, names)
+        sources = [one.under(root) if isinstance(one, Confinable) else one for one in self._sources]
+        return ConfinedStorage(FleetStorage(sources), root, names)
 
     def keeps(self, view: View, since: int) -> bool:
         """Tell whether some source keeps samples of a view since a time in milliseconds."""

@@ -32,6 +32,14 @@ class Descending(Protocol[T_co]):
         """Return the same for a question that was passed on to us for a branch: only those below it are asked."""
 
 
+@runtime_checkable
+class Confinable(Protocol[T_co]):
+    """Has more than a subtree of the fleet, and can be looked at as of one."""
+
+    def under(self, root: Path) -> T_co:
+        """Return the same of what lies at and under a path; it tells of no other place, whether it is there or not."""
+
+
 class ViewSource(Protocol):
     """Keeps samples of some views. Any thread may ask."""
 

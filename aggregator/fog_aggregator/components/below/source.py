@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fog_aggregator.components.below.asking import JSON, Answer, BranchQuestions, Question, UnansweredError
@@ -31,11 +32,34 @@ LONGEST_WAIT: Final = 10.0
 AT_ONCE: Final = 2
 _LISTED_MS: Final = 3_600_000
 _NOT_PASSED: Final = "this aggregator passes no questions on: see --below.allow"
+_UNHEARD: Final = "the branch above it has warnings, which are not shown to you"
+_REFUSED: Final = "its aggregator refuses the question, with a reason that is not shown to you"
 _QUERY: Final = "/api/v1/query"
 
 
 def _never() -> bool:
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """The request that samples are for: what it may see, and when it ends.
+
+    Attributes:
+        root: the request is shown places at and under this path alone.
+        within: branches below this one alone are asked: the question was passed on to us for it. Everybody for none.
+        expired: tells whether the request has ended; then nobody waits for an answer.
+        room: is asked before samples are kept.
+    """
+
+    root: Path = ()
+    within: Path = ()
+    expired: Callable[[], bool] = _never
+    room: Room = enough_room
+
+    def hears(self, branch: Path) -> bool:
+        """Tell whether texts of a branch's aggregator are for the asker: they may be about any place of the branch."""
+        return is_under(branch, self.root)
 
 
 class BelowSource:
@@ -45,9 +69,7 @@ class BelowSource:
         network: Knows the branches.
         asking: Asks their aggregators.
         sources: Have what is known here: of a level the groups of all other places.
-        within: Branches below this one alone are asked: the question was passed on to us for it. Everybody for none.
-        expired: Tells whether the request has ended; then nobody waits for an answer.
-        room: Is asked before samples are kept.
+        asker: The rights and limits of the request.
     """
 
     def __init__(
@@ -55,16 +77,12 @@ class BelowSource:
         network: NetworkCollector,
         asking: BranchQuestions,
         sources: Sequence[ViewSource],
-        within: Path = (),
-        expired: Callable[[], bool] = _never,
-        room: Room = enough_room,
+        asker: Asker = Asker(),
     ) -> None:
         self._network = network
         self._asking = asking
         self._sources = sources
-        self._within = within
-        self._expired = expired
-        self._room = room
+        self._asker = asker
 
     @property
     def oldest(self) -> int | None:
@@ -79,11 +97,15 @@ class BelowSource:
     def until(self, expired: Callable[[], bool], room: Room) -> BelowSource:
         """Return the same source for one request."""
         sources = [for_request(source, expired, room) for source in self._sources]
-        return BelowSource(self._network, self._asking, sources, self._within, expired, room)
+        return BelowSource(self._network, self._asking, sources, replace(self._asker, expired=expired, room=room))
 
     def passed_on(self, branch: Path) -> BelowSource:
         """Return the same source for a question that was passed on to us for a branch: it goes down only."""
-        return BelowSource(self._network, self._asking, self._sources, branch)
+        return BelowSource(self._network, self._asking, self._sources, replace(self._asker, within=branch))
+
+    def under(self, root: Path) -> BelowSource:
+        """Return the same source for who is shown a subtree alone: no other branch is asked, or named."""
+        return BelowSource(self._network, self._asking, self._sources, replace(self._asker, root=root))
 
     def holds(self, view: View) -> bool:
         """Tell whether a view lies below a branch, or has groups that do."""
@@ -132,7 +154,8 @@ class BelowSource:
         """Return the branches below which a level has groups that are asked for."""
         under = view.under or ()
         known = self._network.inventory(lambda fleet: fleet.branches(()))
-        return [one for one in known if len(one) <= view.level and (is_under(one, under) or is_under(under, one))]
+        seen = [one for one in known if all(_are_on_a_line(one, path) for path in (under, self._asker.root))]
+        return [one for one in seen if len(one) <= view.level]
 
     def _level(self, view: Level, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
         own = next(source for source in self._sources if source.holds(view)).select(view, matchers, start, end)
@@ -146,25 +169,45 @@ class BelowSource:
         shown = with_groups_until(own, first)
         parts = [part for one in (shown, *answered.values()) for part in one.parts]
         warnings = [text for one in (shown, *answered.values()) for text in one.warnings]
-        as_one = (f"{format_path(branch)} is shown as one: {why}" for branch, why in sorted(missing.items()))
+        as_one = (self._without(branch, why) for branch, why in sorted(missing.items()))
         return Selection(parts, (*warnings, *as_one))
+
+    def _without(self, branch: Path, why: str) -> str:
+        """Say what is shown of a branch that does not answer: its total, but to who may not see all of it nothing."""
+        if self._asker.hears(branch):
+            return f"{format_path(branch)} is shown as one: {why}"
+        return f"{format_path(self._asker.root)} is not shown: {why}"
 
     def _ask(self, questions: Sequence[Wanted]) -> Mapping[Path, Selection | str]:
         """Ask branches, and read their answers; of those that do not answer return why."""
         found: dict[Path, Selection | str] = {}
         waiting = self._ask_all([one for one in questions if self._goes_down(one.whom)])
-        answers = wait_in_thread(self._asking.loop, waiting, self._expired)
+        answers = wait_in_thread(self._asking.loop, waiting, self._asker.expired)
         for one in questions:
             answer = answers.get(one.whom, str(UnansweredError("loop")))
             try:
-                found[one.whom] = answer if isinstance(answer, str) else read_samples(answer.body, one)
+                found[one.whom] = answer if isinstance(answer, str) else self._read(answer, one)
             except NoSamplesError as error:
                 found[one.whom] = str(error)
-        self._room(sum(part.samples for one in found.values() if isinstance(one, Selection) for part in one.parts))
+        self._asker.room(
+            sum(part.samples for one in found.values() if isinstance(one, Selection) for part in one.parts)
+        )
         return found
 
+    def _read(self, answer: Answer, one: Wanted) -> Selection:
+        """Read an answer; of a branch that the asker sees a part of, it is told that there are warnings, and not which.
+
+        Raises:
+            NoSamplesError: it is none.
+        """
+        found = read_samples(answer.body, one)
+        if not found.warnings or self._asker.hears(one.whom):
+            return found
+        return replace(found, warnings=(f"{format_path(self._asker.root)}: {_UNHEARD}",))
+
     def _goes_down(self, branch: Path) -> bool:
-        return len(branch) > len(self._within) and is_under(branch, self._within)
+        within = self._asker.within
+        return len(branch) > len(within) and is_under(branch, within)
 
     async def _ask_all(self, questions: Sequence[Wanted]) -> dict[Path, Answer | str]:
         if len(questions) < 2:
@@ -198,4 +241,11 @@ class BelowSource:
             answer = await self._asking.ask(Question(one.whom, _QUERY, query, JSON), addresses)
         except UnansweredError as error:
             return str(error)
-        return answer if answer.status == 200 else f"its aggregator says: {answer.line}"
+        if answer.status == 200:
+            return answer
+        return f"its aggregator says: {answer.line}" if self._asker.hears(one.whom) else _REFUSED
+
+
+def _are_on_a_line(one: Path, other: Path) -> bool:
+    """Tell whether one of two paths lies at or under the other."""
+    return is_under(one, other) or is_under(other, one)

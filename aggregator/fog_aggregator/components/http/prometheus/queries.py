@@ -22,8 +22,7 @@ from fog_aggregator.components.http.response_slots import ResponseSlots
 from fog_aggregator.promql.errors import CanceledError, EvaluationError, QueryTimeoutError, UnavailableError
 from fog_aggregator.promql.evaluation.context import Limits, Options
 from fog_aggregator.promql.storage import SeriesStorage
-from fog_aggregator.sources.confined import Confinable
-from fog_aggregator.sources.ports import Descending, for_request
+from fog_aggregator.sources.ports import Confinable, Descending, for_request
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 T = TypeVar("T")
