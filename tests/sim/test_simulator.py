@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from fog_bus.memory import MemoryStream
 from fog_proving.sim.__main__ import main
 from fog_proving.sim.books import Books, Cell
-from fog_proving.sim.bus import OF_STREAMS
+from fog_proving.sim.bus import OF_STREAMS, Stream
 from fog_proving.sim.mutations import MUTATIONS
 from fog_proving.sim.run import history, run, trace
 from fog_proving.sim.steps import FAULTS, ORDERS, ORDINARY, TIERED, Step, shorten
@@ -109,3 +110,14 @@ def test_the_books_know_every_ancestor() -> None:
     assert {path: cells[cell] for path, cells in books.truth.items()} == {(): 2.5, ("f",): 2.5, ("f", "0"): 2}
     assert books.slack(cell, 1.0) > 0
     assert books.slack(Cell("b_total", ()), 1.0) == 0
+
+
+def test_an_image_from_before_a_series_is_not_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read after the series it would count this one twice, which no promise excludes; else no promise is broken."""
+    steps = [
+        *(Step("spawn", 0, 1), Step("count", 0, 1), Step("beat"), Step("snapshot", 0, 1), Step("count")),
+        *(Step("spawn", 0, 1), Step("copy"), Step("lose"), Step("crash"), Step("beat"), Step("put_back")),
+    ]
+    assert not run(steps)
+    monkeypatch.setattr(Stream, "put_back", MemoryStream.put_back)
+    assert run(steps) == "f/0: whole_total is exported as 2, but 1 were counted"

@@ -57,6 +57,7 @@ class Stream(MemoryStream):
         wipes: How often it was lost with its store.
         stepped: Whether its server's clock was ever set.
         ahead: How far that is ahead, seconds.
+        images: Frames that machines repeated when they were restored; each tells whether series came or went since.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -66,6 +67,7 @@ class Stream(MemoryStream):
         self.losses = 0
         self.wipes = 0
         self.stepped = False
+        self.images: dict[bytes, Callable[[], bool]] = {}
         self._stored_at: dict[tuple[int, int], float] = {}
         self.watchers.append(self._note)
 
@@ -78,6 +80,16 @@ class Stream(MemoryStream):
         """Lose the store; the stream is made anew."""
         super().wipe()
         self.wipes += 1
+
+    def put_back(self, number: int = -1) -> None:
+        """Put an older copy back, as `MemoryStream` does, unless a repeated frame in it were read after newer series.
+
+        It would say that they were removed, and they would count twice: an epoch that is repeated is not repaired.
+        """
+        made = self._copies.made
+        copy = made[number % len(made)].messages if made else ()
+        if not any(message.data in self.images and self.images[message.data]() for message in copy):
+            super().put_back(number)
 
     def refuse(self, *, refusing: bool) -> None:
         """Become full, or lose the server; or not any more."""

@@ -266,11 +266,15 @@ class Program:
             return
         keyframe, series, retained = self._keyframe
         writer = self._publication.epoch.writer
-        unchanged = series and series is self._series and retained == writer.retained_count
-        if unchanged:  # or what came since would be taken for removed
-            frame = decode(keyframe.data)
+
+        def has_changed() -> bool:
+            return series is not self._series or retained != writer.retained_count
+
+        if series and not has_changed():  # or what came since would be taken for removed
+            frame, stream = decode(keyframe.data), self._stage.streams.metrics
             frame.seq = writer.seq + 1 + ahead % 4
-            self._stage.streams.metrics.publish(SUBJECTS.metrics(self.path), encode(frame), Fate.STORED)
+            stream.publish(SUBJECTS.metrics(self.path), data := encode(frame), Fate.STORED)
+            stream.images[data] = has_changed
             self.book.repeated = True
 
     def _publish(self) -> Publication:
