@@ -16,8 +16,8 @@ from fog_cli.config import Option, options_of, resolve
 OF_A_PROGRAM: Final = 128 * MIB
 """More than an aggregator takes before it has read anything."""
 
-NOT_OURS: Final = frozenset({"RACK", "HOSTNAME"})
-"""Variables that a path may be made of."""
+NOT_OURS: Final = frozenset({"RACK", "HOSTNAME", "BOOTSTRAP_TOKEN"})
+"""Variables that a path or an address may be made of."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,13 @@ def of_service(name: str, service: Mapping[str, Any]) -> Program:
 
 
 def of_container(container: Mapping[str, Any], node: str = "worker-1") -> Program:
-    """Return the program of a container of a pod, on a machine of that name."""
+    """Return the program of a container of a pod, on a machine of that name; a secret's is `secret-KEY`."""
     environ: dict[str, str] = {}
     for one in container.get("env", ()):
-        given = one["value"] if "value" in one else {"spec.nodeName": node}[one["valueFrom"]["fieldRef"]["fieldPath"]]
+        source = one.get("valueFrom", {})
+        if "secretKeyRef" in source:
+            given = f"secret-{source['secretKeyRef']['key']}"
+        else:
+            given = one["value"] if "value" in one else {"spec.nodeName": node}[source["fieldRef"]["fieldPath"]]
         environ[one["name"]] = re.sub(r"\$\((\w+)\)", lambda match: environ[match[1]], given)
     return Program(container["name"], tuple(container["args"]), environ)

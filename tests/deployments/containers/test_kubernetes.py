@@ -178,6 +178,18 @@ def test_a_container_of_ours_has_options_that_are_there(name: str) -> None:
     assert list(of_container(CONTAINERS[name][1]).problems()) == []
 
 
+def test_one_of_the_pair_asks_whichever_is_ready() -> None:
+    """At a service without those that are not, as it is itself then; the token is in a secret of the README's."""
+    (one,) = pod(BY_IDENTITY["StatefulSet/fog/fog-aggregator"])["spec"]["containers"]
+    given = {variable["name"]: variable for variable in one["env"]}
+    host, _, port = given["FOG_BOOTSTRAP"]["value"].partition("@")[2].partition(":")
+    service = BY_IDENTITY["Service/{1}/{0}".format(*host.split("."))]["spec"]
+    assert "publishNotReadyAddresses" not in service
+    assert int(port) in {exposed["port"] for exposed in service["ports"]}
+    assert given["BOOTSTRAP_TOKEN"]["valueFrom"]["secretKeyRef"] == {"name": "fog-http", "key": "bootstrap.token"}
+    assert "--from-file bootstrap.token" in read("deploy/README.md")
+
+
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_a_probe_asks_what_is_served(name: str) -> None:
     """At a port that the container has, and a route that asks for no login."""
@@ -236,11 +248,13 @@ def allowed(policy: Document, way: str) -> set[tuple[str, str, Any]]:
 
 
 def test_who_may_speak_to_whom() -> None:
-    """Agents, aggregators and the administrator's job speak to NATS, and to nobody else of ours; NATS lets these in."""
+    """Agents, aggregators and the administrator's job speak to NATS, the pair to each other, nobody to others."""
     policies = {one["metadata"]["name"]: one for one in of_kind("NetworkPolicy")}
     nats = {("fog", "nats", 4222)}
+    of_the_pair = {"fog-aggregator": {("fog", "fog-aggregator", 10364)}}
     for name in ("fog-agent", "fog-aggregator", "fog-streams"):
-        assert allowed(policies[name], "egress") == nats, name
+        assert allowed(policies[name], "egress") == nats | of_the_pair.get(name, set()), name
+    assert allowed(policies["fog-aggregator"], "ingress") == {("fog", "fog-aggregator", "http")}
     senders = {("fog-agents", "fog-agent"), ("fog", "fog-aggregator"), ("fog", "fog-streams")}
     assert senders <= {one[:2] for one in allowed(policies["nats"], "ingress")}
     assert "ingress" not in policies["fog-agent"]["spec"]

@@ -70,7 +70,10 @@ def shows_nodes(address: str, login: str, number: int) -> bool:
 
 
 async def test_the_manifests(tmp_path: Path) -> None:
-    """The job, an aggregator and the agent of a machine with dots in its name do the same, for who has a token."""
+    """The job, an aggregator and the agent of a machine with dots in its name do the same, for who has a token.
+
+    Then the other one of the pair, which has no state, begins with the first one's checkpoint.
+    """
     node, token = "ip-10-0-0-1.ec2.internal", "ip-10-0-0-1-ec2-internal"
     found = {one["name"]: of_container(one, node) for _, one in containers() if one["image"].startswith("fog-")}
     with stage(tmp_path, {token: f"fog/k8s/{token}"}) as on, ExitStack() as stack:
@@ -79,10 +82,17 @@ async def test_the_manifests(tmp_path: Path) -> None:
             "/etc/fog/http/http.tokens": str(tmp_path / "http.tokens"),
             "/host": str(tmp_path / "host"),
         }
-        login = "prometheus:" + run("token", "prometheus", "--file", str(tmp_path / "http.tokens")).stdout.strip() + "@"
+        tokens = [run("token", name, "--file", str(tmp_path / "http.tokens")) for name in ("prometheus", "bootstrap")]
+        login, bootstrap = f"prometheus:{tokens[0].stdout.strip()}@", tokens[1].stdout.strip()
         on.complete(found["streams"])
         address = free_address()
-        on.starts(found["aggregator"], "aggregator", stack, FOG_LISTEN=address)
+        on.places["http://bootstrap:secret-bootstrap.token@fog.fog:10364"] = f"http://bootstrap:{bootstrap}@{address}"
+        on.starts(found["aggregator"], "aggregator", stack, FOG_LISTEN=address, FOG_CHECKPOINT_INTERVAL="1s")
         on.starts(found["agent"], "agent", stack, **OFTEN)
         await answers(address, login, 1)
         assert not await asyncio.to_thread(shows_nodes, address, "", 1)
+        state, other = tmp_path / "state-aggregator", free_address()
+        await eventually(lambda: any(state.glob("checkpoint-*.fog")), deadline=60)
+        on.starts(found["aggregator"], "aggregator-1", stack, FOG_LISTEN=other)
+        await answers(other, login, 1)
+        assert "going on from the checkpoint of" in (tmp_path / "aggregator-1.log").read_text()
