@@ -19,6 +19,7 @@ from fog_aggregator.components.below import asking
 from fog_aggregator.components.below.samples import (
     NoSamplesError,
     Wanted,
+    begin_of,
     first_of,
     read_samples,
     wanted,
@@ -261,6 +262,37 @@ def test_groups_of_branches_end_where_their_own_answers_begin() -> None:
     assert with_groups_until(Selection((Part(labels[1:2], times, np.ones((1, 3))),)), {("fog", "1"): 1}).parts == []
     assert first_of(Selection((own, shared))) == 1
     assert first_of(Selection(())) is None
+
+
+@pytest.mark.parametrize(
+    ("theirs", "left"),
+    [
+        ([59], []),
+        ([59, 119], []),
+        ([290, 350], []),
+        ([400, 1000, 1600], []),
+        ([400, 460], [5, 20, 35, 350, "end"]),
+        ([], [5, 20, 35, 350, 400, 415]),
+    ],
+)
+def test_a_branch_is_not_counted_twice_where_a_window_begins(theirs: list[int], left: list[object]) -> None:
+    """Samples of other steps begin a little later than ours: only a span without any is a time before the branch."""
+    own = Selection((_seconds("fog/1", [5, 20, 35, 350, 400, 415]),))
+    begin = begin_of(Selection((_seconds("fog/1/a", theirs),)), own, 0)
+    shown = with_groups_until(own, {} if begin is None else {("fog", "1"): begin})
+    rows = [_row_of(part, row) for part in shown.parts for row, _ in enumerate(part.labels)]
+    times = [
+        time // 1000 if value != "stale" else "end"
+        for times, values in rows
+        for time, value in zip(times, values, strict=True)
+    ]
+    assert times == left
+
+
+def _seconds(path: str, times: list[int]) -> Part:
+    """Return one series with samples at some seconds."""
+    offsets = np.array([0, len(times)], np.int64)
+    return Part([make_labels({"fog_path": path})], np.array(times, np.int64) * 1000, np.ones(len(times)), offsets)
 
 
 def _row_of(part: Part, row: int) -> tuple[list[int], list[float | str]]:

@@ -18,6 +18,8 @@ from fog_schema.paths import Path, format_path
 
 _MOST_WARNINGS: Final = 5
 _LONGEST: Final = 300
+LOOKBACK: Final = 300_000
+"""Milliseconds for which an expression takes the last sample of a series, where nothing else is asked for."""
 
 
 class NoSamplesError(ValueError):
@@ -98,6 +100,24 @@ def _row(
 def first_of(found: Selection) -> int | None:
     """Return the time of the first sample; None without any."""
     return min((int(part.times.min()) for part in found.parts if part.times.size), default=None)
+
+
+def begin_of(found: Selection, own: Selection, start: int) -> int | None:
+    """Return the time from which a branch answers for itself; None for an answer without samples.
+
+    That is `start` where the first sample comes so soon after it that none needs to be missing: within the distance of
+    samples there or here, or within the time for which a sample is looked back at.
+    """
+    first = first_of(found)
+    reach = max(LOOKBACK, _first_distance(found), _first_distance(own))
+    return start if first is not None and first - start <= reach else first
+
+
+def _first_distance(found: Selection) -> float:
+    """Return the distance of the first two samples of most series; 0 where none has two."""
+    rows = (_samples(part, row)[0][:2] for part in found.parts for row in range(len(part.labels)))
+    distances = [int(times[1] - times[0]) for times in rows if times.size == 2]
+    return float(np.median(distances)) if distances else 0.0
 
 
 def with_groups_until(found: Selection, first: Mapping[Path, int]) -> Selection:

@@ -11,7 +11,7 @@ from fog_aggregator.components.below.asking import JSON, Answer, BranchQuestions
 from fog_aggregator.components.below.samples import (
     NoSamplesError,
     Wanted,
-    first_of,
+    begin_of,
     read_samples,
     wanted,
     with_groups_until,
@@ -165,8 +165,8 @@ class BelowSource:
             found = self._ask([wanted(branch, view, matchers, start, end) for branch in branches])
             missing = {branch: one for branch, one in found.items() if isinstance(one, str)}
             answered = {branch: one for branch, one in found.items() if isinstance(one, Selection)}
-        first = {branch: time for branch, one in answered.items() if (time := first_of(one)) is not None}
-        shown = with_groups_until(own, first)
+        begin = {branch: begin_of(one, own, start) for branch, one in answered.items()}
+        shown = with_groups_until(own, {branch: time for branch, time in begin.items() if time is not None})
         parts = [part for one in (shown, *answered.values()) for part in one.parts]
         warnings = [text for one in (shown, *answered.values()) for text in one.warnings]
         as_one = (self._without(branch, why) for branch, why in sorted(missing.items()))

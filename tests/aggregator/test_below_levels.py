@@ -1,0 +1,115 @@
+"""A level below branches is put together from our own places and the branches' answers, within limits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+
+from fog_aggregator.components.below.asking import Answer, BranchQuestions, Question
+from fog_aggregator.components.below.source import BelowSource
+from fog_aggregator.history.routing import Level, View
+from fog_aggregator.network import NetworkCollector
+from fog_aggregator.promql.labels import Labels, Matcher, MatchKind, make_labels
+from fog_aggregator.promql.storage import Part, Selection
+from fog_aggregator.sources.fleet_storage import FleetStorage
+from fog_schema.paths import Path, format_path
+
+LEVEL_2 = (Matcher(MatchKind.EQUAL, "__name__", "work_total"), Matcher(MatchKind.EQUAL, "fog_level", "2"))
+
+
+@dataclass
+class Fleet:
+    """Stands in for a network of branches, and for who asks their aggregators."""
+
+    answers: Mapping[Path, Sequence[Mapping[str, Any]]]
+    asked: list[Question] = field(default_factory=list)
+
+    passes_on = True
+
+    def __post_init__(self) -> None:
+        self.loop, self.merging = asyncio.get_running_loop(), asyncio.Lock()
+
+    def inventory(self, read: Callable[[Any], Any]) -> Any:
+        """Read what is known of branches."""
+        return read(self)
+
+    def branches(self, _: Path) -> list[Path]:
+        """Return all of them."""
+        return list(self.answers)
+
+    def addresses(self, branch: Path) -> list[str]:
+        """Return where one may be asked."""
+        return [format_path(branch)]
+
+    def now(self) -> float:
+        """Return the time in seconds."""
+        return time.time()
+
+    async def ask(self, question: Question, _: Sequence[str]) -> Answer:
+        """Answer with the next answer of the branch."""
+        self.asked.append(question)
+        return Answer(200, json.dumps({"data": {"result": self.answers[question.branch]}}).encode())
+
+    def storage(self, own: Sequence[tuple[str, Sequence[float]]]) -> FleetStorage:
+        """Return the storage of a root that has some groups of its own, each with the times of its samples."""
+        kept = Kept([_series(path, times) for path, times in own])
+        source = BelowSource(cast("NetworkCollector", self), cast("BranchQuestions", self), [kept])
+        return FleetStorage([source, kept])
+
+
+@dataclass
+class Kept:
+    """Keeps samples of one level."""
+
+    parts: Sequence[Part]
+    oldest = newest = None
+
+    def holds(self, view: View) -> bool:
+        """Tell whether it is a level."""
+        return isinstance(view, Level)
+
+    def select(self, _: View, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
+        """Return all of a name."""
+        del start, end
+        return Selection(self.parts if matchers[0].value == "work_total" else ())
+
+    def series(self, _: View, matchers: Sequence[Matcher], start: int, end: int) -> Sequence[Labels]:
+        """List none."""
+        del matchers, start, end
+        return []
+
+
+def _labels(path: str) -> dict[str, str]:
+    return {"__name__": "work_total", "fog_level": "2", "fog_path": path}
+
+
+def _series(path: str, times: Sequence[float]) -> Part:
+    milliseconds, offsets = (np.array(times) * 1000).astype(np.int64), np.array([0, len(times)], np.int64)
+    return Part([make_labels(_labels(path))], milliseconds, np.ones(len(times)), offsets)
+
+
+def _said(path: str, times: Sequence[float]) -> dict[str, Any]:
+    return {"metric": _labels(path), "values": [[time, "1"] for time in times]}
+
+
+def _places(found: Selection) -> dict[str, int]:
+    """Return how many samples each place has."""
+    return {
+        dict(labels)["fog_path"]: size
+        for part in found.parts
+        for labels, size in zip(part.labels, part.sizes, strict=True)
+    }
+
+
+async def test_a_window_has_a_branch_once() -> None:
+    """The branch's first sample in it comes after some of ours, as its steps are others: ours are left out."""
+    fleet = Fleet({("fog", "1"): [_said("fog/1/a", [59])]})
+    storage = fleet.storage([("fog", [5, 20, 35, 50]), ("fog/1", [5, 20, 35, 50])])
+    found = await asyncio.to_thread(storage.select, LEVEL_2, 0, 60_000)
+    assert _places(found) == {"fog": 4, "fog/1/a": 1}
