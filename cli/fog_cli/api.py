@@ -24,6 +24,16 @@ TIMEOUT: Final = 30.0
 _MOST_OF_AN_ERROR: Final = 65_536
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: the login would go to whatever server it names."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Return no request, so that the answer is an error."""
+
+
+_OPENER: Final = urllib.request.build_opener(_NoRedirect)
+
+
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
     """The options of the group ``[api]``."""
@@ -95,7 +105,7 @@ class Api:
             raise CommandError(f"{self.url} is not an address: write http://127.0.0.1:10364")
         try:
             request = urllib.request.Request(url, method=method, headers={**self._login, **(headers or {})})  # noqa: S310 - the scheme was looked at above
-            answer: HTTPResponse = urllib.request.urlopen(request, timeout=timeout)  # noqa: S310 - as above
+            answer: HTTPResponse = ask(request, timeout)
             return answer
         except urllib.error.HTTPError as error:
             raise self._refusal(error) from None
@@ -116,12 +126,31 @@ class Api:
 
     def _refusal(self, error: urllib.error.HTTPError) -> AnswerError:
         with error:
+            if to := redirected(error):
+                return AnswerError(f"{self.url} sends to {to}, where no login goes: name that with --api", error.code)
             try:
                 text = error.read(_MOST_OF_AN_ERROR).decode(errors="replace").strip()
             except (OSError, HTTPException):
                 text = ""
         kind = NotFoundError if error.code == HTTPStatus.NOT_FOUND else AnswerError
         return kind(f"{self.url} says {error.code} {printable(str(error.reason))}: {_message(text)}", error.code)
+
+
+def ask(request: urllib.request.Request, timeout: float) -> HTTPResponse:
+    """Return the answer to a request of HTTP; a redirect is an error as others are.
+
+    Raises:
+        urllib.error.HTTPError: The status is not 2xx.
+        OSError: Nobody answers.
+    """
+    answer: HTTPResponse = _OPENER.open(request, timeout=timeout)
+    return answer
+
+
+def redirected(error: urllib.error.HTTPError) -> str:
+    """Return where an answer sends to, without a login in it; empty when it is no redirect."""
+    to = error.headers.get("Location", "")
+    return printable(redact(to)) if 300 <= error.code < 400 else ""
 
 
 def without_login(url: str, flag: str = "--api") -> tuple[str, dict[str, str]]:

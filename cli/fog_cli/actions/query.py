@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from fog_cli.api import without_login
+from fog_cli.api import ask, redirected, without_login
 from fog_cli.commands.query import Settings
 from fog_cli.errors import CommandError, FogError, UsageError
 from fog_cli.terminal import Paint, show_labels, show_time
@@ -187,9 +187,11 @@ def _ask(base: str, expression: str, moments: _Moments) -> _Answer:
         f"{url}/api/v1/{path}", data=urlencode(form).encode(), headers=login, method="POST"
     )
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - as above
+        with ask(request, _TIMEOUT) as answer:
             return _read(url, answer.read().decode("utf-8", "replace"))
     except urllib.error.HTTPError as error:
+        if to := redirected(error):
+            raise CommandError(f"{url} sends to {to}, where no login goes: name that with --url") from None
         return _read(url, error.read().decode("utf-8", "replace"), f"{error.code} {error.reason}")
     except (OSError, ValueError) as error:
         raise CommandError(

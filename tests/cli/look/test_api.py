@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
 
 import pytest
 
 from fog_cli.api import Api, without_login
 from fog_cli.errors import AnswerError, CommandError, UsageError
+from fog_cli.main import run
 
 
 class Odd(BaseHTTPRequestHandler):
@@ -77,9 +80,9 @@ SECRET_ADDRESSES = [
 @pytest.mark.parametrize("address", SECRET_ADDRESSES)
 def test_an_address_that_is_cut_short_shows_nothing(address: str) -> None:
     """A sign of a secret may end the host too early: the error says how to write it, and has no part of it."""
-    for run, flag in ((lambda: Api(address), "--api"), (lambda: without_login(address, "--url"), "--url")):
+    for make, flag in ((lambda: Api(address), "--api"), (lambda: without_login(address, "--url"), "--url")):
         with pytest.raises(UsageError) as raised:
-            run()
+            make()
         assert str(raised.value).startswith(f"{flag}: not an address: write https://NAME:SECRET@HOST:PORT")
         assert "s3" not in str(raised.value)
         assert "cret@" not in str(raised.value)
@@ -90,3 +93,45 @@ def test_a_login_with_escaped_signs() -> None:
     url, headers = without_login("http://ad%40min:s3%23%2F%3F%5B@127.0.0.1:1/fog")
     assert url == "http://127.0.0.1:1/fog"
     assert b64decode(headers["Authorization"].removeprefix("Basic ")) == b"ad@min:s3#/?["
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """Sends all to another server, or is that server, and notes who logged in."""
+
+    to = ""
+    logins: ClassVar[list[str | None]] = []
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.logins.append(self.headers["Authorization"])
+        self.send_response(302 if self.to else 200)
+        self.send_header("Location", self.to + self.path)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        """Answer likewise."""
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("command", [("nodes", "--api"), ("events", "--follow", "--api"), ("query", "up", "--url")])
+def test_no_login_follows_a_redirect(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """The other server is not asked at all; where it is stands in one line, without a login."""
+    Elsewhere.logins = []
+    with ExitStack() as stack:
+        servers = [stack.enter_context(HTTPServer(("127.0.0.1", 0), Elsewhere)) for _ in range(2)]
+        servers[0].RequestHandlerClass = type(
+            "First", (Elsewhere,), {"to": f"http://you:hush@127.0.0.1:{servers[1].server_port}"}
+        )
+        for server in servers:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
+        assert run([*command, f"http://me:secret@127.0.0.1:{servers[0].server_port}"], {}) == 1
+    assert len(Elsewhere.logins) == 1
+    said = capsys.readouterr().err
+    assert f"sends to http://…@127.0.0.1:{servers[1].server_port}/api/" in said
+    assert said.count("\n") == 1
+    assert "hush" not in said
