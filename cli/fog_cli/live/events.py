@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fog_cli.api import Api
 from fog_cli.commands.look.events import Settings
+from fog_cli.errors import AnswerError, CommandError
 from fog_cli.live import pages
 from fog_cli.live.following import Break, Following
 from fog_cli.terminal import Paint, show_time
@@ -43,16 +44,16 @@ def events(settings: Settings) -> int:
 def _follow(settings: Settings, api: Api, query: Mapping[str, object]) -> int:
     paint = Paint()
     try:
-        for event in _coming(settings, api, query):
+        for event in coming(settings, api, query):
             print(json.dumps(event) if settings.json else line_of(event, paint), flush=True)
     except KeyboardInterrupt:  # how it ends
         return 0
     return 0
 
 
-def _coming(settings: Settings, api: Api, query: Mapping[str, object]) -> Iterator[Event]:
+def coming(settings: Settings, api: Api, query: Mapping[str, object]) -> Iterator[Event]:
     """Return the newest events, then each that comes, once; after a gap those that were missed."""
-    printed = Printed()
+    printed, hole = Printed(), Hole(api, query)
     has_begun, is_away = False, False
     for message in Following(api, settings.path):
         if isinstance(message, Break):
@@ -67,7 +68,11 @@ def _coming(settings: Settings, api: Api, query: Mapping[str, object]) -> Iterat
             has_begun = True
             yield from printed.new(pages.events(api, query, settings.limit)["events"])
         if message.kind == "gap" or (message.kind == "skipped" and message.data["kind"] == "event"):
-            yield from printed.new(_missed(api, query, printed.newest))
+            hole.open(printed.newest)
+            yield from printed.new(hole.filled())
+        elif message.kind == "status":
+            printed.newest = printed.newest or message.data.get("now", 0.0)  # older ones are not missed
+            yield from printed.new(hole.filled())
         elif message.kind == "event" and settings.name in {"", message.data["name"]}:
             yield from printed.new([message.data])
 
@@ -81,11 +86,50 @@ def _missed(api: Api, query: Mapping[str, object], since: float) -> list[Event]:
     return missed
 
 
+class Hole:
+    """The events that were missed: asked for after a gap, and again with each status while that fails.
+
+    Args:
+        api: The aggregator.
+        query: Which events.
+    """
+
+    def __init__(self, api: Api, query: Mapping[str, object]) -> None:
+        self._api = api
+        self._query = query
+        self._since: float | None = None
+        self._has_failed = False
+
+    def open(self, since: float) -> None:
+        """Note that events since a moment are missed; those of an earlier hole, which is open yet, too."""
+        self._since = since if self._since is None else self._since
+
+    def filled(self) -> list[Event]:
+        """Return the missed events; none when there is no hole, or they cannot be had now, which is said once.
+
+        Raises:
+            AnswerError: They are refused for good (status 4xx).
+        """
+        if self._since is None:
+            return []
+        try:
+            missed = _missed(self._api, self._query, self._since)
+        except CommandError as error:
+            if isinstance(error, AnswerError) and error.status < 500:
+                raise
+            if not self._has_failed:
+                print(f"fog events: what was missed comes later ({error}); trying again", file=sys.stderr, flush=True)
+            self._has_failed = True
+            return []
+        self._since, self._has_failed = None, False
+        return missed
+
+
 class Printed:
     """The events that were printed.
 
     Attributes:
-        newest: When the newest of them was received; 0 before the first.
+        newest: When the newest of them was received, or when it was begun; 0 before that is known.
     """
 
     def __init__(self) -> None:
