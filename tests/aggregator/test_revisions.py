@@ -125,6 +125,21 @@ def test_an_order_that_waits_keeps_its_stamp_and_its_turn() -> None:
         OrderStamps(Quarantine()).restore(OrderStamps(quarantine).image())
 
 
+def test_orders_of_an_earlier_programs_checkpoint_keep_their_turn() -> None:
+    """It saved them by path and without their stamps; also what is saved and read once more has them in order."""
+    quarantine = Quarantine()
+    for path, at, out in ((("b",), 5.0, True), (("a",), 6.0, True), (("b",), 7.0, False), (("a",), 8.0, False)):
+        assert quarantine.add(path, Order(at, out, why="x", stamp=int(at * 1e9))) is Taken.NEW
+    earlier = Quarantine()
+    earlier.restore(quarantine.image())
+    OrderStamps(earlier).assume()
+    again = Quarantine()
+    again.restore(earlier.image())
+    OrderStamps(again).restore(OrderStamps(earlier).image())
+    for one in (earlier, again):
+        assert [(path, order.at) for path, order in one.pop_ready(7.5)] == [(("b",), 5.0), (("a",), 6.0), (("b",), 7.0)]
+
+
 def test_orders_that_are_remembered_are_bounded() -> None:
     """Of those that were forgotten nobody knows whether they were read."""
     read = ReadOrders()

@@ -269,6 +269,7 @@ class Quarantine:
                 self._in_force[path] = order
             else:
                 self._in_force.pop(path, None)
+        self._waiting.sort(key=lambda one: one[1].at)  # saved by path; their stamps tell better, where they are known
 
     def _was_read(self, path: Path, order: Order, orders: Sequence[Order]) -> bool:
         """Tell whether an order was read before: by its stamp, and by its time where that was forgotten."""
