@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from typing import Any, Final, TypeVar
 
 from fog_aggregator.promql.errors import QueryTimeoutError, UnavailableError
@@ -76,14 +76,12 @@ def wait_in_thread(
         question.close()
         raise UnavailableError(_STOPS)
     future: Future[T] = asyncio.run_coroutine_threadsafe(question, loop)
-    while True:
-        try:
-            return future.result(_LOOK)
-        except TimeoutError:
-            if future.done():  # the question itself took too long
-                raise
+    try:
+        while not future.done():
             if expired():
                 future.cancel()
-                raise QueryTimeoutError("the query ended before there was an answer") from None
-        except CancelledError:
-            raise UnavailableError(_STOPS) from None
+                raise QueryTimeoutError("the query ended before there was an answer")
+            wait((future,), _LOOK)
+        return future.result()
+    except CancelledError:
+        raise UnavailableError(_STOPS) from None
