@@ -13,7 +13,7 @@ from fog_bus.ports import Message
 from fog_schema.codec import encode
 from fog_schema.commands import FORGET, Command, encode_command
 from fog_schema.frames import EVENTS, Event, Frame
-from tests.aggregator.slicing import BEGIN, SlicedEngine, frame_of
+from tests.aggregator.slicing import BEGIN, READ_AT, SlicedEngine, frame_of
 
 
 def keyframes(count: int, path: str = "fog/0") -> list[Message]:
@@ -97,16 +97,31 @@ def test_others_have_their_turn_between_slices() -> None:
     assert turns == [1, 2, 3]
 
 
+def test_a_batch_is_judged_once_though_others_are_applied_between_its_slices() -> None:
+    """A message of another month is misdated once, however often the rest of its batch is handed over."""
+    reading = SlicedEngine(SLICE_SECONDS)
+    batch = [one._replace(timestamp_ns=int((READ_AT + 30 * 86_400) * 1e9)) for one in keyframes(4)]
+    event = Event("door_opened", None, {}, {}, BEGIN)
+    others = [
+        Message("fog.v1.events.fog.0", encode(Frame(EVENTS, 7, seq, events=(event,))), seq, int(READ_AT * 1e9))
+        for seq in range(1, 5)
+    ]
+    for number in range(4):
+        assert reading.engine.on_batch("M", batch[number:], float(number)) == 1
+        assert reading.engine.on_batch("E", others[number : number + 1], float(number)) == 1
+    assert reading.engine.cursors["M"].dates.misdated == 4
+
+
 def test_a_batch_is_judged_once_and_handed_over_in_pieces() -> None:
     """Slices and portions of a batch have the times that were judged first; another batch is judged for itself."""
     messages = [Message("a", b"", number, number * 10**9) for number in range(1, 9)]
     judged = [one._replace(timestamp_ns=7) for one in messages]
-    dated = Dated("metrics", messages, judged)
-    assert dated.part("metrics", messages[2:5]) == judged[2:5]
-    assert dated.part("metrics", messages) == judged
-    assert dated.part("events", messages) is None
-    assert dated.part("metrics", messages[:1] + messages[2:4]) is None
-    assert dated.part("metrics", [messages[0]._replace(data=b"other")]) is None
-    assert dated.part("metrics", [*messages, Message("a", b"", 9, 9)]) is None
+    dated = Dated(messages, judged)
+    assert dated.part(messages[2:5]) == judged[2:5]
+    assert dated.part(messages) == judged
+    assert dated.part([]) is None
+    assert dated.part(messages[:1] + messages[2:4]) is None
+    assert dated.part([messages[0]._replace(data=b"other")]) is None
+    assert dated.part([*messages, Message("a", b"", 9, 9)]) is None
     assert dated.after(messages[2:5]) is dated
     assert dated.after(messages[5:]) == NOTHING_DATED

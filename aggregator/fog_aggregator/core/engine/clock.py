@@ -170,21 +170,19 @@ class Dates:
 
 
 class Dated(NamedTuple):
-    """A batch of a stream, with the times that were judged when it was handed over first.
+    """A batch of one stream, with the times that were judged when it was handed over first.
 
     Args:
-        stream: The stream's name.
         messages: The batch as it was read.
         judged: The same messages with times that can be true.
     """
 
-    stream: str
     messages: Sequence[Message]
     judged: Sequence[Message]
 
-    def part(self, stream: str, messages: Sequence[Message]) -> Sequence[Message] | None:
+    def part(self, messages: Sequence[Message]) -> Sequence[Message] | None:
         """Return what was judged of some of the batch's messages that follow each other; None for any others."""
-        if stream != self.stream or not messages:
+        if not messages:
             return None
         begin = bisect_left(self.messages, messages[0].seq, key=seq_of)
         end = begin + len(messages)
@@ -199,7 +197,7 @@ class Dated(NamedTuple):
         return NOTHING_DATED if messages and self.messages and messages[-1] is self.messages[-1] else self
 
 
-NOTHING_DATED: Final = Dated("", (), ())
+NOTHING_DATED: Final = Dated((), ())
 
 
 def _within(stamp: int, span: tuple[int, int]) -> int:

@@ -18,7 +18,7 @@ from fog_aggregator.core.checkpoint import Scope as ScopeKey
 from fog_aggregator.core.commands.operators import OperatorCommands
 from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.costs.slices import Slice
-from fog_aggregator.core.engine.clock import NOTHING_DATED, STEP_SECONDS, Dated, ServerClock, seq_of
+from fog_aggregator.core.engine.clock import STEP_SECONDS, Dated, ServerClock, seq_of
 from fog_aggregator.core.engine.cursor import StreamCursor
 from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.observed import ObservedTime
@@ -120,7 +120,7 @@ class Engine:
 
     def _begin(self, positions: Mapping[str, Position]) -> None:
         scope, around = self._scope, self._around
-        self._time.dated = NOTHING_DATED
+        self._time.dated.clear()
         self.streams.begin(positions)
         taker, fleet, counted = around.history, self.fleet, self.streams.counted
         resumed_at = self._time.resumed_at
@@ -150,6 +150,7 @@ class Engine:
         change = self.streams.follow(found, now, selective=selective)
         for what, names in ((Discontinuity.APPEARED, change.appeared), (Discontinuity.GONE, change.gone)):
             for name in names:
+                self._time.dated.pop(name, None)
                 self._note_discontinuity(name, what, now, of_counts=kinds.get(name, METRICS) != CONTROL)
         for name in change.unread:
             self._around.say(f"unread {name}", f"stream {name}: it does not answer, and may hold unread messages", None)
@@ -198,7 +199,7 @@ class Engine:
                 applied = self._apply(stream, messages, ours, now)
                 if applied < len(ours):
                     count = bisect_left(messages, ours[applied].seq, key=seq_of)
-            self._time.dated = self._time.dated.after(messages[:count])
+            self._time.dated[stream] = self._time.dated[stream].after(messages[:count])
         cursor.take(messages[:count], pending + len(messages) - count, now)
         return count
 
@@ -238,7 +239,8 @@ class Engine:
         )
         if effects.became_ready:
             self.fleet.needs_keyframe_round = False
-        effects.forgotten = self._forget()
+        until, departed_after = self.streams.read_until, self._scope.departed_after
+        effects.forgotten = self._commands.forget(self.fleet, until, departed_after)
         effects.settled = self._settle_orders(now)
         if self._time.steps is not None:
             self._time.steps.tick(now)
@@ -344,7 +346,7 @@ class Engine:
         While that has not spoken the first one that has stands in for it: what is dated so is set back later (R12.56).
         A batch is judged once: its portions and slices are of what was judged then.
         """
-        if (known := self._time.dated.part(stream, messages)) is not None:
+        if (known := self._time.dated[stream].part(messages)) is not None:
             return known
         dates = self.cursors[stream].dates
         if self._clock.offset is None:
@@ -353,7 +355,7 @@ class Engine:
         ahead = 0.0 if ours is None or theirs is None else theirs - ours
         if abs(ahead) > STEP_SECONDS:
             judged = [one._replace(timestamp_ns=one.timestamp_ns - int(ahead * 1e9)) for one in judged]
-        self._time.dated = Dated(stream, messages, judged)
+        self._time.dated[stream] = Dated(messages, judged)
         return judged
 
     def _follow_clocks(self, now: float) -> None:
@@ -370,7 +372,8 @@ class Engine:
                 self._report_step(stream, step, now)
 
     def _report_step(self, stream: str, step: float, now: float) -> None:
-        self._time.dated, text = NOTHING_DATED, f"the clock of the server of {stream} has stepped by {step:+.0f} s"
+        self._time.dated.clear()
+        text = f"the clock of the server of {stream} has stepped by {step:+.0f} s"
         self._around.say(f"clock {stream}", text, None)
         self.events.report(self._scope.path, "clock_stepped", {"subject": stream, "text": text}, self.server_time(now))
 
@@ -394,7 +397,3 @@ class Engine:
         """Let audible time go on up to when the server spoke last."""
         seconds = self.observed.listen(self.streams.of_counts.values())
         self.fleet.listen(seconds, live=self.observed.audible.live, now=self._clock.earliest(now))
-
-    def _forget(self) -> list[tuple[Path, float, list[Path]]]:
-        """Do the requests to forget for which it is known by now which nodes had departed."""
-        return self._commands.forget(self.fleet, self.streams.read_until, self._scope.departed_after)

@@ -10,6 +10,7 @@ A server's clock may be wrong for a moment. Messages from a time that the server
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -37,13 +38,13 @@ class StreamsTime:
         clock: The server's clock as a checkpoint knew it, until it is known what it says now.
         steps: The steps of the history; None where nobody takes them.
         resumed_at: The step that came next when a checkpoint was made, milliseconds; 0 without one.
-        dated: The batch that is being applied, as it was judged.
+        dated: The batch of each stream that is being applied, as it was judged: others come between its slices.
     """
 
     clock: ServerClock = field(default_factory=ServerClock)
     steps: Steps | None = None
     resumed_at: int = 0
-    dated: Dated = NOTHING_DATED
+    dated: dict[str, Dated] = field(default_factory=lambda: defaultdict(lambda: NOTHING_DATED))
 
     def set_back(self, clock: ServerClock) -> float:
         """Return by how many seconds the server's clock was set back since the checkpoint; once, when both are known.
