@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
+import pytest
 
+from fog_aggregator.components.below import source
 from fog_aggregator.components.below.asking import Answer, BranchQuestions, Question
 from fog_aggregator.components.below.source import BelowSource
 from fog_aggregator.history.routing import Level, View
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.promql.errors import UnavailableError
 from fog_aggregator.promql.labels import Labels, Matcher, MatchKind, make_labels
 from fog_aggregator.promql.storage import Part, Selection
 from fog_aggregator.sources.fleet_storage import FleetStorage
@@ -59,8 +62,8 @@ class Fleet:
     def storage(self, own: Sequence[tuple[str, Sequence[float]]]) -> FleetStorage:
         """Return the storage of a root that has some groups of its own, each with the times of its samples."""
         kept = Kept([_series(path, times) for path, times in own])
-        source = BelowSource(cast("NetworkCollector", self), cast("BranchQuestions", self), [kept])
-        return FleetStorage([source, kept])
+        below = BelowSource(cast("NetworkCollector", self), cast("BranchQuestions", self), [kept])
+        return FleetStorage([below, kept])
 
 
 @dataclass
@@ -113,3 +116,33 @@ async def test_a_window_has_a_branch_once() -> None:
     storage = fleet.storage([("fog", [5, 20, 35, 50]), ("fog/1", [5, 20, 35, 50])])
     found = await asyncio.to_thread(storage.select, LEVEL_2, 0, 60_000)
     assert _places(found) == {"fog": 4, "fog/1/a": 1}
+
+
+async def test_all_answers_of_a_level_share_one_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The branch whose answer does not fit is shown as one, with the reason."""
+    fleet = Fleet({("fog", str(index)): [_said(f"fog/{index}/a", [59])] for index in range(4)})
+    one = len(json.dumps({"data": {"result": fleet.answers["fog", "0"]}}))
+    monkeypatch.setattr(source, "MOST_BYTES", 3 * one)
+    found = await asyncio.to_thread(fleet.storage([("fog/3", [5])]).select, LEVEL_2, 0, 60_000)
+    assert _places(found) == {"fog/0/a": 1, "fog/1/a": 1, "fog/2/a": 1, "fog/3": 1}
+    assert [text.partition(" larger ")[0] for text in found.warnings] == [
+        "fog/3 is shown as one: the answers of all branches are"
+    ]
+
+
+async def test_samples_are_counted_branch_by_branch() -> None:
+    """Where there is no room for more, branches that were not asked yet are not asked; the turn is given back."""
+    fleet = Fleet({("fog", str(index)): [_said(f"fog/{index}/a", [58, 59])] for index in range(9)})
+    seen: list[int] = []
+
+    def room(count: int) -> None:
+        seen.append(count)
+        if count > 4:
+            raise UnavailableError("busy")
+
+    storage = fleet.storage([("fog/3", [5])]).until(lambda: False, room)
+    with pytest.raises(UnavailableError, match="busy"):
+        await asyncio.to_thread(storage.select, LEVEL_2, 0, 60_000)
+    assert seen[:3] == [2, 4, 6]
+    assert len(fleet.asked) < len(fleet.answers)
+    assert not fleet.merging.locked()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fog_aggregator.components.below.asking import JSON, Answer, BranchQuestions, Question, UnansweredError
@@ -30,6 +30,8 @@ PATIENCE: Final = 8.0
 LONGEST_WAIT: Final = 10.0
 """Seconds for one's turn to ask about a level."""
 AT_ONCE: Final = 2
+MOST_BYTES: Final = 32 * 2**20
+"""Of the answers of all branches of a level together."""
 _LISTED_MS: Final = 3_600_000
 _NOT_PASSED: Final = "this aggregator passes no questions on: see --below.allow"
 _UNHEARD: Final = "the branch above it has warnings, which are not shown to you"
@@ -60,6 +62,21 @@ class Asker:
     def hears(self, branch: Path) -> bool:
         """Tell whether texts of a branch's aggregator are for the asker: they may be about any place of the branch."""
         return is_under(branch, self.root)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """How much the answers of all branches to one question take.
+
+    Attributes:
+        size: bytes of their texts.
+        samples: their samples.
+        reading: held while one of them is read, which takes a multiple of its text.
+    """
+
+    size: int = 0
+    samples: int = 0
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class BelowSource:
@@ -180,19 +197,9 @@ class BelowSource:
 
     def _ask(self, questions: Sequence[Wanted]) -> Mapping[Path, Selection | str]:
         """Ask branches, and read their answers; of those that do not answer return why."""
-        found: dict[Path, Selection | str] = {}
-        waiting = self._ask_all([one for one in questions if self._goes_down(one.whom)])
-        answers = wait_in_thread(self._asking.loop, waiting, self._asker.expired)
-        for one in questions:
-            answer = answers.get(one.whom, str(UnansweredError("loop")))
-            try:
-                found[one.whom] = answer if isinstance(answer, str) else self._read(answer, one)
-            except NoSamplesError as error:
-                found[one.whom] = str(error)
-        self._asker.room(
-            sum(part.samples for one in found.values() if isinstance(one, Selection) for part in one.parts)
-        )
-        return found
+        asked = self._ask_all([one for one in questions if self._goes_down(one.whom)])
+        found = wait_in_thread(self._asking.loop, asked, self._asker.expired)
+        return {one.whom: found.get(one.whom, str(UnansweredError("loop"))) for one in questions}
 
     def _read(self, answer: Answer, one: Wanted) -> Selection:
         """Read an answer; of a branch that the asker sees a part of, it is told that there are warnings, and not which.
@@ -209,29 +216,53 @@ class BelowSource:
         within = self._asker.within
         return len(branch) > len(within) and is_under(branch, within)
 
-    async def _ask_all(self, questions: Sequence[Wanted]) -> dict[Path, Answer | str]:
+    async def _ask_all(self, questions: Sequence[Wanted]) -> dict[Path, Selection | str]:
+        taken = _Taken()
         if len(questions) < 2:
-            return {one.whom: await self._ask_one(one) for one in questions}
-        gate, found = asyncio.Semaphore(AT_ONCE), dict[Path, Answer | str]()
+            return {one.whom: await self._find(one, taken) for one in questions}
+        gate, found = asyncio.Semaphore(AT_ONCE), dict[Path, Selection | str]()
 
-        async def ask(one: Wanted) -> None:
+        async def find(one: Wanted) -> None:
             async with gate:
-                found[one.whom] = await self._ask_one(one)
+                found[one.whom] = await self._find(one, taken)
 
         try:
             async with asyncio.timeout(LONGEST_WAIT):
                 await self._asking.merging.acquire()
         except TimeoutError:
             raise UnavailableError("busy: another level is being asked for already; try again") from None
-        tasks = [asyncio.create_task(ask(one)) for one in questions]
+        tasks = [asyncio.create_task(find(one)) for one in questions]
         try:
-            await asyncio.wait(tasks, timeout=PATIENCE)
+            ended, _ = await asyncio.wait(tasks, timeout=PATIENCE, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             self._asking.merging.release()
             for task in tasks:
                 task.cancel()
+        for task in ended:
+            task.result()
         late = f"no answer within {PATIENCE:g} s"
         return {one.whom: found.get(one.whom, late) for one in questions}
+
+    async def _find(self, one: Wanted, taken: _Taken) -> Selection | str:
+        """Ask one branch, and read its answer, one at a time: the text is gone before the next one's is read.
+
+        Raises:
+            QueryError: There is no room for the samples of all branches.
+        """
+        answer = await self._ask_one(one)
+        if isinstance(answer, str):
+            return answer
+        taken.size += len(answer.body)
+        if taken.size > MOST_BYTES:
+            return f"the answers of all branches are larger than {MOST_BYTES // 2**20} MiB: ask for less"
+        try:
+            async with taken.reading:
+                found = await asyncio.to_thread(self._read, answer, one)
+        except NoSamplesError as error:
+            return str(error)
+        taken.samples += sum(part.samples for part in found.parts)
+        self._asker.room(taken.samples)
+        return found
 
     async def _ask_one(self, one: Wanted) -> Answer | str:
         """Ask one branch; return why it has no answer."""
