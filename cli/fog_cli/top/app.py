@@ -20,9 +20,11 @@ from fog_cli.live.messages import Message
 from fog_cli.top import asking
 from fog_cli.top.canvas import Canvas
 from fog_cli.top.feed import Feed, aside
-from fog_cli.top.screen.compose import current, screen
+from fog_cli.top.screen.compose import Row, current, screen
 from fog_cli.top.screen.keys import LOAD, Effect, press
+from fog_cli.top.screen.listing import Listing, made
 from fog_cli.top.screen.state import QUIET, State
+from fog_cli.words.text import fitted, printable
 
 EVERY: Final = 10.0
 """Seconds after which all that is shown is asked for anew."""
@@ -30,6 +32,8 @@ SETTLE: Final = 2.0
 """Seconds in which changes that come together are one; a key waits for nothing."""
 SPARKS: Final = 60.0
 _INTERRUPTED: Final = 130
+FAULTS: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""Raised where an answer has what nobody expects."""
 
 
 class Top(App[int]):
@@ -81,7 +85,22 @@ class Top(App[int]):
         """Show what is known now."""
         width, height = self.size
         if width and height:
-            self._canvas.show(screen(self.state, width, max(3, height), self._clock()))
+            self._canvas.show(self._drawn(width, max(3, height)))
+
+    def _drawn(self, width: int, height: int) -> list[Row]:
+        """Draw the screen; a fault of that is said in its place, and ends neither the program nor the loading."""
+        try:
+            return screen(self.state, width, height, self._clock())
+        except FAULTS as error:
+            text = f"this cannot be drawn: {error!r}; g and a letter lead to another view, q ends"
+            return [Row(fitted([(printable(text), "critical")], width)), *[Row([(" " * width, "")])] * (height - 1)]
+
+    def _table(self) -> Listing:
+        """Return the table that keys move in; an empty one when it cannot be made, which `show` says."""
+        try:
+            return current(self.state, self._clock())
+        except FAULTS:
+            return made("", [], [], [], "")
 
     def on_key(self, event: events.Key) -> None:
         """Hand a key to the screen."""
@@ -91,7 +110,7 @@ class Top(App[int]):
             self.exit(_INTERRUPTED)
             return
         key = event.character if event.character and event.is_printable else event.key
-        for effect in press(self.state, key, current(self.state, self._clock())):
+        for effect in press(self.state, key, self._table()):
             self._do(effect)
         self.show()
 
@@ -106,7 +125,7 @@ class Top(App[int]):
             is_same = chosen.row == row.row and not chosen.problem
             chosen.row, chosen.problem = row.row, 0
             if is_same:
-                for effect in press(self.state, "enter", current(self.state, self._clock())):
+                for effect in press(self.state, "enter", self._table()):
                     self._do(effect)
         self.show()
 
@@ -167,7 +186,7 @@ class Top(App[int]):
                 answers.errors.pop(question.name, None)
             except CommandError as error:
                 answers.errors[question.name] = str(error)
-            except (AttributeError, LookupError, TypeError, ValueError) as error:
+            except FAULTS as error:
                 answers.errors[question.name] = f"the answer for {question.name} cannot be read: {error!r}"
             if state.answers is not answers:  # the reader has gone elsewhere
                 return

@@ -117,6 +117,8 @@ def change(now: Number, before: Number) -> str:
     if ratio >= 2:
         return f"{TIMES}{digits(ratio)}"
     percent = (ratio - 1) * 100
+    if not math.isfinite(percent):
+        return ""
     size = abs(percent)
     sign = "+" if percent > 0 else MINUS if percent < 0 else ""
     return f"{sign}{f'{size:.1f}'.removesuffix('.0') if size < 10 else math.floor(size + 0.5)} %"

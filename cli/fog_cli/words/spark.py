@@ -31,7 +31,7 @@ def resampled(values: Sequence[float], to: int) -> list[float]:
         first = place * len(values) // to
         last = max(first + 1, (place + 1) * len(values) // to)
         here = [value for value in values[first:last] if math.isfinite(value)]
-        found.append(sum(here) / len(here) if here else math.nan)
+        found.append(sum(value / len(here) for value in here) if here else math.nan)
     return found
 
 
@@ -50,17 +50,20 @@ def _bounds(values: Sequence[float]) -> tuple[float, float]:
 def _step(value: float, low: float, top: float) -> str:
     if math.isnan(value):
         return " "
-    return STEPS[min(7, int((value - low) / (top - low) * 8))] if top > low else STEPS[0]
+    return STEPS[min(7, int(_height(value, low, top) * 8))]
+
+
+def _height(value: float, low: float, top: float) -> float:
+    """Return where a value is between two others, from 0 to 1; halves of the largest numbers are far from infinity."""
+    size = top / 2 - low / 2
+    return min(1.0, max(0.0, (value / 2 - low / 2) / size)) if size > 0 else 0.0
 
 
 def chart(values: Sequence[float], to: int, height: int) -> list[str]:
     """Draw values in so many cells and lines, from zero up; the top line first."""
     shown = resampled(values, to) if values else [math.nan] * to
     low, top = _bounds(shown)
-    eighths = [
-        -1 if math.isnan(value) else max(1, round((value - low) / (top - low) * 8 * height)) if top > low else 1
-        for value in shown
-    ]
+    eighths = [-1 if math.isnan(value) else max(1, round(_height(value, low, top) * 8 * height)) for value in shown]
     return [
         "".join(_cell(size - 8 * line) if size >= 0 else " " for size in eighths) for line in range(height - 1, -1, -1)
     ]

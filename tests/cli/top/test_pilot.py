@@ -15,6 +15,7 @@ import pytest
 
 from fog_cli.api import Api
 from fog_cli.errors import AnswerError
+from fog_cli.top import app as module
 from fog_cli.top.app import Top
 from fog_cli.top.canvas import Canvas, styles
 from fog_cli.top.screen.state import GONE, Link, State, Where
@@ -181,3 +182,24 @@ def test_begins_in_a_terminal_alone() -> None:
     os.close(beside)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "no aggregator answers" in done.stderr
+
+
+@pytest.mark.parametrize("part", ["screen", "current"])
+async def test_a_fault_of_drawing_is_said(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends neither the program nor its loading, nor a key, and goes away with its cause."""
+
+    def fault(*_: object) -> None:
+        raise OverflowError("too large \x1b[2J")
+
+    monkeypatch.setattr(module, "screen", fault)
+    monkeypatch.setattr(module, part, fault)
+    app = opened("http://127.0.0.1:1")
+    async with app.run_test(size=(100, 24)) as pilot:
+        await shows(app, "this cannot be drawn: OverflowError('too large")
+        await pilot.press("g", "n")
+        assert app._loading is not None  # noqa: SLF001 - nothing else tells whether it goes on
+        assert not app._loading.done()  # noqa: SLF001
+        monkeypatch.undo()
+        await shows(app, "? keys")
+        await pilot.press("q")
+    assert app.return_value == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 
@@ -57,6 +58,28 @@ def test_sparklines() -> None:
     assert spark([], 3) == "   "
     assert spark([0, 0, 8, 8], 2) == "▁█"
     assert chart([0, 4, 8, math.nan], 4, 2) == ["  █ ", "▁██ "]
+
+
+MOST = sys.float_info.max
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([MOST] * 4, "██"),
+        ([0, 0, MOST, MOST], "▁█"),
+        ([-MOST, -MOST, MOST, MOST], "▁█"),
+        ([-MOST, MOST], "▁█"),
+        ([0, 5e-324], "▁▁"),
+        ([1e-310, 2e-310], "▅█"),
+        ([math.inf, math.inf, 1, 1], " █"),
+        ([-math.inf, math.nan, 1, 1], " █"),
+    ],
+)
+def test_the_largest_numbers_are_drawn(values: list[float], drawn: str) -> None:
+    """Neither a sum nor a range of them is infinite; what is infinite itself is a gap."""
+    assert spark(values, 2) == drawn
+    assert [len(line) for line in chart(values, 2, 3)] == [2, 2, 2]
 
 
 def test_each_state_is_in_the_bar() -> None:

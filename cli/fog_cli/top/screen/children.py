@@ -65,7 +65,7 @@ def _median_without(ordered: Sequence[float], value: float) -> float:
     """Return the median of sorted values without one of them: a place has thousands of children, and sorts once."""
     place, rest = bisect_left(ordered, value), len(ordered) - 1
     low, high = (ordered[at if at < place else at + 1] for at in ((rest - 1) // 2, rest // 2))
-    return (low + high) / 2
+    return low / 2 + high / 2  # their sum may be infinite
 
 
 def children_of(state: State) -> list[Child]:
