@@ -35,7 +35,8 @@ class Paint:
         self._on = (out or sys.stdout).isatty() and not environ.get("NO_COLOR")
 
     def __call__(self, kind: str, text: str) -> str:
-        """`text` in the colour of a node's state, or of "faint" or "bold"."""
+        """`text`, escaped, in the colour of a node's state, or of "faint" or "bold"."""
+        text = printable(text)
         return f"\033[{_CODES[kind]}m{text}\033[0m" if self._on and text and kind in _CODES else text
 
     def line(self, line: Line) -> str:

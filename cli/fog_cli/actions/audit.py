@@ -19,6 +19,7 @@ from fog_cli.bus import Refusals, connected_link
 from fog_cli.commands.audit import Settings
 from fog_cli.errors import CommandError, UsageError
 from fog_cli.terminal import Paint, show_coverage, show_labels
+from fog_cli.words.text import printable
 from fog_schema.codec import decode, encode_request
 from fog_schema.errors import FrameError, PathError
 from fog_schema.frames import Frame, Request
@@ -235,11 +236,11 @@ def _value(value: Any) -> Value:
 
 def report(findings: Findings, status: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines for a person: what differs, who is missing or left out, the verdict, what it stands on."""
-    yield from findings.differences[:SHOWN]
+    yield from map(printable, findings.differences[:SHOWN])
     if len(findings.differences) > SHOWN:
         yield f"... and {len(findings.differences) - SHOWN} more"
     if findings.silent:
-        yield f"no keyframe came from {', '.join(findings.silent[:SHOWN])}"
+        yield printable(f"no keyframe came from {', '.join(findings.silent[:SHOWN])}")
     if findings.branches:
         yield f"branches left to their own aggregators to audit: {findings.branches}"
     verdict = "equal" if findings.equal else "NOT EQUAL"

@@ -92,7 +92,7 @@ def _failed(settings: Settings, error_type: str, text: str, exit_code: int) -> i
         error = {"status": "error", "errorType": error_type, "error": text}
         print(json.dumps(error, ensure_ascii=False, separators=(",", ":")))
     else:
-        print(f"fog query: {error_type}: {printable(text)}", file=sys.stderr)
+        print(f"fog query: {printable(f'{error_type}: {text}')}", file=sys.stderr)
     return exit_code
 
 
@@ -237,7 +237,7 @@ def _table(data: Mapping[str, Any], paint: Paint) -> Iterator[str]:
         for series in result:
             yield paint("bold", _name(series["metric"]))
             for moment, value in series.get("values", ()):
-                yield f"  {_show(moment)}  {value}"
+                yield printable(f"  {_show(moment)}  {value}")
 
 
 def _name(metric: Mapping[str, str]) -> str:
@@ -246,7 +246,7 @@ def _name(metric: Mapping[str, str]) -> str:
 
 
 def _value(series: Mapping[str, Any]) -> str:
-    return str(series["value"][1]) if "value" in series else "(a native histogram)"
+    return printable(str(series["value"][1])) if "value" in series else "(a native histogram)"
 
 
 def _show(moment: float) -> str:

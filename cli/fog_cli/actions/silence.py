@@ -79,8 +79,8 @@ def _list(settings: Settings) -> int:
 def _line(one: Mapping[str, Any], paint: Paint) -> str:
     state = one["status"]["state"]
     when = f"from {one['startsAt']}" if state == "pending" else f"until {one['endsAt']}"
-    parts = [paint("bold", one["id"]), state, when, one["path"], " ".join(map(_matcher, one["matchers"]))]
-    return "  ".join(printable(part) for part in (*parts, one["createdBy"], one["comment"]) if part)
+    parts = [state, when, one["path"], " ".join(map(_matcher, one["matchers"])), one["createdBy"], one["comment"]]
+    return "  ".join([paint("bold", one["id"]), *(printable(part) for part in parts if part)])
 
 
 def _matcher(one: Mapping[str, Any]) -> str:

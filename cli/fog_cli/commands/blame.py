@@ -67,14 +67,14 @@ def _lines(answer: Mapping[str, Any], paint: Paint) -> Iterator[str]:
         yield ""
         yield from _place(step, paint)
     for warning in answer["warnings"]:
-        yield paint("stale", f"warning: {printable(warning)}")
+        yield paint("stale", f"warning: {warning}")
 
 
 def _summary(answer: Mapping[str, Any], paint: Paint) -> Iterator[str]:
     found, places = answer["found"], answer["places"]
     text = printable(answer["query"])
     if not places or found["share"] is None:
-        yield f"{text}: {found['reason']} between {show_time(answer['from'])} and {show_time(answer['to'])}"
+        yield f"{text}: {printable(found['reason'])} between {show_time(answer['from'])} and {show_time(answer['to'])}"
         return
     first = places[0]
     verb = "rose" if first["change"] > 0 else "fell"
@@ -84,7 +84,7 @@ def _summary(answer: Mapping[str, Any], paint: Paint) -> Iterator[str]:
     )
     way = "rise" if first["change"] > 0 else "fall"
     where = found["path"] or "the whole fleet"
-    yield paint("bold", f"{found['share']:.0%} of the {way} is under {where}") + f" ({found['reason']})"
+    yield paint("bold", f"{found['share']:.0%} of the {way} is under {where}") + f" ({printable(found['reason'])})"
 
 
 def _place(step: Mapping[str, Any], paint: Paint) -> Iterator[str]:
@@ -105,4 +105,4 @@ def _place(step: Mapping[str, Any], paint: Paint) -> Iterator[str]:
 
 
 def _name(child: Mapping[str, Any]) -> str:
-    return f"{child['path']} itself" if child["own"] else str(child["path"])
+    return printable(f"{child['path']} itself" if child["own"] else child["path"])

@@ -33,18 +33,26 @@ def run(settings: Settings) -> int:
     if settings.json:
         print(api.get("/api/explain", query).decode(), end="")
         return 0
-    for line in _lines(api.json("/api/explain", query), Paint()):
+    for line in _lines(_printable(api.json("/api/explain", query)), Paint()):
         print(line)
     return 0
+
+
+def _printable(answer: Any) -> Any:
+    """Escape each text of an answer; labels, which `show_labels` escapes with their quotes, stay."""
+    if isinstance(answer, dict):
+        return {name: value if name == "labels" else _printable(value) for name, value in answer.items()}
+    if isinstance(answer, list):
+        return [_printable(one) for one in answer]
+    return printable(answer) if isinstance(answer, str) else answer
 
 
 def _lines(found: Mapping[str, Any], paint: Paint) -> Iterator[str]:
     for family in found["families"]:
         merged = f", merged by {', '.join(family['rollup'])}" if family["rollup"] else ""
-        text = printable(family["help"])
-        yield f"{paint('bold', found['name'])} at {found['path']}: {family['type']}{merged}. {text}"
+        yield f"{paint('bold', found['name'])} at {found['path']}: {family['type']}{merged}. {family['help']}"
     if found["node"] and found["node"]["quarantined"] is not None:
-        yield f"{found['path']} is in quarantine, and in no number: {printable(found['node']['quarantined'])}"
+        yield f"{found['path']} is in quarantine, and in no number: {found['node']['quarantined']}"
     yield from _values(found["total"], "  ")
     yield f"It stands on {show_coverage(found['coverage']['nodes'], paint)}."
     if found["node"]:

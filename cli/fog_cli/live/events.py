@@ -152,6 +152,6 @@ class Printed:
 def line_of(event: Event, paint: Paint) -> str:
     """Show an event in a line."""
     kind = kind_of(event["name"])
-    parts = [paint("faint", show_time(event["received"])), paint(kind, SIGNS[kind]), event["path"]]
-    parts += [paint("bold", printable(event["name"])), saying(event)]
+    parts = [paint("faint", show_time(event["received"])), paint(kind, SIGNS[kind]), printable(event["path"])]
+    parts += [paint("bold", event["name"]), saying(event)]
     return "  ".join(part for part in parts if part)

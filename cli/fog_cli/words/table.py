@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fog_cli.words.text import Line, Span, cells, cut, padded
+from fog_cli.words.text import Line, Span, cells, cut, harmless, padded
 
 GAP: Final = "  "
 
@@ -22,6 +22,7 @@ class Column:
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[Span]], *, header: bool = True) -> list[Line]:
     """Lay rows out; the first line has the titles. Columns in which nothing stands are left out."""
+    rows = [harmless(row) for row in rows]  # before they are measured
     shown = [place for place in range(len(columns)) if not rows or any(row[place][0] for row in rows)]
     widths = {place: _size(columns[place], [row[place][0] for row in rows], header=header) for place in shown}
     titles = [[(one.title, "faint") for one in columns]] if header else []

@@ -20,6 +20,11 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
+def harmless(line: Line) -> list[Span]:
+    """Escape each text of a line."""
+    return [(printable(text), kind) for text, kind in line]
+
+
 def cells(text: str) -> int:
     """Return how many cells of a terminal a printable text takes."""
     if text.isascii():

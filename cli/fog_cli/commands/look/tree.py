@@ -16,6 +16,7 @@ from fog_bus.options.kinds import PATH, WHOLE
 from fog_cli.api import Api, ApiSettings
 from fog_cli.config import group
 from fog_cli.terminal import Paint, show_coverage
+from fog_cli.words.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,6 @@ def _line(place: Mapping[str, Any], name: str, paint: Paint) -> str:
     state = place["state"]
     own = paint(state, state) if state else ""
     if place["count"] <= (1 if state else 0):
-        return f"{name}  {own}" if own else name
+        return f"{printable(name)}  {own}" if own else printable(name)
     below = show_coverage(place["nodes"], paint)
     return f"{paint('bold', name)}  {own + ' · ' if own else ''}{place['count']} nodes: {below}"

@@ -14,7 +14,7 @@ from fog_cli.top.screen.state import VIEWS, Chart, State
 from fog_cli.words.coverage import expected
 from fog_cli.words.numbers import clock, count, digits, figure, unit_of, with_unit
 from fog_cli.words.spark import chart
-from fog_cli.words.text import Line, Span, fitted, plain, printable, size_of, wrapped
+from fog_cli.words.text import Line, Span, fitted, harmless, plain, size_of, wrapped
 
 _LABELS: Final = 7
 _LEAST_FOR_REST: Final = 12
@@ -48,12 +48,7 @@ def screen(state: State, width: int, height: int, now: float) -> list[Row]:
     rows = [*rows, *body][: height - 1]
     rows += [Row([])] * (height - 1 - len(rows))
     rows.append(Row(_footer(state, width)))
-    return [Row(fitted(_harmless(row.line), width), row.row, row.problem) for row in rows]
-
-
-def _harmless(line: Line) -> Line:
-    """Escape all that a terminal would obey, whoever has said it."""
-    return [(printable(text), kind) for text, kind in line]
+    return [Row(fitted(harmless(row.line), width), row.row, row.problem) for row in rows]
 
 
 def current(state: State, now: float) -> Listing:
