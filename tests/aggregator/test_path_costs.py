@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.sweeper import MOST_REPORTED, Sweeper
+from fog_aggregator.core.fleet.fleet import Fleet as FleetState
 from fog_aggregator.path_costs import MOST_NAMED, PathCost, costliest, costs_by_path
 from fog_schema.codec import encode, encode_definitions
 from fog_schema.columns import pack_ids, pack_ints
@@ -90,3 +95,31 @@ def test_paths_that_disagree_are_told_of_up_to_a_number() -> None:
         assert (findings.conflicting, len(findings.warnings)) == (MOST_REPORTED + 50, told)
         lines += findings.warnings
     assert len(set(lines)) == MOST_REPORTED + 50
+
+
+def test_families_that_clash_cost_their_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One node disagrees about every family of others: no epoch is looked at once for each family."""
+    fleet, nodes, names = Fleet(), 40, 50
+    for node in range(nodes):
+        collector = fleet.join(f"fog/{node}").collector
+        for name in range(names):
+            collector.register_counter(f"jobs_{name}").increment(node + 1)
+    liar = fleet.join("fog/liar").collector
+    for name in range(names):
+        liar.register_gauge(f"jobs_{name}").set(2)
+    fleet.send()
+    looked_at, places_of_epochs = 0, FleetState.places_of_epochs
+
+    def counting(state: FleetState, *given: Any) -> Any:
+        nonlocal looked_at
+        found = places_of_epochs(state, *given)
+        looked_at += len(found)
+        return found
+
+    monkeypatch.setattr(FleetState, "places_of_epochs", counting)
+    told = fleet.network.conflicts()
+    slots = (nodes + 1) * names
+    assert looked_at < 2 * slots
+    assert {name: [(len(one.places), one.counted) for one in variants] for name, variants in told.items()} == {
+        f"jobs_{name}": [(nodes, nodes * (nodes + 1) // 2), (1, 0)] for name in range(names)
+    }

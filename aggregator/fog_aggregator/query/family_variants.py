@@ -106,8 +106,10 @@ class FamilyVariants:
         lives[live.place] = True
         pairs = [np.zeros(0, np.int64)]
         for series, node in self._fleet.holders(np.append(wanted[of_series], False), speaking=True):
-            pairs.append(np.unique(of_series[series].astype(np.int64) * rows + node))
-        shape, node = np.divmod(np.unique(np.concatenate(pairs)), max(rows, 1))
+            pairs.append(of_series[series].astype(np.int64) * rows + node)
+        # Sorted by hand: np.unique hashes whole numbers, which takes ten times as long for a million of them.
+        found = np.sort(np.concatenate(pairs))
+        shape, node = np.divmod(found[np.diff(found, prepend=-1) != 0], max(rows, 1))
         shape, node = shape[lives[node]], node[lives[node]]
         numbers, starts = np.unique(shape, return_index=True)
         return dict(zip(numbers.tolist(), np.split(node, starts[1:]), strict=True)) if len(numbers) else {}
@@ -153,7 +155,8 @@ class FamilyVariants:
         counted: int | float = 0
         for kind, mine in slots:
             table = self._fleet.parts.slots.tables[kind]
-            places.append(self._fleet.places_of_epochs(kind)[table.epoch[mine]].astype(np.int64))
+            epochs = table.epoch[mine].astype(np.int64)
+            places.append(self._fleet.places_of_epochs(kind, epochs).astype(np.int64))
             counted += sum(kind.exact_counts(table, mine)) if kind.counted else 0
         return np.unique(np.concatenate(places)), counted
 

@@ -326,8 +326,8 @@ class FleetReading:
         if not families:
             return found
         of_shape = np.array([family for family, _ in self.parts.catalog.shapes], np.int64)
-        wanted = np.isin(of_shape, list(families))
-        family_of = np.where(wanted, of_shape, -1)[np.array(self.parts.catalog.shape_of, np.int32)]
+        of_shape[np.isin(of_shape, list(families), invert=True)] = -1
+        family_of = of_shape[np.array(self.parts.catalog.shape_of, np.int32)]
         left = self.left_series()
         left[self.parts.catalog.free] = True
         family_of[left] = -1
@@ -335,9 +335,10 @@ class FleetReading:
             slots = table.used()
             slots = slots[family_of[table.series[slots]] >= 0]
             slots = slots[self.places_of_epochs(kind)[table.epoch[slots]] >= 0]
-            mine = family_of[table.series[slots]]
-            for family in np.unique(mine).tolist():
-                found[family].append((kind, slots[mine == family]))
+            order = np.argsort(mine := family_of[table.series[slots]], kind="stable")  # not a look at all for each
+            numbers, starts = np.unique(mine[order], return_index=True)
+            for family, own in zip(numbers.tolist(), np.split(slots[order], starts)[1:], strict=True):
+                found[family].append((kind, own))
         return found
 
     def holders(self, series: Bools, *, speaking: bool = False) -> Iterator[tuple[Int32s, Int32s]]:
