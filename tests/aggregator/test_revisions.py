@@ -7,6 +7,7 @@ import pytest
 from fog_aggregator.components.checkpoints.resumption import resume
 from fog_aggregator.core.commands.own_origin import OwnOrigin
 from fog_aggregator.core.commands.revisions import Revisions
+from fog_aggregator.core.places.limits import MOST_REVISED, MOST_REVISION
 from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.quarantine.orders import Order, Quarantine, Taken
 from fog_aggregator.core.quarantine.read_orders import MOST_READ, ReadOrders
@@ -241,6 +242,47 @@ def test_revisions_are_saved_and_never_fall() -> None:
     assert earlier.at({A: 10}).revision == 41
     with pytest.raises(DamagedError, match="no revisions"):
         Revisions().restore(Saved({"own": 2**63, "below": []}))
+
+
+def test_no_branch_fills_the_sum_of_revisions() -> None:
+    """One says the highest revision there is, and is counted as refused: later orders are still told to the root."""
+    middle, liar = Middle(), Reporter(1, Origin(1, 2**63 - 1))
+    middle.pass_to(10, 0)
+    outcome = middle.engine.fleet.apply(A, liar.keyframe(counted(5)), NOON, rollup=True)
+    assert outcome.refused_values == 1
+    told = [middle.revision]
+    middle.told(B, Reporter(2, Origin(2, 8000)), 5)
+    told.append(middle.revision)
+    middle.hear(order(QUARANTINE, 30, 1, ("fog", "0", "5")))
+    middle.pass_to(40, 0)
+    told.append(middle.revision)
+    assert told == [MOST_REVISION, MOST_REVISION + 8000, MOST_REVISION + 8000 + (NOON + 30) * 1000]
+
+
+def test_branches_with_revisions_are_bounded() -> None:
+    """A newcomer beyond them changes nothing; the most of them at their highest leave room for orders of our own."""
+    revisions = Revisions()
+    for number in range(MOST_REVISED + 1):
+        revisions.hear({("fog", str(number)): 2**63 - 1})
+    assert len(revisions.below) == MOST_REVISED
+    before = revisions.total
+    revisions.order(5_000_000)
+    assert revisions.total == before + 5 == MOST_REVISED * MOST_REVISION + 5
+
+
+def test_one_that_never_heard_of_a_branch_that_is_gone_stays_lower() -> None:
+    """It lacks the branch's counts too. Nothing but the other one's state tells it of either."""
+    whole, blank = Middle(), Middle()
+    whole.told(A, Reporter(1, Origin(1, 7000)), 4)
+    for middle in (whole, blank):
+        middle.told(B, Reporter(2, Origin(2, 8000)), 5)
+        middle.told(B, Reporter(3, Origin(2, 9000)), 5)
+    assert (whole.revision, blank.revision) == (16_000, 9_000)
+    again = Middle()
+    resume(again.engine, again.network, whole.engine.image(Ratchet()), 20.0)
+    again.told(B, Reporter(4, Origin(2, 10_000)), 5)
+    whole.told(B, Reporter(4, Origin(2, 10_000)), 5)
+    assert again.revision == whole.revision == 17_000
 
 
 def test_a_middle_resumes_with_the_orders_of_an_earlier_programs_checkpoint() -> None:

@@ -12,6 +12,7 @@ from fog_aggregator.core.commands.rebases import Rebase, Rebases
 from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.places.limits import MOST_REVISED
 from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.quarantine.orders import Order, Settled, Taken
@@ -61,7 +62,11 @@ class OperatorCommands:
 
     def origin(self, fleet: Fleet) -> Origin:
         """Return which state our totals come from: its incarnation, and what was taken out of it until now."""
-        return self._origin.at(fleet.revisions)
+        below = fleet.revisions
+        if len(below) > MOST_REVISED:
+            text = f"orders are known below {len(below)} branches: a parent hears of those below {MOST_REVISED} alone"
+            self._around.say("revisions", text, None)
+        return self._origin.at(below)
 
     def shift(self, seconds: float) -> None:
         """Follow a step of the server's clock."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fog_aggregator.core.places.limits import MOST_REVISED, MOST_REVISION
 from fog_aggregator.core.saved import DamagedError, Saved, as_count, as_path
 from fog_schema.limits import MAX_WHOLE
 from fog_schema.paths import Path
@@ -14,12 +15,14 @@ class Revisions:
 
     Their sum grows with each order: also with one below a branch that is heard of after a later one below another. Each
     of them is of the newest order alone, so that aggregators which know the same newest ones agree, whatever else one
-    of them has known; and it is of stamps as they stand in the stream, which no step of a clock moves.
+    of them has known; and it is of stamps as they stand in the stream, which no step of a clock moves. One that has
+    never heard of a branch with orders, as it began blank after that had gone, stays lower: the sum of the other one
+    must not fall, and nothing tells this one.
 
     Attributes:
         own: the newest stamp of our own orders, milliseconds, and one more for each that was stamped no later; None
             where a checkpoint does not tell.
-        below: the revision of each branch.
+        below: the revision of each branch, of 1,000 at most, and each at most 2^53.
     """
 
     def __init__(self) -> None:
@@ -36,8 +39,14 @@ class Revisions:
         self.own = min(max((self.own or 0) + 1, round(stamp / 1e6)), MAX_WHOLE)
 
     def hear(self, below: Mapping[Path, int]) -> None:
-        """Take note of the revisions of branches; none becomes lower."""
-        self.below |= {path: revision for path, revision in below.items() if revision > self.below.get(path, 0)}
+        """Take note of the revisions of branches; none becomes lower.
+
+        A higher one than a branch can have is cut, and a newcomer beyond the most branches is left out: no branch can
+        fill the sum, so that orders elsewhere would not change it any more.
+        """
+        for path, revision in below.items():
+            if path in self.below or len(self.below) < MOST_REVISED:
+                self.below[path] = max(self.below.get(path, 0), min(revision, MOST_REVISION))
 
     def image(self) -> Saved:
         """Return all of them."""

@@ -17,9 +17,11 @@ from fog_aggregator.core.places.limits import (
     ADDRESS_KEY,
     MOST_ADDRESSES,
     MOST_NODES,
+    MOST_REVISION,
     OLDEST_LIVE_MS,
     FleetLimits,
 )
+from fog_aggregator.core.places.origin import Origin
 from fog_aggregator.core.places.place import Ids, Place, close, drop_absent
 from fog_aggregator.core.places.rows import Rows
 from fog_aggregator.core.places.succession import Succession
@@ -135,6 +137,7 @@ class Branch(Place):
         self.merge_sections(tables, epoch, frame, outcome)
         reported = (*(frame.coverage or ())[:3], *(frame.absences or ()))
         outcome.refused_values += sum(nodes > MOST_NODES for nodes in reported)
+        outcome.refused_values += Origin.of(frame.info or {}).revision > MOST_REVISION
         if self.succession.joins(epoch.id):
             self.join(tables, epoch, frame)
         if frame.removed is not None and not epoch.gapped:

@@ -14,6 +14,10 @@ MOST_ADDRESSES: Final = 4
 """Of the replicas of one branch; the one that was heard last first."""
 MOST_NODES: Final = 1_000_000
 """Paths that a fleet may have; a branch cannot have more in any state either."""
+MOST_REVISION: Final = 2**53
+"""Of what a branch says of its revision more does not count into ours: it could leave no room for orders (R13.17)."""
+MOST_REVISED: Final = 1_000
+"""Branches whose revisions count: so many of the highest ones leave room for 24 times as much of our own."""
 OLDEST_LIVE_MS: Final = 3 * MAX_INTERVAL_MS
 """The frame of a live node is no older, milliseconds: it was heard within 3 of its intervals."""
 
