@@ -156,7 +156,7 @@ class World:
             self._beat()
             self._come_to_rest(aggregator)
         self._must_be_all(aggregator)
-        if self._ending.hoards and self._tiers is None and not self._stage.clocks.stepped:
+        if self._ending.hoards and self._tiers is None:
             budget_holds(aggregator, self._stage, self._programs, self._beat, self._wait)
 
     def _come_to_rest(self, aggregator: Aggregator) -> None:

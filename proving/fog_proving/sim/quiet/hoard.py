@@ -25,7 +25,9 @@ FAMILY_BYTES: Final = 3_000
 """A family that is known for its retired counts alone, at most."""
 WAIT: Final = 200_000.0
 WAITS: Final = 8
-"""So many of these seconds, with an interval of all that live in between, are two horizons and more."""
+"""So many of these seconds, with intervals of all that live in between, are two horizons and more."""
+BEATS: Final = 2
+"""After such a wait a reader takes its stream for stalled and begins anew; where a replica lags, with the second."""
 
 
 class Ending(NamedTuple):
@@ -69,10 +71,7 @@ def budget_holds(
         raise Violation(f"others lose counts to a path that hoards: {dict(before.items() ^ others.items())}")
     for number in range(MANY):
         hoarder.workload.drop(f"hoard_{number}_total")
-    for _ in range(WAITS):
-        beat()
-        wait(WAIT)
-    beat()
+    _let_horizons_pass(beat, wait)
     _let_go(fleet, stage, {cell.name for cell in admitted}, taken)
     _hoard(hoarder, "fresh", FEW, 1)
     for _ in range(3):
@@ -80,6 +79,15 @@ def budget_holds(
     if len(fresh := _counted_in_full(fleet, stage, "fresh")) != FEW:
         raise Violation(f"after two horizons {len(fresh)} of {FEW} families are let in where {len(admitted)} were")
     hoarder.stop(online=True, what=Fate.STORED)
+
+
+def _let_horizons_pass(beat: Callable[[], None], wait: Callable[[float], None]) -> None:
+    """Let two horizons pass, and a bit, that the aggregator observes."""
+    for _ in range(WAITS):
+        for _ in range(BEATS):
+            beat()
+        wait(WAIT)
+    beat()
 
 
 def _fill(fleet: Fleet, hoarder: Program, stage: Stage, beat: Callable[[], None]) -> Cells:
