@@ -59,18 +59,19 @@ class Fleet:
         self.asked.append(question)
         return Answer(200, json.dumps({"data": {"result": self.answers[question.branch]}}).encode())
 
-    def storage(self, own: Sequence[tuple[str, Sequence[float]]]) -> FleetStorage:
+    def storage(self, own: Sequence[tuple[str, Sequence[float]]], nodes: Sequence[Part] = ()) -> FleetStorage:
         """Return the storage of a root that has some groups of its own, each with the times of its samples."""
-        kept = Kept([_series(path, times) for path, times in own])
+        kept = Kept([_series(path, times) for path, times in own], nodes)
         below = BelowSource(cast("NetworkCollector", self), cast("BranchQuestions", self), [kept])
         return FleetStorage([below, kept])
 
 
 @dataclass
 class Kept:
-    """Keeps samples of one level."""
+    """Keeps samples of one level, and which nodes its groups have."""
 
     parts: Sequence[Part]
+    nodes: Sequence[Part]
     oldest = newest = None
 
     def holds(self, view: View) -> bool:
@@ -80,7 +81,7 @@ class Kept:
     def select(self, _: View, matchers: Sequence[Matcher], start: int, end: int) -> Selection:
         """Return all of a name."""
         del start, end
-        return Selection(self.parts if matchers[0].value == "work_total" else ())
+        return Selection(self.parts if matchers[0].value == "work_total" else self.nodes)
 
     def series(self, _: View, matchers: Sequence[Matcher], start: int, end: int) -> Sequence[Labels]:
         """List none."""
@@ -146,3 +147,14 @@ async def test_samples_are_counted_branch_by_branch() -> None:
     assert seen[:3] == [2, 4, 6]
     assert len(fleet.asked) < len(fleet.answers)
     assert not fleet.merging.locked()
+
+
+async def test_each_branch_is_asked_once() -> None:
+    """Its answer has the warnings of silent nodes that it makes itself; the root looks at its own groups."""
+    fleet = Fleet({("fog", str(index)): [_said(f"fog/{index}/a", [59])] for index in range(2)})
+    coverage = _labels("fog") | {"__name__": "fog_aggregator_nodes", "state": "stale"}
+    storage = fleet.storage([("fog", [5])], [Part([make_labels(coverage)], np.array([5]), np.array([[1.0]]))])
+    found = await asyncio.to_thread(storage.select, LEVEL_2, 0, 60_000)
+    assert _places(found) == {"fog": 1, "fog/0/a": 1, "fog/1/a": 1}
+    assert sorted(question.branch for question in fleet.asked) == [("fog", "0"), ("fog", "1")]
+    assert found.warnings == ("1 of 1 nodes under fog were silent",)

@@ -66,9 +66,8 @@ class FleetStorage:
         if named is not None and _name(matchers):
             return named.select(matchers, start, end)
         routed = route(matchers)
-        source = self._source(routed.view)
-        found = source.select(routed.view, routed.matchers_left, start, end)
-        warnings = partial_coverage(source, routed.view, end) if found.parts else ()
+        found = self._source(routed.view).select(routed.view, routed.matchers_left, start, end)
+        warnings = self._coverage(routed.view, end) if found.parts else ()
         more = named.select(matchers, start, end) if named is not None else Selection(())
         return Selection((*found.parts, *more.parts), (*found.warnings, *more.warnings, *warnings))
 
@@ -91,6 +90,14 @@ class FleetStorage:
         if self._named is None or (name and name not in self._named.names()):
             return None
         return self._named
+
+    def _coverage(self, view: View, end: int) -> tuple[str, ...]:
+        """Say where numbers are of a part of the nodes; others who were asked have said so in their answers."""
+        source = self._source(view)
+        if not isinstance(source, Descending):
+            return partial_coverage(source, view, end)
+        own = (one for one in self._sources if not isinstance(one, Descending) and one.holds(view))
+        return next((partial_coverage(one, view, end) for one in own), ()) if isinstance(view, Level) else ()
 
     def _source(self, view: View) -> ViewSource:
         for source in self._sources:
