@@ -219,6 +219,25 @@ def test_samples_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("others", "left"),
+    [
+        ([1.0, 1.5, 2.0, 2.5], [1000, 1500, "stale"]),
+        ([1.0, 1.5, 2.0], [1000, 1500]),
+        ([1.2, 1.7, 2.2], [1000, 1500]),
+        ([1.5], [1000, 1500]),
+    ],
+)
+def test_a_series_ends_where_others_go_on(others: list[float], left: list[object]) -> None:
+    """The branch's own marker is in no answer; a sample that may just be late, or of other steps, is no end."""
+    rows = [(MINE, [[1.0, "1"], [1.5, "1"]]), (MINE | {"job": "x"}, [[time, "1"] for time in others])]
+    (part,) = read_samples(_answer(*rows), ASKED).parts
+    times, values = _row_of(part, 0)
+    assert [value if value == "stale" else time for time, value in zip(times, values, strict=True)] == left
+    assert "stale" not in _row_of(part, 1)[1]
+    assert len(times) < 3 or times[2] == 2000, "one step after its last sample"
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"{}",

@@ -78,6 +78,7 @@ def read_samples(body: bytes, what: Wanted) -> Selection:
     notes = tuple(f"{format_path(what.whom)}: {text}" for text in warnings)
     if not rows:
         return Selection((), notes)
+    _mark_ends([(times, values) for _, times, values in rows])
     offsets = np.cumsum([0, *(len(times) for _, times, _ in rows)]).astype(np.int64)
     times = np.array([time for _, times, _ in rows for time in times], np.int64)
     values = np.array([value for _, _, values in rows for value in values], np.float64)
@@ -95,6 +96,20 @@ def _row(
     if not (times and is_ascending and what.start <= times[0] and times[-1] <= what.end):
         raise ValueError(times[:1])
     return make_labels(labels), times, [float(value) for _, value in one["values"]]
+
+
+def _mark_ends(rows: Sequence[tuple[list[int], list[float]]]) -> None:
+    """Put a marker one step after the last sample of each series that others have outlived by two steps or more.
+
+    An answer of samples as they are has no markers. The steps of series may differ: each has those of its last samples.
+    """
+    last = [times[-1] - times[-2] for times, _ in rows if len(times) > 1]
+    usual, newest = int(np.median(last)) if last else 0, max(times[-1] for times, _ in rows)
+    for times, values in rows:
+        step = times[-1] - times[-2] if len(times) > 1 else usual
+        if step and newest >= times[-1] + 2 * step:
+            times.append(times[-1] + step)
+            values.append(STALE)
 
 
 def first_of(found: Selection) -> int | None:
