@@ -21,7 +21,9 @@ from fog_aggregator.rules.verdicts.coverage import Fate, Standing
 from fog_aggregator.rules.verdicts.reads import Scope
 from fog_bus.memory import MemoryBus
 from fog_testing.waiting import eventually
+from tests.aggregator.branch_root import BRANCH, Root, counted
 from tests.aggregator.fleet import Fleet
+from tests.aggregator.rollups import Reporter
 from tests.aggregator.rules import MINUTE, Watched
 from tests.aggregator.test_checkpoint import restored, saved
 from tests.rules.storing import load_text
@@ -329,6 +331,15 @@ def test_a_silent_node_that_comes_and_goes_has_ended() -> None:
     fleet.now += 60
     standing = FleetCoverage(fleet.network, 7.0).standing(Scope())
     assert standing == Standing(0, 1, 1, {("fog", "1"): Fate.SILENT})
+
+
+def test_nodes_of_a_branch_are_as_it_says() -> None:
+    """Silent are those that it does not hear, and all when it is not heard itself; missing ones were never heard."""
+    root = Root()
+    root.hear(Reporter(1).keyframe(counted(5)))
+    assert FleetCoverage(root.network, 7.0).standing(Scope(BRANCH)) == Standing(3, 3, 4, None)
+    root.now += 31
+    assert FleetCoverage(root.network, 7.0).standing(Scope()) == Standing(0, 6, 4, None)
 
 
 def test_many_nodes_are_a_number() -> None:

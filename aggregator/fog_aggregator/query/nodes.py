@@ -13,7 +13,7 @@ import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int64s
 from fog_aggregator.core.fleet.fleet import Fleet
-from fog_aggregator.core.places.coverage import Life
+from fog_aggregator.core.places.coverage import Life, NodeCounts
 from fog_aggregator.core.series import Labels
 from fog_aggregator.query.family_variants import FamilyVariants
 from fog_aggregator.query.samples import PATH
@@ -89,7 +89,7 @@ class NodeStates:
     ephemeral: Bools
     heard_at: Float64s
     overdue: Bools
-    branches: Mapping[int, tuple[int, ...]]
+    branches: Mapping[int, NodeCounts]
 
     def place(self, path: Path) -> int | None:
         """Return the place of the node at a path; None without one."""

@@ -17,6 +17,14 @@ from fog_schema.paths import Path
 
 _FATES: Final = (Fate.LIVE, Fate.SILENT, Fate.ENDED)
 _LIVE, _SILENT, _ENDED = range(3)
+_OF_BRANCH: Final = {
+    Life.LIVE: _LIVE,
+    Life.STALE: _SILENT,
+    Life.DEPARTED: _SILENT,
+    Life.ENDED: _ENDED,
+    Life.QUARANTINED: _ENDED,
+}
+"""The fates of a branch's nodes. Missing ones were never heard, and of unread ones nothing is known."""
 
 
 class FleetCoverage:
@@ -60,8 +68,9 @@ class FleetCoverage:
         numbers = np.zeros(len(_FATES), np.int64)
         branches = [at for at in states.branches if at in span and wanted[at - span.start]]
         for at in branches:
-            live, stale, departed, ended, _, quarantined = states.branches[at]
-            numbers += (live, stale + departed, ended + quarantined)
+            for life, nodes in zip(Life, states.branches[at], strict=True):
+                if life in _OF_BRANCH:
+                    numbers[_OF_BRANCH[life]] += nodes
             wanted[at - span.start] = False
         fates = self._fates[span.start : span.stop]
         numbers += np.bincount(fates[wanted], minlength=len(_FATES))
