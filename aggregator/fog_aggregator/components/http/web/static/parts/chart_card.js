@@ -25,7 +25,7 @@ export class ChartCard {
     this.left = h("span");
     this.right = h("span");
     this.error = h("p.error", { hidden: true });
-    this.canvas = h("canvas", { role: "img", "aria-label": `${options.metric.name} over time` });
+    this.canvas = /** @type {HTMLCanvasElement} */ (h("canvas", { role: "img", "aria-label": `${options.metric.name} over time` }));
     this.element = h("section.card.chart", { tabindex: "0", "aria-label": options.metric.name }, h("div.head", h("span.name", options.metric.name), this.now), h("div.sub", this.left, this.right), this.canvas, this.error);
     /** @type {any} */
     this.data = null;

@@ -18,7 +18,7 @@ export class Events {
     this.page = page;
     this.paused = false;
     this.abort = new AbortController();
-    this.canvas = h("canvas.bars", { role: "img", "aria-label": "Events over time, by name" });
+    this.canvas = /** @type {HTMLCanvasElement} */ (h("canvas.bars", { role: "img", "aria-label": "Events over time, by name" }));
     this.head = h("div.body");
     this.chips = h("div.chips");
     this.body = h("tbody");

@@ -25,7 +25,7 @@ export class Metrics {
     this.rest = h("p.body.note");
     this.element = h(
       "div.stack",
-      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "type", "-unit", "#series", "#rate", "-help", "unlike"]))), this.body)), this.rest),
+      card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "-type", "-unit", "#series", "#rate", "-help", "unlike"]))), this.body)), this.rest),
     );
     ask("api/conflicts", { limit: 1000 }).then((answer) => { for (const family of answer.families) this.conflicts.set(family.name, family.versions); this.update(); }, () => {});
     this.timer = setInterval(() => this.load(), EVERY);
@@ -63,12 +63,12 @@ export class Metrics {
         h(
           "tr",
           h("td", h("a.path", { href: toPlace(page.route, page.route.path, "overview", { m: family.name, by: "" }), "data-key": family.name }, family.name)),
-          h("td.quiet", family.type),
+          h("td.quiet.wide", family.type),
           h("td.quiet.wide", family.unit),
           h("td.number.quiet", count(this._count(family))),
           h("td.number", this._rateOf(family)),
           h("td.note.wide", family.help),
-          h("td", this._unlike(family)),
+          h("td.note", this._unlike(family)),
         ),
       ),
     );
