@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from pathlib import Path
 from typing import Any, Final
@@ -65,7 +66,20 @@ async def judge(opened: Tab, check: str, **options: Any) -> list[str]:
 
 
 async def stops(opened: Tab) -> list[dict[str, Any]]:
-    """Press Tab from the top until the focus leaves the page; where it was."""
+    """Press Tab from the top until the focus leaves the page; where it was, once that is twice the same.
+
+    While a view loads, what is under the focus may go.
+    """
+    before: list[dict[str, Any]] = []
+    async with asyncio.timeout(60):
+        while True:
+            found = await _walk(opened)
+            if [at["name"] for at in found] == [at["name"] for at in before]:
+                return found
+            before = found
+
+
+async def _walk(opened: Tab) -> list[dict[str, Any]]:
     await opened.page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0); }")
     found: list[dict[str, Any]] = []
     for _ in range(MOST_STOPS):
