@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from pathlib import Path
 from typing import Any, Final
@@ -66,17 +65,12 @@ async def judge(opened: Tab, check: str, **options: Any) -> list[str]:
 
 
 async def stops(opened: Tab) -> list[dict[str, Any]]:
-    """Press Tab from the top until the focus leaves the page; where it was, once that is twice the same.
+    """Press Tab from the top until the focus leaves the page; where it was in the second round.
 
-    While a view loads, what is under the focus may go.
+    While a view loads, what is under the focus may go: so the first round is not judged.
     """
-    before: list[dict[str, Any]] = []
-    async with asyncio.timeout(60):
-        while True:
-            found = await _walk(opened)
-            if [at["name"] for at in found] == [at["name"] for at in before]:
-                return found
-            before = found
+    await _walk(opened)
+    return await _walk(opened)
 
 
 async def _walk(opened: Tab) -> list[dict[str, Any]]:
