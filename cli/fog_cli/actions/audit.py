@@ -195,22 +195,46 @@ async def _compare(
     if not epochs:
         findings.silent.append(path)
         return
-    findings.nodes += 1
     async with turns:
+        tries = TRIES
         for family in sorted({name.family for one in epochs.values() for name in one.names.values()}):
-            await _compare_family(api, path, family, epochs, findings)
-
-
-async def _compare_family(api: Api, path: str, family: str, epochs: Mapping[int, Replica], findings: Findings) -> None:
-    for _ in range(TRIES):
-        found = await asyncio.to_thread(api.json, "/api/explain", {"path": path, "name": family})
-        theirs = {int(epoch["epoch"], 16): epoch for epoch in (found["node"] or {"epochs": []})["epochs"]}
-        if all(number in theirs and theirs[number]["seq"] in one.after for number, one in epochs.items()):
+            found = await _common_frame(api, path, family, epochs, tries)
+            if _is_taken_out(found):  # since it was listed: the aggregator reads on no further
+                return
+            theirs = _by_number(found)
+            if not _stand(theirs, epochs):
+                tries = 1  # it is the node that does not fit: no family is waited for as long again
+                what = "the aggregator never stood at a frame that was heard here"
+                findings.differences.append(f"{path} {family}: {what}")
+                continue
             for number, one in epochs.items():
                 compare_epoch(path, family, one, theirs[number], findings)
-            return
+    findings.nodes += 1
+
+
+async def _common_frame(
+    api: Api, path: str, family: str, epochs: Mapping[int, Replica], tries: int
+) -> Mapping[str, Any]:
+    """Return an explanation at frames that were heard here, or the last one that was asked for."""
+    for left in reversed(range(tries)):
+        found: Mapping[str, Any] = await asyncio.to_thread(api.json, "/api/explain", {"path": path, "name": family})
+        if not left or _is_taken_out(found) or _stand(_by_number(found), epochs):
+            break
         await asyncio.sleep(POLL)
-    findings.differences.append(f"{path} {family}: the aggregator never stood at a frame that was heard here")
+    return found
+
+
+def _is_taken_out(found: Mapping[str, Any]) -> bool:
+    nodes = found["coverage"]["nodes"]
+    return bool(nodes["quarantined"] and not nodes["live"])
+
+
+def _by_number(found: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
+    return {int(epoch["epoch"], 16): epoch for epoch in (found["node"] or {"epochs": []})["epochs"]}
+
+
+def _stand(theirs: Mapping[int, Mapping[str, Any]], epochs: Mapping[int, Replica]) -> bool:
+    return all(number in theirs and theirs[number]["seq"] in one.after for number, one in epochs.items())
 
 
 def compare_epoch(path: str, family: str, mine: Replica, theirs: Mapping[str, Any], findings: Findings) -> None:
