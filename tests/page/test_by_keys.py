@@ -21,7 +21,7 @@ from tests.cli.aggregators import free_address
 from tests.cli.nginx import NGINX, accepts, nginx
 from tests.cli.processes import ENVIRON
 from tests.page.browser import Tab, needs_browser, tab
-from tests.page.map_pixels import Picture, picture
+from tests.page.map_pixels import picture
 from tests.page.rich import RISING, SILENCED, Rich, rich_fleet
 
 pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
@@ -150,10 +150,9 @@ async def test_a_link_opens_the_same_picture(fleet: Rich) -> None:
     async with tab(f"{fleet.url}/{BRANCH}") as first:
         before = await looks(first)
         link = await copied(first, "c")
-        map_before = await picture(first, (1,))
         async with tab(link) as second:
             await eventually(lambda: same(second, before), deadline=20)
-            await eventually(lambda: same_map(second, map_before), deadline=20)
+            await eventually(lambda: same_map(second, first), deadline=20)
             assert before["span"] == "15m"
             assert second.said == []
 
@@ -163,9 +162,10 @@ async def same(opened: Tab, before: dict[str, object]) -> bool:
     return await looks(opened) == before
 
 
-async def same_map(opened: Tab, before: Picture) -> bool:
+async def same_map(one: Tab, other: Tab) -> bool:
     """Tell whether each pixel of the map is the same."""
-    return bool((await picture(opened, (1,))).pixels.tobytes() == before.pixels.tobytes())
+    pictures = [await picture(opened, (1,)) for opened in (one, other)]
+    return bool(pictures[0].pixels.tobytes() == pictures[1].pixels.tobytes())
 
 
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
