@@ -65,15 +65,7 @@ async def judge(opened: Tab, check: str, **options: Any) -> list[str]:
 
 
 async def stops(opened: Tab) -> list[dict[str, Any]]:
-    """Press Tab from the top until the focus leaves the page; where it was in the second round.
-
-    While a view loads, what is under the focus may go: so the first round is not judged.
-    """
-    await _walk(opened)
-    return await _walk(opened)
-
-
-async def _walk(opened: Tab) -> list[dict[str, Any]]:
+    """Press Tab from the top until the focus leaves the page; where it was."""
     await opened.page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0); }")
     found: list[dict[str, Any]] = []
     for _ in range(MOST_STOPS):
