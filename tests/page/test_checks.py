@@ -71,7 +71,7 @@ async def test_every_view(fleet: str, size: tuple[int, int], scheme: str) -> Non
 
 
 ROUNDS: Final = 4
-"""What is drawn anew may take the focus with it: a fault of the order is there in each round."""
+"""A list that is drawn anew may take the focus with it: a fault of the order is there in each round."""
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
