@@ -310,28 +310,54 @@ async def test_questions_that_go_in_a_circle_end(fog_nats: NatsServer) -> None:
         assert "the question came back" in (await ask(root, "/metrics?level=2")).headers[asking.MISSING]
 
 
-async def test_logins_hold_for_what_is_passed_on(fog_nats: NatsServer, tmp_path: FilePath) -> None:
-    """The root logs in with the token of its file; who is shown a subtree of the root is shown no other below."""
+@dataclass(frozen=True)
+class Guarded:
+    """A root and a branch that ask for logins.
+
+    Attributes:
+        root: The root.
+        login: The header of who is shown fog/1/a alone.
+        secret: The root's token at the branch.
+        below: The file that has it.
+        port: The branch's.
+    """
+
+    root: Aggregator
+    login: str
+    secret: str
+    below: FilePath
+    port: int
+
+
+@contextlib.asynccontextmanager
+async def guarded(server: NatsServer, folder: FilePath) -> AsyncIterator[Guarded]:
+    """Serve a root that asks its branch with a token of its own, until the branch has its nodes."""
     port, (secret, line), (mine, my_line) = free_port(), token("root"), token("team", ("fog", "1", "a"))
     for name, text in (("branch", line), ("users", my_line), ("below", f"http://127.0.0.1:{port} {secret}\n")):
-        (tmp_path / name).write_text(text)
-    below = branch(fog_nats, "fog/1", port, http_token_file=str(tmp_path / "branch"))
+        (folder / name).write_text(text)
+    below = branch(server, "fog/1", port, http_token_file=str(folder / "branch"))
     top = config(
-        fog_nats,
+        server,
         branches=(("fog", "1"),),
         below_allow=(f"http://127.0.0.1:{port}",),
-        below_token_file=str(tmp_path / "below"),
-        http_token_file=str(tmp_path / "users"),
+        below_token_file=str(folder / "below"),
+        http_token_file=str(folder / "users"),
     )
-    async with serving_all(top, below) as (root, own), nodes(fog_nats):
+    async with serving_all(top, below) as (root, own), nodes(server):
         await eventually(lambda: len(own.network.paths(("fog", "1"))) == 2, what="the branch has its nodes")
         await eventually(lambda: addresses_of(root, ("fog", "1")), what="its address is known")
-        login = f"Bearer {mine}"
+        yield Guarded(root, f"Bearer {mine}", secret, folder / "below", port)
+
+
+async def test_logins_hold_for_what_is_passed_on(fog_nats: NatsServer, tmp_path: FilePath) -> None:
+    """The root logs in with the token of its file; who is shown a subtree of the root is shown no other below."""
+    async with guarded(fog_nats, tmp_path) as fog:
+        root, login = fog.root, fog.login
         assert (await ask(root, "/metrics", Authorization=login)).work == {"": 8}
         assert (await ask(root, "/metrics?path=fog/1/b", Authorization=login)).status == 403
         assert (await ask(root, "/metrics?node=fog/1/b", Authorization=login)).status == 403
         assert (await ask(root, "/metrics?level=3", Authorization=login)).work == {"fog/1/a": 8}
-        (tmp_path / "below").write_text(f"http://127.0.0.1:{port} wrong\n")
+        fog.below.write_text(f"http://127.0.0.1:{fog.port} wrong\n")
         await root.reload()
         refused = await ask(root, "/metrics", Authorization=login)
-        assert (refused.status, secret in refused.text, "does not let us in" in refused.text) == (502, False, True)
+        assert (refused.status, fog.secret in refused.text, "does not let us in" in refused.text) == (502, False, True)

@@ -37,6 +37,7 @@ from tests.aggregator.test_below import (
     addresses_of,
     ask,
     branch,
+    guarded,
     kill,
     nodes,
     pair_and_one,
@@ -123,21 +124,8 @@ async def test_nobody_is_asked_where_nothing_is_passed_on(fog_nats: NatsServer) 
 
 async def test_a_login_is_shown_its_subtree_alone(fog_nats: NatsServer, tmp_path: FilePath) -> None:
     """It lies below a branch; the root asks with a token of its own."""
-    port, (secret, line), (mine, my_line) = free_port(), token("root"), token("team", ("fog", "1", "a"))
-    for name, text in (("branch", line), ("users", my_line), ("below", f"http://127.0.0.1:{port} {secret}\n")):
-        (tmp_path / name).write_text(text)
-    below = branch(fog_nats, "fog/1", port, http_token_file=str(tmp_path / "branch"))
-    top = config(
-        fog_nats,
-        branches=(("fog", "1"),),
-        below_allow=(f"http://127.0.0.1:{port}",),
-        below_token_file=str(tmp_path / "below"),
-        http_token_file=str(tmp_path / "users"),
-    )
-    async with serving_all(top, below) as (root, own), nodes(fog_nats):
-        await eventually(lambda: len(own.network.paths(("fog", "1"))) == 2, what="the branch has its nodes")
-        await eventually(lambda: addresses_of(root, ("fog", "1")), what="its address is known")
-        login = f"Bearer {mine}"
+    async with guarded(fog_nats, tmp_path) as fog:
+        root, login = fog.root, fog.login
         for text in ("work_total", 'work_total{fog_level="3"}'):
             await eventually(partial(_is, root, text, {"fog/1/a": 8}, Authorization=login), what=text)
         refused = await query(root, 'work_total{fog_node="fog/1/b"}', Authorization=login)

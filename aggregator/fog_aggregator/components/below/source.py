@@ -22,6 +22,7 @@ from fog_aggregator.promql.errors import EvaluationError, UnavailableError
 from fog_aggregator.promql.labels import Labels, Matcher
 from fog_aggregator.promql.storage import Selection
 from fog_aggregator.sources.ports import Room, ViewSource, enough_room, for_request
+from fog_aggregator.sources.unkept import Unkept
 from fog_aggregator.tasks import wait_in_thread
 from fog_schema.paths import Path, format_path, is_under
 
@@ -79,7 +80,7 @@ class _Taken:
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class BelowSource:
+class BelowSource(Unkept):
     """Samples of a place below a branch, and of levels that lie below branches. Threads ask it; never the loop's.
 
     Args:
@@ -100,16 +101,6 @@ class BelowSource:
         self._asking = asking
         self._sources = sources
         self._asker = asker
-
-    @property
-    def oldest(self) -> int | None:
-        """Return that it is not known: nothing is kept here."""
-        return None
-
-    @property
-    def newest(self) -> int | None:
-        """Return that it is not known."""
-        return None
 
     def until(self, expired: Callable[[], bool], room: Room) -> BelowSource:
         """Return the same source for one request."""

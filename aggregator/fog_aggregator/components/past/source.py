@@ -12,6 +12,7 @@ from fog_aggregator.promql.errors import EvaluationError, UnavailableError
 from fog_aggregator.promql.labels import Labels, Matcher
 from fog_aggregator.promql.storage import Selection
 from fog_aggregator.sources.ports import Room
+from fog_aggregator.sources.unkept import Unkept
 from fog_aggregator.tasks import wait_in_thread
 
 _LATER: Final = 503
@@ -22,7 +23,7 @@ def _never() -> bool:
     return False
 
 
-class PastSource:
+class PastSource(Unkept):
     """Samples of nodes, and of subtrees, as the stream has them. Threads ask it; never the event loop's.
 
     Args:
@@ -33,16 +34,6 @@ class PastSource:
     def __init__(self, past: Past, expired: Callable[[], bool] = _never) -> None:
         self._past = past
         self._expired = expired
-
-    @property
-    def oldest(self) -> int | None:
-        """Return that it is not known: nothing is kept here."""
-        return None
-
-    @property
-    def newest(self) -> int | None:
-        """Return that it is not known."""
-        return None
 
     def until(self, expired: Callable[[], bool], room: Room) -> PastSource:
         """Return the same source for one request, which ends when `expired` says so; it has bounds of its own."""

@@ -13,6 +13,7 @@ from fog_aggregator.promql.storage import Selection, parts_of_moment
 from fog_aggregator.query.selection import TOGETHER, Grouping, ViewKey
 from fog_aggregator.query.selection import Selection as Nodes
 from fog_aggregator.sources.ports import Room
+from fog_aggregator.sources.unkept import Unkept
 from fog_schema.paths import Path
 from utilityfog_frontend.telemetry.exposition.kinds import number_samples
 
@@ -29,7 +30,7 @@ def _never() -> bool:
     return False
 
 
-class LiveSource:
+class LiveSource(Unkept):
     """Every view of a fleet, with one sample for each series: now. Any thread may ask.
 
     Args:
@@ -40,16 +41,6 @@ class LiveSource:
     def __init__(self, network: NetworkCollector, expired: Callable[[], bool] = _never) -> None:
         self._network = network
         self._expired = expired
-
-    @property
-    def oldest(self) -> int | None:
-        """Return that nothing is kept here."""
-        return None
-
-    @property
-    def newest(self) -> int | None:
-        """Return that nothing is kept here."""
-        return None
 
     def until(self, expired: Callable[[], bool], room: Room) -> LiveSource:
         """Return the same source for one request, which ends when `expired` says so; it has one value of a series."""
