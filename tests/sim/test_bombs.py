@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -27,6 +28,12 @@ def public_methods(decider: type) -> Iterator[tuple[type, str]]:
     yield from ((decider, name) for name in vars(decider) if not name.startswith("_"))
 
 
+@functools.cache
+def holds(number: int) -> bool:
+    """Say whether the history keeps its promises without a bomb; most bombs break the same few."""
+    return not run(history(SEED, number))
+
+
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
     """Keep the log of failing histories out of the test's."""
@@ -50,4 +57,4 @@ def test_an_exception_in_a_method_is_seen(decider: type, name: str) -> None:
     with patch.object(decider, name, bomb):
         broken = next((number for number in range(HISTORIES) if run(history(SEED, number))), None)
     assert broken is not None
-    assert not run(history(SEED, broken))
+    assert holds(broken)
