@@ -12,6 +12,7 @@ from fog_aggregator.components.checkpoints.resumption import resume
 from fog_aggregator.core.checkpoint import read_image
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_bus.ports import Message
+from fog_proving.epoch_counts import EpochCounts
 from fog_proving.fuzz.frames import checks
 from fog_proving.fuzz.frames.engine import LIMITS, STREAMS, BrokenPromiseError, Tally, info, make_engine
 from fog_proving.fuzz.frames.healthy import frames
@@ -40,7 +41,7 @@ class Arena:
         self._numbers = dict.fromkeys(STREAMS.values(), 0)
         self._turn = 0
         self._plain = Fleet(limits=LIMITS)  # the same frames one by one, as long as nothing else happens
-        self._counts: checks.Counts = {}
+        self._counts = EpochCounts()
         for stream in STREAMS.values():
             self._engine.cursors[stream].begin(info(self._now), self._now)
         self._let_healthy_speak()
@@ -57,9 +58,8 @@ class Arena:
                 self._tick(list(batch))
             else:
                 self._read(kind, list(batch))
-            now = checks.counts_of(self._engine.fleet)
-            checks.check_counts(self._counts, now)
-            self._counts = now
+            if wrong := self._counts.wrong(self._engine.fleet):
+                raise BrokenPromiseError(wrong)
             self._let_healthy_speak()
         checks.check_bounds(self._engine)
         for frame in frames()[self._turn - 1]:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias
-
-import numpy as np
+from typing import Any, Final
 
 from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.fleet.fleet import Fleet
-from fog_aggregator.core.kinds import Kind
-from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping, Selection
 from fog_proving.fuzz.frames.engine import LIMITS, MOST_EVENTS, BrokenPromiseError
@@ -18,34 +14,7 @@ from fog_proving.fuzz.frames.healthy import Frame, numbers_of
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.exposition import negotiate
 
-Counts: TypeAlias = dict[tuple[Epoch, Kind], tuple[np.ndarray, np.ndarray]]
-"""The counts of every epoch: its ids of a kind, ascending, and their values."""
 _GROUPINGS: Final = (Grouping(), Grouping(level=1), Grouping(by=()), Grouping(info="os"))
-
-
-def counts_of(fleet: Fleet) -> Counts:
-    """Return the counts of all epochs."""
-    tables = fleet.parts.slots.tables
-    epochs = (epoch for place in fleet.places.values() for epoch in place.epochs.values())
-    counted = ((epoch, kind, places.items()) for epoch in epochs for kind, places in epoch.maps.items() if kind.counted)
-    return {(epoch, kind): (ids, tables[kind].values[slots]) for epoch, kind, (ids, slots) in counted}
-
-
-def check_counts(before: Counts, after: Counts) -> None:
-    """Check that no counter of an epoch is negative, and that none has fallen.
-
-    Raises:
-        BrokenPromiseError: one is, or has.
-    """
-    for key, (ids, values) in after.items():
-        if np.any(values < 0):
-            raise BrokenPromiseError(f"a count of {key[1]} is negative: {values[values < 0][:3]}")
-        if key in before:
-            old_ids, old = before[key]
-            same = np.isin(old_ids, ids, assume_unique=True)
-            now = values[np.isin(ids, old_ids, assume_unique=True)]
-            if np.any(now < old[same]):
-                raise BrokenPromiseError(f"a count of {key[1]} fell from {old[same].tolist()} to {now.tolist()}")
 
 
 def check_bounds(engine: Engine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,24 @@ def _tombstones(keep: Callable[[bool], bool]) -> list[Patch]:
             self.tombstones.remove(place.path, epoch.id)
 
     return [around(Parts, "close_epoch", close_epoch)]
+
+
+@leaving_out("R12.12", "... each with what its own writer has counted")
+def counts_move() -> list[Patch]:
+    """Take a count from one epoch of a path for another one: until its next keyframe no total shows it."""
+
+    def swept(original: Any, self: Fleet) -> Any:
+        table = self.parts.slots.tables[INTEGER_COUNTER]
+        for place in self.places.values():
+            own = [epoch.map(INTEGER_COUNTER).items()[1] for epoch in place.epochs.values()]
+            counted = [slots[table.values[slots] > 0] for slots in own]
+            for taken, given in pairwise(slots for slots in counted if len(slots) and place.adds_up):
+                same = given[table.series[given] == table.series[taken[0]]][:1]
+                table.values[same] += 1
+                table.values[taken[: len(same)]] -= 1
+        return original(self)
+
+    return [around(Fleet, "sweep", swept)]
 
 
 @leaving_out("R12.13", "a final epoch that was closed leaves a tombstone")
