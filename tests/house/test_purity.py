@@ -10,7 +10,7 @@ from tests.house.offenders import Found, guard, hold
 from tests.house.source import Module, imports, modules
 
 PURE: Final = re.compile(
-    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/(analysis|history|notifications|past|rules|sources)/"
+    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/(analysis|history|notifications|outgoing|past|rules|sources)/"
     r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|filters|memory/stream)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
@@ -74,6 +74,12 @@ OWN: Final = {
         "fog_aggregator.notifications",
         "fog_aggregator.promql.labels",
         "fog_aggregator.promql.errors",
+        "fog_aggregator.core.saved",
+    ),
+    "aggregator/fog_aggregator/outgoing": (
+        "fog_aggregator.outgoing",
+        "fog_aggregator.history",
+        "fog_aggregator.promql",
         "fog_aggregator.core.saved",
     ),
     "aggregator/fog_aggregator/rules": (

@@ -1,12 +1,20 @@
-"""Choose the lines of a family by its type: the one place where the text formats differ by it."""
+"""Choose how a family is written by its type: the one place where the formats differ by it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from math import inf
 
-from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue, Labels, MetricType
+from utilityfog_frontend.telemetry.model import (
+    Family,
+    FamilySnapshot,
+    HistogramValue,
+    Labels,
+    MetricType,
+    SeriesSnapshot,
+)
 from utilityfog_frontend.telemetry.names import base_name
 
+from . import messages
 from .samples import chunks, histogram_lines, number_lines, render_bound
 
 
@@ -42,3 +50,15 @@ def number_samples(snapshot: FamilySnapshot) -> Iterator[tuple[str, Labels, floa
             yield f"{name}_bucket", (*one.labels, ("le", render_bound(bound))), count
         yield f"{name}_sum", one.labels, value.sum
         yield f"{name}_count", one.labels, value.count
+
+
+_PROTOBUF: dict[MetricType, tuple[int, Callable[[Family, SeriesSnapshot], bytes]]] = {
+    MetricType.COUNTER: (0, messages.counter),
+    MetricType.GAUGE: (1, messages.gauge),
+    MetricType.HISTOGRAM: (4, messages.histogram),
+}
+
+
+def protobuf_kind(family: Family) -> tuple[int, Callable[[Family, SeriesSnapshot], bytes]]:
+    """Return the number of a family's type in Prometheus' protobuf, and how the value of a series is written."""
+    return _PROTOBUF[family.type]

@@ -1,0 +1,1 @@
+"""Send the fleet's numbers to receivers of others, pure: what is sent, in which bytes, and what answers mean."""

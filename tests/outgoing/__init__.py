@@ -1,0 +1,1 @@
+"""Numbers that go out to the receivers of others."""
