@@ -23,7 +23,7 @@ class _Column(NamedTuple):
 class EpochCounts:
     """The counts of a fleet's epochs as they were when somebody looked last.
 
-    A look is a few operations on each column: the simulator takes one at every tick of every aggregator.
+    A look is a few operations on each column: the simulator takes one after every step of a history.
     """
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ from fog_aggregator.core.quarantine.orders import QUARANTINED, Order
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import Grouping
 from fog_bus.ports import Discontinuity, Message
+from fog_proving.epoch_counts import EpochCounts
 from fog_proving.sim.books import COUNT, HORIZON, SUM, Books, Cell, Cells, Labels, Violation, cells_of
 from fog_proving.sim.bus import SUBJECTS, Streams
 from fog_proving.sim.programs.workload import BOUNDS
@@ -91,12 +92,13 @@ class Watcher:
         self._in_force: dict[Path, Order] = {}
         self._shown_out: set[Path] = set()
 
-    def look(self, state: Fleet, *, with_retired: bool = True) -> None:
+    def look(self, state: AskedFleet, *, with_retired: bool = True) -> None:
         """At no moment is any path above the truth, nor, `with_retired`, the fleet with its retired counts.
 
         Raises:
-            Violation: one is.
+            Violation: one is, or a count of an epoch is negative or has fallen.
         """
+        state.check_counts()
         totals, out = totals_of(state), self._out(state)
         for place, cells in totals.items():
             truth = self._books.without(place, out)
@@ -263,10 +265,20 @@ class AskedFleet(Fleet):
         self.asked: dict[int, int] = {}
         self.ghosts: set[tuple[Path, int, int]] = set()
         self._losses = losses
+        self._counts = EpochCounts()
 
     def fresh(self) -> Self:
         """Return an empty fleet of this sort."""
         return type(self)(self.limits, self._losses)
+
+    def check_counts(self) -> None:
+        """Check that no count of an epoch is negative, and that none has fallen since the last look.
+
+        Raises:
+            Violation: one is, or has.
+        """
+        if wrong := self._counts.wrong(self):
+            raise Violation(wrong)
 
     def apply(self, path: Path, frame: Frame, timestamp: float, *, rollup: bool = False) -> Outcome:
         """Note frames that are refused as too old."""
