@@ -114,6 +114,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 requirements:
 	@$(COMPILE) --extra host --extra creds --output-file requirements/agent.txt
 	@$(COMPILE) --extra aggregator --extra creds --output-file requirements/aggregator.txt
+	@$(COMPILE) --extra fast --extra creds --output-file requirements/fast.txt
 	@$(COMPILE) --extra top --output-file requirements/top.txt
 	@$(COMPILE) --extra dev --output-file requirements/dev.txt
 	@$(COMPILE) --extra judges --output-file requirements/judges.txt

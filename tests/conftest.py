@@ -1,5 +1,6 @@
 """Share a set-up. Fixtures (`fog_nats`, …) come from the package's own pytest plugin, as a user's would."""
 
+import os
 import signal
 
 from hypothesis import settings
@@ -12,3 +13,7 @@ for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("fog", deadline=None)
 settings.load_profile("fog")
+
+# Aggregators in this process have the kernels where numba is installed. Those of the many processes that tests start
+# have none: numba takes each half a second to import, and 120 MB.
+os.environ.setdefault("FOG_KERNELS", "numpy")

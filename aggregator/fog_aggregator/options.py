@@ -10,6 +10,7 @@ from typing import Final
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS, HORIZON, MAX_EVENTS
 from fog_aggregator.core.places.expected import NOBODY_EXPECTED, Expected, parse_expected
 from fog_aggregator.core.places.patterns import ANY
+from fog_aggregator.kernels.choice import Choice, parse_choice
 from fog_bus.options import option
 from fog_bus.options.kinds import PATH, PATHS, PERIOD, SIZE, SWITCH, TEXT, WHOLE, Kind
 from fog_schema.errors import PathError
@@ -38,6 +39,7 @@ def parse_branches(texts: tuple[str, ...]) -> tuple[Path, ...]:
     return tuple(map(parse_branch, texts))
 
 
+KERNELS: Final = Kind("|".join(Choice), TEXT.parse, choices=tuple(Choice))
 EXPECTED: Final = Kind("PATH[=N]|learned[,…]", PATHS.parse, unset=())
 
 
@@ -126,3 +128,9 @@ class FleetOptions:
         0, "memory for all that is kept; half of what the machine, or its cgroup, has when left out", SIZE
     )
     max_events: int = option(MAX_EVENTS, "how many events are kept", WHOLE)
+    kernels: Choice = option(
+        Choice.AUTO,
+        "what merges frames: numba, numpy, or auto for numba where it is installed",
+        KERNELS,
+        convert=parse_choice,
+    )

@@ -58,6 +58,8 @@ from fog_aggregator.core.engine.ports import Say, Surroundings
 from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
 from fog_aggregator.core.places.patterns import BranchPatterns, places_outside
 from fog_aggregator.core.saved import Part
+from fog_aggregator.kernels.load import load
+from fog_aggregator.kernels.ports import Kernels
 from fog_aggregator.memory import MemoryMetrics, empty_fleet, within_memory
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.notifications.alert_log import AlertLog
@@ -118,12 +120,13 @@ class Aggregator:
     Raises:
         NatsOptionsError: The TLS files cannot be used.
         RulesError: A rule file cannot be used.
+        KernelsError: The compiled kernels cannot be made, and were asked for.
         MemoryTooSmallError: The memory is less than the program itself needs.
         CredentialsError, ExposureError: The file of credentials, the certificate or its key cannot be used.
     """
 
     def __init__(self, config: AggregatorConfig, transport: Transport | None = None) -> None:
-        config, division = within_memory(config)
+        kernels, (config, division) = _kernels(config), within_memory(config)  # in this order: they take memory
         self.config = config
         subjects, loops, readers = Subjects(config.prefix), Loops(), reader_names(config.path)
         self._loops, self._deadline = loops, 0.0  # what fails, or is cancelled, has no time
@@ -136,7 +139,7 @@ class Aggregator:
         rule_set, series = make_rule_set(config), RuleSeries()
         partner = Partner(bus, subjects, config.path)
         self.notifications = self._make_notifications(bus, subjects, partner.order, own, loops)
-        around = self._surroundings(metrics, {"rules": rule_set, "partner": partner}, history)
+        around = self._surroundings(metrics, kernels, {"rules": rule_set, "partner": partner}, history)
         self._engine = Engine(scope := _scope(config, subjects), fleet, events, around)
         reading = Readers(self._engine, self.network, bus, loops, readers)
         brain = Brain(self._engine, self.network, metrics, bus, subjects, loops, reading)
@@ -202,7 +205,9 @@ class Aggregator:
     def _are_commands_known(self) -> bool:
         return all(cursor.caught_up for cursor in self._engine.streams.of_kind(CONTROL).values())
 
-    def _surroundings(self, metrics: SelfMetrics, saved: dict[str, Part], history: History) -> Surroundings:
+    def _surroundings(
+        self, metrics: SelfMetrics, kernels: Kernels | None, saved: dict[str, Part], history: History
+    ) -> Surroundings:
         metrics.collector.add_source(lambda: [costliest(self._engine.accounts, self.network)])
         silences = self.notifications.silences
         parts = saved | {"silences": silences, "notifications": self.notifications}
@@ -214,6 +219,7 @@ class Aggregator:
             parts=parts,
             history=history.recorder,
             clock=time.perf_counter,
+            kernels=kernels,
             incarnation=new_epoch(),
         )
 
@@ -343,6 +349,10 @@ class Aggregator:
 
     def _server_time(self) -> float:
         return self._engine.server_time(time.monotonic())
+
+
+def _kernels(config: AggregatorConfig) -> Kernels | None:
+    return load(config.kernels, config.state_dir / "kernels" if config.state_dir else None)
 
 
 def _scope(config: AggregatorConfig, subjects: Subjects) -> Scope:

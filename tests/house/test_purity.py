@@ -10,7 +10,8 @@ from tests.house.offenders import Found, guard, hold
 from tests.house.source import Module, imports, modules
 
 PURE: Final = re.compile(
-    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/(analysis|history|notifications|outgoing|past|rules|sources)/"
+    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/kernels/(?!load\.)"
+    r"|^aggregator/fog_aggregator/(analysis|history|notifications|outgoing|past|rules|sources)/"
     r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|filters|memory/stream)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
@@ -41,7 +42,7 @@ OF_SYS: Final = {"byteorder", "intern", "maxsize", "getsizeof"}
 """Facts of the interpreter; the rest of `sys` is the process's."""
 
 OF_CLOCKS: Final = {"now", "utcnow", "today"}
-THIRD_PARTY: Final = {"numpy", "msgpack", "promql_parser", "re2", "yaml"}
+THIRD_PARTY: Final = {"numpy", "numba", "msgpack", "promql_parser", "re2", "yaml"}
 SHARED: Final = ("fog_schema", "fog_bus.filters", "fog_bus.ports", "fog_bus.streams")
 """Pure packages and modules that every core may know."""
 
@@ -61,8 +62,19 @@ PURE_TELEMETRY: Final = tuple(
 )
 OWN: Final = {
     "agent/fog_agent/core": ("fog_agent.core",),
-    "aggregator/fog_aggregator/core": ("fog_aggregator.core", "fog_agent.core"),
-    "aggregator/fog_aggregator/query": ("fog_aggregator.query", "fog_aggregator.core", "fog_agent.core"),
+    "aggregator/fog_aggregator/core": (
+        "fog_aggregator.core",
+        "fog_aggregator.kernels.layout",
+        "fog_aggregator.kernels.ports",
+        "fog_agent.core",
+    ),
+    "aggregator/fog_aggregator/kernels": ("fog_aggregator.kernels",),
+    "aggregator/fog_aggregator/query": (
+        "fog_aggregator.query",
+        "fog_aggregator.core",
+        "fog_aggregator.kernels.ports",
+        "fog_agent.core",
+    ),
     "aggregator/fog_aggregator/promql": ("fog_aggregator.promql",),
     "aggregator/fog_aggregator/components/rollup": (
         "fog_aggregator.components.rollup.watch",

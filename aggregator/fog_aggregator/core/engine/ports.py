@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from fog_aggregator.core.costs.accounts import USUAL_BUDGET, Budget
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.saved import Part
+from fog_aggregator.kernels.ports import Kernels
 from fog_bus.ports import Message
 from fog_schema.commands import Command
 from fog_schema.paths import Path
@@ -87,6 +88,7 @@ class Surroundings:
         parts: More that is saved in the checkpoint, of the same moment as the fleet, by name.
         history: Takes steps; None where nobody does.
         budget: The working time that each subject may take.
+        kernels: They merge frames; None for numpy.
         incarnation: A number drawn at random, which the state has unless it goes on from a checkpoint (R13.17).
         clock: Measures how long work takes, seconds; without one it takes none, and no batch is cut into slices.
     """
@@ -98,5 +100,6 @@ class Surroundings:
     parts: Mapping[str, Part] = field(default_factory=dict)
     history: StepTaker | None = None
     clock: Callable[[], float] = no_time
+    kernels: Kernels | None = None
     budget: Budget = USUAL_BUDGET
     incarnation: int = 1

@@ -1,0 +1,1 @@
+"""Kernels for numba. Importing any module here imports numba: `fog_aggregator.kernels.load` does, and nobody else."""

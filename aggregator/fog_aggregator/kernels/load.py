@@ -1,0 +1,61 @@
+"""Make the kernels of a choice. The first start on a machine compiles them, later ones take them from the disk."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from fog_aggregator.kernels.choice import Choice
+from fog_aggregator.kernels.ports import Kernels
+
+LOGGER: Final = logging.getLogger("fog_aggregator")
+_COMPILED: Final = "fog_aggregator.kernels.compiled"
+_MODULES: Final = ("deltas", "merging")
+"""The modules of `compiled`, whose functions `Kernels` names."""
+
+
+class KernelsError(ValueError):
+    """The kernels that were chosen cannot be made."""
+
+
+def load(choice: Choice, cache: Path | None = None) -> Kernels | None:
+    """Return the compiled kernels; None stands for numpy, which does the work then.
+
+    Args:
+        choice: Which kernels.
+        cache: Our own directory for what was compiled, which need not exist. It is used where NUMBA_CACHE_DIR names no
+            other, and neither the program's own folder nor the user's cache can take it.
+
+    Raises:
+        KernelsError: Compiled ones were asked for, and cannot be made.
+    """
+    if choice is Choice.NUMPY or (choice is Choice.AUTO and find_spec("numba") is None):
+        return None
+    try:
+        return _compiled(cache)
+    except Exception as error:
+        text = f"numba cannot compile the kernels: {type(error).__name__}: {error}"
+        if choice is Choice.NUMBA:
+            raise KernelsError(f"{text}; --kernels numpy does without") from error
+        LOGGER.warning("%s; numpy does the work", text)
+        return None
+
+
+def _compiled(cache: Path | None) -> Kernels:
+    try:
+        modules = _import_all()
+    except RuntimeError:  # numba's, where it finds no folder for what it has compiled
+        if cache is None:
+            raise
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        import_module("numba").config.CACHE_DIR = str(cache)
+        modules = _import_all()
+    functions = {name: function for module in modules for name, function in module.items()}
+    return Kernels(**{name: functions[name] for name in Kernels._fields})
+
+
+def _import_all() -> list[dict[str, Any]]:
+    return [vars(import_module(f"{_COMPILED}.{name}")) for name in _MODULES]

@@ -1,0 +1,250 @@
+"""A kernel says what the general decoder says, or nothing; it merges as numpy does, value by value."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path as FilePath
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fog_aggregator.core.kinds import Kind
+from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAM, BucketTable
+from fog_aggregator.core.kinds.gauge import GAUGE
+from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
+from fog_aggregator.core.kinds.table import Table
+from fog_aggregator.kernels import load as loading
+from fog_aggregator.kernels.choice import Choice
+from fog_aggregator.kernels.layout import (
+    AGE,
+    BASE,
+    CODE,
+    COUNT,
+    COUNTERS,
+    FIRST_SECTION,
+    FLAGS,
+    FORM,
+    FRAME,
+    GAUGES,
+    HEADERS,
+    HIGH,
+    IDS_AT,
+    IDS_END,
+    INTERVAL,
+    LOW,
+    MOST_SECTIONS,
+    SECTIONS,
+    SEQ,
+    SUMS_AT,
+    VALUES_AT,
+    WIDTH,
+)
+from fog_aggregator.kernels.load import KernelsError, load
+from fog_schema.codec import decode, encode
+from fog_schema.columns import F64, ITEM_SIZES, U8, U32, Column, Ids
+from fog_schema.errors import FrameError
+from fog_schema.frames import DELTA, Frame, Histograms, Numbers
+from tests.strategies import damaged, frames
+
+KERNELS = load(Choice.AUTO)
+if KERNELS is None:
+    pytest.skip("numba is not installed: there are no compiled kernels", allow_module_level=True)
+
+SMALL = range(U8, U32 + 1)
+
+
+@st.composite
+def deltas(draw: st.DrawFn) -> Frame:
+    """Deltas of known series; of few of them a value is to be refused."""
+    frame = draw(frames((DELTA,)))
+    if draw(st.sampled_from([True, True, True, False])):
+        frame.definitions, frame.part = b"", 0
+        frame.removed = frame.fractions = frame.summaries = frame.lasts = frame.value_counts = frame.coverage = None
+    return frame
+
+
+def is_plain(frame: Frame) -> bool:
+    """Tell whether a frame that was decoded has nothing but values that cannot be refused."""
+    rest = Frame(DELTA, frame.epoch, frame.seq, frame.flags, 0, frame.age_ms, frame.interval_ms)
+    rest.counters, rest.gauges, rest.histograms = frame.counters, frame.gauges, frame.histograms
+    one_each = len({group.width for group in frame.histograms}) == len(frame.histograms)
+    sections = [one for one in (frame.counters, frame.gauges, *frame.histograms) if one is not None]
+    fine = all(one.ids.size for one in sections)
+    small = frame.counters is None or frame.counters.values.code in SMALL
+    small &= all(group.counts.code in SMALL and np.isfinite(group.sums.tolist()).all() for group in frame.histograms)
+    return frame == rest and frame.flags < 128 and one_each and fine and small
+
+
+class Read:
+    """The plain deltas that a kernel finds among frames."""
+
+    def __init__(self, datas: list[bytes]) -> None:
+        size = len(datas)
+        self.joined = b"".join(datas)
+        self.plain = np.ones(size, np.bool_)
+        self.epochs = np.ones(size, np.uint64)
+        self.headers = np.full((size + 1, HEADERS), -7)
+        self.sections = np.full((size * MOST_SECTIONS, SECTIONS), -7)
+        assert KERNELS is not None
+        ends = np.cumsum([len(data) for data in datas], dtype=np.int64)
+        KERNELS.read_deltas(
+            np.frombuffer(self.joined, np.uint8), ends, self.plain, self.epochs, self.headers, self.sections
+        )
+
+    def of(self, at: int) -> Frame | None:
+        """Return what was found of a frame, as the general decoder has it; None where it was left to that."""
+        if not self.plain[at]:
+            return None
+        header = self.headers[at].tolist()
+        frame = Frame(DELTA, int(self.epochs[at]), header[SEQ], header[FLAGS], 0, header[AGE], header[INTERVAL])
+        groups = []
+        for row in self.sections[header[FIRST_SECTION] : self.headers[at + 1, FIRST_SECTION]].tolist():
+            assert row[FRAME] == at
+            ids = Ids(row[FORM], row[BASE], self.joined[row[IDS_AT] : row[IDS_END]])
+            known = ids.tolist()
+            assert (row[COUNT], row[LOW], row[HIGH]) == (len(known), known[0], known[-1])
+            if row[WIDTH] == COUNTERS:
+                frame.counters = Numbers(ids, self.column(row, 1))
+            elif row[WIDTH] == GAUGES:
+                frame.gauges = Numbers(ids, self.column(row, 1))
+            else:
+                sums = Column(F64, self.joined[row[SUMS_AT] : row[SUMS_AT] + 8 * row[COUNT]])
+                groups.append(Histograms(row[WIDTH], ids, self.column(row, row[WIDTH]), sums))
+        frame.histograms = tuple(groups)
+        return frame
+
+    def column(self, row: list[int], width: int) -> Column:
+        """Return the values of a section."""
+        begin = row[VALUES_AT]
+        return Column(row[CODE], self.joined[begin : begin + row[COUNT] * width * ITEM_SIZES[row[CODE]]])
+
+
+@given(st.lists(deltas(), min_size=1, max_size=5))
+def test_every_plain_delta_is_read(drawn: list[Frame]) -> None:
+    """Of each frame that a writer sends, plain or not, in whatever company: all that it says, or nothing."""
+    read = Read([encode(frame) for frame in drawn])
+    for at, frame in enumerate(drawn):
+        decoded = decode(encode(frame))
+        assert read.of(at) == (decoded if is_plain(decoded) else None)
+
+
+@given(st.lists(damaged(deltas().map(encode)), min_size=1, max_size=5))
+def test_nothing_is_read_that_the_decoder_refuses(datas: list[bytes]) -> None:
+    """Of bytes that somebody has damaged: what the general decoder makes of them, or nothing."""
+    read = Read(datas)
+    for at, data in enumerate(datas):
+        if (found := read.of(at)) is not None:
+            decoded = decode(data)
+            assert found == decoded
+            assert is_plain(decoded)
+
+
+@given(deltas().map(encode), st.data())
+def test_a_delta_that_is_cut_is_none(data: bytes, drawn: st.DataObject) -> None:
+    """No byte beyond a frame's end is looked at: the next frame's are as good as none."""
+    at = drawn.draw(st.integers(0, len(data) - 1))
+    read = Read([data[:at], data[at:]])
+    with pytest.raises(FrameError):
+        decode(data[:at])
+    assert not read.plain[0]
+
+
+KINDS: tuple[tuple[Kind, int], ...] = (
+    (INTEGER_COUNTER, COUNTERS),
+    (GAUGE, GAUGES),
+    *((BUCKET_HISTOGRAM.of_size(width), width) for width in range(1, 6)),
+)
+
+
+def tables(kind: Kind) -> tuple[Table, Table]:
+    """Return two tables of a kind, with the same values: some, up to near the largest."""
+    one, other = kind.new_table(), kind.new_table()
+    for table in (one, other):
+        table.allocate(np.arange(300), np.arange(300), 0, 0.0)
+        table.values[:100] = 2**40 if kind.counted else -0.5
+    return one, other
+
+
+@given(st.lists(deltas().map(encode), min_size=1, max_size=5))
+def test_kernels_merge_as_numpy_does(datas: list[bytes]) -> None:
+    """Each section of each frame, bit for bit: counts are added, gauges and sums are set, slot by slot.
+
+    Ids are anywhere up to 2^32: they are brought to the table by their offsets.
+    """
+    read = Read(datas)
+    every = read.sections[: read.headers[-1, FIRST_SECTION]]
+    joined, slots = np.frombuffer(read.joined, np.uint8), np.zeros(300, np.int64)
+    for kind, width in KINDS:
+        sections = every[(every[:, WIDTH] == width) & (every[:, HIGH] - every[:, LOW] < 300)]
+        offsets = -sections[:, LOW]
+        mine, theirs = tables(kind)
+        merge(width, (joined, sections, offsets, slots), mine)
+        for row, offset in zip(sections.tolist(), offsets.tolist(), strict=True):
+            found = np.array(Ids(row[FORM], row[BASE], read.joined[row[IDS_AT] : row[IDS_END]]).tolist()) + offset
+            values = read.column(row, max(width, 1)).data
+            sums = read.joined[row[SUMS_AT] : row[SUMS_AT] + 8 * row[COUNT]] if width > 0 else b""
+            assert not kind.settle(theirs, found, row[CODE], values, sums)
+        for name in ("values", "sums") if width > 0 else ("values",):
+            assert getattr(mine, name).tobytes() == getattr(theirs, name).tobytes()
+
+
+def merge(width: int, given_: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], table: Table) -> None:
+    """Merge sections of one width by its kernel."""
+    assert KERNELS is not None
+    if width == COUNTERS:
+        KERNELS.add_counts(*given_, table.values)
+    elif width == GAUGES:
+        KERNELS.set_gauges(*given_, table.values, table.values.view(np.uint64))
+    else:
+        assert isinstance(table, BucketTable)
+        KERNELS.add_buckets(*given_, table.values, table.sums.view(np.uint64))
+
+
+def test_one_may_choose_numpy() -> None:
+    """Then nothing is compiled, whatever is installed."""
+    assert load(Choice.NUMPY) is None
+
+
+def test_without_numba_numpy_does_the_work(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """By default silently where it is not installed, with a warning where it fails; who asked for it hears why not."""
+    monkeypatch.setattr(loading, "find_spec", lambda _: None)
+    assert load(Choice.AUTO) is None
+    assert not caplog.records
+    monkeypatch.setattr(loading, "find_spec", lambda _: object())
+    monkeypatch.setattr(loading, "import_module", broken)
+    with caplog.at_level(logging.WARNING):
+        assert load(Choice.AUTO) is None
+    assert "llvmlite is too old" in caplog.text
+    with pytest.raises(KernelsError, match=r"llvmlite is too old; --kernels numpy does without"):
+        load(Choice.NUMBA)
+
+
+def broken(name: str) -> None:
+    """Fail as an installation does that does not fit together."""
+    raise ImportError(f"{name}: llvmlite is too old")
+
+
+def test_a_read_only_installation_has_its_cache_elsewhere(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where numba finds no folder for what it compiles it takes ours, which nobody else can read or write."""
+    config = SimpleNamespace(CACHE_DIR="")
+    monkeypatch.setitem(sys.modules, "numba", SimpleNamespace(config=config))
+    import_all = loading._import_all  # noqa: SLF001 - that what is compiled is looked for twice shows nowhere else
+
+    def import_once_there_is_a_folder() -> list[dict[str, Any]]:
+        if not config.CACHE_DIR:
+            raise RuntimeError("cannot cache function 'read_deltas': no locator available for file")
+        return import_all()
+
+    monkeypatch.setattr(loading, "_import_all", import_once_there_is_a_folder)
+    assert load(Choice.NUMBA, tmp_path / "state" / "kernels") is not None
+    folder = FilePath(config.CACHE_DIR)
+    assert folder == tmp_path / "state" / "kernels"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    config.CACHE_DIR = ""
+    with pytest.raises(KernelsError, match="no locator"):
+        load(Choice.NUMBA)
