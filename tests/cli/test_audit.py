@@ -8,13 +8,15 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
 from nats.aio.msg import Msg
 
 from fog_agent import Agent
 from fog_agent.core.writer import Settings, Writer
 from fog_bus.nats.options import NatsOptions
-from fog_cli.actions.audit import Findings, Listener, Listing, compare_epoch, report, sort_out
-from fog_cli.actions.replica import Replica, Total
+from fog_cli.actions.audit import TRIES, Findings, Listener, Listing, compare_epoch, compare_node, report, sort_out
+from fog_cli.actions.replica import Name, Replica, Total
+from fog_cli.api import Api
 from fog_cli.bus import connected_link
 from fog_schema.codec import decode, decode_request
 from fog_schema.frames import Request
@@ -199,3 +201,55 @@ def test_no_aggregator() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("fog tree: no aggregator answers at http://127.0.0.1:1 (")
     assert done.stderr.endswith("start one, or name it with --api\n")
+
+
+class Explained(Api):
+    """An aggregator that explains each family as of one frame, and counts how often it is asked."""
+
+    def __init__(self, seq: int, state: str = "live") -> None:
+        super().__init__("http://127.0.0.1:1")
+        self.asked: list[str] = []
+        self._answer = {
+            "coverage": {"nodes": {"live": 0, "quarantined": 0, state: 1}},
+            "node": {"epochs": [{"epoch": f"{7:016x}", "seq": seq, "values": [{"id": 0, "value": 3}]}]},
+        }
+
+    def json(self, path: str, query: Any = None) -> Any:
+        """Answer, whatever the family."""
+        del path
+        self.asked.append(query["name"])
+        return self._answer
+
+
+async def compared(api: Api) -> Findings:
+    """Compare a node of three families, of which a frame was heard, with what an aggregator has."""
+    replica, findings = Replica(), Findings()
+    for number, family in enumerate(("a_total", "b_total", "c_total")):
+        replica.names[number] = Name(family, ())
+    replica.after[5] = {0: 3}
+    await compare_node(api, "fog/0", {7: replica}, findings, asyncio.Semaphore())
+    return findings
+
+
+async def test_a_node_that_is_taken_out_meanwhile_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is listed, and in quarantine when it is asked for: no node, no difference, and nothing is waited for."""
+    monkeypatch.setattr("fog_cli.actions.audit.POLL", 0)
+    api = Explained(4, "quarantined")
+    assert await compared(api) == Findings()
+    assert api.asked == ["a_total"]
+
+
+async def test_a_node_that_fits_at_no_frame_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of its families are told, and only the first one is asked for again and again."""
+    monkeypatch.setattr("fog_cli.actions.audit.POLL", 0)
+    api = Explained(4)
+    findings = await compared(api)
+    assert (findings.nodes, len(findings.differences)) == (1, 3)
+    assert api.asked == ["a_total"] * TRIES + ["b_total", "c_total"]
+
+
+async def test_a_node_that_stands_at_a_frame_of_ours_is_compared() -> None:
+    """At that frame, each family once."""
+    api = Explained(5)
+    assert await compared(api) == Findings(nodes=1, values=1)
+    assert api.asked == ["a_total", "b_total", "c_total"]

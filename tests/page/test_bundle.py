@@ -1,13 +1,16 @@
-"""One script out of many modules: in the order of their imports, with no name twice, and in few bytes."""
+"""Two scripts out of many modules: in the order of their imports, with no name twice, and in few bytes."""
 
 from __future__ import annotations
 
+import aiohttp
 import pytest
 
-from fog_aggregator.components.http.web.bundle import PageError, joined, joined_styles, order
-from fog_aggregator.components.http.web.files import ENTRY, page_files, sources
+from fog_aggregator.components.http.web.bundle import PageError, Script, divided, joined_styles, order
+from fog_aggregator.components.http.web.files import ENTRY, page_files, sources, version
+from fog_aggregator.components.http.web.names import renamed
 from fog_aggregator.components.http.web.script import ScriptError, tokens
 from fog_aggregator.components.http.web.shorten import shortened, written
+from fog_testing.fleet import Fleet
 
 MODULES = {
     "main.js": 'import { one } from "./a/one.js";\nimport { two } from "./a/two.js";\none(two);\n',
@@ -24,7 +27,27 @@ def module_texts() -> dict[str, str]:
 def test_modules_stand_behind_those_that_they_import() -> None:
     """Each once, and without what makes a module of it."""
     assert order(MODULES, "main.js") == ["a/two.js", "a/one.js", "main.js"]
-    assert joined(MODULES, "main.js") == "const two = 2;\nfunction one() {}\none(two);\n"
+    assert divided(MODULES, "main.js", "more.js")[0].text == "const two = 2;\nfunction one() {}\none(two);\n"
+
+
+LATER = {
+    "main.js": 'import { two } from "./a/two.js";\nconst more = () => import("./later.js");\nmore(two);\n',
+    "later.js": 'import { one } from "./a/one.js";\nexport const later = { one };\n',
+}
+
+
+def test_what_is_asked_for_later_is_a_script_of_its_own() -> None:
+    """Without the modules that are there already: it imports what it needs of them, by their short names."""
+    first, later = divided(MODULES | LATER, "main.js", "./more.js?v=1")
+    assert first.text == 'const two = 2;\nconst more = () => import("./more.js?v=1");\nmore(two);\n'
+    assert first.exports == later.imports == ("two",)
+    assert later.text == "function one() {}\nconst later = { one };\n"
+    assert later.exports == ("later",)
+    one, other = shortened(first, later, "./page.js?v=1")
+    name = one.partition("const ")[2].partition("=")[0]
+    assert one.endswith(f"export{{{name}}};")
+    assert other.startswith(f'import{{{name}}}from"./page.js?v=1";function ')
+    assert other.endswith(" as later};")
 
 
 @pytest.mark.parametrize(
@@ -41,18 +64,20 @@ def test_modules_stand_behind_those_that_they_import() -> None:
         ("a/two.js", "export default 3;\n", "a/two.js imports or exports in another way"),
         ("a/two.js", 'import { one as two } from "./three.js";\n', "a/two.js imports or exports in another way"),
         ("a/two.js", 'import * as two from "./three.js";\n', "a/two.js imports or exports in another way"),
-        ("a/two.js", 'const two = await import("./three.js");\n', "a/two.js imports or exports in another way"),
+        ("a/two.js", "const two = await import(there);\n", "a/two.js imports or exports in another way"),
+        ("a/two.js", 'import("./three.js");\nimport("./four.js");\n', "one module may be asked for later"),
     ],
 )
 def test_what_cannot_be_one_script_is_refused(path: str, text: str, said: str) -> None:
     """The error says which modules, and which name."""
     with pytest.raises(PageError, match=said.replace("(", r"\(")):
-        joined(MODULES | {path: text}, "main.js")
+        divided(MODULES | {path: text}, "main.js", "more.js")
 
 
 def test_all_modules_of_the_page_are_in_its_script() -> None:
     """None is left behind that nobody imports any more; and none is imported by one that it imports."""
-    assert sorted(order(module_texts(), ENTRY)) == sorted(module_texts())
+    texts = module_texts()
+    assert sorted({*order(texts, ENTRY), *order(texts, "later.js")}) == sorted(texts)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +102,47 @@ def test_only_needless_space_and_comments_go(script: str, expected: str) -> None
 def test_what_cannot_be_read_is_refused(script: str) -> None:
     """A text or a template without an end, and what is no JavaScript."""
     with pytest.raises(ScriptError, match="line 1"):
-        shortened(script)
+        shortened(Script(script), Script(""), "")
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        # A name that all of it sees, one of a function alone, and one that the browser has.
+        ("const long = 1; function other(value) { return value + long + window.long; }", "e+T+window.long"),
+        # A property stays, and what is both keeps its property.
+        ("const word = { word: 1, other() {} }; f({ word, x: word.word });", "{word:T,x:T.word}"),
+        ("const f = ({ one, two: [three = window], ...rest }) => one + three + rest;", "e+t+n"),
+        ("const f = ({ one, ...rest }) => rest;", "({one:t,...e})=>e"),
+        # A name in a value by default is none of the parameters.
+        ("const f = (one = document, { two = fetch } = {}) => [one, two, document, fetch];", "[e,t,document,fetch]"),
+        # Members of a class; a property of one's own that begins with `_` has another name wherever it is used.
+        ("class A { turn = 0; get size() { return 1; } async _load(all) { await this._load(all); } }", "this._e(e)"),
+        ("class A { _load() {} } const text = `_load`;", "_load(){}"),
+        ("try { f(); } catch (error) { g(error.error, name); }", "g(e.error,name)"),
+        ("for (const [key, { value: one }] of rows) f(key, one, of, value);", "f(e,t,of,value)"),
+        # Words of the language that are names as well stay in all places.
+        ("const f = async () => { const { one, of } = g(); return of(one); }", "const{one:e,of}=g();return of(e);"),
+        ("const f = (one) => (one ? { one } : {});", "(e)=>(e?{one:e}:{})"),
+        ("const f = (one) => `${one} ${one ? `${one.one}` : name} one`;", "`${e} ${e?`${e.one}`:name} one`"),
+    ],
+)
+def test_names_are_shorter(script: str, expected: str) -> None:
+    """All names that are declared there, wherever they are used, and no others."""
+    text = written(renamed(list(tokens(script)))[0])
+    assert expected in text, text
+
+
+def test_no_name_of_the_browser_is_another() -> None:
+    """Of all names of the page those alone are left that a browser has."""
+    scripts = [
+        next(file.body.decode() for file in page_files() if file.path == f"/{name}.js") for name in ("page", "more")
+    ]
+    left = {one.text for script in scripts for one in tokens(script) if one.kind == "word"}
+    for name in ("document", "window", "fetch", "ResizeObserver", "Intl", "TextDecoderStream", "clearTimeout"):
+        assert name in left
+    own = {"Overview", "problemsCard", "MapCard", "SilenceForm", "crumbs", "paintPlace"}
+    assert {name for name in own if any(one.text == name for one in tokens(scripts[0]))} == set()
 
 
 def test_styles_are_one_sheet() -> None:
@@ -94,4 +159,15 @@ def test_the_page_asks_for_one_script_and_one_sheet() -> None:
     page = next(file for file in page_files() if file.path == "/").body.decode()
     assert page.count("<script") == 1
     assert page.count('rel="stylesheet"') == 1
-    assert 'src="page.js"' in page
+    assert f'src="page.js?v={version()}"' in page
+
+
+async def test_a_script_of_another_version_is_refused(fog_fleet: Fleet) -> None:
+    """The two scripts know each other's short names: they are of one version, or one of them is not loaded."""
+    first, later = (next(file for file in page_files() if file.path == path) for path in ("/page.js", "/more.js"))
+    assert f'"./more.js?v={version()}"' in first.body.decode()
+    assert f'"./page.js?v={version()}"' in later.body.decode()
+    async with aiohttp.ClientSession() as client:
+        for wanted, status in ((version(), 200), ("another", 404)):
+            async with client.get(f"{fog_fleet.url}/more.js", params={"v": wanted}) as answer:
+                assert answer.status == status

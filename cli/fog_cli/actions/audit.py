@@ -115,7 +115,7 @@ async def _audit(settings: Settings, path: Path, subjects: Subjects) -> tuple[Fi
         await listener.wait(settings.patience)
         _check(await refusals.answers())  # above a branch a writer is asked once it is heard
         turns = asyncio.Semaphore(AT_ONCE)
-        await asyncio.gather(*(_compare(api, name, listener.epochs(name), findings, turns) for name in chosen))
+        await asyncio.gather(*(compare_node(api, name, listener.epochs(name), findings, turns) for name in chosen))
     return findings, await asyncio.to_thread(api.json, "/api/status")
 
 
@@ -188,7 +188,7 @@ class Listener:
         await self._link.send(self._subjects.resync(parse_path(name)), encode_request(request))
 
 
-async def _compare(
+async def compare_node(
     api: Api, path: str, epochs: Mapping[int, Replica], findings: Findings, turns: asyncio.Semaphore
 ) -> None:
     """One node: each of its families, at whichever frame the aggregator stands."""

@@ -353,7 +353,7 @@ ROUTES: Final = (
         methods=("POST",),
     ),
     *(
-        Route(file.path, file.about, file.answer, media=(file.media,), errors=(304,), reach=Reach.PAGE)
+        Route(file.path, file.about, file.answer, file.parameters, "", (file.media,), (304, 404), reach=Reach.PAGE)
         for file in page_files()
     ),
 )

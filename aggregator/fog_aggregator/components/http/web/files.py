@@ -1,7 +1,8 @@
 """The files of the page, each with its tag: a browser asks whether it has changed, and is sent it once.
 
-A browser is sent one script and one style sheet, which are made of the page's modules. `/modules.html` is the same page
-as it is written, for its developers.
+A browser is sent one script and one style sheet, which are made of the page's modules, and a second script when a view
+is opened that the first picture does without. The two go together: their addresses have the version of the page, and
+one of another version is refused. `/modules.html` is the same page as it is written, for its developers.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from typing import Any, Final
 from aiohttp import web
 
 from fog_aggregator.components.http.output import accepts_gzip
-from fog_aggregator.components.http.web.bundle import joined, joined_styles
+from fog_aggregator.components.http.parameters import Parameter
+from fog_aggregator.components.http.web.bundle import divided, joined_styles
 from fog_aggregator.components.http.web.shorten import shortened
 
 INDEX: Final = "index.html"
-ENTRY, SCRIPT, STYLES = "main.js", "page.js", "page.css"
+ENTRY, SCRIPT, LATER, STYLES = "main.js", "page.js", "more.js", "page.css"
 _MEDIA: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _NOT_MODIFIED: Final = 304
+_VERSION: Final = Parameter("v", "the version of the page that asks", {"type": "string", "maxLength": 64}, str)
 _SHEET: Final = re.compile(r' *<link rel="stylesheet" href="([^"]+)">\n')
 
 
@@ -38,10 +41,12 @@ class File:
     Attributes:
         path: where it is served; `/` for the page itself.
         make: returns its bytes.
+        parameters: what its address may have.
     """
 
     path: str
     make: Callable[[], bytes]
+    parameters: tuple[Parameter, ...] = ()
 
     @property
     def media(self) -> str:
@@ -68,8 +73,14 @@ class File:
         """Return a weak ETag: the body may be sent compressed or not."""
         return f'W/"{blake2b(self.body, digest_size=12).hexdigest()}"'
 
-    async def answer(self, request: web.Request, _: Mapping[str, Any]) -> web.StreamResponse:
-        """Send the file, or that it has not changed."""
+    async def answer(self, request: web.Request, query: Mapping[str, Any]) -> web.StreamResponse:
+        """Send the file, or that it has not changed.
+
+        Raises:
+            HTTPNotFound: A page of another version asks.
+        """
+        if query.get("v") not in (None, version()):
+            raise web.HTTPNotFound(text=f"this is another version of the page, {version()}: load it anew")
         packed = await asyncio.to_thread(lambda: self.packed)  # made at the first question: the script takes a while
         headers = {"ETag": self.tag, "Vary": "Accept-Encoding"}
         if self.tag in request.headers.get("If-None-Match", ""):
@@ -83,9 +94,21 @@ class File:
 @cache
 def page_files() -> tuple[File, ...]:
     """Return all files of the page, the page itself first."""
-    made = {"/": _page, f"/{SCRIPT}": _script, f"/{STYLES}": _styles, "/modules.html": lambda: sources()[INDEX]}
+    made = {"/": _page, f"/{STYLES}": _styles, "/modules.html": lambda: sources()[INDEX]}
+    scripts = {f"/{SCRIPT}": lambda: _scripts()[0], f"/{LATER}": lambda: _scripts()[1]}
     written = {f"/{name}": lambda name=name: sources()[name] for name in sorted(sources()) if name != INDEX}
-    return tuple(File(path, make) for path, make in (made | written).items())
+    return (
+        *(File(path, make) for path, make in made.items()),
+        *(File(path, make, (_VERSION,)) for path, make in scripts.items()),
+        *(File(path, make) for path, make in written.items()),
+    )
+
+
+@cache
+def version() -> str:
+    """Return a word for the page as it is written: another page has another one."""
+    text = b"".join(name.encode() + body for name, body in sorted(sources().items()))
+    return blake2b(text, digest_size=6).hexdigest()
 
 
 @cache
@@ -104,15 +127,18 @@ def _walk(folder: Traversable, at: PurePosixPath) -> Iterator[tuple[str, bytes]]
 
 def _page() -> bytes:
     """Return the page with one script and one style sheet."""
-    text = sources()[INDEX].decode().replace(f'src="{ENTRY}"', f'src="{SCRIPT}"')
+    text = sources()[INDEX].decode().replace(f'src="{ENTRY}"', f'src="{SCRIPT}?v={version()}"')
     before, *rest = _SHEET.split(text)
     sheet = f'<link rel="stylesheet" href="{STYLES}">\n'
     return re.sub(r"\n +", "\n", before + sheet + "".join(rest[1::2])).encode()
 
 
-def _script() -> bytes:
+@cache
+def _scripts() -> tuple[bytes, bytes]:
     modules = {name: body.decode() for name, body in sources().items() if name.endswith(".js")}
-    return shortened(joined(modules, ENTRY)).encode()
+    first, later = divided(modules, ENTRY, f"./{LATER}?v={version()}")
+    one, other = shortened(first, later, f"./{SCRIPT}?v={version()}")
+    return one.encode(), other.encode()
 
 
 def _styles() -> bytes:

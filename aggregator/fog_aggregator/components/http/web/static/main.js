@@ -1,5 +1,5 @@
 // The page: an address becomes a view; what is heard is shown; keys do what the sheet of keys says.
-import { copy, h, put, say } from "./base/dom.js";
+import { copy, h, mount, put, say } from "./base/dom.js";
 import { clock, span } from "./base/numbers.js";
 import { lastOf, parentOf } from "./base/paths.js";
 import { format, parse, SPANS, toPlace } from "./base/route.js";
@@ -8,15 +8,8 @@ import { Live } from "./data/live.js";
 import { Figures } from "./data/figures.js";
 import { NOT_LIVE } from "./data/tree.js";
 import { footer, pill, spans, tabs } from "./parts/frame.js";
-import { keySheet, listen } from "./parts/keys.js";
+import { listen } from "./parts/keys.js";
 import { Search } from "./parts/search.js";
-import { SilenceForm } from "./parts/silence.js";
-import { Alerts } from "./views/alerts.js";
-import { Branch } from "./views/branch.js";
-import { Events } from "./views/events.js";
-import { Metrics } from "./views/metrics.js";
-import { Node } from "./views/node.js";
-import { Nodes } from "./views/nodes.js";
 import { Overview } from "./views/overview.js";
 
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -34,12 +27,15 @@ class Page {
     this.view = null;
     this.search = new Search(byId("find"), { fleet: this.fleet, route: () => this.route, go: (address) => this.go(address), mark: (places) => { this.hits = places; this.view?.update(); } });
     this.knowsTree = false;
-    this.sheet = keySheet();
-    document.body.append(this.sheet);
+    this.kind = "";
+    /** @type {any} what `later.js` has, once one of it was opened */
+    this.later = null;
+    /** @type {HTMLDialogElement | null} */
+    this.sheet = null;
     this.act = {
       open: (problem) => this.go(toPlace(this.route, problem.path, "overview", problem.metric ? { m: problem.metric } : {})),
       why: (problem) => this.go(toPlace(this.route, problem.path, "overview", { m: problem.metric })),
-      silence: (about) => this._silence(about),
+      silence: (about) => this._afterwards((later) => later.silenceDialog(this, about)),
       colour: () => this.search.open(),
     };
   }
@@ -94,7 +90,8 @@ class Page {
     this.live.addEventListener("gap", (/** @type {any} */ { detail }) => { if (detail.reason !== "polled") this.view?.load?.(); });
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.view?.load?.(); });
     listen({ go: (view) => this.go(toPlace(this.route, view === "overview" ? "" : this.route.path, view)), press: (name, event) => this._press(name, event) });
-    byId("help").addEventListener("click", () => this.sheet.showModal());
+    byId("help").addEventListener("click", () => this._keys());
+    window.addEventListener("pointermove", () => this._ask().catch(() => {}), { once: true }); // whoever points will open something
     this._mount();
     this.live.open(); // the first status says what can be asked for
   }
@@ -122,27 +119,50 @@ class Page {
     this._frame();
   }
 
+  /** Do something with what is asked for later: at once where it is there. */
+  _afterwards(work) {
+    if (this.later) work(this.later);
+    else this._ask().then(() => work(this.later), () => put(byId("view"), h("p.error", "A part of the page cannot be loaded: the aggregator does not answer, or has another version. ", h("button.button", { onclick: () => location.reload() }, "Load anew"))));
+  }
+
+  async _ask() {
+    ({ later: this.later } = await import("./later.js"));
+  }
+
+  _keys() {
+    this._afterwards(({ keySheet }) => {
+      this.sheet ??= document.body.appendChild(keySheet());
+      if (!this.sheet.open) this.sheet.showModal();
+    });
+  }
+
   /** Which view an address means: of a place, that of a branch or of a node. */
-  _kind() {
-    const { view, path } = this.route;
-    if (view !== "overview") return { nodes: Nodes, alerts: Alerts, events: Events, metrics: Metrics }[view];
+  _kind({ view, path } = this.route) {
+    if (view !== "overview") return view;
     const { tree } = this.fleet;
-    if (!path || (tree && tree.levels[0] === 1 && path === tree.path(0))) return Overview;
+    if (!path || (tree && tree.levels[0] === 1 && path === tree.path(0))) return "overview";
     const place = tree ? tree.find(path) : -1;
-    return tree && place >= 0 && !tree.children[place] ? Node : Branch;
+    return tree && place >= 0 && !tree.children[place] ? "node" : "branch";
   }
 
   _wrongView() {
-    return this.view && this._kind() !== this.view.constructor;
+    return this.view && this._kind() !== this.kind;
   }
 
   _mount() {
     const before = this.route;
-    this.route = parse(location.hash);
-    const moved = before.path !== this.route.path || before.view !== this.route.view;
+    const route = parse(location.hash);
+    const kind = this._kind(route);
+    if (kind !== "overview" && !this.later) {
+      this._afterwards(() => this._mount());
+      return;
+    }
+    this.route = route;
+    const moved = before.path !== route.path || before.view !== route.view;
     this.view?.close();
-    this.view = new (this._kind())(this);
-    put(byId("view"), this.view.element);
+    this.kind = kind;
+    this.view = new (kind === "overview" ? Overview : this.later.views[kind])(this);
+    mount(byId("view"), this.view.element);
     this.view.update();
     document.title = `${this.route.path ? `${lastOf(this.route.path)} · ` : ""}${this.route.view === "overview" ? "" : `${this.route.view} · `}Fog`;
     if (moved) window.scrollTo(0, 0);
@@ -175,25 +195,12 @@ class Page {
     );
   }
 
-  _silence(about) {
-    const form = new SilenceForm(this, about);
-    const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { "aria-label": "Silence" }, h("h2", `Silence ${about.alert ?? "all alerts"} at ${about.path || "the fleet"}`), form.element, h("button.button", { onclick: () => dialog.close() }, "Close")));
-    dialog.addEventListener("close", () => dialog.remove());
-    dialog.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      if (event.target instanceof HTMLElement) event.target.blur(); // a browser lets go of the field only when it draws: the next key would be typed
-      dialog.close();
-    });
-    document.body.append(dialog);
-    dialog.showModal();
-  }
-
   _press(name, event) {
     if (document.querySelector("dialog[open]")) return false; // a dialog has keys of its own
     const inControl = event.target instanceof HTMLElement && event.target.closest("button, a, select, summary");
     if (inControl && (name === "Enter" || name === " ")) return false;
     if (name === "/") this.search.open();
-    else if (name === "?") this.sheet.showModal();
+    else if (name === "?") this._keys();
     else if (name === "t") byId("span").querySelector("select")?.focus();
     else if (name === "[" || name === "]") this._shift(name === "[" ? -1 : 1);
     else if (this.view?.press(name)) return true;

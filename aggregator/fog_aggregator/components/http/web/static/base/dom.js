@@ -38,15 +38,30 @@ function flat(children) {
 }
 
 /**
- * Replace what is in an element, and keep the focus on what has the same `data-key`. What is being pressed stays until it is let go:
- * a click is lost where the button goes before its end.
+ * Replace what is in an element. The focus stays on what has the same `data-key`, else on what has the same address and text, else on
+ * what stands where it stood: whoever presses Tab goes on from there. What is being pressed stays until it is let go: a click is lost
+ * where the button goes before its end.
  */
-export function put(element, ...children) {
+export const put = (element, ...children) => swap(element, children, true);
+
+/** Put another view into an element: the focus stays on what both of them have, and on nothing else. */
+export const mount = (element, ...children) => swap(element, children, false);
+
+function swap(element, children, stays) {
   if (element.querySelector("button:active, a:active")) return;
-  const key = element.contains(document.activeElement) ? document.activeElement.getAttribute("data-key") : null;
+  /** @type {any} */
+  const focused = element.contains(document.activeElement) && element !== document.activeElement ? document.activeElement : null;
+  const [sign, place] = focused ? [signOf(focused), stopsIn(element).indexOf(focused)] : ["", -1];
   element.replaceChildren(...flat(children));
-  if (key !== null) /** @type {any} */ (element.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus({ preventScroll: true });
+  if (!focused || focused.isConnected) return;
+  const stops = stopsIn(element);
+  const next = stops.find((stop) => signOf(stop) === sign) ?? (stays && stops[Math.min(place, stops.length - 1)]);
+  if (next) next.focus({ preventScroll: true });
 }
+
+/** @returns {HTMLElement[]} */
+const stopsIn = (element) => [...element.querySelectorAll("a[href], button, input, select, canvas, [tabindex]")];
+const signOf = (stop) => stop.getAttribute("data-key") ?? `${stop.tagName} ${stop.getAttribute("href")} ${stop.textContent}`;
 
 /** A card with a title. @returns {HTMLElement} */
 export function card(title, { note = "", end = [], className = "", label = title } = {}, ...children) {

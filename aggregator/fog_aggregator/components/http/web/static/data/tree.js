@@ -5,6 +5,11 @@ export const STATES = ["live", "stale", "departed", "missing", "quarantined", "u
 export const NOT_LIVE = ["departed", "quarantined", "stale", "missing", "unread"];
 const SHARED = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
 const NO_NODE = 255;
+/** Numbers of a place beside each other: the states in their order. The sums have those of NOT_LIVE, then all of these, then all nodes. */
+export const PLACE_WIDE = 8;
+export const ALL_BAD = 5;
+export const ALL = 6;
+const [STALE, DEPARTED, MISSING, QUARANTINED, UNREAD] = [1, 2, 3, 4, 5];
 
 export class Tree {
   /** @param {any} columns an answer of api/tree?format=columns */
@@ -18,10 +23,14 @@ export class Tree {
     for (const places of this.levels) this.offsets.push(this.offsets[this.offsets.length - 1] + places);
     this._link(columns.children);
     this.state = new Uint8Array(this.size);
-    /** @type {Int32Array[] | null} by state that is not live: nodes before each place */
-    this.sums = null;
-    /** @type {Int32Array | null} the same of all that are not live, and of all */
-    this.bad = this.all = null;
+    /** By place and state: nodes at and under it. */
+    this.counts = new Int32Array(this.size * PLACE_WIDE);
+    this.nodes = new Int32Array(this.size);
+    /** By place and state that is not live: nodes at and under all places before it. */
+    this.sums = new Int32Array((this.size + 1) * PLACE_WIDE);
+    this.start = new Float64Array(this.size);
+    this.wide = new Float64Array(this.size);
+    this.total = -1;
     this.update(columns);
   }
 
@@ -35,13 +44,11 @@ export class Tree {
     for (const [path, state] of Object.entries(nodes)) {
       const place = this.find(path);
       if (place < 0 || !this.hasNode(place) || !state) return false;
-      const [before, after] = [this.counts[this.state[place]], this.counts[STATES.indexOf(state)]];
-      const known = Number(state !== "ended") - Number(this.stateOf(place) !== "ended");
-      this.state[place] = STATES.indexOf(state);
+      const [before, after] = [this.state[place], STATES.indexOf(state)];
+      this.state[place] = after;
       for (let at = place; at >= 0; at = this.parent[at]) {
-        before[at] -= 1;
-        after[at] += 1;
-        this.nodes[at] += known;
+        this.counts[at * PLACE_WIDE + before] -= 1;
+        this.counts[at * PLACE_WIDE + after] += 1;
       }
     }
     this._sum();
@@ -89,53 +96,75 @@ export class Tree {
 
   /** Count the nodes of each state at and under each place, from the leaves up. */
   count() {
-    const { size, state, parent } = this;
-    this.counts = STATES.map(() => new Int32Array(size));
-    this.nodes = new Int32Array(size);
-    for (let place = 0; place < size; place += 1) if (state[place] !== NO_NODE) this.counts[state[place]][place] = 1;
+    const { counts, size, state, parent, children } = this;
+    counts.fill(0);
+    for (let place = 0; place < size; place += 1) if (state[place] !== NO_NODE) counts[place * PLACE_WIDE + state[place]] = 1;
+    const isPlain = this._strangers();
+    for (let place = size - 1; place >= 0 && parent[place] >= 0; place -= 1) {
+      const above = parent[place] * PLACE_WIDE;
+      if (isPlain && !children[place]) {
+        if (state[place] !== NO_NODE) counts[above + state[place]] += 1; // most places are a node and nothing else
+      } else for (let number = 0; number < STATES.length; number += 1) counts[above + number] += counts[place * PLACE_WIDE + number];
+    }
+    this._sum();
+  }
+
+  /** Count what no node of our own stands for. @returns {boolean} whether there is no such place */
+  _strangers() {
     for (const [path, nodes] of this.branches) {
       const place = this.find(path);
-      if (place >= 0) this.counts.forEach((column, number) => { column[place] = nodes[STATES[number]] ?? 0; });
+      if (place >= 0) STATES.forEach((state, number) => { this.counts[place * PLACE_WIDE + number] = nodes[state] ?? 0; });
     }
     for (const [name, places] of Object.entries(this.absent)) {
       for (const { path, nodes: [number] } of places) {
         const place = this.find(path);
-        if (place >= 0) this.counts[STATES.indexOf(name)][place] += number;
+        if (place >= 0) this.counts[place * PLACE_WIDE + STATES.indexOf(name)] += number;
       }
     }
-    const ended = STATES.indexOf("ended");
-    this.counts.forEach((column, number) => {
-      for (let place = size - 1; place >= 0; place -= 1) {
-        const nodes = column[place];
-        if (!nodes) continue;
-        if (number !== ended) this.nodes[place] += nodes;
-        if (parent[place] >= 0) column[parent[place]] += nodes;
-      }
-    });
-    this._sum();
+    return !this.branches.size && !Object.values(this.absent).some(({ length }) => length);
   }
 
   /** Sums over the places before each one, by state: what lies in a range of a level takes two look-ups. */
   _sum() {
-    const { counts, nodes } = this;
-    this.sums ??= NOT_LIVE.map(() => new Int32Array(this.size + 1));
-    this.sums.forEach((sums, place) => prefix(counts[STATES.indexOf(NOT_LIVE[place])], sums));
-    /** Of all that are not live. */
-    this.bad ??= new Int32Array(this.size + 1);
-    prefix(nodes.map((number, place) => number - counts[0][place]), this.bad);
-    this.all ??= new Int32Array(this.size + 1);
-    if (prefix(nodes, this.all) || !this.start) this._place();
+    const { counts, nodes, sums, size } = this;
+    let [departed, quarantined, stale, missing, unread, all] = [0, 0, 0, 0, 0, 0];
+    let moved = this.total < 0;
+    for (let place = 0, at = 0; place < size; place += 1) {
+      departed += counts[at + DEPARTED];
+      quarantined += counts[at + QUARANTINED];
+      stale += counts[at + STALE];
+      missing += counts[at + MISSING];
+      unread += counts[at + UNREAD];
+      const before = all;
+      all += counts[at] + counts[at + STALE] + counts[at + DEPARTED] + counts[at + MISSING] + counts[at + QUARANTINED] + counts[at + UNREAD];
+      nodes[place] = all - before;
+      at += PLACE_WIDE;
+      sums[at] = departed;
+      sums[at + 1] = quarantined;
+      sums[at + 2] = stale;
+      sums[at + 3] = missing;
+      sums[at + 4] = unread;
+      sums[at + ALL_BAD] = departed + quarantined + stale + missing + unread;
+      if (sums[at + ALL] !== all) {
+        sums[at + ALL] = all;
+        moved = true;
+      }
+    }
+    if (moved) this._place();
+  }
+
+  /** How many nodes of a state that is not live lie in a range of places; of all of these, or all nodes. */
+  between(first, next, number) {
+    return this.sums[next * PLACE_WIDE + number] - this.sums[first * PLACE_WIDE + number];
   }
 
   /** Where each place begins on the map, and how wide it is: children fill their place, each by its nodes. */
   _place() {
-    this.start = new Float64Array(this.size);
-    this.wide = new Float64Array(this.size);
     this.total = this._fill(0, this.levels[0] ?? 0, 0, 1);
     for (let place = 0; place < this.size; place += 1) {
       if (!this.children[place]) continue;
       const [first, next] = [this.first[place], this.first[place] + this.children[place]];
-      const under = this.all[next] - this.all[first];
+      const under = this.between(first, next, ALL);
       this._fill(first, next, this.start[place], under ? this.wide[place] / under : 0);
     }
   }
@@ -173,12 +202,12 @@ export class Tree {
 
   /** How many nodes at and under a place are of a state. */
   of(place, state) {
-    return this.counts[STATES.indexOf(state)][place];
+    return this.counts[place * PLACE_WIDE + STATES.indexOf(state)];
   }
 
   /** The nodes by state, as /api/status has them. */
   coverage(place) {
-    return Object.fromEntries(STATES.map((state, number) => [state, this.counts[number][place]]));
+    return Object.fromEntries(STATES.map((state, number) => [state, this.counts[place * PLACE_WIDE + number]]));
   }
 
   /** @returns {string} */
@@ -252,28 +281,15 @@ export class Tree {
   }
 }
 
-/** Sum up into what was there before. @returns {boolean} whether a sum is another one */
-function prefix(values, sums) {
-  let [sum, changed] = [0, false];
-  for (let place = 0; place < values.length; place += 1) {
-    sum += values[place];
-    if (sums[place + 1] !== sum) {
-      sums[place + 1] = sum;
-      changed = true;
-    }
-  }
-  return changed;
-}
-
 function namesOf({ shared, rests }, size) {
-  const parts = rests.split(",");
-  const names = new Array(size);
-  let before = "";
-  for (let place = 0; place < size; place += 1) {
-    before = before.slice(0, SHARED.indexOf(shared[place])) + parts[place];
-    names[place] = before;
+  const names = rests.split(",");
+  const lengths = new Uint8Array(128);
+  for (let number = 0; number < SHARED.length; number += 1) lengths[SHARED.charCodeAt(number)] = number;
+  for (let place = 1; place < size; place += 1) {
+    const length = lengths[shared.charCodeAt(place)];
+    if (length) names[place] = names[place - 1].slice(0, length) + names[place];
   }
-  return names;
+  return size ? names : [];
 }
 
 /** The values of a layer: one for each place; NaN without one. */

@@ -1,5 +1,5 @@
 // The map: width is nodes, a row is a level. Painted from prefix sums, so that a hundred thousand nodes cost what the pixels cost.
-import { NOT_LIVE } from "../data/tree.js";
+import { ALL, ALL_BAD, NOT_LIVE } from "../data/tree.js";
 import { colours, fillOf } from "./colours.js";
 import { Raster } from "./raster.js";
 
@@ -77,8 +77,7 @@ function paintPlace(sheet, place, x, shown, wide) {
 
 /** Fill from below by the share that is not live; as a block of the same area where that would be too low to see. */
 function paintShares({ tree, raster, fills, top, height }, place, x, width) {
-  const bad = tree.sums.map((sum) => sum[place + 1] - sum[place]);
-  const all = bad.reduce((sum, number) => sum + number, 0);
+  const all = tree.between(place, place + 1, ALL_BAD);
   if (!all) return;
   const share = all / tree.nodes[place];
   let [high, wide] = [share * height, width];
@@ -87,12 +86,12 @@ function paintShares({ tree, raster, fills, top, height }, place, x, width) {
     wide = Math.min(width, Math.max(width < 12 ? 3 : LOWEST, (share * height * width) / LOWEST));
   }
   let at = x;
-  fills.forEach((fill, index) => {
-    if (!bad[index]) return;
-    const part = (wide * bad[index]) / all;
-    raster.box(fill, at, top + height - high, Math.max(part, Math.min(1, wide)), high);
+  for (let state = 0; state < fills.length; state += 1) {
+    const part = (wide * tree.between(place, place + 1, state)) / all;
+    if (!part) continue;
+    raster.box(fills[state], at, top + height - high, Math.max(part, Math.min(1, wide)), high);
     at += part;
-  });
+  }
 }
 
 /** With a metric's colours: the share without a value as lines of grey, and a mark where the worst is far above the mean. */
@@ -104,9 +103,9 @@ function paintUnheard(sheet, place, x, width) {
 }
 
 function hatch({ tree, raster, top, height }, first, next, x, width) {
-  const bad = tree.bad[next] - tree.bad[first];
+  const bad = tree.between(first, next, ALL_BAD);
   if (!bad) return;
-  const high = Math.max(2, (bad / (tree.all[next] - tree.all[first])) * height);
+  const high = Math.max(2, (bad / tree.between(first, next, ALL)) * height);
   for (let y = top + height - high; y < top + height; y += 3) raster.box(colours().ink3, x, y, width, 1);
 }
 
@@ -114,15 +113,15 @@ function hatch({ tree, raster, top, height }, first, next, x, width) {
 function paintColumn(sheet, x, first, next) {
   const { tree, view, raster, base, fills, top, height } = sheet;
   raster.box(view.colour ? view.colour.range(first, next) : base, x, top, 1, height);
-  if (view.known === false || tree.bad[next] === tree.bad[first]) return;
+  if (view.known === false || !tree.between(first, next, ALL_BAD)) return;
   if (view.colour) {
     hatch(sheet, first, next, x, 1);
     return;
   }
-  const all = tree.all[next] - tree.all[first];
+  const all = tree.between(first, next, ALL);
   let bottom = top + height;
   for (let state = 0; state < fills.length && bottom > top; state += 1) {
-    const number = tree.sums[state][next] - tree.sums[state][first];
+    const number = tree.between(first, next, state);
     if (!number) continue;
     const high = Math.min(bottom - top, Math.max(state ? 2 : 3, Math.round((number / all) * height)));
     bottom -= high;

@@ -5,12 +5,25 @@ const SHADES = 128;
 /** So many places are looked at to find the range of a metric. */
 const SAMPLE = 5000;
 
-/** Median of what is a number; NaN of nothing. */
+const FEW_VALUES = 32;
+const scratch = new Float64Array(FEW_VALUES);
+
+/** Median of what is a number; NaN of nothing. @param {ArrayLike<number>} values */
 export function median(values) {
-  const sorted = new Float64Array(values).filter((value) => !Number.isNaN(value)).sort();
-  if (!sorted.length) return NaN;
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  let number = 0;
+  const sorted = values.length > FEW_VALUES ? new Float64Array(values.length) : scratch;
+  for (let place = 0; place < values.length; place += 1) {
+    const value = values[place];
+    if (Number.isNaN(value)) continue;
+    let at = number;
+    // Few are put into their places as they come: that is what most parents have.
+    if (sorted === scratch) for (; at > 0 && sorted[at - 1] > value; at -= 1) sorted[at] = sorted[at - 1];
+    sorted[at] = value;
+    number += 1;
+  }
+  if (sorted !== scratch) sorted.subarray(0, number).sort();
+  const middle = number >> 1;
+  return !number ? NaN : number % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 /** Means of the values at and under each place, and the largest value there. */
@@ -100,24 +113,23 @@ export function byRatio(means) {
   const ratios = new Float32Array(tree.size).fill(NaN);
   const take = (first, number) => {
     if (number < 5) return;
-    const own = means.all.subarray(first, first + number);
-    const middle = median(own);
-    own.forEach((mean, place) => { ratios[first + place] = mean / middle; });
+    const middle = median(means.all.subarray(first, first + number));
+    for (let place = first; place < first + number; place += 1) ratios[place] = means.all[place] / middle;
   };
   take(0, tree.levels[0] ?? 0);
-  tree.children.forEach((number, place) => take(tree.first[place], number));
-  const logs = ratios.map((ratio) => Math.log2(Math.max(0, ratio)));
+  for (let place = 0; place < tree.size; place += 1) take(tree.first[place], tree.children[place]);
   const shade = shades((part) => diverging(2 ** (part * 10 - 5)));
-  const of = (log) => shade((log + 5) / 10);
+  const of = (ratio) => shade((Math.log2(Math.max(0, ratio)) + 5) / 10);
   return {
     low: 1 / 32,
     high: 32,
-    of: (place) => of(logs[place]),
+    of: (place) => of(ratios[place]),
     range: (first, next) => {
-      let [found, size] = [NaN, -1];
+      let [found, size] = [NaN, 0];
       for (let place = first; place < next; place += 1) {
-        const away = Math.abs(logs[place]);
-        if (away > size) [found, size] = [logs[place], away];
+        const ratio = ratios[place];
+        const away = ratio < 1 ? 1 / ratio : ratio;
+        if (away > size) [found, size] = [ratio, away];
       }
       return of(found);
     },

@@ -10,11 +10,35 @@ const SEARCH_MS = 25;
 /** Places that match, the shallow ones first: at most this many are listed, all are marked. @returns {number[]} */
 export function places(tree, text, most = 2000) {
   if (!tree || !text) return [];
-  const test = matcher(text);
-  const texts = text.includes("/") ? tree.paths : tree.names;
+  const test = text.includes("/") ? tests(tree, text) : byName(tree, matcher(text));
   const found = [];
-  for (let place = 0; place < tree.size && found.length < most; place += 1) if (test(texts[place])) found.push(place);
+  for (let place = 0; place < tree.size && found.length < most; place += 1) if (test(place)) found.push(place);
   return found;
+}
+
+const byName = (tree, test) => (place) => test(tree.names[place]);
+
+/** Of a path: without its being written out for each place, but for a pattern. */
+function tests(tree, text) {
+  if (/[*?]/.test(text) || tree.under.includes("/")) {
+    const test = matcher(text);
+    return (place) => test(tree.paths[place]);
+  }
+  const parts = text.toLowerCase().split("/");
+  const last = parts.length - 1;
+  const matched = new Uint8Array(tree.size);
+  const name = (place) => tree.names[place].toLowerCase();
+  const fits = (place) => {
+    if (!name(place).startsWith(parts[last])) return false;
+    let at = tree.parent[place];
+    for (let part = last - 1; part > 0; part -= 1, at = tree.parent[at]) if (at < 0 || name(at) !== parts[part]) return false;
+    return at >= 0 && name(at).endsWith(parts[0]);
+  };
+  return (place) => {
+    const above = tree.parent[place];
+    if ((above >= 0 && matched[above]) || fits(place)) matched[place] = 1;
+    return matched[place] === 1;
+  };
 }
 
 export class Search {

@@ -36,3 +36,17 @@ export class SilenceForm {
     put(this.command, command(this.text));
   }
 }
+
+/** The form over a view. */
+export function silenceDialog(page, about) {
+  const form = new SilenceForm(page, about);
+  const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { "aria-label": "Silence" }, h("h2", `Silence ${about.alert ?? "all alerts"} at ${about.path || "the fleet"}`), form.element, h("button.button", { onclick: () => dialog.close() }, "Close")));
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    if (event.target instanceof HTMLElement) event.target.blur(); // a browser lets go of the field only when it draws: the next key would be typed
+    dialog.close();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}
