@@ -222,7 +222,7 @@ class Explained(Api):
 
 
 async def compared(api: Api) -> Findings:
-    """Compare a node of three families, of which a frame was heard, with what an aggregator has."""
+    """Compare a node of three families, one frame of it, with what an aggregator has."""
     replica, findings = Replica(), Findings()
     for number, family in enumerate(("a_total", "b_total", "c_total")):
         replica.names[number] = Name(family, ())

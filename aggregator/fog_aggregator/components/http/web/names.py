@@ -1,8 +1,8 @@
 """Give the names of a script fewer letters: those that it declares itself, and properties that begin with `_`.
 
-All occurrences of a name get the same new one, and no two names the same: what is in sight of what stays so, without a
-look at scopes. A name that is declared inside of one function or method alone may be another's elsewhere. What is not
-recognised as declared here, as `document`, keeps its name, and no new name is one of these.
+All occurrences of a name get the same new one, and no two names the same: a name is in sight wherever it was, without a
+look at scopes. A name that is declared inside of one function or method alone may be another's elsewhere. A name
+that is not recognised as declared here, as `document`, stays, and no new name is one of these.
 
 JavaScript as the page's modules are written, and no more of it: a statement ends with a semicolon, there are no labels,
 and an object does not begin a statement.
@@ -34,7 +34,7 @@ _UPPER: Final = "TSRCMPNAEDLFBIHOGVWUKJQXYZ$"
 
 
 class Role(Enum):
-    """What a word of a script is."""
+    """The part that a word of a script has."""
 
     OTHER = auto()
     """No word, or one of the language."""

@@ -13,7 +13,7 @@ def shortened(first: Script, later: Script, address: str) -> tuple[str, str]:
     """Return two scripts in fewer bytes, with the words by which the second one imports names of the first.
 
     Args:
-        first: What is there already when the second one is asked for.
+        first: The one that is there already when the second one is asked for.
         later: The second one.
         address: Of the first one, as the second one imports it.
 
