@@ -97,8 +97,11 @@ class NetworkCollector(MetricsSource):
         The aggregator's own metrics are part of what is neither a subtree nor split into groups. With `at` the fleet is
         that of this moment of the server's time, unix seconds, without the aggregator's own metrics.
         """
-        key = ViewKey(selection, grouping)
         own = self.own.collect() if at is None and grouping == TOGETHER and not selection.under else []
+        return self._view(ViewKey(selection, grouping), at, own)
+
+    def _view(self, key: ViewKey, at: float | None, own: Sequence[FamilySnapshot]) -> FleetView:
+        selection, grouping = key
         with self.lock:
             if at is None:
                 self.fleet.choose_families(self.now())
@@ -136,7 +139,7 @@ class NetworkCollector(MetricsSource):
 
     def totals(self, selection: Selection = EVERYTHING) -> Totals:
         """Return the absolute totals of a view of one group, as they go up to a parent."""
-        return self.view(selection).totals()
+        return self._view(ViewKey(selection, TOGETHER), None, ()).totals()
 
     def explain(self, path: Path, name: str) -> Explanation:
         """Take a metric at and under a path apart, as it is now."""

@@ -71,7 +71,8 @@ class ReadingLoop:
                 await self._hand_over(messages, reader.pending)
                 if self.cursor.must_look(now := time.monotonic()):
                     await state.check(now)
-                await asyncio.sleep(0)  # a backlog must not keep everyone else waiting
+                if reader.pending:
+                    await asyncio.sleep(0)  # a backlog must not keep everyone else waiting
         finally:
             await reader.close()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fog_aggregator.components.checkpoints import saving
 from fog_aggregator.components.checkpoints.directory import StateDirError
 from fog_aggregator.components.checkpoints.files import CheckpointFiles
 from fog_aggregator.components.checkpoints.saving import Checkpoints
@@ -213,7 +214,45 @@ async def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> N
             checkpoints.save(image)
         with pytest.raises(OSError, match="out of range"):
             await checkpoints.begin(lambda: image).finished()
+        with pytest.raises(OSError, match="out of range"):
+            checkpoints.begin(lambda: image, is_small=True)
         assert (len(files(tmp_path)), files(tmp_path, "*.tmp")) == (1, [])
+
+
+async def test_a_small_state_is_what_it_was_when_writing_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is packed at once, without a child: frames that come while a thread writes are not in it."""
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("it forks"))
+    image = saved(tmp_path, counts=1)
+    before = b"".join(image.chunks())
+    with CheckpointFiles(tmp_path) as checkpoints:
+        writing = checkpoints.begin(lambda: image, is_small=True)
+        for array in image.arrays.values():
+            array.fill(0)
+        written = await writing.finished()
+    assert written.size == len(before)
+    assert files(tmp_path)[-1].read_bytes() == before
+
+
+async def test_what_the_last_one_took_decides_who_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first checkpoint of a run is a child's; a small one after it is not, until the state has grown."""
+    asked: list[bool] = []
+    begin = CheckpointFiles.begin
+
+    def watch(self: CheckpointFiles, take: Any, *, is_small: bool = False) -> Any:
+        asked.append(is_small)
+        return begin(self, take, is_small=is_small)
+
+    monkeypatch.setattr(CheckpointFiles, "begin", watch)
+    network, most = Fleet().network, saving.SMALL_SLOTS
+    metrics, config = SelfMetrics(network.own), AggregatorConfig(state_dir=tmp_path)
+    checkpoints = Checkpoints(config, engine_of(network), network, metrics, Loops())
+    await checkpoints.start()
+    with CheckpointFiles(tmp_path / "other") as other:
+        for count in (0, 0, most + 1):
+            monkeypatch.setattr(type(network.fleet), "slot_count", count)
+            await checkpoints._save(other)  # noqa: SLF001 - the loop waits ten seconds
+    await checkpoints.stop(0.0)
+    assert asked == [False, True, False]
 
 
 async def test_a_child_that_is_killed_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

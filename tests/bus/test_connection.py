@@ -8,6 +8,7 @@ import logging
 import random
 from pathlib import Path
 
+import nats.aio.client
 import psutil
 import pytest
 from nats.aio.msg import Msg
@@ -338,6 +339,37 @@ async def test_messages_that_arrive_in_pieces(fog_nats: NatsServer) -> None:
         await eventually(lambda: len(got) == 2 * len(sizes))
     assert got[::2] == [("r.e", b"\r\n" * (size // 2), None) for size in sizes]
     assert got[1::2] == [("", b"MSG" * (size // 3), {"K": "v\u00e9"}) for size in sizes]
+
+
+async def test_equal_headers_are_read_once_and_are_each_messages_own(
+    fog_nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A silent stream says the same again and again; what one reader does to its headers no other one sees."""
+    read: list[bytes] = []
+    parse = nats.aio.client.Client._process_headers  # noqa: SLF001 - what is counted
+
+    async def count(self: nats.aio.client.Client, headers: bytes) -> dict[str, str] | None:
+        read.append(headers)
+        found: dict[str, str] | None = await parse(self, headers)
+        return found
+
+    monkeypatch.setattr(nats.aio.client.Client, "_process_headers", count)
+    async with connected(fog_nats.url) as link:
+        client = link.connection.client
+        assert client is not None
+        got: list[dict[str, str] | None] = []
+
+        async def listen(message: Msg) -> None:
+            got.append(dict(message.headers or {}))
+            if message.headers is not None:
+                message.headers.clear()
+
+        await client.subscribe("a", cb=listen)
+        for value in ("1", "1", "2", "1"):
+            await client.publish("a", b"", headers={"K": value})
+        await eventually(lambda: len(got) == 4)
+    assert [(one or {})["K"] for one in got] == ["1", "1", "2", "1"]
+    assert len(read) == 2
 
 
 def test_link_is_the_hooks_only_user() -> None:

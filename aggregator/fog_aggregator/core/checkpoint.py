@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgpack
 import numpy as np
@@ -58,6 +58,24 @@ class LaterVersionError(Exception):
         super().__init__(f"{name}: {text}" if name else text)
 
 
+class Writable(Protocol):
+    """A checkpoint that can be written."""
+
+    def chunks(self) -> Iterable[bytes | memoryview]:
+        """Return the bytes of the file, piece by piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The bytes of a checkpoint: they stay what they are when the state goes on."""
+
+    data: bytes
+
+    def chunks(self) -> Iterable[bytes]:
+        """Return the bytes of the file."""
+        return (self.data,)
+
+
 @dataclass(slots=True)
 class Image:
     """A state at one moment. The tables' columns are the state's own: write them before it changes, or in a fork."""
@@ -82,6 +100,11 @@ class Image:
             digest.update(chunk)
             yield chunk
         yield digest.digest()
+
+
+def packed(image: Writable) -> Packed:
+    """Return what `image` is now as bytes, which takes 4 ms a MB."""
+    return Packed(b"".join(image.chunks()))
 
 
 def claimed_version(start: bytes) -> int:

@@ -17,6 +17,7 @@ from fog_aggregator.core.checkpoint import (
     CheckpointError,
     Image,
     LaterVersionError,
+    Writable,
     check_whole,
     claimed_version,
     decoding,
@@ -50,7 +51,7 @@ class CheckpointStore(Protocol):
             CheckpointError: They cannot be read any more.
         """
 
-    def write(self, number: int, image: Image) -> int:
+    def write(self, number: int, image: Writable) -> int:
         """Write one as a whole or not at all; return its size in bytes.
 
         Raises:
@@ -160,7 +161,7 @@ class CheckpointKeeper:
                 self._set_aside(number, error)
         return None
 
-    def save(self, image: Image) -> int:
+    def save(self, image: Writable) -> int:
         """Write a checkpoint under a number that none ever had, then remove all but the last two; return its size.
 
         Raises:

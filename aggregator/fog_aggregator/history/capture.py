@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, nan
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from utilityfog_frontend.telemetry.names import base_name
 
 _MOST_PAIRS: Final = 500_000
 """Pairs that are remembered, so that equal ones are one object."""
+_MOST_OWN: Final = 20_000
+"""Label sets of our own samples that are remembered."""
+OwnLabels: TypeAlias = dict[tuple[str, Labels], Labels]
+"""Label sets of PromQL by the name and the labels of a sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Capture:
         self._own: list[Labels] = []
         self._table: Table | None = None
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+        self._names: OwnLabels = {}
 
     def columns(
         self, sampled: Sequence[FamilySamples], version: tuple[int, int], own: Sequence[FamilySnapshot]
@@ -70,7 +75,9 @@ class Capture:
             one is not other for one, other in zip(parts, self._parts, strict=True)
         )
         self._version, self._parts = version, parts
-        mine = [sample for family in own for sample in own_samples(family)]
+        if len(self._names) > _MOST_OWN:
+            self._names.clear()
+        mine = [sample for family in own for sample in own_samples(family, self._names)]
         labels = [labels for labels, _, _ in mine]
         if changed or self._table is None or labels != self._own:
             self._own = labels
@@ -127,12 +134,19 @@ def _columns_of(family: FamilySamples) -> Iterator[_Found]:
             yield _Found(family, place, name + column.suffix, column)
 
 
-def own_samples(family: FamilySnapshot) -> Iterator[tuple[Labels, float, float]]:
-    """Yield the samples of one of the aggregator's own families: labels, value, when it began to count."""
+def own_samples(family: FamilySnapshot, known: OwnLabels | None = None) -> Iterator[tuple[Labels, float, float]]:
+    """Yield the samples of one of the aggregator's own families: labels, value, when it began to count.
+
+    `known` has the label sets of earlier ones, and takes those of these.
+    """
+    known = {} if known is None else known
     for one in family.series:
         born = (one.created or -inf) if family.family.type.incremental else nan
         for name, labels, value in number_samples(FamilySnapshot(family.family, [one])):
-            yield make_labels({**dict(labels), NAME: name}), value, born
+            made = known.get((name, labels))
+            if made is None:
+                made = known[name, labels] = make_labels({**dict(labels), NAME: name})
+            yield made, value, born
 
 
 def _table(parts: Sequence[_Part], labels: Sequence[Labels], born: Sequence[float]) -> Table:

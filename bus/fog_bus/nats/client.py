@@ -25,6 +25,9 @@ from fog_bus.nats.resolver import Address
 
 _LONGEST_LINE: Final = 1024 * 1024
 """A server's INFO names every other server of its cluster; nothing else comes near."""
+_SHORT_HEADERS: Final = 256
+_MOST_HEADERS: Final = 64
+"""Of so many bytes, and so many of them, headers are remembered."""
 
 
 class TlsNotOfferedError(Error):
@@ -56,6 +59,7 @@ class Client(nats.aio.client.Client):
         self._insist_on_tls = insist_on_tls
         self.on_end: Callable[[], None] = lambda: None
         self._ps = _Parser(self)
+        self._headers: dict[bytes, dict[str, str]] = {}
 
     def disown(self) -> None:
         """In a forked child, whose parent has the connection: let nothing that is done to it here reach the parent's.
@@ -134,11 +138,23 @@ class Client(nats.aio.client.Client):
         await self._flush_pending()
 
     async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
-        """Headers that cannot be read are none: an exception here ends nats-py's reading without a word."""
+        """Headers that cannot be read are none: an exception here ends nats-py's reading without a word.
+
+        A stream that is silent says the same again and again: that is read once.
+        """
+        if not headers:
+            return None
+        if (known := self._headers.get(headers)) is not None:
+            return dict(known)
         try:
-            return await super()._process_headers(headers)
+            found: dict[str, str] | None = await super()._process_headers(headers)
         except Exception:  # noqa: BLE001 — whatever a stranger's bytes lead to
             return None
+        if found is not None and len(headers) <= _SHORT_HEADERS:
+            if len(self._headers) >= _MOST_HEADERS:
+                self._headers.clear()
+            self._headers[headers] = dict(found)
+        return found
 
     def _build_message(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None

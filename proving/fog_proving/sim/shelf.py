@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from fog_aggregator.core.checkpoint import CheckpointError, Image
+from fog_aggregator.core.checkpoint import CheckpointError, Writable
 from fog_proving.sim.books import Violation
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class Shelf(Generic[T]):
         data = self._files[number]
         return data if most < 0 else data[:most]
 
-    def write(self, number: int, image: Image) -> int:
+    def write(self, number: int, image: Writable) -> int:
         """Write one; return its size in bytes."""
         self._files[number] = b"".join(image.chunks())
         return len(self._files[number])

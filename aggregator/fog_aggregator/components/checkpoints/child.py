@@ -12,24 +12,13 @@ import select
 import signal
 import warnings
 from collections.abc import Callable
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NoReturn
 
+from fog_aggregator.components.checkpoints.aside import Written
 from fog_aggregator.components.checkpoints.directory import CheckpointDirectory
 
 _PATIENCE: Final = 600.0
 """Seconds that a child may take to write."""
-
-
-class Written(NamedTuple):
-    """A checkpoint that was written.
-
-    Attributes:
-        size: Bytes of it.
-        cpu: Seconds of processor time that the child took.
-    """
-
-    size: int
-    cpu: float
 
 
 class WritingChild:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from fog_aggregator.components.checkpoints.private import open_private
-from fog_aggregator.core.checkpoint import CheckpointError, Image
+from fog_aggregator.core.checkpoint import CheckpointError, Writable
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _DIGITS: Final = 12
@@ -65,7 +65,7 @@ class CheckpointDirectory:
             text = f"{file}: cannot be read: {error.strerror}; make it readable, or move it away"
             raise StateDirError(text) from error
 
-    def write(self, number: int, image: Image) -> int:
+    def write(self, number: int, image: Writable) -> int:
         """Write one beside, sync it, rename it, sync the directory; return its size in bytes. Blocks.
 
         Whenever the process or the machine stops, the newest file with the right name is whole.

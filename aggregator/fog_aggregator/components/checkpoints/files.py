@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final, Self, TypeVar
 
+from fog_aggregator.components.checkpoints.aside import Writing, WritingThread
 from fog_aggregator.components.checkpoints.child import WritingChild
 from fog_aggregator.components.checkpoints.directory import CheckpointDirectory, StateDirError
-from fog_aggregator.core.checkpoint import Image, LaterVersionError
+from fog_aggregator.core.checkpoint import Image, LaterVersionError, Writable
 from fog_aggregator.core.checkpoint_keeper import CheckpointKeeper
 
 T = TypeVar("T")
@@ -65,7 +66,7 @@ class CheckpointFiles:
         self._directory.remove_unfinished()
         return found
 
-    def save(self, image: Image) -> int:
+    def save(self, image: Writable) -> int:
         """Write a checkpoint and remove all but the last two; return its size in bytes. Blocks.
 
         Raises:
@@ -73,12 +74,18 @@ class CheckpointFiles:
         """
         return self._keeper.save(image)
 
-    def begin(self, take: Callable[[], Image]) -> WritingChild:
-        """As `save`, in a forked child, where `take` is called: the state as it is now.
+    def begin(self, take: Callable[[], Image], *, is_small: bool = False) -> Writing:
+        """As `save`, beside all else: the state as `take` returns it now.
+
+        Args:
+            take: Returns the state.
+            is_small: It is packed at once, and a thread writes it; else a forked child does both.
 
         Raises:
-            OSError: There could be no child.
+            OSError: There could be no child, or a small state cannot be packed.
         """
+        if is_small:
+            return WritingThread.of(take, self.save)
         return WritingChild(lambda: self.save(take()), self._directory)
 
     def close(self) -> None:

@@ -113,7 +113,7 @@ class Notifications:
         await self._begun.wait()
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_EVERY):
+                async with asyncio.timeout(_EVERY if len(receiver.outbox) else None):
                     await wake.wait()
             wake.clear()
             if not receiver.heeds_silences or self._silences_known() or time.monotonic() >= self._until:

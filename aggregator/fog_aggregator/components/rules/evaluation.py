@@ -152,17 +152,20 @@ class Rules:
             self._resume()
         while True:
             async with self._evaluating:
+                now = self._conditions.now()
                 for group in list(self.set.groups):
-                    await self._evaluate_when_due(group)
+                    if await self._evaluate_when_due(group, now):
+                        now = self._conditions.now()
             await asyncio.sleep(_LOOK)
 
-    async def _evaluate_when_due(self, group: RuleGroupState) -> None:
-        """Evaluate a group if a slot has come; slots that passed meanwhile are left out, and counted."""
-        interval, paused = self.set.interval(group.group), self._conditions.paused()
-        at = slot(self._conditions.now(), interval)
+    async def _evaluate_when_due(self, group: RuleGroupState, now: int) -> bool:
+        """Evaluate a group if a slot has come, and tell so; slots that passed meanwhile are left out, and counted."""
+        interval = self.set.interval(group.group)
+        at = slot(now, interval)
         missed = self._slots.take(group, at, interval)
         if missed is None:
-            return
+            return False
+        paused = self._conditions.paused()
         if not paused:
             self._metrics.missed.increment(missed)
         began = time.monotonic()
@@ -173,6 +176,7 @@ class Rules:
         self._tell(notices, at)
         await self._partner.say(group, at, interval, ready=not paused)
         self._note(group, result, seconds)
+        return True
 
     def _intervals(self) -> list[float]:
         return [self.set.interval(group.group) / 1000 for group in self.set.groups]
