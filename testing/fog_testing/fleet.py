@@ -25,7 +25,8 @@ from fog_bus.ports import Transport
 from fog_schema.paths import parse_path
 from fog_testing.waiting import eventually
 from utilityfog_frontend.telemetry import TelemetryCollector
-from utilityfog_frontend.telemetry.model import HistogramValue, Value, add_values
+from utilityfog_frontend.telemetry.kinds import Distribution
+from utilityfog_frontend.telemetry.model import Value, add_values
 
 INTERVAL: Final = 0.1
 DEADLINE: Final = 15.0
@@ -123,14 +124,14 @@ class Fleet:
             TypeError: for a histogram.
         """
         value = self._find(name, path, labels)
-        if isinstance(value, HistogramValue):
+        if isinstance(value, Distribution):
             raise TypeError(f"{name!r} is a histogram: ask for its count, or look at fog_fleet.network")
         return value
 
     def count(self, name: str, path: str = "", **labels: str) -> int:
         """How many observations a histogram has; see `value`."""
         value = self._find(name, path, labels)
-        if not isinstance(value, HistogramValue):
+        if not isinstance(value, Distribution):
             raise TypeError(f"{name!r} is not a histogram: ask for its value")
         return value.count
 

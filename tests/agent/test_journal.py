@@ -19,7 +19,7 @@ from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
 from tests.agent.journaled import CELLS, THREADS
 from utilityfog_frontend.telemetry import TelemetryCollector
-from utilityfog_frontend.telemetry.model import HistogramValue
+from utilityfog_frontend.telemetry.model import HistogramValue, Value
 
 SECONDS = 60.0
 BYTES = THREADS * CELLS * 8
@@ -56,9 +56,9 @@ def counting(journals: Path, truth: Truth, servers: str = "", path: str = "f/0")
             program.kill()
 
 
-def totals(fleet: Fleet, path: str = "") -> dict[str, int | float | HistogramValue]:
+def totals(fleet: Fleet, path: str = "") -> dict[str, Value]:
     """Return the fleet's totals by name, over all labels."""
-    found: dict[str, int | float | HistogramValue] = {}
+    found: dict[str, Value] = {}
     for snapshot in fleet.network.collect():
         for series in snapshot.series:
             name = snapshot.family.name
@@ -66,14 +66,14 @@ def totals(fleet: Fleet, path: str = "") -> dict[str, int | float | HistogramVal
     return found
 
 
-def check(shown: dict[str, int | float | HistogramValue], truths: list[Truth]) -> None:
+def check(shown: dict[str, Value], truths: list[Truth]) -> None:
     """Every increment that returned is there, and none that was not begun; of those in between either is right."""
     assert sum(sum(truth.returned) for truth in truths) > 0
     for number in range(THREADS):
         least, most = (sum(of) for of in zip(*[(t.returned[number], t.begun[number]) for t in truths], strict=True))
         sizes, fractions = shown[f"sizes_{number}"], shown[f"fractions_{number}_total"]
         assert isinstance(sizes, HistogramValue)
-        assert not isinstance(fractions, HistogramValue)
+        assert isinstance(fractions, float)
         assert least <= shown[f"of_{number}_total"] <= most
         assert least <= sizes.count <= most
         assert round(fractions * 10) in range(least, most + 1)

@@ -45,6 +45,7 @@ from fog_schema.limits import MAX_AGE_MS, MAX_SEQ, MAX_WHOLE
 from fog_schema.paths import Path
 from tests.aggregator.fleet import START, Fleet
 from utilityfog_frontend.telemetry.exposition.text import generate_text
+from utilityfog_frontend.telemetry.kinds import size_of
 from utilityfog_frontend.telemetry.model import HistogramValue
 
 NODES: Final = (("f", "0"), ("f", "0", "0"), ("f", "1"))
@@ -151,7 +152,7 @@ def numbers_shown(fleet: Fleet) -> list[float]:
             for one in snapshot.series:
                 if snapshot.family.type.incremental:
                     value = one.value
-                    found += [*value.counts, value.sum] if isinstance(value, HistogramValue) else [value]
+                    found += [*value.counts, value.sum] if isinstance(value, HistogramValue) else [size_of(value)]
     return found
 
 

@@ -17,7 +17,8 @@ from fog_schema.frames import FINAL, HISTOGRAM, KEYFRAME, LAST_PART, Definition,
 from fog_schema.limits import MAX_WHOLE
 from fog_schema.paths import RETIRED, Path, parse_path
 from tests.aggregator.fleet import Fleet, Member
-from utilityfog_frontend.telemetry.model import HistogramValue
+from utilityfog_frontend.telemetry.kinds import size_of
+from utilityfog_frontend.telemetry.model import Value
 
 JOBS = Cell("jobs_total", ())
 
@@ -38,9 +39,9 @@ def total(fleet: Fleet, path: str = "") -> float:
     return totals_of(fleet.state).get(parse_path(path) if path else (), {}).get(JOBS, 0)
 
 
-def number_of(value: float | HistogramValue) -> float:
+def number_of(value: Value) -> float:
     """Return a value, or how many observations there are."""
-    return sum(value.counts) if isinstance(value, HistogramValue) else value
+    return size_of(value)
 
 
 def groups(fleet: Fleet) -> set[Path]:

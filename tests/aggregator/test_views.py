@@ -19,6 +19,7 @@ from tests import reference
 from tests.aggregator.fleet import Fleet, asked, counting
 from tests.aggregator.rollups import Reporter
 from utilityfog_frontend.telemetry import TelemetryCollector
+from utilityfog_frontend.telemetry.kinds import size_of
 from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue
 
 INTERVAL = 10.0
@@ -195,8 +196,7 @@ def totals(families: Iterable[FamilySnapshot]) -> dict[str, float]:
     for snapshot in families:
         for one in snapshot.series:
             if snapshot.family.type != "gauge":
-                value = one.value.count if isinstance(one.value, HistogramValue) else one.value
-                found[snapshot.family.name] = found.get(snapshot.family.name, 0) + value
+                found[snapshot.family.name] = found.get(snapshot.family.name, 0) + size_of(one.value)
     return found
 
 

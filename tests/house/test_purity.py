@@ -16,6 +16,7 @@ PURE: Final = re.compile(
     r"|^bus/fog_bus/(ports|streams|filters|memory/stream)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
     r"|^cli/fog_cli/(words|top/screen)/|^cli/fog_cli/live/messages\.py$"
+    r"|^telemetry/utilityfog_frontend/telemetry/exponential/"
     r"|^telemetry/utilityfog_frontend/telemetry/journal/(kinds|layout|live|reading|slots)\.py$"
 )
 """The files that must be pure."""
@@ -54,6 +55,7 @@ PURE_TELEMETRY: Final = tuple(
         "model",
         "names",
         "labels",
+        "exponential",
         "exposition",
         "foreign.readings",
         "kinds",
@@ -125,6 +127,7 @@ OWN: Final = {
         "fog_aggregator.history",
         "fog_aggregator.promql",
     ),
+    "telemetry/utilityfog_frontend/telemetry/exponential": (),
     "telemetry/utilityfog_frontend/telemetry/journal": ("utilityfog_frontend.telemetry.journal",),
     "cli/fog_cli/words": ("fog_cli.words",),
     "cli/fog_cli/top/screen": ("fog_cli.top.screen", "fog_cli.words"),

@@ -19,6 +19,7 @@ from utilityfog_frontend.telemetry import (
     setup_health_hooks,
     setup_messaging_hooks,
 )
+from utilityfog_frontend.telemetry.exponential.store import Store
 from utilityfog_frontend.telemetry.exposition import (
     generate_openmetrics,
     generate_text,
@@ -26,7 +27,9 @@ from utilityfog_frontend.telemetry.exposition import (
     iter_text,
     negotiate,
 )
+from utilityfog_frontend.telemetry.exposition.classic import as_classic
 from utilityfog_frontend.telemetry.exposition.samples import render_bound, render_number
+from utilityfog_frontend.telemetry.kinds import size_of
 from utilityfog_frontend.telemetry.labels import sorted_labels
 from utilityfog_frontend.telemetry.model import (
     Exemplar,
@@ -35,6 +38,7 @@ from utilityfog_frontend.telemetry.model import (
     HistogramValue,
     MetricType,
     SeriesSnapshot,
+    Value,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -212,12 +216,15 @@ def families(draw: st.DrawFn) -> list[FamilySnapshot]:
     return found
 
 
-def value_of(kind: MetricType) -> st.SearchStrategy[float | HistogramValue]:
+def value_of(kind: MetricType) -> st.SearchStrategy[Value]:
     """Values that a type can have."""
     if kind is MetricType.COUNTER:
         return st.one_of(st.integers(0, 2**53), st.floats(0, 1e300))
     if kind is MetricType.GAUGE:
         return st.one_of(st.integers(-(2**53), 2**53), st.floats(allow_nan=False))
+    if kind is MetricType.EXPONENTIAL_HISTOGRAM:
+        observed = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9).map(sorted)
+        return observed.map(lambda values: Store(3, 160).count(values).value(sum(values)))
     counts = st.tuples(*[st.integers(0, 2**40)] * 4)
     return st.builds(HistogramValue, counts, finite)
 
@@ -228,18 +235,19 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 def expected(snapshots: Iterable[FamilySnapshot], *, openmetrics: bool) -> Samples:
     """Return the samples of these families, the obvious way."""
     samples: Samples = {}
-    for snapshot in snapshots:
+    for snapshot in map(as_classic, snapshots):
         name, kind = snapshot.family.name, snapshot.family.type
         for series in snapshot.series:
             if isinstance(series.value, HistogramValue):
                 for index, bound in enumerate((*snapshot.family.bounds, math.inf)):
                     labels = sorted_labels({**dict(series.labels), "le": render_bound(bound)})
                     samples[name + "_bucket", labels] = sum(series.value.counts[: index + 1])
-                if series.value.sum >= 0 or not openmetrics:
+                signed = min(snapshot.family.bounds, default=0) < 0
+                if not openmetrics or not (signed or series.value.sum < 0):
                     samples[name + "_sum", series.labels] = series.value.sum
                     samples[name + "_count", series.labels] = series.value.count
             else:
-                samples[name, series.labels] = series.value
+                samples[name, series.labels] = size_of(series.value)
             if openmetrics and kind is not MetricType.GAUGE and series.created is not None:
                 samples[name.removesuffix("_total") + "_created", series.labels] = series.created
     return samples

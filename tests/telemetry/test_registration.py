@@ -23,8 +23,9 @@ def test_what_was_registered_is_found(collector: TelemetryCollector) -> None:
     assert isinstance(histogram, Histogram)
     assert collector.get_metric("a_total") is counter
     assert collector.get_metric("nothing") is None
-    assert list(collector.get_all_metrics())[-3:] == ["a_total", "b", "c"]
-    assert [metric.type for metric in collector.get_all_metrics().values()][-3:] == list(MetricType)
+    collector.register_histogram("d", "D", "exponential")
+    assert list(collector.get_all_metrics())[-4:] == ["a_total", "b", "c", "d"]
+    assert [metric.type for metric in collector.get_all_metrics().values()][-4:] == list(MetricType)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.core.families.known import Family
 from fog_aggregator.core.places.coverage import Coverage
 from fog_aggregator.core.series import SeriesEntry
-from utilityfog_frontend.telemetry.model import HistogramValue
+from utilityfog_frontend.telemetry.model import Value
 
-Total: TypeAlias = int | float | HistogramValue | GaugeSummary
+Total: TypeAlias = Value | GaugeSummary
 """A counter's, a float where any writer has counted fractions; a histogram's, at its own bounds; merged gauges."""
 
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 from utilityfog_frontend.telemetry.instruments.series import Series
-from utilityfog_frontend.telemetry.model import HistogramValue
+from utilityfog_frontend.telemetry.kinds import Distribution, size_of
 
 Entry: TypeAlias = tuple[str, int | float]
 Book: TypeAlias = dict[str, int | float]
@@ -40,10 +40,7 @@ def _entries(many: Iterable[Series]) -> Iterator[Entry]:
         name, value = series.family.name, series.read()
         if not series.family.type.incremental:
             continue
-        if isinstance(value, HistogramValue):
-            yield f"{name}_count", value.count
-        else:
-            yield name, value
+        yield f"{name}_count" if isinstance(value, Distribution) else name, size_of(value)
 
 
 def _book(entries: Iterable[Entry]) -> Book:

@@ -22,6 +22,7 @@ from fog_proving.sim.programs.workload import BOUNDS
 from fog_proving.sim.reference_model import EpochModel, Lineage
 from fog_schema.frames import Frame
 from fog_schema.paths import RETIRED, Path, format_path, is_under
+from utilityfog_frontend.telemetry.kinds import size_of
 from utilityfog_frontend.telemetry.model import Family, HistogramValue, SeriesSnapshot
 
 DOUBTS: Final = {
@@ -332,7 +333,7 @@ def _lines(family: Family, series: SeriesSnapshot, labels: Labels) -> Iterator[t
         for upper, value in zip((*family.bounds, INFINITY), accumulate(series.value.counts), strict=True):
             yield (family.name, labels, upper), value
     else:
-        yield (family.name, labels, None), series.value
+        yield (family.name, labels, None), size_of(series.value)
 
 
 def _group(labels: Labels) -> tuple[Path, Labels]:

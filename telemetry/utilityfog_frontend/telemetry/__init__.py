@@ -21,6 +21,8 @@ from .instruments.lifetimes import SeriesWatch
 from .instruments.series import Series
 from .metrics import (
     Counter,
+    Exponential,
+    ExponentialHistogram,
     Gauge,
     Histogram,
     LabeledCounter,
@@ -36,6 +38,8 @@ from .source import MetricsSource
 __all__ = [
     "Counter",
     "EventWatch",
+    "Exponential",
+    "ExponentialHistogram",
     "Gauge",
     "Histogram",
     "JSONExporter",

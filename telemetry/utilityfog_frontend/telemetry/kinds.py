@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf, isfinite
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
+
+from .exponential.value import ExponentialValue, as_numbers, is_below, of_numbers
 
 
 class MetricType(StrEnum):
-    """The three kinds of metric, and everything in which they differ for those that read values."""
+    """The kinds of metric, and everything in which they differ for those that read values."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
     HISTOGRAM = "histogram"
+    EXPONENTIAL_HISTOGRAM = "exponential_histogram"
 
     @property
     def incremental(self) -> bool:
@@ -25,7 +28,22 @@ class MetricType(StrEnum):
     @property
     def reserved_labels(self) -> tuple[str, ...]:
         """The label names that series may not have: `le` has the bounds of buckets."""
-        return ("le",) if self is MetricType.HISTOGRAM else ()
+        return ("le",) if self.has_buckets else ()
+
+    @property
+    def has_buckets(self) -> bool:
+        """Whether values are distributions."""
+        return self in (MetricType.HISTOGRAM, MetricType.EXPONENTIAL_HISTOGRAM)
+
+    @property
+    def is_exponential(self) -> bool:
+        """Whether buckets have no bounds that were chosen."""
+        return self is MetricType.EXPONENTIAL_HISTOGRAM
+
+    @property
+    def exposed(self) -> str:
+        """The name of the type for Prometheus, which knows histograms of both kinds under one."""
+        return "histogram" if self.has_buckets else self.value
 
     @property
     def number_suffix(self) -> str:
@@ -34,6 +52,8 @@ class MetricType(StrEnum):
 
     def zero(self, bounds: tuple[float, ...]) -> "Value":
         """Return the value at which a series begins."""
+        if self is MetricType.EXPONENTIAL_HISTOGRAM:
+            return ExponentialValue()
         return HistogramValue((0,) * (len(bounds) + 1), 0.0) if self is MetricType.HISTOGRAM else 0
 
     def base_name(self, name: str) -> str:
@@ -47,7 +67,7 @@ class MetricType(StrEnum):
             base = self.base_name(name)
             yield base if base != name else base + "_total"
             yield base + "_created"
-        elif self is MetricType.HISTOGRAM:
+        elif self.has_buckets:
             yield from (name + suffix for suffix in ("_bucket", "_sum", "_count", "_created"))
 
 
@@ -95,7 +115,9 @@ class Additive(Protocol):
         """Subtract `other`, an earlier value of the same series."""
 
 
-Value = int | float | HistogramValue
+Value = int | float | HistogramValue | ExponentialValue
+Distribution = HistogramValue | ExponentialValue
+"""A value of a histogram."""
 
 
 def histogram_of(value: Value, name: str) -> HistogramValue:
@@ -109,20 +131,35 @@ def histogram_of(value: Value, name: str) -> HistogramValue:
     return value
 
 
+def exponential_of(value: Value, name: str) -> ExponentialValue:
+    """Return an exponential histogram's value.
+
+    Raises:
+        TypeError: the value is none, in a series of the exponential histogram `name`.
+    """
+    if not isinstance(value, ExponentialValue):
+        raise TypeError(f"a series of the exponential histogram {name!r} has the value {value!r}")
+    return value
+
+
 def size_of(value: Value) -> float:
     """Return how much was counted: a number as it is, of a histogram the observations."""
-    return value.count if isinstance(value, HistogramValue) else value
+    return value.count if isinstance(value, Distribution) else value
 
 
 def fell(earlier: Value, later: Value) -> bool:
     """Tell whether a total is lower than it was, in any of its parts: it began anew."""
     if isinstance(earlier, HistogramValue) and isinstance(later, HistogramValue):
         return any(now < before for before, now in zip(earlier.counts, later.counts, strict=True))
+    if isinstance(earlier, ExponentialValue) and isinstance(later, ExponentialValue):
+        return is_below(later, earlier)
     return size_of(later) < size_of(earlier)
 
 
-def as_plain(value: Value) -> int | float | list[int | float]:
+def as_plain(value: Value) -> int | float | list[int | float] | dict[str, Any]:
     """Return a value as numbers: a histogram as the counts of its buckets, and its sum at the end."""
+    if isinstance(value, ExponentialValue):
+        return as_numbers(value)
     return [*value.counts, value.sum] if isinstance(value, HistogramValue) else value
 
 
@@ -130,8 +167,10 @@ def from_plain(plain: object) -> Value:
     """Return the value that `as_plain` gave.
 
     Raises:
-        ValueError, TypeError: it gave none such.
+        ValueError, TypeError, KeyError: it gave none such.
     """
+    if isinstance(plain, dict):
+        return of_numbers(plain)
     if isinstance(plain, list):
         *counts, total = plain
         return HistogramValue(tuple([int(count) for count in counts]), float(total))
@@ -142,6 +181,6 @@ def from_plain(plain: object) -> Value:
 
 def is_count(value: Value) -> bool:
     """Tell whether a value can be counted: one below zero or NaN would spoil each total that it reaches."""
-    if isinstance(value, HistogramValue):
+    if isinstance(value, Distribution):
         return isfinite(value.sum) and all(count >= 0 for count in value.counts)
     return 0 <= value < inf

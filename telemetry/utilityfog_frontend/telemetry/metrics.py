@@ -1,6 +1,8 @@
 """Metric types and values."""
 
+from .exponential.resolution import Exponential
 from .instruments.counter import Counter
+from .instruments.exponential import ExponentialHistogram
 from .instruments.gauge import Gauge
 from .instruments.histogram import Histogram
 from .instruments.labeled import LabeledCounter, LabeledGauge, LabeledHistogram, LabeledMetric
@@ -10,6 +12,8 @@ from .model import MetricType, MetricValue
 
 __all__ = [
     "Counter",
+    "Exponential",
+    "ExponentialHistogram",
     "Gauge",
     "Histogram",
     "LabeledCounter",

@@ -8,11 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
+from .exponential.ladder import ladder_of
+from .exponential.resolution import Exponential
+from .exponential.value import ExponentialValue
 from .kinds import Additive, HistogramValue, MetricType, Value
 
 __all__ = [  # noqa: RUF022 - in plain order, as every list of public names here
     "Additive",
     "Exemplar",
+    "Exponential",
+    "ExponentialValue",
     "Family",
     "FamilySnapshot",
     "HistogramValue",
@@ -43,11 +48,12 @@ class Family:
 
     Attributes:
         name: as registered; a counter's name with its `_total`, where it has one.
-        type: counter, gauge or histogram.
+        type: counter, gauge, histogram or exponential histogram.
         help: a sentence for people.
         unit: base unit, as OpenMetrics writes it (`seconds`, `bytes`), or empty.
         bounds: histograms only: the finite upper bounds of the buckets, ascending. A bucket with no bound follows them.
         rollup: gauges only: how the tree merges them, a choice of `ROLLUPS`; the first is the headline.
+        exponential: exponential histograms of this process only: how fine their buckets are.
     """
 
     name: str
@@ -56,6 +62,7 @@ class Family:
     unit: str = ""
     bounds: tuple[float, ...] = ()
     rollup: tuple[str, ...] = ()
+    exponential: Exponential | None = None
 
     @property
     def zero(self) -> "Value":
@@ -98,7 +105,7 @@ class SeriesSnapshot:
 
     Attributes:
         labels: sorted by name.
-        value: an int while all that was counted or set was whole, a float, or a `HistogramValue`.
+        value: an int while all that was counted or set was whole, a float, a `HistogramValue` or `ExponentialValue`.
         created: unix seconds of the moment the count began, when that is known.
         exemplars: histograms only: the latest exemplar of a bucket, by the bucket's index.
         rendered: a cache that belongs to whoever made the snapshot: `labels` as `exposition.render_labels` writes them.
@@ -145,14 +152,18 @@ def metric_values(family: Family, series: SeriesSnapshot, timestamp: float) -> M
 
     A counter or gauge is one value. A histogram is a list: for each finite bound the observations at or below it,
     with the bound as the label `le`; then the sum, with the label `type: sum`; then the count, with `type: count`.
+    The bounds of an exponential histogram are the powers of two around its observations.
     """
     labels = dict(series.labels)
-    value = series.value
+    value, bounds = series.value, family.bounds
+    if isinstance(value, ExponentialValue):
+        ladder = ladder_of([value])
+        value, bounds = HistogramValue(ladder.place(value), value.sum), ladder.bounds
     if not isinstance(value, HistogramValue):
         return MetricValue(value, timestamp, labels)
     values = []
     cumulative = 0
-    for bound, count in zip(family.bounds, value.counts, strict=False):
+    for bound, count in zip(bounds, value.counts, strict=False):
         cumulative += count
         values.append(MetricValue(cumulative, timestamp, labels | {"le": str(bound)}))
     values.append(MetricValue(value.sum, timestamp, labels | {"type": "sum"}))

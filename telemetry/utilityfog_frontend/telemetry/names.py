@@ -97,7 +97,10 @@ def checked_bounds(buckets: Iterable[float], name: str) -> tuple[float, ...]:
         TypeError: not a sequence of numbers.
     """
     arguments.text("metric name", name)
-    given = arguments.items(f"histogram {name!r}: buckets must be a sequence of bounds", buckets)
+    given = arguments.items(
+        f"histogram {name!r}: buckets must be a sequence of bounds (or exponential, in a collector)",
+        buckets,
+    )
     bounds = tuple(_bound(bound, name) for bound in given)
     if bounds and bounds[-1] == float("inf"):
         bounds = bounds[:-1]

@@ -9,9 +9,10 @@ from .foreign.readings import FamilyReadings, LastReadings
 from .foreign.rollups import RollupByName
 from .foreign.source import Collect, ForeignSource, ask_before_fork, name_of
 from .instruments.counter import Counter, counter_family
+from .instruments.exponential import BucketsArgument, any_histogram
 from .instruments.family import MAX_CHILDREN, FamilyState, Instrument, Scope
 from .instruments.gauge import Gauge, gauge_family, state_fact
-from .instruments.histogram import Histogram, histogram_family
+from .instruments.histogram import Histogram
 from .instruments.identity import refuse_another
 from .instruments.labeled import LabeledCounter, LabeledGauge, LabeledHistogram, LabeledMetric
 from .instruments.lifetimes import SeriesLifetimes, SeriesWatch
@@ -156,7 +157,7 @@ class MetricRegistry:
         self,
         name: str,
         description: str = "",
-        buckets: Iterable[float] | None = None,
+        buckets: BucketsArgument = None,
         labels: Mapping[str, str] | None = None,
         *,
         unit: str = "",
@@ -167,7 +168,7 @@ class MetricRegistry:
         self,
         name: str,
         description: str,
-        buckets: Iterable[float] | None = None,
+        buckets: BucketsArgument = None,
         *,
         labels: Sequence[str],
         unit: str = "",
@@ -179,7 +180,7 @@ class MetricRegistry:
         self,
         name: str,
         description: str = "",
-        buckets: Iterable[float] | None = None,
+        buckets: BucketsArgument = None,
         labels: LabelArgument = None,
         *,
         unit: str = "",
@@ -188,12 +189,16 @@ class MetricRegistry:
     ) -> Histogram | LabeledHistogram:
         """Register a histogram; arguments as for `Histogram` and this class.
 
+        With `buckets="exponential"`, or an `Exponential` that says how fine, nobody chooses bounds: see
+        `ExponentialHistogram`, which the metric is then.
+
         Raises:
-            ValueError: the name is another metric's (says which argument differs), or an argument is not valid.
+            ValueError: the name is another metric's (says which argument differs), or an argument is not valid; or
+                exponential buckets in a collector with a journal, which does not keep them.
             TypeError: an argument is of another type.
         """
-        family = histogram_family(name, description, buckets, unit)
-        return self._register(family, Histogram, LabeledHistogram, labels, max_children, ttl)
+        family, kind = any_histogram(name, description, buckets, unit, journaled=self.journal is not None)
+        return self._register(family, kind, LabeledHistogram, labels, max_children, ttl)
 
     def register_info(self, name: str, description: str, info: Mapping[str, str]) -> Gauge:
         """Register facts that are text: a gauge that is 1, with the facts as its labels; it adds up along the tree.

@@ -14,22 +14,23 @@ from fog_aggregator.core.kinds.fractional_counter import FRACTIONAL_COUNTER
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_aggregator.core.kinds.kind import NO_EPOCHS, NO_SUMS, Kind
 from fog_aggregator.core.kinds.view import ColumnCopy
+from utilityfog_frontend.telemetry.kinds import Distribution
 from utilityfog_frontend.telemetry.model import HistogramValue, Value
 
 
 def is_counted(total: Any) -> TypeGuard[Value]:
     """Tell whether a total is of a kind whose values are counts."""
-    return isinstance(total, int | float | HistogramValue)
+    return isinstance(total, Value)
 
 
 def is_nothing(total: Value) -> bool:
     """Tell whether nothing was counted."""
-    return not (any(total.counts) or total.sum) if isinstance(total, HistogramValue) else total == 0
+    return not (any(total.counts) or total.sum) if isinstance(total, Distribution) else total == 0
 
 
 def is_negative(total: Value) -> bool:
     """Tell whether a difference of totals has a count that is less than nothing."""
-    return any(count < 0 for count in total.counts) if isinstance(total, HistogramValue) else total < 0
+    return any(count < 0 for count in total.counts) if isinstance(total, Distribution) else total < 0
 
 
 def columns_of(totals: Iterable[tuple[int, Value, bool]]) -> dict[Kind, tuple[Int32s, ColumnCopy]]:

@@ -6,11 +6,11 @@ That is proto2: a field that is set is written, also with its default.
 from itertools import accumulate
 from math import inf
 
-from utilityfog_frontend.telemetry.kinds import Value, histogram_of
+from utilityfog_frontend.telemetry.kinds import Value, exponential_of, histogram_of
 from utilityfog_frontend.telemetry.model import Exemplar, Family, Labels, SeriesSnapshot
 
 from . import wire
-from .native import NativeHistogram, spans_of
+from .native import NativeHistogram, native_of, spans_of
 
 _NANOS = 1_000_000_000
 
@@ -47,6 +47,15 @@ def histogram(family: Family, one: SeriesSnapshot) -> bytes:
     ]
     parts = (present(1, value.count), wire.double_always(2, value.sum), *buckets, _created(15, one.created))
     return wire.block(7, b"".join(parts))
+
+
+def exponential_histogram(family: Family, one: SeriesSnapshot) -> bytes:
+    """Return the field `histogram` of `Metric`, with the buckets that the series has, not with bounds.
+
+    Raises:
+        TypeError: the value is none of an exponential histogram.
+    """
+    return native_histogram(native_of(exponential_of(one.value, family.name)), one.created)
 
 
 def native_histogram(native: NativeHistogram, created: float | None = None) -> bytes:

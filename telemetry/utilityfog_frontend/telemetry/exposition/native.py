@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-ZERO_THRESHOLD = 2.0**-128
-"""Values up to here, on both sides of zero, are counted as zero, as Prometheus' own library has it."""
+from utilityfog_frontend.telemetry.exponential.buckets import ZERO_THRESHOLD
+from utilityfog_frontend.telemetry.exponential.value import ExponentialValue
 
 _SHORT_GAP = 2
 """So many empty buckets are written as zeros: that takes less than to begin another span."""
@@ -39,6 +39,15 @@ class NativeHistogram:
     negative: Buckets = ()
     zero_count: int = 0
     zero_threshold: float = ZERO_THRESHOLD
+
+
+def native_of(value: ExponentialValue) -> NativeHistogram:
+    """Return what a series of an exponential histogram has counted."""
+    positive, negative = (
+        [(index, count) for index, count in enumerate(side.counts, side.first) if count]
+        for side in (value.positive, value.negative)
+    )
+    return NativeHistogram(value.schema, value.count, value.sum, positive, negative, value.zero)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,4 +31,4 @@ def _header(family: Family) -> str:
     name = base_name(family)
     help_text = family.help.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
     unit = f"# UNIT {name} {family.unit}\n" if family.unit else ""
-    return f"# TYPE {name} {family.type.value}\n{unit}# HELP {name} {help_text}\n"
+    return f"# TYPE {name} {family.type.exposed}\n{unit}# HELP {name} {help_text}\n"

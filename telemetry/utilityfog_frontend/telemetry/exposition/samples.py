@@ -65,7 +65,7 @@ def render_bound(bound: float) -> str:
     if bound == inf:
         return "+Inf"
     text = repr(float(bound))
-    if abs(bound) < _SCIENTIFIC_FROM:
+    if abs(bound) < _SCIENTIFIC_FROM or "e" in text:
         return text
     digits = len(text.partition("e")[0].replace(".", "").strip("-0"))
     return f"{bound:.{digits - 1}e}"

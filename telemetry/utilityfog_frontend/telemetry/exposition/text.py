@@ -28,6 +28,6 @@ def _lines(families: Iterable[FamilySnapshot]) -> Iterator[list[str]]:
         family = snapshot.family
         name = family.name
         help_text = family.help.replace("\\", r"\\").replace("\n", r"\n")
-        yield [f"{between}# HELP {name} {help_text}\n# TYPE {name} {family.type.value}\n"]
+        yield [f"{between}# HELP {name} {help_text}\n# TYPE {name} {family.type.exposed}\n"]
         between = "\n"
         yield from text_lines(snapshot)

@@ -74,6 +74,10 @@ class HistogramSeries(Series):
             del pending[:size]
             return
         batch.sort()
+        self._count(batch, total, size)
+
+    def _count(self, batch: list[float], total: float, size: int) -> None:
+        """Count a sorted batch, for which `size` pending observations came."""
         # Only the bounds between the least and the greatest value are looked for: often that is one or two.
         bounds = self.family.bounds
         counts = self._counts.copy()
@@ -87,7 +91,7 @@ class HistogramSeries(Series):
         # With no call in between, after which a signal handler may raise, all of this happens or none.
         self._counts = counts
         self._sum += total
-        del pending[:size]
+        del self.pending[:size]
 
     def _finite(self, batch: list[float]) -> list[float]:
         """Return the countable values of a batch with NaN (which breaks every sort), infinities or users' own types."""

@@ -32,7 +32,7 @@ def _arguments(wanted: FamilyState[Any], there: FamilyState[Any]) -> Iterator[tu
     yield "another type", mine.type.value, theirs.type.value
     yield "another description", mine.help, theirs.help
     yield "another unit", mine.unit, theirs.unit
-    yield "other buckets", list(mine.bounds), list(theirs.bounds)
+    yield "other buckets", mine.exponential or list(mine.bounds), theirs.exponential or list(theirs.bounds)
     yield "another rollup", mine.rollup, theirs.rollup
     yield "other labels", _labels(wanted), _labels(there)
     yield "another max_children", wanted.max_children, there.max_children
