@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 from math import inf
 from typing import Any, Final
 
 from tests.outgoing.messages import SCRAPE
+from utilityfog_frontend.telemetry.exponential.buckets import index_of, upper_bound
+from utilityfog_frontend.telemetry.exponential.store import Store
 from utilityfog_frontend.telemetry.exposition.messages import native_histogram
 from utilityfog_frontend.telemetry.exposition.native import NativeHistogram
 from utilityfog_frontend.telemetry.exposition.protobuf import generate_protobuf
@@ -120,3 +125,26 @@ def test_native_histograms_are_what_protobuf_writes() -> None:
     assert native_histogram(native, 1_795_000_000.0) == metric(histogram=message).SerializeToString()
     nothing = SCRAPE["Histogram"](sample_count=0, sample_sum=0, schema=3, zero_threshold=2.0**-128, zero_count=0)
     assert native_histogram(NativeHistogram(3, 0, 0.0)) == metric(histogram=nothing).SerializeToString()
+
+
+def test_an_exponential_histogram_is_a_native_one() -> None:
+    """A reader of protobuf has every bucket that was observed, with its own number, zero and both sides."""
+    observed = [0.0, 1.0, 1.05, 3.0, 3.0, 900.0, -7.5]
+    value = Store(3, 160).count(sorted(observed)).value(sum(observed))
+    family = Family("wait_seconds", MetricType.EXPONENTIAL_HISTOGRAM, unit="seconds")
+    [found] = delimited(generate_protobuf([FamilySnapshot(family, [SeriesSnapshot((), value, created=1.0)])]))
+    histogram = found.metric[0].histogram
+    read: dict[float, int] = {}
+    for sign, spans, deltas in (
+        (1, histogram.positive_span, histogram.positive_delta),
+        (-1, histogram.negative_span, histogram.negative_delta),
+    ):
+        end, counts = 0, accumulate(deltas)
+        for span in spans:
+            first, end = end + span.offset, end + span.offset + span.length
+            read |= {sign * upper_bound(index, histogram.schema): next(counts) for index in range(first, end)}
+    buckets = {bound: count for bound, count in read.items() if count}
+    wanted = Counter(math.copysign(upper_bound(index_of(abs(one), 3), 3), one) for one in observed if one)
+    assert (found.type, histogram.schema, histogram.zero_count, histogram.sample_count) == (4, 3, 1, len(observed))
+    assert buckets == wanted
+    assert histogram.created_timestamp.seconds == 1

@@ -7,7 +7,7 @@ from typing import overload
 
 from utilityfog_frontend.telemetry.exponential.ladder import Ladder, ladder_of
 from utilityfog_frontend.telemetry.kinds import exponential_of
-from utilityfog_frontend.telemetry.model import Exemplar, FamilySnapshot, HistogramValue, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import Exemplar, FamilySnapshot, HistogramValue, MetricType, SeriesSnapshot
 
 
 def as_classic(snapshot: FamilySnapshot) -> FamilySnapshot:
@@ -54,4 +54,3 @@ class _ClassicSeries(Sequence[SeriesSnapshot]):
         if not exemplars:
             return None
         return {bisect_left(self._ladder.bounds, one.value): one for one in exemplars.values()}
-
