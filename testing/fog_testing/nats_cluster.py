@@ -31,12 +31,15 @@ class NatsCluster:
         size: How many servers.
         config: Lines of configuration for each of them; names, addresses and routes are set here and win over it.
         directory: Where each has a directory of its own, named as the server; kept. Default: temporary ones.
+        own_clocks: Give each a clock of its own, as `NatsServer` says.
 
     Attributes:
         servers: By name, `n0` and so on.
     """
 
-    def __init__(self, size: int = 3, *, config: str = "", directory: Path | None = None) -> None:
+    def __init__(
+        self, size: int = 3, *, config: str = "", directory: Path | None = None, own_clocks: bool = False
+    ) -> None:
         self._monitors = dict(zip((f"n{number}" for number in range(size)), _free_ports(size), strict=True))
         routes = dict(zip(self._monitors, _free_ports(size), strict=True))
         addresses = ", ".join(f"nats://127.0.0.1:{port}" for port in routes.values())
@@ -45,6 +48,7 @@ class NatsCluster:
                 config=f"{config}\nserver_name: {name}\nhttp: 127.0.0.1:{self._monitors[name]}\n"
                 f"cluster {{ name: fog, listen: 127.0.0.1:{port}, routes: [{addresses}] }}\n",
                 directory=directory / name if directory else None,
+                own_clock=own_clocks,
             )
             for name, port in routes.items()
         }

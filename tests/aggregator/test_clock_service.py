@@ -1,17 +1,23 @@
-"""A whole aggregator and a real nats-server whose clock is set (as `clock_proxy` says): counts and nodes stay right."""
+"""A whole aggregator and a real nats-server whose clock is set: counts and nodes stay right.
+
+The server has a clock of its own (`fog_testing.clock`). Where a machine does not allow that, a proxy before the
+aggregator changes the times in what the server says (`clock_proxy`).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from fog_agent import Agent, NatsOptions
+from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.service import Aggregator
+from fog_testing.clock import why_no_clock
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
 from tests.aggregator.clock_proxy import ClockProxy
@@ -68,44 +74,82 @@ def stepped(aggregator: Aggregator) -> list[str]:
     return [event.name for event in aggregator.network.get_events() if event.name == "clock_stepped"]
 
 
-def off_by(aggregator: Aggregator, proxy: ClockProxy) -> float:
-    """Return by how many seconds an aggregator's time is not the server's."""
-    return abs(aggregator.network.now() - time.time() - proxy.ahead())
+@dataclass(frozen=True)
+class Clocked:
+    """A server whose clock is set, for agents and for the aggregator."""
+
+    server: NatsServer
+    proxy: ClockProxy | None
+
+    def settings(self, **others: object) -> AggregatorConfig:
+        """Return the settings of an aggregator that hears what the clock says."""
+        url = self.server.url if self.proxy is None else self.proxy.url
+        return config(self.server, nats=NatsOptions(servers=(url,)), **others)
+
+    def set_ahead(self, seconds: float) -> None:
+        """Set the clock."""
+        if self.proxy is None:
+            self.server.clock.set_ahead(seconds)
+        else:
+            self.proxy.set_clock(seconds)
+
+    def is_off(self, aggregator: Aggregator) -> bool:
+        """Tell whether an aggregator's time is not the server's."""
+        ahead = self.server.clock.ahead if self.proxy is None else self.proxy.ahead()
+        return abs(aggregator.network.now() - time.time() - ahead) >= 5
 
 
-@pytest.mark.parametrize(("ahead", "seconds"), [(MONTH, 3.0), (90.0, 2.0)])
-async def test_a_clock_that_is_ahead_for_a_moment(
-    fog_nats: NatsServer, tmp_path: Path, ahead: float, seconds: float
-) -> None:
-    """Writers that begin during it, and after it, count in full; all stay live; so it is after a restart as well."""
-    async with ClockProxy(fog_nats) as proxy, site(fog_nats) as agents:
-        settings = replace(config(fog_nats, state_dir=tmp_path), nats=NatsOptions(servers=(proxy.url,)))
+@pytest.fixture
+async def clocked() -> AsyncIterator[Clocked]:
+    """Provide a server whose clock is set."""
+    real = not why_no_clock()
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(NatsServer(own_clock=real))
+        yield Clocked(server, None if real else await stack.enter_async_context(ClockProxy(server)))
+
+
+async def passed(since: float, seconds: float) -> None:
+    """Wait until a clock was wrong for so long: no condition can stand in for it."""
+    await eventually(lambda: time.monotonic() - since >= seconds, deadline=PATIENCE)
+
+
+async def test_a_clock_that_is_ahead_for_a_moment(clocked: Clocked, tmp_path: Path) -> None:
+    """A month for 3 s, then 90 s for 2 s: who begins during it or after it counts in full, and all stay live."""
+    settings = clocked.settings(state_dir=tmp_path)
+    async with site(clocked.server) as agents:
         async with serving(settings) as aggregator:
             await agents.join(1)
             await eventually(lambda: agents.is_seen_by(aggregator), deadline=PATIENCE)
-            proxy.set_clock(ahead, seconds)
-            await agents.join(10)
-            await eventually(lambda: not proxy.ahead(), deadline=PATIENCE)
-            for count in (100, 1000):
-                await agents.join(count)
+            for ahead, seconds in ((MONTH, 3.0), (90.0, 2.0)):
+                clocked.set_ahead(ahead)
+                since = time.monotonic()
+                await agents.join(10)
+                await passed(since, seconds)
+                clocked.set_ahead(0)
+                await agents.join(100)
             await eventually(lambda: agents.is_seen_by(aggregator), deadline=PATIENCE)
-            await eventually(lambda: off_by(aggregator, proxy) < 5, deadline=PATIENCE)
+            await eventually(lambda: not clocked.is_off(aggregator), deadline=PATIENCE)
+            await agents.join(1000)
+            await eventually(lambda: agents.is_seen_by(aggregator), deadline=PATIENCE)
         async with serving(settings) as again:
             await agents.join(10_000)
             await eventually(lambda: agents.is_seen_by(again), deadline=PATIENCE)
 
 
-@pytest.mark.parametrize("ahead", [40.0, -3600.0])
-async def test_a_clock_that_steps_is_followed(fog_nats: NatsServer, ahead: float) -> None:
-    """A new leader, or a clock that was set back by an hour: the aggregator's time is the server's, and it says so."""
-    async with ClockProxy(fog_nats) as proxy, site(fog_nats) as agents:
-        settings = replace(config(fog_nats), nats=NatsOptions(servers=(proxy.url,)))
-        async with serving(settings) as aggregator:
-            await agents.join(1)
-            await eventually(lambda: agents.is_seen_by(aggregator), deadline=PATIENCE)
-            assert off_by(aggregator, proxy) < 5
-            proxy.set_clock(ahead)
-            await eventually(lambda: off_by(aggregator, proxy) < 5, deadline=PATIENCE)
-            await agents.join(10)
-            await eventually(lambda: agents.is_seen_by(aggregator), deadline=PATIENCE)
-            await eventually(lambda: stepped(aggregator), deadline=PATIENCE)
+async def test_clocks_that_step_are_followed(clocked: Clocked) -> None:
+    """A new leader 40 s ahead, then a clock an hour behind: the aggregator's time is the server's, and it says so."""
+    async with site(clocked.server) as agents, serving(clocked.settings()) as aggregator:
+        await agents.join(1)
+        await eventually(lambda: agents.is_seen_by(aggregator), deadline=PATIENCE)
+        assert not clocked.is_off(aggregator)
+        for ahead in (40.0, -3600.0):
+            await _is_followed(clocked, aggregator, agents, ahead)
+
+
+async def _is_followed(clocked: Clocked, aggregator: Aggregator, agents: Site, ahead: float) -> None:
+    before = len(stepped(aggregator))
+    clocked.set_ahead(ahead)
+    await eventually(lambda: not clocked.is_off(aggregator), deadline=PATIENCE)
+    await agents.join(10)
+    await eventually(lambda: agents.is_seen_by(aggregator), deadline=PATIENCE)
+    await eventually(lambda: len(stepped(aggregator)) > before, deadline=PATIENCE)

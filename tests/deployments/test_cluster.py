@@ -1,4 +1,7 @@
-"""Three servers that are a cluster, streams with three replicas: leaders are killed, the quorum is lost and found."""
+"""Three servers that are a cluster, streams with three replicas: leaders are killed, the quorum is lost and found.
+
+Their clocks differ by 40 s, where a program's clock can be set: each new leader is another clock.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.service import Aggregator
 from fog_bus.rate_limited_log import LOGGER
 from fog_bus.streams import METRICS
+from fog_testing.clock import why_no_clock
 from fog_testing.nats_cluster import NatsCluster
 from fog_testing.waiting import eventually
 from tests.aggregator.services import serving, total
@@ -19,6 +23,8 @@ from tests.cli.processes import run
 from tests.deployments.shipped import configuration, passwords
 from utilityfog_frontend.telemetry import Counter, TelemetryCollector
 
+APART = 40.0
+"""Seconds between the leader's clock and those of the others, in either direction."""
 WORDS = "has no leader in the cluster fog at the moment"
 
 
@@ -26,7 +32,7 @@ async def test_leaders_are_killed_and_a_quorum_is_lost_and_found(caplog: pytest.
     """The total is never above the truth, and equal once the stream has a leader; the agent says what it waits for."""
     text = configuration("cluster.conf")
     with passwords(text):
-        async with NatsCluster(config=text) as cluster:
+        async with NatsCluster(config=text, own_clocks=not why_no_clock()) as cluster:
             await _goes_on(cluster, caplog)
 
 
@@ -48,6 +54,12 @@ class Counting:
                 assert total(self.aggregator, "work_total") <= self.counted
         await eventually(lambda: total(self.aggregator, "work_total") == self.counted, deadline=seconds)
 
+    async def is_followed(self) -> None:
+        """Wait until the aggregator tells that its server's clock has stepped, and has everybody live."""
+        network = self.aggregator.network
+        await eventually(lambda: "clock_stepped" in {event.name for event in network.get_events()})
+        await eventually(lambda: network.coverage().total().nodes[0] == 1, what="the node is live")
+
     async def count_unheard(self) -> None:
         """Count while nobody acknowledges anything."""
         self.work.increment(5)
@@ -66,10 +78,18 @@ async def _goes_on(cluster: NatsCluster, caplog: pytest.LogCaptureFixture) -> No
     async with serving(config) as aggregator, Agent(collector, path="fog/0/3", options=node, interval=0.1) as agent:
         counting = Counting(agent, collector.register_counter("work_total", "Work"), aggregator)
         await counting.count()
+        _set_clocks(cluster)
         with caplog.at_level("WARNING", logger=LOGGER.name):
             await _lose_leaders(cluster, counting, caplog)
         await counting.count()
         await _lag(cluster, counting, config)
+
+
+def _set_clocks(cluster: NatsCluster) -> None:
+    """Let the leader's clock be right, and those of the others not."""
+    if not why_no_clock():
+        for name, ahead in zip(cluster.servers.keys() - {cluster.leader(METRICS)}, (APART, -APART), strict=True):
+            cluster.servers[name].clock.set_ahead(ahead)
 
 
 async def _lose_leaders(cluster: NatsCluster, counting: Counting, caplog: pytest.LogCaptureFixture) -> None:
@@ -77,6 +97,8 @@ async def _lose_leaders(cluster: NatsCluster, counting: Counting, caplog: pytest
     cluster.kill(first)
     await counting.count()
     assert WORDS in caplog.text
+    if not why_no_clock():
+        await counting.is_followed()
     second = await asyncio.to_thread(cluster.wait_for_leader, METRICS, other_than=first)
     cluster.kill(second)  # one of three is left
     await counting.count_unheard()

@@ -372,7 +372,7 @@ class Engine:
                 self._report_step(stream, step, now)
 
     def _report_step(self, stream: str, step: float, now: float) -> None:
-        self._time.dated.clear()
+        self._time.stepped(stream, step, now)
         text = f"the clock of the server of {stream} has stepped by {step:+.0f} s"
         self._around.say(f"clock {stream}", text, None)
         self.events.report(self._scope.path, "clock_stepped", {"subject": stream, "text": text}, self.server_time(now))

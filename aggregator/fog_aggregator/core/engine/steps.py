@@ -26,6 +26,9 @@ from fog_bus.ports import Message
 MOST_AT_ONCE: Final = 10
 """Steps that one tick takes: after a pause of the process there may be many, and a tick must end soon."""
 
+MOST_PASSED: Final = 10
+"""Steps that are taken of a time that the server's clock has skipped. A longer one never was, and has no steps."""
+
 MOST_AHEAD: Final = 60_000
 """Milliseconds that a step may lie ahead of the server's time: the servers of a cluster have a clock each."""
 
@@ -55,6 +58,12 @@ class StreamsTime:
             return 0.0
         step, self.clock = clock.offset - self.clock.offset, ServerClock()
         return step if step < -STEP_SECONDS else 0.0
+
+    def stepped(self, stream: str, seconds: float, now: float) -> None:
+        """Take note that the clock of a stream's server has stepped."""
+        self.dated.clear()
+        if self.steps is not None:
+            self.steps.stepped(stream, seconds, now)
 
     def image(self) -> Saved:
         """Return the step that comes next."""
@@ -98,6 +107,7 @@ class Steps:
         self._readiness = readiness
         self._complete = False
         self._since: float | None = None
+        self._left_out = (0.0, 0.0)
         self.next: int | None = None
         read = [cursor.position.timestamp_ns for cursor in cursors.values() if cursor.position is not None]
         before = [resumed_at - 1.0] if resumed_at else []
@@ -135,6 +145,13 @@ class Steps:
                 break
             self._take(now)
 
+    def stepped(self, stream: str, seconds: float, now: float) -> None:
+        """Take note that a stream's clock has stepped; a month ahead must not make every step of a month."""
+        present = self._present(now)
+        if stream in self._cursors and present is not None:
+            long = seconds * 1e3 > MOST_PASSED * self._taker.length
+            self._left_out = ((present - seconds) * 1e3, present * 1e3) if long else (0.0, 0.0)
+
     def missed_messages(self) -> None:
         """Take note that messages were missed: before it was ready, its numbers are not complete any more."""
         self._complete = self._complete and self._readiness.ready
@@ -153,7 +170,8 @@ class Steps:
         if present is None or self.next is None:
             return False
         most = MOST_AHEAD + self._taker.length
-        if self.next > present * 1e3 + 2 * most:
+        before, after = self._left_out
+        if self.next > present * 1e3 + 2 * most or before < self.next < after:
             self._begin(present * 1e3)
         first = int(present * 1e3) - self._taker.retention
         self.next = max(self.next, -(-first // self._taker.length) * self._taker.length)
