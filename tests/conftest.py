@@ -14,6 +14,6 @@ for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 settings.register_profile("fog", deadline=None)
 settings.load_profile("fog")
 
-# Aggregators in this process have the kernels where numba is installed. Those of the many processes that tests start
-# have none: numba takes each half a second to import, and 120 MB.
+# Aggregators in this process have the kernels where numba is installed. The many processes that tests
+# start have none: numba takes each half a second to import, and 120 MB.
 os.environ.setdefault("FOG_KERNELS", "numpy")
