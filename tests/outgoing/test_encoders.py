@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE as CUMULATIVE
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from fog_aggregator.outgoing.items import About, Item, ItemKind, Moment
@@ -139,7 +140,7 @@ def otlp(items: Sequence[Item], at: Moment) -> Any:
 def _point(metric: Any, item: Item, own: np.ndarray, start: int, time: int) -> None:
     stale = bool(is_stale(own).any())
     if item.about.kind is ItemKind.HISTOGRAM:
-        metric.histogram.aggregation_temporality = 2
+        metric.histogram.aggregation_temporality = CUMULATIVE
         point = metric.histogram.data_points.add()
         if not stale:
             point.count, point.sum = int(own[-1]), float(own[-2])
@@ -147,7 +148,7 @@ def _point(metric: Any, item: Item, own: np.ndarray, start: int, time: int) -> N
             point.explicit_bounds.extend(item.bounds)
     else:
         if item.about.kind is ItemKind.COUNTER:
-            metric.sum.aggregation_temporality, metric.sum.is_monotonic = 2, True
+            metric.sum.aggregation_temporality, metric.sum.is_monotonic = CUMULATIVE, True
         data = metric.sum if item.about.kind is ItemKind.COUNTER else metric.gauge
         point = data.data_points.add()
         if not stale:
@@ -204,7 +205,7 @@ def test_native_histograms_of_remote_write() -> None:
 def test_exponential_histograms_of_otlp() -> None:
     """The same buckets by numbers that are one lower, without gaps."""
     metric = Metric(name="took", description=HISTOGRAM.help, unit="seconds")
-    metric.exponential_histogram.aggregation_temporality = 2
+    metric.exponential_histogram.aggregation_temporality = CUMULATIVE
     point = metric.exponential_histogram.data_points.add(
         start_time_unix_nano=5_000_000, time_unix_nano=NOW * 1_000_000, count=12, sum=3.5, scale=3, zero_count=2
     )
