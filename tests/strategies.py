@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fog_schema import limits
 from fog_schema.codec import encode, encode_definitions
-from fog_schema.columns import Column, pack_floats, pack_ids, pack_ints
+from fog_schema.columns import Column, pack_counts, pack_floats, pack_ids, pack_ints, pack_numbers
 from fog_schema.definitions import ROLLUPS
 from fog_schema.frames import (
     COUNTER,
@@ -65,10 +65,18 @@ texts = st.text(st.characters(codec="utf-8"), max_size=12)
 value_lengths = st.one_of(st.integers(0, 4), st.just(limits.MAX_VALUE_COUNTS))
 
 
+decimals = st.builds(lambda number, places: number / 10**places, st.integers(-(10**6), 10**6), st.integers(0, 9))
+double_columns = st.sampled_from((pack_floats, pack_numbers))
+"""How doubles are packed: as an array, or as a writer of ours does."""
+
+
 def value_columns(size: int) -> st.SearchStrategy[Column]:
     """`size` values of gauges, all whole or all doubles."""
     whole = st.integers(-(2**63), 2**63 - 1)
-    return st.one_of(repeated(whole, size).map(pack_ints), repeated(doubles, size).map(pack_floats))
+    packed = repeated(st.one_of(doubles, decimals), size).flatmap(
+        lambda some: double_columns.map(lambda pack: pack(some))
+    )
+    return st.one_of(repeated(whole, size).map(pack_ints), packed)
 
 
 def count_columns(size: int) -> st.SearchStrategy[Column]:
@@ -87,7 +95,7 @@ def numbers(draw: st.DrawFn, values: st.SearchStrategy[Any], *, floats: bool) ->
     """Return a value for each of some ids."""
     ids = draw(id_lists)
     drawn = draw(st.lists(values, min_size=len(ids), max_size=len(ids)))
-    return Numbers(pack_ids(ids), pack_floats(drawn) if floats else pack_ints(drawn))
+    return Numbers(pack_ids(ids), draw(double_columns)(drawn) if floats else pack_ints(drawn))
 
 
 @st.composite
@@ -95,7 +103,7 @@ def gauges(draw: st.DrawFn) -> Numbers:
     """Gauges: all whole, or all doubles."""
     if draw(st.booleans()):
         return draw(numbers(st.integers(-(2**63), 2**63 - 1), floats=False))
-    return draw(numbers(st.floats(), floats=True))
+    return draw(numbers(st.one_of(st.floats(), decimals), floats=True))
 
 
 @st.composite
@@ -103,9 +111,11 @@ def histogram_groups(draw: st.DrawFn) -> Histograms:
     """Histograms of one width."""
     width = draw(st.integers(1, 5))
     ids = draw(id_lists.filter(lambda ids: len(ids) <= 12))
-    rows = draw(st.lists(counts, min_size=width * len(ids), max_size=width * len(ids)))
+    some = st.one_of(counts, st.sampled_from((0, 0, 0, 1, 2)))
+    rows = draw(st.lists(some, min_size=width * len(ids), max_size=width * len(ids)))
     sums = draw(st.lists(doubles, min_size=len(ids), max_size=len(ids)))
-    return Histograms(width, pack_ids(ids), pack_ints(rows), pack_floats(sums))
+    pack = draw(st.sampled_from((pack_ints, pack_counts)))
+    return Histograms(width, pack_ids(ids), pack(rows), draw(double_columns)(sums))
 
 
 @st.composite

@@ -31,6 +31,8 @@ MAX_INTERVAL_MS: Final = 3_600_000
 MAX_AGE_MS: Final = 2**53
 MAX_INFO_ENTRIES: Final = 16
 MAX_INFO_LENGTH: Final = 256
+MAX_PACKED_VALUES: Final = 1_048_576
+"""Of a column that is packed tighter than an array: as many as a frame could have in a byte each."""
 
 # Definitions
 MAX_DEFINED: Final = 20_000

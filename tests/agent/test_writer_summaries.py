@@ -14,6 +14,7 @@ from fog_schema.codec import decode
 from fog_schema.columns import F64, I8, U8, U16, Column
 from fog_schema.frames import KEYFRAME, LAST_PART, Absences, CoverageNumbers, Frame
 from fog_schema.limits import MAX_VALUE_COUNTS
+from fog_schema.packed import BITS, NEAR, SCALED
 from tests.agent.node import BIG, SMALL, defined, removed
 from tests.agent.reader import Reader
 from utilityfog_frontend.telemetry.model import Family, HistogramValue, Labels, MetricType
@@ -209,11 +210,13 @@ def test_the_rarest_values_are_left_out() -> None:
     ("values", "code"),
     [
         ([1.0, 200.0], U8),
-        ([1.0, 300.0], U16),
+        ([1.0, 300.0], BITS + 9),
+        ([1.0, 2.0**15], U16),
         ([-3.0, 3.0], I8),
-        ([1.5, 3.0], F64),
-        ([1.0, 2.0**60], F64),
-        ([1.0, math.inf], F64),
+        ([1.5, 3.0], SCALED),
+        ([0.1 + 0.2, 0.7 / 3], NEAR),
+        ([0.1 + 0.2, 0.7e300 / 3], F64),
+        ([0.1 + 0.2, 2.0**60 / 3, math.inf], F64),
     ],
 )
 def test_columns_are_narrow(values: list[float], code: int) -> None:

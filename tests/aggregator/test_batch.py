@@ -16,8 +16,24 @@ from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAM
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
+from fog_schema.bits import pack_bits
 from fog_schema.codec import decode, encode_definitions
-from fog_schema.columns import I8, I16, I32, I64, U8, U16, U32, U64, Column, pack_floats, pack_ids
+from fog_schema.columns import (
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    Column,
+    array_column,
+    pack_floats,
+    pack_ids,
+    pack_numbers,
+)
 from fog_schema.frames import (
     COUNTER,
     DELTA,
@@ -30,6 +46,7 @@ from fog_schema.frames import (
     Histograms,
     Numbers,
 )
+from fog_schema.packed import BITS, SPARSE
 from fog_schema.paths import Path
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -95,6 +112,10 @@ def test_a_batch_is_as_good_as_one_by_one(steps: list[tuple[int, list[tuple[str,
             np.testing.assert_array_equal(mine, theirs)
 
 
+SOME_BITS = (BITS + 7, BITS + 32, SPARSE)
+SPARSE_COUNTERS = BITS + 31
+"""Counters are never sparse: these take their place."""
+FRACTIONS = (0.25, -3.5, 1 / 3, 1024.0, 1e300, 2 / 7, 3.0)
 FORMATS = {U8: "B", U16: "H", U32: "I", U64: "Q", I8: "b", I16: "h", I32: "i", I64: "q"}
 LARGEST = {U8: 2**8, U16: 2**16, U32: 2**32, U64: 2**64, I8: 2**7, I16: 2**15, I32: 2**31, I64: 2**63}
 SERIES, WIDTH = 3, 2
@@ -114,24 +135,41 @@ SECTIONS = ("counters", "buckets", "buckets twice", "gauges")
 
 def boundaries(code: int) -> list[int]:
     """Return the values at which something may change: both ends of a column's type, zero and its neighbours, 2^63."""
+    if code not in LARGEST:
+        width = 31 if code == SPARSE else code - BITS
+        return sorted({0, 1, 2**width - 1})
     most = LARGEST[code]
     least = -most if code in (I8, I16, I32, I64) else 0
     return sorted({v for v in (least, least + 1, -1, 0, 1, 2**63 - 1, 2**63, most - 1) if least <= v < most})
 
 
+def column_of(code: int, values: list[int]) -> Column:
+    """Return a column of a type."""
+    if code in FORMATS:
+        return array_column(code, array(FORMATS[code], values).tobytes())
+    if code == SPARSE:
+        bitmap = sum(1 << place for place, one in enumerate(values) if one).to_bytes(-(-len(values) // 8), "little")
+        return Column(code, b"\x1f" + bitmap + pack_bits([one - 1 for one in values if one], 31), len(values))
+    return Column(code, pack_bits(values, code - BITS), len(values))
+
+
+def doubles_of(code: int, values: list[int]) -> Column:
+    """Return a column of doubles that vary with the values; packed where the code is that of a packed column."""
+    doubles = [FRACTIONS[value % len(FRACTIONS)] for value in values]
+    return pack_floats(doubles) if code in FORMATS else pack_numbers(doubles)
+
+
 def section(frame: Frame, name: str, code: int, values: list[int]) -> None:
     """Put `values` into a section of a frame, as a column of a type."""
-
-    def column(size: int) -> Column:
-        return Column(code, array(FORMATS[code], (values * size)[:size]).tobytes())
-
+    some, many = (values * SERIES)[:SERIES], (values * SERIES * WIDTH)[: SERIES * WIDTH]
     if name == "counters":
-        frame.counters = Numbers(pack_ids(range(SERIES)), column(SERIES))
+        numbers = Numbers(pack_ids(range(SERIES)), column_of(SPARSE_COUNTERS if code == SPARSE else code, some))
+        frame.counters = numbers
     elif name == "gauges":
-        frame.gauges = Numbers(pack_ids(range(2 * SERIES, 3 * SERIES)), column(SERIES))
+        packed = doubles_of(code, some) if code == SPARSE else column_of(code, some)
+        frame.gauges = Numbers(pack_ids(range(2 * SERIES, 3 * SERIES)), packed)
     else:
-        ids, sums = pack_ids(range(SERIES, 2 * SERIES)), pack_floats([0.5, 1.5, 2.5])
-        group = Histograms(WIDTH, ids, column(SERIES * WIDTH), sums)
+        group = Histograms(WIDTH, pack_ids(range(SERIES, 2 * SERIES)), column_of(code, many), doubles_of(code, some))
         frame.histograms = (group,) * (2 if name == "buckets twice" else 1)
 
 
@@ -155,7 +193,7 @@ def same(one: Fleet, other: Fleet) -> None:
     assert (epoch.seq, epoch.huge, epoch.gapped) == (twin.seq, twin.huge, twin.gapped)
 
 
-@pytest.mark.parametrize("code", FORMATS)
+@pytest.mark.parametrize("code", [*FORMATS, *SOME_BITS])
 @given(data=st.data())
 def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject) -> None:
     """Of every type, sign and boundary: frame by frame the outcome is that of `State.apply`, and so is the state.
@@ -217,7 +255,7 @@ def test_a_sum_that_is_not_finite_is_refused_alone() -> None:
     frame = arrived[-1][1]
     (group,) = frame.histograms
     damaged = np.array([math.inf, *group.sums.tolist()[1:]]).tobytes()
-    frame.histograms = (group._replace(sums=group.sums._replace(data=damaged)),)
+    frame.histograms = (group._replace(sums=array_column(F64, damaged)),)
     with Batch(state) as batch:
         for path, one in arrived:
             batch.apply(path, one, 5.0)

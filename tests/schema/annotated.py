@@ -15,7 +15,7 @@ import msgpack
 
 from fog_schema import codec
 from fog_schema.codec import decode_definitions
-from fog_schema.columns import BITMAP, U8, U16, U32, Column, Ids, unpack_floats
+from fog_schema.columns import BITMAP, U8, U16, U32, Column, Ids, array_column, unpack_floats
 from fog_schema.commands import COMMAND_FIELDS, COMMAND_NAMES, COMMAND_PREAMBLE, OPERATORS, Command
 from fog_schema.frames import (
     FLAG_NAMES,
@@ -28,6 +28,7 @@ from fog_schema.frames import (
     Frame,
     Numbers,
 )
+from fog_schema.packed import BITS, NEAR, SCALED, SPARSE
 
 HEADER: Final = ("magic", "version", "kind", "flags", "epoch", "seq", "part", "age_ms", "interval_ms", "body")
 REQUEST: Final = ("magic", "version", "kind", "epoch", "first event", "last event", "notices")
@@ -81,6 +82,7 @@ NAMES: Final[dict[str, dict[int, str]]] = {
     "form": {BITMAP: "bitmap", U8: "u8 offsets", U16: "u16 offsets", U32: "u32 offsets"},
     "code": dict(enumerate(("u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f64"), U8)),
 }
+PACKED: Final = {SPARSE: "sparse", SCALED: "scaled", NEAR: "near"}
 WIDTH: Final = 16
 
 
@@ -109,6 +111,8 @@ class _Walk:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
+        self._ids = 0  # how many the last ids were …
+        self._width = 1  # … and the last width of histograms: so many values has a packed column
 
     def array(self, what: str, depth: int, names: tuple[str, ...] = ()) -> Iterator[tuple[bytes, str, int]]:
         head, count = self._head(0x90, 0xDC)
@@ -141,17 +145,27 @@ class _Walk:
             yield from self.map(what, depth)
         else:
             value, data = self._scalar()
-            packed = isinstance(value, bytes) and what in ("definitions", "event")
-            if packed:
+            if what == "width":
+                self._width = value
+            if isinstance(value, bytes) and PARTS.get(what) is COLUMN:
+                yield data[: 1 - len(value)], f"{what}: packed, code {value[0]}, {_code_name(value[0])}", depth
+                yield data[1 - len(value) :], f"  data: {self._packed(what, value)}", depth
+            elif isinstance(value, bytes) and what in ("definitions", "event"):
                 yield data[: -len(value)], f"{what}: {len(value)} bytes of msgpack", depth
                 yield from _Walk(value).array(what, depth + 1, PARTS.get(what, ()))
             else:
                 yield data, _say(what, value), depth
 
+    def _packed(self, what: str, value: bytes) -> str:
+        size = self._ids * (self._width if what == "counts" else 1)
+        return ", ".join(map(str, Column(value[0], value[1:], size).tolist()))
+
     def _numbers(self, names: tuple[str, ...], depth: int) -> Iterator[tuple[bytes, str, int]]:
         items = [self._scalar() for _ in names]
         values = [value for value, _ in items]
-        numbers = Ids(*values).tolist() if names is IDS else Column(*values).tolist()
+        numbers = Ids(*values).tolist() if names is IDS else array_column(*values).tolist()
+        if names is IDS:
+            self._ids = len(numbers)
         comments = [*map(_say, names[:-1], values), f"data: {', '.join(map(str, numbers))}"]
         yield from ((data, comment, depth) for (_, data), comment in zip(items, comments, strict=True))
 
@@ -169,6 +183,10 @@ class _Walk:
         data = self._data[self._at : self._at + unpacker.tell()]
         self._at += len(data)
         return value, data
+
+
+def _code_name(code: int) -> str:
+    return f"{code - BITS} bits" if code > BITS else PACKED[code]
 
 
 def _say(what: str, value: Any) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fog_schema import codec, columns, errors, frames, limits
-from tests.schema.annotated import FIELDS, NAMES
+from fog_schema import codec, columns, errors, frames, limits, packed
+from tests.schema.annotated import FIELDS, NAMES, PACKED
 
 SCHEMA = Path(__file__).parents[2] / "schema"
 SPEC = (SCHEMA / "SPEC.md").read_text("utf-8")
@@ -71,6 +71,10 @@ def test_numbers_have_the_names_that_the_code_gives_them() -> None:
     codes = table("code", "1")["type"]
     assert dict(enumerate(codes, columns.U8)) == NAMES["code"]
     assert len(codes) == len(columns.NUMPY_DTYPES)
+    rows = table("code of a packed column", "name")
+    assert {int(code): cells[0] for code, cells in rows.items() if code.isdigit()} == PACKED
+    assert rows["32 + w"][0] == "bits"
+    assert packed.BITS == 32
 
 
 def test_the_beginning_is_the_preamble() -> None:

@@ -234,6 +234,7 @@ KNOWN: Final = {
     "run-forgotten": (
         Step("fog", 26713, 4732),
         Step("spawn", 23186, 17594),
+        Step("count", 33481, 46993),
         Step("count", 33191, 47870),
         Step("count", 47710, 45939),
         Step("count", 29641, 55573),
@@ -270,6 +271,7 @@ KNOWN: Final = {
     "flushed-too-soon": (
         Step("fog", 27187, 0),
         Step("spawn", 44018, 39009),
+        Step("count", 48731, 61481),
         Step("count", 16388, 25955),
         Step("count", 17446, 30511),
         Step("count", 58949, 48376),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fog_schema.columns import BITMAP, F64, I64, NUMPY_DTYPES, U8, U64, Column, Ids
+from fog_aggregator.core.unpacked import UNPACK
+from fog_schema.columns import BITMAP, F64, I64, NUMPY_DTYPES, U64, Column, Ids
 from fog_schema.limits import MAX_WHOLE
+from fog_schema.packed import BITS
 
 Int32s: TypeAlias = NDArray[np.int32]
 Int64s: TypeAlias = NDArray[np.int64]
@@ -19,8 +22,8 @@ MAX_FRACTION: Final = float(np.finfo(np.float64).max)
 """Sums of doubles stay at it, as integer sums stay at 2^63 - 1 (R12.38)."""
 
 _DTYPES: Final = {code: np.dtype(name) for code, name in NUMPY_DTYPES.items()}
-_SMALL: Final = range(U8, U64)
-"""Unsigned types that hold no value which could be refused."""
+_LARGE: Final = range(U64, F64)
+"""Types of integers that hold values which could be refused."""
 
 
 def ids_array(ids: Ids) -> Int64s:
@@ -33,9 +36,17 @@ def ids_array(ids: Ids) -> Int64s:
     return found
 
 
-def column_values(code: int, data: bytes) -> NDArray[Any]:
-    """Return packed values by their type code; shape (n,)."""
-    return np.frombuffer(data, _DTYPES[code])
+def layout(code: int) -> int:
+    """Return what columns have in common whose values are read at once: the code, but one for all columns of bits."""
+    return min(code, BITS)
+
+
+def column_values(columns: Sequence[Column]) -> NDArray[Any]:
+    """Return the values of columns of one layout, one column behind the other; shape (n,)."""
+    code = layout(columns[0].code)
+    if code <= F64:
+        return np.frombuffer(b"".join([column.data for column in columns]), _DTYPES[code])
+    return UNPACK[code](columns)
 
 
 def whole_values(column: Column) -> tuple[NDArray[np.integer], Bools | None]:
@@ -43,7 +54,7 @@ def whole_values(column: Column) -> tuple[NDArray[np.integer], Bools | None]:
 
     Refused ones read as 0.
     """
-    values = np.frombuffer(column.data, _DTYPES[column.code])
+    values = column_values((column,))
     if is_small(column):
         return values, None
     good = values <= np.uint64(MAX_WHOLE) if column.code == U64 else values >= 0
@@ -58,14 +69,14 @@ def may_overflow(column: Column) -> bool:
 
 
 def is_small(column: Column) -> bool:
-    """Tell by the type alone that no value can be refused, and that sums stay below 2^63 for 2^31 frames."""
-    return column.code in _SMALL
+    """Tell by an integers' type alone that none can be refused, and that sums stay below 2^63 for 2^31 frames."""
+    return column.code not in _LARGE
 
 
 def float_values(column: Column) -> Float64s:
     """Return the values as doubles; shape (n,)."""
-    values = np.frombuffer(column.data, _DTYPES[column.code])
-    return values if column.code == F64 else values.astype(np.float64)
+    values = column_values((column,))
+    return values if values.dtype == np.float64 else values.astype(np.float64)
 
 
 def saturating_add(base: Int64s, increments: Int64s) -> tuple[Int64s, int]:

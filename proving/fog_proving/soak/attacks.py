@@ -8,7 +8,7 @@ from random import Random
 from typing import Final, NamedTuple, TypeAlias
 
 from fog_schema.codec import encode, encode_definitions
-from fog_schema.columns import U8, Column, pack_ids
+from fog_schema.columns import U8, array_column, pack_ids
 from fog_schema.frames import (
     COUNTER,
     DELTA,
@@ -95,7 +95,7 @@ def big_keyframes(random: Random) -> Iterator[Sent]:
     while True:
         values = tuple(f"{random.getrandbits(128):032x}" * 8 for _ in range(MAX_LABEL_VALUES))
         ids = pack_ids(range(len(values)))
-        counts = Numbers(ids, Column(U8, bytes([1]) * len(values)))
+        counts = Numbers(ids, array_column(U8, bytes([1]) * len(values)))
         yield _keyframe(random, [Definition("hostile_big_total", COUNTER, "", "", (), (), ("k",), ids, values)], counts)
 
 
@@ -111,7 +111,7 @@ def many_writers(random: Random) -> Iterator[Sent]:
     """Begin an epoch with every frame."""
     one = Definition("hostile_writers_total", COUNTER, "", "", (), (), (), pack_ids([0]), ())
     while True:
-        yield _keyframe(random, [one], Numbers(pack_ids([0]), Column(U8, b"\x01")))
+        yield _keyframe(random, [one], Numbers(pack_ids([0]), array_column(U8, b"\x01")))
 
 
 def noise(random: Random) -> Iterator[Sent]:

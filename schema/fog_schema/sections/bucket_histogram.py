@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fog_schema import limits
-from fog_schema.columns import Column, Ids, column_from_wire, ids_from_wire
+from fog_schema.columns import Column, Ids, column_from_wire, column_to_wire, ids_from_wire
 from fog_schema.errors import FrameError
 from fog_schema.sections.field import FLOATS, UNSIGNED, Field, check_limit, new
 
@@ -26,7 +26,7 @@ class Histograms(NamedTuple):
 def encode(groups: tuple[Histograms, ...]) -> object | None:
     """Encode the groups, if there are any."""
     check_limit(len(groups), limits.MAX_ITEMS, "widths of histograms")
-    return groups or None
+    return [(width, ids, column_to_wire(counts), column_to_wire(sums)) for width, ids, counts, sums in groups] or None
 
 
 def decode(value: object) -> tuple[Histograms, ...]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from fog_schema import limits
-from fog_schema.columns import F64, I64, U8, U64, Column, Ids, column_from_wire, ids_from_wire
+from fog_schema.columns import F64, I64, U8, U64, Column, Ids, column_from_wire, column_to_wire, ids_from_wire
 from fog_schema.errors import FrameError
+from fog_schema.packed import ALL_BITS, NEAR, SCALED, SPARSE
 
 new: Final = tuple.__new__
 """Makes a NamedTuple of a tuple, at half the price of calling it: for each section of each frame."""
 
-INTEGERS: Final = range(U8, I64 + 1)
-UNSIGNED: Final = range(U8, U64 + 1)
-FLOATS: Final = range(F64, F64 + 1)
-ANY: Final = range(U8, F64 + 1)
+UNSIGNED: Final = frozenset((*range(U8, U64 + 1), *ALL_BITS, SPARSE))
+INTEGERS: Final = frozenset((*range(U8, I64 + 1), *ALL_BITS))
+FLOATS: Final = frozenset((F64, NEAR, SCALED))
+ANY: Final = INTEGERS | FLOATS
+"""Codes of columns that a section may have."""
 
 
 class Field(NamedTuple):
@@ -42,7 +44,7 @@ class Numbers(NamedTuple):
     values: Column
 
 
-def numbers_decoder(allowed: range, what: str) -> Callable[[object], Numbers]:
+def numbers_decoder(allowed: frozenset[int], what: str) -> Callable[[object], Numbers]:
     """Make the function that checks a pair of ids and a column of an allowed type; `what` is for its errors."""
 
     def decode(value: object) -> Numbers:
@@ -52,6 +54,11 @@ def numbers_decoder(allowed: range, what: str) -> Callable[[object], Numbers]:
         return new(Numbers, (ids, column_from_wire(value[1], allowed, ids.size, what)))
 
     return decode
+
+
+def encode_rows(section: Sequence[Any] | None) -> object | None:
+    """Encode a section of ids and columns."""
+    return None if section is None else (section[0], *map(column_to_wire, section[1:]))
 
 
 def decode_rows(value: object, length: int, what: str) -> tuple[Ids, tuple[Any, ...]]:

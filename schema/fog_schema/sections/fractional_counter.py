@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fog_schema.sections.field import FLOATS, Field, numbers_decoder
+from fog_schema.sections.field import FLOATS, Field, encode_rows, numbers_decoder
 
-FIELDS = (Field(5, "fractions", numbers_decoder(FLOATS, "fractions")),)
+FIELDS = (Field(5, "fractions", numbers_decoder(FLOATS, "fractions"), encode_rows),)

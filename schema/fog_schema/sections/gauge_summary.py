@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fog_schema import limits
 from fog_schema.columns import Column, Ids, column_from_wire
-from fog_schema.sections.field import ANY, FLOATS, UNSIGNED, Field, check_limit, decode_rows
+from fog_schema.sections.field import ANY, FLOATS, UNSIGNED, Field, check_limit, decode_rows, encode_rows
 
 
 class Summaries(NamedTuple):
@@ -62,7 +62,7 @@ def encode_value_counts(counted: ValueCounts | None) -> object | None:
     if counted is not None:
         longest = max(counted.lengths.tolist(), default=0)
         check_limit(int(longest), limits.MAX_VALUE_COUNTS, "values of one gauge")
-    return counted
+    return encode_rows(counted)
 
 
 def decode_value_counts(value: object) -> ValueCounts:
@@ -79,7 +79,7 @@ def decode_value_counts(value: object) -> ValueCounts:
 
 
 FIELDS = (
-    Field(10, "summaries", decode_summaries),
-    Field(11, "lasts", decode_lasts),
+    Field(10, "summaries", decode_summaries, encode_rows),
+    Field(11, "lasts", decode_lasts, encode_rows),
     Field(12, "value_counts", decode_value_counts, encode_value_counts),
 )

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fog_schema.sections.field import INTEGERS, Field, numbers_decoder
+from fog_schema.sections.field import INTEGERS, Field, encode_rows, numbers_decoder
 
-FIELDS = (Field(4, "counters", numbers_decoder(INTEGERS, "counters")),)
+FIELDS = (Field(4, "counters", numbers_decoder(INTEGERS, "counters"), encode_rows),)

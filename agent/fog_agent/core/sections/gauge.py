@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from fog_agent.core.sections.section import Numbered, packed_ids
-from fog_schema.columns import Column, pack_floats, pack_ints
+from fog_schema.columns import pack_numbers
 from fog_schema.frames import Frame, Numbers
 from utilityfog_frontend.telemetry.model import MetricType
 
@@ -17,18 +17,14 @@ _BIGGEST: Final = 2**63
 
 
 def fill(frame: Frame, rows: Sequence[Numbered], _: bool) -> None:  # noqa: FBT001 - a `Fill`
-    """Pack the values, as integers when all of them are."""
-    frame.gauges = Numbers(packed_ids(rows), _pack([series.fresh for series in rows]))
+    """Pack the values."""
+    frame.gauges = Numbers(packed_ids(rows), pack_numbers([_number(series.fresh) for series in rows]))
 
 
-def _pack(values: Sequence[float]) -> Column:
-    integers = [value for value in values if type(value) is int and -_BIGGEST <= value < _BIGGEST]
-    if len(integers) == len(values):
-        return pack_ints(integers)
-    return pack_floats([_as_double(value) for value in values])
-
-
-def _as_double(value: float) -> float:
+def _number(value: float) -> float:
+    """Return a number that travels: an integer of 64 bits as it is."""
+    if type(value) is int and -_BIGGEST <= value < _BIGGEST:
+        return value
     try:
         return float(value)
     except OverflowError:

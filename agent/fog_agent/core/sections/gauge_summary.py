@@ -9,7 +9,7 @@ from typing import Final
 
 from fog_agent.core.sections.section import Numbered, packed_ids
 from fog_agent.core.summary import GaugeSummary
-from fog_schema.columns import Column, pack_floats, pack_ids, pack_ints
+from fog_schema.columns import Column, pack_ids, pack_ints, pack_numbers
 from fog_schema.frames import Frame, Lasts, Summaries, ValueCounts
 from fog_schema.limits import MAX_VALUE_COUNTS
 from utilityfog_frontend.telemetry.model import MetricType
@@ -37,17 +37,17 @@ def fill(frame: Frame, rows: Sequence[Numbered], _: bool) -> None:  # noqa: FBT0
 
 
 def _pack_doubles(values: Sequence[float]) -> Column:
-    """Pack doubles into the narrowest column: of integers when all of them are."""
+    """Pack doubles, as integers when all of them are."""
     if all(float(value).is_integer() and -_EXACT <= value <= _EXACT for value in values):
-        return pack_ints([int(value) for value in values])
-    return pack_floats(values)
+        return pack_numbers([int(value) for value in values])
+    return pack_numbers(values)
 
 
 def _pack_lasts(lasts: Mapping[int, tuple[float, float]]) -> Lasts | None:
     if not lasts:
         return None
     values, times = zip(*lasts.values(), strict=True)
-    return Lasts(pack_ids(list(lasts)), _pack_doubles(values), pack_floats(times))
+    return Lasts(pack_ids(list(lasts)), _pack_doubles(values), pack_numbers(times))
 
 
 def _pack_value_counts(counted: Mapping[int, Sequence[tuple[float, int]]]) -> ValueCounts | None:

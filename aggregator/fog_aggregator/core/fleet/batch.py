@@ -1,8 +1,8 @@
 """Merge the plain deltas of many nodes together: what numpy costs for each call, a batch pays once.
 
 A plain delta is what a fleet sends nearly always: next in its epoch, of series that are known and lie in a block, its
-counts in unsigned columns of 32 bits at most, so that no value can be refused. Its columns are retained as bytes, and
-those of one kind and type are joined and merged in one go when the batch is settled. Everything else goes through
+counts in unsigned columns of 32 bits at most, so that no value can be refused. Its columns are retained as they are,
+and those of one kind and layout are joined and merged in one go when the batch is settled. Everything else goes through
 `Fleet.apply`, after what was retained. The outcome is the same as that of applying one by one.
 """
 
@@ -13,21 +13,22 @@ from typing import Final, Self
 
 import numpy as np
 
-from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.columns import Int64s, layout
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import KINDS, Kind
 from fog_aggregator.core.kinds.kind import Gathered
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.places.epoch import Epoch
+from fog_schema.columns import Column
 from fog_schema.frames import DELTA, Frame
 from fog_schema.paths import Path
 
 MOST_JOINED: Final = 32_768
-"""Bytes of a section's values: what is longer gains nothing by company, and its cost is its own."""
+"""Values of a section: what is longer gains nothing by company, and its cost is its own."""
 
 
 class _Joined:
-    """Sections of one kind and type from several frames, not merged yet."""
+    """Sections of one kind and layout from several frames, not merged yet."""
 
     __slots__ = ("bitmaps", "others", "shifts", "sizes", "values")
 
@@ -35,8 +36,8 @@ class _Joined:
         self.bitmaps: list[bytes] = []
         self.shifts: list[int] = []
         self.sizes: list[int] = []
-        self.values: list[bytes] = []
-        self.others: list[bytes] = []
+        self.values: list[Column] = []
+        self.others: list[Column] = []
 
     def slots(self) -> Int64s:
         """Return the slot of each value, in the order of the values; shape (n,)."""
@@ -60,7 +61,7 @@ class Batch:
         self.refused_values = 0
         self._fleet = fleet
         self._place = fleet.parts.roster.get
-        self._joined: dict[tuple[Kind, int], _Joined] = {}
+        self._joined: dict[tuple[Kind, int, int], _Joined] = {}
         self._touched: set[Epoch] = set()
 
     def __enter__(self) -> Self:
@@ -87,23 +88,24 @@ class Batch:
             self.settle()
         self._touched.add(epoch)
         outcome = self._fleet.advance(place, epoch, frame, timestamp)
-        for kind, code, offset, ids, size, values, others in gathered:
-            joined = self._joined.get((kind, code))
+        for kind, offset, ids, size, values, others in gathered:
+            key = (kind, layout(values.code), layout(others.code) if others else 0)
+            joined = self._joined.get(key)
             if joined is None:
-                joined = self._joined[kind, code] = _Joined()
+                joined = self._joined[key] = _Joined()
             joined.bitmaps.append(ids.data)
             joined.shifts.append(ids.base + offset)
             joined.sizes.append(size)
             joined.values.append(values)
-            joined.others.append(others)
+            if others:
+                joined.others.append(others)
             outcome.values += size
         return outcome
 
     def settle(self) -> None:
         """Merge what was retained."""
-        for (kind, code), joined in self._joined.items():
-            values, others = b"".join(joined.values), b"".join(joined.others)
-            self.refused_values += self._fleet.settle(kind, joined.slots(), code, values, others)
+        for (kind, *_), joined in self._joined.items():
+            self.refused_values += self._fleet.settle(kind, joined.slots(), joined.values, joined.others)
         self._joined.clear()
         self._touched.clear()
 
@@ -123,6 +125,6 @@ def _is_plain(epoch: Epoch, frame: Frame, gathered: list[Gathered]) -> bool:
         if not kinds.gather(frame, maps, gathered):
             return False
     for one in gathered:  # noqa: SIM110 - as above
-        if len(one[5]) > MOST_JOINED:
+        if one[4].size > MOST_JOINED:
             return False
     return True

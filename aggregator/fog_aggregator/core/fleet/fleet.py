@@ -27,6 +27,7 @@ from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_aggregator.core.quarantine.orders import Order, Settled, Taken
 from fog_aggregator.core.quarantine.settling import judge_all, settle
 from fog_aggregator.core.saved import Saved
+from fog_schema.columns import Column
 from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, Frame
 from fog_schema.paths import Path
 
@@ -144,9 +145,9 @@ class Fleet(FleetReading):
             parts.roster.note_gap(place, epoch)
         outcome.saturated += tables.take_saturated()
 
-    def settle(self, kind: Kind, slots: Int64s, code: int, values: bytes, others: bytes) -> int:
+    def settle(self, kind: Kind, slots: Int64s, values: Sequence[Column], others: Sequence[Column]) -> int:
         """Merge the joined sections of several epochs, see `Kind.settle`; return how many values were refused."""
-        return kind.settle(self.parts.slots.tables[kind], slots, code, values, others)
+        return kind.settle(self.parts.slots.tables[kind], slots, values, others)
 
     def count_values(self, outcomes: Sequence[Outcome]) -> None:
         """Count the values of frames that were applied by their places, for whoever asks which came late."""

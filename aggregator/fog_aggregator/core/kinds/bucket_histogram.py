@@ -31,7 +31,7 @@ from fog_aggregator.core.kinds.reductions import number_cells, sum_buckets, sum_
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Samples, ViewColumns
 from fog_aggregator.core.series import Bounds, Labels
-from fog_schema.columns import F64, Ids
+from fog_schema.columns import Column, Ids
 from fog_schema.frames import HISTOGRAM, Frame, Histograms
 from utilityfog_frontend.telemetry.model import HistogramValue
 
@@ -85,9 +85,9 @@ class BucketHistogram(CountedKind):
         table.values[slots] = np.maximum(table.values[slots], counts.astype(np.int64))
         table.sums[slots[current]] = sums[current]
 
-    def settle(self, table: Table, slots: Int64s, code: int, values: bytes, others: bytes) -> int:
+    def settle(self, table: Table, slots: Int64s, values: Sequence[Column], others: Sequence[Column]) -> int:
         """Add the increments and set the sums; a histogram whose sum is not finite is refused."""
-        counts, sums = column_values(code, values).reshape(-1, self.buckets), column_values(F64, others)
+        counts, sums = column_values(values).reshape(-1, self.buckets), column_values(others)
         fine = np.isfinite(sums)
         refused = len(sums) - int(np.count_nonzero(fine))
         if refused:
@@ -195,7 +195,7 @@ class BucketHistograms(KindSet):
             if places is None or buckets in seen or not is_small(counts) or not places.fits(ids):
                 return False
             seen.add(buckets)
-            gathered.append((kind, counts.code, places.offset, ids, sums.size, counts.data, sums.data))
+            gathered.append((kind, places.offset, ids, sums.size, counts, sums))
         return True
 
     def expose(self, view: ViewColumns, clamp: Clamp) -> Iterator[tuple[int, Samples]]:  # noqa: ARG002

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fog_aggregator.core.columns import Float64s, column_values, float_values, ids_array
+from fog_aggregator.core.columns import Float64s, Int64s, column_values, float_values, ids_array
 from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge
 from fog_aggregator.core.kinds.reductions import sum_fractions
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells
 from fog_aggregator.core.series import Bounds
-from fog_schema.columns import ITEM_SIZES, Ids
+from fog_schema.columns import Column, Ids
 from fog_schema.frames import GAUGE as GAUGE_TYPE
 from fog_schema.frames import Frame, Numbers
 
@@ -53,8 +53,7 @@ class Gauge(Kind, KindSet):
         places = maps.get(self)
         if places is None or not places.fits(ids):
             return False
-        code, data = values
-        gathered.append((self, code, places.offset, ids, len(data) // ITEM_SIZES[code], data, b""))
+        gathered.append((self, places.offset, ids, values.size, values, None))
         return True
 
     def apply_delta(self, merge: Merge, section: Numbers) -> None:
@@ -67,9 +66,9 @@ class Gauge(Kind, KindSet):
         """Set the values (R12.6)."""
         self.apply_delta(merge, section)
 
-    def settle(self, table: Table, slots: np.ndarray, code: int, values: bytes, others: bytes) -> int:  # noqa: ARG002
+    def settle(self, table: Table, slots: Int64s, values: Sequence[Column], others: Sequence[Column]) -> int:  # noqa: ARG002
         """Set the values."""
-        table.values[slots] = column_values(code, values)
+        table.values[slots] = column_values(values)
         return 0
 
     def reduce(self, cells: Cells) -> Float64s:

@@ -24,7 +24,7 @@ from fog_aggregator.core.kinds.reductions import sum_integers
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells
 from fog_aggregator.core.series import Bounds
-from fog_schema.columns import ITEM_SIZES, Ids
+from fog_schema.columns import Column, Ids
 from fog_schema.frames import COUNTER, Frame, Numbers
 
 
@@ -77,8 +77,7 @@ class IntegerCounter(CountedKind, KindSet):
         places = maps.get(self)
         if places is None or not is_small(values) or not places.fits(ids):
             return False
-        code, data = values
-        gathered.append((self, code, places.offset, ids, len(data) // ITEM_SIZES[code], data, b""))
+        gathered.append((self, places.offset, ids, values.size, values, None))
         return True
 
     def apply_delta(self, merge: Merge, section: Numbers) -> None:
@@ -99,9 +98,9 @@ class IntegerCounter(CountedKind, KindSet):
         counts[slots] = np.maximum(counts[slots], values)
         merge.epoch.huge = merge.epoch.huge or may_overflow(section.values)
 
-    def settle(self, table: Table, slots: Int64s, code: int, values: bytes, others: bytes) -> int:  # noqa: ARG002
+    def settle(self, table: Table, slots: Int64s, values: Sequence[Column], others: Sequence[Column]) -> int:  # noqa: ARG002
         """Add the increments."""
-        table.values[slots] += column_values(code, values)
+        table.values[slots] += column_values(values)
         return 0
 
     def reduce(self, cells: Cells) -> Int64s:

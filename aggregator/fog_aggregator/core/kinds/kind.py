@@ -20,15 +20,15 @@ from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Samples, ViewColumns
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.series import Bounds
-from fog_schema.columns import Ids
+from fog_schema.columns import Column, Ids
 from fog_schema.frames import Frame
 
 NO_SUMS = np.zeros(0)
 NO_EPOCHS = np.zeros(0, np.int32)
 
 
-Gathered: TypeAlias = "tuple[Kind, int, int, Ids, int, bytes, bytes]"
-"""A section that can be joined with others: kind, type code, offset of slots from ids, ids, how many, values, rest."""
+Gathered: TypeAlias = "tuple[Kind, int, Ids, int, Column, Column | None]"
+"""A section that can be joined with others: kind, offset of slots from ids, ids, how many, values, other values."""
 
 
 class Kind(ABC):
@@ -76,19 +76,16 @@ class Kind(ABC):
             table.release(slots)
             places.discard(ids)
 
-    def settle(self, table: Table, slots: Int64s, code: int, values: bytes, others: bytes) -> int:
+    def settle(self, table: Table, slots: Int64s, values: Sequence[Column], others: Sequence[Column]) -> int:
         """Merge what `KindSet.gather` has gathered of several epochs; return how many values were refused.
 
         Args:
             table: the kind's.
             slots: the slot of each value.
-            code: the type code of the values.
-            values: the values of all sections, one after the other.
-            others: their other data.
+            values: the values of each section; all have one layout.
+            others: their other values, if there are any.
         """
-        raise NotImplementedError(
-            f"{self} sections cannot be joined: {code} {len(slots)} {values!r} {others!r} {table}"
-        )
+        raise NotImplementedError(f"{self} sections cannot be joined: {len(slots)} {values!r} {others!r} {table}")
 
     def join(self, tables: Tables, joined: SlotHolder, slots: Int64s) -> None:
         """Raise what a branch's replicas were joined to, to what one of them has at some slots (R13.8)."""

@@ -18,7 +18,9 @@ _INTEGERS: Final = [
 _FLOATS: Final = [0.0, -0.0, 0.5, -1.5, 1e-300, 5e-324, 1.7e308, -1.7e308, 2.0**63, float("inf"), float("nan")]
 _TEXTS: Final = ["", "fog_forget", "fog_x_total", "le", "a_total", "a_bucket", "a", "\x00", "é", "x" * 257, "fog_path"]
 _BYTES: Final = [0x00, 0x01, 0x7F, 0x80, 0xFF]
-_CODES: Final = 12
+_CODES: Final = 14
+_PACKED: Final = (10, 11, 12, 13, 32, 33, 34, 39, 47, 63, 64, 65, 0x8F)
+"""First bytes of packed columns, and of what is none."""
 _SEQ: Final = 5
 """Where a frame's array has its number."""
 
@@ -145,13 +147,15 @@ def _other_integer(value: int, random: Random) -> int:
 
 
 def _changed_bytes(data: bytes, random: Random) -> bytes:
-    changed, way = bytearray(data), random.randrange(5)
+    changed, way = bytearray(data), random.randrange(6)
     if way == 0 or not changed:
         changed += bytes(random.choice(_BYTES) for _ in range(random.choice((1, 2, 8))))
     elif way == 1:
         del changed[random.randrange(len(changed)) :]
     elif way == 2:
         changed += changed[:4096]
+    elif way == 3:
+        changed[0] = random.choice(_PACKED)
     else:
         at = random.randrange(len(changed))
         changed[at] = random.choice((random.choice(_BYTES), changed[at] ^ (1 << random.randrange(8))))
