@@ -27,6 +27,7 @@ from fog_aggregator.components.file_export.export import FileExport
 from fog_aggregator.components.history.history import History
 from fog_aggregator.components.http.access.exposure import make_exposure
 from fog_aggregator.components.http.app import make_app
+from fog_aggregator.components.http.page.desk import CommandDesk
 from fog_aggregator.components.http.past.blame import TreeAndLevels
 from fog_aggregator.components.http.past.keys import PastApi
 from fog_aggregator.components.http.prometheus.live import LiveSource
@@ -72,20 +73,11 @@ from fog_aggregator.report import StreamRoom
 from fog_aggregator.rules.rule_set import RuleSet
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.sources.fleet_storage import FleetStorage
-from fog_aggregator.streams import BusConnection
+from fog_aggregator.streams import BusConnection, wanted_streams
 from fog_aggregator.tasks import Loops
 from fog_bus.ports import Log, Transport
 from fog_bus.rate_limited_log import RateLimitedLog
-from fog_bus.streams import (
-    MAX_AGE,
-    StreamSettings,
-    control_stream,
-    events_stream,
-    metrics_stream,
-    reader_names,
-    rollups_stream,
-    stream_name,
-)
+from fog_bus.streams import reader_names, stream_name
 from fog_bus.transports import open_transport
 from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
@@ -148,7 +140,7 @@ class Aggregator:
         below = BranchQuestions(config, own)
         storage = FleetStorage((BelowSource(self.network, below, self.sources), *self.sources), series)
         queries = Queries(storage, config, self._server_time, self.ready, own)
-        self.web = self._make_web(queries, past, storage, rule_set, below)
+        self.web = self._make_web(queries, past, storage, rule_set, below, CommandDesk(bus, subjects))
         rules = self._rules = self._make_rules(rule_set, self._make_worker(history, series), own, partner, loops)
         brain.pause = history.settle
         self._components: list[Component] = [
@@ -156,7 +148,7 @@ class Aggregator:
             Checkpoints(config, self._engine, self.network, metrics, loops),
             Bootstrap(config, self._engine, self.network, fleet.limits.memory.fleet),
             history,
-            BusConnection(bus, scope, _streams(config, subjects), reading.follow, loops),
+            BusConnection(bus, scope, wanted_streams(config, subjects), reading.follow, loops),
             self.notifications,
             brain,
             *self._make_lookouts(bus, subjects, own),
@@ -329,13 +321,19 @@ class Aggregator:
         return Past(present, frames, self.config, self.config.history_step)
 
     def _make_web(
-        self, queries: Queries, past: Past, storage: FleetStorage, rules: RuleSet, below: BranchQuestions
+        self,
+        queries: Queries,
+        past: Past,
+        storage: FleetStorage,
+        rules: RuleSet,
+        below: BranchQuestions,
+        desk: CommandDesk | None,
     ) -> WebServer:
         api = Api(queries, TreePlaces(self.network), RulesView(rules))
         past_api = PastApi(past, TreeAndLevels(self.network, storage.keeps))
         exposure = make_exposure(self.config)
         self._files = exposure, below
-        app = make_app(self.network, self, api, past_api, exposure, below)
+        app = make_app(self.network, self, api, past_api, exposure, below, desk if self.config.http_silences else None)
         if self.config.state_dir is not None:
             app[CHECKPOINTS] = self.config.state_dir
         return WebServer(app, self.config.listen, tls=exposure.tls)
@@ -369,19 +367,6 @@ def _scope(config: AggregatorConfig, subjects: Subjects) -> Scope:
         control=stream_name(CONTROL, subjects),
         departed_after=config.departed_after,
     )
-
-
-def _streams(config: AggregatorConfig, subjects: Subjects) -> dict[str, StreamSettings]:
-    """Return the streams that the aggregator makes, by kind; none where a command does it."""
-    if not config.create_streams:
-        return {}
-    max_age = min(MAX_AGE, config.horizon / 2)
-    alike: dict[str, Any] = {"max_age": max_age, "replicas": config.replicas}
-    made = {METRICS: metrics_stream(subjects, max_bytes=config.max_bytes, **alike)}
-    made[EVENTS] = events_stream(subjects, **alike)
-    if config.branches or config.publish_rollup:
-        made[ROLLUPS] = rollups_stream(subjects, **alike)
-    return made | {CONTROL: control_stream(subjects, replicas=config.replicas)}
 
 
 def _warnings() -> Say:

@@ -5,12 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.following.scope import CONTROL, EVENTS, METRICS, ROLLUPS, Scope
 from fog_aggregator.tasks import Loops, cancel
 from fog_bus.ports import LogError, Transport
-from fog_bus.streams import OLD_NAMES, StreamSettings, stream_name
+from fog_bus.streams import (
+    MAX_AGE,
+    OLD_NAMES,
+    StreamSettings,
+    control_stream,
+    events_stream,
+    metrics_stream,
+    rollups_stream,
+    stream_name,
+)
+from fog_schema.subjects import Subjects
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _PAUSE: Final = 5.0
@@ -185,3 +196,16 @@ class BusConnection:
         if text not in self._logged:
             self._logged.add(text)
             LOGGER.warning("%s", text)
+
+
+def wanted_streams(config: AggregatorConfig, subjects: Subjects) -> dict[str, StreamSettings]:
+    """Return the streams that the aggregator makes, by kind; none where a command does it."""
+    if not config.create_streams:
+        return {}
+    max_age = min(MAX_AGE, config.horizon / 2)
+    alike: dict[str, Any] = {"max_age": max_age, "replicas": config.replicas}
+    made = {METRICS: metrics_stream(subjects, max_bytes=config.max_bytes, **alike)}
+    made[EVENTS] = events_stream(subjects, **alike)
+    if config.branches or config.publish_rollup:
+        made[ROLLUPS] = rollups_stream(subjects, **alike)
+    return made | {CONTROL: control_stream(subjects, replicas=config.replicas)}

@@ -36,10 +36,10 @@ def token(settings: Settings) -> int:
     except (PathError, ValueError) as error:
         raise UsageError(str(error)) from None
     if settings.password:
-        text, made = "", Credential(name, shows, hash_of_password(_password()))
+        text, made = "", Credential(name, shows, hash_of_password(_password()), settings.may_silence)
     else:
         text, known = new_token()
-        made = Credential(name, shows, known)
+        made = Credential(name, shows, known, settings.may_silence)
     if settings.file:
         _add(Path(settings.file), made)
     else:

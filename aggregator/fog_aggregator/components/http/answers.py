@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final, TypeAlias
 
@@ -103,8 +103,15 @@ def silences(service: Status, root: Path) -> list[dict[str, Any]]:
     return [one for one in service.silences() if not root or f"{one['path']}/".startswith(f"{format_path(root)}/")]
 
 
-def status(network: NetworkCollector, service: Status, root: Path = ()) -> dict[str, Any]:
-    """Return what the numbers at and under a path stand on; the streams are of the whole fleet."""
+def status(network: NetworkCollector, service: Status, root: Path = (), can: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what the numbers at and under a path stand on; the streams are of the whole fleet.
+
+    Args:
+        network: The numbers.
+        service: The service behind them.
+        root: The path.
+        can: The things that may be changed over HTTP by the login that asks.
+    """
     ready, reason = service.ready()
     return {
         "ready": ready,
@@ -116,7 +123,7 @@ def status(network: NetworkCollector, service: Status, root: Path = ()) -> dict[
         "path": format_path(root),
         **network.inventory(lambda fleet: fleet.summary(root)),
         "quarantined": network.quarantined(root),
-        "can": [],  # the aggregator's credential is no operator's: it may not publish commands
+        "can": list(can),
         "unread": [{"path": format_path(path), "nodes": count} for path, count in network.unread.under(root)],
         "commands_unread": {} if root else dict(service.unread_commands()),
         "streams": [] if root else [asdict(stream) for stream in service.streams()],

@@ -18,6 +18,7 @@ from fog_aggregator.components.http.page.feed import Feed
 from fog_aggregator.components.http.page.keys import FEED, LAYERS, RULES, SHAPES, KnownShapes
 from fog_aggregator.components.http.page.layers import FleetLayers
 from fog_aggregator.components.http.page.schemas import PAGE_SCHEMAS
+from fog_aggregator.components.http.page.silencing import DESK, Desk
 from fog_aggregator.components.http.past.keys import PAST, PastApi
 from fog_aggregator.components.http.past.routes import PAST_ROUTES
 from fog_aggregator.components.http.past.schemas import PAST_SCHEMAS
@@ -30,7 +31,7 @@ from fog_aggregator.components.http.routes import ROUTES, Route
 from fog_aggregator.components.http.status import Status
 from fog_aggregator.network import NetworkCollector
 
-_LARGEST_REQUEST: Final = 1024
+_LARGEST_REQUEST: Final = 4096
 
 
 def make_app(
@@ -40,8 +41,9 @@ def make_app(
     past: PastApi | None = None,
     exposure: Exposure = NOT_EXPOSED,
     below: BranchQuestions | None = None,
+    desk: Desk | None = None,
 ) -> web.Application:
-    """Return the application that serves a network-wide collector; nothing can be changed through it.
+    """Return the application that serves a network-wide collector; nothing but silences can be changed through it.
 
     Args:
         network: The collector.
@@ -50,6 +52,7 @@ def make_app(
         past: Answers what was; without it nothing is served of the past.
         exposure: How it is reached, and by whom.
         below: Asks the aggregators of branches; without it nothing is passed on.
+        desk: Hands on silences; without it none can be made.
     """
     routes = (*ROUTES, *(API_ROUTES if api else ()), *(PAST_ROUTES if past else ()))
     reaches = {exposure.prefix + route.path: route.reach for route in routes}
@@ -62,6 +65,8 @@ def make_app(
     app[LOOPBACK], app[NAMES], app[PREFIX] = False, exposure.names, exposure.prefix
     if exposure.logins is not None:
         app[LOGINS] = exposure.logins
+    if desk is not None:
+        app[DESK] = desk
     app[SHAPES], app[RULES] = KnownShapes(), api.rules if api else NO_RULES
     app[FEED] = Feed(network, status, app[RULES])
     app.on_shutdown.append(_end_the_stream)

@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from fog_aggregator.components.http.keys import LOOPBACK, NAMES, PREFIX
 from fog_aggregator.components.http.options import is_loopback
 from fog_aggregator.components.http.output import json_bytes
+from fog_aggregator.components.http.page.silencing import COMMANDS_ONLY
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -39,7 +40,7 @@ _PROMETHEUS: Final = "/api/v1/"
 """Routes of this API write their own errors; these here are of what is before a route."""
 
 _SILENCES: Final = "/api/silences"
-"""Clients of Alertmanager change them so; this server knows no users, and its own credential is no operator's."""
+"""Clients of Alertmanager change them so; here only logins that may can do it, and with an option alone."""
 
 _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]*)(?::\d{1,5})?")
 
@@ -60,12 +61,10 @@ SERVER_LOGGER.addFilter(Quiet())
 
 @web.middleware
 async def only_reading(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer GET and HEAD, and a POST where a route takes questions in that form: nothing is changed over HTTP."""
-    if request.method not in _READING and _below_prefix(request).startswith(_SILENCES):
-        raise web.HTTPForbidden(
-            text="silences are made and ended by an operator's command, not over HTTP: `fog silence add`, `expire`"
-        )
+    """Answer GET and HEAD, and a POST where a route takes one: nothing is changed over HTTP, but silences by option."""
     refusal = request.match_info.http_exception
+    if request.method not in _READING and refusal is not None and _below_prefix(request).startswith(_SILENCES):
+        raise web.HTTPForbidden(text=COMMANDS_ONLY)
     if request.method not in _READING and refusal is not None:
         allowed = refusal.allowed_methods if isinstance(refusal, web.HTTPMethodNotAllowed) else _READING
         text = f"only {' and '.join(sorted(allowed))}: nothing is changed over HTTP"

@@ -257,6 +257,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
         }
     ),
     "Silences": list_of(ref_to("Silence")),
+    "MadeSilence": object_of({"silenceID": TEXT}),
     "Silence": object_of(
         {
             **dict.fromkeys(("id", "updatedAt", "comment", "createdBy", "startsAt", "endsAt", "path"), TEXT),
@@ -281,7 +282,11 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             "unread": list_of(object_of({"path": TEXT, "nodes": WHOLE})),
             "lost_branches": list_of(TEXT),
             "commands_unread": map_of(TEXT),
-            "can": {"type": "array", "items": TEXT, "description": "what may be changed over HTTP: nothing"},
+            "can": {
+                "type": "array",
+                "items": TEXT,
+                "description": "what this login may change over HTTP: `silence`, or nothing",
+            },
             "streams": list_of(ref_to("Stream")),
             "memory": or_null(ref_to("Memory")),
         }

@@ -65,6 +65,12 @@ class HttpOptions:
         kind=SWITCH,
         flag="--http.insecure",
     )
+    http_silences: bool = option(
+        default=False,
+        help="let logins make and end silences that may, see fog token --may-silence; needs --http.token-file",
+        kind=SWITCH,
+        flag="--http.silences",
+    )
     http_prefix: str = option(
         "", "what paths begin with, behind a proxy", TEXT, flag="--http.prefix", convert=read_prefix
     )
@@ -80,6 +86,8 @@ class HttpOptions:
         """
         if (self.http_tls_cert is None) != (self.http_tls_key is None):
             raise ValueError("a certificate needs its key: give both --http.tls-cert and --http.tls-key, or neither")
+        if self.http_silences and self.http_token_file is None:
+            raise ValueError("--http.silences needs --http.token-file: without logins nobody knows who makes a silence")
         guarded = self.http_tls_cert or self.http_token_file or self.http_insecure
         if not guarded and not is_loopback(self.listen[0]):
             raise ValueError(

@@ -52,8 +52,10 @@ class Parameter:
     alias: str = ""
 
 
-def read_query(request: web.Request, parameters: Iterable[Parameter]) -> dict[str, Any]:
-    """Return the values of a request's parameters.
+def read_query(
+    request: web.Request, parameters: Iterable[Parameter], form: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the values of a request's parameters: those of its address, and of its form where there is one.
 
     Raises:
         HTTPBadRequest: for an unknown, repeated, missing or malformed one, in one line.
@@ -61,7 +63,9 @@ def read_query(request: web.Request, parameters: Iterable[Parameter]) -> dict[st
     known = {parameter.name: parameter for parameter in parameters}
     aliases = {parameter.alias: parameter.name for parameter in known.values() if parameter.alias}
     given: dict[str, list[str]] = {name: [] for name in known}
-    for given_name, text in request.query.items():
+    for given_name, text in [*request.query.items(), *(form or {}).items()]:
+        if not isinstance(text, str):
+            raise web.HTTPBadRequest(text=f"the parameter {given_name[:80]!r} is a file, and no text")
         name = aliases.get(given_name, given_name)
         if name not in known:
             offered = ", ".join(known) or "none"

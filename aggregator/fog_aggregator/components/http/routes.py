@@ -18,6 +18,7 @@ from fog_aggregator.components.http.below.passing import note_missing, pass_on
 from fog_aggregator.components.http.explain import explain, why_none
 from fog_aggregator.components.http.keys import NETWORK, OPENAPI, SLOTS, STATUS
 from fog_aggregator.components.http.output import JSON, json_bytes, send, send_json
+from fog_aggregator.components.http.page import silencing
 from fog_aggregator.components.http.page.alerts import alerts
 from fog_aggregator.components.http.page.columns import COLUMNS, FORMAT, LAYER, VALUES, tree_columns
 from fog_aggregator.components.http.page.nodes import CURSOR, Q, nodes
@@ -74,7 +75,8 @@ class Route:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Check the parameters and answer."""
-        query = read_query(request, self.parameters)
+        form = await _form(request) if request.method == "POST" else None
+        query = read_query(request, self.parameters, form)
         confine(request, self.reach, query)
         if self.below is not None:
             media = _exposition(request).content_type if self.media == _EXPOSITIONS else self.media[0]
@@ -87,6 +89,13 @@ class Route:
         """Return the media type of an error, and the name of its schema; empty for text."""
         del status
         return (JSON, "Error") if self.path.startswith("/api/") else ("text/plain", "")
+
+
+async def _form(request: web.Request) -> Mapping[str, Any]:
+    try:
+        return await request.post()
+    except (web.HTTPRequestEntityTooLarge, ValueError):
+        raise web.HTTPBadRequest(text="the form is too large, or is none") from None
 
 
 async def _metrics(request: web.Request, query: Query) -> web.StreamResponse:
@@ -178,7 +187,9 @@ async def _conflicts(request: web.Request, query: Query) -> web.StreamResponse:
 
 async def _status(request: web.Request, _: Query) -> web.StreamResponse:
     # Not in a thread: the service belongs to this loop.
-    return await send_json(request, answers.status(request.app[NETWORK], request.app[STATUS], shown_to(request)))
+    can = ["silence"] if silencing.may_silence(request) else []
+    found = answers.status(request.app[NETWORK], request.app[STATUS], shown_to(request), can)
+    return await send_tagged(request, json_bytes(found))
 
 
 async def _silences(request: web.Request, _: Query) -> web.StreamResponse:
@@ -309,7 +320,7 @@ ROUTES: Final = (
         "Conflicts",
         errors=(304, 503),
     ),
-    Route("/api/status", "what the numbers stand on", _status, schema="Status", reach=Reach.USER),
+    Route("/api/status", "what the numbers stand on", _status, schema="Status", errors=(304,), reach=Reach.USER),
     Route(
         "/api/alerts",
         "the problems: alerts joined where they have one cause, the worst first, a page of them",
@@ -333,6 +344,13 @@ ROUTES: Final = (
         schema="Silences",
         errors=(304,),
         reach=Reach.USER,
+    ),
+    *(
+        Route(path, summary, answer, taken, "MadeSilence", errors=(404, 503), methods=("POST",), reach=reach)
+        for path, summary, answer, taken, reach in (
+            ("/api/silences/add", "makes a silence", silencing.add, silencing.MADE, Reach.SUBTREE),
+            ("/api/silences/expire", "ends a silence", silencing.expire, silencing.ENDED, Reach.USER),
+        )
     ),
     Route("/api/openapi.json", "this description", _openapi, schema="OpenAPI", reach=Reach.PAGE),
     Route("/-/healthy", "whether the process answers", _healthy, media=("text/plain",), reach=Reach.OPEN),

@@ -2,6 +2,7 @@
 
   fog token grafana --file /etc/fog/http.tokens
   fog token team-0 --path fog/0 --file /etc/fog/http.tokens
+  fog token on-call --may-silence --file /etc/fog/http.tokens
   fog token jo --password --file /etc/fog/http.tokens < password.txt
 
 The file has names, paths and hashes; the token itself is printed once and kept nowhere. Give the file to the aggregator
@@ -27,6 +28,7 @@ class Settings:
     name: str = option(REQUIRED, "the name of whoever uses it", NAME, positional=True)
     path: str = option("", "the subtree that it shows; everything when left out", PATH)
     file: str = option("", "the file to add it to; its line is printed when left out", FILE)
+    may_silence: bool = switch("let it make and end silences there, where --http.silences is given to the aggregator")
     password: bool = switch("hash a password of one's own instead of drawing a token")
 
 

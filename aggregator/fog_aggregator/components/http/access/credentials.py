@@ -3,8 +3,10 @@
     # name     shows    hash of the secret
     grafana    *        sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     team-0     fog/0    scrypt:16384:8:1:c2FsdHNhbHRzYWx0:…
+    jo         fog/0    sha256:60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752    silence
 
 A token is random and long, so that SHA-256 is enough; a password that people choose is hashed by scrypt (RFC 7914).
+With `silence` behind it a login may make and end silences at and under its path, where the aggregator takes them.
 Pure: the file's text is handed in.
 """
 
@@ -33,6 +35,7 @@ _COST, _BLOCK, _LANES = 2**14, 8, 1
 _MOST_COST: Final = 2**17
 _MOST_MEMORY: Final = 256 * 2**20
 _FIELDS: Final = 3
+_MAY_SILENCE: Final = "silence"
 _TOKEN_BYTES: Final = 32
 
 
@@ -81,11 +84,13 @@ class Credential:
         name: Of the user.
         shows: The root of the subtree that it shows; empty for everything.
         hash: Of the secret.
+        may_silence: Whether who logs in so may make and end silences at and under that root.
     """
 
     name: str
     shows: Path
     hash: TokenHash | PasswordHash
+    may_silence: bool = False
 
 
 class Credentials:
@@ -142,7 +147,8 @@ def line_of(credential: Credential) -> str:
         text = f"sha256:{one.digest}"
     else:
         text = f"scrypt:{one.cost}:{one.block}:{one.lanes}:{_base64(one.salt)}:{_base64(one.key)}"
-    return f"{credential.name} {'/'.join(credential.shows) or EVERYTHING} {text}"
+    right = f" {_MAY_SILENCE}" if credential.may_silence else ""
+    return f"{credential.name} {'/'.join(credential.shows) or EVERYTHING} {text}{right}"
 
 
 def new_token() -> tuple[str, TokenHash]:
@@ -175,14 +181,15 @@ def digest_of(secret: str) -> str:
 
 def _credential(line: str) -> Credential:
     fields = line.split()
-    if len(fields) != _FIELDS:
-        raise ValueError("a name, a path or *, and a hash are needed, as `fog token` writes them")
-    name, shows, text = fields
+    right = fields[_FIELDS:]
+    if len(fields) < _FIELDS or right not in ([], [_MAY_SILENCE]):
+        raise ValueError("a name, a path or *, and a hash are needed, and perhaps `silence`, as of `fog token`")
+    name, shows, text = fields[:_FIELDS]
     try:
         path = () if shows == EVERYTHING else parse_path(shows)
     except PathError as error:
         raise ValueError(str(error)) from None
-    return Credential(check_name(name), path, _hash(text))
+    return Credential(check_name(name), path, _hash(text), bool(right))
 
 
 def _hash(text: str) -> TokenHash | PasswordHash:

@@ -60,6 +60,11 @@ def confine(request: web.Request, reach: Reach, query: dict[str, Any]) -> None:
     _check(user, query["path"])
 
 
+def user_of(request: web.Request) -> Credential | None:
+    """Return who asks; None where logins are not asked for."""
+    return request.get(_USER)
+
+
 def shown_to(request: web.Request) -> Path:
     """Return the root of the subtree that the user of a request is shown; empty for everything."""
     user = request.get(_USER)

@@ -4,7 +4,7 @@ import { clock, count, full, many, span } from "../base/numbers.js";
 import { isUnder, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 import { SIGNS } from "../parts/events.js";
-import { SilenceForm } from "../parts/silence.js";
+import { SilenceForm, SilencesOver } from "../parts/silence.js";
 import { crumbs } from "../parts/verdict.js";
 import { floods, strip } from "../draw/strips.js";
 
@@ -17,7 +17,7 @@ export class Alerts {
     this.sort = page.route.query.sort ?? "place";
     this.top = h("div");
     this.lists = h("div.stack");
-    /** @type {Map<string, SilenceForm>} one for each alert: what is typed stays */
+    /** @type {Map<string, SilenceForm | SilencesOver>} one for each alert: what is typed stays */
     this.forms = new Map();
     this.element = h("div.stack", this.top, this.lists);
     if (page.status?.ready) page.fleet.load("alerts");
@@ -91,12 +91,12 @@ export class Alerts {
     return h(
       "div.form",
       h("div", h("p.note", one.text), one.description && h("p.note", one.description), one.runbook && h("p.note", h("b", "What to do "), runbook(one.runbook)), one.query && h("p.mono.quiet", one.query)),
-      list === "Firing" || list === "Pending" ? this._form(one).element : h("div"),
+      list === "Resolved today" ? h("div") : this._form(one, list).element,
     );
   }
 
-  _form(one) {
-    if (!this.forms.has(one.id)) this.forms.set(one.id, new SilenceForm(this.page, one));
+  _form(one, list) {
+    if (!this.forms.has(one.id)) this.forms.set(one.id, new (list === "Silenced" ? SilencesOver : SilenceForm)(this.page, one));
     return this.forms.get(one.id);
   }
 
