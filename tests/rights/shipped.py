@@ -43,9 +43,12 @@ class Shipped:
 
 
 @contextmanager
-def plain() -> Iterator[Shipped]:
-    """Run a server with deploy/nats-server.conf, but for addresses."""
+def plain(pattern: str = "", instead: str = "") -> Iterator[Shipped]:
+    """Run a server with deploy/nats-server.conf, but for addresses; with a pattern, what it matches is replaced."""
     text = re.sub(r"^(listen|http|  store_dir): .*$", "", (DEPLOY / "nats-server.conf").read_text(), flags=re.MULTILINE)
+    if pattern:
+        text, found = re.subn(pattern, instead, text)
+        assert found, pattern
     with pytest.MonkeyPatch.context() as patch:
         for name in _PASSWORDS:
             patch.setenv(f"FOG_{name}_PASSWORD", f"secret-{name}")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,12 +22,14 @@ from fog_testing.waiting import eventually
 from tests.bus.broker import connected
 from tests.cli.aggregators import aggregator, shows
 from tests.cli.processes import run
-from tests.rights.shipped import Shipped
+from tests.rights.shipped import Shipped, plain
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 METRICS, EVENTS = "FOG_V1_METRICS_fog_0", "FOG_V1_EVENTS_fog_0"
 """The streams of the branch."""
 NODE = "fog.v1.metrics.fog.0.3"
+HEARD = ("fog.v1.resync.fog", "fog.v1.resync.fog.0", "fog.v1.resync.fog.0.*")
+"""The requests that an agent listens to."""
 OTHERS = {
     METRICS: "fog.v1.metrics.fog.0.9",
     EVENTS: "fog.v1.events.fog.0.9",
@@ -155,23 +160,62 @@ async def test_a_branch_can_use_up_its_own_readers_alone(shipped: Shipped) -> No
             await JetStream(admin).call(f"CONSUMER.DELETE.{METRICS}.{name}")
 
 
-async def test_no_delivery_is_taken_for_a_request(shipped: Shipped) -> None:
-    """A branch has the stream delivered to the subject on which nodes hear requests: they come, and are left out."""
-    name, heard, raw = reader_names(("fog", "0"))[0], [], []
-    async with as_user(shipped, "branch") as branch, as_user(shipped, "node") as node:
-        await node.listen(["fog.v1.resync.fog.0.3"], lambda subject, _: heard.append(subject))
+@asynccontextmanager
+async def delivered_to_requests(shipped: Shipped, heard: list[str], raw: list[str]) -> AsyncIterator[None]:
+    """Let a branch have its stream delivered to where the node fog/0/3 listens, which has what it published there.
+
+    Args:
+        shipped: The server.
+        heard: Gets the subjects of what an agent takes for a request.
+        raw: Gets the subjects of all that comes.
+    """
+    name = reader_names(("fog", "0"))[0]
+    async with (
+        as_user(shipped, "admin") as admin,
+        as_user(shipped, "branch") as branch,
+        as_user(shipped, "node") as node,
+    ):
+        client = node.connection.client
+        assert client is not None
+        await node.listen(HEARD, lambda subject, _: heard.append(subject))
 
         async def note(message: Any) -> None:
             raw.append(message.subject)
 
-        assert node.connection.client is not None
-        await node.connection.client.subscribe("fog.v1.resync.fog.0.3", cb=note)
-        await node.connection.client.flush()
+        for subject in HEARD:
+            await client.subscribe(subject, cb=note)
+        await client.flush()
         assert (await node.publish(NODE, b"?", 5)).outcome is Outcome.ACKED
-        push = reader(name, deliver_subject="fog.v1.resync.fog.0.3")
-        await branch.request(f"$JS.API.CONSUMER.CREATE.{METRICS}.{name}", push, 5)
-        await eventually(lambda: NODE in raw)
-        await branch.request(f"$JS.API.CONSUMER.DELETE.{METRICS}.{name}", b"", 5)
-        await branch.send("fog.v1.resync.fog.0.3", b"asked")
+        for config in (reader(name, deliver_subject="fog.v1.resync.fog"), reader(name)):
+            await branch.request(f"$JS.API.CONSUMER.CREATE.{METRICS}.{name}", config, 5)
+            await say(branch, f"$JS.API.CONSUMER.MSG.NEXT.{METRICS}.{name}", b'{"batch":1000}', "fog.v1.resync.fog.0.3")
+            await eventually(partial(has_delivered, admin, name))
+            await branch.request(f"$JS.API.CONSUMER.DELETE.{METRICS}.{name}", b"", 5)
+        yield
+        await branch.send("fog.v1.resync.fog.0.3", b"asked")  # comes after all that was delivered
         await eventually(lambda: "fog.v1.resync.fog.0.3" in heard)
+
+
+async def has_delivered(admin: Link, name: str) -> bool:
+    """Tell whether a reader has delivered what its stream has."""
+    told = await JetStream(admin).call(f"CONSUMER.INFO.{METRICS}.{name}")
+    return bool(told["delivered"]["consumer_seq"]) and not told["num_pending"]
+
+
+async def test_no_delivery_reaches_a_node(shipped: Shipped) -> None:
+    """A branch has its stream delivered to where nodes hear requests: the server gives nothing of it to them."""
+    heard: list[str] = []
+    raw: list[str] = []
+    async with delivered_to_requests(shipped, heard, raw):
+        pass
+    assert set(heard) == set(raw) == {"fog.v1.resync.fog.0.3"}
+
+
+async def test_no_delivery_is_taken_for_a_request() -> None:
+    """Where users of an earlier version are denied nothing, deliveries come, and agents leave them out."""
+    heard: list[str] = []
+    raw: list[str] = []
+    with plain(r"\n *deny: .*", "") as shipped:
+        async with delivered_to_requests(shipped, heard, raw):
+            await eventually(lambda: NODE in raw)
     assert set(heard) == {"fog.v1.resync.fog.0.3"}

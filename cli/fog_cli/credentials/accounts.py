@@ -15,6 +15,8 @@ from fog_cli.credentials.roles import Role
 
 _MOST_CONSUMERS: Final = 1_000
 """Readers of all streams at once: an aggregator has one for each, and a question about the past one for its time."""
+_MOST_STREAMS: Final = 1_000
+"""Each of a bounded size: a branch with streams of its own has two, and all together two more."""
 _SERVICES: Final = ("metrics", "events")
 """The kinds of subjects that nodes publish to, and wait for an answer."""
 _STREAMS: Final = ("resync",)
@@ -32,21 +34,22 @@ def system_account() -> dict[str, Any]:
 def account(prefix: str, revoked: Mapping[str, int], signing: Signing) -> dict[str, Any]:
     """Return the claims of the account with the streams."""
     exports = [{"name": kind, "subject": f"{prefix}.{kind}.>", "type": how} for kind, how in _kinds()]
-    storage = {"mem_storage": UNLIMITED, "disk_storage": UNLIMITED, "streams": UNLIMITED, "consumer": _MOST_CONSUMERS}
-    return {**_claims(revoked, signing, storage), "exports": exports}
+    storage = {"mem_storage": UNLIMITED, "disk_storage": UNLIMITED, "streams": _MOST_STREAMS}
+    limits = {**storage, "max_bytes_required": True, "consumer": _MOST_CONSUMERS}
+    return {**_claims(revoked, signing, limits), "exports": exports}
 
 
 def nodes_account(prefix: str, revoked: Mapping[str, int], signing: Signing, fog: str) -> dict[str, Any]:
     """Return the claims of the account of nodes; `fog` is the public key of the account with the streams."""
     imports = [{"name": kind, "subject": f"{prefix}.{kind}.>", "account": fog, "type": how} for kind, how in _kinds()]
-    return {**_claims(revoked, signing), "imports": imports}
+    return {**_claims(revoked, signing, {"leaf": 0}), "imports": imports}
 
 
 def _kinds() -> list[tuple[str, str]]:
     return [*((kind, "service") for kind in _SERVICES), *((kind, "stream") for kind in _STREAMS)]
 
 
-def _claims(revoked: Mapping[str, int], signing: Signing, storage: Mapping[str, int] | None = None) -> dict[str, Any]:
+def _claims(revoked: Mapping[str, int], signing: Signing, limits: Mapping[str, int] | None = None) -> dict[str, Any]:
     return {
         "type": "account",
         "limits": {
@@ -58,7 +61,7 @@ def _claims(revoked: Mapping[str, int], signing: Signing, storage: Mapping[str, 
             "wildcards": True,
             "conn": UNLIMITED,
             "leaf": UNLIMITED,
-            **(storage or {}),
+            **(limits or {}),
         },
         "signing_keys": [
             {"kind": "user_scope", "key": key, "role": role.name, "template": role.template()} for role, key in signing

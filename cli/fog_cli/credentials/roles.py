@@ -14,6 +14,8 @@ PATH, ANCESTOR, PARENT = "{{tag(path)}}", "{{tag(anc)}}", "{{tag(parent)}}"
 READER, SUBTREE = "{{tag(reader)}}", "{{tag(subtree)}}"
 _LOOK: Final = "$JS.API.STREAM.NAMES"
 """Which streams take some subjects: their names, and nothing of what they hold."""
+_CONNECTIONS: Final = ["STANDARD", "WEBSOCKET"]
+"""How a user may come: as a client, and no other server as a leaf."""
 _KIB: Final = 1024
 _LONGEST_COMMAND: Final = 64 * _KIB
 _LONGEST_MESSAGE: Final = 256 * _KIB
@@ -33,6 +35,7 @@ class Role:
         has_readers: Whether it reads streams by a few names that belong to its path.
         is_outside: Whether it belongs to the account of nodes, from which nothing reaches the streams' account but
             what its users may publish: there the server sends an answer nowhere but to whoever asked.
+        never: Subjects of messages that it is not given, wherever they are delivered.
         longest: Bytes of the longest message that it may publish.
         subscriptions: How many subscriptions it may have at once.
     """
@@ -44,6 +47,7 @@ class Role:
     has_path: bool = False
     has_readers: bool = False
     is_outside: bool = False
+    never: Sequence[str] = ()
     longest: int = _LONGEST_MESSAGE
     subscriptions: int = 64
 
@@ -51,10 +55,11 @@ class Role:
         """Return the permissions as a scoped signing key of an account has them."""
         return {
             "pub": {"allow": list(self.publish)},
-            "sub": {"allow": list(self.subscribe)},
+            "sub": {"allow": list(self.subscribe), "deny": list(self.never)},
             "subs": self.subscriptions,
             "data": -1,
             "payload": self.longest,
+            "allowed_connection_types": _CONNECTIONS,
         }
 
 
@@ -79,7 +84,18 @@ def _node(prefix: str) -> Role:
         inbox=f"_INBOX_AGENT.{PATH}",
         has_path=True,
         is_outside=True,
+        never=[*(f"{prefix}.{kind}.>" for kind in _OF_STREAMS), *_markers(prefix)],
+        subscriptions=24,
     )
+
+
+def _markers(prefix: str) -> list[str]:
+    """Return subjects that nothing has, below those with a wildcard that a node listens to.
+
+    A server looks at each delivery to a connection only once that listens to a wildcard which could have a denied
+    subject: to requests (each version of nats-server), or to its inbox (2.12 and later).
+    """
+    return [f"{prefix}.resync.{ANCESTOR}.~", f"_INBOX_AGENT.{PATH}.*.~"]
 
 
 def _aggregator(prefix: str) -> Role:
@@ -141,6 +157,8 @@ def _operator(prefix: str) -> Role:
 
 
 _READABLE: Final = ("metrics", "events", "rollups")
+_OF_STREAMS: Final = ("metrics", "events", "control")
+"""The kinds of subjects in the streams that a branch reads: it may have them delivered to whatever subject it names."""
 
 
 def tags_of(path: Path) -> list[str]:
