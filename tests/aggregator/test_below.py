@@ -25,7 +25,7 @@ from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.service import Aggregator
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
-from tests.aggregator.services import config, running, serving, serving_all
+from tests.aggregator.services import config, running, serving, serving_all, total
 from tests.programs.running import free_port
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -87,9 +87,9 @@ def addresses_of(root: Aggregator, path: tuple[str, ...]) -> list[str]:
     return root.network.inventory(lambda fleet: fleet.addresses(path))
 
 
-async def has_all(root: Aggregator) -> bool:
+def has_all(root: Aggregator) -> bool:
     """Tell whether the root has what all nodes counted."""
-    return (await ask(root, "/metrics?name=work_total")).work.get("", 0) >= sum(NODES.values())
+    return total(root, "work_total") >= sum(NODES.values())
 
 
 @contextlib.asynccontextmanager
@@ -284,6 +284,27 @@ async def test_a_branch_that_misbehaves_is_named(fog_nats: NatsServer, monkeypat
         assert level.headers[asking.MISSING] == "fog/1: its answer is about other places, or another level"
     assert {request.path for request in asked} == {"/metrics"}
     assert all(request.headers[asking.PASSED_ON] == "fog/1" for request in asked)
+
+
+async def test_words_of_a_branch_are_not_for_who_sees_a_part_of_it(fog_nats: NatsServer, tmp_path: FilePath) -> None:
+    """What it says of missing parts, and why it refuses, may name places that are not shown."""
+    words = "fog/1/b: secret"
+
+    async def tells(request: web.Request) -> web.StreamResponse:
+        if request.path == "/api/explain":
+            raise web.HTTPNotFound(text=words)
+        return web.Response(text="", headers={"Content-Type": request.headers["Accept"], asking.MISSING: words})
+
+    (part, line), (whole, other) = token("team", ("fog", "1", "a")), token("all")
+    (tmp_path / "users").write_text(f"{line}\n{other}\n")
+    users = {"http_token_file": str(tmp_path / "users")}
+    async with standing_in(tells, []) as port, root_above(fog_nats, port, **users) as root:
+        for secret, hears in ((part, False), (whole, True)):
+            login = f"Bearer {secret}"
+            found = await ask(root, "/metrics?path=fog/1/a", Authorization=login)
+            refused = await ask(root, "/api/explain?path=fog/1/a&name=work_total", Authorization=login)
+            assert (found.status, refused.status) == (200, 404)
+            assert ("secret" in found.headers[asking.MISSING], "secret" in refused.text) == (hears, hears)
 
 
 async def test_nobody_is_asked_that_is_not_allowed(fog_nats: NatsServer) -> None:

@@ -14,7 +14,7 @@ from fog_proving.chaos import verdict
 from fog_proving.chaos.accounts import Accounts, Life
 from fog_proving.chaos.books import FRACTION, LEVEL, WHOLE, Book, Cell
 from fog_proving.chaos.judge import FLEET, Scrape, Watch
-from fog_proving.chaos.layout import CLUSTER, TIERS, Scope
+from fog_proving.chaos.layout import BRANCHES, CLUSTER, TIERS, Layout, Scope
 from fog_proving.chaos.plan import Plan
 from fog_proving.chaos.processes import Child
 from fog_proving.chaos.trial import Result, Trial
@@ -22,6 +22,9 @@ from fog_testing.waiting import wait_until
 
 SEED = 1
 FAULTS = ("kill_nodes", "kill_aggregator", "damage_checkpoint", "kill_server", "wipe_store", "cut", "deliver_again")
+FIRST = BRANCHES[:1]
+SITE = Layout({"root": Scope(branches=FIRST, apart=True), "b0": Scope(BRANCHES[0])}, FIRST, leaves=FIRST)
+"""A hub with one site."""
 QUIET = 50.0
 LONGEST = 100.0
 """Seconds for a run; with its end less than a test may take, so that it tells what was wrong."""
@@ -58,6 +61,17 @@ async def test_a_short_run_of_a_cluster(tmp_path: Path) -> None:
     assert result.findings == (), "\n".join((*told, *result.findings))
     assert result.lost == 0
     assert result.kills >= 2
+    assert result.scrapes
+
+
+async def test_a_short_run_of_leaves(tmp_path: Path) -> None:
+    """The hub or a site loses its server, and others connections: the root has all that was counted there."""
+    told: list[str] = []
+    plan = Plan(SEED, 3.0, ("kill_leaf", "kill_hub", "cut"), told.append)
+    result = await _done(Trial(tmp_path, plan, fleets=1, size=2, layout=SITE, tell=told.append, quiet=QUIET), told)
+    assert result.findings == (), "\n".join((*told, *result.findings))
+    assert result.lost == 0
+    assert result.kills >= 1
     assert result.scrapes
 
 

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from types import TracebackType
@@ -148,7 +149,7 @@ class Arena:
         self.kills = 0
         self.accounts = Accounts()
         self.mortal = asyncio.Lock()
-        servers = Servers.make(directory / "nats", layout.servers, layout.leaves)
+        servers = Servers.make(directory / "nats", layout)
         self.server = servers.first
         self.server_lock = asyncio.Lock()
         self.fleets: list[Fleet] = []
@@ -195,6 +196,9 @@ class Arena:
         await self._stack.enter_async_context(connection)
         for name, scope in self._setup.layout.aggregators.items():
             await self._add_reader(name, scope)
+        for reader in self.readers:
+            page = partial(reader.watch.get, "/-/healthy")
+            await eventually(page, deadline=START_SECONDS, what=f"{reader.name} answers")
         await eventually(self.last_sequences, deadline=START_SECONDS, what="the aggregators make their streams")
         for parent in self._setup.layout.parents:
             await self._add_canary(f"{parent}/canary")
@@ -356,7 +360,6 @@ class Arena:
         reader = Reader(name, proxy, scope=scope, watch=watch, state_dir=state_dir)
         self.readers.append(reader)
         self.start_reader(reader)
-        await eventually(lambda: watch.get("/-/healthy"), deadline=START_SECONDS, what=f"{name} answers")
 
     async def _add_canary(self, path: str) -> None:
         life = self._new_life(path, 1)

@@ -16,9 +16,13 @@ from typing import Final
 from fog_aggregator.core.checkpoint_keeper import KEPT
 from fog_proving.chaos.arena import Arena, Target
 from fog_proving.chaos.storefaults import LONG, MOMENT, WHILE, LeftOutError, refusing
+from fog_testing.clock import ProgramClock, why_no_clock
 from fog_testing.proxy import BLACK_HOLE, CLEAR, HELD, Conditions, Direction
 
 CLOCK_STEPS: Final = (-86_400, -3_600, -30, 30, 3_600, 86_400)
+SERVER_CLOCKS: Final = (-3_600, -40, 0, 40, 90, 3_600)
+"""Seconds that a server's clock is ahead of the machine's; less than the streams keep their messages."""
+MONTH: Final = 30 * 86_400
 
 
 # Nodes
@@ -87,6 +91,30 @@ async def step_clock(arena: Arena, rng: random.Random) -> str:
         if fleet.child is not None:
             fleet.child.say(f"clock {step}")
     return f"{fleet.name} by {step} s"
+
+
+# Servers' clocks
+
+
+async def set_server_clock(arena: Arena, rng: random.Random) -> str:
+    """Set the clock of a server; it stays so until it is set again, over restarts as well."""
+    name, ahead = rng.choice(sorted(arena.servers.every)), rng.choice(SERVER_CLOCKS)
+    async with arena.server_lock:
+        _clock_of(arena, name).set_ahead(ahead)
+    return f"{name} {ahead:+} s"
+
+
+async def leap_a_month(arena: Arena, rng: random.Random) -> str:
+    """Let the server's clock be a month ahead for a moment: it may drop what is older than streams keep messages."""
+    async with arena.server_lock, arena.mortal:
+        clock = _clock_of(arena, rng.choice(sorted(arena.servers.every)))
+        await arena.secure_the_dead()
+        arena.tear()
+        before = clock.ahead
+        clock.set_ahead(MONTH)
+        await asyncio.sleep(rng.uniform(*WHILE))
+        clock.set_ahead(before)
+    return f"and back to {before:+g} s"
 
 
 # Aggregators
@@ -234,6 +262,12 @@ def _connected(arena: Arena, rng: random.Random) -> Target:
     """Choose a process of nodes, or as likely an aggregator."""
     many: tuple[Target, ...] = tuple(arena.fleets) if rng.random() < 0.5 else tuple(arena.readers)
     return rng.choice(many)
+
+
+def _clock_of(arena: Arena, name: str) -> ProgramClock:
+    if why := why_no_clock():
+        raise LeftOutError(f"no server's clock can be set here: {why}")
+    return arena.servers.every[name].clock
 
 
 def _damage_newest(state_dir: Path, rng: random.Random) -> None:

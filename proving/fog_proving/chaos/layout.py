@@ -44,12 +44,14 @@ class Layout(NamedTuple):
         parents: the paths that processes of nodes lie under, in turn.
         servers: how many there are; more than one are a cluster, and each has a replica of the streams.
         leaves: the branches that have a server of their own, a leaf of the others' one.
+        own_clocks: each server has a clock of its own, which may be set.
     """
 
     aggregators: Mapping[str, Scope]
     parents: tuple[str, ...] = (ROOT,)
     servers: int = 1
     leaves: tuple[str, ...] = ()
+    own_clocks: bool = False
 
     @property
     def streams(self) -> tuple[str, ...]:

@@ -54,6 +54,8 @@ SERVER: Final[Deck] = {
     storefaults.damage_store: 2,
     storefaults.fill_disk_of_store: 1,
     storefaults.trim_streams: 1,
+    faults.set_server_clock: 2,
+    faults.leap_a_month: 1,
 }
 CLUSTER: Final[Deck] = {
     clusterfaults.kill_leader: 4,
@@ -61,6 +63,7 @@ CLUSTER: Final[Deck] = {
     clusterfaults.pause_leader: 1,
     clusterfaults.lose_quorum: 1,
     clusterfaults.kill_cluster: 1,
+    faults.set_server_clock: 3,
 }
 LEAVES: Final[Deck] = {
     clusterfaults.kill_hub: 2,
@@ -68,7 +71,9 @@ LEAVES: Final[Deck] = {
     clusterfaults.kill_leaf: 3,
     clusterfaults.cut_leaf_off: 3,
     clusterfaults.hold_leaf_back: 1,
+    faults.set_server_clock: 3,
 }
+CLOCKS: Final = (faults.set_server_clock, faults.leap_a_month)
 DECKS: Final = (NODES, AGGREGATORS, CONNECTIONS)
 """Of each, and of the servers' one, one fault at a time; those of different decks overlap as they like."""
 EVERY_DECK: Final = (*DECKS, SERVER, CLUSTER, LEAVES)
@@ -98,6 +103,11 @@ class Plan:
     tell: Callable[[str], None] = print
     done: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def sets_clocks(self) -> bool:
+        """Whether clocks of servers are set."""
+        return not self.only or bool({one.__name__ for one in CLOCKS} & {*self.only})
 
     async def run(self, arena: Arena) -> None:
         """Break things."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from fog_proving.chaos.layout import ONE, Layout
 from fog_testing.nats_cluster import NatsCluster
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import FaultProxy
@@ -44,32 +45,41 @@ class Servers:
     first: NatsServer
     cluster: NatsCluster | None = None
     leaves: Mapping[str, Leaf] = field(default_factory=dict)
-    _branches: tuple[str, ...] = ()
+    _layout: Layout = ONE
     _leaf_port: int = 0
 
     @classmethod
-    def make(cls, directory: Path, count: int, branches: tuple[str, ...]) -> Servers:
-        """Return what is not started yet: `count` servers, or a hub and a leaf for each of some branches."""
-        if count > 1:
-            cluster = NatsCluster(count, directory=directory)
+    def make(cls, directory: Path, layout: Layout) -> Servers:
+        """Return what is not started yet: one server, a cluster, or a hub and a leaf for each of some branches."""
+        own_clock = layout.own_clocks
+        if layout.servers > 1:
+            cluster = NatsCluster(layout.servers, directory=directory, own_clocks=own_clock)
             return cls(cluster.servers["n0"], cluster)
-        if not branches:
-            return cls(NatsServer(directory=directory))
+        if not layout.leaves:
+            return cls(NatsServer(directory=directory, own_clock=own_clock))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
-        hub = NatsServer(config=_HUB.format(port=port), directory=directory)
-        return cls(hub, _branches=branches, _leaf_port=port)
+        hub = NatsServer(config=_HUB.format(port=port), directory=directory, own_clock=own_clock)
+        return cls(hub, _layout=layout, _leaf_port=port)
+
+    @property
+    def every(self) -> Mapping[str, NatsServer]:
+        """All of them, by a name for people."""
+        if self.cluster is not None:
+            return self.cluster.servers
+        return {"the server": self.first, **{path: leaf.server for path, leaf in self.leaves.items()}}
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Start all of them, until the stack ends."""
         await stack.enter_async_context(self.cluster or self.first)
         leaves = {}
-        for number, branch in enumerate(self._branches):
+        for number, branch in enumerate(self._layout.leaves):
             link = await stack.enter_async_context(FaultProxy("127.0.0.1", self._leaf_port))
             name = f"leaf{number}"
             config = _LEAF.format(name=name, port=link.url.rpartition(":")[2])
-            server = NatsServer(config=config, directory=self.first.directory.parent / name)
+            where = self.first.directory.parent / name
+            server = NatsServer(config=config, directory=where, own_clock=self._layout.own_clocks)
             leaves[branch] = Leaf(await stack.enter_async_context(server), link)
         self.leaves = leaves
 

@@ -16,6 +16,7 @@ from fog_proving.chaos.books import Cell
 from fog_proving.chaos.judge import FLEET, View
 from fog_proving.chaos.layout import ONE, Layout, Scope
 from fog_proving.chaos.plan import Plan
+from fog_testing.clock import why_no_clock
 
 WARM_UP: Final = 2.0
 SCRAPE_EVERY: Final = 0.5
@@ -75,7 +76,8 @@ class Trial:
         Raises:
             TimeoutError: something did not even start.
         """
-        chance, sizes = random.Random(self.plan.seed), (self.fleets, self.size, self.layout)
+        layout = self.layout._replace(own_clocks=self.plan.sets_clocks and not why_no_clock())
+        chance, sizes = random.Random(self.plan.seed), (self.fleets, self.size, layout)
         async with Arena(self.directory, chance, self.tell, *sizes) as arena, asyncio.TaskGroup() as group:
             watching = [group.create_task(_watch(arena, reader)) for reader in arena.readers]
             await asyncio.sleep(WARM_UP)

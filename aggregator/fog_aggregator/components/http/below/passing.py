@@ -21,6 +21,7 @@ from fog_aggregator.components.below.asking import (
     Question,
     UnansweredError,
 )
+from fog_aggregator.components.http.access.guard import shown_to
 from fog_aggregator.components.http.keys import NETWORK, PREFIX
 from fog_aggregator.components.http.output import send
 from fog_aggregator.promql.errors import EvaluationError
@@ -31,6 +32,7 @@ BELOW: Final = web.AppKey("below", BranchQuestions)
 """Asks the aggregators of branches; an application without it passes nothing on."""
 _MISSING_PARTS: Final = web.RequestKey("missing", str)
 _LONGEST_HEADER: Final = 2_000
+_UNNAMED: Final = "parts are missing below, and which is not shown to you"
 _ERRORS: Final = {400: web.HTTPBadRequest, 404: web.HTTPNotFound, 422: web.HTTPUnprocessableEntity}
 
 
@@ -82,10 +84,12 @@ async def addresses_of(request: web.Request, branch: Path) -> list[str]:
 
 
 async def _answer(request: web.Request, answer: Answer, branch: Path, media: str) -> web.StreamResponse:
+    hears = is_under(branch, shown_to(request))  # else its texts may be about places that are not shown
     if answer.status != 200:
-        raise _ERRORS[answer.status](text=f"the aggregator of {format_path(branch)} says: {answer.line}")
+        line = answer.line if hears else "no, with a reason that is not shown to you"
+        raise _ERRORS[answer.status](text=f"the aggregator of {format_path(branch)} says: {line}")
     if answer.missing:
-        request[_MISSING_PARTS] = answer.missing
+        request[_MISSING_PARTS] = answer.missing if hears else _UNNAMED
     return await send(request, [answer.body], media)
 
 
