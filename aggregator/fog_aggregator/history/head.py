@@ -33,6 +33,7 @@ class LevelHead:
         self.present: Mask = np.zeros((steps, 0), np.bool_)
         self.integer: Mask = np.zeros(0, np.bool_)
         self.born: list[int] = []
+        self.began: Floats = np.zeros(0)
         self.last = last
         self._row_of: dict[int, int] = {}
         self._known: tuple[Table, Ints, Mask] | None = None
@@ -101,6 +102,7 @@ class LevelHead:
             if fresh.any():
                 self._grow(numbers[fresh], columns.integer[fresh])
             rows = np.array([self._row_of[number] for number in numbers.tolist()], np.int64)
+            self.began[rows] = table.born
             self.born += rows[(numbers >= known) & (table.born > born_since)].tolist()
             self._known = (table, rows, ~np.isnan(table.born))
         return self._known[1], self._known[2] & ~columns.integer
@@ -113,6 +115,7 @@ class LevelHead:
         self._row_of |= {number: first + place for place, number in enumerate(numbers.tolist())}
         self.numbers = np.concatenate((self.numbers, numbers))
         self.integer = np.concatenate((self.integer, integer))
+        self.began = np.concatenate((self.began, np.full(len(numbers), np.nan)))
         self.raw = np.concatenate((self.raw, np.zeros((steps, len(numbers)), np.int64)), axis=1)
         self.present = np.concatenate((self.present, np.zeros((steps, len(numbers)), np.bool_)), axis=1)
 
@@ -124,19 +127,20 @@ class LevelHead:
 
 
 class HeadView:
-    """The first steps of a level's head, to be read while more are added.
+    """Some steps of a level's head, to be read while more are added.
 
     Args:
         head: The head.
-        steps: How many.
+        begin, stop: Which steps.
     """
 
-    def __init__(self, head: LevelHead, steps: int) -> None:
+    def __init__(self, head: LevelHead, begin: int, stop: int) -> None:
         self._numbers = head.numbers
         self._integer = head.integer
-        self._raw = head.raw[:steps]
-        self._present = head.present[:steps]
-        self._born = np.array(head.born, np.int64)
+        self._raw = head.raw[begin:stop]
+        self._present = head.present[begin:stop]
+        born = np.array(head.born, np.int64)
+        self._born = born[~head.present[:begin, born].any(axis=0)]
 
     def read(self, wanted: Ints, known: int, values: Floats, present: Mask) -> Ints:
         """Write some series into a matrix [series x steps]; see `read_level`."""

@@ -68,6 +68,7 @@ class HistoryStore:
         self._times: list[int] = []
         self._steps = _MOST_STEPS
         self._last: dict[Depth, Floats] = {}
+        self._began: dict[Depth, Floats] = {}
         self._newest: Mapping[Depth, int] = {}
 
     @property
@@ -104,6 +105,7 @@ class HistoryStore:
         """The memory that values, label sets and indexes take."""
         heads = sum(head.bytes for head in self._heads.values())
         last = sum(last.nbytes for depth, last in self._last.items() if depth not in self._heads)
+        last += sum(began.nbytes for began in self._began.values())
         indexes = sum(index.bytes for index in self._indexes.values())
         return heads + last + indexes + sum(block.bytes for block in self._blocks)
 
@@ -147,6 +149,7 @@ class HistoryStore:
     def adopt(self, block: Block) -> None:
         """Put the block that `encode_head` made in place of the head."""
         self._last = {depth: head.last for depth, head in self._heads.items()}
+        self._began = {depth: self.began(depth) for depth in self._heads}
         self._heads, self._times = {}, []
         self._blocks = (*self._blocks, block)
         self._share()
@@ -201,15 +204,13 @@ class HistoryStore:
             return Found((), np.zeros(0, np.int64), [], 0, start)
         numbers = index.find(matchers)
         labels = [index.labels[number] for number in numbers.tolist()]
-        return Found(labels, numbers, self._pieces(depth, start, end), len(index), start)
+        return Found(labels, numbers, self.pieces(depth, start, end), len(index), start)
 
-    def _pieces(self, depth: Depth, start: int, end: int) -> list[Piece]:
+    def pieces(self, depth: Depth, start: int, end: int) -> list[Piece]:
         """Return the steps from `start` to `end`, and the one before, from which one sees who has ended."""
         pieces = [Piece(block.times, block.levels.get(depth)) for block in self._blocks]
         if self._times:
-            head = self._heads.get(depth)
-            view = None if head is None else HeadView(head, len(self._times))
-            pieces.append(Piece(np.array(self._times, np.int64), view))
+            pieces.append(Piece(np.array(self._times, np.int64), None))
         times = np.concatenate([piece.times for piece in pieces]) if pieces else np.zeros(0, np.int64)
         low, high = times.searchsorted([start, end + 1])
         low = max(0, int(low) - 1)
@@ -219,7 +220,39 @@ class HistoryStore:
             at += len(piece.times)
             if begin < stop:
                 cut.append(piece.between(begin, stop))
+        if cut and cut[-1].times is pieces[-1].times and self._times and (head := self._heads.get(depth)) is not None:
+            last = cut[-1]  # the head need not be read as a whole
+            cut[-1] = Piece(last.wanted_times, HeadView(head, last.begin, last.stop), 0, last.stop - last.begin)
         return cut
+
+    def index(self, depth: Depth) -> SeriesIndex | None:
+        """Return the series of a level by number; None for a level without any. It only grows, or is another one."""
+        return self._indexes.get(depth)
+
+    def times_after(self, time: int, most: int) -> list[int]:
+        """Return the times of the first steps after a moment, oldest first, at most so many."""
+        found: list[int] = []
+        for block in self._blocks:
+            if block.span[1] > time:
+                found += block.times[int(block.times.searchsorted(time, "right")) :].tolist()
+            if len(found) >= most:
+                return found[:most]
+        found += [one for one in self._times if one > time]
+        return found[:most]
+
+    def began(self, depth: Depth) -> Floats:
+        """Return when the counters of a level began to count, by number, unix seconds.
+
+        NaN for what is no counter; and for what the newest steps of this run do not have.
+        """
+        known = self._began.get(depth, _NOTHING)
+        head = self._heads.get(depth)
+        if head is None:
+            return known
+        began = np.full(len(self._indexes[depth]), np.nan)
+        began[: len(known)] = known
+        began[head.numbers] = head.began
+        return began
 
     def _trim(self) -> None:
         """Let go of the oldest blocks: those beyond the retention, and as many as the memory asks for."""
@@ -262,6 +295,7 @@ class HistoryStore:
         if depth in self._heads:
             self._heads[depth].renumber(numbers)
         self._last.pop(depth, None)
+        self._began.pop(depth, None)
 
     def _go_on_from(self, block: Block) -> None:
         """Know the last values and the series of the newest block, as if its steps had been added one by one."""

@@ -1,0 +1,282 @@
+"""Decide what is sent next to one receiver, and what its answers mean. Pure: `now` is monotonic seconds.
+
+Steps go out in order: the next one begins when all of the one before was taken or given up. So a series has one request
+under way, and a restart need only know the last step that is done. Within a step batches go out side by side.
+
+A batch that is refused is halved until the item at fault stands alone. A batch over which the receiver fails again and
+again is treated so too, once something else was taken meanwhile: some answer 500 to what they should refuse.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fog_aggregator.core.saved import Saved, as_count
+from fog_aggregator.outgoing.answers import Answer, Verdict
+
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 30.0
+FAILURES: Final = 5
+"""So many failures over one batch, while others are taken, say that the batch is at fault."""
+_PROBES: Final = 3
+_DOUBLINGS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is sent, and how fast.
+
+    Attributes:
+        at_once: Requests that are under way at the same time.
+        max_age: Seconds after which a step is too old for the receiver.
+        ahead: Seconds by which a sample may be later than the receiver's clock.
+    """
+
+    at_once: int = 4
+    max_age: float = 3000.0
+    ahead: float = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Some items of a step that are sent in one request.
+
+    Attributes:
+        part: The part of the step that they are of.
+        first, stop: Their places in that part.
+        failures: How often the receiver has failed over them.
+        taken_before: How many requests had been taken when it failed first.
+        not_before: When they may be sent again.
+        probes: The places of items that are sent alone, to find out whether the receiver has this step already.
+        is_probed: It was found out that it has not.
+    """
+
+    part: int
+    first: int
+    stop: int
+    failures: int = 0
+    taken_before: int = 0
+    not_before: float = 0.0
+    probes: tuple[int, ...] = ()
+    is_probed: bool = False
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """The items of the next request: the first one, and the one after the last."""
+        return (self.probes[0], self.probes[0] + 1) if self.probes else (self.first, self.stop)
+
+    def halves(self) -> tuple[Batch, Batch]:
+        """Return the batch as two."""
+        middle = (self.first + self.stop) // 2
+        return (
+            Batch(self.part, self.first, middle, self.failures, self.taken_before, is_probed=self.is_probed),
+            Batch(self.part, middle, self.stop, self.failures, self.taken_before, is_probed=self.is_probed),
+        )
+
+
+@dataclass(slots=True)
+class Result:
+    """The result of one answer.
+
+    Attributes:
+        verdict: What the answer means.
+        taken: The items that the receiver has now: the first one, and the one after the last.
+        known: Items that it had before, as a run before this one had sent them.
+        lost: Items that it will not take.
+    """
+
+    verdict: Verdict
+    taken: tuple[int, int] = (0, 0)
+    known: tuple[int, int] = (0, 0)
+    lost: tuple[int, int] = (0, 0)
+
+
+class Sending:
+    """The state of what is sent to one receiver. Not thread-safe.
+
+    Args:
+        limits: How much, and how fast.
+        draw: Draws a number from 0 to 1, for pauses of different lengths.
+
+    Attributes:
+        cursor: The last step that is done, milliseconds; 0 before the first. Part of the checkpoint.
+        doubtful: The last step that a run before may have sent, milliseconds.
+        step: The step that is being sent; 0 for none.
+        trouble: Why nothing is taken; empty when something is.
+        largest: The most items that the receiver takes at once, as far as it said so; 0 where it did not.
+    """
+
+    def __init__(self, limits: Limits, draw: Callable[[], float]) -> None:
+        self.limits = limits
+        self.cursor = 0
+        self.doubtful = 0
+        self.step = 0
+        self.trouble = ""
+        self.largest = 0
+        self._draw = draw
+        self._queue: deque[Batch] = deque()
+        self._under_way = 0
+        self._taken = 0
+        self._streak = 0
+        self._pause_until = 0.0
+        self._clock: float | None = None
+
+    def image(self) -> Saved:
+        """Return the last step that is done."""
+        return Saved({"cursor": self.cursor})
+
+    def restore(self, saved: Saved) -> None:
+        """Go on after that step."""
+        self.cursor = saved.value("cursor", as_count)
+
+    # the receiver's clock
+
+    def note_date(self, date: float | None, now: float) -> None:
+        """Take note of the receiver's time, unix seconds, as an answer has it."""
+        if date is not None:
+            self._clock = date - now
+
+    def receivers_time(self, now: float) -> float | None:
+        """Return the receiver's time, unix seconds; None while it is not known."""
+        return None if self._clock is None else self._clock + now
+
+    def seconds_ahead(self, step: int, now: float) -> float:
+        """Return for how long a step must wait: a sample from the future spoils a receiver for everybody."""
+        time = self.receivers_time(now)
+        return 0.0 if time is None else max(0.0, step / 1e3 - time - self.limits.ahead)
+
+    def is_old(self, step: int, time: float) -> bool:
+        """Tell whether a step is too old for the receiver, at a time in unix seconds."""
+        return step / 1e3 < time - self.limits.max_age
+
+    # one step
+
+    def begin(self, step: int, parts: Sequence[int]) -> None:
+        """Begin a step: a batch for each of its parts, which have so many items; without any it is done."""
+        self.step = step
+        self._queue = deque(Batch(part, 0, count) for part, count in enumerate(parts) if count)
+        self._cut_large()
+
+    def skip(self, step: int) -> None:
+        """Leave a step out, or what is left of it."""
+        self._queue.clear()
+        self.cursor, self.step = max(self.cursor, step), 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all of the step was taken or given up."""
+        return not self._queue and not self._under_way
+
+    def finish(self) -> None:
+        """Note that the step is done: a checkpoint has it from now on."""
+        self.cursor, self.step = max(self.cursor, self.step), 0
+
+    def take(self, now: float) -> Batch | None:
+        """Return the next batch to send; None while there is none, or it must wait."""
+        if now < self._pause_until:
+            return None
+        for at, batch in enumerate(self._queue):
+            if batch.not_before <= now:
+                del self._queue[at]
+                self._under_way += 1
+                return batch
+        return None
+
+    def seconds_to_wait(self, now: float) -> float:
+        """Return after how many seconds `take` may have something."""
+        first = min((batch.not_before for batch in self._queue), default=now)
+        return max(0.0, self._pause_until - now, first - now)
+
+    def give_back(self, batch: Batch) -> None:
+        """Put a batch back whose request was given up: the receiver may have it."""
+        self._under_way -= 1
+        self._queue.appendleft(batch)
+
+    def answered(self, batch: Batch, answer: Answer, now: float) -> Result:
+        """Take an answer; return what came of the batch."""
+        self._under_way -= 1
+        self.note_date(answer.date, now)
+        verdict = answer.verdict
+        self.trouble = "" if verdict is Verdict.TAKEN else f"{answer.status or 'no answer'}: {answer.text}"
+        if verdict is Verdict.TAKEN:
+            return self._took(batch)
+        if verdict is Verdict.TOO_LARGE:
+            first, stop = batch.places
+            self.largest = max(1, (stop - first) // 2)
+        is_at_fault = verdict is Verdict.LATER and self._is_at_fault(batch, answer)
+        if is_at_fault:
+            batch.taken_before = self._taken
+        if verdict in (Verdict.REFUSED, Verdict.TOO_LARGE) or is_at_fault:
+            return self._refused(batch, verdict)
+        self._wait(batch, answer, now)
+        return Result(verdict)
+
+    def _took(self, batch: Batch) -> Result:
+        self._taken += 1
+        self._streak, self._pause_until = 0, 0.0
+        if batch.probes:  # the receiver has nothing later of this item: so it may take the others
+            batch.probes, batch.is_probed = (), True
+            self._queue.appendleft(batch)
+            return Result(Verdict.TAKEN)
+        return Result(Verdict.TAKEN, taken=batch.places)
+
+    def _refused(self, batch: Batch, verdict: Verdict) -> Result:
+        is_doubtful = self.step <= self.doubtful and verdict is Verdict.REFUSED
+        places = batch.places
+        if batch.probes:
+            batch.probes = batch.probes[1:]
+            if not batch.probes:
+                return Result(verdict, known=batch.places)
+            self._queue.appendleft(batch)
+        elif batch.stop - batch.first == 1:
+            return Result(verdict, known=places) if is_doubtful else Result(verdict, lost=places)
+        elif is_doubtful and not batch.is_probed:
+            step = max(1, (batch.stop - batch.first) // _PROBES)
+            batch.probes = tuple(range(batch.first, batch.stop, step))[:_PROBES]
+            self._queue.appendleft(batch)
+        else:
+            self._queue.extendleft(reversed(batch.halves()))
+        return Result(verdict)
+
+    def _is_at_fault(self, batch: Batch, answer: Answer) -> bool:
+        """Tell whether a receiver that fails over a batch, and takes others meanwhile, does so because of the batch."""
+        if not answer.is_fault:
+            return False
+        if not batch.failures:
+            batch.taken_before = self._taken
+        batch.failures += 1
+        return batch.failures >= FAILURES and self._taken > batch.taken_before
+
+    def _wait(self, batch: Batch, answer: Answer, now: float) -> None:
+        """Put a batch back for later; the other ones too when the receiver takes none of them."""
+        self._streak += 1
+        batch.not_before = now + self._pause(batch.failures % FAILURES or 1)
+        halves = answer.is_fault and not batch.failures % FAILURES
+        if halves and batch.stop - batch.first > 1 and not batch.probes:
+            for half in batch.halves():  # nothing else was taken: a half that is shows who is at fault
+                half.not_before = batch.not_before
+                self._queue.append(half)
+        else:
+            self._queue.append(batch)
+        if answer.retry_after is not None:
+            self._pause_until = now + answer.retry_after
+        elif answer.verdict is Verdict.UNUSABLE:
+            self._pause_until = now + self._pause(self._streak + FAILURES)
+        elif self._streak >= self.limits.at_once:
+            self._pause_until = now + self._pause(self._streak - self.limits.at_once + 1)
+
+    def _pause(self, failures: int) -> float:
+        """Return a pause that doubles with each failure, from half of it on."""
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, _DOUBLINGS))
+        return pause * (0.5 + self._draw() / 2)
+
+    def _cut_large(self) -> None:
+        """Cut batches that are larger than the receiver takes, as far as it said so."""
+        while self.largest and any(batch.stop - batch.first > self.largest for batch in self._queue):
+            cut: deque[Batch] = deque()
+            for batch in self._queue:
+                cut.extend(batch.halves() if batch.stop - batch.first > self.largest else (batch,))
+            self._queue = cut

@@ -1,0 +1,172 @@
+"""Turn the series of one level of the history into items: those that a receiver's selectors choose, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from zlib import crc32
+
+import numpy as np
+
+from fog_aggregator.history.index import SeriesIndex
+from fog_aggregator.history.routing import OF_EACH_VIEW, OWN_PREFIX
+from fog_aggregator.outgoing.items import About, Item, ItemKind
+from fog_aggregator.promql.labels import NAME, Labels, Matcher, label, make_labels, select_labels
+from fog_aggregator.promql.storage import Ints
+
+BUCKET: Final = "le"
+_ENDS: Final = {"_bucket": 0, "_sum": 1, "_count": 2}
+"""The ends of the names of a histogram's series, in the order in which they are sent."""
+_COUNTER, _GAUGE = About(ItemKind.COUNTER), About(ItemKind.GAUGE)
+
+Selectors = Sequence[Sequence[Matcher]]
+Described = Mapping[str, About]
+"""What is known of metrics, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The place of a series: the group of those that are one item, and its order there."""
+
+    group: int
+    bound: float
+    end: int
+
+
+class LevelSeries:
+    """The series of one level, as far as selectors choose them. It grows with the level's index.
+
+    Args:
+        index: The series.
+        selectors: They choose series; none choose all. The aggregator's own are left out: of a pair each has its own.
+        labels: Labels that each series bears for the receiver, unless it has one of that name.
+        described: What is known of metrics.
+
+    Attributes:
+        index: The series.
+        numbers: The numbers of the series that are chosen, in an order that stays as series come and go.
+    """
+
+    def __init__(self, index: SeriesIndex, selectors: Selectors, labels: Labels, described: Described) -> None:
+        self.index = index
+        self.numbers: Ints = np.zeros(0, np.int64)
+        self._selectors = selectors
+        self._labels = dict(labels)
+        self._described = described
+        self._known = 0
+        self._unknown: set[str] = set()
+        self._groups: dict[Labels, int] = {}
+        self._places: dict[int, _Place] = {}
+        self._hashes: list[int] = []
+        self._items: dict[int, tuple[tuple[int, ...], Item]] = {}
+
+    @property
+    def size(self) -> int:
+        """How many series of the index were looked at."""
+        return self._known
+
+    def is_outdated(self, index: SeriesIndex, described: Described) -> bool:
+        """Tell whether numbers mean other series now, or more is known of metrics than when these were taken."""
+        return index is not self.index or any(_described(name, described) for name in self._unknown)
+
+    def grow(self) -> None:
+        """Take the series that are new in the index."""
+        if (known := self._known) == len(self.index):
+            return
+        fresh = self.index.labels[known:]
+        self._known = len(self.index)
+        chosen: set[int] = set()
+        for matchers in self._selectors or ((),):
+            chosen.update(select_labels(fresh, matchers))
+        for at in sorted(chosen):
+            if not _is_own(label(fresh[at], NAME)):
+                self._places[known + at] = self._place(fresh[at])
+                if not _described(name := label(fresh[at], NAME), self._described):
+                    self._unknown.add(name)
+        self._order()
+
+    def hashes_of(self, numbers: Ints) -> Ints:
+        """Return a number for each series that is the same for the series of an item, and in every run."""
+        return np.array([self._hashes[self._places[number].group] for number in numbers.tolist()], np.int64)
+
+    def items(self, numbers: Sequence[int]) -> list[Item]:
+        """Return the items of some series, which stand in the order of `numbers`."""
+        found: list[Item] = []
+        own: list[int] = []
+        group = -1
+        for number in [*numbers, -1]:
+            here = self._places[number].group if number >= 0 else -1
+            if here != group and own:
+                found += self._items_of(group, tuple(own))
+                own = []
+            group = here
+            own.append(number)
+        return found
+
+    def _place(self, labels: Labels) -> _Place:
+        """Return the place of a series."""
+        name = label(labels, NAME)
+        base, end = self._base(name)
+        shared = labels if not base else make_labels({**dict(labels), NAME: base, BUCKET: ""})
+        group = self._groups.get(shared)
+        if group is None:
+            group = self._groups[shared] = len(self._hashes)
+            self._hashes.append(crc32(repr(shared).encode(errors="replace")))
+        return _Place(group, float(label(labels, BUCKET) or "inf") if base and not end else np.inf, end)
+
+    def _base(self, name: str) -> tuple[str, int]:
+        """Return the histogram that a series is of, and which of its ends; empty for no histogram."""
+        for end, place in _ENDS.items():
+            if name.endswith(end) and (base := name.removesuffix(end)) in self._described:
+                if self._described[base].kind is ItemKind.HISTOGRAM:
+                    return base, place
+        return "", 0
+
+    def _order(self) -> None:
+        numbers = np.array(list(self._places), np.int64)
+        places = list(self._places.values())
+        hashes = np.array([self._hashes[one.group] for one in places], np.int64)
+        group = np.array([one.group for one in places], np.int64)
+        bound, end = np.array([one.bound for one in places]), np.array([one.end for one in places], np.int64)
+        self.numbers = numbers[np.lexsort((end, bound, group, hashes))]
+
+    def _items_of(self, group: int, numbers: tuple[int, ...]) -> list[Item]:
+        """Return the item of a group, or one for each of its series where a histogram is not whole."""
+        known = self._items.get(group)
+        if known is not None and known[0] == numbers:
+            return [known[1]]
+        labels = [self.index.labels[number] for number in numbers]
+        base, _ = self._base(label(labels[0], NAME))
+        if not base:
+            item = self._item(labels, self._about(label(labels[0], NAME)), "", ())
+        elif not _is_whole([self._places[number] for number in numbers]):
+            return [self._item([one], _COUNTER, "", ()) for one in labels]
+        else:
+            bounds = tuple(self._places[number].bound for number in numbers[:-3])
+            item = self._item(labels, self._described[base], base, bounds)
+        self._items[group] = (numbers, item)
+        return [item]
+
+    def _item(self, labels: Sequence[Labels], about: About, base: str, bounds: tuple[float, ...]) -> Item:
+        rows = tuple(make_labels({**self._labels, **dict(one)}) for one in labels)
+        shared = tuple(pair for pair in rows[-1] if pair[0] != NAME)
+        return Item(base or label(labels[0], NAME), shared, about, rows, bounds)
+
+    def _about(self, name: str) -> About:
+        known = self._described.get(name) or self._described.get(name.removesuffix("_total"))
+        return known or (_COUNTER if name.endswith("_total") else _GAUGE)
+
+
+def _is_whole(places: Sequence[_Place]) -> bool:
+    """Tell whether a histogram has all its series: buckets up to infinity, the sum and the count."""
+    return [one.end for one in places[-3:]] == [0, 1, 2] and places[-3].bound == np.inf
+
+
+def _described(name: str, described: Described) -> bool:
+    """Tell whether anything is known of the metric that a series is of."""
+    return any(name.removesuffix(end) in described for end in ("", "_total", *_ENDS))
+
+
+def _is_own(name: str) -> bool:
+    return name.startswith(OWN_PREFIX) and name not in OF_EACH_VIEW
