@@ -12,6 +12,7 @@ from fog_aggregator.components.history.options import HistoryOptions
 from fog_aggregator.components.http.options import HttpOptions
 from fog_aggregator.components.http.prometheus.options import QueryOptions
 from fog_aggregator.components.notifications.options import NotificationOptions
+from fog_aggregator.components.outgoing.options import OutgoingOptions
 from fog_aggregator.components.past.options import PastOptions
 from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rules.options import RulesOptions
@@ -34,6 +35,7 @@ class AggregatorConfig(
     PastOptions,
     NotificationOptions,
     HistoryOptions,
+    OutgoingOptions,
     BelowOptions,
     BootstrapOptions,
 ):

@@ -38,6 +38,7 @@ from fog_aggregator.components.http.server import WebServer
 from fog_aggregator.components.http.status import StreamStatus
 from fog_aggregator.components.notifications.making import Situation, make_notifications
 from fog_aggregator.components.notifications.notifier import Notifications
+from fog_aggregator.components.outgoing.outgoing import make_outgoing
 from fog_aggregator.components.past.frames import Frames
 from fog_aggregator.components.past.metrics import PastMetrics
 from fog_aggregator.components.past.past import Past
@@ -115,13 +116,14 @@ class Aggregator:
         KernelsError: The compiled kernels cannot be made, and were asked for.
         MemoryTooSmallError: The memory is less than the program itself needs.
         CredentialsError, ExposureError: The file of credentials, the certificate or its key cannot be used.
+        ReceiversError: The file of receivers cannot be used.
     """
 
     def __init__(self, config: AggregatorConfig, transport: Transport | None = None) -> None:
         kernels, (config, division) = _kernels(config), within_memory(config)  # in this order: they take memory
         self.config = config
-        subjects, loops, readers = Subjects(config.prefix), Loops(), reader_names(config.path)
-        self._loops, self._deadline = loops, 0.0  # what fails, or is cancelled, has no time
+        subjects, readers = Subjects(config.prefix), reader_names(config.path)
+        self._loops, self._deadline = (loops := Loops()), 0.0  # what fails, or is cancelled, has no time
         own = TelemetryCollector(self_metrics=False, reserved_names=True)
         (fleet, events), metrics = empty_fleet(config, division), SelfMetrics(own)
         self.network = NetworkCollector(fleet, events, own, self._server_time, config.departed_after, config.expect)
@@ -131,7 +133,9 @@ class Aggregator:
         rule_set, series = make_rule_set(config), RuleSeries()
         partner = Partner(bus, subjects, config.path)
         self.notifications = self._make_notifications(bus, subjects, partner.order, own, loops)
-        around = self._surroundings(metrics, kernels, {"rules": rule_set, "partner": partner}, history)
+        outgoing = make_outgoing(config, history, self.network, own, loops)
+        parts: dict[str, Part] = {"rules": rule_set, "partner": partner, "outgoing": outgoing}
+        around = self._surroundings(metrics, kernels, parts, history)
         self._engine = Engine(scope := _scope(config, subjects), fleet, events, around)
         reading = Readers(self._engine, self.network, bus, loops, readers)
         brain = Brain(self._engine, self.network, metrics, bus, subjects, loops, reading)
@@ -147,14 +151,12 @@ class Aggregator:
             self.web,
             Checkpoints(config, self._engine, self.network, metrics, loops),
             Bootstrap(config, self._engine, self.network, fleet.limits.memory.fleet),
-            history,
+            *(history, outgoing),
             BusConnection(bus, scope, wanted_streams(config, subjects), reading.follow, loops),
             self.notifications,
             brain,
             *self._make_lookouts(bus, subjects, own),
-            rules,
-            FileExport(self.network, config),
-            *(past, queries, below),
+            *(rules, FileExport(self.network, config), past, queries, below),
         ]
         self._follow_ticks(brain, subjects, own, bus)
 

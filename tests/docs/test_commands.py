@@ -125,7 +125,16 @@ def test_the_commands_of_a_page_run_as_printed(page: str, fog_nats: NatsServer, 
 def test_new_pages_are_tried() -> None:
     """Each page that has commands in shell blocks is tried here, or by a test that names it."""
     elsewhere = {
-        *("alerts", "notifications", "queries", "rules", "in-real-servers", "sdk-getting-started", "benchmarks-sdk"),
+        *(
+            "alerts",
+            "notifications",
+            "queries",
+            "rules",
+            "in-real-servers",
+            "sdk-getting-started",
+            "benchmarks-sdk",
+            "outgoing",
+        ),
     }
     found = {file[5:-3] for file in tracked() if re.fullmatch(r"docs/[a-z-]+\.md", file) and lines_of(file[5:-3])}
     assert found - elsewhere <= set(PAGES), "name the page in PAGES, or in `elsewhere` with the test that tries it"

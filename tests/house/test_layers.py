@@ -17,8 +17,8 @@ TELEMETRY: frozenset[str] = frozenset()
 SCHEMA = frozenset({"msgpack"})
 BUS = frozenset({"fog_schema", "nats"})
 AGENT = frozenset({"utilityfog_frontend", "fog_schema", "fog_bus", "psutil"})
-AGGREGATOR = AGENT - {"psutil"} | {"fog_agent", "msgpack", "numba", "numpy", "aiohttp", "isal", "promql_parser"}
-AGGREGATOR |= {"re2", "yaml"}
+AGGREGATOR = AGENT - {"psutil"} | {"fog_agent", "msgpack", "numba", "numpy", "aiohttp", "cramjam", "isal"}
+AGGREGATOR |= {"promql_parser", "re2", "yaml"}
 TESTING = AGGREGATOR | {"fog_aggregator", "nats", "pytest", "pytest_asyncio"}
 CLI = AGGREGATOR | {"fog_aggregator", "fog_testing", "nats", "nkeys", "psutil", "rich", "textual"}
 PROVING = TESTING | {"fog_cli", "fog_testing", "atheris"}
@@ -39,9 +39,8 @@ BRIDGES = {"utilityfog_frontend.telemetry.bridges.opentelemetry": frozenset({"op
 # Without the extras. `None` makes an import fail.
 BARE_INSTALL = """
 import sys
-for extra in ("aiohttp", "isal", "nkeys", "numba", "numpy"):
-    sys.modules[extra] = None
-for extra in ("promql_parser", "psutil", "re2", "rich", "textual", "yaml"):
+extras = "aiohttp cramjam isal nkeys numba numpy promql_parser psutil re2 rich textual yaml"
+for extra in extras.split():
     sys.modules[extra] = None
 for bridged in ("opentelemetry", "prometheus_client"):
     sys.modules[bridged] = None

@@ -18,6 +18,7 @@ from fog_aggregator.components.http.below.levels import LevelParts
 from fog_aggregator.components.http.page.feed import FeedMetrics
 from fog_aggregator.components.http.prometheus.metrics import ApiMetrics
 from fog_aggregator.components.notifications.metrics import NotificationMetrics
+from fog_aggregator.components.outgoing.metrics import OutgoingMetrics
 from fog_aggregator.components.past.metrics import PastMetrics
 from fog_aggregator.components.rollup.options import RollupOptions
 from fog_aggregator.components.rollup.publication import RollupPublication, RollupSource
@@ -126,6 +127,7 @@ def of_an_aggregator() -> dict[str, str]:
     RuleMetrics(fleet.own, RuleSet(), RuleSeries())
     NotificationMetrics(fleet.own, ("log",), lambda: 0.0)
     HistoryMetrics(fleet.own)
+    OutgoingMetrics(fleet.own)
     Shares(tuple, Subjects(), fleet.own, Loops())
     branches, unread = BranchPatterns(), fleet.network.unread
     UnreadBranches(no_logs, Subjects(), branches, unread, lambda: True, fleet.own, Loops())

@@ -48,7 +48,7 @@ def sent(parts: list[PartOfStep]) -> dict[Labels, float | str]:
             labels = tuple((one.name, one.value) for one in series.labels)
             assert labels not in found
             [sample] = series.samples
-            found[labels] = "stale" if sample.value != sample.value else sample.value  # noqa: PLR0124 - NaN
+            found[labels] = "stale" if sample.value != sample.value else sample.value
     return found
 
 
@@ -76,7 +76,10 @@ def test_a_step_is_what_the_history_has() -> None:
 
 def test_levels_selectors_and_labels_are_chosen() -> None:
     """Series of some levels that any selector finds; a label of ours gives way to the series' own."""
-    levels = {WHOLE: {"orders_total": 1}, 0: {"orders_total/fog_path=fog": 1, "depth/fog_path=fog/zone=x": 2.0}}
+    levels: dict[int, dict[str, float]] = {
+        WHOLE: {"orders_total": 1},
+        0: {"orders_total/fog_path=fog": 1, "depth/fog_path=fog/zone=x": 2.0},
+    }
     history = store(levels)
     assert names(sent(reader(history, levels=[0]).step(STEP, LOCK))) == {"orders_total", "depth"}
     depth = [[Matcher(MatchKind.EQUAL, NAME, "depth")], [Matcher(MatchKind.EQUAL, NAME, "missing")]]
@@ -119,7 +122,7 @@ def test_the_order_of_items_is_that_of_every_run() -> None:
 
 
 def test_what_is_learned_of_metrics_later_counts() -> None:
-    """A history from disk has series of which nothing is known until the fleet is."""
+    """A history from disk has series that nothing is known about until the fleet is."""
     history, described = store({WHOLE: HISTOGRAM}, {WHOLE: HISTOGRAM}), dict[str, About]()
     reading = StepReader(history, Choice([WHOLE]), RemoteWrite(), lambda: described)
     assert len([item for part in reading.step(STEP, LOCK) for item in part.items]) == 4

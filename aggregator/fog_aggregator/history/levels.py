@@ -41,6 +41,13 @@ class LevelChoice:
         self.left_out: Mapping[Depth, LeftOut] = {}
         self._limit = limit
         self._series_a_group: dict[Depth, float] = {}
+        self._known_lost: frozenset[Depth] = frozenset()
+
+    def take_lost(self) -> list[Depth]:
+        """Return the levels that do not fit, and did when this was asked last."""
+        lost = sorted(self.left_out.keys() - self._known_lost)
+        self._known_lost = frozenset(self.left_out)
+        return lost
 
     def candidates(self, groups: Sequence[int]) -> list[Depth]:
         """Return the levels to try, from 0 on; the whole is always kept.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final
 
 import numpy as np
@@ -60,11 +60,16 @@ class PartOfStep:
         """Return the body of a request of some of the items, not compressed yet."""
         if self.prepared is not None and (first, stop) == (0, len(self.items)):
             return self.prepared.message(self.moment)
+        return encoder.prepare(self.items[first:stop]).message(self._moment(first, stop))
+
+    def part(self, first: int, stop: int) -> PartOfStep:
+        """Return some of the items as a part."""
+        return PartOfStep(self.items[first:stop], self._moment(first, stop))
+
+    def _moment(self, first: int, stop: int) -> Moment:
         rows = self._rows or [0, *accumulate(len(item.rows) for item in self.items)]
-        own = Moment(
-            self.moment.time, self.moment.values[rows[first] : rows[stop]], list(self.moment.starts)[first:stop]
-        )
-        return encoder.prepare(self.items[first:stop]).message(own)
+        own = self.moment.values[rows[first] : rows[stop]]
+        return Moment(self.moment.time, own, list(self.moment.starts)[first:stop])
 
     def series(self, first: int, stop: int) -> int:
         """Return how many series some of the items have."""
@@ -150,7 +155,7 @@ class StepReader:
         known = {id(items[0]): (items, prepared) for items, prepared in before}
         parts = []
         edges = [0, *(np.flatnonzero(np.diff(buckets)) + 1).tolist(), len(numbers)]
-        for begin, end in zip(edges, edges[1:], strict=False):
+        for begin, end in pairwise(edges):
             for items in _fitting(series.items(numbers[begin:end].tolist())):
                 same = known.get(id(items[0]))
                 if same is not None and len(same[0]) == len(items) and all(map(_is, same[0], items)):
@@ -190,9 +195,9 @@ def _values(time: int, pieces: Sequence[Piece], wanted: Ints, known: int) -> tup
         end = at + piece.stop - piece.begin
         piece.read(wanted, known, values[:, at:end], present[:, at:end])
         at = end
-    here, told = present[:, -1], present.any(axis=1)
+    here, chosen = present[:, -1], present.any(axis=1)
     now = np.where(here, values[:, -1], STALE)
-    return wanted[told], now[told]
+    return wanted[chosen], now[chosen]
 
 
 def _starts(began: Floats, numbers: Ints, time: int) -> Ints:

@@ -82,7 +82,7 @@ class Result:
     """The result of one answer.
 
     Attributes:
-        verdict: What the answer means.
+        verdict: The meaning of the answer.
         taken: The items that the receiver has now: the first one, and the one after the last.
         known: Items that it had before, as a run before this one had sent them.
         lost: Items that it will not take.
@@ -92,6 +92,32 @@ class Result:
     taken: tuple[int, int] = (0, 0)
     known: tuple[int, int] = (0, 0)
     lost: tuple[int, int] = (0, 0)
+
+
+class Pauses:
+    """The pauses of a sender, which grow while a receiver takes nothing.
+
+    Args:
+        draw: Draws a number from 0 to 1, for pauses of different lengths.
+
+    Attributes:
+        until: When the last one ends.
+        streak: How many requests were not taken since one was.
+    """
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        self.until = 0.0
+        self.streak = 0
+        self._draw = draw
+
+    def length(self, failures: int) -> float:
+        """Return a pause that doubles with each failure, from half of it on."""
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, _DOUBLINGS))
+        return pause * (0.5 + self._draw() / 2)
+
+    def end(self) -> None:
+        """End them: something was taken."""
+        self.until, self.streak = 0.0, 0
 
 
 class Sending:
@@ -106,6 +132,7 @@ class Sending:
         doubtful: The last step that a run before may have sent, milliseconds.
         step: The step that is being sent; 0 for none.
         trouble: Why nothing is taken; empty when something is.
+        pauses: The pauses between requests.
         largest: The most items that the receiver takes at once, as far as it said so; 0 where it did not.
     """
 
@@ -116,12 +143,10 @@ class Sending:
         self.step = 0
         self.trouble = ""
         self.largest = 0
-        self._draw = draw
+        self.pauses = Pauses(draw)
         self._queue: deque[Batch] = deque()
         self._under_way = 0
         self._taken = 0
-        self._streak = 0
-        self._pause_until = 0.0
         self._clock: float | None = None
 
     def image(self) -> Saved:
@@ -155,8 +180,8 @@ class Sending:
     # one step
 
     def begin(self, step: int, parts: Sequence[int]) -> None:
-        """Begin a step: a batch for each of its parts, which have so many items; without any it is done."""
-        self.step = step
+        """Begin a step, anew if it was begun: a batch for each part, of so many items; without any it is done."""
+        self.step, self._under_way = step, 0
         self._queue = deque(Batch(part, 0, count) for part, count in enumerate(parts) if count)
         self._cut_large()
 
@@ -164,6 +189,11 @@ class Sending:
         """Leave a step out, or what is left of it."""
         self._queue.clear()
         self.cursor, self.step = max(self.cursor, step), 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are batches that are not under way."""
+        return bool(self._queue)
 
     @property
     def is_done(self) -> bool:
@@ -175,8 +205,8 @@ class Sending:
         self.cursor, self.step = max(self.cursor, self.step), 0
 
     def take(self, now: float) -> Batch | None:
-        """Return the next batch to send; None while there is none, or it must wait."""
-        if now < self._pause_until:
+        """Return the next batch to send; None while nothing is to be sent, or it must wait."""
+        if now < self.pauses.until:
             return None
         for at, batch in enumerate(self._queue):
             if batch.not_before <= now:
@@ -188,12 +218,7 @@ class Sending:
     def seconds_to_wait(self, now: float) -> float:
         """Return after how many seconds `take` may have something."""
         first = min((batch.not_before for batch in self._queue), default=now)
-        return max(0.0, self._pause_until - now, first - now)
-
-    def give_back(self, batch: Batch) -> None:
-        """Put a batch back whose request was given up: the receiver may have it."""
-        self._under_way -= 1
-        self._queue.appendleft(batch)
+        return max(0.0, self.pauses.until - now, first - now)
 
     def answered(self, batch: Batch, answer: Answer, now: float) -> Result:
         """Take an answer; return what came of the batch."""
@@ -216,7 +241,7 @@ class Sending:
 
     def _took(self, batch: Batch) -> Result:
         self._taken += 1
-        self._streak, self._pause_until = 0, 0.0
+        self.pauses.end()
         if batch.probes:  # the receiver has nothing later of this item: so it may take the others
             batch.probes, batch.is_probed = (), True
             self._queue.appendleft(batch)
@@ -252,8 +277,8 @@ class Sending:
 
     def _wait(self, batch: Batch, answer: Answer, now: float) -> None:
         """Put a batch back for later; the other ones too when the receiver takes none of them."""
-        self._streak += 1
-        batch.not_before = now + self._pause(batch.failures % FAILURES or 1)
+        self.pauses.streak += 1
+        batch.not_before = now + self.pauses.length(batch.failures % FAILURES or 1)
         halves = answer.is_fault and not batch.failures % FAILURES
         if halves and batch.stop - batch.first > 1 and not batch.probes:
             for half in batch.halves():  # nothing else was taken: a half that is shows who is at fault
@@ -262,16 +287,11 @@ class Sending:
         else:
             self._queue.append(batch)
         if answer.retry_after is not None:
-            self._pause_until = now + answer.retry_after
+            self.pauses.until = now + answer.retry_after
         elif answer.verdict is Verdict.UNUSABLE:
-            self._pause_until = now + self._pause(self._streak + FAILURES)
-        elif self._streak >= self.limits.at_once:
-            self._pause_until = now + self._pause(self._streak - self.limits.at_once + 1)
-
-    def _pause(self, failures: int) -> float:
-        """Return a pause that doubles with each failure, from half of it on."""
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, _DOUBLINGS))
-        return pause * (0.5 + self._draw() / 2)
+            self.pauses.until = now + self.pauses.length(self.pauses.streak + FAILURES)
+        elif self.pauses.streak >= self.limits.at_once:
+            self.pauses.until = now + self.pauses.length(self.pauses.streak - self.limits.at_once + 1)
 
     def _cut_large(self) -> None:
         """Cut batches that are larger than the receiver takes, as far as it said so."""

@@ -22,7 +22,7 @@ _COUNTER, _GAUGE = About(ItemKind.COUNTER), About(ItemKind.GAUGE)
 
 Selectors = Sequence[Sequence[Matcher]]
 Described = Mapping[str, About]
-"""What is known of metrics, by name."""
+"""The descriptions of metrics, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,9 @@ class LevelSeries:
     """The series of one level, as far as selectors choose them. It grows with the level's index.
 
     Args:
-        index: The series.
         selectors: They choose series; none choose all. The aggregator's own are left out: of a pair each has its own.
         labels: Labels that each series bears for the receiver, unless it has one of that name.
-        described: What is known of metrics.
+        described: The descriptions of metrics.
 
     Attributes:
         index: The series.
@@ -118,9 +117,9 @@ class LevelSeries:
     def _base(self, name: str) -> tuple[str, int]:
         """Return the histogram that a series is of, and which of its ends; empty for no histogram."""
         for end, place in _ENDS.items():
-            if name.endswith(end) and (base := name.removesuffix(end)) in self._described:
-                if self._described[base].kind is ItemKind.HISTOGRAM:
-                    return base, place
+            about = self._described.get(base := name.removesuffix(end)) if name.endswith(end) else None
+            if about is not None and about.kind is ItemKind.HISTOGRAM:
+                return base, place
         return "", 0
 
     def _order(self) -> None:

@@ -33,6 +33,9 @@ class History:
         own: The collector for the metrics of the history itself.
 
     Attributes:
+        store: Has the steps.
+        lock: Held while the store is read or written.
+        step: Seconds from one step to the next.
         recorder: Takes the steps; None for no history.
         source: Answers selectors.
         from_zero: Answers those of rules: counters that began while they were watched count from zero.
@@ -42,8 +45,9 @@ class History:
         self, options: HistoryOptions, state_dir: Path | None, network: NetworkCollector, own: TelemetryCollector
     ) -> None:
         retention = round(options.history_retention * 1000)
-        store = HistoryStore(HistoryLimits(retention, options.history_memory, options.history_series))
+        store = self.store = HistoryStore(HistoryLimits(retention, options.history_memory, options.history_series))
         lock, metrics = threading.Lock(), HistoryMetrics(own)
+        self.lock, self.step = lock, options.history_step
         metrics.limit.set(options.history_memory)
         self.recorder: Recorder | None = None
         if options.history_memory:
@@ -53,7 +57,6 @@ class History:
         self.source = HistorySource(store, lock, present)
         self.from_zero = HistorySource(store, lock, present, from_zero=True)
         self._state_dir = state_dir
-        self._store = store
         self._metrics = metrics
 
     async def start(self) -> None:
@@ -66,8 +69,8 @@ class History:
         except OSError as error:
             LOGGER.warning("history: %s cannot be used: %s; it is kept in memory", self._state_dir / FOLDER, error)
             self.recorder.files = None
-        if self._store.steps:
-            LOGGER.info("history: %d steps are known", self._store.steps)
+        if self.store.steps:
+            LOGGER.info("history: %d steps are known", self.store.steps)
 
     async def stop(self, deadline: float) -> None:
         """Finish the steps that wait, unless there is no time."""

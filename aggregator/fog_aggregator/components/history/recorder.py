@@ -61,6 +61,7 @@ class Recorder:
 
     Attributes:
         files: The files on disk; None for a history in memory alone.
+        on_kept: Called in the thread with the time of each step that is kept, once it is on disk where there is one.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Recorder:
         retention: int,
     ) -> None:
         self.files: HistoryFiles | None = None
+        self.on_kept: Callable[[int], object] = lambda _: None
         self.length = length
         self.retention = retention
         self._network = network
@@ -82,7 +84,6 @@ class Recorder:
         self._captures: dict[Depth, Capture] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
         self._pending: deque[Future[None]] = deque()
-        self._reported: frozenset[Depth] = frozenset()
         self._unwritten: list[Block] = []
 
     def take(self, at: int, *, live: bool) -> None:
@@ -142,6 +143,7 @@ class Recorder:
                 self._write(step)
                 if self._store.is_full and self._close_block() and self.files is not None:
                     self.files.remove_journals()
+                self.on_kept(taken.at)
             self._report()
             self._drop()
         except Exception:
@@ -226,7 +228,7 @@ class Recorder:
         self._metrics.oldest.set((self._store.oldest or 0) / 1e3)
         left_out = {depth: lost.series for depth, lost in choice.left_out.items()}
         self._metrics.levels(self._store.series, left_out)
-        for depth in sorted(left_out.keys() - self._reported):
+        for depth in choice.take_lost():
             lost = choice.left_out[depth]
             LOGGER.warning(
                 "history: level %d is not kept: it has %d series, and %d of --history-series were left for it",
@@ -234,4 +236,3 @@ class Recorder:
                 lost.series,
                 lost.limit,
             )
-        self._reported = frozenset(left_out)

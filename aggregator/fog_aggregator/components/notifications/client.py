@@ -83,7 +83,7 @@ class HttpClient:
                     self._complain(name, f"it says {answer.status}: {_one_line(target, text)}")
                 return answer.status
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            self._complain(name, _why(error))
+            self._complain(name, why_no_answer(error))
             return None
 
     async def close(self) -> None:
@@ -111,10 +111,10 @@ def _one_line(target: Target, text: bytes) -> str:
     return " ".join(target.without_secrets(text.decode(errors="replace")).split())[:200] or "no reason given"
 
 
-def _why(error: Exception) -> str:
+def why_no_answer(error: Exception, timeout: float = TIMEOUT) -> str:
     """Say why there was no answer, without the URL, which may have secrets."""
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
-        return f"no answer within {TIMEOUT:g} s"
+        return f"no answer within {timeout:g} s"
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError):
         return "its certificate is not trusted; SSL_CERT_FILE names one of an authority of your own"
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error

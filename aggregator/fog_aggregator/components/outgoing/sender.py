@@ -1,0 +1,249 @@
+"""Send the steps of the history to one receiver, as `Sending` says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+import numpy as np
+
+from fog_aggregator.components.outgoing.client import Client, Login, read_login
+from fog_aggregator.components.outgoing.compression import compressed
+from fog_aggregator.components.outgoing.metrics import FORGOTTEN, KNOWN, OLD, REFUSED, SENT, ReceiverMetrics
+from fog_aggregator.components.outgoing.steps import OutgoingSteps
+from fog_aggregator.outgoing.answers import Answer, Verdict
+from fog_aggregator.outgoing.formats import Format
+from fog_aggregator.outgoing.items import Item, Moment
+from fog_aggregator.outgoing.reader import PartOfStep, StepReader
+from fog_aggregator.outgoing.receivers import Protocol, Receiver
+from fog_aggregator.outgoing.sending import LONGEST_PAUSE, Batch, Sending
+from fog_aggregator.outgoing.series import Described
+from fog_aggregator.outgoing.suspects import Suspects
+from fog_aggregator.promql.labels import show
+from fog_aggregator.promql.storage import STALE
+from fog_bus.rate_limited_log import RateLimitedLog
+
+_T = TypeVar("_T")
+
+LOGGER: Final = logging.getLogger("fog_aggregator.outgoing")
+_LOOK: Final = 1.0
+"""Seconds between two looks at the clock while a step waits for the receiver's time."""
+_NAMED: Final = 10
+"""Series that one line of the log names."""
+
+
+class NotUnderstoodError(Exception):
+    """The receiver takes requests of another format alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The things that senders share.
+
+    Attributes:
+        steps: The steps of the history.
+        describe: Tells what is known of metrics.
+        server_time: Tells the server's time, unix seconds.
+        make_format: Makes the format of a protocol.
+        threads: Where steps are read and requests are made.
+    """
+
+    steps: OutgoingSteps
+    describe: Callable[[], Described]
+    server_time: Callable[[], float]
+    make_format: Callable[[Protocol], Format]
+    threads: Executor
+
+
+class Sender:
+    """Sends to one receiver, one step after the other. Belongs to the event loop.
+
+    Args:
+        receiver: The receiver.
+        client: Posts to it.
+        around: The things that senders share.
+        metrics: Takes the counts.
+
+    Attributes:
+        core: Decides what is sent; part of the checkpoint.
+        name: The receiver's name.
+    """
+
+    def __init__(
+        self, receiver: Receiver, core: Sending, client: Client, around: Around, metrics: ReceiverMetrics
+    ) -> None:
+        self.core = core
+        self.name = receiver.name
+        self._receiver = receiver
+        self._client = client
+        self._around = around
+        self._metrics = metrics
+        self._suspects = Suspects()
+        self._say = RateLimitedLog(time.monotonic, logger=LOGGER)
+        self._speak(receiver.protocol)
+
+    def _speak(self, protocol: Protocol) -> None:
+        """Write requests in a format from now on."""
+        receiver, around = self._receiver, self._around
+        self._format = around.make_format(protocol)
+        self._reader = StepReader(around.steps.store, receiver.choice, self._format.encoder, around.describe)
+
+    async def run(self) -> None:
+        """Send for ever."""
+        steps, core = self._around.steps, self.core
+        steps_known = steps.newest
+        if core.cursor:
+            core.doubtful = max(steps_known, round(self._around.server_time() * 1000))
+        else:
+            core.cursor = steps_known  # begin with what comes from now on
+        await self._greet()
+        while True:
+            try:
+                await self._send(await self._next())
+            except NotUnderstoodError:
+                self._fall_back()
+            except Exception:
+                LOGGER.exception("a fault of ours: %s waits", self.name)
+                await asyncio.sleep(LONGEST_PAUSE)
+
+    def _fall_back(self) -> None:
+        LOGGER.warning("%s does not confirm what remote write 2.0 sends: it gets 1.0 from now on", self.name)
+        self._speak(Protocol.REMOTE_WRITE)
+
+    async def _greet(self) -> None:
+        """Send nothing, until there is an answer: it tells the receiver's time, and whether it knows the format."""
+        failures = 0
+        while True:
+            answer = await self._client.post(*await self._aside(self._greeting))
+            self.core.note_date(answer.date, time.monotonic())
+            verdict = answer.verdict
+            if self._format.confirms and (
+                answer.status == 415 or (verdict is Verdict.TAKEN and answer.written is None)
+            ):
+                self._fall_back()
+            elif verdict in (Verdict.LATER, Verdict.UNUSABLE):
+                failures += 1
+                self._complain(answer)
+                await asyncio.sleep(max(answer.retry_after or 0.0, self.core.pauses.length(failures)))
+            else:
+                return
+
+    def _greeting(self) -> tuple[bytes, Format, Login]:
+        return compressed(self._format.empty, self._format.compression), self._format, read_login(self._receiver)
+
+    async def _next(self) -> int:
+        """Wait for the next step that may be sent; leave out those that are too old or forgotten."""
+        steps, core = self._around.steps, self.core
+        while True:
+            due = steps.next(core.cursor)
+            if not due.time:
+                await steps.wait(max(core.cursor, steps.newest))
+                continue
+            if due.is_oldest and core.cursor:
+                self._metrics.dropped(FORGOTTEN, (due.time - core.cursor) // steps.length - 1)
+            if core.is_old(due.time, self._receivers_time()):
+                self._metrics.dropped(OLD, 1)
+                core.skip(due.time)
+                await asyncio.sleep(0)
+            elif ahead := core.seconds_ahead(due.time, time.monotonic()):
+                await asyncio.sleep(min(ahead, _LOOK))
+            else:
+                return due.time
+
+    def _receivers_time(self) -> float:
+        known = self.core.receivers_time(time.monotonic())
+        return self._around.server_time() if known is None else known
+
+    async def _send(self, step: int) -> None:
+        """Send a step, until all of it is taken or given up."""
+        read = self._reader.step
+        parts = self._suspects.apart(await self._aside(lambda: read(step, self._around.steps.lock)))
+        self._metrics.series.set(sum(len(part.moment.values) for part in parts))
+        await self._send_parts(step, parts)
+        self.core.finish()
+
+    async def _send_parts(self, step: int, parts: Sequence[PartOfStep]) -> None:
+        core, tasks = self.core, set[asyncio.Task[None]]()
+        core.begin(step, [len(part.items) for part in parts])
+        try:
+            while not (core.is_done and not tasks):
+                while len(tasks) < self._receiver.requests and (batch := core.take(time.monotonic())) is not None:
+                    tasks.add(asyncio.ensure_future(self._exchange(parts, batch)))
+                if core.is_old(step, self._receivers_time()) and not tasks:
+                    self._metrics.dropped(OLD, 1)
+                    core.skip(step)
+                    return
+                pause = core.seconds_to_wait(time.monotonic()) if core.is_waiting else None
+                if not tasks:
+                    await asyncio.sleep(min(pause or 0.0, _LOOK))
+                    continue
+                if len(tasks) == self._receiver.requests:
+                    pause = None
+                done, tasks = await asyncio.wait(tasks, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _exchange(self, parts: Sequence[PartOfStep], batch: Batch) -> None:
+        """Send a batch, and take the answer."""
+        part, (first, stop) = parts[batch.part], batch.places
+        body, login = await self._aside(lambda: self._body(part, first, stop))
+        answer = await self._client.post(body, self._format, login)
+        if self._format.confirms and answer.verdict is Verdict.TAKEN and answer.written is None:
+            raise NotUnderstoodError
+        result = self.core.answered(batch, answer, time.monotonic())
+        self._metrics.request(result.verdict)
+        self._metrics.bytes.increment(len(body))
+        refused = part.series(*result.lost)
+        self._metrics.samples(SENT, part.series(*result.taken) - answer.rejected)
+        self._metrics.samples(KNOWN, part.series(*result.known))
+        self._metrics.samples(REFUSED, refused + answer.rejected)
+        self._suspects.learn(part.items, result)
+        if refused or answer.rejected:
+            self._name(part.items[slice(*result.lost)], answer)
+        elif result.verdict in (Verdict.LATER, Verdict.UNUSABLE):
+            self._complain(answer)
+
+    def _body(self, part: PartOfStep, first: int, stop: int) -> tuple[bytes, Login]:
+        """Make the body of a request, and read the login. Blocks."""
+        message = part.message(self._format.encoder, first, stop)
+        return compressed(message, self._format.compression), read_login(self._receiver)
+
+    async def end_series(self, deadline: float) -> None:
+        """Tell the receiver that all series end, if it has everything before: they would come back otherwise."""
+        core, steps = self.core, self._around.steps
+        if not self._receiver.end_at_stop or not core.cursor or steps.next(core.cursor).time:
+            return
+        cursor, read = core.cursor, self._reader.step
+        parts = [_ended(part) for part in await self._aside(lambda: read(cursor, steps.lock))]
+        try:
+            async with asyncio.timeout(deadline):
+                await self._send_parts(cursor + 1, parts)
+        except (TimeoutError, NotUnderstoodError):
+            LOGGER.warning("%s was not told that the series have ended", self.name)
+        core.cursor = cursor
+
+    async def _aside(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._around.threads, work)
+
+    def _complain(self, answer: Answer) -> None:
+        status = "" if answer.status is None else f"it says {answer.status}: "
+        self._say(logging.WARNING, "trouble", f"{self.name} takes nothing: {status}{answer.text}")
+
+    def _name(self, items: Sequence[Item], answer: Answer) -> None:
+        names = ", ".join(show(item.rows[0]) for item in items[:_NAMED]) or f"{answer.rejected} points"
+        self._say(logging.WARNING, "refused", f"{self.name} refuses {names}: {answer.status}: {answer.text}")
+
+
+def _ended(part: PartOfStep) -> PartOfStep:
+    """Return a part with the marks that its series have ended, a millisecond later."""
+    moment = part.moment
+    return replace(part, moment=Moment(moment.time + 1, np.full(len(moment.values), STALE), moment.starts))

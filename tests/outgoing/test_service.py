@@ -1,0 +1,164 @@
+"""From a node's counter to a receiver: a whole aggregator over a real nats-server, and receivers that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from fog_agent import Agent
+from fog_aggregator.service import Aggregator
+from fog_testing.nats_server import NatsServer
+from fog_testing.waiting import eventually
+from tests.aggregator.services import config, serving
+from tests.outgoing.receiving import STALE, Receiver, receiving
+from utilityfog_frontend.telemetry import TelemetryCollector
+
+STEP: Final = 0.2
+NAME: Final = "fog_aggregator_outgoing_samples_total"
+
+
+def write(folder: Path, taking: Receiver, **keys: object) -> str:
+    """Write a file of one receiver; return its name."""
+    lines = [
+        "[[receiver]]",
+        'name = "r"',
+        f'url = "{taking.url}"',
+        *(f"{key} = {value}" for key, value in keys.items()),
+    ]
+    file = folder / "receivers.toml"
+    file.write_text("\n".join(lines))
+    return str(file)
+
+
+@asynccontextmanager
+async def sending(server: NatsServer, receivers: str, state: Path | None = None) -> AsyncIterator[Aggregator]:
+    """Provide an aggregator that sends."""
+    async with serving(config(server, receivers=receivers, history_step=STEP, state_dir=state)) as aggregator:
+        yield aggregator
+
+
+@asynccontextmanager
+async def node(server: NatsServer) -> AsyncIterator[TelemetryCollector]:
+    """Provide a node that has counted something."""
+    collector = TelemetryCollector()
+    collector.register_counter("orders_total", "Orders", ["kind"]).labels(kind="pizza").increment(3)
+    collector.register_histogram("took_seconds", "Time", buckets=(0.5, 1.0)).observe(0.7)
+    async with Agent(collector, path="fog/0/3", servers=server.url, interval=0.1):
+        yield collector
+
+
+def counted(aggregator: Aggregator, name: str, **labels: str) -> float:
+    """Return one of the aggregator's own numbers about the receiver."""
+    [family] = [one for one in aggregator.network.own.collect() if one.family.name == name]
+    wanted = {"receiver": "r", **labels}
+    [value] = [one.value for one in family.series if dict(one.labels) == wanted]
+    assert isinstance(value, int | float)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("protocol", "path"), [("remote-write", "/w"), ("remote-write-2", "/w"), ("otlp", "/collector")]
+)
+async def test_numbers_reach_a_receiver(fog_nats: NatsServer, tmp_path: Path, protocol: str, path: str) -> None:
+    """Of the whole and of a level, with labels, headers and a login; at an orderly stop all series end."""
+    (tmp_path / "token").write_text("s3cret\n")
+    async with receiving(path) as taking, node(fog_nats):
+        taking.confirms = protocol == "remote-write-2"
+        keys = {"protocol": f'"{protocol}"', "levels": '["whole", 1]', "labels": '{cluster = "n"}'}
+        login = {"headers": '{X-Scope-OrgID = "fog"}', "token_file": f'"{tmp_path / "token"}"'}
+        async with sending(fog_nats, write(tmp_path, taking, **keys, **login)) as aggregator:
+            await eventually(lambda: taking.has("orders_total", 6), deadline=20)
+            assert not counted(aggregator, NAME, result="refused")
+            assert counted(aggregator, "fog_aggregator_outgoing_lag_seconds") < 20
+    of_orders = [dict(labels) for labels in taking.series if ("__name__", "orders_total") in labels]
+    base = {"__name__": "orders_total", "kind": "pizza", "cluster": "n"}
+    assert base in of_orders
+    assert base | {"fog_level": "1", "fog_path": "fog/0"} in of_orders
+    for labels, own in taking.series.items():
+        *values, last = [value for _, value in sorted(own.items())]
+        assert last == STALE, labels
+        assert STALE not in values
+    names = {dict(labels)["__name__"] for labels in taking.series}
+    assert ("took_seconds" if protocol == "otlp" else "took_seconds_bucket") in names
+    assert not taking.repeated
+    assert taking.headers[-1]["Authorization"] == "Bearer s3cret"
+    assert taking.headers[-1]["X-Scope-OrgID"] == "fog"
+
+
+async def test_a_receiver_that_fails_loses_nothing(fog_nats: NatsServer, tmp_path: Path) -> None:
+    """It answers 500, 429 with a pause, 404, nothing: every step of the history gets there all the same, in order."""
+    async with receiving() as taking, node(fog_nats):
+        async with sending(fog_nats, write(tmp_path, taking)) as aggregator:
+            await eventually(lambda: taking.has("orders_total"), deadline=20)
+            taking.answer_headers["Retry-After"] = "0"
+            taking.statuses = [500, None, 429, 503, None, 500]
+            await eventually(lambda: not taking.statuses, deadline=20)
+            await eventually(lambda: taking.has("orders_total", 15), deadline=20)
+            assert not counted(aggregator, NAME, result="refused")
+        [own] = [own for labels, own in taking.series.items() if ("__name__", "orders_total") in labels]
+        *times, _ = sorted(own)
+        assert {later - earlier for earlier, later in pairwise(times)} == {round(STEP * 1000)}
+
+
+async def test_a_bad_series_is_named_and_costs_no_other(
+    fog_nats: NatsServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All others are taken, at each step."""
+    async with receiving() as taking, node(fog_nats):
+        taking.refuses = lambda labels: ("__name__", "orders_total") in labels
+        async with sending(fog_nats, write(tmp_path, taking)) as aggregator:
+            await eventually(lambda: taking.has("took_seconds_count", 5), deadline=20)
+            assert counted(aggregator, NAME, result="refused") >= 3
+            assert "orders_total" in caplog.text
+            assert not taking.has("orders_total")
+            taking.refuses = lambda _: False
+            await eventually(lambda: taking.has("orders_total"), deadline=20)
+
+
+async def test_a_restart_goes_on_where_it_was(fog_nats: NatsServer, tmp_path: Path) -> None:
+    """Steps that passed while nobody sent come later; none is missing, and none is sent twice."""
+    async with receiving() as taking, node(fog_nats) as collector:
+        receivers = write(tmp_path, taking, end_at_stop="false")
+        for round_ in range(3):
+            async with sending(fog_nats, receivers, tmp_path / "state"):
+                await eventually(partial(taking.has, "orders_total", 5 * (round_ + 1)), deadline=20)
+            await asyncio.sleep(2 * STEP)
+            collector.get_metric("orders_total").labels(kind="pizza").increment()  # type: ignore[union-attr]
+    times = sorted(next(own for labels, own in taking.series.items() if ("__name__", "orders_total") in labels))
+    assert {later - earlier for earlier, later in pairwise(times)} == {round(STEP * 1000)}
+    assert not taking.repeated
+
+
+async def test_a_receiver_that_knows_no_2_gets_1(fog_nats: NatsServer, tmp_path: Path) -> None:
+    """One that answers 204 without a word on what it has written has not understood; no sample is lost to it."""
+    async with receiving() as taking, node(fog_nats):
+        receivers = write(tmp_path, taking, protocol='"remote-write-2"')
+        async with sending(fog_nats, receivers):
+            await eventually(lambda: taking.has("orders_total", 2), deadline=20)
+    assert "v2" in taking.headers[0]["Content-Type"]
+    assert "v2" not in taking.headers[-1]["Content-Type"]
+
+
+async def test_no_sample_is_ahead_of_the_receivers_clock(fog_nats: NatsServer, tmp_path: Path) -> None:
+    """A receiver whose clock is 3 s behind gets each step 2 s later."""
+    async with receiving() as taking, node(fog_nats):
+        taking.ahead = -3.0
+        async with sending(fog_nats, write(tmp_path, taking)) as aggregator:
+            await eventually(lambda: taking.has("orders_total", 2), deadline=20)
+            newest = max(at for own in taking.series.values() for at in own)
+            assert newest / 1e3 <= aggregator.network.now() - 1.0
+
+
+async def test_points_that_a_collector_leaves_out_are_counted(fog_nats: NatsServer, tmp_path: Path) -> None:
+    """An answer of 200 may say that some were rejected."""
+    async with receiving("/collector") as taking, node(fog_nats):
+        taking.rejects = 2
+        async with sending(fog_nats, write(tmp_path, taking, protocol='"otlp"')) as aggregator:
+            await eventually(lambda: counted(aggregator, NAME, result="refused") >= 2, deadline=20)
