@@ -89,6 +89,19 @@ def test_a_new_beginning_counts_in_full(outside: Outside, seen_by: str) -> None:
     assert first.read() == 5, "the total of the fleet keeps it"
 
 
+def test_differences_have_no_more_places_than_their_totals(bare: TelemetryCollector) -> None:
+    """77.1 - 71.9 is no 5.2 in doubles; with `places` it is."""
+    totals = iter([71.9, 77.1, 77.2])
+
+    def read() -> list[FamilySnapshot]:
+        return [FamilySnapshot(Family(NAME, MetricType.COUNTER), [SeriesSnapshot((), next(totals))])]
+
+    bare.add_source(read, since="outside", places=1)
+    watch = bare.watch_series()
+    counts = [[series.read() for series in watch.series()] for _ in range(3)]
+    assert counts == [[0.0], [5.2], [5.3]]
+
+
 def test_a_clock_that_was_set_is_no_new_beginning(outside: Outside) -> None:
     """The start of a machine moves with its clock: only one after the last reading proves anything."""
     outside.tell(created=500.0, a=10)
@@ -161,3 +174,8 @@ def test_what_cannot_be_is_refused(bare: TelemetryCollector) -> None:
         bare.add_source(list, since="boot")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="give since='outside'"):
         bare.add_source(list, incarnation=lambda: "1")
+    with pytest.raises(ValueError, match="places=3: totals with since='outside' have 0 to 9 decimal places"):
+        bare.add_source(list, places=3)
+    for places in (10, -1, True, 1.0):
+        with pytest.raises(ValueError, match="places="):
+            bare.add_source(list, since="outside", places=places)  # type: ignore[arg-type]

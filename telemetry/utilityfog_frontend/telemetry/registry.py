@@ -236,6 +236,7 @@ class MetricRegistry:
         name: str | None = None,
         since: Literal["process", "outside"] = "process",
         incarnation: Callable[[], str] | None = None,
+        places: int | None = None,
     ) -> None:
         """Read metrics that are kept elsewhere, whenever this collector is read.
 
@@ -258,12 +259,13 @@ class MetricRegistry:
                 nothing, as its parent does.
             incarnation: for `outside`, names the run of whatever counts, such as the boot of a machine; asked before
                 each reading. When it has changed, all totals began anew.
+            places: for `outside`, how many decimal places totals have at most (0 to 9), which their differences keep.
 
         Raises:
-            ValueError: a rollup or a `since` that there is not, or an incarnation of what lives in the process.
+            ValueError: a rollup, a `since` or `places` that there are not, or what is for `outside` alone.
         """
         arguments.source(collect, name, incarnation)
-        outside = outside_of(since, incarnation, self._readings)
+        outside = outside_of(since, incarnation, self._readings, places)
         source = ForeignSource(name or name_of(collect), collect, self._scope, self._add_foreign, rollup, outside)
         self._sources.append(source)
         prepare_before_fork(self)

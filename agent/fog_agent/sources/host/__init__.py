@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fog_agent.sources.host.metrics import REASONS
-from fog_agent.sources.host.recorder import Families, Recorder
+from fog_agent.sources.host.recorder import PLACES, Families, Recorder
 from fog_agent.sources.host.sources import Source, default_sources
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 from utilityfog_frontend.telemetry.instruments.readings import PATIENCE, Readings
@@ -89,7 +89,7 @@ class HostMetrics:
             log.warning("source %s failed: %s: %s", source.name, type(error).__name__, error)
             return False
         finally:
-            self._duration.labels(source.name).set(self._timer() - begin)
+            self._duration.labels(source.name).set(round(self._timer() - begin, PLACES))
         for item, reason in left_out:
             self._left_out.labels(source.name, reason).increment()
             self._problems.report(f"{source.name} {reason}", "source %s leaves %r out: %s", source.name, item, reason)

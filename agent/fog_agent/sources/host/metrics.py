@@ -84,17 +84,17 @@ SWAP: Final = {
 LOAD: Final = tuple(gauge(f"node_load{m}", f"{m}m load average.", rollup=AVERAGE) for m in (1, 5, 15))
 
 DISK: Final = {
-    field: (counter(f"node_disk_{name}_total", text, "device"), scale)
-    for field, name, text, scale in (
+    field: (counter(f"node_disk_{name}_total", text, "device"), parts)
+    for field, name, text, parts in (
         ("read_count", "reads_completed", "The total number of reads completed successfully.", 1),
         ("write_count", "writes_completed", "The total number of writes completed successfully.", 1),
         ("read_bytes", "read_bytes", "The total number of bytes read successfully.", 1),
         ("write_bytes", "written_bytes", "The total number of bytes written successfully.", 1),
         ("read_merged_count", "reads_merged", "The total number of reads merged.", 1),
         ("write_merged_count", "writes_merged", "The number of writes merged.", 1),
-        ("read_time", "read_time_seconds", "The total number of seconds spent by all reads.", 0.001),
-        ("write_time", "write_time_seconds", "The total number of seconds spent by all writes.", 0.001),
-        ("busy_time", "io_time_seconds", "Total seconds spent doing I/Os.", 0.001),
+        ("read_time", "read_time_seconds", "The total number of seconds spent by all reads.", 1000),
+        ("write_time", "write_time_seconds", "The total number of seconds spent by all writes.", 1000),
+        ("busy_time", "io_time_seconds", "Total seconds spent doing I/Os.", 1000),
     )
 }
 

@@ -82,7 +82,7 @@ def memory(both: tuple[Fields, Fields]) -> Samples:
 def load(averages: tuple[float, float, float]) -> Samples:
     """Yield the load averages over 1, 5 and 15 minutes."""
     for metric, value in zip(metrics.LOAD, averages, strict=True):
-        yield metric, (), value
+        yield metric, (), round(value, 2)  # as /proc/loadavg has them: decimals travel in few bytes
 
 
 def disk(devices: Mapping[str, Fields]) -> Samples:
@@ -92,8 +92,8 @@ def disk(devices: Mapping[str, Fields]) -> Samples:
             continue
         for field, value in counters._asdict().items():
             if field in metrics.DISK:
-                metric, scale = metrics.DISK[field]
-                yield metric, (device,), value * scale
+                metric, parts = metrics.DISK[field]
+                yield metric, (device,), value / parts if parts > 1 else value
 
 
 def network(both: tuple[Mapping[str, Fields], Mapping[str, Any]]) -> Samples:
@@ -164,7 +164,7 @@ def times(both: tuple[float, float]) -> Samples:
     """`both`: when the machine booted, and now, in unix seconds."""
     boot, now = both
     yield metrics.BOOT_TIME, (), boot
-    yield metrics.TIME, (), now
+    yield metrics.TIME, (), round(now, 3)
 
 
 def uname(both: tuple[os.uname_result, str]) -> Samples:

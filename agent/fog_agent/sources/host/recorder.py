@@ -22,6 +22,8 @@ from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, SeriesSn
 
 MAX_CHILDREN: Final = 20_000
 """Series of one gauge."""
+PLACES: Final = 6
+"""Decimal places of seconds: the kernel counts in hundredths and thousandths."""
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 Key = tuple[Metric, tuple[str, ...]]
@@ -110,7 +112,7 @@ class Families:
         self._gauges: dict[Metric, Any] = {}
         self._recorders: list[Recorder] = []
         boot_id = BOOT_ID.read_text if BOOT_ID.exists() else None
-        collector.add_source(self._totals, name="host", since="outside", incarnation=boot_id)
+        collector.add_source(self._totals, name="host", since="outside", incarnation=boot_id, places=PLACES)
 
     def add(self, recorder: Recorder) -> None:
         """Tell the totals of `recorder` from now on."""

@@ -25,6 +25,9 @@ MAX_VANISHED: Final = 1_000
 """Series of one family that are remembered after they vanished, the oldest forgotten first. A forgotten one that comes
 back has a new baseline."""
 
+MOST_PLACES: Final = 9
+"""Decimal places: nanoseconds."""
+
 FamilyKey = tuple[str, tuple[float, ...]]
 
 
@@ -35,14 +38,18 @@ class Outside:
         incarnation: names the run of whatever counts: the boot of a machine, a start of a process. When it changes, all
             totals began anew. Asked before each reading, on the same thread; None when nobody knows.
         readings: what the collector's program remembers of an earlier life.
+        places: how many decimal places the totals have; None when nobody knows.
 
     Attributes:
         now: the present incarnation.
     """
 
-    def __init__(self, incarnation: Callable[[], str] | None, readings: LastReadings) -> None:
+    def __init__(
+        self, incarnation: Callable[[], str] | None, readings: LastReadings, places: int | None = None
+    ) -> None:
         self.now = ""
         self.readings = readings
+        self.places = places
         self._incarnation = incarnation
 
     def ask(self) -> str:
@@ -50,18 +57,23 @@ class Outside:
         return "" if self._incarnation is None else str(self._incarnation())
 
 
-def outside_of(since: str, incarnation: Callable[[], str] | None, readings: LastReadings) -> Outside | None:
+def outside_of(
+    since: str, incarnation: Callable[[], str] | None, readings: LastReadings, places: int | None = None
+) -> Outside | None:
     """Return what is true of a source's totals that live outside, None of those that live in the process.
 
     Raises:
-        ValueError: `since` is neither, or totals that die with the process have an incarnation.
+        ValueError: `since` is neither, or totals that die with the process have an incarnation or decimal places, or
+            there are no such places.
         TypeError: `since` is no string.
     """
     if arguments.text("since", since) not in {"process", "outside"}:
         raise ValueError(f"since={since!r}: the totals of a source live in the 'process' or 'outside'")
     if since == "process" and incarnation is not None:
         raise ValueError("incarnation is for totals that live outside of the process: give since='outside'")
-    return Outside(incarnation, readings) if since == "outside" else None
+    if places is not None and not (since == "outside" and type(places) is int and 0 <= places <= MOST_PLACES):
+        raise ValueError(f"places={places!r}: totals with since='outside' have 0 to {MOST_PLACES} decimal places")
+    return Outside(incarnation, readings, places) if since == "outside" else None
 
 
 class OutsideSeries(ForeignSeries):
@@ -103,6 +115,11 @@ class OutsideSeries(ForeignSeries):
         """Return the count since this series began. For the writer: `mark` is about the last call."""
         self._peeked = reading = self._reading
         return self.count(reading)
+
+    def count(self, reading: tuple[Value, Value | None, Value | None]) -> Value:
+        """Return the count, without digits that its total does not have: 77.1 - 71.9 is 5.2, not 5.199999999999989."""
+        counted, places = super().count(reading), self._state.outside.places
+        return counted if places is None or type(counted) is not float else round(counted, places)
 
     def current(self) -> Value:
         """As `read`, since `restart`, and for anybody."""

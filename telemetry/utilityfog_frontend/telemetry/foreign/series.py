@@ -44,8 +44,7 @@ class ForeignSeries(Series):
         """Return the count since this series began."""
         return self.count(self._reading)
 
-    @staticmethod
-    def count(reading: tuple[Value, Value | None, Value | None]) -> Value:
+    def count(self, reading: tuple[Value, Value | None, Value | None]) -> Value:
         """Return the count for a value reported, less what was counted before this series, and what it carries on."""
         value, since, carried = reading
         if since is not None:
