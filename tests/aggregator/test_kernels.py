@@ -46,7 +46,7 @@ from fog_aggregator.kernels.layout import (
 )
 from fog_aggregator.kernels.load import KernelsError, load
 from fog_schema.codec import decode, encode
-from fog_schema.columns import F64, ITEM_SIZES, U8, U32, Column, Ids
+from fog_schema.columns import F64, ITEM_SIZES, U8, U32, Column, Ids, array_column
 from fog_schema.errors import FrameError
 from fog_schema.frames import DELTA, Frame, Histograms, Numbers
 from tests.strategies import damaged, frames
@@ -77,6 +77,8 @@ def is_plain(frame: Frame) -> bool:
     fine = all(one.ids.size for one in sections)
     small = frame.counters is None or frame.counters.values.code in SMALL
     small &= all(group.counts.code in SMALL and np.isfinite(group.sums.tolist()).all() for group in frame.histograms)
+    arrays = frame.gauges is None or frame.gauges.values.code <= F64
+    small &= arrays and all(group.sums.code == F64 for group in frame.histograms)
     return frame == rest and frame.flags < 128 and one_each and fine and small
 
 
@@ -113,7 +115,7 @@ class Read:
             elif row[WIDTH] == GAUGES:
                 frame.gauges = Numbers(ids, self.column(row, 1))
             else:
-                sums = Column(F64, self.joined[row[SUMS_AT] : row[SUMS_AT] + 8 * row[COUNT]])
+                sums = array_column(F64, self.joined[row[SUMS_AT] : row[SUMS_AT] + 8 * row[COUNT]])
                 groups.append(Histograms(row[WIDTH], ids, self.column(row, row[WIDTH]), sums))
         frame.histograms = tuple(groups)
         return frame
@@ -121,7 +123,7 @@ class Read:
     def column(self, row: list[int], width: int) -> Column:
         """Return the values of a section."""
         begin = row[VALUES_AT]
-        return Column(row[CODE], self.joined[begin : begin + row[COUNT] * width * ITEM_SIZES[row[CODE]]])
+        return array_column(row[CODE], self.joined[begin : begin + row[COUNT] * width * ITEM_SIZES[row[CODE]]])
 
 
 @given(st.lists(deltas(), min_size=1, max_size=5))
@@ -186,9 +188,9 @@ def test_kernels_merge_as_numpy_does(datas: list[bytes]) -> None:
         merge(width, (joined, sections, offsets, slots), mine)
         for row, offset in zip(sections.tolist(), offsets.tolist(), strict=True):
             found = np.array(Ids(row[FORM], row[BASE], read.joined[row[IDS_AT] : row[IDS_END]]).tolist()) + offset
-            values = read.column(row, max(width, 1)).data
-            sums = read.joined[row[SUMS_AT] : row[SUMS_AT] + 8 * row[COUNT]] if width > 0 else b""
-            assert not kind.settle(theirs, found, row[CODE], values, sums)
+            values = read.column(row, max(width, 1))
+            sums = [array_column(F64, read.joined[row[SUMS_AT] : row[SUMS_AT] + 8 * row[COUNT]])] if width > 0 else []
+            assert not kind.settle(theirs, found, [values], sums)
         for name in ("values", "sums") if width > 0 else ("values",):
             assert getattr(mine, name).tobytes() == getattr(theirs, name).tobytes()
 

@@ -248,17 +248,15 @@ class MetricRegistry:
         counted, a series that is told twice or whose count is below zero, infinite or NaN.
 
         Args:
-            collect: gives all families and their series; one of several parts may have them fail each by itself (see
-                `foreign.source.Parts`).
-            rollup: how a tree merges its gauges, in place of what it says itself: a pattern of `fnmatch` for names, and
-                a rollup or several (see `Gauge`). The first pattern that fits counts: `{"queue_*": "sum", "*": "max"}`.
+            collect: gives all families and their series, or `foreign.source.Parts` of them, which fail each by itself.
+            rollup: how a tree merges its gauges, in place of what it says itself: patterns of `fnmatch` for names, each
+                with a rollup or several; the first that fits counts: `{"queue_*": "sum", "*": "max"}`.
             name: names the source in logs and in `telemetry_source_errors_total`; by default as `collect` is called.
-            since: where its totals live: in the `process`, with which they die, or `outside`, as those of a scraped
-                endpoint, a file or the kernel. Then the first reading of a series is a baseline and is not counted, an
-                agent with a state directory goes on from the last reading of an earlier life, and a forked child reads
-                nothing, as its parent does.
-            incarnation: for `outside`, names the run of whatever counts, such as the boot of a machine; asked before
-                each reading. When it has changed, all totals began anew.
+            since: where its totals live: in the `process`, with which they die, or `outside`, as those of a file
+                or the kernel. Then a series' first reading is a baseline and is not counted, an agent with a state
+                directory goes on from the last one of an earlier life, and a forked child reads nothing.
+            incarnation: for `outside`, names the run of what counts, as the boot of a machine; when it has changed, all
+                began anew. Asked before each reading.
             places: for `outside`, how many decimal places totals have at most (0 to 9), which their differences keep.
 
         Raises:
