@@ -293,6 +293,10 @@ class Aggregator:
         """Return what is remembered of alerts that began and ended."""
         return self._rules.alert_log
 
+    def pair(self) -> list[dict[str, Any]]:
+        """Return the other aggregators of the same part of the tree that were heard, the newest word first."""
+        return self._rules.others()
+
     def silences(self) -> list[dict[str, Any]]:
         """Return the silences, as Alertmanager writes them, the newest first."""
         now, silences = int(self._server_time() * 1000), self.notifications.silences

@@ -83,6 +83,10 @@ class FakeStatus:
         """Return what a test has."""
         return self.log
 
+    def pair(self) -> list[dict[str, Any]]:
+        """One other, which is ready."""
+        return [{"ready": True, "age_seconds": 1.5, "silent": False}]
+
     def silences(self) -> list[dict[str, Any]]:
         """One, that is over."""
         silence = Silence("a", ("fog",), (Matcher(MatchKind.REGEX, "site", "n.*"),), 0, 1_000, "jo", "why", 0.5)

@@ -127,6 +127,7 @@ async def test_people_are_told_once(fog_nats: NatsServer, tmp_path: Path) -> Non
         await eventually(lambda: two.is_known(0) and two.is_known(1), deadline=PATIENT, what="both know it")
         assert [two.sent(0), two.sent(1)] == [1, 0]
         assert two.taking.alerts() == ["Late firing"]
+        assert [(one["ready"], one["silent"]) for each in two.aggregators for one in each.pair()] == [(True, False)] * 2
 
 
 async def test_the_other_one_tells_when_the_first_is_killed(fog_nats: NatsServer, tmp_path: Path) -> None:

@@ -120,6 +120,9 @@ async def test_rows_of_events_and_metrics(fleet: Rich) -> None:
         await opened.shows("deployed", "table")
         await press("j")
         assert await opened.evaluate(focused) == await opened.text("td a.path")
+        names = await opened.page.locator("tbody td b").all_inner_texts()
+        await press("o")
+        assert await opened.page.locator("tbody td b").all_inner_texts() == sorted(names)
         await press("f")
         assert await opened.evaluate(focused) == "all names"
         await press("k")

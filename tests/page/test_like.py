@@ -19,6 +19,7 @@ async def test_a_place_that_is_unlike_the_others(fog_nats: NatsServer) -> None:
             for host in range(5):
                 collector = await fleet.node(f"fog/{rack}/{host}")
                 collector.register_gauge("queue_size").set(100 if rack == 2 else 1 + host / 10)
+                collector.register_gauge("backlog").set(500 if (rack, host) == (0, 4) else 1)
         await fleet.settle()
         async with tab(f"{fleet.url}/#/fog/2/0") as opened:
             await opened.shows("Live; its queue_size is that of 2 as a whole", "h1")
@@ -26,6 +27,10 @@ async def test_a_place_that_is_unlike_the_others(fog_nats: NatsServer) -> None:
             assert "100" in await opened.text("tr:has-text('queue_size')")
             await opened.shows("writer", "[aria-label='Life of this node']")
             assert len(set(opened.asked)) <= 8 + 5, "the view's own questions, and those of every view"
+            await opened.page.goto(f"{fleet.url}/#/fog/0?view=metrics")
+            row = opened.page.locator("tr", has=opened.page.locator("a.path:text-is('backlog')"))
+            await row.locator("a.bad", has_text="fog/0/4").wait_for(timeout=40_000)
+            assert "500 \N{MULTIPLICATION SIGN} siblings" in await row.inner_text()
             assert opened.said == []
 
 

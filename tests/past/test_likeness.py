@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fog_aggregator.components.http.past.likeness import MOST_VALUES, scopes_of
+from fog_aggregator.components.http.past.unlike import places_unlike
 from fog_proving.fuzz.http.schema import Checker
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
@@ -39,6 +40,40 @@ async def test_a_host_is_like_its_siblings_and_unlike_the_rest(fog_nats: NatsSer
         assert second["metrics"][0]["siblings"] is None, "two others are too few to be unlike them"
         assert (await fog.get("/api/likeness"))[0] == 400
         assert (await fog.get("/api/likeness", path="fog/9"))[0] == 404
+
+
+async def test_children_that_are_unlike_their_siblings(fog_nats: NatsServer) -> None:
+    """One rack of six has long queues: it is named with how much longer, and no metric that is alike everywhere."""
+    async with asked(fog_nats) as fog:
+        for rack in range(6):
+            node = await fog.node(f"fog/{rack}/0")
+            node.register_gauge("queue").set(100 if rack == 2 else 1 + rack / 10)
+            node.register_gauge("steady").set(7)
+        await fog.settle()
+        status, answer = await fog.get("/api/unlike", path="fog")
+        assert status == 200, answer
+        _, document = await fog.get("/api/openapi.json")
+        content = document["paths"]["/api/unlike"]["get"]["responses"]["200"]["content"]
+        Checker(document["components"]["schemas"]).check(answer, content["application/json"]["schema"])
+        assert (answer["children"], answer["total"], answer["compared"]) == (6, 2, 2)
+        [queue] = answer["metrics"]
+        assert queue["metric"] == "queue"
+        assert [(one["path"], one["value"]) for one in queue["places"]] == [("fog/2", 100)]
+        assert queue["places"][0]["ratio"] > 50
+        assert (await fog.get("/api/unlike", path="fog/2"))[1]["metrics"] == [], "one child has no siblings"
+        assert (await fog.get("/api/unlike", path="fog/9"))[0] == 404
+
+
+def test_of_many_children_the_extreme_ones_are_compared() -> None:
+    """Three at each end, the farthest first; without five values nothing is unlike, and NaN is no value."""
+    values = {f"p{number}": 10.0 + number % 3 for number in range(50)} | {
+        "low": 0.1,
+        "high": 900.0,
+        "none": float("nan"),
+    }
+    assert [one["path"] for one in places_unlike(values)] == ["high", "low"]
+    assert places_unlike({"a": 1.0, "b": 1.0, "c": 1.0, "d": 99.0}) == []
+    assert places_unlike({}) == []
 
 
 async def test_a_histogram_is_compared_by_its_99th_percentile(fog_nats: NatsServer) -> None:

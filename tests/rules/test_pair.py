@@ -41,6 +41,17 @@ def test_what_the_other_sees_fire_goes_on() -> None:
     assert not View(ours, "g", 0).still_fires(HOT)
 
 
+def test_the_others_are_listed_by_their_newest_word() -> None:
+    """Each once, whatever the groups are, the one that was heard last first; never oneself."""
+    ours = Pair("a")
+    assert ours.others() == []
+    later = replace(WORD, group="h", at=5, ready=False)
+    third = replace(WORD, replica="c", at=3)
+    for word in (WORD, later, third, replace(WORD, replica="a", at=9)):
+        ours.hear(word)
+    assert ours.others() == [later, third]
+
+
 def test_somebody_else_may_judge() -> None:
     """A member has a say that is ready, was heard lately, and has rules that work."""
     ours = Pair("a")

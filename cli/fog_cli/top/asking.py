@@ -10,7 +10,7 @@ from typing import Any, Final
 from fog_cli.api import Api
 from fog_cli.live import pages
 from fog_cli.top.screen.children import children_of
-from fog_cli.top.screen.state import SPANS, Answers, Chart, Series, State
+from fog_cli.top.screen.state import Answers, Chart, Series, State
 from fog_cli.words.paths import parent_of
 from fog_cli.words.problems import read
 from fog_cli.words.queries import Metric, at, band, below, expression, of_node
@@ -18,8 +18,8 @@ from fog_cli.words.queries import Metric, at, band, below, expression, of_node
 MOST_CHILDREN: Final = 100
 """Children whose past is asked for."""
 MOST_PROBLEMS: Final = 7
-MOST_EVENTS: Final = 500
-MOST_NODES: Final = 1_000
+MOST_EVENTS: Final = 10_000
+EVENTS: Final = 500
 PAGE: Final = 200
 HITS: Final = 20
 _POINTS: Final = 60
@@ -62,6 +62,10 @@ def _set(name: str) -> Callable[[Answers, Any], None]:
     return lambda answers, value: setattr(answers, name, value)
 
 
+def _set_own(name: str) -> Callable[[Answers, Any], None]:
+    return lambda answers, value: setattr(answers.own, name, value)
+
+
 def families(answer: Mapping[str, Any]) -> tuple[Metric, ...]:
     """Read an answer of /api/v1/metadata: metrics of programs first, what is counted before what is measured."""
     found = [Metric(name, one[0]["type"]) for name, one in answer["data"].items() if one and one[0]["type"] in _FIRST]
@@ -73,11 +77,14 @@ def _place(api: Api, state: State, now: float) -> Iterator[Question]:
     yield Question("tree", lambda: api.json("/api/tree", {"path": path, "depth": 1}), _set("tree"))
     metric = state.metric()
     if state.is_node:
-        yield Question("node", lambda: _node(api, path), _set("node"))
-        yield Question("series", lambda: series(api.json("/api/snapshot", {"node": path})), _set("series"))
+        yield Question("node", lambda: _node(api, path), _set_own("node"))
+        yield Question("series", lambda: series(api.json("/api/snapshot", {"node": path})), _set_own("series"))
+        if state.chosen.why and metric is not None:
+            asked = {"path": path, "name": metric.name}
+            yield Question("why", lambda: api.json("/api/explain", asked), _set_own("why"))
     elif metric is not None:
         query = expression(metric, below(path), window="5m", by="fog_path")
-        yield Question("values", lambda: _values(api, query), _set("values"))
+        yield Question("values", lambda: _values(api, query, state.where.until), _set("values"))
     if metric is not None:
         yield Question("chart", lambda: _chart(api, state, metric, now), _set("chart"))
 
@@ -90,8 +97,11 @@ def _node(api: Api, path: str) -> Mapping[str, Any] | None:
 
 def _past(api: Api, state: State, now: float) -> Iterator[Question]:
     """Ask for sparklines: of the children in one query, and of the problems."""
-    metric, end = state.metric(), now
-    begin = end - SPANS[state.where.span]
+    metric = state.metric()
+    begin, end = state.where.times(now)
+    if not state.is_node:
+        changed = {"path": state.where.path, "window": "1h"}
+        yield Question("changes", lambda: api.json("/api/changes", changed)["changes"], _set("changes"))
     if metric is not None and not state.is_node and len(children_of(state)) <= MOST_CHILDREN:
         query = expression(metric, below(state.where.path), window="5m", by="fog_path")
         yield Question(
@@ -120,24 +130,25 @@ def series(answer: Mapping[str, Any]) -> tuple[Series, ...]:
 
 
 def _nodes(api: Api, state: State, now: float) -> Iterator[Question]:
-    chosen, answer = state.chosen, state.answers.nodes
-    loaded = len(answer["nodes"]) if answer else 0
-    most = loaded + PAGE if answer and answer["next"] and chosen.row > loaded - PAGE // 2 else max(PAGE, loaded)
+    chosen = state.chosen
     query = {
         "path": state.where.path,
         "state": _EVERY if chosen.every else _NOT_LIVE,
         "q": chosen.filter,
         "sort": chosen.sort or "worst",
+        "limit": PAGE,
+        "offset": max(0, chosen.row // (PAGE // 2) - 1) * (PAGE // 2),
     }
     yield from _head(api, state, now)
-    yield Question("nodes", lambda: pages.nodes(api, query, min(MOST_NODES, most)), _set("nodes"))
+    yield Question("nodes", lambda: api.json("/api/nodes", query), _set("nodes"))
 
 
 def _events(api: Api, state: State, now: float) -> Iterator[Question]:
     yield from _head(api, state, now)
     if not state.chosen.paused:
-        query = {"path": state.where.path, "since": now - SPANS[state.where.span]}
-        yield Question("events", lambda: pages.events(api, query, MOST_EVENTS), _set("events"))
+        query = {"path": state.where.path, "since": state.where.times(now)[0]}
+        most = min(MOST_EVENTS, (state.chosen.row // EVENTS + 2) * EVENTS)
+        yield Question("events", lambda: pages.events(api, query, most), _set("events"))
 
 
 def _head(api: Api, state: State, now: float) -> Iterator[Question]:
@@ -162,22 +173,22 @@ def found(api: Api, path: str, text: str) -> list[str]:
 
 
 def _chart(api: Api, state: State, metric: Metric, now: float) -> Chart:
-    path, end = state.where.path, now
-    begin = end - SPANS[state.where.span]
+    path = state.where.path
+    begin, end = state.where.times(now)
     query = expression(metric, of_node(path) if state.is_node else at(path), window="5m")
     values = next(iter(_ranges(api, query, begin, end).values()), ())
     sides = None
     if parent_of(path):
-        low, high = (
-            _values(api, band(metric, path, quantile, window="5m")).get("", math.nan) for quantile in (0.1, 0.9)
-        )
+        bands = (band(metric, path, quantile, window="5m") for quantile in (0.1, 0.9))
+        low, high = (_values(api, one, state.where.until).get("", math.nan) for one in bands)
         sides = (low, high)
     return Chart(metric, values, sides, begin, end)
 
 
-def _values(api: Api, query: str) -> dict[str, float]:
-    """Ask for values now, by their paths."""
-    answer = api.json("/api/v1/query", {"query": query})["data"]["result"]
+def _values(api: Api, query: str, time: float) -> dict[str, float]:
+    """Ask for values at a moment, or now, by their paths."""
+    given = {"query": query, "time": f"{time:.3f}"} if time else {"query": query}
+    answer = api.json("/api/v1/query", given)["data"]["result"]
     return {one["metric"].get("fog_path", ""): _number(one["value"][1]) for one in answer if "value" in one}
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from fog_cli.api import Api
+from fog_cli.top.asking import questions
 from fog_cli.top.screen.compose import current
 from fog_cli.top.screen.keys import LOAD, Effect, Effects, press
-from fog_cli.top.screen.state import VIEWS, State
-from tests.cli.top.made_up import NOW, rack
+from fog_cli.top.screen.state import VIEWS, Series, State
+from tests.cli.top.made_up import NOW, place, rack
 from tests.cli.top.test_screen import fleet, text
 
 
@@ -17,6 +22,24 @@ def pressed(state: State, *keys: str) -> Effects:
     for key in keys:
         effects = press(state, key, current(state, NOW))
     return effects
+
+
+class Answering(Api):
+    """An aggregator that answers what is made up; all else is empty."""
+
+    def __init__(self, answers: dict[str, Callable[[Any], Any]]) -> None:
+        super().__init__("http://fog:10364")
+        self._answers = answers
+
+    def json(self, path: str, query: Any = None) -> Any:
+        """Answer a question."""
+        return self._answers[path](query)
+
+
+def stale_node(path: str) -> dict[str, Any]:
+    """Return a row of /api/nodes."""
+    numbers = {"last_heard_age_seconds": 50.0, "interval_seconds": 10.0, "epochs": 1, "gaps": 0}
+    return {"path": path, "state": "stale", **numbers, "ephemeral": False, "branch": False, "info": {}}
 
 
 def test_descent_and_back() -> None:
@@ -141,6 +164,96 @@ def test_the_list_of_nodes() -> None:
     assert state.chosen.every
     assert pressed(state, "enter") == [LOAD]
     assert (state.where.path, state.where.view) == ("fog/ams/r04/n02/7", "overview")
+
+
+def test_each_of_a_hundred_thousand_nodes_is_reached() -> None:
+    """The rows around the chosen one are asked for; one that is not there yet opens nothing."""
+    state = rack()
+    pressed(state, "g", "n")
+    asked: list[dict[str, object]] = []
+
+    def nodes(query: dict[str, object]) -> dict[str, object]:
+        asked.append(query)
+        first = int(str(query["offset"]))
+        last = min(100_000, first + int(str(query["limit"])))
+        made = [stale_node(f"fog/n{number:06}") for number in range(first, last)]
+        return {"nodes": made, "total": 100_000, "offset": first, "next": "x"}
+
+    def load() -> None:
+        for question in questions(Answering({"/api/nodes": nodes}), state, NOW, again=True):
+            if question.name == "nodes":
+                question.take(state.answers, question.ask())
+
+    load()
+    assert "▸ ▚ stale" in text(state, 80, 24)
+    assert pressed(state, "end") == [LOAD]
+    assert "▸ … asking" in text(state, 80, 24)
+    assert pressed(state, "enter") == []
+    load()
+    assert "fog/n099999" in text(state, 80, 24)
+    assert "of 100,000" in text(state)
+    assert pressed(state, *["up"] * 179) == []
+    assert pressed(state, "up", "up") == [LOAD]
+    load()
+    assert pressed(state, "enter") == [LOAD]
+    assert state.where.path == "fog/n099818"
+    assert max(int(str(query["limit"])) for query in asked) == 200
+
+
+def test_a_span_of_the_past_is_chosen() -> None:
+    """By halves of the span; at the present it follows it again, and the link has it."""
+    state = rack()
+    assert pressed(state, "[") == [LOAD]
+    assert state.where.times(NOW) == (NOW - 5400, NOW - 1800)
+    [link] = pressed(state, "c")
+    assert link.text == f"http://fog:10364/#/fog/ams/r04?from={NOW - 5400:.0f}&to={NOW - 1800:.0f}"
+    pressed(state, "[")
+    assert " to " in text(state, 80, 24).splitlines()[-1], "the last line has the span"
+    assert state.where.until == NOW - 3600
+    pressed(state, "]", "]", "]")
+    assert state.where.times(NOW) == (NOW - 3600, NOW)
+    pressed(state, "[", "t")
+    assert state.where.until == 0
+
+
+def test_why_a_number_is_what_it_is() -> None:
+    """Its writers, those that ended, and whether they make what is exported; w leads back."""
+    state = rack("fog/ams/r04/n02/7")
+    state.answers.tree = place("fog/ams/r04/n02/7", {"live": 1}, state="live")
+    state.answers.own.series = (Series("orders_total", {}, 12.0),)
+    assert pressed(state, "w") == [LOAD]
+    assert "asking …" in text(state)
+    labels = {"kind": "pizza"}
+    epochs = [{"epoch": "00ff00ff00ff00ff", "values": [{"labels": labels, "value": 5}]}]
+    node = {"epochs": epochs, "folded": 2, "closed": [{"labels": labels, "value": 7}]}
+    state.answers.own.why = {"name": "orders_total", "node": node, "total": [{"labels": labels, "value": 12}]}
+    shown = text(state)
+    assert "writer 00ff…ff" in shown
+    assert "2 writers that ended" in shown
+    assert "✓ sum of the above" in shown
+    state.answers.own.why = state.answers.own.why | {"total": [{"labels": labels, "value": 13}]}
+    assert "does not add up: 12" in text(state)
+    pressed(state, "w")
+    assert "orders_total" in text(state)
+    assert "writer" not in text(state)
+    state = rack()
+    assert pressed(state, "w") == [], "a place with children has no writers"
+    assert pressed(state, "2", "w") == [LOAD]
+    assert (state.where.path, state.where.metric) == ("fog/ams/r04/n02", "order_errors_total")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)])
+def test_what_changed(size: tuple[int, int]) -> None:
+    """The metric, both values, the change, and the way down to where it is."""
+    state = rack()
+    way = [{"path": "fog/ams/r04/n02", "share": 0.943}]
+    one = {"metric": "order_errors_total", "type": "counter", "quantile": None, "before": 0.1, "now": 41.8, "way": way}
+    even = one | {"metric": "orders_total", "before": 100.0, "now": 101.0, "way": [], "where": "spread evenly"}
+    state.answers.changes = [one, even]
+    shown = text(state, *size)
+    assert "0.1 /s → 41.8 /s" in shown
+    assert "n02 94.3 %" in shown
+    assert ("spread evenly" in shown) == (size == (140, 40))
 
 
 def test_a_row_that_is_cut_is_read_below() -> None:

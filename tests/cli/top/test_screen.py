@@ -152,12 +152,12 @@ def test_a_node_without_children() -> None:
             ],
         }
     }
-    state.answers.series = series(answer)
+    state.answers.own.series = series(answer)
     state.answers.families = (*state.answers.families, Metric("wait_seconds", "histogram"))
-    assert state.answers.series[0] == Series("queue_bytes", {"queue": "a\x1b[2J"}, 2_500_000)
+    assert state.answers.own.series[0] == Series("queue_bytes", {"queue": "a\x1b[2J"}, 2_500_000)
     assert "4 series" in text(state)
     known = {"state": "stale", "last_heard_age_seconds": 48.0, "interval_seconds": 10.0, "epochs": 2, "gaps": 1}
-    state.answers.node = known | {"awaits_keyframe": True, "info": {"version": "2.4.1", "os": "a\x1b"}}
+    state.answers.own.node = known | {"awaits_keyframe": True, "info": {"version": "2.4.1", "os": "a\x1b"}}
     found = text(state, 200, 40)
     facts = (
         r"last frame 48 s ago · interval 10 s · 2 writers · 1 gap open · awaits a keyframe · os=a\x1b · version=2.4.1"

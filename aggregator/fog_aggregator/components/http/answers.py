@@ -127,5 +127,6 @@ def status(network: NetworkCollector, service: Status, root: Path = (), can: Seq
         "unread": [{"path": format_path(path), "nodes": count} for path, count in network.unread.under(root)],
         "commands_unread": {} if root else dict(service.unread_commands()),
         "streams": [] if root else [asdict(stream) for stream in service.streams()],
+        "pair": [] if root else service.pair(),
         "memory": None if root else service.memory(),
     }

@@ -288,6 +288,7 @@ SCHEMAS: Final[dict[str, dict[str, Any]]] = {
                 "description": "what this login may change over HTTP: `silence`, or nothing",
             },
             "streams": list_of(ref_to("Stream")),
+            "pair": list_of(object_of({"ready": FLAG, "age_seconds": NUMBER, "silent": FLAG})),
             "memory": or_null(ref_to("Memory")),
         }
     ),

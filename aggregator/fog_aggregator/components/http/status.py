@@ -79,5 +79,8 @@ class Status(Protocol):
     def alert_log(self) -> AlertLog | None:
         """Return what is remembered of alerts that began and ended; None where nothing is."""
 
+    def pair(self) -> list[dict[str, Any]]:
+        """Return the other aggregators of the same part of the tree that were heard, the newest word first."""
+
     def silences(self) -> list[dict[str, Any]]:
         """Return the silences, as Alertmanager writes them."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from fog_aggregator.components.rules.coverage import FleetCoverage
 from fog_aggregator.components.rules.files import RulesError, parse_labels
@@ -109,6 +109,10 @@ class Rules:
             self._resume()
         self._tasks = [self._loops.spawn(self._evaluate_forever(asks=asks))]
         self._tasks.append(self._loops.spawn(self._partner.talk(self._conditions.now)))
+
+    def others(self) -> list[dict[str, Any]]:
+        """Return the other aggregators of the same part of the tree that were heard, the newest word first."""
+        return self._partner.others()
 
     async def stop(self, deadline: float) -> None:
         """End. Receivers hear nothing: alerts go on when the aggregator is back."""

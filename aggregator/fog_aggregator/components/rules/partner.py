@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import PurePath
-from typing import Final
+from typing import Any, Final
 
 from fog_aggregator.core.saved import Saved, as_flag
 from fog_aggregator.notifications.deliveries import Deliveries, DeliveryOrder, encode_deliveries
-from fog_aggregator.rules.alerts.pair import Pair, Verdicts, VerdictsError, View, decode, encode, limited
+from fog_aggregator.rules.alerts.pair import INTERVALS, Pair, Verdicts, VerdictsError, View, decode, encode, limited
 from fog_aggregator.rules.evaluate import RuleGroupState
 from fog_aggregator.rules.model import RuleGroup
 from fog_aggregator.rules.rule_set import verdicts
@@ -92,6 +92,18 @@ class Partner:
             async with asyncio.timeout(patience):
                 await self._answered.wait()
         self.is_known = self._answered.is_set()
+
+    def others(self) -> list[dict[str, Any]]:
+        """Return the other aggregators that were heard in this run: how long ago, and whether they are ready."""
+        now = self._now()
+        return [
+            {
+                "ready": self._pair.is_ready(one.replica, now),
+                "age_seconds": max(0, now - one.at) / 1000,
+                "silent": abs(now - one.at) > INTERVALS * one.interval,
+            }
+            for one in self._pair.others()
+        ]
 
     def view(self, group: RuleGroup, at: int) -> View:
         """Return the words of the other aggregators on a group at a time."""

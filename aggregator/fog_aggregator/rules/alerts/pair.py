@@ -178,6 +178,13 @@ class Pair:
         words = [one for one in list(self._words.values()) if one.replica == replica and _is_of(one, at)]
         return bool(words) and max(words, key=lambda one: one.at).ready
 
+    def others(self) -> list[Verdicts]:
+        """Return the newest word of each other aggregator, however old, the newest first."""
+        newest: dict[str, Verdicts] = {}
+        for one in sorted(self._words.values(), key=lambda one: one.at):
+            newest[one.replica] = one
+        return sorted(newest.values(), key=lambda one: -one.at)
+
     def words_on(self, group: str, at: int) -> Iterator[Verdicts]:
         """List the words on a group that are of about a time. Any thread may ask."""
         words = list(self._words.values())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from fog_cli.top.screen import children, head, listing
+from fog_cli.top.screen import children, head, listing, reasons
 from fog_cli.top.screen.keys import SHEET
 from fog_cli.top.screen.listing import Listing
 from fog_cli.top.screen.state import VIEWS, Chart, State
@@ -18,6 +18,7 @@ from fog_cli.words.text import Line, Span, fitted, harmless, plain, size_of, wra
 
 _LABELS: Final = 7
 _LEAST_FOR_REST: Final = 12
+_HIGH: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def current(state: State, now: float) -> Listing:
         return listing.hits(state)
     if state.where.view != "overview":
         return _view(state, now)
-    return listing.series(state) if state.is_node else children.listing(state, 0)
+    return reasons.of_node(state) if state.is_node else children.listing(state, 0)
 
 
 def _view(state: State, now: float) -> Listing:
@@ -72,13 +73,16 @@ def _table(shown: Listing, state: State, width: int, height: int) -> list[Row]:
         rows.append(Row([(f"filter: {state.chosen.filter}", "warning")]))
     if not shown.items:
         return [*rows, Row([(shown.empty, "")])]
-    chosen = max(0, min(state.chosen.row, len(shown.items) - 1))
-    more = _rest(shown.items[chosen].line, width) if height > _LEAST_FOR_REST else []
+    chosen = max(0, min(state.chosen.row, shown.size - 1))
+    item = shown.at(chosen)
+    more = _rest(item.line, width) if item is not None and height > _LEAST_FOR_REST else []
     room = max(1, height - len(rows) - 1 - len(more))
-    first = max(0, min(chosen - room // 2, len(shown.items) - room))
+    first = max(0, min(chosen - room // 2, shown.size - room))
     rows.append(Row([("  ", ""), *shown.header]))
-    sight = enumerate(shown.items[first : first + room], first)
-    rows += [_item(item.line, place, is_chosen=place == chosen) for place, item in sight]
+    for place in range(first, min(shown.size, first + room)):
+        item = shown.at(place)
+        line = item.line if item is not None else [("… asking", "faint")]
+        rows.append(_item(line, place, is_chosen=place == chosen))
     return [*rows, *more]
 
 
@@ -100,13 +104,15 @@ def _place(state: State, width: int, height: int) -> list[Row]:
     """Return the children of a place and its chart: beside each other, or one below the other."""
     wide = width >= head.WIDE
     left = width * 58 // 100 if wide else width
-    shown = listing.series(state) if state.is_node else children.listing(state, left - 2)
+    shown = reasons.of_node(state) if state.is_node else children.listing(state, left - 2)
     if wide:
         table = [Row(fitted(row.line, left), row.row) for row in _table(shown, state, left, height)]
         table += [Row(fitted([], left))] * (height - len(table))
-        drawn = [*_chart(state, width - left - 3, min(height, 14)), *[[]] * height]
+        drawn: list[Line] = list(_chart(state, width - left - 3, min(height, 14)))
+        drawn += [*reasons.changes(state, width - left - 3, height - len(drawn) - 1), *[[]] * height]
         return [Row([*row.line, (" │ ", "faint"), *line], row.row) for row, line in zip(table, drawn, strict=False)]
-    below = list(_chart(state, width, max(0, min(6, height - 6))))
+    below = list(reasons.changes(state, width, 1 if height < _HIGH else 4))
+    below += _chart(state, width, max(0, min(6, height - 6 - len(below))))
     table = _table(shown, state, left, height - len(below))
     table += [Row([])] * (height - len(below) - len(table))
     return [*table, *(Row(line) for line in below)]
@@ -155,7 +161,10 @@ def _footer(state: State, width: int) -> Line:
     for key, view in VIEWS.items():
         number = f" {count(_number(state, view))}" if _number(state, view) else ""
         found.append((f"{key} {view}{number}  ", "bold" if view == state.where.view else "faint"))
-    found.append((f" t {state.where.span}", "faint"))
+    begin, end = state.where.times(0.0)
+    found.append(
+        (f" {clock(begin, 2)} to {clock(end, 2)} ]", "warning") if end else (f" t {state.where.span}", "faint")
+    )
     hints = "  / search  m metric  f filter  o sort  ? keys  q quit"
     return [*found, (hints if size_of(found) + len(hints) <= width else "  / ? q", "faint")]
 

@@ -27,6 +27,8 @@ SHEET: Final = (
     ("o", "sort the table"),
     ("e", "in nodes: those in all states, or those that are not live"),
     ("t", "span of time"),
+    ("[ ]", "span earlier, later"),
+    ("w", "why a node's number is what it is; of a problem, its place and metric"),
     ("y", "copy PromQL; in nodes: paths"),
     ("c", "copy the page's link; in nodes: the command that a node needs"),
     ("s", "copy the command that silences"),
@@ -63,9 +65,9 @@ def press(state: State, key: str, shown: Listing) -> Effects:
             state.go(state.where.path if key != "o" else "", VIEWS[key])
             return [LOAD]
     if key in _MOVES and shown.items:
-        last = len(shown.items) - 1
+        last = shown.size - 1
         chosen.row = max(0, min(last, min(chosen.row, last) + _MOVES[key]))
-        return _more(state, last)
+        return _more(state, shown)
     if key.isdigit() and key != "0":
         known = any(one.number == int(key) for one in state.problems)
         chosen.problem = int(key) if known and chosen.problem != int(key) else 0
@@ -86,15 +88,18 @@ _MOVES: Final = {
 }
 
 
-def _more(state: State, last: int) -> Effects:
-    """Ask for more nodes when the end of those that are there is near."""
-    answer = state.answers.nodes
-    is_near = state.where.view == "nodes" and answer is not None and answer["next"] is not None
-    return [LOAD] if is_near and state.chosen.row > last - _FAR else []
+def _more(state: State, shown: Listing) -> Effects:
+    """Ask for other rows when an end of those that are there is near, and there are more."""
+    row, first, end = state.chosen.row, shown.first, shown.first + len(shown.items)
+    if state.where.view == "events":
+        answer = state.answers.events
+        return [LOAD] if answer is not None and answer["next"] is not None and row > end - _FAR else []
+    is_near = (first > 0 and row < first + _FAR) or (end < shown.size and row > end - _FAR)
+    return [LOAD] if state.where.view == "nodes" and is_near else []
 
 
 def _item(state: State, shown: Listing) -> Item | None:
-    return shown.items[max(0, min(state.chosen.row, len(shown.items) - 1))] if shown.items else None
+    return shown.at(max(0, min(state.chosen.row, shown.size - 1))) if shown.items else None
 
 
 def _open(state: State, shown: Listing) -> Effects:
@@ -177,6 +182,7 @@ def _type(state: State, key: str, shown: Listing) -> Effects:
 def _sort(state: State, shown: Listing) -> Effects:
     del shown
     orders = _NODE_SORTS if state.where.view == "nodes" else SORTS
+    state.chosen.row = 0 if state.where.view == "nodes" else state.chosen.row
     if state.where.view in {"overview", "nodes"}:
         state.chosen.sort = orders[(orders.index(state.chosen.sort) + 1) % len(orders)]
     return [LOAD] if state.where.view == "nodes" else []
@@ -185,7 +191,34 @@ def _sort(state: State, shown: Listing) -> Effects:
 def _span(state: State, shown: Listing) -> Effects:
     del shown
     names = list(SPANS)
-    state.where.span = names[(names.index(state.where.span) + 1) % len(names)]
+    state.where.span, state.where.until = names[(names.index(state.where.span) + 1) % len(names)], 0.0
+    return [LOAD]
+
+
+def _shift(step: int) -> Callable[[State, Listing], Effects]:
+    """Return what moves the span by half of itself; at its end it follows the present again."""
+
+    def shift(state: State, shown: Listing) -> Effects:
+        del shown
+        where, now = state.where, (state.link.status or {}).get("now", 0.0)
+        end = (where.until or now) + step * SPANS[where.span] / 2
+        where.until = end if 0 < end < now else 0.0
+        return [LOAD]
+
+    return shift
+
+
+def _why(state: State, shown: Listing) -> Effects:
+    """Say why a node's number is what it is; of a problem, go to its place and its metric."""
+    problem = state.problem if state.where.view == "overview" else None
+    if problem is not None and problem.metric:
+        return _open(state, shown)
+    if state.where.view != "overview" or not state.is_node:
+        return []
+    item = _item(state, shown)
+    if not state.chosen.why and item is not None and item.metric:
+        state.where.metric = item.metric
+    state.chosen.why, state.chosen.row = not state.chosen.why, 0
     return [LOAD]
 
 
@@ -193,7 +226,7 @@ def _every(state: State, shown: Listing) -> Effects:
     del shown
     if state.where.view != "nodes":
         return []
-    state.chosen.every = not state.chosen.every
+    state.chosen.every, state.chosen.row = not state.chosen.every, 0
     return [LOAD]
 
 
@@ -220,7 +253,9 @@ def _copy_link(state: State, shown: Listing) -> Effects:
     where, query = state.where, list[str]()
     if where.view != "overview":
         query.append(f"view={where.view}")
-    if where.span != "1h":
+    if where.until:
+        query += [f"from={where.until - SPANS[where.span]:.0f}", f"to={where.until:.0f}"]
+    elif where.span != "1h":
         query.append(f"t={where.span}")
     if where.metric:
         query.append(f"m={where.metric}")
@@ -277,6 +312,9 @@ _ACTIONS: Final[Mapping[str, Callable[[State, Listing], Effects]]] = {
     "m": _begin("metric"),
     "o": _sort,
     "t": _span,
+    "[": _shift(-1),
+    "]": _shift(1),
+    "w": _why,
     "e": _every,
     " ": _pause,
     "y": _copy_query,

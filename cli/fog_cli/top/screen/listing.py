@@ -38,14 +38,28 @@ class Listing:
     Attributes:
         title: A name for its rows, and their order.
         header: The titles of its columns.
-        items: Its rows.
+        items: Its rows, or those around the chosen one.
         empty: The text in place of rows.
+        first: The number of the first item among all rows.
+        total: How many rows there are, where they are more than the items.
     """
 
     title: str
     header: Line
     items: Sequence[Item]
     empty: str = ""
+    first: int = 0
+    total: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return max(self.total, self.first + len(self.items)) if self.items else 0
+
+    def at(self, row: int) -> Item | None:
+        """Return a row; None where it is not there yet."""
+        place = row - self.first
+        return self.items[place] if 0 <= place < len(self.items) else None
 
 
 def made(
@@ -68,8 +82,10 @@ def nodes(state: State, now: float) -> Listing:
     ]
     order = {"": "worst first, then longest", "path": "by path", "silence": "longest silent first"}[state.chosen.sort]
     which, other, word = ("in all states", "not live", "known") if state.chosen.every else ("not live", "all", "away")
-    title = f"nodes {which}: {count(len(items))} of {count(answer['total'])}, {order} · e {other}"
-    return Listing(title, header, items, f"No node here is {word}.")
+    first = answer.get("offset", 0)
+    part = f"{count(first + 1)} to {count(first + len(items))}" if first else count(len(items))
+    title = f"nodes {which}: {part} of {count(answer['total'])}, {order} · e {other}"
+    return Listing(title, header, items, f"No node here is {word}.", first, answer["total"])
 
 
 def alert_list(state: State, now: float) -> Listing:
@@ -147,7 +163,7 @@ def series(state: State) -> Listing:
     wanted = matcher(state.chosen.filter)
     types = {one.name: one.type for one in state.answers.families}
     rows, about = list[Sequence[Span]](), list[Item]()
-    for one in state.answers.series:
+    for one in state.answers.own.series:
         is_histogram = types.get(one.name) == "histogram"
         if not wanted(f"{one.name} {' '.join(one.labels.values())}") or (is_histogram and "le" in one.labels):
             continue
@@ -160,7 +176,7 @@ def series(state: State) -> Listing:
         about.append(Item((), metric=one.name))
     columns = (Column("metric", most=44), Column("now", right=True), Column(""), Column("labels"))
     empty = state.answers.errors.get("series", "No series of it is shown now.")
-    node = state.answers.node
+    node = state.answers.own.node
     title = f"{node['state']} · {facts_of(node)}" if node is not None else many(len(rows), "series", "series")
     return made(title, columns, rows, about, empty)
 

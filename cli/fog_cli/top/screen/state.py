@@ -23,12 +23,21 @@ Answer = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Where:
-    """The place, the view, the span of time, and the metric that children are compared by (the first, if empty)."""
+    """The place, the view, the span of time, and the metric that children are compared by (the first, if empty).
+
+    `until` is the end of the span, seconds since 1970; 0 for now.
+    """
 
     path: str = ""
     view: str = "overview"
     span: str = "1h"
     metric: str = ""
+    until: float = 0.0
+
+    def times(self, now: float) -> tuple[float, float]:
+        """Return the beginning and the end of the span."""
+        end = self.until or now
+        return end - SPANS[self.span], end
 
 
 @dataclass(slots=True)
@@ -46,6 +55,7 @@ class Chosen:
         typed: As far as it is typed.
         chord: The key g was pressed.
         sheet: The sheet of keys is shown.
+        why: Why a node's number is what it is stands in place of its series.
         note: A word for the last line.
     """
 
@@ -59,6 +69,7 @@ class Chosen:
     typed: str = ""
     chord: bool = False
     sheet: bool = False
+    why: bool = False
     note: str = ""
 
 
@@ -83,6 +94,21 @@ class Series:
 
 
 @dataclass(slots=True)
+class OwnAnswers:
+    """The answers about a node without children.
+
+    Attributes:
+        node: All that is known of it, as /api/nodes has it.
+        series: Its series.
+        why: The answer of /api/explain about one of its metrics.
+    """
+
+    node: Answer | None = None
+    series: Sequence[Series] = ()
+    why: Answer | None = None
+
+
+@dataclass(slots=True)
 class Answers:
     """The aggregator's answers, as far as they are there.
 
@@ -93,10 +119,10 @@ class Answers:
         values: The metric of each child.
         sparks: The metric of each child over the span; of problems by their keys.
         chart: The metric of the place.
-        node: All that is known of a node without children, as /api/nodes has it.
-        series: Of such a node.
+        own: Of a node without children.
         nodes: The answer of /api/nodes.
         events: The answer of /api/events.
+        changes: The metrics of the place that have changed most, as /api/changes has them.
         hits: The paths that a search has found.
         errors: Why a part of it could not be had.
     """
@@ -107,10 +133,10 @@ class Answers:
     values: Mapping[str, float] = field(default_factory=dict)
     sparks: dict[str, Sequence[float]] = field(default_factory=dict)
     chart: Chart | None = None
-    node: Answer | None = None
-    series: Sequence[Series] = ()
+    own: OwnAnswers = field(default_factory=OwnAnswers)
     nodes: Answer | None = None
     events: Answer | None = None
+    changes: Sequence[Answer] = ()
     hits: Sequence[str] = ()
     errors: dict[str, str] = field(default_factory=dict)
 

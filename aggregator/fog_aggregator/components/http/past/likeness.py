@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
@@ -22,10 +23,8 @@ from fog_aggregator.components.http.prometheus.route import API, STATUS_OF
 from fog_aggregator.components.http.view_parameters import must_be_known
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.promql.errors import QueryError
-from fog_aggregator.promql.evaluation.context import Options
 from fog_aggregator.promql.labels import label
-from fog_aggregator.promql.query import VectorResult, instant_query
-from fog_aggregator.promql.storage import Storage
+from fog_aggregator.promql.query import Result, VectorResult, instant_query
 from fog_aggregator.query.samples import PATH as PATH_LABEL
 from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.model import Family
@@ -34,6 +33,8 @@ MOST_VALUES: Final = 200_000
 """Values of others that one answer reads: of more, only the first metrics are compared with all places, or with any."""
 _ERRORS: Final = {422: web.HTTPUnprocessableEntity, 503: web.HTTPServiceUnavailable}
 PARAMETERS: Final = (PATH, LIMIT, OFFSET)
+Evaluate: TypeAlias = Callable[[str], Result]
+"""An expression's result at the moment of the question."""
 
 
 async def like(request: web.Request, query: Mapping[str, Any]) -> web.StreamResponse:
@@ -44,14 +45,25 @@ async def like(request: web.Request, query: Mapping[str, Any]) -> web.StreamResp
     if not path:
         raise web.HTTPBadRequest(text="path= is needed: the whole fleet has no siblings")
     must_be_known(network, path)
+    root = shown_to(request)
+    work = lambda evaluate: _Work(network, evaluate, root, path).found(query["limit"], query["offset"])  # noqa: E731
+    return await answer(request, path, work)
+
+
+async def answer(request: web.Request, path: Path, work: Callable[[Evaluate], dict[str, Any]]) -> web.StreamResponse:
+    """Answer with what expressions say at the newest step, evaluated in a thread of queries.
+
+    Raises:
+        HTTPException: One of them cannot be evaluated.
+    """
     try:
         queries = request.app[API].queries
         step = round(request.app[PAST].past.step * 1000)
         moment = queries.now() // step * step
         async with queries.slot(request) as evaluation:
             storage, options = queries.storage(evaluation), queries.evaluate_with(evaluation)
-            work = _Work(network, storage, options, moment, shown_to(request), path)
-            found = await queries.compute(lambda: work.found(query["limit"], query["offset"]))
+            evaluate = partial(instant_query, storage=storage, time=moment, options=options)
+            found = await queries.compute(lambda: work(evaluate))
     except QueryError as error:
         failure = _ERRORS.get(STATUS_OF.get(error.error_type, 400), web.HTTPBadRequest)
         raise failure(text=str(error)) from None
@@ -64,17 +76,13 @@ class _Work:
 
     Attributes:
         network: Knows the families and the places.
-        storage: Has the samples.
-        options: The bounds of an evaluation.
-        moment: When it is, milliseconds.
+        evaluate: Evaluates expressions.
         root: The place at and under which others may be looked at.
         path: The place that is compared.
     """
 
     network: NetworkCollector
-    storage: Storage
-    options: Options
-    moment: int
+    evaluate: Evaluate
     root: Path
     path: Path
 
@@ -116,26 +124,25 @@ class _Work:
         }
 
     def _values(self, family: Family, under: Path) -> dict[str, float]:
-        """Return the value of each place of the level at and under another one."""
-        place = f',fog_path=~"{format_path(under)}(/.*)?"' if under else ""
-        level = len(self.path) - 1
-        matchers = f'fog_level="{level}"{place}'
-        is_histogram = bool(family.bounds)
-        expression = (
-            quantile_by_path(family.name, matchers)
-            if is_histogram
-            else value_by_path(family.name, family.type, matchers)
-        )
-        found = instant_query(expression, self.storage, self.moment, self.options)
-        if not isinstance(found.data, VectorResult):
-            return {}
-        paths = (label(labels, PATH_LABEL) for labels in found.data.labels)
-        # A level has the own values of the nodes above it, too.
-        return {
-            path: value
-            for path, value in zip(paths, found.data.values.tolist(), strict=True)
-            if path.count("/") == level
-        }
+        return level_values(self.evaluate, family, len(self.path) - 1, under)
+
+
+def level_values(evaluate: Evaluate, family: Family, level: int, under: Path) -> dict[str, float]:
+    """Return a metric's value at each place of a level at and under a path, by the place's path."""
+    place = f',fog_path=~"{format_path(under)}(/.*)?"' if under else ""
+    matchers = f'fog_level="{level}"{place}'
+    is_histogram = bool(family.bounds)
+    expression = (
+        quantile_by_path(family.name, matchers) if is_histogram else value_by_path(family.name, family.type, matchers)
+    )
+    found = evaluate(expression)
+    if not isinstance(found.data, VectorResult):
+        return {}
+    paths = (label(labels, PATH_LABEL) for labels in found.data.labels)
+    # A level has the own values of the nodes above it, too.
+    return {
+        path: value for path, value in zip(paths, found.data.values.tolist(), strict=True) if path.count("/") == level
+    }
 
 
 class _Scope(Enum):

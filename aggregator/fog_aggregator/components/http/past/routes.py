@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fog_aggregator.components.http.access.guard import Reach
-from fog_aggregator.components.http.past import blame, changes, likeness, moments
+from fog_aggregator.components.http.past import blame, changes, likeness, moments, unlike
 from fog_aggregator.components.http.routes import Route
 
 PAST_ROUTES: Final = (
@@ -34,6 +34,16 @@ PAST_ROUTES: Final = (
         likeness.like,
         likeness.PARAMETERS,
         "Likeness",
+        errors=(304, 404, 422, 503),
+        reach=Reach.SUBTREE,
+        below=False,
+    ),
+    Route(
+        "/api/unlike",
+        "the metrics in which a child of a place is unlike its siblings, a page of them",
+        unlike.unlike,
+        unlike.PARAMETERS,
+        "Unlike",
         errors=(304, 404, 422, 503),
         reach=Reach.SUBTREE,
         below=False,

@@ -66,6 +66,23 @@ PAST_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
             ),
         }
     ),
+    "Unlike": object_of(
+        {
+            "path": TEXT,
+            "time": NUMBER,
+            **dict.fromkeys(("total", "offset", "limit", "children", "compared"), WHOLE),
+            "metrics": list_of(
+                object_of(
+                    {
+                        "metric": TEXT,
+                        "places": list_of(
+                            object_of({"path": TEXT, **dict.fromkeys(("value", "ratio", "distance"), _NUMBER)})
+                        ),
+                    }
+                )
+            ),
+        }
+    ),
     "BesideOthers": object_of({"ratio": _NUMBER, "distance": _NUMBER, "unlike": FLAG}),
     "Blame": object_of(
         {

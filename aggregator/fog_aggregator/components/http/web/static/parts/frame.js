@@ -57,6 +57,9 @@ export function spans(element, route, go) {
   );
 }
 
+/** The other aggregator of a pair in a word, as it was heard last. */
+export const pairWord = ({ ready, silent, age_seconds: age }) => (silent ? `silent for ${span(age)}` : ready ? "ready" : "not ready");
+
 /** What the numbers stand on. @param {HTMLElement} element @param {any} status @param {{losses: {name: string, value: number}[] | null, figures: any}} about */
 export function footer(element, status, { losses, figures }) {
   if (!status) {
@@ -73,6 +76,7 @@ export function footer(element, status, { losses, figures }) {
       ? [
           Number.isFinite(left) && item("away for at most", `${span(left)} before a gap`, left < 3600),
           figures.frames && h("span", h("b", figures.frames), " frames/s"),
+          ...(status.pair ?? []).slice(0, 1).map((one) => item("pair", pairWord(one), one.silent || !one.ready)),
           item("oldest live frame", span(status.coverage.oldest_frame_age_seconds)),
           figures.checkpoint && item("checkpoint", `${figures.checkpoint} ago`),
           losses && (losses.length

@@ -17,17 +17,19 @@ export class Events {
   constructor(page) {
     this.page = page;
     this.paused = false;
+    this.sort = "time";
     this.abort = new AbortController();
     this.canvas = /** @type {HTMLCanvasElement} */ (h("canvas.bars", { role: "img", "aria-label": "Events over time, by name" }));
     this.head = h("div.body");
     this.chips = h("div.chips");
     this.body = h("tbody");
     this.rest = h("p.body.note");
+    this.order = h("span.label");
     this.pause = h("button.button", { "aria-pressed": "false", onclick: () => this._pause() }, "Pause ", key("Space"));
     this.element = h(
       "div.stack",
       h("section.card", { "aria-label": "Events over time" }, this.head, h("div.body", this.canvas), this.chips),
-      card("Events", { note: "newest first, runs of the same name and place are folded", end: [this.pause, h("button.button.wide", { onclick: (event) => page.copy(["fog events", page.route.path && shell(page.route.path), "--follow"].filter(Boolean).join(" "), event.currentTarget) }, "Copy as ", h("code", "fog events --follow"))] }, h("div.scroll", h("table", h("thead", h("tr", heads(["time", "event", "place", "-#value", "-labels", "-metadata"]))), this.body)), this.rest),
+      card("Events", { note: "runs of the same name and place are folded", end: [this.order, h("span.label.wide", "sort ", key("o")), this.pause, h("button.button.wide", { onclick: (event) => page.copy(["fog events", page.route.path && shell(page.route.path), "--follow"].filter(Boolean).join(" "), event.currentTarget) }, "Copy as ", h("code", "fog events --follow"))] }, h("div.scroll", h("table", h("thead", h("tr", heads(["time", "event", "place", "-#value", "-labels", "-metadata"]))), this.body)), this.rest),
     );
     this.onEvent = () => { if (!this.paused) this.load(); };
     page.live.addEventListener("event", this.onEvent);
@@ -76,7 +78,9 @@ export class Events {
     const { name: chosen } = route.query;
     put(this.chips, h("button.chip", { "aria-pressed": String(!chosen), onclick: () => page.go(page.with({ name: "" })) }, "all names"), names.slice(0, 12).map(([name, number]) => h("button.chip", { "aria-pressed": String(chosen === name), "data-key": `name-${name}`, onclick: () => page.go(page.with({ name: chosen === name ? "" : name })) }, h("i", { class: `swatch kind-${kindOf(name)}` }), ` ${name} `, h("b", count(number)))));
     const shown = events.filter(({ name }) => !chosen || name === chosen);
-    put(this.body, folded(shown).slice(0, 200).map(({ event, like, paths }) => this._row(event, like, paths)));
+    const order = { time: () => 0, name: (one, other) => compare(one.event.name, other.event.name), place: (one, other) => compare(common(one.paths), common(other.paths)) }[this.sort];
+    put(this.body, folded(shown).sort(order).slice(0, 200).map(({ event, like, paths }) => this._row(event, like, paths)));
+    put(this.order, this.sort === "time" ? "newest first" : `by ${this.sort}`);
     put(this.rest, answer.next ? "Older ones are at /api/events, page by page." : events.length ? "Older ones are no longer kept, or before the span." : "No event in this span.");
     this.events = shown;
     this._bars();
@@ -110,11 +114,17 @@ export class Events {
   /** @returns {boolean} whether the key was ours */
   press(name) {
     if (name === " ") this._pause();
+    else if (name === "o") {
+      this.sort = { time: "name", name: "place", place: "time" }[this.sort];
+      this.update();
+    }
     else if (name === "f") this.chips.querySelector("button")?.focus();
     else return step(this.body, name);
     return true;
   }
 }
+
+const compare = (one, other) => (one < other ? -1 : Number(one > other));
 
 function tally(events) {
   const found = new Map();

@@ -1,6 +1,6 @@
 // The families of the fleet: what they are, how many series, how fast they count, which places are unlike. A click colours the map.
 import { card, h, heads, key, put } from "../base/dom.js";
-import { count, figure, unitOf } from "../base/numbers.js";
+import { count, digits, figure, unitOf } from "../base/numbers.js";
 import { EVERY } from "../base/once.js";
 import { matcher, shortened } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
@@ -16,6 +16,8 @@ export class Metrics {
     this.page = page;
     this.conflicts = new Map();
     this.abort = new AbortController();
+    /** @type {Map<string, {path: string, ratio: number}[]>} children whose values are unlike their siblings', by metric */
+    this.odd = new Map();
     this.series = new Map();
     this.rates = new Map();
     /** @type {((family: any) => number) | null} */
@@ -28,6 +30,7 @@ export class Metrics {
       card("Metrics", { note: "families of the fleet; a click colours the map", end: [this.field, key("f")] }, h("p.body", crumbs(page.route, page.route.path || page.fleet.root)), h("div.scroll", h("table", h("thead", h("tr", heads(["metric", "-type", "-unit", "#series", "#rate", "-help", "unlike"]))), this.body)), this.rest),
     );
     ask("api/conflicts", { limit: 1000 }).then((answer) => { for (const family of answer.families) this.conflicts.set(family.name, family.versions); this.update(); }, () => {});
+    this._compare();
     this.timer = setInterval(() => this.load(), EVERY);
     this.load();
     this.update();
@@ -36,6 +39,15 @@ export class Metrics {
   close() {
     clearInterval(this.timer);
     this.abort.abort();
+  }
+
+  /** Which children have values unlike their siblings': once, as it reads all of them. */
+  async _compare() {
+    const { route, fleet } = this.page;
+    const answer = await ask("api/unlike", { path: route.path || fleet.root, limit: 200 }, { signal: this.abort.signal }).catch(() => null);
+    if (!answer) return;
+    this.odd = new Map(answer.metrics.map(({ metric, places }) => [metric, places]));
+    this.update();
   }
 
   /** How many series each family has at the place, and how fast it counts: one query. */
@@ -85,8 +97,13 @@ export class Metrics {
     return [text, " ", h("span.unit", unit)];
   }
 
-  /** The places whose nodes describe it in another way than it is shown, and in what. */
+  /** The children with values unlike their siblings', and the places whose nodes describe it in another way. */
   _unlike({ name }) {
+    const odd = (this.odd.get(name) ?? []).map(({ path, ratio }) => h("span", h("a.mono.bad", { href: toPlace(this.page.route, path, "overview", { m: name }) }, shortened(path)), Number.isFinite(ratio) ? ` ${digits(Number(ratio.toPrecision(2)))} × siblings ` : " alone "));
+    return [odd, this._conflict(name)];
+  }
+
+  _conflict(name) {
     const [shown, ...others] = this.conflicts.get(name) ?? [];
     if (!others.length) return "";
     const paths = others.flatMap(({ paths: live, counted_at: counted }) => (live.length ? live : counted));
