@@ -106,6 +106,24 @@ def test_the_clock_of_a_pause_may_be_behind() -> None:
     assert watch.state == "pending"
 
 
+def test_a_clock_that_was_ahead_keeps_no_alert_waiting() -> None:
+    """It began to be true, and was told, in a month that was not: it fires after its time, and is told again."""
+    watch = Watch(hold="5m")
+    watch.minute = 43_200
+    watch.step(9)
+    watch.minute = 3
+    for _ in range(6):
+        assert watch.state == "pending"
+        watch.step(9)
+    assert watch.state == "firing"
+    watch.minute = 43_200
+    watch.step(9)
+    watch.minute = 10
+    watch.step(1)
+    assert watch.state == "inactive"
+    assert watch.heard[-1].ends_at < 20 * MINUTE
+
+
 def test_a_held_alert_ends_with_its_nodes() -> None:
     """In good order, by request, or at the horizon; and with nothing else."""
     for minutes, why in ((3, "forgotten"), (20, "retired")):

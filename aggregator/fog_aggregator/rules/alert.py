@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from fog_aggregator.promql.labels import Labels, with_label
 from fog_aggregator.rules.verdicts.coverage import Behind
@@ -17,6 +17,9 @@ ALERTS_FOR_STATE: Final = "ALERTS_FOR_STATE"
 
 RESOLVED_RETENTION: Final = 900_000
 """For how long a resolved alert is remembered."""
+
+
+_TIMES: Final = ("active_at", "fired_at", "resolved_at", "keep_firing_since")
 
 
 class AlertState(Enum):
@@ -125,6 +128,18 @@ class Alert:
 def written(time: int) -> str:
     """Write a time for people, in UTC."""
     return datetime.fromtimestamp(time // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def come(alert: Alert, at: int) -> Alert:
+    """Return an alert none of whose times has yet to come: one that has is of a clock that was ahead."""
+    changes: dict[str, Any] = {name: at for name in _TIMES if (getattr(alert, name) or 0) > at}
+    if alert.doubt is not None and alert.doubt.since > at:
+        changes["doubt"] = replace(alert.doubt, since=at)
+    if alert.behind is not None and (alert.behind.silent_since or 0) > at:
+        changes["behind"] = replace(alert.behind, silent_since=at)
+    if (alert.notes.sent_at or 0) > at:
+        changes["notes"] = replace(alert.notes, sent_at=at)
+    return replace(alert, **changes) if changes else alert
 
 
 def refreshed(known: Alert | None, new: Alert) -> Alert:

@@ -18,7 +18,7 @@ from fog_bus.ports import Message, Outcome, Publish, Refusal
 from fog_bus.streams import MAX_AGE, StreamSettings
 from fog_proving.sim.books import PATHS, Books, Violation
 from fog_proving.sim.reference_model import Lineage
-from fog_schema.commands import FORGET, LIFT, QUARANTINE, Command, decode_command, encode_command
+from fog_schema.commands import FORGET, LIFT, QUARANTINE, REBASE, Command, decode_command, encode_command
 from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 
@@ -303,7 +303,7 @@ class Operator:
             return
         if command != FORGET and any((one.subject, one.timestamp) == (subject, now) for one in self._control.messages):
             return
-        data = encode_command(Command(command, comment="lies" if command == QUARANTINE else ""))
+        data = encode_command(Command(command, comment="lies" if command in {QUARANTINE, REBASE} else ""))
         self._control.publish(subject, data)
 
     def lift(self, in_force: Iterable[Path], otherwise: Path, how: int) -> None:

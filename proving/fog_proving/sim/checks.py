@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple, Self, TypeAlias
 
+from fog_aggregator.core.engine.engine import Effects
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.outcome import Outcome, Status
@@ -146,14 +147,18 @@ class Watcher:
         in_force = state.quarantine.in_force
         return self.lineage.taken_out(in_force, self._books.own) if in_force else set()
 
-    def check_orders(self, state: Fleet, until: float, left: Sequence[Path]) -> None:
+    def check_orders(self, state: Fleet, until: float, effects: Effects) -> None:
         """Check that those paths are out that an operator took out by orders before which all is read, and no others.
 
+        A request to forget that was given before such an order is done before it, both maybe at one tick.
+
         Raises:
-            Violation: they are not, or one of those that have just `left` for a group of retired nodes was out.
+            Violation: they are not, or a node that has moved to a group of retired nodes was out.
         """
-        if any(state.quarantine.over(path) for path in left):
-            raise Violation(f"a path that is out has moved to its parent's group: {left}")
+        moved = [path for path in effects.swept.retired if state.quarantine.over(path)]
+        moved += [path for _, at, gone in effects.forgotten for path in gone if self.lineage.is_out(path, at)]
+        if moved:
+            raise Violation(f"a path that is out has moved to its parent's group: {moved}")
         expected, found = self.lineage.in_force(until), set(state.quarantine.in_force)
         if expected != found:
             raise Violation(f"{sorted(found)} are out, and {sorted(expected)} should be")

@@ -18,11 +18,12 @@ from fog_bus.memory import Fate
 from fog_proving.sim.agent import Agent
 from fog_proving.sim.aggregator import Aggregator
 from fog_proving.sim.books import INTERVAL, RETENTION
-from fog_proving.sim.bus import SUBJECTS, Stage, fate, scope_of
+from fog_proving.sim.bus import SUBJECTS, Operator, Stage, fate, scope_of
 from fog_proving.sim.checks import LEVELS, LIMITS, Ears, Watcher
 from fog_proving.sim.program import Bounds, Program
 from fog_proving.sim.shelf import Shelf
 from fog_proving.sim.steps import DAMAGED
+from fog_schema.commands import REBASE
 from fog_schema.frames import Request
 from fog_schema.paths import Path, is_under
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -225,6 +226,7 @@ class Tiers:
 
     def __init__(self, stage: Stage, bounds: Bounds, ask: Ask, *, selective: bool = False) -> None:
         about, self._metrics, self._clock = (stage, bounds, ask), stage.streams.metrics, stage.clock
+        self._operator = Operator(stage)
         self.replicas = [Member(name, scope_of(BRANCH), *about) for name in ("one replica", "the other replica")]
         self.root = Member("the root", scope_of(branches=(BRANCH,), selective=selective), *about)
         self.members = (*self.replicas, self.root)
@@ -240,6 +242,10 @@ class Tiers:
         self._metrics.wipe()
         for replica in self.replicas:
             replica.restart(2)
+
+    def order_rebase(self) -> None:
+        """Give the command that lets the subtree count on from what it has."""
+        self._operator.give(REBASE, BRANCH)
 
     def look(self) -> None:
         """Nothing is above the truth, at no tier.

@@ -293,8 +293,7 @@ class World:
         engine = aggregator.engine
         engine.follow({name: engine.streams.kind(name) for name in engine.cursors}, self._stage.clock())  # as it looks
         effects = aggregator.second(longest_tick)
-        left = [*effects.swept.retired, *(path for _, _, gone in effects.forgotten for path in gone)]
-        self._watcher.check_orders(aggregator.fleet, aggregator.engine.cursors["metrics"].read_until, left)
+        self._watcher.check_orders(aggregator.fleet, aggregator.engine.cursors["metrics"].read_until, effects)
         if not self._stage.clocks.stepped:
             lineage.check_silences(aggregator.fleet, aggregator.engine.server_time(self.now))
         if aggregator.engine.is_current(self.now) and not aggregator.engine.caught_up:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from fog_aggregator.promql.errors import EvaluationError, QueryError
 from fog_aggregator.promql.labels import NAME, Labels, make_labels, without_name
 from fog_aggregator.promql.language.tree import Expression
-from fog_aggregator.rules.alert import ALERT_NAME, Alert, alerts_series, doubted, ended, for_state_series
+from fog_aggregator.rules.alert import ALERT_NAME, Alert, alerts_series, come, doubted, ended, for_state_series
 from fog_aggregator.rules.alerts.flapping import Flapping
 from fog_aggregator.rules.alerts.following import Following, ended_by
 from fog_aggregator.rules.alerts.lateness import Lateness, rate_window
@@ -135,6 +135,7 @@ class AlertingState:
             RuleError: Two alerts have the same labels, or there are too many.
         """
         self.over_limit = 0
+        self.alerts = {labels: come(alert, now.at) for labels, alert in self.alerts.items()}
         found = self._instances(now, now.storage.query(self.rule.tree, now.moment))
 
         def labels_of(expression: Expression) -> list[Labels]:

@@ -132,6 +132,12 @@ def rebase_adds_everything() -> list[Patch]:
     return [around(branch, "part", part)]
 
 
+@leaving_out("R13.19", "... and a reader with a backlog reads the commands first")
+def rebase_not_awaited() -> list[Patch]:
+    """Join all totals that are there before a command is read that was given between them."""
+    return [(Engine, "must_wait", lambda *_: False)]
+
+
 @leaving_out("R13.20", "after an order below a branch its totals take the place of those that were joined")
 def orders_below_are_joined() -> list[Patch]:
     """Join them: of each the larger counts."""
