@@ -41,21 +41,24 @@ from fog_aggregator.kernels.layout import (
     SECTIONS,
     SEQ,
     SUMS_AT,
+    SUMS_CODE,
     VALUES_AT,
     WIDTH,
 )
 from fog_aggregator.kernels.load import KernelsError, load
+from fog_aggregator.kernels.ports import Sections
 from fog_schema.codec import decode, encode
-from fog_schema.columns import F64, ITEM_SIZES, U8, U32, Column, Ids, array_column
+from fog_schema.columns import F64, ITEM_SIZES, U8, U32, Column, Ids
 from fog_schema.errors import FrameError
 from fog_schema.frames import DELTA, Frame, Histograms, Numbers
+from fog_schema.packed import ALL_BITS, BITS, NEAR, SPARSE
 from tests.strategies import damaged, frames
 
 KERNELS = load(Choice.AUTO)
 if KERNELS is None:
     pytest.skip("numba is not installed: there are no compiled kernels", allow_module_level=True)
 
-SMALL = range(U8, U32 + 1)
+SMALL = {*range(U8, U32 + 1), *ALL_BITS, SPARSE}
 
 
 @st.composite
@@ -77,8 +80,6 @@ def is_plain(frame: Frame) -> bool:
     fine = all(one.ids.size for one in sections)
     small = frame.counters is None or frame.counters.values.code in SMALL
     small &= all(group.counts.code in SMALL and np.isfinite(group.sums.tolist()).all() for group in frame.histograms)
-    arrays = frame.gauges is None or frame.gauges.values.code <= F64
-    small &= arrays and all(group.sums.code == F64 for group in frame.histograms)
     return frame == rest and frame.flags < 128 and one_each and fine and small
 
 
@@ -111,19 +112,33 @@ class Read:
             known = ids.tolist()
             assert (row[COUNT], row[LOW], row[HIGH]) == (len(known), known[0], known[-1])
             if row[WIDTH] == COUNTERS:
-                frame.counters = Numbers(ids, self.column(row, 1))
+                frame.counters = Numbers(ids, self.column(row, row[COUNT]))
             elif row[WIDTH] == GAUGES:
-                frame.gauges = Numbers(ids, self.column(row, 1))
+                frame.gauges = Numbers(ids, self.column(row, row[COUNT]))
             else:
-                sums = array_column(F64, self.joined[row[SUMS_AT] : row[SUMS_AT] + 8 * row[COUNT]])
-                groups.append(Histograms(row[WIDTH], ids, self.column(row, row[WIDTH]), sums))
+                counts = self.column(row, row[COUNT] * row[WIDTH])
+                groups.append(Histograms(row[WIDTH], ids, counts, self.column(row, row[COUNT], sums=True)))
         frame.histograms = tuple(groups)
         return frame
 
-    def column(self, row: list[int], width: int) -> Column:
-        """Return the values of a section."""
-        begin = row[VALUES_AT]
-        return array_column(row[CODE], self.joined[begin : begin + row[COUNT] * width * ITEM_SIZES[row[CODE]]])
+    def column(self, row: list[int], size: int, *, sums: bool = False) -> Column:
+        """Return the values of a section, or the sums of one."""
+        code, begin = (row[SUMS_CODE], row[SUMS_AT]) if sums else (row[CODE], row[VALUES_AT])
+        return Column(code, self.joined[begin : begin + self.length(code, begin, size)], size)
+
+    def length(self, code: int, begin: int, size: int) -> int:
+        """Return how many bytes a column has, with so many values."""
+        if code <= F64:
+            return size * ITEM_SIZES[code]
+        if code > BITS:
+            return (size * (code - BITS) + 7) // 8
+        if code == NEAR:
+            return 2 + 7 * size
+        if code == SPARSE:
+            end = begin + 1 + (size + 7) // 8
+            present = int.from_bytes(self.joined[begin + 1 : end]).bit_count()
+            return end - begin + (present * self.joined[begin] + 7) // 8
+        return size + sum(tag & 15 for tag in self.joined[begin : begin + size])
 
 
 @given(st.lists(deltas(), min_size=1, max_size=5))
@@ -180,31 +195,31 @@ def test_kernels_merge_as_numpy_does(datas: list[bytes]) -> None:
     """
     read = Read(datas)
     every = read.sections[: read.headers[-1, FIRST_SECTION]]
-    joined, slots = np.frombuffer(read.joined, np.uint8), np.zeros(300, np.int64)
+    joined = np.frombuffer(read.joined, np.uint8)
     for kind, width in KINDS:
         sections = every[(every[:, WIDTH] == width) & (every[:, HIGH] - every[:, LOW] < 300)]
         offsets = -sections[:, LOW]
         mine, theirs = tables(kind)
-        merge(width, (joined, sections, offsets, slots), mine)
+        merge(width, (joined, sections, offsets), mine)
         for row, offset in zip(sections.tolist(), offsets.tolist(), strict=True):
             found = np.array(Ids(row[FORM], row[BASE], read.joined[row[IDS_AT] : row[IDS_END]]).tolist()) + offset
-            values = read.column(row, max(width, 1))
-            sums = [array_column(F64, read.joined[row[SUMS_AT] : row[SUMS_AT] + 8 * row[COUNT]])] if width > 0 else []
+            values = read.column(row, row[COUNT] * max(width, 1))
+            sums = [read.column(row, row[COUNT], sums=True)] if width > 0 else []
             assert not kind.settle(theirs, found, [values], sums)
         for name in ("values", "sums") if width > 0 else ("values",):
             assert getattr(mine, name).tobytes() == getattr(theirs, name).tobytes()
 
 
-def merge(width: int, given_: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], table: Table) -> None:
+def merge(width: int, given_: Sections, table: Table) -> None:
     """Merge sections of one width by its kernel."""
     assert KERNELS is not None
     if width == COUNTERS:
         KERNELS.add_counts(*given_, table.values)
     elif width == GAUGES:
-        KERNELS.set_gauges(*given_, table.values, table.values.view(np.uint64))
+        KERNELS.set_gauges(*given_, table.values)
     else:
         assert isinstance(table, BucketTable)
-        KERNELS.add_buckets(*given_, table.values, table.sums.view(np.uint64))
+        KERNELS.add_buckets(*given_, table.values, table.sums)
 
 
 def test_one_may_choose_numpy() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from fog_aggregator.kernels.choice import Choice
+from fog_aggregator.kernels.load import load
 from fog_bus.memory import MemoryStream
+from fog_proving import kernels
 from fog_proving.sim.__main__ import main
 from fog_proving.sim.books import Books, Cell
 from fog_proving.sim.bus import OF_STREAMS, Stream
@@ -25,6 +28,15 @@ def test_no_promise_is_broken(tenth: int) -> None:
     for number in range(tenth * size, (tenth + 1) * size):
         why = run(history(SEED, number))
         assert not why, f"{why}: make sim ARGS='--seed {SEED} --history {number}'"
+
+
+@pytest.mark.parametrize("third", range(3))
+def test_no_promise_is_broken_by_kernels(third: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same where numba is installed, with kernels that merge what is plain; other histories than those."""
+    monkeypatch.setattr(kernels, "KERNELS", load(Choice.AUTO))
+    for number in range(CLEAN + third * 10, CLEAN + third * 10 + 10):
+        why = run(history(SEED, number))
+        assert not why, f"{why}: FOG_KERNELS=auto make sim ARGS='--seed {SEED} --history {number}'"
 
 
 @pytest.mark.parametrize(

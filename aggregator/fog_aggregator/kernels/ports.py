@@ -13,12 +13,14 @@ Int64s: TypeAlias = NDArray[np.int64]
 Integer: TypeAlias = int | np.signedinteger[Any]
 """An integer as Python, and the type checker, see what is an int64 in a kernel."""
 Bits: TypeAlias = NDArray[np.uint64]
+Sections: TypeAlias = tuple[Bytes, Int64s, Int64s]
+"""The bytes of frames, sections of these of one kind, the offset of each one's slots from its ids."""
 
 
 class Kernels(NamedTuple):
     """The compiled kernels. A new one is a field here, and a function of the same name in a module of `compiled`."""
 
     read_deltas: Callable[[Bytes, Int64s, NDArray[np.bool_], Bits, Int64s, Int64s], None]
-    add_counts: Callable[[Bytes, Int64s, Int64s, Int64s, Int64s], None]
-    set_gauges: Callable[[Bytes, Int64s, Int64s, Int64s, NDArray[np.float64], Bits], None]
-    add_buckets: Callable[[Bytes, Int64s, Int64s, Int64s, Int64s, Bits], None]
+    add_counts: Callable[[Bytes, Int64s, Int64s, Int64s], None]
+    set_gauges: Callable[[Bytes, Int64s, Int64s, NDArray[np.float64]], None]
+    add_buckets: Callable[[Bytes, Int64s, Int64s, Int64s, NDArray[np.float64]], None]

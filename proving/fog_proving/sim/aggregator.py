@@ -15,6 +15,7 @@ from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.following.scope import Scope
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.network import NetworkCollector
+from fog_proving import kernels
 from fog_proving.sim.bus import TIGHT, Stage
 from fog_proving.sim.checks import DOUBTS, LIMITS, AskedFleet, Ears, NothingRefused
 from fog_proving.sim.history import book_of
@@ -35,10 +36,10 @@ class Aggregator:
         fleet, events = AskedFleet(limits, lambda: streams.events.losses), EventList()
         own = TelemetryCollector(self_metrics=False, reserved_names=True)
         self.network = NetworkCollector(fleet, events, own, lambda: self.engine.server_time(stage.now))
-        steps = book_of(stage, scope).taker(lambda: self.fleet)
-        counts = NothingRefused(streams)
+        steps, counts = book_of(stage, scope).taker(lambda: self.fleet), NothingRefused(streams)
         around = Surroundings(self.network, counts, self._say, history=steps, clock=stage.processor, budget=TIGHT)
-        self.engine: Engine = Engine(scope, fleet, events, replace(around, incarnation=stage.draw_incarnation()))
+        around = replace(around, kernels=kernels.KERNELS, incarnation=stage.draw_incarnation())
+        self.engine: Engine = Engine(scope, fleet, events, around)
         self._keeper, self._schedule = CheckpointKeeper(shelf), SavingSchedule(SAVE_INTERVAL, stage.now)
         self._keeper.load(partial(resume, self.engine, self.network, now=stage.now))
         # One at a time where crowds are folded: the books must see each fold.

@@ -7,9 +7,12 @@ import multiprocessing
 import os
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from random import Random
 from typing import NamedTuple
+from unittest.mock import patch
 
+from fog_proving import kernels
 from fog_proving.sim.books import Violation
 from fog_proving.sim.mutations import MUTATIONS, budget, clocks, engine, journal, quarantine, reader, tiers, writer
 from fog_proving.sim.steps import History, Step, draw, shorten
@@ -58,7 +61,7 @@ def history(seed: int, number: int) -> History:
 
 def run(steps: Sequence[Step], mutation: str = "") -> str:
     """Run a history to its rest; what went wrong, or nothing."""
-    with MUTATIONS[mutation].applied():
+    with _leaving_out(mutation):
         try:
             world = World()
             for step in steps:
@@ -90,7 +93,7 @@ def shortest(failure: Failure) -> History:
 
 def trace(steps: Sequence[Step], mutation: str = "") -> Iterator[str]:
     """Run a history step by step, and tell."""
-    with MUTATIONS[mutation].applied():
+    with _leaving_out(mutation):
         world = World()
         for step in steps:
             before = world.now
@@ -104,6 +107,14 @@ def trace(steps: Sequence[Step], mutation: str = "") -> Iterator[str]:
             world.rest()
         except Violation as violation:
             yield f"at rest: {violation}"
+
+
+@contextmanager
+def _leaving_out(mutation: str) -> Iterator[None]:
+    """Leave a rule out, or none; with a rule numpy merges all frames, since kernels know no mutation."""
+    chosen = None if mutation else kernels.KERNELS
+    with MUTATIONS[mutation].applied(), patch.object(kernels, "KERNELS", chosen):
+        yield
 
 
 def _run(task: Task) -> Failure | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from fog_aggregator.core.costs.accounts import MOST_CHARGED, USUAL_BUDGET, Account, Accounts
@@ -11,6 +12,8 @@ from fog_schema.errors import PathError
 
 SLICE_SECONDS: Final = 0.010
 """How long messages are applied without a pause; the last one may take longer."""
+_MESSAGE_BYTES: Final = 200
+"""A message costs as much, beside its bytes, as so many of them."""
 
 
 class Slice:
@@ -66,3 +69,72 @@ class Slice:
             return self._accounts.open(subject)
         except PathError:  # it is refused as soon as it is read
             return None
+
+
+class Portion:
+    """The messages of one slice, worked on in runs: what several cost together they share by their size.
+
+    Args:
+        messages: The messages to apply, in order; at least the first one is handed out or left out.
+        clock: Seconds that never go back.
+        accounts: Where the time is charged.
+
+    Attributes:
+        taken: How many messages were worked on or left out.
+        left_out: The messages that were left out.
+    """
+
+    def __init__(self, messages: Sequence[Message], clock: Callable[[], float], accounts: Accounts) -> None:
+        self.taken = 0
+        self.left_out: list[Message] = []
+        self._messages = messages
+        self._clock = clock
+        self._accounts = accounts
+        self._last = clock()
+        self._end = self._last + SLICE_SECONDS
+
+    def ahead(self, most: int) -> list[tuple[Message, Account | None]]:
+        """Return the next messages, at most so many, with their accounts; none once the slice is over.
+
+        A subject that is no node's has no account. A message that is over its subject's budget is left out.
+        """
+        run: list[tuple[Message, Account | None]] = []
+        while not run and self.taken < len(self._messages) and (self._last < self._end or not self.taken):
+            for message in islice(self._messages, self.taken, self.taken + most):
+                account = self._accounts.by_subject.get(message.subject) or self._open(message.subject)
+                if account is not None and account.saved <= 0.0 and not self._may_go_on(account, message):
+                    if not run:
+                        self._leave_out(account, message)
+                    break
+                run.append((message, account))
+        return run
+
+    def done(self, some: Sequence[tuple[Message, Account | None]]) -> bool:
+        """Charge the next messages for the time since the last call; return whether the slice goes on."""
+        now = self._clock()
+        took, self._last = now - self._last, now
+        self.taken += len(some)
+        size = sum([len(message.data) for message, _ in some]) + _MESSAGE_BYTES * len(some)
+        for message, account in some:
+            if account is not None:
+                length = len(message.data)
+                seconds = took * (length + _MESSAGE_BYTES) / size
+                account.messages += 1
+                account.bytes += length
+                account.seconds += seconds
+                account.saved -= seconds if seconds < MOST_CHARGED else MOST_CHARGED  # noqa: FURB136 - as in `Slice`
+        return now < self._end
+
+    def _open(self, subject: str) -> Account | None:
+        try:
+            return self._accounts.open(subject)
+        except PathError:  # it is refused as soon as it is read
+            return None
+
+    def _may_go_on(self, account: Account, message: Message) -> bool:
+        return account.fill(message.timestamp_ns, self._accounts.budget)
+
+    def _leave_out(self, account: Account, message: Message) -> None:
+        account.refused += 1
+        self.left_out.append(message)
+        self.taken += 1

@@ -137,6 +137,7 @@ class Engine:
             branch_events=scope.branch_events,
             branch_frames=scope.places is None,
         )
+        self._ingest.use(around.kernels)
         self._sweeper = Sweeper(accounts)
 
     def follow(self, found: Mapping[str, str], now: float, *, selective: bool = True) -> None:
@@ -324,12 +325,12 @@ class Engine:
     def _apply(self, stream: str, read: Sequence[Message], messages: Sequence[Message], now: float) -> int:
         """Apply messages until a slice of time is over; return how many. `read` are the same, as they were stored."""
         kind = self.streams.kind(stream)
+        if kind == METRICS:
+            return self._ingest.slice_of_metrics(messages, self._around.clock, self.server_time(now))
         limited = self.accounts if kind != CONTROL else None  # an operator's commands are few
         portion = Slice(messages, self._around.clock, limited)
         if kind == EVENTS:
             self._ingest.events(portion)
-        elif kind == METRICS:
-            self._ingest.metrics(portion, self.server_time(now))
         elif kind == CONTROL:
             stamps = {one.seq: one.timestamp_ns for one in read}
             self._ingest.commands(portion, partial(self._take_command, stamps))

@@ -9,7 +9,8 @@ from operator import attrgetter
 from typing import Final, TypeAlias
 
 from fog_agent.core.event_log import RETAINED_SECONDS
-from fog_aggregator.core.costs.accounts import Accounts
+from fog_aggregator.core.costs.accounts import Account, Accounts
+from fog_aggregator.core.costs.slices import Portion, Slice
 from fog_aggregator.core.engine.ports import Counts, Say
 from fog_aggregator.core.engine.requests import KeyframeRequest
 from fog_aggregator.core.events.awaited import Writer
@@ -19,7 +20,10 @@ from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.outcome import Outcome, Status
 from fog_aggregator.core.places.patterns import BranchPatterns
 from fog_aggregator.core.places.rows import STALE_INTERVALS
+from fog_aggregator.core.plain.deltas import PlainDeltas
+from fog_aggregator.core.plain.reading import MOST_FRAMES
 from fog_aggregator.core.quarantine.orders import QUARANTINED
+from fog_aggregator.kernels.ports import Kernels
 from fog_bus.ports import Message
 from fog_schema.codec import decode
 from fog_schema.commands import Command, decode_command
@@ -69,7 +73,28 @@ class Ingest:
         self._branch_events = branch_events
         self._branch_frames = branch_frames
         self.accounts = accounts
+        self._plain: PlainDeltas | None = None
         self._returned: dict[Writer, KeyframeRequest] = {}
+
+    def use(self, kernels: Kernels | None) -> None:
+        """Merge frames by kernels from now on; above branches, where nodes are read for their events, by numpy."""
+        self._plain = None if kernels is None or self._branches else PlainDeltas(self._fleet, kernels)
+
+    def slice_of_metrics(self, messages: Sequence[Message], clock: Callable[[], float], now: float) -> int:
+        """Apply messages of the stream of metrics until a slice of time is over; return how many.
+
+        Args:
+            messages: They follow each other in the stream.
+            clock: Seconds that never go back.
+            now: The server's time.
+        """
+        portion: Slice | Portion
+        if self._plain is None:
+            self.metrics(portion := Slice(messages, clock, self.accounts), now)
+        else:
+            self._by_kernels(self._plain, portion := Portion(messages, clock, self.accounts), now)
+        self.leave_out(portion.left_out)
+        return portion.taken
 
     def wanted(self, now: float) -> list[KeyframeRequest]:
         """Return the requests for keyframes, and for events that are missing.
@@ -136,6 +161,33 @@ class Ingest:
                 self.accounts.overdrawn.add(path)
                 text = f"{format_path(path)} takes more time than a path may: {count} of its messages are left out"
                 self._say("budget", text, None)
+
+    def _by_kernels(self, plain: PlainDeltas, portion: Portion, now: float) -> None:
+        """Apply a portion: plain deltas together, every other frame alone, in their order."""
+        tally: Counter[str] = Counter()
+        goes_on = True
+        while goes_on and (run := portion.ahead(MOST_FRAMES)):
+            plain.read([message for message, _ in run])
+            at, paths = 0, self._paths(run)
+            while goes_on and at < len(run):
+                after = plain.apply(paths, at)
+                if after > at:
+                    tally.update(plain.settle(now))
+                else:
+                    self._apply(self._read([run[at][0]]), self._fleet.apply, tally, now)
+                    after = at + 1
+                goes_on, at = portion.done(run[at:after]), after
+        self._counts.frames_applied(tally)
+
+    def _paths(self, run: Sequence[tuple[Message, Account | None]]) -> list[Path]:
+        """Return who sent each of some messages; the empty path where a frame must not be read, or is nobody's."""
+        orders = self._fleet.quarantine
+        if not orders:
+            return [NOBODY if account is None else account.path for _, account in run]
+        return [
+            NOBODY if account is None or orders.keeps_out(account.path, message.timestamp) else account.path
+            for message, account in run
+        ]
 
     def _is_outside(self, path: Path) -> bool:
         return not self._branches.cover(path)
@@ -246,6 +298,8 @@ class Ingest:
                 self._say(loss, f"{format_path(path)}: {int(count)} {text}", None)
 
 
+NOBODY: Final[Path] = ()
+"""No node's path."""
 _APPLIED: Final = Status.APPLIED.value
 _LOSSES: Final = {
     "unknown": "values of series that were not defined yet are left out until the next keyframe",

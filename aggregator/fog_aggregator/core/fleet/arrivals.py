@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from fog_aggregator.core.columns import Int32s, Int64s
+from fog_aggregator.core.columns import Bools, Int32s, Int64s
 from fog_aggregator.core.kinds.table import grow
 from fog_aggregator.core.outcome import Outcome
 
@@ -20,9 +20,16 @@ class Arrivals:
 
     def count(self, outcomes: Sequence[Outcome]) -> None:
         """Count the values of frames that were applied."""
-        self._reach(max((one.row for one in outcomes), default=-1))
-        for counts, some in ((self._values, outcomes), (self._late, [one for one in outcomes if one.late])):
-            np.add.at(counts, _column(one.row for one in some), _column(one.values for one in some))
+        late = np.fromiter((one.late for one in outcomes), np.bool_)
+        self.add(_column(one.row for one in outcomes), _column(one.values for one in outcomes), late)
+
+    def add(self, rows: Int64s, values: Int64s, late: Bools) -> None:
+        """Count the values of frames, given the row of each frame's place and whether it came late; shapes (n,)."""
+        if not len(rows):
+            return
+        self._reach(int(rows.max()))
+        np.add.at(self._values, rows, values)
+        np.add.at(self._late, rows[late], values[late])
 
     def move(self, row: int, to: int) -> None:
         """Add the counts of a place that goes to those of another one: its row will be given out again."""

@@ -28,7 +28,7 @@ from fog_aggregator.core.quarantine.orders import Order, Settled, Taken
 from fog_aggregator.core.quarantine.settling import judge_all, settle
 from fog_aggregator.core.saved import Saved
 from fog_schema.columns import Column
-from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, Frame
+from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, SHARED, Frame
 from fog_schema.paths import Path
 
 Groups: TypeAlias = dict[Kind, tuple[Int64s, Int64s]]
@@ -109,8 +109,29 @@ class Fleet(FleetReading):
 
     def advance(self, place: Place, epoch: Epoch, frame: Frame, timestamp: float) -> Outcome:
         """Take note that a frame of a known epoch came, and of its number; the caller merges its values."""
-        time, roster = self.parts.time, self.parts.roster
-        rows, row = roster.rows, place.row
+        roster, outcome = self.parts.roster, Outcome(row=place.row)
+        epoch.number(frame, outcome)
+        outcome.late = self.hear(place, epoch, timestamp, frame.age_ms, frame.interval_ms / 1000)
+        epoch.shared = bool(frame.flags & SHARED)
+        if frame.info is not None and frame.info != place.info and not self.newcomers.may_tell(place, frame.info):
+            frame.info = None
+        if epoch.gapped:
+            roster.askable[epoch] = place.path
+        if place.take_note(epoch, frame, roster.rows):
+            roster.info_version += 1
+        return outcome
+
+    def hear(self, place: Place, epoch: Epoch, timestamp: float, age_ms: int, interval: float) -> bool:
+        """Take note of when a frame of a known epoch came; return whether it came late.
+
+        Args:
+            place: the place that sent it.
+            epoch: its epoch.
+            timestamp: when the server stored it, unix seconds.
+            age_ms: how old its epoch was then, as it says.
+            interval: how often its writer sends, seconds.
+        """
+        time, rows, row = self.parts.time, self.parts.roster.rows, place.row
         if timestamp >= time.now:  # nothing was heard later: there is nothing to compare with
             time.read(timestamp)
             rows.last_seen[row] = timestamp
@@ -118,18 +139,9 @@ class Fleet(FleetReading):
         else:
             rows.last_seen[row] = max(rows.last_seen[row], timestamp)
             rows.audible_at[row] = max(rows.audible_at[row], time.audible_by(timestamp))
-        outcome = Outcome(row=row)
-        epoch.number(frame, outcome)
-        outcome.late = epoch.see(frame, timestamp, time.observed_seconds)
-        rows.interval[row] = frame.interval_ms / 1000
+        rows.interval[row] = interval
         rows.ended[row] = False
-        if frame.info is not None and frame.info != place.info and not self.newcomers.may_tell(place, frame.info):
-            frame.info = None
-        if epoch.gapped:
-            roster.askable[epoch] = place.path
-        if place.take_note(epoch, frame, rows):
-            roster.info_version += 1
-        return outcome
+        return epoch.see(timestamp, age_ms, interval, time.observed_seconds)
 
     def _merge(self, place: Place, epoch: Epoch, frame: Frame, defined: tuple[Groups, float], outcome: Outcome) -> None:
         """Merge what a frame says; `defined`: the ids and series that it defines, and when it came."""

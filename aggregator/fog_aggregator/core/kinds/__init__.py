@@ -5,6 +5,7 @@ A module for each of `fog_schema.frames.KINDS_OF_VALUE`; its object has the modu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
 
@@ -28,6 +29,9 @@ KINDS: Final[tuple[KindSet, ...]] = tuple(
     getattr(import_module(f"{__name__}.{kind}"), kind.upper()) for kind in KINDS_OF_VALUE
 )
 """Every kind of value, in the order in which a frame's sections are merged."""
+
+LAID_OUT: Final[Mapping[int, Kind]] = {number: kind for kinds in KINDS for number, kind in kinds.laid_out().items()}
+"""The kinds that kernels merge, by `fog_aggregator.kernels.layout.WIDTH` of their sections."""
 
 
 def kind_of_family(type_: int, bounds: Bounds) -> Kind:

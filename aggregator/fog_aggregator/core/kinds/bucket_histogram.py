@@ -31,8 +31,10 @@ from fog_aggregator.core.kinds.reductions import number_cells, sum_buckets, sum_
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Samples, ViewColumns
 from fog_aggregator.core.series import Bounds, Labels
+from fog_aggregator.kernels.ports import Kernels, Sections
 from fog_schema.columns import Column, Ids
 from fog_schema.frames import HISTOGRAM, Frame, Histograms
+from fog_schema.limits import MAX_BOUNDS
 from utilityfog_frontend.telemetry.model import HistogramValue
 
 
@@ -95,6 +97,10 @@ class BucketHistogram(CountedKind):
         table.values[slots] += counts
         _with_sums(table).sums[slots] = sums
         return refused
+
+    def merge(self, table: Table, kernels: Kernels, sections: Sections) -> None:
+        """Add the increments of the buckets, and set the sums."""
+        kernels.add_buckets(*sections, table.values, _with_sums(table).sums)
 
     def counted_at(self, table: Table, slots: Int64s) -> Int64s:
         """Return how many observations each of some slots has."""
@@ -184,6 +190,10 @@ class BucketHistograms(KindSet):
     def section_ids(self, section: Histograms) -> Ids:
         """Return the ids of the histograms."""
         return section.ids
+
+    def laid_out(self) -> Mapping[int, Kind]:
+        """Return the kind of each size that a frame can have."""
+        return {buckets: self.of_size(buckets) for buckets in range(1, MAX_BOUNDS + 2)}
 
     def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
         """Gather small unsigned increments: none of them can be refused, nor their sums overflow."""

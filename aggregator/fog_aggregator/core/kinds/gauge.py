@@ -14,6 +14,8 @@ from fog_aggregator.core.kinds.reductions import sum_fractions
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells
 from fog_aggregator.core.series import Bounds
+from fog_aggregator.kernels.layout import GAUGES
+from fog_aggregator.kernels.ports import Kernels, Sections
 from fog_schema.columns import Column, Ids
 from fog_schema.frames import GAUGE as GAUGE_TYPE
 from fog_schema.frames import Frame, Numbers
@@ -44,6 +46,10 @@ class Gauge(Kind, KindSet):
         """Return the ids of the gauges."""
         return section.ids
 
+    def laid_out(self) -> Mapping[int, Kind]:
+        """Return the kind."""
+        return {GAUGES: self}
+
     def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
         """Gather all values: none is refused."""
         section = frame.gauges
@@ -70,6 +76,10 @@ class Gauge(Kind, KindSet):
         """Set the values."""
         table.values[slots] = column_values(values)
         return 0
+
+    def merge(self, table: Table, kernels: Kernels, sections: Sections) -> None:
+        """Set the values."""
+        kernels.set_gauges(*sections, table.values)
 
     def reduce(self, cells: Cells) -> Float64s:
         """Sum the values of each cell; NaN and infinities are left out (R13.2)."""

@@ -59,6 +59,10 @@ class IdMap:
         highest = ids.base + 8 * len(ids.data) - 9 + last.bit_length()
         return lowest >= self.low and highest < self.high
 
+    def covers(self, low: int, high: int) -> bool:
+        """Tell whether every id from `low` to `high` is known, and they are a block."""
+        return self._ids is None and self.low <= low and high < self.high
+
     def known(self, ids: Int64s) -> Int64s:
         """Return the slots of those ids that are known; the ids must be ascending."""
         slots, known = self.find(ids)

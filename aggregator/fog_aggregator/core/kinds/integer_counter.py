@@ -24,6 +24,8 @@ from fog_aggregator.core.kinds.reductions import sum_integers
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells
 from fog_aggregator.core.series import Bounds
+from fog_aggregator.kernels.layout import COUNTERS
+from fog_aggregator.kernels.ports import Kernels, Sections
 from fog_schema.columns import Column, Ids
 from fog_schema.frames import COUNTER, Frame, Numbers
 
@@ -68,6 +70,10 @@ class IntegerCounter(CountedKind, KindSet):
         """Return the ids of the counters."""
         return section.ids
 
+    def laid_out(self) -> Mapping[int, Kind]:
+        """Return the kind."""
+        return {COUNTERS: self}
+
     def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
         """Gather small unsigned increments: none of them can be refused, nor their sums overflow."""
         section = frame.counters
@@ -102,6 +108,10 @@ class IntegerCounter(CountedKind, KindSet):
         """Add the increments."""
         table.values[slots] += column_values(values)
         return 0
+
+    def merge(self, table: Table, kernels: Kernels, sections: Sections) -> None:
+        """Add the increments."""
+        kernels.add_counts(*sections, table.values)
 
     def reduce(self, cells: Cells) -> Int64s:
         """Sum the counts of each cell."""

@@ -20,6 +20,7 @@ from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Samples, ViewColumns
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.series import Bounds
+from fog_aggregator.kernels.ports import Kernels, Sections
 from fog_schema.columns import Column, Ids
 from fog_schema.frames import Frame
 
@@ -87,6 +88,16 @@ class Kind(ABC):
         """
         raise NotImplementedError(f"{self} sections cannot be joined: {len(slots)} {values!r} {others!r} {table}")
 
+    def merge(self, table: Table, kernels: Kernels, sections: Sections) -> None:
+        """Merge sections of plain deltas by a kernel.
+
+        Args:
+            table: the kind's.
+            kernels: they do it.
+            sections: what they need beside the table: bytes, sections, offsets.
+        """
+        raise NotImplementedError(f"no kernel merges {self}: {kernels} {sections} {table}")
+
     def join(self, tables: Tables, joined: SlotHolder, slots: Int64s) -> None:
         """Raise what a branch's replicas were joined to, to what one of them has at some slots (R13.8)."""
         del tables, joined, slots  # only counts are joined
@@ -149,6 +160,10 @@ class KindSet(ABC):
     @abstractmethod
     def section_ids(self, section: Any) -> Ids:
         """Return the ids that a section is about."""
+
+    def laid_out(self) -> Mapping[int, Kind]:
+        """Return the kinds that kernels merge, by `fog_aggregator.kernels.layout.WIDTH` of their sections."""
+        return {}
 
     def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
         """Gather what a delta says of this set's kinds, when it can be merged together with other epochs' deltas.

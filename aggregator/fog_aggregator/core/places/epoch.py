@@ -10,7 +10,7 @@ from fog_aggregator.core.families.words import Profile
 from fog_aggregator.core.kinds import Kind, SlotHolder
 from fog_aggregator.core.outcome import Outcome
 from fog_aggregator.core.places.rows import STALE_INTERVALS
-from fog_schema.frames import KEYFRAME, SHARED, Frame
+from fog_schema.frames import KEYFRAME, Frame
 
 CLOSED: Final = 0
 """The id of the pseudo-epoch that holds a path's closed total; its ids are series numbers."""
@@ -75,18 +75,17 @@ class Epoch(SlotHolder):
             self.run = Run()
         self.seq = frame.seq
 
-    def see(self, frame: Frame, timestamp: float, observed: float) -> bool:
-        """Take note of when a frame came, and of what it says of its epoch; return whether it came late."""
+    def see(self, timestamp: float, age_ms: int, interval: float, observed: float) -> bool:
+        """Take note of when a frame came, and of the age that it tells; return whether it came late."""
         self.observed = observed
-        birth = timestamp - frame.age_ms / 1000
+        birth = timestamp - age_ms / 1000
         if birth < self.birth:
             self.birth = max(birth, 0.0)
         if birth <= self.usual:
             is_late, self.usual = False, birth
         else:
-            is_late = self._is_late(birth, timestamp - self.last_seen, frame.interval_ms / 1000)
+            is_late = self._is_late(birth, timestamp - self.last_seen, interval)
         self.last_seen = max(self.last_seen, timestamp)
-        self.shared = bool(frame.flags & SHARED)
         return is_late
 
     def shift(self, seconds: float) -> None:

@@ -8,12 +8,14 @@ decoder reads that one. So it may be stricter than the wire, and must never be l
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fog_aggregator.kernels.compiled.columns import find_column, is_small, ones, unpack_numbers, word
 from fog_aggregator.kernels.compiled.compiler import BYTES, compiled
+from fog_aggregator.kernels.compiled.items import binary, unsigned
 from fog_aggregator.kernels.layout import (
     AGE,
     BASE,
@@ -30,20 +32,25 @@ from fog_aggregator.kernels.layout import (
     IDS_END,
     INTERVAL,
     LOW,
+    MOST_CELLS,
     MOST_SECTIONS,
     SEQ,
     SUMS_AT,
+    SUMS_CODE,
     VALUES_AT,
     WIDTH,
 )
 from fog_aggregator.kernels.ports import Bits, Bytes, Int64s, Integer
 from fog_schema import limits
-from fog_schema.columns import F64, ITEM_SIZES, U8, U32
+from fog_schema.columns import F64, ITEM_SIZES, U32
+from fog_schema.packed import NEAR, SCALED, SPARSE
 
 _SIZES: Final = np.array(ITEM_SIZES, np.int64)
-_U8: Final = U8
 _U32: Final = U32
 _F64: Final = F64
+_NEAR: Final = NEAR
+_SCALED: Final = SCALED
+_SPARSE: Final = SPARSE
 _MAX_FRAME_BYTES: Final = limits.MAX_FRAME_BYTES
 _MAX_SEQ: Final = np.uint64(limits.MAX_SEQ)
 _MAX_AGE_MS: Final = np.uint64(limits.MAX_AGE_MS)
@@ -52,43 +59,8 @@ _MAX_INTERVAL_MS: Final = np.uint64(limits.MAX_INTERVAL_MS)
 _IDS: Final = limits.MAX_ID + 1
 _MAX_WIDTH: Final = np.uint64(limits.MAX_BOUNDS + 1)
 
-
-@compiled()
-def unsigned(data: Bytes, at: Integer, end: Integer) -> tuple[np.uint64, Integer]:
-    """Read an unsigned integer of msgpack; return it and where the next item begins; -1 for none."""
-    if at < 0 or at >= end:
-        return np.uint64(0), -1
-    first = np.int64(data[at])
-    if first < 0x80:
-        return np.uint64(first), at + 1
-    if first < 0xCC or first > 0xCF:
-        return np.uint64(0), -1
-    after = at + 1 + (1 << (first - 0xCC))
-    if after > end:
-        return np.uint64(0), -1
-    value = np.uint64(0)
-    for place in range(at + 1, after):
-        value = (value << np.uint64(8)) | np.uint64(data[place])
-    return value, after
-
-
-@compiled()
-def binary(data: Bytes, at: Integer, end: Integer) -> tuple[Integer, Integer]:
-    """Read a binary of msgpack; return where its bytes begin and end, both -1 for none."""
-    if at < 0 or at >= end:
-        return -1, -1
-    first = np.int64(data[at])
-    if first < 0xC4 or first > 0xC6:
-        return -1, -1
-    begin = at + 1 + (1 << (first - 0xC4))
-    if begin > end:
-        return -1, -1
-    length = np.int64(0)
-    for place in range(at + 1, begin):
-        length = (length << 8) | np.int64(data[place])
-    if begin + length > end:
-        return -1, -1
-    return begin, begin + length
+Room: TypeAlias = tuple[NDArray[np.float64], Bits]
+"""Room for sums while they are looked at, and the same memory as bits."""
 
 
 @compiled()
@@ -103,10 +75,7 @@ def bitmap(data: Bytes, section: Int64s) -> bool:
         return False
     count = np.int64(0)
     for place in range(at, end):
-        bits = np.int64(data[place])
-        bits -= (bits >> 1) & 0x55
-        bits = (bits & 0x33) + ((bits >> 2) & 0x33)
-        count += (bits + (bits >> 4)) & 0x0F
+        count += ones(np.int64(data[place]))
     low = high = 0
     while not data[at] >> low & 1:
         low += 1
@@ -119,28 +88,17 @@ def bitmap(data: Bytes, section: Int64s) -> bool:
 
 
 @compiled()
-def number(data: Bytes, at: Integer, size: Integer) -> Integer:
-    """Return an unsigned integer of 1, 2 or 4 bytes, the lowest first."""
-    value = np.int64(data[at])
-    if size > 1:
-        value |= np.int64(data[at + 1]) << 8
-    if size > 2:
-        value |= np.int64(data[at + 2]) << 16 | np.int64(data[at + 3]) << 24
-    return value
-
-
-@compiled()
 def offsets(data: Bytes, section: Int64s) -> bool:
     """Count the ids of a column of offsets, and find the lowest and the highest; tell whether it can be one."""
     size = _SIZES[section[FORM]]
     at, end = section[IDS_AT], section[IDS_END]
     if end == at or (end - at) % size:
         return False
-    before = number(data, at, size)
+    before = np.int64(word(data, at, size))
     section[COUNT] = (end - at) // size
     section[LOW] = section[BASE] + before
     for place in range(at + size, end, size):
-        offset = number(data, place, size)
+        offset = np.int64(word(data, place, size))
         if offset <= before:
             return False
         before = offset
@@ -164,38 +122,24 @@ def read_ids(data: Bytes, at: Integer, end: Integer, section: Int64s) -> Integer
 
 
 @compiled()
-def read_column(
-    data: Bytes, at: Integer, end: Integer, codes: tuple[int, int], count: Integer
-) -> tuple[Integer, Integer, Integer]:
-    """Read a column of a type in a range; return its type, and where its values begin and end; -1 for none."""
-    if at < 0 or at + 2 > end or data[at] != 0x92:
-        return -1, -1, -1
-    code = np.int64(data[at + 1])
-    if code < codes[0] or code > codes[1]:
-        return -1, -1, -1
-    begin, after = binary(data, at + 2, end)
-    if begin < 0 or after - begin != count * _SIZES[code]:
-        return -1, -1, -1
-    return code, begin, after
-
-
-@compiled()
-def read_numbers(data: Bytes, at: Integer, end: Integer, codes: tuple[int, int], section: Int64s) -> Integer:
+def read_numbers(data: Bytes, at: Integer, end: Integer, section: Int64s) -> Integer:
     """Read ids and a column into a section; return where the next item begins, -1 where it is not plain."""
     if at < 0 or at >= end or data[at] != 0x92:
         return -1
     after = read_ids(data, at + 1, end, section)
-    if after < 0:
+    if after < 0 or section[COUNT] > MOST_CELLS:
         return -1
-    section[CODE], section[VALUES_AT], after = read_column(data, after, end, codes, section[COUNT])
+    section[CODE], section[VALUES_AT], after = find_column(data, after, end, section[COUNT])
+    if section[CODE] == _SPARSE:
+        return -1
     return after
 
 
 @compiled()
-def read_group(data: Bytes, at: Integer, end: Integer, section: Int64s) -> Integer:
-    """Read the histograms of one buckets into a section; return where the next item begins, -1 where it is not plain.
+def read_group(data: Bytes, at: Integer, end: Integer, section: Int64s, room: Room) -> Integer:
+    """Read the histograms of one width into a section; return where the next item begins, -1 where it is not plain.
 
-    A sum that is not finite is refused, and so is not plain: all eleven bits of its exponent are set.
+    A sum that is not finite is refused, and so is not plain.
     """
     if at < 0 or at >= end or data[at] != 0x94:
         return -1
@@ -204,19 +148,23 @@ def read_group(data: Bytes, at: Integer, end: Integer, section: Int64s) -> Integ
         return -1
     section[WIDTH] = np.int64(buckets)
     after = read_ids(data, after, end, section)
-    if after < 0:
-        return -1
     cells = section[COUNT] * section[WIDTH]
-    section[CODE], section[VALUES_AT], after = read_column(data, after, end, (_U8, _U32), cells)
-    _, section[SUMS_AT], after = read_column(data, after, end, (_F64, _F64), section[COUNT])
-    for sum_end in range(section[SUMS_AT] + 8, after + 1, 8):
-        if data[sum_end - 1] & 0x7F == 0x7F and data[sum_end - 2] & 0xF0 == 0xF0:
-            return -1
-    return after
+    if after < 0 or cells > MOST_CELLS:
+        return -1
+    section[CODE], section[VALUES_AT], after = find_column(data, after, end, cells)
+    if not is_small(section[CODE]) and section[CODE] != _SPARSE:
+        return -1
+    section[SUMS_CODE], section[SUMS_AT], after = find_column(data, after, end, section[COUNT])
+    if section[SUMS_CODE] != _F64 and section[SUMS_CODE] != _NEAR and section[SUMS_CODE] != _SCALED:
+        return -1
+    unpack_numbers(data, section[SUMS_AT], section[SUMS_CODE], section[COUNT], room[0], room[1])
+    return after if np.isfinite(room[0][: section[COUNT]]).all() else -1
 
 
 @compiled()
-def read_groups(data: Bytes, at: Integer, end: Integer, sections: Int64s, row: Integer) -> tuple[Integer, Integer]:
+def read_groups(
+    data: Bytes, at: Integer, end: Integer, sections: Int64s, row: Integer, room: Room
+) -> tuple[Integer, Integer]:
     """Read all histograms; return where the next item begins, -1 where they are not plain, and the row after theirs."""
     if at >= end or data[at] & 0xF0 != 0x90:
         return -1, row
@@ -224,7 +172,7 @@ def read_groups(data: Bytes, at: Integer, end: Integer, sections: Int64s, row: I
     if groups > MOST_SECTIONS - 2:
         return -1, row
     for _ in range(groups):
-        at = read_group(data, at, end, sections[row])
+        at = read_group(data, at, end, sections[row], room)
         if at < 0:
             return -1, row
         for before in range(first, row):
@@ -258,7 +206,7 @@ def read_header(data: Bytes, at: Integer, end: Integer, header: Int64s) -> tuple
 
 
 @compiled()
-def read_body(data: Bytes, at: Integer, end: Integer, sections: Int64s, row: Integer) -> Integer:
+def read_body(data: Bytes, at: Integer, end: Integer, sections: Int64s, row: Integer, room: Room) -> Integer:
     """Read the sections of a delta into rows of their own; return the row after them, -1 where it is not plain."""
     if at >= end or data[at] & 0xF0 != 0x80:
         return -1
@@ -269,12 +217,15 @@ def read_body(data: Bytes, at: Integer, end: Integer, sections: Int64s, row: Int
         before = np.int64(data[at])
         if before == 4:
             sections[row, WIDTH] = COUNTERS
-            at, row = read_numbers(data, at + 1, end, (_U8, _U32), sections[row]), row + 1
+            at = read_numbers(data, at + 1, end, sections[row])
+            if at < 0 or not is_small(sections[row, CODE]):
+                return -1
+            row += 1
         elif before == 6:
             sections[row, WIDTH] = GAUGES
-            at, row = read_numbers(data, at + 1, end, (_U8, _F64), sections[row]), row + 1
+            at, row = read_numbers(data, at + 1, end, sections[row]), row + 1
         elif before == 7:
-            at, row = read_groups(data, at + 1, end, sections, row)
+            at, row = read_groups(data, at + 1, end, sections, row, room)
         else:
             return -1
     return row if at == end else -1
@@ -294,11 +245,12 @@ def read_deltas(
         headers: takes its header, shape (n + 1, HEADERS): columns as `layout` names them.
         sections: takes the sections of all that are plain, shape (n * MOST_SECTIONS, SECTIONS).
     """
-    row, at = np.int64(0), np.int64(0)
+    row, at, sums = np.int64(0), np.int64(0), np.empty(MOST_CELLS, np.float64)
+    room = sums, sums.view(np.uint64)
     for frame in range(len(ends)):
         end = ends[frame]
         epoch, body = read_header(data, at, end, headers[frame])
-        after = -1 if body < 0 else read_body(data, body, end, sections, row)
+        after = -1 if body < 0 else read_body(data, body, end, sections, row, room)
         headers[frame, FIRST_SECTION] = row
         plain[frame] = after >= 0
         epochs[frame] = epoch if after >= 0 else np.uint64(0)

@@ -6,13 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from fog_aggregator.core.costs.accounts import Accounts
 from fog_aggregator.core.engine.engine import Engine
+from fog_aggregator.core.engine.ingest import Ingest
 from fog_aggregator.core.engine.ports import Surroundings
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.following.scope import Scope
 from fog_aggregator.core.places.limits import FleetLimits
 from fog_aggregator.core.places.patterns import BranchPatterns
+from fog_aggregator.kernels.choice import Choice
+from fog_aggregator.kernels.load import load
 from fog_aggregator.network import NetworkCollector
 from fog_bus.ports import Message, Position, StreamInfo
 from fog_proving.fuzz.frames.messages import CONTROL, EVENTS, METRICS, ROLLUPS
@@ -22,6 +26,9 @@ from utilityfog_frontend.telemetry import TelemetryCollector
 STREAMS: Final = {METRICS: "metrics", EVENTS: "events", ROLLUPS: "rollups", CONTROL: "control"}
 LIMITS: Final = FleetLimits(nodes=50, series=50_000, series_per_epoch=30_000, series_per_path=40_000, slots=100_000)
 MOST_EVENTS: Final = 500
+BRANCH: Final = "fog.v1.metrics.fog.b"
+"""The subject of frames that the engine does not read, as a branch sends totals in their place."""
+_KERNELS: Final = load(Choice.AUTO)
 
 
 class BrokenPromiseError(AssertionError):
@@ -72,6 +79,14 @@ def make_engine(tally: Tally, clock: Callable[[], float]) -> tuple[Engine, Netwo
         control="control",
     )
     return Engine(scope, fleet, events, Surroundings(network, tally, _say)), network
+
+
+def make_ingest(tally: Tally) -> tuple[Fleet, Ingest]:
+    """Return an empty fleet, and what applies frames of nodes to it by kernels, where numba is installed."""
+    fleet = Fleet(limits=LIMITS)
+    ingest = Ingest(fleet, EventList(MOST_EVENTS), Accounts(Subjects()), BranchPatterns(), tally, _say)
+    ingest.use(_KERNELS)
+    return fleet, ingest
 
 
 def info(now: float, position: Position | None = None) -> StreamInfo:

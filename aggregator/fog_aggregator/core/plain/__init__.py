@@ -1,0 +1,1 @@
+"""Apply what kernels can merge: plain deltas, which a fleet sends nearly always."""
