@@ -18,6 +18,11 @@ PROMETHEUS_3 = (
     "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
     "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
 )
+PROTOBUF = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+NATIVE_3 = (
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;"
+    "escaping=allow-utf-8;q=0.7,"
+)
 NATIVE = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,"
 
 
@@ -32,7 +37,14 @@ NATIVE = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamil
         ("application/json", TEXT),
         (PROMETHEUS_2, OPENMETRICS + "underscores"),
         (PROMETHEUS_3, OPENMETRICS + "allow-utf-8"),
-        (NATIVE + PROMETHEUS_3, OPENMETRICS + "allow-utf-8"),
+        (NATIVE + PROMETHEUS_3, PROTOBUF),
+        (NATIVE_3 + PROMETHEUS_3, PROTOBUF),
+        (PROTOBUF + ";q=0.1,text/plain;q=0.2", TEXT),
+        ("application/*", OPENMETRICS + "underscores"),
+        # Of protobuf there is one message, and one way to tell where it ends.
+        ("application/vnd.google.protobuf", TEXT),
+        ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text", TEXT),
+        ("application/vnd.google.protobuf;proto=other;encoding=delimited,*/*;q=0.1", TEXT),
         # By q, then by order.
         (
             "text/plain;version=0.0.4;q=0.5,application/openmetrics-text;version=1.0.0;q=0.6",

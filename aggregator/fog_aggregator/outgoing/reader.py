@@ -123,11 +123,18 @@ class StepReader:
         with lock:
             levels = [level for depth in self._choice.levels if (level := self._follow(depth, described)) is not None]
             found = [
-                (level, self._store.pieces(level.depth, time, time), self._store.began(level.depth)) for level in levels
+                (
+                    level,
+                    level.series.index.labels[level.series.size :],
+                    self._store.pieces(level.depth, time, time),
+                    self._store.began(level.depth),
+                )
+                for level in levels
             ]
         parts: list[PartOfStep] = []
-        for level, pieces, began in found:
+        for level, fresh, pieces, began in found:
             series = level.series
+            series.grow(fresh)
             numbers, values = _values(time, pieces, series.numbers, series.size)
             if not np.array_equal(numbers, level.numbers):
                 level.numbers, level.parts = numbers, self._cut(series, numbers, level.parts)
@@ -135,7 +142,7 @@ class StepReader:
         return parts
 
     def _follow(self, depth: Depth, described: Described) -> _Level | None:
-        """Take the series of a level that are new; all anew when numbers or what is known of metrics have changed."""
+        """Return a level as it was at the last step; anew when numbers or what is known of metrics have changed."""
         index, level = self._store.index(depth), self._levels.get(depth)
         if index is None:
             return None
@@ -143,7 +150,6 @@ class StepReader:
             choice = self._choice
             series = LevelSeries(index, choice.selectors, choice.labels, described)
             level = self._levels[depth] = _Level(depth, series, np.zeros(0, np.int64))
-        level.series.grow()
         return level
 
     def _cut(

@@ -55,6 +55,7 @@ class LevelSeries:
         self._described = described
         self._known = 0
         self._unknown: set[str] = set()
+        self._bases: dict[str, tuple[str, int] | None] = {}
         self._groups: dict[Labels, int] = {}
         self._places: dict[int, _Place] = {}
         self._hashes: list[int] = []
@@ -69,20 +70,19 @@ class LevelSeries:
         """Tell whether numbers mean other series now, or more is known of metrics than when these were taken."""
         return index is not self.index or any(_described(name, described) for name in self._unknown)
 
-    def grow(self) -> None:
-        """Take the series that are new in the index."""
-        if (known := self._known) == len(self.index):
+    def grow(self, fresh: Sequence[Labels]) -> None:
+        """Take the series that the index has beside those that were looked at. Takes long for very many."""
+        if not fresh:
             return
-        fresh = self.index.labels[known:]
-        self._known = len(self.index)
+        known, self._known = self._known, self._known + len(fresh)
         chosen: set[int] = set()
         for matchers in self._selectors or ((),):
             chosen.update(select_labels(fresh, matchers))
         for at in sorted(chosen):
-            if not _is_own(label(fresh[at], NAME)):
-                self._places[known + at] = self._place(fresh[at])
-                if not _described(name := label(fresh[at], NAME), self._described):
-                    self._unknown.add(name)
+            labels = fresh[at]
+            ends = self._ends_of(label(labels, NAME))
+            if ends is not None:
+                self._places[known + at] = self._place(labels, *ends)
         self._order()
 
     def hashes_of(self, numbers: Ints) -> Ints:
@@ -103,10 +103,16 @@ class LevelSeries:
             own.append(number)
         return found
 
-    def _place(self, labels: Labels) -> _Place:
+    def _ends_of(self, name: str) -> tuple[str, int] | None:
+        """Return the histogram that series of a name are of, with their end, as `_base` does; None for our own."""
+        if name not in self._bases:
+            self._bases[name] = None if _is_own(name) else self._base(name)
+            if not _described(name, self._described):
+                self._unknown.add(name)
+        return self._bases[name]
+
+    def _place(self, labels: Labels, base: str, end: int) -> _Place:
         """Return the place of a series."""
-        name = label(labels, NAME)
-        base, end = self._base(name)
         shared = labels if not base else make_labels({**dict(labels), NAME: base, BUCKET: ""})
         group = self._groups.get(shared)
         if group is None:
@@ -148,7 +154,9 @@ class LevelSeries:
         return [item]
 
     def _item(self, labels: Sequence[Labels], about: About, base: str, bounds: tuple[float, ...]) -> Item:
-        rows = tuple(make_labels({**self._labels, **dict(one)}) for one in labels)
+        rows = tuple(labels)
+        if self._labels:
+            rows = tuple(make_labels({**self._labels, **dict(one)}) for one in labels)
         shared = tuple(pair for pair in rows[-1] if pair[0] != NAME)
         return Item(base or label(labels[0], NAME), shared, about, rows, bounds)
 

@@ -31,12 +31,12 @@ from fog_aggregator.components.http.view_parameters import must_be_known, read_v
 from fog_aggregator.components.http.web.files import page_files
 from fog_aggregator.network import NetworkCollector
 from utilityfog_frontend.telemetry.exposition import negotiate
-from utilityfog_frontend.telemetry.exposition.negotiation import Format
+from utilityfog_frontend.telemetry.exposition.negotiation import PROTOBUF, Format
 
 Query = Mapping[str, Any]
 T = TypeVar("T")
 
-_EXPOSITIONS: Final = ("text/plain", "application/openmetrics-text")
+_EXPOSITIONS: Final = ("text/plain", "application/openmetrics-text", "application/vnd.google.protobuf")
 _MIB: Final = 1024 * 1024
 _THEIR_OWN: Final = "the events of its nodes are its own aggregators': ask for a path below it"
 FAILED_CHECKPOINTS: Final = 3
@@ -79,7 +79,7 @@ class Route:
         query = read_query(request, self.parameters, form)
         confine(request, self.reach, query)
         if self.below is not None:
-            media = _exposition(request).content_type if self.media == _EXPOSITIONS else self.media[0]
+            media = _text_of(_exposition(request)).content_type if self.media == _EXPOSITIONS else self.media[0]
             answer = await pass_on(request, query, media, at_branch=self.below)
             if answer is not None:
                 return answer
@@ -106,19 +106,25 @@ async def _metrics(request: web.Request, query: Query) -> web.StreamResponse:
     wanted = _exposition(request)
     if request.method == "HEAD":
         return await send(request, (), wanted.content_type)
-    parts = await parts_below(request, view, wanted.content_type)
+    texts = _text_of(wanted)
+    parts = await parts_below(request, view, texts.content_type)
     async with request.app[SLOTS].acquire(request):
         families = await asyncio.to_thread(network.collect, *view)
         if parts is None:
             return await send(request, wanted.iter(families), wanted.content_type)
-        body = await asyncio.to_thread(parts.exposition, families, wanted)
+        body = await asyncio.to_thread(parts.exposition, families, texts)
         note_missing(request, parts.missing)
-        return await send(request, [body], wanted.content_type)
+        return await send(request, [body], texts.content_type)
 
 
 def _exposition(request: web.Request) -> Format:
     """Return the format that a client asks for."""
     return negotiate(", ".join(request.headers.getall("Accept", ())))
+
+
+def _text_of(wanted: Format) -> Format:
+    """Return a format that answers of branches can be put together in: text for one that is not."""
+    return negotiate(None) if wanted is PROTOBUF else wanted
 
 
 async def _snapshot(request: web.Request, query: Query) -> web.StreamResponse:

@@ -150,8 +150,12 @@ class Outgoing:
 
 
 def describe_metrics(network: NetworkCollector) -> Described:
-    """Return what is known of the fleet's metrics, by name."""
-    return {one.name: About(ItemKind(one.type.value), one.help, one.unit) for one in reversed(network.descriptions())}
+    """Return what is known of the fleet's metrics, by name; exponential histograms are shown with buckets of bounds."""
+    kinds = {kind.value: kind for kind in ItemKind}
+    return {
+        one.name: About(kinds.get(one.type.value, ItemKind.HISTOGRAM), one.help, one.unit)
+        for one in reversed(network.descriptions())
+    }
 
 
 def make_outgoing(

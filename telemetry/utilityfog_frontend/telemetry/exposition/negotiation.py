@@ -12,6 +12,7 @@ from utilityfog_frontend.telemetry.model import FamilySnapshot
 from utilityfog_frontend.telemetry.support import arguments
 
 from .openmetrics import iter_openmetrics
+from .protobuf import iter_protobuf
 from .text import iter_text
 
 _ESCAPINGS = ("allow-utf-8", "underscores", "dots", "values")
@@ -36,6 +37,10 @@ class Format:
 
 
 TEXT = Format("text/plain; version=0.0.4; charset=utf-8", iter_text)
+PROTOBUF = Format(
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited", iter_protobuf
+)
+"""For those alone that ask for it by name: no wildcard stands for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +73,19 @@ def negotiate(accept: str | None) -> Format:
 def _offer(wanted: _Range, refused: set[str]) -> Format | None:
     """List the formats for one media range; a wildcard gets those that are not refused by name."""
     media = wanted.media
+    if media == "application/vnd.google.protobuf":
+        return _protobuf(wanted)
     if media in ("*/*", "text/*", "text/plain") and "text/plain" not in refused:
         return _text(wanted)
     if media in ("*/*", "application/*", "application/openmetrics-text"):
         return None if "application/openmetrics-text" in refused else _openmetrics(wanted)
     return None
+
+
+def _protobuf(wanted: _Range) -> Format | None:
+    """Names stand as they are: all are of the classic alphabet, which no escaping changes."""
+    asked = wanted.parameters.get("proto"), wanted.parameters.get("encoding")
+    return PROTOBUF if asked == ("io.prometheus.client.metricfamily", "delimited") else None
 
 
 def _text(wanted: _Range) -> Format | None:
