@@ -15,11 +15,12 @@ from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.fleet.lifecycle import Coverages
 from fog_aggregator.core.fleet.silent_cover import Losses
-from fog_aggregator.core.kinds.view import Samples
+from fog_aggregator.core.kinds.samples import Samples
 from fog_aggregator.core.places.coverage import Life
 from fog_aggregator.core.places.expected import NOBODY_EXPECTED, Expected
 from fog_aggregator.core.places.unread import Unread
 from fog_aggregator.core.quarantine.orders import Order
+from fog_aggregator.kernels.ports import Kernels
 from fog_aggregator.query.explanation import Explanation, take_apart
 from fog_aggregator.query.family_variants import FamilyVariant, described
 from fog_aggregator.query.fleet_view import COVERAGE_FAMILIES, Beside, FleetView, Memory
@@ -82,11 +83,15 @@ class NetworkCollector(MetricsSource):
         self._departed_after = departed_after
         self._planner = Planner(fleet)
 
+    def use(self, kernels: Kernels | None) -> None:
+        """Let kernels add up counts; None for numpy."""
+        self._planner.kernels = kernels
+
     def adopt(self, fleet: Fleet, events: EventList, ratchet: Ratchet) -> None:
         """Go on with what a checkpoint held, in place of what was read until now."""
         with self.lock:
             self.fleet, self.events, self.ratchet = fleet, events, ratchet
-            self._planner = Planner(fleet)
+            self._planner = Planner(fleet, self._planner.kernels)
             self._absence.forget()
 
     def view(

@@ -203,6 +203,7 @@ class Aggregator:
         self, metrics: SelfMetrics, kernels: Kernels | None, saved: dict[str, Part], history: History
     ) -> Surroundings:
         metrics.collector.add_source(lambda: [costliest(self._engine.accounts, self.network)])
+        self.network.use(kernels)
         silences = self.notifications.silences
         parts = saved | {"silences": silences, "notifications": self.notifications}
         return Surroundings(

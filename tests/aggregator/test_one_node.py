@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from fog_aggregator.core import place_news
 from fog_aggregator.core.fleet.fleet import Fleet as FleetState
 from fog_aggregator.core.kinds import Kind
-from fog_aggregator.query import planner
+from fog_aggregator.query import planner, slot_index
 from fog_aggregator.query.selection import Grouping, Selection
-from fog_aggregator.query.slot_index import SlotIndex
 from fog_schema.paths import Path
 from tests.aggregator.fleet import Fleet
 
@@ -46,19 +45,26 @@ def fleet() -> Fleet:
 def visited(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the numbers of rows that are copied of tables, as they are: values, and who holds them."""
     rows: list[int] = []
-    copy, index = FleetState.copy_slots, SlotIndex.__init__
+    copy, copy_plan, index = FleetState.copy_slots, Kind.copy_planned, slot_index.some
 
     def copy_slots(self: FleetState, kind: Kind, slots: Any, *, live: bool) -> Any:
         copied = copy(self, kind, slots, live=live)
         rows.append(len(copied.values))
         return copied
 
-    def make_index(self: SlotIndex, columns: Any, shape_of: Any, at: Any = None) -> None:
-        index(self, columns, shape_of, at)
-        rows.append(len(self._series))
+    def copy_planned(self: Kind, table: Any, plan: Any, kernels: Any, *, live: bool) -> Any:
+        copied = copy_plan(self, table, plan, kernels, live=live)
+        rows.append(len(copied.values))
+        return copied
+
+    def some(columns: Any, chosen: Any) -> Any:
+        copied = index(columns, chosen)
+        rows.append(len(copied.series))
+        return copied
 
     monkeypatch.setattr(FleetState, "copy_slots", copy_slots)
-    monkeypatch.setattr(SlotIndex, "__init__", make_index)
+    monkeypatch.setattr(Kind, "copy_planned", copy_planned)
+    monkeypatch.setattr(slot_index, "some", some)
     return rows
 
 
@@ -74,10 +80,10 @@ def test_one_node_is_copied_for_one_node(fleet: Fleet, visited: list[int], *, ca
 
 
 def test_to_explain_one_node_looks_at_one_node(fleet: Fleet, visited: list[int]) -> None:
-    """Once for the total at and under its path, and once for the level below."""
+    """Once for the total at and under its path, and once for the level below; of its values, those of the name."""
     visited.clear()
     fleet.network.explain(("fog", "3", "3"), "work_total")
-    assert sum(visited) == 4 * (SERIES + 2)
+    assert sum(visited) == 2 * (SERIES + 2) + 2 * SERIES
 
 
 def test_a_branch_of_few_nodes_is_copied_alone(fleet: Fleet, visited: list[int]) -> None:
@@ -88,14 +94,14 @@ def test_a_branch_of_few_nodes_is_copied_alone(fleet: Fleet, visited: list[int])
 
 
 def test_the_whole_is_copied_for_the_whole(fleet: Fleet, visited: list[int]) -> None:
-    """A newcomer lets all slots be looked at; without one their values alone are."""
+    """All values are; who holds them is looked at of a newcomer alone, and of the node beside it."""
     visited.clear()
     fleet.network.collect()
     assert sum(visited) == NODES * (SERIES + 2)
     member(fleet, NODES)
     visited.clear()
     fleet.network.collect()
-    assert sum(visited) == 2 * (NODES + 1) * (SERIES + 2)
+    assert sum(visited) == (NODES + 1 + 2) * (SERIES + 2)
 
 
 def test_a_newcomer_is_put_into_the_tree_alone(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

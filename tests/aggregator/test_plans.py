@@ -5,20 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fog_aggregator.core.fleet.fleet import Fleet as State
 from fog_aggregator.core.fleet.reading import SlotColumns
+from fog_aggregator.core.kinds.samples import GridSamples
 from fog_aggregator.core.kinds.table import Table
-from fog_aggregator.core.kinds.view import Plan
+from fog_aggregator.core.rollups.plan import Plan
+from fog_aggregator.core.rollups.reductions import sum_buckets, sum_integers
+from fog_aggregator.core.rollups.run_plan import RunPlan
 from fog_aggregator.core.series import SeriesEntry
+from fog_aggregator.kernels.choice import Choice
+from fog_aggregator.kernels.load import load
 from fog_aggregator.query.plan import Draft
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.selection import Matcher
 from fog_aggregator.query.series_axis import SeriesAxis
 from fog_aggregator.query.slot_index import SlotIndex
+from fog_schema.paths import parse_path
 from tests import reference
 from tests.aggregator.fleet import Fleet, asked
+from tests.aggregator.quarantined import Fog
+from tests.aggregator.test_quarantine_property import histories, written
+
+KERNELS = load(Choice.AUTO)
 
 SERIES, EPOCHS, GROUPS = 6, 5, 3
 TIMES = st.sampled_from([1.0, 2.0, np.inf])
@@ -99,10 +111,8 @@ def classes_of(entries: list[SeriesEntry], wanted: list[bool], *, merged: bool) 
     return [number if mine else -1 for number, mine in zip(numbers, wanted, strict=True)]
 
 
-STEPS = st.lists(
-    st.tuples(st.sampled_from(["join", "grow", "finish", "fractions", "look"]), st.integers(0, 4), st.integers(0, 3)),
-    max_size=12,
-)
+CHANGES = ("join", "grow", "finish", "fractions", "retype", "forget", "look")
+STEPS = st.lists(st.tuples(st.sampled_from(CHANGES), st.integers(0, 4), st.integers(0, 3)), max_size=12)
 
 
 VIEWS = [
@@ -118,24 +128,110 @@ VIEWS = [
 ]
 
 
+def plans_are_as_new(planner: Planner, state: State) -> None:
+    """Check all plans of a planner against those of one that is new, and what kernels make of them."""
+    for view in VIEWS:
+        for kind, table in state.parts.slots.tables.items():
+            plans = [one.draft(view, kind, one.axis(view)).make() for one in (planner, Planner(state))]
+            assert as_rows(plans[0], table.size) == as_rows(plans[1], table.size)
+            added_up_as_slots_are(plans[0], table)
+
+
+def added_up_as_slots_are(plan: RunPlan, table: Table) -> None:
+    """Check the sums by runs against those by slots, where there are kernels and values are integers."""
+    if KERNELS is None or table.values.dtype != np.int64:
+        return
+    values = table.values[plan.slots]
+    if table.values.ndim == 1:
+        sums, expected = plan.add_runs(KERNELS.add_runs, table.values), sum_integers(plan.cell, plan.size, values)
+    else:
+        sums = plan.add_runs(KERNELS.add_bucket_runs, table.values)
+        expected = sum_buckets(plan.cell, plan.size, values)
+    assert sums is not None
+    assert plan.in_order(sums).tolist() == expected.tolist()
+
+
 @given(STEPS)
 def test_what_is_remembered_of_earlier_looks_changes_nothing(steps: list[tuple[str, int, int]]) -> None:
-    """Nodes and series come, epochs end and leave slots for others: all plans are those of a planner that is new."""
+    """Nodes come, go and change the types of what they have, epochs leave slots for others: all plans are as new."""
     fleet, planner, writers = Fleet(), None, {}
     for what, place, label in steps:
         path = f"fog/{place // 2}/{place}"
-        if what == "join" or path not in writers:
+        if what in ("join", "retype") or path not in writers:
             member = fleet.join(path, version=str(len(fleet.members)))
             writers[path] = member, member.collector.register_counter("done_total", "", ["kind"])
+            if label % 2:
+                member.collector.register_gauge("wait_seconds", "").set(label)
+            else:
+                member.collector.register_histogram("wait_seconds", "", [1.0, 2.0 + label]).observe(label)
         member, counter = writers[path]
         if what == "finish":
             member.finish()
-            del writers[path]
+        elif what == "forget":
+            fleet.state.forget(parse_path(path), fleet.now + 1e6, 0.0)
         elif what != "look":
             counter.labels(str(label)).increment(0.5 if what == "fractions" else 1)
             member.send()
+        if what in ("finish", "forget"):
+            del writers[path]
         planner = planner or Planner(fleet.state)
-        for view in VIEWS:
-            for kind, table in fleet.state.parts.slots.tables.items():
-                plans = [one.draft(view, kind, one.axis(view)).make() for one in (planner, Planner(fleet.state))]
-                assert as_rows(plans[0], table.size) == as_rows(plans[1], table.size)
+        plans_are_as_new(planner, fleet.state)
+
+
+@settings(max_examples=20)
+@given(histories())
+def test_orders_change_plans_as_they_change_new_ones(history: list[tuple[str, str, int]]) -> None:
+    """Places are taken out of the numbers, and in again, while frames come."""
+    fog = Fog()
+    planner = Planner(fog.engine.fleet)
+    frames, orders = written(history)
+    merged = [(at, 1, frame) for at, frame in frames] + [(at, 0, (at, what, place)) for at, what, place in orders]
+    for at, is_frame, what in sorted(merged, key=lambda one: one[:2]):
+        if is_frame:
+            node, seq, stored, count, delta, epoch, final = what
+            fog.frame(node, seq, stored, count, delta=delta, epoch=epoch, final=final)
+        else:
+            fog.say(what[1], what[2], at)
+            fog.pass_to(at)
+        plans_are_as_new(planner, fog.engine.fleet)
+
+
+COUNTS = st.integers(-100, 100) | st.just(2**63 - 1) | st.just(2**62)
+
+
+@given(tables(), st.lists(st.integers(-1, GROUPS - 1), min_size=EPOCHS, max_size=EPOCHS), st.data())
+def test_a_sum_that_passes_the_most_is_told(table: Table, group_of: list[int], data: st.DataObject) -> None:
+    """The kernel's sums are exact, or it says that one has passed 2^63 on the way."""
+    if KERNELS is None:
+        pytest.skip("numba is not installed")
+    table.values[: table.size] = data.draw(st.lists(COUNTS, min_size=table.size, max_size=table.size))
+    columns = SlotColumns(table.series[: table.size], table.epoch[: table.size], table.created[: table.size])
+    plan = Draft((0,), SlotIndex(columns, [0] * SERIES), np.array(group_of, np.int32), GROUPS).make()
+    sums, exact = plan.add_runs(KERNELS.add_runs, table.values), [0] * plan.size
+    for cell, value in zip(plan.cell.tolist(), table.values[plan.slots].tolist(), strict=True):
+        exact[cell] += value
+    if sums is not None:
+        assert plan.in_order(sums).tolist() == exact
+    else:
+        assert max(map(abs, table.values[plan.slots].tolist())) > 100
+
+
+@given(tables(), st.lists(st.integers(0, GROUPS - 1), min_size=EPOCHS, max_size=EPOCHS))
+def test_a_grid_has_the_columns_of_its_plan(table: Table, group_of: list[int]) -> None:
+    """Where all groups have all series, samples are made when they are read: they are those of the cells."""
+    table.values[: table.size] = np.arange(table.size)
+    columns = SlotColumns(table.series[: table.size], table.epoch[: table.size], table.created[: table.size])
+    plan = Draft((0,), SlotIndex(columns, [0] * SERIES), np.array(group_of, np.int32), GROUPS).make()
+    if not plan.is_grid or not plan.size:
+        return
+    sums = np.zeros(plan.size, np.int64)
+    np.add.at(sums, plan.cell, table.values[plan.slots])
+    rows = plan.rows[plan.groups.rows]
+    grid = sums.reshape(len(rows), -1).T
+    samples = GridSamples(rows, plan.groups.number, grid, lambda: plan.born_of_groups.reshape(grid.shape))
+    expected = [plan.series.tolist(), plan.group.tolist(), sums.tolist(), plan.born.tolist()]
+    assert [one.tolist() for one in (samples.series, samples.group, samples.values, samples.born)] == expected
+    blocks = list(samples.blocks())
+    for name, column in zip(("series", "group", "values", "born"), expected, strict=True):
+        assert [value for one in blocks for value in getattr(one, name).tolist()] == column
+    assert len(samples) == plan.size

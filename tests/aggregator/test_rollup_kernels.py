@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fog_aggregator.core.events.seen import Seen
 from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.merged_gauges import summarise
-from fog_aggregator.core.kinds.reductions import number_cells, sum_buckets, sum_integers
+from fog_aggregator.core.rollups.reductions import number_cells, sum_buckets, sum_integers
 from tests import reference
 
 COUNTS = st.integers(0, 2**63 - 1)

@@ -13,7 +13,7 @@ from fog_aggregator.kernels.ports import Kernels
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _COMPILED: Final = "fog_aggregator.kernels.compiled"
-_MODULES: Final = ("deltas", "merging")
+_MODULES: Final = ("deltas", "merging", "runs")
 """The modules of `compiled`, whose functions `Kernels` names."""
 
 

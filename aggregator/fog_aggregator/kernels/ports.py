@@ -17,6 +17,9 @@ Sections: TypeAlias = tuple[Bytes, Int64s, Int64s]
 """The bytes of frames, sections of these of one kind, the offset of each one's slots from its ids."""
 
 
+AddRuns: TypeAlias = Callable[[Int64s, Int64s, Int64s, Int64s, Int64s], bool | np.bool_]
+
+
 class Kernels(NamedTuple):
     """The compiled kernels. A new one is a field here, and a function of the same name in a module of `compiled`."""
 
@@ -24,3 +27,5 @@ class Kernels(NamedTuple):
     add_counts: Callable[[Bytes, Int64s, Int64s, Int64s], None]
     set_gauges: Callable[[Bytes, Int64s, Int64s, NDArray[np.float64]], None]
     add_buckets: Callable[[Bytes, Int64s, Int64s, Int64s, NDArray[np.float64]], None]
+    add_runs: AddRuns
+    add_bucket_runs: AddRuns

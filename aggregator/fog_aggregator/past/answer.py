@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from fog_aggregator.core.kinds import Kind
-from fog_aggregator.core.kinds.view import Samples
+from fog_aggregator.core.kinds.samples import Samples
 from fog_aggregator.past.anchor import Constant, Key, with_constants
 from fog_aggregator.past.moments import Axis, Column, Moment, reduce_moments
 from fog_aggregator.past.replay import Replay

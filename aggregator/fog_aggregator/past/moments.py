@@ -17,9 +17,11 @@ from fog_aggregator.core.columns import Bools, Float64s, Int32s
 from fog_aggregator.core.families.known import Family
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import KINDS, Kind, new_tables
-from fog_aggregator.core.kinds.reductions import number_cells, places_by_shape, ranges
+from fog_aggregator.core.kinds.samples import Samples
 from fog_aggregator.core.kinds.table import FREE
-from fog_aggregator.core.kinds.view import Cells, ColumnCopy, Plan, Samples, ViewColumns
+from fog_aggregator.core.kinds.view import Cells, ColumnCopy, ViewColumns
+from fog_aggregator.core.rollups.plan import SlotPlan
+from fog_aggregator.core.rollups.reductions import number_cells, places_by_shape, ranges
 from fog_aggregator.core.series import Bounds, SeriesEntry
 
 
@@ -162,7 +164,7 @@ def _cells(kind: Kind, moments: Sequence[Moment], axis: Axis, constant: Column |
 _NAMES = ("series", "group", "values", "sums", "live", "epoch")
 
 
-def _plan(series: Int32s, group: np.ndarray[Any, Any], groups: int, shape_of: Int32s) -> Plan:
+def _plan(series: Int32s, group: np.ndarray[Any, Any], groups: int, shape_of: Int32s) -> SlotPlan:
     """Assign slots to cells of (series, group), in the order of shapes."""
     place = places_by_shape(shape_of)
     cells, cell = number_cells(place[series] * groups + group)
@@ -170,4 +172,4 @@ def _plan(series: Int32s, group: np.ndarray[Any, Any], groups: int, shape_of: In
     numbers = np.argsort(place)[place_of].astype(np.int32)
     shapes = list(ranges(shape_of[numbers]))
     every = slice(0, len(series))
-    return Plan(every, cell, numbers, of_group.astype(np.int32), np.full(len(cells), np.inf), shapes)
+    return SlotPlan(every, cell, numbers, of_group.astype(np.int32), np.full(len(cells), np.inf), shapes)

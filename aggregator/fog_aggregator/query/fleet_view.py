@@ -14,8 +14,9 @@ from fog_aggregator.core.families.known import Family
 from fog_aggregator.core.fleet.lifecycle import Coverages
 from fog_aggregator.core.fleet.silent_cover import Losses
 from fog_aggregator.core.kinds import Kind
-from fog_aggregator.core.kinds.view import Clamp, Plan, Samples
+from fog_aggregator.core.kinds.samples import Clamp, Samples
 from fog_aggregator.core.places.coverage import Coverage, Life
+from fog_aggregator.core.rollups.run_plan import RunPlan
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.query.family_variants import described
 from fog_aggregator.query.nodes import info_family
@@ -69,7 +70,7 @@ class Memory:
     """
 
     clamp: Callable[[ViewSnapshot, Samples], list[float]]
-    offer: Callable[[ViewKey, Kind, Draft, Plan], None]
+    offer: Callable[[ViewKey, Kind, Draft, RunPlan], None]
     version: tuple[int, int]
 
 

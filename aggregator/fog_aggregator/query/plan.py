@@ -1,26 +1,27 @@
-"""Where each slot of a table goes in a view. Cells are (series, group), ordered by the series' shapes.
+"""Make the plan of a view: which runs of slots go to which group, and how.
 
-A plan is remembered while neither the table's slots nor the tree change; each reduction is one pass over the values.
+All of it is done by run and by group. Groups whose runs have the same lists of series have the same rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fog_aggregator.core.columns import Float64s, Int32s
-from fog_aggregator.core.kinds.reductions import number_cells, ranges
-from fog_aggregator.core.kinds.view import Plan
+from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.rollups.reductions import number_cells
+from fog_aggregator.core.rollups.run_plan import PlannedGroups, PlannedRuns, RunPlan, Ways, stretched
 from fog_aggregator.query.series_axis import SeriesAxis
 from fog_aggregator.query.slot_index import SlotIndex, SlotRuns
 
-_MAX_INT32: Final = 2**31 - 1
-
 Version: TypeAlias = tuple[int, ...]
 """Of everything that a plan depends on: it holds for as long as this is the same."""
+
+
+_FEW_RUNS: Final = 500_000
 
 
 class TakenOut(NamedTuple):
@@ -35,9 +36,45 @@ class TakenOut(NamedTuple):
     at: Float64s
 
 
+class _Entries(NamedTuple):
+    """The lists of series that runs have, as rows of the view; with a row for each entry that is in it.
+
+    Attributes:
+        first: where a list begins in `offset` and `row`, by list.
+        sizes: how many entries it has, by list.
+        offset: the distance of the slot from the beginning of the run.
+        row: the row.
+        is_whole: whether all series of a list are in the view, by list.
+    """
+
+    first: Int64s
+    sizes: Int64s
+    offset: Int32s
+    row: Int32s
+    is_whole: Bools
+
+
+class _Pairs(NamedTuple):
+    """The lists of series that a group has, as columns with a row for each list of each group.
+
+    Attributes:
+        number: the number of each group that has any.
+        begins: where the lists of a group begin, by group.
+        sizes: how many it has, by group.
+        listed: the list.
+        of_run: the pair of each run.
+    """
+
+    number: Int32s
+    begins: Int64s
+    sizes: Int64s
+    listed: Int64s
+    of_run: NDArray[np.integer]
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Hold copies of all that a plan is made from, so that making it, which takes long, needs no lock.
+    """Hold copies of all that a plan is made from, so that making it needs no lock.
 
     Attributes:
         version: of the tree, the table and the series.
@@ -57,68 +94,126 @@ class Draft:
     axis: SeriesAxis | None = None
     taken_out: TakenOut | None = None
 
-    def make(self) -> Plan:
+    @property
+    def is_quick(self) -> bool:
+        """Tell whether it is made while others wait: of few runs that are known, or of few slots."""
+        return self.index.at is not None or (self.index.is_laid_out and len(self.index.runs.start) <= _FEW_RUNS)
+
+    def make(self) -> RunPlan:
         """Assign the used slots to their cells."""
-        runs, rows, row_of = self._runs(self.group_of)
-        group = self.group_of[runs.epoch]
-        dtype = np.int32 if len(rows) * self.groups <= _MAX_INT32 else np.int64
-        key = self._keys(runs, group, rows, row_of)
-        # The first of a group mostly has all series of it.
-        first = runs.is_first(group, self.groups)
-        cells, cell = number_cells(key, key[np.repeat(first, runs.lengths)] if not first.all() else None)
-        # Cells ascend, so those of a row are a range of them, and so are those of a shape.
-        starts = np.multiply(np.arange(len(rows) + 1, dtype=np.int32), self.groups, dtype=dtype)
-        bounds = np.searchsorted(cells, starts)
-        sizes = np.diff(bounds)
-        of_group = (cells - np.repeat(starts[:-1], sizes)).astype(np.int32, copy=False)
-        of_shape = ranges(self.index.shapes if self.axis is None else self.axis.shape_of[rows])
-        shapes = [(shape, slice(int(bounds[of.start]), int(bounds[of.stop]))) for shape, of in of_shape]
-        return Plan(
-            runs.slots,
-            cell,
-            np.repeat(rows, sizes),
-            of_group,
-            self._begun_anew(runs.born(group, cell, of_group, self.groups), cells),
-            [(shape, cells) for shape, cells in shapes if cells.start < cells.stop],
-        )
+        runs, out = self._chosen(self.group_of), None
+        if self.taken_out is not None:
+            out = self._chosen(self.taken_out.group_of)
+        lists, entries, rows = self._entries(runs, out)
+        runs, listed = _with_rows(runs, lists, entries)
+        pairs = _pairs(self.group_of[runs.epoch], listed, len(entries.sizes))
+        rows_of, example = _sets(pairs, len(entries.sizes))
+        ways, first_way, sets = _ways(pairs, example, entries, len(rows))
+        group = np.repeat(np.arange(len(pairs.number), dtype=np.int32), pairs.sizes)[pairs.of_run]
+        way = first_way[rows_of[group]] + pairs.of_run - pairs.begins[group]
+        sizes = sets[1][rows_of]
+        groups = PlannedGroups(pairs.number, np.cumsum(sizes) - sizes, rows_of, *sets)
+        planned = PlannedRuns(runs.start, way.astype(np.int32), group, runs.created)
+        shapes = (self.index.shape_of if self.axis is None else self.axis.shape_of)[rows]
+        plan = RunPlan(planned, ways, groups, rows, shapes)
+        if out is None or self.taken_out is None:
+            return plan
+        out, listed = _with_rows(out, lists, entries)
+        moments = self.taken_out.at[out.epoch]
+        return plan.begun_anew(self.taken_out.group_of[out.epoch], moments, *_spelt(listed, entries))
 
-    def _keys(self, runs: SlotRuns, group: Int32s, rows: Int32s, row_of: Int32s | None) -> NDArray[Any]:
-        """Return the key of each slot's cell: its row, and the group of its run."""
-        if self.groups == 1:
-            return runs.place if row_of is None else row_of[runs.place]
-        dtype = np.int32 if len(rows) * self.groups <= _MAX_INT32 else np.int64
-        if row_of is None:
-            key = np.multiply(runs.place, self.groups, dtype=dtype)
-        elif len(rows) == 1:
-            key = np.zeros(len(runs.place), dtype)
-        else:
-            key = np.multiply(row_of, self.groups, dtype=dtype)[runs.place]
-        key += np.repeat(group, runs.lengths)
-        return key
-
-    def _begun_anew(self, born: Float64s, cells: NDArray[Any]) -> Float64s:
-        """Let sums begin when something was taken out of them: they have fallen, and readers must know."""
-        if self.taken_out is None or not len(cells):
-            return born
-        group_of, at = self.taken_out
-        runs, rows, row_of = self._runs(group_of)
-        key = self._keys(runs, group_of[runs.epoch], rows, row_of)
-        places = np.minimum(np.searchsorted(cells, key), len(cells) - 1)
-        mine = cells[places] == key
-        np.maximum.at(born, places[mine], np.repeat(at[runs.epoch], runs.lengths)[mine])
-        return born
-
-    def _runs(self, group_of: Int32s) -> tuple[SlotRuns, Int32s, Int32s | None]:
-        """Return the slots in some groups; the rows, by shape; the row of each place, None where they are the same."""
+    def _chosen(self, group_of: Int32s) -> SlotRuns:
+        """Return the runs in some groups, in the order in which their values are added."""
         runs = self.index.runs
         chosen = group_of[runs.epoch] >= 0
         if self.rank is not None:
             order = np.argsort(self.rank[runs.epoch], kind="stable")
-            runs = runs.take(order[chosen[order]])
-        elif not chosen.all():
-            runs = runs.take(np.flatnonzero(chosen))
-        if self.axis is None:
-            return runs, self.index.series, None
-        rows, row_of = self.axis.rows(self.index.series)
-        same = np.array_equal(row_of, np.arange(len(row_of)))
-        return runs.only(row_of >= 0), rows, None if same else row_of
+            return runs.take(order[chosen[order]])
+        return runs if chosen.all() else runs.take(np.flatnonzero(chosen))
+
+    def _entries(self, runs: SlotRuns, out: SlotRuns | None) -> tuple[Int64s, _Entries, Int32s]:
+        """Return the lists that runs have, ascending; their entries; and the series of each row, by shape."""
+        first, length, series = self.index.lists.flat()
+        used = np.zeros(len(first), np.bool_)
+        used[runs.series] = True
+        if out is not None:
+            used[out.series] = True
+        lists = np.flatnonzero(used)
+        mine = series[stretched(first[lists], length[lists])]
+        rows, row = self._rows(mine) if self.axis is None else self.axis.rows(mine)
+        listed = np.repeat(np.arange(len(lists)), length[lists])
+        offset = np.arange(len(mine)) - np.repeat(np.cumsum(length[lists]) - length[lists], length[lists])
+        inside = row >= 0
+        count = np.bincount(listed[inside], minlength=len(lists))
+        columns = offset[inside].astype(np.int32), row[inside].astype(np.int32, copy=False)
+        return lists, _Entries(np.cumsum(count) - count, count, *columns, count == length[lists]), rows
+
+    def _rows(self, series: Int32s) -> tuple[Int32s, Int32s]:
+        """Return some series by shape, each once, and the place of each among them."""
+        used = np.zeros(len(self.index.shape_of), np.bool_)
+        used[series] = True
+        numbers = np.flatnonzero(used)
+        rows = numbers[np.argsort(self.index.shape_of[numbers], kind="stable")].astype(np.int32)
+        place = np.zeros(len(used), np.int32)
+        place[rows] = np.arange(len(rows), dtype=np.int32)
+        return rows, place[series]
+
+
+def _with_rows(runs: SlotRuns, lists: Int64s, entries: _Entries) -> tuple[SlotRuns, Int64s]:
+    """Return the runs that have a row in the view, and the place of the list of each among `lists`."""
+    place = np.zeros(int(lists.max(initial=-1)) + 1, np.int64)
+    place[lists] = np.arange(len(lists))
+    listed = place[runs.series]
+    some = entries.sizes[listed] > 0
+    return (runs, listed) if some.all() else (runs.take(np.flatnonzero(some)), listed[some])
+
+
+def _pairs(group: Int32s, listed: Int64s, lists: int) -> _Pairs:
+    """Return which lists each group has, by the groups and lists of runs."""
+    keys, of_run = number_cells(group.astype(np.int64) * max(1, lists) + listed)
+    group_of_pair, of_pair = np.divmod(keys, max(1, lists))
+    begins = np.flatnonzero(np.diff(group_of_pair, prepend=-1))
+    count = np.diff(begins, append=len(keys))
+    return _Pairs(group_of_pair[begins].astype(np.int32), begins, count, of_pair, of_run)
+
+
+def _sets(pairs: _Pairs, lists: int) -> tuple[Int32s, Int64s]:
+    """Return the number of each group's set of lists, and a group that has it, by set."""
+    begins, count, listed = pairs.begins, pairs.sizes, pairs.listed
+    code = listed[begins].copy() if len(begins) else np.zeros(0, np.int64)
+    two = np.flatnonzero(count == 2)
+    code[two] = lists * (1 + listed[begins[two]]) + listed[begins[two] + 1]
+    known: dict[bytes, int] = {}
+    for group in np.flatnonzero(count > 2).tolist():
+        mine = listed[begins[group] : begins[group] + count[group]].tobytes()
+        code[group] = lists * (lists + 1) + known.setdefault(mine, len(known))
+    distinct, number = number_cells(code)
+    example = np.zeros(len(distinct), np.int64)
+    example[number[::-1]] = np.arange(len(code))[::-1]
+    return number, example
+
+
+def _ways(
+    pairs: _Pairs, example: Int64s, entries: _Entries, rows: int
+) -> tuple[Ways, Int64s, tuple[Int64s, Int64s, Int32s]]:
+    """Return the ways of all sets, the first one of each set, and the sets: where rows begin, how many, the rows."""
+    ways_of, sets = pairs.sizes[example], len(example)
+    listed = pairs.listed[stretched(pairs.begins[example], ways_of)]
+    in_set = np.repeat(np.arange(sets), ways_of)
+    count = entries.sizes[listed]
+    at = stretched(entries.first[listed], count)
+    offset, row = entries.offset[at], entries.row[at]
+    keys, place = number_cells(np.repeat(in_set, count) * max(1, rows) + row)
+    set_of_row, row_of = np.divmod(keys, max(1, rows))
+    size = np.bincount(set_of_row, minlength=sets)
+    first = np.cumsum(size) - size
+    place = (place - np.repeat(first[in_set], count)).astype(np.int32)
+    straight = np.bincount(np.repeat(np.arange(len(count)), count)[place != offset], minlength=len(count)) == 0
+    ways = Ways(np.cumsum(count) - count, count, offset, place, straight & entries.is_whole[listed])
+    return ways, np.cumsum(ways_of) - ways_of, (first, size, row_of.astype(np.int32))
+
+
+def _spelt(listed: Int64s, entries: _Entries) -> tuple[Int64s, Int32s]:
+    """Return how many entries each run has, and the rows of all of them."""
+    count = entries.sizes[listed]
+    return count, entries.row[stretched(entries.first[listed], count)]

@@ -10,8 +10,9 @@ import numpy as np
 from fog_aggregator.core.columns import Bools, Int32s, Int64s
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import Kind
-from fog_aggregator.core.kinds.view import Plan
+from fog_aggregator.core.rollups.run_plan import RunPlan
 from fog_aggregator.core.series import SeriesEntry
+from fog_aggregator.kernels.ports import Kernels
 from fog_aggregator.query.family_variants import FamilyVariants
 from fog_aggregator.query.nodes import info_of
 from fog_aggregator.query.plan import Draft, TakenOut, Version
@@ -29,18 +30,24 @@ _AXES: Final = 16
 
 
 class Planner:
-    """Plan views of one state, and remember what was planned while it holds."""
+    """Plan views of one state, and remember what was planned while it holds.
 
-    def __init__(self, fleet: Fleet) -> None:
+    Args:
+        fleet: the state.
+        kernels: add up what is planned; None for numpy.
+    """
+
+    def __init__(self, fleet: Fleet, kernels: Kernels | None = None) -> None:
+        self.kernels = kernels
         self._fleet = fleet
         self._most = fleet.limits.memory.plans
         self._variants = FamilyVariants(fleet)
         self._tree: tuple[int, Tree] | None = None
         self._groups: OrderedDict[ViewKey, tuple[Version, Groups]] = OrderedDict()
         self._axes: OrderedDict[ViewKey, tuple[Version, SeriesAxis]] = OrderedDict()
-        self._plans: OrderedDict[tuple[ViewKey, Kind], tuple[Version, Plan]] = OrderedDict()
+        self._plans: OrderedDict[tuple[ViewKey, Kind], tuple[Version, RunPlan]] = OrderedDict()
         self._remembered = 0
-        self._offered: deque[tuple[ViewKey, Kind, Draft, Plan]] = deque()
+        self._offered: deque[tuple[ViewKey, Kind, Draft, RunPlan]] = deque()
         self._indexes: dict[Kind, tuple[int, SlotIndex]] = {}
         self._series: tuple[int, list[SeriesEntry], Int32s] | None = None
 
@@ -88,7 +95,7 @@ class Planner:
                 self._axes.popitem(last=False)
         return known
 
-    def known(self, view: ViewKey, kind: Kind, axis: Version) -> Plan | None:
+    def known(self, view: ViewKey, kind: Kind, axis: Version) -> RunPlan | None:
         """Return the plan of a table in a view, when it was made and still holds."""
         while self._offered:
             self._remember(*self._offered.popleft())
@@ -124,7 +131,7 @@ class Planner:
         if len(span) > FEW or 2 * len(span) > len(tree.paths):
             return self._index(kind), None
         few = [self._fleet.places[path] for path in tree.paths[span.start : span.stop]]
-        columns, shape_of = self._fleet.slot_columns(kind), self._fleet.catalog.shape_of
+        columns, shape_of = self._fleet.slot_columns(kind), self._known_series()[1]
         return SlotIndex(columns, shape_of, slots_of(few, kind)), epochs_of(few)
 
     def _taken_out(self, groups: Groups) -> TakenOut | None:
@@ -135,11 +142,11 @@ class Planner:
         node, at = taken
         return TakenOut(np.where(node >= 0, groups.of_node[node], np.int32(-1)), at)
 
-    def offer(self, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
+    def offer(self, view: ViewKey, kind: Kind, draft: Draft, plan: RunPlan) -> None:
         """Take a plan that a view has made, for later views. Any thread may call it, whoever holds the fleet."""
         self._offered.append((view, kind, draft, plan))
 
-    def _remember(self, view: ViewKey, kind: Kind, draft: Draft, plan: Plan) -> None:
+    def _remember(self, view: ViewKey, kind: Kind, draft: Draft, plan: RunPlan) -> None:
         """Keep a plan for as long as it holds."""
         self._forget(view, kind)
         self._plans[view, kind] = (draft.version, plan)
@@ -156,9 +163,20 @@ class Planner:
         """Which epochs and series hold the slots of a table now: the same for every view."""
         version, known = self._fleet.slots_version(kind), self._indexes.get(kind)
         if known is None or known[0] != version:
-            index = SlotIndex(self._fleet.slot_columns(kind), self._fleet.catalog.shape_of)
-            known = self._indexes[kind] = (version, index)
+            known = self._indexes[kind] = (version, self._index_after(kind, known))
         return known[1]
+
+    def _index_after(self, kind: Kind, known: tuple[int, SlotIndex] | None) -> SlotIndex:
+        """Lay out anew what changed hands since the index that is known; without one, or after too much, everything."""
+        columns, shape_of = self._fleet.slot_columns(kind), self._known_series()[1]
+        news = (
+            None
+            if known is None or not known[1].is_laid_out
+            else self._fleet.parts.slots.tables[kind].news.since(known[0])
+        )
+        if known is None or news is None or not known[1].may_follow(len(columns.series)):
+            return SlotIndex(columns, shape_of)
+        return known[1].after(news, columns, shape_of)
 
     def _group(self, view: ViewKey) -> Groups:
         if view.grouping.info is None:
@@ -200,6 +218,6 @@ def _by_row(values: Int32s, rows: Int64s | None) -> Int32s:
     return by_row
 
 
-def _weight(plan: Plan) -> int:
+def _weight(plan: RunPlan) -> int:
     """Count a plan's slots and cells."""
-    return len(plan.cell) + plan.size
+    return plan.weight

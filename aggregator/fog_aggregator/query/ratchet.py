@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from fog_aggregator.core.kinds.view import Samples
+from fog_aggregator.core.kinds.samples import Samples
 from fog_aggregator.core.saved import (
     Saved,
     as_count,

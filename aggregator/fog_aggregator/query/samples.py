@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from fog_aggregator.core.kinds.view import Samples
+from fog_aggregator.core.kinds.samples import Samples
 from fog_aggregator.core.series import Labels, SeriesEntry
 from fog_aggregator.query.selection import Grouping
 from fog_schema.paths import Path, format_path
@@ -175,7 +175,7 @@ class LazySeries(ColumnSeries):
         self._statistics = statistics_of(parts)
 
     def __len__(self) -> int:
-        return sum(len(part.series) for part in self._parts)
+        return sum(map(len, self._parts))
 
     def __iter__(self) -> Iterator[SeriesSnapshot]:
         return chain.from_iterable(self._labeller.label(part, self._statistics) for part in self._parts)

@@ -1,93 +1,80 @@
-"""Index the holders of a table's slots at one moment, in runs: the plans of all views are made from it."""
+"""Index the holders of a table's slots at one moment, in runs: the plans of all views are made from it.
+
+As a node's series lie together, runs are few; and as most nodes have the series of others, so are the lists of series
+that runs have. Where nodes come and go, their own part of the index is laid out anew, and no other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.columns import Float64s, Int32s, Int64s
 from fog_aggregator.core.fleet.reading import SlotColumns
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.core.kinds.table import FREE
 from fog_aggregator.core.places.place import Place
 
+_MANY: Final = 10_000
+_SHORT: Final = 4
+"""Many runs that have fewer slots than this, on average, are taken apart: each slot is a run."""
 
-@dataclass(frozen=True, slots=True)
-class SlotRuns:
-    """Slots, in runs of one epoch and one time: as a node's series lie together, runs are few.
+
+class SlotRuns(NamedTuple):
+    """Slots side by side that one epoch has held since one time, as columns with a row for each run; none is empty.
 
     Attributes:
-        slots: the slots; a slice when it is all of them.
-        place: of the series of each, its place in `SlotIndex.series`; shape of ``slots``.
-        lengths: how many slots each run has, never 0.
-        epoch: the epoch's row, by run.
-        created: when its series began to count, by run.
+        start: the first slot, ascending.
+        length: how many there are.
+        epoch: the epoch's row.
+        created: when its series began to count.
+        series: the number of the list of its series, in the order of slots.
     """
 
-    slots: slice | Int64s
-    place: Int32s
-    lengths: Int64s
+    start: Int64s
+    length: Int64s
     epoch: Int32s
     created: Float64s
+    series: Int32s
 
-    def take(self, runs: Int64s) -> SlotRuns:
+    def take(self, chosen: Int64s | slice) -> SlotRuns:
         """Return some of the runs, in the order given."""
-        lengths = self.lengths[runs]
-        starts, before = np.cumsum(self.lengths) - self.lengths, np.cumsum(lengths) - lengths
-        at = np.arange(lengths.sum())
-        at += np.repeat(starts[runs] - before, lengths)
-        return SlotRuns(self._slots_at(at), self.place[at], lengths, self.epoch[runs], self.created[runs])
+        start, length, epoch, created, series = self
+        return SlotRuns(start[chosen], length[chosen], epoch[chosen], created[chosen], series[chosen])
 
-    def only(self, wanted: Bools) -> SlotRuns:
-        """Return the slots of some series; `wanted` by place."""
-        if wanted.all():
-            return self
-        chosen = wanted[self.place]
-        run = np.repeat(np.arange(len(self.lengths)), self.lengths)
-        lengths = np.bincount(run[chosen], minlength=len(self.lengths))
-        some, at = lengths > 0, np.flatnonzero(chosen)
-        return SlotRuns(self._slots_at(at), self.place[at], lengths[some], self.epoch[some], self.created[some])
 
-    def is_first(self, group: Int32s, groups: int) -> Bools:
-        """Tell whether none of a run's group began before it, by run."""
-        first: Bools = self.created == self._first(group, groups)[group]
-        return first
+class SeriesLists:
+    """Lists of series, each under a number. It only grows, so that what was numbered before stays true.
 
-    def born(self, group: Int32s, cell: Int32s, group_of_cell: Int32s, groups: int) -> Float64s:
-        """Return the earliest time of each cell.
+    Attributes:
+        entries: how many series all lists have together.
+    """
 
-        Args:
-            group: the group's number, by run.
-            cell: the cell, by slot.
-            group_of_cell: the group's number, by cell.
-            groups: how many groups there are.
-        """
-        first = self._first(group, groups)
-        born, is_first = first[group_of_cell], self.created == first[group]
-        if is_first.all():
-            return born
-        # The first of a group mostly has all its series; only what it has not is looked for among the others.
-        mixed = np.zeros(groups, np.bool_)
-        mixed[group[~is_first]] = True
-        settled = ~mixed[group_of_cell]
-        settled[cell[np.repeat(is_first & mixed[group], self.lengths)]] = True
-        if not settled.all():
-            later = np.flatnonzero(np.repeat(~is_first, self.lengths))
-            later = later[~settled[cell[later]]]
-            born[~settled] = np.inf
-            np.minimum.at(born, cell[later], np.repeat(self.created, self.lengths)[later])
-        return born
+    def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+        self._lists: list[Int32s] = []
+        self._flat: tuple[Int64s, Int64s, Int32s] | None = None
+        self.entries = 0
 
-    def _first(self, group: Int32s, groups: int) -> Float64s:
-        first = np.full(groups, np.inf)
-        np.minimum.at(first, group, self.created)
-        return first
+    def number(self, series: Int32s) -> int:
+        """Return the number of a list."""
+        number = self._numbers.setdefault(series.tobytes(), len(self._lists))
+        if number == len(self._lists):
+            self._lists.append(series.copy())
+            self.entries += len(series)
+            self._flat = None
+        return number
 
-    def _slots_at(self, at: Int64s) -> Int64s:
-        return at if isinstance(self.slots, slice) else self.slots[at]
+    def flat(self) -> tuple[Int64s, Int64s, Int32s]:
+        """Return where each list begins, how many series it has, and the series of all lists."""
+        if self._flat is None:
+            length = np.array([len(one) for one in self._lists], np.int64)
+            series = np.concatenate([np.zeros(0, np.int32), *self._lists])
+            self._flat = np.cumsum(length) - length, length, series
+        return self._flat
 
 
 class SlotIndex:
@@ -96,68 +83,123 @@ class SlotIndex:
     Args:
         slots: the table's slots.
         shape_of: the shape of each series of the catalog, by their numbers.
-        at: the slots that the index is of, ascending; None for all of the table. A copy of columns that goes with the
-            index has these alone.
+        at: the slots that the index is of, ascending; None for all of the table.
+        known: the lists of series of an index that it follows.
+
+    Attributes:
+        lists: the lists of series that runs have.
     """
 
-    def __init__(self, slots: SlotColumns, shape_of: Sequence[int], at: Int64s | None = None) -> None:
-        if at is not None:
-            slots = SlotColumns(slots.series[at], slots.epoch[at], slots.created[at])
-        series, epoch, created = slots
+    def __init__(
+        self,
+        slots: SlotColumns,
+        shape_of: Sequence[int] | Int32s,
+        at: Int64s | None = None,
+        known: SeriesLists | None = None,
+    ) -> None:
         self.at = at
-        begins = np.ones(len(series), np.bool_)
-        np.not_equal(epoch[1:], epoch[:-1], out=begins[1:])
-        begins[1:] |= created[1:] != created[:-1]
-        self._starts = np.flatnonzero(begins)
-        self._epoch, self._created = epoch[self._starts], created[self._starts]
-        self._series = series.copy()
-        self._shape_of = np.array(shape_of, np.int32)
-
-    @cached_property
-    def series(self) -> Int32s:
-        """Return the series that hold slots, by the catalog's numbers, in the order of their shapes."""
-        used = np.zeros(len(self._shape_of) + 1, np.bool_)  # one more, for free slots
-        # Most nodes have the series of the one before them.
-        series, length = self._series, int(self._starts[1]) if len(self._starts) > 1 else len(self._series)
-        used[series[:length]] = True
-        used[series[length:][series[length:] != series[:-length]]] = True
-        numbers = np.flatnonzero(used[:-1])
-        return numbers[np.argsort(self._shape_of[numbers], kind="stable")].astype(np.int32)
-
-    @cached_property
-    def shapes(self) -> Int32s:
-        """Return what each of `series` is of."""
-        return self._shape_of[self.series]
+        self.shape_of: Int32s = np.array(shape_of, np.int32)
+        self.lists = known or SeriesLists()
+        self._slots: SlotColumns | None = some(slots, slice(None) if at is None else at)
 
     @cached_property
     def runs(self) -> SlotRuns:
-        """Return all used slots."""
-        series, starts = self._series, self._starts
-        slots: slice | Int64s = slice(0, len(series))
-        lengths = np.diff(starts, append=len(series))
-        used = series != FREE
-        if not used.all():
-            lengths = np.add.reduceat(used, starts, dtype=np.int64)
-            slots = np.flatnonzero(used)
-            series = series[slots]
-        if self.at is not None:
-            slots = self.at[slots]
-        some = lengths > 0
-        return SlotRuns(slots, self._place(series), lengths[some], self._epoch[some], self._created[some])
+        """Return all used slots. Any thread may ask first."""
+        slots = self._slots
+        if slots is None:
+            raise RuntimeError("an index that follows another has its runs")
+        runs = _lay_out(slots, self.lists, 0, self.at)
+        self._slots = None
+        return runs
 
-    def places_of(self, slots: slice | Int64s) -> slice | Int64s:
-        """Return the places of some slots of the index in a copy of its columns."""
-        if self.at is None:
-            return slots
-        return np.arange(len(self.at))[slots] if isinstance(slots, slice) else np.searchsorted(self.at, slots)
+    @property
+    def is_laid_out(self) -> bool:
+        """Tell whether the runs are known."""
+        return "runs" in self.__dict__
 
-    def _place(self, series: Int32s) -> Int32s:
-        """Return the places of some series in `series`."""
-        if (np.diff(self.series) == 1).all():
-            return series - self.series[:1]
-        place = np.zeros(len(self._shape_of), np.int32)
-        place[self.series] = np.arange(len(self.series), dtype=np.int32)
-        return place[series]
+    def may_follow(self, slots: int) -> bool:
+        """Tell whether the lists of series that nobody has any more are few: a table has so many slots now."""
+        return self.lists.entries <= _MANY + 2 * slots
+
+    def after(self, ranges: Sequence[tuple[int, int]], slots: SlotColumns, shape_of: Int32s) -> SlotIndex:
+        """Return the index after the slots of some ranges, ascending and apart, changed hands.
+
+        Args:
+            ranges: the first slot of each, and the one after its last.
+            slots: all slots of the table, as they are now.
+            shape_of: as they are now.
+        """
+        none, before = np.zeros(0, np.int64), self.runs
+        index = SlotIndex(some(slots, none), shape_of, None, self.lists)
+        ends, pieces, done = before.start + before.length, [], 0
+        for begin, end in _widened(ranges, before.start, ends, len(slots.series)):
+            first, last = np.searchsorted(ends, begin, "right"), np.searchsorted(before.start, end)
+            pieces.append(before.take(slice(done, int(first))))
+            pieces.append(_lay_out(some(slots, slice(begin, end)), self.lists, begin))
+            done = int(last)
+        pieces.append(before.take(slice(done, len(ends))))
+        index.__dict__["runs"] = _joined(pieces)
+        return index
+
+
+def some(slots: SlotColumns, chosen: slice | Int64s) -> SlotColumns:
+    """Return copies of some rows of columns."""
+    series, epoch, created = slots
+    return SlotColumns(np.array(series[chosen]), np.array(epoch[chosen]), np.array(created[chosen]))
+
+
+def _joined(pieces: Sequence[SlotRuns]) -> SlotRuns:
+    """Join runs; they are ascending."""
+    start, length, epoch, created, series = zip(*pieces, strict=True)
+    return SlotRuns(
+        np.concatenate(start),
+        np.concatenate(length),
+        np.concatenate(epoch),
+        np.concatenate(created),
+        np.concatenate(series),
+    )
+
+
+def _widened(ranges: Sequence[tuple[int, int]], starts: Int64s, ends: Int64s, size: int) -> list[tuple[int, int]]:
+    """Widen ranges to whole runs, those that are beside them included: two of them may have become one."""
+    found: list[tuple[int, int]] = []
+    for begin, end in ranges:
+        first, last = np.searchsorted(ends, begin), np.searchsorted(starts, end, "right")
+        if first < last:
+            begin, end = min(begin, int(starts[first])), max(end, int(ends[last - 1]))  # noqa: PLW2901
+        if found and begin <= found[-1][1]:
+            begin, end = found[-1][0], max(found.pop()[1], end)  # noqa: PLW2901
+        found.append((begin, min(end, size)))
+    return found
+
+
+def _lay_out(slots: SlotColumns, lists: SeriesLists, begin: int, at: Int64s | None = None) -> SlotRuns:
+    """Return the runs of some slots side by side from `begin` on, or of those `at`."""
+    series, epoch, created = slots
+    used = series != FREE
+    begins = np.ones(len(series), np.bool_)
+    np.not_equal(epoch[1:], epoch[:-1], out=begins[1:])
+    begins[1:] |= (created[1:] != created[:-1]) | (used[1:] != used[:-1])
+    if at is not None:
+        begins[1:] |= np.diff(at) != 1
+    starts = np.flatnonzero(begins)
+    if len(starts) > _MANY and len(starts) * _SHORT > len(series):
+        starts = np.arange(len(series))
+    lengths = np.diff(starts, append=len(series))
+    some = used[starts]
+    starts, lengths = starts[some], lengths[some]
+    numbers = _numbered(series, starts, lengths, lists)
+    return SlotRuns(starts + begin if at is None else at[starts], lengths, epoch[starts], created[starts], numbers)
+
+
+def _numbered(series: Int32s, starts: Int64s, lengths: Int64s, lists: SeriesLists) -> Int32s:
+    """Return the number of the list of each run."""
+    if len(starts) == len(series):  # each slot is a run
+        distinct, inverse = np.unique(series, return_inverse=True)
+        numbers = np.array([lists.number(distinct[at : at + 1]) for at in range(len(distinct))], np.int32)
+        return numbers[inverse]
+    bounds = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
+    return np.array([lists.number(series[start:end]) for start, end in bounds], np.int32)
 
 
 def slots_of(places: Sequence[Place], kind: Kind) -> Int64s:

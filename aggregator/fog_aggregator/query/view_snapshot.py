@@ -15,8 +15,10 @@ import numpy as np
 from fog_aggregator.core.families.known import Family
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import KINDS, Kind
-from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Plan, Samples, ViewColumns
+from fog_aggregator.core.kinds.samples import Clamp, Samples
+from fog_aggregator.core.kinds.view import Cells, ColumnCopy, ViewColumns
 from fog_aggregator.core.places.coverage import Coverage
+from fog_aggregator.core.rollups.run_plan import RunPlan
 from fog_aggregator.core.series import Bounds, SeriesEntry
 from fog_aggregator.query.plan import Draft, Version
 from fog_aggregator.query.planner import Planner
@@ -36,15 +38,15 @@ MOST_BUCKETS: Final = 1_000_000
 class Column:
     """The slots of one kind in a view, as copies: those of a plan that is known, or all with the draft of a plan."""
 
-    plan: Plan | Draft
+    plan: RunPlan | Draft
     copy: ColumnCopy
 
-    def planned(self) -> Cells:
-        """Return the slots of the plan, which is made now if it was not known."""
-        if isinstance(self.plan, Plan):
-            return Cells(self.plan, self.copy)
+    def planned(self) -> tuple[RunPlan, ColumnCopy]:
+        """Return the plan, which is made now if it was not known, and its slots."""
+        if isinstance(self.plan, RunPlan):
+            return self.plan, self.copy
         plan = self.plan.make()
-        return Cells(plan, self.copy.at(self.plan.index.places_of(plan.slots)))
+        return plan, self.copy.at(plan.slots)
 
 
 class ViewSnapshot:
@@ -66,7 +68,7 @@ class ViewSnapshot:
         self.view = view
         self.paths = planner.groups(view).paths
         self.bounds: dict[int, Bounds] = {}
-        self.fresh: list[tuple[Kind, Draft, Plan]] = []
+        self.fresh: list[tuple[Kind, Draft, RunPlan]] = []
         version, self._axis = planner.axis(view)
         fleet.describe_families(now)
         fleet.choose_families(now, final=False)
@@ -110,9 +112,12 @@ class ViewSnapshot:
         return Totals(values, self.series, families, coverage)
 
     def _plan(self) -> None:
-        self._cells = {kind: column.planned() for kind, column in self._copies.items()}
-        drafts = [(kind, column.plan) for kind, column in self._copies.items() if isinstance(column.plan, Draft)]
-        self.fresh = [(kind, draft, self._cells[kind].plan) for kind, draft in drafts]
+        self.fresh = []
+        for kind, column in self._copies.items():
+            plan, copy = column.planned()
+            self._cells[kind] = Cells(plan, copy)
+            if isinstance(column.plan, Draft):
+                self.fresh.append((kind, column.plan, plan))
 
     def _narrow(self) -> None:
         """Show histograms with +Inf alone where the bounds of one, for all of the family, take too much."""
@@ -146,9 +151,17 @@ class ViewSnapshot:
 def _copy(fleet: Fleet, planner: Planner, view: ViewKey, kind: Kind, axis: tuple[Version, SeriesAxis]) -> Column:
     plan = planner.known(view, kind, axis[0])
     if plan is not None:
-        return Column(plan, fleet.copy_slots(kind, plan.slots, live=_is_single(view)))
+        return Column(plan, _copy_planned(fleet, kind, plan, planner, live=_is_single(view)))
     draft = planner.draft(view, kind, axis)
-    return Column(draft, fleet.copy_slots(kind, draft.index.at, live=_is_single(view)))
+    if draft.is_quick:
+        plan = draft.make()
+        planner.offer(view, kind, draft, plan)
+        return Column(plan, _copy_planned(fleet, kind, plan, planner, live=_is_single(view)))
+    return Column(draft, fleet.copy_slots(kind, None, live=_is_single(view)))
+
+
+def _copy_planned(fleet: Fleet, kind: Kind, plan: RunPlan, planner: Planner, *, live: bool) -> ColumnCopy:
+    return kind.copy_planned(fleet.parts.slots.tables[kind], plan, planner.kernels, live=live)
 
 
 def _is_single(view: ViewKey) -> bool:

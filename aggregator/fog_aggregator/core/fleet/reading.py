@@ -272,7 +272,7 @@ class FleetReading:
 
     def slots_version(self, kind: Kind) -> int:
         """Return a number that grows whenever a slot of a kind is handed out or taken back."""
-        return self.parts.slots.tables[kind].version
+        return self.parts.slots.tables[kind].news.version
 
     def slot_columns(self, kind: Kind) -> SlotColumns:
         """Return who holds the slots of a kind."""

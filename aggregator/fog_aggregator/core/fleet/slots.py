@@ -68,7 +68,7 @@ class Slots:
         """Follow a step of the server's clock."""
         for table in self.tables.values():
             table.created += seconds
-            table.version += 1
+            table.news.forget()
 
     def only_in(self, rows: Bools, series: int) -> Bools:
         """Tell which series have slots of some epochs alone; `rows`: by epoch's row; `series`: how many there are."""

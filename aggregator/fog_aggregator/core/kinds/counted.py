@@ -68,7 +68,10 @@ class CountedKind(Kind):
         wanted, starts = np.unique(series, return_index=True)
         found = closed_slots(self, tables, closed, wanted)
         tables.saturated += self._add(table, found, slots, starts, sign)
-        table.created[found] = np.minimum(table.created[found], np.minimum.reduceat(table.created[slots], starts))
+        created = np.minimum(table.created[found], np.minimum.reduceat(table.created[slots], starts))
+        earlier = created < table.created[found]
+        table.created[found] = created
+        table.news.note(found[earlier])  # plans know when sums began
 
     def _add(self, table: Table, found: Int64s, slots: Int64s, starts: Int64s, sign: int) -> int:
         """Add the values at runs of `slots` to those at `found`; return how many sums had to stay at the most."""

@@ -12,9 +12,10 @@ from fog_aggregator.core.kinds.counted import CountedKind
 from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER, FractionalForm, IntegerCounter
 from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge, SlotHolder, Tables
-from fog_aggregator.core.kinds.reductions import sum_fractions
+from fog_aggregator.core.kinds.samples import Clamp, Samples
 from fog_aggregator.core.kinds.table import Table
-from fog_aggregator.core.kinds.view import Cells, Clamp, Samples, ViewColumns, find_keys
+from fog_aggregator.core.kinds.view import Cells, ViewColumns, find_keys
+from fog_aggregator.core.rollups.reductions import sum_fractions
 from fog_aggregator.core.series import Bounds
 from fog_schema.columns import Ids
 from fog_schema.frames import Frame, Numbers
@@ -114,6 +115,9 @@ class FractionalCounter(CountedKind, FractionalForm, KindSet):
     def expose(self, view: ViewColumns, clamp: Clamp) -> Iterator[tuple[int, Samples]]:
         """Show all counters. Where a cell has integers and fractions they are one sample, a fraction."""
         integers = view.cells[self._integers]
+        if not view.cells[self].plan.size and (grid := view.as_grid(integers)) is not None:
+            yield from grid
+            return
         plan, shown = integers.plan, view.shown(integers)
         counts = self._integers.reduce(integers)
         if view.cells[self].plan.size:

@@ -10,9 +10,9 @@ import numpy as np
 from fog_aggregator.core.columns import Float64s, Int64s, column_values, float_values, ids_array
 from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.kind import Gathered, Kind, KindSet, Merge
-from fog_aggregator.core.kinds.reductions import sum_fractions
 from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells
+from fog_aggregator.core.rollups.reductions import sum_fractions
 from fog_aggregator.core.series import Bounds
 from fog_aggregator.kernels.layout import GAUGES
 from fog_aggregator.kernels.ports import Kernels, Sections

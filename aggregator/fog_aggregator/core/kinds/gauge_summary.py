@@ -28,9 +28,10 @@ from fog_aggregator.core.kinds.merged_gauges import (
     Valued,
     summaries_of,
 )
-from fog_aggregator.core.kinds.reductions import ranges
+from fog_aggregator.core.kinds.samples import Clamp, Samples
 from fog_aggregator.core.kinds.table import Table
-from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Samples, Slots, ValuesOfSlots, ViewColumns
+from fog_aggregator.core.kinds.view import Cells, ColumnCopy, Slots, ValuesOfSlots, ViewColumns
+from fog_aggregator.core.rollups.reductions import ranges
 from fog_aggregator.core.series import Bounds, Labels
 from fog_schema.columns import Ids
 from fog_schema.frames import Frame, Lasts, Summaries, ValueCounts

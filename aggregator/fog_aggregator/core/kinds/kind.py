@@ -16,9 +16,11 @@ import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.kinds.id_map import IdMap
+from fog_aggregator.core.kinds.samples import Clamp, Samples
 from fog_aggregator.core.kinds.table import Table
-from fog_aggregator.core.kinds.view import Cells, Clamp, ColumnCopy, Samples, ViewColumns
+from fog_aggregator.core.kinds.view import Cells, ColumnCopy, ViewColumns
 from fog_aggregator.core.outcome import Outcome
+from fog_aggregator.core.rollups.run_plan import RunPlan
 from fog_aggregator.core.series import Bounds
 from fog_aggregator.kernels.ports import Kernels, Sections
 from fog_schema.columns import Column, Ids
@@ -132,6 +134,11 @@ class Kind(ABC):
             np.array(table.live[slots]) if live else None,
             NO_EPOCHS if self.counted else np.array(table.epoch[slots]),
         )
+
+    def copy_planned(self, table: Table, plan: RunPlan, kernels: Kernels | None, *, live: bool) -> ColumnCopy:
+        """Copy what a view needs of the slots of a plan, or add it up at once where that is done sooner."""
+        del kernels  # only sums of integers are
+        return self.copy(table, plan.slots, live=live)
 
     @abstractmethod
     def reduce(self, cells: Cells) -> np.ndarray:

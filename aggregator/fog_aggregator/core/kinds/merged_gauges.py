@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fog_agent.core.summary import GaugeSummary
 from fog_aggregator.core.columns import Float64s, Int32s, Int64s
-from fog_aggregator.core.kinds.reductions import sum_fractions
+from fog_aggregator.core.rollups.reductions import sum_fractions
 
 COUNT, SUM, MIN, MAX, LAST, LAST_AT = range(6)
 """The columns of a summary. The last two are NaN where the family does not ask for a newest value."""

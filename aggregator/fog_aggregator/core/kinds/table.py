@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fog_aggregator.core.columns import Bools, Float64s, Int64s
+from fog_aggregator.core.slot_news import SlotNews
 
 T = TypeVar("T", bound=np.generic)
 
@@ -40,7 +41,7 @@ class Table:
         created: when the series began to count at its path, server's seconds.
         live: whether its writer still has the series; false for what was removed and for closed totals.
         size: slots ever handed out; rows from here on are unused.
-        version: grows whenever a slot is handed out or given back.
+        news: which slots were handed out or given back lately.
     """
 
     COLUMNS: ClassVar[tuple[str, ...]] = ("values", "series", "epoch", "ids", "created", "live")
@@ -54,7 +55,7 @@ class Table:
         self.created: Float64s = np.zeros(0)
         self.live: Bools = np.zeros(0, np.bool_)
         self.size = 0
-        self.version = 0
+        self.news = SlotNews()
         self._free: list[int] = []
 
     def __len__(self) -> int:
@@ -76,7 +77,7 @@ class Table:
         self.ids[slots] = ids
         self.created[slots] = created
         self.live[slots] = True
-        self.version += 1
+        self.news.note(slots)
         return slots
 
     def release(self, slots: Int64s) -> None:
@@ -85,7 +86,7 @@ class Table:
         self.series[slots] = FREE
         self.epoch[slots] = 0  # a row that always exists: a checkpoint knows only rows that are in use
         self._free.extend(slots.tolist())
-        self.version += 1
+        self.news.note(slots)
 
     def copy_rows(self, slots: Int64s, into: Table, epoch: int, created: float) -> Int64s:
         """Copy what some slots hold into new slots of another table of this kind; return those, which begin anew."""
@@ -115,7 +116,7 @@ class Table:
             raise ValueError("column created has what is no time")
         self.size = size
         self._free = np.flatnonzero(self.series == FREE).tolist()
-        self.version += 1
+        self.news.forget()
 
     @cached_property
     def row_bytes(self) -> int:

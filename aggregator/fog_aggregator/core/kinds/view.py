@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
-from fog_aggregator.core.kinds.reductions import any_of, places_by_shape, ranges
-from fog_aggregator.core.series import Bounds, Labels, SeriesEntry
-from fog_schema.limits import MAX_WHOLE
-from utilityfog_frontend.telemetry.model import HistogramValue
+from fog_aggregator.core.kinds.samples import GridSamples, Samples
+from fog_aggregator.core.rollups.plan import Plan
+from fog_aggregator.core.rollups.reductions import any_of, places_by_shape, ranges
+from fog_aggregator.core.rollups.run_plan import RunPlan
+from fog_aggregator.core.series import Bounds, SeriesEntry
 
 T = TypeVar("T")
 Slots: TypeAlias = slice | Int64s
 """Which slots of a table; a slice when it is all of them."""
-_BLOCK: Final = 1000
-_BLOCK_VALUES: Final = 32_768
-"""So many samples are turned into Python's at a time, and of histograms so many buckets: each is 200 bytes as text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Where slots go.
-
-    Attributes:
-        slots: the slots in the view.
-        cell: the cell of each, shape of ``slots``.
-        series: the catalog's number, by cell.
-        group: the group's number, by cell.
-        born: the earliest time at which any of its slots began to count, by cell; inf when that is not known.
-        shapes: the range of cells that each shape of series has.
-    """
-
-    slots: Slots
-    cell: Int32s
-    series: Int32s
-    group: Int32s
-    born: Float64s
-    shapes: list[tuple[int, slice]]
-
-    @property
-    def size(self) -> int:
-        """Count the cells."""
-        return len(self.series)
 
 
 class ValuesOfSlots(NamedTuple):
@@ -77,6 +48,7 @@ class ColumnCopy:
         live: whether a writer still has them; None where that does not matter.
         epoch: their epoch's row; empty for counts.
         values_of_slots: of summaries.
+        is_added: whether the values are sums, one row a cell in the order of groups.
     """
 
     values: NDArray[Any]
@@ -84,6 +56,7 @@ class ColumnCopy:
     live: Bools | None
     epoch: Int32s
     values_of_slots: ValuesOfSlots | None = None
+    is_added: bool = False
 
     def at(self, slots: Slots) -> ColumnCopy:
         """Return some of the slots."""
@@ -101,84 +74,6 @@ class Cells(NamedTuple):
 
     plan: Plan
     column: ColumnCopy
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Some samples as columns, in the order of series.
-
-    Attributes:
-        series: the catalog's number of each.
-        group: the group's number of each.
-        values: shape (n,), or (n, buckets) for histograms.
-        born: when each began to count, unix seconds, inf when that is not known; None for gauges.
-        sums: histograms only.
-        extra: labels of the statistic that these are.
-        stayed: of counters, which ones are sums that stay at the most (R12.38); None to look at the values.
-    """
-
-    series: Int32s
-    group: Int32s
-    values: NDArray[Any]
-    born: Float64s | None = None
-    sums: Float64s | None = None
-    extra: Labels = ()
-    stayed: Bools | None = None
-
-    def take(self, chosen: slice | Bools) -> Samples:
-        """Return some of them."""
-        if not isinstance(chosen, slice) and chosen.all():
-            return self
-        return Samples(
-            self.series[chosen],
-            self.group[chosen],
-            self.values[chosen],
-            None if self.born is None else self.born[chosen],
-            None if self.sums is None else self.sums[chosen],
-            self.extra,
-            None if self.stayed is None else self.stayed[chosen],
-        )
-
-    def with_values(self, values: NDArray[Any]) -> Samples:
-        """Return the same with other values."""
-        return Samples(self.series, self.group, values, self.born, self.sums, self.extra, self.stayed)
-
-    @property
-    def saturated(self) -> Bools | None:
-        """Tell which ones are counts that stay at the most that there can be (R12.38); None when none does.
-
-        The true ones are larger.
-        """
-        if self.born is None:
-            return None
-        stayed: Bools = self.values == MAX_WHOLE if self.stayed is None else self.stayed
-        if not stayed.any():
-            return None
-        return stayed if stayed.ndim == 1 else np.asarray(stayed.any(axis=1))
-
-    def blocks(self) -> Iterator[Samples]:
-        """Return all of them, some at a time."""
-        block = min(_BLOCK, max(1, _BLOCK_VALUES // (self.values.shape[1] if self.values.ndim > 1 else 1)))
-        return (self.take(slice(start, start + block)) for start in range(0, len(self.series), block))
-
-    def python_values(self) -> list[Any]:
-        """Return the values as Python's."""
-        values: list[Any] = self.values.tolist()
-        if self.sums is None:
-            return values
-        sums = self.sums.tolist()
-        return [HistogramValue(tuple(counts), total) for counts, total in zip(values, sums, strict=True)]
-
-    def moments(self) -> list[float | None]:
-        """Return when each began to count."""
-        if self.born is None:
-            return [None] * len(self.series)
-        born: list[float | None] = self.born.tolist()
-        return [None if moment == inf else moment for moment in born]
-
-
-Clamp: TypeAlias = Callable[[Samples], list[float]]
-"""Gives the values to export of some samples."""
 
 
 @dataclass
@@ -219,6 +114,23 @@ class ViewColumns:
         """Tell which cells are exposed: a node shows what its writers have, the fleet what anybody had lately."""
         plan, column = cells
         return self.present[plan.series] if column.live is None else any_of(plan.cell, plan.size, column.live)
+
+    def as_grid(self, cells: Cells) -> Iterator[tuple[int, Samples]] | None:
+        """Return counts by their family's number, if they are added up and all series are exposed in all groups."""
+        plan, column = cells
+        if not isinstance(plan, RunPlan) or not column.is_added or not plan.is_grid:
+            return None
+        rows = plan.rows[plan.groups.rows]
+        if not self.present[rows].all():
+            return None
+        grid = column.values.reshape(-1, max(1, len(rows)))
+
+        def samples(part: slice) -> Samples:
+            births = lambda: plan.born_of_groups.reshape(grid.shape)[:, part]  # noqa: E731
+            return GridSamples(rows[part], plan.groups.number, grid[:, part], births)
+
+        shapes = ranges(plan.shape_of_rows[plan.groups.rows])
+        return ((self.shapes[shape][0], samples(part)) for shape, part in shapes)
 
     def split(self, samples: Samples, plan: Plan, shown: Bools) -> Iterator[tuple[int, Samples]]:
         """Return those samples, one for each cell of a plan, that are shown, by shape."""

@@ -78,13 +78,13 @@ def sum_integers(cell: Int32s | Int64s, size: int, values: Int64s) -> Int64s:
 
 
 def sum_buckets(cell: Int32s, size: int, counts: Int64s) -> Int64s:
-    """Sum each column as `sum_integers` does: shapes (slots,), (slots, width), result (size, width).
+    """Sum each column as `sum_integers` does: shapes (slots,), (slots, buckets), result (size, buckets).
 
     Some columns at a time: the place of each value in the result takes as much as the value itself.
     """
-    slots, width = counts.shape
-    sums, together = np.empty((size, width), np.int64), max(1, _TOGETHER // max(1, slots))
-    for start in range(0, width, together):
+    slots, buckets = counts.shape
+    sums, together = np.empty((size, buckets), np.int64), max(1, _TOGETHER // max(1, slots))
+    for start in range(0, buckets, together):
         some = counts[:, start : start + together]
         columns = some.shape[1]
         flat = cell.astype(np.int64)[:, np.newaxis] * columns + np.arange(columns)

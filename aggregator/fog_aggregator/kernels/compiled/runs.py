@@ -1,0 +1,55 @@
+"""Add up runs of slots: those of one node lie together, and so do the cells of one group."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fog_aggregator.kernels.compiled.compiler import compiled
+from fog_aggregator.kernels.ports import Int64s
+
+
+@compiled("boolean(int64[::1], int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1])")
+def add_runs(values: Int64s, runs: Int64s, ways: Int64s, entries: Int64s, sums: Int64s) -> np.bool_:
+    """Add the values of runs to the sums of their groups; return False when a sum has passed 2^63 on the way.
+
+    Args:
+        values: the values by slot.
+        runs: of each run its first slot, the first cell of its group, and its way; shape (runs, 3).
+        ways: of each way where its entries begin, how many they are, and whether it takes slots side by side to cells
+            side by side; shape (ways, 3).
+        entries: of each slot of a way its distance from the first one of its run, and its cell's from the first one of
+            its group; shape (entries, 2).
+        sums: the sums by cell.
+    """
+    passed = np.int64(0)
+    for run in range(len(runs)):
+        slot, cell, way = runs[run, 0], runs[run, 1], runs[run, 2]
+        first, size = ways[way, 0], ways[way, 1]
+        if ways[way, 2]:
+            for at in range(size):
+                before, value = sums[cell + at], values[slot + at]
+                after = before + value
+                passed |= (before ^ after) & (value ^ after)
+                sums[cell + at] = after
+        else:
+            for at in range(first, first + size):
+                before, value = sums[cell + entries[at, 1]], values[slot + entries[at, 0]]
+                after = before + value
+                passed |= (before ^ after) & (value ^ after)
+                sums[cell + entries[at, 1]] = after
+    return np.bool_(passed >= 0)
+
+
+@compiled("boolean(int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[:, ::1])")
+def add_bucket_runs(values: Int64s, runs: Int64s, ways: Int64s, entries: Int64s, sums: Int64s) -> np.bool_:
+    """Do what `add_runs` does, for rows of buckets: `values` and `sums` have as many columns."""
+    passed, buckets = np.int64(0), values.shape[1]
+    for run in range(len(runs)):
+        slot, cell, way = runs[run, 0], runs[run, 1], runs[run, 2]
+        for at in range(ways[way, 0], ways[way, 0] + ways[way, 1]):
+            before, value = sums[cell + entries[at, 1]], values[slot + entries[at, 0]]
+            for bucket in range(buckets):
+                after = before[bucket] + value[bucket]
+                passed |= (before[bucket] ^ after) & (value[bucket] ^ after)
+                before[bucket] = after
+    return np.bool_(passed >= 0)
