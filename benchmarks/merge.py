@@ -36,6 +36,9 @@ from fog_aggregator.core.fleet.batch import Batch
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.following.scope import Scope
+from fog_aggregator.kernels.choice import Choice, parse_choice
+from fog_aggregator.kernels.load import load
+from fog_aggregator.kernels.ports import Kernels
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.reading import ReadingLoop
 from fog_aggregator.selfmetrics import SelfMetrics
@@ -114,7 +117,7 @@ def _with_epoch(frame: bytes, epoch: int) -> bytes:
 
 
 def merging(count: int, rounds: int) -> tuple[float, int]:
-    """Microseconds of CPU to decode and merge a frame, and its bytes."""
+    """Microseconds of CPU to decode and merge a frame by numpy, and its bytes."""
     nodes, state, costs, size = Nodes(count), Fleet(), [], 0
     for number in range(rounds + 1):
         frames = nodes.next_round(first=number == 0)
@@ -129,7 +132,7 @@ def merging(count: int, rounds: int) -> tuple[float, int]:
     return statistics.median(costs), size
 
 
-async def whole_way(count: int, rounds: int) -> float:
+async def whole_way(count: int, rounds: int, kernels: Kernels | None) -> float:
     """Microseconds of CPU for a frame from the socket to the state, this process alone."""
     nodes = Nodes(count)
     with NatsServer() as server:
@@ -143,7 +146,7 @@ async def whole_way(count: int, rounds: int) -> float:
             )
             metrics = SelfMetrics(network.own)
             scope = Scope(subjects=SUBJECTS, metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
-            around = Surroundings(network, metrics, lambda *_: None, clock=time.perf_counter)
+            around = Surroundings(network, metrics, lambda *_: None, clock=time.perf_counter, kernels=kernels)
             engine = Engine(scope, network.fleet, network.events, around)
             cursor = engine.cursors["FOG_METRICS"]
 
@@ -247,12 +250,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument(
+        "--kernels", type=parse_choice, default=Choice.NUMBA, help="beside numpy: numba, or numpy alone"
+    )
     options = parser.parse_args()
     merge, size = merging(options.nodes, options.rounds)
     print(f"{options.nodes} nodes x {SERIES} series, {CHANGED:.0%} changed: a frame is {size} bytes")
     print(f"decode and merge      {merge:7.1f} µs a frame   {SERIES / merge:6.1f} million series a CPU second")
-    whole = asyncio.run(whole_way(options.nodes, options.rounds))
-    print(f"socket to state       {whole:7.1f} µs a frame   {SERIES / whole:6.1f} million series a CPU second")
+    for choice in dict.fromkeys((Choice.NUMPY, options.kernels)):
+        whole = asyncio.run(whole_way(options.nodes, options.rounds, load(choice)))
+        print(f"socket to state, {choice:5}{whole:7.1f} µs a frame   {SERIES / whole:6.1f} million series a CPU second")
+    print(f"load                  {os.getloadavg()[0]:7.1f}")
     print(f"peak memory           {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:7.2f} GB")
     if (scraped := scraping(400)) is not None:
         cost, samples = scraped

@@ -12,11 +12,12 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import nats.aio.client
 from nats.aio.client import DEFAULT_BUFFER_SIZE, PING_PROTO
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.aio.transport import TcpTransport
 from nats.errors import Error, ProtocolError
 from nats.protocol.parser import Parser
@@ -40,6 +41,30 @@ class TlsNotOfferedError(Error):
         )
 
 
+Arrived: TypeAlias = tuple[str, bytes, bytes, dict[str, str] | None]
+"""A message as it arrived: subject, reply, data, and headers if it has any."""
+
+
+class Arrivals:
+    """The messages of a subscription that have arrived, past nats-py's queue and its task.
+
+    Args:
+        wake: Called when some have.
+
+    Attributes:
+        messages: All that have arrived, in order; whoever reads them takes them out.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self.messages: list[Arrived] = []
+        self._wake = wake
+
+    def put(self, message: Arrived) -> None:
+        """Take a message, and wake whoever reads them."""
+        self.messages.append(message)
+        self._wake()
+
+
 class Client(nats.aio.client.Client):
     """A client that ends at once when its connection ends, and that no message can break.
 
@@ -58,7 +83,7 @@ class Client(nats.aio.client.Client):
         self.on_first_word: Callable[[], None] = lambda: None
         self._insist_on_tls = insist_on_tls
         self.on_end: Callable[[], None] = lambda: None
-        self._ps = _Parser(self)
+        self._ps: _Parser = _Parser(self)
         self._headers: dict[bytes, dict[str, str]] = {}
 
     def disown(self) -> None:
@@ -73,6 +98,23 @@ class Client(nats.aio.client.Client):
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, connection.fileno(), inheritable=False)
             os.close(null)
+
+    def deliver(self, subscription: Subscription, arrivals: Arrivals) -> bool:
+        """Let a subscription's messages from now on arrive there, and not at its callback, at a third of the cost.
+
+        Returns:
+            False when nats-py does not tell the subscription's number: then its callback is called as before.
+        """
+        number = getattr(subscription, "_id", None)
+        if not isinstance(number, int):
+            return False
+        self._ps.arrivals[b"%d" % number] = arrivals
+        return True
+
+    def forget(self, arrivals: Arrivals) -> None:
+        """Let no messages arrive there any more."""
+        known = self._ps.arrivals
+        self._ps.arrivals = {number: one for number, one in known.items() if one is not arrivals}
 
     async def _select_next_server(self) -> None:
         """One try of one server; nats-py's own loop tries for ever, or twice, and hides why it failed."""
@@ -194,6 +236,10 @@ class _Parser(Parser):
     lets through, ends the connection, and again after each reconnect. This one also takes less time.
     """
 
+    def __init__(self, client: Client) -> None:
+        super().__init__(client)
+        self.arrivals: dict[bytes, Arrivals] = {}
+
     async def parse(self, data: bytes = b"") -> None:
         """Take the next bytes from the server and hand on each message that is complete.
 
@@ -225,13 +271,12 @@ class _Parser(Parser):
             if len(buffer) < after + 2:
                 self.needed = after + 2 - at  # a large message is looked at twice, not once for each of its pieces
                 break
-            await self.nc._process_msg(  # noqa: SLF001
-                int(sid),
-                subject,
-                reply[0] if reply else b"",
-                buffer[body + header : after],
-                buffer[body : body + header],
-            )
+            headers, data = buffer[body : body + header], buffer[body + header : after]
+            if (arrivals := self.arrivals.get(sid)) is None:
+                await self.nc._process_msg(int(sid), subject, reply[0] if reply else b"", data, headers)  # noqa: SLF001
+            else:
+                read = await self.nc._process_headers(headers) if headers else None  # noqa: SLF001
+                arrivals.put((subject.decode(errors="replace"), reply[0] if reply else b"", data, read))
             at = after + 2
         self.buf = bytearray(buffer[at:])
         if end < 0 and len(self.buf) > _LONGEST_LINE:

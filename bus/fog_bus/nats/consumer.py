@@ -21,6 +21,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from fog_bus.nats.api import JetStream, JetStreamError
+from fog_bus.nats.client import Arrivals, Arrived
 from fog_bus.nats.connection import Client
 from fog_bus.ports import LogError, Message
 
@@ -60,6 +61,8 @@ class _Address(NamedTuple):
     inbox: str
     mark: str
     """The part of a delivery's reply subject that names it."""
+    beginning: bytes
+    """What the reply subjects of its deliveries begin with, where no domain is in them."""
 
     def subject(self, verb: str) -> str:
         """Return the API's subject of a verb about this consumer, without prefix."""
@@ -109,10 +112,11 @@ class PullConsumer:
         prefix = jetstream.link.connection.options.inbox_prefix or "_INBOX"
         inbox = f"{prefix}.{secrets.token_hex(12)}.read"
         name = name or f"fog-{secrets.token_hex(8)}"
-        self._address = _Address(stream, name, inbox, f".{stream}.{name}.")
+        beginning = f"$JS.ACK.{stream}.{name}.1.".encode()
+        self._address = _Address(stream, name, inbox, f".{stream}.{name}.", beginning)
         self._subscription: Subscription | None = None
-        self._arrived: list[Msg] = []
         self._wake = asyncio.Event()
+        self._arrivals = Arrivals(self._wake.set)
         self._asked = 0
         self._received = 0
         self._end: LogError | None = None
@@ -133,16 +137,16 @@ class PullConsumer:
         Raises:
             JetStreamError: The server refused it or did not answer.
         """
-        arrived, wake = self._arrived, self._wake
+        arrivals = self._arrivals
 
         async def on_message(message: Msg) -> None:
-            arrived.append(message)
-            wake.set()
+            arrivals.put((message.subject, message.reply.encode(), message.data, message.headers))
 
-        self._jetstream.link.connection.on_disconnect.append(wake.set)
+        self._jetstream.link.connection.on_disconnect.append(self._wake.set)
         self._subscription = await self._client.subscribe(
             self._address.inbox, cb=on_message, pending_msgs_limit=0, pending_bytes_limit=0
         )
+        self._client.deliver(self._subscription, arrivals)
         config = {
             "name": self._address.name,
             "description": secrets.token_hex(8),  # else one of the same name and place would be taken for ours
@@ -175,8 +179,8 @@ class PullConsumer:
             await self._listen()
         if self._end is not None:
             raise self._end
-        arrived = self._arrived[:]
-        self._arrived.clear()
+        arrived = self._arrivals.messages[:]
+        self._arrivals.messages.clear()
         return self._sort(arrived)
 
     async def close(self) -> bool:
@@ -187,6 +191,7 @@ class PullConsumer:
         """
         connection = self._jetstream.link.connection
         connection.on_disconnect.remove(self._wake.set)
+        self._client.forget(self._arrivals)
         if self._subscription is not None and connection.client is self._client:
             with suppress(NatsError):
                 await self._subscription.unsubscribe()
@@ -217,7 +222,7 @@ class PullConsumer:
         if self._jetstream.link.connection.client is not self._client:
             self._end = LogError("disconnected")
 
-    def _sort(self, arrived: list[Msg]) -> list[Message]:
+    def _sort(self, arrived: list[Arrived]) -> list[Message]:
         """Pick the messages among what arrived. Messages before a sign of the end count; `next` raises the next time.
 
         Only what the server delivers from a stream has a reply subject of `$JS.ACK` with this consumer's name; headers
@@ -225,29 +230,32 @@ class PullConsumer:
         sent here by a stranger, and left out.
         """
         messages: list[Message] = []
-        for message in arrived:
-            if message.reply:
-                delivery = self._delivery(message.reply)
+        for subject, reply, data, headers in arrived:
+            if reply:
+                delivery = self._delivery(reply)
                 if delivery is None:
                     continue
+                seq, consumer_seq, timestamp_ns, pending = delivery
                 self._received += 1
-                if delivery.consumer_seq != self._received:
+                if consumer_seq != self._received:
                     self._end = LogError("hole", f"delivery {self._received} is missing")
                     break
                 self._asked -= 1
-                self.pending = delivery.pending
-                messages.append(Message(message.subject, message.data, delivery.seq, delivery.timestamp_ns))
-            elif message.headers and (end := self._status(message.headers)) is not None:
+                self.pending = pending
+                messages.append(Message(subject, data, seq, timestamp_ns))
+            elif headers and (end := self._status(headers)) is not None:
                 self._end = end
                 break
         return messages
 
-    def _delivery(self, reply: str) -> Delivery | None:
-        """Return the facts in a reply subject; None when it is not one of this consumer."""
-        if self._address.mark not in reply:
-            return None
+    def _delivery(self, reply: bytes) -> tuple[int, ...] | None:
+        """Return the facts in a reply subject, as `Delivery` has them; None when it is not one of this consumer."""
+        beginning = self._address.beginning
         try:
-            return parse_delivery(reply)
+            if reply.startswith(beginning) and len(tokens := reply[len(beginning) :].split(b".")) == 4:
+                return tuple(map(int, tokens))
+            text = reply.decode(errors="replace")
+            return parse_delivery(text) if self._address.mark in text else None
         except ValueError:
             return None
 
