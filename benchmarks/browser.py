@@ -39,6 +39,8 @@ BUDGETS: Final = {
     "search to its list ms": 50,
     "longest task after loading ms": 50,
     "heap MB": 60,
+    "heap after an hour MB": 60,
+    "DOM elements after an hour": 1500,
     "a row far down found": 1,
 }
 """The largest value that each figure may have; the last one is a number of rows."""
@@ -77,14 +79,43 @@ _WATCH: Final = """() => {
 }"""
 
 
+_HOUR: Final = """(status) => {
+    const real = window.fetch;
+    const now = () => Date.now() / 1000;
+    const write = (kind, data, id) => new TextEncoder().encode(
+        `id: 00000000-${id}\\nevent: ${kind}\\ndata: ${JSON.stringify(data)}\\n\\n`,
+    );
+    let number = 0;
+    const tell = (to) => {
+        number += 1;
+        const path = `fog/${number % 10}/${number % 9}`;
+        const labels = { number: String(number) };
+        const event = { path, name: `event_${number % 7}`, timestamp: now(), labels, metadata: {}, value: number };
+        to.enqueue(write('status', { ...status, now: now() }, number));
+        to.enqueue(write('event', event, number));
+        if (number % 5 === 0) to.enqueue(write('alert', { path, state: 'pending' }, number));
+    };
+    const stream = (signal) => new ReadableStream({
+        start(to) {
+            const beat = setInterval(() => tell(to), 2000);
+            signal.addEventListener('abort', () => { clearInterval(beat); to.close(); });
+        },
+    });
+    window.fetch = (url, options) => (
+        String(url).includes('api/stream') ? Promise.resolve(new Response(stream(options.signal))) : real(url, options)
+    );
+}"""
+"""A stream that beats by the browser's clock, which is hurried on: a status and an event each 2 s, an alert in 10 s."""
+
+
 @contextmanager
-def fleet(nodes: int) -> Iterator[str]:
+def fleet(nodes: int, interval: str) -> Iterator[str]:
     """Let so many nodes send, and the aggregator read them; its address."""
     address = free_address()
     with NatsServer() as server, tempfile.TemporaryDirectory() as state:
         asyncio.run(make_streams(server.url))
         options = ("--nats", server.url, "--listen", address, "--state-dir", state)
-        swarm = ("--nodes", str(nodes), "--series", "5", "--interval", "60s", "--branching", "10", "--path", "fog")
+        swarm = ("--nodes", str(nodes), "--series", "5", "--interval", interval, "--branching", "10", "--path", "fog")
         with (
             fog("aggregator", *options, "--expect", "fog/never/heard"),
             fog("swarm", "--nats", server.url, "--api", address, "--no-check", *swarm),
@@ -169,7 +200,26 @@ async def searching(opened: Tab) -> float:
     return took
 
 
-async def measure(address: str, nodes: int) -> dict[str, float]:
+async def aging(url: str, status: dict[str, Any], minutes: int) -> dict[str, float]:
+    """Leave the overview open for some minutes of its clock, with all that a stream tells; what it holds then."""
+    async with tab("about:blank") as opened:
+        await opened.page.clock.install()
+        await opened.page.add_init_script(f"({_HOUR})({json.dumps(status)})")
+        await opened.page.goto(url)
+        await opened.page.clock.run_for(3000)
+        await opened.shows("Live", "#pill")
+        for _ in range(minutes * 6):
+            await opened.page.clock.run_for(10_000)
+        await opened.shows("Live", "#pill")
+        tools = await opened.page.context.new_cdp_session(opened.page)
+        await tools.send("HeapProfiler.collectGarbage")
+        heap = await tools.send("Runtime.getHeapUsage")
+        elements = await opened.evaluate("document.querySelectorAll('*').length")
+        faults = len(opened.said)
+    return {"heap after an hour MB": heap["usedSize"] / 1e6, "DOM elements after an hour": elements, "late": faults}
+
+
+async def measure(address: str, nodes: int, minutes: int) -> dict[str, float]:
     """Return all figures."""
     url = f"http://{address}"
     await eventually(lambda: asyncio.to_thread(lambda: heard(address) == nodes), deadline=READY, what="all are heard")
@@ -183,6 +233,9 @@ async def measure(address: str, nodes: int) -> dict[str, float]:
         await row.first.wait_for(timeout=30_000)
         figures["a row far down found"] = min(1, await row.count())
         figures["faults"] = len(opened.said)
+    aged = await aging(url, await asyncio.to_thread(Api(address).json, "/api/status"), minutes)
+    figures["faults"] += aged.pop("late")
+    figures |= aged
     async with tab(f"{url}/modules.html#/?view=metrics") as opened:
         found = await opened.page.evaluate(_FIGURES, columns)
     names = ("tree opened ms", "sums of all states ms", "map by health ms", "map by health p99 ms")
@@ -193,10 +246,12 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, default=100_000)
+    parser.add_argument("--interval", default="60s", help="how often each node sends: so long it takes to hear all")
+    parser.add_argument("--minutes", type=int, default=60, help="of the hour that a tab is left open for")
     parser.add_argument("--json", action="store_true", help="print an object in place of the table")
     options = parser.parse_args()
-    with fleet(options.nodes) as address:
-        figures = asyncio.run(measure(address, options.nodes))
+    with fleet(options.nodes, options.interval) as address:
+        figures = asyncio.run(measure(address, options.nodes, options.minutes))
     if options.json:
         faults = figures.pop("faults")
         print(json.dumps({"figures": figures, "budgets": BUDGETS, "faults": faults}))

@@ -39,8 +39,12 @@ SCRIPT = """async ([rounds, width, height]) => {
   };
   const found = {};
   const note = (name, time) => (found[name] ??= []).push(time);
-  const [opening, tree] = timed(() => new Tree(JSON.parse(text)));
-  note('columns parsed, a tree made', opening);
+  let tree;
+  for (let time = 0; time < 9; time += 1) {
+    const [opening, opened] = timed(() => new Tree(JSON.parse(text)));
+    note('columns parsed, a tree made', opening);
+    tree = opened;
+  }
   const canvas = Object.assign(document.createElement('canvas'), { width, height });
   const pen = canvas.getContext('2d');
   const view = { width, height, from: 0, to: tree.total, levels: [0, 6] };

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_browser: Final = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
@@ -45,19 +45,37 @@ class Tab:
         return await self.page.evaluate(script)
 
 
+_shared: list[Browser] = []
+"""The browser that tabs are opened in; without one each has its own."""
+
+
 @asynccontextmanager
-async def tab(url: str, size: tuple[int, int] = DESKTOP, scheme: Any = "light") -> AsyncIterator[Tab]:
-    """Open an address in a browser of its own."""
+async def browser() -> AsyncIterator[Browser]:
+    """Start a browser in which all tabs are opened until it ends: a start takes longer than many a test."""
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        _shared.append(started)
+        try:
+            yield started
+        finally:
+            _shared.remove(started)
+            await started.close()
+
+
+@asynccontextmanager
+async def tab(url: str, size: tuple[int, int] = DESKTOP, scheme: Any = "light") -> AsyncIterator[Tab]:
+    """Open an address in a profile of its own: what one tab keeps, no other has."""
+    async with AsyncExitStack() as stack:
+        inside = _shared[-1] if _shared else await stack.enter_async_context(browser())
         viewport: ViewportSize = {"width": size[0], "height": size[1]}
-        page = await browser.new_page(viewport=viewport, color_scheme=scheme, ignore_https_errors=True)
-        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        context = await inside.new_context(viewport=viewport, color_scheme=scheme, ignore_https_errors=True)
+        stack.push_async_callback(context.close)
+        await context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = await context.new_page()
         opened = Tab(page)
         page.on("pageerror", lambda error: opened.said.append(str(error)))
         page.on("console", lambda message: opened.said.append(message.text) if message.type == "error" else None)
         page.on("request", lambda request: opened.asked.append(request.url) if "/api/" in request.url else None)
         await page.goto(url)
         yield opened
-        await browser.close()

@@ -22,7 +22,7 @@ from fog_cli.errors import CommandError
 from fog_testing.waiting import eventually
 from tests.cli.aggregators import free_address
 from tests.cli.processes import fog
-from tests.page.browser import DESKTOP, PHONE, Tab, tab
+from tests.page.browser import DESKTOP, PHONE, Tab, browser, tab
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "pictures"
 SECONDS: Final = "420s"
@@ -41,8 +41,11 @@ VIEWS: Final = {
     "metrics": ("#/?view=metrics", "td .path", ""),
     "search": ("#/", "h1", "/"),
     "keys": ("#/", "h1", "?"),
+    "silence": (f"#/{PLACE}", ".chart .now", "s"),
 }
 """Of each view: its address, what must be there, and the key to press."""
+GONE_MS: Final = 20_000
+"""As long as a page waits for a word before it says that it is disconnected, and some seconds."""
 SETTLED_MS: Final = 1500
 """A view asks for its parts one after the other; this is a picture, no test."""
 
@@ -109,10 +112,51 @@ async def take(url: str, device: str, shape: tuple[int, int], scheme: str) -> in
             if key == "/":
                 await opened.page.keyboard.type(PLACE)
                 await opened.page.locator("#results li").first.wait_for()
-            body = png(await pixels_of(opened, await opened.page.screenshot()))
-            (FOLDER / f"{name}-{scheme}-{device}.png").write_bytes(body)
-            size += len(body)
+            size += await keep(opened, f"{name}-{scheme}-{device}")
     return size
+
+
+async def keep(opened: Tab, name: str) -> int:
+    """Take a picture of what is shown; how many bytes it has."""
+    body = png(await pixels_of(opened, await opened.page.screenshot()))
+    return (FOLDER / f"{name}.png").write_bytes(body)
+
+
+async def take_well(url: str, device: str, shape: tuple[int, int], scheme: str) -> int:
+    """Take the picture of a fleet in which nothing is wrong: what the story begins with."""
+    async with tab(f"{url}/#/", shape, scheme) as opened:
+        await opened.shows("All well", "h1")
+        await opened.page.wait_for_timeout(SETTLED_MS)
+        return await keep(opened, f"well-{scheme}-{device}")
+
+
+async def take_honest(url: str, device: str, shape: tuple[int, int], scheme: str) -> int:
+    """Take the pictures of an aggregator that is gone, and of one that says that it is not ready (made up)."""
+    async with tab(f"{url}/#/", shape, scheme) as opened:
+        await opened.page.locator("#view .problem").first.wait_for()
+        await opened.page.wait_for_timeout(SETTLED_MS)
+        await opened.page.context.set_offline(True)
+        await opened.page.route("**/api/**", lambda route: route.abort())
+        await opened.page.wait_for_timeout(GONE_MS)
+        size = await keep(opened, f"disconnected-{scheme}-{device}")
+    status = Api(url).json("/api/status")
+    behind = [one | {"sequence": one["last_sequence"] * 0.93 // 1, "lag": 2_890} for one in status["streams"]]
+    told = status | {"ready": False, "reason": "it reads what came while it was away", "streams": behind}
+    async with tab("about:blank", shape, scheme) as opened:
+        await opened.page.route("**/api/stream*", lambda route: route.abort())
+        await opened.page.route("**/api/status*", lambda route: route.fulfill(json=told))
+        await opened.page.goto(f"{url}/#/")
+        await opened.shows("Not ready", "h1")
+        await opened.page.wait_for_timeout(SETTLED_MS)
+        return size + await keep(opened, f"not-ready-{scheme}-{device}")
+
+
+def answers(url: str) -> bool:
+    """Whether the page is there."""
+    try:
+        return bool(Api(url).json("/api/status")["ready"])
+    except CommandError:
+        return False
 
 
 def fires(url: str) -> bool:
@@ -132,9 +176,13 @@ async def main() -> int:
     address = free_address()
     url = f"http://{address}"
     with fog("demo", "--story", "--duration", SECONDS, "--listen", address):
-        await eventually(lambda: asyncio.to_thread(fires, url), deadline=200)
+        await eventually(lambda: asyncio.to_thread(answers, url), deadline=60)
         shapes = {"desktop": DESKTOP, "phone": PHONE}
-        size = sum(await asyncio.gather(*(take(url, one, shapes[one], scheme) for one in shapes for scheme in SCHEMES)))
+        every = [(url, one, shapes[one], scheme) for one in shapes for scheme in SCHEMES]
+        async with browser():
+            size = sum(await asyncio.gather(*(take_well(*one) for one in every)))
+            await eventually(lambda: asyncio.to_thread(fires, url), deadline=200)
+            size += sum(await asyncio.gather(*(take(*one) for one in every), *(take_honest(*one) for one in every)))
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER.name}/, {size / 1e6:.2f} MB")
     return 0
 

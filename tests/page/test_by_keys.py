@@ -20,7 +20,7 @@ from tests.certificates import self_signed
 from tests.cli.aggregators import free_address
 from tests.cli.nginx import NGINX, accepts, nginx
 from tests.cli.processes import ENVIRON
-from tests.page.browser import Tab, needs_browser, tab
+from tests.page.browser import Tab, browser, needs_browser, tab
 from tests.page.map_pixels import picture
 from tests.page.rich import RISING, SILENCED, Rich, rich_fleet
 
@@ -33,7 +33,7 @@ SPARE = "fog/b/r0/n5"
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rich]:
     """Provide one fleet for all of them."""
-    async with rich_fleet(tmp_path_factory.mktemp("rich")) as rich:
+    async with browser(), rich_fleet(tmp_path_factory.mktemp("rich")) as rich:
         yield rich
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 import pytest_asyncio
 
-from tests.page.browser import DESKTOP, PHONE, Tab, needs_browser, tab
+from tests.page.browser import DESKTOP, PHONE, Tab, browser, needs_browser, tab
 from tests.page.judging import JUDGE, KINDS_OF_SIGHT, difference, judge, out_of_order, stops
 from tests.page.rich import DEEP, HOSTILE, RISING, rich_fleet
 
@@ -32,7 +32,7 @@ VIEWS: Final = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """Provide one fleet for all of them: nothing in it changes."""
-    async with rich_fleet(tmp_path_factory.mktemp("rich")) as rich:
+    async with browser(), rich_fleet(tmp_path_factory.mktemp("rich")) as rich:
         yield rich.url
 
 

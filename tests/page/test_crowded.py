@@ -17,7 +17,7 @@ from fog_cli.api import Api
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
 from tests.cli.bus import make_streams
-from tests.page.browser import needs_browser, tab
+from tests.page.browser import browser, needs_browser, tab
 from tests.page.crowd import Crowd, watched
 
 pytestmark = [needs_browser, pytest.mark.asyncio(loop_scope="module")]
@@ -44,6 +44,7 @@ async def crowded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cro
     with NatsServer() as server:
         await make_streams(server.url)
         async with (
+            browser(),
             watched(server, tmp_path_factory.mktemp("crowded"), "--expect", ",".join(MANY)) as watcher,
             Crowd(server.url, (*CALM, *FAILING)) as crowd,
         ):

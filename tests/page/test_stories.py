@@ -14,7 +14,7 @@ from playwright.async_api import Route
 from fog_testing.nats_server import NatsServer
 from fog_testing.proxy import HELD, Conditions, FaultProxy
 from fog_testing.waiting import eventually
-from tests.page.browser import Tab, needs_browser, tab
+from tests.page.browser import Tab, browser, needs_browser, tab
 from tests.page.crowd import SITES, Crowd, watched
 from tests.page.map_pixels import Picture, picture
 
@@ -145,6 +145,7 @@ async def test_the_aggregator_and_the_network_go_and_come_back(fog_nats: NatsSer
     async with watched(fog_nats, tmp_path) as watcher, Crowd(fog_nats.url, SITES[:20], group) as crowd:
         host, _, port = watcher.url.removeprefix("http://").partition(":")
         async with (
+            browser(),
             FaultProxy(host, int(port)) as network,
             tab(watcher.url) as here,
             tab(f"http://{host}:{network.port}") as afar,
