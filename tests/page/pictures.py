@@ -113,6 +113,8 @@ async def take(url: str, device: str, shape: tuple[int, int], scheme: str) -> in
                 await opened.page.keyboard.type(PLACE)
                 await opened.page.locator("#results li").first.wait_for()
             size += await keep(opened, f"{name}-{scheme}-{device}")
+            if key:
+                await opened.page.keyboard.press("Escape")
     return size
 
 
@@ -132,10 +134,11 @@ async def take_well(url: str, device: str, shape: tuple[int, int], scheme: str) 
 
 async def take_honest(url: str, device: str, shape: tuple[int, int], scheme: str) -> int:
     """Take the pictures of an aggregator that is gone, and of one that says that it is not ready (made up)."""
-    async with tab(f"{url}/#/", shape, scheme) as opened:
+    async with tab("about:blank", shape, scheme) as opened:
+        await opened.page.route("**/api/stream*", lambda route: route.abort())  # one that is open could not be cut
+        await opened.page.goto(f"{url}/#/")
         await opened.page.locator("#view .problem").first.wait_for()
         await opened.page.wait_for_timeout(SETTLED_MS)
-        await opened.page.context.set_offline(True)
         await opened.page.route("**/api/**", lambda route: route.abort())
         await opened.page.wait_for_timeout(GONE_MS)
         size = await keep(opened, f"disconnected-{scheme}-{device}")

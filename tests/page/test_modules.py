@@ -69,6 +69,8 @@ RATIOS = {
     "ratios(new Map([['a', 8], ['b', 2], ['c', 4], ['d', 2]])).size": "0",
     "ratios(new Map()).size": "0",
 }
+TEXTS = ("0/a", "g/0", "/", "fog/1", "og/1/b", "/10", "1/", "x/y", "g/1/", "fog/0/a/b", "/0/", "//")
+"""Texts that are searched for."""
 CASES = (("base/numbers", NUMBERS), ("base/paths", PATHS), ("base/route", ROUTES), ("parts/children", RATIOS))
 
 
@@ -100,6 +102,7 @@ async def test_the_tree_is_what_the_columns_say(fog_fleet: Fleet) -> None:
         found = await opened.evaluate(
             f"""async () => {{
                 const {{ Tree }} = await import('./data/tree.js');
+                const {{ places }} = await import('./parts/search.js');
                 const tree = new Tree({json.dumps(columns)});
                 const all = Array.from({{ length: tree.size }}, (_, place) => place);
                 const there = all.every((place) => tree.find(tree.path(place)) === place);
@@ -110,6 +113,10 @@ async def test_the_tree_is_what_the_columns_say(fog_fleet: Fleet) -> None:
                     hits: [tree.hit(2, 0), tree.hit(2, 2.5), tree.hit(1, tree.total - 0.01), tree.hit(1, 99)],
                     unknown: tree.change({{ 'fog/9': 'live' }}), known: tree.change({{ 'fog/0/a': 'live' }}),
                     after: tree.of(0, 'departed'),
+                    other: {json.dumps(TEXTS)}.filter((text) => {{
+                        const plain = all.filter((place) => tree.paths[place].includes(text));
+                        return String(places(tree, text)) !== String(plain);
+                    }}),
                 }};
             }}"""
         )
@@ -119,3 +126,4 @@ async def test_the_tree_is_what_the_columns_say(fog_fleet: Fleet) -> None:
     assert abs(found["filled"] - 6) < 1e-9
     assert found["hits"] == [4, 6, 3, -1]
     assert (found["unknown"], found["known"], found["after"]) == (False, True, 0)
+    assert found["other"] == [], "a search finds what its text is a part of"

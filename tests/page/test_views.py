@@ -83,3 +83,26 @@ async def test_what_is_typed_stays(fog_nats: NatsServer) -> None:
         await opened.shows("1 of 1 shown")
         assert "view=nodes" in opened.page.url
         assert opened.said == []
+
+
+async def test_a_tab_that_was_left_for_an_hour(fog_nats: NatsServer) -> None:
+    """Out of sight it asks nothing; on return it asks anew, and then says that it is live: nothing jumped to zero."""
+    turn = """(hidden) => {
+        Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    async with small_fleet(fog_nats) as url, tab("about:blank") as opened:
+        await opened.page.clock.install()
+        await opened.page.goto(url)
+        await opened.shows("All well", "h1")
+        await opened.evaluate(f"({turn})(true)")
+        before = len(opened.asked)
+        await opened.page.clock.fast_forward("01:00:00")
+        await opened.page.clock.run_for(20_000)
+        assert opened.asked[before:] == []
+        assert await opened.text(".figures dd") == "6"
+        await opened.evaluate(f"({turn})(false)")
+        await opened.shows("Live", "#pill")
+        await opened.shows("All well", "h1")
+        assert any("/api/stream" in address for address in opened.asked[before:])
+        assert opened.said == []

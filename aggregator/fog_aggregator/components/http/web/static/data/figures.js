@@ -12,6 +12,7 @@ const LOSSES = [
   "fog_aggregator_stream_trimmed_messages", "fog_aggregator_values_refused", "fog_aggregator_series_refused",
   "fog_aggregator_memory_refused", "fog_aggregator_values_saturated", "fog_aggregator_epochs_rebased",
   "fog_aggregator_events_refused", "fog_aggregator_events_lost", "fog_aggregator_rollup_series_refused",
+  "fog_aggregator_outgoing_steps_dropped",
 ];
 /** Those that are one by a label. */
 const SOME = {

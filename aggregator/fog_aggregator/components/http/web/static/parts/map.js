@@ -28,7 +28,9 @@ export class MapCard {
     this.focus = -1;
     /** @type {(number: number) => void} */
     this.select = () => {};
-    this.canvas = h("canvas", { tabindex: "0", role: "img", "aria-label": "Map of the fleet: arrow keys move, Enter opens" });
+    /** The one place of the tree that is focused, for those who do not see the drawing. */
+    this.item = h("span", { role: "treeitem", id: "map-item", "aria-selected": "true" }, "no place is chosen");
+    this.canvas = h("canvas", { tabindex: "0", role: "tree", "aria-label": "Map of the fleet: arrow keys move, Enter opens", "aria-activedescendant": "map-item" }, this.item);
     this.marks = h("div.pins", { hidden: options.bare || options.plain });
     this.readout = h("p.readout", { "aria-live": "off" });
     this.legend = h("p.legend");
@@ -177,7 +179,8 @@ export class MapCard {
     if (next === null) return false;
     if (next >= 0) this.focus = next;
     this.draw();
-    say(this.told(this.focus));
+    this.item.textContent = this.told(this.focus);
+    say(this.item.textContent);
     return true;
   }
 

@@ -41,7 +41,8 @@ export class Overview {
     this.events = h("div.order-5");
     this.changes = h("div.order-4");
     this.notReady = new NotReady(page);
-    this.element = h("div.stack", this.top, twoColumns("overview", [this.left, this.events], [h("div.order-3", this.map.element), this.changes]));
+    this.columns = twoColumns("overview", [this.left, this.events], [h("div.order-3", this.map.element), this.changes]);
+    this.element = h("div.stack", this.top, this.columns);
     this.timer = setInterval(() => this.load(false), EVERY);
     this.load();
   }
@@ -83,6 +84,7 @@ export class Overview {
   update() {
     const { page } = this;
     const { status, fleet, route } = page;
+    this.columns.classList.toggle("alone", status?.ready === false);
     if (status && !status.ready) {
       put(this.top, this.notReady.show(status));
       this.left.hidden = this.changes.hidden = true;
