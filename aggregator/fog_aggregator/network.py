@@ -212,8 +212,10 @@ class NetworkCollector(MetricsSource):
     def disagreements(self) -> dict[str, Path]:
         """Return the families on which nodes disagree, each with a node whose variant is not shown."""
         with self.lock:
+            self._settle()
             tree = self.tree
-            return {name: tree.paths[int(tree.rank[_example(of)])] for name, of in self.conflicts().items()}
+            found = self._planner.disagreements.find(self.now())
+            return {name: tree.paths[int(tree.rank[place])] for name, place in found.items()}
 
     def orders(self) -> dict[Path, list[Order]]:
         """Return the orders that take paths out of the numbers, or in again, as far as these know them."""
@@ -306,7 +308,7 @@ class NetworkCollector(MetricsSource):
         """Return the families that cannot all be shown, by name; hold `lock` while reading the rows of nodes."""
         with self.lock:
             self._settle()
-            return self._planner.variants.conflicts(self.now())
+            return self._planner.variants.conflicts(self.now(), self._planner.disagreements.find(self.now()))
 
     def _settle(self) -> None:
         """Let families be described and shown as most live nodes say, and as was decided."""
@@ -392,9 +394,3 @@ class NetworkCollector(MetricsSource):
     @property
     def _running(self) -> bool:
         return self.active
-
-
-def _example(variants: Sequence[FamilyVariant]) -> int:
-    """Return the row of a place that has a variant which is not shown, one that is live if there is one."""
-    last = max(variants, key=lambda variant: (not variant.shown, len(variant.nodes)))
-    return int((last.nodes if len(last.nodes) else last.places)[0])

@@ -7,7 +7,7 @@ is shown at the bounds that most live nodes have. The others are reported with t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -72,33 +72,43 @@ class FamilyVariants:
         nodes = self.holders(several, fleet.voters(now)[0]) if several else {}
         return Survey(shapes, fleet.families, nodes, fleet.parts.clashes.rank())
 
-    def conflicts(self, now: float, *, described_differently: bool = False) -> dict[str, list[FamilyVariant]]:
+    def conflicts(
+        self, now: float, names: Collection[str], *, described_differently: bool = False
+    ) -> dict[str, list[FamilyVariant]]:
         """Return what cannot be shown together, by name: the shown one first, then by the number of nodes.
 
         Args:
             now: server's time.
+            names: the metrics to look at: those that `Disagreements` finds.
             described_differently: also families whose help alone differs.
         """
-        fleet = self._fleet
+        fleet, clashes = self._fleet, self._fleet.parts.clashes
         live, _ = fleet.voters(now)
         found: dict[str, list[FamilyVariant]] = defaultdict(list)
-        clashing = fleet.families_with_samples(fleet.parts.clashes.contested)
-        hidden = Survey([], fleet.catalog.families, {}, fleet.parts.clashes.rank()).hidden(clashing)
-        ways = fleet.parts.words.ways(live) if fleet.parts.words.contested else {}
-        for number, variants in self._of_families(clashing, live).items():
+        families, wanted = fleet.catalog.families, frozenset(names)
+        chosen = {number for number, family in enumerate(families) if family.key.name in wanted}
+        present = np.flatnonzero(fleet.places_of_families(clashes.contested) >= 0).tolist()
+        hidden, clashing = clashes.hidden(present), fleet.families_with_samples(chosen & clashes.contested)
+        ways = fleet.parts.words.ways(live, chosen)
+        for number, variants in self._of_families(clashing, chosen, live).items():
             described_as = self._of_words(number, ways.get(number, ()), help_too=described_differently)
             for variant in described_as if len(described_as) > 1 else variants:
                 shown = variant.shown and number not in hidden
-                places, counted = self._counted(clashing[number]) if number in clashing else (variant.nodes, 0)
+                places, counted = self.count_at(clashing[number]) if number in clashing else (variant.nodes, 0)
                 found[variant.family.key.name].append(replace(variant, shown=shown, places=places, counted=counted))
         return {
             name: sorted(versions, key=lambda version: (not version.shown, -len(version.nodes)))
             for name, versions in sorted(found.items())
-            if len(versions) > 1 or not versions[0].shown
         }
 
     def holders(self, shapes: Iterable[int], live: Voters) -> dict[int, Int64s]:
         """Return the rows of the live nodes that hold series of some shapes, as their present writers have them."""
+        shape, node = self.pairs(shapes, live)
+        numbers, starts = np.unique(shape, return_index=True)
+        return dict(zip(numbers.tolist(), np.split(node, starts[1:]), strict=True)) if len(numbers) else {}
+
+    def pairs(self, shapes: Iterable[int], live: Voters) -> tuple[Int64s, Int64s]:
+        """Return which live nodes hold series of some shapes, as pairs in order: the shape, and the node's row."""
         of_series, rows = self.shape_of(), len(live.weight)
         wanted = np.zeros(len(self._fleet.catalog.shapes) + 1, np.bool_)  # one more, for numbers that are free
         wanted[list(shapes)] = True
@@ -110,17 +120,19 @@ class FamilyVariants:
         # Sorted by hand: np.unique hashes whole numbers, which takes ten times as long for a million of them.
         found = np.sort(np.concatenate(pairs))
         shape, node = np.divmod(found[np.diff(found, prepend=-1) != 0], max(rows, 1))
-        shape, node = shape[lives[node]], node[lives[node]]
-        numbers, starts = np.unique(shape, return_index=True)
-        return dict(zip(numbers.tolist(), np.split(node, starts[1:]), strict=True)) if len(numbers) else {}
+        return shape[lives[node]], node[lives[node]]
 
-    def _of_families(self, clashing: Iterable[int], live: Voters) -> dict[int, list[FamilyVariant]]:
-        """Return the variants by bounds: of families that clash, have several bounds or several descriptions."""
+    def _of_families(
+        self, clashing: Iterable[int], chosen: Collection[int], live: Voters
+    ) -> dict[int, list[FamilyVariant]]:
+        """Return the variants by bounds of chosen families: that clash, have several bounds or several descriptions."""
         fleet, shapes = self._fleet, self.shapes
         survey, words = set(clashing), fleet.parts.words.contested
         several = fleet.catalog.known_families.several.tolist()
         suspects = [
-            shape for shape, (family, _) in enumerate(shapes) if several[shape] or family in survey or family in words
+            shape
+            for shape, (family, _) in enumerate(shapes)
+            if family in chosen and (several[shape] or family in survey or family in words)
         ]
         nodes = self.holders(suspects, live)
         found: dict[int, list[FamilyVariant]] = defaultdict(list)
@@ -149,7 +161,7 @@ class FamilyVariants:
             for (help_, rollup), places in rows.items()
         ]
 
-    def _counted(self, slots: Iterable[tuple[Kind, Int64s]]) -> tuple[Int64s, int | float]:
+    def count_at(self, slots: Iterable[tuple[Kind, Int64s]]) -> tuple[Int64s, int | float]:
         """Return the rows of the places with a count at some slots, and what was counted."""
         places: list[Int64s] = [np.zeros(0, np.int64)]
         counted: int | float = 0

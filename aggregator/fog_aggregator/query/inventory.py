@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -102,9 +103,10 @@ class Inventory:
 
     def conflicts(self, limit: int, offset: int) -> dict[str, Any]:
         """Return the families that cannot all be shown, or are described in several ways, with their nodes: a page."""
-        found = self._planner.variants.conflicts(self._now, described_differently=True)
-        page = list(found.items())[offset : offset + limit]
-        families = [{"name": name, "versions": [self._variant(one) for one in variants]} for name, variants in page]
+        found = self._planner.disagreements.find(self._now, described_differently=True)
+        page = list(islice(found, offset, offset + limit))
+        versions = self._planner.variants.conflicts(self._now, page, described_differently=True) if page else {}
+        families = [{"name": name, "versions": [self._variant(one) for one in of]} for name, of in versions.items()]
         return {"total": len(found), "offset": offset, "limit": limit, "families": families}
 
     def retired(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from fog_aggregator.core.rollups.run_plan import RunPlan
 from fog_aggregator.core.series import SeriesEntry
 from fog_aggregator.kernels.ports import Kernels
 from fog_aggregator.query.family_variants import FamilyVariants
+from fog_aggregator.query.listing.disagreements import Disagreements
 from fog_aggregator.query.nodes import info_of
 from fog_aggregator.query.plan import Draft, TakenOut, Version
 from fog_aggregator.query.selection import Grouping, Selection, ViewKey
@@ -55,6 +57,11 @@ class Planner:
     def variants(self) -> FamilyVariants:
         """The variants of families, and their holders."""
         return self._variants
+
+    @cached_property
+    def disagreements(self) -> Disagreements:
+        """The metrics that nodes disagree about."""
+        return Disagreements(self._fleet, self._variants)
 
     @property
     def tree(self) -> Tree:

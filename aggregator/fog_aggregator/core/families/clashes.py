@@ -29,6 +29,7 @@ class Clashes:
         shown: those of them that are shown.
         settled: so many families there were at the last decision.
         decided: nothing is to be decided.
+        version: grows whenever families are contested anew, let go of, or decided about.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,8 @@ class Clashes:
         self.shown: set[int] = set()
         self.settled = 0
         self.decided = True
+        self.version = 0
+        self._present: set[int] = set()
         self._alone: set[int] = set()
         self._free: set[int] = set()
         self._reused: set[int] = set()
@@ -54,6 +57,7 @@ class Clashes:
             news = self.contested - known - self._reused
             self._alone |= {number for number in news if number < self.settled}
             self.decided = False
+            self.version += 1
         elif self.decided and final:
             self._settle(families)
         return not self.decided
@@ -69,13 +73,18 @@ class Clashes:
             holders: how many live nodes have each.
             final: the decision stands; else it is for one view, and is made again.
         """
+        self.version += 1
         by_holders = sorted(self.contested, key=lambda number: (-holders.get(number, 0.0), families[number].key))
         self._order = {number: place for place, number in enumerate(by_holders)}
         self.shown = (self.shown | self._alone) & set(present)  # one that was shown alone until now goes on
         if final:
             self.shown = self._fitting(present)
-            self._alone, self.decided = set(), True
+            self._alone, self.decided, self._present = set(), True, set(present)
             self._settle(families)
+
+    def stands(self, present: Collection[int]) -> bool:
+        """Tell whether the last decision was about the same families: another one would be the same."""
+        return self.decided and self._present == set(present)
 
     def forget_families(self, families: Iterable[int]) -> None:
         """Forget decisions about families that are let go of: no count of them is left; numbers are given out again."""
@@ -84,6 +93,7 @@ class Clashes:
                 self._disown(number)
                 self._free.add(number)
                 self._reused.discard(number)
+                self.version += 1
         self._order = {number: place for number, place in self._order.items() if number in self.contested}
         self.shown &= self.contested
         self._alone &= self.contested
@@ -92,6 +102,10 @@ class Clashes:
         """Return the place of each contested family in the order in which they are shown, those first that are."""
         order = sorted(self.contested, key=lambda number: (number not in self.shown, self._place(number)))
         return {number: place for place, number in enumerate(order)}
+
+    def hidden(self, present: Collection[int]) -> set[int]:
+        """Return which of some families that clash are not shown when all of them are in a view."""
+        return set(present) - self._fitting(present)
 
     def image(self) -> Saved:
         """Return the decisions; a family that was shown alone until now goes on."""
@@ -126,9 +140,9 @@ class Clashes:
     def _fitting(self, present: Collection[int]) -> set[int]:
         """Return those of some families that can be shown together, by their rank."""
         taken: set[str] = set()
-        fitting = set()
+        fitting, among = set(), set(present)
         for number in self.rank():
-            if number in present and taken.isdisjoint(self._names[number]):
+            if number in among and taken.isdisjoint(self._names[number]):
                 taken |= self._names[number]
                 fitting.add(number)
         return fitting

@@ -8,7 +8,7 @@ fleet, and only families that are described in several ways need one.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -124,23 +124,41 @@ class FamilyWords:
         votes = [self._votes(live), self._votes(known)]
         return [self._choice(family, votes) for family in sorted(self.contested)]
 
-    def ways(self, live: Voters) -> dict[int, list[tuple[Words, Int64s]]]:
-        """Return in which ways live nodes describe each contested family, each way with the rows of their places."""
+    def ways(self, live: Voters, families: Collection[int]) -> dict[int, list[tuple[Words, Int64s]]]:
+        """Return in which ways live nodes describe some contested families, each with the rows of their places."""
+        wanted = self.contested.intersection(families)
+        if not wanted:
+            return {}
         profile, place = self._profiles_of(live)
         order = np.argsort(profile, kind="stable")
         places = place[order]
         starts = np.searchsorted(profile[order], np.arange(len(self._members) + 1)).tolist()
         flat, owner = self._flat
-        contested = np.array([words.family in self.contested for words in self._words], np.bool_)
+        contested = np.array([words.family in wanted for words in self._words], np.bool_)
         chosen = contested[flat] if len(contested) else np.zeros(0, np.bool_)
         of_words: dict[int, list[Int64s]] = defaultdict(list)
         for number, one in zip(flat[chosen].tolist(), owner[chosen].tolist(), strict=True):
             of_words[number].append(places[starts[one] : starts[one + 1]])
         found: dict[int, list[tuple[Words, Int64s]]] = defaultdict(list)
-        for words, number in self._words.items():
-            if len(mine := np.unique(np.concatenate([np.zeros(0, np.int64), *of_words[number]]))):
+        for words in (words for family in wanted for words in self._ways[family]):
+            mine = np.unique(np.concatenate([np.zeros(0, np.int64), *of_words[self._words[words]]]))
+            if len(mine):
                 found[words.family].append((words, mine))
         return found
+
+    def speakers(self, live: Voters) -> dict[int, list[tuple[Words, int]]]:
+        """Return in which ways live nodes describe each contested family, each with the row of one of their places."""
+        profile, place = self._profiles_of(live)
+        of_profile = np.full(len(self._members), -1)
+        of_profile[profile[::-1]] = place[::-1]
+        flat, owner = self._flat
+        of_words, spoken = np.full(len(self._words), -1), of_profile[owner] >= 0
+        of_words[flat[spoken]] = of_profile[owner[spoken]]
+        rows = of_words.tolist()
+        ways = {
+            family: [(words, rows[self._words[words]]) for words in self._ways[family]] for family in self.contested
+        }
+        return {family: [one for one in found if one[1] >= 0] for family, found in ways.items()}
 
     def holders(self, live: Voters) -> dict[int, float]:
         """Return how many live nodes describe each family."""

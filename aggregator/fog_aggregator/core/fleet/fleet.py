@@ -11,6 +11,8 @@ from collections.abc import Container, Mapping, Sequence
 from operator import attrgetter
 from typing import Self, TypeAlias
 
+import numpy as np
+
 from fog_aggregator.core.budget.newcomers import SERIES, Newcomers
 from fog_aggregator.core.columns import Int64s
 from fog_aggregator.core.families.words import Profile, merged
@@ -265,9 +267,10 @@ class Fleet(FleetReading):
         """
         clashes, families = self.parts.clashes, self.parts.catalog.families
         if clashes.learn(families, final=final) or (review and clashes.contested):
-            live, _ = self.voters(now)
-            present = self.families_with_samples(clashes.contested)
-            clashes.decide(families, present, self.parts.words.holders(live), final=final)
+            present = np.flatnonzero(self.places_of_families(clashes.contested) >= 0).tolist()
+            if not clashes.stands(present):
+                live, _ = self.voters(now)
+                clashes.decide(families, present, self.parts.words.holders(live), final=final)
 
     def image(self) -> dict[str, Saved]:
         """Return what each part saves; arrays are the fleet's own: write them before it changes, or in a fork."""

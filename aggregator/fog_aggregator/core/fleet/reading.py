@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.families.known import Family
+from fog_aggregator.core.families.sampled import places_of_families, slots_of_families
 from fog_aggregator.core.families.words import Voters
 from fog_aggregator.core.fleet.catalog import Catalog
 from fog_aggregator.core.fleet.lifecycle import Coverages, PlaceGroups, coverage, lives, losses, voters
@@ -322,24 +323,11 @@ class FleetReading:
 
     def families_with_samples(self, families: Collection[int]) -> dict[int, list[tuple[Kind, Int64s]]]:
         """Return which of some families have slots that are in some total and have not left, with these slots."""
-        found: dict[int, list[tuple[Kind, Int64s]]] = defaultdict(list)
-        if not families:
-            return found
-        of_shape = np.array([family for family, _ in self.parts.catalog.shapes], np.int64)
-        of_shape[np.isin(of_shape, list(families), invert=True)] = -1
-        family_of = of_shape[np.array(self.parts.catalog.shape_of, np.int32)]
-        left = self.left_series()
-        left[self.parts.catalog.free] = True
-        family_of[left] = -1
-        for kind, table in self.parts.slots.tables.items():
-            slots = table.used()
-            slots = slots[family_of[table.series[slots]] >= 0]
-            slots = slots[self.places_of_epochs(kind)[table.epoch[slots]] >= 0]
-            order = np.argsort(mine := family_of[table.series[slots]], kind="stable")  # not a look at all for each
-            numbers, starts = np.unique(mine[order], return_index=True)
-            for family, own in zip(numbers.tolist(), np.split(slots[order], starts)[1:], strict=True):
-                found[family].append((kind, own))
-        return found
+        return slots_of_families(self.parts, self.places_of_epochs, families)
+
+    def places_of_families(self, families: Collection[int]) -> Int32s:
+        """Return the row of a place with such a slot, by the number of each of these families; -1 for all others."""
+        return places_of_families(self.parts, self.places_of_epochs, families)
 
     def holders(self, series: Bools, *, speaking: bool = False) -> Iterator[tuple[Int32s, Int32s]]:
         """Return which series are live where, as pairs of their numbers and places' rows, for each kind.
