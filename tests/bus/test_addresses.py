@@ -109,8 +109,16 @@ async def test_a_slow_server_has_more_time_in_each_round(names: Names, monkeypat
     monkeypatch.setattr("fog_bus.nats.dialer.FIRST_PATIENCE", 0.05)
     names(DEAD, LIVE)
 
+    time, patience = asyncio.get_running_loop().time, list[float]()
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.3)
+        began = time()
+        if len(patience) < 2:
+            await reader.read()  # the first round: it says nothing until it is given up
+            patience.append(time() - began)
+            writer.close()
+            return
+        await eventually(lambda: time() - began > 2 * max(patience))
         await PlainListener().answer(reader, writer)
 
     server = await asyncio.start_server(answer, [DEAD, LIVE], (port := free_port()))

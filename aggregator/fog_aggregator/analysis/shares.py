@@ -83,13 +83,18 @@ def surprise(part: Part, before: float, after: float) -> float:
     return 0.5 * sum(one * log(2 * one / (p + q)) for one in (p, q) if one)
 
 
+def standard_deviation(apart: Sequence[float]) -> float:
+    """Estimate it robustly from how far values are from their median; 0 where all are equal."""
+    return _SIGMA_OF_MAD * median(apart) or _SIGMA_OF_MEAN * fmean(apart)
+
+
 def distances(values: Sequence[float]) -> list[float | None]:
     """Return how far each value is from the median of all, see `Share`."""
     if len(values) < _FEWEST:
         return [None] * len(values)
     middle = median(values)
     apart = [abs(value - middle) for value in values]
-    sigma = _SIGMA_OF_MAD * median(apart) or _SIGMA_OF_MEAN * fmean(apart)
+    sigma = standard_deviation(apart)
     return [(value - middle) / sigma if sigma else None for value in values]
 
 

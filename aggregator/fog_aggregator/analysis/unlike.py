@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import inf, isfinite
-from statistics import fmean, median
+from statistics import median
 from typing import Final
 
 from fog_aggregator.analysis.blame import Blame
+from fog_aggregator.analysis.shares import standard_deviation
 from fog_schema.paths import Path
 
 FEWEST: Final = 4
@@ -18,8 +19,6 @@ FACTOR: Final = 3.0
 """A value so many times the median of the others, or so small a part of it, is unlike them."""
 DISTANCE: Final = 6.0
 """And it is so many standard deviations away, by a robust estimate."""
-_SIGMA_OF_MAD: Final = 1.4826
-_SIGMA_OF_MEAN: Final = 1.2533
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def likeness(value: float, others: Sequence[float]) -> Likeness | None:
         return None
     middle = median(known)
     apart = [abs(other - middle) for other in known]
-    sigma = _SIGMA_OF_MAD * median(apart) or _SIGMA_OF_MEAN * fmean(apart)
+    sigma = standard_deviation(apart)
     away = value - middle
     distance = away / sigma if sigma else (0.0 if not away else inf if away > 0 else -inf)
     ratio = value / middle if middle else (1.0 if not value else inf if value > 0 else -inf)
