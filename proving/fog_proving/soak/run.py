@@ -22,7 +22,7 @@ from fog_agent import NatsOptions
 from fog_bus.nats.connection import Connection
 from fog_bus.nats.link import Link
 from fog_proving.chaos.processes import Child
-from fog_proving.soak.attacks import ATTACKS
+from fog_proving.soak.attacks import ATTACKS, MAX_PAYLOAD
 from fog_proving.soak.books import judge_counts, judge_events, judge_reading
 from fog_proving.soak.churn import Churn
 from fog_proving.soak.verdict import AGGREGATOR, COUNTS, ENDED, MEMORY, Plan, Result, judge, swarm_book
@@ -31,13 +31,15 @@ from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
 
 HOSTILE: Final = "fog.hostile"
+SERVER: Final = f"max_payload: {MAX_PAYLOAD}\nmax_subscriptions: 64\n"
+"""The limits of the shipped configurations."""
 _START_SECONDS: Final = 60.0
 
 
 async def soak(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Result:
     """Run it in a folder."""
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(NatsServer(directory=folder / "nats"))
+        server = await stack.enter_async_context(NatsServer(config=SERVER, directory=folder / "nats"))
         port = _free_port()
         url, common = f"http://127.0.0.1:{port}", ["--nats", server.url, "--stop-on-eof"]
         arguments = ["--listen", f"127.0.0.1:{port}", "--state-dir", str(folder / "state"), *plan.bounds]
