@@ -53,11 +53,11 @@ def shown(fleet: Fleet, name: str = "load") -> tuple[str, tuple[str, ...]]:
     return described
 
 
-def conflicts(fleet: Fleet) -> dict[str, list[dict[str, Any]]]:
-    """Return what /api/conflicts lists, by name."""
+def conflicts(fleet: Fleet, *under: str) -> dict[str, list[dict[str, Any]]]:
+    """Return what /api/conflicts lists at and under a path, by name."""
     return {
         one["name"]: one["versions"]
-        for one in fleet.network.inventory(lambda inventory: inventory.conflicts(100, 0))["families"]
+        for one in fleet.network.inventory(lambda inventory: inventory.conflicts(100, 0, under))["families"]
     }
 
 
@@ -135,6 +135,30 @@ def test_bounds_are_those_of_present_writers() -> None:
         fleet.now += 5
     [family] = fleet.families("delay")
     assert family.family.bounds == (2.0, 4.0)
+
+
+def test_below_a_path_is_what_its_nodes_disagree_about() -> None:
+    """Whatever others say or count: of them there is neither a version nor a place nor a count."""
+    fleet = Fleet()
+    for path, type_ in (("fog/0/a", "gauge"), ("fog/0/b", "counter"), ("fog/1/a", "gauge"), ("fog/1/b", "gauge")):
+        collector = fleet.join(path).collector
+        if type_ == "gauge":
+            collector.register_gauge("jobs").set(2)
+        else:
+            collector.register_counter("jobs").increment(6)
+        collector.register_gauge("load", "Load", rollup="sum" if path == "fog/1/a" else "max").set(1)
+        if path == "fog/1/a":
+            collector.register_histogram("wait", buckets=(1.0, 2.0)).observe(1)
+        elif path == "fog/1/b":
+            collector.register_histogram("wait", buckets=(1.0, 3.0)).observe(1)
+    fleet.send()
+    assert set(conflicts(fleet)) == {"jobs", "load", "wait"}
+    assert set(conflicts(fleet, "fog", "1")) == {"load", "wait"}
+    below = conflicts(fleet, "fog", "0")
+    assert set(below) == {"jobs"}
+    told = [(one["type"], one["shown"], one["paths"], one["counted"], one["counted_at"]) for one in below["jobs"]]
+    assert told == [("gauge", True, ["fog/0/a"], 0, ["fog/0/a"]), ("counter", False, ["fog/0/b"], 6, ["fog/0/b"])]
+    assert conflicts(fleet, "fog", "0", "b") == {}
 
 
 def test_a_choice_that_nodes_disagree_about_is_told() -> None:

@@ -72,23 +72,32 @@ class FamilyVariants:
         nodes = self.holders(several, fleet.voters(now)[0]) if several else {}
         return Survey(shapes, fleet.families, nodes, fleet.parts.clashes.rank())
 
+    def voters(self, now: float, within: Bools | None) -> Voters:
+        """Return the epochs of live nodes whose words count, of all places or of those `within`, by their rows."""
+        live, _ = self._fleet.voters(now)
+        if within is None:
+            return live
+        inside = within[live.place]
+        return live._replace(row=live.row[inside], place=live.place[inside])
+
     def conflicts(
-        self, now: float, names: Collection[str], *, described_differently: bool = False
+        self, now: float, names: Collection[str], within: Bools | None = None, *, described_differently: bool = False
     ) -> dict[str, list[FamilyVariant]]:
         """Return what cannot be shown together, by name: the shown one first, then by the number of nodes.
 
         Args:
             now: server's time.
             names: the metrics to look at: those that `Disagreements` finds.
+            within: which places are looked at, by their rows; None for all.
             described_differently: also families whose help alone differs.
         """
         fleet, clashes = self._fleet, self._fleet.parts.clashes
-        live, _ = fleet.voters(now)
+        live = self.voters(now, within)
         found: dict[str, list[FamilyVariant]] = defaultdict(list)
         families, wanted = fleet.catalog.families, frozenset(names)
         chosen = {number for number, family in enumerate(families) if family.key.name in wanted}
-        present = np.flatnonzero(fleet.places_of_families(clashes.contested) >= 0).tolist()
-        hidden, clashing = clashes.hidden(present), fleet.families_with_samples(chosen & clashes.contested)
+        present = np.flatnonzero(fleet.places_of_families(clashes.contested, within) >= 0).tolist()
+        hidden, clashing = clashes.hidden(present), fleet.families_with_samples(chosen & clashes.contested, within)
         ways = fleet.parts.words.ways(live, chosen)
         for number, variants in self._of_families(clashing, chosen, live).items():
             described_as = self._of_words(number, ways.get(number, ()), help_too=described_differently)

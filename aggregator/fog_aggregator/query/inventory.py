@@ -15,6 +15,7 @@ from fog_aggregator.core.fleet.lifecycle import Coverages
 from fog_aggregator.core.places.coverage import Coverage, Life
 from fog_aggregator.core.places.place import Place
 from fog_aggregator.query.family_variants import FamilyVariant
+from fog_aggregator.query.listing.disagreements import Disagreements
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.selection import Grouping, Selection, ViewKey
 from fog_schema.paths import RETIRED, Path, format_path, is_under
@@ -101,11 +102,20 @@ class Inventory:
         place = self._fleet.place(branch)
         return [] if place is None else list(place.addresses)
 
-    def conflicts(self, limit: int, offset: int) -> dict[str, Any]:
-        """Return the families that cannot all be shown, or are described in several ways, with their nodes: a page."""
-        found = self._planner.disagreements.find(self._now, described_differently=True)
+    def conflicts(self, limit: int, offset: int, under: Path = ()) -> dict[str, Any]:
+        """Return the families that cannot all be shown, or are described in several ways, with their nodes: a page.
+
+        Below a path it is what the nodes there disagree about among themselves.
+        """
+        planner, within = self._planner, None
+        disagreements = planner.disagreements
+        if under:
+            span, within = planner.tree.span(under), np.zeros(self._fleet.place_rows, np.bool_)
+            within[planner.tree.rows[span.start : span.stop]] = True
+            disagreements = Disagreements(self._fleet, planner.variants, within)
+        found = disagreements.find(self._now, described_differently=True)
         page = list(islice(found, offset, offset + limit))
-        versions = self._planner.variants.conflicts(self._now, page, described_differently=True) if page else {}
+        versions = planner.variants.conflicts(self._now, page, within, described_differently=True) if page else {}
         families = [{"name": name, "versions": [self._variant(one) for one in of]} for name, of in versions.items()]
         return {"total": len(found), "offset": offset, "limit": limit, "families": families}
 

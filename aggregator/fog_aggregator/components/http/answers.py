@@ -76,9 +76,9 @@ def event_of(listed: FleetEvent) -> dict[str, Any]:
     }
 
 
-def conflicts(network: NetworkCollector, limit: int, offset: int) -> dict[str, Any]:
+def conflicts(network: NetworkCollector, under: Path, limit: int, offset: int) -> dict[str, Any]:
     """Return the families that cannot all be shown, with the nodes that have each variant; a page of them."""
-    return network.inventory(lambda fleet: fleet.conflicts(limit, offset))
+    return network.inventory(lambda fleet: fleet.conflicts(limit, offset, under))
 
 
 def retired(network: NetworkCollector) -> dict[str, Any]:

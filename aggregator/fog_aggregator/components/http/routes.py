@@ -187,8 +187,9 @@ async def _retired(request: web.Request, _: Query) -> web.StreamResponse:
 
 
 async def _conflicts(request: web.Request, query: Query) -> web.StreamResponse:
-    page = (query["limit"], query["offset"])
-    return await _computed(request, partial(answers.conflicts, request.app[NETWORK], *page))
+    network, wanted = request.app[NETWORK], (query["path"], query["limit"], query["offset"])
+    must_be_known(network, query["path"])
+    return await _computed(request, partial(answers.conflicts, network, *wanted))
 
 
 async def _status(request: web.Request, _: Query) -> web.StreamResponse:
@@ -322,9 +323,10 @@ ROUTES: Final = (
         "/api/conflicts",
         "metrics that nodes disagree about, a page of them",
         _conflicts,
-        (parameters.LIMIT, parameters.OFFSET),
+        (parameters.PATH, parameters.LIMIT, parameters.OFFSET),
         "Conflicts",
-        errors=(304, 503),
+        errors=(304, 404, 503),
+        reach=Reach.SUBTREE,
     ),
     Route("/api/status", "what the numbers stand on", _status, schema="Status", errors=(304,), reach=Reach.USER),
     Route(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -321,13 +321,27 @@ class FleetReading:
         """
         return voters(self.parts.roster, self.audible_at(now))
 
-    def families_with_samples(self, families: Collection[int]) -> dict[int, list[tuple[Kind, Int64s]]]:
-        """Return which of some families have slots that are in some total and have not left, with these slots."""
-        return slots_of_families(self.parts, self.places_of_epochs, families)
+    def families_with_samples(
+        self, families: Collection[int], within: Bools | None = None
+    ) -> dict[int, list[tuple[Kind, Int64s]]]:
+        """Return which of some families have slots that are in some total and have not left, with these slots.
 
-    def places_of_families(self, families: Collection[int]) -> Int32s:
+        Args:
+            families: their numbers.
+            within: which places are looked at, by their rows; None for all.
+        """
+        return slots_of_families(self.parts, self._places_within(within), families)
+
+    def places_of_families(self, families: Collection[int], within: Bools | None = None) -> Int32s:
         """Return the row of a place with such a slot, by the number of each of these families; -1 for all others."""
-        return places_of_families(self.parts, self.places_of_epochs, families)
+        return places_of_families(self.parts, self._places_within(within), families)
+
+    def _places_within(self, within: Bools | None) -> Callable[[Kind], Int32s]:
+        if within is None:
+            return self.places_of_epochs
+        inside = np.append(within, False)  # one more, for epochs that are in no total
+        places = self.places_of_epochs
+        return lambda kind: np.where(inside[place := places(kind)], place, np.int32(-1))
 
     def holders(self, series: Bools, *, speaking: bool = False) -> Iterator[tuple[Int32s, Int32s]]:
         """Return which series are live where, as pairs of their numbers and places' rows, for each kind.

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from fog_aggregator.core.columns import Int64s
+from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.families.words import Words
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.query.family_variants import FamilyVariants
@@ -57,10 +57,12 @@ class Disagreements:
     Args:
         fleet: what to look at.
         variants: of the same fleet.
+        within: which places are looked at, by their rows; None for all.
     """
 
-    def __init__(self, fleet: Fleet, variants: FamilyVariants) -> None:
+    def __init__(self, fleet: Fleet, variants: FamilyVariants, within: Bools | None = None) -> None:
         self._fleet = fleet
+        self._within = within
         self._variants = variants
         self._state: _State | None = None
         self._found: dict[bool, dict[str, int]] = {}
@@ -82,8 +84,8 @@ class Disagreements:
     def _look(self, now: float) -> _State:
         fleet, parts = self._fleet, self._fleet.parts
         families, clashes, words = fleet.catalog.families, parts.clashes, parts.words
-        live, _ = fleet.voters(now)
-        present = fleet.places_of_families(clashes.contested)
+        live = self._variants.voters(now, self._within)
+        present = fleet.places_of_families(clashes.contested, self._within)
         suspected = np.zeros(len(families) + 1, np.bool_)  # one more, for shapes that are free
         suspected[[*clashes.contested, *words.contested]] = True
         of_shape = np.array([family for family, _ in self._variants.shapes], np.int64)
