@@ -177,11 +177,7 @@ def test_a_route_is_closed_to_subtrees_until_somebody_says_otherwise() -> None:
     constant = {"alertmanagers", "scrape_pools", "targets", "targets/metadata", "status/buildinfo"}
     of_nothing = {f"/api/v1/{name}" for name in constant | {"format_query", "query_exemplars"}}
     assert by_reach[Reach.PAGE] == page | of_nothing
-<<<<<<< HEAD
-    shown = "snapshot tree nodes events stream alerts explain at blame changes likeness unlike"
-=======
-    shown = "snapshot tree nodes events stream alerts explain at blame changes likeness conflicts"
->>>>>>> 177fcbfd (Show a login of a subtree what its nodes disagree about)
+    shown = "snapshot tree nodes events stream alerts explain at blame changes likeness unlike conflicts"
     views = {f"/api/{name}" for name in shown.split()}
     assert by_reach[Reach.SUBTREE] == views | {"/metrics", "/api/silences/add"}
     listed = {"series", "labels", "label/{name}/values", "metadata", "status/tsdb"}

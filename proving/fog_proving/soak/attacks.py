@@ -77,9 +77,9 @@ def widest_histograms(random: Random) -> Iterator[Sent]:
     """Define the same with as many buckets as there may be; then label sets with values of all of them."""
     bounds = tuple(float(bound) for bound in range(MAX_BOUNDS))
     one = Definition("hostile_seconds", HISTOGRAM, "", "", bounds, (), (), pack_ids(range(MAX_DEFINED)), ())
-    ids, width = pack_ids(range(_WIDEST)), MAX_BOUNDS + 1
-    counts = array_column(U8, b"\x01" * (_WIDEST * width))
-    rows = Histograms(width, ids, counts, pack_floats([1.0] * _WIDEST))
+    ids, buckets = pack_ids(range(_WIDEST)), MAX_BOUNDS + 1
+    counts = array_column(U8, b"\x01" * (_WIDEST * buckets))
+    rows = Histograms(buckets, ids, counts, pack_floats([1.0] * _WIDEST))
     while True:
         yield _keyframe(random, [one])
         sets = tuple(str(random.randrange(100_000)) for _ in range(_WIDEST))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from fog_aggregator.core.columns import Int32s, Int64s
+from fog_aggregator.core.columns import Bools, Int32s, Int64s
 from fog_aggregator.core.kinds import Kind
 
 if TYPE_CHECKING:
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 PlacesOfEpochs: TypeAlias = Callable[[Kind], Int32s]
 """Returns the row of each epoch's place, by the epoch's row; -1 where its slots of a kind are in no total."""
+
+
+def inside(places: PlacesOfEpochs, within: Bools | None) -> PlacesOfEpochs:
+    """Leave out the epochs of all places but those `within`, by their rows; None leaves none out."""
+    if within is None:
+        return places
+    chosen = np.append(within, False)  # one more, for epochs that are in no total
+    return lambda kind: np.where(chosen[place := places(kind)], place, np.int32(-1))
 
 
 def slots_of_families(

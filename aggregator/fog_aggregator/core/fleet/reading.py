@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.families.known import Family
-from fog_aggregator.core.families.sampled import places_of_families, slots_of_families
+from fog_aggregator.core.families.sampled import inside, places_of_families, slots_of_families
 from fog_aggregator.core.families.words import Voters
 from fog_aggregator.core.fleet.catalog import Catalog
 from fog_aggregator.core.fleet.lifecycle import Coverages, PlaceGroups, coverage, lives, losses, voters
@@ -330,18 +330,11 @@ class FleetReading:
             families: their numbers.
             within: which places are looked at, by their rows; None for all.
         """
-        return slots_of_families(self.parts, self._places_within(within), families)
+        return slots_of_families(self.parts, inside(self.places_of_epochs, within), families)
 
     def places_of_families(self, families: Collection[int], within: Bools | None = None) -> Int32s:
         """Return the row of a place with such a slot, by the number of each of these families; -1 for all others."""
-        return places_of_families(self.parts, self._places_within(within), families)
-
-    def _places_within(self, within: Bools | None) -> Callable[[Kind], Int32s]:
-        if within is None:
-            return self.places_of_epochs
-        inside = np.append(within, False)  # one more, for epochs that are in no total
-        places = self.places_of_epochs
-        return lambda kind: np.where(inside[place := places(kind)], place, np.int32(-1))
+        return places_of_families(self.parts, inside(self.places_of_epochs, within), families)
 
     def holders(self, series: Bools, *, speaking: bool = False) -> Iterator[tuple[Int32s, Int32s]]:
         """Return which series are live where, as pairs of their numbers and places' rows, for each kind.
