@@ -39,19 +39,19 @@ class EpochCounts:
         columns, found = dict[Kind, _Column](), ""
         for kind, table in fleet.parts.slots.tables.items():
             if kind.counted and table.size:
-                columns[kind] = now = _column(table, of_epochs)
+                columns[kind] = now = _column(kind, table, of_epochs)
                 found = found or _negative(kind, now) or _fallen(kind, self._columns.get(kind), now, known)
         self._epochs, self._columns = epochs, columns
         return found
 
 
-def _column(table: Table, of_epochs: np.ndarray) -> _Column:
+def _column(kind: Kind, table: Table, of_epochs: np.ndarray) -> _Column:
     """Copy the columns of a table; a slot that no epoch has, such as one of a closed total, gets the epoch -1."""
     epoch, size = table.epoch[: table.size].copy(), table.size
     owned = (table.series[:size] != FREE) & (epoch < len(of_epochs))
     owned[owned] = of_epochs[epoch[owned]]
     epoch[~owned] = -1
-    return _Column(epoch, table.ids[:size].copy(), table.values[:size].copy())
+    return _Column(epoch, table.ids[:size].copy(), kind.growing(table.values[:size]).copy())
 
 
 def _negative(kind: Kind, now: _Column) -> str:

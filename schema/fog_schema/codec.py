@@ -184,6 +184,7 @@ _EVENTS_HELD: Final = Field(2, "events_held", _decode_events_held)
 _ABOUT_THE_WRITER: Final = (Field(1, "info", _decode_info), _EVENTS_HELD)
 _OF_SERIES: Final = (
     Field(3, "definitions", _decode_packed_definitions, lambda packed: packed or None),
+    Field(15, "later_definitions", _decode_packed_definitions, lambda packed: packed or None),
     Field(8, "removed", decode_removed, encode_removed),
     *_SECTIONS,
     *coverage.FIELDS,

@@ -15,7 +15,7 @@ import msgpack
 
 from fog_schema.columns import ids_from_wire, pack_floats, unpack_floats
 from fog_schema.errors import FrameError
-from fog_schema.frames import HISTOGRAM, TYPE_NAMES, Definition
+from fog_schema.frames import EXPONENTIAL_HISTOGRAM, HISTOGRAM, LATER_TYPES, TYPE_NAMES, Definition, Frame
 from fog_schema.limits import (
     MAX_BOUNDS,
     MAX_DEFINED,
@@ -49,8 +49,12 @@ def encode_definitions(definitions: Sequence[Definition]) -> bytes:
     return data
 
 
-def decode_definitions(data: bytes) -> list[Definition]:
-    """Open and check packed definitions.
+def decode_definitions(data: bytes, *, later: bool = False) -> list[Definition]:
+    """Open and check packed definitions, of the types that their field has.
+
+    Args:
+        data: as a frame has them.
+        later: they are a frame's `later_definitions`.
 
     Raises:
         FrameError: reason ``definition``, ``ids`` or ``limit``.
@@ -68,11 +72,22 @@ def decode_definitions(data: bytes) -> list[Definition]:
     definitions, series = [], 0
     for entry in entries:
         definition = _definition(entry)
+        if (definition.type in LATER_TYPES) != later:
+            raise FrameError("definition", f"{definition.name}: type {definition.type} is not defined in this field")
         series += definition.ids.size
         if series > MAX_DEFINED:
             raise FrameError("limit", f"more than {MAX_DEFINED} series are defined")
         definitions.append(definition)
     return definitions
+
+
+def definitions_of(frame: Frame) -> list[Definition]:
+    """Open all definitions of a frame.
+
+    Raises:
+        FrameError: as `decode_definitions` does.
+    """
+    return decode_definitions(frame.definitions) + decode_definitions(frame.later_definitions, later=True)
 
 
 def _entry(definition: Definition) -> tuple[object, ...]:
@@ -126,7 +141,7 @@ def _check_label_names(name: str, type_: int, labels: Any) -> None:
     for label in labels:
         if len(label) > MAX_NAME_LENGTH or not _LABEL_NAME.fullmatch(label):
             raise FrameError("definition", f"{name}: label name {label[:80]!r} is not allowed")
-        if label == "le" and type_ == HISTOGRAM:
+        if label == "le" and type_ in (HISTOGRAM, EXPONENTIAL_HISTOGRAM):
             raise FrameError("definition", f"{name}: the label le belongs to the buckets")
 
 

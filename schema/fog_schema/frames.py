@@ -10,6 +10,7 @@ from fog_schema.columns import Ids
 from fog_schema.sections.bucket_histogram import Histograms as Histograms  # noqa: PLC0414 - part of this module's interface
 from fog_schema.sections.coverage import Absences as Absences  # noqa: PLC0414 - part of this module's interface
 from fog_schema.sections.coverage import CoverageNumbers as CoverageNumbers  # noqa: PLC0414 - part of this module's interface
+from fog_schema.sections.exponential_histogram import Exponentials as Exponentials  # noqa: PLC0414 - part of this module's interface
 from fog_schema.sections.field import Numbers as Numbers  # noqa: PLC0414 - part of this module's interface
 from fog_schema.sections.gauge_summary import Lasts as Lasts  # noqa: PLC0414 - part of this module's interface
 from fog_schema.sections.gauge_summary import Summaries as Summaries  # noqa: PLC0414 - part of this module's interface
@@ -34,15 +35,24 @@ FLAG_NAMES: Final = {FINAL: "final", SHARED: "shared", LAST_PART: "last part", E
 SEVERAL_WRITERS: Final = 1
 """A notice to a writer: others are live at its path, and neither it nor they say that it is so."""
 
-KINDS_OF_VALUE: Final = ("integer_counter", "fractional_counter", "bucket_histogram", "gauge", "gauge_summary")
+KINDS_OF_VALUE: Final = (
+    "integer_counter",
+    "fractional_counter",
+    "bucket_histogram",
+    "exponential_histogram",
+    "gauge",
+    "gauge_summary",
+)
 """Every kind of value, in the order in which ids are handed out and sections are merged: the only list of them.
 
 A kind is a module of this name in each of three packages: `fog_schema.sections` has its fields in a frame, the agent's
 `core.sections` fills them, the aggregator's `core.kinds` merges them.
 """
 
-COUNTER, GAUGE, HISTOGRAM = 0, 1, 2
-TYPE_NAMES: Final = dict(enumerate(("counter", "gauge", "histogram")))
+COUNTER, GAUGE, HISTOGRAM, EXPONENTIAL_HISTOGRAM = 0, 1, 2, 3
+TYPE_NAMES: Final = dict(enumerate(("counter", "gauge", "histogram", "exponential_histogram")))
+LATER_TYPES: Final = frozenset((EXPONENTIAL_HISTOGRAM,))
+"""Types that came after the first readers, which refuse them: they are defined in a field of their own."""
 
 
 @dataclass(slots=True)
@@ -51,7 +61,7 @@ class Definition:
 
     Attributes:
         name: the family's name.
-        type: COUNTER, GAUGE or HISTOGRAM.
+        type: COUNTER, GAUGE, HISTOGRAM or EXPONENTIAL_HISTOGRAM.
         help: a sentence for people.
         unit: the base unit, or empty.
         bounds: upper bounds of the buckets, finite and ascending; +Inf is implied.
@@ -115,10 +125,12 @@ class Frame:
         age_ms: age of the epoch when the frame was encoded, milliseconds.
         interval_ms: how often the writer sends, milliseconds.
         definitions: packed definitions, for `codec.decode_definitions`; empty without definitions.
+        later_definitions: the same, of types that the first readers do not know.
         counters: whole counters.
         fractions: counters that have had a fractional increment.
         gauges: gauges.
         histograms: one entry for each width.
+        exponentials: exponential histograms.
         summaries: gauges of a subtree, merged; on rollup subjects only, as are the next three.
         lasts: the newest value of some of them.
         value_counts: how many nodes have which value, of some of them.
@@ -139,10 +151,12 @@ class Frame:
     age_ms: int = 0
     interval_ms: int = 10_000
     definitions: bytes = b""
+    later_definitions: bytes = b""
     counters: Numbers | None = None
     fractions: Numbers | None = None
     gauges: Numbers | None = None
     histograms: tuple[Histograms, ...] = ()
+    exponentials: Exponentials | None = None
     removed: Ids | None = None
     summaries: Summaries | None = None
     lasts: Lasts | None = None

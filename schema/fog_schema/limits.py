@@ -36,7 +36,8 @@ MAX_PACKED_VALUES: Final = 1_048_576
 
 # Definitions
 MAX_DEFINED: Final = 20_000
-"""Series that one frame defines, and ids that it removes: a bitmap can name a million of them in 128 kB."""
+"""Series that one frame defines, ids that it removes, exponential histograms that it has: a bitmap can name a million
+of them in 128 kB."""
 MAX_DEFINITIONS: Final = 1024
 MAX_LABEL_VALUES: Final = 1024
 """Label values of one definition; a family with more gives several. Small for the same reason as MAX_ITEMS."""
@@ -46,6 +47,11 @@ MAX_HELP_LENGTH: Final = 1024
 MAX_LABELS: Final = 32
 MAX_LABEL_VALUE_LENGTH: Final = 1024
 MAX_BOUNDS: Final = 256
+MAX_EXPONENTIAL_BUCKETS: Final = 160
+"""Of one exponential histogram, on both sides of zero together: 144 hold every double at the lowest schema."""
+MIN_SCHEMA: Final = -4
+MAX_SCHEMA: Final = 8
+"""Of an exponential histogram: each bound is 2^(2^-schema) times the one before."""
 MAX_ROLLUPS: Final = 8
 MAX_VALUE_COUNTS: Final = 256
 """Different values of one gauge whose nodes a rollup counts; the rarest are left out."""

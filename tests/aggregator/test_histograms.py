@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fog_aggregator.core.kinds.bounds import show_at
+from fog_aggregator.core.kinds.buckets.bounds import show_at
 from tests import reference
 from tests.aggregator.fleet import Fleet
 from utilityfog_frontend.telemetry.model import HistogramValue

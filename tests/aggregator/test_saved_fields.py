@@ -31,6 +31,7 @@ from fog_aggregator.core.fleet.retired_counts import RetiredCounts
 from fog_aggregator.core.fleet.roster import Roster
 from fog_aggregator.core.fleet.slots import Slots
 from fog_aggregator.core.kinds.bucket_histogram import BucketTable
+from fog_aggregator.core.kinds.exponential_histogram import ExponentialTable
 from fog_aggregator.core.kinds.gauge_summary import SummaryTable
 from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.table import Table
@@ -49,7 +50,8 @@ from fog_schema.frames import COUNTER
 from tests.aggregator.golden.recipe import POSITIONS, SCOPE, Recorder, rich
 
 WALKED: Final = (
-    Parts, Roster, Rows, RowPool, Node, Branch, Epoch, Run, Slots, Table, BucketTable, SummaryTable, IdMap, Catalog,
+    Parts, Roster, Rows, RowPool, Node, Branch, Epoch, Run, Slots, Table, BucketTable, ExponentialTable, SummaryTable,
+    IdMap, Catalog,
     Tombstones, Tombstone, ForgottenEpochs, ForgottenEpoch, FleetTime, RetiredCounts, EventList, NewestEvents,
     Succession, ReplicaRun, Origin,
     Seen, FleetEvent, Ratchet, Quarantine, Order, ReadOrders, FamilyWords, Clashes, LearnedNodes,
@@ -108,15 +110,19 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("Table", "version"): "counts changes since the program began",
     ("BucketTable", "version"): "as a table's",
     ("SummaryTable", "version"): "as a table's",
+    ("ExponentialTable", "version"): "as a table's",
     ("Table", "row_bytes"): "follows from the columns' types",
     ("Table", "value_bytes"): "as row_bytes",
     ("BucketTable", "row_bytes"): "as a table's",
     ("BucketTable", "value_bytes"): "as a table's",
     ("SummaryTable", "row_bytes"): "as a table's",
+    ("ExponentialTable", "row_bytes"): "as a table's",
     ("SummaryTable", "value_bytes"): "as a table's",
+    ("ExponentialTable", "value_bytes"): "as a table's",
     ("Table", "_free"): "the slots that are free are handed out in another order",
     ("BucketTable", "_free"): "as a table's",
     ("SummaryTable", "_free"): "as a table's",
+    ("ExponentialTable", "_free"): "as a table's",
     ("EventList", "_writers"): "in the order in which writers were heard last, which is saved with what was seen",
     ("EventList", "_ranges"): "counts what was seen",
     ("EventList", "max_seen_bytes"): "configured",
@@ -231,6 +237,9 @@ def made() -> Recorder:
     """Make the golden recipe's fleet, with what came after its files: orders, and a family that was let go of."""
     recorder = rich()
     fleet = recorder.state
+    spread = recorder.join("fog/0/exponential").collector.register_histogram("spread", "", "exponential")
+    spread.observe(0.3)
+    recorder.members[-1].send()
     fleet.parts.catalog.known_families.number(FamilyKey("gone_total", COUNTER, ""), "", ())
     fleet.parts.forget_families()
     first, second = list(fleet.places)[:2]

@@ -14,9 +14,9 @@ from typing import Any, Final
 import msgpack
 
 from fog_schema import codec
-from fog_schema.codec import decode_definitions
 from fog_schema.columns import BITMAP, U8, U16, U32, Column, Ids, array_column, unpack_floats
 from fog_schema.commands import COMMAND_FIELDS, COMMAND_NAMES, COMMAND_PREAMBLE, OPERATORS, Command
+from fog_schema.definitions import definitions_of
 from fog_schema.frames import (
     FLAG_NAMES,
     KIND_NAMES,
@@ -58,6 +58,10 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "value counts": ("ids", "lengths", "values", "counts"),
     "coverage": CoverageNumbers._fields,
     "absences": Absences._fields,
+    "exponentials": ("ids", "schemas", "zeros", "firsts", "lengths", "counts", "sums"),
+    "schemas": COLUMN,
+    "zeros": COLUMN,
+    "firsts": COLUMN,
     "ids": IDS,
     "removed": IDS,
     "values": COLUMN,
@@ -72,7 +76,13 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "events held": ("first", "last"),
     "matcher": ("operator", "name", "value"),
 }
-MEMBERS: Final = {"histograms": "group", "events": "event", "definitions": "definition", "matchers": "matcher"}
+MEMBERS: Final = {
+    "histograms": "group",
+    "events": "event",
+    "definitions": "definition",
+    "later definitions": "definition",
+    "matchers": "matcher",
+}
 NAMES: Final[dict[str, dict[int, str]]] = {
     "kind": KIND_NAMES,
     "command": COMMAND_NAMES,
@@ -112,11 +122,13 @@ class _Walk:
         self._data = data
         self._at = 0
         self._ids = 0  # how many the last ids were …
+        self._sides, self._buckets = 1, 0
         self._width = 1  # … and the last width of histograms: so many values has a packed column
 
     def array(self, what: str, depth: int, names: tuple[str, ...] = ()) -> Iterator[tuple[bytes, str, int]]:
         head, count = self._head(0x90, 0xDC)
         yield head, f"{what}: array of {count}".removeprefix(": "), depth
+        self._sides = 2 if what == "exponentials" else self._sides
         if names in (IDS, COLUMN):
             yield from self._numbers(names, depth + 1)
             return
@@ -150,7 +162,7 @@ class _Walk:
             if isinstance(value, bytes) and PARTS.get(what) is COLUMN:
                 yield data[: 1 - len(value)], f"{what}: packed, code {value[0]}, {_code_name(value[0])}", depth
                 yield data[1 - len(value) :], f"  data: {self._packed(what, value)}", depth
-            elif isinstance(value, bytes) and what in ("definitions", "event"):
+            elif isinstance(value, bytes) and what in ("definitions", "later definitions", "event"):
                 yield data[: -len(value)], f"{what}: {len(value)} bytes of msgpack", depth
                 yield from _Walk(value).array(what, depth + 1, PARTS.get(what, ()))
             else:
@@ -158,7 +170,11 @@ class _Walk:
 
     def _packed(self, what: str, value: bytes) -> str:
         size = self._ids * (self._width if what == "counts" else 1)
-        return ", ".join(map(str, Column(value[0], value[1:], size).tolist()))
+        if self._sides == 2:  # of exponential histograms
+            size = {"firsts": 2 * self._ids, "lengths": 2 * self._ids, "counts": self._buckets}.get(what, self._ids)
+        numbers = Column(value[0], value[1:], size).tolist()
+        self._buckets = int(sum(numbers)) if what == "lengths" else self._buckets
+        return ", ".join(map(str, numbers))
 
     def _numbers(self, names: tuple[str, ...], depth: int) -> Iterator[tuple[bytes, str, int]]:
         items = [self._scalar() for _ in names]
@@ -223,11 +239,12 @@ def describe(frame: Frame) -> dict[str, Any]:
         "interval_ms": frame.interval_ms,
         "info": frame.info,
         "events_held": list(frame.events_held) if frame.events_held else None,
-        "definitions": [_definition(definition) for definition in decode_definitions(frame.definitions)],
+        "definitions": [_definition(definition) for definition in definitions_of(frame)],
         "counters": _numbers(frame.counters),
         "fractions": _numbers(frame.fractions),
         "gauges": _numbers(frame.gauges),
         "histograms": dict(_histograms(frame)),
+        "exponentials": dict(_exponentials(frame)),
         "summaries": dict(_summaries(frame)),
         "lasts": dict(_lasts(frame)),
         "value_counts": dict(_value_counts(frame)),
@@ -293,6 +310,26 @@ def _value_counts(frame: Frame) -> Iterator[tuple[str, Any]]:
         pairs = zip(map(_json, values.tolist()), counts.tolist(), strict=True)
         for number, length in zip(ids.tolist(), lengths.tolist(), strict=True):
             yield str(number), [{"value": value, "count": count} for value, count in islice(pairs, int(length))]
+
+
+def _exponentials(frame: Frame) -> Iterator[tuple[str, Any]]:
+    if frame.exponentials:
+        ids, schemas, zeros, firsts, lengths, counts, sums = (column.tolist() for column in frame.exponentials)
+        counted = iter(counts)
+        for row, number in enumerate(ids):
+            sides = [
+                [firsts[at], *islice(counted, int(lengths[at]))] if lengths[at] else [] for at in (2 * row, 2 * row + 1)
+            ]
+            yield (
+                str(number),
+                {
+                    "schema": schemas[row],
+                    "zero": zeros[row],
+                    "positive": sides[0],
+                    "negative": sides[1],
+                    "sum": sums[row],
+                },
+            )
 
 
 def _histograms(frame: Frame) -> Iterator[tuple[str, Any]]:

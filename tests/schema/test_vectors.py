@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fog_schema.codec import decode, decode_definitions, decode_request, encode, encode_request
+from fog_schema.codec import decode, decode_request, encode, encode_request
 from fog_schema.commands import decode_command, encode_command
+from fog_schema.definitions import definitions_of
 from fog_schema.errors import REASONS, FrameError
 from tests.schema.annotated import annotate, describe, describe_command, parse_hex
 
@@ -21,7 +22,7 @@ NOT_OURS = {"command_unknown_fields", "unknown_fields", "wide_integers"}
 
 def whole_frame(data: bytes) -> object:
     """Decode a frame with its definitions."""
-    return decode_definitions(decode(data).definitions)
+    return definitions_of(decode(data))
 
 
 def test_nothing_is_missing() -> None:

@@ -10,7 +10,7 @@ from fog_agent.core.epoch_series import READ_TOGETHER, EpochSeries, Pause, no_pa
 from fog_agent.core.sections.section import Fill, Numbered
 from fog_schema.columns import pack_ids
 from fog_schema.definitions import encode_definitions
-from fog_schema.frames import TYPE_NAMES, Definition, Frame
+from fog_schema.frames import LATER_TYPES, TYPE_NAMES, Definition, Frame
 from fog_schema.limits import MAX_HELP_LENGTH, MAX_LABEL_VALUES
 from utilityfog_frontend.telemetry.model import Family
 
@@ -62,7 +62,9 @@ class FrameBuilder:
         Raises:
             FrameError: reason ``limit``, when it defines more than a frame may.
         """
-        frame.definitions = encode_definitions(define(self._defined, self._pause))
+        definitions = define(self._defined, self._pause)
+        frame.definitions = encode_definitions([one for one in definitions if one.type not in LATER_TYPES])
+        frame.later_definitions = encode_definitions([one for one in definitions if one.type in LATER_TYPES])
         self._pause()
         frame.removed = pack_ids(self._removed) if self._removed else None
         for fill, rows in self._rows.items():

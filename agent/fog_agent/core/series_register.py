@@ -175,8 +175,7 @@ def is_too_large(source: SourceSeries) -> bool:
     """Tell whether a series is beyond what the wire carries: it is refused alone, and counted."""
     family, labels = source.family, source.labels
     return (
-        family.type not in SECTIONS
-        or len(family.name) > MAX_NAME_LENGTH
+        len(family.name) > MAX_NAME_LENGTH
         or len(family.unit) > MAX_UNIT_LENGTH
         or len(family.bounds) > MAX_BOUNDS
         or len(labels) > MAX_LABELS

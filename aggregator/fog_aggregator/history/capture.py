@@ -120,11 +120,7 @@ class _Found:
 
 def sample_count(sampled: Sequence[FamilySamples]) -> int:
     """Return how many samples a view has."""
-    count = 0
-    for family in sampled:
-        for part in family.parts:
-            count += len(part.series) * (1 if part.sums is None else part.values.shape[1] + 2)
-    return count
+    return sum(part.lines for family in sampled for part in family.parts)
 
 
 def _columns_of(family: FamilySamples) -> Iterator[_Found]:

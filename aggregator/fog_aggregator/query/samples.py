@@ -155,9 +155,9 @@ def sample_columns(family: Family, samples: Samples) -> list[SampleColumn]:
     """Return the samples that a family's series have in OpenMetrics; of a histogram the buckets, the sum, the count."""
     if samples.sums is None:
         return [SampleColumn(family.type.number_suffix, "", samples.values)]
-    buckets = samples.values.cumsum(axis=1)
-    bounds = map(render_bound, (*family.bounds, inf))
-    columns = [SampleColumn("_bucket", bound, one) for bound, one in zip(bounds, buckets.T, strict=True)]
+    bounds, buckets = samples.ladder(family.bounds)
+    texts = map(render_bound, (*bounds, inf))
+    columns = [SampleColumn("_bucket", bound, one) for bound, one in zip(texts, buckets.T, strict=True)]
     return [*columns, SampleColumn("_sum", "", samples.sums), SampleColumn("_count", "", buckets[:, -1])]
 
 

@@ -9,8 +9,9 @@ from itertools import islice
 from fog_bus.options.kinds import show_duration
 from fog_cli.terminal import Paint, show_coverage, show_labels, show_time
 from fog_cli.words.text import printable
-from fog_schema.codec import decode, decode_definitions, decode_request
+from fog_schema.codec import decode, decode_request
 from fog_schema.commands import COMMAND_NAMES, OPERATORS, Command, decode_command
+from fog_schema.definitions import definitions_of
 from fog_schema.errors import FrameError
 from fog_schema.frames import (
     DELTA,
@@ -21,6 +22,7 @@ from fog_schema.frames import (
     CoverageNumbers,
     Definition,
     Event,
+    Exponentials,
     Frame,
     Histograms,
     Lasts,
@@ -51,7 +53,7 @@ class FrameText:
             yield from _other(data)
             return
         yield _heading(frame, len(data))
-        for definition in decode_definitions(frame.definitions):
+        for definition in definitions_of(frame):
             for number, labels in definition.series():
                 self._known[frame.epoch, number] = definition, show_labels(dict(labels))
         yield from self._body(frame)
@@ -69,6 +71,8 @@ class FrameText:
         yield from self._numbers(frame, frame.gauges, "gauge", "= ")
         for group in frame.histograms:
             yield from self._histograms(frame, group, sign)
+        if frame.exponentials:
+            yield from self._exponentials(frame, frame.exponentials, sign)
         yield from self._merged(frame)
         if frame.removed:
             yield from (f"  removed {self._name(frame, number)}" for number in frame.removed.tolist())
@@ -91,6 +95,17 @@ class FrameText:
             )
             name = self._name(frame, number)
             yield f"  histogram {name} {sign}{sum(mine)}, sum = {_number(total)} {buckets}".rstrip()
+
+    def _exponentials(self, frame: Frame, found: Exponentials, sign: str) -> Iterator[str]:
+        lengths, counts = map(int, found.lengths.tolist()), iter(found.counts.tolist())
+        columns = (found.ids, found.schemas, found.zeros, found.sums)
+        for number, schema, zero, total in zip(*(column.tolist() for column in columns), strict=True):
+            above, below = (sum(islice(counts, next(lengths))) for _ in ("above", "below"))
+            name = self._name(frame, int(number))
+            yield (
+                f"  histogram {name} {sign}{zero + above + below}, sum = {_number(total)} "
+                f"schema {schema}: {below} below zero, {zero} at zero, {above} above"
+            )
 
     def _merged(self, frame: Frame) -> Iterator[str]:
         if frame.summaries:

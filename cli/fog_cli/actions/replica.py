@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
-from fog_schema.codec import decode_definitions
+from fog_schema.definitions import definitions_of
 from fog_schema.frames import DELTA, EVENTS, LAST_PART, Definition, Frame, Numbers
 
 KEPT_FRAMES: Final = 64
@@ -57,7 +57,7 @@ class Replica:
             return
         is_next = frame.seq == self._last + 1
         self._last = frame.seq
-        self._define(decode_definitions(frame.definitions))
+        self._define(definitions_of(frame))
         if frame.kind == DELTA:
             self._is_complete = self._is_complete and is_next
         elif frame.part == 0 or not is_next:

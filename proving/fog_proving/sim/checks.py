@@ -19,12 +19,13 @@ from fog_bus.ports import Discontinuity, Message
 from fog_proving.epoch_counts import EpochCounts
 from fog_proving.sim.books import COUNT, HORIZON, SUM, Books, Cell, Cells, Labels, Violation, cells_of
 from fog_proving.sim.bus import SUBJECTS, Streams
+from fog_proving.sim.programs.spread import LADDER, SPREAD, row_of_numbers
 from fog_proving.sim.programs.workload import BOUNDS
 from fog_proving.sim.reference_model import EpochModel, Lineage
 from fog_schema.frames import Frame
 from fog_schema.paths import RETIRED, Path, format_path, is_under
 from utilityfog_frontend.telemetry.kinds import size_of
-from utilityfog_frontend.telemetry.model import Family, HistogramValue, SeriesSnapshot
+from utilityfog_frontend.telemetry.model import ExponentialValue, Family, HistogramValue, SeriesSnapshot
 
 DOUBTS: Final = {
     f"{what} {stream}"
@@ -46,7 +47,8 @@ def numbers_of(state: Fleet) -> Iterator[tuple[Path, Cell, int | float]]:
     for path, series, values in state.counts():
         entry = state.catalog.series[series]
         name = state.catalog.families[entry.family].key.name
-        for cell, number in cells_of(name, entry.labels, entry.bounds, values):
+        bounds, row = (LADDER.bounds, row_of_numbers(values)) if name == SPREAD else (entry.bounds, values)
+        for cell, number in cells_of(name, entry.labels, bounds, row):
             yield path, cell, number
 
 
@@ -329,12 +331,16 @@ def _cells(name: str, labels: Labels, upper: float | None) -> list[Cell]:
     """Return the count of a line."""
     if upper is None:
         return [Cell(name, labels)]
-    every = (Cell(name, labels, bounds, part) for bounds in BOUNDS for part in range(len(bounds) + 1))
+    known = (LADDER.bounds,) if name == SPREAD else BOUNDS
+    every = (Cell(name, labels, bounds, part) for bounds in known for part in range(len(bounds) + 1))
     return [cell for cell in every if cell.upper <= upper]
 
 
 def _lines(family: Family, series: SeriesSnapshot, labels: Labels) -> Iterator[tuple[Line, float]]:
-    if isinstance(series.value, HistogramValue):
+    if isinstance(series.value, ExponentialValue):
+        for upper, value in zip((*LADDER.bounds, INFINITY), accumulate(LADDER.place(series.value)), strict=True):
+            yield (family.name, labels, upper), value
+    elif isinstance(series.value, HistogramValue):
         for upper, value in zip((*family.bounds, INFINITY), accumulate(series.value.counts), strict=True):
             yield (family.name, labels, upper), value
     else:

@@ -12,21 +12,13 @@ from dataclasses import dataclass, field, replace
 from fog_aggregator.core.engine.defaults import DEPARTED_SECONDS
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.places.rows import STALE_INTERVALS
-from fog_proving.sim.books import HORIZON, INTERVAL, Cells, EpochBook, Labels, Violation, add, cells_of
-from fog_schema.codec import decode, decode_definitions
-from fog_schema.frames import FINAL, HISTOGRAM, KEYFRAME, LAST_PART, Frame
+from fog_proving.sim.books import HORIZON, INTERVAL, Cells, EpochBook, Violation, add
+from fog_proving.sim.programs import spread
+from fog_proving.sim.programs.series import ModelSeries
+from fog_schema.codec import decode
+from fog_schema.definitions import definitions_of
+from fog_schema.frames import FINAL, KEYFRAME, LAST_PART, Frame
 from fog_schema.paths import Path, is_under
-
-
-@dataclass(slots=True)
-class _Series:
-    name: str
-    labels: Labels
-    bounds: tuple[float, ...]
-    row: list[float]
-
-    def cells(self) -> Cells:
-        return dict(cells_of(self.name, self.labels, self.bounds, self.row))
 
 
 @dataclass(slots=True)
@@ -78,7 +70,7 @@ class EpochModel:
 
     seq: int = 0
     taken: set[int] = field(default_factory=set)
-    series: dict[int, _Series] = field(default_factory=dict)
+    series: dict[int, ModelSeries] = field(default_factory=dict)
     retained: Cells = field(default_factory=dict)
     closed: bool = False
     comeback: _Return = field(default_factory=_Return)
@@ -155,11 +147,12 @@ class EpochModel:
 
     def _define(self, frame: Frame) -> list[int]:
         fresh = []
-        for definition in decode_definitions(frame.definitions) if frame.definitions else ():
-            zeros: list[float] = [0] * (len(definition.bounds) + 2 if definition.type == HISTOGRAM else 1)
+        for definition in definitions_of(frame):
+            bounds = spread.LADDER.bounds if definition.name == spread.SPREAD else definition.bounds
+            zeros: list[float] = [0] * (len(bounds) + 2 if bounds else 1)
             for number, labels in definition.series():
                 if number not in self.series and definition.incremental:
-                    self.series[number] = _Series(definition.name, tuple(sorted(labels)), definition.bounds, zeros)
+                    self.series[number] = ModelSeries(definition.name, tuple(sorted(labels)), bounds, zeros)
                     fresh.append(number)
         return fresh
 
@@ -172,6 +165,10 @@ class EpochModel:
             counts, size = group.counts.tolist(), group.width
             for place, (number, total) in enumerate(zip(group.ids.tolist(), group.sums.tolist(), strict=True)):
                 self._set(number, [*counts[place * size : (place + 1) * size], total], add=not is_keyframe)
+
+        for number, reported in spread.read(frame.exponentials) if frame.exponentials is not None else ():
+            if (series := self.series.get(number)) is not None:
+                series.take(reported, add=not is_keyframe)
 
     def _set(self, number: int, row: list[float], *, add: bool) -> None:
         series = self.series.get(number)
@@ -188,7 +185,7 @@ class EpochModel:
 
     def _part(self, frame: Frame, keyframe: _Keyframe) -> None:
         keyframe.next_part += 1
-        for definition in decode_definitions(frame.definitions) if frame.definitions else ():
+        for definition in definitions_of(frame):
             keyframe.ids.update(definition.ids.tolist())
         if not frame.flags & LAST_PART:
             return

@@ -74,12 +74,12 @@ class Newcomers:
         entries = max(0, min(most - brought.entries, series))
         return Room(entries, self._parts.room_of(place), max(0, families - brought.families))
 
-    def charge(self, place: Place, packed: bytes, known: Room) -> None:
-        """Take note of what definitions have added to the catalog, which had so much before."""
+    def charge(self, place: Place, packed: int, known: Room) -> None:
+        """Take note of what definitions of so many bytes have added to the catalog, which had so much before."""
         before, now = place.brought, self._parts.catalog.taken
         brought = Room(*(one + more - less for one, more, less in zip(before, now, known, strict=True)))
         if brought.entries > before.entries:
-            place.brought = brought._replace(entries=brought.entries + len(packed) // _DEFINITION_BYTES)
+            place.brought = brought._replace(entries=brought.entries + packed // _DEFINITION_BYTES)
 
     def may_have(self, place: Place, epoch: Epoch, kind: Kind, count: int) -> int:
         """Return how many of so many new series of a kind an epoch may have; make room for them."""

@@ -116,6 +116,7 @@ def _is_plain(epoch: Epoch, frame: Frame, gathered: list[Gathered]) -> bool:
         frame.kind != DELTA
         or frame.seq != epoch.seq + 1
         or frame.definitions
+        or frame.later_definitions
         or frame.removed is not None
         or epoch.huge
     ):

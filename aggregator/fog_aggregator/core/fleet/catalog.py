@@ -41,6 +41,8 @@ from fog_schema.frames import Definition
 RESERVED: Final = "fog_"
 ALLOWED: Final = "fog_agent_"
 """Of the names that begin with ``fog_`` a node may only send these."""
+_BETWEEN: Final = b"\xc1"
+"""A byte that is in no msgpack, between the definitions of both fields of a frame."""
 _RESOLVED_BYTES: Final = 1000
 _ID_BYTES: Final = 16
 """Bytes of opened definitions, and of each id that they define."""
@@ -126,23 +128,24 @@ class Catalog:
         """Return how much of each there is that newcomers may add."""
         return Room(self.entries, self.byte_count, len(self.known_families))
 
-    def resolve(self, packed: bytes, room: Room) -> Resolved:
+    def resolve(self, packed: tuple[bytes, bytes], room: Room) -> Resolved:
         """Open packed definitions; equal ones, as a fleet's nodes send them, are opened once.
 
         Args:
-            packed: as a frame has them.
+            packed: as a frame has them, in both fields.
             room: entries, bytes and families that they may add.
 
         Raises:
             FrameError: see `decode_definitions`.
         """
-        known = self._opened.get(packed)
+        key = packed[0] + _BETWEEN + packed[1] if packed[1] else packed[0]
+        known = self._opened.get(key)
         if known is not None:
             return known
         self._full_at = Room(*(taken + more for taken, more in zip(self.taken, room, strict=True)))
-        resolved = self._number(decode_definitions(packed))
+        resolved = self._number([*decode_definitions(packed[0]), *decode_definitions(packed[1], later=True)])
         if not (resolved.refused or resolved.reserved):
-            self._opened.add(packed, resolved)
+            self._opened.add(key, resolved)
         return resolved
 
     def family_of(self, series: int) -> Family:

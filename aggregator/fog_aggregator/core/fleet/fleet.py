@@ -90,9 +90,9 @@ class Fleet(FleetReading):
                 return refusal
         elif frame.seq <= epoch.seq:
             return Outcome(Status.DUPLICATE)
-        resolved, known = None, parts.catalog.taken
-        if frame.definitions:
-            resolved = parts.catalog.resolve(frame.definitions, self.newcomers.may_bring(place))
+        resolved, known, packed = None, parts.catalog.taken, (frame.definitions, frame.later_definitions)
+        if any(packed):
+            resolved = parts.catalog.resolve(packed, self.newcomers.may_bring(place))
         new_epoch = epoch is None
         place = place or self._add(path, timestamp, rollup=rollup)
         if epoch is None:
@@ -100,7 +100,7 @@ class Fleet(FleetReading):
         outcome = self.advance(place, epoch, frame, timestamp)
         outcome.new_epoch = new_epoch
         if resolved is not None:
-            self.newcomers.charge(place, frame.definitions, known)
+            self.newcomers.charge(place, sum(map(len, packed)), known)
             outcome.refuse_series(LIMIT, resolved.refused)
             outcome.refuse_series(RESERVED, resolved.reserved)
             parts.budget.refuse(path, SERIES, resolved.too_large)

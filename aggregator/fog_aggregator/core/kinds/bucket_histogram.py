@@ -23,7 +23,7 @@ from fog_aggregator.core.columns import (
     saturating_add,
     whole_values,
 )
-from fog_aggregator.core.kinds.bounds import show_at
+from fog_aggregator.core.kinds.buckets.bounds import show_at
 from fog_aggregator.core.kinds.counted import CountedKind, add_finite, sums_of_runs
 from fog_aggregator.core.kinds.id_map import IdMap
 from fog_aggregator.core.kinds.kind import NO_EPOCHS, Gathered, Kind, KindSet, Merge

@@ -126,6 +126,10 @@ class Kind(ABC):
         counts: list[int | float] = table.values[slots].tolist()
         return counts
 
+    def growing(self, values: np.ndarray) -> np.ndarray:
+        """Return the counts that some values consist of, in the same number of rows: within an epoch none falls."""
+        return values
+
     def copy(self, table: Table, slots: slice | Int64s, *, live: bool) -> ColumnCopy:
         """Copy what a view needs of some slots."""
         return ColumnCopy(

@@ -11,8 +11,10 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fog_aggregator.core.columns import Bools, Float64s, Int32s
-from fog_aggregator.core.series import Labels
+from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
+from fog_aggregator.core.kinds.buckets.ladder import ladder_of
+from fog_aggregator.core.kinds.buckets.rows import values_of
+from fog_aggregator.core.series import Bounds, Labels
 from fog_schema.limits import MAX_WHOLE
 from utilityfog_frontend.telemetry.model import HistogramValue
 
@@ -32,6 +34,7 @@ class Samples:
         born: when each began to count, unix seconds, inf when that is not known; None for gauges.
         sums: histograms only.
         extra: labels of the statistic that these are.
+        exponential: the values are rows of exponential histograms.
         stayed: of counters, which ones are sums that stay at the most (R12.38); None to look at the values.
     """
 
@@ -42,6 +45,7 @@ class Samples:
     sums: Float64s | None = None
     extra: Labels = ()
     stayed: Bools | None = None
+    exponential: bool = False
 
     def __len__(self) -> int:
         return len(self.series)
@@ -58,11 +62,29 @@ class Samples:
             None if self.sums is None else self.sums[chosen],
             self.extra,
             None if self.stayed is None else self.stayed[chosen],
+            self.exponential,
         )
 
     def with_values(self, values: NDArray[Any]) -> Samples:
         """Return the same with other values."""
         return Samples(self.series, self.group, values, self.born, self.sums, self.extra, self.stayed)
+
+    def ladder(self, bounds: Bounds) -> tuple[Bounds, Int64s]:
+        """Return the bounds of histograms, and how many observations each has at or below them and +Inf.
+
+        Args:
+            bounds: the family's; an exponential histogram has as many as it needs to be exact.
+        """
+        if not self.exponential:
+            return bounds, self.values.cumsum(axis=1)
+        bounds, counts = ladder_of(self.values)
+        return bounds, counts.cumsum(axis=1)
+
+    @property
+    def lines(self) -> int:
+        """Count the samples, of histograms one for each bucket, and the sum and the count."""
+        each = 1 if self.sums is None else self.values.shape[1] + 2
+        return len(self) * (len(ladder_of(self.values)[0]) + 3 if self.exponential else each)
 
     @property
     def saturated(self) -> Bools | None:
@@ -88,6 +110,8 @@ class Samples:
         if self.sums is None:
             return values
         sums = self.sums.tolist()
+        if self.exponential:
+            return [*values_of(self.values, sums)]
         return [HistogramValue(tuple(counts), total) for counts, total in zip(values, sums, strict=True)]
 
     def moments(self) -> list[float | None]:

@@ -10,12 +10,14 @@ import numpy as np
 
 from fog_aggregator.core.columns import Int32s
 from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAM
+from fog_aggregator.core.kinds.buckets.rows import rows_of
+from fog_aggregator.core.kinds.exponential_histogram import EXPONENTIAL_HISTOGRAM
 from fog_aggregator.core.kinds.fractional_counter import FRACTIONAL_COUNTER
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_aggregator.core.kinds.kind import NO_EPOCHS, NO_SUMS, Kind
 from fog_aggregator.core.kinds.view import ColumnCopy
 from utilityfog_frontend.telemetry.kinds import Distribution
-from utilityfog_frontend.telemetry.model import HistogramValue, Value
+from utilityfog_frontend.telemetry.model import ExponentialValue, HistogramValue, Value
 
 
 def is_counted(total: Any) -> TypeGuard[Value]:
@@ -46,6 +48,8 @@ def columns_of(totals: Iterable[tuple[int, Value, bool]]) -> dict[Kind, tuple[In
 
 
 def _kind_of(total: Value) -> Kind:
+    if isinstance(total, ExponentialValue):
+        return EXPONENTIAL_HISTOGRAM
     if isinstance(total, HistogramValue):
         return BUCKET_HISTOGRAM.of_size(len(total.counts))
     return INTEGER_COUNTER if isinstance(total, int) else FRACTIONAL_COUNTER
@@ -55,7 +59,12 @@ def _column(
     kind: Kind, series: tuple[int, ...], totals: tuple[Value, ...], live: tuple[bool, ...]
 ) -> tuple[Int32s, ColumnCopy]:
     histograms = [total for total in totals if isinstance(total, HistogramValue)]
-    sums = np.array([total.sum for total in histograms]) if histograms else NO_SUMS
-    values = [total.counts for total in histograms] if histograms else totals
-    dtype = kind.new_table().values.dtype
-    return np.array(series, np.int32), ColumnCopy(np.array(values, dtype), sums, np.array(live, np.bool_), NO_EPOCHS)
+    exponential = [total for total in totals if isinstance(total, ExponentialValue)]
+    several: list[Distribution] = [*histograms, *exponential]
+    sums = np.array([total.sum for total in several]) if several else NO_SUMS
+    if exponential:
+        values = rows_of(exponential)
+    else:
+        counts = [total.counts for total in histograms] if histograms else totals
+        values = np.array(counts, kind.new_table().values.dtype)
+    return np.array(series, np.int32), ColumnCopy(values, sums, np.array(live, np.bool_), NO_EPOCHS)

@@ -116,7 +116,8 @@ def no_empty_delta() -> list[Patch]:
         encoded: Encoded | None = original(self, *given)
         if encoded is not None:
             frame = decode(encoded.data)
-            if not (frame.definitions or frame.counters or frame.fractions or frame.gauges or frame.histograms):
+            values = frame.counters, frame.fractions, frame.gauges, frame.histograms, frame.exponentials
+            if not (frame.definitions or frame.later_definitions or any(values)):
                 self.seq -= 1
                 return None
         return encoded

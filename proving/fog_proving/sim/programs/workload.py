@@ -9,6 +9,8 @@ from typing import Any, Final
 from fog_proving.sim.books import IDLING, SUM, Cell, Cells, Labels
 from fog_proving.sim.bus import Stage
 from fog_proving.sim.programs.graves import Grave
+from fog_proving.sim.programs.spread import LADDER, RESOLUTION, SPREAD, part_of
+from fog_proving.sim.programs.spread import OBSERVED as SPREAD_OBSERVED
 from fog_schema.limits import MAX_HELP_LENGTH
 from fog_schema.paths import Path
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -18,7 +20,7 @@ INTEGERS: Final = (1, 2, 3, 300, 70_000, 5.0, 2**40)
 FRACTIONS: Final = (1, 0.1, 0.3, 2.5, 0.7)
 OBSERVED: Final = (-1.0, 0.5, 1.0, 1.7, 3.0, 9.0)
 CHILDREN: Final = ("a", "b", "c")
-LABELLED: Final = ("jobs_total", IDLING, "sizes", "temperature")
+LABELLED: Final = ("jobs_total", IDLING, "sizes", "temperature", SPREAD)
 IDLE: Final = 1800.0
 
 
@@ -61,6 +63,8 @@ class Workload:
                 self._increment(self._child("jobs_total", how), INTEGERS[how // 8 % 3])
             case 3:
                 self._increment(self._child(IDLING, how), FRACTIONS[how // 8 % len(FRACTIONS)])
+            case 4 if what >= 64 and what // 8 % 5 in (1, 2) and self.grave is None:
+                self._spread(self._child(SPREAD, how), SPREAD_OBSERVED[how // 8 % len(SPREAD_OBSERVED)])
             case 4:
                 self._observe(self._metric("delay"), OBSERVED[how % len(OBSERVED)])
             case 5:
@@ -111,6 +115,7 @@ class Workload:
             IDLING: lambda: collector.register_counter(name, "", ["job"], ttl=IDLE),
             "delay": lambda: collector.register_histogram(name, "", buckets),
             "sizes": lambda: collector.register_histogram(name, "", buckets, labels=["job"]),
+            SPREAD: lambda: collector.register_histogram(name, "", RESOLUTION, labels=["job"]),
             "level": lambda: collector.register_gauge(name, rollup="sum"),
             "temperature": lambda: collector.register_gauge(name, "", ["job"], rollup="sum"),
         }
@@ -125,6 +130,11 @@ class Workload:
         name, labels = histogram.name, _labels(histogram)
         self._note(Cell(name, labels, self._buckets, bisect_left(self._buckets, value)), 1)
         self._note(Cell(name, labels, self._buckets, SUM), value)
+
+    def _spread(self, histogram: Any, value: float) -> None:
+        histogram.observe(value)
+        self._note(Cell(SPREAD, _labels(histogram), LADDER.bounds, part_of(value)), 1)
+        self._note(Cell(SPREAD, _labels(histogram), LADDER.bounds, SUM), value)
 
     def _set(self, gauge: Any, value: float) -> None:
         gauge.set(value)

@@ -47,11 +47,16 @@ class Ladder:
         bounds = [upper_bound(index, self.schema) for index in range(first - 1, last + 1)] if first <= last else []
         return tuple(bound for bound in bounds if not isinf(bound))
 
+    @property
+    def zero_place(self) -> int:
+        """The place of the bound that observations at zero are counted at."""
+        return len(self._below_zero)
+
     def place(self, value: ExponentialValue) -> tuple[int, ...]:
         """Return the observations by bound, one more than bounds; the value's buckets must be among the ladder's."""
         value = value.at(self.schema)
         counts = [0] * (len(self.bounds) + 1)
-        zero = len(self._below_zero)
+        zero = self.zero_place
         counts[zero] += value.zero
         for index, count in enumerate(value.positive.counts, value.positive.first - self.positive[0] + 1):
             counts[zero + index] += count

@@ -1,0 +1,1 @@
+"""Histograms as arrays: `bounds` merges fixed ones, `rows` exponential ones, `ladder` shows these with bounds."""
