@@ -69,7 +69,7 @@ class Receiver:
             return web.Response(status=status, text=f"so it is: {request.path_qs}", headers=headers)
         samples = self._samples(request, body)
         if any(self.refuses(labels) or not self._fits(labels, at, value) for labels, at, value in samples):
-            return web.Response(status=400, text="out of order sample", headers=headers)
+            return web.Response(status=400, text=f"out of order sample, {dict(request.headers)}", headers=headers)
         for labels, at, value in samples:
             self.repeated += at in self.series.setdefault(labels, {})
             self.series[labels][at] = value

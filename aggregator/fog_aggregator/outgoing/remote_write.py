@@ -46,7 +46,7 @@ class PreparedWrite:
     def __init__(self, labels: Sequence[bytes]) -> None:
         self._labels = labels
         self._heads: list[bytes] = []
-        self._heads_of_zero: list[bytes] = []
+        self._heads_of_zero: dict[int, bytes] = {}
         self._time_bytes = 0
 
     def message(self, moment: Moment) -> bytes:
@@ -58,14 +58,21 @@ class PreparedWrite:
         pieces[0::3] = self._heads
         pieces[1::3] = eights(moment.values)
         for row in np.flatnonzero(moment.values.view(np.int64) == 0).tolist():
-            pieces[3 * row], pieces[3 * row + 1] = self._heads_of_zero[row], b""
+            pieces[3 * row], pieces[3 * row + 1] = self._head_of_zero(row), b""
         return b"".join(pieces)
 
     def _frame(self, time_bytes: int) -> None:
         """Put the lengths around labels: they depend on how many bytes the time takes, which changes in 2109."""
         self._time_bytes = time_bytes
+        self._heads_of_zero.clear()
         self._heads = [head(labels, _NUMBER_BYTES + time_bytes) + _VALUE for labels in self._labels]
-        self._heads_of_zero = [head(labels, time_bytes) for labels in self._labels]
+
+    def _head_of_zero(self, row: int) -> bytes:
+        """Return a series up to a sample of zero; those that have one have it for long, and most never."""
+        known = self._heads_of_zero.get(row)
+        if known is None:
+            known = self._heads_of_zero[row] = head(self._labels[row], self._time_bytes)
+        return known
 
 
 def eights(values: np.ndarray) -> list[bytes]:

@@ -20,6 +20,8 @@ from fog_schema import __version__
 
 _READ: Final = 16_384
 _SHOWN: Final = 300
+_SHORTEST: Final = 3
+"""Shorter secrets hide nothing, and would cut an answer to pieces."""
 _MOST_SECRET: Final = 65_536
 _WRITTEN: Final = "X-Prometheus-Remote-Write-Samples-Written"
 
@@ -96,7 +98,7 @@ class Client:
             async with self._open().post(
                 self._target.url, data=body, headers=headers, allow_redirects=False, ssl=self._tls
             ) as answer:
-                return _answer(answer, await answer.content.read(_READ), self._target, login)
+                return self._answer(answer, await answer.content.read(_READ), login)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             return Answer(None, why_no_answer(error, self._receiver.timeout))
 
@@ -105,6 +107,26 @@ class Client:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    def _answer(self, answer: aiohttp.ClientResponse, content: bytes, login: Login) -> Answer:
+        date = http_date(answer.headers.get("Date"))
+        left_out, why = rejected(content) if answer.content_type == "application/x-protobuf" else (0, "")
+        written = answer.headers.get(_WRITTEN, "")
+        return Answer(
+            answer.status,
+            self._without_secrets(why or content.decode(errors="replace"), login) or "no reason given",
+            seconds_to_wait(answer.headers.get("Retry-After"), date or time.time()),
+            date,
+            int(written[:9]) if written.isdecimal() else None,
+            left_out if 200 <= answer.status < 300 else 0,
+        )
+
+    def _without_secrets(self, text: str, login: Login) -> str:
+        """Cut from an answer what it repeats of the login, of headers and of the address; in one line."""
+        secrets = [login.header.partition(" ")[2], *(value for _, value in self._receiver.headers)]
+        for secret in secrets:
+            text = text.replace(secret, "…") if len(secret) >= _SHORTEST else text
+        return " ".join(self._target.without_secrets(text).split())[:_SHOWN]
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -116,20 +138,3 @@ class Client:
                 max_field_size=8190,
             )
         return self._session
-
-
-def _answer(answer: aiohttp.ClientResponse, content: bytes, target: Target, login: Login) -> Answer:
-    date = http_date(answer.headers.get("Date"))
-    left_out, why = rejected(content) if answer.content_type == "application/x-protobuf" else (0, "")
-    text = why or content.decode(errors="replace")
-    if login.header:
-        text = text.replace(login.header.partition(" ")[2], "…")
-    written = answer.headers.get(_WRITTEN, "")
-    return Answer(
-        answer.status,
-        " ".join(target.without_secrets(text).split())[:_SHOWN] or "no reason given",
-        seconds_to_wait(answer.headers.get("Retry-After"), date or time.time()),
-        date,
-        int(written) if written.isdecimal() else None,
-        left_out if 200 <= answer.status < 300 else 0,
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -166,5 +167,5 @@ def make_outgoing(
     Raises:
         ReceiversError: The file, or a certificate, cannot be used, or there is no history.
     """
-    host, port = config.listen
-    return Outgoing(read_receivers(config.receivers), history, network, own, loops, f"{host}:{port}")
+    instance = f"{platform.node()}:{config.listen[1]}"
+    return Outgoing(read_receivers(config.receivers), history, network, own, loops, instance)

@@ -84,6 +84,7 @@ class Sender:
         self._around = around
         self._metrics = metrics
         self._suspects = Suspects()
+        self._is_first = True
         self._say = RateLimitedLog(time.monotonic, logger=LOGGER)
         self._speak(receiver.protocol)
 
@@ -163,9 +164,19 @@ class Sender:
         """Send a step, until all of it is taken or given up."""
         read = self._reader.step
         parts = self._suspects.apart(await self._aside(lambda: read(step, self._around.steps.lock)))
-        self._metrics.series.set(sum(len(part.moment.values) for part in parts))
+        self._tell_size(sum(len(part.moment.values) for part in parts))
         await self._send_parts(step, parts)
         self.core.finish()
+
+    def _tell_size(self, series: int) -> None:
+        """Say once how much a step is: somebody may pay for each series."""
+        if self._is_first:
+            self._is_first = False
+            none = "" if series else ": no level that the history keeps has one that `match` finds"
+            LOGGER.log(
+                logging.INFO if series else logging.WARNING, "%s gets %d series a step%s", self.name, series, none
+            )
+        self._metrics.series.set(series)
 
     async def _send_parts(self, step: int, parts: Sequence[PartOfStep]) -> None:
         core, tasks = self.core, set[asyncio.Task[None]]()
