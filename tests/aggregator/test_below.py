@@ -29,6 +29,7 @@ from tests.aggregator.services import config, running, serving, serving_all, tot
 from tests.programs.running import free_port
 from utilityfog_frontend.telemetry import TelemetryCollector
 
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 NODES = {"fog": 1, "fog/0/a": 2, "fog/0/b/c": 4, "fog/1/a": 8, "fog/1/b": 16}
 HANDLER = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -131,6 +132,10 @@ async def test_places_below_a_branch_are_its_own_aggregators(fog_nats: NatsServe
             assert asking.MISSING not in found.headers
         level = await ask(root, "/metrics?level=2", Accept="application/openmetrics-text; version=1.0.0")
         assert level.text.endswith("# EOF\n")
+        for below in ("level=2", "path=fog/0/b"):  # put together, or passed on, as text alone
+            parts = await ask(root, f"/metrics?{below}", Accept=PROTOBUF)
+            assert parts.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+            assert parts.work == (await ask(root, f"/metrics?{below}")).work
         assert (level.text.count("# EOF"), level.text.count("# TYPE work counter")) == (1, 1)
         assert 'wait_bucket{fog_level="2",fog_path="fog/1/a",le="2.0"} 0' in level.text
         for place, shown in (

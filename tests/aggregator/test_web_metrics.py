@@ -19,8 +19,10 @@ from fog_aggregator.query.totals import Totals
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.rollups import Reporter
 from tests.aggregator.serving import Served, sample_fleet, serving
+from tests.telemetry.test_protobuf import delimited
 
 VIEWS = ["", "?level=0", "?level=1", "?level=2", "?level=9", "?path=fog/0", "?path=fog/0&level=2", "?node=fog/0"]
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,*/*;q=0.1"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
 
@@ -51,6 +53,20 @@ async def test_prometheus_parses_every_view(served: Served, view: str) -> None:
     answer = await served.ask("/metrics" + view, Accept=OPENMETRICS)
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
     assert list(parse_openmetrics(answer.text))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_who_asks_for_protobuf_gets_the_same(served: Served, view: str) -> None:
+    """Each family with the samples that the text has, and counters with the time at which they began."""
+    families = delimited((await served.ask("/metrics" + view, Accept=PROTOBUF)).body)
+    text = (await served.ask("/metrics" + view)).text
+    types = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    assert {"requests_total", "level", "wait_seconds"} <= {one.name for one in families} <= types
+    requests = [metric.counter for one in families if one.name == "requests_total" for metric in one.metric]
+    assert sum(one.value for one in requests) == total(text, "requests_total")
+    assert all(one.created_timestamp.seconds > 0 for one in requests)
+    waits = [metric.histogram for one in families if one.name == "wait_seconds" for metric in one.metric]
+    assert sum(one.sample_count for one in waits) == total(text, "wait_seconds_count")
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool comes with Debian's package prometheus")
