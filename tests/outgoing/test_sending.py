@@ -122,7 +122,7 @@ def test_a_receiver_that_is_down_costs_nothing(status: int | None) -> None:
             longest = max(longest, pause)
             now += pause + 1e-6
         else:
-            taking.take(one, batch, now)
+            assert taking.take(one, batch, now).verdict is Verdict.LATER
     assert longest == pytest.approx(LONGEST_PAUSE)
     assert one.trouble
     assert not taking.lost
@@ -155,6 +155,26 @@ def test_one_that_fails_over_one_item_is_found_out() -> None:
     one.begin(STEP + 10, [1000])
     taking.lost.clear()
     taking.drain(one, now)  # a single batch: its halves show it
+    assert taking.lost == [777]
+
+
+def test_one_that_goes_down_while_a_fault_is_looked_for_loses_nothing_more() -> None:
+    """A half at fault needs something else that is taken after it: then it is known that the receiver works."""
+    is_down = [False]
+    one, taking = sending(2), Receiver(lambda items: 500 if is_down[0] or 777 in items else 204)
+    one.begin(STEP, [1000, 500])
+    now = 0.0
+    for _ in range(400):
+        batch = one.take(now)
+        if batch is None:
+            now += one.seconds_to_wait(now) + 1e-6
+        else:
+            is_down[0] |= batch.first > 0 and batch.stop - batch.first <= 250
+            taking.take(one, batch, now)
+    assert is_down[0]
+    assert not taking.lost
+    is_down[0] = False
+    taking.drain(one, now)
     assert taking.lost == [777]
 
 
