@@ -65,6 +65,8 @@ def ours() -> Library:
             "increment(5)": (amounts.increment, [5] * CALLS),
             "increment(0.5)": (fractions.increment, [0.5] * CALLS),
             "set(42.0)": (gauge.set, [42.0] * CALLS),
+            "up by 2": (gauge.increment, [2] * CALLS),
+            "down by 2": (gauge.decrement, [2] * CALLS),
             "observe(0.3)": (histogram.observe, [0.3] * CALLS),
             "observe(), spread values": (histogram.observe, SPREAD),
             "labelled, kept": (kept.increment, None),
@@ -91,6 +93,8 @@ def prometheus() -> Library:
             "increment(5)": (amounts.inc, [5] * CALLS),
             "increment(0.5)": (fractions.inc, [0.5] * CALLS),
             "set(42.0)": (gauge.set, [42.0] * CALLS),
+            "up by 2": (gauge.inc, [2] * CALLS),
+            "down by 2": (gauge.dec, [2] * CALLS),
             "observe(0.3)": (histogram.observe, [0.3] * CALLS),
             "observe(), spread values": (histogram.observe, SPREAD),
             "labelled, kept": (kept.inc, None),
@@ -105,7 +109,7 @@ def opentelemetry() -> Library:
     reader = InMemoryMetricReader()
     meter = MeterProvider([reader]).get_meter("benchmark")
     counter, amounts, fractions = (meter.create_counter(name) for name in "abc")
-    gauge = meter.create_gauge("d")
+    gauge, ups_and_downs = meter.create_gauge("d"), meter.create_up_down_counter("g")
     histogram = meter.create_histogram("e", explicit_bucket_boundaries_advisory=BUCKETS)
     labeled = meter.create_counter("f")
     attributes = {"method": "GET", "status": "200"}
@@ -116,6 +120,8 @@ def opentelemetry() -> Library:
             "increment(5)": (amounts.add, [5] * CALLS),
             "increment(0.5)": (fractions.add, [0.5] * CALLS),
             "set(42.0)": (gauge.set, [42.0] * CALLS),
+            "up by 2": (ups_and_downs.add, [2] * CALLS),
+            "down by 2": (ups_and_downs.add, [-2] * CALLS),
             "observe(0.3)": (histogram.record, [0.3] * CALLS),
             "observe(), spread values": (histogram.record, SPREAD),
             "labelled, kept": (lambda: labeled.add(1, attributes), None),

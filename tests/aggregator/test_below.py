@@ -292,7 +292,7 @@ async def test_a_branch_that_misbehaves_is_named(fog_nats: NatsServer, monkeypat
 
 
 async def test_words_of_a_branch_are_not_for_who_sees_a_part_of_it(fog_nats: NatsServer, tmp_path: FilePath) -> None:
-    """What it says of missing parts, and why it refuses, may name places that are not shown."""
+    """Its words about missing parts, and about a refusal, may name places that are not shown."""
     words = "fog/1/b: secret"
 
     async def tells(request: web.Request) -> web.StreamResponse:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.telemetry.helpers import problems, value
 from utilityfog_frontend.telemetry import Counter, TelemetryCollector
 from utilityfog_frontend.telemetry.instruments.counter import CounterSeries
+from utilityfog_frontend.telemetry.instruments.family import FLUSH_AT
 
 
 def test_a_counter_works_without_a_collector() -> None:
@@ -50,13 +51,13 @@ def test_any_mixture_adds_up(amounts: list[float], read_every: int) -> None:
 
 
 def test_many_small_fractions_are_folded_by_the_writer(bare: TelemetryCollector) -> None:
-    """Without any reader the backlog stays bounded: the writer flushes at 64."""
+    """Without any reader the backlog stays bounded: the writer flushes it."""
     counter = bare.register_counter("jobs_total")
     for _ in range(1000):
         counter.increment(0.25)
     [series] = bare.watch_series().series()
     assert isinstance(series, CounterSeries)
-    assert len(series.pending) < 64
+    assert len(series.pending) < FLUSH_AT
     assert counter.get_value().value == 250.0
 
 

@@ -1,14 +1,19 @@
 """Gauges hold what was set last."""
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.telemetry.conftest import Clock
 from tests.telemetry.helpers import problems, value, values
 from utilityfog_frontend.telemetry import Gauge, Histogram, TelemetryCollector
+from utilityfog_frontend.telemetry.instruments.family import FLUSH_AT
 
 
 def test_a_gauge_works_without_a_collector() -> None:
@@ -21,6 +26,42 @@ def test_a_gauge_works_without_a_collector() -> None:
     assert gauge.get_value().value == 43.5
     gauge.reset()
     assert gauge.get_value().value == 0
+
+
+OPERATIONS = st.tuples(st.sampled_from(["set", "increment", "decrement"]), st.integers(-(2**40), 2**40) | st.just(0.5))
+
+
+@given(st.lists(st.tuples(OPERATIONS, st.integers(1, 200)), max_size=6), st.sampled_from([0, -0.0, 2.5]))
+def test_it_is_what_a_plain_number_would_be(steps: list[tuple[tuple[str, float], int]], first: float) -> None:
+    """Whatever is set, and however often it is counted up and down between two readings."""
+    gauge, truth = Gauge("active"), first
+    gauge.set(first)
+    for (name, amount), times in steps:
+        for _ in range(times):
+            getattr(gauge, name)(amount)
+            truth = amount if name == "set" else truth + (amount if name == "increment" else -amount)
+        assert gauge.get_value().value == truth
+    assert math.copysign(1, gauge.get_value().value) == math.copysign(1, truth)
+
+
+def test_each_use_is_an_activity_and_a_fold_is_none() -> None:
+    """The same number again, up and down to where it was, and as often as a writer adds terms up."""
+    gauge = Gauge("active")
+    series = gauge._series  # noqa: SLF001
+    before = series.activity()
+    assert series.activity() == before
+    uses: list[Callable[[], None]] = [partial(gauge.set, 0), gauge.increment, gauge.decrement]
+    for use in uses + [gauge.increment] * FLUSH_AT:
+        use()
+        assert series.activity() != before
+        before = series.activity()
+    for _ in range(FLUSH_AT - 1):  # terms were added up meanwhile, and are as many as before
+        gauge.increment()
+    assert series.activity() != before
+    gauge.get_value()
+    before = series.activity()
+    gauge.get_value()
+    assert series.activity() == before
 
 
 def test_it_may_be_set_to_anything_that_is_a_number() -> None:

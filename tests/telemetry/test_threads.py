@@ -14,6 +14,8 @@ from tests.telemetry.helpers import value, values
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.instruments import counter as counter_module
 from utilityfog_frontend.telemetry.instruments.counter import CounterSeries
+from utilityfog_frontend.telemetry.instruments.family import FLUSH_AT
+from utilityfog_frontend.telemetry.instruments.gauge import GaugeSeries
 from utilityfog_frontend.telemetry.model import HistogramValue
 
 THREADS = 4
@@ -100,6 +102,60 @@ def test_gauges_lose_no_increment(bare: TelemetryCollector) -> None:
 
     hammer(bare, work)
     assert value(bare, "a") == THREADS * CALLS / 2
+
+
+def test_a_set_and_increments_have_one_order(bare: TelemetryCollector) -> None:
+    """One thread sets multiples of a million: the last one stays, with increments after it and none before."""
+    gauge = bare.register_gauge("a")
+    setter = iter(range(THREADS))
+
+    def work(index: int) -> None:
+        if index == 0:
+            roles.me = next(setter)
+        if roles.me == 0:
+            gauge.set(1_000_000 * index)
+        else:
+            gauge.increment()
+
+    roles = threading.local()
+    hammer(bare, work)
+    last, after = divmod(gauge.get_value().value, 1_000_000)
+    assert last == CALLS - 1
+    assert after <= (THREADS - 1) * CALLS
+    gauge.set(7)
+    hammer(bare, lambda _: gauge.increment(3))
+    assert value(bare, "a") == 7 + 3 * THREADS * CALLS
+
+
+@pytest.mark.parametrize("sets", [False, True])
+def test_a_handler_within_a_gauges_fold_loses_nothing(bare: TelemetryCollector, *, sets: bool) -> None:
+    """It increments until it would fold itself, sets, and reads, before the sum is put in place."""
+    gauge = bare.register_gauge("a")
+    [series] = bare.watch_series().series()
+    assert isinstance(series, GaugeSeries)
+    struck, seen = [False], []
+
+    def strike() -> None:
+        if struck == [True]:
+            return
+        struck[0] = True
+        for _ in range(2 * FLUSH_AT):
+            gauge.increment()
+        if sets:
+            gauge.set(50)
+        seen.append(gauge.get_value().value)
+
+    class Interrupted(int):
+        """An addend; a handler strikes while it is added."""
+
+        def __radd__(self, other: int) -> int:
+            strike()
+            return other + int(self)
+
+    series.terms.append(Interrupted(5))
+    with series.gate.lock:
+        series.flush()
+    assert [gauge.get_value().value] == seen == [50 if sets else 5 + 2 * FLUSH_AT]
 
 
 def test_histograms_are_exact_and_consistent(bare: TelemetryCollector) -> None:
@@ -198,10 +254,10 @@ def test_a_handler_that_interrupts_a_fold_neither_counts_twice_nor_sees_too_much
     [series] = bare.watch_series().series()
     assert isinstance(series, CounterSeries)
     seen: list[float] = []
-    ones = series._ones  # noqa: SLF001
+    ones: Iterator[int] = series.ones  # type: ignore[assignment]
 
     def interrupted() -> Iterator[int]:
-        series._ones = ones  # noqa: SLF001
+        series.ones = ones
         ticks = next(ones)
         for _ in range(fractions):
             counter.increment(0.5)
@@ -209,7 +265,7 @@ def test_a_handler_that_interrupts_a_fold_neither_counts_twice_nor_sees_too_much
         yield ticks
 
     counter.increment()
-    series._ones = interrupted()  # type: ignore[assignment] # noqa: SLF001
+    series.ones = interrupted()
     assert counter.get_value().value == 1
     assert seen == [0], "the handler is shown what was flushed before"
     assert counter.get_value().value == 1 + fractions / 2

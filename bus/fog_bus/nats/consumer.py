@@ -62,7 +62,7 @@ class _Address(NamedTuple):
     mark: str
     """The part of a delivery's reply subject that names it."""
     beginning: bytes
-    """What the reply subjects of its deliveries begin with, where no domain is in them."""
+    """The beginning of its deliveries' reply subjects, where no domain is in them."""
 
     def subject(self, verb: str) -> str:
         """Return the API's subject of a verb about this consumer, without prefix."""

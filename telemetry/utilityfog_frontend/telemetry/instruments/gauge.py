@@ -1,6 +1,8 @@
 """Gauges: what goes up and down.
 
-A set and an increment need one order, so a gauge takes a lock, for the time of one assignment.
+A gauge is a list of terms that add up. To set it is to put a list with one term in place of the old one, and to
+increment it is to append a term: each is one step to the interpreter, so that both have an order and need no lock. An
+increment that has just got the old list counts as one before the set. A writer adds terms up at `FLUSH_AT`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -8,44 +10,86 @@ from math import isfinite
 
 from utilityfog_frontend.telemetry.model import ROLLUPS, Family, Labels, MetricType, MetricValue
 from utilityfog_frontend.telemetry.support import arguments
-from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT, Number, as_float
+from utilityfog_frontend.telemetry.support.numeric import SMALL, WHOLE_LIMIT, Number, as_float
 
 from .contexts import InProgress
-from .family import Instrument
+from .family import FLUSH_AT, Instrument
 from .functions import Fact, Function, UserFunction
 from .gate import Gate
 from .series import Series
 
 
-class GaugeSeries(Series):
-    """One incarnation of a gauge."""
+class _Use:
+    """How a gauge stood when somebody looked: equal while nobody has written."""
 
-    __slots__ = ("function", "uses", "value")
+    __slots__ = ("_flushes", "_length", "_terms")
+
+    def __init__(self, terms: list[Number], flushes: int) -> None:
+        self._terms = terms
+        self._flushes = flushes
+        self._length = len(terms)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Use) or self._terms is not other._terms:
+            return False  # the same number set again is a use
+        return self._flushes == other._flushes and self._length == other._length
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class GaugeSeries(Series):
+    """One incarnation of a gauge.
+
+    Attributes:
+        created: When it began, or was reset, unix seconds.
+        terms: Add up to the value; never empty. Writers put another list in its place, or append.
+        function: Says the value in their place, if there is one.
+    """
+
+    __slots__ = ("_flushes", "function", "terms")
 
     def __init__(self, family: Family, labels: Labels, created: float, gate: Gate) -> None:
         super().__init__(family, labels, created, gate)
-        self.value: Number = 0
+        self.terms: list[Number] = [0]
         self.function: Function | None = None
-        self.uses = 0
+        self._flushes = 0
 
     def read(self) -> Number:
         """Return the last value set, or what the function said last; NaN when it failed."""
         function = self.function
-        return self.value if function is None else function.value
+        if function is not None:
+            return function.value
+        first, *others = self.terms.copy()  # one step, whatever writers do
+        return sum(others, first) if others else first  # alone it stays as it was set: -0.0 does not add up
 
     def current(self) -> Number:
         """As `read`; needs no gate."""
         return self.read()
 
+    def flush(self) -> None:
+        """Put the sum in place of the terms. The caller holds the gate."""
+        gate = self.gate
+        if gate.flushing:
+            return
+        gate.flushing = True
+        try:
+            terms = self.terms
+            first, *others = terms.copy()
+            size, total = 1 + len(others), sum(others, first)
+            # Writers only append, and only who holds the gate removes. Without a call in between all of it or nothing.
+            self._flushes += 1
+            terms[:size] = (total,)
+        finally:
+            gate.flushing = False
+
     def restart(self, now: float) -> None:
         """Set zero; what a function says stays what it says."""
-        with self.gate.lock:
-            self.value = 0
-            self.created = now
+        self.terms = [0]
+        self.created = now
 
     def activity(self) -> object:
-        """How often it was written; a function is always in use."""
-        return self.uses if self.function is None else object()
+        """How it stands; a function is always in use."""
+        return _Use(self.terms, self._flushes) if self.function is None else object()
 
 
 class Gauge(Instrument):
@@ -90,15 +134,21 @@ class Gauge(Instrument):
         """
         if labels:
             self._refuse_labels(labels)
-        plain = type(value) is float or (type(value) is int and -WHOLE_LIMIT < value < WHOLE_LIMIT)
-        number = value if plain else self._number(value)
+        usual = -SMALL <= value <= SMALL if type(value) is int else type(value) is float
+        number = value if usual else self._number(value)
+        series = self._series
+        if series.ended or series.function is not None:
+            self._set_again(number)
+        else:
+            series.terms = [number]
+
+    def _set_again(self, number: Number) -> None:
+        """Set a gauge that rests, or that a function has said so far."""
         series = self._series
         with series.gate.lock:
             if not series.ended:
-                series.value = number
-                if series.function is not None:
-                    self._forget(series)
-                series.uses += 1
+                self._forget(series)
+                series.terms = [number]
                 return
         self._awake().set(number)
 
@@ -109,6 +159,27 @@ class Gauge(Instrument):
             TypeError: not a number.
             ValueError: labels for a gauge without label names.
         """
+        series = self._series
+        if type(amount) is int and -SMALL <= amount <= SMALL and labels is None and not series.ended:
+            terms = series.terms
+            terms.append(amount)
+            if len(terms) >= FLUSH_AT:
+                series.gate.flush_if_free(series.flush)
+        else:
+            self._add(amount, labels)
+
+    def decrement(self, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
+        """Subtracts `amount`; otherwise as `increment`."""
+        series = self._series
+        if type(amount) is int and -SMALL <= amount <= SMALL and labels is None and not series.ended:
+            terms = series.terms
+            terms.append(-amount)
+            if len(terms) >= FLUSH_AT:
+                series.gate.flush_if_free(series.flush)
+        else:
+            self._add(-(amount if type(amount) is float else self._number(amount)), labels)
+
+    def _add(self, amount: float, labels: Mapping[str, str] | None) -> None:
         number = amount if type(amount) is int else self._number(amount)
         if labels:
             self._refuse_labels(labels)
@@ -118,17 +189,12 @@ class Gauge(Instrument):
                 self._drop(amount)
                 return
         series = self._series
-        with series.gate.lock:
-            if not series.ended:
-                series.value += number
-                series.uses += 1
-                return
-        self._awake().increment(number)
-
-    def decrement(self, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
-        """Subtracts `amount`; otherwise as `increment`."""
-        plain = type(amount) is int or type(amount) is float
-        self.increment(-(amount if plain else self._number(amount)), labels)
+        if series.ended:
+            self._awake()._add(number, None)
+            return
+        series.terms.append(number)
+        if len(series.terms) >= FLUSH_AT:
+            series.gate.flush_if_free(series.flush)
 
     def set_to_current_time(self) -> None:
         """Set the unix time, in seconds."""

@@ -51,7 +51,8 @@ class JournaledCounterSeries(CounterSeries):
         super().__init__(family, labels, created, gate)
         self.slot = slot
         self._shape = shape
-        self.tick, append = _counting(slot, gate)
+        one, append = _counting(slot, gate)
+        self.ones = iter(one, 1)
         self.pending = direct = Direct()
         direct.append = append
 
@@ -110,7 +111,7 @@ def _counting(slot: Slot, gate: Gate) -> tuple[Callable[[], None], Append]:
     ints, floats, at = slot.region.ints, slot.region.floats, slot.at + VALUE
     fractions = at + 1
 
-    def tick() -> None:
+    def one() -> None:
         try:
             ints[at] += 1
         except ValueError:
@@ -127,7 +128,7 @@ def _counting(slot: Slot, gate: Gate) -> tuple[Callable[[], None], Append]:
         except ValueError:  # more than 64 bits
             ints[at] = MOST
 
-    return _one_step(tick, slot, gate), _one_step(append, slot, gate)
+    return _one_step(one, slot, gate), _one_step(append, slot, gate)
 
 
 def _observing(slot: Slot, bounds: tuple[float, ...], gate: Gate, series: Any) -> Append:

@@ -10,6 +10,12 @@ Number = int | float
 WHOLE_LIMIT = 2**63
 """Counts and increments from here on are refused: they would not fit the wire's 64-bit integers."""
 
+WHOLE_FLOAT = float(WHOLE_LIMIT)
+"""The same for a float, which the interpreter compares with a float twice as fast as with an int."""
+
+SMALL = 2**30 - 1
+"""Ints up to here have one digit to the interpreter, and are compared without a call."""
+
 
 def as_integer(number: float) -> Number:
     """Return `number` as an int when it has no fraction and fits 64 bits, else as it is."""
