@@ -7,12 +7,14 @@ import threading
 from typing import Any, cast
 
 from fog_aggregator.brain import Brain
-from fog_aggregator.core.costs.slices import SLICE_SECONDS
+from fog_aggregator.core.costs.accounts import Accounts
+from fog_aggregator.core.costs.slices import RUN_BYTES, SLICE_SECONDS, Portion
 from fog_aggregator.core.engine.clock import NOTHING_DATED, Dated
 from fog_bus.ports import Message
 from fog_schema.codec import encode
 from fog_schema.commands import FORGET, Command, encode_command
 from fog_schema.frames import EVENTS, Event, Frame
+from fog_schema.subjects import Subjects
 from tests.aggregator.slicing import BEGIN, READ_AT, SlicedEngine, frame_of
 
 
@@ -32,6 +34,18 @@ def test_a_slice_ends_when_its_time_is_over() -> None:
     assert reading.handed == [4, 2]
     assert cursor.seq == 10
     assert reading.total("fog_aggregator_frames_total", outcome="applied") == 10
+
+
+def test_what_kernels_merge_at_once_is_bounded_in_bytes() -> None:
+    """256 of the longest deltas would be some 60 MB: tenths of a second without a pause."""
+    messages = [Message("fog.v1.metrics.fog.0", bytes(200_000), seq, int(1e18)) for seq in range(1, 257)]
+    portion, runs = Portion(messages, lambda: 0.0, Accounts(Subjects())), []
+    while run := portion.ahead(256):
+        runs.append(len(run))
+        portion.done(run)
+    assert (set(runs[:-1]), sum(runs)) == ({1 + RUN_BYTES // 200_000}, 256)
+    small = [message._replace(data=bytes(300)) for message in messages]
+    assert len(Portion(small, lambda: 0.0, Accounts(Subjects())).ahead(256)) == 256
 
 
 def test_a_frame_that_is_longer_than_a_slice_is_alone_in_it() -> None:

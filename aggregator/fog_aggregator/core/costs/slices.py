@@ -12,6 +12,8 @@ from fog_schema.errors import PathError
 
 SLICE_SECONDS: Final = 0.010
 """How long messages are applied without a pause; the last one may take longer."""
+RUN_BYTES: Final = 512 * 1024
+"""A run of messages ends with the one that brings it to so many bytes: some milliseconds of work by kernels."""
 _MESSAGE_BYTES: Final = 200
 """A message costs as much, beside its bytes, as so many of them."""
 
@@ -94,11 +96,12 @@ class Portion:
         self._end = self._last + SLICE_SECONDS
 
     def ahead(self, most: int) -> list[tuple[Message, Account | None]]:
-        """Return the next messages, at most so many, with their accounts; none once the slice is over.
+        """Return the next messages, at most so many and up to RUN_BYTES, with their accounts; none once time is over.
 
         A subject that is no node's has no account. A message that is over its subject's budget is left out.
         """
         run: list[tuple[Message, Account | None]] = []
+        size = 0
         while not run and self.taken < len(self._messages) and (self._last < self._end or not self.taken):
             for message in islice(self._messages, self.taken, self.taken + most):
                 account = self._accounts.by_subject.get(message.subject) or self._open(message.subject)
@@ -107,6 +110,8 @@ class Portion:
                         self._leave_out(account, message)
                     break
                 run.append((message, account))
+                if (size := size + len(message.data)) >= RUN_BYTES:
+                    break
         return run
 
     def done(self, some: Sequence[tuple[Message, Account | None]]) -> bool:
