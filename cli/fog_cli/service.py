@@ -1,7 +1,8 @@
 """Running a service: signals only set an event, what it drains has one deadline, systemd is told.
 
 The first SIGINT or SIGTERM sets the event; the service then has `DRAIN_SECONDS` to end by itself. A second Ctrl-C ends
-the process at once. Exit code 0 for a service that ended when asked, 1 for one that did not manage to.
+the process at once, and so does the end of that time. Exit code 0 for a service that ended when asked, 1 for one that
+did not manage to.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from fog_cli.errors import UsageError
 
 DRAIN_SECONDS: Final = 20.0
+CANCEL_SECONDS: Final = 5.0
+"""For one that was cut off, to remove what it made."""
 
 log = logging.getLogger("fog_cli.service")
 
@@ -55,9 +58,17 @@ async def _supervise(serve: Serve, drain: float, *, stop_on_eof: bool) -> int:
             if done:
                 return work.result()
             work.cancel()
-            await work
+            await asyncio.wait({work}, timeout=CANCEL_SECONDS)
     log.error("did not end within %g s and was cut off", drain)
-    return 1
+    return _leave()
+
+
+def _leave() -> NoReturn:
+    """End the process without what is done at its end: thousands of agents would each wait for their last frame."""
+    logging.shutdown()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(1)
 
 
 def _heed_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -75,8 +75,9 @@ def test_the_second_ctrl_c_ends_a_loop_that_does_not_turn() -> None:
 
 
 def test_the_drain_has_a_deadline() -> None:
-    """A service that does not end is cut off, which is an error."""
-    process = start("    await asyncio.sleep(60); return 0", drain=0.05)
+    """A service that does not end is cut off, which is an error; nothing is waited for at the process's end."""
+    body = "    import atexit, time; atexit.register(time.sleep, 60)\n    await asyncio.sleep(60); return 0"
+    process = start(body, drain=0.05)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=10)
     assert process.returncode == 1

@@ -146,7 +146,11 @@ class Steps:
             self._take(now)
 
     def stepped(self, stream: str, seconds: float, now: float) -> None:
-        """Take note that a stream's clock has stepped; a month ahead must not make every step of a month."""
+        """Take note that a stream's clock has stepped. A month ahead must not make every step of a month.
+
+        Nor may it make one at once: a history would let go of all that is older than it keeps, for a clock that is
+        wrong for a moment.
+        """
         present = self._present(now)
         if stream in self._cursors and present is not None:
             long = seconds * 1e3 > MOST_PASSED * self._taker.length
@@ -171,8 +175,10 @@ class Steps:
             return False
         most = MOST_AHEAD + self._taker.length
         before, after = self._left_out
-        if self.next > present * 1e3 + 2 * most or before < self.next < after:
+        if self.next > present * 1e3 + 2 * most:
             self._begin(present * 1e3)
+        elif before < self.next < after:
+            self._begin(after + MOST_AHEAD)
         first = int(present * 1e3) - self._taker.retention
         self.next = max(self.next, -(-first // self._taker.length) * self._taker.length)
         return self.next > present * 1e3 + most
