@@ -60,6 +60,7 @@ CHANGED = 0.65
 BATCH = 500
 TEMPLATES = 8
 SUBJECTS = Subjects()
+STREAM = metrics_stream(SUBJECTS).name
 EPOCH_AT = 8  # where a frame whose epoch is 1 has it
 
 
@@ -145,15 +146,15 @@ async def whole_way(count: int, rounds: int, kernels: Kernels | None) -> float:
                 Fleet(), EventList(), TelemetryCollector(self_metrics=False, reserved_names=True), time.time
             )
             metrics = SelfMetrics(network.own)
-            scope = Scope(subjects=SUBJECTS, metrics="FOG_METRICS", events="FOG_EVENTS", rollups="FOG_ROLLUPS")
+            scope = Scope(subjects=SUBJECTS, metrics=STREAM, events="FOG_EVENTS", rollups="FOG_ROLLUPS")
             around = Surroundings(network, metrics, lambda *_: None, clock=time.perf_counter, kernels=kernels)
             engine = Engine(scope, network.fleet, network.events, around)
-            cursor = engine.cursors["FOG_METRICS"]
+            cursor = engine.cursors[STREAM]
 
             async def take(messages: Sequence[Message], pending: int) -> None:
                 while messages:
                     with network.lock:
-                        applied = engine.on_batch("FOG_METRICS", messages, time.monotonic(), pending)
+                        applied = engine.on_batch(STREAM, messages, time.monotonic(), pending)
                     messages = messages[applied:]
                     await asyncio.sleep(0)
 
@@ -161,7 +162,7 @@ async def whole_way(count: int, rounds: int, kernels: Kernels | None) -> float:
                 for n, data in nodes.next_round(first=number == 0):
                     await connection.client.publish(SUBJECTS.metrics(nodes.paths[n]), data)  # type: ignore[union-attr]
                 await connection.client.flush(30)  # type: ignore[union-attr]
-                reader = ReadingLoop(NatsLog(link, "FOG_METRICS"), cursor, take, print)
+                reader = ReadingLoop(NatsLog(link, STREAM), cursor, take, print)
                 began, task = time.process_time(), asyncio.create_task(reader.run())
                 while cursor.seq < (number + 1) * count:  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
