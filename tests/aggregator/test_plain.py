@@ -210,8 +210,8 @@ def test_plain_deltas_are_merged_together(monkeypatch: pytest.MonkeyPatch) -> No
     runs: list[dict[str, int]] = []
     settle = PlainDeltas.settle
 
-    def noted(plain: PlainDeltas, now: float) -> dict[str, int]:
-        runs.append(settle(plain, now))
+    def noted(plain: PlainDeltas) -> dict[str, int]:
+        runs.append(settle(plain))
         return runs[-1]
 
     monkeypatch.setattr(PlainDeltas, "settle", noted)

@@ -17,5 +17,5 @@ COUNTERS: Final = 0
 GAUGES: Final = -1
 MOST_SECTIONS: Final = 16
 """Sections of a frame that is taken for plain: counters, gauges, and a group for each width of histograms."""
-MOST_CELLS: Final = 65_536
+MOST_CELLS: Final = 8_192
 """Values of a section that is taken for plain: what is longer gains nothing by company."""

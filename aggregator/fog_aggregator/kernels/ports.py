@@ -14,7 +14,7 @@ Integer: TypeAlias = int | np.signedinteger[Any]
 """An integer as Python, and the type checker, see what is an int64 in a kernel."""
 Bits: TypeAlias = NDArray[np.uint64]
 Sections: TypeAlias = tuple[Bytes, Int64s, Int64s]
-"""The bytes of frames, sections of these of one kind, the offset of each one's slots from its ids."""
+"""The bytes of frames, sections of these, the offset of each one's slots from its ids."""
 
 
 AddRuns: TypeAlias = Callable[[Int64s, Int64s, Int64s, Int64s, Int64s], bool | np.bool_]

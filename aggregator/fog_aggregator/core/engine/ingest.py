@@ -170,9 +170,9 @@ class Ingest:
             plain.read([message for message, _ in run])
             at, paths = 0, self._paths(run)
             while goes_on and at < len(run):
-                after = plain.apply(paths, at)
+                after = plain.apply(paths, at, now)
                 if after > at:
-                    tally.update(plain.settle(now))
+                    tally.update(plain.settle())
                 else:
                     self._apply(self._read([run[at][0]]), self._fleet.apply, tally, now)
                     after = at + 1

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fog_aggregator.core.columns import Bools, Int64s
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.kinds import LAID_OUT
 from fog_aggregator.core.outcome import Status
@@ -20,7 +19,7 @@ from fog_aggregator.core.places.epoch import Epoch
 from fog_aggregator.core.places.place import Place
 from fog_aggregator.core.places.rows import STALE_INTERVALS
 from fog_aggregator.core.plain.reading import Reading
-from fog_aggregator.kernels.layout import AGE, COUNT, FIRST_SECTION, FLAGS, FRAME, HIGH, INTERVAL, LOW, SEQ, WIDTH
+from fog_aggregator.kernels.layout import AGE, COUNT, FIRST_SECTION, FLAGS, HIGH, INTERVAL, LOW, SEQ, WIDTH
 from fog_aggregator.kernels.ports import Kernels
 from fog_bus.ports import Message
 from fog_schema.frames import EPHEMERAL, SHARED
@@ -40,20 +39,19 @@ class PlainDeltas:
         self._kernels = kernels
         self._read = Reading(kernels)
         self._begin = 0
-        self._offsets: list[int] = []
-        self._rows: list[int] = []
-        self._late: list[bool] = []
+        self._forget()
 
     def read(self, messages: Sequence[Message]) -> None:
         """Read messages, at most MOST_FRAMES."""
         self._read.read(messages)
 
-    def apply(self, paths: Sequence[Path], at: int) -> int:
+    def apply(self, paths: Sequence[Path], at: int, now: float) -> int:
         """Move the state by the plain deltas from a place on; return the place of the first that is not plain.
 
         Args:
             paths: the path of each of the messages that were read.
             at: the place, among them.
+            now: the server's time, by which values may come late.
         """
         read, get = self._read, self._fleet.parts.roster.get
         plain, epochs, headers, messages = read.plain, read.epochs, read.headers, read.messages
@@ -66,36 +64,37 @@ class PlainDeltas:
             header, timestamp = headers[at], messages[at].timestamp_ns / 1e9
             interval = header[INTERVAL] / 1000
             epoch.seq += 1
-            self._late.append(self._fleet.hear(place, epoch, timestamp, header[AGE], interval))
+            late = self._fleet.hear(place, epoch, timestamp, header[AGE], interval)
+            if late or now - timestamp > STALE_INTERVALS * header[INTERVAL] / 1000:
+                self._late_values += self._counts[-1]
+            self._late.append(late)
             self._rows.append(place.row)
             if len(place.epochs) > 1 or not self._fleet.parts.roster.rows.shows_gauges[epoch.row]:
                 place.elect(self._fleet.parts.roster.rows)
             at += 1
         return at
 
-    def settle(self, now: float) -> dict[str, int]:
-        """Merge the values of the frames that were applied since the last call; return counts, as an ingest keeps them.
+    def settle(self) -> dict[str, int]:
+        """Merge the values of the frames that were applied last; return counts, as an ingest keeps them."""
+        columns, counts = self._read.header_columns, np.array(self._counts, np.int64)
+        first, end = columns[self._begin, FIRST_SECTION], columns[self._begin + len(counts), FIRST_SECTION]
+        sections, tables = self._read.sections[first:end], self._fleet.parts.slots.tables
+        for form in self._forms:
+            kind = LAID_OUT[form]
+            offsets = np.array(self._offsets, np.int64)
+            kind.merge(tables[kind], self._kernels, (self._read.bytes, sections, offsets))
+        self._fleet.parts.arrivals.add(np.array(self._rows, np.int64), counts, np.array(self._late, np.bool_))
+        merged = {Status.APPLIED.value: len(counts), "values": sum(self._counts), "late": self._late_values}
+        self._forget()
+        return merged
 
-        Args:
-            now: the server's time, by which values may come late.
-        """
-        frames = len(self._rows)
-        first = self._read.header_columns[self._begin, FIRST_SECTION]
-        sections = self._read.sections[first : self._read.header_columns[self._begin + frames, FIRST_SECTION]]
-        self._merge(sections, np.array(self._offsets, np.int64))
-        counts = np.zeros(frames, np.int64)
-        np.add.at(counts, sections[:, FRAME] - self._begin, sections[:, COUNT])
-        late = np.array(self._late) | self._is_old(frames, now)
-        self._fleet.parts.arrivals.add(np.array(self._rows, np.int64), counts, np.array(self._late))
-        self._offsets, self._rows, self._late = [], [], []
-        return {Status.APPLIED.value: frames, "values": int(counts.sum()), "late": int(counts[late].sum())}
-
-    def _is_old(self, frames: int, now: float) -> Bools:
-        """Tell which frames were stored more than three of their intervals ago."""
-        some = slice(self._begin, self._begin + frames)
-        stored = np.array([message.timestamp_ns for message in self._read.messages[some]], np.int64) / 1e9
-        old: Bools = now - stored > STALE_INTERVALS * self._read.header_columns[some, INTERVAL] / 1000
-        return old
+    def _forget(self) -> None:
+        self._offsets: list[int] = []
+        self._rows: list[int] = []
+        self._counts: list[int] = []
+        self._late: list[bool] = []
+        self._forms: set[int] = set()
+        self._late_values = 0
 
     def _is_next(self, place: Place, epoch: Epoch, at: int) -> bool:
         """Tell whether a delta is next in its epoch, and of series that lie in blocks; note where they lie."""
@@ -109,20 +108,16 @@ class PlainDeltas:
             or header[FLAGS] != flags
         ):
             return False
-        maps, offsets = epoch.maps, []
-        for row in self._read.deciding[header[FIRST_SECTION] : self._read.headers[at + 1][FIRST_SECTION]]:
+        maps, offsets, count = epoch.maps, [], 0
+        sections = self._read.deciding[header[FIRST_SECTION] : self._read.headers[at + 1][FIRST_SECTION]]
+        for row in sections:
             places = maps.get(LAID_OUT[row[WIDTH]])
             if places is None or not places.covers(row[LOW], row[HIGH]):
                 return False
             offsets.append(places.offset)
+            count += row[COUNT]
+        for row in sections:
+            self._forms.add(row[WIDTH])
         self._offsets += offsets
+        self._counts.append(count)
         return True
-
-    def _merge(self, sections: Int64s, offsets: Int64s) -> None:
-        """Merge sections into the tables."""
-        if not len(sections):
-            return
-        tables = self._fleet.parts.slots.tables
-        for form in np.unique(sections[:, WIDTH]).tolist():
-            kind, ours = LAID_OUT[form], sections[:, WIDTH] == form
-            kind.merge(tables[kind], self._kernels, (self._read.bytes, sections[ours], offsets[ours]))

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from fog_aggregator.core.columns import Bools, Int64s
-from fog_aggregator.kernels.layout import FIRST_SECTION, HEADERS, HIGH, LOW, MOST_SECTIONS, SECTIONS, WIDTH
+from fog_aggregator.kernels.layout import COUNT, FIRST_SECTION, HEADERS, HIGH, LOW, MOST_SECTIONS, SECTIONS, WIDTH
 from fog_aggregator.kernels.ports import Bits, Bytes, Kernels
 from fog_bus.ports import Message
 
@@ -17,7 +17,7 @@ MOST_FRAMES: Final = 256
 
 Row: TypeAlias = list[int]
 
-_DECIDING: Final = max(WIDTH, LOW, HIGH) + 1
+_DECIDING: Final = max(WIDTH, COUNT, LOW, HIGH) + 1
 """The columns of a section that decide whether it can be merged."""
 
 

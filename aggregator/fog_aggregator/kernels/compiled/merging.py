@@ -13,13 +13,16 @@ from fog_aggregator.kernels.layout import (
     BASE,
     CODE,
     COUNT,
+    COUNTERS,
     FORM,
+    GAUGES,
     IDS_AT,
     IDS_END,
     MOST_CELLS,
     SUMS_AT,
     SUMS_CODE,
     VALUES_AT,
+    WIDTH,
 )
 from fog_aggregator.kernels.ports import Bytes, Int64s, Integer
 from fog_schema.columns import ITEM_SIZES
@@ -54,13 +57,15 @@ def add_counts(data: Bytes, sections: Int64s, offsets: Int64s, values: Int64s) -
 
     Args:
         data: the bytes of all frames.
-        sections: sections of counters, in the order in which they came, shape (n, SECTIONS).
+        sections: sections in the order in which they came, others than of counters too, shape (n, SECTIONS).
         offsets: what the slots of each are beyond its ids, shape (n,); every slot is in the table.
         values: the counts by slot. A sum may not pass 2^63 - 1: increments of 32 bits do not reach it.
     """
     slots, increments = np.empty(MOST_CELLS, np.int64), np.empty(MOST_CELLS, np.int64)
     for row in range(len(sections)):
         section = sections[row]
+        if section[WIDTH] != COUNTERS:
+            continue
         find_slots(data, section, offsets[row], slots)
         unpack_integers(data, section[VALUES_AT], section[CODE], section[COUNT], increments)
         for place in range(section[COUNT]):
@@ -73,7 +78,7 @@ def set_gauges(data: Bytes, sections: Int64s, offsets: Int64s, values: NDArray[n
 
     Args:
         data: the bytes of all frames.
-        sections: sections of gauges, in the order in which they came, shape (n, SECTIONS).
+        sections: sections in the order in which they came, others than of gauges too, shape (n, SECTIONS).
         offsets: what the slots of each are beyond its ids, shape (n,); every slot is in the table.
         values: the values by slot.
     """
@@ -81,6 +86,8 @@ def set_gauges(data: Bytes, sections: Int64s, offsets: Int64s, values: NDArray[n
     raw, table = numbers.view(np.uint64), values.view(np.uint64)
     for row in range(len(sections)):
         section = sections[row]
+        if section[WIDTH] != GAUGES:
+            continue
         find_slots(data, section, offsets[row], slots)
         unpack_numbers(data, section[VALUES_AT], section[CODE], section[COUNT], numbers, raw)
         for place in range(section[COUNT]):
@@ -93,7 +100,7 @@ def add_buckets(data: Bytes, sections: Int64s, offsets: Int64s, values: Int64s, 
 
     Args:
         data: the bytes of all frames.
-        sections: sections of histograms of one width, in the order in which they came, shape (n, SECTIONS).
+        sections: sections in the order in which they came, others than of this width too, shape (n, SECTIONS).
         offsets: what the slots of each are beyond its ids, shape (n,); every slot is in the table.
         values: the buckets by slot, shape (slots, width).
         sums: the sums by slot.
@@ -103,6 +110,8 @@ def add_buckets(data: Bytes, sections: Int64s, offsets: Int64s, values: Int64s, 
     raw, table = numbers.view(np.uint64), sums.view(np.uint64)
     for row in range(len(sections)):
         section = sections[row]
+        if section[WIDTH] != buckets:
+            continue
         count = section[COUNT]
         find_slots(data, section, offsets[row], slots)
         unpack_integers(data, section[VALUES_AT], section[CODE], count * buckets, increments)
