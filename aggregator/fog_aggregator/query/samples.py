@@ -99,7 +99,7 @@ class Labeller:
 
     def columns(self, samples: Samples, statistics: frozenset[str], *, created: bool) -> Iterator[Columns]:
         """Return the same without an object for each."""
-        for block in samples.blocks():
+        for block in samples.blocks(created=created):
             labels, texts = [], self._groups.texts
             for (_, _, left, right), groups in self._runs(block, statistics):
                 labels += [f"{left}{texts[group]}{right}" for group in groups]

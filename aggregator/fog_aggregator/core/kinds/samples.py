@@ -99,8 +99,9 @@ class Samples:
             return None
         return stayed if stayed.ndim == 1 else np.asarray(stayed.any(axis=1))
 
-    def blocks(self) -> Iterator[Samples]:
-        """Return all of them, some at a time."""
+    def blocks(self, *, created: bool = True) -> Iterator[Samples]:
+        """Return all of them, some at a time; `created`: whether anybody asks when they began to count."""
+        del created  # it is known
         block = min(_BLOCK, max(1, _BLOCK_VALUES // (self.values.shape[1] if self.values.ndim > 1 else 1)))
         return (self.take(slice(start, start + block)) for start in range(0, len(self.series), block))
 
@@ -170,16 +171,17 @@ class GridSamples(Samples):
         """Tell which ones are counts that stay at the most that there can be; None when none does."""
         return super().saturated if (self._grid == MAX_WHOLE).any() else None
 
-    def blocks(self) -> Iterator[Samples]:
+    def blocks(self, *, created: bool = True) -> Iterator[Samples]:
         """Return all of them, some at a time, series after series."""
-        births, groups = self._births(), len(self._groups)
+        births, groups = self._births() if created else None, len(self._groups)
         together = max(1, _BLOCK // max(1, groups))
         for start in range(0, len(self._rows), together):
             rows = slice(start, start + together)
             series = np.repeat(self._rows[rows], groups)
             group = np.tile(self._groups, len(self._rows[rows]))
             values = self._grid[:, rows].T.reshape(-1)
-            yield from Samples(series, group, values, births[:, rows].T.reshape(-1)).blocks()
+            born = None if births is None else births[:, rows].T.reshape(-1)
+            yield from Samples(series, group, values, born).blocks()
 
 
 Clamp: TypeAlias = Callable[[Samples], list[float]]
