@@ -125,7 +125,9 @@ class RunPlan:
     @cached_property
     def cell(self) -> Int32s:
         """Return the cell of each of `slots`."""
-        cell = self._spread(self._base_of_runs, self.ways.place)
+        narrow = self.size <= _MAX_INT32  # half the memory, and twice as fast
+        base = self._base_of_runs.astype(np.int32) if narrow else self._base_of_runs
+        cell = self._spread(base, self.ways.place)
         return (cell if self._place is None else self._place[cell]).astype(np.int32, copy=False)
 
     @cached_property
@@ -269,18 +271,18 @@ class RunPlan:
     def _keys(self) -> Int64s:
         return self.row_of_cells.astype(np.int64) * len(self.groups.number) + self.group_of_cells
 
-    def _spread(self, by_run: Int64s, by_entry: Int32s) -> Int64s:
+    def _spread(self, by_run: NDArray[Any], by_entry: Int32s) -> NDArray[Any]:
         return _spread(by_run, self.runs.way, self.ways, by_entry)
 
 
-def _spread(by_run: Int64s, way: NDArray[Any], ways: Ways, by_entry: Int32s) -> Int64s:
+def _spread(by_run: NDArray[Any], way: NDArray[Any], ways: Ways, by_entry: Int32s) -> NDArray[Any]:
     """Return for each slot of some runs what its run has, and what its entry in the run's way has, added up."""
     if len(way) and (way == way[0]).all():
         first, size = int(ways.first[way[0]]), int(ways.sizes[way[0]])
-        alike: Int64s = np.add.outer(by_run, by_entry[first : first + size]).reshape(-1)
+        alike: NDArray[Any] = np.add.outer(by_run, by_entry[first : first + size]).reshape(-1)
         return alike
     count = ways.sizes[way]
-    found: Int64s = np.repeat(by_run, count) + by_entry[stretched(ways.first[way], count)]
+    found: NDArray[Any] = np.repeat(by_run, count) + by_entry[stretched(ways.first[way], count)]
     return found
 
 
