@@ -89,13 +89,8 @@ async def test_the_tree_is_what_the_columns_say(fog_fleet: Fleet) -> None:
     """Paths, counts, widths and hits of a made-up tree; children fill their place."""
     paths = [("fog",), ("fog", "0", "a"), ("fog", "0", "b"), ("fog", "1", "a"), ("fog", "1", "b"), ("fog", "10")]
     shape = shape_of((), paths)
-    columns = {
-        "path": "",
-        "shape": shape.name,
-        "levels": shape.levels,
-        "names": shape.names,
-        "children": shape.children,
-    }
+    columns: dict[str, object] = {"path": "", "shape": shape.name, "levels": shape.levels}
+    columns |= {"names": shape.names, "children": shape.children}
     columns |= {"states": "l--ldlsl", "letters": {"l": "live", "s": "stale", "d": "departed", "-": ""}}
     assert [int(node) for node in shape.nodes] == [0, -1, -1, 5, 1, 2, 3, 4]
     async with tab(f"{fog_fleet.url}/#/?view=metrics") as opened:
