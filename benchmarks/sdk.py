@@ -56,6 +56,7 @@ def ours() -> Library:
     fractions = collector.register_counter("c_total", "c")
     gauge = collector.register_gauge("d", "d")
     histogram = collector.register_histogram("e_seconds", "e", BUCKETS)
+    exponential = collector.register_histogram("g_seconds", "g", "exponential")
     labeled = collector.register_counter("f_total", "f", ["method", "status"])
     kept = labeled.labels("GET", "200")
     return Library(
@@ -69,6 +70,7 @@ def ours() -> Library:
             "down by 2": (gauge.decrement, [2] * CALLS),
             "observe(0.3)": (histogram.observe, [0.3] * CALLS),
             "observe(), spread values": (histogram.observe, SPREAD),
+            "observe(), exponential": (exponential.observe, SPREAD),
             "labelled, kept": (kept.increment, None),
             "labelled, looked up": (lambda: labeled.labels(method="GET", status="200").increment(), None),
         },
@@ -97,6 +99,7 @@ def prometheus() -> Library:
             "down by 2": (gauge.dec, [2] * CALLS),
             "observe(0.3)": (histogram.observe, [0.3] * CALLS),
             "observe(), spread values": (histogram.observe, SPREAD),
+            "observe(), exponential": (histogram.observe, SPREAD),  # with fixed bounds: it has no others
             "labelled, kept": (kept.inc, None),
             "labelled, looked up": (lambda: labeled.labels(method="GET", status="200").inc(), None),
         },
@@ -124,6 +127,7 @@ def opentelemetry() -> Library:
             "down by 2": (ups_and_downs.add, [-2] * CALLS),
             "observe(0.3)": (histogram.record, [0.3] * CALLS),
             "observe(), spread values": (histogram.record, SPREAD),
+            "observe(), exponential": (histogram.record, SPREAD),  # with fixed bounds, the faster ones
             "labelled, kept": (lambda: labeled.add(1, attributes), None),
             "labelled, looked up": (lambda: labeled.add(1, {"method": "GET", "status": "200"}), None),
         },

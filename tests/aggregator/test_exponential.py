@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import chain, pairwise
 from typing import Any
 
@@ -10,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fog_aggregator.components.http.explain import explain
 from fog_aggregator.core.kinds import kind_named
 from fog_aggregator.core.kinds.buckets import rows
 from fog_aggregator.core.kinds.buckets.ladder import ladder_of
 from fog_aggregator.history.capture import Capture
+from fog_aggregator.promql.evaluation.annotations import Annotations
+from fog_aggregator.promql.evaluation.histograms import quantile_kernel
 from fog_schema.codec import decode, encode
 from fog_schema.frames import KINDS_OF_VALUE
 from fog_schema.paths import parse_path
@@ -23,7 +27,7 @@ from tests.telemetry.test_exponential import counted, observations, without_sum
 from utilityfog_frontend.telemetry import Exponential
 from utilityfog_frontend.telemetry.exponential.buckets import ZERO_THRESHOLD, index_of
 from utilityfog_frontend.telemetry.exponential.ladder import ladder_of as plain_ladder_of
-from utilityfog_frontend.telemetry.exponential.value import ExponentialValue
+from utilityfog_frontend.telemetry.exponential.value import ExponentialValue, as_numbers
 from utilityfog_frontend.telemetry.exposition.text import generate_text
 
 values = st.builds(counted, observations, st.integers(-4, 8))
@@ -209,6 +213,37 @@ def test_text_and_history_show_bounds() -> None:
     assert len(bounds) == index_of(3.0, 3) - index_of(0.1, 3) + 3
     assert columns.raw.tolist()[: len(bounds)][-1] == 3
     assert sum(one.lines for family in sampled for one in family.parts) == len(columns.table.labels)
+
+
+def test_explain_is_plain_data() -> None:
+    """The schema and the buckets of the total, of each child and of the node's epochs, as JSON has them."""
+    fleet = Fleet()
+    waiting(fleet.join("fog/0"), 0.1, 0.25)
+    fleet.send()
+    found = explain(fleet.network, parse_path("fog/0"), "wait_seconds")
+    assert found is not None
+    json.dumps(found)
+    [total_] = found["total"]
+    assert {**total_["value"], "sum": 0} == {**as_numbers(counted([0.1, 0.25])), "sum": 0, "count": 2}
+
+
+def test_quantiles_are_within_a_bucket_of_the_truth() -> None:
+    """An interpolated quantile lies in the bucket of the true value: 9 % at schema 3, wherever values lie."""
+    rng = np.random.default_rng(7)
+    for scale in (1e-9, 1.0, 1e12):
+        observed = np.sort(rng.lognormal(0.0, 1.0, 5_000)) * scale
+        fleet = Fleet()
+        waiting(fleet.join("fog/0"), *observed[::2].tolist())
+        waiting(fleet.join("fog/1"), *observed[1::2].tolist())
+        fleet.send()
+        [sampled] = [one for one in fleet.network.view().sampled() if one.family.name == "wait_seconds"]
+        bounds, ladder = sampled.parts[0].ladder(())
+        counts, steps = ladder.T.astype(np.float64), np.zeros(1, np.int64)
+        for quantile in (0.5, 0.9, 0.99, 0.999):
+            kernel = quantile_kernel(np.array([quantile]), steps, Annotations())
+            [found] = kernel(np.array([*bounds, np.inf]), counts, steps).tolist()
+            true = observed[int(np.ceil(quantile * len(observed))) - 1]
+            assert found == pytest.approx(true, rel=2**0.125 - 1)
 
 
 def test_counts_survive_a_checkpoint() -> None:

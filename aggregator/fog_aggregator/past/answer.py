@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
@@ -122,7 +122,7 @@ class _Rows:
         self._axis = axis
         self._view = view
         self._moments = moments
-        self._first: dict[_Block, int] = {}
+        self._first: dict[tuple[object, ...], int] = {}
         self._labels: list[Labels] = []
         self._values: list[Floats] = []
         self._present: list[Mask] = []
@@ -132,10 +132,11 @@ class _Rows:
         """Put samples of a family in their rows; `start`: the moment that is their group 0."""
         columns = sample_columns(_described(self._axis, family), samples)
         numbers, inverse = np.unique(samples.series, return_inverse=True)
-        first = np.array([self._rows(family, number, samples.extra, columns) for number in numbers.tolist()], np.int64)
+        keys = [(family, number, samples.extra) for number in numbers.tolist()]
         at = samples.group.astype(np.int64) + start
-        for offset, column in enumerate(columns):
-            self._set(first[inverse] + offset, at, column.values)
+        for column in columns:
+            rows = np.array([self._row(key, column) for key in keys], np.int64)
+            self._set(rows[inverse], at, column.values)
 
     def answer(self, times: Ints, known_since: float) -> Answer:
         """Return all rows, those that end with a stale marker."""
@@ -154,30 +155,27 @@ class _Rows:
             self._values[number][place[mine], at[mine]] = column[mine]
             self._present[number][place[mine], at[mine]] = True
 
-    def _rows(
-        self, family: int, number: int, extra: tuple[tuple[str, str], ...], columns: Sequence[SampleColumn]
-    ) -> int:
-        """Return the first row of a series, making its rows when it is new."""
-        key = (family, number, extra)
-        first = self._first.get(key)
-        if first is None:
-            first = self._first[key] = self._size
-            self._labels += _labels(self._axis, key, columns, self._view)
-            self._size += len(columns)
-            while len(self._values) * _ROWS < self._size:
+    def _row(self, block: _Block, column: SampleColumn) -> int:
+        """Return the row of one sample of a series, making it when it is new: exponential ones get more of them."""
+        key = (*block, column.suffix, column.bound)
+        row = self._first.get(key)
+        if row is None:
+            row = self._first[key] = self._size
+            self._labels.append(_labels_of(self._axis, block, column, self._view))
+            self._size += 1
+            if len(self._values) * _ROWS < self._size:
                 self._values.append(np.full((_ROWS, self._moments), np.nan))
                 self._present.append(np.zeros((_ROWS, self._moments), np.bool_))
-        return first
+        return row
 
 
 _ROWS: Final = 256
 """Rows that are made at once."""
 
 
-def _labels(axis: Axis, block: _Block, columns: Iterable[SampleColumn], view: Labels) -> Iterator[Labels]:
+def _labels_of(axis: Axis, block: _Block, column: SampleColumn, view: Labels) -> Labels:
     family, number, extra = block
-    name = base_name(_described(axis, family))
+    name = base_name(_described(axis, family)) + column.suffix
     ours = frozenset(label for label, _ in (*extra, *view))
     own = dict(renamed_labels(axis.entries[number].labels, ours)) | dict(extra) | dict(view)
-    for suffix, bound, _ in columns:
-        yield make_labels({**own, NAME: name + suffix, "le": bound} if bound else {**own, NAME: name + suffix})
+    return make_labels({**own, NAME: name, "le": column.bound} if column.bound else {**own, NAME: name})

@@ -10,6 +10,7 @@ from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.explanation import MOST_SAMPLES
 from fog_aggregator.query.inventory import coverage_of
 from fog_schema.paths import Path, format_path, is_under, parse_path
+from utilityfog_frontend.telemetry.exponential.value import ExponentialValue, as_numbers
 from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue, SeriesSnapshot
 
 
@@ -74,6 +75,8 @@ def _samples(families: list[FamilySnapshot]) -> Iterator[dict[str, Any]]:
 
 def _value(series: SeriesSnapshot) -> Any:
     value = series.value
+    if isinstance(value, ExponentialValue):
+        return {**as_numbers(value), "count": value.count}
     if isinstance(value, HistogramValue):
         return {"counts": list(value.counts), "sum": value.sum, "count": value.count}
     return value

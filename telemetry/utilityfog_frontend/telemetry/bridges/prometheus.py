@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from utilityfog_frontend.telemetry.exposition.classic import as_classic
 from utilityfog_frontend.telemetry.model import Family, HistogramValue, SeriesSnapshot
 from utilityfog_frontend.telemetry.names import base_name
 from utilityfog_frontend.telemetry.source import MetricsSource
@@ -31,7 +32,7 @@ class PrometheusBridge:
         """All families as prometheus_client's metrics."""
         # The caller is a registry of prometheus_client, so it is loaded: the SDK itself imports nothing of it.
         metric_type = sys.modules["prometheus_client.metrics_core"].Metric
-        for snapshot in self._source.collect():
+        for snapshot in map(as_classic, self._source.collect()):
             family = snapshot.family
             metric = metric_type(base_name(family), family.help, family.type.value, family.unit)
             for series in snapshot.series:

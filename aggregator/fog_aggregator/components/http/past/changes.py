@@ -176,6 +176,6 @@ class _Work:
 def _measures(family: Family) -> Iterator[_Measure]:
     """Return the numbers that a metric is compared by."""
     name, kind = family.name, family.type
-    yield _Measure(name, kind.value, total_of(name, kind))
+    yield _Measure(name, kind.exposed, total_of(name, kind))
     if f"{name}_bucket" in kind.sample_names(name):
-        yield _Measure(name, kind.value, quantile_of(name, QUANTILE), QUANTILE)
+        yield _Measure(name, kind.exposed, quantile_of(name, QUANTILE), QUANTILE)

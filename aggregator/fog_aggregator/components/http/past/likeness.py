@@ -27,6 +27,7 @@ from fog_aggregator.promql.labels import label
 from fog_aggregator.promql.query import Result, VectorResult, instant_query
 from fog_aggregator.query.samples import PATH as PATH_LABEL
 from fog_schema.paths import Path, format_path
+from utilityfog_frontend.telemetry.exponential.buckets import MOST_BUCKETS
 from utilityfog_frontend.telemetry.model import Family
 
 MOST_VALUES: Final = 200_000
@@ -116,8 +117,8 @@ class _Work:
         compares = self._has_siblings and scope is not _Scope.ALONE
         return {
             "metric": family.name,
-            "type": family.type.value,
-            "quantile": QUANTILE if family.bounds else None,
+            "type": family.type.exposed,
+            "quantile": QUANTILE if family.type.has_buckets else None,
             "value": own if isfinite(own) else None,
             "siblings": _likeness(own, beside) if compares else None,
             "all": _likeness(own, list(values.values())) if scope is _Scope.EVERYWHERE else None,
@@ -131,9 +132,10 @@ def level_values(evaluate: Evaluate, family: Family, level: int, under: Path) ->
     """Return a metric's value at each place of a level at and under a path, by the place's path."""
     place = f',fog_path=~"{format_path(under)}(/.*)?"' if under else ""
     matchers = f'fog_level="{level}"{place}'
-    is_histogram = bool(family.bounds)
     expression = (
-        quantile_by_path(family.name, matchers) if is_histogram else value_by_path(family.name, family.type, matchers)
+        quantile_by_path(family.name, matchers)
+        if family.type.has_buckets
+        else value_by_path(family.name, family.type, matchers)
     )
     found = evaluate(expression)
     if not isinstance(found.data, VectorResult):
@@ -157,7 +159,7 @@ def scopes_of(families: Sequence[Family], places: int, beside: int) -> Iterator[
     """Yield with whom each metric is compared, in their order: as widely as the values left to read allow."""
     left = MOST_VALUES
     for family in families:
-        each = len(family.bounds) + 1
+        each = (MOST_BUCKETS if family.type.is_exponential else len(family.bounds)) + 1
         if each * places <= left:
             scope, cost = _Scope.EVERYWHERE, each * places
         elif beside and each * beside <= left:

@@ -122,7 +122,7 @@ def _described(
     found: dict[str, list[dict[str, str]]] = {}
     for family in families():
         if metric in {None, family.name}:
-            one = {"type": family.type.value, "help": family.help, "unit": family.unit}
+            one = {"type": family.type.exposed, "help": family.help, "unit": family.unit}
             known = found.setdefault(family.name, [])
             if one not in known and not 0 < limit <= len(known):
                 known.append(one)
