@@ -95,6 +95,7 @@ async def test_a_tab_that_was_left_for_an_hour(fog_nats: NatsServer) -> None:
         await opened.page.clock.install()
         await opened.page.goto(url)
         await opened.shows("All well", "h1")
+        await opened.shows("Too young", "[aria-label='What changed']")
         await opened.evaluate(f"({turn})(true)")
         before = len(opened.asked)
         await opened.page.clock.fast_forward("01:00:00")

@@ -61,7 +61,7 @@ export class Overview {
     if (document.hidden || !this.page.status?.ready) return;
     await this.rounds.run([() => this.recent.load(), () => this._changes(), () => this.colouring.load()], all);
     this.update();
-    if (this.problems.length || this.page.now() - (this.dayAt ?? 0) < DAY_S) return;
+    if (document.hidden || this.problems.length || this.page.now() - (this.dayAt ?? 0) < DAY_S) return;
     this.dayAt = this.page.now();
     this.page.day = await day(this.page.route.path, this.dayAt);
     this.update();
