@@ -39,6 +39,7 @@ class Receiver:
         refuses: Tells whether it refuses a series.
         confirms: It knows remote write 2.0.
         ahead: Seconds by which its clock is ahead of ours.
+        hangs: It never answers.
         rejects: Points of each request of OTLP that it says to have left out.
     """
 
@@ -53,11 +54,14 @@ class Receiver:
         self.confirms = False
         self.ahead = 0.0
         self.rejects = 0
+        self.hangs = False
 
     async def take(self, request: web.Request) -> web.Response:
         """Take a request."""
         self.headers.append(request.headers.copy())
         body = await request.read()
+        if self.hangs:
+            await asyncio.sleep(3600)
         status = self.statuses.pop(0) if self.statuses else 0
         headers = {"Date": formatdate(time.time() + self.ahead, usegmt=True)}
         headers |= self.answer_headers

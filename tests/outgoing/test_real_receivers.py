@@ -48,7 +48,7 @@ class Sending:
         self._arguments = [
             *("aggregator", "--nats", server, "--listen", self.address, "--state-dir", str(folder / "state")),
             *("--receivers", str(folder / "receivers.toml"), "--history-step", f"{STEP}ms", "--rules", ""),
-            *("--checkpoint-interval", "1s"),
+            *("--checkpoint-interval", "1s", "--kernels", "numpy"),
         ]
 
     def start(self, stack: ExitStack) -> Callable[[], None]:

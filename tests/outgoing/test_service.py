@@ -163,3 +163,19 @@ async def test_points_that_a_collector_leaves_out_are_counted(fog_nats: NatsServ
         taking.rejects = 2
         async with sending(fog_nats, write(tmp_path, taking, protocol='"otlp"')) as aggregator:
             await eventually(lambda: counted(aggregator, NAME, result="refused") >= 2, deadline=20)
+
+
+async def test_a_receiver_that_hangs_holds_nobody_up(fog_nats: NatsServer, tmp_path: Path) -> None:
+    """The aggregator is ready and ends in good order; the next run sends all steps that were not answered."""
+    async with receiving() as taking, node(fog_nats):
+        receivers, state = write(tmp_path, taking), tmp_path / "state"
+        taking.hangs = True
+        async with asyncio.timeout(25), sending(fog_nats, receivers, state) as aggregator:
+            await eventually(lambda: counted(aggregator, "fog_aggregator_outgoing_lag_seconds") > 1, deadline=15)
+            first = aggregator.network.now() - 0.5
+        taking.hangs = False
+        async with sending(fog_nats, receivers, state) as aggregator:
+            await eventually(lambda: taking.has("orders_total", 8), deadline=20)
+            assert not counted(aggregator, "fog_aggregator_outgoing_steps_dropped_total", reason="forgotten")
+        times = sorted(next(own for labels, own in taking.series.items() if ("__name__", "orders_total") in labels))
+        assert times[0] / 1e3 < first

@@ -104,8 +104,8 @@ class Outgoing:
         """Return what tells how old the oldest step is that a receiver lacks, in seconds; 0 when it lacks none."""
 
         def lag() -> float:
-            newest = self._steps.newest
-            return max(0.0, (newest - core.cursor) / 1e3) if core.cursor else 0.0
+            since = max(core.cursor, self._steps.first)
+            return max(0.0, (self._steps.newest - since) / 1e3) if core.cursor else 0.0
 
         return lag
 

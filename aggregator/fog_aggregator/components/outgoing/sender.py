@@ -33,6 +33,8 @@ _T = TypeVar("_T")
 LOGGER: Final = logging.getLogger("fog_aggregator.outgoing")
 _LOOK: Final = 1.0
 """Seconds between two looks at the clock while a step waits for the receiver's time."""
+_BEFORE_ALL: Final = 1
+"""The cursor of a receiver that is to get all steps: there was none when it was first heard of."""
 _NAMED: Final = 10
 """Series that one line of the log names."""
 
@@ -101,7 +103,7 @@ class Sender:
         if core.cursor:
             core.doubtful = max(steps_known, round(self._around.server_time() * 1000))
         else:
-            core.cursor = steps_known  # begin with what comes from now on
+            core.cursor = steps_known or _BEFORE_ALL  # begin with what comes from now on
         await self._greet()
         while True:
             try:
@@ -145,7 +147,7 @@ class Sender:
             if not due.time:
                 await steps.wait(max(core.cursor, steps.newest))
                 continue
-            if due.is_oldest and core.cursor:
+            if due.is_oldest and core.cursor > _BEFORE_ALL:
                 self._metrics.dropped(FORGOTTEN, (due.time - core.cursor) // steps.length - 1)
             if core.is_old(due.time, self._receivers_time()):
                 self._metrics.dropped(OLD, 1)
@@ -231,7 +233,7 @@ class Sender:
     async def end_series(self, deadline: float) -> None:
         """Tell the receiver that all series end, if it has everything before: they would come back otherwise."""
         core, steps = self.core, self._around.steps
-        if not self._receiver.end_at_stop or not core.cursor or steps.next(core.cursor).time:
+        if not self._receiver.end_at_stop or core.cursor <= _BEFORE_ALL or steps.next(core.cursor).time:
             return
         cursor, read = core.cursor, self._reader.step
         parts = [_ended(part) for part in await self._aside(lambda: read(cursor, steps.lock))]

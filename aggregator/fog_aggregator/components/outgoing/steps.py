@@ -30,6 +30,7 @@ class OutgoingSteps:
         length: Milliseconds from one step to the next.
 
     Attributes:
+        first: The first step of this run, or the newest of the one before; milliseconds.
         newest: The newest step that is kept, on disk where there is one; milliseconds.
     """
 
@@ -38,6 +39,7 @@ class OutgoingSteps:
         self.lock = lock
         self.length = length
         self.newest = 0
+        self.first = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
 
@@ -45,7 +47,7 @@ class OutgoingSteps:
         """Begin with the steps that a run before has kept."""
         self._loop = asyncio.get_running_loop()
         with self.lock:
-            self.newest = self.store.newest or 0
+            self.first = self.newest = self.store.newest or 0
 
     def note(self, time: int) -> None:
         """Take note that a step is kept; any thread may call."""
@@ -66,6 +68,6 @@ class OutgoingSteps:
         return Due(times[0], is_oldest=times[0] == oldest)
 
     def _note(self, time: int) -> None:
-        self.newest = time
+        self.newest, self.first = time, self.first or time
         news, self._news = self._news, asyncio.Event()
         news.set()
