@@ -23,7 +23,7 @@ from fog_aggregator.query.plan import Draft
 from fog_aggregator.query.planner import Planner
 from fog_aggregator.query.selection import Matcher
 from fog_aggregator.query.series_axis import SeriesAxis
-from fog_aggregator.query.slot_index import SlotIndex
+from fog_aggregator.query.slot_index import SeriesLists, SlotIndex
 from fog_schema.paths import parse_path
 from tests import reference
 from tests.aggregator.fleet import Fleet, asked
@@ -194,6 +194,23 @@ def test_orders_change_plans_as_they_change_new_ones(history: list[tuple[str, st
             fog.say(what[1], what[2], at)
             fog.pass_to(at)
         plans_are_as_new(planner, fog.engine.fleet)
+
+
+def test_lists_that_grow_while_they_are_read_are_whole_the_next_time() -> None:
+    """A thread that makes a plan may keep what it has read after another one has added a list."""
+
+    class Growing(list[Any]):
+        def __getitem__(self, key: Any) -> Any:
+            found = super().__getitem__(key)
+            if isinstance(key, slice) and len(self) == 1:
+                lists.number(np.array([7, 8], np.int32))
+            return found
+
+    lists = SeriesLists()
+    lists._lists = Growing()  # noqa: SLF001 - the moment in between
+    lists.number(np.array([5], np.int32))
+    assert lists.flat()[2].tolist() == [5]
+    assert [one.tolist() for one in lists.flat()] == [[0, 1], [1, 2], [5, 7, 8]]
 
 
 COUNTS = st.integers(-100, 100) | st.just(2**63 - 1) | st.just(2**62)

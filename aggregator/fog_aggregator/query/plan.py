@@ -15,7 +15,7 @@ from fog_aggregator.core.columns import Bools, Float64s, Int32s, Int64s
 from fog_aggregator.core.rollups.reductions import number_cells
 from fog_aggregator.core.rollups.run_plan import PlannedGroups, PlannedRuns, RunPlan, Ways, stretched
 from fog_aggregator.query.series_axis import SeriesAxis
-from fog_aggregator.query.slot_index import SlotIndex, SlotRuns
+from fog_aggregator.query.slot_index import SeriesLists, SlotIndex, SlotRuns
 
 Version: TypeAlias = tuple[int, ...]
 """Of everything that a plan depends on: it holds for as long as this is the same."""
@@ -97,14 +97,17 @@ class Draft:
     @property
     def is_quick(self) -> bool:
         """Tell whether it is made while others wait: of few runs that are known, or of few slots."""
-        return self.index.at is not None or (self.index.is_laid_out and len(self.index.runs.start) <= _FEW_RUNS)
+        return self.index.at is not None or (
+            self.index.is_laid_out and len(self.index.laid_out()[0].start) <= _FEW_RUNS
+        )
 
     def make(self) -> RunPlan:
         """Assign the used slots to their cells."""
-        runs, out = self._chosen(self.group_of), None
+        (every, known), out = self.index.laid_out(), None
+        runs = self._chosen(every, self.group_of)
         if self.taken_out is not None:
-            out = self._chosen(self.taken_out.group_of)
-        lists, entries, rows = self._entries(runs, out)
+            out = self._chosen(every, self.taken_out.group_of)
+        lists, entries, rows = self._entries(known, runs, out)
         runs, listed = _with_rows(runs, lists, entries)
         pairs = _pairs(self.group_of[runs.epoch], listed, len(entries.sizes))
         rows_of, example = _sets(pairs, len(entries.sizes))
@@ -122,18 +125,17 @@ class Draft:
         moments = self.taken_out.at[out.epoch]
         return plan.begun_anew(self.taken_out.group_of[out.epoch], moments, *_spelt(listed, entries))
 
-    def _chosen(self, group_of: Int32s) -> SlotRuns:
+    def _chosen(self, runs: SlotRuns, group_of: Int32s) -> SlotRuns:
         """Return the runs in some groups, in the order in which their values are added."""
-        runs = self.index.runs
         chosen = group_of[runs.epoch] >= 0
         if self.rank is not None:
             order = np.argsort(self.rank[runs.epoch], kind="stable")
             return runs.take(order[chosen[order]])
         return runs if chosen.all() else runs.take(np.flatnonzero(chosen))
 
-    def _entries(self, runs: SlotRuns, out: SlotRuns | None) -> tuple[Int64s, _Entries, Int32s]:
+    def _entries(self, known: SeriesLists, runs: SlotRuns, out: SlotRuns | None) -> tuple[Int64s, _Entries, Int32s]:
         """Return the lists that runs have, ascending; their entries; and the series of each row, by shape."""
-        first, length, series = self.index.lists.flat()
+        first, length, series = known.flat()
         used = np.zeros(len(first), np.bool_)
         used[runs.series] = True
         if out is not None:

@@ -7,7 +7,6 @@ that runs have. Where nodes come and go, their own part of the index is laid out
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -49,6 +48,8 @@ class SlotRuns(NamedTuple):
 class SeriesLists:
     """Lists of series, each under a number. It only grows, so that what was numbered before stays true.
 
+    Whoever holds the fleet adds to it; any thread may read meanwhile.
+
     Attributes:
         entries: how many series all lists have together.
     """
@@ -65,16 +66,17 @@ class SeriesLists:
         if number == len(self._lists):
             self._lists.append(series.copy())
             self.entries += len(series)
-            self._flat = None
         return number
 
     def flat(self) -> tuple[Int64s, Int64s, Int32s]:
         """Return where each list begins, how many series it has, and the series of all lists."""
-        if self._flat is None:
-            length = np.array([len(one) for one in self._lists], np.int64)
-            series = np.concatenate([np.zeros(0, np.int32), *self._lists])
-            self._flat = np.cumsum(length) - length, length, series
-        return self._flat
+        flat, lists = self._flat, len(self._lists)
+        if flat is None or len(flat[0]) < lists:  # another thread may have kept an earlier state since
+            some = self._lists[:lists]
+            length = np.array([len(one) for one in some], np.int64)
+            series = np.concatenate([np.zeros(0, np.int32), *some])
+            self._flat = flat = np.cumsum(length) - length, length, series
+        return flat
 
 
 class SlotIndex:
@@ -84,10 +86,7 @@ class SlotIndex:
         slots: the table's slots.
         shape_of: the shape of each series of the catalog, by their numbers.
         at: the slots that the index is of, ascending; None for all of the table.
-        known: the lists of series of an index that it follows.
-
-    Attributes:
-        lists: the lists of series that runs have.
+        known: the runs, with the lists of their series, where they are known.
     """
 
     def __init__(
@@ -95,31 +94,36 @@ class SlotIndex:
         slots: SlotColumns,
         shape_of: Sequence[int] | Int32s,
         at: Int64s | None = None,
-        known: SeriesLists | None = None,
+        known: tuple[SlotRuns, SeriesLists] | None = None,
     ) -> None:
         self.at = at
         self.shape_of: Int32s = np.array(shape_of, np.int32)
-        self.lists = known or SeriesLists()
-        self._slots: SlotColumns | None = some(slots, slice(None) if at is None else at)
+        self._known = known
+        chosen = np.zeros(0, np.int64) if known is not None else slice(None) if at is None else at
+        self._slots: SlotColumns | None = some(slots, chosen)
 
-    @cached_property
-    def runs(self) -> SlotRuns:
-        """Return all used slots. Any thread may ask first."""
-        slots = self._slots
-        if slots is None:
-            raise RuntimeError("an index that follows another has its runs")
-        runs = _lay_out(slots, self.lists, 0, self.at)
+    def laid_out(self) -> tuple[SlotRuns, SeriesLists]:
+        """Return all used slots, and the lists of their series, which belong together.
+
+        Any thread may ask first; of two that do at once each has its own.
+        """
+        slots, known = self._slots, self._known  # in this order
+        if known is None:
+            if slots is None:
+                raise RuntimeError("an index has neither slots nor runs")
+            lists = SeriesLists()
+            self._known = known = _lay_out(slots, lists, 0, self.at), lists
         self._slots = None
-        return runs
+        return known
 
     @property
     def is_laid_out(self) -> bool:
         """Tell whether the runs are known."""
-        return "runs" in self.__dict__
+        return self._known is not None
 
     def may_follow(self, slots: int) -> bool:
         """Tell whether the lists of series that nobody has any more are few: a table has so many slots now."""
-        return self.lists.entries <= _MANY + 2 * slots
+        return self.laid_out()[1].entries <= _MANY + 2 * slots
 
     def after(self, ranges: Sequence[tuple[int, int]], slots: SlotColumns, shape_of: Int32s) -> SlotIndex:
         """Return the index after the slots of some ranges, ascending and apart, changed hands.
@@ -129,17 +133,15 @@ class SlotIndex:
             slots: all slots of the table, as they are now.
             shape_of: as they are now.
         """
-        none, before = np.zeros(0, np.int64), self.runs
-        index = SlotIndex(some(slots, none), shape_of, None, self.lists)
+        before, lists = self.laid_out()
         ends, pieces, done = before.start + before.length, [], 0
         for begin, end in _widened(ranges, before.start, ends, len(slots.series)):
             first, last = np.searchsorted(ends, begin, "right"), np.searchsorted(before.start, end)
             pieces.append(before.take(slice(done, int(first))))
-            pieces.append(_lay_out(some(slots, slice(begin, end)), self.lists, begin))
+            pieces.append(_lay_out(some(slots, slice(begin, end)), lists, begin))
             done = int(last)
         pieces.append(before.take(slice(done, len(ends))))
-        index.__dict__["runs"] = _joined(pieces)
-        return index
+        return SlotIndex(slots, shape_of, None, (_joined(pieces), lists))
 
 
 def some(slots: SlotColumns, chosen: slice | Int64s) -> SlotColumns:
