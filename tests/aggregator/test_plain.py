@@ -24,6 +24,7 @@ from fog_aggregator.kernels.load import load
 from fog_aggregator.kernels.ports import Kernels
 from fog_bus.ports import Message
 from fog_schema.codec import encode
+from fog_schema.columns import U8, array_column, pack_floats, pack_ids
 from fog_schema.frames import DELTA, EPHEMERAL, SHARED, Frame
 from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
@@ -188,6 +189,20 @@ def test_what_a_writer_is_decides_too() -> None:
     arrived += deltas("2", 4, [2, 3, 3, 2, 6, 7]) + deltas("2", 1, [5]) + deltas("3", 9, [1])
     _, by_kernels = read_both(messages_of(arrived, [100]), 4)
     assert by_kernels.counts["duplicate"] == 2
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 0), (0, 1), (1, 1), (-SERIES, SERIES)])
+def test_what_an_epoch_has_not_is_unknown(low: int, high: int) -> None:
+    """Ids before and beyond those of a kind, by one or by more: their values are dropped, and no neighbour has them."""
+    [(path, delta)] = deltas("1", 2, [2])
+    first = SERIES  # of the histograms, with counters before them and gauges behind
+    group = delta.histograms[0]
+    ids = pack_ids(range(max(0, first + low), first + SERIES + high))
+    counts, sums = array_column(U8, b"\1" * (WIDTH * ids.size)), pack_floats([1.5] * ids.size)
+    delta.histograms = (group._replace(ids=ids, counts=counts, sums=sums),)
+    arrived = [begin("0", 1), begin("1", 2), begin("2", 3), (path, delta), *deltas("1", 2, [3])]
+    _, by_kernels = read_both(messages_of(arrived, [100]))
+    assert by_kernels.counts["unknown"] == max(0, -low) + high
 
 
 def test_what_is_out_is_not_read() -> None:

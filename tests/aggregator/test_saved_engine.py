@@ -59,7 +59,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("AwaitedCommands", "_since"): "streams of commands are waited for anew",
     ("OwnOrigin", "revisions"): "its parts are walked",
     **{("Ingest", name): HANDED_IN for name in ("_fleet", "_events", "_counts", "_say", "accounts")},
-    **{("Ingest", name): CONFIGURED for name in ("_branches", "_branch_events", "_branch_frames")},
+    **{("Ingest", name): CONFIGURED for name in ("_branches", "_branch_events", "_branch_frames", "_plain")},
     ("Ingest", "_returned"): "the next delta of a writer with a long tombstone asks for its keyframe again (R12.15)",
     ("Readiness", "ready"): "whoever begins anew reads what came since, and is ready then",
     ("Readiness", "_asked"): "a round that is needed still is asked for anew",
