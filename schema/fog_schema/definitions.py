@@ -31,8 +31,8 @@ from fog_schema.limits import (
 
 ROLLUPS: Final = frozenset({"sum", "min", "max", "avg", "last", "count_values"})
 
-_METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_LABEL_NAME: Final = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+LABEL_NAME: Final = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 def encode_definitions(definitions: Sequence[Definition]) -> bytes:
@@ -110,7 +110,7 @@ def _definition(entry: Any) -> Definition:
             pass
         case _:
             raise FrameError("definition", "a definition does not have the nine fields it must have")
-    if not (0 < len(name) <= MAX_NAME_LENGTH and _METRIC_NAME.fullmatch(name)):
+    if not (0 < len(name) <= MAX_NAME_LENGTH and METRIC_NAME.fullmatch(name)):
         raise FrameError("definition", f"metric name {name[:80]!r} is not allowed")
     if type(type_) is not int or type_ not in TYPE_NAMES:
         raise FrameError("definition", f"{name}: type {type_} is not known")
@@ -139,7 +139,7 @@ def _check_label_names(name: str, type_: int, labels: Any) -> None:
     if not _are_strings(labels, MAX_LABELS) or len(labels) != len(set(labels)):
         raise FrameError("definition", f"{name}: label names are not at most {MAX_LABELS} different strings")
     for label in labels:
-        if len(label) > MAX_NAME_LENGTH or not _LABEL_NAME.fullmatch(label):
+        if len(label) > MAX_NAME_LENGTH or not LABEL_NAME.fullmatch(label):
             raise FrameError("definition", f"{name}: label name {label[:80]!r} is not allowed")
         if label == "le" and type_ in (HISTOGRAM, EXPONENTIAL_HISTOGRAM):
             raise FrameError("definition", f"{name}: the label le belongs to the buckets")

@@ -16,7 +16,9 @@ from tests.house.source import PACKAGES, ROOT, imports, modules
 TELEMETRY: frozenset[str] = frozenset()
 SCHEMA = frozenset({"msgpack"})
 BUS = frozenset({"fog_schema", "nats"})
-AGENT = frozenset({"utilityfog_frontend", "fog_schema", "fog_bus", "psutil"})
+AGENT = frozenset(
+    {"utilityfog_frontend", "fog_schema", "fog_bus", "psutil", "re2", "yaml"}
+)  # the last three if installed
 AGGREGATOR = AGENT - {"psutil"} | {"fog_agent", "msgpack", "numba", "numpy", "aiohttp", "cramjam", "isal"}
 AGGREGATOR |= {"promql_parser", "re2", "yaml"}
 TESTING = AGGREGATOR | {"fog_aggregator", "nats", "pytest", "pytest_asyncio"}

@@ -72,7 +72,9 @@ def program() -> TelemetryCollector:
 def agent() -> TelemetryCollector:
     """Return an agent's registry, with what the host's sources add for `fog agent`."""
     collector = TelemetryCollector(self_metrics=False)
-    assert AgentMetrics(collector, Settings()).recovery is not None  # made by an agent that looks for journals
+    agent = AgentMetrics(collector, Settings())
+    assert agent.recovery is not None  # made by an agent that looks for journals
+    agent.expect_filters(["relabel 1 drop"])  # … that has filters
     HostMetrics(collector)
     return collector
 

@@ -92,10 +92,10 @@ class EpochSeries:
         last_read: what the source said when it was last read; None before the first time.
         incremental: its values are counts, which outlive it.
         sections: the sections of a frame that take its values, by their type.
-        mark: tells on which reading the value stands that was read last, where its total lives outside of the process.
+        marks: tells on which readings the value stands that was read last, where totals live outside of the process.
     """
 
-    __slots__ = ("base", "fresh", "id", "incremental", "last_read", "mark", "origin", "sections", "source")
+    __slots__ = ("base", "fresh", "id", "incremental", "last_read", "marks", "origin", "sections", "source")
 
     def __init__(self, number: int, source: SourceSeries, origin: SeriesValue | None = None) -> None:
         self.id = number
@@ -106,7 +106,7 @@ class EpochSeries:
         self.last_read: SeriesValue | None = None
         self.incremental = source.family.type.incremental
         self.sections = SECTIONS[source.family.type]
-        self.mark: Callable[[], Mark] | None = getattr(source, "mark", None)
+        self.marks: Callable[[], Sequence[Mark]] | None = getattr(source, "marks", None)
 
     def value(self) -> SeriesValue:
         """Read what the series has counted since the epoch began; a gauge's value as it is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import is_not
 from typing import Final
 
 from fog_agent.core.epoch_series import (
@@ -83,7 +84,7 @@ class SeriesRegister:
         """Take note of series that came and that went; return the ids of those that went, ascending."""
         live = tuple([watch.series() for watch in self._watches])
         ended = [series for watch in self._watches for series in watch.take_ended()]
-        changed = bool(ended) or live != self._seen
+        changed = bool(ended) or len(live) != len(self._seen) or any(map(is_not, live, self._seen))
         if changed:
             self._welcome(live, ended)
         removed = [series.id for source in ended if (series := self._remove(source)) is not None]

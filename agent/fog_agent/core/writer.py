@@ -286,11 +286,11 @@ class Writer:
             return None
         self._journal.reserve(self.epoch, frame.seq)
         self.seq = frame.seq
-        marks = []
+        marks: list[Mark] = []
         for series in builder.taken:
             series.base = series.fresh
-            if series.mark is not None:
-                marks.append(series.mark())
+            if series.marks is not None:
+                marks += series.marks()
         last_event = -1 if frame.events_held is None else frame.events_held[1]
         return Encoded(frame.seq, data, completes, last_event, tuple(marks))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from fog_agent.core.filters.rules import Filters
 from fog_agent.core.journal.recovery import Address
 from fog_agent.core.publication import Publication
 from fog_agent.core.schedule import phase_of
@@ -26,7 +27,8 @@ from fog_agent.edge.checks import check_arguments
 from fog_agent.edge.driving.listening import listen
 from fog_agent.edge.driving.worker import Aside, InPlace, Worker
 from fog_agent.edge.endings import LastCall
-from fog_agent.edge.options import AgentOptions
+from fog_agent.edge.filter_file import filters_from
+from fog_agent.edge.options import AgentOptions, Beside
 from fog_agent.edge.recovery import Recovery, journals_of
 from fog_agent.edge.sender import Sender
 from fog_agent.edge.signals import HeldSignals
@@ -74,21 +76,21 @@ class Agent:
         collector: what to publish. Its counts belong to the path from the collector's creation on.
         path: where in the tree, ``fog/0/3``.
         servers: NATS URLs; ignored when `connection` is given.
-        interval: seconds between frames, from 0.1 to 3,600; the moment is spread by a hash of the path.
+        interval: seconds between frames, from 0.1 to 3,600; the moment is spread by the path's hash.
         prefix: subject prefix.
         shared: several processes publish under this path (prefork workers) and each one's gauges count too.
         ephemeral: the node comes and goes; that it leaves is no alert.
         info: facts about the node for people, beside version, os and host name.
         options: credentials, TLS and the rest, in place of `servers`: `NatsOptions`, or those of another transport.
         connection: a running connection to share with other agents of the process; the caller closes it.
-        bus: any other bus, such as `fog_bus.memory.MemoryBus` in a test; the caller closes it.
-        journal: a directory with the journals of processes (`TelemetryCollector(journal=…)`): the epochs of those that
-            were killed are ended here. By default that of the collector's own journal.
+        bus: any other bus, as `fog_bus.memory.MemoryBus`; the caller closes it.
+        journal: a directory of journals, by default that of the collector's own: epochs of killed processes end here.
         handle_signals: on SIGTERM and SIGINT flush first, then let the signal do what it did before; a second one does
             not wait. Publishing goes on until `stop`, so a program that drains loses nothing. Only in the main thread.
         deadline: seconds that stopping may take at most.
-        state_dir: where it remembers the last readings of sources with `since="outside"`, so that the next one goes on
-            from there; None to begin anew each time. One agent of a path at a time.
+        filters: a file with rules of what is sent (see `docs/filters.md`); the agent's own metrics are, always.
+        state_dir: where it remembers the last readings of sources with `since="outside"`, for the next agent; None to
+            begin anew each time. One agent of a path at a time.
 
     Raises:
         PathError: for a path that is none.
@@ -115,6 +117,7 @@ class Agent:
         journal: str | os.PathLike[str] | None = AgentOptions.journal,
         handle_signals: bool = False,
         deadline: float = AgentOptions.deadline,
+        filters: Filters | Path | str | None = AgentOptions.filters,
         state_dir: Path | str | None = AgentOptions.state_dir,
     ) -> None:
         given = {"interval": interval, "deadline": deadline, "prefix": prefix, "info": info, "options": options}
@@ -130,7 +133,7 @@ class Agent:
         self._handle_signals = handle_signals
         self.forkable: forks.Forkable = self
         self._running: _Running | None = None
-        self._state_dir = None if state_dir is None else Path(state_dir).absolute()
+        self._beside = Beside(None if state_dir is None else Path(state_dir).absolute(), filters_from(filters))
 
     async def start(self, *, aside: bool = True) -> None:
         """Begin to publish. Returns at once, with or without a server.
@@ -150,7 +153,8 @@ class Agent:
             await off_loop(other.leave)
         running = _Running(self._at_exit)
         address = Address(self.path, self._subjects.prefix, self._settings)
-        publication = attach(self._collector, address, time.monotonic(), running.tenure, self._shows_gauges)
+        terms = (time.monotonic(), running.tenure, self._shows_gauges, self._beside.filters)
+        publication = attach(self._collector, address, *terms)
         try:
             await self._begin(running, publication, address, aside=aside)
         except BaseException:
@@ -180,8 +184,8 @@ class Agent:
             running.signals = HeldSignals(running.tenure.loop, self.flush)
 
     async def _hold_state(self, publication: Publication) -> None:
-        if self._state_dir is not None:
-            await off_loop(hold_state, self._collector, publication, self._state_dir, self.path)
+        if self._beside.state_dir is not None:
+            await off_loop(hold_state, self._collector, publication, self._beside.state_dir, self.path)
 
     async def stop(self, deadline: float | None = None) -> bool:
         """Flush the last counts and stop, within `deadline` seconds; True when all of it was acknowledged.
@@ -293,7 +297,7 @@ class Agent:
         self._handle_signals = False
         self._parent = None if self._settings.shared and self._parent is None else parent
         self._settings = replace(self._settings, shared=True)
-        self._state_dir = None  # totals that live outside are the parent's to read
+        self._beside = self._beside._replace(state_dir=None)  # totals that live outside are the parent's to read
         if self.forkable is original:
             self.forkable = self
         return AgentThread(self, lambda: self._shows_gauges() or self._collector.has_counted())

@@ -11,6 +11,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from fog_agent.core.epoch_series import SourceSeries, Watch
+from fog_agent.core.filters.parsing import FilterError
+from fog_agent.core.filters.rules import Filters
+from fog_agent.core.filters.watch import OUTCOMES, FilteredWatch, gauges_without_rollup
 from fog_agent.core.journal.port import NO_JOURNAL
 from fog_agent.core.journal.recovery import Address
 from fog_agent.core.publication import Holder, Publication
@@ -34,22 +37,22 @@ class WatchOfProcess:
 
     def __init__(self, watch: Watch, gauges: Callable[[], bool]) -> None:
         self.gauges = gauges
-        self._watch = watch
+        self.watch = watch
         self._all: tuple[SourceSeries, ...] = ()
         self._counts: tuple[SourceSeries, ...] = ()
 
     @property
     def refuse_newcomers(self) -> bool:
         """As the watch's."""
-        return self._watch.refuse_newcomers
+        return self.watch.refuse_newcomers
 
     @refuse_newcomers.setter
     def refuse_newcomers(self, refuse: bool) -> None:
-        self._watch.refuse_newcomers = refuse
+        self.watch.refuse_newcomers = refuse
 
     def series(self) -> tuple[SourceSeries, ...]:
         """Return the live series: the same tuple while none came or went."""
-        series = self._watch.series()
+        series = self.watch.series()
         if self.gauges():
             return series
         if series is not self._all:
@@ -58,7 +61,7 @@ class WatchOfProcess:
 
     def take_ended(self) -> Sequence[SourceSeries]:
         """Return the series that ended since the last call."""
-        ended = self._watch.take_ended()
+        ended = self.watch.take_ended()
         return ended if self.gauges() else _counts_of(ended)
 
 
@@ -120,8 +123,11 @@ def attach(
     now: float,
     holder: Holder,
     gauges: Callable[[], bool] = lambda: True,
+    filters: Filters | None = None,
 ) -> Publication:
     """Take hold of a collector's publication at an address; of gauges only while `gauges()` says so.
+
+    Of its series that is sent which `filters` let through; they stay for as long as the publication.
 
     Its journal, if it has one, is told where it is published.
 
@@ -129,13 +135,11 @@ def attach(
 
     Raises:
         RuntimeError: when an agent has it already: two would count everything twice.
+        FilterError: the filters cannot be used with this collector, or are others than before.
     """
     path, settings = address.path, address.settings
-    key = ("fog_agent", path)
     journal = _claimed(collector, path)
-    publication = collector.attachments.get(key)
-    if not isinstance(publication, Publication) or publication.orphaned:
-        publication = collector.attachments[key] = _publication_of(collector, settings, now, journal)
+    publication = _publication_at(collector, address, now, journal, filters)
     before = publication.holder
     if before is not None and (before.lasts or not before.lose()):
         raise RuntimeError(
@@ -150,6 +154,21 @@ def attach(
     publication.resume(settings, now)
     if journal is not None:
         _tell(journal, address)
+    return publication
+
+
+def _publication_at(
+    collector: TelemetryCollector, address: Address, now: float, journal: Journal | None, filters: Filters | None
+) -> Publication:
+    """Return what a collector publishes at an address: as before, or from now on."""
+    key = ("fog_agent", address.path)
+    publication = collector.attachments.get(key)
+    if not isinstance(publication, Publication) or publication.orphaned:
+        publication = _publication_of(collector, address.settings, now, journal, filters)
+        collector.attachments[key] = publication
+    elif filters_of(publication) != filters:
+        where = format_path(address.path)
+        raise FilterError(f"{where} was published with other filters, which stay while the collector does")
     return publication
 
 
@@ -197,14 +216,39 @@ def _tell(journal: Journal, address: Address) -> None:
         journal.publish(replace(address, settings=replace(address.settings, info=())).to_text())
 
 
+def filters_of(publication: Publication) -> Filters | None:
+    """Return the filters of a publication."""
+    watches = [watch.watch for watch in publication.watches if isinstance(watch, WatchOfProcess)]
+    return next((watch.filters for watch in watches if isinstance(watch, FilteredWatch)), None)
+
+
+def _filtered(collector: TelemetryCollector, watch: Watch, filters: Filters, metrics: SelfMetrics) -> FilteredWatch:
+    if collector.journal is not None:
+        raise FilterError(
+            "filters cannot be used with a journal: what it has of a series may be one of several in a sum"
+        )
+    refused = gauges_without_rollup(watch.series(), filters)
+    if refused:
+        raise FilterError(
+            f"an aggregate rule would merge gauges of {', '.join(refused)}: give them a rollup= that begins with sum, "
+            "min, max or avg, or leave them out of the rule's match"
+        )
+    metrics.expect_filters((*filters.names(), *OUTCOMES))
+    return FilteredWatch(watch, filters, metrics)
+
+
 def _publication_of(
-    collector: TelemetryCollector, settings: Settings, now: float, journal: Journal | None
+    collector: TelemetryCollector, settings: Settings, now: float, journal: Journal | None, filters: Filters | None
 ) -> Publication:
     """Publish the program's collector and the agent's own metrics in the same frames. The sender refreshes them."""
     own = TelemetryCollector(self_metrics=False)
+    metrics = SelfMetrics(own, settings)
+    watch: Watch = collector.watch_series(refresh=False)
+    if filters is not None:
+        watch = _filtered(collector, watch, filters, metrics)
     return Publication(
-        tuple(WatchOfProcess(one.watch_series(refresh=False), gauges=lambda: True) for one in (collector, own)),
-        SelfMetrics(own, settings),
+        tuple(WatchOfProcess(one, gauges=lambda: True) for one in (watch, own.watch_series(refresh=False))),
+        metrics,
         settings,
         now,
         new_epoch if journal is None else lambda: journal.epoch,

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fog_bus.options import option, switch
-from fog_bus.options.kinds import DIRECTORY, DURATION, INTERVAL, TEXT
+from fog_bus.options.kinds import DIRECTORY, DURATION, FILE, INTERVAL, TEXT
 from fog_schema.subjects import DEFAULT_PREFIX
+
+if TYPE_CHECKING:
+    from fog_agent.core.filters.rules import Filters
 
 DEFAULT_INTERVAL: Final = 10.0
 """Seconds between frames."""
+
+
+class Beside(NamedTuple):
+    """Hold what an agent has beside its collector.
+
+    Attributes:
+        state_dir: where it remembers totals that live outside.
+        filters: the rules of what is sent.
+    """
+
+    state_dir: Path | None
+    filters: Filters | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +39,9 @@ class AgentOptions:
     shared: bool = switch("other processes publish under this path too, and each one's gauges count")
     journal: str | None = option(None, "end the epochs of killed programs whose journals are here", DIRECTORY)
     ephemeral: bool = switch("this node comes and goes: that it leaves is no alert")
+    filters: Path | None = option(
+        None, "file with the rules of what is sent, TOML, or YAML as Prometheus's", FILE, convert=Path
+    )
     state_dir: Path | None = option(
         None,
         "directory for what it remembers of the kernel's counters (default ~/.local/state/fog)",

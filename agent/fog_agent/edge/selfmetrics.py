@@ -5,11 +5,19 @@ METRICS.md lists them and marks the ones that mean lost data.
 
 from __future__ import annotations
 
+import logging
 import platform
+from collections.abc import Iterable
+from typing import Any, Final
 
 from fog_agent.core.writer import Settings
 from fog_schema import __version__
 from utilityfog_frontend.telemetry import Counter, TelemetryCollector
+
+MOST_LOGGED: Final = 1_000
+"""Different things that are logged of filters."""
+
+log = logging.getLogger("fog_agent")
 
 
 class WriterMetrics:
@@ -65,6 +73,8 @@ class SelfMetrics(WriterMetrics):
         super().__init__(collector, settings, "fog_agent")
         self._collector = collector
         self._recovery: RecoveryMetrics | None = None
+        self._filtered: Any = None
+        self._logged: set[str] = set()
         counter = collector.register_counter
         self._events = counter("fog_agent_events_total", "Events acknowledged by JetStream")
         self._lost = counter("fog_agent_events_lost_total", "Events that fell out before they were acknowledged")
@@ -76,6 +86,27 @@ class SelfMetrics(WriterMetrics):
             rollup="sum",
         )
         build.set(1)
+
+    def expect_filters(self, rules: Iterable[str]) -> None:
+        """Show a count for each rule that may filter: an increase needs a 0 before it."""
+        self._filtered = self._collector.register_counter(
+            "fog_agent_series_filtered_total",
+            "Series that are not sent, or in another one's sum, by the rule",
+            ["rule"],
+        )
+        for rule in rules:
+            self._filtered.labels(rule)
+
+    def filtered(self, rule: str) -> None:
+        """Count a series that a rule keeps from being sent on its own."""
+        if self._filtered is not None:
+            self._filtered.labels(rule).increment()
+
+    def tell(self, what: str, text: str) -> None:
+        """Log something that filters say: once for each `what`."""
+        if what not in self._logged and len(self._logged) < MOST_LOGGED:
+            self._logged.add(what)
+            log.warning("filters: %s", text)
 
     @property
     def recovery(self) -> RecoveryMetrics:

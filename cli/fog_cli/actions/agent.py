@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from fog_agent.core.filters.rules import Filters
 from fog_agent.core.writer import Settings as WriterSettings
 from fog_agent.core.writer import Writer
 from fog_agent.edge.agent import Agent
@@ -22,6 +23,7 @@ from fog_cli.actions.books import Ledger
 from fog_cli.actions.frame_text import FrameText
 from fog_cli.commands.agent import Settings
 from fog_cli.errors import CommandError, UsageError
+from fog_cli.filters.explaining import Notes, explain, filtered, read_filters
 from fog_cli.logs import set_up_logging
 from fog_cli.service import notify, run_service
 from fog_cli.state_dir import default_state_dir
@@ -60,17 +62,25 @@ def report(settings: Settings, path: str) -> int:
 
 
 def print_once(settings: Settings) -> int:
-    """Print the first keyframe that an agent here would send, as `fog decode` does.
+    """Print the first keyframe that an agent here would send, as `fog decode` does; or what filters make of a metric.
 
     Raises:
         UsageError: when the options cannot work.
     """
     collector = TelemetryCollector()
     _host(settings, collector).collect()
-    writer = Writer([collector.watch_series()], WriterSettings(), epoch=new_epoch(), now=0.0)
+    file = settings.agent.filters
+    if settings.explain:
+        filters = read_filters(file) if file else Filters()
+        print("\n".join(explain(filters, collector.watch_series().series(), settings.explain)))
+        return 0
+    watch, notes = filtered(collector, file) if file else (collector.watch_series(), Notes())
+    writer = Writer([watch], WriterSettings(), epoch=new_epoch(), now=0.0)
     text = FrameText()
     for frame in writer.finish(0.0, MAX_FRAME):
         print("\n".join(text.lines(frame.data)))
+    for line in notes.lines():
+        print(line)
     return 0
 
 

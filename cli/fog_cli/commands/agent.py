@@ -3,6 +3,7 @@
   fog agent --path fog/0/3
   fog agent --path 'fog/${RACK}/${HOSTNAME}' --nats nats://10.0.0.1:4222
   fog agent --path fog/0/3 --once
+  fog agent --path fog/0/3 --filters filters.toml --explain node_cpu_seconds_total
 
 With credentials of its own a node has an inbox of its own, which may be a template too, as in
 --inbox-prefix '_INBOX_AGENT.fog.${RACK}.${HOSTNAME}'. Without a server it keeps trying. SIGTERM and Ctrl-C flush the
@@ -18,7 +19,7 @@ from typing import Final
 
 from fog_agent.edge.options import AgentOptions
 from fog_bus.options import option, switch
-from fog_bus.options.kinds import DIRECTORY, FILE, PATH
+from fog_bus.options.kinds import DIRECTORY, FILE, NAME, PATH
 from fog_cli.config import group, part
 from fog_cli.errors import UsageError
 from fog_cli.later import later
@@ -34,6 +35,7 @@ class Settings:
     agent: AgentOptions = part(AgentOptions)
     host_root: str = option("", "where the machine's root is mounted, for an agent in a container: /host", DIRECTORY)
     once: bool = switch("print what would be sent, and end")
+    explain: str = option("", "print rule by rule what filters make of the metric, and end", NAME)
     ledger: str | None = option(None, "write here, when it ends, what was counted, as JSON, for an audit", FILE)
     stop_on_eof: bool = switch("stop when standard input ends, as it does when the parent is gone")
     nats: NatsSettings = group(NatsSettings)
@@ -56,5 +58,7 @@ def run(settings: Settings) -> int:
         inbox = fill_template(settings.nats.inbox_prefix or "", os.environ, socket.gethostname)
     except PathError as error:
         raise UsageError(str(error)) from None
+    if settings.ledger and settings.agent.filters:
+        raise UsageError("--ledger is for an audit of all that was counted: --filters leaves some of it out")
     settings = replace(settings, nats=replace(settings.nats, inbox_prefix=inbox or None))
-    return _print_once(settings) if settings.once else _report(settings, path)
+    return _print_once(settings) if settings.once or settings.explain else _report(settings, path)

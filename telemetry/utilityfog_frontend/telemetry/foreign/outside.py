@@ -112,7 +112,7 @@ class OutsideSeries(ForeignSeries):
         self.incarnation = self._state.outside.now
 
     def read(self) -> Value:
-        """Return the count since this series began. For the writer: `mark` is about the last call."""
+        """Return the count since this series began. For the writer: `marks` are about the last call."""
         self._peeked = reading = self._reading
         return self.count(reading)
 
@@ -126,10 +126,10 @@ class OutsideSeries(ForeignSeries):
         counted = self.count(self._reading)
         return counted if self._base is None else subtract_values(counted, self._base)
 
-    def mark(self) -> Mark:
+    def marks(self) -> tuple[Mark]:
         """Tell on which reading the value stands that `read` returned last."""
         self.first = None
-        return Mark(self.family, self.labels, self._order, self.marked, self._state.read_at)
+        return (Mark(self.family, self.labels, self._order, self.marked, self._state.read_at),)
 
     @property
     def marked(self) -> Reading:

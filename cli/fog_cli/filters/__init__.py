@@ -1,0 +1,1 @@
+"""Filters of an agent, for people."""

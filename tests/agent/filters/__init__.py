@@ -1,0 +1,1 @@
+"""Filters of an agent: the rules, and what is sent."""
