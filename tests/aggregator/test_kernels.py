@@ -25,12 +25,10 @@ from fog_aggregator.kernels.layout import (
     BASE,
     CODE,
     COUNT,
-    COUNTERS,
     FIRST_SECTION,
     FLAGS,
     FORM,
     FRAME,
-    GAUGES,
     HEADERS,
     HIGH,
     IDS_AT,
@@ -38,6 +36,8 @@ from fog_aggregator.kernels.layout import (
     INTERVAL,
     LOW,
     MOST_SECTIONS,
+    ONE_DOUBLE,
+    ONE_INTEGER,
     SECTIONS,
     SEQ,
     SUMS_AT,
@@ -111,9 +111,9 @@ class Read:
             ids = Ids(row[FORM], row[BASE], self.joined[row[IDS_AT] : row[IDS_END]])
             known = ids.tolist()
             assert (row[COUNT], row[LOW], row[HIGH]) == (len(known), known[0], known[-1])
-            if row[WIDTH] == COUNTERS:
+            if row[WIDTH] == ONE_INTEGER:
                 frame.counters = Numbers(ids, self.column(row, row[COUNT]))
-            elif row[WIDTH] == GAUGES:
+            elif row[WIDTH] == ONE_DOUBLE:
                 frame.gauges = Numbers(ids, self.column(row, row[COUNT]))
             else:
                 counts = self.column(row, row[COUNT] * row[WIDTH])
@@ -172,8 +172,8 @@ def test_a_delta_that_is_cut_is_none(data: bytes, drawn: st.DataObject) -> None:
 
 
 KINDS: tuple[tuple[Kind, int], ...] = (
-    (INTEGER_COUNTER, COUNTERS),
-    (GAUGE, GAUGES),
+    (INTEGER_COUNTER, ONE_INTEGER),
+    (GAUGE, ONE_DOUBLE),
     *((BUCKET_HISTOGRAM.of_size(width), width) for width in range(1, 6)),
 )
 
@@ -213,9 +213,9 @@ def test_kernels_merge_as_numpy_does(datas: list[bytes]) -> None:
 def merge(width: int, given_: Sections, table: Table) -> None:
     """Merge sections of one width by its kernel."""
     assert KERNELS is not None
-    if width == COUNTERS:
+    if width == ONE_INTEGER:
         KERNELS.add_counts(*given_, table.values)
-    elif width == GAUGES:
+    elif width == ONE_DOUBLE:
         KERNELS.set_gauges(*given_, table.values)
     else:
         assert isinstance(table, BucketTable)

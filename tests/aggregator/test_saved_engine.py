@@ -112,6 +112,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     **{("Steps", name): HANDED_IN for name in ("_taker", "_cursors", "_fleet", "_readiness")},
     ("Steps", "_complete"): "is found anew: with a checkpoint that needs no round at once",
     ("Steps", "_since"): "as _complete",
+    ("Steps", "_left_out"): "a clock that stepped while nobody was there is a time without an aggregator",
     ("KeyframeRequests", "_children"): HANDED_IN,
     **{
         ("KeyframeRequests", name): "requests are asked for again at once; their writers answer one"

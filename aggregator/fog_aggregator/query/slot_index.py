@@ -48,7 +48,7 @@ class SlotRuns(NamedTuple):
 class SeriesLists:
     """Lists of series, each under a number. It only grows, so that what was numbered before stays true.
 
-    Whoever holds the fleet adds to it; any thread may read meanwhile.
+    A thread that holds the fleet adds to it; any thread may read meanwhile.
 
     Attributes:
         entries: how many series all lists have together.

@@ -14,7 +14,7 @@ from fog_aggregator.core.kinds.table import Table
 from fog_aggregator.core.kinds.view import Cells
 from fog_aggregator.core.rollups.reductions import sum_fractions
 from fog_aggregator.core.series import Bounds
-from fog_aggregator.kernels.layout import GAUGES
+from fog_aggregator.kernels.layout import ONE_DOUBLE
 from fog_aggregator.kernels.ports import Kernels, Sections
 from fog_schema.columns import Column, Ids
 from fog_schema.frames import GAUGE as GAUGE_TYPE
@@ -48,7 +48,7 @@ class Gauge(Kind, KindSet):
 
     def laid_out(self) -> Mapping[int, Kind]:
         """Return the kind."""
-        return {GAUGES: self}
+        return {ONE_DOUBLE: self}
 
     def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
         """Gather all values: none is refused."""

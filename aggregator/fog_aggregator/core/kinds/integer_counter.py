@@ -25,7 +25,7 @@ from fog_aggregator.core.kinds.view import Cells, ColumnCopy
 from fog_aggregator.core.rollups.reductions import sum_integers
 from fog_aggregator.core.rollups.run_plan import RunPlan
 from fog_aggregator.core.series import Bounds
-from fog_aggregator.kernels.layout import COUNTERS
+from fog_aggregator.kernels.layout import ONE_INTEGER
 from fog_aggregator.kernels.ports import Kernels, Sections
 from fog_schema.columns import Column, Ids
 from fog_schema.frames import COUNTER, Frame, Numbers
@@ -73,7 +73,7 @@ class IntegerCounter(CountedKind, KindSet):
 
     def laid_out(self) -> Mapping[int, Kind]:
         """Return the kind."""
-        return {COUNTERS: self}
+        return {ONE_INTEGER: self}
 
     def gather(self, frame: Frame, maps: Mapping[Kind, IdMap], gathered: list[Gathered]) -> bool:
         """Gather small unsigned increments: none of them can be refused, nor their sums overflow."""

@@ -21,12 +21,10 @@ from fog_aggregator.kernels.layout import (
     BASE,
     CODE,
     COUNT,
-    COUNTERS,
     FIRST_SECTION,
     FLAGS,
     FORM,
     FRAME,
-    GAUGES,
     HIGH,
     IDS_AT,
     IDS_END,
@@ -34,6 +32,8 @@ from fog_aggregator.kernels.layout import (
     LOW,
     MOST_CELLS,
     MOST_SECTIONS,
+    ONE_DOUBLE,
+    ONE_INTEGER,
     SEQ,
     SUMS_AT,
     SUMS_CODE,
@@ -216,13 +216,13 @@ def read_body(data: Bytes, at: Integer, end: Integer, sections: Int64s, row: Int
             return -1
         before = np.int64(data[at])
         if before == 4:
-            sections[row, WIDTH] = COUNTERS
+            sections[row, WIDTH] = ONE_INTEGER
             at = read_numbers(data, at + 1, end, sections[row])
             if at < 0 or not is_small(sections[row, CODE]):
                 return -1
             row += 1
         elif before == 6:
-            sections[row, WIDTH] = GAUGES
+            sections[row, WIDTH] = ONE_DOUBLE
             at, row = read_numbers(data, at + 1, end, sections[row]), row + 1
         elif before == 7:
             at, row = read_groups(data, at + 1, end, sections, row, room)

@@ -13,12 +13,12 @@ from fog_aggregator.kernels.layout import (
     BASE,
     CODE,
     COUNT,
-    COUNTERS,
     FORM,
-    GAUGES,
     IDS_AT,
     IDS_END,
     MOST_CELLS,
+    ONE_DOUBLE,
+    ONE_INTEGER,
     SUMS_AT,
     SUMS_CODE,
     VALUES_AT,
@@ -64,7 +64,7 @@ def add_counts(data: Bytes, sections: Int64s, offsets: Int64s, values: Int64s) -
     slots, increments = np.empty(MOST_CELLS, np.int64), np.empty(MOST_CELLS, np.int64)
     for row in range(len(sections)):
         section = sections[row]
-        if section[WIDTH] != COUNTERS:
+        if section[WIDTH] != ONE_INTEGER:
             continue
         find_slots(data, section, offsets[row], slots)
         unpack_integers(data, section[VALUES_AT], section[CODE], section[COUNT], increments)
@@ -86,7 +86,7 @@ def set_gauges(data: Bytes, sections: Int64s, offsets: Int64s, values: NDArray[n
     raw, table = numbers.view(np.uint64), values.view(np.uint64)
     for row in range(len(sections)):
         section = sections[row]
-        if section[WIDTH] != GAUGES:
+        if section[WIDTH] != ONE_DOUBLE:
             continue
         find_slots(data, section, offsets[row], slots)
         unpack_numbers(data, section[VALUES_AT], section[CODE], section[COUNT], numbers, raw)
