@@ -14,6 +14,7 @@ from tests.telemetry.conftest import Clock
 from tests.telemetry.helpers import problems, value, values
 from utilityfog_frontend.telemetry import Gauge, Histogram, TelemetryCollector
 from utilityfog_frontend.telemetry.instruments.family import FLUSH_AT
+from utilityfog_frontend.telemetry.instruments.functions import UserFunction
 
 
 def test_a_gauge_works_without_a_collector() -> None:
@@ -101,6 +102,23 @@ def test_a_function_is_asked_at_each_reading(collector: TelemetryCollector) -> N
     assert gauge.get_value().value == 2
     gauge.set(7)
     assert value(collector, "queue") == 7
+
+
+def test_a_set_ends_a_function_at_once(collector: TelemetryCollector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader meanwhile sees what the function said, or what is set; never what the gauge was before."""
+    gauge = collector.register_gauge("load")
+    gauge.set_function(lambda: 50)
+    gauge.get_value()
+    readings = gauge._state.scope.readings  # noqa: SLF001
+    discard, seen = readings.discard, list[object]()
+
+    def look(function: UserFunction) -> None:
+        seen.append(gauge._series.read())  # noqa: SLF001
+        discard(function)
+
+    monkeypatch.setattr(readings, "discard", look)
+    gauge.set(100)
+    assert seen == [100]
 
 
 @pytest.mark.parametrize("result", ["text", None, ZeroDivisionError("no")])

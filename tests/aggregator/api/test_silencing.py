@@ -119,6 +119,7 @@ async def test_who_may_makes_and_ends_a_silence(taking: Client) -> None:
         (OPERATOR[0], {"path": "fog/0"}, OURS, 400, "is missing"),
         ("wrong", FORM, OURS, 401, "wrong"),
     ],
+    ids=["no right", "elsewhere", "of a stranger", "no end", "no reason", "no alert", "incomplete", "unknown"],
 )
 async def test_what_is_refused(
     taking: Client, token: str, form: dict[str, str], headers: dict[str, str], status: int, why: str

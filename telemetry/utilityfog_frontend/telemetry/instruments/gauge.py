@@ -147,8 +147,8 @@ class Gauge(Instrument):
         series = self._series
         with series.gate.lock:
             if not series.ended:
+                series.terms = [number]  # first: a reader, who takes no lock, sees the function's value or this
                 self._forget(series)
-                series.terms = [number]
                 return
         self._awake().set(number)
 
