@@ -242,6 +242,22 @@ def test_a_block_that_was_let_go_of_is_written_no_more(
     assert spans[3:] == [(1000 * STEP, 1059 * STEP), (STEP, 60 * STEP)]
 
 
+def test_a_clock_that_was_set_back_costs_no_step_of_the_past(tmp_path: Path, network: NetworkCollector) -> None:
+    """The steps before it are there, in memory and on disk; whoever asks is told."""
+    recorder, told = recorder_on(tmp_path, network, HistoryLimits()), list[int]()
+    recorder.on_kept = told.append
+    for number in (1, 2, 1000, 3):
+        recorder.take(number * STEP, live=True)
+        recorder._thread.submit(lambda: None).result()  # noqa: SLF001 - what is before it is done then
+    recorder.stop(finish=True)
+    assert told == [STEP, 2 * STEP, 1000 * STEP, 3 * STEP]
+    assert recorder._store.times_after(0, 10) == [STEP, 2 * STEP, 3 * STEP]  # noqa: SLF001 - what it has
+    again = recorder_on(tmp_path, network, HistoryLimits())
+    again.load()
+    assert again._store.times_after(0, 10) == [STEP, 2 * STEP, 3 * STEP]  # noqa: SLF001 - what it has
+    again.stop(finish=True)
+
+
 def test_a_step_that_is_taken_twice_is_one(tmp_path: Path, network: NetworkCollector) -> None:
     """The second is asked for while the first waits for the thread: it is neither counted nor written."""
     recorder, busy = recorder_on(tmp_path, network, HistoryLimits()), threading.Event()

@@ -247,3 +247,21 @@ def test_steps_that_have_not_come_are_forgotten() -> None:
     assert store.append(tables.step(3 * STEP, {WHOLE: {"x_total": 3}}))
     [found] = samples(store.find(WHOLE, (), 0, 10**9)).values()
     assert found == [(number * STEP, number) for number in (1, 2, 3)]
+
+
+def test_steps_before_a_clock_that_was_set_back_are_kept() -> None:
+    """Steps that are in no block yet become one; series that came later are not part of it."""
+    store, tables = HistoryStore(HistoryLimits()), Tables()
+    for number in (1, 2):
+        store.append(tables.step(number * STEP, {WHOLE: {"x_total": number, "y": 0.5}}))
+    store.append(tables.step(100 * STEP, {WHOLE: {"fresh_total": 7, "x_total": 100, "y": 0.7}, 1: {"z": 1.0}}))
+    block = store.encode_head(3 * STEP)
+    assert block.levels.keys() == {WHOLE}
+    store.adopt(block)
+    store.forget_from(3 * STEP)
+    assert not store.take_dropped()
+    assert store.append(tables.step(3 * STEP, {WHOLE: {"x_total": 3}}))
+    found = samples(store.find(WHOLE, (), 0, 3 * STEP))
+    assert found[labels_of("x_total")] == [(number * STEP, number) for number in (1, 2, 3)]
+    assert found[labels_of("y")][:2] == [(STEP, 0.5), (2 * STEP, 0.5)]
+    assert labels_of("fresh_total") not in found

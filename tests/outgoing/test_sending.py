@@ -290,3 +290,21 @@ def test_headers_of_answers() -> None:
     for wrong in (None, "", "soon", "-3", "Wed, 99 Nov 2026 21:06:40 GMT"):
         assert seconds_to_wait(wrong, 0) is None
     assert http_date(None) is None
+
+
+def test_a_clock_that_was_set_back_is_followed() -> None:
+    """Steps of a time that has not come are done, or under way: the next one is that of the present all the same."""
+    sender = sending(at_once=2)
+    sender.cursor = STEP
+    assert not sender.set_back(STEP + 10_000), "it had none of that time"
+    assert (sender.cursor, sender.doubtful) == (STEP, 0)
+    sender.begin(STEP + 3_600_000, [8])
+    batch = sender.take(0.0)
+    assert batch is not None
+    assert sender.set_back(STEP + 10_000)
+    sender.answered(batch, Answer(204), 0.0)
+    sender.finish()
+    assert (sender.cursor, sender.doubtful) == (STEP, STEP + 3_600_000)
+    sender.cursor = STEP + 3_600_000
+    assert sender.set_back(STEP + 10_000)
+    assert (sender.cursor, sender.mistaken) == (STEP + 9_999, STEP + 3_600_000)

@@ -64,11 +64,16 @@ class LevelHead:
 
     def encode(self, steps: int) -> LevelBlock | None:
         """Encode the first steps; None without a series."""
-        if not len(self.numbers):
-            return None
-        raw: Ints = np.ascontiguousarray(self.raw[:steps].T)
         present: Mask = np.ascontiguousarray(self.present[:steps].T)
-        return encode_level(self.numbers, raw, self.integer, present, np.array(self.born, np.int64))
+        raw: Ints = np.ascontiguousarray(self.raw[:steps].T)
+        numbers, integer, born = self.numbers, self.integer, np.array(self.born, np.int64)
+        there: Mask = np.any(present, axis=1)
+        if not there.any():
+            return None
+        if not there.all():  # some came later
+            numbers, raw, integer, present = numbers[there], raw[there], integer[there], present[there]
+            born = np.cumsum(there)[born[there[born]]] - 1
+        return encode_level(numbers, raw, integer, present, born)
 
     def renumber(self, numbers: Ints) -> None:
         """Give the series other numbers; `numbers` has them by the present ones, -1 for those that are gone."""

@@ -5,6 +5,7 @@ Not thread-safe: one writer, and whoever selects, hold a lock together; reading 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -138,13 +139,15 @@ class HistoryStore:
         self._trim()
         return True
 
-    def encode_head(self) -> Block:
-        """Encode the steps that are not in a block yet. Changes nothing; takes long, and needs no lock of readers."""
-        steps = len(self._times)
+    def encode_head(self, before: float = np.inf) -> Block:
+        """Encode the steps before a moment, milliseconds, that are not in a block yet.
+
+        Changes nothing; takes long, and needs no lock of readers.
+        """
+        steps = bisect_left(self._times, before)
         levels = {depth: head.encode(steps) for depth, head in self._heads.items()}
-        return make_block(
-            np.array(self._times, np.int64), {depth: level for depth, level in levels.items() if level is not None}
-        )
+        kept = {depth: level for depth, level in levels.items() if level is not None}
+        return make_block(np.array(self._times[:steps], np.int64), kept)
 
     def adopt(self, block: Block) -> None:
         """Put the block that `encode_head` made in place of the head."""
@@ -178,7 +181,7 @@ class HistoryStore:
         self._trim()
 
     def forget_from(self, time: int) -> None:
-        """Let go of the blocks that reach beyond a time, and of the steps that are in none, if they do."""
+        """Let go of the blocks that reach beyond a time, and of the steps that are in none."""
         self._dropped += [block for block in self._blocks if block.span[1] >= time]
         self._blocks = tuple(block for block in self._blocks if block.span[1] < time)
         self._heads, self._times, self._last = {}, [], {}

@@ -129,7 +129,8 @@ class Sending:
 
     Attributes:
         cursor: The last step that is done, milliseconds; 0 before the first. Part of the checkpoint.
-        doubtful: The last step that a run before may have sent, milliseconds.
+        doubtful: The last step that a run before, or a wrong clock, may have sent, milliseconds.
+        mistaken: The last step that a clock had begun that was set back, milliseconds.
         step: The step that is being sent; 0 for none.
         trouble: Why nothing is taken; empty when something is.
         pauses: The pauses between requests.
@@ -140,6 +141,7 @@ class Sending:
         self.limits = limits
         self.cursor = 0
         self.doubtful = 0
+        self.mistaken = 0
         self.step = 0
         self.trouble = ""
         self.largest = 0
@@ -156,6 +158,22 @@ class Sending:
     def restore(self, saved: Saved) -> None:
         """Go on after that step."""
         self.cursor = saved.value("cursor", as_count)
+
+    def set_back(self, at: int) -> bool:
+        """Go on with the steps from a moment on, as the clock was wrong; tell whether any had begun.
+
+        A step under way is no step any more: `step` is 0 then, and nothing of it is to be sent.
+        """
+        latest = max(self.cursor, self.step)
+        if latest < at:
+            return False
+        self.mistaken = max(self.mistaken, latest)
+        self.doubtful = max(self.doubtful, latest)
+        self.cursor = min(self.cursor, at - 1)
+        if self.step >= at:
+            self.step = 0
+            self._queue.clear()
+        return True
 
     # the receiver's clock
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from fog_aggregator.components.history.files import HistoryFiles
 from fog_aggregator.components.history.metrics import HistoryMetrics
-from fog_aggregator.core.engine.steps import MOST_AHEAD
+from fog_aggregator.core.engine.steps import most_ahead
 from fog_aggregator.history.block import Block
 from fog_aggregator.history.capture import Capture, sample_count
 from fog_aggregator.history.records import block_bytes
@@ -62,6 +62,7 @@ class Recorder:
     Attributes:
         files: The files on disk; None for a history in memory alone.
         on_kept: Called in the thread with the time of each step that is kept, once it is on disk where there is one.
+            One that is earlier than the one before says that the clock was set back: those from it on are forgotten.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Recorder:
     def take(self, at: int, *, live: bool) -> None:
         """Copy the fleet as it is now, for the step at `at`. Called with the network held, on the event loop."""
         newest = self._store.newest or 0
-        set_back = live and at < newest - 2 * (MOST_AHEAD + self.length)
+        set_back = live and at < newest - most_ahead(self.length)
         if at <= newest and not set_back:
             return  # a run before has taken it
         began = time.perf_counter()
@@ -169,7 +170,10 @@ class Recorder:
 
     def _set_back(self, at: int) -> None:
         """Let go of the steps of a time that has not come."""
-        LOGGER.warning("history: the server's clock was set back: steps later than %d are forgotten", at)
+        LOGGER.warning("history: the server's clock was set back: steps from %d ms on are forgotten", at)
+        kept = self._store.encode_head(at)
+        if len(kept.times):
+            self._keep(kept)
         with self._lock:
             self._store.forget_from(at)
         self._unwritten = [block for block in self._unwritten if block.span[1] < at]
@@ -181,14 +185,17 @@ class Recorder:
 
         One that could not be written is tried again with the next: until then the journals have its steps.
         """
-        block = self._store.encode_head()
+        self._keep(self._store.encode_head())
+        return not self._unwritten
+
+    def _keep(self, block: Block) -> None:
+        """Put a block in place of the head, and on disk."""
         if self.files is not None:
             self._unwritten.append(block)
             while self._unwritten and self._write_block(self._unwritten[0]):
                 del self._unwritten[0]
         with self._lock:
             self._store.adopt(block)
-        return not self._unwritten
 
     def _write_block(self, block: Block) -> bool:
         labels = {depth: self._store.labels(depth) for depth in block.levels}

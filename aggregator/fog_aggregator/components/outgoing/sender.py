@@ -16,6 +16,7 @@ from fog_aggregator.components.outgoing.client import Client, Login, read_login
 from fog_aggregator.components.outgoing.compression import compressed
 from fog_aggregator.components.outgoing.metrics import FORGOTTEN, KNOWN, OLD, REFUSED, SENT, ReceiverMetrics
 from fog_aggregator.components.outgoing.steps import OutgoingSteps
+from fog_aggregator.core.engine.steps import most_ahead
 from fog_aggregator.outgoing.answers import Answer, Verdict
 from fog_aggregator.outgoing.formats import Format
 from fog_aggregator.outgoing.items import Item, Moment
@@ -89,6 +90,7 @@ class Sender:
         self._is_first = True
         self._say = RateLimitedLog(time.monotonic, logger=LOGGER)
         self._speak(receiver.protocol)
+        around.steps.on_set_back.append(self._set_back)
 
     def _speak(self, protocol: Protocol) -> None:
         """Write requests in a format from now on."""
@@ -101,7 +103,10 @@ class Sender:
         steps, core = self._around.steps, self.core
         steps_known = steps.newest
         if core.cursor:
-            core.doubtful = max(steps_known, round(self._around.server_time() * 1000))
+            now = round(self._around.server_time() * 1000)
+            core.doubtful = max(steps_known, now)
+            if core.cursor > max(steps_known, now + most_ahead(steps.length)):
+                self._set_back(now)  # no step is there that the history would forget
         else:
             core.cursor = steps_known or _BEFORE_ALL  # begin with what comes from now on
         await self._greet()
@@ -113,6 +118,15 @@ class Sender:
             except Exception:
                 LOGGER.exception("a fault of ours: %s waits", self.name)
                 await asyncio.sleep(LONGEST_PAUSE)
+
+    def _set_back(self, at: int) -> None:
+        """Send the steps from a moment on: those that came before were of a time that has not come."""
+        if self.core.set_back(at):
+            LOGGER.warning(
+                "the server's clock was set back: %s gets steps from %d ms on; it may refuse them: it has later ones",
+                self.name,
+                at,
+            )
 
     def _fall_back(self) -> None:
         LOGGER.warning("%s does not confirm what remote write 2.0 sends: it gets 1.0 from now on", self.name)
@@ -145,10 +159,11 @@ class Sender:
         while True:
             due = steps.next(core.cursor)
             if not due.time:
-                await steps.wait(max(core.cursor, steps.newest))
+                await steps.wait()
                 continue
             if due.is_oldest and core.cursor > _BEFORE_ALL:
                 self._metrics.dropped(FORGOTTEN, (due.time - core.cursor) // steps.length - 1)
+                core.skip(due.time - steps.length)
             if core.is_old(due.time, self._receivers_time()):
                 self._metrics.dropped(OLD, 1)
                 core.skip(due.time)
@@ -164,11 +179,13 @@ class Sender:
 
     async def _send(self, step: int) -> None:
         """Send a step, until all of it is taken or given up."""
-        read = self._reader.step
+        read, core = self._reader.step, self.core
+        core.step = step
         parts = self._suspects.apart(await self._aside(lambda: read(step, self._around.steps.lock)))
         self._tell_size(sum(len(part.moment.values) for part in parts))
-        await self._send_parts(step, parts)
-        self.core.finish()
+        if core.step:  # it is not forgotten meanwhile
+            await self._send_parts(step, parts)
+            core.finish()
 
     def _tell_size(self, series: int) -> None:
         """Say once how much a step is: somebody may pay for each series."""
@@ -184,7 +201,7 @@ class Sender:
         core, tasks = self.core, set[asyncio.Task[None]]()
         core.begin(step, [len(part.items) for part in parts])
         try:
-            while not (core.is_done and not tasks):
+            while core.step and not (core.is_done and not tasks):
                 while len(tasks) < self._receiver.requests and (batch := core.take(time.monotonic())) is not None:
                     tasks.add(asyncio.ensure_future(self._exchange(parts, batch)))
                 if core.is_old(step, self._receivers_time()) and not tasks:
@@ -217,7 +234,8 @@ class Sender:
         self._metrics.bytes.increment(len(body))
         refused = part.series(*result.lost)
         self._metrics.samples(SENT, part.series(*result.taken) - answer.rejected)
-        self._metrics.samples(KNOWN, part.series(*result.known))
+        is_known = self.core.step > self.core.mistaken  # or it has others of a time that has not come
+        self._metrics.samples(KNOWN if is_known else REFUSED, part.series(*result.known))
         self._metrics.samples(REFUSED, refused + answer.rejected)
         self._suspects.learn(part.items, result)
         if refused or answer.rejected:
@@ -242,7 +260,7 @@ class Sender:
                 await self._send_parts(cursor + 1, parts)
         except (TimeoutError, NotUnderstoodError):
             LOGGER.warning("%s was not told that the series have ended", self.name)
-        core.cursor = cursor
+        core.cursor = min(core.cursor, cursor)
 
     async def _aside(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._around.threads, work)

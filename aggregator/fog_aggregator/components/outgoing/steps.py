@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
 from fog_aggregator.history.store import HistoryStore
@@ -32,6 +33,7 @@ class OutgoingSteps:
     Attributes:
         first: The first step of this run, or the newest of the one before; milliseconds.
         newest: The newest step that is kept, on disk where there is one; milliseconds.
+        on_set_back: Called when the clock was set back, with the first moment that comes again, milliseconds.
     """
 
     def __init__(self, store: HistoryStore, lock: threading.Lock, length: int) -> None:
@@ -40,6 +42,7 @@ class OutgoingSteps:
         self.length = length
         self.newest = 0
         self.first = 0
+        self.on_set_back: list[Callable[[int], object]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
 
@@ -50,14 +53,13 @@ class OutgoingSteps:
             self.first = self.newest = self.store.newest or 0
 
     def note(self, time: int) -> None:
-        """Take note that a step is kept; any thread may call."""
+        """Take note that a step is kept; one before the newest: the clock was set back. Any thread may call."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._note, time)
 
-    async def wait(self, after: int) -> None:
-        """Wait until there is a step later than `after`."""
-        while self.newest <= after:
-            await self._news.wait()
+    async def wait(self) -> None:
+        """Wait for the next step."""
+        await self._news.wait()
 
     def next(self, after: int) -> Due:
         """Return the first step later than `after`, milliseconds."""
@@ -68,6 +70,10 @@ class OutgoingSteps:
         return Due(times[0], is_oldest=times[0] == oldest)
 
     def _note(self, time: int) -> None:
+        if time < self.newest:
+            self.first = min(self.first, time)
+            for tell in self.on_set_back:
+                tell(time)
         self.newest, self.first = time, self.first or time
         news, self._news = self._news, asyncio.Event()
         news.set()

@@ -33,6 +33,11 @@ MOST_AHEAD: Final = 60_000
 """Milliseconds that a step may lie ahead of the server's time: the servers of a cluster have a clock each."""
 
 
+def most_ahead(length: int) -> int:
+    """Return how many milliseconds a step is ahead at most, unless the clock was set back; steps have a length."""
+    return 2 * (MOST_AHEAD + length)
+
+
 @dataclass(slots=True)
 class StreamsTime:
     """The streams' time, as far as an engine knows it. Part of the checkpoint.
