@@ -78,14 +78,14 @@ def _sizes(lengths: Column) -> list[int]:
 
 
 def _check_buckets(schemas: Column, firsts: Sequence[float], lengths: Sequence[float]) -> None:
-    """Check that each schema is one, and that its buckets are some that it has."""
+    """Check that each schema is one, and that its buckets are some that it has; no buckets begin at 0."""
     for row, schema in enumerate(schemas.tolist()):
         if not limits.MIN_SCHEMA <= schema <= limits.MAX_SCHEMA:
             raise FrameError("column", f"schema {schema} is not from {limits.MIN_SCHEMA} to {limits.MAX_SCHEMA}")
         least, most = bucket_range(int(schema))
         for side in (2 * row, 2 * row + 1):
             first, length = firsts[side], lengths[side]
-            if length and not least <= first <= first + length - 1 <= most:
+            if not (least <= first <= first + length - 1 <= most if length else first == 0):
                 raise FrameError("column", f"{length} buckets from {first} on: schema {schema} has {least} to {most}")
 
 
