@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
+import re2
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fog_agent.core.filters.parsing import RELABEL_KEY, FilterError, as_document, parse_filters
@@ -182,6 +184,8 @@ def test_promtool_refuses_what_is_refused_here(tmp_path: Path) -> None:
         "(a|b)" * 7,
         "a?" * 7,
         "(",
+        "\\",
+        "a{1001}",
     ],
 )
 def test_patterns_that_may_hang_are_refused_without_re2(pattern: str) -> None:
@@ -210,6 +214,91 @@ def test_usual_patterns_are_taken_by_both_engines(pattern: str, text: str) -> No
         found.match("x" * 20_000)
 
 
+DIFFERENT: list[tuple[str, str, bool]] = [
+    ("[[:alpha:]]+", "abc", True),
+    ("[[:^digit:]_]+", "ab_", True),
+    ("[a&&b]+", "a&b", True),
+    ("[a||b]+", "a|b", True),
+    (r"\s", "\v", False),
+    (r"[\s]", "\v", False),
+    (r"\B", "", True),
+    ("a{,2}", "aa", False),
+    ("a{,2}", "a{,2}", True),
+    ("(?i)É", "é", True),
+    ("(?i)k", "\u212a", True),
+    ("(?i)[a-z]", "\u017f", True),
+    (r"(?i)\w", "\u212a", True),
+    ("(foo$|bar).*", "foo\n", False),
+    ("foo$.?", "foo\n", False),
+    (r"\pL+", "é", True),
+    (r"\Qa.b\E", "a.b", True),
+    (r"a\z", "a", True),
+    ("(?U)a*", "aa", True),
+]
+
+
+@pytest.mark.parametrize(("pattern", "text", "matches"), DIFFERENT)
+def test_what_the_engines_read_differently_is_left_to_re2(pattern: str, text: str, matches: bool) -> None:  # noqa: FBT001
+    """Or refused without it: never another meaning in silence."""
+    assert (compile_pattern(pattern).match(text) is not None) == matches
+    with pytest.raises(PatternError, match="google-re2|RE2|unknown|escape"):
+        compile_pattern(pattern, with_re2=False)
+
+
+@pytest.mark.parametrize("pattern", [r"a\Z", r"\u0041", "[[", "[\\b]", "a)(b", "[a--b]"])
+def test_what_re2_does_not_have_is_refused_with_either_engine(pattern: str) -> None:
+    """Also where Python's engine has it."""
+    for with_re2 in (True, False):
+        with pytest.raises(PatternError):
+            compile_pattern(pattern, with_re2=with_re2)
+
+
+PIECES = [
+    *(
+        "a",
+        "k",
+        "é",
+        "\n",
+        "_",
+        ".",
+        "^",
+        "$",
+        "|",
+        "(",
+        ")",
+        "(?:",
+        "(?i)",
+        "(?i:",
+        "(?m)",
+        "(?s:",
+        "(?-s:",
+        "*",
+        "+",
+        "?",
+    ),
+    *("[", "]", "[^", "-", "&", ":", "[:alpha:]", "{", "}", "{,2}", "{2}", "{1,2}", ","),
+    *(r"\d", r"\D", r"\w", r"\W", r"\s", r"\b", r"\B", r"\A", r"\Z", r"\v", r"\a", r"\.", r"\]", r"\x6b", r"\1", "\\"),
+]
+TEXTS = st.lists(st.sampled_from([*"akKé_\n\v-&:{,}2. \u212a\u017fÉ"]), max_size=5).map("".join)
+
+
+@settings(max_examples=1500)
+@given(st.lists(st.sampled_from(PIECES), max_size=7).map("".join), st.lists(TEXTS, min_size=1, max_size=8))
+def test_a_pattern_that_is_taken_without_re2_means_what_it_means_to_re2(pattern: str, texts: list[str]) -> None:
+    """For whatever pattern and text; a warning of Python's is an error here."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            alone = compile_pattern(pattern, with_re2=False)
+    except PatternError:
+        return
+    options = re2.Options()
+    options.dot_nl = True
+    judge = re2.compile(pattern, options)
+    for text in texts:
+        assert (alone.match(text) is not None) == (judge.fullmatch(text) is not None)
+
+
 @given(st.text("ab;_$12{}", max_size=12), st.text("ab;_", max_size=9))
 def test_both_engines_expand_alike(template: str, text: str) -> None:
     """Whatever stands in a template."""
@@ -217,6 +306,13 @@ def test_both_engines_expand_alike(template: str, text: str) -> None:
     assert ours is not None
     assert theirs is not None
     assert expand(template, ours) == expand(template, theirs)
+
+
+def test_a_number_of_thousands_of_digits_is_no_group() -> None:
+    """Of which Python makes no number."""
+    found = compile_pattern("(a)").match("a")
+    assert found is not None
+    assert expand("<$" + "9" * 5000 + "$1>", found) == "<a>"
 
 
 def test_a_text_too_long_for_a_pattern_leaves_its_series_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,9 @@
 Python's own engine tries again and again: ``(a+)+b`` takes half a second for 24 letters, and twice as long for each one
 more. So without RE2 a repetition within a repetition is refused, and a text is the shorter the more repetitions may
 share it. A pattern matches the whole text, a dot any character of it, as in Prometheus.
+
+Some patterns mean one thing to RE2 and another to Python's engine, as ``[[:alpha:]]`` does. They are left to RE2, and
+refused without it.
 """
 
 from __future__ import annotations
@@ -23,10 +26,16 @@ MOST_STEPS: Final = 4_000_000
 MOST_CHARACTERS: Final = 16_384
 """Of a text."""
 
-_ESCAPE: Final = re.compile(r"\\.", re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(?:x[0-9a-fA-F]{2}|.)", re.DOTALL)
+_ALIKE: Final = re.compile(r"\\(?:[dDwWafnrtv]|x[0-9a-fA-F]{2}|[!-/:-@\[-`{-~ ])")
+"""Escapes that mean the same to both engines, also in a class. A vertical tab is a space for one of them alone."""
+_OF_SETS: Final = re.compile(r"\[|--|&&|~~|\|\|")
+"""What Python may read as sets in a class one day; and POSIX's classes, which it does not know."""
 _CLASS: Final = re.compile(r"\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]", re.DOTALL)
-_REPEAT: Final = re.compile(r"(?:[*+]|\{\d*(?:,\d*)?\})(\?|\+)?")
-_GROUP: Final = re.compile(r"\((\?(?:P<\w+>|[imsU]*(?:-[imsU]+)?:|[imsU]+\)))?")
+_REPEAT: Final = re.compile(r"(?:[*+]|\{(\d{1,9})(?:,(\d{0,9}))?\})(\?|\+)?", re.ASCII)
+_MOST_TIMES: Final = 1_000
+"""RE2's bound for a repetition."""
+_GROUP: Final = re.compile(r"\((\?(?:P<\w+>|([imsU]*)(?:-[imsU]+)?:|([imsU]+)\)))?", re.ASCII)
 _REFERENCE: Final = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})", re.ASCII)
 
 
@@ -97,9 +106,9 @@ def _by_re2(text: str) -> Callable[[str], Match | None] | None:
     if re2 is None:
         return None
     options = re2.Options()
-    options.log_errors = False
+    options.log_errors, options.dot_nl = False, True
     try:
-        fullmatch: Callable[[str], Match | None] = re2.compile(f"(?s:{text})", options).fullmatch
+        fullmatch: Callable[[str], Match | None] = re2.compile(text, options).fullmatch
     except re2.error as error:
         raise PatternError(_words_of(error)) from None
     return fullmatch
@@ -127,10 +136,16 @@ def expand(template: str, match: Match) -> str:
             return "$"
         try:
             return match.group(int(name) if name.isdecimal() else name) or ""
-        except (IndexError, KeyError):
+        except (IndexError, KeyError, ValueError):  # the last for thousands of digits
             return ""
 
     return _REFERENCE.sub(found, template)
+
+
+def _differs(part: str) -> PatternError:
+    return PatternError(
+        f"{part!r} may mean something else to Python's engine than to RE2: write it in another way, or install google-re2"
+    )
 
 
 class _Scan:
@@ -144,13 +159,13 @@ class _Scan:
         self._text = text
         self._repetitions, self._choices = 0, 1
         self._groups = [[False, 1]]  # of each that is open: whether it varies, and its alternatives
-        self._last_varies = False
+        self._last_varies = self._folds = False
 
     def longest(self) -> int:
         """Return how many characters of a text the pattern may be tried on.
 
         Raises:
-            PatternError: It may take for ever, or has what RE2 does not have.
+            PatternError: It may take for ever, or may mean something else to RE2.
         """
         at = 0
         while at < len(self._text):
@@ -167,11 +182,12 @@ class _Scan:
         """Take one item of the pattern; return where the next one begins."""
         text, char = self._text, self._text[at]
         if item := _ESCAPE.match(text, at) or _CLASS.match(text, at):
-            if char == "\\" and item[0][1:] in set("123456789"):
-                raise PatternError(f"{item[0]} refers to what was matched before, which RE2 does not have")
+            self._compare(item[0])
             self._last_varies = False
         elif item := _REPEAT.match(text, at):
             self._repeat(item)
+        elif char in "{$" and not self._ends(at):
+            raise _differs(text[at:])
         elif char == "?":
             self._choices *= 2
             self._groups[-1][0] = self._last_varies = True
@@ -182,11 +198,27 @@ class _Scan:
         elif char == "|":
             self._groups[-1] = [True, self._groups[-1][1] + 1]
         else:
+            self._compare(char)
             self._last_varies = False
         return item.end() if item else at + 1
 
+    def _ends(self, at: int) -> bool:
+        """Tell whether a dollar ends the pattern: elsewhere Python's also stands before a newline that is the last."""
+        rest = self._text[at + 1 :]
+        return self._text[at] == "$" and (not rest.strip(")") or (len(self._groups) == 1 and rest[0] == "|"))
+
+    def _compare(self, item: str) -> None:
+        """Refuse a character, an escape or a class that the engines may read differently."""
+        escapes = [] if item in {r"\b", r"\A"} else _ESCAPE.findall(item)
+        if item == "[":
+            raise PatternError("has a [ without its ]")
+        if not all(map(_ALIKE.fullmatch, escapes)) or _OF_SETS.search(_ESCAPE.sub("", item[1:])):
+            raise _differs(item)
+        if self._folds and (item[0] in "[\\kKsS" or not item.isascii()):
+            raise _differs(f"(?i){item}")
+
     def _repeat(self, item: re.Match[str]) -> None:
-        if item[1] == "+":
+        if item[3] == "+" or max(int(times or 0) for times in item.group(1, 2)) > _MOST_TIMES:
             raise PatternError(f"{item[0]} is not in RE2's syntax")
         if self._last_varies:
             raise PatternError(
@@ -200,6 +232,7 @@ class _Scan:
         item = _GROUP.match(self._text, at)
         if item is None or (item[1] is None and self._text[at + 1 : at + 2] == "?"):
             raise PatternError(f"{self._text[at : at + 4]!r} is not in RE2's syntax")
+        self._folds |= "i" in (item[2] or item[3] or "")
         if not item[0].endswith(")"):  # as that of (?i) does
             self._groups.append([False, 1])
         return item.end()
