@@ -346,6 +346,11 @@ def test_files_of_both_forms_say_the_same(tmp_path: Path) -> None:
         ("f.toml", "aggregates = []", "did you mean aggregate"),
         ("f.toml", "aggregate = [{match = 'x'}]", "aggregate, rule 1: needs either without or by"),
         ("f.toml", "aggregate = [{without = ['x']}]", "aggregate, rule 1: needs a match"),
+        (
+            "f.toml",
+            "aggregate = [{match = 'x', without = ['a', '__name__']}]",
+            "aggregate, rule 1: without has __name__",
+        ),
         ("f.toml", "aggregate = 5", "aggregate: is not a list of rules"),
     ],
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from math import inf, nan
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -229,6 +231,69 @@ def test_what_cannot_be_is_left_out_and_counted() -> None:
     assert node.notes.counts == {"unlike": 1, "invalid": 2}
 
 
+def test_a_name_has_series_of_one_type_whatever_their_labels() -> None:
+    """A gauge that becomes a counter's name is left out while a counter has it, and sent when none does any more."""
+    rename = {"source_labels": ["__name__"], "regex": "foo", "target_label": "__name__", "replacement": "bar_total"}
+    node = Node({RELABEL_KEY: [rename]})
+    bar = node.collector.register_counter("bar_total", "Bar", ["a"])
+    foo = node.collector.register_gauge("foo", "Foo", ["b"], rollup="sum")
+    for value in ("1", "2"):
+        bar.labels(value).increment(3)
+    foo.labels("2").set(7)
+    node.send()
+    assert node.totals() == {("bar_total", (("a", "1"),)): 3, ("bar_total", (("a", "2"),)): 3}
+    bar.remove("1")
+    node.send()
+    foo.labels("3").set(7)
+    node.send()
+    assert node.notes.counts == {"unlike": 2}
+    bar.remove("2")
+    node.send()
+    foo.labels("4").set(8)
+    node.send()
+    assert node.totals()["bar_total", (("b", "4"),)] == 8
+    assert node.notes.counts == {"unlike": 2}
+
+
+@pytest.mark.parametrize("name", ["fog_agent_frames_total", "fog_path_total", "x" * 257])
+def test_no_rule_gives_a_name_that_is_the_fleets_own_or_too_long(name: str) -> None:
+    """It would be added to what the agent says of itself, or refused by an aggregator. Its own name is kept."""
+    rename = {"source_labels": ["__name__"], "regex": "x_total", "target_label": "__name__", "replacement": name}
+    node = Node({RELABEL_KEY: [rename]})
+    node.collector.register_counter("x_total", "X").increment()
+    node.collector.register_counter("fog_agent_mine_total", "Mine").increment()
+    node.send()
+    assert {one for one, _ in node.totals()} == {"fog_agent_mine_total"}
+    assert node.notes.counts == {"invalid": 1}
+
+
+def test_an_empty_label_is_none() -> None:
+    """So that a series whose label a rule takes away is the one that has it empty."""
+    rule = {"source_labels": ["k"], "regex": "a", "target_label": "k", "replacement": ""}
+    node = Node({RELABEL_KEY: [rule]})
+    work = node.collector.register_counter("work_total", "Work", ["k"])
+    work.labels("").increment(1)
+    work.labels("a").increment(2)
+    node.send()
+    assert list(node.totals().values()) == [3]
+    assert node.notes.counts == {"collision": 1}
+    for value in ("", "a"):
+        work.remove(value)
+    node.send()
+    assert node.watch._by_labels == node.watch._names == {}  # noqa: SLF001 - nothing is kept of what has ended
+
+
+@pytest.mark.parametrize(("rollup", "expected"), [("sum", inf), ("max", inf), ("min", 1.0), ("avg", inf)])
+def test_an_infinity_is_merged_and_what_is_no_number_is_not(rollup: Any, expected: float) -> None:
+    """As floats are added and compared."""
+    node = Node(WITHOUT_PATH)
+    depth = node.collector.register_gauge("http_depth", "Depth", ["path"], rollup=rollup)
+    for path, value in (("/a", 1.0), ("/b", inf), ("/c", nan)):
+        depth.labels(path).set(value)
+    node.send()
+    assert node.totals()["http_depth", ()] == expected
+
+
 def test_what_has_ended_is_bounded_and_counted() -> None:
     """Thousands of label sets that come and go take no memory, and their counts stay."""
     node = Node(WITHOUT_PATH)
@@ -264,6 +329,55 @@ def test_an_aggregate_of_totals_outside_stands_on_all_their_readings() -> None:
     frame = node.writer.encode_delta(node.now, MAX)
     assert frame is not None
     assert {mark.labels: mark.reading.value for mark in frame.marks} == {(("path", "/a"),): 11, (("path", "/b"),): 25}
+
+
+class Plain:
+    """One of a program's counters."""
+
+    family = Family("http_total", MetricType.COUNTER)
+    gate = None
+
+    def __init__(self, path: str) -> None:
+        self.labels = (("path", path),)
+        self.value = 1
+
+    def read(self) -> int:
+        """Return its count."""
+        return self.value
+
+    peek = read
+
+
+class Marked(Plain):
+    """One whose total lives outside."""
+
+    def marks(self) -> list[str]:
+        """Return what stands for its last reading."""
+        return [self.labels[0][1]]
+
+
+def test_marks_are_told_whichever_series_came_first_and_once_of_what_is_settled() -> None:
+    """Else a state file would forget a total, and count it twice."""
+    source: Any = SimpleNamespace(here=(Plain("/plain"),), ended=[], refuse_newcomers=False)
+    source.series = lambda: source.here
+    source.take_ended = lambda: [source.ended.pop() for _ in source.ended[:]]
+    writer = Writer([FilteredWatch(source, parse_filters(WITHOUT_PATH), Notes())], Settings(), epoch=1, now=0.0)
+    assert writer.encode_part(0.0, MAX).marks == ()
+    many = [Marked(f"/{number}") for number in range(MOST_ENDED + 3)]
+    source.here = (*source.here, *many)
+    frame = writer.encode_delta(1.0, MAX)
+    assert frame is not None
+    assert set(frame.marks) == {one.labels[0][1] for one in many}
+    for one in many:
+        one.value += 1
+    source.ended, source.here = many[:], source.here[:1]
+    told = []
+    for now in (2.0, 3.0):
+        frame = writer.encode_delta(now, MAX)
+        assert frame is not None
+        told.append(len(frame.marks))
+        source.here[0].value += 1
+    assert told == [MOST_ENDED + 3, MOST_ENDED]
 
 
 def test_a_series_alone_is_read_by_its_own_call() -> None:

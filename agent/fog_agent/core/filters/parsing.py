@@ -144,4 +144,7 @@ def _aggregate(where: str, given: Mapping[str, object]) -> Aggregate:
     if ("without" in given) == ("by" in given):
         raise FilterError(f"{where}: needs either without or by, a list of label names")
     by = _names(where, given, "by") if "by" in given else None
-    return Aggregate(match, _names(where, given, "without"), by)
+    without = _names(where, given, "without")
+    if NAME in without:
+        raise FilterError(f"{where}: without has {NAME}, and nothing would be sent; a relabel rule gives another name")
+    return Aggregate(match, without, by)

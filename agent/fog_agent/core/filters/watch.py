@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from math import isfinite, nan
-from typing import Any, Final, Protocol
+from math import isnan, nan
+from typing import Any, Final, Protocol, TypeAlias
 
 from fog_agent.core.epoch_series import Gate, SeriesValue, SourceSeries, Watch
 from fog_agent.core.filters.rules import INVALID, NAME, Decision, Filters
 from fog_schema.definitions import LABEL_NAME, METRIC_NAME
 from utilityfog_frontend.telemetry.foreign.readings import Mark
-from utilityfog_frontend.telemetry.model import Family, Labels, add_values
+from utilityfog_frontend.telemetry.model import Family, Labels, MetricType, add_values
+from utilityfog_frontend.telemetry.names import MAX_NAME_LENGTH, RESERVED
 
 COLLISION: Final = "collision"
 """Stands for a rule: labels were taken away by which alone a series was told from another one."""
 UNLIKE: Final = "unlike"
-"""Stands for a rule: what a series became is of another type, unit or bounds than the series that has this name."""
+"""Stands for a rule: what a series became is of another type, unit or bounds than the series that have this name."""
 NO_ROLLUP: Final = "no rollup"
 """Stands for a rule: gauges would be added up whose family does not say how."""
 OUTCOMES: Final = (INVALID, COLLISION, UNLIKE, NO_ROLLUP)
@@ -36,6 +37,9 @@ _MERGES: Final[dict[str, Callable[[Sequence[float]], float]]] = {
     "max": max,
     "avg": lambda values: sum(values) / len(values),
 }
+
+_Kind: TypeAlias = tuple[MetricType, str, tuple[float, ...]]
+"""What all series of a name have in common: their type, unit and bounds."""
 
 
 class Listener(Protocol):
@@ -60,7 +64,10 @@ class SentSeries:
         marks: tells on which readings the value stands that was read last, where totals live outside of the process.
     """
 
-    __slots__ = ("_ended", "_live", "_settled", "family", "gate", "labels", "marks", "peek", "read")
+    __slots__ = (
+        *("_ended", "_live", "_marked", "_settled", "_told_once"),
+        *("family", "gate", "labels", "marks", "peek", "read"),
+    )
 
     def __init__(self, family: Family, labels: Labels, first: SourceSeries) -> None:
         self.family = family
@@ -71,7 +78,10 @@ class SentSeries:
         self._settled: Any = None
         self.read: Callable[[], SeriesValue] = first.read
         self.peek: Callable[[], SeriesValue] = first.peek
-        self.marks: Callable[[], list[Mark]] | None = self._marks if hasattr(first, "marks") else None
+        self._marked: dict[SourceSeries, Callable[[], Sequence[Mark]]] = {}
+        self._told_once: list[SourceSeries] = []
+        self.marks: Callable[[], list[Mark]] = self._marks  # also of one that has none: others may join it
+        self._mark(first)
 
     @property
     def lives(self) -> bool:
@@ -81,6 +91,7 @@ class SentSeries:
     def add(self, source: SourceSeries) -> None:
         """Add another series of the program. A caller who holds gates for several must look anew at their gates."""
         self._live[source] = None
+        self._mark(source)
         self.gate = None
         self.peek = self.read = self._total
 
@@ -90,17 +101,31 @@ class SentSeries:
         if self.family.type.incremental:
             self._ended.append(source)
             if len(self._ended) > MOST_ENDED:
-                value: Any = self._ended.popleft().read()
+                oldest = self._ended.popleft()
+                value: Any = oldest.read()
                 self._settled = value if self._settled is None else add_values(self._settled, value)
+                if oldest in self._marked:
+                    self._told_once.append(oldest)
+        else:
+            self._marked.pop(source, None)
+
+    def _mark(self, source: SourceSeries) -> None:
+        marks = getattr(source, "marks", None)
+        if marks is not None:
+            self._marked[source] = marks
 
     def _marks(self) -> list[Mark]:
-        return [mark for one in (*self._live, *self._ended) for mark in getattr(one, "marks", list)()]
+        marks = [mark for tell in self._marked.values() for mark in tell()]
+        for settled in self._told_once:
+            del self._marked[settled]
+        self._told_once.clear()
+        return marks
 
     def _total(self) -> Any:
         values: list[Any] = [one.read() for one in (*self._live, *self._ended)]
         if not self.family.type.incremental:
-            finite = [value for value in values if isfinite(value)]
-            return _MERGES[self.family.rollup[0]](finite) if finite else nan
+            known = [value for value in values if not isnan(value)]
+            return _MERGES[self.family.rollup[0]](known) if known else nan
         total: Any = self.family.zero if self._settled is None else self._settled
         for value in values:
             total = add_values(total, value)
@@ -126,6 +151,7 @@ class FilteredWatch:
         self._joined = False
         self._of: dict[SourceSeries, SentSeries | None] = {}
         self._by_labels: dict[tuple[str, Labels], SentSeries] = {}
+        self._names: dict[str, tuple[_Kind, int]] = {}  # of those that are sent: their kind, and how many they are
 
     @property
     def refuse_newcomers(self) -> bool:
@@ -162,8 +188,14 @@ class FilteredWatch:
             if sent is not None:
                 sent.end(source)
                 if not sent.lives:
-                    del self._by_labels[sent.family.name, sent.labels]
+                    del self._by_labels[_key(sent.family, sent.labels)]
+                    self._count(sent.family, -1)
                     self._over.append(sent)
+
+    def _count(self, family: Family, change: int) -> None:
+        _, before = self._names.pop(family.name, (None, 0))
+        if before + change:
+            self._names[family.name] = _kind(family), before + change
 
     def _admit(self, series: Iterable[SourceSeries]) -> None:
         for source in series:
@@ -182,19 +214,20 @@ class FilteredWatch:
         labels = tuple(sorted((name, value) for name, value in decision.labels.items() if name != NAME))
         if not decision.steps:
             labels = source.labels
-        known = self._by_labels.get((family.name, labels))
+        if self._names.get(family.name, (_kind(family), 0))[0] != _kind(family):
+            self._leave_out(source, UNLIKE, f"becomes {family.name}, which is of another type, unit or bounds")
+            return None
+        known = self._by_labels.get(_key(family, labels))
         if known is None:
             if decision.aggregated and not can_be_added(family):
                 self._refuse_gauges(source)
                 return None
-            sent = self._by_labels[family.name, labels] = SentSeries(family, labels, source)
+            sent = self._by_labels[_key(family, labels)] = SentSeries(family, labels, source)
+            self._count(family, 1)
             return sent
-        return self._join(source, family, known, decision)
+        return self._join(source, known, decision)
 
-    def _join(self, source: SourceSeries, family: Family, known: SentSeries, decision: Decision) -> SentSeries | None:
-        if (family.type, family.unit, family.bounds) != (known.family.type, known.family.unit, known.family.bounds):
-            self._leave_out(source, UNLIKE, f"becomes {family.name}, which is of another type, unit or bounds")
-            return None
+    def _join(self, source: SourceSeries, known: SentSeries, decision: Decision) -> SentSeries | None:
         if not can_be_added(known.family):
             self._refuse_gauges(source)
             return None
@@ -203,7 +236,7 @@ class FilteredWatch:
         else:
             self._listener.filtered(COLLISION)
             self._listener.tell(
-                f"{COLLISION} {family.name}",
+                f"{COLLISION} {known.family.name}",
                 f"rules take labels away from {source.family.name} by which alone its series are told apart: they are "
                 "added up; an aggregate rule says that this is meant",
             )
@@ -247,9 +280,21 @@ def renamed(family: Family, name: str) -> Family:
     return replace(family, name=name, unit=unit)
 
 
+def _kind(family: Family) -> _Kind:
+    return family.type, family.unit, family.bounds
+
+
+def _key(family: Family, labels: Labels) -> tuple[str, Labels]:
+    """Return what a series is told from others by: an empty label is none."""
+    return family.name, tuple(label for label in labels if label[1])
+
+
 def is_valid(labels: dict[str, str], family: Family) -> bool:
     """Tell whether a series may be called so."""
     names = labels.keys() - {NAME}
     reserved = not names.isdisjoint(family.type.reserved_labels)
-    good_name = METRIC_NAME.fullmatch(labels.get(NAME, "")) is not None
+    name = labels.get(NAME, "")
+    good_name = METRIC_NAME.fullmatch(name) is not None and len(name) <= MAX_NAME_LENGTH
+    if name != family.name and name.startswith(RESERVED):  # the fleet's own names, the agent's among them
+        return False
     return good_name and not reserved and all(LABEL_NAME.fullmatch(name) for name in names)
