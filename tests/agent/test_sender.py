@@ -15,6 +15,7 @@ from fog_agent.core.publication import Publication
 from fog_agent.core.writer import MIN_FRAME_BYTES, Settings
 from fog_agent.edge.attach import Tenure, attach
 from fog_agent.edge.driving.worker import InPlace, Worker
+from fog_agent.edge.options import Beside
 from fog_agent.edge.sender import Sender
 from fog_bus.ports import Bus, Outcome, Publish
 from fog_schema.limits import PAYLOAD_MARGIN
@@ -60,7 +61,9 @@ class _Parts:
 async def sending(collector: TelemetryCollector) -> AsyncIterator[tuple[Sender, SlowStream, Publication]]:
     """Provide a sender at work, whose next interval is an hour away."""
     address = Address(("fog", "0"), DEFAULT_PREFIX, Settings(interval=3600.0))
-    publication = attach(collector, address, time.monotonic(), Tenure(_Parts()))
+    publication = attach(
+        collector, address, time.monotonic(), Tenure(_Parts()), lambda: True, Beside(state_dir=None, filters=None)
+    )
     stream = SlowStream()
     sender = Sender(publication, cast("Bus", stream), "metrics", "events", phase=0.0)
     task = asyncio.create_task(sender.run())

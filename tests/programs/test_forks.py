@@ -99,6 +99,29 @@ async def test_a_child_that_counts_nothing_does_not_connect(programs: Programs) 
     assert programs.fleet.value("fog_agent_frames_total", NODE) >= 1
 
 
+async def test_a_child_begins_anew_with_filters_whatever_gauges_came(programs: Programs) -> None:
+    """One that a start would be refused for: it is left out in the child, as in the parent since it came."""
+    programs.write("filters.toml", 'aggregate = [{match = "late*", by = []}]')
+    output = await run(
+        programs,
+        """
+    agent = BackgroundAgent(collector, filters=Path(__file__).parent / "filters.toml", **options)
+    agent.start()
+    assert agent.flush()
+    late = collector.register_gauge("late", labels=["k"])
+    late.labels("a").set(1)
+    child = os.fork()
+    counter.increment(10)
+    if not child:
+        late.labels("b").set(1)
+        sys.exit()
+    child_ends_well(child)
+    """,
+    )
+    assert "cannot begin" not in output
+    assert await programs.exported("counted_total") == 20
+
+
 async def test_an_agent_of_an_event_loop_begins_anew_in_a_thread(programs: Programs) -> None:
     """The child has no loop; its own program may be anything. A grandchild is a child."""
     output = await run(

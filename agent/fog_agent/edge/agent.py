@@ -153,7 +153,7 @@ class Agent:
             await off_loop(other.leave)
         running = _Running(self._at_exit)
         address = Address(self.path, self._subjects.prefix, self._settings)
-        terms = (time.monotonic(), running.tenure, self._shows_gauges, self._beside.filters)
+        terms = (time.monotonic(), running.tenure, self._shows_gauges, self._beside)
         publication = attach(self._collector, address, *terms)
         try:
             await self._begin(running, publication, address, aside=aside)
@@ -297,7 +297,7 @@ class Agent:
         self._handle_signals = False
         self._parent = None if self._settings.shared and self._parent is None else parent
         self._settings = replace(self._settings, shared=True)
-        self._beside = self._beside._replace(state_dir=None)  # totals that live outside are the parent's to read
+        self._beside = self._beside.of_child()
         if self.forkable is original:
             self.forkable = self
         return AgentThread(self, lambda: self._shows_gauges() or self._collector.has_counted())

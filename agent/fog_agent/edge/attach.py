@@ -19,6 +19,7 @@ from fog_agent.core.journal.recovery import Address
 from fog_agent.core.publication import Holder, Publication
 from fog_agent.core.writer import Settings
 from fog_agent.edge.driving.worker import Worker
+from fog_agent.edge.options import Beside
 from fog_agent.edge.selfmetrics import SelfMetrics
 from fog_agent.edge.state_file import StateFile
 from fog_schema.paths import Path, format_path
@@ -122,12 +123,12 @@ def attach(
     address: Address,
     now: float,
     holder: Holder,
-    gauges: Callable[[], bool] = lambda: True,
-    filters: Filters | None = None,
+    gauges: Callable[[], bool],
+    beside: Beside,
 ) -> Publication:
     """Take hold of a collector's publication at an address; of gauges only while `gauges()` says so.
 
-    Of its series that is sent which `filters` let through; they stay for as long as the publication.
+    Of its series that is sent which the filters beside it let through; they stay for as long as the publication.
 
     Its journal, if it has one, is told where it is published.
 
@@ -139,7 +140,7 @@ def attach(
     """
     path, settings = address.path, address.settings
     journal = _claimed(collector, path)
-    publication = _publication_at(collector, address, now, journal, filters)
+    publication = _publication_at(collector, address, now, journal, beside)
     before = publication.holder
     if before is not None and (before.lasts or not before.lose()):
         raise RuntimeError(
@@ -158,15 +159,15 @@ def attach(
 
 
 def _publication_at(
-    collector: TelemetryCollector, address: Address, now: float, journal: Journal | None, filters: Filters | None
+    collector: TelemetryCollector, address: Address, now: float, journal: Journal | None, beside: Beside
 ) -> Publication:
     """Return what a collector publishes at an address: as before, or from now on."""
     key = ("fog_agent", address.path)
     publication = collector.attachments.get(key)
     if not isinstance(publication, Publication) or publication.orphaned:
-        publication = _publication_of(collector, address.settings, now, journal, filters)
+        publication = _publication_of(collector, address.settings, now, journal, beside)
         collector.attachments[key] = publication
-    elif filters_of(publication) != filters:
+    elif filters_of(publication) != beside.filters:
         where = format_path(address.path)
         raise FilterError(f"{where} was published with other filters, which stay while the collector does")
     return publication
@@ -222,12 +223,15 @@ def filters_of(publication: Publication) -> Filters | None:
     return next((watch.filters for watch in watches if isinstance(watch, FilteredWatch)), None)
 
 
-def _filtered(collector: TelemetryCollector, watch: Watch, filters: Filters, metrics: SelfMetrics) -> FilteredWatch:
+def _filtered(collector: TelemetryCollector, watch: Watch, beside: Beside, metrics: SelfMetrics) -> Watch:
+    filters = beside.filters
+    if filters is None:
+        return watch
     if collector.journal is not None:
         raise FilterError(
             "filters cannot be used with a journal: what it has of a series may be one of several in a sum"
         )
-    refused = gauges_without_rollup(watch.series(), filters)
+    refused = [] if beside.inherited else gauges_without_rollup(watch.series(), filters)
     if refused:
         raise FilterError(
             f"an aggregate rule would merge gauges of {', '.join(refused)}: give them a rollup= that begins with sum, "
@@ -238,14 +242,12 @@ def _filtered(collector: TelemetryCollector, watch: Watch, filters: Filters, met
 
 
 def _publication_of(
-    collector: TelemetryCollector, settings: Settings, now: float, journal: Journal | None, filters: Filters | None
+    collector: TelemetryCollector, settings: Settings, now: float, journal: Journal | None, beside: Beside
 ) -> Publication:
     """Publish the program's collector and the agent's own metrics in the same frames. The sender refreshes them."""
     own = TelemetryCollector(self_metrics=False)
     metrics = SelfMetrics(own, settings)
-    watch: Watch = collector.watch_series(refresh=False)
-    if filters is not None:
-        watch = _filtered(collector, watch, filters, metrics)
+    watch = _filtered(collector, collector.watch_series(refresh=False), beside, metrics)
     return Publication(
         tuple(WatchOfProcess(one, gauges=lambda: True) for one in (watch, own.watch_series(refresh=False))),
         metrics,

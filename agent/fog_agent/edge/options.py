@@ -23,10 +23,16 @@ class Beside(NamedTuple):
     Attributes:
         state_dir: where it remembers totals that live outside.
         filters: the rules of what is sent.
+        inherited: they are a parent's, which has checked them; nobody in a forked child could be told.
     """
 
     state_dir: Path | None
     filters: Filters | None
+    inherited: bool = False
+
+    def of_child(self) -> Beside:
+        """Return what a forked child has of it: totals that live outside are the parent's to read."""
+        return self._replace(state_dir=None, inherited=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from fog_agent.edge.endings import LastCall
+
+log = logging.getLogger("fog_agent")
 
 PATIENCE: Final = 2.0
 """Seconds beyond an agent's deadline after which its thread is no longer waited for."""
@@ -54,6 +57,7 @@ class AgentThread:
         self._end = asyncio.Event()
         self._started = threading.Event()
         self._problem: BaseException | None = None
+        self._alone = False
         self._flushed = False
         self._last_call = LastCall(self.stop)
         self._last_call.arm()
@@ -83,6 +87,7 @@ class AgentThread:
         """Start the thread if there is anything to publish; tell whether that is settled."""
         if not self._ending and not self._needed():
             return False
+        self._alone = True
         self.begin()
         return True
 
@@ -132,8 +137,10 @@ class AgentThread:
     async def _serve(self) -> None:
         try:
             await self.agent.start(aside=False)
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the start
+        except BaseException as error:  # it belongs to whoever waits for the start
             self._problem = error
+            if self._alone:
+                log.exception("the agent cannot begin in its thread: nothing that is counted here is sent")
             return
         finally:
             self._loop = asyncio.get_running_loop()
@@ -150,6 +157,7 @@ class AgentThread:
 
     def _begin_and_end(self) -> None:
         """Run from start to end, in a thread, so that nothing lasts for ever; here, when none may begin any more."""
+        self._alone = True
         thread = threading.Thread(target=self._main, name="fog-agent", daemon=True)
         try:
             thread.start()

@@ -30,7 +30,7 @@ _ESCAPE: Final = re.compile(r"\\(?:x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ALIKE: Final = re.compile(r"\\(?:[dDwWafnrtv]|x[0-9a-fA-F]{2}|[!-/:-@\[-`{-~ ])")
 """Escapes that mean the same to both engines, also in a class. A vertical tab is a space for one of them alone."""
 _OF_SETS: Final = re.compile(r"\[|--|&&|~~|\|\|")
-"""What Python may read as sets in a class one day; and POSIX's classes, which it does not know."""
+"""In a class: Python may read them as sets one day, and does not know POSIX's classes."""
 _CLASS: Final = re.compile(r"\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]", re.DOTALL)
 _REPEAT: Final = re.compile(r"(?:[*+]|\{(\d{1,9})(?:,(\d{0,9}))?\})(\?|\+)?", re.ASCII)
 _MOST_TIMES: Final = 1_000
@@ -144,7 +144,7 @@ def expand(template: str, match: Match) -> str:
 
 def _differs(part: str) -> PatternError:
     return PatternError(
-        f"{part!r} may mean something else to Python's engine than to RE2: write it in another way, or install google-re2"
+        f"{part!r} may mean something else to Python's engine than to RE2: write it otherwise, or install google-re2"
     )
 
 

@@ -39,7 +39,7 @@ _MERGES: Final[dict[str, Callable[[Sequence[float]], float]]] = {
 }
 
 _Kind: TypeAlias = tuple[MetricType, str, tuple[float, ...]]
-"""What all series of a name have in common: their type, unit and bounds."""
+"""Type, unit and bounds: all series of a name have the same."""
 
 
 class Listener(Protocol):
