@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import logging
-import sys
+from importlib.util import find_spec
 from pathlib import Path as FilePath
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from fog_aggregator.core.kinds.bucket_histogram import BUCKET_HISTOGRAM, BucketT
 from fog_aggregator.core.kinds.gauge import GAUGE
 from fog_aggregator.core.kinds.integer_counter import INTEGER_COUNTER
 from fog_aggregator.core.kinds.table import Table
+from fog_aggregator.kernels import cache
 from fog_aggregator.kernels import load as loading
 from fog_aggregator.kernels.choice import Choice
 from fog_aggregator.kernels.layout import (
@@ -246,22 +246,46 @@ def broken(name: str) -> None:
     raise ImportError(f"{name}: llvmlite is too old")
 
 
+@pytest.fixture
+def nowhere(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give an installation and a user without a folder that can be written: files are in their place."""
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(cache, "_KERNELS", tmp_path / "file")
+
+
+@pytest.mark.usefixtures("nowhere")
 def test_a_read_only_installation_has_its_cache_elsewhere(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where numba finds no folder for what it compiles it takes ours, which nobody else can read or write."""
-    config = SimpleNamespace(CACHE_DIR="")
-    monkeypatch.setitem(sys.modules, "numba", SimpleNamespace(config=config))
-    import_all = loading._import_all  # noqa: SLF001 - that what is compiled is looked for twice shows nowhere else
-
-    def import_once_there_is_a_folder() -> list[dict[str, Any]]:
-        if not config.CACHE_DIR:
-            raise RuntimeError("cannot cache function 'read_deltas': no locator available for file")
-        return import_all()
-
-    monkeypatch.setattr(loading, "_import_all", import_once_there_is_a_folder)
-    assert load(Choice.NUMBA, tmp_path / "state" / "kernels") is not None
-    folder = FilePath(config.CACHE_DIR)
-    assert folder == tmp_path / "state" / "kernels"
+    """In ours, which nobody else can read or write; where NUMBA_CACHE_DIR names one, there and nowhere else."""
+    folder = cache.folder_for_kernels(tmp_path / "state" / "kernels")
+    assert folder.parent == tmp_path / "state" / "kernels"
     assert folder.stat().st_mode & 0o777 == 0o700
-    config.CACHE_DIR = ""
-    with pytest.raises(KernelsError, match="no locator"):
+    with pytest.raises(KernelsError, match="no folder for compiled kernels can be written"):
         load(Choice.NUMBA)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "given"))
+    assert cache.folder_for_kernels(tmp_path / "state").parent == tmp_path / "given"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(OSError, match="NUMBA_CACHE_DIR"):
+        cache.folder_for_kernels(tmp_path / "state")
+
+
+def test_kernels_of_other_sources_are_not_taken(tmp_path: FilePath) -> None:
+    """A constant of another file is compiled in: numba itself, which looks at one file, goes on with the old one."""
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "layout.py").write_text("MOST = 1\n")
+    before = cache.folder_for_kernels(tmp_path / "kept", [sources])
+    assert cache.folder_for_kernels(tmp_path / "kept", [sources]) == before
+    (sources / "layout.py").write_text("MOST = 2\n")
+    assert cache.folder_for_kernels(tmp_path / "kept", [sources]) != before
+
+
+def test_all_that_is_compiled_in_is_among_the_sources() -> None:
+    """Functions and constants of every module that kernels import from."""
+    folders = [folder.resolve() for folder in cache.SOURCES]
+    for file in (folders[0] / "compiled").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fog_"):
+                found = FilePath(str(find_spec(node.module or "").origin)).resolve()  # type: ignore[union-attr]
+                assert any(folder in found.parents for folder in folders), node.module

@@ -248,3 +248,18 @@ def test_strangers_and_garbage_end_no_run() -> None:
     ]
     _, by_kernels = read_both([part for pair in zip(messages, [*strange, messages[0]], strict=True) for part in pair])
     assert by_kernels.counts["applied"] == 4
+
+
+def test_a_fault_of_ours_spoils_no_other_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what of the run was merged: keyframes of its paths are wanted, and the next run is right."""
+    reader = Reader(COMPILED)
+    reader.read(messages_of([begin("0", 1), begin("1", 2)]))
+    with monkeypatch.context() as broken:
+        broken.setattr(PlainDeltas, "settle", lambda _: 1 / 0)
+        reader.read(messages_of(deltas("0", 1, [2, 3])))
+    assert (reader.counts["refused internal"], reader.said) == (1, ["internal"])
+    assert [asked.path for asked in reader.ingest.wanted(NOW)] == [("fog", "0")]
+    assert reader.counts["applied"] == 2, "the keyframes alone"
+    reader.read(messages_of(deltas("1", 2, [2])))
+    assert reader.counts["applied"] == 3
+    assert reader.fleet.parts.slots.tables[INTEGER_COUNTER].values[: 2 * SERIES].tolist() == [0] * SERIES + [1] * SERIES

@@ -6,8 +6,9 @@ import logging
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from fog_aggregator.kernels.cache import folder_for_kernels
 from fog_aggregator.kernels.choice import Choice
 from fog_aggregator.kernels.ports import Kernels
 
@@ -26,8 +27,7 @@ def load(choice: Choice, cache: Path | None = None) -> Kernels | None:
 
     Args:
         choice: Which kernels.
-        cache: Our own directory for what was compiled, which need not exist. It is used where NUMBA_CACHE_DIR names no
-            other, and neither the program's own folder nor the user's cache can take it.
+        cache: Our own directory for what was compiled, which need not exist; the last that is tried (`cache`).
 
     Raises:
         KernelsError: Compiled ones were asked for, and cannot be made.
@@ -45,17 +45,11 @@ def load(choice: Choice, cache: Path | None = None) -> Kernels | None:
 
 
 def _compiled(cache: Path | None) -> Kernels:
+    config = import_module("numba").config
+    before, config.CACHE_DIR = config.CACHE_DIR, str(folder_for_kernels(cache))
     try:
-        modules = _import_all()
-    except RuntimeError:  # numba's, where it finds no folder for what it has compiled
-        if cache is None:
-            raise
-        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        import_module("numba").config.CACHE_DIR = str(cache)
-        modules = _import_all()
+        modules = [vars(import_module(f"{_COMPILED}.{name}")) for name in _MODULES]
+    finally:
+        config.CACHE_DIR = before  # other functions of this process are kept where they were
     functions = {name: function for module in modules for name, function in module.items()}
     return Kernels(**{name: functions[name] for name in Kernels._fields})
-
-
-def _import_all() -> list[dict[str, Any]]:
-    return [vars(import_module(f"{_COMPILED}.{name}")) for name in _MODULES]

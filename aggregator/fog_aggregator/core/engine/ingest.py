@@ -170,14 +170,26 @@ class Ingest:
             plain.read([message for message, _ in run])
             at, paths = 0, self._paths(run)
             while goes_on and at < len(run):
-                after = plain.apply(paths, at, now)
-                if after > at:
-                    tally.update(plain.settle())
-                else:
+                after = self._together(plain, paths, at, tally, now)
+                if after == at:
                     self._apply(self._read([run[at][0]]), self._fleet.apply, tally, now)
                     after = at + 1
                 goes_on, at = portion.done(run[at:after]), after
         self._counts.frames_applied(tally)
+
+    def _together(self, plain: PlainDeltas, paths: Sequence[Path], at: int, tally: Counter[str], now: float) -> int:
+        """Apply the plain deltas from a place on; return the place of the first that is not plain."""
+        try:
+            after = plain.apply(paths, at, now)
+            if after > at:
+                tally.update(plain.settle())
+        except Exception as error:  # noqa: BLE001 - a fault of ours: nobody knows which values were merged
+            self._counts.refused("internal")
+            self._say("internal", f"{len(paths) - at} plain deltas cannot be merged: keyframes are asked for", error)
+            for path in set(paths[at:]):
+                self._fleet.miss(path)
+            return len(paths)
+        return after
 
     def _paths(self, run: Sequence[tuple[Message, Account | None]]) -> list[Path]:
         """Return who sent each of some messages; the empty path where a frame must not be read, or is nobody's."""

@@ -39,7 +39,6 @@ class PlainDeltas:
         self._kernels = kernels
         self._read = Reading(kernels)
         self._begin = 0
-        self._forget()
 
     def read(self, messages: Sequence[Message]) -> None:
         """Read messages, at most MOST_FRAMES."""
@@ -55,6 +54,7 @@ class PlainDeltas:
         """
         read, get = self._read, self._fleet.parts.roster.get
         plain, epochs, headers, messages = read.plain, read.epochs, read.headers, read.messages
+        self._forget()
         self._begin, end = at, len(messages)
         while at < end and plain[at]:
             place = get(paths[at])
