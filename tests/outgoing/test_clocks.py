@@ -10,6 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 
+import pytest
+
+from fog_aggregator.components.outgoing import sender
 from fog_aggregator.components.outgoing.client import Client
 from fog_aggregator.components.outgoing.metrics import OutgoingMetrics, ReceiverMetrics
 from fog_aggregator.components.outgoing.sender import Around, Sender
@@ -161,3 +164,31 @@ async def test_forgotten_steps_are_counted_once() -> None:
             rig.keep(now)
             await eventually(lambda: taking.has("x_total"), deadline=20)
             assert rig.counted("steps_dropped_total", reason="forgotten") == 4
+
+
+async def test_no_step_is_lost_to_a_wrong_date() -> None:
+    """The receiver's clock is a day ahead: no step is too old by ours, and all are sent."""
+    now = present()
+    async with receiving() as taking:
+        rig = Rig(taking, now)
+        rig.core.cursor, taking.ahead = now - STEP, 86_400.0
+        async with rig.sending():
+            rig.keep(now)
+            await eventually(lambda: taking.has("x_total"), deadline=20)
+            assert not rig.counted("steps_dropped_total", reason="old")
+
+
+async def test_a_receivers_time_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its clock was an hour behind for one answer: steps wait until another one has the right time."""
+    monkeypatch.setattr(sender, "_ASK", 0.1)
+    now = present()
+    async with receiving() as taking:
+        rig = Rig(taking, now)
+        rig.core.cursor, taking.ahead = now - STEP, -3600.0
+        async with rig.sending():
+            rig.keep(now)
+            await eventually(lambda: "s behind" in caplog.text, deadline=20)
+            taking.ahead = 0.0
+            await eventually(lambda: taking.has("x_total"), deadline=20)

@@ -241,5 +241,7 @@ def test_a_partial_success_is_read() -> None:
     assert rejected(answer.SerializeToString()) == (0, "")
     answer.partial_success.rejected_data_points, answer.partial_success.error_message = 300, "no room"
     assert rejected(answer.SerializeToString()) == (300, "no room")
+    answer.partial_success.rejected_data_points = -1
+    assert rejected(answer.SerializeToString()) == (0, "no room")
     for garbage in (b"not found", b"\x0a", b"\x0a\xff\xff", struct.pack("<Q", 2**64 - 1), b"\x0a\x02"):
         assert rejected(garbage) == (0, "")

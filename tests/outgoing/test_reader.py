@@ -190,3 +190,12 @@ def test_part_of_a_part() -> None:
     both = [one for half in halves for one in REMOTE["WriteRequest"].FromString(half).timeseries]
     assert both == list(REMOTE["WriteRequest"].FromString(part.message(RemoteWrite(), 0, len(part.items))).timeseries)
     assert part.series(0, len(part.items)) == 54
+
+
+@pytest.mark.parametrize("bound", ["abc", "nan"])
+def test_a_series_that_is_named_like_a_bucket_costs_no_other(bound: str) -> None:
+    """Its label has no number: it is a series of its own, and everybody gets theirs."""
+    history = store({WHOLE: {**HISTOGRAM, f"took_bucket/le={bound}": 7, "depth": 1.0}})
+    found = sent(reader(history).step(STEP, LOCK))
+    assert found[make_labels({NAME: "took_bucket", "le": bound})] == 7
+    assert len(found) == len(HISTOGRAM) + 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -87,5 +88,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     assert "cannot be read" in read_login(one).problem
     token.write_text("s3cret\n")
     assert read_login(one).header == "Bearer s3cret"
+    nul = replace(one, access=replace(one.access, token_file="a\0b"))
+    assert "cannot be read" in read_login(nul).problem
     [one] = parse_receivers(ONE + f'username = "u"\npassword_file = "{token}"', "file")
     assert read_login(one).header == "Basic dTpzM2NyZXQ="

@@ -108,6 +108,26 @@ def test_a_receiver_that_says_too_large_gets_less_from_then_on() -> None:
     assert not taking.lost
 
 
+def test_one_large_item_makes_no_small_requests_for_good() -> None:
+    """It alone is given up, and later steps go out as before; a bound that was learned is tried again after a while."""
+    one, taking = sending(), Receiver(lambda items: 413 if 77 in items else 204)
+    one.begin(STEP, [1000])
+    taking.drain(one)
+    assert taking.lost == [77]
+    one.begin(STEP + 10, [50])
+    batch = one.take(0.0)
+    assert batch is not None
+    assert batch.places == (0, 50)
+    other, small = sending(), Receiver(lambda items: 413 if len(items) > 300 else 204)
+    other.begin(STEP, [1000])
+    small.drain(other)
+    assert other.size.largest == 250
+    for step in range(31):
+        other.begin(STEP + 10 + step, [10])
+        small.drain(other)
+    assert other.size.largest == 500
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429, 408, None])
 def test_a_receiver_that_is_down_costs_nothing(status: int | None) -> None:
     """Pauses grow to half a minute; once it is back everything is there, however long it took."""
@@ -247,10 +267,12 @@ def test_no_sample_is_sent_ahead_of_the_receivers_clock() -> None:
     """Its answers tell its time; a step that is later waits."""
     one = sending()
     assert one.seconds_ahead(STEP, 100.0) == 0.0  # not known yet
-    one.note_date(float(T - 5), 100.0)
+    one.note_date(Answer(204, date=float(T - 5)), 100.0)
     assert one.seconds_ahead(STEP, 100.0) == pytest.approx(4.0)
     assert one.seconds_ahead(STEP, 104.0) == pytest.approx(0.0)
-    one.note_date(None, 104.0)
+    one.note_date(Answer(204), 104.0)
+    for other in (401, 404, 502):  # a proxy, perhaps
+        one.note_date(Answer(other, date=0.0), 104.0)
     assert one.receivers_time(104.0) == pytest.approx(T - 1)
 
 

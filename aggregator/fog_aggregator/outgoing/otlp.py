@@ -230,7 +230,8 @@ def rejected(answer: bytes) -> tuple[int, str]:
         return 0, ""
     inner = _fields(partial)
     count, why = inner.get(1, 0), inner.get(2, b"")
-    return (count if isinstance(count, int) else 0), (why.decode(errors="replace") if isinstance(why, bytes) else "")
+    is_count = isinstance(count, int) and 0 <= count < 2**63
+    return (int(count) if is_count else 0), (why.decode(errors="replace") if isinstance(why, bytes) else "")
 
 
 def _fields(data: bytes) -> dict[int, int | bytes]:

@@ -23,6 +23,11 @@ FAILURES: Final = 5
 """So many failures over one batch, while others are taken, say that the batch is at fault."""
 _PROBES: Final = 3
 _DOUBLINGS: Final = 20
+_STEPS_FITTING: Final = 30
+"""After so many steps without a request that was too large, more is tried at once."""
+_ALL: Final = 1_000_000
+"""So many items at once are no bound."""
+_OF_THE_RECEIVER: Final = frozenset({Verdict.TAKEN, Verdict.REFUSED, Verdict.TOO_LARGE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,31 @@ class Pauses:
         self.until, self.streak = 0.0, 0
 
 
+class Size:
+    """The size of requests, as far as a receiver has said that some were too large.
+
+    Attributes:
+        largest: The most items that it takes at once; 0 for no bound.
+    """
+
+    def __init__(self) -> None:
+        self.largest = 0
+        self._before = 0
+        self._fitting = 0
+
+    def begin(self) -> None:
+        """Begin a step."""
+        self._before = self.largest
+        self._fitting += 1
+        if self._fitting > _STEPS_FITTING:
+            self._fitting, self.largest = 0, self.largest * 2 if self.largest < _ALL else 0
+
+    def too_large(self, items: int) -> None:
+        """Take note that so many were too large; where it was one of them, the others were not."""
+        self._fitting = 0
+        self.largest = items // 2 if items > 1 else self._before
+
+
 class Sending:
     """The state of what is sent to one receiver. Not thread-safe.
 
@@ -134,7 +164,7 @@ class Sending:
         step: The step that is being sent; 0 for none.
         trouble: Why nothing is taken; empty when something is.
         pauses: The pauses between requests.
-        largest: The most items that the receiver takes at once, as far as it said so; 0 where it did not.
+        size: How much the receiver takes at once.
     """
 
     def __init__(self, limits: Limits, draw: Callable[[], float]) -> None:
@@ -144,7 +174,7 @@ class Sending:
         self.mistaken = 0
         self.step = 0
         self.trouble = ""
-        self.largest = 0
+        self.size = Size()
         self.pauses = Pauses(draw)
         self._queue: deque[Batch] = deque()
         self._under_way = 0
@@ -177,10 +207,10 @@ class Sending:
 
     # the receiver's clock
 
-    def note_date(self, date: float | None, now: float) -> None:
-        """Take note of the receiver's time, unix seconds, as an answer has it."""
-        if date is not None:
-            self._clock = date - now
+    def note_date(self, answer: Answer, now: float) -> None:
+        """Take note of the receiver's time, as an answer has it; others than the receiver answer 401 or 502."""
+        if answer.date is not None and answer.verdict in _OF_THE_RECEIVER:
+            self._clock = answer.date - now
 
     def receivers_time(self, now: float) -> float | None:
         """Return the receiver's time, unix seconds; None while it is not known."""
@@ -200,6 +230,7 @@ class Sending:
     def begin(self, step: int, parts: Sequence[int]) -> None:
         """Begin a step, anew if it was begun: a batch for each part, of so many items; without any it is done."""
         self.step, self._under_way = step, 0
+        self.size.begin()
         self._queue = deque(Batch(part, 0, count) for part, count in enumerate(parts) if count)
         self._cut_large()
 
@@ -241,14 +272,13 @@ class Sending:
     def answered(self, batch: Batch, answer: Answer, now: float) -> Result:
         """Take an answer; return what came of the batch."""
         self._under_way -= 1
-        self.note_date(answer.date, now)
+        self.note_date(answer, now)
         verdict = answer.verdict
         self.trouble = "" if verdict is Verdict.TAKEN else f"{answer.status or 'no answer'}: {answer.text}"
         if verdict is Verdict.TAKEN:
             return self._took(batch)
-        if verdict is Verdict.TOO_LARGE:
-            first, stop = batch.places
-            self.largest = max(1, (stop - first) // 2)
+        if verdict is Verdict.TOO_LARGE and not batch.probes:
+            self.size.too_large(batch.stop - batch.first)
         is_at_fault = verdict is Verdict.LATER and self._is_at_fault(batch, answer)
         if is_at_fault:
             batch.taken_before = self._taken
@@ -313,8 +343,9 @@ class Sending:
 
     def _cut_large(self) -> None:
         """Cut batches that are larger than the receiver takes, as far as it said so."""
-        while self.largest and any(batch.stop - batch.first > self.largest for batch in self._queue):
+        largest = self.size.largest
+        while largest and any(batch.stop - batch.first > largest for batch in self._queue):
             cut: deque[Batch] = deque()
             for batch in self._queue:
-                cut.extend(batch.halves() if batch.stop - batch.first > self.largest else (batch,))
+                cut.extend(batch.halves() if batch.stop - batch.first > largest else (batch,))
             self._queue = cut

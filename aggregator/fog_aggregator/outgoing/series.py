@@ -113,12 +113,15 @@ class LevelSeries:
 
     def _place(self, labels: Labels, base: str, end: int) -> _Place:
         """Return the place of a series."""
+        bound = _bound(label(labels, BUCKET)) if base and not end else np.inf
+        if np.isnan(bound):  # it is named like a bucket, and is none
+            base, bound = "", np.inf
         shared = labels if not base else make_labels({**dict(labels), NAME: base, BUCKET: ""})
         group = self._groups.get(shared)
         if group is None:
             group = self._groups[shared] = len(self._hashes)
             self._hashes.append(crc32(repr(shared).encode(errors="replace")))
-        return _Place(group, float(label(labels, BUCKET) or "inf") if base and not end else np.inf, end)
+        return _Place(group, bound, end)
 
     def _base(self, name: str) -> tuple[str, int]:
         """Return the histogram that a series is of, and which of its ends; empty for no histogram."""
@@ -173,6 +176,14 @@ def _is_whole(places: Sequence[_Place]) -> bool:
 def _described(name: str, described: Described) -> bool:
     """Tell whether anything is known of the metric that a series is of."""
     return any(name.removesuffix(end) in described for end in ("", "_total", *_ENDS))
+
+
+def _bound(text: str) -> float:
+    """Read the bound of a bucket; NaN for what is none."""
+    try:
+        return float(text or "inf")
+    except ValueError:
+        return np.nan
 
 
 def _is_own(name: str) -> bool:

@@ -50,6 +50,8 @@ def read_login(receiver: Receiver) -> Login:
         return Login(problem=f"{name} cannot be read: {error.strerror}")
     except UnicodeDecodeError:
         return Login(problem=f"{name} is no text")
+    except ValueError as error:
+        return Login(problem=f"{name!r} cannot be read: {error}")
 
 
 def make_tls(receiver: Receiver) -> ssl.SSLContext | bool:

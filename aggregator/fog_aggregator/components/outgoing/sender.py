@@ -34,6 +34,8 @@ _T = TypeVar("_T")
 LOGGER: Final = logging.getLogger("fog_aggregator.outgoing")
 _LOOK: Final = 1.0
 """Seconds between two looks at the clock while a step waits for the receiver's time."""
+_ASK: Final = 30.0
+"""Seconds after which a receiver that is behind is asked for its time again."""
 _BEFORE_ALL: Final = 1
 """The cursor of a receiver that is to get all steps: there was none when it was first heard of."""
 _NAMED: Final = 10
@@ -88,6 +90,7 @@ class Sender:
         self._metrics = metrics
         self._suspects = Suspects()
         self._is_first = True
+        self._asked = 0.0
         self._say = RateLimitedLog(time.monotonic, logger=LOGGER)
         self._speak(receiver.protocol)
         around.steps.on_set_back.append(self._set_back)
@@ -109,9 +112,12 @@ class Sender:
                 self._set_back(now)  # no step is there that the history would forget
         else:
             core.cursor = steps_known or _BEFORE_ALL  # begin with what comes from now on
-        await self._greet()
+        is_greeted = False
         while True:
             try:
+                if not is_greeted:
+                    await self._greet()
+                    is_greeted = True
                 await self._send(await self._next())
             except NotUnderstoodError:
                 self._fall_back()
@@ -134,10 +140,10 @@ class Sender:
 
     async def _greet(self) -> None:
         """Send nothing, until there is an answer: it tells the receiver's time, and whether it knows the format."""
-        failures = 0
+        failures, self._asked = 0, time.monotonic()
         while True:
             answer = await self._client.post(*await self._aside(self._greeting))
-            self.core.note_date(answer.date, time.monotonic())
+            self.core.note_date(answer, time.monotonic())
             verdict = answer.verdict
             if self._format.confirms and (
                 answer.status == 415 or (verdict is Verdict.TAKEN and answer.written is None)
@@ -169,13 +175,23 @@ class Sender:
                 core.skip(due.time)
                 await asyncio.sleep(0)
             elif ahead := core.seconds_ahead(due.time, time.monotonic()):
-                await asyncio.sleep(min(ahead, _LOOK))
+                await self._wait_for_clock(ahead)
             else:
                 return due.time
 
+    async def _wait_for_clock(self, ahead: float) -> None:
+        """Wait for the receiver's time, and ask for it again now and then: one answer may have had a wrong one."""
+        if ahead > _ASK:
+            self._say(logging.WARNING, "clock", f"{self.name} waits: the receiver's clock is {ahead:.0f} s behind")
+        if time.monotonic() - self._asked > _ASK:
+            await self._greet()
+        else:
+            await asyncio.sleep(min(ahead, _LOOK))
+
     def _receivers_time(self) -> float:
-        known = self.core.receivers_time(time.monotonic())
-        return self._around.server_time() if known is None else known
+        """Return the receiver's time, unix seconds, or ours if that is earlier: nothing is lost to a wrong clock."""
+        known, ours = self.core.receivers_time(time.monotonic()), self._around.server_time()
+        return ours if known is None else min(known, ours)
 
     async def _send(self, step: int) -> None:
         """Send a step, until all of it is taken or given up."""
@@ -232,11 +248,12 @@ class Sender:
         result = self.core.answered(batch, answer, time.monotonic())
         self._metrics.request(result.verdict)
         self._metrics.bytes.increment(len(body))
-        refused = part.series(*result.lost)
-        self._metrics.samples(SENT, part.series(*result.taken) - answer.rejected)
+        refused, taken = part.series(*result.lost), part.series(*result.taken)
+        rejected = min(answer.rejected, taken)
+        self._metrics.samples(SENT, taken - rejected)
         is_known = self.core.step > self.core.mistaken  # or it has others of a time that has not come
         self._metrics.samples(KNOWN if is_known else REFUSED, part.series(*result.known))
-        self._metrics.samples(REFUSED, refused + answer.rejected)
+        self._metrics.samples(REFUSED, refused + rejected)
         self._suspects.learn(part.items, result)
         if refused or answer.rejected:
             self._name(part.items[slice(*result.lost)], answer)
