@@ -10,7 +10,7 @@ from tests.house.offenders import Found, guard, hold
 from tests.house.source import Module, imports, modules
 
 PURE: Final = re.compile(
-    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/kernels/(?!load\.)"
+    r"(^|/)(core|query|promql)/|^aggregator/fog_aggregator/kernels/(?!load\.|cache\.)"
     r"|^aggregator/fog_aggregator/(analysis|history|notifications|outgoing|past|rules|sources)/"
     r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|filters|memory/stream)\.py$"

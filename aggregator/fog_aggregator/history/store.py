@@ -146,8 +146,8 @@ class HistoryStore:
         """
         steps = bisect_left(self._times, before)
         levels = {depth: head.encode(steps) for depth, head in self._heads.items()}
-        kept = {depth: level for depth, level in levels.items() if level is not None}
-        return make_block(np.array(self._times[:steps], np.int64), kept)
+        found = {depth: level for depth, level in levels.items() if level is not None}
+        return make_block(np.array(self._times[:steps], np.int64), found)
 
     def adopt(self, block: Block) -> None:
         """Put the block that `encode_head` made in place of the head."""

@@ -159,7 +159,7 @@ class _Scan:
         self._text = text
         self._repetitions, self._choices = 0, 1
         self._groups = [[False, 1]]  # of each that is open: whether it varies, and its alternatives
-        self._last_varies = self._folds = False
+        self._last_varies = self._ignores_case = False
 
     def longest(self) -> int:
         """Return how many characters of a text the pattern may be tried on.
@@ -214,7 +214,7 @@ class _Scan:
             raise PatternError("has a [ without its ]")
         if not all(map(_ALIKE.fullmatch, escapes)) or _OF_SETS.search(_ESCAPE.sub("", item[1:])):
             raise _differs(item)
-        if self._folds and (item[0] in "[\\kKsS" or not item.isascii()):
+        if self._ignores_case and (item[0] in "[\\kKsS" or not item.isascii()):
             raise _differs(f"(?i){item}")
 
     def _repeat(self, item: re.Match[str]) -> None:
@@ -232,7 +232,7 @@ class _Scan:
         item = _GROUP.match(self._text, at)
         if item is None or (item[1] is None and self._text[at + 1 : at + 2] == "?"):
             raise PatternError(f"{self._text[at : at + 4]!r} is not in RE2's syntax")
-        self._folds |= "i" in (item[2] or item[3] or "")
+        self._ignores_case |= "i" in (item[2] or item[3] or "")
         if not item[0].endswith(")"):  # as that of (?i) does
             self._groups.append([False, 1])
         return item.end()

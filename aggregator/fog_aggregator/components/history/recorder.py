@@ -171,9 +171,9 @@ class Recorder:
     def _set_back(self, at: int) -> None:
         """Let go of the steps of a time that has not come."""
         LOGGER.warning("history: the server's clock was set back: steps from %d ms on are forgotten", at)
-        kept = self._store.encode_head(at)
-        if len(kept.times):
-            self._keep(kept)
+        true = self._store.encode_head(at)
+        if len(true.times):
+            self._keep(true)
         with self._lock:
             self._store.forget_from(at)
         self._unwritten = [block for block in self._unwritten if block.span[1] < at]
