@@ -58,6 +58,8 @@ _OWN: Final = (
     Loss("fog_aggregator_history_steps_failed_total", "steps of history"),
     Loss("fog_aggregator_history_writes_total", "writes of history failed", only='result="failed"'),
     Loss("fog_aggregator_history_files_damaged_total", "files of history damaged"),
+    Loss("fog_aggregator_outgoing_samples_total", "samples refused by receivers", "receiver", 'result="refused"'),
+    Loss("fog_aggregator_outgoing_steps_dropped_total", "steps not sent to receivers", "reason"),
     Loss("fog_aggregator_notifications_total", "notices of alerts", "result", 'result=~"refused|lost"'),
 )
 _BRANCHES: Final = (
