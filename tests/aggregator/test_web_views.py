@@ -178,7 +178,9 @@ async def test_the_guide_is_true(served: Served) -> None:
     """Each parameter is in it; each address is answered, but for those of the past and the stream."""
     text = GUIDE.read_text("utf-8")
     assert [one.name for one in VIEW if f"`{one.name}=" not in text] == []
-    addresses = re.findall(r"(/(?:metrics|api(?!/at|/blame|/changes|/likeness|/silences/|/stream))[^\s`|]*)", text)
+    addresses = re.findall(
+        r"(/(?:metrics|api(?!/at|/blame|/changes|/likeness|/silences/|/stream|/unlike))[^\s`|]*)", text
+    )
     of_prometheus = {address for address in addresses if address.startswith("/api/v1")}
     assert of_prometheus <= {"/api/v1", *(route.path for route in API_ROUTES)}
     addresses = [address for address in addresses if address not in of_prometheus]

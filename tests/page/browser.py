@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, async_playwright
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_browser: Final = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
@@ -75,7 +75,19 @@ async def tab(url: str, size: tuple[int, int] = DESKTOP, scheme: Any = "light") 
         page = await context.new_page()
         opened = Tab(page)
         page.on("pageerror", lambda error: opened.said.append(str(error)))
-        page.on("console", lambda message: opened.said.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: (
+                opened.said.append(f"{message.text} ({message.location.get('url')})")
+                if message.type == "error"
+                else None
+            ),
+        )
         page.on("request", lambda request: opened.asked.append(request.url) if "/api/" in request.url else None)
         await page.goto(url)
         yield opened
+
+
+def _told(message: ConsoleMessage) -> str:
+    """Return the text of an error in the console, and where it is from."""
+    return f"{message.text} ({message.location.get('url')})"
