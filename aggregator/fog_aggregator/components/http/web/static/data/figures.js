@@ -31,6 +31,7 @@ export class Figures {
   /** @param {any} status @param {number} now */
   async take(status, now) {
     if (this.asked === Infinity) this.asked = now - FIGURES_S + LATER_S;
+    if (status.path) return; // the aggregator's own series are of the whole fleet
     if (!status.ready || now - this.asked < FIGURES_S || document.hidden) return;
     this.asked = now;
     const lost = { ...Object.fromEntries(LOSSES.map((name) => [name, `${name}_total`])), ...SOME };
