@@ -25,12 +25,13 @@ from tests.cli.aggregators import aggregator
 from tests.cli.bus import make_streams
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-READER, OPERATOR, OTHER = new_token(), new_token(), new_token()
+READER, OPERATOR, OTHER, TREE = new_token(), new_token(), new_token(), new_token()
 FILE = "\n".join(
     [
         line_of(Credential("reader", (), READER[1])),
         line_of(Credential("on-call", ("fog", "0"), OPERATOR[1], may_silence=True)),
         line_of(Credential("other", ("fog", "1"), OTHER[1], may_silence=True)),
+        line_of(Credential("tree", ("fog",), TREE[1], may_silence=True)),
     ]
 )
 FORM = {"path": "fog/0", "alert": "FogNodesSilent", "duration": "7200", "comment": "new power supply"}
@@ -56,7 +57,7 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def serving(url: str, directory: Path, *options: str) -> AsyncIterator[Client]:
-    """Run an aggregator with three logins."""
+    """Run an aggregator with four logins."""
     file = directory / "tokens"
     file.write_text(FILE)
     file.chmod(0o600)
@@ -112,6 +113,7 @@ async def test_who_may_makes_and_ends_a_silence(taking: Client) -> None:
     [
         (READER[0], FORM, OURS, 403, "may not make silences"),
         (OPERATOR[0], FORM | {"path": "fog/1"}, OURS, 403, "is shown fog/0 alone"),
+        (TREE[0], FORM | {"path": "fog"}, OURS, 403, "alerts of no place"),
         (OPERATOR[0], FORM, {}, 403, "X-Requested-With"),
         (OPERATOR[0], FORM | {"duration": "0"}, OURS, 400, "seconds from 60"),
         (OPERATOR[0], FORM | {"comment": "  "}, OURS, 400, "a reason"),
@@ -119,7 +121,17 @@ async def test_who_may_makes_and_ends_a_silence(taking: Client) -> None:
         (OPERATOR[0], {"path": "fog/0"}, OURS, 400, "is missing"),
         ("wrong", FORM, OURS, 401, "wrong"),
     ],
-    ids=["no right", "elsewhere", "of a stranger", "no end", "no reason", "no alert", "incomplete", "unknown"],
+    ids=[
+        "no right",
+        "elsewhere",
+        "no place",
+        "of a stranger",
+        "no end",
+        "no reason",
+        "no alert",
+        "incomplete",
+        "unknown",
+    ],
 )
 async def test_what_is_refused(
     taking: Client, token: str, form: dict[str, str], headers: dict[str, str], status: int, why: str

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
-from fog_aggregator.components.http.access.guard import user_of
+from fog_aggregator.components.http.access.guard import shown_to, user_of
 from fog_aggregator.components.http.keys import STATUS
 from fog_aggregator.components.http.output import json_bytes
 from fog_aggregator.components.http.page.tagged import send_tagged
@@ -87,6 +87,11 @@ async def add(request: web.Request, query: Mapping[str, Any]) -> web.StreamRespo
     desk, author = _allowed(request)
     if not query["path"]:
         raise web.HTTPBadRequest(text="path= is needed: the part of the tree that the silence is for")
+    if shown_to(request) and len(query["path"]) == 1:
+        raise web.HTTPForbidden(
+            text=f"a silence for all of {format_path(query['path'])} is for alerts of no place too, which this login "
+            "is not shown: name a place below it"
+        )
     equal, pattern = OPERATORS.index("="), OPERATORS.index("=~")
     matcher = (equal, "alertname", query["alert"]) if query["alert"] else (pattern, "alertname", ".+")
     number = str(uuid.uuid4())
