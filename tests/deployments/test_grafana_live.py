@@ -52,6 +52,7 @@ ANYWHERE: Final = {
     "fog_aggregator_rollup_": "only of a branch's aggregator",
     "fog_agent_source_": "only of `fog agent`, which reads its host",
     "fog_agent_journals_set_aside_total": "only where agents look for journals",
+    "fog_aggregator_outgoing_": "only where receivers are named (`--receivers`)",
     "fog_aggregator_notifications_total": "only where there are receivers of alerts",
     "telemetry_source_errors_total": "only of programs with sources",
 }
