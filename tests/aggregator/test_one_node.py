@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fog_aggregator.core import place_news
+from fog_aggregator.core import news
 from fog_aggregator.core.fleet.fleet import Fleet as FleetState
 from fog_aggregator.core.kinds import Kind
 from fog_aggregator.query import planner, slot_index
@@ -109,7 +109,7 @@ def test_a_newcomer_is_put_into_the_tree_alone(fleet: Fleet, monkeypatch: pytest
     member(fleet, NODES)
     assert [came for _, came in fleet.state.place_news(fleet.state.places_version - 1) or ()] == [True]
     seen = fleet.state.places_version
-    monkeypatch.setattr(place_news, "MOST", 2)
+    monkeypatch.setattr(news, "MOST", 2)
     for number in range(3):
         member(fleet, NODES + 1 + number)
     assert fleet.state.place_news(seen) is None

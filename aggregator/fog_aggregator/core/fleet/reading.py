@@ -69,7 +69,7 @@ class FleetReading:
 
     def place_news(self, version: int) -> list[tuple[Place, bool]] | None:
         """Return which places came (true) or went since a version, in their order; None when that is forgotten."""
-        return self.parts.roster.news.since(version)
+        return self.parts.roster.news.after(version)
 
     @property
     def info_version(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from fog_aggregator.core.budget.budget import EPOCH_BYTES, PLACE_BYTES, info_bytes, path_bytes
 from fog_aggregator.core.columns import Bools, Int32s
 from fog_aggregator.core.kinds import kind_named
-from fog_aggregator.core.place_news import PlaceNews
+from fog_aggregator.core.news import News
 from fog_aggregator.core.places.branch import Branch
 from fog_aggregator.core.places.epoch import CLOSED, Epoch, Run
 from fog_aggregator.core.places.learned import LearnedNodes
@@ -65,7 +65,7 @@ class Roster:
         out: since when an operator has taken a place's numbers out (server's time), by the place's row.
         learned: nodes that are expected though they have retired.
         closed_early: how many epochs were closed before the horizon, as their path had too many silent ones.
-        news: the places that came and went lately, and the version of all of them.
+        news: the places that came (true) and went lately; its version also grows when places are taken out or in.
     """
 
     def __init__(self, learned: LearnedNodes | None = None) -> None:
@@ -76,7 +76,7 @@ class Roster:
         self.askable: dict[Epoch, Path] = {}
         self.info_version = 0
         self.closed_early = 0
-        self.news = PlaceNews()
+        self.news: News[tuple[Place, bool]] = News()
         self._beside = 0
         self._epochs = 0
         self._places: dict[Path, Place] = {}
@@ -122,7 +122,7 @@ class Roster:
         self.learned.come_back(where)
         if place.covers_below:
             self._composites[where] = cast("Branch", place)
-        self.news.note(place, came=True)
+        self.news.add((place, True))
         return place
 
     def add_group(self, where: Path) -> Place:
@@ -130,7 +130,7 @@ class Roster:
         row = self.rows.new_place(counts_itself=False, retired=True)
         place = self._places[where] = Node(where, row, Epoch(self.rows.new_epoch(row), CLOSED))
         self._beside += path_bytes(where)
-        self.news.note(place, came=True)
+        self.news.add((place, True))
         return place
 
     def remove(self, place: Place) -> None:
@@ -141,7 +141,7 @@ class Roster:
         self.out.pop(place.row, None)
         self.rows.free_epoch(place.closed.row)
         self.rows.free_place(place.row)
-        self.news.note(place, came=False)
+        self.news.add((place, False))
 
     def forget_epoch(self, place: Place, epoch: Epoch) -> None:
         """Remove an epoch that was closed."""
