@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from fog_schema.errors import PathError
 from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 
@@ -111,6 +112,13 @@ class Accounts:
                 self.by_subject.clear()
             account = self.by_subject[subject] = Account(path)
         return account
+
+    def find(self, subject: str) -> Account | None:
+        """As `open`; None where no path publishes: messages there are refused as soon as they are read."""
+        try:
+            return self.open(subject)
+        except PathError:
+            return None
 
     def take_overdrawn(self) -> set[Path]:
         """Return `overdrawn`, and begin it anew."""

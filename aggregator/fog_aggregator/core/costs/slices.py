@@ -8,7 +8,6 @@ from typing import Final
 
 from fog_aggregator.core.costs.accounts import MOST_CHARGED, USUAL_BUDGET, Account, Accounts
 from fog_bus.ports import Message
-from fog_schema.errors import PathError
 
 SLICE_SECONDS: Final = 0.010
 """How long messages are applied without a pause; the last one may take longer."""
@@ -65,12 +64,7 @@ class Slice:
                 return
 
     def _open(self, subject: str) -> Account | None:
-        if self._accounts is None:
-            return None
-        try:
-            return self._accounts.open(subject)
-        except PathError:  # it is refused as soon as it is read
-            return None
+        return None if self._accounts is None else self._accounts.find(subject)
 
 
 class Portion:
@@ -101,11 +95,11 @@ class Portion:
         A subject that is no node's has no account. A message that is over its subject's budget is left out.
         """
         run: list[tuple[Message, Account | None]] = []
-        size = 0
+        size, budget = 0, self._accounts.budget
         while not run and self.taken < len(self._messages) and (self._last < self._end or not self.taken):
             for message in islice(self._messages, self.taken, self.taken + most):
-                account = self._accounts.by_subject.get(message.subject) or self._open(message.subject)
-                if account is not None and account.saved <= 0.0 and not self._may_go_on(account, message):
+                account = self._accounts.by_subject.get(message.subject) or self._accounts.find(message.subject)
+                if account is not None and account.saved <= 0.0 and not account.fill(message.timestamp_ns, budget):
                     if not run:
                         self._leave_out(account, message)
                     break
@@ -129,15 +123,6 @@ class Portion:
                 account.seconds += seconds
                 account.saved -= seconds if seconds < MOST_CHARGED else MOST_CHARGED  # noqa: FURB136 - as in `Slice`
         return now < self._end
-
-    def _open(self, subject: str) -> Account | None:
-        try:
-            return self._accounts.open(subject)
-        except PathError:  # it is refused as soon as it is read
-            return None
-
-    def _may_go_on(self, account: Account, message: Message) -> bool:
-        return account.fill(message.timestamp_ns, self._accounts.budget)
 
     def _leave_out(self, account: Account, message: Message) -> None:
         account.refused += 1
