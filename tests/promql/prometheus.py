@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-import struct
 import subprocess
 import time
 import urllib.error
@@ -16,10 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
+from fog_aggregator.components.outgoing.compression import compressed
+from fog_aggregator.outgoing.formats import SNAPPY
+from fog_aggregator.outgoing.remote_write import eights, label_bytes
 from fog_aggregator.promql.labels import Labels
 from fog_aggregator.promql.storage import Floats, Ints
+from utilityfog_frontend.telemetry.exposition import wire
 
 BINARY: Final = shutil.which("prometheus")
 WHY_NOT: Final = "prometheus is not installed: it comes with Debian's package of that name"
@@ -36,8 +37,8 @@ class Prometheus:
 
     def write(self, series: Mapping[Labels, tuple[Ints, Floats]]) -> None:
         """Send samples. One request is one transaction; later ones must not be older by an hour."""
-        body = b"".join(_field(1, _series(labels, *samples)) for labels, samples in series.items())
-        request = urllib.request.Request(f"{self.url}/api/v1/write", data=_snappy(body), method="POST")
+        body = b"".join(wire.block(1, _series(labels, *samples)) for labels, samples in series.items())
+        request = urllib.request.Request(f"{self.url}/api/v1/write", data=compressed(body, SNAPPY), method="POST")
         request.add_header("Content-Encoding", "snappy")
         request.add_header("Content-Type", "application/x-protobuf")
         with urllib.request.urlopen(request, timeout=_DEADLINE):
@@ -109,33 +110,10 @@ def _is_ready(process: subprocess.Popen[bytes], server: Prometheus) -> bool:
     return False
 
 
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _field(number: int, body: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(body)) + body
-
-
 def _series(labels: Labels, times: Ints, values: Floats) -> bytes:
-    pairs = [_field(1, _field(1, name.encode()) + _field(2, value.encode())) for name, value in labels]
-    bits = values.astype("<f8").view(np.uint64).tolist()
+    value = wire.key(1, wire.FIXED64)
     samples = [
-        _field(2, b"\x09" + struct.pack("<Q", value) + b"\x10" + _varint(moment))
-        for moment, value in zip(times.tolist(), bits, strict=True)
+        wire.block(2, value + bits + wire.integer(2, moment))
+        for moment, bits in zip(times.tolist(), eights(values), strict=True)
     ]
-    return b"".join(pairs + samples)
-
-
-def _snappy(body: bytes) -> bytes:
-    """Frame bytes as Snappy without compressing them: literals of 64 kB."""
-    parts = [_varint(len(body))]
-    for start in range(0, len(body), 65536):
-        literal = body[start : start + 65536]
-        parts += [b"\xf4", struct.pack("<H", len(literal) - 1), literal]
-    return b"".join(parts)
+    return label_bytes(labels) + b"".join(samples)
