@@ -193,6 +193,19 @@ def same(one: Fleet, other: Fleet) -> None:
     assert (epoch.seq, epoch.huge, epoch.gapped) == (twin.seq, twin.huge, twin.gapped)
 
 
+@st.composite
+def frames_of(draw: st.DrawFn, code: int) -> list[Frame]:
+    """Return the first keyframe of an epoch, and deltas whose columns have a type: of every sign and boundary."""
+    values = st.lists(st.sampled_from(boundaries(code)), min_size=1, max_size=SERIES * WIDTH)
+    drawn = draw(st.lists(st.dictionaries(st.sampled_from(SECTIONS), values, min_size=1), min_size=1, max_size=4))
+    frames = [keyframe()]
+    for seq, sections in enumerate(drawn, 2):
+        frames.append(Frame(DELTA, epoch=7, seq=seq, age_ms=0, interval_ms=1000))
+        for name, some in sections.items():
+            section(frames[-1], name, code, some)
+    return frames
+
+
 @pytest.mark.parametrize("code", [*FORMATS, *SOME_BITS])
 @given(data=st.data())
 def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject) -> None:
@@ -200,13 +213,7 @@ def test_no_column_is_merged_otherwise_in_a_batch(code: int, data: st.DataObject
 
     Both ways refuse the same values, and no count ever falls.
     """
-    values = st.lists(st.sampled_from(boundaries(code)), min_size=1, max_size=SERIES * WIDTH)
-    drawn = data.draw(st.lists(st.dictionaries(st.sampled_from(SECTIONS), values, min_size=1), min_size=1, max_size=4))
-    frames = [keyframe()]
-    for seq, sections in enumerate(drawn, 2):
-        frames.append(Frame(DELTA, epoch=7, seq=seq, age_ms=0, interval_ms=1000))
-        for name, some in sections.items():
-            section(frames[-1], name, code, some)
+    frames = data.draw(frames_of(code))
     alone, settled, together = Fleet(), Fleet(), Fleet()
     known = [np.zeros(SERIES), np.zeros((SERIES, WIDTH))]
     with Batch(together) as batch:

@@ -30,12 +30,11 @@ from fog_schema.paths import Path
 from fog_schema.subjects import Subjects
 from tests.aggregator.test_batch import (
     FORMATS,
-    SECTIONS,
     SERIES,
     SOME_BITS,
     STEP,
     WIDTH,
-    boundaries,
+    frames_of,
     keyframe,
     run_nodes,
     section,
@@ -146,13 +145,7 @@ def test_kernels_leave_what_numpy_leaves(
 @given(data=st.data())
 def test_no_column_is_merged_otherwise(code: int, data: st.DataObject) -> None:
     """Of every type, sign and boundary, frame by frame: the state of `Fleet.apply`."""
-    values = st.lists(st.sampled_from(boundaries(code)), min_size=1, max_size=SERIES * WIDTH)
-    drawn = data.draw(st.lists(st.dictionaries(st.sampled_from(SECTIONS), values, min_size=1), min_size=1, max_size=4))
-    frames = [keyframe()]
-    for seq, sections in enumerate(drawn, 2):
-        frames.append(Frame(DELTA, epoch=7, seq=seq, age_ms=0, interval_ms=1000))
-        for name, some in sections.items():
-            section(frames[-1], name, code, some)
+    frames = data.draw(frames_of(code))
     alone, by_kernels = Reader(None), Reader(COMPILED)
     for message in messages_of([(("fog", "0"), frame) for frame in frames]):
         alone.read([message])
