@@ -1,0 +1,1 @@
+"""Numbers of other programs, brought in by an agent."""
