@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from fog_aggregator.history.families import FamilyChoice
 from fog_aggregator.history.step import Depth
 
 LEAST_OF_GROUP: Final = 8
@@ -34,11 +35,13 @@ class LevelChoice:
     Attributes:
         deepest: The deepest level there is, kept or not; -1 before the first step.
         left_out: The levels that do not fit.
+        families: The families that are kept, of the whole and of every level.
     """
 
     def __init__(self, limit: int) -> None:
         self.deepest: Depth = -1
         self.left_out: Mapping[Depth, LeftOut] = {}
+        self.families = FamilyChoice(limit)
         self._limit = limit
         self._series_a_group: dict[Depth, float] = {}
         self._known_lost: frozenset[Depth] = frozenset()

@@ -61,9 +61,16 @@ class FamilyVariants:
     def called(self, names: Iterable[str]) -> Bools:
         """Tell which series, by number, are of a family that has a sample of one of these names."""
         wanted = frozenset(names)
-        mine = [not wanted.isdisjoint(sample_names(described(family))) for family in self._fleet.catalog.families]
-        chosen: Bools = np.array([mine[family] for family, _ in self.shapes] + [False], np.bool_)
-        return chosen[self.shape_of()]
+        return self._of([not wanted.isdisjoint(sample_names(described(one))) for one in self._fleet.catalog.families])
+
+    def named(self, names: Collection[str]) -> Bools:
+        """Tell which series, by number, are of a family of one of these names."""
+        return self._of([family.key.name in names for family in self._fleet.catalog.families])
+
+    def _of(self, chosen: Sequence[bool]) -> Bools:
+        """Tell which series, by number, are of the families that are chosen, by theirs."""
+        of_shapes: Bools = np.array([chosen[family] for family, _ in self.shapes] + [False], np.bool_)
+        return of_shapes[self.shape_of()]
 
     def survey(self, now: float) -> Survey:
         """Survey the variants that cannot all be shown at `now`, server's time. The result needs no lock."""

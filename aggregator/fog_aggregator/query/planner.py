@@ -18,7 +18,7 @@ from fog_aggregator.query.family_variants import FamilyVariants
 from fog_aggregator.query.listing.disagreements import Disagreements
 from fog_aggregator.query.nodes import info_of
 from fog_aggregator.query.plan import Draft, TakenOut, Version
-from fog_aggregator.query.selection import Grouping, Selection, ViewKey
+from fog_aggregator.query.selection import EVERYTHING, Grouping, Selection, ViewKey
 from fog_aggregator.query.series_axis import SeriesAxis
 from fog_aggregator.query.slot_index import SlotIndex, epochs_of, slots_of
 from fog_aggregator.query.tree import Groups, Tree
@@ -90,11 +90,12 @@ class Planner:
     def axis(self, view: ViewKey) -> tuple[Version, SeriesAxis]:
         """Return the series of a view as the catalog is now, and the version of what they depend on."""
         (selection, grouping), catalog = view, self._fleet.catalog
-        if not selection.names and not selection.matchers and grouping.by is None:
+        series = Selection(names=selection.names, matchers=selection.matchers, without=selection.without)
+        if series == EVERYTHING and grouping.by is None:
             return (), SeriesAxis(*self._known_series())
         shown = None if grouping.by is None else self._shown(selection)
         version = (catalog.version, 0 if shown is None else hash(shown.tobytes()))
-        key = ViewKey(Selection(names=selection.names, matchers=selection.matchers), Grouping(by=grouping.by))
+        key = ViewKey(series, Grouping(by=grouping.by))
         known = self._axes.get(key)
         if known is None or known[0] != version:
             known = self._axes[key] = (version, self._axis(key, shown))
@@ -196,6 +197,9 @@ class Planner:
         if selection.names:
             named = self._variants.called(selection.names)
             chosen = named if shown is None else named & shown
+        if selection.without:
+            others = ~self._variants.named(selection.without)
+            chosen = others if chosen is None else chosen & others
         return SeriesAxis(*self._known_series(), chosen, selection.matchers, grouping.by)
 
     def _known_series(self) -> tuple[list[SeriesEntry], Int32s]:

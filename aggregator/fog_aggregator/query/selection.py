@@ -38,12 +38,14 @@ class Selection:
         own: only the node at `under` itself.
         names: only families that have a sample of one of these names; all when empty.
         matchers: only series that all of them match.
+        without: no family of one of these names.
     """
 
     under: Path = ()
     own: bool = False
     names: frozenset[str] = frozenset()
     matchers: tuple[Matcher, ...] = ()
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,10 @@ class HistoryMetrics:
         self._left_out = gauge(
             "fog_aggregator_history_series_left_out", "Series of levels that do not fit, at least", ["level"]
         )
+        self._families = gauge("fog_aggregator_history_families_left_out", "Families too large to be kept")
+        self._of_families = gauge(
+            "fog_aggregator_history_family_series_left_out", "Series, in the whole, of families too large to be kept"
+        )
         for result in RESULTS:
             self.writes.labels(result=result)
         for reason in REASONS:
@@ -63,3 +67,8 @@ class HistoryMetrics:
         for depth in series.keys() | left_out.keys():
             self._series.labels(level=level_name(depth)).set(series.get(depth, 0))
             self._left_out.labels(level=level_name(depth)).set(left_out.get(depth, 0))
+
+    def families(self, left_out: Mapping[str, int]) -> None:
+        """Take how many series the families have that are not kept."""
+        self._families.set(len(left_out))
+        self._of_families.set(sum(left_out.values()))

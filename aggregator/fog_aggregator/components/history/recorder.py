@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -17,16 +17,18 @@ from fog_aggregator.components.history.metrics import HistoryMetrics
 from fog_aggregator.core.engine.steps import most_ahead
 from fog_aggregator.history.block import Block
 from fog_aggregator.history.capture import Capture, sample_count
+from fog_aggregator.history.families import FamilyChoice
 from fog_aggregator.history.records import block_bytes
 from fog_aggregator.history.step import WHOLE, Depth, Step
 from fog_aggregator.history.store import HistoryStore
 from fog_aggregator.network import NetworkCollector
-from fog_aggregator.query.fleet_view import FleetView
-from fog_aggregator.query.selection import Grouping
+from fog_aggregator.query.fleet_view import FamilySamples, FleetView
+from fog_aggregator.query.selection import Grouping, Selection
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 MOST_PENDING: Final = 2
 """Steps that wait for the thread; reading waits when there are more."""
+_MOST_NAMED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,9 @@ class Recorder:
         began = time.perf_counter()
         groups, network = self._network.level_sizes(), self._network
         views = {WHOLE: network.view(at=at / 1e3)}
+        fitting = Selection(without=frozenset(self._store.choice.families.left_out))
         for depth in self._store.choice.candidates(groups):
-            views[depth] = network.view(grouping=Grouping(level=depth), at=at / 1e3)
+            views[depth] = network.view(fitting, Grouping(level=depth), at / 1e3)
         self._pending.append(self._thread.submit(self._process, Taken(at, groups, views, live, set_back)))
         self._metrics.copying.set(time.perf_counter() - began)
 
@@ -153,12 +156,19 @@ class Recorder:
         self._metrics.seconds.set(time.perf_counter() - began)
 
     def _step(self, taken: Taken) -> Step:
-        """Make the columns of the levels that fit; the label sets of others are never made."""
-        sampled = {depth: view.sampled() for depth, view in taken.views.items()}
+        """Make the columns of the families and levels that fit; the label sets of others are never made."""
         # Here, as sources of our own metrics may wait for the network: whoever holds it would wait for them in vain.
         own = [*taken.views[WHOLE].losses(), *(self._network.own.collect() if taken.live else ())]
-        counts = {depth: sample_count(families) for depth, families in sampled.items()}
-        counts[WHOLE] += sum(len(family.series) for family in own)
+        others, kept = sum(len(family.series) for family in own), frozenset[str]()
+        sampled: dict[Depth, list[FamilySamples]] = {}
+        for depth, view in taken.views.items():  # the whole is the first: it decides on families for all
+            found = view.sampled()
+            if depth == WHOLE:
+                kept = self._store.choice.families.measured(found, others)
+            sampled[depth] = [one for one in found if one.family.name in kept]
+        counts = {
+            depth: sample_count(families) + (others if depth == WHOLE else 0) for depth, families in sampled.items()
+        }
         fitting = self._store.choice.measured(taken.groups, counts)
         levels = {}
         for depth in fitting:
@@ -229,12 +239,15 @@ class Recorder:
                 self.files.remove(block.span)
 
     def _report(self) -> None:
-        """Tell how many series each level has; a level that does not fit any more is named once in the log."""
+        """Tell how many series each level has; what does not fit any more is named once in the log."""
         choice = self._store.choice
         self._metrics.bytes.set(self._store.bytes)
         self._metrics.oldest.set((self._store.oldest or 0) / 1e3)
         left_out = {depth: lost.series for depth, lost in choice.left_out.items()}
         self._metrics.levels(self._store.series, left_out)
+        self._metrics.families(choice.families.left_out)
+        for text in _told(choice.families):
+            LOGGER.warning("history: %s", text)
         for depth in choice.take_lost():
             lost = choice.left_out[depth]
             LOGGER.warning(
@@ -243,3 +256,12 @@ class Recorder:
                 lost.series,
                 lost.limit,
             )
+
+
+def _told(choice: FamilyChoice) -> Iterator[str]:
+    """Name the families that are left out from now on: the largest, and how many there are beside these."""
+    lost = choice.take_lost()
+    for name in lost[:_MOST_NAMED]:
+        yield f"{choice.why_not(name)} (--history-series, --history-memory)"
+    if len(lost) > _MOST_NAMED:
+        yield f"{len(lost) - _MOST_NAMED} smaller families are not kept either"

@@ -18,6 +18,7 @@ from fog_aggregator.sources.ports import Room, enough_room
 from fog_schema.paths import format_path
 
 _INSTEAD: Final = f"; ask for a level above, for one node with {NODE}, or raise the limit"
+_INSTEAD_OF_FAMILY: Final = f"; ask for one node with {NODE}, or raise the limit"
 MOST_VALUES: Final = 50_000_000
 """Values that one selector may find: 450 MB while it is answered."""
 
@@ -89,7 +90,7 @@ class HistorySource:
             QueryError: the level is not kept, the samples are too many, a regular expression cannot be read, or the
                 request has ended.
         """
-        found, lost = self._find(view, matchers, start, end)
+        found, lost, instead = self._find(view, matchers, start, end)
         if found.size > MOST_VALUES:
             raise EvaluationError(
                 f"the selector finds {len(found.labels)} series with {found.size} values, more than {MOST_VALUES}: "
@@ -98,7 +99,7 @@ class HistorySource:
         self._room(found.size)
         parts = found.read(births=self._from_zero, expired=self._expired)
         if lost and not parts:
-            raise EvaluationError(lost + _INSTEAD)
+            raise EvaluationError(lost + instead)
         warnings = (f"{lost}; what is shown ends where it no longer fitted",) if lost else ()
         if isinstance(view, Whole) and any(map(is_own_name, matchers)):
             return Selection(self._present.extend(parts, matchers, self.newest or 0, end), warnings)
@@ -115,21 +116,22 @@ class HistorySource:
             QueryError: the level is not kept, or a regular expression cannot be read.
         """
         del start, end
-        found, lost = self._find(view, matchers, 0, -1)
+        found, lost, instead = self._find(view, matchers, 0, -1)
         if lost and not found.labels:
-            raise EvaluationError(lost + _INSTEAD)
+            raise EvaluationError(lost + instead)
         return _labelled(found.labels, view)
 
-    def _find(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> tuple[Found, str]:
-        """Find series, and say why their level is not kept any more; empty where it is."""
+    def _find(self, view: View, matchers: Sequence[Matcher], start: int, end: int) -> tuple[Found, str, str]:
+        """Find series, and say why their level, or family, is not kept any more, and what helps; empty where it is."""
         with self._lock:
             depth, conditions = self._place(view)
             found = self._store.find(depth, (*matchers, *conditions), start, end)
-            lost = self._store.choice.left_out.get(depth)
-        if lost is None:
-            return found, ""
-        left = f"{lost.limit} of --history-series were left for it"
-        return found, f"level {depth} is not kept: it has {lost.series} series, and {left}"
+            lost, families = self._store.choice.left_out.get(depth), self._store.choice.families
+        if lost is not None:
+            left = f"{lost.limit} of --history-series were left for it"
+            return found, f"level {depth} is not kept: it has {lost.series} series, and {left}", _INSTEAD
+        name = families.asked_for(matchers)
+        return found, families.why_not(name) if name else "", _INSTEAD_OF_FAMILY
 
     def _place(self, view: View) -> tuple[Depth, tuple[Matcher, ...]]:
         """Return the level that has a view, and the conditions that choose its groups."""
