@@ -176,7 +176,7 @@ def _group(name: str) -> int:
 
 
 class Sender(NamedTuple):
-    """Who has sent a datagram to a unix socket, by the kernel's word.
+    """The process that has sent a datagram to a unix socket, by the kernel's word.
 
     Attributes:
         pid: its process; 0 where the kernel does not know it here.
@@ -223,13 +223,12 @@ class DatagramReader(Generic[T]):
 
     Args:
         name: for logs, and the thread's.
-        address: where to receive.
+        address: where to receive; once it has started, with the port.
         receive: receives one datagram: `receive`, or `receive_with_sender`.
         take: gets the datagrams, several at a time, on the reader's thread. One that raises loses those, which is
             logged; the next are read.
 
     Attributes:
-        address: where it receives; once it has started, with the port.
         failed: datagrams for which `take` raised.
     """
 
@@ -328,7 +327,7 @@ class DatagramReader(Generic[T]):
 
 
 class _Running(NamedTuple):
-    """What a reader has while it runs."""
+    """The parts of a reader that runs."""
 
     sock: socket.socket
     wake: socket.socket
@@ -337,7 +336,7 @@ class _Running(NamedTuple):
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """Tell a socket's file from another that takes its place; None where there is none."""
+    """Tell a socket's file from another that takes its place; None when it is not there."""
     if not path:
         return None
     try:
