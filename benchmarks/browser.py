@@ -14,7 +14,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+from fog_aggregator.components.http.web.files import page_files
 from fog_cli.api import Api
 from fog_cli.errors import CommandError
 from fog_testing.nats_server import NatsServer
@@ -169,7 +171,9 @@ async def opening(opened: Tab, url: str) -> dict[str, float]:
     complete = await opened.evaluate("performance.now()")
     await opened.page.wait_for_timeout(3000)  # what comes after loading, for tasks that are too long
     found = await looked(opened, complete)
-    assets = sum(size for name, size in sizes.items() if "/api/" not in name)
+    assets = sum(
+        len(file.packed["gzip"]) for file in page_files() if file.path in {urlsplit(name).path for name in sizes}
+    )
     columns = next(size for name, size in sizes.items() if "format=columns" in name)
     return {
         "HTML, CSS and JS kB gzip": assets / 1e3,

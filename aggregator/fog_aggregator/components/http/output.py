@@ -35,14 +35,14 @@ class Compressor(Protocol):
         """Return the last bytes."""
 
 
-def accepts_gzip(accepted: str) -> bool:
-    """Tell whether an Accept-Encoding header allows gzip."""
+def accepts(accepted: str, wanted: str) -> bool:
+    """Tell whether an Accept-Encoding header allows a coding, as `gzip` or `br`."""
     qualities = {}
     for item in accepted.lower().split(","):
         coding, _, parameters = item.partition(";")
         found = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d*)?)\s*", parameters)
         qualities[coding.strip()] = float(found[1]) if found else 0.0 if parameters.strip() else 1.0
-    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+    return qualities.get(wanted, qualities.get("*", 0.0)) > 0
 
 
 def gzip_chunks(chunks: Iterable[bytes], compressor: Compressor) -> Iterator[bytes]:
@@ -97,7 +97,7 @@ async def send(
     """
     tags = {"ETag": tag} if tag else {}
     response = web.StreamResponse(headers={"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"} | tags)
-    if accepts_gzip(request.headers.get("Accept-Encoding", "")):
+    if accepts(request.headers.get("Accept-Encoding", ""), "gzip"):
         response.headers["Content-Encoding"] = "gzip"
         chunks = gzip_chunks(chunks, make_compressor())
     await response.prepare(request)

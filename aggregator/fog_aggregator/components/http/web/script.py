@@ -1,7 +1,7 @@
 """Read a script as pieces: words, texts, signs. JavaScript as the page's modules are written, and no more of it.
 
-A statement ends with a semicolon, and a regular expression stands behind an operator, an opening bracket, a comma or
-one of a few words.
+A statement ends with a semicolon and is never empty. A regular expression stands behind an operator, an opening
+bracket, a comma or one of a few words.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _TOKEN: Final = re.compile(
     |(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
     |(?P<number>\d[\w.]*)
     |(?P<word>[A-Za-z_$][\w$]*)
-    |(?P<sign>=>|\.\.\.|\?\.(?!\d)|\+\+|--|\*\*|[-+*/%&|^!=<>?~,;:.(){}[\]`])""",
+    |(?P<sign>=>|\.\.\.|\?\.(?!\d)|\?\?|\+\+|--|\*\*|[-+*/%&|^!=<>?~,;:.(){}[\]`])""",
     re.VERBOSE | re.DOTALL,
 )
 _PATTERN: Final = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
 from fog_aggregator.components.http.web.bundle import Script
 from fog_aggregator.components.http.web.names import renamed
@@ -30,11 +30,11 @@ def shortened(first: Script, later: Script, address: str) -> tuple[str, str]:
     )
 
 
-def written(script: Iterable[Token]) -> str:
-    """Return a script as a text, with the space that it needs."""
+def written(script: Sequence[Token]) -> str:
+    """Return a script as a text, with the space and the signs that it needs."""
     found: list[str] = []
     before = Token("sign", ";")
-    for one in script:
+    for one in _needed(script):
         if one.ends_line and _may_end(before) and _may_begin(one):
             found.append("\n")
         elif _touch(before, one):
@@ -44,9 +44,23 @@ def written(script: Iterable[Token]) -> str:
     return "".join(found)
 
 
+def _needed(script: Sequence[Token]) -> Iterator[Token]:
+    """Return the pieces without brackets around an arrow's one parameter, and what may be left out before a bracket."""
+    for place, one in enumerate(script):
+        after, second, third = ([piece.text for piece in script[place + 1 : place + 4]] + ["", "", ""])[:3]
+        before = script[place - 1].kind if place else ""
+        if one.text == "(" and (second, third) == (")", "=>") and script[place + 1].kind == "word":
+            continue
+        if one.text == ")" and after == "=>" and before == "word" and script[place - 2].text == "(":
+            continue
+        if (one.text == ";" and after == "}") or (one.text == "," and after in (")", "]", "}")):
+            continue
+        yield one
+
+
 def _may_end(before: Token) -> bool:
     """Tell whether a statement may end with a piece at the end of a line."""
-    return before.kind != "sign" or before.text in ("}", ")", "]", "++", "--")
+    return before.kind != "sign" or before.text in (")", "]", "++", "--")
 
 
 def _may_begin(after: Token) -> bool:

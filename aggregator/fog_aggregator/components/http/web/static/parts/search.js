@@ -5,7 +5,7 @@ import { matcher } from "../base/paths.js";
 import { toPlace } from "../base/route.js";
 
 const MOST_FOUND = 8;
-const SEARCH_MS = 25;
+const SEARCH_MS = 15;
 
 /** Places that match, the shallow ones first: at most this many are listed, all are marked. @returns {number[]} */
 export function places(tree, text, most = 2000) {
@@ -60,6 +60,7 @@ export class Search {
   }
 
   close() {
+    clearTimeout(this.timer);
     document.body.classList.remove("finding");
     if (this.list.hidden) return;
     this.list.hidden = true;
@@ -101,7 +102,7 @@ export class Search {
     );
     this.list.hidden = false;
     this.field.setAttribute("aria-expanded", "true");
-    this.options.mark(hits);
+    this.timer = setTimeout(() => this.options.mark(hits)); // the list is seen before the map is drawn anew
   }
 
   _press(event) {
