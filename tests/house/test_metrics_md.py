@@ -11,6 +11,7 @@ import pytest
 from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.sources.host import HostMetrics
+from fog_agent.sources.metrics import SourceMetrics
 from fog_aggregator.components.below.asking import BranchQuestions
 from fog_aggregator.components.below.options import BelowOptions
 from fog_aggregator.components.history.metrics import HistoryMetrics
@@ -76,6 +77,7 @@ def agent() -> TelemetryCollector:
     assert agent.recovery is not None  # made by an agent that looks for journals
     agent.expect_filters(["relabel 1 drop"])  # … that has filters
     HostMetrics(collector)
+    SourceMetrics(collector).expect("app", "line")  # … and sources
     return collector
 
 

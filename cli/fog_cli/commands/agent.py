@@ -4,6 +4,7 @@
   fog agent --path 'fog/${RACK}/${HOSTNAME}' --nats nats://10.0.0.1:4222
   fog agent --path fog/0/3 --once
   fog agent --path fog/0/3 --filters filters.toml --explain node_cpu_seconds_total
+  fog agent --path fog/0/3 --sources sources.toml
 
 With credentials of its own a node has an inbox of its own, which may be a template too, as in
 --inbox-prefix '_INBOX_AGENT.fog.${RACK}.${HOSTNAME}'. Without a server it keeps trying. SIGTERM and Ctrl-C flush the
@@ -15,6 +16,7 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from fog_agent.edge.options import AgentOptions
@@ -34,6 +36,9 @@ class Settings:
     path: str = option("", "place in the tree: fog/0/3, or a template as fog/${RACK}/${HOSTNAME}", PATH)
     agent: AgentOptions = part(AgentOptions)
     host_root: str = option("", "where the machine's root is mounted, for an agent in a container: /host", DIRECTORY)
+    sources: Path | None = option(
+        None, "file that says what else of this machine to read: TOML, a table for each source", FILE, convert=Path
+    )
     once: bool = switch("print what would be sent, and end")
     explain: str = option("", "print rule by rule what filters make of the metric, and end", NAME)
     ledger: str | None = option(None, "write here, when it ends, what was counted, as JSON, for an audit", FILE)

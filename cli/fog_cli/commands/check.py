@@ -1,8 +1,9 @@
-"""Says whether files are fine: a configuration file, for every command that reads it; Prometheus rule files; filters.
+"""Says whether files are fine: a configuration file, for all commands; Prometheus rule files; filters; sources.
 
   fog check fog.toml
   fog check rules rules/*.yml
   fog check filters filters.yml
+  fog check sources sources.toml
 
 All problems are printed, one a line. Rule files are checked in the words of `promtool check rules`, and with its exit
 codes: 0 when all is fine, 1 when a file cannot be used, 3 for what --lint finds with --lint-fatal. One file of filters
@@ -25,16 +26,18 @@ from fog_cli.later import later
 
 _check_rules: Final = later("fog_cli.actions.rules:check_rules")
 _check_filters: Final = later("fog_cli.filters.explaining:check_filters")
+_check_sources: Final = later("fog_cli.sources.of_node:check_sources")
 _RULES: Final = "rules"
 _FILTERS: Final = "filters"
+_SOURCES: Final = "sources"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Options of `fog check`."""
 
-    file: str = option(REQUIRED, "the TOML file, or the word rules or filters", FILE, positional=True)
-    files: tuple[str, ...] = option((), "files of rules or filters", FILES, positional=True)
+    file: str = option(REQUIRED, "the TOML file, or the word rules, filters or sources", FILE, positional=True)
+    files: tuple[str, ...] = option((), "files of rules, filters or sources", FILES, positional=True)
     lint: str = option("all", "what else to look for in rule files", choice("all", "duplicate-rules", "none"))
     lint_fatal: bool = switch("let what --lint finds be an error")
 
@@ -45,6 +48,8 @@ def run(settings: Settings) -> int:
         return _check_rules(settings)
     if settings.file == _FILTERS:
         return _check_filters(settings.files)
+    if settings.file == _SOURCES:
+        return _check_sources(settings.files)
     if settings.files:
         raise UsageError(f"{settings.files[0]} is one too many: for rule files write fog check rules FILE ...")
     return _check_configuration(settings.file)

@@ -1,0 +1,51 @@
+"""Start and stop the sources of a node: the failing of one stops neither another one nor the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fog_agent.sources.metrics import SourceMetrics
+from fog_agent.sources.ports import Source
+
+
+class Sources:
+    """The sources of a node. `start`, then `retry` now and then, then `stop`; one call at a time.
+
+    Args:
+        sources: None of them started.
+        metrics: Gets what goes wrong; not needed without sources.
+    """
+
+    def __init__(self, sources: Iterable[Source] = (), metrics: SourceMetrics | None = None) -> None:
+        self._metrics = metrics
+        self._waiting: list[Source] = list(sources)
+        self._running: list[Source] = []
+
+    def start(self) -> None:
+        """Start all; one that cannot is down, and is tried again by `retry`."""
+        self.retry()
+
+    def retry(self) -> None:
+        """Start those that could not be started before."""
+        waiting, self._waiting = self._waiting, []
+        for source in waiting:
+            try:
+                source.start()
+            except (OSError, ValueError) as error:
+                self._down(source.name, f"cannot start, and is tried again: {error}")
+                self._waiting.append(source)
+            else:
+                self._running.append(source)
+
+    def stop(self) -> None:
+        """Stop all, the latest first; what they took is in the collector then. Called again it does nothing."""
+        running, self._running, self._waiting = self._running, [], []
+        for source in reversed(running):
+            try:
+                source.stop()
+            except Exception as error:  # noqa: BLE001 - the others are stopped all the same
+                self._down(source.name, f"cannot stop: {error!r}")
+
+    def _down(self, name: str, text: str) -> None:
+        if self._metrics is not None:
+            self._metrics.down(name, text)

@@ -1,0 +1,1 @@
+"""A node's file of sources: checked, and read by `fog agent`."""

@@ -1,0 +1,64 @@
+"""The work around a node's file of sources: `fog check sources`, and the sources of `fog agent`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fog_agent.sources.configuration import SourcesError, load_sources
+from fog_agent.sources.metrics import SourceMetrics
+from fog_agent.sources.ports import Context
+from fog_agent.sources.running import Sources
+from fog_cli.commands.agent import Settings
+from fog_cli.errors import UsageError
+from utilityfog_frontend.telemetry.collector import TelemetryCollector
+
+
+def check_sources(files: Sequence[str]) -> int:
+    """Say of each file whether it can be used; 0 when all can.
+
+    Raises:
+        UsageError: There is no file.
+    """
+    if not files:
+        raise UsageError("which files? fog check sources FILE ...")
+    failed = False
+    for file in files:
+        try:
+            found = load_sources(Path(file))
+        except SourcesError as error:
+            failed = True
+            print(error, file=sys.stderr)
+        else:
+            names = ", ".join(one.name for one in found)
+            print(f"{file}: fine: {names}" if names else f"{file}: fine: it has no sources")
+    return 1 if failed else 0
+
+
+def sources_of(settings: Settings, collector: TelemetryCollector) -> Sources:
+    """Make the sources that an agent was given, without starting them.
+
+    Raises:
+        UsageError: Their file cannot be used.
+    """
+    if settings.sources is None:
+        return Sources()
+    try:
+        found = load_sources(settings.sources)
+    except SourcesError as error:
+        raise UsageError(str(error)) from None
+    context = Context(collector, SourceMetrics(collector), settings.agent.interval, settings.agent.state_dir)
+    return Sources([one.source(context) for one in found], context.metrics)
+
+
+@asynccontextmanager
+async def running_sources(sources: Sources) -> AsyncIterator[None]:
+    """Have sources run; what they took is in the collector at the end."""
+    await asyncio.to_thread(sources.start)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(sources.stop)

@@ -1,0 +1,1 @@
+"""Sources on a node: their file, and each kind."""
