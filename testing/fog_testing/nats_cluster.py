@@ -5,7 +5,6 @@ Each is a `NatsServer` of its own, to be killed, paused and started anew; togeth
 
 import asyncio
 import json
-import socket
 import time
 import urllib.request
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from fog_testing.nats_server import NatsServer, NatsServerError
+from fog_testing.ports import free_port
 
 _POLL: Final = 0.05
 _PATIENCE: Final = 30.0
@@ -40,8 +40,8 @@ class NatsCluster:
     def __init__(
         self, size: int = 3, *, config: str = "", directory: Path | None = None, own_clocks: bool = False
     ) -> None:
-        self._monitors = dict(zip((f"n{number}" for number in range(size)), _free_ports(size), strict=True))
-        routes = dict(zip(self._monitors, _free_ports(size), strict=True))
+        self._monitors = {f"n{number}": free_port() for number in range(size)}
+        routes = {name: free_port() for name in self._monitors}
         addresses = ", ".join(f"nats://127.0.0.1:{port}" for port in routes.values())
         self.servers = {
             name: NatsServer(
@@ -147,11 +147,3 @@ def _wait(condition: Callable[[], bool], deadline: float, text: str) -> None:
         if time.monotonic() > end:
             raise NatsServerError(text)
         time.sleep(_POLL)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import urllib.request
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -18,6 +17,7 @@ from fog_schema.codec import decode, encode_request
 from fog_schema.frames import KEYFRAME, LAST_PART, Request
 from fog_schema.subjects import Subjects
 from fog_testing.nats_server import NatsServer
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
 from tests.bus.broker import connected, make_stream
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -94,9 +94,7 @@ async def test_a_user_of_before_hears_its_own_requests(user: str) -> None:
 
 async def test_a_subject_of_its_own_an_agent_and_fewer_on_a_shared_connection() -> None:
     """Ten siblings have an inbox each, and share what they hear requests by; on one connection they share the inbox."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with NatsServer(config=f"http: 127.0.0.1:{port}") as server:
         assert len(await _subjects(server, port, shared=False)) == 10 + 3
         assert len(await _subjects(server, port, shared=True)) == 1 + 3

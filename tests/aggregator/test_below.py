@@ -24,9 +24,9 @@ from fog_aggregator.components.http.access.credentials import Credential, line_o
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.service import Aggregator
 from fog_testing.nats_server import NatsServer
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
 from tests.aggregator.services import config, running, serving, serving_all, total
-from tests.programs.running import free_port
 from utilityfog_frontend.telemetry import TelemetryCollector
 
 PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"

@@ -30,6 +30,7 @@ from fog_aggregator.promql.labels import Matcher, MatchKind, make_labels
 from fog_aggregator.promql.storage import Part, Selection, is_stale
 from fog_aggregator.service import Aggregator
 from fog_testing.nats_server import NatsServer
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
 from tests.aggregator.services import config, serving_all
 from tests.aggregator.test_below import (
@@ -45,7 +46,6 @@ from tests.aggregator.test_below import (
     standing_in,
     token,
 )
-from tests.programs.running import free_port
 
 NAMED = (Matcher(MatchKind.EQUAL, "__name__", "work_total"),)
 

@@ -19,6 +19,7 @@ import fog_bus.nats.resolver
 from fog_bus.nats.connection import Connection, NatsOptions
 from fog_bus.nats.resolver import Resolver
 from fog_testing.nats_server import NatsServer
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
 from tests.plain_listener import PlainListener
 
@@ -121,7 +122,7 @@ async def test_a_slow_server_has_more_time_in_each_round(names: Names, monkeypat
         await eventually(lambda: time() - began > 2 * max(patience))
         await PlainListener().answer(reader, writer)
 
-    server = await asyncio.start_server(answer, [DEAD, LIVE], (port := free_port()))
+    server = await asyncio.start_server(answer, [DEAD, LIVE], (port := free_port("")))
     async with server, Connection(NatsOptions.parse(f"{NAME}:{port}"), longest_pause=0.05) as connection:
         assert await connection.connected(20)
 
@@ -135,19 +136,11 @@ async def test_the_order_of_addresses_is_drawn(names: Names) -> None:
         reached.add(writer.get_extra_info("sockname")[0])
         await PlainListener().answer(reader, writer)
 
-    async with await asyncio.start_server(answer, [DEAD, LIVE], (port := free_port())):
+    async with await asyncio.start_server(answer, [DEAD, LIVE], (port := free_port(""))):
         for seed in range(20):
             async with Connection(NatsOptions.parse(f"{NAME}:{port}"), rng=random.Random(seed)) as connection:
                 assert await connection.connected(20)
     assert reached == {DEAD, LIVE}
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, on any of the addresses."""
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

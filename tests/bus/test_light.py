@@ -10,7 +10,7 @@ import pytest
 
 from fog_bus.nats.options import NatsOptions, NatsOptionsError
 from fog_testing.nats_server import NatsServer
-from tests.programs.running import free_port
+from fog_testing.ports import free_port
 
 LATE: Final = """
 import sys

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
+import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from fog_proving.chaos import verdict
+from fog_proving.chaos import arena, verdict
 from fog_proving.chaos.accounts import Accounts, Life
+from fog_proving.chaos.arena import Arena
 from fog_proving.chaos.books import FRACTION, LEVEL, WHOLE, Book, Cell
 from fog_proving.chaos.judge import FLEET, Scrape, Watch
 from fog_proving.chaos.layout import BRANCHES, CLUSTER, TIERS, Layout, Scope
@@ -189,6 +193,25 @@ child.pause()
 print(child.pid, flush=True)
 time.sleep(600)
 """
+
+
+async def test_an_aggregator_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last words end the run at once, and nothing of it is left open."""
+    opened = []
+
+    class Noted(Child):
+        def __init__(self, module: str, arguments: Sequence[str], log: Path) -> None:
+            super().__init__(module, arguments, log)
+            opened.append(self)
+
+    monkeypatch.setattr(arena, "Child", Noted)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(arena, "free_port", lambda: taken.getsockname()[1])
+        with pytest.raises(RuntimeError, match=r"aggregator ended with code 1: .*: something listens there"):
+            async with Arena(tmp_path, random.Random(SEED), print, 1, 1, Layout({"aggregator": Scope()})):
+                pass
+    [child] = opened
+    assert child.hung_up
 
 
 def test_a_paused_child_ends_with_its_parent(tmp_path: Path) -> None:

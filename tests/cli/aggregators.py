@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,15 +10,14 @@ from contextlib import asynccontextmanager
 from fog_cli.api import Api
 from fog_cli.demo.aggregator_stats import AggregatorView, Numbers
 from fog_cli.errors import CommandError
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
 from tests.cli.processes import fog
 
 
 def free_address() -> str:
-    """Of this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    """Return where nobody else listens."""
+    return f"127.0.0.1:{free_port()}"
 
 
 @asynccontextmanager

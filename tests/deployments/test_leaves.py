@@ -17,10 +17,10 @@ from fog_bus.nats.api import JetStream
 from fog_bus.ports import Outcome
 from fog_bus.streams import METRICS, ROLLUPS
 from fog_testing.nats_server import NatsServer
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
 from tests.aggregator.services import running, serving, total
 from tests.bus.broker import connected
-from tests.bus.test_addresses import free_port
 from tests.cli.processes import run
 from tests.deployments.shipped import configuration, passwords
 from utilityfog_frontend.telemetry import TelemetryCollector

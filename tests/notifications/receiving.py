@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -26,6 +25,7 @@ from fog_aggregator.promql.labels import make_labels
 from fog_aggregator.tasks import Loops
 from fog_bus.memory import MemoryBus
 from fog_schema.subjects import Subjects
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
 from utilityfog_frontend.telemetry import TelemetryCollector
 
@@ -133,14 +133,6 @@ async def telling(now: float = 1_700_000_000.0, **options: Any) -> AsyncIterator
         yield told
     finally:
         await told.component.stop(1.0)
-
-
-def free_port() -> int:
-    """Find one of this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Alertmanager:

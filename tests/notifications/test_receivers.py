@@ -17,8 +17,9 @@ from fog_aggregator.components.notifications import client, notifier
 from fog_aggregator.components.notifications.options import HTTP_URLS, NotificationOptions
 from fog_aggregator.notifications.silences import Question
 from fog_schema.commands import SILENCE, Command
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
-from tests.notifications.receiving import Told, alert, alertmanagers, free_port, hook, needs_alertmanager, telling
+from tests.notifications.receiving import Told, alert, alertmanagers, hook, needs_alertmanager, telling
 
 LOG = "log"
 

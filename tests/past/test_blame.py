@@ -16,10 +16,11 @@ STEP = 0.5
 
 
 async def a_step(fog: Asked) -> float:
-    """Wait until a step has passed that has all that was counted until now; return its time."""
+    """Wait until the history has a step that has all that was counted until now; return its time."""
     await fog.settle()
     step = fog.aggregator.network.now() // STEP * STEP + STEP
-    await eventually(lambda: fog.aggregator.network.now() > step)
+    history, *_ = fog.aggregator.sources
+    await eventually(lambda: (history.newest or 0) >= 1000 * step, what=f"the step of {step}")  # a thread takes it
     return await fog.settle() and step
 
 

@@ -164,14 +164,6 @@ class Programs:
         return status.sequence
 
 
-def free_port() -> int:
-    """Return a port of loopback that was free a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 async def get(port: int, path: str = "/") -> str:
     """Ask a server of loopback, in a connection of its own."""
 

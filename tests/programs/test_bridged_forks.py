@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.programs.running import Programs, free_port, get
+from fog_testing.ports import free_port
+from tests.programs.running import Programs, get
 
 BRIDGED = """
     import os

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from fog_schema.paths import parse_path
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
 from tests.programs.page import PAGE, Recipe
-from tests.programs.running import DEADLINE, NODE, Programs, free_port, get
+from tests.programs.running import DEADLINE, NODE, Programs, get
 
 REQUESTS = 50
 

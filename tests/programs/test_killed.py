@@ -7,9 +7,10 @@ from pathlib import Path
 
 import psutil
 
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
 from tests.programs.page import Recipe
-from tests.programs.running import DEADLINE, Programs, free_port, get
+from tests.programs.running import DEADLINE, Programs, get
 
 REQUESTS = 60
 

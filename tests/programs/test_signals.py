@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
-from tests.programs.running import DEADLINE, NODE, Programs, free_port
+from tests.programs.running import DEADLINE, NODE, Programs
 
 REQUESTS = 20
 

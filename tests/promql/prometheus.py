@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -20,6 +19,7 @@ from fog_aggregator.outgoing.formats import SNAPPY
 from fog_aggregator.outgoing.remote_write import eights, label_bytes
 from fog_aggregator.promql.labels import Labels
 from fog_aggregator.promql.storage import Floats, Ints
+from fog_testing.ports import free_port
 from utilityfog_frontend.telemetry.exposition import wire
 
 BINARY: Final = shutil.which("prometheus")
@@ -78,8 +78,7 @@ def running_prometheus(folder: Path, config: str = _SCRAPES_NOTHING) -> Iterator
 def _start(folder: Path, text: str) -> tuple[subprocess.Popen[bytes], Prometheus, Path]:
     config, log = folder / "prometheus.yml", folder / "prometheus.log"
     config.write_text(text)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     arguments = [
         str(BINARY),
         f"--config.file={config}",

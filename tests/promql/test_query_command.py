@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from fog_cli.main import run
+from fog_testing.ports import free_port
 from tests.promql.grammar import LENGTH, START
 from tests.promql.prometheus import Prometheus
 
@@ -248,8 +248,7 @@ def test_a_server_of_something_else(server: str, capsys: pytest.CaptureFixture[s
 
 def test_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     assert run(["query", "--url", address, "x"], {}) == 1
     assert capsys.readouterr().err.startswith(f"fog query: nobody answers at http://{address} (")
     assert run(["query", "--url", address, "--json", "x"], {}) == 1

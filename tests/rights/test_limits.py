@@ -11,9 +11,9 @@ from fog_bus.nats.transport import NatsTransport
 from fog_bus.ports import Outcome, Refusal
 from fog_bus.streams import METRICS
 from fog_testing.nats_server import NatsServer
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
 from tests.bus.broker import connected
-from tests.bus.test_addresses import free_port
 from tests.rights.deeds import USERS
 from tests.rights.shipped import Shipped, plain
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -29,6 +28,7 @@ from fog_proving.chaos.load import Node
 from fog_proving.chaos.processes import Child
 from fog_proving.chaos.servers import Servers
 from fog_testing.nats_server import NatsServer
+from fog_testing.ports import free_port
 from fog_testing.proxy import FaultProxy
 from fog_testing.waiting import eventually
 from utilityfog_frontend.telemetry.journal.files import left_files
@@ -197,8 +197,7 @@ class Arena:
         for name, scope in self._setup.layout.aggregators.items():
             await self._add_reader(name, scope)
         for reader in self.readers:
-            page = partial(reader.watch.get, "/-/healthy")
-            await eventually(page, deadline=START_SECONDS, what=f"{reader.name} answers")
+            await eventually(partial(_answers, reader), deadline=START_SECONDS, what=f"{reader.name} answers")
         await eventually(self.last_sequences, deadline=START_SECONDS, what="the aggregators make their streams")
         for parent in self._setup.layout.parents:
             await self._add_canary(f"{parent}/canary")
@@ -355,7 +354,7 @@ class Arena:
         return self._setup.directory / f"book-{life}"
 
     async def _add_reader(self, name: str, scope: Scope) -> None:
-        watch = Watch(name, f"http://127.0.0.1:{_free_port()}", self._setup.tell)
+        watch = Watch(name, f"http://127.0.0.1:{free_port()}", self._setup.tell)
         proxy, state_dir = await self._proxy(scope.path), self._setup.directory / name
         reader = Reader(name, proxy, scope=scope, watch=watch, state_dir=state_dir)
         self.readers.append(reader)
@@ -374,7 +373,14 @@ class Arena:
         children = [target.child for target in (*self.fleets, *self.readers)] + [
             life.child for life in self.accounts.lives
         ]
-        await asyncio.gather(*(child.stop() for child in children if child is not None and not child.ended))
+        await asyncio.gather(*(child.stop() for child in children if child is not None))
+
+
+async def _answers(reader: Reader) -> bool:
+    """Whether an aggregator answers; `RuntimeError` once it has ended, with its last words."""
+    if reader.child is not None and reader.child.ended:
+        raise RuntimeError(f"{reader.name} {reader.child.why_ended()}")
+    return await reader.watch.get("/-/healthy") is not None
 
 
 async def _knows(reader: Reader, accounts: Accounts) -> bool:
@@ -391,10 +397,3 @@ async def _knows(reader: Reader, accounts: Accounts) -> bool:
 
 def _reached(reader: Reader, checkpoint: int) -> Callable[[], bool]:
     return lambda: reader.checkpoint >= checkpoint
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -48,6 +48,11 @@ class Child:
         """Whether it is gone."""
         return self._process.poll() is not None
 
+    @property
+    def hung_up(self) -> bool:
+        """Whether its standard input is closed, as `stop` and `kill` leave it."""
+        return self._process.stdin is None or self._process.stdin.closed
+
     def why_ended(self) -> str:
         """Return the last words of a child that ended by itself."""
         lines = self.log.read_text(errors="replace").strip().splitlines()[-3:]

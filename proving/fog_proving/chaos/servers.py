@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Final, NamedTuple
 from fog_proving.chaos.layout import ONE, Layout
 from fog_testing.nats_cluster import NatsCluster
 from fog_testing.nats_server import NatsServer
+from fog_testing.ports import free_port
 from fog_testing.proxy import FaultProxy
 
 _HUB: Final = "server_name: hub\njetstream {{ domain: hub }}\nleafnodes {{ listen: 127.0.0.1:{port} }}\n"
@@ -57,9 +57,7 @@ class Servers:
             return cls(cluster.servers["n0"], cluster)
         if not layout.leaves:
             return cls(NatsServer(directory=directory, own_clock=own_clock))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
+        port = free_port()
         hub = NatsServer(config=_HUB.format(port=port), directory=directory, own_clock=own_clock)
         return cls(hub, _layout=layout, _leaf_port=port)
 

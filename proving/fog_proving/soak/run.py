@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import sys
 import time
 from asyncio.subprocess import PIPE
@@ -28,6 +27,7 @@ from fog_proving.soak.churn import Churn
 from fog_proving.soak.verdict import AGGREGATOR, COUNTS, ENDED, MEMORY, Plan, Result, judge, swarm_book
 from fog_proving.soak.watching import Watch
 from fog_testing.nats_server import NatsServer
+from fog_testing.ports import free_port
 from fog_testing.waiting import eventually
 
 HOSTILE: Final = "fog.hostile"
@@ -40,7 +40,7 @@ async def soak(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Result:
     """Run it in a folder."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(NatsServer(config=SERVER, directory=folder / "nats"))
-        port = _free_port()
+        port = free_port()
         url, common = f"http://127.0.0.1:{port}", ["--nats", server.url, "--stop-on-eof"]
         arguments = ["--listen", f"127.0.0.1:{port}", "--state-dir", str(folder / "state"), *plan.bounds]
         aggregator = _child(stack, ["aggregator", *common, *arguments, *plan.options], folder)
@@ -128,10 +128,3 @@ async def _answers(url: str) -> bool:
             return answer.status == 200
     except aiohttp.ClientError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -7,7 +7,7 @@ import pty
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -19,7 +19,6 @@ from fog_cli.top import app as module
 from fog_cli.top.app import Top
 from fog_cli.top.canvas import Canvas, styles
 from fog_cli.top.screen.state import GONE, Link, State, Where
-from fog_cli.words.problems import read
 from fog_testing.fleet import Fleet
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
@@ -112,17 +111,24 @@ async def test_a_keyboard_goes_everywhere(fog_nats: NatsServer, size: tuple[int,
         assert app.return_value == 0
 
 
+class WithProblems(Api):
+    """An aggregator with two problems that are made up, whenever it is asked for them."""
+
+    def json(self, path: str, query: Mapping[str, object] | None = None) -> Any:
+        """Answer, but for the problems."""
+        return problems() if path == "/api/alerts" else super().json(path, query)
+
+
 async def test_a_problem_and_an_aggregator_that_is_away(fog_nats: NatsServer) -> None:
     """A problem is chosen by its number; without a word for 15 s all that is shown says of when it is."""
     clock = Clock()
     async with AsyncExitStack() as stack:
         fleet = await stack.enter_async_context(small_fleet(fog_nats))
-        app = opened(fleet.url, "fog", clock)
+        app = Top(WithProblems(fleet.url), State(Where("fog"), link=Link(fleet.url)), clock)
         async with app.run_test(size=(80, 24)) as pilot:
-            await shows(app, "All well")
-            app.state.answers.problems = read(problems())
+            await shows(app, "Order errors rise")
             await pilot.press("2")
-            assert "Enter opens it" in drawn(app)
+            await shows(app, "Enter opens it")
             await pilot.press("enter")
             await eventually(lambda: drawn(app).startswith("fog/ams/r04/n02"))
             await shows(app, "404")
