@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,12 @@ from fog_aggregator.components.http.access.credentials import (
     parse_credentials,
 )
 from fog_aggregator.components.http.options import HttpOptions
+from fog_aggregator.notifications.silence_shares import (
+    MOST_OF_ALL,
+    MOST_OF_ONE,
+    SilenceShares,
+    TooManySilencesError,
+)
 from fog_testing.nats_server import NatsServer
 from fog_testing.waiting import eventually
 from tests.cli.aggregators import aggregator
@@ -140,6 +148,47 @@ async def test_what_is_refused(
     found, told = await taking.ask("/api/silences/add", token, form, headers)
     assert found == status
     assert why in told["error"]
+
+
+async def test_a_login_has_a_share(tmp_path: Path) -> None:
+    """Silences count before they are read; other logins still may make some, and who ends one may again."""
+    with NatsServer() as server:
+        await make_streams(server.url)
+        async with serving(server.url, tmp_path, "--http.silences") as client:
+            asked = (client.ask("/api/silences/add", OPERATOR[0], FORM) for _ in range(MOST_OF_ONE + 3))
+            answers = await asyncio.gather(*asked)
+            assert Counter(status for status, _ in answers) == {200: MOST_OF_ONE, 409: 3}
+            refused = next(told for status, told in answers if status == 409)
+            assert refused["error"] == "on-call has 100 silences that are not over, as many as a login may: end one"
+            other = FORM | {"path": "fog/1"}
+            assert (await client.ask("/api/silences/add", OTHER[0], other))[0] == 200
+
+            async def are_read() -> bool:
+                return len((await client.ask("/api/silences", OPERATOR[0]))[1]) == MOST_OF_ONE
+
+            await eventually(are_read, deadline=20)
+            assert (await client.ask("/api/silences/add", OPERATOR[0], FORM))[0] == 409
+            made = next(told for status, told in answers if status == 200)
+            await client.ask("/api/silences/expire", OPERATOR[0], {"id": made["silenceID"]})
+
+            async def may_again() -> bool:
+                return (await client.ask("/api/silences/add", OPERATOR[0], FORM))[0] == 200
+
+            await eventually(may_again, deadline=20)
+
+
+async def test_shares_of_silences() -> None:
+    """All logins leave some to others; what is not read counts for a minute, and what was not ordered does not."""
+    shares = SilenceShares()
+    many = [(f"silence-{number}", f"login-{number // 90}", False) for number in range(MOST_OF_ALL - 1)]
+    shares.take("new", "on-call", many, now=0.0)
+    with pytest.raises(TooManySilencesError, match="900 silences are not over"):
+        shares.take("newer", "on-call", many, now=59.0)
+    shares.take("newer", "on-call", many, now=60.0)
+    shares.give_back("newer")
+    shares.take("newest", "on-call", [*many, ("newer", "on-call", True)], now=61.0)
+    with pytest.raises(TooManySilencesError):
+        shares.take("one more", "on-call", [*many, ("newest", "on-call", False)], now=62.0)
 
 
 async def test_without_the_option_nobody_may(tmp_path: Path) -> None:

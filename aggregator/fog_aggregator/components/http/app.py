@@ -18,7 +18,7 @@ from fog_aggregator.components.http.page.feed import Feed
 from fog_aggregator.components.http.page.keys import FEED, LAYERS, RULES, SHAPES, KnownShapes
 from fog_aggregator.components.http.page.layers import FleetLayers
 from fog_aggregator.components.http.page.schemas import PAGE_SCHEMAS
-from fog_aggregator.components.http.page.silencing import DESK, Desk
+from fog_aggregator.components.http.page.silencing import DESK, SHARES, Desk
 from fog_aggregator.components.http.past.keys import PAST, PastApi
 from fog_aggregator.components.http.past.routes import PAST_ROUTES
 from fog_aggregator.components.http.past.schemas import PAST_SCHEMAS
@@ -30,6 +30,7 @@ from fog_aggregator.components.http.response_slots import ResponseSlots
 from fog_aggregator.components.http.routes import ROUTES, Route
 from fog_aggregator.components.http.status import Status
 from fog_aggregator.network import NetworkCollector
+from fog_aggregator.notifications.silence_shares import SilenceShares
 
 _LARGEST_REQUEST: Final = 4096
 
@@ -67,6 +68,7 @@ def make_app(
         app[LOGINS] = exposure.logins
     if desk is not None:
         app[DESK] = desk
+        app[SHARES] = SilenceShares()
     app[SHAPES], app[RULES] = KnownShapes(), api.rules if api else NO_RULES
     app[FEED] = Feed(network, status, app[RULES])
     app.on_shutdown.append(_end_the_stream)

@@ -19,6 +19,7 @@ _ERRORS: Final = {
     403: "the Host header names another server, or the login does not show this",
     404: "nothing is there",
     405: "only GET and HEAD are answered, and POST where it is described",
+    409: "the login has as many silences as it may, or all logins have",
     422: "the expression cannot be evaluated on these series, or takes more than it may",
     502: "the aggregator of the branch does not answer",
     503: "not ready, or busy",

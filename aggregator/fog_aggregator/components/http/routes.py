@@ -354,7 +354,7 @@ ROUTES: Final = (
         reach=Reach.USER,
     ),
     *(
-        Route(path, summary, answer, taken, "MadeSilence", errors=(404, 503), methods=("POST",), reach=reach)
+        Route(path, summary, answer, taken, "MadeSilence", errors=(404, 409, 503), methods=("POST",), reach=reach)
         for path, summary, answer, taken, reach in (
             ("/api/silences/add", "makes a silence", silencing.add, silencing.MADE, Reach.SUBTREE),
             ("/api/silences/expire", "ends a silence", silencing.expire, silencing.ENDED, Reach.USER),

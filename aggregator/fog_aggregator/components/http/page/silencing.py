@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
@@ -19,6 +20,7 @@ from fog_aggregator.components.http.keys import STATUS
 from fog_aggregator.components.http.output import json_bytes
 from fog_aggregator.components.http.page.tagged import send_tagged
 from fog_aggregator.components.http.parameters import PATH, Parameter
+from fog_aggregator.notifications.silence_shares import SilenceShares, TooManySilencesError
 from fog_bus.ports import Outcome, Publish, Refusal
 from fog_schema.commands import OPERATORS, SILENCE, UNSILENCE, Command
 from fog_schema.errors import PathError
@@ -46,6 +48,7 @@ class Desk(Protocol):
 
 
 DESK: Final[web.AppKey[Desk]] = web.AppKey("desk")
+SHARES: Final[web.AppKey[SilenceShares]] = web.AppKey("shares of silences")
 
 
 def _alert(text: str) -> str:
@@ -96,7 +99,17 @@ async def add(request: web.Request, query: Mapping[str, Any]) -> web.StreamRespo
     matcher = (equal, "alertname", query["alert"]) if query["alert"] else (pattern, "alertname", ".+")
     number = str(uuid.uuid4())
     command = Command(SILENCE, number, author, query["comment"], (matcher,), duration=query["duration"] * 1000)
-    await _publish(desk, query["path"], command)
+    shares, known = request.app[SHARES], request.app[STATUS].silences()
+    states = ((one["id"], one["createdBy"], one["status"]["state"] == "expired") for one in known)
+    try:
+        shares.take(number, author, states, time.monotonic())
+    except TooManySilencesError as error:
+        raise web.HTTPConflict(text=str(error)) from None
+    try:
+        await _publish(desk, query["path"], command)
+    except web.HTTPServiceUnavailable:
+        shares.give_back(number)
+        raise
     return await send_tagged(request, json_bytes({"silenceID": number}))
 
 

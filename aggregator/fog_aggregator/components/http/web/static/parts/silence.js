@@ -85,9 +85,13 @@ export class SilencesOver {
   }
 
   async _end(id) {
-    await order("api/silences/expire", { id }).catch(({ message }) => put(this.element, h("p.error", message)));
-    this.page.fleet.load("alerts");
-    setTimeout(() => this.load(), 1000);
+    try {
+      await order("api/silences/expire", { id });
+      this.page.fleet.load("alerts");
+      setTimeout(() => this.load(), 1000);
+    } catch (error) {
+      put(this.element, h("p.error", error.message));
+    }
   }
 }
 
