@@ -14,6 +14,7 @@ PURE: Final = re.compile(
     r"|^aggregator/fog_aggregator/(analysis|history|notifications|outgoing|past|rules|sources)/"
     r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|filters|memory/stream)\.py$"
+    r"|^agent/fog_agent/sources/otlp/(?!(answering|listener|settings|source)\.)"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
     r"|^cli/fog_cli/(words|top/screen)/|^cli/fog_cli/live/messages\.py$"
     r"|^telemetry/utilityfog_frontend/telemetry/exponential/"
@@ -50,6 +51,7 @@ SHARED: Final = ("fog_schema", "fog_bus.filters", "fog_bus.ports", "fog_bus.stre
 PURE_TELEMETRY: Final = tuple(
     f"utilityfog_frontend.telemetry.{name}"
     for name in (
+        "bridges.otel_names",
         "journal.layout",
         "journal.reading",
         "model",
@@ -64,6 +66,7 @@ PURE_TELEMETRY: Final = tuple(
 )
 OWN: Final = {
     "agent/fog_agent/core": ("fog_agent.core",),
+    "agent/fog_agent/sources/otlp": ("fog_agent.sources.otlp",),
     "aggregator/fog_aggregator/core": (
         "fog_aggregator.core",
         "fog_aggregator.kernels.layout",

@@ -1,0 +1,1 @@
+"""Metrics that programs with OpenTelemetry's SDK post: OTLP/HTTP with protobuf."""

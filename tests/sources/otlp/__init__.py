@@ -1,0 +1,1 @@
+"""Metrics of OpenTelemetry that programs post to a node."""
