@@ -11,7 +11,7 @@ from utilityfog_frontend.telemetry.collector import TelemetryCollector
 log = logging.getLogger("fog_agent.sources")
 
 MOST_LOGGED: Final = 1_000
-"""Pairs of a source and a reason of which the log has the first; those beyond are counted alone."""
+"""The log has the first text of each of so many pairs of a source and a reason; more are counted alone."""
 
 
 class SourceMetrics:

@@ -9,7 +9,7 @@ from typing import Final
 _NO_METRIC: Final = re.compile(r"[^a-zA-Z0-9_:]")
 _NO_LABEL: Final = re.compile(r"[^a-zA-Z0-9_]")
 MOST_NAMES: Final = 100_000
-"""Names that are remembered, so that two which become one are told. Those beyond are made valid all the same."""
+"""Names that are remembered, so that two which become one are told. More are made valid all the same."""
 
 
 def valid_metric_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What each kind of source is to the file of sources and to the agent."""
+"""Say what the file of sources and the agent ask of each kind of source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from utilityfog_frontend.telemetry.collector import TelemetryCollector
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a source is given.
+    """Give a source its surroundings.
 
     Attributes:
         collector: Gets its numbers.

@@ -29,7 +29,7 @@ class FamilyChoice:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.left_out: Mapping[str, int] = {}
-        self._kept: frozenset[str] = frozenset()
+        self._retained: frozenset[str] = frozenset()
         self._samples: Mapping[str, str] = {}
         self._known_lost: frozenset[str] = frozenset()
 
@@ -45,7 +45,9 @@ class FamilyChoice:
         """
         room, series = self._limit - others, {one.family.name: sample_count([one]) for one in whole}
         left_out: dict[str, int] = {}
-        for name in sorted(series, key=lambda name: (not name.startswith(OWN), name not in self._kept, series[name])):
+        for name in sorted(
+            series, key=lambda name: (not name.startswith(OWN), name not in self._retained, series[name])
+        ):
             spare = self._limit // _MARGIN if name in self.left_out else 0
             if series[name] <= room - spare or name.startswith(OWN):
                 room -= series[name]
@@ -53,8 +55,8 @@ class FamilyChoice:
                 left_out[name] = series[name]
         lost = (one.family for one in whole if one.family.name in left_out)
         self._samples = {sample: family.name for family in lost for sample in sample_names(family)}
-        self.left_out, self._kept = left_out, frozenset(series.keys() - left_out.keys())
-        return self._kept
+        self.left_out, self._retained = left_out, frozenset(series.keys() - left_out.keys())
+        return self._retained
 
     def asked_for(self, matchers: Sequence[Matcher]) -> str:
         """Return the name of a family that is left out, and may be among what a selector asks for; or nothing."""

@@ -34,7 +34,7 @@ def read(table: Table) -> Settings:
 
 @pytest.fixture(autouse=True)
 def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a kind of which there may be several, and one of which there is one."""
+    """Have a kind that may stand in a file several times, and one that stands there once."""
     monkeypatch.setattr(configuration, "KINDS", {"many": Kind(read), "one": Kind(read, several=False)})
 
 

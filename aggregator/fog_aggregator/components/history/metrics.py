@@ -17,6 +17,29 @@ def level_name(depth: Depth) -> str:
     return "whole" if depth == WHOLE else str(depth)
 
 
+class LeftOutMetrics:
+    """The gauges of what does not fit into a history, registered in `collector`."""
+
+    def __init__(self, collector: TelemetryCollector) -> None:
+        gauge = collector.register_gauge
+        self._levels = gauge(
+            "fog_aggregator_history_series_left_out", "Series of levels that do not fit, at least", ["level"]
+        )
+        self._families = gauge("fog_aggregator_history_families_left_out", "Families too large to be kept")
+        self._of_families = gauge(
+            "fog_aggregator_history_family_series_left_out", "Series, in the whole, of families too large to be kept"
+        )
+
+    def level(self, depth: Depth, series: int) -> None:
+        """Take how many series a level has that is not kept; 0 when it is."""
+        self._levels.labels(level=level_name(depth)).set(series)
+
+    def families(self, left_out: Mapping[str, int]) -> None:
+        """Take how many series the families have that are not kept."""
+        self._families.set(len(left_out))
+        self._of_families.set(sum(left_out.values()))
+
+
 class HistoryMetrics:
     """The instruments of a history, registered in `collector`.
 
@@ -31,6 +54,7 @@ class HistoryMetrics:
         bytes: Memory that the history takes.
         limit: Memory that it may take.
         oldest: Time of the oldest step.
+        left_out: How much does not fit.
     """
 
     def __init__(self, collector: TelemetryCollector) -> None:
@@ -50,13 +74,7 @@ class HistoryMetrics:
         self.limit = gauge("fog_aggregator_history_limit_bytes", "Memory that the history may take")
         self.oldest = gauge("fog_aggregator_history_oldest_timestamp_seconds", "Time of the oldest step")
         self._series = gauge("fog_aggregator_history_series", "Series kept at the newest step, by level", ["level"])
-        self._left_out = gauge(
-            "fog_aggregator_history_series_left_out", "Series of levels that do not fit, at least", ["level"]
-        )
-        self._families = gauge("fog_aggregator_history_families_left_out", "Families too large to be kept")
-        self._of_families = gauge(
-            "fog_aggregator_history_family_series_left_out", "Series, in the whole, of families too large to be kept"
-        )
+        self.left_out = LeftOutMetrics(collector)
         for result in RESULTS:
             self.writes.labels(result=result)
         for reason in REASONS:
@@ -66,9 +84,4 @@ class HistoryMetrics:
         """Take how many series each level has, of those that are kept and of those that are not."""
         for depth in series.keys() | left_out.keys():
             self._series.labels(level=level_name(depth)).set(series.get(depth, 0))
-            self._left_out.labels(level=level_name(depth)).set(left_out.get(depth, 0))
-
-    def families(self, left_out: Mapping[str, int]) -> None:
-        """Take how many series the families have that are not kept."""
-        self._families.set(len(left_out))
-        self._of_families.set(sum(left_out.values()))
+            self.left_out.level(depth, left_out.get(depth, 0))

@@ -159,19 +159,19 @@ class Recorder:
         """Make the columns of the families and levels that fit; the label sets of others are never made."""
         # Here, as sources of our own metrics may wait for the network: whoever holds it would wait for them in vain.
         own = [*taken.views[WHOLE].losses(), *(self._network.own.collect() if taken.live else ())]
-        others, kept = sum(len(family.series) for family in own), frozenset[str]()
+        others, fitting = sum(len(family.series) for family in own), frozenset[str]()
         sampled: dict[Depth, list[FamilySamples]] = {}
         for depth, view in taken.views.items():  # the whole is the first: it decides on families for all
             found = view.sampled()
             if depth == WHOLE:
-                kept = self._store.choice.families.measured(found, others)
-            sampled[depth] = [one for one in found if one.family.name in kept]
+                fitting = self._store.choice.families.measured(found, others)
+            sampled[depth] = [one for one in found if one.family.name in fitting]
         counts = {
             depth: sample_count(families) + (others if depth == WHOLE else 0) for depth, families in sampled.items()
         }
-        fitting = self._store.choice.measured(taken.groups, counts)
+        depths = self._store.choice.measured(taken.groups, counts)
         levels = {}
-        for depth in fitting:
+        for depth in depths:
             capture = self._captures.setdefault(depth, Capture())
             version = taken.views[depth].version
             levels[depth] = capture.columns(sampled[depth], version, own if depth == WHOLE else ())
@@ -245,8 +245,8 @@ class Recorder:
         self._metrics.oldest.set((self._store.oldest or 0) / 1e3)
         left_out = {depth: lost.series for depth, lost in choice.left_out.items()}
         self._metrics.levels(self._store.series, left_out)
-        self._metrics.families(choice.families.left_out)
-        for text in _told(choice.families):
+        self._metrics.left_out.families(choice.families.left_out)
+        for text in _reported(choice.families):
             LOGGER.warning("history: %s", text)
         for depth in choice.take_lost():
             lost = choice.left_out[depth]
@@ -258,7 +258,7 @@ class Recorder:
             )
 
 
-def _told(choice: FamilyChoice) -> Iterator[str]:
+def _reported(choice: FamilyChoice) -> Iterator[str]:
     """Name the families that are left out from now on: the largest, and how many there are beside these."""
     lost = choice.take_lost()
     for name in lost[:_MOST_NAMED]:
