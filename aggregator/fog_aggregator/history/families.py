@@ -33,17 +33,17 @@ class FamilyChoice:
         self._samples: Mapping[str, str] = {}
         self._known_lost: frozenset[str] = frozenset()
 
-    def measured(self, whole: Sequence[FamilySamples], others: int) -> frozenset[str]:
+    def measured(self, families: Sequence[FamilySamples], others: int) -> frozenset[str]:
         """Take how many series each family of the whole has; return the names of those that fit.
 
         Families that were kept before go first, and of them and of all others those with few series: a newcomer with
         very many takes nobody's place.
 
         Args:
-            whole: The families.
+            families: All of the whole.
             others: Series of the whole beside these families', which are always kept.
         """
-        room, series = self._limit - others, {one.family.name: sample_count([one]) for one in whole}
+        room, series = self._limit - others, {one.family.name: sample_count([one]) for one in families}
         left_out: dict[str, int] = {}
         for name in sorted(
             series, key=lambda name: (not name.startswith(OWN), name not in self._retained, series[name])
@@ -53,7 +53,7 @@ class FamilyChoice:
                 room -= series[name]
             else:
                 left_out[name] = series[name]
-        lost = (one.family for one in whole if one.family.name in left_out)
+        lost = (one.family for one in families if one.family.name in left_out)
         self._samples = {sample: family.name for family in lost for sample in sample_names(family)}
         self.left_out, self._retained = left_out, frozenset(series.keys() - left_out.keys())
         return self._retained
