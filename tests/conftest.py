@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 
+import pytest
 from hypothesis import settings
 
 # In the background of a shell and under nohup these are ignored, and every child of a test would inherit that.
@@ -10,10 +13,24 @@ for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, default)
 
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("fog", deadline=None)
-settings.load_profile("fog")
+# How long an example takes says more about the machine than about the code. Each run draws other examples than the
+# one before: many runs with few of them find as much as few with many. `--hypothesis-profile long` draws many.
+settings.register_profile("short", deadline=None, max_examples=40)
+settings.register_profile("long", deadline=None, max_examples=1000)
+settings.load_profile("short")
 
 # Aggregators in this process have the kernels where numba is installed. The many processes that tests
 # start have none: numba takes each half a second to import, and 120 MB.
 os.environ.setdefault("FOG_KERNELS", "numpy")
+
+_COMPILE = """
+from fog_aggregator.kernels.choice import Choice
+from fog_aggregator.kernels.load import load
+load(Choice.AUTO)
+"""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the kernels once, where each worker of a run on several processes would do it while it collects."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        subprocess.run([sys.executable, "-c", _COMPILE], check=False)

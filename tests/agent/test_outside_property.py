@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fog_agent.core.outside_totals import OutsideTotals
 from fog_agent.core.writer import Encoded, Settings, Writer
 from tests.agent.reader import Reader
+from tests.examples import examples
 from utilityfog_frontend.telemetry import MetricType, TelemetryCollector
 from utilityfog_frontend.telemetry.foreign.readings import LastReadings
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, Labels, SeriesSnapshot
@@ -217,14 +218,14 @@ def play(steps: list[tuple[str, str]], *, incarnation: bool) -> History:
     return history
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(STEPS)
 def test_nothing_is_counted_twice_and_a_crash_loses_one_frame_at_most(steps: list[tuple[str, str]]) -> None:
     """With an incarnation every reset is seen."""
     play(steps, incarnation=True).check(exact=True)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(STEPS)
 def test_without_an_incarnation_nothing_is_counted_twice(steps: list[tuple[str, str]]) -> None:
     """A reset that the totals have made up for since is not seen: less is counted then, never more."""

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.agent.node import BIG, Node
+from tests.examples import examples
 
 CHILDREN = ("0", "1", "2", "3")
 COUNTING = ("count", "count", "count", "fraction", "observe", "remove", "reset", "set")
@@ -93,7 +94,7 @@ class History:
         return {labels[0][1]: value for (name, labels), value in self.node.reader.totals().items() if name == "g"}
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.lists(st.tuples(st.sampled_from(COUNTING + SENDING), st.integers(0, 3)), min_size=5, max_size=60))
 def test_the_reader_is_never_above_and_equal_after_a_keyframe(operations: list[tuple[str, int]]) -> None:
     """Whatever is counted, removed, reset, lost and dropped, in any order."""

@@ -33,6 +33,7 @@ from fog_schema.subjects import Subjects
 from tests.aggregator.branch_root import BRANCH, Root, counted
 from tests.aggregator.fleet import MAX_BYTES, START, Fleet, asked
 from tests.aggregator.rollups import Reporter
+from tests.examples import examples
 from utilityfog_frontend.telemetry import Gauge, Histogram, TelemetryCollector
 from utilityfog_frontend.telemetry.exposition import generate_text
 from utilityfog_frontend.telemetry.model import HistogramValue
@@ -214,7 +215,7 @@ def test_a_branch_survives_a_checkpoint() -> None:
 def test_the_order_of_frames_changes_nothing() -> None:
     """Joined in any order and any number of times the result is the same: a semilattice."""
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60), deadline=None)
     @given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 30)), min_size=1, max_size=12), st.randoms())
     def holds(said: list[tuple[int, int]], rng: Any) -> None:
         reporters: dict[int, Reporter] = {}
@@ -273,7 +274,7 @@ class Program:
 works = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4), st.integers(0, 40)), max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["f", "f/0", "f/0/1", "f/1/0", "f/1/1"]), works), min_size=1, max_size=8))
 def test_tiers_show_what_one_aggregator_shows(programs: list[tuple[str, list[tuple[int, int, int]]]]) -> None:
     """Two branches with aggregators of their own and a root: the same as one that reads all nodes."""

@@ -18,6 +18,7 @@ from fog_aggregator.core.fleet.parts import LATER
 from fog_aggregator.query.ratchet import Ratchet
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.golden.recipe import POSITIONS, SCOPE, VIEWS, answers, exported, rich, silence
+from tests.examples import examples
 
 WRONG: Final[tuple[Any, ...]] = (
     None,
@@ -178,7 +179,7 @@ def test_a_time_that_is_no_number_is_damage(whole: Image, name: str) -> None:
         use(image)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_wrong_value_is_damage_or_harmless(whole: Image, data: st.DataObject) -> None:
     """Whatever stands in place of a value: it is refused, or all goes on with it."""
@@ -193,7 +194,7 @@ def test_a_wrong_value_is_damage_or_harmless(whole: Image, data: st.DataObject) 
         use(image)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_wrong_number_in_a_column_is_damage_or_harmless(whole: Image, data: st.DataObject) -> None:
     """Rows, series and ids that are not there, twice or beyond all bounds."""

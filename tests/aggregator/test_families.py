@@ -23,6 +23,7 @@ from fog_schema.frames import GAUGE
 from fog_schema.paths import parse_path
 from tests.aggregator.fleet import Fleet, Member
 from tests.aggregator.rollups import Reporter
+from tests.examples import examples
 
 NOTHING = ()
 STALE = 100.0
@@ -280,7 +281,7 @@ SAYING = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     nodes=st.lists(st.tuples(SAYING, st.booleans()), min_size=1, max_size=9),
     order=st.randoms(use_true_random=False),

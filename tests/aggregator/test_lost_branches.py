@@ -19,6 +19,7 @@ from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.query.selection import Selection
 from tests.aggregator.branch_root import BRANCH, Root, counted
 from tests.aggregator.rollups import Reporter
+from tests.examples import examples
 from utilityfog_frontend.telemetry.model import HistogramValue
 
 OLD, NEW = Origin(1), Origin(2)
@@ -331,7 +332,7 @@ def test_the_branch_itself_is_taken_out_at_its_parent() -> None:
 counts = st.integers(0, 100)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(st.tuples(st.integers(0, 2), counts), max_size=12), counts, st.lists(counts, max_size=8))
 def test_totals_never_fall_and_grow_exactly(before: list[tuple[int, int]], start: int, growth: list[int]) -> None:
     """Whatever replicas said before: after a rebase the total grows by what is counted, and by nothing else."""

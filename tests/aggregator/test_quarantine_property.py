@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fog_schema.commands import LIFT, QUARANTINE
 from fog_schema.paths import format_path, parse_path
 from tests.aggregator.quarantined import Fog
+from tests.examples import examples
 
 NODES = ("fog/0/1", "fog/0/2", "fog/1")
 
@@ -60,7 +61,7 @@ def heard_by(history: list[tuple[str, str, int]], *, commands_first: bool) -> Fo
     return fog
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(histories())
 def test_whoever_reads_it_has_the_same(history: list[tuple[str, str, int]]) -> None:
     """A replay that reads all commands first agrees with a reader that read them as they came, node by node."""
@@ -71,7 +72,7 @@ def test_whoever_reads_it_has_the_same(history: list[tuple[str, str, int]]) -> N
             assert fog.value(path=node) == one.value(path=node)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(histories())
 def test_what_is_out_is_in_no_total_and_all_is_back_in_the_end(history: list[tuple[str, str, int]]) -> None:
     """A total is the sum of those that are not out; when all are lifted and have sent a keyframe, all is there."""

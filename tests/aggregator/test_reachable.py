@@ -44,6 +44,7 @@ from fog_schema.frames import (
 from fog_schema.limits import MAX_AGE_MS, MAX_SEQ, MAX_WHOLE
 from fog_schema.paths import Path
 from tests.aggregator.fleet import START, Fleet
+from tests.examples import examples
 from utilityfog_frontend.telemetry.exposition.text import generate_text
 from utilityfog_frontend.telemetry.kinds import size_of
 from utilityfog_frontend.telemetry.model import HistogramValue
@@ -179,7 +180,7 @@ def told(data: bytes) -> tuple[Any, dict[str, bytes]]:
     return repr(image.plain), {name: array.tobytes() for name, array in image.arrays.items()}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(frames(), max_size=14), st.sampled_from((64, 1)))
 def test_what_can_be_reached_can_be_saved(history: list[tuple[Path, bool, Frame]], silent: int) -> None:
     """It is the same when it is read back, every number of it is finite, and no counter of an epoch is negative."""

@@ -18,6 +18,7 @@ from fog_aggregator.query.tree import Tree
 from fog_schema.paths import Path, format_path, is_under
 from tests import reference
 from tests.aggregator.fleet import Fleet
+from tests.examples import examples
 from utilityfog_frontend.telemetry.model import HistogramValue
 
 TOKEN = st.sampled_from(["0", "1", "1-a", "a_b", "9"])
@@ -54,7 +55,7 @@ def by_path(fleet: Fleet, name: str, level: int) -> dict[Path, Any]:
     return groups
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(fleets())
 def test_every_level_adds_up_to_the_fleet(drawn: tuple[Fleet, dict[Path, int], dict[Path, float]]) -> None:
     """At each level each node is in exactly one group, inner nodes too; so the sum is the fleet's total."""
@@ -70,7 +71,7 @@ def test_every_level_adds_up_to_the_fleet(drawn: tuple[Fleet, dict[Path, int], d
         assert sum(by_path(fleet, "size_bytes", level).values()) == fleet.samples("size_bytes")[()]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(fleets(), st.data())
 def test_a_subtree_is_what_lies_under_its_path(
     drawn: tuple[Fleet, dict[Path, int], dict[Path, float]], data: st.DataObject

@@ -18,6 +18,7 @@ from fog_schema.paths import Path, format_path
 from tests import reference
 from tests.aggregator.fleet import Fleet, asked, counting
 from tests.aggregator.rollups import Reporter
+from tests.examples import examples
 from utilityfog_frontend.telemetry import TelemetryCollector
 from utilityfog_frontend.telemetry.kinds import size_of
 from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue
@@ -149,7 +150,7 @@ def shown(families: Iterable[FamilySnapshot]) -> dict[tuple[str, tuple[tuple[str
     return found
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(worlds(), st.data(), SELECTIONS, GROUPINGS, BY)
 def test_every_view_is_what_its_twin_shows(
     world: tuple[Fleet, list[reference.Held]], data: st.DataObject, selected: Any, grouped: Any, by: Any
@@ -178,7 +179,7 @@ def approximately(expected: dict[Any, Any]) -> dict[Any, Any]:
     }
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(worlds(), SELECTIONS, GROUPINGS, BY)
 def test_what_is_added_up_is_conserved(
     world: tuple[Fleet, list[reference.Held]], selected: Any, grouped: Any, by: Any

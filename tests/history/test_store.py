@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fog_aggregator.history.step import WHOLE, Depth
 from fog_aggregator.history.store import HistoryLimits, HistoryStore
 from fog_aggregator.promql.labels import Matcher, MatchKind
+from tests.examples import examples
 from tests.history.building import STEP, Numbers, Tables, expected, labels_of, samples
 
 SERIES = [f"work_total/node={node}" for node in "abc"] + [f"size/node={node}" for node in "abc"]
@@ -36,7 +37,7 @@ def equal(name: str, value: str) -> Matcher:
     return Matcher(MatchKind.EQUAL, name, value)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(STEPS, st.sets(st.integers(0, 40)), st.integers(0, 41), st.integers(0, 41))
 def test_what_was_appended_is_found(steps: list[Numbers | None], sealed: set[int], low: int, high: int) -> None:
     """Series come, go and come again, change their form, levels are kept or not, blocks end anywhere."""

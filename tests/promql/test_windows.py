@@ -16,6 +16,7 @@ from fog_aggregator.promql.evaluation.windows import BLOCK
 from fog_aggregator.promql.labels import make_labels
 from fog_aggregator.promql.query import MatrixResult
 from fog_aggregator.promql.storage import Floats, Ints
+from tests.examples import examples
 from tests.promql.reference import TWINS
 
 TIMES: Final = st.lists(st.integers(0, 400), min_size=1, max_size=40, unique=True).map(sorted)
@@ -39,7 +40,7 @@ def test_each_function_has_a_twin() -> None:
     assert TWINS.keys() == WINDOW_FUNCTIONS.keys()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(some_series(), st.integers(1, 120), st.integers(1, 50), st.sampled_from(sorted(TWINS)))
 def test_functions_are_as_their_twins(series: list[tuple[Ints, Floats]], reach: int, step: int, name: str) -> None:
     """At every step of a range, present where the twin is and to 1e-9 of the values."""

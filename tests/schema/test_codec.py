@@ -26,6 +26,7 @@ from fog_schema.columns import BITMAP, F64, U8, Ids, pack_floats, pack_ids, pack
 from fog_schema.errors import REASONS, FrameError
 from fog_schema.frames import DELTA, EVENTS, KEYFRAME, REQUEST, Event, Frame, Numbers, Request, ValueCounts
 from tests import strategies
+from tests.examples import examples
 
 EMPTY = encode(Frame(kind=DELTA, epoch=1, seq=1))
 NUMBER = {field.attribute: field.number for field in FIELDS}
@@ -87,14 +88,14 @@ def test_any_bytes_are_a_frame_or_a_named_error(data: bytes) -> None:
         assert refusal(read, data) in ALLOWED
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(strategies.damaged_frames)
 def test_damaged_frames_are_frames_or_named_errors(data: bytes) -> None:
     """As above, for bytes that come near to being a frame."""
     assert refusal(decode_all, data) in ALLOWED
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=3) | st.binary(),

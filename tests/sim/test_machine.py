@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from fog_proving.sim.books import Violation
 from fog_proving.sim.steps import FAULTS, ORDINARY, TIERED, Step
 from fog_proving.sim.world import World
+from tests.examples import examples
 
 NUMBERS = st.integers(0, 200)
 
@@ -60,4 +61,4 @@ class Fog(RuleBasedStateMachine):
 
 
 TestFog = Fog.TestCase
-TestFog.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestFog.settings = settings(max_examples=examples(25), stateful_step_count=30, deadline=None)

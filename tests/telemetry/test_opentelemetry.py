@@ -22,6 +22,7 @@ from opentelemetry.sdk.resources import Resource
 
 from fog_bus.memory import MemoryBus
 from fog_testing.fleet import Fleet
+from tests.examples import examples
 from tests.telemetry.helpers import problems, value, values
 from utilityfog_frontend.telemetry import MetricType, TelemetryCollector
 from utilityfog_frontend.telemetry.bridges.opentelemetry import ExponentialBounds, OpenTelemetryReader
@@ -124,7 +125,7 @@ def test_the_last_values_stay_after_the_shutdown(
     assert (problems(collector), caplog.text) == ({}, "")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.one_of(st.none(), st.tuples(st.integers(0, 2), st.integers(1, 99))), max_size=40))
 def test_delta_and_cumulative_come_to_the_same(history: list[tuple[int, int] | None]) -> None:
     """Whenever the collector is read (None), both are exactly what was counted, label set by label set."""
@@ -160,7 +161,7 @@ def at_most(recorded: list[float], slack: float) -> list[int]:
     return [sum(one <= bound * slack for one in recorded) for bound in ExponentialBounds().bounds]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.one_of(st.none(), VALUES), max_size=60))
 def test_exponential_buckets_are_exact_while_the_series_is_fine(history: list[float | None]) -> None:
     """Each bound has the values up to it, whenever the collector is read (None): no error but the bounds' own."""
@@ -203,7 +204,7 @@ def cumulative(recorded: list[float], scale: int) -> SimpleNamespace:
     return SimpleNamespace(resource_metrics=[SimpleNamespace(scope_metrics=[SimpleNamespace(metrics=[metric])])])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(VALUES, st.integers(-3, 3)), min_size=1, max_size=40))
 def test_cumulative_exponential_buckets_never_shrink(history: list[tuple[float, int]]) -> None:
     """Nor when the series becomes coarser; a value is at most one of its buckets too high, as is stated."""

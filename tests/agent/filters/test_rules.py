@@ -19,6 +19,7 @@ from fog_agent.core.filters.parsing import RELABEL_KEY, FilterError, as_document
 from fog_agent.core.filters.patterns import PatternError, compile_pattern, expand
 from fog_agent.core.filters.rules import Decision, Filters
 from fog_agent.edge.filter_file import load_filters
+from tests.examples import examples
 
 Rule = dict[str, Any]
 
@@ -282,7 +283,7 @@ PIECES = [
 TEXTS = st.lists(st.sampled_from([*"akKé_\n\v-&:{,}2. \u212a\u017fÉ"]), max_size=5).map("".join)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=examples(1500))
 @given(st.lists(st.sampled_from(PIECES), max_size=7).map("".join), st.lists(TEXTS, min_size=1, max_size=8))
 def test_a_pattern_that_is_taken_without_re2_means_what_it_means_to_re2(pattern: str, texts: list[str]) -> None:
     """For whatever pattern and text; a warning of Python's is an error here."""
