@@ -204,7 +204,7 @@ async def searching(opened: Tab) -> float:
     return took
 
 
-async def aging(url: str, status: dict[str, Any], minutes: int) -> dict[str, float]:
+async def aging(url: str, status: dict[str, Any], nodes: int, minutes: int) -> dict[str, float]:
     """Leave the overview open for some minutes of its clock, with all that a stream tells; what it holds then."""
     async with tab("about:blank") as opened:
         await opened.page.clock.install()
@@ -212,6 +212,7 @@ async def aging(url: str, status: dict[str, Any], minutes: int) -> dict[str, flo
         await opened.page.goto(url)
         await opened.page.clock.run_for(3000)
         await opened.shows("Live", "#pill")
+        await opened.shows(f"{nodes:,} nodes", ".legend")  # the tree has come
         for _ in range(minutes * 6):
             await opened.page.clock.run_for(10_000)
         await opened.shows("Live", "#pill")
@@ -237,7 +238,7 @@ async def measure(address: str, nodes: int, minutes: int) -> dict[str, float]:
         await row.first.wait_for(timeout=30_000)
         figures["a row far down found"] = min(1, await row.count())
         figures["faults"] = len(opened.said)
-    aged = await aging(url, await asyncio.to_thread(Api(address).json, "/api/status"), minutes)
+    aged = await aging(url, await asyncio.to_thread(Api(address).json, "/api/status"), nodes, minutes)
     figures["faults"] += aged.pop("late")
     figures |= aged
     async with tab(f"{url}/modules.html#/?view=metrics") as opened:

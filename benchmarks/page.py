@@ -1,6 +1,6 @@
 """Measure the answers of the operators' page with a large fleet: how long each takes, and its bytes with gzip.
 
-python benchmarks/page.py [--nodes 100000] [--names digits|hosts|random]
+python -m benchmarks.page [--nodes 100000] [--names digits|hosts|random]
 """
 
 from __future__ import annotations

@@ -75,14 +75,7 @@ async def tab(url: str, size: tuple[int, int] = DESKTOP, scheme: Any = "light") 
         page = await context.new_page()
         opened = Tab(page)
         page.on("pageerror", lambda error: opened.said.append(str(error)))
-        page.on(
-            "console",
-            lambda message: (
-                opened.said.append(f"{message.text} ({message.location.get('url')})")
-                if message.type == "error"
-                else None
-            ),
-        )
+        page.on("console", lambda message: opened.said.append(_told(message)) if message.type == "error" else None)
         page.on("request", lambda request: opened.asked.append(request.url) if "/api/" in request.url else None)
         await page.goto(url)
         yield opened

@@ -93,7 +93,8 @@ class Page {
     byId("help").addEventListener("click", () => this._keys());
     window.addEventListener("pointermove", () => this._ask().catch(() => {}), { once: true }); // whoever points will open something
     this._mount();
-    this.live.open(); // the first status says what can be asked for
+    for (const what of ["alerts", "tree"]) this.fleet.load(what); // the first picture needs both, ready or not
+    this.live.open(); // the first status says what else can be asked for
   }
 
   _heard(name) {
@@ -111,8 +112,10 @@ class Page {
     this.offset = status.now - Date.now() / 1000;
     this.figures.take(status, this.now());
     if (before !== status.ready) {
-      if (status.ready) this.fleet.loadAll();
-      else this.fleet.load("tree");
+      const isFirst = before === undefined; // what was asked for at the start is here, or on its way
+      if (status.ready && isFirst && !this.fleet.alerts?.held) this.fleet.load("families");
+      else if (status.ready) this.fleet.loadAll();
+      else if (!isFirst) this.fleet.load("tree");
       this.view?.load?.();
     }
     this.view?.update();

@@ -59,7 +59,7 @@ export class Overview {
 
   async _load(all) {
     if (document.hidden || !this.page.status?.ready) return;
-    await this.rounds.run([() => this.recent.load(), () => this._changes(), () => this.colouring.load()], all);
+    await this.rounds.run([() => this._changes(), () => this.recent.load(), () => this.colouring.load()], all);
     this.update();
     if (document.hidden || this.problems.length || this.page.now() - (this.dayAt ?? 0) < DAY_S) return;
     this.dayAt = this.page.now();
