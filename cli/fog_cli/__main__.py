@@ -2,7 +2,7 @@
 
 import sys
 
-from fog_cli.main import main
+from fog_cli.jobs.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -50,7 +50,11 @@ def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str]) -> dic
     Raises:
         UsageError: for what the parser does not know, with the nearest flag it does.
     """
-    many = any(action.nargs == "*" for action in parser._actions)  # noqa: SLF001 - argparse offers no other way to list them
+    positional = [action for action in parser._actions if not action.option_strings]  # noqa: SLF001 - argparse offers no other way to list them
+    many = [action.dest for action in positional if action.nargs == "*"]
+    words: Sequence[str] = ()
+    if len(many) == len(positional) == 1 and "--" in argv:  # argparse forgets it when flags may stand between words
+        argv, words = argv[: argv.index("--")], argv[argv.index("--") + 1 :]
     parse = parser.parse_known_intermixed_args if many else parser.parse_known_args  # flags between words and files
     known, unknown = parse(argv)
     if unknown:
@@ -59,6 +63,8 @@ def parse_arguments(parser: argparse.ArgumentParser, argv: Sequence[str]) -> dic
         near = difflib.get_close_matches(word, flags, n=1)
         hint = f"did you mean {near[0]}?" if near else f"see {parser.prog} --help"
         raise UsageError(f"{word} is not known here; {hint}")
+    if words:
+        setattr(known, many[0], [*getattr(known, many[0], ()), *words])
     return vars(known)
 
 

@@ -11,7 +11,10 @@ import pytest
 from fog_agent.core.writer import Settings
 from fog_agent.edge.selfmetrics import SelfMetrics as AgentMetrics
 from fog_agent.sources.host import HostMetrics
+from fog_agent.sources.jobs.settings import read as read_jobs
 from fog_agent.sources.metrics import SourceMetrics
+from fog_agent.sources.ports import Context
+from fog_agent.sources.tables import Table
 from fog_aggregator.components.below.asking import BranchQuestions
 from fog_aggregator.components.below.options import BelowOptions
 from fog_aggregator.components.history.metrics import HistoryMetrics
@@ -77,7 +80,9 @@ def agent() -> TelemetryCollector:
     assert agent.recovery is not None  # made by an agent that looks for journals
     agent.expect_filters(["relabel 1 drop"])  # … that has filters
     HostMetrics(collector)
-    SourceMetrics(collector).expect("app", "line")  # … and sources
+    sources = SourceMetrics(collector)
+    sources.expect("app", "line")  # … and sources
+    read_jobs(Table({"name": "jobs"})).source(Context(collector, sources, 10))
     return collector
 
 

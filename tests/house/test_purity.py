@@ -16,6 +16,7 @@ PURE: Final = re.compile(
     r"|^bus/fog_bus/(ports|streams|filters|memory/stream)\.py$"
     r"|^agent/fog_agent/sources/otlp/(?!(answering|listener|settings|source)\.)"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
+    r"|^agent/fog_agent/sources/jobs/(kinds|limits|message)\.py$"
     r"|^cli/fog_cli/(words|top/screen)/|^cli/fog_cli/live/messages\.py$"
     r"|^telemetry/utilityfog_frontend/telemetry/exponential/"
     r"|^telemetry/utilityfog_frontend/telemetry/journal/(kinds|layout|live|reading|slots)\.py$"
@@ -67,6 +68,7 @@ PURE_TELEMETRY: Final = tuple(
 OWN: Final = {
     "agent/fog_agent/core": ("fog_agent.core",),
     "agent/fog_agent/sources/otlp": ("fog_agent.sources.otlp",),
+    "agent/fog_agent/sources/jobs": ("fog_agent.sources.jobs",),
     "aggregator/fog_aggregator/core": (
         "fog_aggregator.core",
         "fog_aggregator.kernels.layout",

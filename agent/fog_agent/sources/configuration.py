@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from fog_agent.sources.jobs import settings as jobs
 from fog_agent.sources.ports import SourceSettings
 from fog_agent.sources.tables import Table
 
@@ -29,7 +30,7 @@ class Kind(NamedTuple):
     several: bool = True
 
 
-KINDS: Final[dict[str, Kind]] = {}
+KINDS: Final[dict[str, Kind]] = {"jobs": Kind(jobs.read, several=False)}
 """The kinds of source, by the word that their tables have in the file."""
 
 

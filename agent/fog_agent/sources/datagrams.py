@@ -182,13 +182,13 @@ class Sender(NamedTuple):
         pid: its process; 0 where the kernel does not know it here.
         uid: its user.
         gid: its group.
-        address: where it receives answers; empty when it has no name.
+        address: where it receives answers: a path, or as bytes a name that no file has; empty when it has none.
     """
 
     pid: int
     uid: int
     gid: int
-    address: str
+    address: str | bytes
 
 
 class Datagram(NamedTuple):
@@ -214,7 +214,7 @@ def _sender(ancillary: list[tuple[int, int, bytes]], address: Any) -> Sender | N
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == wanted and len(data) == _CREDENTIALS.size:
             pid, uid, gid = _CREDENTIALS.unpack(data)
-            return Sender(pid, uid, gid, address if isinstance(address, str) else "")
+            return Sender(pid, uid, gid, address if isinstance(address, str | bytes) else "")
     return None
 
 

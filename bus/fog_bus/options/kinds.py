@@ -156,7 +156,7 @@ def _paths(value: object) -> tuple[str, ...]:
 
 def _files(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-        raise ValueError("must be a list of files")
+        raise ValueError("must be a list of texts")
     return tuple(value)
 
 
@@ -193,6 +193,7 @@ PATH: Final = Kind("PATH", _text, unset="")
 PATHS: Final = Kind("PATH[,PATH]", _paths, unset=())
 FILE: Final = Kind("FILE", _text)
 FILES: Final = Kind("FILE", _files, is_many=True)
+WORDS: Final = Kind("WORD", _files, is_many=True)
 DIRECTORY: Final = Kind("DIR", _text, unset="")
 NAME: Final = Kind("NAME", _text)
 URL: Final = Kind("URL", _text)

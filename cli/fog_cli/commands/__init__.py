@@ -18,6 +18,8 @@ from fog_cli.errors import UsageError
 SUMMARIES: Final = {
     "demo": "run a whole fog on this machine",
     "agent": "report this machine's metrics",
+    "run": "run a command and report how it went",
+    "emit": "report a value from a script",
     "aggregator": "merge the fog's metrics and serve them",
     "top": "show what is wrong, and any place, in a terminal",
     "tree": "print the tree and the state of its nodes",
@@ -46,9 +48,10 @@ SUMMARIES: Final = {
 FOLDERS: Final = {
     **dict.fromkeys(("creds", "forget", "quarantine", "rebase", "silence", "token"), "operator"),
     **dict.fromkeys(("alerts", "events", "nodes", "top", "tree"), "look"),
+    **dict.fromkeys(("emit", "run"), "jobs"),
     **dict.fromkeys(("demo", "swarm"), "trial"),
 }
-"""The commands whose modules are in folders: what an operator asks, what shows a fleet, and fleets that are made up."""
+"""The commands whose modules are in folders: for operators, of jobs, what shows a fleet, and made-up fleets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,93 @@
+"""Puts what jobs tell into a collector: ordinary counters, gauges and histograms, with limits for each user."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from typing import Any, Final, NamedTuple
+
+from utilityfog_frontend.telemetry.collector import TelemetryCollector
+from utilityfog_frontend.telemetry.names import RESERVED
+
+from .kinds import Kind, help_of
+from .message import Line, RefusedError
+
+CLASH: Final = "clash"
+LABELS: Final = "labels"
+SERIES: Final = "series"
+NAME: Final = "name"
+MOST_SERIES: Final = 10_000
+"""Series of all users together; none is ever forgotten."""
+
+
+class _Family(NamedTuple):
+    """A metric that jobs have begun."""
+
+    metric: Any
+    kind: Kind
+    names: tuple[str, ...]
+
+
+class Recorder:
+    """The metrics of jobs. One call at a time.
+
+    Args:
+        collector: gets them.
+        max_series: of each user.
+    """
+
+    def __init__(self, collector: TelemetryCollector, max_series: int) -> None:
+        self._collector = collector
+        self._max_series = max_series
+        self._families: dict[str, _Family] = {}
+        self._latest: dict[tuple[str, tuple[str, ...]], float] = {}
+        self._series: Tally[int] = Tally()
+
+    def record(self, uid: int, line: Line, sent_at: float) -> None:
+        """Take a line that a user sent at a time. A gauge does not go back to an earlier value.
+
+        Raises:
+            RefusedError: it cannot be.
+        """
+        if line.kind is None:
+            facts = {"told_at": sent_at}
+            self._collector.record_event(line.name, line.text or None, line.labels, facts)
+            return
+        family = self._families.get(line.name) or self._new_family(line, line.kind)
+        if family.kind is not line.kind:
+            raise RefusedError(CLASH, f"{line.name} is a {family.kind.word} here, not a {line.kind.word}")
+        if others := line.labels.keys() - set(family.names):
+            has = ", ".join(family.names) or "none"
+            raise RefusedError(LABELS, f"{line.name}: label {min(others)} is not of its first line's, which are {has}")
+        values = tuple(line.labels.get(name, "") for name in family.names)
+        before = self._latest.get((line.name, values))
+        if before is None:
+            self._check_room(uid, line.name)
+            self._series[uid] += 1
+        self._latest[line.name, values] = max(sent_at, before or 0.0)
+        if line.kind.latest and before is not None and sent_at < before:
+            return
+        series = family.metric.labels(*values) if values else family.metric
+        line.kind.take(series, line.value)
+
+    def _check_room(self, uid: int, name: str) -> None:
+        if self._series[uid] >= self._max_series or len(self._latest) >= MOST_SERIES:
+            raise RefusedError(SERIES, f"{name}: user {uid} has {self._series[uid]} series, and gets no more")
+
+    def _new_family(self, line: Line, kind: Kind) -> _Family:
+        """Register a metric.
+
+        Raises:
+            RefusedError: its name is another's, or nobody's.
+        """
+        name, names = line.name, tuple(line.labels)
+        if name.startswith(RESERVED) or self._collector.get_metric(name) is not None:
+            raise RefusedError(NAME, f"{name} is not a job's: there is another metric with this name")
+        if len(self._latest) >= MOST_SERIES:
+            raise RefusedError(SERIES, f"{name}: there are {MOST_SERIES} series of jobs, and no more are begun")
+        labels: dict[str, Any] = {"labels": names, "max_children": MOST_SERIES} if names else {}
+        try:
+            metric = kind.register(self._collector, name, help_of(name), labels)
+        except ValueError as error:
+            raise RefusedError(NAME, str(error)) from None
+        family = self._families[name] = _Family(metric, kind, names)
+        return family

@@ -1,0 +1,1 @@
+"""The commands of short jobs; without help and files of options `fog_cli.jobs.entry` does their work by itself."""

@@ -1,0 +1,1 @@
+"""`fog run` and `fog emit`."""
