@@ -212,7 +212,7 @@ async def aging(url: str, status: dict[str, Any], nodes: int, minutes: int) -> d
         await opened.page.goto(url)
         await opened.page.clock.run_for(3000)
         await opened.shows("Live", "#pill")
-        await opened.shows(f"{nodes:,} nodes", ".legend")  # the tree has come
+        await opened.shows(f"{nodes + 1:,} nodes", ".legend")  # the tree has come, with the one that was never heard
         for _ in range(minutes * 6):
             await opened.page.clock.run_for(10_000)
         await opened.shows("Live", "#pill")

@@ -31,7 +31,7 @@ def test_a_fleet_of_the_load_generator() -> None:
         "--nodes",
         "2000",
         "--interval",
-        "10s",
+        "2s",
         "--minutes",
         "1",
         "--json",
