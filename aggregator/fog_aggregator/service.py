@@ -97,6 +97,13 @@ class Component(Protocol):
         """End what was started, in `deadline` seconds; with 0 let go of everything at once, and save nothing."""
 
 
+class Reloaded(Protocol):
+    """A part of the service whose files are read anew."""
+
+    def reload(self) -> None:
+        """Read them; `ValueError` when one cannot be used: then nothing changes."""
+
+
 class Aggregator:
     """Reads a tree, or a subtree, and serves it.
 
@@ -145,6 +152,7 @@ class Aggregator:
         storage = FleetStorage((BelowSource(self.network, below, self.sources), *self.sources), series)
         queries = Queries(storage, config, self._server_time, self.ready, own)
         self.web = self._make_web(queries, past, storage, rule_set, below, CommandDesk(bus, subjects))
+        self._files = (*self._files, outgoing)
         rules = self._rules = self._make_rules(rule_set, self._make_worker(history, series), own, partner, loops)
         brain.pause = history.settle
         self._components: list[Component] = [
@@ -226,7 +234,7 @@ class Aggregator:
         return Rules(read, rule_set, worker, own, conditions, partner, self.notifications, loops)
 
     async def reload(self) -> str:
-        """Read rule files, credentials and the certificate anew; return what is wrong with them, or nothing."""
+        """Read files of rules, logins, receivers and certificates anew; return what is wrong with them, or nothing."""
         try:
             for one in self._files:
                 one.reload()
@@ -339,7 +347,7 @@ class Aggregator:
         api = Api(queries, TreePlaces(self.network), RulesView(rules))
         past_api = PastApi(past, TreeAndLevels(self.network, storage.keeps))
         exposure = make_exposure(self.config)
-        self._files = exposure, below
+        self._files: tuple[Reloaded, ...] = exposure, below
         app = make_app(self.network, self, api, past_api, exposure, below, desk if self.config.http_silences else None)
         if self.config.state_dir is not None:
             app[CHECKPOINTS] = self.config.state_dir

@@ -22,6 +22,7 @@ from utilityfog_frontend.telemetry import TelemetryCollector
 
 STEP: Final = 0.2
 NAME: Final = "fog_aggregator_outgoing_samples_total"
+LAG: Final = "fog_aggregator_outgoing_lag_seconds"
 
 
 def write(folder: Path, taking: Receiver, **keys: object) -> str:
@@ -76,7 +77,7 @@ async def test_numbers_reach_a_receiver(fog_nats: NatsServer, tmp_path: Path, pr
         async with sending(fog_nats, write(tmp_path, taking, **keys, **login)) as aggregator:
             await eventually(lambda: taking.has("orders_total", 6), deadline=20)
             assert not counted(aggregator, NAME, result="refused")
-            assert counted(aggregator, "fog_aggregator_outgoing_lag_seconds") < 20
+            assert counted(aggregator, LAG) < 20
     of_orders = [dict(labels) for labels in taking.series if ("__name__", "orders_total") in labels]
     base = {"__name__": "orders_total", "kind": "pizza", "cluster": "n"}
     assert base in of_orders
@@ -137,6 +138,42 @@ async def test_a_restart_goes_on_where_it_was(fog_nats: NatsServer, tmp_path: Pa
     assert not taking.repeated
 
 
+def write_several(folder: Path, **receivers: str) -> str:
+    """Write a file of receivers: of each its name, and its address with what else its table has."""
+    file = folder / "receivers.toml"
+    file.write_text("\n".join(f'[[receiver]]\nname = "{name}"\nurl = {rest}' for name, rest in receivers.items()))
+    return str(file)
+
+
+async def test_receivers_change_without_a_restart(
+    fog_nats: NatsServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file that is read anew: one receiver goes on where it was, one comes, one goes; a bad file changes nothing."""
+    caplog.set_level("INFO", "fog_aggregator")
+    async with receiving() as taking, receiving() as coming, node(fog_nats):
+        r, other = f'"{taking.url}"', f'"{coming.url}"'
+        async with sending(fog_nats, write_several(tmp_path, r=r), tmp_path / "state") as aggregator:
+            await eventually(lambda: taking.has("orders_total", 3), deadline=20)
+            write_several(tmp_path, r=f"{r}\nx = 1")
+            assert "the key 'x' is not known" in await aggregator.reload()
+            taking.statuses = [500] * 3  # it is behind when its table changes
+            write_several(tmp_path, r=f"{r}\nrequests = 2", other=other)
+            assert await aggregator.reload() == ""
+            await eventually(lambda: coming.has("orders_total", 3), deadline=20)
+            await eventually(lambda: taking.has("orders_total", 10), deadline=20)
+            write_several(tmp_path, other=other)
+            assert await aggregator.reload() == ""
+            await eventually(lambda: "sending to r no more" in caplog.text, deadline=20)
+            requests, had = len(taking.headers), len(coming.values("orders_total"))
+            await eventually(lambda: len(coming.values("orders_total")) >= had + 3, deadline=20)
+            assert len(taking.headers) == requests
+            [lag] = [one for one in aggregator.network.own.collect() if one.family.name == LAG]
+            assert [dict(one.labels) for one in lag.series] == [{"receiver": "other"}]
+    [own] = [own for labels, own in taking.series.items() if ("__name__", "orders_total") in labels]
+    assert STALE not in own.values()
+    assert {later - earlier for earlier, later in pairwise(sorted(own))} == {round(STEP * 1000)}
+
+
 async def test_a_receiver_that_knows_no_2_gets_1(fog_nats: NatsServer, tmp_path: Path) -> None:
     """One that answers 204 without a word on what it has written has not understood; no sample is lost to it."""
     async with receiving() as taking, node(fog_nats):
@@ -171,7 +208,7 @@ async def test_a_receiver_that_hangs_holds_nobody_up(fog_nats: NatsServer, tmp_p
         receivers, state = write(tmp_path, taking), tmp_path / "state"
         taking.hangs = True
         async with asyncio.timeout(25), sending(fog_nats, receivers, state) as aggregator:
-            await eventually(lambda: counted(aggregator, "fog_aggregator_outgoing_lag_seconds") > 1, deadline=15)
+            await eventually(lambda: counted(aggregator, LAG) > 1, deadline=15)
             first = aggregator.network.now() - 0.5
         taking.hangs = False
         async with sending(fog_nats, receivers, state) as aggregator:

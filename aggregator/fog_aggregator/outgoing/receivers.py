@@ -37,8 +37,13 @@ _RESERVED: Final = frozenset({
     "authorization", "connection", "content-encoding", "content-length", "content-type", "host", "transfer-encoding",
     "user-agent", "x-prometheus-remote-write-version",
 })  # fmt: skip
-_DURATION: Final = re.compile(r"(\d+)(s|m|h)")
+_OURS: Final = frozenset({"__name__", "le", "quantile", "fog_level", "fog_path"})
+"""Labels that say which series it is: another value would make it one that nobody has counted."""
+_DURATION: Final = re.compile(r"(\d{1,6})(s|m|h)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
+_LONGEST_TIMEOUT: Final = 600
+"""Seconds: as long as a `Retry-After` is followed."""
+_LONGEST_AGE: Final = 744 * 3600
 _MOST_AT_ONCE: Final = 50
 _MOST_TEXT: Final = 4_096
 
@@ -72,6 +77,11 @@ class Access:
     ca_file: str = ""
     cert_file: str = ""
     key_file: str = ""
+
+    @property
+    def has_certificates(self) -> bool:
+        """Whether files of certificates are read when a connection is prepared."""
+        return bool(self.ca_file or self.cert_file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +241,8 @@ def _labels(value: Any) -> Labels:
     for name, text in pairs:
         if not _LABEL.fullmatch(name) or not text:
             raise ValueError(f"{name!r} = {text!r} is no label: names are of A-Z, a-z, 0-9 and _, values not empty")
+        if name in _OURS:
+            raise ValueError(f"the label {name} is set by the aggregator itself; give yours another name")
     return make_labels(dict(pairs))
 
 
@@ -256,11 +268,19 @@ def _requests(value: Any) -> int:
     return value
 
 
-def _seconds(value: Any) -> float:
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None or not int(match[1]):
-        raise ValueError("is no duration: write 30s, 50m or 6h")
-    return float(match[1]) * _SECONDS[match[2]]
+def _seconds(most: int) -> Callable[[Any], float]:
+    """Return a check of a duration from a second to so many."""
+
+    def check(value: Any) -> float:
+        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            raise ValueError("is no duration: write 30s, 50m or 6h")
+        seconds = int(match[1]) * _SECONDS[match[2]]
+        if not 1 <= seconds <= most:
+            raise ValueError(f"{value} is out of bounds: write 1s to {most // 60}m")
+        return float(seconds)
+
+    return check
 
 
 def _switch(value: Any) -> bool:
@@ -278,8 +298,8 @@ _CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "labels": _labels,
     "headers": _headers,
     "requests": _requests,
-    "max_age": _seconds,
-    "timeout": _seconds,
+    "max_age": _seconds(_LONGEST_AGE),
+    "timeout": _seconds(_LONGEST_TIMEOUT),
     "end_at_stop": _switch,
 } | dict.fromkeys((one.name for one in fields(Access)), _text)
 """A check for each key."""

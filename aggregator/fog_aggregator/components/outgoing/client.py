@@ -61,7 +61,7 @@ def make_tls(receiver: Receiver) -> ssl.SSLContext | bool:
         ReceiversError: They cannot be used.
     """
     access = receiver.access
-    if not access.ca_file and not access.cert_file:
+    if not access.has_certificates:
         return True
     try:
         context = ssl.create_default_context(cafile=access.ca_file or None)

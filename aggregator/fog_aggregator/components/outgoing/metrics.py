@@ -29,6 +29,11 @@ class OutgoingMetrics:
         self.series = gauge("fog_aggregator_outgoing_series", "Series of the newest step sent", of)
         self.lag = gauge("fog_aggregator_outgoing_lag_seconds", "Age of the oldest step that a receiver lacks", of)
 
+    def forget(self, receiver: str) -> None:
+        """Show no more how far a receiver is behind that gets nothing any more; its counts stay."""
+        self.series.remove(receiver=receiver)
+        self.lag.remove(receiver=receiver)
+
 
 class ReceiverMetrics:
     """The instruments of one receiver; every result is there from 0 on.

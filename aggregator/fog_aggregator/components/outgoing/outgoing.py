@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -53,13 +54,29 @@ def read_receivers(name: str) -> tuple[Receiver, ...]:
         raise ReceiversError(f"the file of receivers {name} cannot be read: {error}") from None
 
 
+@dataclass(slots=True)
+class _Run:
+    """All that sends to one receiver."""
+
+    receiver: Receiver
+    client: Client
+    sender: Sender
+    task: asyncio.Task[None] | None = None
+
+    async def end(self) -> None:
+        """Send nothing more."""
+        await cancel(self.task)
+        self.sender.leave()
+        await self.client.close()
+
+
 class Outgoing:
     """A component that sends steps of the history to receivers. One event loop calls every method.
 
     The last step that each receiver has is part of the checkpoint, so that a restart goes on after it.
 
     Args:
-        receivers: The receivers.
+        read: Reads the receivers.
         history: Has the steps.
         network: The fleet, whose metrics are described.
         own: Takes the counts.
@@ -67,38 +84,40 @@ class Outgoing:
         instance: Names the aggregator, for OTLP.
 
     Raises:
-        ReceiversError: Certificates cannot be used, or there is no history.
+        ReceiversError: The receivers or their certificates cannot be used, or there is no history.
     """
 
     def __init__(
         self,
-        receivers: Sequence[Receiver],
+        read: Callable[[], Sequence[Receiver]],
         history: History,
         network: NetworkCollector,
         own: TelemetryCollector,
         loops: Loops,
         instance: str,
     ) -> None:
+        receivers = read()
         if receivers and history.recorder is None:
             raise ReceiversError("receivers get the steps of the history: give --history-memory more than 0")
-        metrics, threads = OutgoingMetrics(own), ThreadPoolExecutor(1, thread_name_prefix="outgoing")
-        self._threads, self._loops = threads, loops
+        threads = ThreadPoolExecutor(1, thread_name_prefix="outgoing")
+        self._read, self._threads, self._loops, self._metrics = read, threads, loops, OutgoingMetrics(own)
         self._steps = OutgoingSteps(history.store, history.lock, round(history.step * 1000))
-        self._tasks: list[asyncio.Task[None]] = []
+        self._changing, self._is_running = asyncio.Lock(), False
         describe = partial(describe_metrics, network)
         formats = partial(make_format, instance=instance, version=__version__)
-        around = Around(self._steps, describe, network.now, formats, threads)
-        self._clients = [Client(one) for one in receivers]
-        self._senders = [
-            self._make_sender(one, client, around, metrics)
-            for one, client in zip(receivers, self._clients, strict=True)
-        ]
+        self._around = Around(self._steps, describe, network.now, formats, threads)
+        self._runs = {one.name: self._make_run(one, Client(one)) for one in receivers}
         if receivers and history.recorder is not None:
             history.recorder.on_kept = self._steps.note
 
-    def _make_sender(self, receiver: Receiver, client: Client, around: Around, metrics: OutgoingMetrics) -> Sender:
+    def _make_run(self, receiver: Receiver, client: Client) -> _Run:
         core = Sending(Limits(receiver.requests, receiver.max_age), random.random)
-        return Sender(receiver, core, client, around, ReceiverMetrics(metrics, receiver.name, self._lag(core)))
+        metrics = ReceiverMetrics(self._metrics, receiver.name, self._lag(core))
+        return _Run(receiver, client, Sender(receiver, core, client, self._around, metrics))
+
+    @property
+    def _senders(self) -> list[Sender]:
+        return [one.sender for one in self._runs.values()]
 
     def _lag(self, core: Sending) -> Callable[[], float]:
         """Return what tells how old the oldest step is that a receiver lacks, in seconds; 0 when it lacks none."""
@@ -112,20 +131,65 @@ class Outgoing:
     async def start(self) -> None:
         """Begin to send, after the history has loaded."""
         self._steps.begin()
-        self._tasks = [self._loops.spawn(one.run()) for one in self._senders]
-        for sender in self._senders:
-            LOGGER.info("sending to %s", sender.name)
+        self._is_running = True
+        for run in self._runs.values():
+            self._begin(run)
+
+    def _begin(self, run: _Run) -> None:
+        run.task = self._loops.spawn(run.sender.run())
+        LOGGER.info("sending to %s", run.receiver.name)
+
+    def reload(self) -> None:
+        """Read the receivers anew, and go over to them at once; each goes on after the last step that it has.
+
+        Raises:
+            ReceiversError: They cannot be used: all stays as it is.
+        """
+        if not self._is_running or not self._runs:
+            return
+        try:
+            found = [(one, Client(one)) for one in self._read()]
+        except ReceiversError as error:
+            LOGGER.error("the receivers are as they were: %s", error)  # noqa: TRY400 - no fault of ours
+            raise
+        self._loops.spawn(self._change(found))
+
+    async def _change(self, found: Sequence[tuple[Receiver, Client]]) -> None:
+        """Leave alone what has not changed; certificates are files, which may have."""
+        async with self._changing:
+            if not self._is_running:
+                return
+            gone, runs = dict(self._runs), {}
+            for receiver, client in found:
+                old = gone.pop(receiver.name, None)
+                if old is not None and old.receiver == receiver and not receiver.access.has_certificates:
+                    runs[receiver.name] = old
+                    continue
+                run = runs[receiver.name] = self._make_run(receiver, client)
+                if old is not None:
+                    await old.end()
+                    run.sender.core.restore(Saved(as_mapping(old.sender.core.image().plain)))
+                self._begin(run)
+            for name, one in gone.items():
+                await one.end()
+                self._metrics.forget(name)
+                LOGGER.info("sending to %s no more", name)
+            self._runs = runs  # now that no checkpoint is without the step that one has
 
     async def stop(self, deadline: float) -> None:
         """End; what a receiver has not got yet it gets by the next run."""
-        until = time.monotonic() + deadline / 2
+        self._is_running, until = False, time.monotonic() + deadline / 2
+        async with self._changing:
+            await self._end(deadline, until)
+
+    async def _end(self, deadline: float, until: float) -> None:
         if deadline:
             await asyncio.gather(*(self._drain(one, until) for one in self._senders))
-        await cancel(*self._tasks)
+        await cancel(*(one.task for one in self._runs.values()))
         if deadline:
             await asyncio.gather(*(one.end_series(max(0.0, until - time.monotonic())) for one in self._senders))
-        for client in self._clients:
-            await client.close()
+        for run in self._runs.values():
+            await run.client.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _drain(self, sender: Sender, until: float) -> None:
@@ -168,4 +232,4 @@ def make_outgoing(
         ReceiversError: The file, or a certificate, cannot be used, or there is no history.
     """
     instance = f"{platform.node()}:{config.listen[1]}"
-    return Outgoing(read_receivers(config.receivers), history, network, own, loops, instance)
+    return Outgoing(partial(read_receivers, config.receivers), history, network, own, loops, instance)

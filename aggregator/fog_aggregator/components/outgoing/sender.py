@@ -125,6 +125,10 @@ class Sender:
                 LOGGER.exception("a fault of ours: %s waits", self.name)
                 await asyncio.sleep(LONGEST_PAUSE)
 
+    def leave(self) -> None:
+        """Hear of the clock no more: another one sends, or nobody."""
+        self._around.steps.on_set_back.remove(self._set_back)
+
     def _set_back(self, at: int) -> None:
         """Send the steps from a moment on: those that came before were of a time that has not come."""
         if self.core.set_back(at):
