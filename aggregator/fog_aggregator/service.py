@@ -126,6 +126,8 @@ class Aggregator:
         ReceiversError: The file of receivers cannot be used.
     """
 
+    _files: tuple[Reloaded, ...]
+
     def __init__(self, config: AggregatorConfig, transport: Transport | None = None) -> None:
         kernels, (config, division) = _kernels(config), within_memory(config)  # in this order: they take memory
         self.config = config
@@ -152,9 +154,8 @@ class Aggregator:
         storage = FleetStorage((BelowSource(self.network, below, self.sources), *self.sources), series)
         queries = Queries(storage, config, self._server_time, self.ready, own)
         self.web = self._make_web(queries, past, storage, rule_set, below, CommandDesk(bus, subjects))
-        self._files = (*self._files, outgoing)
         rules = self._rules = self._make_rules(rule_set, self._make_worker(history, series), own, partner, loops)
-        brain.pause = history.settle
+        brain.pause, self._files = history.settle, (*self._files, outgoing)
         self._components: list[Component] = [
             self.web,
             Checkpoints(config, self._engine, self.network, metrics, loops),
@@ -347,7 +348,7 @@ class Aggregator:
         api = Api(queries, TreePlaces(self.network), RulesView(rules))
         past_api = PastApi(past, TreeAndLevels(self.network, storage.keeps))
         exposure = make_exposure(self.config)
-        self._files: tuple[Reloaded, ...] = exposure, below
+        self._files = exposure, below
         app = make_app(self.network, self, api, past_api, exposure, below, desk if self.config.http_silences else None)
         if self.config.state_dir is not None:
             app[CHECKPOINTS] = self.config.state_dir

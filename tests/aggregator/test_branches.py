@@ -218,8 +218,7 @@ def test_the_order_of_frames_changes_nothing() -> None:
     @settings(max_examples=examples(60), deadline=None)
     @given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 30)), min_size=1, max_size=12), st.randoms())
     def holds(said: list[tuple[int, int]], rng: Any) -> None:
-        reporters: dict[int, Reporter] = {}
-        frames = []
+        reporters, frames = dict[int, Reporter](), []
         for epoch, total in said:
             reporter = reporters.setdefault(epoch, Reporter(epoch))
             frames.append(reporter.keyframe(counted(total, (total // 2, total - total // 2))))

@@ -18,7 +18,8 @@ _MESSAGE: Final = 11
 _OPTIONAL, _REPEATED = 1, 3
 
 PROMPB: Final = """
-WriteRequest: repeated TimeSeries timeseries 1
+WriteRequest: repeated TimeSeries timeseries 1; repeated Metadata metadata 3
+Metadata: int32 type 1; string metric_family_name 2; string help 4; string unit 5
 TimeSeries: repeated Label labels 1; repeated Sample samples 2; repeated Histogram histograms 4
 Label: string name 1; string value 2
 Sample: double value 1; int64 timestamp 2

@@ -32,6 +32,7 @@ class Receiver:
     Attributes:
         url: Where it is.
         series: The samples of each series, by time.
+        described: The type and the help of each metric, by name, as it was told.
         repeated: How many samples came again, equal.
         statuses: The statuses of its next answers; None for none at all. After them what its rules say.
         headers: The headers of all requests.
@@ -46,6 +47,7 @@ class Receiver:
     def __init__(self) -> None:
         self.url = ""
         self.series: dict[Labels, dict[int, float | str]] = {}
+        self.described: dict[str, tuple[int, str]] = {}
         self.repeated = 0
         self.statuses: list[int | None] = []
         self.headers: list[Any] = []
@@ -107,7 +109,9 @@ class Receiver:
         assert coding == "snappy"
         data = bytes(cramjam.snappy.decompress_raw(body)) if len(body) > 1 else b""
         if "v2" not in kind:
-            return _written(REMOTE["WriteRequest"].FromString(data))
+            written = REMOTE["WriteRequest"].FromString(data)
+            self.described |= {one.metric_family_name: (one.type, one.help) for one in written.metadata}
+            return _written(written)
         return _written_2(REMOTE_2["Request"].FromString(data)) if self.confirms else []
 
 

@@ -18,7 +18,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from fog_aggregator.outgoing.items import About, Item, ItemKind, Moment
 from fog_aggregator.outgoing.otlp import Otlp, exponential_metric, rejected
-from fog_aggregator.outgoing.remote_write import RemoteWrite, native_series
+from fog_aggregator.outgoing.remote_write import RemoteWrite, descriptions, native_series
 from fog_aggregator.outgoing.remote_write_2 import RemoteWrite2
 from fog_aggregator.promql.labels import NAME, Labels, make_labels
 from fog_aggregator.promql.storage import STALE, is_stale
@@ -80,6 +80,20 @@ def test_remote_write_is_what_protobuf_writes() -> None:
     parsed = REMOTE["WriteRequest"].FromString(data)
     last = parsed.timeseries[-1].samples[0].value
     assert is_stale(np.array([last])).all()
+
+
+def test_descriptions_are_what_protobuf_writes() -> None:
+    """Of each kind, with what is known of it."""
+    metrics = {
+        "orders_total": About(ItemKind.COUNTER, "Orders", ""),
+        "depth": About(ItemKind.GAUGE),
+        "took_seconds": About(ItemKind.HISTOGRAM, "Zeit ü", "seconds"),
+    }
+    request = REMOTE["WriteRequest"]()
+    for number, (name, about) in zip((1, 2, 3), metrics.items(), strict=True):
+        request.metadata.add(type=number, metric_family_name=name, help=about.help, unit=about.unit)
+    assert descriptions(metrics) == request.SerializeToString()
+    assert descriptions({}) == b""
 
 
 def test_a_time_of_another_length_is_framed_anew() -> None:

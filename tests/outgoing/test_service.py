@@ -78,6 +78,10 @@ async def test_numbers_reach_a_receiver(fog_nats: NatsServer, tmp_path: Path, pr
             await eventually(lambda: taking.has("orders_total", 6), deadline=20)
             assert not counted(aggregator, NAME, result="refused")
             assert counted(aggregator, LAG) < 20
+            if protocol == "remote-write":
+                await eventually(lambda: taking.described, deadline=20)
+                assert taking.described["orders_total"] == (1, "Orders")
+                assert taking.described["took_seconds"] == (3, "Time")
     of_orders = [dict(labels) for labels in taking.series if ("__name__", "orders_total") in labels]
     base = {"__name__": "orders_total", "kind": "pizza", "cluster": "n"}
     assert base in of_orders

@@ -6,13 +6,13 @@ Field numbers are those of Prometheus' prompb/remote.proto and types.proto.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from fog_aggregator.outgoing.items import Item, Moment
+from fog_aggregator.outgoing.items import About, Item, ItemKind, Moment
 from fog_aggregator.promql.labels import Labels
 from utilityfog_frontend.telemetry.exposition import wire
 from utilityfog_frontend.telemetry.exposition.native import NativeHistogram, spans_of
@@ -24,6 +24,8 @@ _NUMBER_BYTES: Final = 1 + 8
 """A value with the key before it; a value of zero is left out."""
 
 
+_TYPES: Final = {ItemKind.COUNTER: 1, ItemKind.GAUGE: 2, ItemKind.HISTOGRAM: 3}
+"""The numbers of `MetricMetadata.MetricType`."""
 _MOST_PAIRS: Final = 16_384
 """Pairs of a name and a value whose bytes are remembered: most stand in very many series."""
 
@@ -73,6 +75,16 @@ class PreparedWrite:
         if known is None:
             known = self._heads_of_zero[row] = head(self._labels[row], self._time_bytes)
         return known
+
+
+def descriptions(metrics: Mapping[str, About]) -> bytes:
+    """Return the body of a request that describes metrics by name, and has no series."""
+    return b"".join(wire.block(3, _description(name, about)) for name, about in metrics.items())
+
+
+def _description(name: str, about: About) -> bytes:
+    words = wire.text(2, name) + wire.text(4, about.help) + wire.text(5, about.unit)
+    return wire.integer(1, _TYPES[about.kind]) + words
 
 
 def eights(values: np.ndarray) -> list[bytes]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, TypeVar
 
 import numpy as np
@@ -36,6 +38,10 @@ _LOOK: Final = 1.0
 """Seconds between two looks at the clock while a step waits for the receiver's time."""
 _ASK: Final = 30.0
 """Seconds after which a receiver that is behind is asked for its time again."""
+_DESCRIBE: Final = 60.0
+"""Seconds after which metrics are described again: Mimir forgets what it is not told for ten minutes."""
+_DESCRIBED: Final = 500
+"""Metrics that one request describes."""
 _BEFORE_ALL: Final = 1
 """The cursor of a receiver that is to get all steps: there was none when it was first heard of."""
 _NAMED: Final = 10
@@ -65,6 +71,21 @@ class Around:
     threads: Executor
 
 
+@dataclass(slots=True)
+class _Past:
+    """The things that were done for a receiver, and when.
+
+    Attributes:
+        asked: When the receiver was last asked for its time, monotonic seconds.
+        described: When it was last told what metrics are, monotonic seconds.
+        size_told: The log has the size of a step.
+    """
+
+    asked: float = 0.0
+    described: float = -math.inf
+    size_told: bool = False
+
+
 class Sender:
     """Sends to one receiver, one step after the other. Belongs to the event loop.
 
@@ -89,8 +110,7 @@ class Sender:
         self._around = around
         self._metrics = metrics
         self._suspects = Suspects()
-        self._is_first = True
-        self._asked = 0.0
+        self._past = _Past()
         self._say = RateLimitedLog(time.monotonic, logger=LOGGER)
         self._speak(receiver.protocol)
         around.steps.on_set_back.append(self._set_back)
@@ -144,7 +164,7 @@ class Sender:
 
     async def _greet(self) -> None:
         """Send nothing, until there is an answer: it tells the receiver's time, and whether it knows the format."""
-        failures, self._asked = 0, time.monotonic()
+        failures, self._past.asked = 0, time.monotonic()
         while True:
             answer = await self._client.post(*await self._aside(self._greeting))
             self.core.note_date(answer, time.monotonic())
@@ -187,7 +207,7 @@ class Sender:
         """Wait for the receiver's time, and ask for it again now and then: one answer may have had a wrong one."""
         if ahead > _ASK:
             self._say(logging.WARNING, "clock", f"{self.name} waits: the receiver's clock is {ahead:.0f} s behind")
-        if time.monotonic() - self._asked > _ASK:
+        if time.monotonic() - self._past.asked > _ASK:
             await self._greet()
         else:
             await asyncio.sleep(min(ahead, _LOOK))
@@ -206,11 +226,30 @@ class Sender:
         if core.step:  # it is not forgotten meanwhile
             await self._send_parts(step, parts)
             core.finish()
+            await self._describe(parts)
+
+    async def _describe(self, parts: Sequence[PartOfStep]) -> None:
+        """Describe the metrics of a step now and then, where a format does so apart; that it fails costs no sample."""
+        describe, now = self._format.describe, time.monotonic()
+        if describe is None or now < self._past.described + _DESCRIBE:
+            return
+        self._past.described = now
+        metrics = [*{item.name: item.about for part in parts for item in part.items}.items()]
+        for first in range(0, len(metrics), _DESCRIBED):
+            some = dict(metrics[first : first + _DESCRIBED])
+            message = await self._aside(partial(describe, some))
+            body, login = await self._aside(partial(self._compressed, message))
+            answer = await self._client.post(body, self._format, login)
+            self._metrics.request(answer.verdict)
+            self._metrics.bytes.increment(len(body))
+            if answer.verdict is not Verdict.TAKEN:
+                self._complain(answer)
+                return
 
     def _tell_size(self, series: int) -> None:
         """Say once how much a step is: somebody may pay for each series."""
-        if self._is_first:
-            self._is_first = False
+        if not self._past.size_told:
+            self._past.size_told = True
             none = "" if series else ": no level that the history keeps has one that `match` finds"
             LOGGER.log(
                 logging.INFO if series else logging.WARNING, "%s gets %d series a step%s", self.name, series, none
@@ -266,7 +305,9 @@ class Sender:
 
     def _body(self, part: PartOfStep, first: int, stop: int) -> tuple[bytes, Login]:
         """Make the body of a request, and read the login. Blocks."""
-        message = part.message(self._format.encoder, first, stop)
+        return self._compressed(part.message(self._format.encoder, first, stop))
+
+    def _compressed(self, message: bytes) -> tuple[bytes, Login]:
         return compressed(message, self._format.compression), read_login(self._receiver)
 
     async def end_series(self, deadline: float) -> None:
