@@ -12,6 +12,7 @@ from contextlib import contextmanager
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("FOG_", "NATS_"))}
 _STATE = tempfile.TemporaryDirectory(prefix="fog-tests-state-")
 ENVIRON["XDG_STATE_HOME"] = _STATE.name  # out of the home of whoever runs the tests
+ENVIRON["FOG_KERNELS"] = "numpy"  # as tests/conftest.py says; where a disk is read-only numba would compile anew
 
 
 @contextmanager

@@ -20,6 +20,11 @@ from typing import Final
 STOP_SECONDS: Final = 30.0
 
 
+def _is_passed_on(name: str) -> bool:
+    """Whether a child has a variable of this process: of our own the choice of kernels alone."""
+    return name == "FOG_KERNELS" or not name.startswith(("FOG_", "NATS_"))
+
+
 class Child:
     """One run of ``python -m MODULE ARGUMENTS``; what it says on standard error is added to a log."""
 
@@ -27,7 +32,7 @@ class Child:
         self.log = log
         self.condemned = False
         """Whether its end is our doing; any other end is a finding."""
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("FOG_", "NATS_"))}
+        environ = {name: value for name, value in os.environ.items() if _is_passed_on(name)}
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
