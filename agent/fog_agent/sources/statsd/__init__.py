@@ -1,0 +1,1 @@
+"""statsd and DogStatsD: lines over datagrams, as programs of many languages send them."""
