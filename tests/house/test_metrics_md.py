@@ -14,6 +14,7 @@ from fog_agent.sources.host import HostMetrics
 from fog_agent.sources.jobs.settings import read as read_jobs
 from fog_agent.sources.metrics import SourceMetrics
 from fog_agent.sources.ports import Context
+from fog_agent.sources.statsd.listener import ListenerCounters
 from fog_agent.sources.tables import Table
 from fog_aggregator.components.below.asking import BranchQuestions
 from fog_aggregator.components.below.options import BelowOptions
@@ -83,6 +84,7 @@ def agent() -> TelemetryCollector:
     sources = SourceMetrics(collector)
     sources.expect("app", "line")  # … and sources
     read_jobs(Table({"name": "jobs"})).source(Context(collector, sources, 10))
+    ListenerCounters(collector, "statsd")
     return collector
 
 

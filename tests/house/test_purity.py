@@ -15,6 +15,7 @@ PURE: Final = re.compile(
     r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|filters|memory/stream)\.py$"
     r"|^agent/fog_agent/sources/otlp/(?!(answering|listener|settings|source)\.)"
+    r"|^agent/fog_agent/sources/statsd/(families|lines|mapping|plan|series|totals)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
     r"|^agent/fog_agent/sources/jobs/(kinds|limits|message)\.py$"
     r"|^cli/fog_cli/(words|top/screen)/|^cli/fog_cli/live/messages\.py$"
@@ -69,6 +70,7 @@ OWN: Final = {
     "agent/fog_agent/core": ("fog_agent.core",),
     "agent/fog_agent/sources/otlp": ("fog_agent.sources.otlp",),
     "agent/fog_agent/sources/jobs": ("fog_agent.sources.jobs",),
+    "agent/fog_agent/sources/statsd": ("fog_agent.sources.statsd", "fog_agent.sources.names"),
     "aggregator/fog_aggregator/core": (
         "fog_aggregator.core",
         "fog_aggregator.kernels.layout",

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from fog_agent.sources.jobs import settings as jobs
 from fog_agent.sources.ports import SourceSettings
+from fog_agent.sources.statsd import settings as statsd
 from fog_agent.sources.tables import Table
 
 MAX_FILE: Final = 1_048_576
@@ -30,7 +31,10 @@ class Kind(NamedTuple):
     several: bool = True
 
 
-KINDS: Final[dict[str, Kind]] = {"jobs": Kind(jobs.read, several=False)}
+KINDS: Final[dict[str, Kind]] = {
+    "jobs": Kind(jobs.read, several=False),
+    "statsd": Kind(statsd.read),
+}
 """The kinds of source, by the word that their tables have in the file."""
 
 

@@ -56,6 +56,15 @@ class Table:
         found = self._take(key, default, fits, "a list of numbers")
         return found if found is default else tuple(float(one) for one in found)
 
+    def numbers_or(self, word: str, key: str, default: Any = _NEEDED) -> Any:
+        """Take a list of finite numbers, as a tuple, or one word."""
+        if self._left.get(key) == word:
+            return self._left.pop(key)
+        try:
+            return self.numbers(key, default)
+        except ValueError as error:
+            raise ValueError(f"{error} or {word!r}") from None
+
     def texts(self, key: str, default: Any = _NEEDED) -> Any:
         """Take a list of texts, as a tuple."""
 

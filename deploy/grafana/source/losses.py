@@ -76,6 +76,7 @@ _NODES: Final = (
     Loss("fog_agent_source_errors_total", "readings of the host", "source"),
     Loss("fog_agent_source_items_left_out_total", "items of the host left out", "source"),
     Loss("fog_agent_source_refused_total", "refused by a source of a node", "source"),
+    Loss("fog_agent_statsd_dropped_total", "datagrams of statsd dropped by a node's kernel", "source"),
     Loss("telemetry_problems_total", "problems in programs", "reason"),
     Loss("telemetry_source_errors_total", "readings of sources", "source"),
 )

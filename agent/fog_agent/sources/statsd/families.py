@@ -118,8 +118,8 @@ class Families:
     def _new_family(self, valid: str, name: str, kind: str, mapping: Mapping) -> Family:
         type_, _, unit, _, words = KINDS[kind]
         help_text = f"statsd {words}: {name}"
-        family = Family(valid, type_, help_text, unit, rollup=mapping.rollup if type_ is MetricType.GAUGE else ())
-        if type_ is MetricType.HISTOGRAM:
+        family = Family(valid, type_, help_text, unit, rollup=() if type_.incremental else mapping.rollup)
+        if type_.has_buckets:
             buckets = self._plan.buckets if mapping.buckets is None else mapping.buckets
             if isinstance(buckets, Exponential):
                 family = Family(valid, MetricType.EXPONENTIAL_HISTOGRAM, help_text, unit, exponential=buckets)
@@ -159,7 +159,7 @@ class Families:
             return Distinct(now, self._room)
         if family.exponential is not None:
             return ExponentialDistribution(now, KINDS[kind].scale, family.exponential)
-        if family.type is MetricType.HISTOGRAM:
+        if family.bounds:
             return Distribution(now, KINDS[kind].scale, family.bounds)
         return Level(now, signed=self._plan.dialect == STATSD, adds=kind == UPDOWN)
 

@@ -28,12 +28,13 @@ MEMBERS: Final = "members"
 EVENTS: Final = "events"
 TOO_LONG: Final = "too_long"
 MAPPING: Final = "mapping"
+"""No loss: an operator has said `action = "drop"`."""
 REASONS: Final = (
-    MALFORMED, TYPE, VALUE, NEGATIVE, RATE, NAME, TAGS, CLASH, SERIES, NEW_SERIES, MEMBERS, EVENTS, TOO_LONG, MAPPING,
+    MALFORMED, TYPE, VALUE, NEGATIVE, RATE, NAME, TAGS, CLASH, SERIES, NEW_SERIES, MEMBERS, EVENTS, TOO_LONG,
 )  # fmt: skip
 """Each reason for which a line is refused."""
 LASTING: Final = frozenset([MALFORMED, TYPE, RATE, NAME, TAGS, CLASH, MAPPING])
-"""Those for which the next line like it is refused as well."""
+"""Reasons that hold for the next line like it as well."""
 
 STATSD: Final = "statsd"
 DOGSTATSD: Final = "dogstatsd"
@@ -98,8 +99,8 @@ def read_number(text: bytes) -> int | float | None:
     if len(text) > MAX_NUMBER_LENGTH:
         return None
     if text.isdigit():
-        whole = int(text)
-        return whole if whole < _EXACT else float(whole)
+        integer = int(text)
+        return integer if integer < _EXACT else float(integer)
     if _NUMBER.fullmatch(text) is None:
         return None
     number = float(text)

@@ -11,7 +11,7 @@ from fog_agent.sources.ports import Context
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
 from utilityfog_frontend.telemetry.model import FamilySnapshot
 
-from .lines import REASONS
+from .lines import MAPPING, REASONS
 from .settings import StatsdSettings
 from .totals import Totals
 
@@ -39,7 +39,7 @@ class StatsdListener:
         ]
         self._collector = context.collector
         self._metrics = context.metrics
-        self._counters = _Counters(context.collector, self.name)
+        self._counters = ListenerCounters(context.collector, self.name)
         self._lock = threading.Lock()
         self._totals = Totals(settings.plan, self._tell_clash, self._is_taken)
         self._added = False
@@ -103,6 +103,9 @@ class StatsdListener:
         totals, counters = self._totals, self._counters
         counters.tell(totals.counted, sum([reader.dropped() for reader in self.readers]))
         for reason, count in totals.take_refused():
+            if reason == MAPPING:
+                counters.left_out.increment(count)
+                continue
             self._metrics.refuse(self.name, reason, f"a line is refused ({reason}): {totals.examples[reason]}", count)
 
     def _is_taken(self, sample: str) -> bool:
@@ -113,7 +116,7 @@ class StatsdListener:
         self._metrics.tell(self.name, f"name {valid}", text)
 
 
-class _Counters:
+class ListenerCounters:
     """The metrics about one listener alone."""
 
     def __init__(self, collector: TelemetryCollector, name: str) -> None:
@@ -123,10 +126,14 @@ class _Counters:
         datagrams = collector.register_counter(
             "fog_agent_statsd_datagrams_total", "Datagrams that a listener has read", ["source"]
         )
+        left_out = collector.register_counter(
+            "fog_agent_statsd_left_out_total", "Values that a mapping with action = drop leaves out", ["source"]
+        )
         dropped = collector.register_counter(
             "fog_agent_statsd_dropped_total", "Datagrams that the kernel dropped, as the queue was full", ["source"]
         )
         self.datagrams = datagrams.labels(name)
+        self.left_out = left_out.labels(name)
         self._values = values.labels(name)
         self._dropped = dropped.labels(name)
         self._before = (0, 0)

@@ -17,7 +17,7 @@ _PLACEHOLDER: Final = re.compile(r"\$(?:([0-9]+)|\{([0-9]+)\})")
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """What becomes of the metrics whose names fit.
+    """How the metrics are shown whose names fit.
 
     Attributes:
         match: names of parts between dots; `*` fits any one part.

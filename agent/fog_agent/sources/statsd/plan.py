@@ -18,10 +18,10 @@ class Limits:
     """How much a listener remembers.
 
     Attributes:
-        series: in all; and families, of which none is ever forgotten.
+        series: in all; and families, as no family is ever forgotten.
         new_series: in a second.
         idle: seconds without a line after which a series ends; its counts stay in the totals of the fleet.
-        interval: seconds of which a set's distinct values are counted.
+        interval: seconds for which a set's distinct values are counted.
         events: in a second, changes of service checks among them.
     """
 

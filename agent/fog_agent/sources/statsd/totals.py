@@ -49,7 +49,7 @@ class _Route(NamedTuple):
 
 
 class Totals:
-    """What lines have said until now. One call at a time.
+    """The sums of what lines have said until now. One call at a time.
 
     Args:
         plan: how lines are read.

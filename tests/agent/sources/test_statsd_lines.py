@@ -276,7 +276,8 @@ def test_totals_are_the_sums_of_what_was_sent(
     assert found.keys() == counts.keys()
     for key, total in found.items():
         if isinstance(total, HistogramValue):
-            assert (total.count, total.sum) == (counts[key], pytest.approx(sums[key]))
+            assert total.count == counts[key]
+            assert total.sum == pytest.approx(sums[key])
         else:
             assert total == (gauges[key] if key[0].endswith("_g") else sums[key])
     assert totals.counted == len(samples)
@@ -292,9 +293,7 @@ def test_exponential_buckets_are_those_of_the_instruments(values: list[float]) -
     store = Store(3, 160).count(sorted(values))
     found = shown(totals)["a", ()]
     assert isinstance(found, ExponentialValue)
-    expected = store.value(found.sum)
-    assert found.count == len(values)
-    assert found.schema >= expected.schema or found.schema == expected.schema
+    assert found == store.value(found.sum)
     assert found.sum == pytest.approx(sum(values), abs=1e-3)
 
 

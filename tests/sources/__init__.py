@@ -1,1 +1,0 @@
-"""Numbers of other programs, brought in by an agent."""
