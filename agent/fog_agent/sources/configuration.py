@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from fog_agent.sources.jobs import settings as jobs
 from fog_agent.sources.ports import SourceSettings
+from fog_agent.sources.scraping import settings as scraping
 from fog_agent.sources.statsd import settings as statsd
 from fog_agent.sources.tables import Table
 
@@ -32,6 +33,7 @@ class Kind(NamedTuple):
 
 
 KINDS: Final[dict[str, Kind]] = {
+    "scrape": Kind(scraping.read),
     "jobs": Kind(jobs.read, several=False),
     "statsd": Kind(statsd.read),
 }

@@ -26,7 +26,7 @@ from fog_cli.errors import CommandError, UsageError
 from fog_cli.filters.explaining import Notes, explain, filtered, read_filters
 from fog_cli.logs import set_up_logging
 from fog_cli.service import notify, run_service
-from fog_cli.sources.of_node import running_sources, sources_of
+from fog_cli.sources.of_node import sources_of, started, stopped
 from fog_cli.state_dir import default_state_dir
 from fog_schema.errors import PathError
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
@@ -52,7 +52,7 @@ def report(settings: Settings, path: str) -> int:
         sources = sources_of(settings, collector)
         collector.add_hook("collection", _host(settings, collector).collect)
         collector.run_collection()  # the baseline of every counter
-        async with _running(settings, collector, path, options), running_sources(sources):
+        async with started(sources), _running(settings, collector, path, options), stopped(sources):
             notify("READY=1")
             while not await _is_set_within(stop, settings.agent.interval):
                 await asyncio.to_thread(collector.run_collection)

@@ -55,9 +55,18 @@ def sources_of(settings: Settings, collector: TelemetryCollector) -> Sources:
 
 
 @asynccontextmanager
-async def running_sources(sources: Sources) -> AsyncIterator[None]:
-    """Have sources run; what they took is in the collector at the end."""
-    await asyncio.to_thread(sources.start)
+async def started(sources: Sources) -> AsyncIterator[None]:
+    """Have sources run before the agent: its first frame must have first readings."""
+    try:
+        await asyncio.to_thread(sources.start)
+        yield
+    finally:
+        await asyncio.to_thread(sources.stop)
+
+
+@asynccontextmanager
+async def stopped(sources: Sources) -> AsyncIterator[None]:
+    """Stop sources before the agent: its last frame must have all that they took."""
     try:
         yield
     finally:

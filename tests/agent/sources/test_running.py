@@ -50,7 +50,7 @@ def test_one_that_cannot_start_is_tried_again_and_stops_no_other(caplog: pytest.
     sources.retry()
     assert (first.running, late.running) == (True, False)
     sources.retry()
-    assert late.running
+    assert [one.running for one in (first, late, last)] == [True, True, True]
     assert [record.getMessage() for record in caplog.records] == [
         "source late: cannot start, and is tried again: the address is in use"
     ]

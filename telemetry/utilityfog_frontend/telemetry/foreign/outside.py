@@ -42,12 +42,14 @@ class Outside:
 
     Attributes:
         now: the present incarnation.
+        read_at: unix seconds of the last reading of any family in this life; 0 before the first.
     """
 
     def __init__(
         self, incarnation: Callable[[], str] | None, readings: LastReadings, places: int | None = None
     ) -> None:
         self.now = ""
+        self.read_at = 0.0
         self.readings = readings
         self.places = places
         self._incarnation = incarnation
@@ -181,7 +183,7 @@ class OutsideState(ForeignState):
         super().update(reported)
         for labels in before.keys() - self._live.keys():
             self._vanish(before[labels])
-        self.read_at = self.now
+        self.read_at = self.outside.read_at = self.now
 
     def began_anew(self, series: ForeignSeries, reported: SeriesSnapshot) -> bool:
         """Tell whether a series' total began anew since it was read last."""
@@ -216,8 +218,8 @@ class OutsideState(ForeignState):
             since = None if now.began_anew(known, self.read_at) else known.value
         else:
             # Never seen: counted in full only when it is known to have begun after the last reading of the others.
-            unseen = Reading(reported.value)
-            since = None if self.read_at and now.began_anew(unseen, self.read_at) else reported.value
+            unseen, read_at = Reading(reported.value), self.read_at or self.outside.read_at
+            since = None if read_at and now.began_anew(unseen, read_at) else reported.value
         series = OutsideSeries(self, reported, since, next(self._orders))
         if known is None and since is not None:
             series.first = now

@@ -1,0 +1,1 @@
+"""Scraped endpoints: the metrics of other programs on the node, as they show them to Prometheus."""
