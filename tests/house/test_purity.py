@@ -14,6 +14,7 @@ PURE: Final = re.compile(
     r"|^aggregator/fog_aggregator/(analysis|history|notifications|outgoing|past|rules|sources)/"
     r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|filters|memory/stream)\.py$"
+    r"|^agent/fog_agent/sources/scraping/(text|page|families)\.py$"
     r"|^agent/fog_agent/sources/otlp/(?!(answering|listener|settings|source)\.)"
     r"|^agent/fog_agent/sources/statsd/(families|lines|mapping|plan|series|totals)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
@@ -69,6 +70,7 @@ PURE_TELEMETRY: Final = tuple(
 OWN: Final = {
     "agent/fog_agent/core": ("fog_agent.core",),
     "agent/fog_agent/sources/otlp": ("fog_agent.sources.otlp",),
+    "agent/fog_agent/sources/scraping": ("fog_agent.sources.scraping", "fog_agent.sources.names"),
     "agent/fog_agent/sources/jobs": ("fog_agent.sources.jobs",),
     "agent/fog_agent/sources/statsd": ("fog_agent.sources.statsd", "fog_agent.sources.names"),
     "aggregator/fog_aggregator/core": (

@@ -32,7 +32,7 @@ class Exporter:
 
     Attributes:
         answer: Answers a GET.
-        headers: Those of the last request.
+        headers: The headers of the last request.
     """
 
     def __init__(self, answer: Answer) -> None:

@@ -154,7 +154,11 @@ def test_gauges_of_a_target_that_is_away_end_and_counts_stay() -> None:
 def test_two_targets_share_a_family_and_fail_each_by_itself() -> None:
     """One that hangs for ever keeps neither the other one nor the end."""
     free = threading.Event()
-    first, second = Exporter(page("c_total 1\n")), Exporter(lambda _: free.wait(30) and None)
+
+    def hang(_: BaseHTTPRequestHandler) -> None:
+        free.wait(30)
+
+    first, second = Exporter(page("c_total 1\n")), Exporter(hang)
     with first.listening() as port, second.listening() as hanging:
         try:
             with running(table(port), table(hanging, name="other"), table(port, name="third", job="x")) as node:

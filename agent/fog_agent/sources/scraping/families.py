@@ -123,7 +123,7 @@ class Families:
         Args:
             page: Its number.
             now: Unix seconds.
-            since: Unix seconds before which the page before it was asked for; None when there is none.
+            since: Unix seconds before which the page before it was asked for; None on the first.
             refuse: Takes a series that cannot be counted.
         """
         for name, group in list(self._groups.items()):
@@ -236,7 +236,7 @@ def _created(series: _Series, page: int, now: float, since: float | None) -> flo
     """Return when a series was created, as far as a reader can tell.
 
     All of a count is new when its creation rose, also when the target was away for longer, and when it was created
-    after the last page was asked for. Whoever reads this was asked at other times. So it is reported as of now.
+    after the last page was asked for. The collector was read at other times: so it is reported as of now.
     """
     if series.created is not None and series.created.page != page:
         series.created = None

@@ -19,7 +19,7 @@ REFUSED_TYPES: Final = ("application/openmetrics-text", "application/vnd.google.
 
 
 class FetchError(Exception):
-    """There is no page; the text says why.
+    """A target gave no page; the text says why.
 
     Attributes:
         reason: A word for metrics: `body` when it is too long, else `target`.
@@ -46,7 +46,7 @@ class Fetch:
         """Return the page.
 
         Raises:
-            FetchError: There is none.
+            FetchError: The target gave no page.
         """
         self._late = False
         watchdog = threading.Timer(self._settings.timeout, self._end)

@@ -24,10 +24,10 @@ _SPECIAL: Final = frozenset({b"NaN", b"+Inf", b"-Inf"})
 
 @dataclass(slots=True)
 class Page:
-    """What was read of a page.
+    """The content of a page.
 
     Attributes:
-        families: What can be counted or shown.
+        families: All that can be counted or shown.
         samples: How many samples it has.
         stamped: How many have a time of their own, which nobody looks at.
         refused: How many lines or series were not taken, by reason.

@@ -1,4 +1,4 @@
-"""What is read of one target, and how: a table `[[scrape]]`."""
+"""How one target is read: a table `[[scrape]]`."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What is shown to a target. Files are read anew for each request.
+    """The secrets that a target is shown. Files are read anew for each request.
 
     Attributes:
-        bearer_file: Has a token.
+        bearer_file: A file with a token.
         username: For basic authentication.
-        password_file: Has its password.
-        ca_file: Has the certificates that vouch for the target's; those of the system by default.
-        cert_file: Has our certificate.
-        key_file: Has its key.
+        password_file: A file with its password.
+        ca_file: A file with the certificates that vouch for the target's; those of the system by default.
+        cert_file: A file with our certificate.
+        key_file: A file with its key.
     """
 
     bearer_file: Path | None = None
@@ -46,15 +46,15 @@ class Settings:
 
     Attributes:
         name: Names the source, and is the label `job` of its series unless `job` is given.
-        url: Where it shows its metrics.
+        url: The address of its metrics.
         socket: A unix socket to ask in place of the URL's host and port.
         interval: Seconds between two readings.
         timeout: Seconds that one may take.
         labels: Ours, on each of its series.
         honor_labels: Its own labels win over ours; else they become `exported_…`.
-        most_series: How many samples a page may have.
-        most_bytes: How long a page may be.
-        credentials: What is shown to it.
+        most_series: The number of samples that a page may have.
+        most_bytes: The length that a page may have.
+        credentials: Its secrets.
     """
 
     name: str

@@ -62,7 +62,7 @@ class Target:
         self._first.wait(self._outside.patience())
 
     def stop(self) -> None:
-        """End. What was read is in the collector."""
+        """End. All that was read is in the collector."""
         self._stopping.set()
         self._fetch.abort()
         self._thread.join(STOP_PATIENCE)

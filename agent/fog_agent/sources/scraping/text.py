@@ -45,7 +45,7 @@ class Parsed(NamedTuple):
 
 
 class Comment(NamedTuple):
-    """What a comment says of a metric.
+    """The description of a metric in a comment.
 
     Attributes:
         word: TYPE or HELP.
