@@ -67,7 +67,7 @@ def as_client(body: bytes) -> dict[tuple[str, Labels], float]:
     }
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(pages())
 def test_pages_are_read_as_by_the_client_of_prometheus(bodies: list[bytes]) -> None:
     """Page after page by one reader, so that what is remembered is used; all are gauges here."""
@@ -82,7 +82,7 @@ def test_pages_are_read_as_by_the_client_of_prometheus(bodies: list[bytes]) -> N
             assert ours_value == value or (math.isnan(ours_value) and math.isnan(value)), key
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from([b"a", b"{", b"}", b'x="', b'"', b" ", b"1", b"_", b"\n", b"#", b",", b"\\", b"\xff"])))
 def test_no_bytes_break_it(pieces: list[bytes]) -> None:
     """Whatever it is: read, or refused and counted, the second time as the first."""
@@ -135,6 +135,12 @@ def test_what_is_no_sample_is_refused_and_counted(line: str) -> None:
     ours = reader()
     ours.read(b"a 1\na_bucket 1\n", 1.0)
     assert ours.read(f"{line}\nb 1\n".encode(), 1.0).refused == {"line": 1}
+
+
+def test_a_tab_before_the_value_is_no_key() -> None:
+    """The next page has a time behind the value."""
+    ours = reader()
+    assert values(ours.read(b"a\t0\n", 1.0)) == values(ours.read(b"a\t0 1700000000000\n", 1.0)) == {("a", ()): 0.0}
 
 
 def test_a_page_that_was_cut_short_is_refused() -> None:

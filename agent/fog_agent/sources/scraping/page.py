@@ -154,7 +154,7 @@ class PageReader:
                     return
                 sample = Sample(parsed.text, parsed.value)
                 self._families.add(parsed.name, parsed.labels, sample, self._number)
-                self._known[parsed.key or line] = sample
+                self._known[parsed.key or b"\n" + line] = sample  # what no line can have before its last space
         except ValueError as error:
             page.refuse("line", str(error))
             return
