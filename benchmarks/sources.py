@@ -16,6 +16,11 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Final, NamedTuple
 
+from prometheus_client.parser import text_string_to_metric_families
+
+from fog_agent.sources.scraping.families import Families
+from fog_agent.sources.scraping.page import PageReader
+
 RUNS: Final = 7
 
 
@@ -35,6 +40,23 @@ def least(run: Callable[[], object], count: int) -> float:
         run()
         best = min(best, time.perf_counter() - begun)
     return best / count * 1e6
+
+
+def scrape() -> Iterator[Row]:
+    """Read pages of 2,000 samples of which two thirds change, as a target's are read one after the other."""
+    pages = []
+    for number in range(RUNS + 1):
+        lines = [
+            f'requests_{one // 100}_total{{path="/a/{one}",code="200"}} {one * 7 + number * min(one % 3, 1)}\n'
+            for one in range(2000)
+        ]
+        types = [f"# TYPE requests_{one}_total counter\n" for one in range(20)]
+        pages.append("".join(types + lines).encode())
+    reader, bodies = PageReader(Families({"job": "shop"}), 10_000), iter(pages[1:])
+    reader.read(pages[0], 0.0)
+    yield Row("a sample, read and made a series", least(lambda: reader.read(next(bodies), 1.0), 2000), "us")
+    client = least(lambda: sum(len(one.samples) for one in text_string_to_metric_families(pages[0].decode())), 2000)
+    yield Row("a sample, read by prometheus_client's parser", client, "us")
 
 
 def jobs() -> Iterator[Row]:
@@ -75,7 +97,7 @@ def median_cpu(argv: list[str], environ: dict[str, str]) -> float:
     return median(found)
 
 
-BENCHMARKS: Final[dict[str, Callable[[], Iterator[Row]]]] = {"jobs": jobs}
+BENCHMARKS: Final[dict[str, Callable[[], Iterator[Row]]]] = {"scrape": scrape, "jobs": jobs}
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from fog_agent.sources.ports import SourceSettings
 from fog_agent.sources.scraping import settings as scraping
 from fog_agent.sources.statsd import settings as statsd
 from fog_agent.sources.tables import Table
+from fog_agent.sources.textfile import settings as textfile
 
 MAX_FILE: Final = 1_048_576
 """Bytes of a file of sources."""
@@ -34,6 +35,7 @@ class Kind(NamedTuple):
 
 KINDS: Final[dict[str, Kind]] = {
     "scrape": Kind(scraping.read),
+    "textfile": Kind(textfile.read),
     "jobs": Kind(jobs.read, several=False),
     "statsd": Kind(statsd.read),
 }
