@@ -43,7 +43,7 @@ def least(run: Callable[[], object], count: int) -> float:
 
 
 def scrape() -> Iterator[Row]:
-    """Read pages of 2,000 samples of which two thirds change, as a target's are read one after the other."""
+    """Read pages of 2,000 samples, two thirds of them other than on the page before, as a target's are read."""
     pages = []
     for number in range(RUNS + 1):
         lines = [
