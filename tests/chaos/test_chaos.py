@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -205,11 +204,10 @@ async def test_an_aggregator_that_does_not_start(tmp_path: Path, monkeypatch: py
             opened.append(self)
 
     monkeypatch.setattr(arena, "Child", Noted)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(arena, "free_port", lambda: taken.getsockname()[1])
-        with pytest.raises(RuntimeError, match=r"aggregator ended with code 1: .*: something listens there"):
-            async with Arena(tmp_path, random.Random(SEED), print, 1, 1, Layout({"aggregator": Scope()})):
-                pass
+    (tmp_path / "aggregator").write_text("a file where its state directory is to be")
+    with pytest.raises(RuntimeError, match=r"aggregator ended with code 1: fog aggregator: .*aggregator"):
+        async with Arena(tmp_path, random.Random(SEED), print, 1, 1, Layout({"aggregator": Scope()})):
+            pass
     [child] = opened
     assert child.hung_up
 

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import cycle
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +34,7 @@ from utilityfog_frontend.telemetry.journal.files import left_files
 
 CHECKPOINT_SECONDS: Final = 0.3
 ROLLUP_SECONDS: Final = 0.3
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 60.0
 SECURE_SECONDS: Final = 45.0
 KEPT_FRAMES: Final = 2000
 """Messages kept for being delivered again."""
@@ -196,9 +195,7 @@ class Arena:
         await self._stack.enter_async_context(connection)
         for name, scope in self._setup.layout.aggregators.items():
             await self._add_reader(name, scope)
-        for reader in self.readers:
-            await eventually(partial(_answers, reader), deadline=START_SECONDS, what=f"{reader.name} answers")
-        await eventually(self.last_sequences, deadline=START_SECONDS, what="the aggregators make their streams")
+        await eventually(self._is_up, deadline=START_SECONDS, what="the aggregators answer and make their streams")
         for parent in self._setup.layout.parents:
             await self._add_canary(f"{parent}/canary")
         fleets, size = self._setup.fleets, self._setup.size
@@ -206,6 +203,13 @@ class Arena:
             fleet = Fleet(f"p{number}", await self._proxy(parent), path=f"{parent}/p{number}", size=size)
             self.fleets.append(fleet)
             self.start_fleet(fleet)
+
+    async def _is_up(self) -> bool:
+        for reader in self.readers:
+            if reader.child is not None and reader.child.ended:
+                raise RuntimeError(f"{reader.name} {reader.child.why_ended()}")
+        pages = [await reader.watch.get("/-/healthy") for reader in self.readers]
+        return None not in pages and bool(await self.last_sequences())
 
     # Processes
 
@@ -374,13 +378,6 @@ class Arena:
             life.child for life in self.accounts.lives
         ]
         await asyncio.gather(*(child.stop() for child in children if child is not None))
-
-
-async def _answers(reader: Reader) -> bool:
-    """Whether an aggregator answers; `RuntimeError` once it has ended, with its last words."""
-    if reader.child is not None and reader.child.ended:
-        raise RuntimeError(f"{reader.name} {reader.child.why_ended()}")
-    return await reader.watch.get("/-/healthy") is not None
 
 
 async def _knows(reader: Reader, accounts: Accounts) -> bool:
