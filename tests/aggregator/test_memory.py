@@ -10,6 +10,7 @@ from pathlib import Path as FilePath
 
 import pytest
 
+from fog_aggregator import service
 from fog_aggregator.config import AggregatorConfig
 from fog_aggregator.core.budget.division import MIB, MemoryTooSmallError, divide
 from fog_aggregator.core.budget.newcomers import PATHS, SERIES, WRITERS
@@ -20,11 +21,14 @@ from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.core.places.limits import FleetLimits, MemoryLimits
+from fog_aggregator.kernels.choice import Choice
 from fog_aggregator.machine_memory import available_memory
 from fog_aggregator.memory import within_memory
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.query.selection import EVERYTHING, TOGETHER
+from fog_aggregator.service import Aggregator
+from fog_bus.memory import MemoryBus
 from fog_schema.codec import decode, encode
 from fog_schema.columns import pack_ids, pack_ints
 from fog_schema.frames import DELTA, Frame
@@ -180,6 +184,22 @@ def test_memory_is_divided_with_nothing_left_over() -> None:
     with pytest.raises(MemoryTooSmallError, match="--memory 181MiB or more"):
         divide(100 * MIB, 76 * MIB, 256 * MIB, 64 * MIB)
     assert divide(181 * MIB, 76 * MIB, 256 * MIB, 64 * MIB).state > 0
+
+
+def test_what_kernels_take_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba with its compiler takes 107 MiB before anything is read: the fleet gets what is left beside it."""
+    taken: list[bytearray] = []
+
+    def load(config: AggregatorConfig) -> None:
+        del config
+        taken.append(bytearray(b"\x01") * (96 * MIB))
+
+    config = AggregatorConfig(memory=8192 * MIB, state_dir=None, kernels=Choice.NUMPY)
+    before = Aggregator(config, MemoryBus()).memory()
+    monkeypatch.setattr(service, "_kernels", load)
+    after = Aggregator(config, MemoryBus()).memory()
+    programs = [int(one["bytes"]["program"]) for one in (before, after)]  # type: ignore[index]
+    assert programs[1] - programs[0] > 90 * MIB
 
 
 def test_options_keep_to_their_part() -> None:
