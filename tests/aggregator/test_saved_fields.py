@@ -86,6 +86,7 @@ TRANSIENT: Final[dict[tuple[str, str], str]] = {
     ("SummaryTable", "news"): "as a table's",
     ("ExponentialTable", "news"): "as a table's",
     ("Clashes", "version"): "counts changes since the program began",
+    ("Clashes", "_rank"): "found anew from what is shown",
     ("Clashes", "contested"): "found among the families",
     ("Clashes", "_owners"): "as contested",
     ("Clashes", "_names"): "as contested",

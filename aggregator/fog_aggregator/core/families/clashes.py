@@ -45,6 +45,7 @@ class Clashes:
         self._owners: dict[str, set[int]] = defaultdict(set)
         self._names: list[frozenset[str]] = []
         self._order: dict[int, int] = {}
+        self._rank: dict[int, int] | None = None
 
     def learn(self, families: Sequence[Family], *, final: bool) -> bool:
         """Learn the families that are new; return whether there is something to decide; `final`: as in `decide`."""
@@ -77,9 +78,11 @@ class Clashes:
         by_holders = sorted(self.contested, key=lambda number: (-holders.get(number, 0.0), families[number].key))
         self._order = {number: place for place, number in enumerate(by_holders)}
         self.shown = (self.shown | self._alone) & set(present)  # one that was shown alone until now goes on
+        self._rank = None
         if final:
             self.shown = self._fitting(present)
             self._alone, self.decided, self._present = set(), True, set(present)
+            self._rank = None
             self._settle(families)
 
     def stands(self, present: Collection[int]) -> bool:
@@ -97,15 +100,22 @@ class Clashes:
         self._order = {number: place for number, place in self._order.items() if number in self.contested}
         self.shown &= self.contested
         self._alone &= self.contested
+        self._rank = None
 
-    def rank(self) -> dict[int, int]:
-        """Return the place of each contested family in the order in which they are shown, those first that are."""
-        order = sorted(self.contested, key=lambda number: (number not in self.shown, self._place(number)))
-        return {number: place for place, number in enumerate(order)}
+    def rank(self) -> Mapping[int, int]:
+        """Return the place of each contested family in the order in which they are shown, those first that are.
+
+        Every view asks, and it seldom changes: it is remembered.
+        """
+        if self._rank is None:
+            shown, others = self.contested & self.shown, self.contested - self.shown
+            order = [*sorted(shown, key=self._place), *sorted(others, key=self._place)]
+            self._rank = {number: place for place, number in enumerate(order)}
+        return self._rank
 
     def hidden(self, present: Collection[int]) -> set[int]:
         """Return which of some families that clash are not shown when all of them are in a view."""
-        return set(present) - self._fitting(present)
+        return set(present) - (self.shown if self.stands(present) else self._fitting(present))
 
     def image(self) -> Saved:
         """Return the decisions; a family that was shown alone until now goes on."""
@@ -124,6 +134,7 @@ class Clashes:
         self._order = {number: place for place, number in enumerate(ranked)}
         shown = saved.column("shown", np.bool_, len(ranked)).tolist()
         self.shown = {number for number, is_shown in zip(ranked, shown, strict=True) if is_shown}
+        self._rank = None
 
     def check(self, families: int) -> None:
         """Check that families are there, after a restoration.
@@ -134,8 +145,8 @@ class Clashes:
         if self.settled > families or not set(self._order) <= set(range(families)):
             raise DamagedError("decisions are about families that are not there")
 
-    def _place(self, number: int) -> tuple[int, int]:
-        return self._order.get(number, len(self._order)), number
+    def _place(self, number: int) -> int:
+        return self._order.get(number, len(self._order) + number)
 
     def _fitting(self, present: Collection[int]) -> set[int]:
         """Return those of some families that can be shown together, by their rank."""
@@ -170,6 +181,7 @@ class Clashes:
             owners.add(number)
             if len(owners) > 1:
                 self.contested |= owners
+                self._rank = None
 
     def _disown(self, number: int) -> None:
         """Take the names of its samples from a family; others may be contested no more."""
