@@ -1,4 +1,4 @@
-"""What is remembered of families that clash is what is found anew, whatever comes, goes and is decided."""
+"""Remembered ranks of families that clash are those found anew, whatever comes, goes and is decided."""
 
 from __future__ import annotations
 

@@ -28,7 +28,6 @@ class Clashes:
         contested: families that share the name of a sample with another one.
         shown: those of them that are shown.
         settled: so many families there were at the last decision.
-        decided: nothing is to be decided.
         version: grows whenever families are contested anew, let go of, or decided about.
     """
 
@@ -36,9 +35,8 @@ class Clashes:
         self.contested: set[int] = set()
         self.shown: set[int] = set()
         self.settled = 0
-        self.decided = True
         self.version = 0
-        self._present: set[int] = set()
+        self._present: set[int] | None = set()
         self._alone: set[int] = set()
         self._free: set[int] = set()
         self._reused: set[int] = set()
@@ -46,6 +44,11 @@ class Clashes:
         self._names: list[frozenset[str]] = []
         self._order: dict[int, int] = {}
         self._rank: dict[int, int] | None = None
+
+    @property
+    def decided(self) -> bool:
+        """Tell whether nothing is to be decided."""
+        return self._present is not None
 
     def learn(self, families: Sequence[Family], *, final: bool) -> bool:
         """Learn the families that are new; return whether there is something to decide; `final`: as in `decide`."""
@@ -57,7 +60,7 @@ class Clashes:
         if len(self.contested) > before:
             news = self.contested - known - self._reused
             self._alone |= {number for number in news if number < self.settled}
-            self.decided = False
+            self._present = None
             self.version += 1
         elif self.decided and final:
             self._settle(families)
@@ -81,13 +84,13 @@ class Clashes:
         self._rank = None
         if final:
             self.shown = self._fitting(present)
-            self._alone, self.decided, self._present = set(), True, set(present)
+            self._alone, self._present = set(), set(present)
             self._rank = None
             self._settle(families)
 
     def stands(self, present: Collection[int]) -> bool:
         """Tell whether the last decision was about the same families: another one would be the same."""
-        return self.decided and self._present == set(present)
+        return self._present == set(present)
 
     def forget_families(self, families: Iterable[int]) -> None:
         """Forget decisions about families that are let go of: no count of them is left; numbers are given out again."""
@@ -128,7 +131,7 @@ class Clashes:
 
     def restore(self, saved: Saved) -> None:
         """Take over the decisions of a checkpoint; what was not decided is decided with the next view or sweep."""
-        self.decided = False
+        self._present = None
         self.settled = saved.value("settled", as_count)
         ranked: list[int] = saved.column("ranked", np.int64).tolist()
         self._order = {number: place for place, number in enumerate(ranked)}
