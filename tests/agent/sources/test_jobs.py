@@ -106,6 +106,17 @@ def test_counters_add_up_and_are_whole(start: Callable[..., Node]) -> None:
     assert list(node.spool.iterdir()) == []
 
 
+def test_lines_of_statsd(start: Callable[..., Node]) -> None:
+    """They are added up as a listener for statsd does, beside those of the text format."""
+    node = start()
+    assert node.fog("emit", "-", "--sync", given="page.views:2|c\na_total 1\npage.views:3|c\n") == (0, "")
+    assert node.value("page_views_total") == 5
+    assert node.value("a_total") == 1
+    code, err = node.fog("emit", "-", "--sync", given="page.views:-1|c\n")
+    assert (code, "of statsd's lines" in err) == (1, True)
+    assert node.value("page_views_total") == 5
+
+
 def test_the_spool_is_taken_once_an_agent_comes(start: Callable[..., Node]) -> None:
     """Nobody listens: files; then they are counted, once, and gone. A gauge keeps what was told last."""
     node = start(running=False)

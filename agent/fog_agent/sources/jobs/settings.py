@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fog_agent.sources.datagrams import Address, read_address
 from fog_agent.sources.ports import Context, Source
+from fog_agent.sources.statsd.lines import DIALECTS, STATSD
 from fog_agent.sources.tables import Table
 
 SOCKET: Final = "/run/fog/jobs.sock"
@@ -26,6 +27,7 @@ class JobsSettings:
         allow_uid: the users who may tell something; empty for all who get at the socket.
         rate: lines a second that each user may tell over the socket; ten times as many at once.
         max_series: series of each user.
+        dialect: how lines of statsd are read.
     """
 
     name: str
@@ -34,6 +36,7 @@ class JobsSettings:
     allow_uid: frozenset[int] = frozenset()
     rate: int = 1_000
     max_series: int = 1_000
+    dialect: str = STATSD
 
     def source(self, context: Context) -> Source:
         """Make the source."""
@@ -58,8 +61,9 @@ def read(table: Table) -> JobsSettings:
         raise ValueError(f"spool = {str(spool)!r}: must be an absolute path")
     allowed = frozenset(_uid(one) for one in table.numbers("allow_uid", ()))
     rate, series = table.integer("rate", 1, 1_000_000, 1_000), table.integer("max_series", 1, 10_000, 1_000)
+    dialect = table.choice("dialect", DIALECTS, STATSD)
     table.end()
-    return JobsSettings(name, address, spool, allowed, rate, series)
+    return JobsSettings(name, address, spool, allowed, rate, series, dialect)
 
 
 def _uid(number: Any) -> int:

@@ -14,10 +14,11 @@ from fog_agent.sources.datagrams import MAX_DATAGRAM, Datagram, DatagramReader, 
 from fog_agent.sources.ports import Context
 
 from .limits import Rates
-from .message import MALFORMED, TOO_LONG, VALUE, Message, RefusedError, read_line, read_message
+from .message import MALFORMED, TOO_LONG, VALUE, Message, RefusedError, is_statsd, read_line, read_message
 from .recording import CLASH, LABELS, NAME, SERIES, Recorder
 from .settings import JobsSettings
 from .spool import Spool
+from .statsd_lines import StatsdLines
 
 USER: Final = "user"
 RATE: Final = "rate"
@@ -55,6 +56,7 @@ class JobsSource:
         for way in (SOCKET, SPOOL):
             self._messages.labels(way)
         self._recorder = Recorder(context.collector, settings.max_series)
+        self._statsd = StatsdLines(self.name, settings.dialect, context)
         self._rates = Rates(settings.rate)
         self._lock = threading.Lock()
         self._reader = DatagramReader(self.name, settings.address, receive_with_sender, self._take)
@@ -75,6 +77,7 @@ class JobsSource:
                 f"jobs need a system that tells who has sent a message, as Linux does; this is {sys.platform}"
             )
         self._spool.prepare()
+        self._statsd.add_source()
         self._reader.start()
         self._ended.clear()
         self._looking = threading.Thread(target=self._look, name=f"fog {self.name} spool", daemon=True)
@@ -151,7 +154,11 @@ class JobsSource:
         return message
 
     def _record_lines(self, uid: int, message: Message, wrong: list[RefusedError]) -> None:
+        if of_statsd := [text for text in message.lines if is_statsd(text)]:
+            wrong += self._statsd.take(of_statsd)
         for text in message.lines:
+            if is_statsd(text):
+                continue
             try:
                 self._recorder.record(uid, read_line(text), message.sent_at)
             except RefusedError as error:
