@@ -97,7 +97,32 @@ def median_cpu(argv: list[str], environ: dict[str, str]) -> float:
     return median(found)
 
 
-BENCHMARKS: Final[dict[str, Callable[[], Iterator[Row]]]] = {"scrape": scrape, "jobs": jobs}
+def otlp() -> Iterator[Row]:
+    """Parse and fold points of OTLP, each with three attributes, of series that are known."""
+    from fog_agent.sources.otlp.folding import Fold
+    from fog_agent.sources.otlp.request import Parser
+    from utilityfog_frontend.telemetry.exposition.wire import block, fixed, integer, key, text
+
+    def attributes(number: int) -> bytes:
+        pairs = {"method": "GET", "path": f"/{number}", "code": "200"}
+        return b"".join(block(7, text(1, name) + block(2, text(1, value))) for name, value in pairs.items())
+
+    points = [
+        block(1, fixed(2, 10**18) + fixed(3, 10**18 + 1) + key(6, 1) + bytes(8) + attributes(number))
+        for number in range(1_000)
+    ]
+    body = b"".join(points) + integer(2, 2) + integer(3, 1)
+    request = block(1, block(1, b"") + block(2, block(2, text(1, "requests") + block(7, body))))
+    parser, fold = Parser(), Fold(0)
+    yield Row("a point, parsed", least(lambda: parser.parse(request), 1_000), "us")
+    yield Row("a point, parsed and folded", least(lambda: fold.apply(parser.parse(request), 1.0), 1_000), "us")
+
+
+BENCHMARKS: Final[dict[str, Callable[[], Iterator[Row]]]] = {
+    "scrape": scrape,
+    "jobs": jobs,
+    "otlp": otlp,
+}
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ PURE: Final = re.compile(
     r"|^schema/fog_schema/"
     r"|^bus/fog_bus/(ports|streams|filters|memory/stream)\.py$"
     r"|^agent/fog_agent/sources/scraping/(text|page|families)\.py$"
-    r"|^agent/fog_agent/sources/otlp/(?!(answering|listener|settings|source)\.)"
+    r"|^agent/fog_agent/sources/otlp/(?!(listener|settings|source)\.)"
     r"|^agent/fog_agent/sources/statsd/(families|lines|mapping|plan|series|totals)\.py$"
     r"|^aggregator/fog_aggregator/components/rollup/(replica|watch)\.py$"
     r"|^agent/fog_agent/sources/jobs/(kinds|limits|message)\.py$"

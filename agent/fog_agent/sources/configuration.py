@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from fog_agent.sources.jobs import settings as jobs
+from fog_agent.sources.otlp import settings as otlp
 from fog_agent.sources.ports import SourceSettings
 from fog_agent.sources.scraping import settings as scraping
 from fog_agent.sources.statsd import settings as statsd
@@ -38,6 +39,7 @@ KINDS: Final[dict[str, Kind]] = {
     "textfile": Kind(textfile.read),
     "jobs": Kind(jobs.read, several=False),
     "statsd": Kind(statsd.read),
+    "otlp": Kind(otlp.read),
 }
 """The kinds of source, by the word that their tables have in the file."""
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fog_agent.sources.otlp.folding import Fold, Limits, Outcome
+from fog_agent.sources.otlp.folding import Fold, Outcome
+from fog_agent.sources.otlp.limits import Limits
 from fog_agent.sources.otlp.request import Parser
 from tests.sources.otlp.requests import CUMULATIVE, DELTA, SECOND, put, request, resource, total
 from utilityfog_frontend.telemetry.model import FamilySnapshot, HistogramValue, MetricType, SeriesSnapshot

@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Callable
 from hashlib import blake2b
 from math import inf
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from fog_agent.sources.otlp.attributes import canonical
 from fog_agent.sources.otlp.families import Families, RefusedError, resource_labels, series_labels
+from fog_agent.sources.otlp.limits import Limits
 from fog_agent.sources.otlp.points import Bucketed, Kind, Point, Recorded, Unusable
 from fog_agent.sources.otlp.request import CUMULATIVE, DELTA, MetricData
 from fog_agent.sources.otlp.streams import Stream, take_change, take_delta, take_total, take_value
@@ -27,24 +28,6 @@ Take = Callable[[Stream, int, int, Any], None]
 
 MOST_FORGOTTEN: Final = 4_096
 """Processes that are remembered after all else of them was forgotten, the oldest forgotten first."""
-
-
-class Limits(NamedTuple):
-    """Bounds of all that is held.
-
-    Attributes:
-        resources: processes.
-        series: series of all processes.
-        new_series: newcomers a second, over ten seconds.
-        idle: seconds after which a process, or a series, that says nothing is forgotten.
-        stale: seconds after which a gauge that is not told is shown no more.
-    """
-
-    resources: int = 1_000
-    series: int = 10_000
-    new_series: int = 1_000
-    idle: float = 3_600.0
-    stale: float = 300.0
 
 
 class Outcome:
