@@ -8,7 +8,7 @@ ARGS ?=
 DIST ?= dist
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv test lint types pictures format demo docs sim chaos fuzz soak scale dist judges requirements clean
+.PHONY: help .venv test lint types clients pictures format demo docs sim chaos fuzz soak scale dist judges requirements clean
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
@@ -22,6 +22,7 @@ help:
 	@echo 'make dist          wheel and sdist with their hashes in dist/, the same bytes from the same commit (needs git)'
 	@echo 'make lint          ruff and mypy'
 	@echo 'make types         checks the types of the page with TypeScript (needs npm)'
+	@echo 'make clients       installs the client of DogStatsD for Node.js that tests use where it is (needs npm)'
 	@echo 'make pictures      takes the pictures of docs/ from a demo that tells its story (needs chromium)'
 	@echo 'make format        lets ruff put the code in shape'
 	@echo 'make .venv         only installs'
@@ -60,6 +61,13 @@ types: .venv/types/node_modules/.package-lock.json
 .venv/types/node_modules/.package-lock.json: tests/page/types/package-lock.json | .venv
 	@mkdir -p .venv/types && cp tests/page/types/package.json tests/page/types/package-lock.json .venv/types/
 	@npm ci --prefix .venv/types --no-audit --no-fund --silent
+	@touch $@
+
+clients: .venv/clients/node_modules/.package-lock.json
+
+.venv/clients/node_modules/.package-lock.json: tests/agent/sources/clients/package-lock.json | .venv
+	@mkdir -p .venv/clients && cp tests/agent/sources/clients/package.json tests/agent/sources/clients/package-lock.json .venv/clients/
+	@npm ci --prefix .venv/clients --no-audit --no-fund --silent
 	@touch $@
 
 pictures: .venv

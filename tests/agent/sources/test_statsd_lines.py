@@ -181,6 +181,14 @@ def test_events_and_service_checks() -> None:
     assert totals.take_refused() == [("events", 3)], "100 in a second, with the two from before"
 
 
+def test_lengths_of_events_in_characters_are_understood() -> None:
+    """hot-shots 17.1 sends them so, and an emoji as two."""
+    totals = Totals(Plan(DOGSTATSD))
+    totals.take("_e{9,3}:title é😀|aé!|t:info|#x:é".encode(), 0.0)
+    [event] = totals.take_happenings()
+    assert (event.title, event.tags, event.facts) == ("title é😀", {"x": "é"}, {"text": "aé!", "alert_type": "info"})
+
+
 def test_mappings_give_names_labels_and_buckets() -> None:
     """The first that fits; a part of a name is what a star stands for."""
     rules = (

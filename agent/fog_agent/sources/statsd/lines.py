@@ -187,13 +187,27 @@ def _event(line: bytes) -> Happening:
     lengths = _EVENT.match(line)
     if lengths is None:
         raise RefusedError(MALFORMED)
-    of_title, of_text = int(lengths[1]), int(lengths[2])  # in bytes
-    begin = lengths.end() + of_title
-    end = begin + 1 + of_text
-    if not of_title or len(line) < end or line[begin : begin + 1] != b"|" or line[end : end + 1] not in (b"", b"|"):
-        raise RefusedError(MALFORMED)
-    tags, facts = _fields(line[end + 1 :], _OF_EVENTS)
-    return Happening(_words(line[lengths.end() : begin]), tags, {"text": _words(line[begin + 1 : end])} | facts)
+    rest, of_title, of_text = line[lengths.end() :], int(lengths[1]), int(lengths[2])
+    parts = _divided(rest, of_title, of_text)
+    if parts is None:  # hot-shots 17 says lengths as JavaScript has them
+        wide = _divided(rest.decode("utf-8", "replace").encode("utf-16-le"), of_title, of_text, 2)
+        if wide is None:
+            raise RefusedError(MALFORMED)
+        parts = [part.decode("utf-16-le", "replace").encode() for part in wide]
+    title, text, fields = parts
+    tags, facts = _fields(fields, _OF_EVENTS)
+    return Happening(_words(title), tags, {"text": _words(text)} | facts)
+
+
+def _divided(rest: bytes, of_title: int, of_text: int, width: int = 1) -> list[bytes] | None:
+    """Divide `title|text|fields` by the lengths of title and text; None when no `|` is where they end."""
+    begin, end = (of_title + 1) * width, (of_title + 1 + of_text) * width
+    bar = b"|".ljust(width, b"\0")
+    if not of_title or len(rest) < end:
+        return None
+    if rest[begin - width : begin] != bar or rest[end : end + width] not in (b"", bar):
+        return None
+    return [rest[: begin - width], rest[begin:end], rest[end + width :]]
 
 
 def _check(line: bytes) -> Happening:
