@@ -118,10 +118,48 @@ def otlp() -> Iterator[Row]:
     yield Row("a point, parsed and folded", least(lambda: fold.apply(parser.parse(request), 1.0), 1_000), "us")
 
 
+def statsd() -> Iterator[Row]:
+    """Add up lines, alone and in datagrams, and read datagrams from a socket."""
+    import socket
+
+    from fog_agent.sources.datagrams import receive
+    from fog_agent.sources.statsd.plan import Plan
+    from fog_agent.sources.statsd.totals import Totals
+
+    count = 10_000
+    totals = Totals(Plan("dogstatsd"))
+    for what, line in (
+        ("a counter with two tags", b"page.views:1|c|#env:dev,host:a"),
+        ("a timer", b"took:320|ms|#env:dev"),
+        ("a gauge with a fraction", b"temperature:-3.5|g"),
+        ("a counter with a time, looked up each time", b"page.views:1|c|#env:dev|T1700000000"),
+    ):
+        yield Row(
+            f"a line: {what}", least(lambda line=line: [totals.take(line, 0.0) for _ in range(count)], count), "us"
+        )
+    for_all = b"\n".join([b"page.views:1|c|#env:dev,host:a"] * 30)
+    yield Row("a line, 30 in a datagram", least(lambda: [totals.take(for_all, 0.0) for _ in range(300)], 9_000), "us")
+    kind = (socket.AF_INET, socket.SOCK_DGRAM)
+    with socket.socket(*kind) as sock, socket.socket(*kind) as to:
+        to.bind(("127.0.0.1", 0))
+        to.settimeout(0)
+        sock.connect(to.getsockname())
+        best = float("inf")
+        for _ in range(RUNS):
+            for _ in range(200):
+                sock.send(b"page.views:1|c")
+            begun = time.perf_counter()
+            for _ in range(200):
+                receive(to)
+            best = min(best, (time.perf_counter() - begun) / 200 * 1e6)
+        yield Row("a datagram: received", best, "us")
+
+
 BENCHMARKS: Final[dict[str, Callable[[], Iterator[Row]]]] = {
     "scrape": scrape,
     "jobs": jobs,
     "otlp": otlp,
+    "statsd": statsd,
 }
 
 

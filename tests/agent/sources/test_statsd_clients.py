@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from datadog.dogstatsd.base import DogStatsd  # type: ignore[import-untyped]
+from datadog.dogstatsd.base import DogStatsd
 from statsd import StatsClient  # type: ignore[import-untyped]
 
 from fog_agent.sources.metrics import SourceMetrics
