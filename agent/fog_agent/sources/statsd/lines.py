@@ -199,15 +199,15 @@ def _event(line: bytes) -> Happening:
     return Happening(_words(title), tags, {"text": _words(text)} | facts)
 
 
-def _divided(rest: bytes, of_title: int, of_text: int, width: int = 1) -> list[bytes] | None:
+def _divided(rest: bytes, of_title: int, of_text: int, unit: int = 1) -> list[bytes] | None:
     """Divide `title|text|fields` by the lengths of title and text; None when no `|` is where they end."""
-    begin, end = (of_title + 1) * width, (of_title + 1 + of_text) * width
-    bar = b"|".ljust(width, b"\0")
+    begin, end = (of_title + 1) * unit, (of_title + 1 + of_text) * unit
+    bar = b"|".ljust(unit, b"\0")
     if not of_title or len(rest) < end:
         return None
-    if rest[begin - width : begin] != bar or rest[end : end + width] not in (b"", bar):
+    if rest[begin - unit : begin] != bar or rest[end : end + unit] not in (b"", bar):
         return None
-    return [rest[: begin - width], rest[begin:end], rest[end + width :]]
+    return [rest[: begin - unit], rest[begin:end], rest[end + unit :]]
 
 
 def _check(line: bytes) -> Happening:
