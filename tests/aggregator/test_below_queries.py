@@ -95,6 +95,46 @@ async def _is(root: Aggregator, text: str, values: Mapping[str, float], **header
     return found(await query(root, text, **headers)) == values
 
 
+async def values(root: Aggregator, label: str, more: str = "") -> tuple[set[str], list[str]]:
+    """Return the values of a label, and the warnings."""
+    answer = await ask(root, f"/api/v1/label/{label}/values{more}")
+    assert answer.status == 200, answer.text
+    told = json.loads(answer.text)
+    return set(told["data"]), told.get("warnings", [])
+
+
+async def test_places_below_branches_are_listed_as_values_of_labels(fog_nats: NatsServer) -> None:
+    """Nodes, paths and levels of all branches, also where a selector names no place; a branch that is gone is told."""
+    below = {"fog/0/a", "fog/0/b/c", "fog/1/a", "fog/1/b"}
+    async with pair_and_one(fog_nats) as (root, tasks):
+        for more in ("", "?match[]=work_total"):
+            listed, warnings = await values(root, "fog_node", more)
+            assert (listed >= {"fog", *below}, warnings) == (True, []), listed
+        assert (await values(root, "fog_path"))[0] == {"fog", "fog/0", "fog/0/b", "fog/1", *below}
+        assert (await values(root, "fog_level"))[0] == {"0", "1", "2", "3"}
+        selector = quote('work_total{fog_node="fog/0/a"}')
+        chosen, _ = await values(root, "fog_node", f"?match[]={selector}")
+        assert chosen == {"fog/0/a"}
+        await kill(tasks[2])
+        listed, warnings = await values(root, "fog_node")
+        assert below & listed == {"fog/0/a", "fog/0/b/c"}
+        assert warnings == ["places below fog/1 are missing: its aggregator does not answer as one"]
+
+
+async def test_a_list_of_other_places_is_left_out(fog_nats: NatsServer) -> None:
+    """A branch's aggregator tells a place of another branch: none of its list is taken, and the answer says so."""
+    asked: list[web.Request] = []
+
+    async def others(_: web.Request) -> web.StreamResponse:
+        body = json.dumps({"status": "success", "data": ["fog/1/a", "fog/0/x"]}).encode()
+        return web.Response(body=body, content_type="application/json")
+
+    async with standing_in(others, asked) as port, root_above(fog_nats, port) as root:
+        listed, warnings = await values(root, "fog_node")
+        assert not listed & {"fog/1/a", "fog/0/x"}
+        assert warnings == ["places below fog/1 are missing: its answer is about other places, or no list of them"]
+
+
 async def test_a_query_that_goes_in_a_circle_ends(fog_nats: NatsServer) -> None:
     """A branch tells the root's own address: the root asks itself once, and sees its own mark."""
     port = free_port()

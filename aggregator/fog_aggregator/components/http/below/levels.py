@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
 
-from fog_aggregator.components.below.asking import Answer, BranchQuestions, UnansweredError
 from fog_aggregator.components.http.below.exposition import Block, PartError, merge, read_part
-from fog_aggregator.components.http.below.passing import BELOW, addresses_of, must_go_down, question_of
+from fog_aggregator.components.http.below.passing import BELOW, question_of
+from fog_aggregator.components.http.below.together import NOT_PASSED, ask_all
 from fog_aggregator.components.http.keys import NETWORK
 from fog_aggregator.query.samples import LEVEL, PATH
 from fog_aggregator.query.selection import ViewKey
@@ -22,14 +21,7 @@ from fog_schema.paths import Path, format_path
 from utilityfog_frontend.telemetry.exposition.negotiation import Format
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, MetricType, SeriesSnapshot
 
-PATIENCE: Final = 8.0
-"""Seconds for all branches together."""
-MOST_BYTES: Final = 32 * 2**20
-"""Of all branches together."""
-AT_ONCE: Final = 2
 _MOST_NAMED: Final = 5
-LONGEST_WAIT: Final = 10.0
-_NOT_PASSED: Final = "this aggregator passes no questions on: see --below.allow"
 UNANSWERED: Final = Family(
     "fog_aggregator_below_unanswered", MetricType.GAUGE, "Branches that are shown as one, as nobody there answered: 1"
 )
@@ -138,9 +130,10 @@ async def parts_below(request: web.Request, view: ViewKey, media: str) -> LevelP
         return None
     parts, asking = LevelParts(level), request.app.get(BELOW)
     if asking is None or not asking.passes_on:
-        parts.missing = dict.fromkeys(branches, _NOT_PASSED)
+        parts.missing = dict.fromkeys(branches, NOT_PASSED)
         return parts
-    for branch, answer in (await _ask_all(request, branches, asking, media)).items():
+    questions = [question_of(request, branch, media) for branch in branches]
+    for branch, answer in (await ask_all(request, questions, asking)).items():
         if isinstance(answer, str):
             parts.missing[branch] = answer
             continue
@@ -148,64 +141,3 @@ async def parts_below(request: web.Request, view: ViewKey, media: str) -> LevelP
         if answer.missing:
             parts.missing[branch] = answer.missing
     return parts
-
-
-async def _ask_all(
-    request: web.Request, branches: Sequence[Path], asking: BranchQuestions, media: str
-) -> dict[Path, Answer | str]:
-    """Ask all branches, some at a time; of those that do not answer return why."""
-    gate, found, room = asyncio.Semaphore(AT_ONCE), _came_back(request, branches), MOST_BYTES
-
-    async def ask(branch: Path) -> None:
-        nonlocal room
-        async with gate:
-            try:
-                answer = await asking.ask(question_of(request, branch, media), await addresses_of(request, branch))
-            except UnansweredError as error:
-                found[branch] = str(error)
-                return
-        room -= len(answer.body)
-        if answer.status != 200:
-            found[branch] = answer.line
-        else:
-            found[branch] = answer if room >= 0 else str(UnansweredError("too_large"))
-
-    if asked := [branch for branch in branches if branch not in found]:
-        async with _turn(asking):
-            tasks = [asyncio.create_task(ask(branch)) for branch in asked]
-            try:
-                await asyncio.wait(tasks, timeout=PATIENCE)
-            finally:
-                for task in tasks:
-                    task.cancel()
-    late = f"no answer within {PATIENCE:g} s"
-    return {branch: found.get(branch, late) for branch in branches}
-
-
-def _came_back(request: web.Request, branches: Iterable[Path]) -> dict[Path, Answer | str]:
-    """Return the branches that the question was passed on for already: whoever asks us again has our turn."""
-    found: dict[Path, Answer | str] = {}
-    for branch in branches:
-        try:
-            must_go_down(request, branch)
-        except UnansweredError as error:
-            found[branch] = str(error)
-    return found
-
-
-@asynccontextmanager
-async def _turn(asking: BranchQuestions) -> AsyncIterator[None]:
-    """Wait until no other level is put together, but not for long.
-
-    Raises:
-        HTTPServiceUnavailable: One is all the time.
-    """
-    try:
-        async with asyncio.timeout(LONGEST_WAIT):
-            await asking.merging.acquire()
-    except TimeoutError:
-        raise web.HTTPServiceUnavailable(text="busy: another level is being asked for already; try again") from None
-    try:
-        yield
-    finally:
-        asking.merging.release()

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from aiohttp import web
 
 from fog_aggregator.components.http.access.guard import shown_to
+from fog_aggregator.components.http.below.places import PlacesBelow, places_below
 from fog_aggregator.components.http.keys import NETWORK
 from fog_aggregator.components.http.output import JSON, send
 from fog_aggregator.components.http.prometheus.route import API, list_texts, success_text
@@ -45,7 +46,7 @@ async def label_names(request: web.Request, given: Query) -> web.StreamResponse:
 
 
 async def label_values(request: web.Request, given: Query) -> web.StreamResponse:
-    """List the values of a label; of a label of the fog also the places that there are.
+    """List the values of a label; of a label of the fog also the places that there are, those below branches included.
 
     Selectors that find series with this label choose among the places: without any, each is listed. Alerts and some of
     the aggregator's own metrics have such labels in the view of the whole fleet, and are about few places.
@@ -54,13 +55,16 @@ async def label_values(request: web.Request, given: Query) -> web.StreamResponse
     name = unescape_name(raw)
     if name == raw and not _LABEL.fullmatch(name):
         raise BadQueryError(f'invalid label name: "{name[:200]}"')
-    others = partial(request.app[API].places.values, name, shown_to(request))
+    places = request.app[API].places
+    others, below = partial(places.values, name, shown_to(request)), PlacesBelow()
+    if name in places.names() and request.method != "HEAD" and not _names_places(given, places.names()):
+        below = await places_below(request, name)
 
     def listed(find: Find) -> Iterable[str]:
         found = _values(find(), name)
-        return map(_text, sorted(found if found and given["match[]"] else found.union(others())))
+        return map(_text, sorted(found if found and given["match[]"] else found.union(others(), below.values)))
 
-    return await _listed(request, given, listed)
+    return await _listed(request, given, listed, below.warnings)
 
 
 async def metadata(request: web.Request, given: Query) -> web.StreamResponse:
@@ -80,16 +84,24 @@ async def status_tsdb(request: web.Request, given: Query) -> web.StreamResponse:
         return await queries.send(request, _success_texts(count), evaluation)
 
 
-async def _listed(request: web.Request, given: Query, items: Callable[[Find], Iterable[str]]) -> web.StreamResponse:
-    """Answer with a list that a thread makes."""
+async def _listed(
+    request: web.Request, given: Query, items: Callable[[Find], Iterable[str]], more: tuple[str, ...] = ()
+) -> web.StreamResponse:
+    """Answer with a list that a thread makes; `more` are warnings beside those of every answer."""
     queries = request.app[API].queries
-    warnings = queries.warnings()
+    warnings = queries.warnings() + more
     if request.method == "HEAD":
         return await send(request, (), JSON)
     async with queries.slot(request) as evaluation:
         find = partial(_found, queries.storage(evaluation), given)
         found = await queries.compute(partial(items, find))
         return await queries.send(request, list_texts(found, given["limit"], warnings), evaluation)
+
+
+def _names_places(given: Query, labels: Iterable[str]) -> bool:
+    """Tell whether any selector chooses places: then these are asked for with the samples."""
+    named = {matcher.name for matchers in given["match[]"] for matcher in matchers}
+    return not named.isdisjoint(labels)
 
 
 def _text(value: str) -> str:
