@@ -66,19 +66,18 @@ def make_app(
     app[LOOPBACK], app[NAMES], app[PREFIX] = False, exposure.names, exposure.prefix
     if exposure.logins is not None:
         app[LOGINS] = exposure.logins
-    if desk is not None:
-        app[DESK] = desk
-        app[SHARES] = SilenceShares()
     app[SHAPES], app[RULES] = KnownShapes(), api.rules if api else NO_RULES
     app[FEED] = Feed(network, status, app[RULES])
     app.on_shutdown.append(_end_the_stream)
-    _add_parts(app, api, past, below)
+    _add_parts(app, api, past, below, desk)
     app.on_response_prepare.extend((add_headers, say_missing))
     _add_routes(app, routes, exposure.prefix)
     return app
 
 
-def _add_parts(app: web.Application, api: Api | None, past: PastApi | None, below: BranchQuestions | None) -> None:
+def _add_parts(
+    app: web.Application, api: Api | None, past: PastApi | None, below: BranchQuestions | None, desk: Desk | None
+) -> None:
     """Let an application know those parts that it has."""
     if api is not None:
         app[API], app[LAYERS] = api, FleetLayers(app[NETWORK], api.queries)
@@ -86,6 +85,8 @@ def _add_parts(app: web.Application, api: Api | None, past: PastApi | None, belo
         app[PAST] = past
     if below is not None:
         app[BELOW] = below
+    if desk is not None:
+        app[DESK], app[SHARES] = desk, SilenceShares()
 
 
 def _add_routes(app: web.Application, routes: Iterable[Route], prefix: str) -> None:
