@@ -13,17 +13,12 @@ from typing import Final
 from fog_agent.sources.datagrams import MAX_DATAGRAM, Datagram, DatagramReader, receive_with_sender
 from fog_agent.sources.ports import Context
 
-from .limits import Rates
-from .message import MALFORMED, TOO_LONG, VALUE, Message, RefusedError, is_statsd, read_line, read_message
-from .recording import CLASH, LABELS, NAME, SERIES, Recorder
+from .message import MALFORMED, TOO_LONG, VALUE
+from .recording import CLASH, LABELS, NAME, SERIES
 from .settings import JobsSettings
 from .spool import Spool
-from .statsd_lines import StatsdLines
+from .taking import RATE, SOCKET, SPOOL, USER, Taking
 
-USER: Final = "user"
-RATE: Final = "rate"
-SPOOL: Final = "spool"
-SOCKET: Final = "socket"
 REASONS: Final = (CLASH, LABELS, MALFORMED, NAME, RATE, SERIES, SPOOL, TOO_LONG, USER, VALUE)
 LEFT_OVER: Final = 3_600.0
 """Seconds after which an unfinished file of the spool is nobody's."""
@@ -50,15 +45,7 @@ class JobsSource:
         self._settings = settings
         self._metrics = context.metrics
         self._interval = context.interval
-        self._messages = context.collector.register_counter(
-            "fog_agent_jobs_messages_total", "Messages of jobs that were taken, by way: socket or spool", ["way"]
-        )
-        for way in (SOCKET, SPOOL):
-            self._messages.labels(way)
-        self._recorder = Recorder(context.collector, settings.max_series)
-        self._statsd = StatsdLines(self.name, settings.dialect, context)
-        self._rates = Rates(settings.rate)
-        self._lock = threading.Lock()
+        self._taking = Taking(settings, context)
         self._reader = DatagramReader(self.name, settings.address, receive_with_sender, self._take)
         self._spool = Spool(settings.spool)
         self._ended = threading.Event()
@@ -77,7 +64,7 @@ class JobsSource:
                 f"jobs need a system that tells who has sent a message, as Linux does; this is {sys.platform}"
             )
         self._spool.prepare()
-        self._statsd.add_source()
+        self._taking.start()
         self._reader.start()
         self._ended.clear()
         self._looking = threading.Thread(target=self._look, name=f"fog {self.name} spool", daemon=True)
@@ -101,7 +88,7 @@ class JobsSource:
                     if found.wrong:
                         self._metrics.refuse(self.name, SPOOL, found.wrong)
                     else:
-                        self._record(found.uid, found.data, SPOOL)
+                        self._taking.take(found.uid, found.data, SPOOL)
                     if self._ended.is_set():
                         return
                 self._spool.clear_leftovers(time.time() - LEFT_OVER)
@@ -121,48 +108,9 @@ class JobsSource:
             if len(data) > MAX_DATAGRAM:
                 self._metrics.refuse(self.name, TOO_LONG, f"a message is longer than {MAX_DATAGRAM} bytes")
                 continue
-            message, wrong = self._record(sender.uid, data, SOCKET)
+            message, wrong = self._taking.take(sender.uid, data, SOCKET)
             if message is not None and message.sync:
                 _answer(sender.address, "; ".join(wrong)[:_MOST_SAID].encode() or _OK)
-
-    def _record(self, uid: int, data: bytes, way: str) -> tuple[Message | None, list[str]]:
-        """Record a message of a user; the message, and what was wrong with it."""
-        message, wrong = None, list[RefusedError]()
-        try:
-            message = self._admit(uid, data, way)
-        except RefusedError as error:
-            wrong.append(error)
-        else:
-            with self._lock:
-                self._record_lines(uid, message, wrong)
-            self._messages.labels(way).increment()
-        for refused in wrong:
-            self._metrics.refuse(self.name, refused.reason, str(refused))
-        return message, [str(refused) for refused in wrong[:10]]
-
-    def _admit(self, uid: int, data: bytes, way: str) -> Message:
-        """Read a message of a user who may tell one.
-
-        Raises:
-            RefusedError: it is none, or not from anybody who may.
-        """
-        if self._settings.allow_uid and uid not in self._settings.allow_uid:
-            raise RefusedError(USER, f"user {uid} is not in allow_uid")
-        message = read_message(data)
-        if way == SOCKET and not self._rates.take(uid, len(message.lines), time.monotonic()):
-            raise RefusedError(RATE, f"user {uid} tells more than {self._settings.rate} lines a second")
-        return message
-
-    def _record_lines(self, uid: int, message: Message, wrong: list[RefusedError]) -> None:
-        if of_statsd := [text for text in message.lines if is_statsd(text)]:
-            wrong += self._statsd.take(of_statsd)
-        for text in message.lines:
-            if is_statsd(text):
-                continue
-            try:
-                self._recorder.record(uid, read_line(text), message.sent_at)
-            except RefusedError as error:
-                wrong.append(error)
 
 
 def _answer(address: bytes | str, text: bytes) -> None:
