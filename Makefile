@@ -8,7 +8,7 @@ ARGS ?=
 DIST ?= dist
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv test lint types clients pictures format demo docs sim chaos fuzz soak scale dist judges requirements clean
+.PHONY: help .venv test lint types clients pictures format demo docs sim chaos fuzz soak bench scale dist judges requirements clean
 
 help:
 	@echo 'make demo          a whole fog on this machine (ARGS="--duration 20 --json", see fog demo --help)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make chaos         breaks a fog on this machine at random (ARGS="--duration 120 --seed 7")'
 	@echo 'make fuzz          attacks an aggregator with frames and questions that nobody should send (ARGS="--minutes 10")'
 	@echo 'make soak          a fog with one hostile path for a while: memory, answers, counts (ARGS="--minutes 10")'
+	@echo 'make bench         every budget in one sitting, beside real peers (ARGS="--only sdk", or --write for docs/benchmarks.md)'
 	@echo 'make scale         how cost grows from 100 to 100,000 nodes (ARGS="--nodes 100,1000 --json")'
 	@echo 'make docs          the documentation as a site, in build/docs'
 	@echo 'make dist          wheel and sdist with their hashes in dist/, the same bytes from the same commit (needs git)'
@@ -95,6 +96,9 @@ fuzz: .venv
 
 soak: .venv
 	@$(BIN)/python -m fog_proving.soak $(ARGS)
+
+bench: .venv
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 # Tables for docs/scale.md: ARGS="--nodes 100,1000 --json".
 scale: .venv

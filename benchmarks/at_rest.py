@@ -17,6 +17,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
+from figures import note
 from rollup import NOW, ROUNDS, Watch, fleet, node_frame, timed
 
 from fog_aggregator.components.checkpoints.files import CheckpointFiles
@@ -72,6 +73,8 @@ def measure_questions(network: NetworkCollector) -> None:
     for name, ask in questions:
         (warm, held), (came, waited) = look(ask, came=False), look(ask, came=True)
         all_of_it = all_of_it or came
+        note(f"one {name}", warm)
+        note(f"one {name}, one came", came)
         print(f"| {name} | {warm:.2f} | {held:.2f} | {came:.2f} | {waited:.2f} | 1/{all_of_it / came:.1f} |")
 
 

@@ -1,6 +1,5 @@
 """Bytes of one interval of a node: its frame, beside what others send of the same series at the same moment.
 
-    python -m pip install -r benchmarks/requirements.txt
     python benchmarks/frame_bytes.py [--interval 10]
 
 The others are the gzipped Prometheus text (level 6), and the snappy remote-write request of a Prometheus that scrapes
@@ -22,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from figures import note
 from remote_write import compressed, write_request
 
 from fog_agent.core.writer import Settings, Writer
@@ -161,6 +161,8 @@ def measure(case: Case) -> None:
         texts.append(len(gzip.compress(text.encode(), 6)))
         requests.append(len(compressed(write_request(text, TARGET, START_MS + number * 10_000))))
     frame, text_size, request = (statistics.median(sizes) for sizes in (frames, texts, requests))
+    note(f"bytes {case.name}", text_size / frame)
+    note(f"remote {case.name}", request / frame)
     share = statistics.median(changed) / writer.series_count
     print(
         f"| {case.name:<52} | {writer.series_count:6} | {share:7.0%} | {frame:5.0f} | {text_size:6.0f} | "

@@ -29,6 +29,8 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from figures import note
+
 from fog_agent.core.writer import Settings, Writer
 from fog_aggregator.core.engine.engine import Engine
 from fog_aggregator.core.engine.ports import Surroundings
@@ -261,11 +263,13 @@ def main() -> None:
     for choice in dict.fromkeys((Choice.NUMPY, options.kernels)):
         whole = asyncio.run(whole_way(options.nodes, options.rounds, load(choice)))
         print(f"socket to state, {choice:5}{whole:7.1f} µs a frame   {SERIES / whole:6.1f} million series a CPU second")
+        note(f"merge {options.nodes} {choice}", SERIES / whole)
     print(f"load                  {os.getloadavg()[0]:7.1f}")
     print(f"peak memory           {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:7.2f} GB")
     if (scraped := scraping(400)) is not None:
         cost, samples = scraped
         print(f"prometheus, scraping  {cost:7.1f} µs for the same node, {samples} samples as text")
+        note("prometheus scrape", cost / whole)
         print(f"ratio                 {cost / whole:7.1f}  (Prometheus also stores them)")
 
 

@@ -28,6 +28,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 import prometheus_client
+from figures import note
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.openmetrics.exposition import generate_latest as latest_openmetrics
 
@@ -37,6 +38,8 @@ from fog_aggregator.components.http.server import WebServer
 from fog_aggregator.components.http.status import StreamStatus
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.kernels.choice import Choice
+from fog_aggregator.kernels.load import load
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.selection import TOGETHER, Grouping, Matcher, Selection
 from fog_schema.codec import decode
@@ -82,9 +85,10 @@ def fleet(nodes: int, frames: list[Frame]) -> NetworkCollector:
     state, paths = Fleet(), tree(nodes)
     for number, place in enumerate(np.random.default_rng(1).permutation(len(paths)).tolist()):
         state.apply(paths[place], frames[place % len(frames)], NOW + number / len(paths))
-    return NetworkCollector(
-        state, EventList(), TelemetryCollector(self_metrics=False, reserved_names=True), lambda: NOW
-    )
+    own = TelemetryCollector(self_metrics=False, reserved_names=True)
+    network = NetworkCollector(state, EventList(), own, lambda: NOW)
+    network.use(load(Choice.AUTO))  # as an aggregator does
+    return network
 
 
 class Watch:
@@ -137,6 +141,8 @@ def measure_levels(network: NetworkCollector, frame: Frame) -> float:
         print(f"| {level} | {len(network.coverage(grouping=grouping).paths):,} | {figures} |")
     came_all = min(sum(look(grouping)[0] for grouping in groupings) for _ in range(ROUNDS) for _ in [come()])
     whole = min(sum(look(grouping)[0] for grouping in groupings) for _ in range(ROUNDS))
+    note("levels came ms", came_all)
+    note("levels GB", peak())
     print(f"\nall levels: {came_all:.0f} ms after one node came, {whole:.0f} ms warm; peak memory {peak():.2f} GB")
     return whole
 
@@ -274,6 +280,7 @@ def measure_text(network: NetworkCollector, level: int) -> None:
         registry = prometheus_client.CollectorRegistry()
         registry.register(Peer(samples, created))
         theirs = timed(lambda peers=peers, registry=registry: peers(registry))  # type: ignore[misc]
+        note(f"exposition {what}", theirs / ours)
         print(f"{what} of {samples:,} samples: {ours:.0f} ms, prometheus_client {theirs:.0f} ms ({theirs / ours:.1f}x)")
 
 

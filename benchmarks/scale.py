@@ -28,6 +28,8 @@ from fog_aggregator.components.checkpoints.files import CheckpointFiles
 from fog_aggregator.core.checkpoint import Image, restore, take_image
 from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.kernels.choice import Choice
+from fog_aggregator.kernels.load import load
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.query.ratchet import Ratchet
 from fog_aggregator.query.selection import Grouping, Selection
@@ -125,6 +127,7 @@ def measure(nodes: int) -> dict[str, float]:
     deltas = seconds(lambda: read(fleet, nodes, delta, NOW + INTERVAL))
     own = TelemetryCollector(self_metrics=False, reserved_names=True)
     network = NetworkCollector(fleet, EventList(), own, lambda: NOW + INTERVAL)
+    network.use(load(Choice.AUTO))  # as an aggregator does
     figures = {"CPU a delta s": deltas / nodes, "memory bytes": resident() - empty, "ready without checkpoint s": anew}
     with tempfile.TemporaryDirectory() as directory:
         figures |= asyncio.run(checkpoint(network, Path(directory)))

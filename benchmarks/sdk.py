@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import prometheus_client
+from figures import note
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client.openmetrics.exposition import generate_latest as latest_openmetrics
@@ -172,6 +173,7 @@ def best(measure: Callable[[Library], float], libraries: list[Library]) -> list[
 def row(what: str, times: list[float], unit: str) -> None:
     """One line of the table: each library's time, and how many times longer the others take."""
     mine, *others = times
+    note(f"sdk {what}", others[0] / mine)
     cells = [f"{mine:8.1f} {unit}", *(f"{other:8.1f} {unit} {other / mine:6.1f}x" for other in others)]
     print(f"| {what:<34} | " + " | ".join(f"{cell:>21}" for cell in cells) + " |", flush=True)
 

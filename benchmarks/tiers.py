@@ -26,6 +26,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from figures import note
+
 from fog_testing.nats_server import NatsServer
 
 BRANCHES: Final = ("fog/0", "fog/1", "fog/2", "fog/3")
@@ -169,6 +171,7 @@ def main() -> None:
         show(flat | tiers, options.seconds)
         cpu, messages = (sum(getattr(one, what) for one in tiers.values()) for what in ("cpu", "messages"))
         alone = flat["flat"]
+        note(f"tiers {nodes}", cpu / alone.cpu)
         print(f"  all tiers: {messages / alone.messages:.2f} times flat's messages, {cpu / alone.cpu:.2f} its CPU")
 
 
