@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +24,7 @@ class Budget:
 
     def met(self, value: float) -> bool:
         """Return whether a value keeps the budget, as precisely as it is shown."""
-        shown, asked = (float(f"{number:.3g}") for number in (value, self.asked))
+        shown, asked = (float(re.match(r"[\d.]+", self.form.format(number))[0]) for number in (value, self.asked))  # type: ignore[index]
         return shown >= asked if self.at_least else shown <= asked
 
 
