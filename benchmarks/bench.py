@@ -80,7 +80,7 @@ def table(figures: dict[str, float], budgets: Iterable[Budget] = BUDGETS) -> str
 
 
 def circumstances(loads: Sequence[float]) -> str:
-    """Say of which machine and day the figures are."""
+    """Name the machine, the day and the load of the figures."""
     return (
         f"{time.strftime('%Y-%m-%d', time.gmtime())}, Python {platform.python_version()}, {platform.machine()}, "
         f"{os.cpu_count()} cores, load {min(loads):.1f} to {max(loads):.1f} before each."
