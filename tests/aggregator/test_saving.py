@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from fog_aggregator.selfmetrics import SelfMetrics
 from fog_aggregator.tasks import Loops
 from fog_bus.ports import Position
 from fog_schema.subjects import Subjects
+from fog_testing.waiting import eventually
 from tests.aggregator.fleet import Fleet
 from tests.aggregator.reframing import contents, reframed
 from utilityfog_frontend.telemetry import TelemetryCollector
@@ -269,6 +272,61 @@ async def test_a_child_that_is_killed_leaves_nothing_behind(tmp_path: Path, monk
         with pytest.raises(OSError, match="ended without a word"):
             await checkpoints.begin(lambda: image).finished()
         assert (len(files(tmp_path)), files(tmp_path, "*.tmp")) == (1, [])
+
+
+def never_ends(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Let children that are forked from now on write for ever; those after the list is emptied do not."""
+    real, parent, hanging = Image.chunks, os.getpid(), [True]
+
+    def chunks(image: Image) -> Iterator[bytes | memoryview]:
+        yield b"FOGCKPT1"
+        while hanging and os.getppid() == parent:
+            time.sleep(0.02)
+        yield from real(image)
+
+    monkeypatch.setattr(Image, "chunks", chunks)
+    return hanging
+
+
+def saving_in(directory: Path) -> tuple[Checkpoints, SelfMetrics]:
+    """Return what saves an empty fleet, and its metrics."""
+    network = Fleet().network
+    metrics = SelfMetrics(network.own)
+    return Checkpoints(AggregatorConfig(state_dir=directory), engine_of(network), network, metrics, Loops()), metrics
+
+
+async def test_a_child_that_never_ends_does_not_keep_the_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is killed, its file is gone, it counts as no failure, and the last checkpoint is written after it."""
+    hanging = never_ends(monkeypatch)
+    checkpoints, metrics = saving_in(tmp_path)
+    monkeypatch.setattr(checkpoints, "_has_unsaved", lambda: True)
+    monkeypatch.setattr(checkpoints._schedule, "due_at", lambda _: 0.0)  # noqa: SLF001 - it waits ten seconds
+    await checkpoints.start()
+    await eventually(lambda: files(tmp_path, "*.tmp"), what="a child writes")
+    child = int(files(tmp_path, "*.tmp")[0].suffixes[0].removeprefix("."))
+    hanging.clear()
+    await asyncio.wait_for(checkpoints.stop(1.0), 30)
+    assert (len(files(tmp_path)), files(tmp_path, "*.tmp")) == (1, [])
+    results = {value.labels["result"]: value.value for value in metrics.checkpoints.written.get_value()}
+    assert results == {"written": 1, "failed": 0}
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    assert await restored(tmp_path) == (0, {})
+
+
+async def test_a_last_child_that_never_ends_does_not_keep_the_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last checkpoint has its time; then the one before stays, and the directory is another's."""
+    saved(tmp_path, counts=1)
+    checkpoints, _ = saving_in(tmp_path)
+    await checkpoints.start()
+    never_ends(monkeypatch)
+    monkeypatch.setattr(saving, "LAST_PATIENCE", 0.3)
+    await asyncio.wait_for(checkpoints.stop(1.0), 30)
+    assert "the last checkpoint was not written within 0.3 s; the one before stays" in caplog.text
+    assert (len(files(tmp_path)), files(tmp_path, "*.tmp")) == (1, [])
+    CheckpointFiles(tmp_path).close()
 
 
 async def test_a_child_that_cannot_write_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 from fog_aggregator.core.checkpoint import Image, Packed, packed
+
+T = TypeVar("T")
 
 
 class Written(NamedTuple):
@@ -32,7 +34,7 @@ class Writing(Protocol):
     """A checkpoint that is being written."""
 
     async def finished(self) -> Written:
-        """Wait until it is written; return what it took.
+        """Wait until it is written; return what it took. When that is cancelled, nobody writes any more afterwards.
 
         Raises:
             OSError: Nothing was replaced.
@@ -65,18 +67,36 @@ class WritingThread:
             return cls(packed(take()), save, time.thread_time() - began)
 
     async def finished(self) -> Written:
-        """Write it in a thread; return what it took.
+        """Write it in a thread; return what it took. It is written to its end also when that is cancelled.
 
         Raises:
             OSError: Nothing was replaced.
         """
-        return await asyncio.to_thread(self._write)
+        return await in_thread_to_its_end(self._write)
 
     def _write(self) -> Written:
         began = time.thread_time()
         with _as_of_a_child():
             size = self.save(self.image)
         return Written(size, self.cpu + time.thread_time() - began)
+
+
+async def in_thread_to_its_end(work: Callable[[], T], when_cancelled: Callable[[], object] = lambda: None) -> T:
+    """Do work in a thread, and wait until it has ended also when this is cancelled.
+
+    Args:
+        work: The work.
+        when_cancelled: Called then, before the wait for the end: it may make it come soon.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        when_cancelled()
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # looked at: nobody else hears of it
+        raise
 
 
 @contextmanager

@@ -5,16 +5,16 @@ A large state takes seconds to write, and reading must not stop for them: the pa
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import select
 import signal
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from fog_aggregator.components.checkpoints.aside import Written
+from fog_aggregator.components.checkpoints.aside import Written, in_thread_to_its_end
 from fog_aggregator.components.checkpoints.directory import CheckpointDirectory
 
 _PATIENCE: Final = 600.0
@@ -35,6 +35,8 @@ class WritingChild:
     def __init__(self, write: Callable[[], int], directory: CheckpointDirectory) -> None:
         parent = os.getpid()
         self._directory = directory
+        self._lock = threading.Lock()
+        self._is_gone = False
         self._reading, writing = os.pipe()
         self._pid = _fork_uncollected()
         if self._pid == 0:
@@ -43,12 +45,12 @@ class WritingChild:
         os.close(writing)
 
     async def finished(self) -> Written:
-        """Wait until it is written; return what it took.
+        """Wait until it is written; return what it took. When that is cancelled, the child is killed.
 
         Raises:
             OSError: nothing was replaced; the text is the child's.
         """
-        ok, answer, cpu = await asyncio.to_thread(self._read_answer)
+        ok, answer, cpu = await in_thread_to_its_end(self._read_answer, self._kill)
         if not ok:
             raise OSError(answer or "the writing process ended without a word")
         return Written(int(answer), cpu)
@@ -57,12 +59,20 @@ class WritingChild:
         with open(self._reading, "rb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor, not a path
             ready, _, _ = select.select([pipe], [], [], _PATIENCE)
             if not ready:
-                os.kill(self._pid, signal.SIGKILL)
-            answer = pipe.read(1000) or b""
-        _, status, usage = os.wait4(self._pid, 0)
+                self._kill()
+            answer = pipe.read() or b""  # until the child has ended
+        with self._lock:
+            _, status, usage = os.wait4(self._pid, 0)
+            self._is_gone = True
         self._directory.remove_unfinished(self._pid)  # when it was killed
         ok = os.waitstatus_to_exitcode(status) == 0
         return ok, answer.decode(errors="replace"), usage.ru_utime + usage.ru_stime
+
+    def _kill(self) -> None:
+        """End it, unless it has ended: then its id may be another process's."""
+        with self._lock:
+            if not self._is_gone:
+                os.kill(self._pid, signal.SIGKILL)
 
 
 def _fork_uncollected() -> int:

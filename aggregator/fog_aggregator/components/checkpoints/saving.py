@@ -26,6 +26,8 @@ _SMALL_BYTES: Final = 2 * 2**20
 """A checkpoint is packed by the service itself if the last one had no more: it takes 8 ms."""
 SMALL_SLOTS: Final = 50_000
 """And if there are no more values than that by now."""
+LAST_PATIENCE: Final = 45.0
+"""Seconds that the last checkpoint may take: the shipped units give an aggregator 60 to end."""
 
 
 class Checkpoints:
@@ -53,7 +55,6 @@ class Checkpoints:
         self._metrics = metrics
         self._loops = loops
         self._unsaved = Unsaved(engine, network)
-        self._writing = asyncio.Lock()
         self._saved_at = time.monotonic()
         self._size = _SMALL_BYTES + 1  # nobody knows before the first one
         budget = SavingBudget(options.checkpoint_share, options.checkpoint_bytes_a_day or math.inf)
@@ -86,11 +87,14 @@ class Checkpoints:
         self._task = self._loops.spawn(self._save_forever(files))
 
     async def stop(self, deadline: float) -> None:
-        """Write the last checkpoint, unless there is no time, and let another aggregator have the directory."""
+        """Write the last checkpoint, unless there is no time, and let another aggregator have the directory.
+
+        One that is being written is left: its child is killed, as the last one has all of it.
+        """
         await cancel(self._task)
         if self._files is not None:
             if deadline:
-                await self._save(self._files)
+                await self._save_last(self._files)
             self._files.close()
 
     def _resume(self, image: Image) -> None:
@@ -113,7 +117,7 @@ class Checkpoints:
                 await asyncio.sleep(min(due_in, interval))  # a stream may have begun to forget sooner
                 continue
             if self._has_unsaved():
-                await asyncio.shield(asyncio.ensure_future(self._save(files)))
+                await self._save(files)
             else:
                 await asyncio.sleep(interval)
 
@@ -130,18 +134,24 @@ class Checkpoints:
         found = [cursor.until_gap for cursor in self._engine.cursors.values()]
         return min((seconds for seconds in found if seconds is not None), default=math.inf)
 
+    async def _save_last(self, files: CheckpointFiles) -> None:
+        try:
+            async with asyncio.timeout(LAST_PATIENCE):
+                await self._save(files)
+        except TimeoutError:
+            text = "the last checkpoint was not written within %g s; the one before stays"
+            LOGGER.warning(text, LAST_PATIENCE)
+
     async def _save(self, files: CheckpointFiles) -> None:
         """Write state and positions of one moment, with nothing in between, beside all else."""
         metrics, began, size = self._metrics.checkpoints, time.monotonic(), 0
         try:
-            async with self._writing:
-                began = time.monotonic()
-                # the child has no other thread that could end what it is in the middle of
-                with self._network.held_still():
-                    moment = self._unsaved.moment()
-                    writing = files.begin(self._take, is_small=self._is_small())
-                self._size, cpu = await writing.finished()
-                size = self._size
+            # the child has no other thread that could end what it is in the middle of
+            with self._network.held_still():
+                moment = self._unsaved.moment()
+                writing = files.begin(self._take, is_small=self._is_small())
+            self._size, cpu = await writing.finished()
+            size = self._size
         except OSError as error:
             metrics.written.labels(result="failed").increment()
             metrics.failures += 1
