@@ -164,6 +164,18 @@ def test_a_set_shows_the_distinct_values_of_the_last_interval() -> None:
     assert not totals.take_refused(), "the next interval has room again"
 
 
+def test_a_set_that_ends_within_its_interval_leaves_its_room() -> None:
+    """Its members count among those of all sets, of which there are 100,000."""
+    totals = Totals(Plan(DOGSTATSD, limits=Limits(interval=3_600, idle=60)))
+    totals.collect(0)
+    for number in range(10):
+        totals.take(b"\n".join(b"u%d:%d|s" % (number, member) for member in range(10_000)), 1.0)
+    for now in range(15, 120, 15):
+        totals.collect(now)
+    totals.take(b"w:1|s", 121.0)
+    assert not totals.take_refused()
+
+
 def test_events_and_service_checks() -> None:
     """Lengths are bytes; a check is an event when its status changes, and a gauge all the time."""
     totals = Totals(Plan(DOGSTATSD))
@@ -198,6 +210,7 @@ def test_mappings_give_names_labels_and_buckets() -> None:
         Mapping("queue.*", updown=True, rollup=("sum",)),
         Mapping("debug.*", drop=True),
         Mapping("app.*.*", "never"),
+        Mapping("to.*", "$1"),
     )
     totals = Totals(Plan(DOGSTATSD, mappings=Mappings(rules)))
     text = b"app.web.requests.200:1|c|#app:tag,x:y\napp.web.time:500|ms\napp.a.wide:3|h\nqueue.a:2|c\nqueue.a:-5|c"
@@ -211,6 +224,9 @@ def test_mappings_give_names_labels_and_buckets() -> None:
         ("app_x", ()): 1,
     }
     assert totals.take_refused() == [("mapping", 1)]
+    totals.take(b"to.:1|c\nto.x:1|g", 0.0)
+    assert totals.take_refused() == [("name", 1)], "the star stands for nothing"
+    assert shown(totals)["x", ()] == 1
     assert next(one.family.rollup for one in totals.collect(1) if one.family.name == "queue_a") == ("sum",)
 
 

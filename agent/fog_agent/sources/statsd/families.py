@@ -191,7 +191,9 @@ class Families:
         for state in self._families.values():
             idle = [labels for labels, series in state.series.items() if series.rest() >= LOOKS]
             for labels in idle:
-                del state.series[labels]
+                series = state.series.pop(labels)
+                if isinstance(series, Distinct):
+                    series.end_interval()  # its members make room for others
             self.ended += len(idle)
             self._live -= len(idle)
 

@@ -20,6 +20,7 @@ from .lines import (
     LASTING,
     MALFORMED,
     MAPPING,
+    NAME,
     TOO_LONG,
     Happening,
     RefusedError,
@@ -172,6 +173,8 @@ class Totals:
         name, tags = read_head(head)
         kind, weight, more = read_tail(tail)
         mapped = self._plan.mappings.map(name)
+        if not mapped.name:  # `$1` of a name with nothing between two dots
+            raise RefusedError(NAME)
         if mapped.mapping.drop:
             raise RefusedError(MAPPING)
         kind = UPDOWN if kind == "c" and mapped.mapping.updown else kind
