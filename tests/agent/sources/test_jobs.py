@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fog_agent.sources.configuration import SourcesError, parse_sources
+from fog_agent.sources.jobs.taking import Taking
 from fog_agent.sources.metrics import SourceMetrics
 from fog_agent.sources.ports import Context
 from utilityfog_frontend.telemetry.collector import TelemetryCollector
@@ -115,6 +116,8 @@ def test_lines_of_statsd(start: Callable[..., Node]) -> None:
     code, err = node.fog("emit", "-", "--sync", given="page.views:-1|c\n")
     assert (code, "of statsd's lines" in err) == (1, True)
     assert node.value("page_views_total") == 5
+    assert node.fog("emit", "-", "--sync", given="page.views:-1|c\n" * 3)[0] == 1
+    assert node.refused("negative") == 4, "each line counts"
 
 
 def test_the_spool_is_taken_once_an_agent_comes(start: Callable[..., Node]) -> None:
@@ -172,13 +175,14 @@ def test_refusals_are_told_to_whoever_waits(start: Callable[..., Node]) -> None:
     code, err = node.fog("emit", "b", "1", "--sync")
     assert (code, node.refused("series")) == (1, 1)
     assert f"b: user {os.getuid()} has 2 series, and gets no more" in err
+    assert node.collector.get_metric("b") is None, "nor is a metric registered that nobody may have"
 
 
 def test_rates_and_users(start: Callable[..., Node]) -> None:
     """A user who tells too much, or may not tell anything, is refused; the command's exit code stays."""
     node = start(rate=1, allow_uid=[os.getuid()])
     assert node.fog("emit", "-", "--sync", given="a 1\n" * 11)[0] == 1
-    assert (node.refused("rate"), node.value("a")) == (1, None)
+    assert (node.refused("rate"), node.value("a")) == (11, None)
     node.source.stop()
     other = start(allow_uid=[os.getuid() + 1])
     code, err = other.fog("run", "--sync", "--", "sh", "-c", "exit 3")
@@ -191,6 +195,24 @@ def test_the_socket_is_the_groups(start: Callable[..., Node], tmp_path: Path) ->
     node = start()
     assert (tmp_path / "jobs.sock").stat().st_mode & 0o777 == 0o660
     assert node.spool.stat().st_mode & 0o7777 == 0o3770
+
+
+def test_a_message_that_breaks_the_taker_does_not_end_the_spool(
+    start: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The source is told to be down, and the files behind it are taken."""
+    node = start(running=False)
+    take = Taking.take
+
+    def break_once(taking: Taking, uid: int, data: bytes, way: str) -> Any:
+        monkeypatch.setattr(Taking, "take", take)
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(Taking, "take", break_once)
+    assert node.fog("emit", "a", "1") == node.fog("emit", "b", "1") == (0, "")
+    node.source.start()
+    until(lambda: node.value("b") == 1)
+    assert node.value("a") is None
 
 
 def test_two_agents_do_not_share_a_socket(start: Callable[..., Node], tmp_path: Path) -> None:

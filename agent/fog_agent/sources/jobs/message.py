@@ -32,11 +32,13 @@ class RefusedError(ValueError):
     Args:
         reason: a word for the metric.
         text: what is wrong, for a person.
+        count: how many lines that is.
     """
 
-    def __init__(self, reason: str, text: str) -> None:
+    def __init__(self, reason: str, text: str, count: int = 1) -> None:
         super().__init__(text)
         self.reason = reason
+        self.count = count
 
 
 class Message(NamedTuple):

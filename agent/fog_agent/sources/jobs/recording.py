@@ -52,7 +52,10 @@ class Recorder:
             facts = {"told_at": sent_at}
             self._collector.record_event(line.name, line.text or None, line.labels, facts)
             return
-        family = self._families.get(line.name) or self._new_family(line, line.kind)
+        family = self._families.get(line.name)
+        if family is None:
+            self._check_room(uid, line.name)  # before it is registered: a family is never forgotten
+            family = self._new_family(line, line.kind)
         if family.kind is not line.kind:
             raise RefusedError(CLASH, f"{line.name} is a {family.kind.word} here, not a {line.kind.word}")
         if others := line.labels.keys() - set(family.names):
@@ -82,8 +85,6 @@ class Recorder:
         name, names = line.name, tuple(line.labels)
         if name.startswith(RESERVED) or self._collector.get_metric(name) is not None:
             raise RefusedError(NAME, f"{name} is not a job's: there is another metric with this name")
-        if len(self._latest) >= MOST_SERIES:
-            raise RefusedError(SERIES, f"{name}: there are {MOST_SERIES} series of jobs, and no more are begun")
         labels: dict[str, Any] = {"labels": names, "max_children": MOST_SERIES} if names else {}
         try:
             metric = kind.register(self._collector, name, help_of(name), labels)

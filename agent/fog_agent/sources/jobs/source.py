@@ -95,6 +95,8 @@ class JobsSource:
                 self._metrics.up(self.name, up=True)
             except OSError as error:
                 self._metrics.down(self.name, f"spool {self._settings.spool}: {error.strerror}")
+            except Exception as error:  # noqa: BLE001 - one message that cannot be must not end the thread
+                self._metrics.down(self.name, f"spool {self._settings.spool}: lost a message: {error!r}")
             self._metrics.read(self.name, time.monotonic() - began)
             if self._ended.wait(self._interval):
                 return

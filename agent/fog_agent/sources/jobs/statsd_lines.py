@@ -42,7 +42,7 @@ class StatsdLines:
         with self._lock:
             self._totals.take("\n".join(lines).encode(), time.time())
             happenings, refused = self._totals.take_happenings(), self._totals.take_refused()
-            wrong = [RefusedError(reason, f"{count} of statsd's lines: {reason}") for reason, count in refused]
+            wrong = [RefusedError(reason, f"{count} of statsd's lines: {reason}", count) for reason, count in refused]
         for one in happenings:
             self._collector.record_event("statsd_event", one.title, one.tags, one.facts)
         return wrong

@@ -67,7 +67,7 @@ class Taking:
                 self._record_lines(uid, message, wrong)
             self._messages.labels(way).increment()
         for refused in wrong:
-            self._metrics.refuse(self._name, refused.reason, str(refused))
+            self._metrics.refuse(self._name, refused.reason, str(refused), refused.count)
         return message, [str(refused) for refused in wrong[:10]]
 
     def _admit(self, uid: int, data: bytes, way: str) -> Message:
@@ -79,8 +79,9 @@ class Taking:
         if self._settings.allow_uid and uid not in self._settings.allow_uid:
             raise RefusedError(USER, f"user {uid} is not in allow_uid")
         message = read_message(data)
-        if way == SOCKET and not self._rates.take(uid, len(message.lines), time.monotonic()):
-            raise RefusedError(RATE, f"user {uid} tells more than {self._settings.rate} lines a second")
+        lines = max(1, len(message.lines))
+        if way == SOCKET and not self._rates.take(uid, lines, time.monotonic()):
+            raise RefusedError(RATE, f"user {uid} tells more than {self._settings.rate} lines a second", lines)
         return message
 
     def _record_lines(self, uid: int, message: Message, wrong: list[RefusedError]) -> None:
