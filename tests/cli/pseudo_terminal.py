@@ -45,6 +45,16 @@ class Terminal:
         """Press keys."""
         os.write(self._end, keys)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has closed the window."""
+        return self._end >= 0
+
+    def hang_up(self) -> None:
+        """Close the window: nothing can be read or typed any more."""
+        os.close(self._end)
+        self._end = -1
+
     def _more(self) -> bytes:
         try:
             return os.read(self._end, 4096)
@@ -59,9 +69,11 @@ def fog_in_terminal(*arguments: str) -> Iterator[Terminal]:
     command = [sys.executable, "-c", _IN_A_SESSION, *arguments]
     process = subprocess.Popen(command, stdin=other, stdout=other, stderr=other, env=ENVIRON)
     os.close(other)
+    terminal = Terminal(process, end)
     try:
-        yield Terminal(process, end)
+        yield terminal
     finally:
         process.kill()
         process.wait()
-        os.close(end)
+        if terminal.is_open:
+            terminal.hang_up()

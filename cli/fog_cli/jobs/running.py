@@ -22,28 +22,32 @@ class _Tail:
     def __init__(self) -> None:
         self._out, self.into = os.pipe()
         self._end = b""
+        self._writing = False
         self._done = _thread.allocate_lock()
-
-    def start(self) -> None:
-        """Copy from now on."""
-        os.close(self.into)
         self._done.acquire()
         _thread.start_new_thread(self._copy, ())
 
+    def close(self) -> None:
+        """Leave the pipe to the command, so that it ends with it."""
+        os.close(self.into)
+
     def text(self) -> str:
-        """Return its end, once all has come."""
-        self._done.acquire(timeout=_PATIENCE)
+        """Return its end, once all has come and is where it would have gone."""
+        while not self._done.acquire(timeout=_PATIENCE) and self._writing:
+            continue  # whoever reads ours is slow: the command itself would have waited, too
         return self._end.decode("utf-8", "replace")
 
     def _copy(self) -> None:
         try:
             while chunk := os.read(self._out, 65536):
+                self._writing = True
                 self._end = (self._end + chunk)[-_TAIL:]
                 try:
                     while chunk:
                         chunk = chunk[os.write(2, chunk) :]
                 except OSError:  # nobody reads ours: the command must not wait for that
-                    continue
+                    pass
+                self._writing = False
         finally:
             self._done.release()
 
@@ -53,7 +57,7 @@ def run(relay: Relay, name: str, argv: list[str], *, tail: bool) -> int:
     name = name or argv[0].rpartition("/")[2]
     before = _signal.pthread_sigmask(_signal.SIG_BLOCK, (*_PASSED_ON, _signal.SIGCHLD))
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, as some parents leave it, it takes the exit code away
-    errors = _Tail() if tail else None
+    errors = _tail() if tail else None
     begun, since = time.time(), time.monotonic()
     try:
         pid = _spawn(argv, before, errors)
@@ -65,13 +69,14 @@ def run(relay: Relay, name: str, argv: list[str], *, tail: bool) -> int:
     _tell(relay, _start(name, begun))
     status, usage = _wait(pid)
     took = time.monotonic() - since
+    said = errors.text() if errors else ""
     code, signal = _code_of(status)
     lines = _end(name, code, "signal" if signal else "failed" if code else "ok", begun + took, took)
     for mode, seconds in (("user", usage.ru_utime), ("system", usage.ru_stime)):
         lines.append(f"counter {labelled('job_cpu_seconds_total', {'job': name, 'mode': mode})} {seconds:.6f}")
     lines.append(f"gauge {labelled('job_max_rss_bytes', {'job': name})} {usage.ru_maxrss * 1024}")
     if code:
-        lines.append(_event(name, code, signal, errors.text() if errors else ""))
+        lines.append(_event(name, code, signal, said))
     _tell(relay, lines)
     return code
 
@@ -82,8 +87,16 @@ def _spawn(argv: list[str], mask: set[int], errors: _Tail | None) -> int:
     ours = (_signal.SIGPIPE, _signal.SIGXFSZ)  # the interpreter ignores them
     pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=actions, setsigmask=mask, setsigdef=ours)
     if errors:
-        errors.start()
+        errors.close()
     return pid
+
+
+def _tail() -> _Tail | None:
+    try:
+        return _Tail()
+    except (OSError, RuntimeError) as error:  # no more files or threads: the command runs all the same
+        _complain(error)
+        return None
 
 
 def _wait(pid: int) -> tuple[int, struct_rusage]:
@@ -93,8 +106,19 @@ def _wait(pid: int) -> tuple[int, struct_rusage]:
         if ended:
             return status, usage
         came = _signal.sigwaitinfo((*_PASSED_ON, _signal.SIGCHLD))
-        if came.si_signo != _signal.SIGCHLD and came.si_code != _FROM_KERNEL:
+        if came.si_signo != _signal.SIGCHLD and not (came.si_code == _FROM_KERNEL and _has_it(pid, came.si_signo)):
             os.kill(pid, came.si_signo)
+
+
+def _has_it(pid: int, signal: int) -> bool:
+    """Tell whether the command has got a signal of the terminal's, too.
+
+    Keys are for the foreground's group, which a command like `timeout` leaves; that it hangs up is told to the leader
+    of the session alone.
+    """
+    if signal == _signal.SIGHUP and os.getsid(0) == os.getpid():
+        return False
+    return os.getpgid(pid) == os.getpgrp()
 
 
 def _code_of(status: int) -> tuple[int, int]:

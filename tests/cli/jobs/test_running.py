@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -87,6 +88,18 @@ def test_a_process_left_behind_does_not_hold_the_job(place: Place) -> None:
     code, _, err = place.fog("run", "--name", "j", "--tail", "--", "sh", "-c", "sleep 30 >&2 & echo $! >&2; exit 4")
     os.kill(int(err), signal.SIGKILL)
     assert code == 4
+
+
+def test_the_tail_loses_nothing_of_a_command_that_ends_well(place: Place) -> None:
+    """Standard error is read slowly: all that the command wrote comes, as it would without a pipe between."""
+    program = "import sys; sys.stderr.write('x' * 120_000); sys.stderr.flush(); print('done', flush=True)"
+    with place.start("run", "--tail", "--", sys.executable, "-c", program) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"done\n"  # both pipes are full of it
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.5)  # long enough for one that does not wait
+        _, err = process.communicate(timeout=20)
+    assert (process.returncode, len(err)) == (0, 120_000)
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"])
@@ -178,3 +191,26 @@ def test_ctrl_c_comes_once(place: Place) -> None:
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.line() == "1"
         assert terminal.process.wait(10) == 0
+
+
+def test_ctrl_c_reaches_a_command_in_a_group_of_its_own(place: Place) -> None:
+    """`timeout` leaves the terminal's foreground: it gets what the job got."""
+    options = ["--socket", str(place.socket), "--spool", str(place.spool)]
+    program = "import os; os.setpgid(0, 0)\n" + COUNTS
+    with fog_in_terminal("run", *options, "--", sys.executable, "-c", program) as terminal:
+        assert terminal.line() == "ready"
+        terminal.type(CTRL_C)
+        assert terminal.line().endswith("heard")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.line() == "1"
+        assert terminal.process.wait(10) == 0
+
+
+def test_a_terminal_that_hangs_up_is_told_to_the_command(place: Place) -> None:
+    """The kernel tells the leader of the session alone, which the job is in the command's place."""
+    options = ["--socket", str(place.socket), "--spool", str(place.spool)]
+    program = BLOCKS.format("SIGHUP") + "print('ready', flush=True); signal.sigwait([signal.SIGHUP]); os._exit(7)"
+    with fog_in_terminal("run", *options, "--", sys.executable, "-c", "import os; " + program) as terminal:
+        assert terminal.line() == "ready"
+        terminal.hang_up()
+        assert terminal.process.wait(10) == 7
