@@ -69,14 +69,14 @@ def run(relay: Relay, name: str, argv: list[str], *, tail: bool) -> int:
     _tell(relay, _start(name, begun))
     status, usage = _wait(pid)
     took = time.monotonic() - since
-    said = errors.text() if errors else ""
+    ending = errors.text() if errors else ""
     code, signal = _code_of(status)
     lines = _end(name, code, "signal" if signal else "failed" if code else "ok", begun + took, took)
     for mode, seconds in (("user", usage.ru_utime), ("system", usage.ru_stime)):
         lines.append(f"counter {labelled('job_cpu_seconds_total', {'job': name, 'mode': mode})} {seconds:.6f}")
     lines.append(f"gauge {labelled('job_max_rss_bytes', {'job': name})} {usage.ru_maxrss * 1024}")
     if code:
-        lines.append(_event(name, code, signal, said))
+        lines.append(_event(name, code, signal, ending))
     _tell(relay, lines)
     return code
 

@@ -165,7 +165,7 @@ def test_a_set_shows_the_distinct_values_of_the_last_interval() -> None:
 
 
 def test_a_set_that_ends_within_its_interval_leaves_its_room() -> None:
-    """Its members count among those of all sets, of which there are 100,000."""
+    """Its members count among those of all sets, 100,000 at most."""
     totals = Totals(Plan(DOGSTATSD, limits=Limits(interval=3_600, idle=60)))
     totals.collect(0)
     for number in range(10):
