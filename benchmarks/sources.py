@@ -8,20 +8,32 @@ Each benchmark is a function that yields rows: what was measured, how much one t
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import re
+import socket
+import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, start_http_server
 from prometheus_client.parser import text_string_to_metric_families
 
 from fog_agent.sources.scraping.families import Families
 from fog_agent.sources.scraping.page import PageReader
+from fog_testing.nats_server import NatsServer
+from fog_testing.ports import free_port
 
 RUNS: Final = 7
+FOG: Final = str(Path(sys.executable).with_name("fog"))
+"""The console script, as pip installs it."""
 
 
 class Row(NamedTuple):
@@ -68,10 +80,9 @@ def jobs() -> Iterator[Row]:
         "python -c pass": [sys.executable, "-c", "pass"],
         "python -IS -c pass": [sys.executable, "-IS", "-c", "pass"],
     }
-    for flags, words in (("-IS", "a script of two lines"), ("-s", "with site, as a console script")):
-        python = [sys.executable, flags, "-c", light]
-        commands[f"fog emit, {words}"] = [*python, "emit", "a_total", "1"]
-        commands[f"fog run -- true, {words}"] = [*python, "run", "--", "/bin/true"]
+    for fog, words in (([FOG], "as installed"), ([sys.executable, "-IS", "-c", light], "a script of two lines")):
+        commands[f"fog emit, {words}"] = [*fog, "emit", "a_total", "1"]
+        commands[f"fog run -- true, {words}"] = [*fog, "run", "--", "/bin/true"]
     with tempfile.TemporaryDirectory() as folder:
         environ = os.environ | {"FOG_SOCKET": f"{folder}/jobs.sock", "FOG_SPOOL": f"{folder}/spool"}
         for away in (False, True):
@@ -101,6 +112,14 @@ def otlp() -> Iterator[Row]:
     """Parse and fold points of OTLP, each with three attributes, of series that are known."""
     from fog_agent.sources.otlp.folding import Fold
     from fog_agent.sources.otlp.request import Parser
+
+    request, parser, fold = request_of(1_000), Parser(), Fold(0)
+    yield Row("a point, parsed", least(lambda: parser.parse(request), 1_000), "us")
+    yield Row("a point, parsed and folded", least(lambda: fold.apply(parser.parse(request), 1.0), 1_000), "us")
+
+
+def request_of(count: int, value: int = 0, began: int = 10**18) -> bytes:
+    """Return a request of OTLP with so many points of a counter; `began` in nanoseconds since 1970."""
     from utilityfog_frontend.telemetry.exposition.wire import block, fixed, integer, key, text
 
     def attributes(number: int) -> bytes:
@@ -108,37 +127,35 @@ def otlp() -> Iterator[Row]:
         return b"".join(block(7, text(1, name) + block(2, text(1, value))) for name, value in pairs.items())
 
     points = [
-        block(1, fixed(2, 10**18) + fixed(3, 10**18 + 1) + key(6, 1) + bytes(8) + attributes(number))
-        for number in range(1_000)
+        block(1, fixed(2, began) + fixed(3, began + 1) + key(6, 1) + value.to_bytes(8, "little") + attributes(number))
+        for number in range(count)
     ]
     body = b"".join(points) + integer(2, 2) + integer(3, 1)
-    request = block(1, block(1, b"") + block(2, block(2, text(1, "requests") + block(7, body))))
-    parser, fold = Parser(), Fold(0)
-    yield Row("a point, parsed", least(lambda: parser.parse(request), 1_000), "us")
-    yield Row("a point, parsed and folded", least(lambda: fold.apply(parser.parse(request), 1.0), 1_000), "us")
+    return block(1, block(1, b"") + block(2, block(2, text(1, "posts") + block(7, body))))
 
 
 def statsd() -> Iterator[Row]:
     """Add up lines, alone and in datagrams, and read datagrams from a socket."""
-    import socket
-
     from fog_agent.sources.datagrams import receive
     from fog_agent.sources.statsd.plan import Plan
     from fog_agent.sources.statsd.totals import Totals
 
     count = 10_000
     totals = Totals(Plan("dogstatsd"))
+
+    def take(lines: bytes, times: int) -> None:
+        for _ in range(times):
+            totals.take(lines, 0.0)
+
     for what, line in (
         ("a counter with two tags", b"page.views:1|c|#env:dev,host:a"),
         ("a timer", b"took:320|ms|#env:dev"),
         ("a gauge with a fraction", b"temperature:-3.5|g"),
         ("a counter with a time, looked up each time", b"page.views:1|c|#env:dev|T1700000000"),
     ):
-        yield Row(
-            f"a line: {what}", least(lambda line=line: [totals.take(line, 0.0) for _ in range(count)], count), "us"
-        )
+        yield Row(f"a line: {what}", least(partial(take, line, count), count), "us")
     for_all = b"\n".join([b"page.views:1|c|#env:dev,host:a"] * 30)
-    yield Row("a line, 30 in a datagram", least(lambda: [totals.take(for_all, 0.0) for _ in range(300)], 9_000), "us")
+    yield Row("a line, 30 in a datagram", least(partial(take, for_all, 300), 9_000), "us")
     kind = (socket.AF_INET, socket.SOCK_DGRAM)
     with socket.socket(*kind) as sock, socket.socket(*kind) as to:
         to.bind(("127.0.0.1", 0))
@@ -155,11 +172,114 @@ def statsd() -> Iterator[Row]:
         yield Row("a datagram: received", best, "us")
 
 
+class Node(NamedTuple):
+    """One `fog agent` with its sources' places.
+
+    Attributes:
+        folder: Has its file of sources, its state and its jobs' socket.
+        scraped: Port of the exporter that it scrapes.
+        statsd: UDP port where it takes lines.
+        otlp: TCP port where it takes posts.
+    """
+
+    folder: Path
+    scraped: int
+    statsd: int
+    otlp: int
+
+    def tables(self) -> dict[str, str]:
+        """Return a table of the file of sources for each kind."""
+        return {
+            "scrape": f'[[scrape]]\nname = "shop"\nurl = "http://127.0.0.1:{self.scraped}/metrics"\ninterval = 1\n',
+            "textfile": f'[[textfile]]\nname = "scripts"\ndirectory = "{self.folder}"\n',
+            "statsd": f'[[statsd]]\nname = "apps"\nlisten = ["127.0.0.1:{self.statsd}"]\ndialect = "dogstatsd"\n',
+            "otlp": f'[[otlp]]\nname = "otel"\nlisten = "127.0.0.1:{self.otlp}"\n',
+            "jobs": f'[jobs]\nsocket = "{self.folder}/jobs.sock"\nspool = "{self.folder}/spool"\n',
+        }
+
+    def feed(self, kinds: tuple[str, ...]) -> None:
+        """Tell each source something: a series for jobs and text files, ten of statsd, a hundred of OTLP."""
+        if "statsd" in kinds:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                for number in range(10):
+                    sock.sendto(f"lines:1|c|#page:{number}".encode(), ("127.0.0.1", self.statsd))
+        if "otlp" in kinds:
+            body, kind = request_of(100, 1, time.time_ns()), {"Content-Type": "application/x-protobuf"}
+            post = urllib.request.Request(f"http://127.0.0.1:{self.otlp}/v1/metrics", body, kind)
+            urllib.request.urlopen(post, timeout=10).close()
+        if "jobs" in kinds:
+            environ = os.environ | {"FOG_SOCKET": f"{self.folder}/jobs.sock", "FOG_SPOOL": f"{self.folder}/spool"}
+            subprocess.run([FOG, "emit", "--sync", "told_total", "1"], env=environ, check=True)
+
+
+COUNTED: Final = {
+    "scrape": "requests_total",
+    "textfile": "",
+    "statsd": "lines_total",
+    "otlp": "posts_total",
+    "jobs": "told_total",
+}
+"""What each kind of source must have counted when it was fed; a file of text has gauges here, which no ledger has."""
+
+
+def memory() -> Iterator[Row]:
+    """Read the resident memory of real agents, all fed, with each kind of source, without any, and with all.
+
+    The exporter is prometheus_client's, with 1,000 series that rise before each reading of the memory.
+    """
+    registry = CollectorRegistry()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    requests = Counter("requests", "Requests", ["path"], registry=registry)
+    series = [requests.labels(f"/a/{number}") for number in range(1_000)]
+
+    def rise() -> None:
+        for one in series:
+            one.inc()
+
+    server, thread = start_http_server(0, "127.0.0.1", registry)
+    with tempfile.TemporaryDirectory() as folder, NatsServer() as nats:
+        subprocess.run([FOG, "streams", "apply", "--nats", nats.url], check=True, stdout=subprocess.DEVNULL)
+        choices: list[tuple[str, ...]] = [(), *((kind,) for kind in COUNTED), tuple(COUNTED)]
+        for kinds in choices:
+            place = Path(folder, "-".join(kinds) or "host")
+            place.mkdir()
+            (place / "scripts.prom").write_text("files_saved 7\n")
+            node = Node(place, server.server_port, free_port(), free_port())
+            for state, size in memory_of(node, kinds, nats.url, rise).items():
+                words = "no source" if not kinds else "all sources" if len(kinds) > 1 else kinds[0]
+                yield Row(f"fog agent, {words}: {state}", size, "MB")
+    server.shutdown()
+    thread.join()
+
+
+def memory_of(node: Node, kinds: tuple[str, ...], url: str, rise: Callable[[], None]) -> dict[str, float]:
+    """Return the resident and the most resident memory of an agent in MB, ten intervals after it was fed."""
+    file, ledger = node.folder / "sources.toml", node.folder / "ledger.json"
+    file.write_text("".join(node.tables()[kind] for kind in kinds))
+    options = ["--interval", "1s", "--nats", url, "--state-dir", f"{node.folder}/state", "--ledger", str(ledger)]
+    agent = subprocess.Popen([FOG, "agent", "--path", f"fog/{node.folder.name}", "--sources", str(file), *options])
+    try:
+        time.sleep(4)  # its first readings are baselines
+        node.feed(kinds)
+        for _ in range(10):
+            rise()
+            time.sleep(1)
+        status = Path(f"/proc/{agent.pid}/status").read_text()
+    finally:
+        agent.terminate()
+        agent.wait(20)
+    counted = json.loads(ledger.read_text())
+    assert all(counted[COUNTED[kind]] for kind in kinds if COUNTED[kind]), counted
+    sizes = re.findall(r"^Vm(RSS|HWM):\s+(\d+) kB$", status, re.MULTILINE)
+    return {name: int(size) * 1024 / 1e6 for name, size in sizes}
+
+
 BENCHMARKS: Final[dict[str, Callable[[], Iterator[Row]]]] = {
     "scrape": scrape,
     "jobs": jobs,
     "otlp": otlp,
     "statsd": statsd,
+    "memory": memory,
 }
 
 
