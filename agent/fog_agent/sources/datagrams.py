@@ -87,8 +87,8 @@ def read_address(text: str, *, insecure: bool = False, mode: int = 0o660, group:
         raise ValueError(f"{text!r}: {host!r} is no IP address: write 127.0.0.1:{port} or [::1]:{port}") from None
     if not address.is_loopback and not insecure:
         raise ValueError(
-            f"{text!r} can be reached from other machines, whose datagrams nobody can tell from this one's: listen on "
-            f"127.0.0.1:{port}, or write insecure = true"
+            f"{text!r} can be reached from other machines, and nobody can tell what they send from this one's: "
+            f"listen on 127.0.0.1:{port}, or write insecure = true"
         )
     return Address(host=host, port=int(port))
 

@@ -31,7 +31,7 @@ class Sources:
         for source in waiting:
             try:
                 source.start()
-            except Exception as error:  # noqa: BLE001 - such as no room for a thread: the others start all the same
+            except (OSError, ValueError) as error:
                 self._down(source.name, f"cannot start, and is tried again: {error}")
                 self._waiting.append(source)
             else:

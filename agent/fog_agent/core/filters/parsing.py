@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -70,6 +69,8 @@ def _rules(document: Mapping[str, object], key: str) -> list[tuple[str, Mapping[
 def _known(where: str, given: Mapping[str, object], known: Sequence[str]) -> None:
     for key in given:
         if key not in known:
+            import difflib  # only for who has mistyped
+
             near = difflib.get_close_matches(str(key), known, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
             raise FilterError(f"{where}: {key!r} is not known{hint}")

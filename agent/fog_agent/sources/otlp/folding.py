@@ -15,9 +15,9 @@ from math import inf
 from typing import Any, Final
 
 from fog_agent.sources.otlp.attributes import canonical
-from fog_agent.sources.otlp.families import Families, resource_labels, series_labels
+from fog_agent.sources.otlp.families import Families, RefusedError, resource_labels, series_labels
 from fog_agent.sources.otlp.limits import Limits
-from fog_agent.sources.otlp.points import Bucketed, Kind, Point, Recorded, RefusedError, Unusable
+from fog_agent.sources.otlp.points import Bucketed, Kind, Point, Recorded, Unusable
 from fog_agent.sources.otlp.request import CUMULATIVE, DELTA, MetricData
 from fog_agent.sources.otlp.streams import Stream, take_change, take_delta, take_total, take_value
 from fog_agent.sources.otlp.summaries import divided
@@ -122,10 +122,14 @@ class Fold:
         outcome = Outcome()
         self._refill(now)
         for data in found:
-            if data.kind is Kind.SUMMARY:
-                self._take_summaries(data, now, outcome)
-            else:
-                self._take(data, now, outcome)
+            for part in divided(data) if data.kind is Kind.SUMMARY else (data,):
+                try:
+                    self._apply(part, now, outcome)
+                except (RefusedError, UnicodeDecodeError) as error:
+                    reason = error.reason if isinstance(error, RefusedError) else "name"
+                    outcome.refuse(reason, str(error), len(part.points))
+                except ValueError as error:
+                    outcome.refuse("malformed", str(error), len(part.points))
         for text in self._families.clashes():
             outcome.texts.setdefault("name_clash", text)
         return outcome
@@ -139,28 +143,6 @@ class Fold:
             self._swept = now
             self._sweep(now - self._limits.idle)
         return found
-
-    def _take(self, data: MetricData, now: float, outcome: Outcome) -> None:
-        try:
-            self._apply(data, now, outcome)
-        except (RefusedError, UnicodeDecodeError) as error:
-            reason = error.reason if isinstance(error, RefusedError) else "name"
-            outcome.refuse(reason, str(error), len(data.points))
-        except ValueError as error:
-            outcome.refuse("malformed", str(error), len(data.points))
-
-    def _take_summaries(self, data: MetricData, now: float, outcome: Outcome) -> None:
-        """Take the parts of summaries; what a sender hears of are its points, not the parts that they become here."""
-        left = len(data.points)
-        outcomes = [Outcome() for _ in range(3)]
-        for part, its in zip(divided(data), outcomes, strict=True):
-            self._take(part, now, its)
-        worst = max(outcomes, key=lambda one: one.refused.total())
-        for reason, count in worst.refused.items():
-            if left:
-                outcome.refuse(reason, worst.texts[reason], min(count, left))
-                left -= min(count, left)
-        outcome.taken += left
 
     def _apply(self, data: MetricData, now: float, outcome: Outcome) -> None:
         take = _take_of(data)

@@ -130,14 +130,10 @@ class Listener:
         """Read on for a moment what a refused sender still sends: a connection that is reset may lose its answer."""
         if writer.can_write_eof():
             writer.write_eof()
-
-        async def drain() -> None:
-            left = MAX_BODY
+        left = MAX_BODY
+        with suppress(TimeoutError, OSError):
             while left > 0 and (piece := await asyncio.wait_for(reader.read(65_536), 1.0)):
                 left -= len(piece)
-
-        with suppress(TimeoutError, OSError):
-            await asyncio.wait_for(drain(), READ_SECONDS)  # one that drips would hold its connection for ever
 
 
 def _length(text: str, base: int) -> int:

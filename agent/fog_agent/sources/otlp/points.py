@@ -9,18 +9,6 @@ from utilityfog_frontend.telemetry.kinds import HistogramValue
 from utilityfog_frontend.telemetry.model import Exemplar, ExponentialValue
 
 
-class RefusedError(ValueError):
-    """A point, or a metric, that is not taken.
-
-    Attributes:
-        reason: one of `fog_agent_source_refused_total`.
-    """
-
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
-
-
 class Kind(Enum):
     """The kinds of metric."""
 

@@ -6,14 +6,12 @@ A stream is one series of one process: of a count also one start. A total is one
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
 
 from fog_agent.sources.otlp.distributions import room
-from fog_agent.sources.otlp.points import RefusedError
-from utilityfog_frontend.telemetry.kinds import fell, size_of
+from utilityfog_frontend.telemetry.kinds import fell
 from utilityfog_frontend.telemetry.model import Exemplar, ExponentialValue, Family, Labels, SeriesSnapshot, Value
-from utilityfog_frontend.telemetry.support.numeric import WHOLE_LIMIT, as_number
+from utilityfog_frontend.telemetry.support.numeric import as_number
 
 
 class Total:
@@ -39,20 +37,12 @@ class Total:
         self.exemplars: dict[int, Exemplar] = {}
 
     def add(self, grown: Any) -> None:
-        """Count more.
-
-        Raises:
-            RefusedError: There would be more than a frame can tell.
-        """
+        """Count more."""
         if isinstance(grown, ExponentialValue):
             one, other = room(self.value, grown)  # type: ignore[arg-type] # values of one family are of one kind
-            value: Value = one + other
+            self.value = one + other
         else:
-            value = self.value + grown
-        total = value if isinstance(value, int | float) else value.sum
-        if size_of(value) >= WHOLE_LIMIT or not isfinite(total):
-            raise RefusedError("value", f"{self.family.name}: its total would be 2^63 or more")
-        self.value = value
+            self.value = self.value + grown
 
 
 class Stream:
@@ -130,8 +120,8 @@ def take_total(stream: Stream, start: int, time: int, value: Any) -> None:
 def take_delta(stream: Stream, start: int, time: int, value: Any) -> None:
     """Take what was counted in a while; once when it is sent twice."""
     if stream.span != (start, time):
-        stream.total.add(value)
         stream.span, stream.time, stream.last = (start, time), time, 0
+        stream.total.add(value)
 
 
 def take_value(stream: Stream, start: int, time: int, value: Any) -> None:

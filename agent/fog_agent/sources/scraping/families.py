@@ -16,8 +16,6 @@ from utilityfog_frontend.telemetry.names import refuse_unpublishable
 
 JITTER: Final = 1.0
 """Seconds by which a time of creation may rise and be the same: some programs compute it."""
-FIRST_CREATION: Final = 1e8
-"""Unix seconds, in 1973, before which nothing was created that is read here: less is no time."""
 WHOLE: Final = 2.0**53
 
 Refuse = Callable[[str, str], None]
@@ -77,18 +75,23 @@ class Families:
         self._helps: dict[str, str] = {}
         self._groups: dict[str, _Group] = {}
 
-    def clear(self) -> None:
-        """Forget all samples; types and helps stay."""
+    def clear(self, *, types: bool = False) -> None:
+        """Forget all samples; types and helps stay, or not."""
         self._groups.clear()
+        if types:
+            self._types.clear()
+            self._helps.clear()
 
-    def describe(self, types: dict[str, str], helps: dict[str, str]) -> bool:
-        """Take the types and helps of a page, by name; tell whether a metric had another type, or samples without."""
-        before, self._types, self._helps = self._types, types, helps
-        return any(
-            before.get(name) != kind
-            and (name in before or any(name + suffix in self._groups for suffix in ("", "_bucket", "_sum", "_count")))
-            for name, kind in types.items()
-        )
+    def describe(self, name: str, text: str) -> None:
+        """Take a metric's help."""
+        self._helps[name] = text
+
+    def declare(self, name: str, kind: str) -> bool:
+        """Take a metric's type; tell whether it had another one, or samples without one."""
+        before = self._types.get(name)
+        self._types[name] = kind
+        samples = (name + suffix for suffix in ("", "_bucket", "_sum", "_count"))
+        return before != kind and (before is not None or any(one in self._groups for one in samples))
 
     def add(self, name: str, labels: dict[str, str], sample: Sample, page: int) -> None:
         """Take a sample that was not there before, on the page of this number.
@@ -97,8 +100,6 @@ class Families:
             ValueError: It cannot be one.
         """
         base, suffix = self._base_of(name)
-        if suffix == "_created" and not (sample.value >= FIRST_CREATION and self._types.get(name, "gauge") == "gauge"):
-            base, suffix = name, ""  # a count of what was created, which says nothing of another count's beginning
         kind = self._types.get(base, "untyped")
         if suffix == "_created":
             counts = (base + "_sum", base + "_count") if kind == "summary" else (base,)

@@ -80,8 +80,6 @@ class Fetch:
         try:
             headers = self._headers()
             self._socket = connection.sock = self._connected()
-            if self._late:  # nobody watches it any more
-                raise TimeoutError
             path = (url.path or "/") + ("?" + url.query if url.query else "")
             connection.request("GET", path, headers=headers)
             return self._page(connection.getresponse())

@@ -17,6 +17,8 @@ from utilityfog_frontend.telemetry.model import FamilySnapshot
 
 LINES_PER_SERIES: Final = 8
 """Lines of a page for each series that it may have: more are refused before they are made."""
+MOST_COMMENTS: Final = 100_000
+"""Comments that are remembered; when there are more, all is read anew."""
 _SPECIAL: Final = frozenset({b"NaN", b"+Inf", b"-Inf"})
 
 
@@ -56,8 +58,7 @@ class PageReader:
         self._families = families
         self._most = most
         self._known: dict[bytes, Sample] = {}
-        self._comments: list[bytes] = []
-        self._faults: list[str] = []
+        self._comments: set[bytes] = set()
         self._number = 0
         self._asked: float | None = None
 
@@ -76,6 +77,10 @@ class PageReader:
             raise ValueError("the page does not end with the end of a line: it was cut short")
         if body.count(b"\n") > LINES_PER_SERIES * self._most:
             raise ValueError(f"the page has more than {LINES_PER_SERIES * self._most} lines")
+        if len(self._comments) > MOST_COMMENTS:  # of names that came and went
+            self._comments.clear()
+            self._known.clear()
+            self._families.clear(types=True)
         self._number += 1
         page = Page()
         lines = body.split(b"\n")
@@ -90,34 +95,30 @@ class PageReader:
         return page
 
     def _types_change(self, lines: list[bytes], page: Page) -> bool:
-        """Take the comments if they are not those of the last page; tell whether a metric has another type."""
-        comments = [line for line in lines if line[:1] == b"#"]
+        """Take the comments that are new; tell whether a metric has another type than before."""
         changed = False
-        if comments != self._comments:
-            self._comments, self._faults = comments, []
-            types: dict[str, str] = {}
-            helps: dict[str, str] = {}
-            for line in comments:
-                self._take_comment(line, types, helps)
-            changed = self._families.describe(types, helps)
-        for fault in self._faults:
-            page.refuse("line", fault)
+        for line in lines:
+            if line[:1] != b"#" or line in self._comments:
+                continue
+            self._comments.add(line)
+            changed |= self._take_comment(line, page)
         return changed
 
-    def _take_comment(self, line: bytes, types: dict[str, str], helps: dict[str, str]) -> None:
+    def _take_comment(self, line: bytes, page: Page) -> bool:
         try:
             comment = parse_comment(line)
         except UnicodeDecodeError as error:
-            self._faults.append(f"{shown(line)} is not UTF-8: {error.reason}")
-            return
+            page.refuse("line", f"{shown(line)} is not UTF-8: {error.reason}")
+            return False
         if comment is None:
-            return
+            return False
         if comment.word == "HELP":
-            helps[comment.name] = comment.text
+            self._families.describe(comment.name, comment.text)
         elif comment.text in TYPES:
-            types[comment.name] = comment.text
+            return self._families.declare(comment.name, comment.text)
         else:
-            self._faults.append(f"{shown(line)}: no such type")
+            page.refuse("line", f"{shown(line)}: no such type")
+        return False
 
     def _read_samples(self, lines: list[bytes], page: Page) -> None:
         known, number = self._known.get, self._number

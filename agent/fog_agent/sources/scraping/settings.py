@@ -124,8 +124,6 @@ _NO_URL: Final = "missing"
 def _url(text: str, socket: str, *, insecure: bool) -> SplitResult:
     if text == _NO_URL:
         raise ValueError("url is missing: give the address of the metrics, or socket, the path of a unix socket")
-    if "@" in text.partition("?")[0]:  # it is not shown: what is before the @ is a secret
-        raise ValueError("url has a user or a password before its host: credentials have own keys, as password_file")
     try:
         url = urlsplit(text)
         port = url.port
@@ -133,8 +131,8 @@ def _url(text: str, socket: str, *, insecure: bool) -> SplitResult:
         raise ValueError(f"url = {text!r}: {error}") from None
     if url.scheme not in {"http", "https"} or not url.hostname or port == 0:
         raise ValueError(f"url = {text!r}: must be http://HOST[:PORT]/PATH, or https")
-    if url.fragment or not text.isascii() or re.search(r"[\s\x00-\x1f]", text):
-        raise ValueError(f"url = {text!r}: has more than a host, a port, a path and a query")
+    if url.username is not None or url.fragment or not text.isascii() or re.search(r"[\s\x00-\x1f]", text):
+        raise ValueError(f"url = {text!r}: has more than a host, a port, a path and a query; credentials have own keys")
     if url.scheme == "http" and not (socket or insecure or LOOPBACK.fullmatch(url.hostname)):
         raise ValueError(
             f"url = {text!r}: is another machine, which anybody between can read and forge; use https, or say "

@@ -20,8 +20,6 @@ from utilityfog_frontend.telemetry.kinds import MetricType
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, SeriesSnapshot
 
 REASONS: Final = ("file", "files")
-GAUGES_LAST: Final = 3
-"""Intervals without a reading after which gauges end; counts stay."""
 STOP_PATIENCE: Final = 2.0
 MTIME: Final = Family("node_textfile_mtime_seconds", MetricType.GAUGE, "When a file was changed last")
 ERROR: Final = Family("node_textfile_scrape_error", MetricType.GAUGE, "Whether a file cannot be read: 1 or 0")
@@ -92,7 +90,6 @@ class Directory:
         self._outside = outside
         self._files: dict[str, TextFile] = {}
         self._families: Sequence[FamilySnapshot] = ()
-        self._read_at = time.monotonic()
         self._stopping = threading.Event()
         self._first = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"fog-textfile-{self.name}", daemon=True)
@@ -110,10 +107,8 @@ class Directory:
         self._thread.join(STOP_PATIENCE)
 
     def collect(self) -> Sequence[FamilySnapshot]:
-        """Return what was read last; of a directory that cannot be read for long, only counts."""
-        if time.monotonic() - self._read_at <= GAUGES_LAST * self._settings.interval:
-            return self._families
-        return [one for one in self._families if one.family.type.incremental]
+        """Return what was read last."""
+        return self._families
 
     def read(self) -> None:
         """Read the files that changed.
@@ -132,8 +127,7 @@ class Directory:
             if file.read(time.time()) and file.error:
                 self._metrics.refuse(self.name, "file", file.error)
         self._families = [*self._about(), *(one for file in self._files.values() for one in file.families)]
-        self._read_at = time.monotonic()
-        self._metrics.read(self.name, self._read_at - begun)
+        self._metrics.read(self.name, time.monotonic() - begun)
         self._metrics.up(self.name, up=True)
 
     def _file(self, name: str) -> TextFile:
