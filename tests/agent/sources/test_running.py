@@ -9,24 +9,21 @@ from fog_agent.sources.names import Names, valid_label_name, valid_metric_name
 from fog_agent.sources.running import Sources
 from utilityfog_frontend.telemetry import TelemetryCollector
 
-IN_USE = OSError("the address is in use")
-
 
 class Source:
     """A source that cannot start the first few times, or cannot stop."""
 
-    def __init__(self, name: str, failures: int = 0, *, stops: bool = True, error: Exception = IN_USE) -> None:
+    def __init__(self, name: str, failures: int = 0, *, stops: bool = True) -> None:
         self.name = name
         self.running = False
         self._failures = failures
-        self._error = error
         self._stops = stops
 
     def start(self) -> None:
         """Start, after some failures."""
         if self._failures:
             self._failures -= 1
-            raise self._error
+            raise OSError("the address is in use")
         self.running = True
 
     def stop(self) -> None:
@@ -62,16 +59,6 @@ def test_one_that_cannot_start_is_tried_again_and_stops_no_other(caplog: pytest.
     sources.stop()
     sources.retry()
     assert not first.running
-
-
-def test_one_that_gets_no_thread_is_tried_again_and_stops_no_other() -> None:
-    """As one without its address: the others start, and the agent lives."""
-    late, last = Source("late", 1, error=RuntimeError("can't start new thread")), Source("last")
-    sources = Sources([late, last], SourceMetrics(TelemetryCollector()))
-    sources.start()
-    assert (late.running, last.running) == (False, True)
-    sources.retry()
-    assert late.running
 
 
 def test_what_is_refused_is_counted_and_told_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -114,15 +114,15 @@ def test_node_exporter_is_read() -> None:
 def test_a_target_that_began_anew_while_it_was_away_is_counted_in_full() -> None:
     """By `_created`, also when its count is higher than before."""
     text = "# TYPE c_total counter\nc_total {}\n# TYPE c_created gauge\nc_created {}\n"
-    exporter = Exporter(page(text.format(100, 1_000_000_000)))
+    exporter = Exporter(page(text.format(100, 1000)))
     with exporter.listening() as port, running(table(port)) as node:
         assert node.value("c_total", job="app") == 0
         exporter.answer = lambda request: request.send_error(503)
         wait_until(lambda: node.value("fog_agent_source_up", source="app") == 0, deadline=10)
         assert node.value("c_total", job="app") == 0
-        exporter.answer = page(text.format(150, 1_000_000_500))
+        exporter.answer = page(text.format(150, 1500))
         wait_until(lambda: node.value("c_total", job="app") == 150, deadline=10)
-        exporter.answer = page(text.format(7, 1_000_000_500))  # a series of its own: the fleet adds up those that ended
+        exporter.answer = page(text.format(7, 1500))  # a series of its own: the fleet adds up those that ended
         wait_until(lambda: node.value("c_total", job="app") == 7, deadline=10)
 
 
@@ -271,14 +271,6 @@ def test_a_table_that_cannot_be_used(more: dict[str, Any], words: str) -> None:
         parse_sources({"scrape": [table(1, **more)]})
     assert words in str(raised.value)
     assert "[[scrape]] number 1 ('app'): " in str(raised.value)
-
-
-def test_a_password_in_an_url_is_refused_and_not_shown() -> None:
-    """An error is read in logs."""
-    for scheme in ("http", "ftp"):
-        with pytest.raises(SourcesError, match="password_file") as raised:
-            parse_sources({"scrape": [table(1, url=f"{scheme}://user:hunter2@localhost/metrics")]})
-        assert "hunter2" not in str(raised.value)
 
 
 def test_another_machine_may_be_asked_where_that_is_wanted() -> None:

@@ -53,15 +53,3 @@ def test_a_directory_that_is_not_there_is_down_until_it_is(tmp_path: Path) -> No
         write(directory, "a.prom", "a 1\n")
         wait_until(lambda: node.value("a") == 1, deadline=10)
         assert node.value("fog_agent_source_up", source="jobs") == 1
-
-
-def test_gauges_of_a_directory_that_is_gone_end_and_counts_stay(tmp_path: Path) -> None:
-    """Nobody knows them any more; after three intervals."""
-    directory = tmp_path / "some"
-    directory.mkdir()
-    write(directory, "a.prom", "a 1\nc_total 1\n")
-    with running({"name": "jobs", "directory": str(directory), "interval": 0.1}, kind="textfile") as node:
-        assert node.value("a") == 1
-        directory.rename(tmp_path / "other")
-        wait_until(lambda: node.value("a") is None, deadline=10)
-        assert node.value("c_total") == 0

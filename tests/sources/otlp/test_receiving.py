@@ -14,9 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.sdk.metrics import Histogram
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 
-from fog_agent.sources.otlp import listener
 from fog_agent.sources.otlp.answers import MAX_BODY, RefusalError
-from fog_testing.waiting import wait_until
 from tests.sources.otlp.programs import Program, Receiver, receiving
 from tests.sources.otlp.requests import request, resource, total
 from utilityfog_frontend.telemetry.exposition.wire import block
@@ -206,23 +204,6 @@ def test_slow_and_broken_senders_stop_nobody() -> None:
         assert not any(thread.name == "source-otel" for thread in threading.enumerate())
         for one in idle:
             one.close()
-
-
-def test_one_that_drips_on_after_its_answer_holds_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hundred of them would keep all others away."""
-    monkeypatch.setattr(listener, "READ_SECONDS", 0.5)
-    with receiving() as node, socket.create_connection(("127.0.0.1", node.source.port), 10) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert connection.recv(4_096).startswith(b"HTTP/1.1 404 ")
-
-        def closed() -> bool:
-            try:
-                connection.sendall(b"x")
-            except OSError:
-                return True
-            return False
-
-        wait_until(closed, deadline=10)
 
 
 def test_a_taken_address_is_told() -> None:
