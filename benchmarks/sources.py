@@ -219,7 +219,7 @@ COUNTED: Final = {
     "otlp": "posts_total",
     "jobs": "told_total",
 }
-"""What each kind of source must have counted when it was fed; a file of text has gauges here, which no ledger has."""
+"""The counter that each kind of source has once it was fed; a file of text has gauges here, which no ledger has."""
 
 
 def memory() -> Iterator[Row]:
