@@ -62,6 +62,7 @@ from fog_aggregator.core.places.patterns import BranchPatterns, places_outside
 from fog_aggregator.core.saved import Part
 from fog_aggregator.kernels.load import load
 from fog_aggregator.kernels.ports import Kernels
+from fog_aggregator.machine_memory import default_memory
 from fog_aggregator.memory import MemoryMetrics, empty_fleet, within_memory
 from fog_aggregator.network import NetworkCollector
 from fog_aggregator.notifications.alert_log import AlertLog
@@ -366,7 +367,8 @@ class Aggregator:
 
 
 def _kernels(config: AggregatorConfig) -> Kernels | None:
-    return load(config.kernels, config.state_dir / "kernels" if config.state_dir else None)
+    cache = config.state_dir / "kernels" if config.state_dir else None
+    return load(config.kernels, cache, config.memory or default_memory())
 
 
 def _scope(config: AggregatorConfig, subjects: Subjects) -> Scope:

@@ -21,7 +21,8 @@ from fog_aggregator.core.fleet.event_list import EventList
 from fog_aggregator.core.fleet.fleet import Fleet
 from fog_aggregator.core.outcome import Status
 from fog_aggregator.core.places.limits import FleetLimits, MemoryLimits
-from fog_aggregator.kernels.choice import Choice
+from fog_aggregator.kernels.choice import COMPILED_BYTES, Choice, has_room
+from fog_aggregator.kernels.load import load
 from fog_aggregator.machine_memory import available_memory
 from fog_aggregator.memory import within_memory
 from fog_aggregator.network import NetworkCollector
@@ -200,6 +201,24 @@ def test_what_kernels_take_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     after = Aggregator(config, MemoryBus()).memory()
     programs = [int(one["bytes"]["program"]) for one in (before, after)]  # type: ignore[index]
     assert programs[1] - programs[0] > 90 * MIB
+
+
+def test_compiled_kernels_leave_half_to_the_fleet() -> None:
+    """A machine of 512 MiB, where an aggregator takes 256, has no room; where there is room, the fleet has some too."""
+    program = 76 * MIB
+    assert not has_room(256 * MIB, program)
+    least = 2 * (program + COMPILED_BYTES)
+    assert [has_room(memory, program) for memory in (least - 1, least, 2**40)] == [False, True, True]
+    assert divide(least, program + COMPILED_BYTES, 2**40, 2**40).state > 0
+
+
+@pytest.mark.parametrize("choice", Choice)
+def test_auto_is_numpy_where_memory_is_short(choice: Choice, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says so; who asks for compiled kernels has them, and is refused by the division of the memory."""
+    pytest.importorskip("numba", reason="without numba there is no choice")
+    caplog.set_level("INFO")
+    assert (load(choice, memory=64 * MIB) is not None) == (choice is Choice.NUMBA)
+    assert ("numpy merges frames: of 64 MiB of memory" in caplog.text) == (choice is Choice.AUTO)
 
 
 def test_options_keep_to_their_part() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+COMPILED_BYTES: Final = 108 * 2**20
+"""Resident memory of numba, LLVM's library and the compiled kernels, before anything is read."""
 
 
 class Choice(StrEnum):
     """The way in which kernels run."""
 
     AUTO = "auto"
-    """Compiled where numba is installed."""
+    """Compiled where numba is installed, and the memory is enough for them."""
     NUMBA = "numba"
     """Compiled; without numba the program does not start."""
     NUMPY = "numpy"
@@ -26,3 +30,13 @@ def parse_choice(text: str) -> Choice:
         return Choice(text)
     except ValueError:
         raise ValueError(f"kernels {text!r} are not known: choose one of {', '.join(Choice)}") from None
+
+
+def has_room(memory: int, program: int) -> bool:
+    """Tell whether compiled kernels leave half of a memory to the fleet.
+
+    Args:
+        memory: All that the process may take, bytes.
+        program: Its resident memory without them, bytes.
+    """
+    return 2 * (program + COMPILED_BYTES) <= memory

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from fog_aggregator.kernels.cache import folder_for_kernels
-from fog_aggregator.kernels.choice import Choice
+from fog_aggregator.kernels.choice import COMPILED_BYTES, Choice, has_room
 from fog_aggregator.kernels.ports import Kernels
+from fog_aggregator.machine_memory import resident_bytes
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _COMPILED: Final = "fog_aggregator.kernels.compiled"
@@ -22,17 +23,22 @@ class KernelsError(ValueError):
     """The kernels that were chosen cannot be made."""
 
 
-def load(choice: Choice, cache: Path | None = None) -> Kernels | None:
+def load(choice: Choice, cache: Path | None = None, memory: int | None = None) -> Kernels | None:
     """Return the compiled kernels; None stands for numpy, which does the work then.
 
     Args:
         choice: Which kernels.
         cache: Our own directory for what was compiled, which need not exist; the last that is tried (`cache`).
+        memory: All that the process may take, bytes: `auto` is numpy where they have no room in it. Any for None.
 
     Raises:
         KernelsError: Compiled ones were asked for, and cannot be made.
     """
     if choice is Choice.NUMPY or (choice is Choice.AUTO and find_spec("numba") is None):
+        return None
+    if choice is Choice.AUTO and memory is not None and not has_room(memory, resident_bytes()):
+        text = "numpy merges frames: of %d MiB of memory compiled kernels would take %d, and leave the fleet too little"
+        LOGGER.info(text, memory // 2**20, COMPILED_BYTES // 2**20)
         return None
     try:
         return _compiled(cache)
