@@ -14,7 +14,7 @@ from typing import Final
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError
 
-from fog_bus.nats.client import Arrivals, Client
+from fog_bus.nats.client import Client
 from fog_bus.ports import Outcome, Publish, Refusal
 
 GONE: Final = (ConnectionClosedError, ConnectionDrainingError, OutboundBufferLimitError)
@@ -46,9 +46,7 @@ class Inbox:
         """Open a new place for answers, which nobody can guess, with each new connection."""
         self._deaf, self._nobody = "", _LEADERLESS.format(client.cluster) if client.cluster else _ALONE
         self._subject = f"{self._prefix}.{secrets.token_hex(12)}"
-        arrivals = Arrivals(lambda: self._take(arrivals))
-        subscription = await client.subscribe(f"{self._subject}.*", cb=self._answered)
-        client.deliver(subscription, arrivals)  # past a queue and a task, as each wakes the loop once more
+        await client.subscribe(f"{self._subject}.*", cb=self._answered)
 
     def hang_up(self) -> None:
         """Settle all that waits: the connection has ended."""
@@ -95,18 +93,10 @@ class Inbox:
                 self._settle(token, Publish(Outcome.REFUSED, Refusal.PERMISSION, refusal))
 
     async def _answered(self, message: Msg) -> None:
-        self._answer(message.subject, message.data, message.headers)
-
-    def _take(self, arrivals: Arrivals) -> None:
-        for subject, _, data, headers in arrivals.messages:
-            self._answer(subject, data, headers)
-        arrivals.messages.clear()
-
-    def _answer(self, subject: str, data: bytes, headers: dict[str, str] | None) -> None:
-        answer: bytes | Publish = data
-        if headers is not None and headers.get("Status") == _NO_RESPONDERS:
+        answer: bytes | Publish = message.data
+        if message.headers is not None and message.headers.get("Status") == _NO_RESPONDERS:
             answer = Publish(Outcome.REFUSED, Refusal.NO_STREAM, self._nobody)
-        self._settle(subject.rpartition(".")[2], answer)
+        self._settle(message.subject.rpartition(".")[2], answer)
 
     def _settle(self, token: str, answer: bytes | Publish) -> None:
         _, waiting = self._waiting.get(token, ("", None))
