@@ -44,7 +44,8 @@ async def ask_all(
         else:
             found[branch] = answer if room >= 0 else str(UnansweredError("too_large"))
 
-    if asked := [question for question in questions if question.branch not in found]:
+    by_branch = {question.branch: question for question in questions}
+    if asked := [question for branch, question in by_branch.items() if branch not in found]:
         async with _turn(asking):
             tasks = [asyncio.create_task(ask(question)) for question in asked]
             try:
