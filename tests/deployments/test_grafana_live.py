@@ -51,6 +51,7 @@ ANYWHERE: Final = {
     "fog_aggregator_branch_nodes_unread": "only where branches are named, by those that nobody reads",
     "fog_aggregator_rollup_": "only of a branch's aggregator",
     "fog_agent_source_": "only of `fog agent`, which reads its host",
+    "fog_agent_statsd_dropped_total": "only of `fog agent` with statsd among its sources",
     "fog_agent_journals_set_aside_total": "only where agents look for journals",
     "fog_aggregator_outgoing_": "only where receivers are named (`--receivers`)",
     "fog_aggregator_notifications_total": "only where there are receivers of alerts",

@@ -9,6 +9,7 @@ const FIGURES = { frames: "sum(rate(fog_aggregator_frames_total[1m]))", checkpoi
 /** The counters that METRICS.md calls a loss, without `_total`. */
 const LOSSES = [
   "fog_agent_events_lost", "fog_agent_series_refused", "fog_agent_journals_set_aside", "fog_agent_source_errors",
+  "fog_agent_statsd_dropped",
   "fog_aggregator_stream_trimmed_messages", "fog_aggregator_values_refused", "fog_aggregator_series_refused",
   "fog_aggregator_memory_refused", "fog_aggregator_values_saturated", "fog_aggregator_epochs_rebased",
   "fog_aggregator_events_refused", "fog_aggregator_events_lost", "fog_aggregator_rollup_series_refused",
