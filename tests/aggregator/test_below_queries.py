@@ -148,6 +148,7 @@ async def test_a_query_that_goes_in_a_circle_ends(fog_nats: NatsServer) -> None:
         answer = await query(root, 'work_total{fog_node="fog/1/a"}')
         assert (answer.status, "the question came back" in answer.text) == (503, True)
         level = await eventually(partial(_with_own_group, root))
+        assert level is not None
         assert "answer has no samples, or some that were not asked for" in level.text or "came back" in level.text
         wrong = await query(root, 'work_total{fog_node="fog/1/a"}', Fog_Passed_On="fog/*")
         assert (wrong.status, "Fog-Passed-On" in wrong.text) == (422, True)
@@ -162,6 +163,7 @@ async def test_nobody_is_asked_where_nothing_is_passed_on(fog_nats: NatsServer) 
 
     async with standing_in(nothing, asked) as port, root_above(fog_nats, port, below_allow=()) as root:
         level = await eventually(partial(_with_own_group, root))
+        assert level is not None
         assert "fog/1 is shown as one: this aggregator passes no questions on: see --below.allow" in level.text
     assert asked == []
 
