@@ -59,7 +59,7 @@ async def test_forget(fog_nats: NatsServer) -> None:
         assert await agent.flush()
     async with aggregator("--nats", fog_nats.url, "--departed-after", "100ms") as view:
         await eventually(lambda: shows(view, 'fog_aggregator_nodes{state="ended"} 1'))
-        done = run("forget", "fog/0", "--nats", fog_nats.url)
+        done = run("forget", "fog/0", "--nats", fog_nats.url, "--api", view.url)
         assert (done.returncode, done.stderr) == (0, "")
         text = await eventually(lambda: shows(view, 'fog_aggregator_nodes{state="ended"} 0'))
         assert "things_total 3" in text.splitlines()

@@ -25,12 +25,13 @@ async def test_a_path_is_taken_out_and_in_again(fog_nats: NatsServer) -> None:
         assert await agent.flush()
         async with aggregator("--nats", fog_nats.url) as view:
             await eventually(lambda: shows(view, "things_total 3"))
-            done = run("quarantine", "fog/0", "--why", "it lies", "--nats", fog_nats.url)
+            where = ("--nats", fog_nats.url, "--api", view.url)
+            done = run("quarantine", "fog/0", "--why", "it lies", *where)
             assert (done.returncode, done.stderr) == (0, "")
             text = await eventually(lambda: shows(view, 'fog_aggregator_nodes{state="quarantined"} 1'))
             assert "things_total 3" not in text.splitlines()
             await eventually(lambda: shows(view, "fog_aggregator_paths_quarantined 1"))  # measured a tick later
-            done = run("quarantine", "fog/0", "--lift", "--nats", fog_nats.url)
+            done = run("quarantine", "fog/0", "--lift", *where)
             assert (done.returncode, done.stderr) == (0, "")
             await eventually(lambda: shows(view, "things_total 3"))
 
