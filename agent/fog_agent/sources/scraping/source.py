@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from fog_agent.sources.metrics import SourceMetrics
 from fog_agent.sources.outside import OutsideTotals
 from fog_agent.sources.ports import Context
+from fog_agent.sources.rounds import Rounds
 from fog_agent.sources.scraping.families import Families
 from fog_agent.sources.scraping.fetch import Fetch, FetchError
 from fog_agent.sources.scraping.page import PageReader
@@ -19,7 +19,6 @@ from utilityfog_frontend.telemetry.model import FamilySnapshot
 REASONS: Final = ("line", "value", "buckets", "duplicate", "series", "body", "page")
 GAUGES_LAST: Final = 3
 """Intervals without a page after which a target's gauges end; counts stay."""
-STOP_PATIENCE: Final = 2.0
 
 
 class Target:
@@ -50,22 +49,19 @@ class Target:
         self._reader = PageReader(Families(settings.labels, honor=settings.honor_labels), settings.most_series)
         self._families: Sequence[FamilySnapshot] = ()
         self._read_at = time.monotonic()
-        self._stopping = threading.Event()
-        self._first = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"fog-scrape-{self.name}", daemon=True)
+        self._rounds = Rounds(f"fog-scrape-{self.name}", settings.interval, self.scrape, self._failed)
         metrics.expect(self.name, *REASONS)
 
     def start(self) -> None:
         """Begin to read; wait a little for the first page, so that the first frame has it."""
         self._outside.add(self.name, self.collect)
-        self._thread.start()
-        self._first.wait(self._outside.patience())
+        self._rounds.start(self._outside.patience())
 
     def stop(self) -> None:
         """End. All that was read is in the collector."""
-        self._stopping.set()
+        self._rounds.order_stop()
         self._fetch.abort()
-        self._thread.join(STOP_PATIENCE)
+        self._rounds.stop()
 
     def collect(self) -> Sequence[FamilySnapshot]:
         """Return what was read last; of a target that is away for long, only counts."""
@@ -95,16 +91,8 @@ class Target:
         self._metrics.read(self.name, self._read_at - begun)
         self._metrics.up(self.name, up=True)
 
-    def _run(self) -> None:
-        due = time.monotonic()
-        while not self._stopping.is_set():
-            try:
-                self.scrape()
-            except Exception as error:  # noqa: BLE001 - a fault here must not end the reading of the target
-                self._metrics.down(self.name, f"cannot be read: {error!r}")
-            self._first.set()
-            due = max(due + self._settings.interval, time.monotonic())
-            self._stopping.wait(due - time.monotonic())
+    def _failed(self, error: Exception) -> None:
+        self._metrics.down(self.name, f"cannot be read: {error!r}")
 
 
 def scraped(settings: Settings, context: Context) -> Target:

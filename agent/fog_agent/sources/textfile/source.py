@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Final
 from fog_agent.sources.metrics import SourceMetrics
 from fog_agent.sources.outside import OutsideTotals
 from fog_agent.sources.ports import Context
+from fog_agent.sources.rounds import Rounds
 from fog_agent.sources.scraping.families import Families
 from fog_agent.sources.scraping.page import PageReader
 from fog_agent.sources.textfile.settings import Settings
@@ -20,7 +20,6 @@ from utilityfog_frontend.telemetry.kinds import MetricType
 from utilityfog_frontend.telemetry.model import Family, FamilySnapshot, SeriesSnapshot
 
 REASONS: Final = ("file", "files")
-STOP_PATIENCE: Final = 2.0
 MTIME: Final = Family("node_textfile_mtime_seconds", MetricType.GAUGE, "When a file was changed last")
 ERROR: Final = Family("node_textfile_scrape_error", MetricType.GAUGE, "Whether a file cannot be read: 1 or 0")
 
@@ -90,21 +89,17 @@ class Directory:
         self._outside = outside
         self._files: dict[str, TextFile] = {}
         self._families: Sequence[FamilySnapshot] = ()
-        self._stopping = threading.Event()
-        self._first = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"fog-textfile-{self.name}", daemon=True)
+        self._rounds = Rounds(f"fog-textfile-{self.name}", settings.interval, self.read, self._failed)
         metrics.expect(self.name, *REASONS)
 
     def start(self) -> None:
         """Begin to read; wait a little for the first reading."""
         self._outside.add(self.name, self.collect)
-        self._thread.start()
-        self._first.wait(self._outside.patience())
+        self._rounds.start(self._outside.patience())
 
     def stop(self) -> None:
         """End. All that was read is in the collector."""
-        self._stopping.set()
-        self._thread.join(STOP_PATIENCE)
+        self._rounds.stop()
 
     def collect(self) -> Sequence[FamilySnapshot]:
         """Return what was read last."""
@@ -141,14 +136,8 @@ class Directory:
             errors.append(SeriesSnapshot(labels, int(bool(file.error))))
         return [FamilySnapshot(MTIME, mtimes), FamilySnapshot(ERROR, errors)]
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.read()
-            except Exception as error:  # noqa: BLE001 - a fault here must not end the reading of the directory
-                self._metrics.down(self.name, f"cannot be read: {error}")
-            self._first.set()
-            self._stopping.wait(self._settings.interval)
+    def _failed(self, error: Exception) -> None:
+        self._metrics.down(self.name, f"cannot be read: {error}")
 
 
 def of_directory(settings: Settings, context: Context) -> Directory:
