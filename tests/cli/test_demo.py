@@ -35,7 +35,7 @@ def check(output: str) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(output)
     assert result["conserved"] is True
     assert result["counted"] == result["exported"]
-    assert result["nodes"] == 4
+    assert result["nodes"] == 7
     for name in ("frames", "samples", "events", "lived_seconds"):
         assert result[name] > 0
     assert result["dropped_seconds"] >= 0
@@ -43,12 +43,15 @@ def check(output: str) -> dict[str, Any]:
     assert {"messages_sent_total", "coordination_message_latency_seconds_count", "node_cpu_seconds_total"} <= set(
         counted
     )
+    for name in ("shop_orders_total", "web_requests_total", "job_runs_total"):
+        assert counted[name] > 0, "of the programs of statsd, with a page, and of cron, by their own account"
+    assert counted["shop_order_seconds_count"] == counted["shop_orders_total"]
     assert not any(name.startswith("fog_") for name in counted)
     return result
 
 
 def test_it_conserves_every_count() -> None:
-    """A fog of three nodes and the host, for two seconds: exit code 0 and one JSON object."""
+    """A fog of three nodes, three programs and the host, for two seconds: exit code 0 and one JSON object."""
     done = run("demo", *SMALL, "--duration", "2")
     assert (done.returncode, done.stderr) == (0, "")
     check(done.stdout)

@@ -31,6 +31,7 @@ from fog_cli.demo.fog_model import Fog, tree_paths
 from fog_cli.demo.nodes import FogNodes
 from fog_cli.demo.pace import Pace, follow
 from fog_cli.demo.processes import Child
+from fog_cli.demo.program_nodes import PLACE, ProgramNodes
 from fog_cli.demo.screen import Screen
 from fog_cli.demo.story import SECONDS, SHORTEST, Story
 from fog_cli.errors import CommandError, UsageError
@@ -112,13 +113,13 @@ class _Demo:
             self._screen.invite(place.url)
             view = AggregatorView(place.url)
             host = await self._host_agent(place, stack)
-            nodes = self._nodes(place)
-            await nodes.start()
-            self._screen.introduce(self._parts(place, aggregator, host), place.url)
+            nodes, programs = self._nodes(place), self._programs(place)
+            await asyncio.gather(nodes.start(), programs.start())
+            self._screen.introduce(self._parts(place, aggregator, host, programs), place.url)
             await self._live(stop, nodes, view, (aggregator, host))
             self._screen.say("stopping: nodes flush their last counts ...")
-            await asyncio.gather(nodes.stop(), host.finish())
-            result = await self._compare(place, view, nodes)
+            await asyncio.gather(nodes.stop(), programs.stop(), host.finish())
+            result = await self._compare(place, view, [nodes.book(), programs.book()])
         self._screen.conclude(result)
         if self._settings.json:
             print(json.dumps(result))
@@ -158,12 +159,13 @@ class _Demo:
         stack.push_async_callback(child.stop)
         return child
 
-    def _parts(self, place: _Place, aggregator: Child, host: Child) -> dict[str, str]:
+    def _parts(self, place: _Place, aggregator: Child, host: Child, programs: ProgramNodes) -> dict[str, str]:
         settings = self._settings
         return {
             "nats-server": f"{place.options.where} ({place.server_is})",
             "aggregator": f"fog aggregator --path {place.root} (pid {aggregator.pid})",
             "this host": f"fog agent --path {place.root}/host (pid {host.pid})",
+            "programs": f"{place.root}/{PLACE}/…: {programs.names}, each read by an agent with a source (in here)",
             "nodes": f"{place.root}/…, {settings.depth} levels of {settings.branching} (in here, seed {self._seed})",
         }
 
@@ -171,6 +173,9 @@ class _Demo:
         paths = tree_paths(place.root, self._settings.depth, self._settings.branching)
         fog = Fog(paths, random.Random(self._seed), 0.0)
         return FogNodes(fog, place.options, self._settings.interval)
+
+    def _programs(self, place: _Place) -> ProgramNodes:
+        return ProgramNodes(place.root, place.directory, place.options, self._settings.interval, self._seed)
 
     async def _live(
         self, stop: asyncio.Event, nodes: FogNodes, view: AggregatorView, children: tuple[Child, ...]
@@ -195,7 +200,7 @@ class _Demo:
             shown.cancel()
             await asyncio.gather(shown, return_exceptions=True)
 
-    async def _compare(self, place: _Place, view: AggregatorView, nodes: FogNodes) -> dict[str, Any]:
+    async def _compare(self, place: _Place, view: AggregatorView, counts: list[books.Book]) -> dict[str, Any]:
         """Wait until the aggregator has read everything, then hold its books against the nodes' own."""
         last = await _last_sequences(place)
 
@@ -205,7 +210,7 @@ class _Demo:
             return text if all(read.get(stream, 0) >= sequence for stream, sequence in last.items()) else None
 
         text = await _until(all_read, CATCH_UP_SECONDS, "the aggregator did not read everything") or ""
-        counted = books.add([nodes.book(), json.loads((place.directory / "host.json").read_text())])
+        counted = books.add([*counts, json.loads((place.directory / "host.json").read_text())])
         exported = books.read_exposition(text)
         different = books.differences(counted, exported)
         numbers = Numbers.of(text)

@@ -1,4 +1,4 @@
-"""Runs a whole fog on this machine: nats-server, an aggregator, this machine's own agent, and a tree of nodes.
+"""Runs a whole fog on this machine: nats-server, an aggregator, its own agent, three programs, and a tree of nodes.
 
   fog demo
   fog demo --depth 5 --branching 3
@@ -11,6 +11,9 @@ The first line is the address of the page, which answers by then.
 The nodes exchange messages along the tree, coordinate, check their health, fail now and then and recover. At the end,
 Ctrl-C or not, what the nodes counted is held against what the aggregator exports: exit code 1 when it differs. A second
 Ctrl-C ends it at once.
+
+Three programs that do not know the SDK are nodes too, at fog/programs: one sends statsd, one is scraped, one is run by
+cron. Agents with sources read them, and what they counted themselves is held against the aggregator as well.
 
 With --story a branch dies, one node's errors rise and one node ends in good order, in two minutes. The page shows it as
 problems. All that its alerts do is printed, and held against the story: exit code 1 when it differs, unless somebody
