@@ -8,14 +8,15 @@ from typing import Final
 from fog_aggregator.core.engine.engine import Effects, Engine
 from fog_aggregator.core.engine.stream_rules import retention
 from fog_aggregator.core.fleet.fleet import Fleet
+from fog_aggregator.core.following.scope import EVENTS, METRICS, ROLLUPS
 from fog_aggregator.selfmetrics import SelfMetrics
 from fog_schema.paths import format_path
 
 LOGGER: Final = logging.getLogger("fog_aggregator")
 _MOST_LOGGED: Final = 10
 _SHORT: Final = 3600.0
-_ENOUGH: Final = 60.0
-"""Seconds of messages that tell a stream's rate."""
+_SIZES: Final = {METRICS: "--max-bytes", EVENTS: "--max-event-bytes", ROLLUPS: "--max-rollup-bytes"}
+"""The options of `fog streams apply` that size a stream, by its kind; commands have none: full, it refuses them."""
 
 
 class StreamRoom:
@@ -28,19 +29,18 @@ class StreamRoom:
     def look(self) -> None:
         """Look at what the server says of the streams now."""
         for name, cursor in self._engine.cursors.items():
-            info = cursor.info
-            if info is None or name in self._warned or not info.messages or info.now - info.first_timestamp < _ENOUGH:
+            size, info = _SIZES.get(self._engine.streams.kind(name)), cursor.info
+            retained = retention(info) if info is not None and info.messages else None
+            if size is None or name in self._warned or retained is None or retained >= _SHORT:
                 continue
-            retained = retention(info)
-            if retained is not None and retained < _SHORT:
-                self._warned.add(name)
-                LOGGER.warning(
-                    "stream %s keeps its messages for %d min at the present rate: an aggregator that is away for "
-                    "longer misses some; `fog streams apply --max-bytes SIZE --update` makes it larger, with --path "
-                    "where it is of a subtree",
-                    name,
-                    retained // 60,
-                )
+            self._warned.add(name)
+            LOGGER.warning(
+                "stream %s keeps its messages for %s at the present rate: an aggregator that is away for longer misses "
+                "some; `fog streams apply %s SIZE --update` makes it larger, with --path where it is of a subtree",
+                name,
+                f"{retained / 60:.0f} min" if retained >= 2 * 60 else f"{retained:.0f} s",
+                size,
+            )
 
 
 def report(effects: Effects, fleet: Fleet, metrics: SelfMetrics) -> None:

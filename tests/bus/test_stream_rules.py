@@ -168,6 +168,28 @@ def test_time_until_a_gap() -> None:
     assert until_gap(Position("monday", 0, 0), info(max_age=5000.0)) == 4000
 
 
+@pytest.mark.parametrize(
+    ("span", "size", "max_age", "retained"),
+    [
+        (59, 500, None, None),
+        (59, 500, 5000.0, None),  # by age alone it would be longer than by size
+        (60, 500, None, 120),
+        (59, 950, None, pytest.approx(59 / 0.95)),  # nearly full: it shows how long it lasts
+        (9, 500, 20.0, None),
+        (10, 500, 20.0, 20),  # it never holds messages of a minute
+        (59, 0, 5000.0, 5000),  # empty
+    ],
+)
+def test_nothing_is_told_of_a_rate_that_nobody_knows(
+    span: float, size: int, max_age: float | None, retained: float | None
+) -> None:
+    """A fleet begins with keyframes of everybody: by the first seconds the stream would last for minutes."""
+    young = info(first_timestamp=NOW - span, bytes=size, max_bytes=1000, max_age=max_age)
+    assert retention(young) == retained
+    at_the_end = Position("monday", 100, int(NOW * 1e9))
+    assert until_gap(at_the_end, young) == retained
+
+
 def test_an_answer_of_the_server_is_read() -> None:
     """Limits that are none become None; the rest comes over as it is."""
     answer: dict[str, Any] = {

@@ -83,6 +83,31 @@ async def test_subtrees_first(fog_nats: NatsServer) -> None:
     assert "parts of fog.v1.metrics.fog.> have streams of their own: FOG_V1_METRICS takes" in part.stderr
 
 
+@pytest.mark.parametrize("order", [("fog/0", "fog/0/1"), ("fog/0/1", "fog/0")], ids=["outside first", "inside first"])
+async def test_a_part_of_a_subtree_gets_streams_of_its_own(fog_nats: NatsServer, order: tuple[str, ...]) -> None:
+    """The subtree keeps the rest, and can still be changed; a part that is given up comes back to it."""
+    apply = ("streams", "apply", "--nats", fog_nats.url, "--update")
+    head = "fog.v1.metrics"
+    assert run(*apply).returncode == 0
+    async with connected(fog_nats.url) as link:
+        for place in ("fog", "fog.0", "fog.0.1.a", "fog.0.2", "fog.1"):
+            assert (await link.publish(f"{head}.{place}", b"x", 5)).stream == "FOG_V1_METRICS"
+        for path in order:
+            done = run(*apply, "--path", path)
+            assert done.returncode == 0, done.stdout + done.stderr
+        for place, name in (("fog", ""), ("fog.0", "_fog_0"), ("fog.0.1.a", "_fog_0_1"), ("fog.0.2", "_fog_0")):
+            assert (await link.publish(f"{head}.{place}", b"x", 5)).stream == f"FOG_V1_METRICS{name}"
+        before = await subjects_of(link, "FOG_V1_METRICS_fog_0")
+        assert run(*apply, "--path", "fog/0", "--max-age", "1d").stdout.startswith("FOG_V1_METRICS_fog_0: fine\n")
+        for name in ("FOG_V1_METRICS_fog_0", "FOG_V1_METRICS"):
+            answer = await JetStream(link).call(f"STREAM.INFO.{name}")
+            assert answer["config"]["max_age"] == (86_400 if name != "FOG_V1_METRICS" else 3 * 86_400) * 10**9
+        assert await subjects_of(link, "FOG_V1_METRICS_fog_0") == before
+        await JetStream(link).call("STREAM.DELETE.FOG_V1_METRICS_fog_0_1")
+        assert run(*apply, "--path", "fog/0").returncode == 0
+        assert await subjects_of(link, "FOG_V1_METRICS_fog_0") == [f"{head}.fog.0", f"{head}.fog.0.>"]
+
+
 async def test_streams_of_earlier_versions_keep_their_names(fog_nats: NatsServer) -> None:
     """They are applied to where they are, and let go of subtrees as any other."""
     apply = ("streams", "apply", "--nats", fog_nats.url)

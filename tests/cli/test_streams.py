@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -72,12 +74,14 @@ def test_a_dry_run_makes_nothing(fog_nats: NatsServer) -> None:
 
 def test_a_plan_says_what_is_needed() -> None:
     """Frames, bytes, the size for an age, and the age for a size; with no server."""
-    done = run("streams", "plan", "--nodes", "20000", "--series", "100", "--max-age", "3d")
+    done = run("streams", "plan", "--nodes", "20000", "--series", "100", "--interval", "10s", "--retention", "3d")
     assert (done.returncode, done.stderr) == (0, "")
     assert "20,000 nodes x 100 series each 10s: 2,000 frames/s, 200,000 values/s" in done.stdout
     size = done.stdout.partition("--max-bytes ")[2].split()[0]
     kept = run("streams", "plan", "--nodes", "20000", "--series", "100", "--max-bytes", size, "--replicas", "3")
     assert f"{size.removesuffix('GiB')}.0 GiB keeps 3d, and the same on each of 3 servers" in kept.stdout
+    short = run("streams", "plan", "--nodes", "20000", "--series", "100", "--max-bytes", "10GiB")
+    assert re.search(r"^FOG_V1_METRICS: 10.0 GiB keeps \d+m$", short.stdout, re.MULTILINE), "no seconds of hours"
     assert run("streams", "plan", "--series", "0").returncode == 2
 
 

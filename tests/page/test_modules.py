@@ -69,6 +69,13 @@ RATIOS = {
     "ratios(new Map([['a', 8], ['b', 2], ['c', 4], ['d', 2]])).size": "0",
     "ratios(new Map()).size": "0",
 }
+STATUS = """{ ready: true, version: '1', coverage: { oldest_frame_age_seconds: 1 },
+    streams: [KNOWN, UNKNOWN].map((left, number) => ({ name: `s${number}`, lag: 0, seconds_until_gap: left })) }"""
+FOOTERS = {
+    f"said({STATUS.replace('UNKNOWN', '90000').replace('KNOWN', '7200')})": "away for at most 2 h before a gap",
+    f"said({STATUS.replace('UNKNOWN', 'null').replace('KNOWN', '7200')})": "null",
+}
+"""The time until a gap is not said while the rate of one stream is not known."""
 TEXTS = ("0/a", "g/0", "/", "fog/1", "og/1/b", "/10", "1/", "x/y", "g/1/", "fog/0/a/b", "/0/", "//")
 """Texts that are searched for."""
 CASES = (("base/numbers", NUMBERS), ("base/paths", PATHS), ("base/route", ROUTES), ("parts/children", RATIOS))
@@ -83,6 +90,24 @@ async def test_what_is_computed(fog_fleet: Fleet) -> None:
                 f"async () => {{ const {{ {NAMES[module]} }} = await import('./{module}.js'); return [{texts}]; }}"
             )
             assert dict(found) == cases
+
+
+async def test_the_footer_says_no_time_that_nobody_knows(fog_fleet: Fleet) -> None:
+    """The shortest time of all streams, once each is known."""
+    async with tab(f"{fog_fleet.url}/#/?view=metrics") as opened:
+        texts = ", ".join(f"[{json.dumps(case)}, String({case})]" for case in FOOTERS)
+        found = await opened.evaluate(
+            f"""async () => {{
+                const {{ footer }} = await import('./parts/frame.js');
+                const said = (status) => {{
+                    const element = document.createElement('footer');
+                    footer(element, status, {{ losses: null, figures: {{}} }});
+                    return element.textContent.match(/away for.* before a gap/);
+                }};
+                return [{texts}];
+            }}"""
+        )
+    assert dict(found) == FOOTERS
 
 
 async def test_the_tree_is_what_the_columns_say(fog_fleet: Fleet) -> None:

@@ -5,7 +5,7 @@
   fog streams apply --max-age 2d --dry-run
   fog streams apply --max-age 2d --update
   fog streams apply --path fog/0 --dry-run
-  fog streams plan --nodes 20000 --series 100 --interval 10s --max-age 3d
+  fog streams plan --nodes 20000 --series 100 --interval 10s --retention 3d
 
 A stream that exists is never changed without --update, and then only in what is named here, or where counts depend on
 it. --dry-run shows what would be done. Exit code 1 when a difference remains.
@@ -38,6 +38,7 @@ class Wishes:
         None,
         "how long messages are kept (3d), but for commands (90d); an aggregator's horizon is twice that at least",
         PERIOD,
+        aliases=("--retention",),
     )
     max_bytes: int | None = option(None, "size of the stream of metrics, reserved at once (1GiB)", SIZE)
     max_event_bytes: int | None = option(None, "size of the stream of events, reserved at once (256MiB)", SIZE)

@@ -14,7 +14,8 @@ from typing import Final, Self
 
 from fog_cli.errors import CommandError
 
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 120.0
+"""Seconds until a program is ready. The first one compiles its kernels, which takes long on a busy machine."""
 STOP_SECONDS: Final = 20.0
 
 
@@ -39,7 +40,7 @@ class Child:
         `environ` is added to this process's environment, less its ``FOG_…`` and ``NATS_…``: those are for the parent.
 
         Raises:
-            CommandError: when it ended instead, or was not ready within 30 s.
+            CommandError: when it ended instead, or was not ready within `START_SECONDS`.
         """
         log, notify = directory / f"{arguments[0]}.log", directory / f"{arguments[0]}.notify"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("FOG_", "NATS_"))}

@@ -26,6 +26,8 @@ WARM_UP: Final = 3
 """Intervals after which a node's deltas are of their usual size."""
 ROOM: Final = 1.25
 """So much larger than needed a stream is made: keyframes are asked for, and some blocks are partly empty."""
+_LONG: Final = 600.0
+"""Seconds from which on a duration is told in minutes."""
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -84,7 +86,9 @@ def _lines(plan: Plan, sizes: Sizes, stream: StreamSettings, *, sized: bool) -> 
     copies = f", and the same on each of {stream.replicas} servers" if stream.replicas > 1 else ""
     if sized and stream.max_bytes is not None:
         retained = min(stream.max_bytes / rate, stream.max_age)
-        yield f"{stream.name}: {_size(stream.max_bytes)} keeps {show_duration(round(retained))}{copies}"
+        step = 60 if retained >= _LONG else 1
+        time = show_duration(int(retained / step) * step)
+        yield f"{stream.name}: {_size(stream.max_bytes)} keeps {time}{copies}"
     else:
         need = math.ceil(rate * stream.max_age * ROOM / 2**30)
         yield f"{stream.name}: {need:,} GiB for {show_duration(stream.max_age)}{copies}: --max-bytes {need}GiB"

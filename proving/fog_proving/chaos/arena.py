@@ -34,7 +34,8 @@ from utilityfog_frontend.telemetry.journal.files import left_files
 
 CHECKPOINT_SECONDS: Final = 0.3
 ROLLUP_SECONDS: Final = 0.3
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 180.0
+"""Seconds until all answer, where kernels are compiled first and others use the machine; who ends is told at once."""
 SECURE_SECONDS: Final = 45.0
 KEPT_FRAMES: Final = 2000
 """Messages kept for being delivered again."""

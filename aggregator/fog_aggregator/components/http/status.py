@@ -23,7 +23,8 @@ class StreamStatus:
         lag: messages of ours in between.
         bytes: the stream's size.
         max_bytes: the size that it may have; None without a limit.
-        seconds_until_gap: how long we may be away before it drops what was not read; None when it never does.
+        seconds_until_gap: how long we may be away before it drops what was not read; None when it never does, and
+            while its messages are too young to tell its rate.
         restarts: how often reading began anew, by reason.
     """
 

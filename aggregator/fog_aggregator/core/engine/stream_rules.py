@@ -7,9 +7,14 @@ another of the same name. Reading anything twice does no harm, so every doubtful
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fog_bus.ports import Discontinuity, Message, Position, StreamInfo
+
+RATE_SECONDS: Final = 60.0
+"""Messages of so many seconds tell a stream's rate. It begins with keyframes of everybody, which come once."""
+NEARLY_FULL: Final = 0.9
+"""A stream that is full to such a part shows how long it lasts, however young its messages are."""
 
 
 class HorizonError(ValueError):
@@ -82,17 +87,24 @@ def picker(filters: Sequence[str]) -> Callable[[Sequence[Message]], list[Message
 
 
 def retention(info: StreamInfo) -> float | None:
-    """Estimate the seconds that the stream keeps a message: by age, and by size at its rate; None without limits."""
-    limits = [] if info.max_age is None else [info.max_age]
-    if info.max_bytes is not None and info.bytes > 0:
-        limits.append(info.max_bytes / info.bytes * max(0.0, info.now - info.first_timestamp))
-    return min(limits, default=None)
+    """Estimate the seconds that the stream keeps a message: by age, and by size at its rate.
+
+    None without limits, and while the messages of a stream with a size are too few seconds old to tell its rate.
+    """
+    if info.max_bytes is None or info.bytes <= 0:
+        return info.max_age
+    span, full = max(0.0, info.now - info.first_timestamp), info.bytes / info.max_bytes
+    age = float("inf") if info.max_age is None else info.max_age
+    if span < min(RATE_SECONDS, age / 2) and full < NEARLY_FULL:
+        return None
+    return min(span / full, age)
 
 
 def until_gap(position: Position | None, info: StreamInfo) -> float | None:
-    """Estimate the seconds until the stream may remove what was not read, if reading stopped now; None if never.
+    """Estimate the seconds until the stream may remove what was not read, if reading stopped now.
 
-    A reader at the stream's end has all the time that a message is kept.
+    None if never, and while that is not known yet (`retention`). A reader at the stream's end has all the time that a
+    message is kept.
     """
     retained = retention(info)
     if retained is None or info.messages == 0 or (position is not None and position.seq >= info.tail):

@@ -68,7 +68,7 @@ export function footer(element, status, { losses, figures }) {
   }
   const item = (name, value, bad = false) => h("span", { class: bad ? "loss" : "" }, `${name} `, h("b", value));
   const streams = status.streams.map((stream) => h("span", { class: stream.lag > 10000 ? "loss" : "" }, h("b", stream.name), ` lag ${count(stream.lag)}`));
-  const left = Math.min(...status.streams.map((stream) => stream.seconds_until_gap ?? Infinity));
+  const left = Math.min(...status.streams.map((stream) => stream.seconds_until_gap ?? NaN)); // null: nobody knows yet
   put(
     element,
     streams,
